@@ -1,0 +1,65 @@
+# Each command makes the virtual environment that it needs, and makes it again when pyproject.toml changes.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Two at a time: the tests start processes of their own. A file stays in one process, as its fixtures are shared.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check slow slow-short bench bench-short docs format clean
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: $(VENV)/runtime.stamp  ## evaluate several simulated models and show who wins
+	$(BIN)/themis demo
+
+test: $(VENV)/dev.stamp  ## run the quick tests
+	$(PYTEST)
+
+check: $(VENV)/dev.stamp  ## check style, types, import direction and documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --strict --quiet
+
+slow: $(VENV)/dev.stamp  ## run the slow tests: crash points, power loss, races
+	$(PYTEST) -m slow
+
+slow-short: $(VENV)/dev.stamp  ## run the slow tests on a sample of their cases
+	$(PYTEST) -m slow --short
+
+bench: $(VENV)/dev.stamp  ## measure speed and memory, as ratios to what this machine can do
+	$(BIN)/python -m tests.benchmarks
+
+bench-short: $(VENV)/dev.stamp  ## the same on small inputs: that it runs, not how fast
+	$(BIN)/python -m tests.benchmarks --short
+
+docs: $(VENV)/dev.stamp  ## serve the documentation on http://127.0.0.1:8000
+	$(BIN)/mkdocs serve
+
+format: $(VENV)/dev.stamp  ## put the code into its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove all that these commands made
+	rm -rf $(VENV) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Themis needs Python 3.11 or newer; '$(PYTHON)' is not. Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "'$(PYTHON)' cannot make virtual environments; install its venv module (Debian: python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime.stamp: pyproject.toml | $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(VENV)/pyvenv.cfg
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(VENV)/runtime.stamp $@

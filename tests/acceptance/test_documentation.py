@@ -1,0 +1,157 @@
+"""The documentation does what it says.
+
+A page is README.md or a file below docs/. Its fenced blocks are followed in order, in one empty folder, as a reader
+would follow them:
+
+- A block whose first line is a comment that is a file's name (`# experiment.yaml`) is written to that file; so is one
+  below `<!-- file: cases.jsonl -->`, for formats that know no comments.
+- `python` blocks are executed, and share their names.
+- `console` blocks hold commands behind `$ `. Each must succeed; the lines below it, if there are any, are what it
+  prints on standard output, where `...` stands for anything and white space does not count.
+- `bash` blocks hold one command a line.
+- `text` blocks are only shown.
+
+A command begins with `themis`; there is no shell. A block below `<!-- no-test: the reason -->` is left out.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
+COMMANDS = Path(sysconfig.get_path("scripts"))
+
+BLOCK = re.compile(
+    r"(?:^<!-- (?P<directive>no-test|file): (?P<argument>.+?) -->\n)?"
+    r"^```(?P<language>\S*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+NAMING_COMMENT = re.compile(r"# (?P<name>[\w/-]+\.[a-z]+)\n")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block and where it stands; `name` is the file that it is to be written to, if any."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    name: str | None
+
+    def __str__(self) -> str:
+        """The place, as editors understand it."""
+        return f"{self.page.relative_to(TOP)}:{self.line}"
+
+
+def blocks_of(page: Path) -> Iterator[Block]:
+    source = page.read_text(encoding="utf-8")
+    for found in BLOCK.finditer(source):
+        if found["directive"] == "no-test":
+            continue
+        comment = NAMING_COMMENT.match(found["text"])
+        name = found["argument"] or (comment["name"] if comment else None)
+        line = source.count("\n", 0, found.start("text")) + 1
+        yield Block(page, line, found["language"], found["text"], name)
+
+
+def follow(block: Block, folder: Path, names: dict[str, Any]) -> None:
+    if block.name:
+        file = folder / block.name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.text, encoding="utf-8")
+    elif block.language == "python":
+        # Blank lines in front, so that a traceback names the line of the page.
+        code = compile("\n" * (block.line - 1) + block.text, block.page, "exec", dont_inherit=True)
+        exec(code, names)  # noqa: S102  # our own documentation
+    elif block.language in {"bash", "console"}:
+        for command, expected in commands_of(block):
+            printed = run(command, folder, block)
+            assert matches(printed, expected), f"{block}: {command} printed\n{printed}"
+    else:
+        assert block.language == "text", f"{block}: what should be done with a {block.language or 'nameless'} block?"
+
+
+def commands_of(block: Block) -> list[tuple[str, str]]:
+    """Each command with what the page says it prints."""
+    text = block.text.replace("\\\n", " ")
+    if block.language == "bash":
+        return [(line, "") for line in text.splitlines() if line and not line.startswith("#")]
+    turns = [turn.partition("\n") for turn in re.split(r"^\$ ", text, flags=re.MULTILINE)]
+    return [(command, expected) for command, _, expected in turns if command]
+
+
+def run(command: str, folder: Path, block: Block) -> str:
+    program, *arguments = shlex.split(command)
+    assert program == "themis", f"{block}: {program} is no command of ours; mark the block no-test"
+    done = subprocess.run(
+        [COMMANDS / "themis", *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{block}: {command} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def matches(printed: str, expected: str) -> bool:
+    parts = "".join(expected.split()).split("...")
+    pattern = ".*".join(re.escape(part) for part in parts)
+    return not expected.strip() or re.fullmatch(pattern, "".join(printed.split()), re.DOTALL) is not None
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder that Python blocks run in and can import from."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(TOP))) for page in PAGES])
+def test_a_page_can_be_followed_from_an_empty_folder(page: Path, reader: Path) -> None:
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for block in blocks_of(page):
+        follow(block, reader, names)
+
+
+def test_the_readme_can_be_followed_again_in_another_folder(reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("first", "second"):
+        folder = reader / place
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        test_a_page_can_be_followed_from_an_empty_folder(TOP / "README.md", folder)
+
+
+def test_every_block_is_found() -> None:
+    fences = sum(len(re.findall(r"^\s*```", page.read_text(encoding="utf-8"), re.MULTILINE)) for page in PAGES)
+    assert fences == 2 * sum(len(BLOCK.findall(page.read_text(encoding="utf-8"))) for page in PAGES)
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected", "same"),
+    [
+        ('{"a": 1}\n', '{"a":1}', True),
+        ('{"a": 1, "b": 2}', '{"a":1,...}', True),
+        ('{"a": 1}', '{"a":2}', False),
+        ("anything", "", True),
+    ],
+)
+def test_what_a_command_prints_is_compared(printed: str, expected: str, same: bool) -> None:
+    assert matches(printed, expected) is same

@@ -1,0 +1,205 @@
+"""A process may die at any step of any verb: nothing that was acknowledged is lost, and no result exists twice."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.processes.crash_points import kill_at, steps_of
+from tests.processes.queue_world import World, world
+from themis.core.queue import Cause, Outcome
+from themis.core.queue.states import JobState
+
+RUN = "run-1"
+
+# Each verb: what is there before it, and what is killed in the middle. Both run in processes of their own.
+
+
+def nothing(folder: Path) -> None:
+    """An empty folder."""
+
+
+def made(folder: Path) -> None:
+    """A queue that has seen another job, with a store."""
+    with world(folder) as here:
+        here.submit("another")
+        here.drain()
+
+
+def submitted(folder: Path) -> None:
+    made(folder)
+    with world(folder) as here:
+        here.submit(RUN)
+
+
+def claimed_and_dead(folder: Path) -> None:
+    submitted(folder)
+    with world(folder) as here:
+        here.queue.abandon(_claim(here))
+
+
+def ended(folder: Path, cause: Cause) -> None:
+    submitted(folder)
+    with world(folder) as here:
+        here.finish(_claim(here), Outcome(cause, "as the test says"))
+
+
+def failed(folder: Path) -> None:
+    ended(folder, Cause.CONFIGURATION)
+
+
+def done(folder: Path) -> None:
+    ended(folder, Cause.DONE)
+
+
+def asked_to_stop(folder: Path) -> None:
+    submitted(folder)
+    with world(folder) as here:
+        claim = _claim(here)
+        with world(folder, "person") as there:
+            there.queue.cancel(claim.key)
+        here.queue.abandon(claim)
+
+
+def submit(folder: Path) -> None:
+    with world(folder) as here:
+        here.submit(RUN)
+        _acknowledge(folder)
+
+
+def claim_and_settle(folder: Path) -> None:
+    with world(folder) as here:
+        here.finish(_claim(here))
+
+
+def claim_and_fail(folder: Path) -> None:
+    with world(folder) as here:
+        here.finish(_claim(here), Outcome(Cause.TRANSIENT, "try again"))
+
+
+def recover(folder: Path) -> None:
+    with world(folder) as here:
+        here.queue.recover(here.owner)
+
+
+def cancel(folder: Path) -> None:
+    with world(folder) as here:
+        here.queue.cancel(here.job(RUN).key)
+        _acknowledge(folder)
+
+
+def retry(folder: Path) -> None:
+    with world(folder) as here:
+        here.queue.retry(here.job(RUN).key)
+        _acknowledge(folder)
+
+
+def rerun(folder: Path) -> None:
+    with world(folder) as here:
+        here.queue.rerun(here.job(RUN).key)
+        _acknowledge(folder)
+
+
+def submit_again(folder: Path) -> None:
+    with world(folder) as here:
+        here.submit(RUN, rerun=True)
+        _acknowledge(folder)
+
+
+def doctor(folder: Path) -> None:
+    with world(folder) as here:
+        for path in (*here.queue.path.glob("queued/*"), *here.queue.path.glob("failed/*")):
+            path.unlink()
+        here.queue.doctor()
+
+
+VERBS: list[tuple[str, Callable[[Path], None], Callable[[Path], None]]] = [
+    ("submit, the first ever", nothing, submit),
+    ("submit", made, submit),
+    ("claim and settle", submitted, claim_and_settle),
+    ("claim and fail", submitted, claim_and_fail),
+    ("recover", claimed_and_dead, recover),
+    ("recover one that was to be cancelled", asked_to_stop, recover),
+    ("cancel", submitted, cancel),
+    ("cancel one whose worker is dead", claimed_and_dead, cancel),
+    ("retry", failed, retry),
+    ("rerun", done, rerun),
+    ("submit again, to rerun", done, submit_again),
+    ("doctor, files lost", submitted, doctor),
+]
+
+
+@pytest.mark.parametrize(("name", "before", "verb"), VERBS, ids=[name for name, _, _ in VERBS])
+def test_killed_at_any_step_the_queue_keeps_its_promise(
+    name: str,
+    before: Callable[[Path], None],
+    verb: Callable[[Path], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before(_fresh(tmp_path, "counted"))
+    steps = steps_of(verb, tmp_path / "counted")
+    runs = 0
+    for point in range(len(steps) + 1):
+        folder = _fresh(tmp_path, str(point))
+        before(folder)
+        killed = kill_at(point, verb, folder)
+        assert killed == (point < len(steps)), steps
+        _assert_promise(folder, name, f"killed at {point} of {steps}")
+        runs += 1
+    with capsys.disabled():
+        print(f"\n  {name}: {len(steps)} points, {runs} runs", end="")
+
+
+def test_the_lock_of_a_killed_worker_is_free_at_once(tmp_path: Path) -> None:
+    submitted(tmp_path)
+    held, release = os.pipe()
+    child = os.spawnv(os.P_NOWAIT, "/bin/sh", ["sh", "-c", "exit 0"])
+    os.waitpid(child, 0)
+    os.close(held)
+    os.close(release)
+    assert kill_at(10_000, claim_and_settle, tmp_path) is False
+    with world(tmp_path) as here:
+        here.assert_promise(RUN, state=JobState.DONE)
+    assert signal.SIGKILL
+
+
+def _fresh(tmp_path: Path, name: str) -> Path:
+    folder = tmp_path / name
+    folder.mkdir()
+    return folder
+
+
+def _claim(here: World) -> "Claim":  # noqa: F821
+    claim = here.queue.claim(here.owner)
+    assert claim is not None
+    return claim
+
+
+def _acknowledge(folder: Path) -> None:
+    (folder / "acknowledged").touch()
+
+
+def _assert_promise(folder: Path, name: str, when: str) -> None:
+    """Recover with a fresh worker and hold the queue to its word."""
+    with world(folder, "fresh") as here:
+        acknowledged = (folder / "acknowledged").exists()
+        if name.startswith("submit") and not acknowledged:
+            here.submit(RUN)  # whoever was not told that it is in submits it again
+        here.drain()
+        if name.startswith("doctor"):
+            here.queue.doctor()
+            here.drain()
+        people = 1 if name in {"rerun", "submit again, to rerun"} else 0
+        here.assert_promise(RUN, ended_by_people=people)
+        row = here.store.load(here.job(RUN).key)
+        assert row is not None
+        if name == "cancel" and acknowledged:
+            assert row.state == JobState.CANCELLED, when
+            assert here.results_of(RUN) == 0
+        if name in {"retry", "rerun", "submit again, to rerun"} and acknowledged:
+            assert row.state == JobState.DONE
+            assert here.results_of(RUN) == 1 + people
+        assert not list((here.queue.path / "claimed").iterdir()), when

@@ -1,0 +1,1 @@
+"""The library: nothing here knows the commands or the workers."""

@@ -1,0 +1,63 @@
+"""What all shipped components have in common."""
+
+import json
+from typing import ClassVar
+
+from themis.core.base import JSONValue
+from themis.core.canonical import content_hash
+from themis.core.models import Score, ScoreError
+
+_KINDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+}
+
+
+class BuiltinComponent:
+    """A component that is known by its id, its version and the arguments it was made with.
+
+    Attributes:
+        component_id: name in a config file.
+        version: raised whenever a result could change.
+        arguments: those of the constructor that can change a result.
+    """
+
+    component_id: ClassVar[str]
+    version: ClassVar[str] = "1"
+
+    @property
+    def arguments(self) -> dict[str, JSONValue]:
+        """Those of the constructor that can change a result."""
+        return {}
+
+    def fingerprint(self) -> str:
+        """Hash of id, version and arguments."""
+        return content_hash([self.component_id, self.version, self.arguments])
+
+
+class BuiltinMetric(BuiltinComponent):
+    """A metric with the two ways to end: a score, or the reason why there is none."""
+
+    def scored(self, value: float) -> Score:
+        """A score of `value`."""
+        return Score(metric_id=self.component_id, value=value)
+
+    def unscored(self, reason: str) -> ScoreError:
+        """No score: `reason` says what was missing."""
+        return ScoreError(metric_id=self.component_id, reason=reason)
+
+
+def text_of(value: JSONValue) -> str | None:
+    """A candidate's output as text: a text as it is, another value as JSON, None when there is none."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def kind_of(value: JSONValue) -> str:
+    """What `value` is, in a user's words."""
+    return _KINDS.get(type(value), "null")

@@ -1,0 +1,242 @@
+"""From a component as a user gives it to the object that does the work, and to its reference."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from themis.core.base import FrozenModel, JSONValue
+from themis.core.builtins import BUILTINS
+from themis.core.canonical import bytes_hash
+from themis.core.errors import (
+    ComponentError,
+    ComponentImportError,
+    LiveComponentError,
+    ThemisError,
+    UnknownComponentError,
+    WrongComponentKindError,
+)
+from themis.core.nearest import nearest_hint
+from themis.core.secrets import resolve_references
+
+ENTRY_POINT_GROUP = "themis.components"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A role that a component can have, and the method that makes it one."""
+
+    name: str
+    method: str
+
+
+GENERATOR = Kind("generator", "generate")
+SELECTOR = Kind("selector", "select")
+REDUCER = Kind("reducer", "reduce")
+PARSER = Kind("parser", "parse")
+METRIC = Kind("metric", "score")
+
+
+class ComponentTarget(FrozenModel):
+    """Where a component can be loaded from again.
+
+    Attributes:
+        use: an id or `package.module:name`.
+        arguments: its keywords.
+    """
+
+    use: str
+    arguments: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+class ComponentRef(FrozenModel):
+    """What a component is: enough to tell whether another one does the same.
+
+    Attributes:
+        component_id, version, fingerprint: as the component says.
+        source_hash: SHA-256 of the file that defines its class; it notices an edit that the fingerprint does not tell.
+        target: where to load it from; None for a live object.
+    """
+
+    component_id: str
+    version: str
+    fingerprint: str
+    source_hash: str | None = None
+    target: ComponentTarget | None = None
+
+    def identity(self) -> dict[str, str]:
+        """The part that decides a `run_id`."""
+        return {"id": self.component_id, "version": self.version, "fingerprint": self.fingerprint}
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A live component with its reference."""
+
+    live: Any
+    ref: ComponentRef
+
+
+def load_component(spec: Any, kind: Kind, *, where: str, allow_modules: Sequence[str] | None = None) -> Component:
+    """The component that `spec` stands for.
+
+    Args:
+        spec: an id, `package.module:name`, `{use, with}`, or a live object.
+        kind: the role it must be able to play.
+        where: the place in the configuration, for messages.
+        allow_modules: prefixes of the modules that may be imported; None allows all.
+
+    Raises:
+        ComponentError: it does not exist, cannot be imported or made, or is of another kind.
+    """
+    target = target_of(spec)
+    live = spec if target is None else _make(target, where, allow_modules)
+    _check_kind(live, kind, where)
+    return Component(live, reference(live, target, where=where))
+
+
+def target_of(spec: Any) -> ComponentTarget | None:
+    """Where `spec` can be loaded from; None for a live object."""
+    if isinstance(spec, ComponentTarget):
+        return spec
+    if isinstance(spec, str):
+        return ComponentTarget(use=spec)
+    if isinstance(spec, dict):
+        return ComponentTarget(use=spec["use"], arguments=spec.get("with") or {})
+    return None
+
+
+def require_target(spec: Any, *, where: str) -> ComponentTarget:
+    """Where `spec` can be loaded from by another process.
+
+    Raises:
+        LiveComponentError: it is a live object.
+    """
+    target = target_of(spec)
+    if target is None:
+        raise LiveComponentError(where=where, reference=type(spec).__name__)
+    return target
+
+
+def reference(live: Any, target: ComponentTarget | None, *, where: str) -> ComponentRef:
+    """The reference of a live component.
+
+    Raises:
+        ComponentError: it does not say what it is, or fails to.
+    """
+    name = target.use if target else type(live).__name__
+    try:
+        values = (live.component_id, live.version, live.fingerprint())
+    except ThemisError:
+        raise
+    except Exception as error:
+        raise ComponentError(
+            where=where, reference=repr(name), detail=f"does not say what it is: {_describe(error)}"
+        ) from error
+    for label, value in zip(("component_id", "version", "fingerprint()"), values, strict=True):
+        if not isinstance(value, str) or not value:
+            raise ComponentError(where=where, reference=repr(name), detail=f"{label} must be a text, not {value!r}")
+    component_id, version, fingerprint = values
+    return ComponentRef(
+        component_id=component_id,
+        version=version,
+        fingerprint=fingerprint,
+        source_hash=_source_hash(type(live).__module__),
+        target=target,
+    )
+
+
+def make_importable(folder: Path | str) -> None:
+    """Let `package.module:name` name modules in `folder`, after everything that is installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def list_component_ids() -> list[str]:
+    """The ids of the built-ins and of installed plug-ins."""
+    return sorted({*BUILTINS, *_plugins()})
+
+
+def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | None) -> Any:
+    factory = _find(target.use, where, allow_modules)
+    if not isinstance(factory, type) and isinstance(getattr(factory, "component_id", None), str):
+        if target.arguments:
+            raise ComponentError(
+                where=where, reference=repr(target.use), detail="is an instance and takes no arguments"
+            )
+        return factory
+    if not callable(factory):
+        raise ComponentError(
+            where=where, reference=repr(target.use), detail="is neither a component nor a factory of one"
+        )
+    arguments = resolve_references(target.arguments, where=where)
+    try:
+        return factory(**arguments)
+    except ThemisError:
+        raise
+    except Exception as error:
+        raise ComponentError(
+            where=where, reference=repr(target.use), detail=f"cannot be made: {_describe(error)}"
+        ) from error
+
+
+def _find(use: str, where: str, allow_modules: Sequence[str] | None) -> Any:
+    path = BUILTINS.get(use) or _plugins().get(use) or (use if ":" in use else None)
+    if path is None:
+        raise UnknownComponentError(where=where, reference=use, nearest=nearest_hint(use, list_component_ids()))
+    module_name, _, attribute = path.partition(":")
+    if use not in BUILTINS and allow_modules is not None and not _allowed(module_name, allow_modules):
+        raise ComponentImportError(
+            where=where, reference=use, detail=f"module {module_name} is not among the allowed ones"
+        )
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:
+        raise ComponentImportError(where=where, reference=use, detail=_describe(error)) from error
+    return found
+
+
+def _allowed(module: str, prefixes: Sequence[str]) -> bool:
+    return any(module == prefix.rstrip(".") or module.startswith(prefix.rstrip(".") + ".") for prefix in prefixes)
+
+
+def _check_kind(live: Any, kind: Kind, where: str) -> None:
+    name = getattr(live, "component_id", type(live).__name__)
+    if (
+        kind is METRIC
+        and not callable(getattr(live, "score", None))
+        and callable(getattr(live, "build_workflow", None))
+    ):
+        raise ComponentError(
+            where=where, reference=repr(name), detail="asks a judge, which this version of Themis does not do"
+        )
+    for required in ("component_id", "version", "fingerprint", kind.method):
+        if not hasattr(live, required):
+            raise WrongComponentKindError(where=where, reference=name, kind=kind.name, missing=required)
+
+
+@lru_cache(maxsize=1)
+def _plugins() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+@lru_cache(maxsize=256)
+def _source_hash(module_name: str) -> str | None:
+    file = getattr(sys.modules.get(module_name), "__file__", None)
+    try:
+        return bytes_hash(Path(file).read_bytes()) if file else None
+    except OSError:
+        return None
+
+
+def _describe(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,182 @@
+"""What an experiment is configured with: the only validation of it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, WithJsonSchema
+
+from themis.core.base import FrozenModel, JSONValue
+from themis.core.models import Dataset
+from themis.core.prompts import PromptSpec
+from themis.core.stages import CONCURRENCY_KEYS
+
+
+def _component(value: Any) -> Any:
+    """A reference (`id`, `package.module:name`, `{use, with}`) or a live object, as it came."""
+    if isinstance(value, str) and not value.strip():
+        msg = "a component reference cannot be empty"
+        raise ValueError(msg)
+    if isinstance(value, dict):
+        if not isinstance(value.get("use"), str) or not value["use"].strip():
+            msg = "a component mapping needs `use: <id or package.module:name>`"
+            raise ValueError(msg)
+        if unknown := sorted(set(value) - {"use", "with"}):
+            msg = f"a component mapping holds only `use` and `with`, not {unknown[0]!r}"
+            raise ValueError(msg)
+        arguments = value.get("with", {})
+        if not isinstance(arguments, dict) or not all(isinstance(name, str) for name in arguments):
+            msg = "`with` must map argument names to values"
+            raise ValueError(msg)
+    elif value is None or isinstance(value, (bool, int, float, list, tuple, set)):
+        msg = f"a component is an id, package.module:name, {{use, with}} or an object, not {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+_COMPONENT_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "description": "built-in id, plug-in id or package.module:name"},
+        {
+            "type": "object",
+            "properties": {"use": {"type": "string", "minLength": 1}, "with": {"type": "object"}},
+            "required": ["use"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+ComponentSpec = Annotated[Any, AfterValidator(_component), WithJsonSchema(_COMPONENT_SCHEMA)]
+"""A component as a user gives it: a text, a `{use, with}` mapping, or a live object."""
+
+
+class GenerationConfig(FrozenModel):
+    """How candidates are made and become one.
+
+    Attributes:
+        generator: makes the candidates.
+        candidate_policy: how many (`num_samples`, `pass_k`, `best_of`, `self_consistency_count`: the largest counts).
+        prompt_spec: what is said around a case's input.
+        selector: keeps some of the candidates.
+        reducer: makes one of them; without it the first passes.
+    """
+
+    generator: ComponentSpec
+    candidate_policy: dict[str, JSONValue] = Field(default_factory=dict)
+    prompt_spec: PromptSpec | None = None
+    selector: ComponentSpec | None = None
+    reducer: ComponentSpec | None = None
+
+
+class EvaluationConfig(FrozenModel):
+    """How the remaining candidate is read and scored.
+
+    Attributes:
+        metrics: each gives a score for each case.
+        parsers: at most one; without it the candidate's output passes.
+        judge_models, prompt_spec, judge_config, workflow_overrides: for metrics that ask a judge.
+    """
+
+    metrics: list[ComponentSpec] = Field(default_factory=list)
+    parsers: list[ComponentSpec] = Field(default_factory=list, max_length=1)
+    judge_models: list[ComponentSpec] = Field(default_factory=list)
+    prompt_spec: PromptSpec | None = None
+    judge_config: dict[str, JSONValue] = Field(default_factory=dict)
+    workflow_overrides: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+class StorageConfig(FrozenModel):
+    """Where results are kept: `store` is `memory` or `sqlite`; for SQLite, `parameters.path` is the file."""
+
+    store: str = Field(min_length=1)
+    parameters: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+def _stage_keys(value: dict[str, int]) -> dict[str, int]:
+    if unknown := sorted(set(value) - CONCURRENCY_KEYS):
+        msg = f"{unknown[0]!r} is not a stage; stages are {', '.join(sorted(CONCURRENCY_KEYS))}"
+        raise ValueError(msg)
+    return value
+
+
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class RuntimeConfig(FrozenModel):
+    """How a run is carried out; nothing here changes what a run is.
+
+    Attributes:
+        max_concurrent_tasks: component calls in flight at once.
+        stage_concurrency: the same for one stage (`generation`, `selection`, `reduction`, `parsing`, `scoring`,
+            `evaluation`).
+        provider_concurrency: the same for one provider, by the generator's `provider_key`.
+        provider_rate_limits: requests a minute for one provider; there is no default limit.
+        generation_retry_attempts: tries in all for one call that fails for a passing cause.
+        generation_retry_delay: seconds before the second try.
+        generation_retry_backoff: factor from one delay to the next.
+        store_retry_attempts, store_retry_delay: the same for a busy database.
+        existing_run_policy: `auto` continues or returns a run that exists, `error` refuses, `rerun` starts afresh.
+        queue_root, batch_root: folders that submitted work lies in.
+        max_attempts: tries of a queued experiment that fails.
+        max_worker_lost: tries of a queued experiment whose worker dies.
+        timeout_s: seconds that one try of a queued experiment may last.
+        memory_limit_mb: memory that one try of a queued experiment may use.
+    """
+
+    max_concurrent_tasks: PositiveInt = 32
+    stage_concurrency: Annotated[dict[str, PositiveInt], AfterValidator(_stage_keys)] = Field(default_factory=dict)
+    provider_concurrency: dict[str, PositiveInt] = Field(default_factory=dict)
+    provider_rate_limits: dict[str, PositiveFloat] = Field(default_factory=dict)
+    generation_retry_attempts: PositiveInt = 3
+    generation_retry_delay: Seconds = 0.01
+    generation_retry_backoff: Annotated[float, Field(ge=1)] = 2.0
+    judge_retry_attempts: PositiveInt = 3
+    judge_retry_delay: Seconds = 0.01
+    judge_retry_backoff: Annotated[float, Field(ge=1)] = 2.0
+    store_retry_attempts: Count = 5
+    store_retry_delay: Seconds = 0.01
+    existing_run_policy: Literal["auto", "error", "rerun"] = "auto"
+    queue_root: str | None = None
+    batch_root: str | None = None
+    max_attempts: PositiveInt = 3
+    max_worker_lost: PositiveInt = 3
+    timeout_s: PositiveFloat | None = None
+    memory_limit_mb: PositiveInt | None = None
+
+
+class DatasetFile(FrozenModel):
+    """A dataset whose cases are lines of a JSONL file, read as a stream.
+
+    Attributes:
+        path: the file; relative to the config file.
+        fields: for each field of a case, the dotted path of its value in a line's object.
+    """
+
+    dataset_id: str = Field(min_length=1)
+    path: str = Field(min_length=1)
+    fields: dict[Literal["case_id", "input", "expected_output", "metadata"], str] | None = None
+    revision: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+def _dataset_kind(value: Any) -> str:
+    is_file = "path" in value if isinstance(value, dict) else isinstance(value, DatasetFile)
+    return "file" if is_file else "cases"
+
+
+DatasetSpec = Annotated[
+    Annotated[Dataset, Tag("cases")] | Annotated[DatasetFile, Tag("file")],
+    Discriminator(_dataset_kind),
+]
+"""A dataset as a user gives it: its cases in full, or the file that holds them."""
+
+
+class ExperimentConfig(FrozenModel):
+    """What a config file holds, key by key."""
+
+    generation: GenerationConfig
+    evaluation: EvaluationConfig
+    storage: StorageConfig
+    runtime: RuntimeConfig = RuntimeConfig()
+    datasets: list[DatasetSpec] = Field(default_factory=list)
+    seeds: list[int] = Field(default_factory=list)
+    environment_metadata: dict[str, str] = Field(default_factory=dict)

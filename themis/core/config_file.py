@@ -1,0 +1,265 @@
+"""A YAML or TOML file, and overrides from the command line, as a checked configuration with absolute paths."""
+
+import tomllib
+from collections.abc import Hashable, Iterable, Mapping
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from themis.core.config import ExperimentConfig
+from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
+from themis.core.nearest import nearest_hint
+from themis.core.secrets import refuse_literal_secrets
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_NODES = 5_000_000
+MAX_DEPTH = 100
+
+DEFAULT_STORE_PATH = "runs/themis.sqlite3"
+DEFAULT_QUEUE_ROOT = "runs/queue"
+DEFAULT_BATCH_ROOT = "runs/batch"
+
+_BaseLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exists depends on how PyYAML was built
+    """Safe YAML whose values are JSON: dates stay texts, and a key given twice is an error."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002  # PyYAML's signature
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key_node.value in seen and isinstance(key_node.value, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key_node.value!r} stands twice", key_node.start_mark
+                )
+            if isinstance(key_node.value, str):
+                seen.add(key_node.value)
+        result: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return result
+
+
+def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> ExperimentConfig:
+    """The configuration in a file, after `overrides`, with every relative path made absolute.
+
+    Args:
+        path: a `.yaml`, `.yml` or `.toml` file.
+        overrides: `key.path=value` texts; a value is read as YAML, a number in a path addresses a list's item.
+
+    Raises:
+        ConfigError: the file cannot be read, or says something that is not a configuration.
+        OverrideError: an override has no place in it.
+    """
+    file = Path(path)
+    raw = _read(file)
+    for override in overrides or ():
+        _apply_override(raw, override)
+    refuse_literal_secrets({k: v for k, v in raw.items() if k != "datasets"}, where=str(file))
+    raw.setdefault("storage", {"store": "sqlite"})
+    config = validate(ExperimentConfig, raw, where=str(file))
+    return _with_absolute_paths(config, file.absolute().parent)
+
+
+def parse_yaml(text: str, *, where: str) -> Any:
+    """The JSON value that a YAML text writes.
+
+    Raises:
+        ConfigError: it is not YAML, or not a JSON value of reasonable size.
+    """
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe loader, narrowed
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ConfigError(where=where, detail=f"{line}{error.problem or 'not valid YAML'}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(where=where, detail=f"not valid YAML: {_one_line(error)}") from None
+    except RecursionError:
+        raise ConfigError(where=where, detail="nested too deeply") from None
+    _check_size(value, where)
+    return value
+
+
+def validate(model: type[Model], raw: Any, *, where: str) -> Model:
+    """`raw` as a `model`; the first thing wrong with it as one line that names the key."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise _first_problem(model, error, where) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    where = str(file)
+    if file.suffix not in {".yaml", ".yml", ".toml"}:
+        raise ConfigError(where=where, detail="a config file ends in .yaml, .yml or .toml")
+    try:
+        if file.is_dir():
+            raise ConfigError(where=where, detail="is a folder, not a config file")
+        if not file.is_file() and file.exists():
+            raise ConfigError(where=where, detail="is not a regular file")
+        if (size := file.stat().st_size) > MAX_BYTES:
+            raise ConfigError(
+                where=where, detail=f"is {size:,} bytes long; put the cases in a JSONL file and name it by `path:`"
+            )
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(where=where, detail=f"is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise ConfigError(where=where, detail=f"cannot be read: {error.strerror}") from None
+    value = _parse_toml(text, where) if file.suffix == ".toml" else parse_yaml(text, where=where)
+    if value is None:
+        raise ConfigError(where=where, detail="is empty")
+    if not isinstance(value, dict):
+        raise ConfigError(where=where, detail=f"must be a mapping of keys, not a {type(value).__name__}")
+    return value
+
+
+def _parse_toml(text: str, where: str) -> Any:
+    try:
+        value = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(where=where, detail=f"not valid TOML: {_one_line(error)}") from None
+    return _dates_as_texts(value)
+
+
+def _dates_as_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _dates_as_texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_dates_as_texts(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime | date | time) else value
+
+
+def _check_size(value: Any, where: str) -> None:
+    """Aliases can make a short YAML text unfold without end: bound what it unfolds to."""
+    left = MAX_NODES
+    stack = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        left -= 1
+        if depth > MAX_DEPTH or left < 0:
+            raise ConfigError(where=where, detail="nested too deeply" if left >= 0 else "unfolds to too many values")
+        if isinstance(item, dict):
+            if odd := next((key for key in item if not isinstance(key, str)), None):
+                raise ConfigError(where=where, detail=f"key {odd!r} is not a text; write it in quotes")
+            stack.extend((child, depth + 1) for child in item.values())
+        elif isinstance(item, list):
+            stack.extend((child, depth + 1) for child in item)
+
+
+def _apply_override(raw: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise OverrideError(override=override, detail="has no key" if equals else "has no =")
+    value = parse_yaml(text, where=f"override {override!r}")
+    place: Any = raw
+    for key in keys[:-1]:
+        if isinstance(place, dict) and place.get(key) is None:
+            place[key] = {}
+        place = _item(place, key, override)
+    if isinstance(place, dict):
+        place[keys[-1]] = value
+    else:
+        _item(place, keys[-1], override)
+        place[int(keys[-1])] = value
+
+
+def _item(place: Any, key: str, override: str) -> Any:
+    if isinstance(place, dict):
+        return place[key]
+    if not isinstance(place, list):
+        raise OverrideError(override=override, detail=f"{key!r} is below a plain value")
+    if not key.isdecimal() or int(key) >= len(place):
+        raise OverrideError(override=override, detail=f"{key!r} is no item of a list of {len(place)} (from 0)")
+    return place[int(key)]
+
+
+def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
+    problems = error.errors(include_url=False)
+    problem = problems[0]
+    # The tags of the dataset union are pydantic's, not keys of the file.
+    path = [
+        part
+        for part in problem["loc"]
+        if part not in {"cases", "file"} or not _follows_dataset_index(problem["loc"], part)
+    ]
+    dotted = ".".join(map(str, path))
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(model, path[:-1])
+        return UnknownConfigKeyError(where=where, key=dotted, nearest=nearest_hint(str(path[-1]), known))
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        message = "is missing"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return ConfigError(where=where, detail=f"{dotted}: {message[:1].lower()}{message[1:]}{more}" if dotted else message)
+
+
+def _follows_dataset_index(location: tuple[int | str, ...], part: int | str) -> bool:
+    position = location.index(part)
+    return position == 2 and location[0] == "datasets" and isinstance(location[1], int)  # noqa: PLR2004  # datasets, index, tag
+
+
+def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:
+    """The keys that the mapping at `path` may hold."""
+    schema = model.model_json_schema()
+    nodes = [schema]
+    for part in path:
+        nodes = [child for node in _resolved(nodes, schema) for child in _children(node, part)]
+    return [key for node in _resolved(nodes, schema) for key in node.get("properties", {})]
+
+
+def _children(node: Mapping[str, Any], part: int | str) -> list[dict[str, Any]]:
+    if isinstance(part, int):
+        return [node["items"]] if "items" in node else []
+    child = node.get("properties", {}).get(part)
+    return [child] if child else []
+
+
+def _resolved(nodes: list[dict[str, Any]], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for node in nodes:
+        if "$ref" in node:
+            found += _resolved([schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]], schema)
+        elif options := node.get("anyOf") or node.get("oneOf"):
+            found += _resolved(options, schema)
+        else:
+            found.append(node)
+    return found
+
+
+def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
+    parameters = dict(config.storage.parameters)
+    if config.storage.store == "sqlite":
+        parameters.setdefault("path", DEFAULT_STORE_PATH)
+    for key in ("path", "root", "blob_root"):
+        if isinstance(parameters.get(key), str):
+            parameters[key] = str(folder / str(parameters[key]))
+    roots = {
+        "queue_root": str(folder / (config.runtime.queue_root or DEFAULT_QUEUE_ROOT)),
+        "batch_root": str(folder / (config.runtime.batch_root or DEFAULT_BATCH_ROOT)),
+    }
+    datasets = [
+        d.model_copy(update={"path": str(folder / d.path)}) if hasattr(d, "path") else d for d in config.datasets
+    ]
+    return config.model_copy(
+        update={
+            "storage": config.storage.model_copy(update={"parameters": parameters}),
+            "runtime": config.runtime.model_copy(update=roots),
+            "datasets": datasets,
+        }
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

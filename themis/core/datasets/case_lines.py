@@ -1,0 +1,163 @@
+"""One line of a JSONL file → one case: by a case's own keys, or by mapped ones."""
+
+from collections.abc import Mapping
+from typing import NoReturn, Protocol
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from themis.core.base import JSONValue
+from themis.core.datasets.strict_json import count_keys, looks_strict, parse_strictly
+from themis.core.errors import DatasetError
+from themis.core.models import Case
+from themis.core.nearest import nearest_hint
+
+_ABSENT = object()
+_CASE_KEYS = ("case_id", "input", "expected_output", "metadata")
+_MAX_INDEX_DIGITS = 9
+_KINDS: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+_HINT = "map this file's keys with `fields`, as in `fields: {input: question}`"
+
+
+class CaseLines(Protocol):
+    """Reads lines as cases."""
+
+    def case(self, line: bytes, case_number: int) -> Case:
+        """The case that `line` writes; without an id of its own it is `case-<case_number>`.
+
+        Raises:
+            ValueError: it writes none; the message says why.
+        """
+
+
+class OwnKeys:
+    """Lines whose keys are a case's own: `case_id`, `input`, `expected_output`, `metadata`."""
+
+    def __init__(self) -> None:
+        """Make it ready to read."""
+        # Bound once: the call through the model's own method costs a fifth of the whole reading.
+        self._validate_json = Case.__pydantic_validator__.validate_json
+
+    def case(self, line: bytes, case_number: int) -> Case:
+        """The case that `line` writes; without an id of its own it is `case-<case_number>`."""
+        text = line
+        if line.find(b'"case_id"') < 0 and line.startswith(b"{"):
+            # Its id is written into the line: half the cost of reading the line as an object and adding the id there.
+            text = b'{"case_id":"case-%d",%b' % (case_number, line[1:])
+        try:
+            case: Case = self._validate_json(text)
+        except ValidationError as error:
+            return _explain(line, error, case_number)
+        keys = len(case.__pydantic_fields_set__)
+        if case.metadata:
+            keys += len(case.metadata)
+        if not looks_strict(text, keys + count_keys(case.input) + count_keys(case.expected_output)):
+            parse_strictly(line)
+        return case
+
+
+class MappedKeys:
+    """Lines of any shape, whose values are found by dotted paths; other keys are ignored."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        """Find each field of a case by its path in `fields`.
+
+        Raises:
+            DatasetError: a field is unknown, a path is empty, or `input` has none.
+        """
+        for name, path in fields.items():
+            if name not in _CASE_KEYS:
+                hint = nearest_hint(name, _CASE_KEYS)
+                raise DatasetError(where=f"fields.{name}", detail=f"a case has no such field{hint}")
+            if not path or not all(path.split(".")):
+                raise DatasetError(where=f"fields.{name}", detail=f"{path!r} is not a dotted path such as answer.text")
+        if "input" not in fields:
+            raise DatasetError(where="fields", detail="needs a path for `input`, as in `fields: {input: question}`")
+        self._paths = {name: path.split(".") for name, path in fields.items()}
+        self._validate = Case.__pydantic_validator__.validate_python
+
+    def case(self, line: bytes, case_number: int) -> Case:
+        """The case that `line` writes; without a mapped id it is `case-<case_number>`."""
+        value = _object(line)
+        found = {name: _at(value, path, name) for name, path in self._paths.items()}
+        case_id = found.setdefault("case_id", f"case-{case_number}")
+        if type(case_id) is int:
+            found["case_id"] = str(case_id)
+        try:
+            case: Case = self._validate(found)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            place = ".".join(map(str, problem["loc"]))
+            _refuse(f"{place}: {_lower(problem['msg'])}")
+        return case
+
+
+def _numbered(line: bytes, case_number: int) -> Case:
+    """A case whose line holds no `case_id`, as far as its bytes tell."""
+    value = _object(line)
+    value.setdefault("case_id", f"case-{case_number}")
+    try:
+        return Case.model_validate(value)
+    except ValidationError as error:
+        return _refuse_fields(error)
+
+
+def _explain(line: bytes, error: ValidationError, case_number: int) -> Case:
+    """What is wrong with a line that was refused; nothing, when only its `case_id` stands too deep to be its own."""
+    value = parse_strictly(line)
+    if isinstance(value, dict) and "case_id" not in value:
+        return _numbered(line, case_number)
+    if error.errors(include_url=False)[0]["type"] == "json_invalid":
+        _refuse("is nested too deeply")
+    return _refuse_fields(error)
+
+
+def _object(line: bytes) -> dict[str, JSONValue]:
+    try:
+        value = from_json(line, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
+        parse_strictly(line)
+        _refuse("is nested too deeply")
+    if not looks_strict(line, count_keys(value)):
+        parse_strictly(line)
+    if type(value) is not dict:
+        _refuse(f"must be a JSON object, not {_kind(value)}")
+    return value
+
+
+def _at(value: JSONValue, path: list[str], name: str) -> JSONValue:
+    found: object = value
+    for depth, key in enumerate(path):
+        if type(found) is dict:
+            found = found.get(key, _ABSENT)
+        elif type(found) is list and key.isdecimal() and len(key) <= _MAX_INDEX_DIGITS and int(key) < len(found):
+            found = found[int(key)]
+        else:
+            found = _ABSENT
+        if found is _ABSENT:
+            _refuse(f"has no {'.'.join(path[: depth + 1])!r}, which fields.{name} names")
+    return found  # type: ignore[return-value]
+
+
+def _refuse_fields(error: ValidationError) -> NoReturn:
+    problem = error.errors(include_url=False)[0]
+    place = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "model_type":
+        _refuse(f"must be a JSON object, not {_kind(problem['input'])}")
+    if problem["type"] == "missing":
+        _refuse(f"has no {place!r}; {_HINT}")
+    if problem["type"] == "extra_forbidden":
+        _refuse(f"unknown key {place!r}{nearest_hint(place, _CASE_KEYS)}; {_HINT}")
+    _refuse(f"{place}: {_lower(problem['msg'])}")
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "null")
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise ValueError(reason)

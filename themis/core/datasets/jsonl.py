@@ -1,0 +1,83 @@
+"""Cases that are lines of a JSONL file."""
+
+import stat
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from themis.core.datasets.case_lines import CaseLines, MappedKeys, OwnKeys
+from themis.core.errors import DatasetError
+from themis.core.models import Case
+
+MAX_LINE_BYTES = 64 * 1024 * 1024
+_BUFFER_BYTES = 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class JsonlSource:
+    """A file of one JSON object a line, in UTF-8; empty lines do not count.
+
+    Without `fields` a line's keys are those of a case: `input`, and optionally `case_id` (else `case-<n>`, n counting
+    cases from 1), `expected_output`, `metadata`. With `fields` each is found by its dotted path, where a number picks
+    an item of a list, and a line's other keys are ignored; an id that is a whole number becomes its text.
+    """
+
+    def __init__(
+        self,
+        dataset_id: str,
+        path: str | Path,
+        fields: Mapping[str, str] | None = None,
+        revision: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read from the file at `path`; it is not opened yet.
+
+        Raises:
+            DatasetError: `fields` names no path for `input`, or something that a case does not have.
+        """
+        self.dataset_id = dataset_id
+        self.path = Path(path)
+        self.fields = None if fields is None else dict(fields)
+        self.revision = revision
+        self.metadata: Mapping[str, str] = metadata or {}
+        self._lines: CaseLines = OwnKeys() if fields is None else MappedKeys(fields)
+
+    def cases(self) -> Iterator[Case]:
+        """All cases, in the order of their lines.
+
+        Raises:
+            DatasetError: the file cannot be read, or a line is not a case; file and line are named.
+        """
+        read = self._lines.case
+        for case_number, (line_number, line) in enumerate(self._filled_lines(), start=1):
+            try:
+                case = read(line, case_number)
+            except ValueError as error:
+                raise self._refusal(line_number, str(error)) from None
+            yield case
+
+    def where(self, index: int) -> str:
+        """The file and line of the case at `index` (from 0), for messages."""
+        for found, (line_number, _) in enumerate(self._filled_lines()):
+            if found == index:
+                return f"{self.path}:{line_number}"
+        return str(self.path)
+
+    def _filled_lines(self) -> Iterator[tuple[int, bytes]]:
+        try:
+            # Looked at before it is opened: opening a FIFO would wait for somebody to write to it.
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                raise DatasetError(where=str(self.path), detail="is not a regular file")
+            with self.path.open("rb", buffering=_BUFFER_BYTES) as file:
+                # Not `for line in file`: that would read a line of any length into memory.
+                for line_number, read in enumerate(iter(partial(file.readline, MAX_LINE_BYTES + 1), b""), start=1):
+                    if len(read) > MAX_LINE_BYTES:
+                        raise self._refusal(line_number, f"is longer than {MAX_LINE_BYTES // 2**20} MiB")
+                    line = read.removeprefix(_BOM) if line_number == 1 else read
+                    if line and not line.isspace():
+                        yield line_number, line
+        except OSError as error:
+            raise DatasetError(where=str(self.path), detail=f"cannot be read: {error.strerror}") from None
+
+    def _refusal(self, line_number: int, detail: str) -> DatasetError:
+        return DatasetError(where=f"{self.path}:{line_number}", detail=detail)

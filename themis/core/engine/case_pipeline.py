@@ -1,0 +1,182 @@
+"""One case through the stages, as far as it goes: what is stored already is taken, what is missing is run."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from themis.core import outcome_codec as codec
+from themis.core.components import Component
+from themis.core.contexts import GenerateContext, ParseContext, ReduceContext, ScoreContext, SelectContext
+from themis.core.engine.stage_runner import StageRunner, Step
+from themis.core.engine.work import CaseWork
+from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
+from themis.core.outcomes import CaseEnd
+from themis.core.pass_through import first_candidate, whole_output
+from themis.core.prompts import PromptSpec
+from themis.core.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The live components of a run and what they are told; `seeds` has one for each candidate."""
+
+    run_id: str
+    generator: Component
+    selector: Component | None
+    reducer: Component | None
+    parser: Component | None
+    metrics: tuple[Component, ...]
+    seeds: tuple[int, ...]
+    prompt_spec: PromptSpec | None
+
+
+class CasePipeline:
+    """Takes cases through the stages up to and including `until`.
+
+    Contexts are made by `model_validate` where a case always needs one: it takes half the time of a constructor.
+    """
+
+    def __init__(self, parts: Parts, runner: StageRunner, until: Stage) -> None:
+        """With the components `parts`; each stage is run by `runner`."""
+        self._parts = parts
+        self._runner = runner
+        self._until = until
+        self._generate_steps = [_generate_step(parts.generator.live, item) for item in range(len(parts.seeds))]
+        self._select_step = _select_step(parts.selector.live) if parts.selector else None
+        self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
+        self._parse_step = _parse_step(parts.parser.live) if parts.parser else None
+        self._score_steps = [_score_step(metric, item) for item, metric in enumerate(parts.metrics)]
+
+    async def run(self, work: CaseWork) -> CaseEnd:
+        """How far the case came; its outcomes are with the writer by then."""
+        through, failed = await self._go(work)
+        return CaseEnd(work.case_no, work.dataset_no, work.case.case_id, work.digest, failed, through)
+
+    async def _go(self, work: CaseWork) -> tuple[Stage, bool]:
+        """The last stage of the case, and whether it failed there."""
+        until = self._until
+        candidates = await self._generate(work)
+        if candidates is None or until < Stage.REDUCE:
+            return Stage.GENERATE, candidates is None
+        kept = await self._select(work, candidates, self._select_step) if self._select_step else candidates
+        if kept is None:
+            return Stage.SELECT, True
+        reduced = await self._reduce(work, kept, self._reduce_step) if self._reduce_step else first_candidate(kept)
+        if reduced is None or until < Stage.PARSE:
+            return Stage.REDUCE, reduced is None
+        parsed = await self._parse(work, reduced, self._parse_step) if self._parse_step else whole_output(reduced)
+        if parsed is None or until < Stage.SCORE:
+            return Stage.PARSE, parsed is None
+        scored = await self._score(work, parsed)
+        return (until, False) if scored else (Stage.SCORE, True)
+
+    async def _generate(self, work: CaseWork) -> list[GenerationResult] | None:
+        """All candidates; None when one of them is missing, since fewer would be another experiment."""
+        steps = self._generate_steps
+        if len(steps) == 1:
+            candidates = [await self._candidate(work, steps[0])]
+        else:
+            candidates = await asyncio.gather(*(self._candidate(work, step) for step in steps))
+        present = [candidate for candidate in candidates if candidate is not None]
+        return present if len(present) == len(steps) else None
+
+    async def _candidate(self, work: CaseWork, step: Step) -> GenerationResult | None:
+        if stored := work.stored.get((Stage.GENERATE, step.item)):
+            return codec.to_generation(stored)
+        place = self._place(work)
+        place["seed"] = self._parts.seeds[step.item]
+        place["prompt_spec"] = self._parts.prompt_spec
+        context = GenerateContext.model_validate(place)
+        return await self._runner.run(step, work, work.case, context)
+
+    async def _select(
+        self, work: CaseWork, candidates: list[GenerationResult], step: Step
+    ) -> list[GenerationResult] | None:
+        if stored := work.stored.get((Stage.SELECT, 0)):
+            return [candidates[index] for index in codec.to_selection(stored)]
+        context = SelectContext(**self._place(work), **self._choice(candidates))
+        kept = await self._runner.run(step, work, candidates, context)
+        return None if kept is None else [candidates[index] for index in kept]
+
+    async def _reduce(self, work: CaseWork, candidates: list[GenerationResult], step: Step) -> ReducedCandidate | None:
+        if stored := work.stored.get((Stage.REDUCE, 0)):
+            return codec.to_reduced(stored)
+        context = ReduceContext(**self._place(work), **self._choice(candidates))
+        return await self._runner.run(step, work, candidates, context)
+
+    async def _parse(self, work: CaseWork, candidate: ReducedCandidate, step: Step) -> ParsedOutput | None:
+        if stored := work.stored.get((Stage.PARSE, 0)):
+            return codec.to_parsed(stored)
+        place = self._place(work)
+        place["candidate_id"] = candidate.candidate_id
+        context = ParseContext.model_validate(place)
+        return await self._runner.run(step, work, candidate, context)
+
+    async def _score(self, work: CaseWork, parsed: ParsedOutput) -> bool:
+        """Whether every metric has a score."""
+        context = ScoreContext.model_validate(
+            {
+                "run_id": self._parts.run_id,
+                "case": work.case,
+                "parsed_output": parsed,
+                "dataset_id": work.dataset.dataset_id,
+                "case_key": work.case_key,
+                "dataset_metadata": work.dataset.metadata,
+                "seed": self._parts.seeds[0],
+            }
+        )
+        succeeded = True
+        for step in self._score_steps:
+            if (Stage.SCORE, step.item) not in work.stored:
+                succeeded &= await self._runner.run(step, work, parsed, work.case, context) is not None
+        return succeeded
+
+    def _choice(self, candidates: list[GenerationResult]) -> dict[str, Any]:
+        return {"candidate_ids": [candidate.candidate_id for candidate in candidates], "seed": self._parts.seeds[0]}
+
+    def _place(self, work: CaseWork) -> dict[str, Any]:
+        return {
+            "run_id": self._parts.run_id,
+            "case_id": work.case.case_id,
+            "dataset_id": work.dataset.dataset_id,
+            "case_key": work.case_key,
+        }
+
+
+def _generate_step(generator: Any, item: int) -> Step:
+    provider: str | None = getattr(generator, "provider_key", None)
+    return Step(Stage.GENERATE, item, generator, generator.generate, GenerationResult, codec.generated, provider)
+
+
+def _select_step(selector: Any) -> Step:
+    async def indexes(candidates: list[GenerationResult], context: SelectContext) -> list[int]:
+        return _indexes(await selector.select(candidates, context), candidates)
+
+    return Step(Stage.SELECT, 0, selector, indexes, list, codec.selected)
+
+
+def _reduce_step(reducer: Any) -> Step:
+    return Step(Stage.REDUCE, 0, reducer, reducer.reduce, ReducedCandidate, codec.reduced)
+
+
+def _parse_step(parser: Any) -> Step:
+    return Step(Stage.PARSE, 0, parser, parser.parse, ParsedOutput, codec.parsed)
+
+
+def _score_step(metric: Component, item: int) -> Step:
+    kinds = (Score, ScoreError)
+    live = metric.live
+    return Step(Stage.SCORE, item, live, live.score, kinds, codec.scored, metric_id=metric.ref.component_id)
+
+
+def _indexes(kept: list[GenerationResult], candidates: list[GenerationResult]) -> list[int]:
+    """Positions of the kept ones among the candidates: ids may repeat, so objects are compared first.
+
+    Raises:
+        ValueError: nothing was kept, or something that was not offered.
+    """
+    if not kept:
+        msg = "the selector kept no candidate"
+        raise ValueError(msg)
+    positions = {id(candidate): index for index, candidate in enumerate(candidates)}
+    return [positions[id(c)] if id(c) in positions else candidates.index(c) for c in kept]

@@ -1,0 +1,268 @@
+"""A run made live: its snapshot, its components, and where its cases come from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from themis.core.components import (
+    GENERATOR,
+    METRIC,
+    PARSER,
+    REDUCER,
+    SELECTOR,
+    Component,
+    ComponentRef,
+    Kind,
+    load_component,
+    reference,
+)
+from themis.core.config import DatasetFile, EvaluationConfig, ExperimentConfig, GenerationConfig
+from themis.core.datasets import CaseSource, InlineSource, JsonlSource
+from themis.core.datasets.fingerprint import fingerprint
+from themis.core.engine.case_pipeline import Parts
+from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
+from themis.core.models import Dataset
+from themis.core.secrets import redact_urls, refuse_literal_secrets
+from themis.core.snapshot import (
+    ComponentRefs,
+    RunIdentity,
+    RunProvenance,
+    RunSnapshot,
+    SnapshotDataset,
+    candidate_count,
+    derived_seed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The live components of an experiment."""
+
+    generator: Component
+    selector: Component | None
+    reducer: Component | None
+    parsers: tuple[Component, ...]
+    metrics: tuple[Component, ...]
+
+    def refs(self) -> ComponentRefs:
+        """Their references."""
+        return ComponentRefs(
+            generator=self.generator.ref,
+            selector=self.selector.ref if self.selector else None,
+            reducer=self.reducer.ref if self.reducer else None,
+            parsers=[parser.ref for parser in self.parsers],
+            metrics=[metric.ref for metric in self.metrics],
+        )
+
+    def check_unchanged(self) -> None:
+        """Compare each component with what it was when it was loaded.
+
+        Raises:
+            FingerprintChangedError: one says something else now.
+        """
+        for component in (self.generator, self.selector, self.reducer, *self.parsers, *self.metrics):
+            if component is not None:
+                now = reference(component.live, component.ref.target, where="experiment")
+                _compare(now, component.ref, where="experiment")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRun:
+    """All that the engine needs."""
+
+    snapshot: RunSnapshot
+    components: Components
+    sources: tuple[CaseSource, ...]
+
+    def parts(self) -> Parts:
+        """What the pipeline needs of it."""
+        run_id = self.snapshot.run_id
+        count = self.snapshot.candidate_count
+        seeds = self.snapshot.identity.seeds or [derived_seed(run_id, index) for index in range(count)]
+        return Parts(
+            run_id=run_id,
+            generator=self.components.generator,
+            selector=self.components.selector,
+            reducer=self.components.reducer,
+            parser=self.components.parsers[0] if self.components.parsers else None,
+            metrics=self.components.metrics,
+            seeds=tuple(seeds),
+            prompt_spec=self.snapshot.identity.generation_prompt_spec,
+        )
+
+
+def load_components(
+    generation: GenerationConfig, evaluation: EvaluationConfig, *, allow_modules: Sequence[str] | None = None
+) -> Components:
+    """The components that a configuration names.
+
+    Raises:
+        ComponentError: one cannot be had, or is of the wrong kind.
+        ConfigError: two metrics have the same id, or judges are asked for.
+    """
+
+    def load(spec: object, kind: Kind, where: str) -> Component:
+        return load_component(spec, kind, where=where, allow_modules=allow_modules)
+
+    if evaluation.judge_models:
+        raise ConfigError(where="evaluation.judge_models", detail="this version of Themis does not ask judges")
+    parsers = [load(spec, PARSER, f"evaluation.parsers.{no}") for no, spec in enumerate(evaluation.parsers)]
+    metrics = [load(spec, METRIC, f"evaluation.metrics.{no}") for no, spec in enumerate(evaluation.metrics)]
+    ids = [metric.ref.component_id for metric in metrics]
+    if twice := next((metric_id for metric_id in ids if ids.count(metric_id) > 1), None):
+        raise ConfigError(where="evaluation.metrics", detail=f"metric {twice!r} stands twice")
+    return Components(
+        generator=load(generation.generator, GENERATOR, "generation.generator"),
+        selector=load(generation.selector, SELECTOR, "generation.selector")
+        if generation.selector is not None
+        else None,
+        reducer=load(generation.reducer, REDUCER, "generation.reducer") if generation.reducer is not None else None,
+        parsers=tuple(parsers),
+        metrics=tuple(metrics),
+    )
+
+
+def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: str = "experiment") -> CompiledRun:
+    """The run that a configuration describes: components loaded, datasets read through once.
+
+    Raises:
+        ConfigError: what it describes cannot be a run.
+        ComponentError, DatasetError: a part of it cannot be had.
+    """
+    generation, evaluation = config.generation, config.evaluation
+    for name, section in (("generation", generation), ("evaluation", evaluation), ("storage", config.storage)):
+        refuse_literal_secrets(_plain(section), where=where, path=name)
+    count = _check_seeds(config, where)
+    components = load_components(generation, evaluation)
+    sources = tuple(_source(dataset) for dataset in config.datasets)
+    datasets = [_snapshot_dataset(source, spec) for source, spec in zip(sources, config.datasets, strict=True)]
+    _check_datasets(datasets, where)
+    refs = components.refs()
+    identity = RunIdentity(
+        datasets=[dataset.identity() for dataset in datasets],
+        generator=refs.generator.identity(),
+        selector=refs.selector.identity() if refs.selector else None,
+        reducer=refs.reducer.identity() if refs.reducer else None,
+        parsers=[ref.identity() for ref in refs.parsers],
+        metrics=[ref.identity() for ref in refs.metrics],
+        judge_models=[],
+        candidate_policy=generation.candidate_policy,
+        generation_prompt_spec=generation.prompt_spec,
+        evaluation_prompt_spec=evaluation.prompt_spec,
+        judge_config=redact_urls(evaluation.judge_config),
+        workflow_overrides=redact_urls(evaluation.workflow_overrides),
+        seeds=config.seeds[:count],
+    )
+    snapshot = RunSnapshot(
+        identity=identity,
+        provenance=provenance,
+        component_refs=refs,
+        datasets=datasets,
+        metric_kinds={ref.component_id: "pure" for ref in refs.metrics},
+    )
+    return CompiledRun(snapshot, components, sources)
+
+
+def recompile(snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = None) -> CompiledRun:
+    """A stored run made live again in this process, checked against what it was compiled with.
+
+    Raises:
+        ComponentError: a component cannot be had here.
+        FingerprintChangedError: a component is not what it was.
+        DatasetError, DatasetChangedError: a dataset cannot be read here, or is not what it was.
+    """
+    refs, identity = snapshot.component_refs, snapshot.identity
+    generation = GenerationConfig(
+        generator=refs.generator.target,
+        candidate_policy=identity.candidate_policy,
+        prompt_spec=identity.generation_prompt_spec,
+        selector=refs.selector.target if refs.selector else None,
+        reducer=refs.reducer.target if refs.reducer else None,
+    )
+    evaluation = EvaluationConfig(
+        metrics=[ref.target for ref in refs.metrics],
+        parsers=[ref.target for ref in refs.parsers],
+        prompt_spec=identity.evaluation_prompt_spec,
+        judge_config=identity.judge_config,
+        workflow_overrides=identity.workflow_overrides,
+    )
+    components = load_components(generation, evaluation, allow_modules=allow_modules)
+    found = components.refs().all()
+    for place, expected in refs.all().items():
+        _compare(found[place], expected, where=place)
+    sources = tuple(_stored_source(dataset) for dataset in snapshot.datasets)
+    for source, dataset in zip(sources, snapshot.datasets, strict=True):
+        if fingerprint(source).content != dataset.content:
+            raise DatasetChangedError(where=dataset.path or "store", dataset_id=dataset.dataset_id)
+    return CompiledRun(snapshot, components, sources)
+
+
+def _compare(found: ComponentRef, expected: ComponentRef, *, where: str) -> None:
+    if found.identity() != expected.identity():
+        raise FingerprintChangedError(
+            where=where,
+            reference=expected.component_id,
+            found=found.fingerprint[:16],
+            expected=expected.fingerprint[:16],
+        )
+
+
+def _check_seeds(config: ExperimentConfig, where: str) -> int:
+    try:
+        count = candidate_count(config.generation.candidate_policy)
+    except ValueError as error:
+        raise ConfigError(where=where, detail=f"generation.{error}") from None
+    if config.seeds and len(config.seeds) != count:
+        detail = f"seeds: there are {len(config.seeds)}, but {count} candidates a case; give one each, or none"
+        raise ConfigError(where=where, detail=detail)
+    return count
+
+
+def _check_datasets(datasets: list[SnapshotDataset], where: str) -> None:
+    if not sum(dataset.case_count for dataset in datasets):
+        raise ConfigError(where=where, detail="datasets: there is no case to run")
+    ids = [dataset.dataset_id for dataset in datasets]
+    if twice := next((dataset_id for dataset_id in ids if ids.count(dataset_id) > 1), None):
+        raise ConfigError(where=where, detail=f"datasets: id {twice!r} stands twice")
+
+
+def _source(spec: Dataset | DatasetFile) -> CaseSource:
+    if isinstance(spec, Dataset):
+        return InlineSource(spec)
+    return JsonlSource(
+        spec.dataset_id, spec.path, fields=_text_keys(spec.fields), revision=spec.revision, metadata=spec.metadata
+    )
+
+
+def _snapshot_dataset(source: CaseSource, spec: Dataset | DatasetFile) -> SnapshotDataset:
+    found = fingerprint(source)
+    made = SnapshotDataset(
+        dataset_id=spec.dataset_id,
+        revision=spec.revision,
+        metadata=spec.metadata,
+        content=found.content,
+        case_count=found.case_count,
+    )
+    if isinstance(spec, Dataset):
+        return made.model_copy(update={"cases": spec.cases})
+    return made.model_copy(update={"path": spec.path, "fields": _text_keys(spec.fields)})
+
+
+def _text_keys(fields: Mapping[Any, str] | None) -> dict[str, str] | None:
+    return None if fields is None else dict(fields)
+
+
+def _stored_source(dataset: SnapshotDataset) -> CaseSource:
+    if dataset.path is None:
+        cases = dataset.cases or []
+        return InlineSource(
+            Dataset(dataset_id=dataset.dataset_id, cases=cases, revision=dataset.revision, metadata=dataset.metadata)
+        )
+    return JsonlSource(
+        dataset.dataset_id, dataset.path, fields=dataset.fields, revision=dataset.revision, metadata=dataset.metadata
+    )
+
+
+def _plain(section: object) -> dict[str, object]:
+    """The fields of a configuration, as far as they are plain values: a live object holds no text of ours."""
+    return dict(vars(section))

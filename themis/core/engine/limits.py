@@ -1,0 +1,191 @@
+"""How many calls are in flight, and how often a provider is asked.
+
+A call enters through the gate of its stage and provider. A gate opens only when all its limits have room, and then
+takes from all of them at once: nobody holds one limit while waiting for another, so nothing can lock up and no limit idles
+because of a queue at another one.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from time import monotonic
+from typing import Protocol
+
+from themis.core.config import RuntimeConfig
+from themis.core.stages import NAMES, Stage
+
+# A rate may catch up on what it missed in this time, since timers are coarser than a high rate's interval.
+_RATE_CATCH_UP_S = 0.25
+
+
+class Limit(Protocol):
+    """Something that a call takes one of."""
+
+    def wait_s(self, now: float) -> float | None:
+        """Seconds until there is room: 0 for now, None for when a call leaves."""
+
+    def take(self, now: float) -> None:
+        """Take one."""
+
+    def give(self) -> None:
+        """Give back what is given back when a call leaves."""
+
+
+class Capacity:
+    """A number of calls in flight."""
+
+    __slots__ = ("_free",)
+
+    def __init__(self, calls: int) -> None:
+        """Room for `calls`."""
+        self._free = calls
+
+    def wait_s(self, now: float) -> float | None:
+        """0 when there is room, else None."""
+        del now
+        return 0.0 if self._free > 0 else None
+
+    def take(self, now: float) -> None:
+        """One call more in flight."""
+        del now
+        self._free -= 1
+
+    def give(self) -> None:
+        """One call less in flight."""
+        self._free += 1
+
+
+class Rate:
+    """A number of calls a minute, evenly spaced (the generic cell rate algorithm, ITU-T I.371)."""
+
+    __slots__ = ("_interval", "_next")
+
+    def __init__(self, per_minute: float) -> None:
+        """One call every `60 / per_minute` seconds."""
+        self._interval = 60.0 / per_minute
+        self._next = 0.0
+
+    def wait_s(self, now: float) -> float | None:
+        """Seconds until the next call is due."""
+        return max(0.0, self._next - now)
+
+    def take(self, now: float) -> None:
+        """Count a call; the next one is due an interval later."""
+        floor = now - _RATE_CATCH_UP_S if self._next else now
+        self._next = max(self._next, floor) + self._interval
+
+    def give(self) -> None:
+        """Nothing: what was asked was asked."""
+
+
+class Gate:
+    """The way in for calls of one kind; first come, first served."""
+
+    __slots__ = ("_admission", "_limits", "waiters")
+
+    def __init__(self, limits: Sequence[Limit], admission: "Admission") -> None:
+        """A gate with `limits`, woken by `admission`."""
+        self._limits = tuple(limits)
+        self._admission = admission
+        self.waiters: deque[asyncio.Future[None]] = deque()
+
+    def wait_s(self, now: float) -> float | None:
+        """Seconds until all limits have room; None when that takes another call's end."""
+        longest = 0.0
+        for limit in self._limits:
+            wait = limit.wait_s(now)
+            if wait is None:
+                return None
+            longest = max(longest, wait)
+        return longest
+
+    def take(self, now: float) -> None:
+        """Take from all limits."""
+        for limit in self._limits:
+            limit.take(now)
+
+    def enter_at_once(self) -> bool:
+        """Whether the call may begin now; then `leave` must follow. Nobody who waits is overtaken."""
+        if self.waiters:
+            return False
+        now = monotonic()
+        if self.wait_s(now) != 0.0:
+            return False
+        self.take(now)
+        return True
+
+    async def enter(self) -> None:
+        """Return when the call may begin; `leave` must follow."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiters.append(turn)
+        self._admission.waiting += 1
+        self._admission.admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """The call ended."""
+        for limit in self._limits:
+            limit.give()
+        self._admission.room_made()
+
+
+class Admission:
+    """All gates of a run, and the limits that they share."""
+
+    def __init__(self, runtime: RuntimeConfig) -> None:
+        """The limits of `runtime`."""
+        self._runtime = runtime
+        self._everything = Capacity(runtime.max_concurrent_tasks)
+        self._stages = {key: Capacity(calls) for key, calls in runtime.stage_concurrency.items()}
+        self._providers = {key: Capacity(calls) for key, calls in runtime.provider_concurrency.items()}
+        self._rates = {key: Rate(per_minute) for key, per_minute in runtime.provider_rate_limits.items()}
+        self._gates: dict[tuple[Stage, str | None], Gate] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self.waiting = 0
+
+    def gate(self, stage: Stage, provider: str | None = None) -> Gate:
+        """The gate of a stage, and of a provider that the stage asks."""
+        known = self._gates.get((stage, provider))
+        if known is None:
+            shared = (self._stages.get(NAMES[stage].concurrency_key),)
+            if provider is not None:
+                shared += (self._providers.get(provider), self._rates.get(provider))  # type: ignore[assignment]
+            limits = [self._everything, *(limit for limit in shared if limit is not None)]
+            known = self._gates[stage, provider] = Gate(limits, self)
+        return known
+
+    def room_made(self) -> None:
+        """A call left: let somebody in, if anybody waits."""
+        if self.waiting:
+            self.admit()
+
+    def admit(self) -> None:
+        """Let in whoever can go, and come back when a rate will have room."""
+        now = monotonic()
+        soonest: float | None = None
+        for gate in self._gates.values():
+            wait = self._admit_through(gate, now)
+            if wait is not None:
+                soonest = wait if soonest is None else min(soonest, wait)
+        if soonest is not None:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(soonest, self.admit)
+
+    def _admit_through(self, gate: Gate, now: float) -> float | None:
+        """Seconds after which trying again makes sense by itself."""
+        while gate.waiters:
+            if not gate.waiters[0].done():  # done: its task was cancelled
+                wait = gate.wait_s(now)
+                if wait != 0.0:
+                    return wait
+                gate.take(now)
+                gate.waiters[0].set_result(None)
+            gate.waiters.popleft()
+            self.waiting -= 1
+        return None

@@ -1,0 +1,131 @@
+"""Subscribers and a tracing provider: told what happens, never able to hurt it."""
+
+import inspect
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from themis.core.engine.work import CaseWork
+from themis.core.events import COMPLETED, FAILED, STARTED, RunCompletedEvent, RunEvent, RunFailedEvent, RunStartedEvent
+from themis.core.protocols import TracingProvider
+from themis.core.results import StageFailure
+from themis.core.stages import NAMES, Stage
+
+logger = logging.getLogger("themis.observers")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A stage of a case, as observers are told of it."""
+
+    stage: Stage
+    work: CaseWork
+    item: int
+    metric_id: str | None
+    subject: Any
+    context: Any
+
+
+class Observers:
+    """Everybody who wants to know what a run does."""
+
+    def __init__(self, run_id: str, subscribers: Iterable[Any], tracer: TracingProvider | None) -> None:
+        """Those who listen to `run_id`."""
+        self._run_id = run_id
+        self._subscribers = list(subscribers)
+        self._tracer = tracer
+        self._has_events = any(hasattr(subscriber, "on_event") for subscriber in self._subscribers)
+        self._complained: set[tuple[int, str]] = set()
+
+    @property
+    def anyone(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._subscribers) or self._tracer is not None
+
+    async def run_started(self) -> Any:
+        """A run begins; returns its span."""
+        await self._event(RunStartedEvent, {})
+        return self._start_span("run", {"run_id": self._run_id})
+
+    async def run_ended(self, span: Any, status: str, error: str | None) -> None:
+        """A run ended, with an error of the run as a whole or without."""
+        self._end_span(span, failed=error is not None)
+        if error is None:
+            await self._event(RunCompletedEvent, {"status": status})
+        else:
+            await self._event(RunFailedEvent, {"error_message": error})
+
+    async def before(self, moment: Moment) -> Any:
+        """A stage begins; returns its span."""
+        names = NAMES[moment.stage]
+        span = self._start_span(names.span, {"run_id": self._run_id, **_place(moment)})
+        if names.hook:
+            subject = moment.work.case if moment.stage is Stage.GENERATE else moment.subject
+            await self._tell(f"before_{names.hook}", subject, moment.context)
+        await self._event(STARTED[moment.stage], _place(moment))
+        return span
+
+    async def succeeded(self, moment: Moment, span: Any, result: Any) -> None:
+        """A stage gave a result."""
+        self._end_span(span, failed=False)
+        hook = NAMES[moment.stage].hook
+        if hook:
+            await self._tell(f"after_{hook}", result, moment.context)
+        await self._event(COMPLETED[moment.stage], _place(moment))
+
+    async def failed(self, moment: Moment, span: Any, failure: StageFailure) -> None:
+        """A stage gave none."""
+        self._end_span(span, failed=True)
+        facts = {"category": failure.category, "error_message": failure.message}
+        await self._event(FAILED[moment.stage], {**_place(moment), **facts})
+
+    async def _event(self, kind: type[RunEvent], facts: dict[str, Any]) -> None:
+        if self._has_events:
+            await self._tell("on_event", kind(run_id=self._run_id, occurred_at=datetime.now(tz=UTC), **facts))
+
+    async def _tell(self, method: str, *arguments: Any) -> None:
+        for subscriber in self._subscribers:
+            hook = getattr(subscriber, method, None)
+            if hook is None:
+                continue
+            try:
+                answer = hook(*arguments)
+                if inspect.isawaitable(answer):
+                    await answer
+            except Exception as error:  # noqa: BLE001  # whatever a subscriber raises is its own affair
+                self._complain(subscriber, method, error)
+
+    def _start_span(self, name: str, attributes: dict[str, Any]) -> Any:
+        if self._tracer is None:
+            return None
+        try:
+            return self._tracer.start_span(name, attributes)
+        except Exception as error:  # noqa: BLE001
+            self._complain(self._tracer, "start_span", error)
+            return None
+
+    def _end_span(self, span: Any, *, failed: bool) -> None:
+        if self._tracer is None or span is None:
+            return
+        try:
+            self._tracer.end_span(span, "error" if failed else "ok")
+        except Exception as error:  # noqa: BLE001
+            self._complain(self._tracer, "end_span", error)
+
+    def _complain(self, listener: Any, method: str, error: Exception) -> None:
+        """Log a listener's error once: it is likely to come with every case."""
+        if (id(listener), method) not in self._complained:
+            self._complained.add((id(listener), method))
+            logger.warning("%s.%s raised %s: %s", type(listener).__name__, method, type(error).__name__, error)
+
+
+def _place(moment: Moment) -> dict[str, Any]:
+    return {
+        "case_id": moment.work.case.case_id,
+        "dataset_id": moment.work.dataset.dataset_id,
+        "case_key": moment.work.case_key,
+        "candidate_index": moment.item if moment.stage is Stage.GENERATE else None,
+        "metric_id": moment.metric_id,
+    }

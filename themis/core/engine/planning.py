@@ -1,0 +1,70 @@
+"""From the datasets and what is stored already to the work that is left, case by case."""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import groupby, islice
+
+from themis.core.datasets.fingerprint import case_digest
+from themis.core.engine.compiled import CompiledRun
+from themis.core.engine.reuse import Reuse
+from themis.core.engine.work import CaseWork
+from themis.core.engine.writer import OutcomeWriter
+from themis.core.errors import DatasetChangedError
+from themis.core.outcomes import CaseEnd
+from themis.core.snapshot import case_key
+from themis.core.stages import Stage
+from themis.core.stores.protocol import RunStore
+
+PAGE = 256
+"""Cases whose stored outcomes are looked up together."""
+
+
+def pending_work(
+    run: CompiledRun, store: RunStore, writer: OutcomeWriter, until: Stage
+) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
+    """The run's cases, a page at a time: those with work left, and the ends of those without.
+
+    What other runs did already to the same cases is taken over, and handed to `writer` as this run's.
+
+    Raises:
+        DatasetChangedError: a dataset turns out not to be what the run was compiled with.
+    """
+    run_id = run.snapshot.run_id
+    resumes = store.has_outcomes(run_id)
+    reuse = Reuse(store, run.snapshot)
+    cases = _cases(run)
+    while page := list(islice(cases, PAGE)):
+        done = _take_stored(page, store, run_id, until) if resumes else {}
+        left = [work for work in page if work.case_no not in done]
+        if left and reuse.possible:
+            for outcome in reuse.outcomes_for(left):
+                writer.add(outcome)
+        yield left, list(done.values())
+
+
+def _cases(run: CompiledRun) -> Iterator[CaseWork]:
+    """Every case of every dataset, in order, checked against the dataset's fingerprint as it passes."""
+    case_no = 0
+    for dataset_no, (source, dataset) in enumerate(zip(run.sources, run.snapshot.datasets, strict=True)):
+        content = hashlib.sha256()
+        for case in source.cases():
+            digest = case_digest(case)
+            content.update(digest)
+            yield CaseWork(case_no, dataset_no, case, digest, dataset, case_key(dataset.dataset_id, case.case_id))
+            case_no += 1
+        if content.hexdigest() != dataset.content:
+            raise DatasetChangedError(where=dataset.path or "experiment", dataset_id=dataset.dataset_id)
+
+
+def _take_stored(page: list[CaseWork], store: RunStore, run_id: str, until: Stage) -> dict[int, CaseEnd]:
+    """Give each case of a page its stored successes; returns the ends of those that need nothing more."""
+    first, stop = page[0].case_no, page[-1].case_no + 1
+    ends = store.ends_between(run_id, first, stop)
+    done = {end.case_no: end for end in ends if not end.failed and end.through >= until}
+    if len(done) == len(page):
+        return done
+    works = {work.case_no: work for work in page}
+    for case_no, outcomes in groupby(store.outcomes_between(run_id, first, stop), key=lambda outcome: outcome.case_no):
+        if case_no not in done:
+            works[case_no].stored.update({(o.stage, o.item): o for o in outcomes if o.ok})
+    return done

@@ -1,0 +1,63 @@
+"""Which failures pass, and when to try again: pure functions of the failure."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERRORS = range(500, 600)
+_LONGEST_DELAY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When to try a call again.
+
+    Attributes:
+        attempts: tries in all.
+        delay_s: seconds before the second try.
+        backoff: factor from one delay to the next.
+    """
+
+    attempts: int
+    delay_s: float
+    backoff: float
+
+    def delay_after(self, error: BaseException, attempt: int) -> float | None:
+        """Seconds to wait after try number `attempt` (from 1) failed with `error`; None to give up.
+
+        The delay is jittered (between one and two times the base), so that calls that failed together do
+        not come back together; a server's own `retry_after_s` is the least that is waited.
+        """
+        if attempt >= self.attempts or not is_passing(error):
+            return None
+        base = min(self.delay_s * self.backoff ** (attempt - 1), _LONGEST_DELAY_S)
+        jittered = base * (1 + random.random())  # noqa: S311  # spreads load, guards nothing
+        return max(jittered, retry_after_s(error))
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the cause may be gone at the next try: timeouts, I/O, 429, 5xx, or what says so of itself."""
+    said = getattr(error, "retryable", None)
+    if isinstance(said, bool):
+        return said
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return status == _TOO_MANY_REQUESTS or status in _SERVER_ERRORS
+    return isinstance(error, TimeoutError | OSError)
+
+
+def retry_after_s(error: BaseException) -> float:
+    """Seconds that the server asked to wait; 0 when it did not."""
+    value = getattr(error, "retry_after_s", None)
+    return max(0.0, float(value)) if isinstance(value, int | float) else 0.0
+
+
+def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[str, Any]:
+    """A failed try as it is stored in the history of its outcome."""
+    return {
+        "attempt": attempt,
+        "error_type": type(error).__name__,
+        "message": str(error),
+        "delay_s": round(delay_s, 3),
+    }

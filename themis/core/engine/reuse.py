@@ -1,0 +1,98 @@
+"""Outcomes of other runs that did the same to the same case."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from themis.core.engine.work import CaseWork
+from themis.core.outcomes import Outcome
+from themis.core.snapshot import RunSnapshot
+from themis.core.stages import Stage
+from themis.core.stores.protocol import RunStore
+
+Place = tuple[Stage, int]
+
+
+class Reuse:
+    """Finds, for the cases of a run, what runs before it left in the same store.
+
+    A stage's outcome is taken over when the run's reuse key for it is equal (see `RunSnapshot.reuse_keys`) and so is
+    the case's content: repeats of a case and samples of a candidate stay apart.
+    """
+
+    def __init__(self, store: RunStore, snapshot: RunSnapshot) -> None:
+        """Look for runs that share a stage with `snapshot`."""
+        shared: dict[str, dict[Place, Place]] = {}
+        for name, key in snapshot.reuse_keys().items():
+            for run_id, source_name in store.reusable_runs(key, other_than=snapshot.run_id):
+                shared.setdefault(run_id, {})[_place(source_name)] = _place(name)
+        self._sources = [_Source(store, snapshot, run_id, places) for run_id, places in shared.items()]
+
+    @property
+    def possible(self) -> bool:
+        """Whether any run has something to take over."""
+        return bool(self._sources)
+
+    def outcomes_for(self, page: list[CaseWork]) -> Iterator[Outcome]:
+        """Outcomes that these cases, neighbours in the run, need not make again; they are added to each `stored`."""
+        for source in self._sources:
+            for work, outcome in source.outcomes_for(page):
+                if (outcome.stage, outcome.item) not in work.stored:
+                    work.stored[outcome.stage, outcome.item] = outcome
+                    yield outcome
+
+
+class _Source:
+    """One earlier run; `places` says which of its outcomes are which of ours."""
+
+    def __init__(self, store: RunStore, snapshot: RunSnapshot, run_id: str, places: dict[Place, Place]) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._places = places
+        earlier = store.load_snapshot(run_id)
+        numbers = {dataset.dataset_id: no for no, dataset in enumerate(earlier.datasets)} if earlier else {}
+        self._dataset_numbers = {no: numbers.get(dataset.dataset_id) for no, dataset in enumerate(snapshot.datasets)}
+        self._elsewhere: dict[tuple[bytes, int], int] | None = None
+
+    def outcomes_for(self, page: list[CaseWork]) -> Iterator[tuple[CaseWork, Outcome]]:
+        first, stop = page[0].case_no, page[-1].case_no + 1
+        here = {
+            (end.digest, end.dataset_no): end.case_no for end in self._store.ends_between(self._run_id, first, stop)
+        }
+        works: dict[int, CaseWork] = {}
+        for work in page:
+            dataset_no = self._dataset_numbers[work.dataset_no]
+            if dataset_no is not None:
+                number = here.get((work.digest, dataset_no))
+                number = self._find((work.digest, dataset_no)) if number is None else number
+                if number is not None:
+                    works[number] = work
+        for begin, end in _stretches(sorted(works)):
+            outcomes = self._store.outcomes_between(self._run_id, begin, end)
+            for case_no, of_case in groupby(outcomes, key=lambda outcome: outcome.case_no):
+                yield from self._taken_over(works[case_no], of_case)
+
+    def _taken_over(self, work: CaseWork, outcomes: Iterator[Outcome]) -> Iterator[tuple[CaseWork, Outcome]]:
+        for outcome in outcomes:
+            place = self._places.get((outcome.stage, outcome.item))
+            if place is not None and outcome.ok:
+                yield work, outcome._replace(case_no=work.case_no, stage=place[0], item=place[1])
+
+    def _find(self, identity: tuple[bytes, int]) -> int | None:
+        """Where a case stands in the earlier run when it does not stand at about the same place."""
+        if self._elsewhere is None:
+            self._elsewhere = self._store.case_numbers(self._run_id)
+        return self._elsewhere.get(identity)
+
+
+def _place(name: str) -> Place:
+    stage, item = name.split(".")
+    return Stage(int(stage)), int(item)
+
+
+def _stretches(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Half-open ranges of consecutive numbers."""
+    start = 0
+    for index in range(1, len(numbers) + 1):
+        if index == len(numbers) or numbers[index] != numbers[index - 1] + 1:
+            yield numbers[start], numbers[index - 1] + 1
+            start = index

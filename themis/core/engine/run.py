@@ -1,0 +1,166 @@
+"""All cases of a run, bounded, from `running` to its end."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from themis.core.config import RuntimeConfig
+from themis.core.engine.case_pipeline import CasePipeline
+from themis.core.engine.compiled import CompiledRun
+from themis.core.engine.observers import Observers
+from themis.core.engine.planning import pending_work
+from themis.core.engine.stage_runner import StageRunner
+from themis.core.engine.work import CaseWork
+from themis.core.engine.writer import OutcomeWriter
+from themis.core.errors import ClaimLostError, RunExistsError, UnavailableError
+from themis.core.protocols import TracingProvider
+from themis.core.results import RunStatus
+from themis.core.stages import UNTIL_STAGES, Stage
+from themis.core.stores.protocol import Fence, RunRecord, RunStore
+
+LOOKAHEAD_CASES = 64
+"""Cases kept ready beyond those in flight at most, so that a freed slot is taken at once."""
+
+BREATH_S = 0.001
+"""Seconds of work without a pause after which the event loop gets its turn, for instant components never wait."""
+
+
+@dataclass(slots=True)
+class RunProgress:
+    """How far a run is, for whoever looks on while it goes."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    resumed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How one execution of a run goes.
+
+    Attributes:
+        until: the last stage to run.
+        fence: the claim that it runs under, if it was claimed from a queue.
+        subscribers: told what happens.
+        tracer: receives spans.
+        progress: kept up to date.
+    """
+
+    until: Stage = Stage.JUDGE
+    fence: Fence | None = None
+    subscribers: Sequence[Any] = ()
+    tracer: TracingProvider | None = None
+    progress: RunProgress = field(default_factory=RunProgress)
+
+
+class RunExecution:
+    """Carries one compiled run out in a store."""
+
+    def __init__(self, run: CompiledRun, store: RunStore, runtime: RuntimeConfig, options: RunOptions) -> None:
+        """Nothing happens before `execute`."""
+        self._run = run
+        self._store = store
+        self._runtime = runtime
+        self._options = options
+        self._run_id = run.snapshot.run_id
+        self._observers = Observers(self._run_id, options.subscribers, options.tracer)
+        self._progress = options.progress
+
+    async def execute(self) -> RunRecord:
+        """Bring the run as far as asked and return its row; a run that is there already is returned as it is stored.
+
+        Raises:
+            RunExistsError: it exists and the policy is `error`.
+            ThemisError: it cannot go on; what was finished is kept and the run is `failed`.
+        """
+        stored = self._settle_existing()
+        if stored is not None:
+            return stored
+        self._store.start_run(self._run_id, fence=self._options.fence)
+        span = await self._observers.run_started()
+        try:
+            await self._all_cases()
+        except asyncio.CancelledError:
+            await self._end(span, RunStatus.CANCELLED, None)
+            raise
+        except (UnavailableError, ClaimLostError):
+            raise  # the store is in trouble, or the run another worker's now: it stays as it is, to go on later
+        except Exception as error:
+            await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {error}")
+            raise
+        ended, failed = self._store.count_ends(self._run_id)
+        status = (
+            RunStatus.COMPLETED if not failed else RunStatus.FAILED if failed == ended else RunStatus.PARTIAL_FAILURE
+        )
+        await self._end(span, status, None)
+        return self._record()
+
+    def _settle_existing(self) -> RunRecord | None:
+        """Create the run, or decide by the policy what its existence means; a row that is final is returned."""
+        created = self._store.create_run(self._run.snapshot)
+        record = self._record()
+        policy = self._runtime.existing_run_policy
+        if policy == "error" and not created:
+            raise RunExistsError(run_id=self._run_id, status=record.status.value)
+        if policy == "rerun" and not created:
+            self._store.clear_run(self._run_id, fence=self._options.fence)
+            return None
+        return record if record.status is RunStatus.COMPLETED and self._reaches(record) else None
+
+    def _reaches(self, record: RunRecord) -> bool:
+        return UNTIL_STAGES[record.completed_through or "judge"] >= self._options.until
+
+    async def _all_cases(self) -> None:
+        """Every case through the pipeline, so many at a time."""
+        until = self._options.until
+        progress = self._progress
+        progress.total = self._run.snapshot.total_cases
+        async with OutcomeWriter(self._store, self._run_id, self._options.fence) as writer:
+            runner = StageRunner(self._runtime, writer, self._observers)
+            pipeline = CasePipeline(self._run.parts(), runner, until)
+            work = self._work(writer)
+            in_flight = self._runtime.max_concurrent_tasks
+            in_flight = min(in_flight + min(in_flight, LOOKAHEAD_CASES), progress.total)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(in_flight):
+                        group.create_task(self._work_off(work, pipeline, writer))
+            except BaseExceptionGroup as group_error:
+                raise group_error.exceptions[0] from None
+            finally:
+                runner.close()
+
+    def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
+        for left, done in pending_work(self._run, self._store, writer, self._options.until):
+            self._progress.done += len(done)
+            self._progress.resumed += len(done)
+            yield from left
+
+    async def _work_off(self, work: Iterator[CaseWork], pipeline: CasePipeline, writer: OutcomeWriter) -> None:
+        """Take one case after the other until there are no more."""
+        breath = perf_counter()
+        for case in work:
+            end = await pipeline.run(case)
+            writer.end_case(end)
+            self._progress.done += 1
+            self._progress.failed += end.failed
+            if writer.is_full:
+                await writer.room()
+            elif perf_counter() - breath > BREATH_S:
+                await asyncio.sleep(0)
+            else:
+                continue
+            breath = perf_counter()
+
+    async def _end(self, span: Any, status: RunStatus, error: str | None) -> None:
+        through = self._options.until if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE} else None
+        self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
+        await self._observers.run_ended(span, status.value, error)
+
+    def _record(self) -> RunRecord:
+        record = self._store.load_run(self._run_id)
+        assert record is not None, "the run was just created"  # noqa: S101
+        return record

@@ -1,0 +1,27 @@
+"""One case on its way through the stages."""
+
+from dataclasses import dataclass, field
+
+from themis.core.models import Case
+from themis.core.outcomes import Outcome
+from themis.core.snapshot import SnapshotDataset
+from themis.core.stages import Stage
+
+
+@dataclass(slots=True)
+class CaseWork:
+    """A case, where it stands in the run, and what is already finished of it.
+
+    Attributes:
+        case_no, dataset_no: positions in the run.
+        case_key: tells apart equal case ids of two datasets.
+        stored: successful outcomes from before, by stage and item; those stages are not run again.
+    """
+
+    case_no: int
+    dataset_no: int
+    case: Case
+    digest: bytes
+    dataset: SnapshotDataset
+    case_key: str
+    stored: dict[tuple[Stage, int], Outcome] = field(default_factory=dict)

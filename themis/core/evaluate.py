@@ -1,0 +1,143 @@
+"""One call from model, data and metric to a result."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
+
+from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
+from themis.core.config_file import validate
+from themis.core.errors import InvalidArgumentError
+from themis.core.experiment import Experiment, refuse_running_loop
+from themis.core.models import Case, Dataset
+from themis.core.protocols import TracingProvider
+from themis.core.results import RunResult
+from themis.core.stores import RunStore
+
+Data = Dataset | Sequence[Dataset] | Sequence[Mapping[str, Any]]
+_CASE_KEYS = frozenset({"input", "case_id", "expected_output", "metadata"})
+
+
+P = ParamSpec("P")
+
+
+def _blocking(function: Callable[P, Coroutine[Any, Any, RunResult]]) -> Callable[P, RunResult]:
+    """The same, for where there is no running event loop; inside one it raises RunningLoopError."""
+    name = function.__name__.removesuffix("_async")
+
+    @wraps(function)
+    def run(*arguments: P.args, **keywords: P.kwargs) -> RunResult:
+        refuse_running_loop(name)
+        return asyncio.run(function(*arguments, **keywords))
+
+    run.__name__ = run.__qualname__ = name
+    return run
+
+
+async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an experiment
+    *,
+    model: Any,
+    data: Data,
+    metric: Any,
+    parser: Any = None,
+    judge: Any = None,
+    samples: int = 1,
+    reducer: Any = None,
+    storage: StorageConfig | None = None,
+    runtime: RuntimeConfig | None = None,
+    seeds: list[int] | None = None,
+    workflow_overrides: dict[str, Any] | None = None,
+    judge_config: dict[str, Any] | None = None,
+    environment_metadata: dict[str, str] | None = None,
+    store: RunStore | None = None,
+    subscribers: Iterable[Any] | None = None,
+    tracing_provider: TracingProvider | None = None,
+) -> RunResult:
+    """Run an experiment given piece by piece.
+
+    Args:
+        model: the generator.
+        data: a dataset, datasets, or mappings with `input` and perhaps `case_id`, `expected_output`, `metadata`;
+            mappings become the dataset `inline`.
+        metric: one metric or a list.
+        parser: one, or none.
+        judge: one, a list, or none.
+        samples: candidates of each case.
+        reducer: makes one of them; `builtin/majority_vote` when not given.
+        storage: where results are kept; in memory when not given.
+        runtime: limits and retries.
+        seeds: one for each candidate, or none.
+        workflow_overrides: for metrics that ask a judge.
+        judge_config: for metrics that ask a judge.
+        environment_metadata: labels that are kept with the run.
+        store: instead of the one that `storage` names.
+        subscribers: told what happens.
+        tracing_provider: receives spans.
+
+    Raises:
+        InputError: an argument does not fit.
+    """
+    experiment = Experiment(
+        generation=validate(
+            GenerationConfig,
+            {
+                "generator": model,
+                "candidate_policy": {"num_samples": samples},
+                "reducer": reducer if reducer is not None else "builtin/majority_vote",
+            },
+            where="evaluate",
+        ),
+        evaluation=validate(
+            EvaluationConfig,
+            {
+                "metrics": _as_list(metric),
+                "parsers": _as_list(parser),
+                "judge_models": _as_list(judge),
+                "judge_config": judge_config or {},
+                "workflow_overrides": workflow_overrides or {},
+            },
+            where="evaluate",
+        ),
+        storage=storage or StorageConfig(store="memory"),
+        runtime=runtime or RuntimeConfig(),
+        datasets=_datasets(data),
+        seeds=seeds or [],
+        environment_metadata=environment_metadata or {},
+    )
+    return await experiment.run_async(store=store, subscribers=subscribers, tracing_provider=tracing_provider)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _datasets(data: Any) -> list[Dataset | DatasetFile]:
+    if isinstance(data, Dataset):
+        return [data]
+    if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
+        raise InvalidArgumentError(
+            argument="data", detail="must be a Dataset, datasets, or mappings with an `input` each"
+        )
+    items = list(data)
+    if items and all(isinstance(item, Dataset) for item in items):
+        return items
+    cases = [_case(number, item) for number, item in enumerate(items, start=1)]
+    return [Dataset(dataset_id="inline", revision="inline", cases=cases)]
+
+
+def _case(number: int, item: Any) -> Case:
+    where = f"data, item {number}"
+    if isinstance(item, Case):
+        return item
+    if not isinstance(item, Mapping) or "input" not in item:
+        raise InvalidArgumentError(argument=where, detail="must be a mapping with an `input`")
+    if unknown := sorted(set(item) - _CASE_KEYS):
+        raise InvalidArgumentError(
+            argument=where, detail=f"unknown key {unknown[0]!r}; known are {', '.join(sorted(_CASE_KEYS))}"
+        )
+    return validate(Case, {"case_id": f"case-{number}", **item}, where=where)
+
+
+evaluate = _blocking(evaluate_async)

@@ -1,0 +1,197 @@
+"""An experiment: what to run, as a value that can be compiled, run, and written to a file."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr
+
+from themis.core import provenance
+from themis.core.base import JSONValue
+from themis.core.components import make_importable
+from themis.core.config import ExperimentConfig, RuntimeConfig
+from themis.core.config_file import load_config
+from themis.core.engine.compiled import CompiledRun, compile_run
+from themis.core.engine.run import RunExecution, RunOptions, RunProgress
+from themis.core.errors import InvalidArgumentError, RunningLoopError
+from themis.core.estimate import estimate_run
+from themis.core.nearest import nearest_hint
+from themis.core.protocols import TracingProvider
+from themis.core.results import RunEstimate, RunResult
+from themis.core.secrets import redact_urls
+from themis.core.snapshot import RunProvenance, RunSnapshot
+from themis.core.stages import UNTIL_STAGES, Stage
+from themis.core.stores import RunStore, create_run_store, projections
+
+
+class Experiment(ExperimentConfig):
+    """A configuration with the facts of the machine it is used on.
+
+    Attributes:
+        themis_version, python_version, platform, git_commit, dependency_versions, provider_metadata: what is true here;
+            they are kept as provenance and decide nothing.
+    """
+
+    themis_version: str = Field(default_factory=provenance.themis_version)
+    python_version: str = Field(default_factory=provenance.python_version)
+    platform: str = Field(default_factory=provenance.platform_name)
+    git_commit: str | None = Field(default_factory=provenance.git_commit)
+    dependency_versions: dict[str, str] = Field(default_factory=provenance.dependency_versions)
+    provider_metadata: dict[str, JSONValue] = Field(default_factory=dict)
+
+    _compiled: CompiledRun | None = PrivateAttr(default=None)
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @classmethod
+    def from_config(cls, path: str | Path, *, overrides: Iterable[str] | None = None) -> "Experiment":
+        """The experiment that a YAML or TOML file describes.
+
+        Args:
+            path: the file; relative paths in it are relative to its folder, and modules there can be imported.
+            overrides: `key.path=value` texts, applied before validation.
+
+        Raises:
+            ConfigError: the file cannot be read, or is not a configuration; the message names the key.
+        """
+        config = load_config(path, overrides=overrides)
+        folder = Path(path).absolute().parent
+        fields = {name: getattr(config, name) for name in ExperimentConfig.model_fields}
+        experiment = cls(**fields, git_commit=provenance.git_commit(folder))
+        experiment._folder = folder
+        make_importable(folder)
+        return experiment
+
+    @property
+    def folder(self) -> Path | None:
+        """The config file's folder, whose modules components may be in; None for an experiment made in Python."""
+        return self._folder
+
+    def compile(self) -> RunSnapshot:
+        """Freeze identity and provenance: components are loaded, datasets read through; nothing runs.
+
+        Raises:
+            InputError: a part of the experiment cannot be had; the message says which and why.
+        """
+        return self.compiled().snapshot
+
+    def compiled(self) -> CompiledRun:
+        """The live run that `compile` froze; the same one each time.
+
+        Raises:
+            FingerprintChangedError: a component is not what it was when the experiment was compiled.
+        """
+        if self._compiled is None:
+            self._compiled = compile_run(self, self._provenance())
+        else:
+            self._compiled.components.check_unchanged()
+        return self._compiled
+
+    def estimate(self) -> RunEstimate:
+        """What a run will take."""
+        return estimate_run(self.compiled())
+
+    def open_store(self) -> RunStore:
+        """The store that `storage` names, ready for use."""
+        return create_run_store(
+            self.storage,
+            retry_attempts=self.runtime.store_retry_attempts,
+            retry_delay_s=self.runtime.store_retry_delay,
+        )
+
+    def run(
+        self,
+        until_stage: str = "judge",
+        runtime: RuntimeConfig | None = None,
+        store: RunStore | None = None,
+        subscribers: Iterable[Any] | None = None,
+        tracing_provider: TracingProvider | None = None,
+        progress: RunProgress | None = None,
+    ) -> RunResult:
+        """Run in this process until the end; see `run_async`.
+
+        Raises:
+            RunningLoopError: there is a running event loop.
+        """
+        refuse_running_loop("run")
+        return asyncio.run(
+            self.run_async(
+                until_stage, runtime, store, subscribers, tracing_provider=tracing_provider, progress=progress
+            )
+        )
+
+    async def run_async(
+        self,
+        until_stage: str = "judge",
+        runtime: RuntimeConfig | None = None,
+        store: RunStore | None = None,
+        subscribers: Iterable[Any] | None = None,
+        tracing_provider: TracingProvider | None = None,
+        progress: RunProgress | None = None,
+    ) -> RunResult:
+        """Bring the run as far as `until_stage`, going on from what the store holds of it.
+
+        Args:
+            until_stage: `generate`, `reduce`, `parse`, `score` or `judge`.
+            runtime: instead of the experiment's own.
+            store: instead of the one that `storage` names.
+            subscribers: told what happens (see `LifecycleSubscriber`).
+            tracing_provider: receives spans.
+            progress: an object whose counts are kept up to date while the run goes.
+
+        Raises:
+            RunExistsError: the run exists and `runtime.existing_run_policy` is `error`.
+            ThemisError: the run cannot go on; failing cases are not errors, they are in the result.
+        """
+        until = parse_until_stage(until_stage)
+        run = self.compiled()
+        own_store = store or self.open_store()
+        execution = RunExecution(
+            run,
+            own_store,
+            runtime or self.runtime,
+            RunOptions(
+                until=until,
+                subscribers=tuple(subscribers or ()),
+                tracer=tracing_provider,
+                progress=progress or RunProgress(),
+            ),
+        )
+        await execution.execute()
+        return projections.run_result(own_store, run.snapshot.run_id)
+
+    def _provenance(self) -> RunProvenance:
+        return RunProvenance(
+            themis_version=self.themis_version,
+            python_version=self.python_version,
+            platform=self.platform,
+            git_commit=self.git_commit,
+            dependency_versions=self.dependency_versions,
+            provider_metadata=redact_urls(self.provider_metadata),
+            environment_metadata=redact_urls(self.environment_metadata),
+            storage=redact_urls(self.storage.model_dump(mode="json")),
+            runtime=self.runtime.model_dump(mode="json"),
+        )
+
+
+def parse_until_stage(name: str) -> Stage:
+    """The stage of that public name.
+
+    Raises:
+        InvalidArgumentError: there is none.
+    """
+    stage = UNTIL_STAGES.get(name)
+    if stage is None:
+        raise InvalidArgumentError(
+            argument="until_stage", detail=f"no stage {name!r}{nearest_hint(name, UNTIL_STAGES)}"
+        )
+    return stage
+
+
+def refuse_running_loop(method: str) -> None:
+    """Raise RunningLoopError inside a running event loop, where a blocking method would never return."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RunningLoopError(method=method)

@@ -1,0 +1,156 @@
+"""A claimed job, carried out: from its manifest to the outcome that its owner settles it with."""
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from themis.core.components import make_importable
+from themis.core.engine.compiled import recompile
+from themis.core.engine.retries import is_passing, retry_after_s
+from themis.core.engine.run import RunExecution, RunOptions, RunProgress
+from themis.core.errors import (
+    ClaimLostError,
+    FingerprintChangedError,
+    InputError,
+    OtherStoreError,
+    StoreBusyError,
+    StoreOutageError,
+    TimeLimitError,
+    UnknownRunError,
+)
+from themis.core.job_payload import read_payload
+from themis.core.queue.manifest_file import Manifest
+from themis.core.queue.states import DONE, Cause, Outcome
+from themis.core.results import RunStatus
+from themis.core.stores import projections
+from themis.core.stores.protocol import Fence, RunRecord, RunStore
+from themis.core.time_limit import time_limit
+
+CANCEL_POLL_S = 0.5
+"""Seconds between looks for a request to stop."""
+
+# The first that fits counts.
+_CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
+    ((TimeLimitError,), Cause.TIME_LIMIT),
+    ((OtherStoreError,), Cause.OTHER_STORE),
+    ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
+    ((StoreOutageError, StoreBusyError), Cause.OUTAGE),
+)
+_OUTAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What the executor of a job adds to its manifest.
+
+    Attributes:
+        allow_modules: prefixes of the modules that may be imported; None allows all, and the manifest's folders.
+        cancelled: says whether somebody asked for the job to stop; cheap, asked often.
+        fence: the claim under which results are written.
+        progress: kept up to date while the run goes.
+    """
+
+    allow_modules: Sequence[str] | None = None
+    cancelled: Callable[[], bool] | None = None
+    fence: Fence | None = None
+    progress: RunProgress | None = None
+
+
+async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> Outcome:
+    """Carry a job out within its time limit, and say how that ended; its cases' outcomes are in the store by then.
+
+    Raises:
+        ClaimLostError: the job belongs to another worker now.
+        asyncio.CancelledError: this task was cancelled from outside.
+    """
+    stop = asyncio.Event()
+    run = asyncio.current_task()
+    watch = asyncio.create_task(_watch(options.cancelled, stop, run)) if options.cancelled and run else None
+    try:
+        async with time_limit(manifest.limits.timeout_s):
+            record = await _execute(manifest, store, options)
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        if run is not None:
+            run.uncancel()
+        return Outcome(Cause.CANCELLED, "cancelled while running")
+    except ClaimLostError:
+        raise
+    except Exception as error:  # noqa: BLE001  # classified: what an experiment raises is its outcome
+        outcome = classify(error)
+        _note_failure(manifest, store, outcome, options.fence)
+        return outcome
+    finally:
+        if watch is not None:
+            watch.cancel()
+    return _outcome(record, store)
+
+
+def classify(error: Exception) -> Outcome:
+    """The outcome of an attempt that ended with `error`."""
+    message = f"{type(error).__name__}: {error}"
+    if isinstance(error, TimeLimitError):
+        message = str(error)
+    return Outcome(_cause(error), message, retry_after_s=retry_after_s(error) or None)
+
+
+def _cause(error: Exception) -> Cause:
+    for kinds, cause in _CAUSES:
+        if isinstance(error, kinds):
+            return cause
+    if isinstance(error, OSError) and error.errno in _OUTAGE_ERRNOS:
+        return Cause.OUTAGE
+    return Cause.TRANSIENT if is_passing(error) else Cause.EXCEPTION
+
+
+async def _execute(manifest: Manifest, store: RunStore, options: JobOptions) -> RunRecord:
+    payload = read_payload(manifest.payload, name=manifest.key)
+    if options.allow_modules is None:
+        for folder in payload.import_from:
+            make_importable(folder)
+    snapshot = store.load_snapshot(manifest.run_id)
+    if snapshot is None:
+        raise UnknownRunError(run_id=manifest.run_id, nearest="")
+    run = recompile(snapshot, allow_modules=options.allow_modules)
+    # What the policy asks for was done when the job was submitted; every attempt goes on from there.
+    runtime = payload.runtime.model_copy(update={"existing_run_policy": "auto"})
+    execution = RunExecution(
+        run,
+        store,
+        runtime,
+        RunOptions(fence=options.fence, progress=options.progress or RunProgress()),
+    )
+    return await execution.execute()
+
+
+async def _watch(cancelled: Callable[[], bool], stop: asyncio.Event, run: "asyncio.Task[object]") -> None:
+    while not cancelled():  # noqa: ASYNC110  # the request is a file that another process writes
+        await asyncio.sleep(CANCEL_POLL_S)
+    stop.set()
+    run.cancel()
+
+
+def _outcome(record: RunRecord, store: RunStore) -> Outcome:
+    """What a run that came to its end means for its job: only one without a single good case is a failure."""
+    if record.status is not RunStatus.FAILED:
+        return DONE
+    snapshot = store.load_snapshot(record.run_id)
+    case = next(projections.iter_cases(store, snapshot), None) if snapshot else None
+    failures = (
+        [failure for stage in {o.stage for o in case.outcomes} for failure in case.failures(stage).values()]
+        if case
+        else []
+    )
+    first = f"; the first: {failures[0].error_type}: {failures[0].message}" if failures else ""
+    cause = Cause.TRANSIENT if failures and failures[0].retryable else Cause.EXCEPTION
+    return Outcome(cause, f"every case failed{first}")
+
+
+def _note_failure(manifest: Manifest, store: RunStore, outcome: Outcome, fence: Fence | None) -> None:
+    """Have the run say why it failed as a whole; a store that cannot be written says it for itself."""
+    if outcome.cause is not Cause.OUTAGE:
+        with contextlib.suppress(Exception):
+            store.end_run(manifest.run_id, RunStatus.FAILED, through=None, error=outcome.message, fence=fence)

@@ -1,0 +1,120 @@
+"""What a user writes and reads: cases, generations, parsed outputs, scores."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from themis.core.base import FrozenModel, JSONValue
+
+
+class Case(FrozenModel):
+    """One example of a dataset.
+
+    Attributes:
+        case_id: unique within its dataset.
+        input: what the generator is given.
+        expected_output: what a metric compares with; None when there is nothing to compare with.
+        metadata: labels that travel with the case.
+    """
+
+    case_id: str = Field(min_length=1)
+    input: JSONValue
+    expected_output: JSONValue = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class Dataset(FrozenModel):
+    """Cases listed in full, with an identity. For cases in a file see `themis.core.datasets`."""
+
+    dataset_id: str = Field(min_length=1)
+    cases: list[Case]
+    revision: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class Message(FrozenModel):
+    """One turn of a conversation; `role` is the provider's word (`user`, `assistant`, …)."""
+
+    role: str
+    content: JSONValue
+
+
+class TraceStep(FrozenModel):
+    """One step that a generator or a workflow took."""
+
+    step_name: str
+    step_type: str
+    input: dict[str, JSONValue] = Field(default_factory=dict)
+    output: dict[str, JSONValue] = Field(default_factory=dict)
+    metadata: dict[str, JSONValue] = Field(default_factory=dict)
+    timestamp: datetime | None = None
+
+
+class GenerationResult(FrozenModel):
+    """What a generator returns for one candidate.
+
+    Attributes:
+        candidate_id: the generator's name for it; ids may repeat, Themis identifies candidates by index.
+        final_output: what the later stages work on.
+        trace: the steps that led to it.
+        conversation: the messages exchanged.
+        artifacts: anything else worth keeping (raw response, request id, …).
+        token_usage: counts by kind, `prompt_tokens` and `completion_tokens` among them.
+        latency_ms: how long the model took, in milliseconds.
+    """
+
+    candidate_id: str
+    final_output: JSONValue
+    trace: list[TraceStep] | None = None
+    conversation: list[Message] | None = None
+    artifacts: dict[str, JSONValue] | None = None
+    token_usage: dict[str, int] | None = None
+    latency_ms: float | None = None
+
+
+class ReducedCandidate(FrozenModel):
+    """The one candidate that a reducer made of several."""
+
+    candidate_id: str
+    source_candidate_ids: list[str]
+    final_output: JSONValue
+    metadata: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+class ParsedOutput(FrozenModel):
+    """What a parser read from a candidate; a `value` of None means that there was nothing to read."""
+
+    value: JSONValue
+    format: str | None = None
+    metadata: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+class Score(FrozenModel):
+    """A metric's finite number for one case."""
+
+    metric_id: str
+    value: float
+    details: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+class ScoreError(FrozenModel):
+    """A metric's statement that it cannot score this case: the score is absent, not 0."""
+
+    metric_id: str
+    reason: str
+    retryable: bool = False
+    details: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+class WorkflowTrace(FrozenModel):
+    """The steps of one candidate under one id."""
+
+    trace_id: str
+    steps: list[TraceStep]
+
+
+class ConversationTrace(FrozenModel):
+    """The messages of one candidate under one id."""
+
+    trace_id: str
+    messages: list[Message]

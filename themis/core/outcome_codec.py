@@ -1,0 +1,113 @@
+"""Results and failures as outcomes, and back. The texts are JSON; only what differs from a default is written."""
+
+import json
+import time
+from typing import Any
+
+import pydantic_core
+
+from themis.core.base import FrozenModel, JSONValue
+from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
+from themis.core.outcomes import Outcome
+from themis.core.results import StageFailure
+from themis.core.stages import NAMES, Stage
+
+EMPTY = "{}"
+_OK, _FAILED = True, False
+_OUTPUT = {"final_output"}
+_VALUE = {"value"}
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def generated(case_no: int, item: int, result: GenerationResult, retries: str | None) -> Outcome:
+    """The outcome of a candidate that was generated."""
+    body = _rest_text(result, _OUTPUT)
+    return Outcome(case_no, Stage.GENERATE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
+
+
+def selected(case_no: int, item: int, kept: list[int], retries: str | None) -> Outcome:
+    """The outcome of a selection: the indexes of the candidates that were kept."""
+    return Outcome(case_no, Stage.SELECT, item, _OK, now_ms(), None, json_text(kept), EMPTY, retries)
+
+
+def reduced(case_no: int, item: int, result: ReducedCandidate, retries: str | None) -> Outcome:
+    """The outcome of a reduction."""
+    body = _rest_text(result, _OUTPUT)
+    return Outcome(case_no, Stage.REDUCE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
+
+
+def parsed(case_no: int, item: int, result: ParsedOutput, retries: str | None) -> Outcome:
+    """The outcome of a parse."""
+    body = _rest_text(result, _VALUE)
+    return Outcome(case_no, Stage.PARSE, item, _OK, now_ms(), None, json_text(result.value), body, retries)
+
+
+def scored(case_no: int, item: int, result: Score, retries: str | None) -> Outcome:
+    """The outcome of a metric; its id follows from `item`."""
+    body = json_text(result.details) if result.details else EMPTY
+    return Outcome(case_no, Stage.SCORE, item, _OK, now_ms(), result.value, None, body, retries)
+
+
+def failed(case_no: int, stage: Stage, item: int, failure: StageFailure) -> Outcome:
+    """The outcome of a stage that gave no result."""
+    rest = failure.model_dump(mode="json", exclude={"stage", "attempts"}, exclude_defaults=True)
+    retries = json_text(failure.attempts) if failure.attempts else None
+    return Outcome(case_no, stage, item, _FAILED, now_ms(), None, None, json_text(rest), retries)
+
+
+def to_generation(outcome: Outcome) -> GenerationResult:
+    """The candidate that an outcome holds."""
+    return GenerationResult(final_output=_output(outcome), **json.loads(outcome.body))
+
+
+def to_selection(outcome: Outcome) -> list[int]:
+    """The indexes of the candidates that a selection kept."""
+    kept: list[int] = json.loads(outcome.output or "[]")
+    return kept
+
+
+def to_reduced(outcome: Outcome) -> ReducedCandidate:
+    """The reduced candidate that an outcome holds."""
+    return ReducedCandidate(final_output=_output(outcome), **json.loads(outcome.body))
+
+
+def to_parsed(outcome: Outcome) -> ParsedOutput:
+    """The parsed output that an outcome holds."""
+    return ParsedOutput(value=_output(outcome), **json.loads(outcome.body))
+
+
+def to_score(outcome: Outcome, metric_id: str) -> Score:
+    """The score that an outcome holds."""
+    return Score.model_validate({"metric_id": metric_id, "value": outcome.value, "details": json.loads(outcome.body)})
+
+
+def to_failure(outcome: Outcome) -> StageFailure:
+    """The failure that an outcome holds."""
+    names = NAMES[outcome.stage]
+    attempts = json.loads(outcome.retries) if outcome.retries else []
+    return StageFailure(stage=names.span, attempts=attempts, **json.loads(outcome.body))
+
+
+def json_text(value: Any) -> str:
+    """JSON text of a value; a lone surrogate, which UTF-8 cannot carry, is written as an ASCII escape."""
+    try:
+        return pydantic_core.to_json(value).decode()
+    except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
+        return json.dumps(pydantic_core.to_jsonable_python(value), ensure_ascii=True, allow_nan=False)
+
+
+def _rest_text(model: FrozenModel, kept_apart: set[str]) -> str:
+    """JSON text of a model's fields that hold anything, except those that are kept apart."""
+    serializer = model.__pydantic_serializer__  # the model's own method takes twice as long
+    try:
+        return serializer.to_json(model, exclude=kept_apart, exclude_none=True).decode()
+    except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
+        return json_text(model.model_dump(exclude=kept_apart, exclude_none=True))
+
+
+def _output(outcome: Outcome) -> JSONValue:
+    return json.loads(outcome.output) if outcome.output is not None else None

@@ -1,0 +1,182 @@
+"""A job in a worker's hands, and how it gets there."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from themis.core.errors import ManifestError, OtherStoreError
+from themis.core.queue import journal, layout, locks, manifest_file, moves, processes, rejection, states
+from themis.core.queue.job_store import JobStore
+from themis.core.queue.layout import Entry
+from themis.core.queue.locks import KeyLock
+from themis.core.queue.manifest_file import Manifest
+from themis.core.queue.root import QueueRoot
+from themis.core.queue.states import JobState
+from themis.core.queue.store_book import StoreBook
+from themis.core.stores.job_rows import JobRow, Owner
+
+Allow = Callable[[Manifest], bool]
+"""Whether a worker may run a job; one that it may not is left for another."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Claim:
+    """A job that this process runs now. It is settled, or given back, or lost; or its process dies.
+
+    Attributes:
+        manifest: the job.
+        row: the job's row as the claim left it.
+        store: that keeps the row.
+        path: of the job's file while it is claimed.
+        lock: that proves that this worker lives.
+    """
+
+    manifest: Manifest
+    row: JobRow
+    store: JobStore
+    path: str
+    lock: KeyLock
+
+    @property
+    def key(self) -> str:
+        """The job's name in the queue."""
+        return self.row.key
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1."""
+        return self.row.attempt
+
+    @property
+    def version(self) -> int:
+        """What the row's version is as long as the claim is this worker's."""
+        return self.row.version
+
+
+class Claimer:
+    """Takes jobs into hand, one name at a time, and puts right what it finds out of place."""
+
+    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
+        """For the queue `root`."""
+        self._root = root
+        self._book = book
+
+    def claim(self, entry: Entry, owner: Owner, allow: Allow | None = None) -> Claim | None:
+        """The job of a name in `queued` or `waiting`, claimed; None when it is not to be had.
+
+        Raises:
+            TornManifestError: the file is no whole JSON text, and may still be being written.
+            StoreError: its store cannot be used now; the file is left.
+        """
+        manifest = self._read(entry, owner)
+        if manifest is None or (allow is not None and not allow(manifest)):
+            return None
+        store = self._store(entry, manifest, owner)
+        lock = None if store is None else locks.acquire(self._root.folder(layout.LOCKS), entry.key)
+        if store is None or lock is None:
+            return None
+        claim = None
+        try:
+            row = self._row(entry, store, owner)
+            if row is not None:
+                claim = self._claim_locked(entry, manifest, store, lock, owner, row)
+        finally:
+            if claim is None:
+                lock.release()
+        return claim
+
+    def recover(self, entry: Entry, owner: Owner) -> JobRow | None:
+        """Put right a file that lies in nobody's hands; None when it is in somebody's, or gone.
+
+        Raises:
+            TornManifestError, StoreError: as `claim` does.
+        """
+        if locks.is_locked(self._root.folder(layout.LOCKS), entry.key):
+            return None
+        manifest = self._read(entry, owner)
+        store = None if manifest is None else self._store(entry, manifest, owner)
+        lock = None if store is None else locks.acquire(self._root.folder(layout.LOCKS), entry.key)
+        if store is None or lock is None:
+            return None
+        try:
+            row = self._row(entry, store, owner)
+            return None if row is None else self._put_right(entry, store, row, owner)
+        finally:
+            lock.release()
+
+    def _read(self, entry: Entry, owner: Owner) -> Manifest | None:
+        try:
+            return manifest_file.read(f"{self._root.path}/{entry.folder}/{entry.name}", key=entry.key)
+        except FileNotFoundError:
+            return None  # another worker was faster
+        except ManifestError as error:
+            if error.facts.get("reason") == "not_json" and entry.key:
+                raise
+            rejection.reject(self._root, self._book, entry, error, owner.worker)
+            return None
+
+    def _store(self, entry: Entry, manifest: Manifest, owner: Owner) -> JobStore | None:
+        try:
+            return self._book.get(manifest.store)
+        except OtherStoreError as error:
+            refusal = ManifestError(name=entry.name, reason="other_store", detail=str(error))
+            rejection.reject(self._root, self._book, entry, refusal, owner.worker)
+            return None
+
+    def _row(self, entry: Entry, store: JobStore, owner: Owner) -> JobRow | None:
+        """The job's row; without one, or with another queue's, the file is put aside."""
+        row = store.load(entry.key)
+        if row is not None and row.queue_id == self._root.queue_id:
+            return row
+        detail = "its store knows no such job" if row is None else f"its job belongs to the queue at {row.queue_root}"
+        refusal = ManifestError(name=entry.name, reason="unknown_job", detail=detail)
+        rejection.put_aside(self._root, entry, refusal, owner.worker)
+        return None
+
+    def _claim_locked(
+        self, entry: Entry, manifest: Manifest, store: JobStore, lock: KeyLock, owner: Owner, row: JobRow
+    ) -> Claim | None:
+        now_ns = time.time_ns()
+        ready = row.ready_ns is None or row.ready_ns <= now_ns
+        if row.state != JobState.QUEUED or row.cancel_requested or not ready:
+            self._put_right(entry, store, row, owner)
+            return None
+        token = moves.new_token()
+        source = f"{self._root.path}/{entry.folder}/{entry.name}"
+        hand = moves.take(self._root, row.key, row.attempt + 1, token, (source,))
+        if hand is None:
+            return None
+        # Not synced: forgotten in a loss of power, it leaves a queued job whose file is in `claimed/`: given back.
+        change = store.change(
+            row.key, row.version, lambda read: states.claimed(read, owner, token, now_ns), synced=False
+        )
+        if change is None:
+            return None
+        journal.note(
+            self._root.folder(layout.JOURNAL),
+            row.key,
+            "claim",
+            worker=owner.worker,
+            attempt=change.row.attempt,
+            version=change.row.version,
+        )
+        return Claim(manifest, change.row, store, hand, lock)
+
+    def _put_right(self, entry: Entry, store: JobStore, row: JobRow, owner: Owner) -> JobRow | None:
+        now_ns = time.time_ns()
+        if row.state == JobState.RUNNING:
+            processes.kill_job_of(row.owner)
+        source = f"{self._root.path}/{entry.folder}/{entry.name}"
+        after = moves.move(self._root, store, row, (source,), lambda read: states.recovered(read, now_ns), now_ns)
+        if after is not None:
+            journal.note(
+                self._root.folder(layout.JOURNAL),
+                row.key,
+                "recover",
+                worker=owner.worker,
+                state=after.state,
+                attempt=after.attempt,
+                version=after.version,
+                why=after.message if row.state == JobState.RUNNING else f"found in {entry.folder}",
+            )
+        return after

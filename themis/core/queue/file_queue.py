@@ -1,0 +1,277 @@
+"""A queue in a folder: submit, claim, settle, recover, cancel, retry.
+
+Three ideas, and nothing else. The folder that a job's file lies in shows its state, and a rename moves it: people can
+`ls` the queue. A lock proves that a worker lives: the kernel frees it the moment its owner dies. The results store
+decides: each job has a row with a version, every change demands the version that it read, and where folder and row
+disagree the row is right.
+
+What is promised: every submitted job ends, exactly once, in `done`, `failed` or `cancelled`, with its reason.
+Execution is at least once; a result is committed exactly once. Killing any process at any moment, or the machine's
+power, loses nothing that was acknowledged. How each verb keeps that is said in `moves`.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from themis.core import durable_files
+from themis.core.errors import ClaimLostError, QueueRootError
+from themis.core.queue import doctor, journal, layout, listing, locks, moves, processes, requests
+from themis.core.queue.claims import Allow, Claim
+from themis.core.queue.doctor import Finding
+from themis.core.queue.listing import JobDetails, ListedJob
+from themis.core.queue.picker import Picker
+from themis.core.queue.root import QueueRoot, make_root, open_root, refuse_writable_by_others
+from themis.core.queue.settling import settle
+from themis.core.queue.states import Cause, Outcome
+from themis.core.queue.store_book import OpenStore, StoreBook
+from themis.core.queue.submitting import NewJob, Prepare, Submission, Submitter
+from themis.core.stores.job_rows import JobRow, Owner
+
+
+class FileQueue:
+    """The queue in a folder.
+
+    Args:
+        root: the folder; the first submit makes it.
+        open_store: opens the store that a manifest names; must not make one.
+        rescan_s: how old, at most, a listing of the folders may be when a claim goes by it.
+        copy_grace_s: how long a file that is no whole JSON text must have been left alone to be rejected.
+        trust_others: claim from a folder that other users can write to, though they could run code as this one.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        open_store: OpenStore,
+        *,
+        rescan_s: float = 1.5,
+        copy_grace_s: float = 1.0,
+        trust_others: bool = False,
+    ) -> None:
+        """The queue in `root`; nothing is opened yet."""
+        self.path = Path(root).absolute()
+        self._open_store = open_store
+        self._rescan_s = rescan_s
+        self._copy_grace_s = copy_grace_s
+        self._trust_others = trust_others
+        self._root: QueueRoot | None = None
+        self._book: StoreBook | None = None
+        self._picker: Picker | None = None
+        self._made = self._checked = False
+
+    # --- what submitters and workers do
+
+    def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
+        """Queue a job durably; one that is there already is returned as it stands.
+
+        Args:
+            job: what to queue.
+            prepare: writes what belongs to the job's row, in the row's own transaction.
+            rerun: queue one that has ended anew, under this manifest; attempt numbers go on.
+
+        Raises:
+            QueueError: the folder cannot be a queue, or the job is in somebody's hands and stays there.
+            JobError, ManifestError: the job cannot be queued as it is.
+            StoreError: its store cannot be used.
+        """
+        if not self._made:
+            self._use(make_root(self.path))
+            self._made = True
+        root, book, _ = self._parts()
+        return Submitter(root, book).submit(job, prepare=prepare, rerun=rerun)
+
+    def claim(self, worker: Owner, *, allow: Allow | None = None) -> Claim | None:
+        """The next job, for this worker to run; None when there is none that it may have now.
+
+        What dead workers left is put right on the way. A bad file is moved to `rejected/`; one that may still be being
+        copied is waited for once, for `copy_grace_s`, when there is nothing else to do; one whose store cannot be used
+        is left, see `passed_over`.
+
+        Raises:
+            QueueRootError: the folder cannot be used, or others can write to it and `trust_others` was not said.
+        """
+        if not self._exists(write=True) or self.is_paused:
+            return None
+        _, _, picker = self._parts()
+        return picker.claim(worker, allow)
+
+    @property
+    def passed_over(self) -> dict[str, str]:
+        """Files that the last claim left where they lie, by name, and why: for messages."""
+        return {} if self._picker is None else dict(self._picker.passed_over)
+
+    def wake(self) -> None:
+        """Something may have changed in the folders: the next claim lists them anew."""
+        if self._picker is not None:
+            self._picker.window.wake()
+
+    def settle(self, claim: Claim, outcome: Outcome, *, also: Callable[[], object] | None = None) -> JobRow:
+        """End the attempt of a claim; synced when this returns.
+
+        Args:
+            claim: of this process.
+            outcome: how the attempt ended.
+            also: writes the last results, in the same transaction.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
+            StoreError: the store cannot be written; the claim stands, and can be settled again.
+        """
+        root, _, _ = self._parts()
+        return settle(root, claim, outcome, also)
+
+    def give_back(self, claim: Claim, why: str = "given back") -> JobRow:
+        """Queue a claimed job again, at once and charged to nobody."""
+        return self.settle(claim, Outcome(Cause.GIVEN_BACK, why))
+
+    def abandon(self, claim: Claim) -> None:
+        """Let go of a claim without a word, as if this process had died."""
+        claim.lock.release()
+
+    def is_cancel_requested(self, claim: Claim) -> bool:
+        """Whether somebody asked the owner of a claim to stop; costs one stat while nobody did."""
+        root, _, _ = self._parts()
+        if not os.path.lexists(f"{root.folder(layout.CANCEL)}/{claim.key}"):
+            return False
+        row = claim.store.load(claim.key)
+        return row is not None and row.version == claim.version and row.cancel_requested
+
+    def note_process(self, claim: Claim, pid: int) -> None:
+        """Record the process group, led by `pid`, that runs a claim's job: it is killed if this worker is lost.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's.
+        """
+        if not claim.store.note_process(claim.key, claim.version, pid, processes.process_started(pid) or 0):
+            raise ClaimLostError(key=claim.key, version=claim.version)
+
+    def recover(self, worker: Owner) -> list[JobRow]:
+        """Put right whatever dead workers left in `claimed/`; returns the jobs as they are now."""
+        if not self._exists(write=True):
+            return []
+        _, _, picker = self._parts()
+        return picker.recover(worker)
+
+    def probe(self) -> None:
+        """Write and sync a file of no consequence: whether the folder can be written.
+
+        Raises:
+            OSError: it cannot.
+        """
+        root, _, _ = self._parts()
+        hidden = f"{root.folder(layout.TMP)}/.{secrets.token_hex(8)}"
+        try:
+            durable_files.write_synced(hidden, b"probe\n")
+        finally:
+            durable_files.unlink(hidden)
+
+    # --- what people do
+
+    def cancel(self, key: str) -> JobRow:
+        """Cancel a job, named by its key or the beginning of it; one that runs is asked to stop.
+
+        Returns:
+            The job: `cancelled`, or `running` with its request, or ended otherwise because that came first.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+        """
+        return requests.cancel(*self._parts(), key)
+
+    def retry(self, key: str) -> JobRow:
+        """Queue a failed or cancelled job again; its budgets begin anew, its numbers go on.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+            JobStateError: it has not ended, or is done.
+            QueueBusyError: somebody else is moving it.
+        """
+        root, book, picker = self._parts()
+        picker.window.wake()
+        return requests.retry(root, book, key, rerun=False)
+
+    def rerun(self, key: str) -> JobRow:
+        """Queue an ended job again, a done one too; raises what `retry` does."""
+        root, book, picker = self._parts()
+        picker.window.wake()
+        return requests.retry(root, book, key, rerun=True)
+
+    def pause(self) -> None:
+        """Have nobody claim until `resume`; what runs goes on."""
+        root, _, _ = self._parts()
+        durable_files.mark(root.path / layout.PAUSED_FILE)
+
+    def resume(self) -> None:
+        """Have workers claim again."""
+        durable_files.unlink(self.path / layout.PAUSED_FILE)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nobody claims for now."""
+        return os.path.lexists(self.path / layout.PAUSED_FILE)
+
+    def list_jobs(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:
+        """The first jobs of the given folders, by the names of their files alone; empty when there is no queue yet."""
+        if not self._exists(write=False):
+            return []
+        return listing.list_jobs(self._parts()[0], folders, limit)
+
+    def counts(self) -> dict[str, int]:
+        """How many files lie in each folder of jobs, and in `rejected`; empty when there is no queue yet."""
+        if not self._exists(write=False):
+            return {}
+        return listing.count_jobs(self._parts()[0])
+
+    def show(self, key: str) -> JobDetails:
+        """All that is known of a job, named by its key or the beginning of it.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+        """
+        root, book, _ = self._parts()
+        store, row = book.find(key)
+        return JobDetails(
+            row=row,
+            attempts=store.attempts(row.key),
+            journal=journal.read(root.folder(layout.JOURNAL), row.key),
+            paths=[Path(path) for path in moves.locate(root, row)],
+            alive=locks.is_locked(root.folder(layout.LOCKS), row.key),
+            logs=sorted((root.path / layout.LOGS / row.key).glob("*.log")),
+        )
+
+    def log_path(self, key: str, attempt: int) -> Path:
+        """Where what an attempt prints is kept."""
+        return self.path / layout.LOGS / key / f"{attempt}.log"
+
+    def doctor(self) -> list[Finding]:
+        """Compare files and rows, put right what nobody has in hand, and say what was out of place."""
+        return doctor.examine(*self._parts(), processes.this_process())
+
+    # --- inside
+
+    def _exists(self, *, write: bool) -> bool:
+        """Whether there is a queue; before it is first written to, it is looked at whether it may be."""
+        if self._root is None or (write and not self._checked):
+            root = open_root(self.path, write=write)
+            if root is None:
+                return False
+            if write and not self._trust_others:
+                refuse_writable_by_others(root)
+            self._use(root)
+            self._checked = self._checked or write
+        return True
+
+    def _use(self, root: QueueRoot) -> None:
+        if self._root != root:
+            self._root = root
+            self._book = StoreBook(root, self._open_store)
+            self._picker = Picker(root, self._book, rescan_s=self._rescan_s, copy_grace_s=self._copy_grace_s)
+
+    def _parts(self) -> tuple[QueueRoot, StoreBook, Picker]:
+        if self._root is None:
+            self._exists(write=False)
+        if self._root is None or self._book is None or self._picker is None:
+            raise QueueRootError(path=self.path, detail="there is no queue; the first submit makes it")
+        return self._root, self._book, self._picker

@@ -1,0 +1,66 @@
+"""What the queue asks of a results store: it keeps the truth about each job."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from themis.core.stores.job_rows import AttemptRow, Change, JobRow
+
+
+class JobStore(Protocol):
+    """Keeps jobs beside the runs that they do, in the same transactions.
+
+    Every method may raise a `StoreError`.
+    """
+
+    @property
+    def store_id(self) -> str:
+        """What tells this store from every other, wherever it lies."""
+
+    def transaction(self, *, synced: bool = True) -> AbstractContextManager[Any]:
+        """A block whose writes are committed together, or not at all; blocks nest."""
+
+    def add(self, row: JobRow, manifest: str) -> bool:
+        """Keep a new job and the text of its manifest; False, and nothing changed, when its key is there already."""
+
+    def load(self, key: str) -> JobRow | None:
+        """A job, or None."""
+
+    def manifest(self, key: str) -> str | None:
+        """The text of a job's manifest, or None."""
+
+    def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
+        """The first jobs whose key begins with `prefix`, in order of their keys."""
+
+    def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
+        """The jobs of a queue whose keys come after `after`, in order of their keys."""
+
+    def counts(self, queue_id: str) -> dict[str, int]:
+        """How many jobs of a queue are in each state."""
+
+    def change(
+        self, key: str, version: int, decide: Callable[[JobRow], Change], *, synced: bool = True
+    ) -> Change | None:
+        """Write what `decide` makes of a job, if its version is still `version`; None, and nothing written, if not.
+
+        `decide` is given the row as it stands inside the transaction. A change that is not `synced` may be undone by a
+        loss of power, together with all that follow it.
+        """
+
+    def replace_manifest(self, key: str, manifest: str) -> None:
+        """Keep another text as a job's manifest; a part of the change that makes it so."""
+
+    def attempts(self, key: str) -> list[AttemptRow]:
+        """All attempts of a job, in order."""
+
+    def request_cancel(self, key: str) -> bool:
+        """Ask whoever has a job to stop; synced, without changing its version. False when it has ended."""
+
+    def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
+        """Record the process group that runs a claimed job; False when the version is another."""
+
+    def check_fence(self, key: str, version: int) -> None:
+        """See, inside a transaction, that a job's version is still `version`; else `ClaimLostError`."""
+
+    def probe(self) -> None:
+        """Commit something, synced: whether this store can be written."""

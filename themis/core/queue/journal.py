@@ -1,0 +1,48 @@
+"""A job's history for people: one line a move. Best effort, never part of a commit, never synced."""
+
+import contextlib
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+_HOST = socket.gethostname()
+_MAX_READ_BYTES = 1_000_000
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def note(folder: Path | str, key: str, move: str, **facts: Any) -> None:
+    """Add a line to the journal of `key`; facts that are None are left out."""
+    line = {"at": _now(), "move": move, "host": _HOST, "pid": os.getpid()}
+    line.update((name, value) for name, value in facts.items() if value is not None)
+    with contextlib.suppress(OSError, TypeError, ValueError):
+        data = _encode(line).encode() + b"\n"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(f"{folder}/{key}.jsonl", flags, 0o600)
+        try:
+            os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+
+def read(folder: Path | str, key: str) -> list[dict[str, Any]]:
+    """The lines of a journal that can be read, oldest first."""
+    try:
+        with Path(folder, f"{key}.jsonl").open("rb") as file:
+            data = file.read(_MAX_READ_BYTES)
+    except OSError:
+        return []
+    lines = []
+    for text in data.splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            line = json.loads(text)
+            if isinstance(line, dict):
+                lines.append(line)
+    return lines
+
+
+def _now() -> str:
+    now_s = time.time()
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now_s))}.{int(now_s % 1 * 1000):03d}Z"

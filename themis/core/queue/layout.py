@@ -1,0 +1,129 @@
+"""Names in a queue's folder: which folder a state has, and what a file is called there.
+
+The order stands in the names, so that choosing needs neither open nor stat: `ls queued/` is the order.
+
+    queued/<P>-<submitted>-<key>.json      P: 0 (first) to 9
+    waiting/<ready>-<P>-<key>.json         not before that time
+    claimed/<key>.<attempt>.<token>.json   a name that only its claimer uses
+    done/<key>.json  failed/<key>.json  cancelled/<key>.json
+"""
+
+import hashlib
+import re
+import time
+from dataclasses import dataclass
+
+from themis.core.queue.states import JobState
+from themis.core.stores.job_rows import JobRow
+
+TMP = "tmp"
+QUEUED = "queued"
+WAITING = "waiting"
+CLAIMED = "claimed"
+REJECTED = "rejected"
+LOCKS = "locks"
+CANCEL = "cancel"
+JOURNAL = "journal"
+LOGS = "logs"
+WORKERS = "workers"
+STORES = "stores"
+
+END_FOLDERS: dict[str, JobState] = {
+    "done": JobState.DONE,
+    "failed": JobState.FAILED,
+    "cancelled": JobState.CANCELLED,
+}
+JOB_FOLDERS: tuple[str, ...] = (QUEUED, WAITING, CLAIMED, *END_FOLDERS)
+"""Where a job's file can be."""
+
+FOLDERS: tuple[str, ...] = (*JOB_FOLDERS, TMP, REJECTED, LOCKS, CANCEL, JOURNAL, LOGS, WORKERS, STORES)
+
+QUEUE_FILE = "queue.json"
+PAUSED_FILE = "paused"
+REASON_SUFFIX = ".reason.json"
+
+KEY_PATTERN = r"[0-9a-f]{16}(?:\.s[0-9]{3}of[0-9]{3})?"
+_STAMP_PATTERN = r"[0-9]{8}T[0-9]{15}Z"
+_KEY = re.compile(KEY_PATTERN)
+_QUEUED = re.compile(rf"(?P<priority>[0-9])-(?P<stamp>{_STAMP_PATTERN})-(?P<key>{KEY_PATTERN})\.json")
+_WAITING = re.compile(rf"(?P<stamp>{_STAMP_PATTERN})-(?P<priority>[0-9])-(?P<key>{KEY_PATTERN})\.json")
+_CLAIMED = re.compile(rf"(?P<key>{KEY_PATTERN})\.(?P<attempt>[0-9]{{1,9}})\.(?P<token>[0-9a-f]{{16}})\.json")
+_ENDED = re.compile(rf"(?P<key>{KEY_PATTERN})\.json")
+
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job's file, as far as its name tells.
+
+    Attributes:
+        folder, name: where it lies.
+        key: of its job.
+        priority: 0 to 9; None where the name does not say.
+        stamp: in `queued` when it was submitted, in `waiting` when it will be ready; None elsewhere.
+        attempt: in `claimed` the attempt; None elsewhere.
+    """
+
+    folder: str
+    name: str
+    key: str
+    priority: int | None = None
+    stamp: str | None = None
+    attempt: int | None = None
+
+
+def job_key(run_id: str, store_id: str, shard: tuple[int, int] | None = None) -> str:
+    """Name of the job that does a run (or, of several shards, number `shard[0]` of `shard[1]`) for a store."""
+    digest = hashlib.sha256(f"{run_id}\n{store_id}".encode()).hexdigest()[:16]
+    return digest if shard is None else f"{digest}.s{shard[0]:03d}of{shard[1]:03d}"
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be a job's key."""
+    return _KEY.fullmatch(text) is not None
+
+
+def stamp(time_ns: int) -> str:
+    """A time as it stands in names: UTC to the nanosecond, of fixed width, so that names sort by it."""
+    seconds, rest_ns = divmod(time_ns, _NS)
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}{rest_ns:09d}Z"
+
+
+def place_of(row: JobRow, now_ns: int) -> tuple[str, str]:
+    """Folder and name that belong to a job as its row stands; a running one's name is its claimer's."""
+    if row.state == JobState.QUEUED:
+        if row.ready_ns is not None and row.ready_ns > now_ns:
+            return WAITING, f"{stamp(row.ready_ns)}-{row.priority}-{row.key}.json"
+        return QUEUED, f"{row.priority}-{stamp(row.submitted_ns)}-{row.key}.json"
+    if row.state == JobState.RUNNING:
+        return CLAIMED, claimed_name(row.key, row.attempt, row.token or "0" * 16)
+    return str(row.state), f"{row.key}.json"
+
+
+def claimed_name(key: str, attempt: int, token: str) -> str:
+    """Name of a job's file in somebody's hands."""
+    return f"{key}.{attempt}.{token}.json"
+
+
+def parse(folder: str, name: str) -> Entry | None:
+    """What a name says; None when no job's file is called so in that folder."""
+    pattern = {QUEUED: _QUEUED, WAITING: _WAITING, CLAIMED: _CLAIMED}.get(folder, _ENDED)
+    match = pattern.fullmatch(name)
+    if match is None:
+        return None
+    found = match.groupdict()
+    priority, attempt = found.get("priority"), found.get("attempt")
+    return Entry(
+        folder=folder,
+        name=name,
+        key=found["key"],
+        priority=None if priority is None else int(priority),
+        stamp=found.get("stamp"),
+        attempt=None if attempt is None else int(attempt),
+    )
+
+
+def order(entry: Entry) -> tuple[int, str, str]:
+    """What jobs that may be claimed are sorted by: one that waited counts as submitted when it became ready."""
+    return (entry.priority or 0, entry.stamp or "", entry.key)

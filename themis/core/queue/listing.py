@@ -1,0 +1,94 @@
+"""What is in a queue, from the names of its files alone: quick, however many there are."""
+
+import heapq
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from themis.core.queue import layout
+from themis.core.queue.root import QueueRoot
+from themis.core.stores.job_rows import AttemptRow, JobRow
+
+SHOWN_FOLDERS: tuple[str, ...] = (layout.CLAIMED, layout.QUEUED, layout.WAITING, *layout.END_FOLDERS)
+"""In the order in which people want to see them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job as its file's name tells.
+
+    Attributes:
+        key: its name in the queue.
+        folder: where its file lies: its state, or `waiting` or `claimed`.
+        path: its file.
+        priority: 0 (first) to 9; None where the name does not say.
+        stamp: in `queued` when it was submitted, in `waiting` when it is ready, UTC; None elsewhere.
+        attempt: in `claimed` the attempt; None elsewhere.
+    """
+
+    key: str
+    folder: str
+    path: Path
+    priority: int | None
+    stamp: str | None
+    attempt: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails:
+    """All that is known of a job.
+
+    Attributes:
+        row: the truth.
+        attempts: each, in order.
+        journal: its history for people, oldest line first.
+        paths: where its file lies.
+        alive: whether somebody has it in hand now.
+        logs: what its attempts printed, where that was kept.
+    """
+
+    row: JobRow
+    attempts: list[AttemptRow]
+    journal: list[dict[str, Any]]
+    paths: list[Path]
+    alive: bool
+    logs: list[Path]
+
+
+def list_jobs(root: QueueRoot, folders: Sequence[str] = SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:
+    """The first jobs of the given folders, folder by folder, in the order of their names.
+
+    Args:
+        root: the queue.
+        folders: of `SHOWN_FOLDERS`.
+        limit: at most so many; None for all.
+    """
+    found: list[ListedJob] = []
+    for folder in folders:
+        left = None if limit is None else limit - len(found)
+        if left == 0:
+            break
+        names = _names(root, folder)
+        chosen = sorted(names) if left is None else heapq.nsmallest(left, names)
+        entries = (layout.parse(folder, name) for name in chosen)
+        found.extend(
+            ListedJob(entry.key, folder, root.path / folder / entry.name, entry.priority, entry.stamp, entry.attempt)
+            for entry in entries
+            if entry is not None
+        )
+    return found
+
+
+def count_jobs(root: QueueRoot) -> dict[str, int]:
+    """How many files lie in each folder of jobs, and in `rejected`."""
+    counts = {folder: len(_names(root, folder)) for folder in SHOWN_FOLDERS}
+    rejected = _names(root, layout.REJECTED)
+    counts[layout.REJECTED] = sum(not name.endswith(layout.REASON_SUFFIX) for name in rejected)
+    return counts
+
+
+def _names(root: QueueRoot, folder: str) -> list[str]:
+    names = os.listdir(root.folder(folder))  # noqa: PTH208  # names are all that is needed, of very many
+    return [name for name in names if name[0] != "."]

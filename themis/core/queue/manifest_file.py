@@ -1,0 +1,270 @@
+"""A job's manifest: bytes ⇄ a checked envelope around a payload that the queue does not look into.
+
+What lies in the queue's folder is not to be trusted. Size and depth are bounded before anything is parsed; only a
+regular file is opened, and never through a link; it is JSON, whose every field is looked at.
+"""
+
+import errno
+import json
+import os
+import re
+import stat
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from themis.core.errors import ManifestError, TornManifestError
+from themis.core.queue.layout import is_key, job_key
+
+FORMAT = 1
+MAX_BYTES = 65_536
+MAX_DEPTH = 32
+
+LOWEST_PRIORITY = 9
+DEFAULT_PRIORITY = 5
+
+_MAX_TEXT = 4_096
+_MAX_COUNT = 1_000_000
+_SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
+# A string to its end, even one that does not end, or one bracket: linear in the size of the text.
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+
+Field = TypeVar("Field")
+
+
+def _no_constant(text: str) -> Any:
+    msg = f"{text} is not JSON"
+    raise ValueError(msg)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAddress:
+    """Where a results store is, and which one it must be.
+
+    Attributes:
+        kind: of store, such as `sqlite`.
+        path: absolute.
+        id: its `store_id`.
+    """
+
+    kind: str
+    path: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a job may cost.
+
+    Attributes:
+        max_attempts: failed attempts that end it.
+        max_worker_lost: lost workers that end it.
+        timeout_s: of one attempt; None for none.
+        memory_limit_mb: of one attempt, in MiB; None for none.
+    """
+
+    max_attempts: int = 3
+    max_worker_lost: int = 3
+    timeout_s: float | None = None
+    memory_limit_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A job, as its file says.
+
+    Attributes:
+        key: its name in the queue.
+        run_id: the run to do.
+        store: where the run is, and its results go.
+        limits: what it may cost.
+        priority: 0 (first) to 9.
+        submitted_ns: when, in nanoseconds since 1970 UTC.
+        version: of the library that wrote it.
+        payload: what the executor needs; JSON.
+    """
+
+    key: str
+    run_id: str
+    store: StoreAddress
+    limits: Limits
+    priority: int
+    submitted_ns: int
+    version: str
+    payload: dict[str, Any]
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        ManifestError: it is larger or deeper than may be read again, or not JSON.
+    """
+    document = {
+        "format": FORMAT,
+        "key": manifest.key,
+        "run_id": manifest.run_id,
+        "store": {"kind": manifest.store.kind, "path": manifest.store.path, "id": manifest.store.id},
+        "limits": {
+            "max_attempts": manifest.limits.max_attempts,
+            "max_worker_lost": manifest.limits.max_worker_lost,
+            "timeout_s": manifest.limits.timeout_s,
+            "memory_limit_mb": manifest.limits.memory_limit_mb,
+        },
+        "priority": manifest.priority,
+        "submitted_at_ns": manifest.submitted_ns,
+        "version": manifest.version,
+        "payload": manifest.payload,
+    }
+    try:
+        data = json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ManifestError(name=manifest.key, reason="not_json", detail=f"not JSON: {error}") from error
+    decode(data, manifest.key, key=manifest.key)
+    return data + b"\n"
+
+
+def read(path: str, *, key: str | None) -> Manifest:
+    """The manifest in the file at `path`, whose name says `key`; None where names say something else.
+
+    Raises:
+        FileNotFoundError: there is none.
+        TornManifestError: it is no whole JSON text; it may still be being written.
+        ManifestError: it is no manifest for this key, or nothing that may be opened; `reason` says which.
+    """
+    name = os.path.basename(path)  # noqa: PTH119  # hot: once a claim
+    return decode(_read_bytes(path, name), name, key=key)
+
+
+def decode(data: bytes, name: str, *, key: str | None) -> Manifest:
+    """The manifest that `data` holds; `name` is what an error calls it.
+
+    Raises:
+        TornManifestError: it is no whole JSON text.
+        ManifestError: it is no manifest for `key`.
+    """
+    if len(data) > MAX_BYTES:
+        raise ManifestError(name=name, reason="too_large", detail=f"more than {MAX_BYTES} bytes")
+    if _depth(data) > MAX_DEPTH:
+        raise ManifestError(name=name, reason="too_deep", detail=f"nested more than {MAX_DEPTH} deep")
+    try:
+        document = _DECODER.decode(data.decode())
+    except ValueError as error:
+        raise TornManifestError(name=name, reason="not_json", detail=str(error)) from error
+    if not isinstance(document, dict):
+        raise ManifestError(name=name, reason="not_a_manifest", detail="not a JSON object")
+    found_format = document.get("format")
+    if isinstance(found_format, int) and found_format > FORMAT:
+        detail = f"written by a newer Themis (manifest format {found_format}, this version reads up to {FORMAT})"
+        raise ManifestError(name=name, reason="newer_format", detail=detail)
+    try:
+        manifest = _checked(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ManifestError(name=name, reason="not_a_manifest", detail=f"not a manifest: {error}") from error
+    if key is not None and manifest.key != key:
+        raise ManifestError(name=name, reason="other_key", detail=f"holds the manifest of job {manifest.key}")
+    return manifest
+
+
+def _read_bytes(path: str, name: str) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            raise ManifestError(name=name, reason="not_a_file", detail="not a regular file") from error
+        raise
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ManifestError(name=name, reason="not_a_file", detail="not a regular file")
+        if found.st_size > MAX_BYTES:
+            raise ManifestError(name=name, reason="too_large", detail=f"more than {MAX_BYTES} bytes")
+        return os.read(descriptor, MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _depth(data: bytes) -> int:
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return 0  # as it may be: with so few it cannot be too much
+    depth = deepest = 0
+    for token in _TOKENS.findall(data):
+        if token in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _checked(document: dict[str, Any]) -> Manifest:
+    if document.get("format") != FORMAT:
+        msg = f"format is not {FORMAT}"
+        raise ValueError(msg)
+    store, limits = _field(document, "store", dict), _field(document, "limits", dict)
+    manifest = Manifest(
+        key=_text(document, "key"),
+        run_id=_text(document, "run_id"),
+        store=StoreAddress(kind=_text(store, "kind"), path=_text(store, "path"), id=_text(store, "id")),
+        limits=Limits(
+            max_attempts=_count(limits, "max_attempts"),
+            max_worker_lost=_count(limits, "max_worker_lost"),
+            timeout_s=_seconds(limits, "timeout_s"),
+            memory_limit_mb=None if limits["memory_limit_mb"] is None else _count(limits, "memory_limit_mb"),
+        ),
+        priority=_field(document, "priority", int),
+        submitted_ns=_field(document, "submitted_at_ns", int),
+        version=_text(document, "version"),
+        payload=_field(document, "payload", dict),
+    )
+    if not 0 <= manifest.priority <= LOWEST_PRIORITY:
+        msg = f"priority is not 0 to {LOWEST_PRIORITY}"
+        raise ValueError(msg)
+    if not is_key(manifest.key) or manifest.key != job_key(manifest.run_id, manifest.store.id, _shard(manifest.key)):
+        msg = "key does not belong to its run and store"
+        raise ValueError(msg)
+    return manifest
+
+
+def _shard(key: str) -> tuple[int, int] | None:
+    match = _SHARD.search(key)
+    return None if match is None else (int(match[1]), int(match[2]))
+
+
+def _field(document: dict[str, Any], name: str, kind: type[Field]) -> Field:
+    value = document[name]
+    # True is an int to Python, but no number to us.
+    if not isinstance(value, kind) or isinstance(value, bool):
+        msg = f"{name} is not a JSON {kind.__name__}"
+        raise TypeError(msg)
+    return value
+
+
+def _text(document: dict[str, Any], name: str) -> str:
+    value = _field(document, name, str)
+    if not 0 < len(value) <= _MAX_TEXT:
+        msg = f"{name} is empty or longer than {_MAX_TEXT} characters"
+        raise ValueError(msg)
+    return value
+
+
+def _count(document: dict[str, Any], name: str) -> int:
+    value = _field(document, name, int)
+    if not 0 < value <= _MAX_COUNT:
+        msg = f"{name} is not 1 to {_MAX_COUNT}"
+        raise ValueError(msg)
+    return value
+
+
+def _seconds(document: dict[str, Any], name: str) -> float | None:
+    value = document[name]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        msg = f"{name} is not a positive number"
+        raise ValueError(msg)
+    return float(value)

@@ -1,0 +1,121 @@
+"""The one move: lock, take, decide, place, release.
+
+Claim, settle, recover, cancel, retry and rerun differ only in what they decide.
+
+1. Lock the key (by the caller, who also reads the row and its version v).
+2. Take: rename the job's file, from wherever it lies, to a name in `claimed/` that only this mover uses. From now on
+   nobody who goes by an older listing of the folders finds it. No file: touch nothing.
+3. Decide, in one transaction of the store that demands version v and makes it v + 1 even when nothing else changes, so
+   that whoever read v before can change nothing any more. Another version: touch nothing; the file in `claimed/` is
+   put right by the next recovery.
+4. Place the file in the folder that the row now names. Dying before this leaves a file in `claimed/` whose lock is
+   free, and a row that says where it belongs.
+5. Release (by the caller).
+
+Every commit but the claim's is synced before the file is placed: were a row to forget its end while the file lay in an
+end folder, where nobody looks for work, the job would be stuck. For the same reason a file that leaves an end folder
+has left it durably before the row says that the job is queued again.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+
+from themis.core import durable_files
+from themis.core.queue import layout
+from themis.core.queue.job_store import JobStore
+from themis.core.queue.root import QueueRoot
+from themis.core.stores.job_rows import Change, JobRow
+
+
+def new_token() -> str:
+    """What makes a claim unlike any other."""
+    return secrets.token_hex(8)
+
+
+def move(
+    root: QueueRoot,
+    store: JobStore,
+    row: JobRow,
+    sources: Sequence[str],
+    decide: Callable[[JobRow], Change],
+    now_ns: int,
+) -> JobRow | None:
+    """Steps 2 to 4, under the key's lock; None when somebody else has changed the job or taken its file.
+
+    Args:
+        root: the queue.
+        store: that keeps the job.
+        row: the job as it was read under the lock.
+        sources: where its file, and leftovers of it, lie.
+        decide: what becomes of the job.
+        now_ns: the time.
+    """
+    hand = take(root, row.key, row.attempt, new_token(), sources)
+    if hand is None:
+        return None
+    change = store.change(row.key, row.version, decide)
+    if change is None:
+        return None
+    place(root, store, hand, change.row, now_ns)
+    return change.row
+
+
+def take(root: QueueRoot, key: str, attempt: int, token: str, sources: Iterable[str]) -> str | None:
+    """Rename a job's file to a name of ours in `claimed/`; returns that path, or None when there was no file."""
+    claimed = root.folder(layout.CLAIMED)
+    hand = f"{claimed}/{layout.claimed_name(key, attempt, token)}"
+    left: list[str] = []
+    for source in sources:
+        try:
+            durable_files.rename(source, hand)
+        except FileNotFoundError:
+            continue
+        left.append(os.path.dirname(source))  # noqa: PTH120  # hot: once a claim
+    if not left:
+        return None
+    ended = [folder for folder in left if os.path.basename(folder) in layout.END_FOLDERS]  # noqa: PTH119
+    if ended:
+        for folder in (claimed, *ended):
+            durable_files.fsync_folder(folder)
+    return hand
+
+
+def place(root: QueueRoot, store: JobStore, hand: str, row: JobRow, now_ns: int) -> str:
+    """Rename a taken file to where its row says; returns that path. A file that has vanished is published again."""
+    target = path_of(root, row, now_ns)
+    try:
+        durable_files.rename(hand, target)
+    except FileNotFoundError:
+        publish(root, store, row, now_ns)
+    return target
+
+
+def publish(root: QueueRoot, store: JobStore, row: JobRow, now_ns: int) -> str:
+    """Write a job's file anew, from the store's copy, to where its row says; durable when this returns."""
+    target = path_of(root, row, now_ns)
+    durable_files.publish(root.hidden_name(), target, (store.manifest(row.key) or "").encode())
+    return target
+
+
+def path_of(root: QueueRoot, row: JobRow, now_ns: int) -> str:
+    """Where a job's file belongs."""
+    folder, name = layout.place_of(row, now_ns)
+    return f"{root.path}/{folder}/{name}"
+
+
+def locate(root: QueueRoot, row: JobRow) -> list[str]:
+    """Every file of a job: where its row says, and leftovers elsewhere."""
+    found = []
+    suffix = f"{row.key}.json"
+    for folder in layout.END_FOLDERS:
+        path = f"{root.path}/{folder}/{suffix}"
+        if os.path.lexists(path):
+            found.append(path)
+    for folder in (layout.QUEUED, layout.WAITING, layout.CLAIMED):
+        for name in os.listdir(root.folder(folder)):  # noqa: PTH208  # names are all that is needed, of very many
+            if row.key in name:
+                entry = layout.parse(folder, name)
+                if entry is not None and entry.key == row.key:
+                    found.append(f"{root.path}/{folder}/{name}")
+    return found

@@ -1,0 +1,142 @@
+"""Which job next: names in order, what is bad or out of place put right on the way."""
+
+import os
+import time
+from dataclasses import dataclass
+
+from themis.core.errors import ManifestError, StoreError, TornManifestError
+from themis.core.queue import layout, rejection
+from themis.core.queue.claims import Allow, Claim, Claimer
+from themis.core.queue.layout import Entry
+from themis.core.queue.manifest_file import Manifest
+from themis.core.queue.root import QueueRoot
+from themis.core.queue.store_book import StoreBook
+from themis.core.queue.window import Window
+from themis.core.stores.job_rows import JobRow, Owner
+
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Torn:
+    """A file that is no whole JSON text, as it looked when it was first seen so."""
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+    seen_s: float
+
+
+class Picker:
+    """Goes through the names of a queue until one of them is a job to run."""
+
+    def __init__(self, root: QueueRoot, book: StoreBook, *, rescan_s: float, copy_grace_s: float) -> None:
+        """For the queue `root`; see `FileQueue` for the times."""
+        self.window = Window(root, rescan_s)
+        self.passed_over: dict[str, str] = {}
+        self._root = root
+        self._book = book
+        self._claimer = Claimer(root, book)
+        self._copy_grace_s = copy_grace_s
+        self._torn: dict[str, _Torn] = {}
+
+    def claim(self, owner: Owner, allow: Allow | None) -> Claim | None:
+        """The next job, claimed; None when there is none to be had now."""
+        self.passed_over = {}
+        young: list[Entry] = []
+        failing: set[str] = set()
+
+        def allow_here(manifest: Manifest) -> bool:
+            return manifest.store.path not in failing and (allow is None or allow(manifest))
+
+        tried: set[str] = set()
+        while True:
+            entry = None if self.window.is_old() else self.window.next()
+            if entry is None:
+                if self._refill(owner, tried):
+                    continue
+                break
+            tried.add(entry.name)
+            claim = self._try(entry, owner, allow_here, young, failing)
+            if claim is not None:
+                return claim
+        return self._try_young(young, owner, allow_here, failing)
+
+    def recover(self, owner: Owner) -> list[JobRow]:
+        """Put right whatever lies in `claimed/` in nobody's hands; the jobs as they are now."""
+        names = os.listdir(self._root.folder(layout.CLAIMED))  # noqa: PTH208  # once a rescan
+        found = (self.put_right(layout.CLAIMED, name, owner) for name in sorted(names) if name[0] != ".")
+        return [row for row in found if row is not None]
+
+    def put_right(self, folder: str, name: str, owner: Owner) -> JobRow | None:
+        """Put a file where its row says; None when it is in somebody's hands, gone, or bad."""
+        entry = layout.parse(folder, name)
+        try:
+            if entry is None:
+                self._reject_nameless(Entry(folder, name, key=""), owner)
+                return None
+            return self._claimer.recover(entry, owner)
+        except TornManifestError as error:
+            self._torn_seen(entry or Entry(folder, name, key=""), error, owner)
+        except (OSError, StoreError) as error:
+            self.passed_over[name] = str(error)
+        return None
+
+    def _refill(self, owner: Owner, tried: set[str]) -> bool:
+        self.recover(owner)
+        return self.window.fill(time.time_ns(), tried)
+
+    def _try(self, entry: Entry, owner: Owner, allow: Allow, young: list[Entry], failing: set[str]) -> Claim | None:
+        try:
+            if not entry.key:
+                self._reject_nameless(entry, owner)
+                return None
+            return self._claimer.claim(entry, owner, allow)
+        except TornManifestError as error:
+            if not self._torn_seen(entry, error, owner):
+                young.append(entry)
+        except StoreError as error:
+            failing.add(str(error.facts.get("path")))
+            self.passed_over[entry.name] = str(error)
+        except OSError as error:
+            self.passed_over[entry.name] = str(error)
+        return None
+
+    def _try_young(self, young: list[Entry], owner: Owner, allow: Allow, failing: set[str]) -> Claim | None:
+        """Files that may still be being copied, once more after a pause, as there is nothing else to do."""
+        if young:
+            time.sleep(self._copy_grace_s)
+        for entry in young:
+            self.passed_over.pop(entry.name, None)
+            claim = self._try(entry, owner, allow, [], failing)
+            if claim is not None:
+                self.window.wake()  # the rest of them
+                return claim
+        return None
+
+    def _torn_seen(self, entry: Entry, error: TornManifestError, owner: Owner) -> bool:
+        """Reject a file that is no whole JSON text, if it has been left alone for long enough; whether it was."""
+        try:
+            found = os.lstat(f"{self._root.path}/{entry.folder}/{entry.name}")
+        except OSError:
+            return True
+        now_s = time.monotonic()
+        sight = _Torn(found.st_size, found.st_mtime_ns, found.st_ctime_ns, now_s)
+        before = self._torn.get(entry.name)
+        if before is None or (before.size, before.modified_ns, before.changed_ns) != (
+            sight.size,
+            sight.modified_ns,
+            sight.changed_ns,
+        ):
+            before = self._torn[entry.name] = sight
+        left_alone_s = max(now_s - before.seen_s, (time.time_ns() - found.st_ctime_ns) / _NS)
+        if left_alone_s < self._copy_grace_s:
+            self.passed_over[entry.name] = f"{error}; it may still be being copied"
+            return False
+        self._torn.pop(entry.name, None)
+        rejection.reject(self._root, self._book, entry, error, owner.worker)
+        return True
+
+    def _reject_nameless(self, entry: Entry, owner: Owner) -> None:
+        refusal = ManifestError(name=entry.name, reason="bad_name", detail="no job's file is called so")
+        rejection.reject(self._root, self._book, entry, refusal, owner.worker)

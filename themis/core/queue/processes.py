@@ -1,0 +1,55 @@
+"""Who a worker is, and whether a process that was recorded is still the same one."""
+
+import contextlib
+import functools
+import os
+import signal
+import socket
+from pathlib import Path
+
+from themis.core.stores.job_rows import Owner
+
+_PROC = Path("/proc")
+_START_TIME_FIELD = 19  # the 22nd of proc(5), counted after the command's closing parenthesis
+
+
+def this_process(worker: str | None = None) -> Owner:
+    """This process as a job's owner; `worker` is its name, by default host and pid."""
+    pid = os.getpid()
+    host, boot_id = _machine()
+    return Owner(worker or f"{host}-{pid}", host, boot_id, pid, process_started(pid) or 0)
+
+
+def process_started(pid: int) -> int | None:
+    """When a process started, in clock ticks since the machine did; None when there is none, or nobody can say."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
+        return int(text.rpartition(")")[2].split()[_START_TIME_FIELD])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def kill_job_of(owner: Owner | None) -> bool:
+    """Kill the process group that ran a lost worker's job, if it had one of its own here and it still lives.
+
+    A pid is used again; together with its start time it is not, and neither outlives the machine's start.
+    """
+    if owner is None or owner.job_pid is None or owner.job_pid_started is None:
+        return False
+    if (owner.host, owner.boot_id) != _machine():
+        return False
+    if process_started(owner.job_pid) != owner.job_pid_started:
+        return False
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(owner.job_pid, signal.SIGKILL)
+        return True
+    return False
+
+
+@functools.cache
+def _machine() -> tuple[str, str]:
+    try:
+        boot_id = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot_id = ""
+    return socket.gethostname(), boot_id

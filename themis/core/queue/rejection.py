@@ -1,0 +1,95 @@
+"""Files that are no manifests: moved out of the way with a reason that programs can read."""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from typing import Any
+
+from themis.core import durable_files
+from themis.core.errors import ManifestError, QueueBusyError
+from themis.core.queue import layout, locks, moves, states
+from themis.core.queue.layout import Entry
+from themis.core.queue.root import QueueRoot
+from themis.core.queue.states import Cause, Outcome
+from themis.core.queue.store_book import StoreBook
+
+_LOCK = "rejected"
+_LOCK_WAIT_S = 10.0
+_LONGEST_NAME_BYTES = 200
+
+
+def reject(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError, worker: str) -> None:
+    """Move a file to `rejected/`, its reason beside it; the job that it stood for, if there is one, fails.
+
+    Harmless when another worker is at it.
+    """
+    if entry.key:
+        lock = locks.acquire(root.folder(layout.LOCKS), entry.key)
+        if lock is None:
+            return
+        try:
+            _fail_job(root, book, entry, error)
+            put_aside(root, entry, error, worker)
+        finally:
+            lock.release()
+    else:
+        put_aside(root, entry, error, worker)
+
+
+def put_aside(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) -> None:
+    """Move a file to `rejected/`, its reason beside it; its key, if it has one, is locked by the caller."""
+    # One at a time: two workers that reject the same file must not both find its name free.
+    lock = locks.acquire(root.folder(layout.LOCKS), _LOCK, wait_s=_LOCK_WAIT_S)
+    if lock is None:
+        raise QueueBusyError(path=root.path, key=entry.key or entry.name)
+    try:
+        source = f"{root.path}/{entry.folder}/{entry.name}"
+        if os.path.lexists(source):
+            target = f"{root.folder(layout.REJECTED)}/{_free_name(root, entry.name)}"
+            facts: dict[str, Any] = {
+                "name": entry.name,
+                "found_in": entry.folder,
+                "key": entry.key or None,
+                "reason": error.facts.get("reason", "not_a_manifest"),
+                "detail": str(error),
+                "rejected_at_ns": time.time_ns(),
+                "worker": worker,
+            }
+            # The reason first: a file without one would tell nobody anything.
+            reason = json.dumps(facts, indent=2).encode() + b"\n"
+            durable_files.publish(root.hidden_name(), target + layout.REASON_SUFFIX, reason)
+            with contextlib.suppress(FileNotFoundError):
+                durable_files.rename(source, target)
+    finally:
+        lock.release()
+
+
+def _fail_job(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError) -> None:
+    """End the unfinished job that a bad file stands for, unless it has a good file elsewhere too."""
+    found = book.find_exactly(entry.key)
+    if found is None:
+        return
+    store, row = found
+    bad = f"{root.path}/{entry.folder}/{entry.name}"
+    if any(path != bad for path in moves.locate(root, row)):
+        return
+    now_ns = time.time_ns()
+    if row.state not in states.ENDED:
+        outcome = Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}")
+        change = store.change(row.key, row.version, lambda read: states.refused(read, outcome, now_ns))
+        if change is None:
+            return
+        row = change.row
+    moves.publish(root, store, row, now_ns)
+
+
+def _free_name(root: QueueRoot, name: str) -> str:
+    if len(os.fsencode(name)) > _LONGEST_NAME_BYTES:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    wanted, number = name, 1
+    while os.path.lexists(f"{root.folder(layout.REJECTED)}/{wanted}"):
+        number += 1
+        wanted = f"{name}.{number}"
+    return wanted

@@ -1,0 +1,68 @@
+"""The end of an attempt: its outcome and its last results in one commit, then the file to where it belongs."""
+
+import os
+import random
+import time
+from collections.abc import Callable
+
+from themis.core import durable_files
+from themis.core.errors import ClaimLostError
+from themis.core.queue import journal, layout, moves, states
+from themis.core.queue.claims import Claim
+from themis.core.queue.root import QueueRoot
+from themis.core.queue.states import Cause, Outcome
+from themis.core.stores.job_rows import JobRow
+
+_NS = 1_000_000_000
+
+
+def settle(root: QueueRoot, claim: Claim, outcome: Outcome, also: Callable[[], object] | None) -> JobRow:
+    """Steps 3 to 5 of the move that the claim began; see `FileQueue.settle`."""
+    now_ns, jitter = time.time_ns(), random.random()  # noqa: S311  # spreads the next tries
+    try:
+        row = _commit(claim, outcome, also, now_ns, jitter)
+    except ClaimLostError:
+        claim.lock.release()
+        raise
+    try:
+        moves.place(root, claim.store, claim.path, row, now_ns)
+        clear_flag(root, claim.key)
+    finally:
+        claim.lock.release()
+    _note(root, claim, outcome, row, now_ns)
+    return row
+
+
+def clear_flag(root: QueueRoot, key: str) -> None:
+    """Remove what would wake an owner that there is no longer."""
+    flag = f"{root.folder(layout.CANCEL)}/{key}"
+    if os.path.lexists(flag):
+        durable_files.unlink(flag)
+
+
+def _commit(claim: Claim, outcome: Outcome, also: Callable[[], object] | None, now_ns: int, jitter: float) -> JobRow:
+    with claim.store.transaction():
+        change = claim.store.change(
+            claim.key, claim.version, lambda read: states.settled(read, outcome, now_ns, jitter)
+        )
+        if change is None:
+            raise ClaimLostError(key=claim.key, version=claim.version)
+        if also is not None:
+            also()
+    return change.row
+
+
+def _note(root: QueueRoot, claim: Claim, outcome: Outcome, row: JobRow, now_ns: int) -> None:
+    owner = claim.row.owner
+    journal.note(
+        root.folder(layout.JOURNAL),
+        claim.key,
+        "settle",
+        worker=owner and owner.worker,
+        state=row.state,
+        attempt=row.attempt,
+        version=row.version,
+        why=str(outcome.cause) if outcome.cause is Cause.DONE else f"{outcome.cause}: {row.message}",
+        exit=outcome.exit_code,
+        duration_s=round((now_ns - (claim.row.started_ns or now_ns)) / _NS, 3),
+    )

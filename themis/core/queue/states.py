@@ -1,0 +1,258 @@
+"""The states of a job, its moves between them, and why: the only list, and nothing but values.
+
+                 claim                    settle
+    submit → QUEUED ──────→ RUNNING ──────────────→ DONE
+               ↑ │             │ └────────────────→ FAILED      budget used up, or nothing to be gained by repeating
+               │ │ cancel      │ └────────────────→ CANCELLED
+               │ └─→ CANCELLED │
+               ├───────────────┘                    failed and tried again, worker lost, given back
+               └── retry: FAILED, CANCELLED;  rerun: DONE too
+
+Each function takes a row and says what it becomes. It decides nothing about files: the folder follows the row.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from themis.core.stores.job_rows import AttemptEnd, AttemptRow, Change, JobRow, Owner
+
+MESSAGE_CHARACTERS = 4_000
+"""As much of an outcome's message is kept."""
+
+BACKOFF_FIRST_S = 2.0
+BACKOFF_MOST_S = 600.0
+_BACKOFF_DOUBLINGS = 20
+_NS = 1_000_000_000
+
+
+class JobState(StrEnum):
+    """Where a job is. One that waits for a later time is queued."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+
+MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.RUNNING: frozenset({JobState.QUEUED, JobState.DONE, JobState.FAILED, JobState.CANCELLED}),
+    JobState.DONE: frozenset({JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.CANCELLED: frozenset({JobState.QUEUED}),
+}
+"""Where a job can go from each state."""
+
+
+class Cause(StrEnum):
+    """Why an attempt, or a job, ended."""
+
+    DONE = "done"
+    TRANSIENT = "transient"
+    EXCEPTION = "exception"
+    TIME_LIMIT = "time limit"
+    MEMORY_LIMIT = "memory limit"
+    EXIT_CODE = "exit code"
+    SIGNAL = "signal"
+    CONFIGURATION = "configuration"
+    INVALID_MANIFEST = "invalid manifest"
+    OTHER_STORE = "other store"
+    WORKER_LOST = "worker lost"
+    OUTAGE = "outage"
+    GIVEN_BACK = "given back"
+    LEASE_LOST = "lease lost"
+    CANCELLED = "cancelled"
+
+
+class Charge(StrEnum):
+    """Which budget of a job pays for an outcome."""
+
+    ATTEMPTS = "max_attempts"
+    WORKER_LOST = "max_worker_lost"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What follows from a cause.
+
+    Attributes:
+        charge: the budget that pays.
+        ends: the state that it leads to at once; None when the job is queued again while its budget lasts.
+        backoff: whether it waits before it is tried again.
+    """
+
+    charge: Charge = Charge.NOBODY
+    ends: JobState | None = None
+    backoff: bool = False
+
+
+_TRIED_AGAIN = Policy(charge=Charge.ATTEMPTS, backoff=True)
+_HOPELESS = Policy(ends=JobState.FAILED)
+_NOBODYS_FAULT = Policy()
+
+POLICIES: dict[Cause, Policy] = {
+    Cause.DONE: Policy(ends=JobState.DONE),
+    Cause.TRANSIENT: _TRIED_AGAIN,
+    Cause.EXCEPTION: _TRIED_AGAIN,
+    Cause.TIME_LIMIT: _TRIED_AGAIN,
+    Cause.MEMORY_LIMIT: _TRIED_AGAIN,
+    Cause.EXIT_CODE: _TRIED_AGAIN,
+    Cause.SIGNAL: _TRIED_AGAIN,
+    Cause.CONFIGURATION: _HOPELESS,
+    Cause.INVALID_MANIFEST: _HOPELESS,
+    Cause.OTHER_STORE: _HOPELESS,
+    Cause.WORKER_LOST: Policy(charge=Charge.WORKER_LOST),
+    Cause.OUTAGE: _NOBODYS_FAULT,
+    Cause.GIVEN_BACK: _NOBODYS_FAULT,
+    Cause.LEASE_LOST: _NOBODYS_FAULT,
+    Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
+}
+"""Failures are classified, once, as a value, before anything is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended.
+
+    Attributes:
+        cause: what is charged for it and what follows.
+        message: for people.
+        retry_after_s: not to be tried again before, in seconds, as the other side asked; None when it did not.
+        exit_code: of the job's own process, negative for a signal; None when it had none.
+    """
+
+    cause: Cause
+    message: str = ""
+    retry_after_s: float | None = None
+    exit_code: int | None = None
+
+
+DONE = Outcome(Cause.DONE)
+
+
+def claimed(row: JobRow, owner: Owner, token: str, now_ns: int) -> Change:
+    """A queued job gets an owner and its next attempt."""
+    attempt = row.attempt + 1
+    after = _next(
+        row,
+        now_ns,
+        state=JobState.RUNNING,
+        attempt=attempt,
+        token=token,
+        owner=owner,
+        ready_ns=None,
+        started_ns=now_ns,
+        ended_ns=None,
+    )
+    return Change(after, opened=AttemptRow(attempt, token, owner.worker, owner.host, owner.pid, now_ns))
+
+
+def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change:
+    """A running job's attempt has ended: the job ends with it, or is queued again.
+
+    Args:
+        row: the job, running.
+        outcome: how its attempt ended.
+        now_ns: the time.
+        jitter: a random number from 0 to 1, which spreads the next tries.
+    """
+    policy = POLICIES[outcome.cause]
+    failures = row.failures + (policy.charge is Charge.ATTEMPTS)
+    lost = row.lost + (policy.charge is Charge.WORKER_LOST)
+    used_up = failures >= row.max_attempts if policy.charge is Charge.ATTEMPTS else lost >= row.max_worker_lost
+    message = outcome.message[:MESSAGE_CHARACTERS]
+    end = AttemptEnd(outcome.cause, message, now_ns, outcome.exit_code)
+    state, ready_ns, ended_ns = policy.ends, None, None
+    if state is None and policy.charge is not Charge.NOBODY and used_up:
+        state = JobState.FAILED
+    if state is not None:
+        ended_ns = now_ns
+    elif policy.backoff:
+        ready_ns = now_ns + int(_delay_s(failures, outcome.retry_after_s, jitter) * _NS)
+    after = _next(
+        row,
+        now_ns,
+        state=state or JobState.QUEUED,
+        token=None,
+        owner=None,
+        failures=failures,
+        lost=lost,
+        cause=outcome.cause,
+        message=message,
+        ready_ns=ready_ns,
+        ended_ns=ended_ns,
+    )
+    if state is None and row.cancel_requested:
+        after = _cancelled(after, now_ns)
+    return Change(after, ended=end)
+
+
+def recovered(row: JobRow, now_ns: int) -> Change:
+    """What a job becomes whose file was found in nobody's hands: its owner, if it had one, is dead."""
+    if row.state == JobState.RUNNING:
+        who = "its worker" if row.owner is None else f"worker {row.owner.worker} (pid {row.owner.pid})"
+        return settled(row, Outcome(Cause.WORKER_LOST, f"{who} died in attempt {row.attempt}"), now_ns, 0.0)
+    if row.state == JobState.QUEUED and row.cancel_requested:
+        return cancelled(row, now_ns)
+    return Change(_next(row, now_ns))
+
+
+def cancelled(row: JobRow, now_ns: int) -> Change:
+    """A queued job is cancelled."""
+    return Change(_cancelled(_next(row, now_ns), now_ns))
+
+
+def refused(row: JobRow, outcome: Outcome, now_ns: int) -> Change:
+    """A job that nobody runs can never run: it fails without an attempt."""
+    if row.state == JobState.RUNNING:
+        return settled(row, outcome, now_ns, 0.0)
+    message = outcome.message[:MESSAGE_CHARACTERS]
+    return Change(
+        _next(row, now_ns, state=JobState.FAILED, cause=outcome.cause, message=message, ready_ns=None, ended_ns=now_ns)
+    )
+
+
+def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Change:
+    """An ended job is queued again: budgets begin anew, numbers go on."""
+    after = _next(
+        row,
+        now_ns,
+        state=JobState.QUEUED,
+        priority=row.priority if priority is None else priority,
+        submitted_ns=now_ns,
+        ready_ns=None,
+        failures=0,
+        lost=0,
+        cancel_requested=False,
+        token=None,
+        owner=None,
+        ended_ns=None,
+    )
+    return Change(after)
+
+
+def _next(row: JobRow, now_ns: int, **changes: Any) -> JobRow:
+    return replace(row, version=row.version + 1, updated_ns=now_ns, **changes)
+
+
+def _cancelled(row: JobRow, now_ns: int) -> JobRow:
+    return replace(
+        row,
+        state=JobState.CANCELLED,
+        ready_ns=None,
+        cause=Cause.CANCELLED,
+        message="cancelled on request",
+        ended_ns=now_ns,
+    )
+
+
+def _delay_s(failures: int, retry_after_s: float | None, jitter: float) -> float:
+    """Seconds until the next try: doubling, capped, spread over its upper half; never sooner than was asked for."""
+    doubled: float = BACKOFF_FIRST_S * 2 ** min(max(failures - 1, 0), _BACKOFF_DOUBLINGS)
+    backoff_s = min(doubled, BACKOFF_MOST_S) * (0.5 + 0.5 * jitter)
+    return max(backoff_s, retry_after_s or 0.0)

@@ -1,0 +1,107 @@
+"""The results stores that a queue's jobs belong to."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from themis.core import durable_files
+from themis.core.errors import AmbiguousJobError, OtherStoreError, StoreError, UnknownJobError
+from themis.core.queue import layout
+from themis.core.queue.job_store import JobStore
+from themis.core.queue.manifest_file import StoreAddress
+from themis.core.queue.root import QueueRoot
+from themis.core.stores.job_rows import JobRow
+
+OpenStore = Callable[[StoreAddress], JobStore]
+"""Opens the store at an address. It must not make one: a store that is not there is a `StoreError`."""
+
+_MAX_FILE_BYTES = 16_384
+
+
+class StoreBook:
+    """Opens stores by their addresses, and remembers in the queue's folder which ones there are.
+
+    A manifest that cannot be read does not say where its job's row is; the folder `stores` does.
+    """
+
+    def __init__(self, root: QueueRoot, open_store: OpenStore) -> None:
+        """The stores of the queue `root`."""
+        self._root = root
+        self._open_store = open_store
+        self._opened: dict[StoreAddress, JobStore] = {}
+        self._registered: set[StoreAddress] = set()
+
+    def get(self, address: StoreAddress) -> JobStore:
+        """The store at an address.
+
+        Raises:
+            StoreError: it is not there, or cannot be used.
+            OtherStoreError: another one is there.
+        """
+        store = self._opened.get(address)
+        if store is None:
+            store = self._open_store(address)
+            if store.store_id != address.id:
+                raise OtherStoreError(path=address.path, found=store.store_id, expected=address.id)
+            self._opened[address] = store
+        return store
+
+    def register(self, address: StoreAddress) -> None:
+        """Remember a store durably."""
+        if address in self._registered:
+            return
+        target = self._root.path / layout.STORES / f"{address.id}.json"
+        if _read(target) != address:
+            document = {"kind": address.kind, "path": address.path, "id": address.id}
+            durable_files.publish(self._root.hidden_name(), target, json.dumps(document).encode() + b"\n")
+        self._registered.add(address)
+
+    def addresses(self) -> list[StoreAddress]:
+        """All stores that jobs were submitted for."""
+        files = sorted((self._root.path / layout.STORES).glob("*.json"))
+        return [address for address in map(_read, files) if address is not None]
+
+    def usable(self) -> Iterator[tuple[StoreAddress, JobStore]]:
+        """Those of them that can be opened now."""
+        for address in self.addresses():
+            try:
+                yield address, self.get(address)
+            except (StoreError, OtherStoreError):
+                continue
+
+    def find(self, prefix: str) -> tuple[JobStore, JobRow]:
+        """The one job of this queue whose key begins with `prefix`.
+
+        Raises:
+            UnknownJobError: there is none.
+            AmbiguousJobError: there are several.
+        """
+        found = [
+            (store, row)
+            for _, store in self.usable()
+            for row in store.find(prefix)
+            if row.queue_id == self._root.queue_id
+        ]
+        exact = [pair for pair in found if pair[1].key == prefix]
+        if len(exact or found) > 1:
+            raise AmbiguousJobError(key=prefix, matches=", ".join(row.key for _, row in found))
+        if not found:
+            raise UnknownJobError(key=prefix)
+        return (exact or found)[0]
+
+    def find_exactly(self, key: str) -> tuple[JobStore, JobRow] | None:
+        """The job of this queue that is called `key`, or None."""
+        for _, store in self.usable():
+            row = store.load(key)
+            if row is not None and row.queue_id == self._root.queue_id:
+                return store, row
+        return None
+
+
+def _read(path: Path) -> StoreAddress | None:
+    try:
+        with path.open("rb") as file:
+            document = json.loads(file.read(_MAX_FILE_BYTES))
+        return StoreAddress(kind=str(document["kind"]), path=str(document["path"]), id=str(document["id"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

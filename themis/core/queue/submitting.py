@@ -1,0 +1,244 @@
+"""A job comes into the queue: its row first, then its file, and only then is it acknowledged."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from themis.core import durable_files
+from themis.core.errors import JobError, QueueBusyError
+from themis.core.queue import journal, layout, locks, manifest_file, moves, states
+from themis.core.queue.job_store import JobStore
+from themis.core.queue.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest, StoreAddress
+from themis.core.queue.root import QueueRoot, open_root
+from themis.core.queue.states import ENDED, JobState
+from themis.core.queue.store_book import StoreBook
+from themis.core.stores.job_rows import Change, JobRow
+
+Prepare = Callable[[], object]
+"""Writes what belongs to a job's row (its run, its snapshot), inside the row's own transaction."""
+
+_PATIENCE_S = 30.0
+_LATEST_NS = 250_000_000_000 * 1_000_000_000
+_PAUSE_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be submitted.
+
+    Attributes:
+        run_id: the run to do.
+        store: where it is, and its results go.
+        payload: what the executor needs; JSON, small.
+        version: of the library that submits it.
+        limits: what it may cost.
+        priority: 0 (first) to 9.
+        not_before_ns: nanoseconds since 1970 UTC before which it is not claimed; None for at once.
+        shard: which part of the run it does, of how many; None for the whole.
+    """
+
+    run_id: str
+    store: StoreAddress
+    payload: dict[str, Any]
+    version: str
+    limits: Limits = field(default_factory=Limits)
+    priority: int = DEFAULT_PRIORITY
+    not_before_ns: int | None = None
+    shard: tuple[int, int] | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name in any queue."""
+        return layout.job_key(self.run_id, self.store.id, self.shard)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job that is durably in the queue, or was already.
+
+    Attributes:
+        row: the job.
+        path: its file; where it belongs, while somebody has it in hand.
+        created: whether this submission brought it in.
+    """
+
+    row: JobRow
+    path: Path
+    created: bool
+
+    @property
+    def state(self) -> JobState:
+        """Where the job is."""
+        return JobState(self.row.state)
+
+
+class Submitter:
+    """Brings jobs into a queue."""
+
+    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
+        """For the queue `root`."""
+        self._root = root
+        self._book = book
+
+    def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
+        """Queue a job, unless it is there; with `rerun` one that has ended is queued anew, under this manifest.
+
+        Raises:
+            JobError: it is unfinished in another queue, or not one that can be.
+            ManifestError: its payload is too large, too deep, or not JSON.
+            QueueBusyError: somebody else is submitting or moving it, and does not end.
+            StoreError: its store cannot be used.
+        """
+        row, text = self._new(job)
+        store = self._book.get(job.store)
+        self._book.register(job.store)
+        patient_until = time.monotonic() + _PATIENCE_S
+        while True:
+            lock = locks.acquire(self._root.folder(layout.LOCKS), row.key)
+            if lock is not None:
+                try:
+                    return self._submit_locked(store, row, text, prepare, rerun=rerun)
+                finally:
+                    lock.release()
+            present = self._in_hand(store, row.key)
+            if present is not None:
+                return present
+            if time.monotonic() > patient_until:
+                raise QueueBusyError(path=self._root.path, key=row.key)
+            time.sleep(_PAUSE_S)
+
+    def _new(self, job: NewJob) -> tuple[JobRow, str]:
+        now_ns = time.time_ns()
+        if not 0 <= job.priority <= LOWEST_PRIORITY:
+            raise JobError(key=job.key, detail=f"priority {job.priority} is not 0 (first) to {LOWEST_PRIORITY}")
+        if job.not_before_ns is not None and not 0 <= job.not_before_ns < _LATEST_NS:
+            raise JobError(key=job.key, detail="the time before which it must not start is out of range")
+        manifest = Manifest(
+            key=job.key,
+            run_id=job.run_id,
+            store=job.store,
+            limits=job.limits,
+            priority=job.priority,
+            submitted_ns=now_ns,
+            version=job.version,
+            payload=job.payload,
+        )
+        row = JobRow(
+            key=job.key,
+            run_id=job.run_id,
+            queue_id=self._root.queue_id,
+            queue_root=str(self._root.path),
+            version=1,
+            state=JobState.QUEUED,
+            attempt=0,
+            priority=job.priority,
+            submitted_ns=now_ns,
+            ready_ns=job.not_before_ns,
+            max_attempts=job.limits.max_attempts,
+            max_worker_lost=job.limits.max_worker_lost,
+            timeout_s=job.limits.timeout_s,
+            memory_limit_mb=job.limits.memory_limit_mb,
+            updated_ns=now_ns,
+        )
+        return row, manifest_file.encode(manifest).decode("ascii")
+
+    def _submit_locked(
+        self, store: JobStore, row: JobRow, text: str, prepare: Prepare | None, *, rerun: bool
+    ) -> Submission:
+        present = store.load(row.key)
+        if present is None:
+            with store.transaction():
+                if prepare is not None:
+                    prepare()
+                store.add(row, text)
+            path = moves.path_of(self._root, row, row.submitted_ns)
+            durable_files.publish(self._root.hidden_name(), path, text.encode())
+            self._note(row, "submit")
+            return Submission(row, Path(path), created=True)
+        if present.queue_id != self._root.queue_id:
+            present = self._adopted(store, present)
+        if rerun and present.state in ENDED:
+            return self._rerun(store, present, row, text, prepare)
+        return Submission(present, Path(self._ensure_file(store, present)), created=False)
+
+    def _ensure_file(self, store: JobStore, row: JobRow) -> str:
+        """Path of a job's file, which is durably there when this returns."""
+        now_ns = time.time_ns()
+        found = moves.locate(self._root, row)
+        if not found:
+            return moves.publish(self._root, store, row, now_ns)
+        for folder in {os.path.dirname(path) for path in found}:  # noqa: PTH120
+            durable_files.fsync_folder(folder)
+        belongs = moves.path_of(self._root, row, now_ns)
+        return belongs if belongs in found else found[0]
+
+    def _in_hand(self, store: JobStore, key: str) -> Submission | None:
+        """The job whose lock another has, if that is because it is being run or moved; None when it is not yet in."""
+        row = store.load(key)
+        if row is None or row.queue_id != self._root.queue_id:
+            return None
+        claimed = [path for path in moves.locate(self._root, row) if f"/{layout.CLAIMED}/" in path]
+        if not claimed:
+            return None
+        # Its submitter may have died before it synced the folder: then this submission is what acknowledges the job.
+        durable_files.fsync_folder(self._root.folder(layout.CLAIMED))
+        return Submission(row, Path(claimed[0]), created=False)
+
+    def _adopted(self, store: JobStore, row: JobRow) -> JobRow:
+        """A job of another queue that has ended, or whose queue is gone, becomes one of this queue."""
+        other = open_root(row.queue_root, write=False)
+        if row.state not in ENDED and other is not None and other.queue_id == row.queue_id:
+            raise JobError(key=row.key, detail=f"it is {row.state} in another queue, {row.queue_root}")
+        change = store.change(
+            row.key,
+            row.version,
+            lambda read: Change(
+                replace(read, version=read.version + 1, queue_id=self._root.queue_id, queue_root=str(self._root.path))
+            ),
+        )
+        if change is None:
+            raise QueueBusyError(path=self._root.path, key=row.key)
+        return change.row
+
+    def _rerun(self, store: JobStore, present: JobRow, new: JobRow, text: str, prepare: Prepare | None) -> Submission:
+        """An ended job is queued again, with the limits and the manifest of a new submission."""
+        now_ns = time.time_ns()
+        if not moves.locate(self._root, present):
+            moves.publish(self._root, store, present, now_ns)
+        sources = moves.locate(self._root, present)
+        hand = moves.take(self._root, present.key, present.attempt, moves.new_token(), sources)
+        if hand is None:
+            raise QueueBusyError(path=self._root.path, key=present.key)
+        durable_files.publish(self._root.hidden_name(), hand, text.encode())
+
+        def decide(read: JobRow) -> Change:
+            back = states.sent_back(read, now_ns, priority=new.priority).row
+            return Change(
+                replace(
+                    back,
+                    ready_ns=new.ready_ns,
+                    max_attempts=new.max_attempts,
+                    max_worker_lost=new.max_worker_lost,
+                    timeout_s=new.timeout_s,
+                    memory_limit_mb=new.memory_limit_mb,
+                )
+            )
+
+        with store.transaction():
+            if prepare is not None:
+                prepare()
+            change = store.change(present.key, present.version, decide)
+            store.replace_manifest(present.key, text)
+        if change is None:
+            raise QueueBusyError(path=self._root.path, key=present.key)
+        path = moves.place(self._root, store, hand, change.row, now_ns)
+        self._note(change.row, "rerun")
+        return Submission(change.row, Path(path), created=True)
+
+    def _note(self, row: JobRow, move: str) -> None:
+        journal.note(
+            self._root.folder(layout.JOURNAL), row.key, move, state=row.state, attempt=row.attempt, version=row.version
+        )

@@ -1,0 +1,45 @@
+"""The scores of a run as a table."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from themis.core.base import FrozenModel, JSONValue
+
+
+class BenchmarkScoreRow(FrozenModel):
+    """One metric on one case.
+
+    Attributes:
+        outcome: `correct` for a value of 1 or more, `incorrect` below, `error` where there is no score.
+        value: the score; None where there is none.
+        candidate_id: the scored candidate's id.
+        error_category, error_message: why there is no score.
+        details: what the metric added.
+    """
+
+    case_id: str
+    dataset_id: str
+    case_key: str
+    metric_id: str
+    outcome: Literal["correct", "incorrect", "error"]
+    value: float | None
+    candidate_id: str | None
+    error_category: str | None
+    error_message: str | None
+    details: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+class BenchmarkResult(FrozenModel):
+    """A run's scores; means are over the cases that have a score."""
+
+    run_id: str
+    dataset_ids: list[str]
+    metric_ids: list[str]
+    total_cases: int
+    completed_cases: int
+    failed_cases: int
+    metric_means: dict[str, float]
+    outcome_counts: dict[str, int]
+    error_counts: dict[str, int]
+    score_rows: list[BenchmarkScoreRow]

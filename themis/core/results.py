@@ -1,0 +1,135 @@
+"""What a run came to, as a user reads it."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, SkipValidation
+
+from themis.core.base import FrozenModel, JSONValue
+from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
+
+
+class RunStatus(StrEnum):
+    """State of a run."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    PARTIAL_FAILURE = "partial_failure"
+    CANCELLED = "cancelled"
+
+
+class ProgressSnapshot(FrozenModel):
+    """How far a run is; `completed_cases` went through every stage, `failed_cases` failed in one."""
+
+    total_cases: int
+    completed_cases: int
+    failed_cases: int
+
+
+class StageFailure(FrozenModel):
+    """Why a stage gave no result.
+
+    Attributes:
+        stage: the stage's span name (`generation`, `parse`, `score`, …).
+        category: `generation_failure`, `selection_failure`, `reduction_failure`, `parse_failure`, `score_failure`.
+        message: what the component said.
+        error_type: the exception's class, or `ScoreError`.
+        retryable: whether the cause may pass.
+        details: what a metric added.
+        attempts: the failed tries before the last one.
+    """
+
+    stage: str
+    category: str
+    message: str
+    error_type: str
+    retryable: bool = False
+    details: dict[str, JSONValue] = Field(default_factory=dict)
+    attempts: list[dict[str, JSONValue]] = Field(default_factory=list)
+
+
+class CaseResult(FrozenModel):
+    """Everything that is stored of one case.
+
+    Generation failures are keyed by candidate index, evaluation failures by metric id.
+    """
+
+    case_id: str
+    dataset_id: str
+    case_key: str
+    generated_candidates: list[GenerationResult] = Field(default_factory=list)
+    generation_failures: dict[str, StageFailure] = Field(default_factory=dict)
+    reduced_candidate: ReducedCandidate | None = None
+    reduction_error: StageFailure | None = None
+    parsed_output: ParsedOutput | None = None
+    parse_error: StageFailure | None = None
+    scores: list[Score] = Field(default_factory=list)
+    evaluation_executions: list[JSONValue] = Field(default_factory=list)
+    evaluation_failures: dict[str, StageFailure] = Field(default_factory=dict)
+
+
+class RunResult(FrozenModel):
+    """A run's end, or how far it came.
+
+    Attributes:
+        cases: a `CaseResult` each, in the datasets' order, read from the store when asked for.
+        error: why a `failed` run failed as a whole; None when only cases failed.
+    """
+
+    run_id: str
+    status: RunStatus
+    completed_through_stage: str | None
+    progress: ProgressSnapshot
+    cases: SkipValidation[Sequence[CaseResult]] = Field(default=(), repr=False, exclude=True)
+    error: str | None = None
+
+
+class CaseState(FrozenModel):
+    """What is finished of one case: successes and failures by candidate index or metric id."""
+
+    case_id: str
+    dataset_id: str
+    generated_candidates: dict[str, GenerationResult] = Field(default_factory=dict)
+    generation_failures: dict[str, StageFailure] = Field(default_factory=dict)
+    reduced_candidate: ReducedCandidate | None = None
+    parsed_output: ParsedOutput | None = None
+    evaluation_executions: dict[str, JSONValue] = Field(default_factory=dict)
+    successful_scores: dict[str, Score] = Field(default_factory=dict)
+    score_failures: dict[str, StageFailure] = Field(default_factory=dict)
+
+
+class ExecutionState(FrozenModel):
+    """What is finished of a run, by case key."""
+
+    run_id: str
+    status: RunStatus
+    completed_through_stage: str | None
+    case_states: dict[str, CaseState] = Field(default_factory=dict)
+
+
+class RunEstimate(FrozenModel):
+    """What a run will take, without running it. Tokens are counted as a quarter of the characters.
+
+    Attributes:
+        assumptions: what the numbers rest on, in words.
+    """
+
+    run_id: str
+    total_cases: int
+    candidate_count: int
+    metric_count: int
+    pure_metric_count: int
+    workflow_metric_count: int
+    planned_generation_tasks: int
+    planned_reduction_tasks: int
+    planned_parse_tasks: int
+    planned_score_tasks: int
+    estimated_generation_input_tokens: int
+    estimated_generation_output_tokens: int
+    estimated_judge_prompt_tokens: int
+    estimated_judge_output_tokens: int
+    estimated_total_tokens: int
+    assumptions: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,103 @@
+"""Secrets are written as references and resolved where they are used, never stored.
+
+A reference is `${NAME}` anywhere in a text, or a whole text `env:NAME` or `secret://name`. The last names a file of a
+credentials folder: systemd's `$CREDENTIALS_DIRECTORY`, else the containers' `/run/secrets`.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from themis.core.errors import LiteralSecretError, MissingSecretError
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+_SECRET_URL = re.compile(r"secret://([A-Za-z0-9_][A-Za-z0-9_.-]*)")
+_SECRET_KEY = re.compile(
+    r"(?i)(^|[_-])(api[_-]?key|secret([_-]?key)?|password|passwd|access[_-]?key|private[_-]?key|(auth|access|bearer|refresh)[_-]?token|token|credentials?|authorization)$"
+)
+_SECRET_VALUE = re.compile(
+    r"^(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}"
+    r"|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|Bearer\s+\S{8,}"
+    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*)$"
+)
+_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/?#@:]*):([^\s/?#]*)@")
+_HARMLESS = frozenset({"", "EMPTY", "none", "null"})
+REDACTED = "***"
+
+
+def is_reference(text: str) -> bool:
+    """Whether `text` names a secret instead of holding one."""
+    return bool(_REFERENCE.search(text) or _ENV.fullmatch(text) or _SECRET_URL.fullmatch(text))
+
+
+def refuse_literal_secrets(value: Any, *, where: str, path: str = "") -> None:
+    """Raise LiteralSecretError for the first text in `value` that looks like a secret and is not a reference."""
+    for key, text in _texts(value, path):
+        if is_reference(text):
+            continue
+        name = key.rsplit(".", 1)[-1]
+        if _SECRET_VALUE.match(text) or (_SECRET_KEY.search(name) and text not in _HARMLESS):
+            raise LiteralSecretError(where=where, key=key)
+
+
+def redact_urls(value: Any) -> Any:
+    """A copy of a JSON value in which no URL holds a password."""
+    if isinstance(value, str):
+        return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", value)
+    if isinstance(value, dict):
+        return {key: redact_urls(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact_urls(item) for item in value]
+    return value
+
+
+def resolve_references(value: Any, *, where: str) -> Any:
+    """A copy of a JSON value in which each reference is replaced by its secret.
+
+    Raises:
+        MissingSecretError: a reference names nothing here.
+    """
+    if isinstance(value, str):
+        return _resolve_text(value, where)
+    if isinstance(value, dict):
+        return {key: resolve_references(item, where=where) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolve_references(item, where=where) for item in value]
+    return value
+
+
+def _resolve_text(text: str, where: str) -> str:
+    if match := _ENV.fullmatch(text):
+        return _environment(match[1], where)
+    if match := _SECRET_URL.fullmatch(text):
+        return _credential(match[1], where)
+    return _REFERENCE.sub(lambda found: _environment(found[1], where), text)
+
+
+def _environment(name: str, where: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise MissingSecretError(where=where, name=name)
+    return value
+
+
+def _credential(name: str, where: str) -> str:
+    folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/secrets"))
+    try:
+        return (folder / name).read_text(encoding="utf-8").rstrip("\n")
+    except (OSError, UnicodeDecodeError):
+        raise MissingSecretError(where=where, name=f"for secret://{name} (looked in {folder})") from None
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}.{index}")

@@ -1,0 +1,187 @@
+"""A store in memory: for trying things out, for tests, and for runs whose result is all that is wanted."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from threading import RLock
+from typing import Any
+
+from themis.core.canonical import bytes_hash
+from themis.core.errors import UnknownRunError
+from themis.core.outcome_codec import now_ms
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.results import RunStatus
+from themis.core.snapshot import RunSnapshot
+from themis.core.stages import Stage, until_name
+from themis.core.stores.base import BaseRunStore
+from themis.core.stores.protocol import Fence, RunRecord, ScoreMean
+
+
+@dataclass(slots=True)
+class _Run:
+    snapshot: RunSnapshot
+    record: RunRecord
+    outcomes: dict[int, dict[tuple[Stage, int], Outcome]] = field(default_factory=dict)
+    ends: dict[int, CaseEnd] = field(default_factory=dict)
+
+
+class InMemoryRunStore(BaseRunStore):
+    """Keeps runs for as long as the object lives."""
+
+    def __init__(self) -> None:
+        """An empty store."""
+        self._runs: dict[str, _Run] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._lock = RLock()
+
+    def initialize(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """Nothing to commit: every write is one step already."""
+        return nullcontext()
+
+    def create_run(self, snapshot: RunSnapshot) -> bool:
+        """Keep a run as `pending`; False when it is there already."""
+        if snapshot.run_id in self._runs:
+            return False
+        record = RunRecord(snapshot.run_id, RunStatus.PENDING, None, snapshot.total_cases, None, now_ms(), None, None)
+        self._runs[snapshot.run_id] = _Run(snapshot, record)
+        return True
+
+    def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Mark a run as running."""
+        del fence  # there is no queue in memory, so nobody to fence off; the same below
+        self._update(run_id, status=RunStatus.RUNNING, started_ms=now_ms(), ended_ms=None, error=None)
+
+    def end_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        through: Stage | None,
+        error: str | None = None,
+        fence: Fence | None = None,
+    ) -> None:
+        """Mark a run as ended."""
+        del fence
+        name = None if through is None else until_name(through)
+        self._update(run_id, status=status, completed_through=name, error=error, ended_ms=now_ms())
+
+    def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Forget the outcomes of a run, and that it ever ran."""
+        del fence
+        self._update(
+            run_id, status=RunStatus.PENDING, completed_through=None, error=None, started_ms=None, ended_ms=None
+        )
+        run = self._run(run_id)
+        run.outcomes.clear()
+        run.ends.clear()
+
+    def load_run(self, run_id: str) -> RunRecord | None:
+        """A run's row, or None."""
+        run = self._runs.get(run_id)
+        return run.record if run else None
+
+    def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
+        """Runs whose id begins with `prefix`, newest first."""
+        found = [run.record for run_id, run in reversed(self._runs.items()) if run_id.startswith(prefix)]
+        return found[:limit]
+
+    def load_snapshot(self, run_id: str) -> RunSnapshot | None:
+        """A run's snapshot, or None."""
+        run = self._runs.get(run_id)
+        return run.snapshot if run else None
+
+    def append(
+        self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
+    ) -> None:
+        """Keep outcomes and ends of cases; a success stays as it is."""
+        del fence
+        run = self._run(run_id)
+        with self._lock:
+            for outcome in outcomes:
+                of_case = run.outcomes.setdefault(outcome.case_no, {})
+                known = of_case.get((outcome.stage, outcome.item))
+                if known is None or not known.ok:
+                    of_case[outcome.stage, outcome.item] = outcome
+            for end in ends:
+                before = run.ends.get(end.case_no)
+                if before is None or before.failed or before.through < end.through:
+                    run.ends[end.case_no] = end
+
+    def has_outcomes(self, run_id: str) -> bool:
+        """Whether anything of a run is finished."""
+        return bool(self._run(run_id).outcomes)
+
+    def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
+        """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+        outcomes = self._run(run_id).outcomes
+        return [of_case[key] for no in range(first, stop) if (of_case := outcomes.get(no)) for key in sorted(of_case)]
+
+    def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
+        """Ends of the cases numbered from `first` to before `stop`, in order."""
+        ends = self._run(run_id).ends
+        return [ends[no] for no in range(first, stop) if no in ends]
+
+    def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
+        """The next `limit` ended cases numbered `first` or higher, in order."""
+        ends = self._run(run_id).ends
+        return [ends[no] for no in sorted(no for no in ends if no >= first)[:limit]]
+
+    def nth_ended_case(self, run_id: str, index: int) -> int | None:
+        """Number of the ended case that stands `index` places from the first; None when there are not so many."""
+        numbers = sorted(self._run(run_id).ends)
+        return numbers[index] if index < len(numbers) else None
+
+    def count_ends(self, run_id: str) -> tuple[int, int]:
+        """How many cases ended, and how many of those failed."""
+        ends = self._run(run_id).ends
+        return len(ends), sum(end.failed for end in ends.values())
+
+    def score_means(self, run_id: str) -> list[ScoreMean]:
+        """Mean of each metric."""
+        values: dict[int, list[float]] = {}
+        for of_case in self._run(run_id).outcomes.values():
+            for outcome in of_case.values():
+                if outcome.stage is Stage.SCORE and outcome.ok and outcome.value is not None:
+                    values.setdefault(outcome.item, []).append(outcome.value)
+        return [ScoreMean(item, len(scores), sum(scores) / len(scores)) for item, scores in sorted(values.items())]
+
+    def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
+        """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+        found = [
+            (run_id, name)
+            for run_id, run in reversed(self._runs.items())
+            if run_id != other_than
+            for name, known in run.snapshot.reuse_keys().items()
+            if known == key
+        ]
+        return found[:limit]
+
+    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
+        """Numbers of the ended cases by digest and dataset number."""
+        return {(end.digest, end.dataset_no): end.case_no for end in self._run(run_id).ends.values()}
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep bytes under their SHA-256."""
+        digest = bytes_hash(data)
+        self._blobs[digest] = data
+        return digest
+
+    def get_blob(self, digest: str) -> bytes | None:
+        """The bytes kept under a hash, or None."""
+        return self._blobs.get(digest)
+
+    def _run(self, run_id: str) -> _Run:
+        try:
+            return self._runs[run_id]
+        except KeyError:
+            raise UnknownRunError(run_id=run_id, nearest="") from None
+
+    def _update(self, run_id: str, **changes: Any) -> None:
+        run = self._run(run_id)
+        run.record = replace(run.record, **changes)

@@ -1,0 +1,143 @@
+"""What the engine and the reports ask of a store.
+
+A store keeps facts: runs, outcomes, ends of cases, blobs. Everything a person reads is computed from them (see
+`themis.core.stores.projections`), never stored beside them.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.results import ExecutionState, RunStatus
+from themis.core.snapshot import RunSnapshot
+from themis.core.stages import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run's row. Times are milliseconds since 1970 UTC."""
+
+    run_id: str
+    status: RunStatus
+    completed_through: str | None
+    total_cases: int
+    error: str | None
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+
+
+class Fence(NamedTuple):
+    """The claim under which results are written: the job's key and the version that its row must still have."""
+
+    key: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreMean:
+    """Mean of one metric over the cases that have a score."""
+
+    item: int
+    count: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run found again: what it is, and what is finished of it."""
+
+    snapshot: RunSnapshot
+    execution_state: ExecutionState
+
+
+class RunStore(Protocol):
+    """Keeps runs. Every write is atomic and repeating it changes nothing."""
+
+    def initialize(self) -> None:
+        """Make the store ready; harmless when it is."""
+
+    def close(self) -> None:
+        """Let go of files; the store opens again when it is next used."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A block whose writes are committed together, durably, or not at all; blocks nest."""
+
+    def create_run(self, snapshot: RunSnapshot) -> bool:
+        """Keep a run as `pending`; False, and nothing written, when it is there already."""
+
+    def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Mark a run as running.
+
+        Raises:
+            ClaimLostError: `fence` no longer holds; nothing is written. So does every method below that takes one.
+        """
+
+    def end_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        through: Stage | None,
+        error: str | None = None,
+        fence: Fence | None = None,
+    ) -> None:
+        """Mark a run as ended; synced to disk before this returns."""
+
+    def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Forget the outcomes of a run, and that it ever ran."""
+
+    def load_run(self, run_id: str) -> RunRecord | None:
+        """A run's row, or None."""
+
+    def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
+        """Runs whose id begins with `prefix`, newest first."""
+
+    def load_snapshot(self, run_id: str) -> RunSnapshot | None:
+        """A run's snapshot, or None."""
+
+    def append(
+        self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
+    ) -> None:
+        """Keep outcomes and ends of cases, all or none; a success that is there already stays as it is."""
+
+    def has_outcomes(self, run_id: str) -> bool:
+        """Whether anything of a run is finished."""
+
+    def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
+        """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+
+    def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
+        """Ends of the cases numbered from `first` to before `stop`, in order."""
+
+    def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
+        """The next `limit` ended cases numbered `first` or higher, in order."""
+
+    def nth_ended_case(self, run_id: str, index: int) -> int | None:
+        """Number of the ended case that stands `index` places from the first; None when there are not so many."""
+
+    def count_ends(self, run_id: str) -> tuple[int, int]:
+        """How many cases ended, and how many of those failed."""
+
+    def score_means(self, run_id: str) -> list[ScoreMean]:
+        """Mean of each metric."""
+
+    def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
+        """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+
+    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
+        """Numbers of the ended cases by digest and dataset number."""
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep bytes under their SHA-256, once; returns it as 64 hex digits."""
+
+    def get_blob(self, digest: str) -> bytes | None:
+        """The bytes kept under a hash, or None."""
+
+    def resume(self, run_id: str) -> StoredRun | None:
+        """A run with what is finished of it, or None."""
+
+    def get_projection(self, run_id: str, name: str) -> Any:
+        """A view of a run as JSON: `run_result`, `benchmark_result`, `timeline_view`, `trace_view` or `snapshot`."""

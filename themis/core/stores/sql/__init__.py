@@ -1,0 +1,1 @@
+"""Every SQL statement, in one place, plain enough for another database to run."""

@@ -1,0 +1,290 @@
+"""A store in one SQLite file, shared by any number of processes on one machine.
+
+Outcomes are appended, keyed so that a repeat changes nothing. A long text is kept once, as a blob under its hash, and
+its place holds `@<hash>`: a JSON text never begins with `@`.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from themis.core.canonical import bytes_hash
+from themis.core.errors import UnknownRunError
+from themis.core.outcome_codec import now_ms
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.results import RunStatus
+from themis.core.snapshot import RunSnapshot
+from themis.core.stages import Stage, until_name
+from themis.core.stores.base import BaseRunStore
+from themis.core.stores.protocol import Fence, RunRecord, ScoreMean
+from themis.core.stores.sql import runs as sql
+from themis.core.stores.sql.jobs import JOBS_SCHEMA
+from themis.core.stores.sqlite_database import Database
+from themis.core.stores.sqlite_jobs import SqliteJobStore
+
+SCHEMA_VERSION = 1
+SCHEMA = (*sql.RUNS_SCHEMA, *JOBS_SCHEMA)
+
+INLINE_CHARACTERS = 256
+"""A longer text is kept as a blob: short ones cost less than a reference, long ones are often the same."""
+
+_ROWS_A_STATEMENT = 1_000
+_BLOB_MARK = "@"
+
+Row = TypeVar("Row")
+
+
+class SqliteRunStore(BaseRunStore):
+    """Keeps runs in a SQLite file.
+
+    Args:
+        path: the file; it and its folder are made when first written to.
+        retry_attempts, retry_delay_s: how often and after how many seconds a busy database is tried again, beyond
+            SQLite's own waiting.
+
+    Raises:
+        StoreError: on any use, when the file cannot be used; its subclasses say why.
+    """
+
+    def __init__(self, path: str | Path, *, retry_attempts: int = 5, retry_delay_s: float = 0.01) -> None:
+        """A store on `path`; nothing is opened yet."""
+        self.path = Path(path).absolute()
+        self._database = Database(self.path, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
+        self._jobs: SqliteJobStore | None = None
+        self._run_numbers: dict[str, int] = {}
+        self._ready = False
+
+    @property
+    def jobs(self) -> SqliteJobStore:
+        """The queue's rows, in the same file and the same transactions."""
+        database = self._open()
+        if self._jobs is None:
+            self._jobs = SqliteJobStore(database)
+        return self._jobs
+
+    def initialize(self) -> None:
+        """Make the file and its tables, unless they are there."""
+        self._database.ensure_schema(SCHEMA, SCHEMA_VERSION)
+        self._ready = True
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A block whose writes are committed together and synced, or not at all; blocks nest."""
+        return self._open().transaction()
+
+    def create_run(self, snapshot: RunSnapshot) -> bool:
+        """Keep a run as `pending`; False when it is there already."""
+        with self.transaction() as connection:
+            if connection.execute(sql.SELECT_RUN_NO, (snapshot.run_id,)).fetchone():
+                return False
+            connection.execute(
+                sql.INSERT_RUN,
+                (
+                    snapshot.run_id,
+                    RunStatus.PENDING.value,
+                    snapshot.total_cases,
+                    self._put_snapshot(snapshot),
+                    now_ms(),
+                ),
+            )
+            run_no = self._run_no(snapshot.run_id)
+            keys = snapshot.reuse_keys().items()
+            connection.executemany(sql.INSERT_REUSE_KEY, [(name, key, run_no) for name, key in keys])
+        return True
+
+    def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Mark a run as running."""
+        with self._fenced(fence) as connection:
+            connection.execute(sql.START_RUN, (RunStatus.RUNNING.value, now_ms(), run_id))
+
+    def end_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        through: Stage | None,
+        error: str | None = None,
+        fence: Fence | None = None,
+    ) -> None:
+        """Mark a run as ended; synced to disk before this returns."""
+        name = None if through is None else until_name(through)
+        with self._fenced(fence) as connection:
+            connection.execute(sql.END_RUN, (status.value, name, error, now_ms(), run_id))
+
+    def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Forget the outcomes of a run, and that it ever ran."""
+        with self._fenced(fence) as connection:
+            run_no = self._run_no(run_id)
+            connection.execute(sql.DELETE_OUTCOMES, (run_no,))
+            connection.execute(sql.DELETE_CASES, (run_no,))
+            connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
+
+    def load_run(self, run_id: str) -> RunRecord | None:
+        """A run's row, or None."""
+        row = self._open().query_one(sql.SELECT_RUN, (run_id,))
+        return _record(row) if row else None
+
+    def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
+        """Runs whose id begins with `prefix`, newest first."""
+        literal = prefix.replace("%", "").replace("_", "")
+        return [_record(row) for row in self._open().query(sql.SELECT_RUNS, (literal + "%", limit))]
+
+    def load_snapshot(self, run_id: str) -> RunSnapshot | None:
+        """A run's snapshot, or None."""
+        row = self._open().query_one(sql.SELECT_SNAPSHOT, (run_id,))
+        return self._get_snapshot(row[0]) if row else None
+
+    def append(
+        self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
+    ) -> None:
+        """Keep outcomes and ends of cases, all or none, in one synced commit."""
+        run_no = self._run_no(run_id)
+        blobs: dict[str, bytes] = {}
+        with self._fenced(fence) as connection:
+            for rows in _chunks(outcomes, _ROWS_A_STATEMENT):
+                values: list[Any] = [run_no]
+                for no, stage, item, ok, at, value, output, body, retries in rows:
+                    # Plain ints: for each value of a subclass sqlite3 looks for an adapter, longer than the row takes.
+                    values += (no, +stage, item, +ok, at, value, _inline(output, blobs), _inline(body, blobs), retries)
+                connection.execute(sql.insert_outcomes(len(rows)), values)
+            for ended in _chunks(ends, _ROWS_A_STATEMENT):
+                values = [run_no]
+                for no, dataset_no, case_id, digest, failed, through in ended:
+                    values += (no, dataset_no, case_id, digest, +failed, +through)
+                connection.execute(sql.insert_cases(len(ended)), values)
+            for pairs in _chunks(list(blobs.items()), _ROWS_A_STATEMENT):
+                connection.execute(sql.insert_blobs(len(pairs)), list(chain.from_iterable(pairs)))
+
+    def has_outcomes(self, run_id: str) -> bool:
+        """Whether anything of a run is finished."""
+        return self._open().query_one(sql.HAS_OUTCOMES, (self._run_no(run_id),)) is not None
+
+    def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
+        """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+        rows = self._open().query(sql.SELECT_OUTCOMES, (self._run_no(run_id), first, stop))
+        return [
+            Outcome(no, Stage(stage), item, bool(ok), at, value, self._text(output), self._text(body) or "", retries)
+            for no, stage, item, ok, at, value, output, body, retries in rows
+        ]
+
+    def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
+        """Ends of the cases numbered from `first` to before `stop`, in order."""
+        return _ends(self._open().query(sql.SELECT_CASES, (self._run_no(run_id), first, stop)))
+
+    def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
+        """The next `limit` ended cases numbered `first` or higher, in order."""
+        return _ends(self._open().query(sql.SELECT_CASES_FROM, (self._run_no(run_id), first, limit)))
+
+    def nth_ended_case(self, run_id: str, index: int) -> int | None:
+        """Number of the ended case that stands `index` places from the first; None when there are not so many."""
+        row = self._open().query_one(sql.SELECT_NTH_CASE, (self._run_no(run_id), index))
+        return row[0] if row else None
+
+    def count_ends(self, run_id: str) -> tuple[int, int]:
+        """How many cases ended, and how many of those failed."""
+        row = self._open().query_one(sql.COUNT_CASES, (self._run_no(run_id),))
+        return (row[0], row[1]) if row else (0, 0)
+
+    def score_means(self, run_id: str) -> list[ScoreMean]:
+        """Mean of each metric."""
+        rows = self._open().query(sql.SCORE_MEANS, (self._run_no(run_id), int(Stage.SCORE)))
+        return [ScoreMean(*row) for row in rows]
+
+    def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
+        """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+        return [(row[0], row[1]) for row in self._open().query(sql.SELECT_REUSABLE, (key, other_than, limit))]
+
+    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
+        """Numbers of the ended cases by digest and dataset number."""
+        rows = self._open().query(sql.SELECT_DIGESTS, (self._run_no(run_id),))
+        return {(digest, dataset_no): case_no for digest, dataset_no, case_no in rows}
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep bytes under their SHA-256, once."""
+        digest = bytes_hash(data)
+        with self.transaction() as connection:
+            connection.execute(sql.insert_blobs(1), (digest, data))
+        return digest
+
+    def get_blob(self, digest: str) -> bytes | None:
+        """The bytes kept under a hash, or None."""
+        row = self._open().query_one(sql.SELECT_BLOB, (digest,))
+        return bytes(row[0]) if row else None
+
+    @contextmanager
+    def _fenced(self, fence: Fence | None) -> Iterator[Any]:
+        """A transaction that begins by making sure that the writer still owns its job."""
+        with self.transaction() as connection:
+            if fence is not None:
+                self.jobs.check_fence(fence.key, fence.version)
+            yield connection
+
+    def _open(self) -> Database:
+        if not self._ready:
+            self.initialize()
+        return self._database
+
+    def _run_no(self, run_id: str) -> int:
+        known = self._run_numbers.get(run_id)
+        if known is not None:
+            return known
+        row = self._open().query_one(sql.SELECT_RUN_NO, (run_id,))
+        if row is None:
+            raise UnknownRunError(run_id=run_id, nearest="")
+        number = int(row[0])
+        self._run_numbers[run_id] = number
+        return number
+
+    def _put_snapshot(self, snapshot: RunSnapshot) -> str:
+        """Keep a snapshot, and apart from it each dataset's cases, as blobs; returns the snapshot's hash."""
+        document = snapshot.model_dump(mode="json", exclude={"run_id": True, "datasets": {"__all__": {"cases"}}})
+        for dataset, kept in zip(snapshot.datasets, document["datasets"], strict=True):
+            if dataset.cases is not None:
+                cases = [case.model_dump(mode="json") for case in dataset.cases]
+                kept["cases"] = self.put_blob(json.dumps(cases, separators=(",", ":")).encode())
+        return self.put_blob(json.dumps(document, separators=(",", ":")).encode())
+
+    def _get_snapshot(self, digest: str) -> RunSnapshot:
+        document = json.loads(self.get_blob(digest) or b"{}")
+        for dataset in document["datasets"]:
+            if "cases" in dataset:
+                dataset["cases"] = json.loads(self.get_blob(dataset["cases"]) or b"[]")
+        return RunSnapshot.model_validate(document)
+
+    def _text(self, stored: str | None) -> str | None:
+        if stored is None or not stored.startswith(_BLOB_MARK):
+            return stored
+        return (self.get_blob(stored[len(_BLOB_MARK) :]) or b"null").decode()
+
+
+def _inline(text: str | None, blobs: dict[str, bytes]) -> str | None:
+    """`text` itself when it is short; else its reference, after adding it to `blobs`."""
+    if text is None or len(text) <= INLINE_CHARACTERS:
+        return text
+    data = text.encode()
+    digest = bytes_hash(data)
+    blobs[digest] = data
+    return _BLOB_MARK + digest
+
+
+def _chunks(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _ends(rows: list[tuple[Any, ...]]) -> list[CaseEnd]:
+    return [
+        CaseEnd(no, dataset_no, case_id, digest, bool(failed), Stage(through))
+        for no, dataset_no, case_id, digest, failed, through in rows
+    ]
+
+
+def _record(row: tuple[Any, ...]) -> RunRecord:
+    run_id, status, through, total, error, created, started, ended = row
+    return RunRecord(run_id, RunStatus(status), through, total, error, created, started, ended)

@@ -1,0 +1,285 @@
+"""One SQLite file, used by any number of threads and processes of one machine.
+
+Every commit is synced to disk (`synchronous=FULL`) unless its transaction says that it need not be. A transaction
+begins IMMEDIATE: it waits for the one writer's place before it reads, so that it can never fail half-way because
+another process wrote in between. Nothing here knows a table.
+"""
+
+import contextlib
+import errno
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from themis.core import durable_files
+from themis.core.errors import (
+    NetworkFilesystemError,
+    NewerSchemaError,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreIOError,
+    StoreReadOnlyError,
+)
+from themis.core.filesystems import network_filesystem
+
+APPLICATION_ID = 0x5468656D
+"""Stands in the file's header and reads "Them": whose database this is."""
+
+PAGE_CACHE_KIB = 16_384
+
+_NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
+_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_ERRORS: dict[int, type[StoreError]] = {
+    sqlite3.SQLITE_CORRUPT: StoreCorruptError,
+    sqlite3.SQLITE_NOTADB: StoreCorruptError,
+    sqlite3.SQLITE_FULL: StoreFullError,
+    sqlite3.SQLITE_IOERR: StoreIOError,
+    sqlite3.SQLITE_READONLY: StoreReadOnlyError,
+    sqlite3.SQLITE_CANTOPEN: StoreReadOnlyError,
+    sqlite3.SQLITE_PERM: StoreReadOnlyError,
+}
+_ERRNOS = {errno.ENOSPC: StoreFullError, errno.EDQUOT: StoreFullError, errno.EIO: StoreIOError}
+
+Value = TypeVar("Value")
+
+# A connection that came through a fork belongs to the parent: it may be neither used nor closed here.
+_inherited: list[sqlite3.Connection] = []
+
+
+class _Local(threading.local):
+    """What one thread has of a database."""
+
+    connection: sqlite3.Connection | None = None
+    pid = 0
+    depth = 0
+    synced = True
+
+
+class Database:
+    """A SQLite file with one connection a thread.
+
+    Args:
+        path: the file. It (mode 0600) and its folder are made on first use.
+        busy_timeout_s: how long SQLite itself waits for another writer.
+        retry_attempts: how often it is asked again after that.
+        retry_delay_s: the first pause before asking again, in seconds; it doubles, with jitter.
+
+    Raises:
+        NetworkFilesystemError: on any use, when the file lies on a network filesystem.
+        StoreError: on any use, when the file cannot be used; its subclasses say why.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        busy_timeout_s: float = 30.0,
+        retry_attempts: int = 5,
+        retry_delay_s: float = 0.01,
+    ) -> None:
+        """A database on `path`; nothing is opened yet."""
+        self.path = Path(path).absolute()
+        self._busy_timeout_s = busy_timeout_s
+        self._retry_attempts = retry_attempts
+        self._retry_delay_s = retry_delay_s
+        self._local = _Local()
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._guard = threading.Lock()
+
+    @contextlib.contextmanager
+    def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """A block whose writes are committed together, or not at all; within another one it is a part of that.
+
+        Args:
+            synced: whether the commit is on disk before the block ends. One that is not may be undone by a loss of
+                power, together with all that follow it, never by the death of a process.
+
+        Raises:
+            StoreBusyError: another writer kept the file for longer than all waiting.
+            StoreError: the file cannot be written; its subclasses say why.
+        """
+        connection = self._connection()
+        local = self._local
+        if local.depth:
+            if synced and not local.synced:
+                raise StoreError(path=self.path, detail="a synced transaction cannot be a part of one that is not")
+            local.depth += 1
+            try:
+                yield connection
+            finally:
+                local.depth -= 1
+            return
+        local.depth, local.synced = 1, synced
+        try:
+            self._begin(connection, synced=synced)
+            yield connection
+            durable_files.step("commit", self.path, synced)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._raise_translated(error)
+        finally:
+            local.depth = 0
+            self._end(connection, synced=synced)
+
+    def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        connection = self._connection()
+        if self._local.depth:
+            return connection.execute(sql, params).fetchall()
+        return self._patiently(lambda: connection.execute(sql, params).fetchall())
+
+    def query_one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """The first row of a SELECT, or None."""
+        rows = self.query(sql, params)
+        return rows[0] if rows else None
+
+    def ensure_schema(self, statements: Sequence[str], version: int) -> None:
+        """Make the tables in a fresh file, all or none; see that the file is ours and no newer than `version`.
+
+        Raises:
+            NewerSchemaError: a newer Themis made the file.
+            StoreCorruptError: another application made it, or it is no database.
+        """
+        if self._has_schema(version):
+            return
+        with self.transaction() as connection:
+            if self._has_schema(version):
+                return
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
+            connection.execute(f"PRAGMA user_version = {version:d}")
+
+    def close(self) -> None:
+        """Close the connections of all threads; a later use opens new ones."""
+        with self._guard:
+            opened, self._opened = self._opened, []
+            self._local = _Local()
+        for _, connection in opened:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _has_schema(self, version: int) -> bool:
+        """Whether the file is of this version; False when it is empty."""
+        found = int(self.query("PRAGMA user_version")[0][0])
+        owner = int(self.query("PRAGMA application_id")[0][0])
+        if owner == APPLICATION_ID:
+            if found > version:
+                raise NewerSchemaError(path=self.path, found=found, known=version)
+            if found < version:
+                detail = f"written by an older Themis (schema {found}), which this version cannot upgrade"
+                raise StoreError(path=self.path, detail=detail)
+            return True
+        if owner or found or self.query("SELECT 1 FROM sqlite_master LIMIT 1"):
+            raise StoreCorruptError(path=self.path, detail="made by another application")
+        return False
+
+    def _begin(self, connection: sqlite3.Connection, *, synced: bool) -> None:
+        def begin() -> None:
+            if not synced:
+                connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("BEGIN IMMEDIATE")
+
+        self._patiently(begin)
+
+    def _end(self, connection: sqlite3.Connection, *, synced: bool) -> None:
+        """Undo what was not committed, and sync the commits to come."""
+        with contextlib.suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if not synced:
+                connection.execute("PRAGMA synchronous = FULL")
+
+    def _connection(self) -> sqlite3.Connection:
+        local = self._local
+        if local.connection is not None:
+            if local.pid == os.getpid():
+                return local.connection
+            self._forget_inherited()
+            local = self._local
+        connection = self._open()
+        local.connection, local.pid = connection, os.getpid()
+        with self._guard:
+            ended = [pair for pair in self._opened if not pair[0].is_alive()]
+            self._opened = [pair for pair in self._opened if pair[0].is_alive()]
+            self._opened.append((threading.current_thread(), connection))
+        for _, unused in ended:
+            unused.close()
+        return connection
+
+    def _forget_inherited(self) -> None:
+        _inherited.extend(connection for _, connection in self._opened)
+        self._opened = []
+        self._guard = threading.Lock()
+        self._local = _Local()
+
+    def _open(self) -> sqlite3.Connection:
+        kind = network_filesystem(self.path)
+        if kind is not None:
+            raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=_NETWORK_REASON)
+        try:
+            durable_files.make_folder(self.path.parent)
+            durable_files.make_private_file(self.path)
+        except OSError as error:
+            found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)
+            raise found(path=self.path, detail=error.strerror or str(error)) from error
+        return self._patiently(self._connect)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._configure(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _configure(self, connection: sqlite3.Connection) -> None:
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise StoreError(path=self.path, detail=f"its filesystem allows no write-ahead log (mode {mode})")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB:d}")
+
+    def _patiently(self, action: Callable[[], Value]) -> Value:
+        """Result of `action`, which is tried again while the file is busy.
+
+        SQLite does not wait in every case, though it was told to (the change to WAL, the recovery of a log), so that
+        the waiting here is by the clock first and counted only after that.
+        """
+        patient_until = time.monotonic() + self._busy_timeout_s
+        attempt = 0
+        while True:
+            try:
+                return action()
+            except sqlite3.Error as error:
+                if time.monotonic() >= patient_until:
+                    attempt += 1
+                if _primary_code(error) not in _BUSY_CODES or attempt > self._retry_attempts:
+                    self._raise_translated(error)
+            delay_s = self._retry_delay_s * 2 ** min(attempt, 8)
+            time.sleep(delay_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+
+    def _raise_translated(self, error: sqlite3.Error) -> NoReturn:
+        code = _primary_code(error)
+        if code in _BUSY_CODES:
+            raise StoreBusyError(path=self.path, seconds=self._busy_timeout_s) from error
+        if code in _ERRORS:
+            raise _ERRORS[code](path=self.path, detail=str(error)) from error
+        if isinstance(error, sqlite3.OperationalError):
+            raise StoreError(path=self.path, detail=str(error)) from error
+        raise error
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

@@ -1,0 +1,186 @@
+"""The rows of queues' jobs, in a SQLite file."""
+
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from themis.core.errors import ClaimLostError, StoreCorruptError
+from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
+from themis.core.stores.sql import jobs as sql
+from themis.core.stores.sqlite_database import Database
+
+_STORE_ID = "store_id"
+_PROBED = "probed_ns"
+_AFTER_ANY_KEY = "\U0010ffff"
+
+
+class SqliteJobStore:
+    """Keeps jobs in tables that `JOBS_SCHEMA` made.
+
+    Raises:
+        StoreError: on any use, when the database cannot be used; its subclasses say why.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """The jobs in `database`."""
+        self._database = database
+        self._store_id: str | None = None
+
+    @property
+    def store_id(self) -> str:
+        """A UUID that this store was given once and keeps, wherever its file lies."""
+        if self._store_id is None:
+            row = self._database.query_one(sql.SELECT_META, (_STORE_ID,))
+            if row is None:
+                with self.transaction() as connection:
+                    connection.execute(sql.INSERT_META, (_STORE_ID, str(uuid.uuid4())))
+                row = self._database.query_one(sql.SELECT_META, (_STORE_ID,))
+            if row is None:
+                raise StoreCorruptError(path=self._database.path, detail="its id was lost while it was read")
+            self._store_id = str(row[0])
+        return self._store_id
+
+    def transaction(self, *, synced: bool = True) -> AbstractContextManager[Any]:
+        """A block whose writes are committed together, or not at all; blocks nest."""
+        return self._database.transaction(synced=synced)
+
+    def add(self, row: JobRow, manifest: str) -> bool:
+        """Keep a new job; False, and nothing changed, when its key is there already."""
+        with self.transaction() as connection:
+            if connection.execute(sql.INSERT_JOB, _values(row)).rowcount == 0:
+                return False
+            connection.execute(sql.INSERT_MANIFEST, (manifest, row.key))
+        return True
+
+    def load(self, key: str) -> JobRow | None:
+        """A job, or None."""
+        found = self._database.query_one(sql.SELECT_JOB, (key,))
+        return _job(found) if found else None
+
+    def manifest(self, key: str) -> str | None:
+        """The text of a job's manifest, or None."""
+        found = self._database.query_one(sql.SELECT_MANIFEST, (key,))
+        return str(found[0]) if found else None
+
+    def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
+        """The first jobs whose key begins with `prefix`, in order of their keys."""
+        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + _AFTER_ANY_KEY, limit))
+        return [_job(row) for row in found]
+
+    def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
+        """The jobs of a queue whose keys come after `after`, in order of their keys."""
+        return [_job(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
+
+    def counts(self, queue_id: str) -> dict[str, int]:
+        """How many jobs of a queue are in each state."""
+        return {str(state): int(count) for state, count in self._database.query(sql.COUNT_JOBS, (queue_id,))}
+
+    def change(
+        self, key: str, version: int, decide: Callable[[JobRow], Change], *, synced: bool = True
+    ) -> Change | None:
+        """Write what `decide` makes of a job, if its version is still `version`; None, and nothing written, if not.
+
+        Args:
+            key: the job.
+            version: as it was read.
+            decide: given the row as it stands inside the transaction; must have no effect of its own.
+            synced: whether the change must survive a loss of power when this returns.
+        """
+        with self._database.transaction(synced=synced) as connection:
+            found = connection.execute(sql.SELECT_JOB, (key,)).fetchone()
+            if found is None or found[4] != version:
+                return None
+            before = _job(found)
+            change = decide(before)
+            connection.execute(sql.UPDATE_JOB, (*_values(change.row)[2:], key, version))
+            end, opened = change.ended, change.opened
+            if end is not None:
+                ended = (end.ended_ns, end.cause, end.message, end.exit_code, key, before.attempt)
+                connection.execute(sql.END_ATTEMPT, ended)
+            if opened is not None:
+                who = (opened.worker, opened.host, opened.pid)
+                connection.execute(sql.INSERT_ATTEMPT, (opened.attempt, opened.token, *who, opened.started_ns, key))
+        return change
+
+    def replace_manifest(self, key: str, manifest: str) -> None:
+        """Keep another text as a job's manifest; a part of the change that makes it so."""
+        with self.transaction() as connection:
+            connection.execute(sql.UPDATE_MANIFEST, (manifest, key))
+
+    def attempts(self, key: str) -> list[AttemptRow]:
+        """All attempts of a job, in order."""
+        return [AttemptRow(*row) for row in self._database.query(sql.SELECT_ATTEMPTS, (key,))]
+
+    def request_cancel(self, key: str) -> bool:
+        """Ask whoever has a job to stop; synced, without changing its version. False when it has ended."""
+        with self.transaction() as connection:
+            return bool(connection.execute(sql.REQUEST_CANCEL, (key,)).rowcount)
+
+    def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
+        """Record the process group that runs a claimed job; False when the claim is no longer the owner's."""
+        with self.transaction(synced=False) as connection:
+            return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, key, version)).rowcount)
+
+    def check_fence(self, key: str, version: int) -> None:
+        """See, inside a transaction, that a claim is still its owner's.
+
+        Raises:
+            ClaimLostError: the job has changed since; nothing may be written for it.
+        """
+        found = self._database.query_one(sql.SELECT_VERSION, (key,))
+        if found is None or found[0] != version:
+            raise ClaimLostError(key=key, version=version)
+
+    def probe(self) -> None:
+        """Commit something, synced: whether this store can be written."""
+        with self.transaction() as connection:
+            connection.execute(sql.TOUCH_META, (_PROBED, str(time.time_ns())))
+
+
+def _values(row: JobRow) -> tuple[Any, ...]:
+    owner = row.owner
+    who: tuple[Any, ...] = (None,) * 7
+    if owner is not None:
+        who = (
+            owner.worker,
+            owner.host,
+            owner.boot_id,
+            owner.pid,
+            owner.pid_started,
+            owner.job_pid,
+            owner.job_pid_started,
+        )
+    return (
+        row.key,
+        row.run_id,
+        row.queue_id,
+        row.queue_root,
+        row.version,
+        row.state,
+        row.attempt,
+        row.priority,
+        row.submitted_ns,
+        row.ready_ns,
+        row.max_attempts,
+        row.max_worker_lost,
+        row.timeout_s,
+        row.memory_limit_mb,
+        row.failures,
+        row.lost,
+        int(row.cancel_requested),
+        row.token,
+        *who,
+        row.cause,
+        row.message,
+        row.started_ns,
+        row.ended_ns,
+        row.updated_ns,
+    )
+
+
+def _job(found: tuple[Any, ...]) -> JobRow:
+    owner = None if found[18] is None else Owner(*found[18:25])
+    values = (*found[:16], bool(found[16]), found[17], owner, *found[25:])
+    return JobRow(*values)

@@ -1,0 +1,107 @@
+"""The demo's files: the problems, and one experiment for each simulated model."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from themis.demo.problems import Problem, make_problems
+
+PROBLEMS_FILE = "data/problems.jsonl"
+
+_CONFIG = """\
+# {name}: {remark}
+# Run it with    themis run --config {name}.yaml
+# or queue it:   themis submit --config {name}.yaml --mode worker-pool
+
+generation:
+  generator:
+    use: themis.demo.simulated_model:SimulatedModel
+    with:
+      name: {name}
+      seed: {seed}
+      skill: {skill:<6}          # from 0 to 1
+      latency_ms: {latency_ms:<6}     # how long an answer takes, on average
+      failure_rate: {failure_rate:<6}   # share of the cases whose first try times out and is repeated
+
+evaluation:
+  parsers:
+    - builtin/math_answer       # what follows "A:" in the solution
+  metrics:
+    - builtin/math_equivalence  # 1 when that is the right number, else 0
+
+datasets:
+  - dataset_id: word-problems
+    path: {problems_file}
+    fields:                     # where in a line of the file each part of a case is
+      case_id: case_id
+      input: question
+      expected_output: answer
+      metadata: about
+
+storage:
+  store: sqlite
+  parameters:
+    path: runs/themis.sqlite3
+
+runtime:
+  queue_root: runs/queue
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoModel:
+    """A simulated model of the demo."""
+
+    name: str
+    remark: str
+    skill: float
+    latency_ms: int
+
+
+MODELS = (
+    DemoModel("sage", "a simulated model that is slow and seldom errs", 0.95, 40),
+    DemoModel("scout", "a simulated model that is quick and errs on long problems", 0.8, 20),
+    DemoModel("sprout", "a simulated model that is very quick and often errs", 0.4, 10),
+)
+_FAILURE_RATE = 0.02
+
+
+def write_demo(folder: Path, *, problems: int = 300, seed: int = 7) -> list[Path]:
+    """Write the problems to `data/problems.jsonl` in `folder`, and beside it a config file for each simulated model.
+
+    Args:
+        folder: made when it does not exist; files of the same names in it are replaced.
+        problems: how many problems to make.
+        seed: the same seed gives the same files.
+
+    Returns:
+        The config files, the most skilled model's first.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    data = folder / PROBLEMS_FILE
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.write_text("".join(f"{_line(problem)}\n" for problem in make_problems(problems, seed)), encoding="utf-8")
+    return [_write_config(folder, model, seed) for model in MODELS]
+
+
+def _line(problem: Problem) -> str:
+    about = {"topic": problem.topic, "steps": str(problem.steps), "working": "\n".join(problem.working)}
+    line = {"case_id": problem.case_id, "question": problem.question, "answer": problem.answer, "about": about}
+    return json.dumps(line, ensure_ascii=False)
+
+
+def _write_config(folder: Path, model: DemoModel, seed: int) -> Path:
+    file = folder / f"{model.name}.yaml"
+    text = _CONFIG.format(
+        name=model.name,
+        remark=model.remark,
+        skill=model.skill,
+        latency_ms=model.latency_ms,
+        seed=seed,
+        failure_rate=_FAILURE_RATE,
+        problems_file=PROBLEMS_FILE,
+    )
+    file.write_text(text, encoding="utf-8")
+    return file
