@@ -5,8 +5,8 @@
 The floor of a submit is one synced commit and a file written, synced, renamed and its folder synced. The floor of a
 claim and its settling is two renames, one synced commit and one that is not. Both are measured on the same disk, on a
 table of the same shape, in turns with what they are compared with, as a shared machine's disk changes from second to
-second. Waiting jobs are put in place without syncing each, which changes nothing for those that are measured. Wait a minute
-between runs: ext4 makes files slowly while it remembers those just removed.
+second. Waiting jobs are put in place without syncing each, which changes nothing for those that are measured. Wait a
+minute between runs: ext4 makes files slowly while it remembers those just removed.
 """
 
 import argparse

@@ -23,7 +23,7 @@ from themis.core import durable_files
 Action = Callable[..., object]
 
 TIMEOUT_S = 60.0
-_PRELOADED = ("themis.core.queue", "themis.core.stores", "tests.processes.crash_points", "tests.processes.queue_world")
+_PRELOADED = ("themis.core.queue", "themis.core.stores", "themis.core.submission", "tests.processes.crash_points", "tests.processes.queue_world")
 
 
 def steps_of(action: Action, *arguments: object) -> list[str]:
@@ -45,9 +45,9 @@ def kill_at(point: int, action: Action, *arguments: object) -> bool:
 
 
 def _run(point: int | None, action: Action, arguments: tuple[object, ...]) -> tuple[int | None, list[str]]:
-    context = _context()
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(sender, point, action, arguments))
+    server = context()
+    receiver, sender = server.Pipe(duplex=False)
+    child = server.Process(target=_child, args=(sender, point, action, arguments))
     child.start()
     sender.close()
     steps: list[str] = []
@@ -67,11 +67,11 @@ def _run(point: int | None, action: Action, arguments: tuple[object, ...]) -> tu
 
 
 @functools.cache
-def _context() -> ForkServerContext:
+def context() -> ForkServerContext:
     """Children are forked from a server that has the modules and no threads."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
-    return context
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(list(_PRELOADED))
+    return server
 
 
 def _child(sender: Connection, point: int | None, action: Action, arguments: tuple[object, ...]) -> None:
@@ -85,7 +85,7 @@ def _child(sender: Connection, point: int | None, action: Action, arguments: tup
     durable_files.set_observer(observe)
     try:
         action(*arguments)
-    except BaseException:  # noqa: BLE001  # whatever it is, the parent is to see it
+    except BaseException:  # whatever it is, the parent is to see it
         sender.send([traceback.format_exc()])
         os._exit(1)
     sender.send(steps)

@@ -1,4 +1,4 @@
-"""A queue with a store and a trivial executor, and the promise as assertions: what the tests that try to break it share."""
+"""A queue with a store and a trivial executor, and the promise as assertions: what tests that try to break it share."""
 
 import sqlite3
 import time

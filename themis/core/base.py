@@ -1,9 +1,12 @@
 """What every value in Themis is made of: JSON, and frozen models that refuse unknown fields."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, WithJsonSchema
+
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def check_json(value: Any) -> Any:
@@ -12,36 +15,36 @@ def check_json(value: Any) -> Any:
     Raises:
         ValueError: it holds NaN, an infinity, a key that is not a text, or something that is not JSON at all.
     """
-    try:
-        _check(value)
-    except RecursionError:
-        msg = "is nested too deeply"
-        raise ValueError(msg) from None
+    if type(value) not in _PLAIN:
+        try:
+            _check(value)
+        except RecursionError:
+            _refuse("is nested too deeply")
     return value
 
 
-_PLAIN = (str, int, type(None))  # a bool is an int
-
-
 def _check(value: Any) -> None:
-    if isinstance(value, _PLAIN):
-        return
     if isinstance(value, dict):
-        for key, item in value.items():
+        for key in value:
             if not isinstance(key, str):
-                msg = f"key {key!r} is not a text"
-                raise ValueError(msg)  # noqa: TRY004  # pydantic turns a ValueError into its own error
-            if not isinstance(item, str):
-                _check(item)
+                _refuse(f"key {key!r} is not a text")
+        _check_all(value.values())
     elif isinstance(value, list):
-        for item in value:
-            _check(item)
-    elif not isinstance(value, float):
-        msg = f"a {type(value).__name__} is not JSON"
-        raise ValueError(msg)  # noqa: TRY004
-    elif not math.isfinite(value):
-        msg = f"{value} is not a number that JSON has"
-        raise ValueError(msg)
+        _check_all(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        _refuse(f"{value} is not a number that JSON has")
+    elif not isinstance(value, str | int | float):
+        _refuse(f"a {type(value).__name__} is not JSON")
+
+
+def _check_all(values: Iterable[Any]) -> None:
+    for value in values:
+        if type(value) not in _PLAIN:
+            _check(value)
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ValueError(why)  # which pydantic turns into its own error
 
 
 if TYPE_CHECKING:

@@ -1,56 +1,76 @@
-"""What a component is told about the run around its call."""
+"""What a component is told about the run around its call.
 
+These are plain frozen values, not validated models: Themis alone makes them, three or more for every case.
+"""
+
+from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import Field
-
-from themis.core.base import FrozenModel, JSONValue
+from themis.core.base import JSONValue
 from themis.core.models import Case, ParsedOutput
 from themis.core.prompts import PromptSpec
 
 
-class _CaseContext(FrozenModel):
-    """The run and the case that a call is for; `case_key` tells apart equal case ids of two datasets."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateContext:
+    """For `Generator.generate`.
+
+    Attributes:
+        case_key: tells apart equal case ids of two datasets.
+        seed: of this candidate.
+        prompt_spec: what is to be said around the case's input.
+    """
 
     run_id: str
     case_id: str
     dataset_id: str | None = None
     case_key: str | None = None
-
-
-class GenerateContext(_CaseContext):
-    """For `Generator.generate`; `seed` belongs to this candidate."""
-
     seed: int | None = None
     prompt_spec: PromptSpec | None = None
-    metadata: dict[str, JSONValue] = Field(default_factory=dict)
+    metadata: dict[str, JSONValue] = field(default_factory=dict)
 
 
-class SelectContext(_CaseContext):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectContext:
     """For `CandidateSelector.select`; `judge_models` are live objects."""
 
-    candidate_ids: list[str] = Field(default_factory=list)
+    run_id: str
+    case_id: str
+    dataset_id: str | None = None
+    case_key: str | None = None
+    candidate_ids: list[str] = field(default_factory=list)
     seed: int | None = None
-    metadata: dict[str, JSONValue] = Field(default_factory=dict)
-    judge_models: list[Any] = Field(default_factory=list)
+    metadata: dict[str, JSONValue] = field(default_factory=dict)
+    judge_models: list[Any] = field(default_factory=list)
 
 
-class ReduceContext(_CaseContext):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReduceContext:
     """For `CandidateReducer.reduce`."""
 
-    candidate_ids: list[str] = Field(default_factory=list)
+    run_id: str
+    case_id: str
+    dataset_id: str | None = None
+    case_key: str | None = None
+    candidate_ids: list[str] = field(default_factory=list)
     seed: int | None = None
-    metadata: dict[str, JSONValue] = Field(default_factory=dict)
+    metadata: dict[str, JSONValue] = field(default_factory=dict)
 
 
-class ParseContext(_CaseContext):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParseContext:
     """For `Parser.parse`."""
 
+    run_id: str
+    case_id: str
+    dataset_id: str | None = None
+    case_key: str | None = None
     candidate_id: str | None = None
-    metadata: dict[str, JSONValue] = Field(default_factory=dict)
+    metadata: dict[str, JSONValue] = field(default_factory=dict)
 
 
-class ScoreContext(FrozenModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreContext:
     """For `PureMetric.score`."""
 
     run_id: str
@@ -58,5 +78,5 @@ class ScoreContext(FrozenModel):
     parsed_output: ParsedOutput
     dataset_id: str | None = None
     case_key: str | None = None
-    dataset_metadata: dict[str, str] = Field(default_factory=dict)
+    dataset_metadata: dict[str, str] = field(default_factory=dict)
     seed: int | None = None

@@ -71,7 +71,8 @@ class LifecycleSubscriber(Protocol):
 
     There are `before_generate(case, ctx)`, `after_generate(result, ctx)`, `before_reduce(candidates, ctx)`,
     `after_reduce(reduced, ctx)`, `before_parse(candidate, ctx)`, `after_parse(parsed, ctx)`,
-    `before_score(parsed, ctx)`, `after_score(score, ctx)` and `on_event(event)`. What a subscriber raises is logged and never hurts the run.
+    `before_score(parsed, ctx)`, `after_score(score, ctx)` and `on_event(event)`. What a subscriber raises is logged and
+    never hurts the run.
     """
 
 

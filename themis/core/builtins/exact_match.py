@@ -26,6 +26,13 @@ class ExactMatch(BuiltinMetric):
 
 def same_json(left: JSONValue, right: JSONValue) -> bool:
     """Whether two JSON values are the same; numbers by value, true and false not being numbers."""
+    try:
+        if left != right:
+            return False
+        if repr(left) == repr(right):
+            return True  # nearly always; what is left is to tell true from 1 in values that Python calls equal
+    except RecursionError:
+        pass  # deeper than Python follows by itself
     pairs = [(left, right)]
     while pairs:
         one, other = pairs.pop()

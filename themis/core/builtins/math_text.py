@@ -122,8 +122,6 @@ class Quantity:
             return False
         if self.value == other.value:
             return True
-        if self.percent is other.percent:
-            return False
         return self.value / (100 if self.percent else 1) == other.value / (100 if other.percent else 1)
 
 

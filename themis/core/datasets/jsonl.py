@@ -42,13 +42,16 @@ class JsonlSource:
         self.metadata: Mapping[str, str] = metadata or {}
         self._lines: CaseLines = OwnKeys() if fields is None else MappedKeys(fields)
 
-    def cases(self) -> Iterator[Case]:
+    def cases(self, *, verified: bool = False) -> Iterator[Case]:
         """All cases, in the order of their lines.
+
+        Args:
+            verified: do not look again for keys that stand twice in a line.
 
         Raises:
             DatasetError: the file cannot be read, or a line is not a case; file and line are named.
         """
-        read = self._lines.case
+        read = self._lines.case_again if verified else self._lines.case
         for case_number, (line_number, line) in enumerate(self._filled_lines(), start=1):
             try:
                 case = read(line, case_number)

@@ -21,8 +21,12 @@ class CaseSource(Protocol):
     def metadata(self) -> Mapping[str, str]:
         """Labels of the dataset."""
 
-    def cases(self) -> Iterator[Case]:
+    def cases(self, *, verified: bool = False) -> Iterator[Case]:
         """All cases, in order; at no time are all of them held.
+
+        Args:
+            verified: what is read is compared with a fingerprint, for which it was looked at in full: a source need not
+                look for what cannot be in a case that has the right digest.
 
         Raises:
             DatasetError: the source cannot be read, or a case in it is not one.
@@ -54,7 +58,7 @@ class InlineSource:
         """Labels of the dataset."""
         return self._dataset.metadata
 
-    def cases(self) -> Iterator[Case]:
+    def cases(self, *, verified: bool = False) -> Iterator[Case]:  # noqa: ARG002  # there is nothing to look for
         """All cases, in order."""
         return iter(self._dataset.cases)
 

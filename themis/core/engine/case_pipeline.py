@@ -31,10 +31,7 @@ class Parts:
 
 
 class CasePipeline:
-    """Takes cases through the stages up to and including `until`.
-
-    Contexts are made by `model_validate` where a case always needs one: it takes half the time of a constructor.
-    """
+    """Takes cases through the stages up to and including `until`."""
 
     def __init__(self, parts: Parts, runner: StageRunner, until: Stage) -> None:
         """With the components `parts`; each stage is run by `runner`."""
@@ -83,10 +80,15 @@ class CasePipeline:
     async def _candidate(self, work: CaseWork, step: Step) -> GenerationResult | None:
         if stored := work.stored.get((Stage.GENERATE, step.item)):
             return codec.to_generation(stored)
-        place = self._place(work)
-        place["seed"] = self._parts.seeds[step.item]
-        place["prompt_spec"] = self._parts.prompt_spec
-        context = GenerateContext.model_validate(place)
+        parts = self._parts
+        context = GenerateContext(
+            run_id=parts.run_id,
+            case_id=work.case.case_id,
+            dataset_id=work.dataset.dataset_id,
+            case_key=work.case_key,
+            seed=parts.seeds[step.item],
+            prompt_spec=parts.prompt_spec,
+        )
         return await self._runner.run(step, work, work.case, context)
 
     async def _select(
@@ -94,36 +96,38 @@ class CasePipeline:
     ) -> list[GenerationResult] | None:
         if stored := work.stored.get((Stage.SELECT, 0)):
             return [candidates[index] for index in codec.to_selection(stored)]
-        context = SelectContext(**self._place(work), **self._choice(candidates))
+        context = SelectContext(**self._choice(work, candidates))
         kept = await self._runner.run(step, work, candidates, context)
         return None if kept is None else [candidates[index] for index in kept]
 
     async def _reduce(self, work: CaseWork, candidates: list[GenerationResult], step: Step) -> ReducedCandidate | None:
         if stored := work.stored.get((Stage.REDUCE, 0)):
             return codec.to_reduced(stored)
-        context = ReduceContext(**self._place(work), **self._choice(candidates))
+        context = ReduceContext(**self._choice(work, candidates))
         return await self._runner.run(step, work, candidates, context)
 
     async def _parse(self, work: CaseWork, candidate: ReducedCandidate, step: Step) -> ParsedOutput | None:
         if stored := work.stored.get((Stage.PARSE, 0)):
             return codec.to_parsed(stored)
-        place = self._place(work)
-        place["candidate_id"] = candidate.candidate_id
-        context = ParseContext.model_validate(place)
+        context = ParseContext(
+            run_id=self._parts.run_id,
+            case_id=work.case.case_id,
+            dataset_id=work.dataset.dataset_id,
+            case_key=work.case_key,
+            candidate_id=candidate.candidate_id,
+        )
         return await self._runner.run(step, work, candidate, context)
 
     async def _score(self, work: CaseWork, parsed: ParsedOutput) -> bool:
         """Whether every metric has a score."""
-        context = ScoreContext.model_validate(
-            {
-                "run_id": self._parts.run_id,
-                "case": work.case,
-                "parsed_output": parsed,
-                "dataset_id": work.dataset.dataset_id,
-                "case_key": work.case_key,
-                "dataset_metadata": work.dataset.metadata,
-                "seed": self._parts.seeds[0],
-            }
+        context = ScoreContext(
+            run_id=self._parts.run_id,
+            case=work.case,
+            parsed_output=parsed,
+            dataset_id=work.dataset.dataset_id,
+            case_key=work.case_key,
+            dataset_metadata=work.dataset.metadata,
+            seed=self._parts.seeds[0],
         )
         succeeded = True
         for step in self._score_steps:
@@ -131,15 +135,15 @@ class CasePipeline:
                 succeeded &= await self._runner.run(step, work, parsed, work.case, context) is not None
         return succeeded
 
-    def _choice(self, candidates: list[GenerationResult]) -> dict[str, Any]:
-        return {"candidate_ids": [candidate.candidate_id for candidate in candidates], "seed": self._parts.seeds[0]}
-
-    def _place(self, work: CaseWork) -> dict[str, Any]:
+    def _choice(self, work: CaseWork, candidates: list[GenerationResult]) -> dict[str, Any]:
+        """What a selector and a reducer are told alike."""
         return {
             "run_id": self._parts.run_id,
             "case_id": work.case.case_id,
             "dataset_id": work.dataset.dataset_id,
             "case_key": work.case_key,
+            "candidate_ids": [candidate.candidate_id for candidate in candidates],
+            "seed": self._parts.seeds[0],
         }
 
 

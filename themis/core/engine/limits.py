@@ -1,8 +1,8 @@
 """How many calls are in flight, and how often a provider is asked.
 
 A call enters through the gate of its stage and provider. A gate opens only when all its limits have room, and then
-takes from all of them at once: nobody holds one limit while waiting for another, so nothing can lock up and no limit idles
-because of a queue at another one.
+takes from all of them at once: nobody holds one limit while waiting for another, so nothing can lock up and no limit
+idles because of a queue at another one.
 """
 
 import asyncio

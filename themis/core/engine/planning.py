@@ -47,7 +47,7 @@ def _cases(run: CompiledRun) -> Iterator[CaseWork]:
     case_no = 0
     for dataset_no, (source, dataset) in enumerate(zip(run.sources, run.snapshot.datasets, strict=True)):
         content = hashlib.sha256()
-        for case in source.cases():
+        for case in source.cases(verified=True):
             digest = case_digest(case)
             content.update(digest)
             yield CaseWork(case_no, dataset_no, case, digest, dataset, case_key(dataset.dataset_id, case.case_id))

@@ -1,14 +1,15 @@
 """All cases of a run, bounded, from `running` to its end."""
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.case_pipeline import CasePipeline
 from themis.core.engine.compiled import CompiledRun
+from themis.core.engine.crew import Crew
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import pending_work
 from themis.core.engine.stage_runner import StageRunner
@@ -20,11 +21,10 @@ from themis.core.results import RunStatus
 from themis.core.stages import UNTIL_STAGES, Stage
 from themis.core.stores.protocol import Fence, RunRecord, RunStore
 
+logger = logging.getLogger("themis.engine")
+
 LOOKAHEAD_CASES = 64
 """Cases kept ready beyond those in flight at most, so that a freed slot is taken at once."""
-
-BREATH_S = 0.001
-"""Seconds of work without a pause after which the event loop gets its turn, for instant components never wait."""
 
 
 @dataclass(slots=True)
@@ -108,10 +108,27 @@ class RunExecution:
         if policy == "rerun" and not created:
             self._store.clear_run(self._run_id, fence=self._options.fence)
             return None
+        if not created:
+            self._warn_of_edits()
         return record if record.status is RunStatus.COMPLETED and self._reaches(record) else None
 
     def _reaches(self, record: RunRecord) -> bool:
         return UNTIL_STAGES[record.completed_through or "judge"] >= self._options.until
+
+    def _warn_of_edits(self) -> None:
+        """Say so when a component's file is not what it was: its fingerprint, which decides what a run is, is."""
+        stored = self._store.load_snapshot(self._run_id)
+        before = stored.component_refs.all() if stored else {}
+        for place, ref in self._run.snapshot.component_refs.all().items():
+            known = before.get(place)
+            if known is not None and known.source_hash != ref.source_hash:
+                logger.warning(
+                    "run %s: the source file of %s (%s) was edited, its fingerprint is the same: results from before"
+                    ' the edit are kept; set runtime.existing_run_policy to "rerun" to make them again',
+                    self._run_id[:16],
+                    ref.component_id,
+                    place,
+                )
 
     async def _all_cases(self) -> None:
         """Every case through the pipeline, so many at a time."""
@@ -121,15 +138,19 @@ class RunExecution:
         async with OutcomeWriter(self._store, self._run_id, self._options.fence) as writer:
             runner = StageRunner(self._runtime, writer, self._observers)
             pipeline = CasePipeline(self._run.parts(), runner, until)
-            work = self._work(writer)
+
+            async def work_off(case: CaseWork) -> None:
+                end = await pipeline.run(case)
+                writer.end_case(end)
+                progress.done += 1
+                progress.failed += end.failed
+                if writer.is_full:
+                    await writer.room()
+
             in_flight = self._runtime.max_concurrent_tasks
             in_flight = min(in_flight + min(in_flight, LOOKAHEAD_CASES), progress.total)
             try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(in_flight):
-                        group.create_task(self._work_off(work, pipeline, writer))
-            except BaseExceptionGroup as group_error:
-                raise group_error.exceptions[0] from None
+                await Crew(self._work(writer), work_off, in_flight).run()
             finally:
                 runner.close()
 
@@ -138,22 +159,6 @@ class RunExecution:
             self._progress.done += len(done)
             self._progress.resumed += len(done)
             yield from left
-
-    async def _work_off(self, work: Iterator[CaseWork], pipeline: CasePipeline, writer: OutcomeWriter) -> None:
-        """Take one case after the other until there are no more."""
-        breath = perf_counter()
-        for case in work:
-            end = await pipeline.run(case)
-            writer.end_case(end)
-            self._progress.done += 1
-            self._progress.failed += end.failed
-            if writer.is_full:
-                await writer.room()
-            elif perf_counter() - breath > BREATH_S:
-                await asyncio.sleep(0)
-            else:
-                continue
-            breath = perf_counter()
 
     async def _end(self, span: Any, status: RunStatus, error: str | None) -> None:
         through = self._options.until if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE} else None

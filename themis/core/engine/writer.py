@@ -14,10 +14,10 @@ from themis.core.stores.protocol import Fence, RunStore
 COMMIT_INTERVAL_S = 0.2
 """Seconds that an outcome waits for its commit at most, when the disk keeps up."""
 
-COMMIT_ROWS = 2_000
+COMMIT_ROWS = 1_000
 """Rows that are worth a commit before the interval is over."""
 
-MAX_WAITING_ROWS = 8_000
+MAX_WAITING_ROWS = 4_000
 """Rows that may wait; beyond it the engine waits for the disk."""
 
 

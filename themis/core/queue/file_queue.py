@@ -20,7 +20,7 @@ from themis.core.errors import ClaimLostError, QueueRootError
 from themis.core.queue import doctor, journal, layout, listing, locks, moves, processes, requests
 from themis.core.queue.claims import Allow, Claim
 from themis.core.queue.doctor import Finding
-from themis.core.queue.listing import JobDetails, ListedJob
+from themis.core.queue.listing import JobDetails, ListedJob, Overview
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot, make_root, open_root, refuse_writable_by_others
 from themis.core.queue.settling import settle
@@ -212,17 +212,22 @@ class FileQueue:
         """Whether nobody claims for now."""
         return os.path.lexists(self.path / layout.PAUSED_FILE)
 
-    def list_jobs(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:
-        """The first jobs of the given folders, by the names of their files alone; empty when there is no queue yet."""
+    def overview(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> Overview:
+        """The first jobs of the given folders and the counts of all, by the names of files alone.
+
+        Quick however many there are: about a microsecond a waiting job. Empty when there is no queue yet.
+        """
         if not self._exists(write=False):
-            return []
-        return listing.list_jobs(self._parts()[0], folders, limit)
+            return Overview([], {})
+        return listing.look_over(self._parts()[0], folders, limit)
+
+    def list_jobs(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:
+        """The first jobs of the given folders, by the names of their files alone; see `overview`."""
+        return self.overview(folders, limit).jobs
 
     def counts(self) -> dict[str, int]:
         """How many files lie in each folder of jobs, and in `rejected`; empty when there is no queue yet."""
-        if not self._exists(write=False):
-            return {}
-        return listing.count_jobs(self._parts()[0])
+        return self.overview((), 0).counts
 
     def show(self, key: str) -> JobDetails:
         """All that is known of a job, named by its key or the beginning of it.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from themis.core.queue import layout
+from themis.core.queue.layout import Entry
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import AttemptRow, JobRow
 
@@ -57,36 +58,39 @@ class JobDetails:
     logs: list[Path]
 
 
-def list_jobs(root: QueueRoot, folders: Sequence[str] = SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:
-    """The first jobs of the given folders, folder by folder, in the order of their names.
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A queue at a glance.
 
-    Args:
-        root: the queue.
-        folders: of `SHOWN_FOLDERS`.
-        limit: at most so many; None for all.
+    Attributes:
+        jobs: the first of each folder, folder by folder, in the order of their names.
+        counts: how many files lie in each folder, and in `rejected`.
     """
-    found: list[ListedJob] = []
-    for folder in folders:
-        left = None if limit is None else limit - len(found)
-        if left == 0:
-            break
+
+    jobs: list[ListedJob]
+    counts: dict[str, int]
+
+
+def look_over(root: QueueRoot, folders: Sequence[str], limit: int | None) -> Overview:
+    """The first `limit` jobs (None for all) of some of `SHOWN_FOLDERS`, and the counts of all; each is listed once."""
+    jobs: list[ListedJob] = []
+    counts: dict[str, int] = {}
+    for folder in SHOWN_FOLDERS:
         names = _names(root, folder)
-        chosen = sorted(names) if left is None else heapq.nsmallest(left, names)
-        entries = (layout.parse(folder, name) for name in chosen)
-        found.extend(
-            ListedJob(entry.key, folder, root.path / folder / entry.name, entry.priority, entry.stamp, entry.attempt)
-            for entry in entries
-            if entry is not None
-        )
-    return found
-
-
-def count_jobs(root: QueueRoot) -> dict[str, int]:
-    """How many files lie in each folder of jobs, and in `rejected`."""
-    counts = {folder: len(_names(root, folder)) for folder in SHOWN_FOLDERS}
+        counts[folder] = len(names)
+        left = None if limit is None else limit - len(jobs)
+        if folder in folders and left != 0:
+            chosen = sorted(names) if left is None else heapq.nsmallest(left, names)
+            entries = (layout.parse(folder, name) for name in chosen)
+            jobs.extend(_listed(root, entry) for entry in entries if entry is not None)
     rejected = _names(root, layout.REJECTED)
     counts[layout.REJECTED] = sum(not name.endswith(layout.REASON_SUFFIX) for name in rejected)
-    return counts
+    return Overview(jobs, counts)
+
+
+def _listed(root: QueueRoot, entry: Entry) -> ListedJob:
+    path = root.path / entry.folder / entry.name
+    return ListedJob(entry.key, entry.folder, path, entry.priority, entry.stamp, entry.attempt)
 
 
 def _names(root: QueueRoot, folder: str) -> list[str]:

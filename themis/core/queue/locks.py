@@ -11,19 +11,19 @@ must never take its own live job would have to switch off, and costs forty times
 
 import os
 import time
-import weakref
 from pathlib import Path
 
 _OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _PAUSE_S = 0.005
 
-_held: "weakref.WeakSet[KeyLock]" = weakref.WeakSet()
+# All of them, also one whose claim somebody forgot to settle: a forked child must close its copy of each.
+_held: "set[KeyLock]" = set()
 
 
 class KeyLock:
     """A lock that this process holds, until it is released or the process dies."""
 
-    __slots__ = ("__weakref__", "_descriptor", "key")
+    __slots__ = ("_descriptor", "key")
 
     def __init__(self, key: str, descriptor: int) -> None:
         """The lock on `key`, held through `descriptor`."""

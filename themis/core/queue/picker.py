@@ -50,12 +50,15 @@ class Picker:
             return manifest.store.path not in failing and (allow is None or allow(manifest))
 
         tried: set[str] = set()
-        while True:
-            entry = None if self.window.is_old() else self.window.next()
+        fresh = self.window.is_old()
+        if fresh:
+            self._refill(owner, tried)
+        while (entry := self.window.next()) or not fresh:
             if entry is None:
-                if self._refill(owner, tried):
-                    continue
-                break
+                self._refill(owner, tried)
+                fresh = True
+                continue
+            fresh = False
             tried.add(entry.name)
             claim = self._try(entry, owner, allow_here, young, failing)
             if claim is not None:
@@ -82,9 +85,9 @@ class Picker:
             self.passed_over[name] = str(error)
         return None
 
-    def _refill(self, owner: Owner, tried: set[str]) -> bool:
+    def _refill(self, owner: Owner, tried: set[str]) -> None:
         self.recover(owner)
-        return self.window.fill(time.time_ns(), tried)
+        self.window.fill(time.time_ns(), tried)
 
     def _try(self, entry: Entry, owner: Owner, allow: Allow, young: list[Entry], failing: set[str]) -> Claim | None:
         try:

@@ -44,13 +44,12 @@ class Window:
         with self._guard:
             return self._entries.popleft() if self._entries else None
 
-    def fill(self, now_ns: int, passed_over: Collection[str] = ()) -> bool:
-        """List the folders anew, without the names that this claim has already passed over; whether there are any."""
+    def fill(self, now_ns: int, passed_over: Collection[str] = ()) -> None:
+        """List the folders anew, without the names that this claim has already passed over."""
         entries = self._listed(now_ns, passed_over)
         with self._guard:
             self._entries = deque(entries)
         self._old_at = time.monotonic() + self._rescan_s * random.uniform(0.6, 1.0)  # noqa: S311  # jitter
-        return bool(entries)
 
     def _listed(self, now_ns: int, passed_over: Collection[str]) -> list[Entry]:
         now = layout.stamp(now_ns)

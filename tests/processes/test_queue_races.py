@@ -1,0 +1,139 @@
+"""Several processes at one queue, none of which knows of the others."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.processes.crash_points import context
+from tests.processes.queue_world import World, world
+from themis.core.queue.states import JobState
+
+PROCESSES = 8
+JOBS = 500
+
+
+def work(folder: Path, name: str, first: int, jobs: int) -> None:
+    """Submit every job, beginning at a place of one's own, and run jobs until there are none."""
+    with world(folder, name) as here:
+        here.queue = type(here.queue)(here.queue.path, lambda _: here.store, rescan_s=1.5)
+        for number in range(jobs):
+            here.submit(f"run-{(first + number) % jobs}")
+        while (claim := here.queue.claim(here.owner)) is not None:
+            with (folder / "ran" / name).open("a", encoding="ascii") as ran:
+                ran.write(f"{claim.row.run_id}\n")
+            here.finish(claim)
+
+
+def claim_and_hang(folder: Path) -> None:
+    """Claim a job, say so, and never end."""
+    with world(folder, "hangs") as here:
+        assert here.queue.claim(here.owner) is not None
+        (folder / "claimed").touch()
+        time.sleep(600)
+
+
+def claim_fork_and_die(folder: Path) -> None:
+    """Claim a job, leave a child behind that lives on, and die."""
+    with world(folder, "forks") as here:
+        assert here.queue.claim(here.owner) is not None
+        if os.fork() == 0:
+            (folder / "hidden").write_text(str(os.getpid()), encoding="ascii")
+            (folder / "hidden").rename(folder / "claimed")
+            time.sleep(600)
+        _wait_for(folder / "claimed")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_eight_processes_that_submit_and_race_for_the_same_jobs_run_each_once(
+    tmp_path: Path, short: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = 60 if short else JOBS
+    _race(tmp_path, jobs)
+    with capsys.disabled():
+        print(f"\n  {PROCESSES} processes, {jobs} jobs: each ran once", end="")  # noqa: T201  # how much was tried is the evidence
+
+
+def test_a_few_processes_that_race_for_the_same_jobs_run_each_once(tmp_path: Path) -> None:
+    _race(tmp_path, 24, processes=4)
+
+
+def test_a_live_worker_keeps_its_job_and_a_killed_one_loses_it_at_once(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        here.submit("run-1")
+        child = _start(claim_and_hang, tmp_path)
+        _wait_for(tmp_path / "claimed")
+        assert here.queue.recover(here.owner) == []
+        assert here.queue.claim(here.owner) is None
+        child.kill()
+        child.join()
+        _assert_lost(here)
+
+
+def test_a_lock_does_not_outlive_its_worker_in_a_child_that_it_forked(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        here.submit("run-1")
+        child = _start(claim_fork_and_die, tmp_path)
+        child.join()
+        grandchild = int(_wait_for(tmp_path / "claimed"))
+        try:
+            _assert_lost(here)
+        finally:
+            os.kill(grandchild, signal.SIGKILL)
+
+
+def test_sixteen_processes_write_one_database_and_none_sees_it_locked(tmp_path: Path) -> None:
+    children = [_start(write_much, tmp_path, number) for number in range(16)]
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0] * 16
+    with world(tmp_path) as here:
+        assert here.database.query_one("SELECT count(*) FROM runs_made") == (16 * 20,)
+
+
+def write_much(folder: Path, number: int) -> None:
+    """Open a database that perhaps is not there yet, and commit twenty rows, some of them synced."""
+    with world(folder) as here:
+        for count in range(20):
+            with here.database.transaction(synced=count % 4 == 0) as connection:
+                connection.execute("INSERT INTO runs_made VALUES (?)", (f"{number}-{count}",))
+
+
+def _race(folder: Path, jobs: int, processes: int = PROCESSES) -> None:
+    (folder / "ran").mkdir()
+    children = [_start(work, folder, f"w{n}", n * jobs // processes, jobs) for n in range(processes)]
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0] * processes
+    ran = Counter(run for file in (folder / "ran").iterdir() for run in file.read_text().split())
+    assert ran == {f"run-{number}": 1 for number in range(jobs)}
+    with world(folder) as here:
+        assert here.drain() == 0
+        for number in range(jobs):
+            here.assert_promise(f"run-{number}", state=JobState.DONE)
+        assert here.queue.counts()["done"] == jobs
+
+
+def _start(action: object, *arguments: object) -> multiprocessing.process.BaseProcess:
+    child = context().Process(target=action, args=arguments)  # type: ignore[arg-type]
+    child.start()
+    return child
+
+
+def _wait_for(path: Path) -> str:
+    patient_until = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < patient_until:
+        time.sleep(0.01)
+    return path.read_text(encoding="ascii")
+
+
+def _assert_lost(here: World) -> None:
+    (after,) = here.queue.recover(here.owner)
+    assert (after.state, after.lost, after.attempt) == (JobState.QUEUED, 1, 1)
+    assert here.drain() == 1
+    here.assert_promise("run-1", state=JobState.DONE)

@@ -1,0 +1,50 @@
+"""What holds for every shipped component."""
+
+import subprocess
+import sys
+
+import pytest
+
+from themis.core.builtins import BUILTINS
+from themis.core.components import GENERATOR, METRIC, PARSER, REDUCER, Kind, load_component
+
+KINDS: dict[str, Kind] = {
+    "demo_generator": GENERATOR,
+    "majority_vote": REDUCER,
+    "json_identity": PARSER,
+    "text": PARSER,
+    "choice_letter": PARSER,
+    "math_answer": PARSER,
+    "code_text": PARSER,
+    "exact_match": METRIC,
+    "f1": METRIC,
+    "bleu": METRIC,
+    "choice_accuracy": METRIC,
+    "math_equivalence": METRIC,
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_builtin_loads_by_its_id_as_what_it_is(name: str) -> None:
+    component = load_component(f"builtin/{name}", KINDS[name], where="test")
+    assert component.ref.component_id == f"builtin/{name}"
+    assert component.ref.version == "1"
+    assert component.ref.fingerprint == component.live.fingerprint()
+
+
+def test_these_are_all_and_the_replay_generator() -> None:
+    assert set(BUILTINS) == {f"builtin/{name}" for name in KINDS} | {"builtin/replay_generator"}
+
+
+def test_fingerprints_tell_builtins_apart() -> None:
+    found = {load_component(f"builtin/{name}", kind, where="test").ref.fingerprint for name, kind in KINDS.items()}
+    assert len(found) == len(KINDS)
+
+
+def test_naming_the_builtins_imports_none_of_them() -> None:
+    code = (
+        "import sys, themis.core.builtins\n"
+        "print(sorted(m for m in sys.modules if m.startswith('themis.core.builtins.') or m == 'pydantic'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,152 @@
+"""Scores, and the reasons for having none."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sacrebleu
+from hypothesis import given
+from hypothesis import strategies as st
+
+from themis.core.builtins.bleu import Bleu
+from themis.core.builtins.choice_accuracy import ChoiceAccuracy
+from themis.core.builtins.exact_match import ExactMatch, same_json
+from themis.core.builtins.f1 import F1, squad_words, token_f1
+from themis.core.components import METRIC, load_component
+from themis.core.errors import MissingExtraError
+
+ScoreIt = Callable[[Any, Any, Any], float | str]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "result"),
+    [
+        ("Paris", "Paris", 1.0),
+        ("Paris", "paris", 0.0),
+        ("Paris ", "Paris", 0.0),
+        (1, 1.0, 1.0),
+        (1, "1", 0.0),
+        (1, True, 0.0),
+        (False, 0, 0.0),
+        (True, True, 1.0),
+        ([True], [1], 0.0),
+        ({"a": 1, "b": [1, {"c": None}]}, {"b": [1.0, {"c": None}], "a": 1}, 1.0),
+        ({"a": 1}, {"a": 1, "b": 2}, 0.0),
+        ({"a": None}, {"b": None}, 0.0),
+        ([1, 2], [2, 1], 0.0),
+        ([1], [1, 2], 0.0),
+        ([], {}, 0.0),
+        ("", "", 1.0),
+        (2**53 + 1, float(2**53), 0.0),
+    ],
+)
+def test_exact_match_compares_as_json(score: ScoreIt, value: Any, expected: Any, result: float) -> None:
+    assert score(ExactMatch(), value, expected) == result
+
+
+def test_exact_match_does_not_score_what_is_not_there(score: ScoreIt) -> None:
+    assert score(ExactMatch(), "x", None) == "the case has no expected_output"
+    assert score(ExactMatch(), None, "x") == "nothing was parsed from the output"
+
+
+def test_a_deep_value_is_compared_without_recursion() -> None:
+    one: Any = 1
+    other: Any = 1
+    for _ in range(100_000):
+        one, other = [one], [other]
+    assert same_json(one, other)
+
+
+# The examples of the SQuAD paper and of its evaluation script's rules, worked by hand.
+@pytest.mark.parametrize(
+    ("answer", "expected", "result"),
+    [
+        ("Denver Broncos", "Denver Broncos", 1.0),
+        ("The Denver Broncos!", "denver broncos", 1.0),
+        ("Broncos", "Denver Broncos", 2 / 3),
+        ("the Denver Broncos won", "Denver Broncos", 0.8),
+        ("Santa Clara, California", "Levi's Stadium in Santa Clara, California", 2 * 1 * 0.5 / 1.5),
+        ("gold gold", "gold", 2 * 0.5 * 1 / 1.5),
+        ("gold gold silver", "gold gold", 0.8),
+        ("Carolina Panthers", "Denver Broncos", 0.0),
+        ("it's", "its", 1.0),
+        ("", "x", 0.0),
+        ("x", "", 0.0),
+        ("", "", 1.0),
+        ("the", "an", 1.0),
+        ("the", "x", 0.0),
+    ],
+)
+def test_f1_is_squads(score: ScoreIt, answer: str, expected: str, result: float) -> None:
+    assert score(F1(), answer, expected) == pytest.approx(result)
+
+
+def test_squads_words_have_no_case_no_punctuation_and_no_articles() -> None:
+    assert squad_words("The  quick-brown fox, a 'dog' AND an owl; theatre") == [
+        "quickbrown", "fox", "dog", "and", "owl", "theatre",
+    ]  # fmt: skip
+
+
+@given(st.text(), st.text())
+def test_f1_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
+    assert token_f1(one, other) == pytest.approx(token_f1(other, one))
+    assert 0 <= token_f1(one, other) <= 1
+    assert token_f1(one, one) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("The cat sat on the mat.", "The cat sat on the mat."),
+        ("The cat is on the mat.", "The cat sat on the mat."),
+        ("cat", "The cat sat on the mat."),
+        ("nothing alike", "The cat sat on the mat."),
+        ("", "The cat sat."),
+    ],
+)
+def test_bleu_is_sacrebleus_from_0_to_1(score: ScoreIt, answer: str, expected: str) -> None:
+    theirs = sacrebleu.sentence_bleu(answer, [expected]).score / 100
+    value = score(Bleu(), answer, expected)
+    assert value == pytest.approx(theirs)
+    assert isinstance(value, float)
+    assert 0 <= value <= 1
+
+
+def test_the_same_text_has_bleu_1_exactly(score: ScoreIt) -> None:
+    assert score(Bleu(), "a b c d e f g", "a b c d e f g") == 1.0
+
+
+def test_without_sacrebleu_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    with pytest.raises(MissingExtraError, match=r"builtin/bleu needs .* sacrebleu: pip install 'themis-eval\[bleu\]'"):
+        load_component("builtin/bleu", METRIC, where="evaluation.metrics.0")
+
+
+@pytest.mark.parametrize("metric", [F1(), Bleu()], ids=["f1", "bleu"])
+def test_metrics_of_texts_score_texts_only(score: ScoreIt, metric: Any) -> None:
+    assert score(metric, "x", None) == "expected_output must be a text, not null"
+    assert score(metric, "x", {"a": 1}) == "expected_output must be a text, not an object"
+    assert score(metric, None, "x") == "the parsed value must be a text, not null"
+    assert score(metric, 3, "x") == "the parsed value must be a text, not a number"
+    assert score(metric, True, "x") == "the parsed value must be a text, not true or false"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "result"),
+    [("B", "B", 1.0), ("b", {"choice": "B"}, 1.0), ("(B)", "b.", 1.0), ("A", "B", 0.0), ("K", {"choice": "K"}, 1.0)],
+)
+def test_choice_accuracy_compares_letters(score: ScoreIt, value: Any, expected: Any, result: float) -> None:
+    assert score(ChoiceAccuracy(), value, expected) == result
+
+
+@pytest.mark.parametrize("expected", [None, "Paris", 2, {}, {"choice": None}, {"answer": "B"}, [], ""])
+def test_choice_accuracy_needs_an_expected_letter(score: ScoreIt, expected: Any) -> None:
+    assert score(ChoiceAccuracy(), "B", expected) == "expected_output must be a letter or {choice: <letter>}"
+
+
+@pytest.mark.parametrize(
+    ("value", "what"), [(None, "null"), ("Paris", "a longer text"), (2, "a number"), ([], "a list")]
+)
+def test_choice_accuracy_needs_a_parsed_letter(score: ScoreIt, value: Any, what: str) -> None:
+    assert f"must be a letter, not {what};" in str(score(ChoiceAccuracy(), value, "B"))

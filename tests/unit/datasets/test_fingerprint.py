@@ -1,0 +1,134 @@
+"""The content of a dataset as one hash, and ids that are used twice."""
+
+import hashlib
+import json
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from themis.core.canonical import canonical_json
+from themis.core.datasets import InlineSource, JsonlSource
+from themis.core.datasets import fingerprint as fingerprint_module
+from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES, case_digest, fingerprint
+from themis.core.errors import DatasetError, DuplicateCaseIdError
+from themis.core.models import Case, Dataset
+
+
+def inline(*cases: Case) -> InlineSource:
+    return InlineSource(Dataset(dataset_id="d", cases=list(cases)))
+
+
+def numbered(count: int) -> list[Case]:
+    return [
+        Case(case_id=f"c{n}", input={"b": n, "a": "é😀"}, expected_output=n / 2, metadata={"k": "v"})
+        for n in range(count)
+    ]
+
+
+def test_the_same_cases_have_the_same_fingerprint_listed_or_from_a_file_in_any_form(tmp_path: Path) -> None:
+    cases = numbered(50)
+    own, mapped = tmp_path / "own.jsonl", tmp_path / "mapped.jsonl"
+    own.write_text("\n\n".join(json.dumps(case.model_dump(), ensure_ascii=False) for case in cases))
+    mapped.write_text(
+        "".join(
+            json.dumps({"m": c.metadata, "x": {"out": c.expected_output, "in": c.input}, "id": c.case_id}) + "\n"
+            for c in cases
+        )
+    )
+    fields = {"case_id": "id", "input": "x.in", "expected_output": "x.out", "metadata": "m"}
+    sources = (inline(*cases), JsonlSource("other", own, revision="r"), JsonlSource("d", mapped, fields))
+    assert len({fingerprint(source) for source in sources}) == 1
+    assert fingerprint(sources[0]).case_count == 50
+
+
+def test_content_is_the_hash_of_the_digests_in_order() -> None:
+    cases = numbered(3)
+    digests = [
+        hashlib.sha256(canonical_json([c.case_id, c.input, c.expected_output, c.metadata]).encode()).digest()[
+            :CASE_DIGEST_BYTES
+        ]
+        for c in cases
+    ]
+    assert [case_digest(case) for case in cases] == digests
+    assert fingerprint(inline(*cases)).content == hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def test_every_part_of_a_case_and_their_order_count() -> None:
+    one, two = Case(case_id="a", input=1), Case(case_id="b", input=2)
+    variants = [
+        [one, two],
+        [two, one],
+        [one],
+        [],
+        [one, Case(case_id="b", input=2, expected_output=0)],
+        [one, Case(case_id="b", input=2, metadata={"k": "v"})],
+        [one, Case(case_id="b", input="2")],
+        [one, Case(case_id="b", input=2.0)],
+        [one, Case(case_id="c", input=2)],
+    ]
+    assert len({fingerprint(inline(*cases)).content for cases in variants}) == len(variants)
+
+
+@given(st.dictionaries(st.text(), st.integers()))
+def test_the_order_of_keys_does_not_count(value: dict[str, Any]) -> None:
+    backwards = dict(reversed(value.items()))
+    assert case_digest(Case(case_id="a", input=value)) == case_digest(Case(case_id="a", input=backwards))
+
+
+def test_a_repeated_id_is_named_with_its_second_place(tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_text('{"case_id": "a", "input": 1}\n\n{"case_id": "b", "input": 1}\n{"case_id": "a", "input": 2}\n')
+    with pytest.raises(DuplicateCaseIdError, match="case id 'a' is used twice") as caught:
+        fingerprint(JsonlSource("d", file))
+    assert str(caught.value).startswith(f"{file}:4: ")
+    with pytest.raises(DuplicateCaseIdError, match=r"dataset 'd', case 2: case id 'a'"):
+        fingerprint(inline(Case(case_id="a", input=1), Case(case_id="a", input=1)))
+
+
+def test_a_duplicate_among_many_is_found_wherever_it_is() -> None:
+    for place in (1, 500, 999):
+        cases = [Case(case_id=f"c{n}", input=n) for n in range(1000)]
+        cases[place] = Case(case_id="c0", input="again")
+        with pytest.raises(DuplicateCaseIdError, match=rf"case {place + 1}: case id 'c0'"):
+            fingerprint(inline(*cases))
+
+
+def test_two_ids_that_share_a_hash_are_not_taken_for_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprint_module, "hash", len, raising=False)
+    assert fingerprint(inline(*(Case(case_id=name, input=1) for name in "abcdef"))).case_count == 6
+    with pytest.raises(DuplicateCaseIdError, match="'b'"):
+        fingerprint(inline(*(Case(case_id=name, input=1) for name in "abcb")))
+
+
+def test_a_case_that_json_cannot_hold_is_named() -> None:
+    with pytest.raises(DatasetError, match=r"dataset 'd', case 2: case 'bad': holds a lone surrogate"):
+        fingerprint(inline(Case(case_id="ok", input="😀 \\ud800"), Case(case_id="bad", input={"k": ["\ud800"]})))
+
+
+def test_progress_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprint_module, "PROGRESS_EVERY_CASES", 10)
+    told: list[int] = []
+    fingerprint(inline(*numbered(35)), told.append)
+    assert told == [10, 20, 30]
+
+
+def test_ids_cost_a_few_bytes_each() -> None:
+    class Endless:
+        dataset_id, revision, metadata = "d", None, {}  # type: ignore[var-annotated]
+
+        def cases(self, *, verified: bool = False) -> Iterator[Case]:
+            return (Case(case_id=f"case-{n}", input=0) for n in range(50_000))
+
+        def where(self, index: int) -> str:
+            return str(index)
+
+    tracemalloc.start()
+    fingerprint(Endless())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50_000 * 25

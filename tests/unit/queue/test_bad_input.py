@@ -1,0 +1,302 @@
+"""What arrives in a queue's folder, or is named as one: one clear line, nothing lost, the next job unharmed."""
+
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.processes.queue_world import World, world
+from themis.core import durable_files
+from themis.core.errors import (
+    AmbiguousJobError,
+    JobError,
+    ManifestError,
+    NetworkFilesystemError,
+    NewerQueueFormatError,
+    QueueRootError,
+    StoreIOError,
+    ThemisError,
+    UnknownJobError,
+)
+from themis.core.queue import FileQueue, layout, manifest_file, root
+from themis.core.queue.states import Cause, JobState
+
+NAME = f"0-{layout.stamp(5)}-{{}}.json"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path) as opened:
+        opened.submit("good")
+        yield opened
+
+
+def _reasons(here: World) -> dict[str, str]:
+    found = (json.loads(path.read_text()) for path in here.queue.path.glob("rejected/*.reason.json"))
+    return {facts["name"]: facts["reason"] for facts in found}
+
+
+def _next_job_is_unharmed(here: World) -> None:
+    claim = here.queue.claim(here.owner)
+    assert claim is not None
+    assert claim.row.run_id == "good"
+    here.finish(claim)
+    assert here.queue.claim(here.owner) is None
+    here.assert_promise("good", state=JobState.DONE)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not_json"),
+        (b"{", "not_json"),
+        (b"\xff\xfe\x00", "not_json"),
+        (b"null", "not_a_manifest"),
+        (b'{"format": 9}', "newer_format"),
+        (b"x" * 70_000, "too_large"),
+        (b"[" * 60_000, "too_deep"),
+    ],
+)
+def test_a_bad_file_is_rejected_with_its_reason(here: World, content: bytes, reason: str) -> None:
+    name = NAME.format("f" * 16)
+    (here.queue.path / "queued" / name).write_bytes(content)
+    _next_job_is_unharmed(here)
+    assert _reasons(here) == {name: reason}
+    assert (here.queue.path / "rejected" / name).read_bytes() == content
+
+
+def test_a_link_a_pipe_and_a_folder_are_rejected(here: World) -> None:
+    queued = here.queue.path / "queued"
+    link, pipe, folder = (NAME.format(digit * 16) for digit in "abc")
+    (queued / link).symlink_to("/etc/passwd")
+    os.mkfifo(queued / pipe)
+    (queued / folder).mkdir()
+    (queued / folder / "inside").touch()
+    _next_job_is_unharmed(here)
+    assert _reasons(here) == {link: "not_a_file", pipe: "not_a_file", folder: "not_a_file"}
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.txt", "0", "x" * 250, "\udcff.json", "5-2026-0123456789abcdef.json", "a\n.json"]
+)
+def test_a_file_with_a_name_of_its_own_is_rejected(here: World, name: str) -> None:
+    for folder in ("queued", "claimed"):
+        (here.queue.path / folder / name).write_text("{}")
+    _next_job_is_unharmed(here)
+    assert _reasons(here) == {name: "bad_name"}
+    assert here.queue.counts()["rejected"] == 2
+
+
+def test_hidden_files_are_left_alone(here: World) -> None:
+    (here.queue.path / "queued" / ".part").write_text("{")
+    _next_job_is_unharmed(here)
+    assert (here.queue.path / "queued" / ".part").exists()
+
+
+def test_a_manifest_whose_store_knows_no_such_job_is_rejected(here: World) -> None:
+    job = here.job("never submitted")
+    text = manifest_file.encode(manifest_file.Manifest(job.key, job.run_id, job.store, job.limits, 5, 5, "test", {}))
+    (here.queue.path / "queued" / NAME.format(job.key)).write_bytes(text)
+    _next_job_is_unharmed(here)
+    assert list(_reasons(here).values()) == ["unknown_job"]
+
+
+def test_a_manifest_for_another_store_at_its_address_is_rejected(here: World) -> None:
+    other = manifest_file.StoreAddress("sqlite", here.address.path, "another-id")
+    key = layout.job_key("run", other.id)
+    text = manifest_file.encode(manifest_file.Manifest(key, "run", other, here.job("x").limits, 5, 5, "test", {}))
+    (here.queue.path / "queued" / NAME.format(key)).write_bytes(text)
+    _next_job_is_unharmed(here)
+    assert list(_reasons(here).values()) == ["other_store"]
+
+
+def test_a_job_whose_file_went_bad_fails_as_an_invalid_manifest_and_can_be_tried_again(here: World) -> None:
+    key = here.submit("spoilt")
+    (path,) = here.queue.show(key).paths
+    path.write_text('{"format": 1')
+    _next_job_is_unharmed(here)
+    row = here.store.load(key)
+    assert row is not None
+    assert (row.state, row.cause) == (JobState.FAILED, Cause.INVALID_MANIFEST)
+    assert here.files_of(key) == ["failed"]
+    here.queue.retry(key)
+    here.drain()
+    here.assert_promise("spoilt", state=JobState.DONE)
+
+
+def test_a_bad_copy_does_not_end_the_job_that_has_a_good_file(here: World) -> None:
+    (here.queue.path / "queued" / NAME.format(here.job("good").key)).write_text("{")
+    _next_job_is_unharmed(here)
+
+
+def test_a_file_that_is_still_being_copied_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with world(tmp_path) as here:
+        key = here.submit("slow")
+        (path,) = here.queue.show(key).paths
+        whole = path.read_bytes()
+        path.write_bytes(whole[:50])
+        here.queue = FileQueue(here.queue.path, lambda _: here.store, copy_grace_s=30)
+        monkeypatch.setattr(time, "sleep", lambda _: path.write_bytes(whole))
+        claim = here.queue.claim(here.owner)
+        assert claim is not None
+        here.finish(claim)
+        assert here.queue.counts()["rejected"] == 0
+
+
+def test_a_file_that_stays_half_copied_is_left_until_it_has_been_left_alone(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        here.submit("good")
+        (here.queue.path / "queued" / NAME.format("f" * 16)).write_text("{")
+        here.queue = FileQueue(here.queue.path, lambda _: here.store, copy_grace_s=0.2)
+        claim = here.queue.claim(here.owner)
+        assert claim is not None
+        assert list(here.queue.passed_over) == [NAME.format("f" * 16)]
+        here.finish(claim)
+        assert here.queue.claim(here.owner) is None
+        assert list(_reasons(here).values()) == ["not_json"]
+
+
+def test_a_store_that_cannot_be_used_now_leaves_its_jobs_where_they_are(here: World) -> None:
+    elsewhere = here.folder / "elsewhere"
+    elsewhere.mkdir()
+
+    def open_store(address: manifest_file.StoreAddress) -> object:
+        if address.path == here.address.path:
+            raise StoreIOError(path=address.path, detail="as the test says")
+        return there.store
+
+    with world(elsewhere) as there:
+        there.queue = FileQueue(here.queue.path, lambda _: there.store)
+        there.submit("other")
+        queue = FileQueue(here.queue.path, open_store)  # type: ignore[arg-type]
+        claim = queue.claim(here.owner)
+        assert claim is not None
+        assert claim.row.run_id == "other"
+        assert [str(why) for why in queue.passed_over.values()] == [
+            f"{here.address.path}: the disk cannot be read or written (as the test says)"
+        ]
+        queue.give_back(claim)
+    assert here.files_of(here.job("good").key) == ["queued"]
+
+
+def test_an_unfinished_job_of_another_queue_is_not_queued_twice(here: World, tmp_path: Path) -> None:
+    second = FileQueue(tmp_path / "second", lambda _: here.store)
+    with pytest.raises(JobError, match="in another queue"):
+        second.submit(here.job("good"))
+    here.drain()
+    assert second.submit(here.job("good")).state == JobState.DONE
+    assert second.submit(here.job("good"), rerun=True).state == JobState.QUEUED
+
+
+def test_a_job_of_a_queue_that_is_gone_is_queued_here(here: World, tmp_path: Path) -> None:
+    shutil.rmtree(here.queue.path)
+    here.queue = FileQueue(tmp_path / "second", lambda _: here.store)
+    assert here.queue.submit(here.job("good")).state == JobState.QUEUED
+    here.drain()
+    here.assert_promise("good", state=JobState.DONE)
+
+
+def test_jobs_are_named_by_the_beginning_of_their_keys(here: World) -> None:
+    for number in range(20):
+        here.submit(f"run-{number}")
+    key = here.job("good").key
+    assert here.queue.show(key[:12]).row.key == key
+    with pytest.raises(AmbiguousJobError):
+        here.queue.show("")
+    with pytest.raises(UnknownJobError):
+        here.queue.cancel("zzz")
+
+
+def test_a_payload_that_could_not_be_read_again_is_refused_before_anything_is_written(here: World) -> None:
+    with pytest.raises(ManifestError):
+        here.queue.submit(replace(here.job("large"), payload={"text": "x" * 70_000}))
+    assert here.store.load(here.job("large").key) is None
+
+
+def test_a_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with world(tmp_path) as here, pytest.raises(QueueRootError, match="is not a folder"):
+            FileQueue(path, lambda _: here.store).submit(here.job("run"))
+    with world(tmp_path) as here, pytest.raises(QueueRootError, match="is not a folder"):
+        FileQueue(tmp_path / "file", lambda _: here.store).claim(here.owner)
+
+
+def test_a_queue_of_a_newer_format_is_refused_by_name(here: World) -> None:
+    (here.queue.path / "queue.json").write_text('{"format": 2, "queue_id": "x"}')
+    with pytest.raises(NewerQueueFormatError, match=r"newer Themis .queue format 2, this version reads up to 1"):
+        FileQueue(here.queue.path, lambda _: here.store).claim(here.owner)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "1", "queue_id": 1}', "[" * 4_000])
+def test_an_unreadable_queue_file_is_one_clear_line(here: World, text: str) -> None:
+    (here.queue.path / "queue.json").write_text(text)
+    with pytest.raises(QueueRootError) as caught:
+        FileQueue(here.queue.path, lambda _: here.store).claim(here.owner)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EXDEV])
+def test_a_root_that_cannot_be_written_is_one_clear_line(
+    here: World, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code), "tmp", None, "queued")
+
+    monkeypatch.setattr(durable_files, "probe_rename", fail)
+    for use in ("submit", "claim"):
+        queue = FileQueue(here.queue.path, lambda _: here.store)
+        with pytest.raises(QueueRootError, match=os.strerror(code)) as caught:
+            queue.submit(here.job("run")) if use == "submit" else queue.claim(here.owner)
+        assert "\n" not in str(caught.value)
+        assert caught.value.exit_code == 2
+
+
+def test_a_queue_on_two_filesystems_is_refused(here: World) -> None:
+    elsewhere = Path("/dev/shm")  # noqa: S108  # another filesystem than the tests' own, where there is one
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == here.folder.stat().st_dev:
+        pytest.skip("there is only one filesystem here")
+    far = elsewhere / f"queue-test-{os.getpid()}"
+    far.mkdir()
+    try:
+        shutil.rmtree(here.queue.path / "done")
+        (here.queue.path / "done").symlink_to(far)
+        with pytest.raises(QueueRootError, match="link"):
+            FileQueue(here.queue.path, lambda _: here.store).submit(here.job("run"))
+    finally:
+        shutil.rmtree(far)
+
+
+def test_a_queue_on_a_network_filesystem_is_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(tmp_path) as here:
+        monkeypatch.setattr(root, "network_filesystem", lambda _: "nfs4")
+        with pytest.raises(NetworkFilesystemError, match=r"nfs4.*locks"):
+            here.submit("run")
+        assert not here.queue.path.exists()
+
+
+def test_a_queue_that_others_can_write_to_is_not_claimed_from_unless_told_to(here: World) -> None:
+    here.queue.path.joinpath("queued").chmod(0o777)
+    with pytest.raises(QueueRootError, match="other users can write"):
+        FileQueue(here.queue.path, lambda _: here.store).claim(here.owner)
+    claim = FileQueue(here.queue.path, lambda _: here.store, trust_others=True).claim(here.owner)
+    assert claim is not None
+    here.queue.abandon(claim)
+
+
+def test_a_folder_without_a_queue_has_nothing_to_claim_and_is_left_as_it_is(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        assert here.queue.claim(here.owner) is None
+        assert here.queue.counts() == {}
+        assert here.queue.list_jobs() == []
+        with pytest.raises(ThemisError, match="the first submit makes it"):
+            here.queue.cancel("abc")
+        assert not here.queue.path.exists()

@@ -1,0 +1,181 @@
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from themis.core import durable_files
+from themis.core.errors import (
+    NetworkFilesystemError,
+    NewerSchemaError,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+)
+from themis.core.stores import sqlite_database
+from themis.core.stores.sqlite_database import Database
+
+SCHEMA = ("CREATE TABLE t (v)",)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with closing(Database(tmp_path / "deep" / "er" / "store.sqlite3")) as opened:
+        opened.ensure_schema(SCHEMA, 1)
+        yield opened
+
+
+def _count(database: Database) -> int:
+    row = database.query_one("SELECT count(*) FROM t")
+    assert row is not None
+    return int(row[0])
+
+
+def test_the_file_is_made_with_its_folders_and_for_its_owner_alone(database: Database) -> None:
+    for path in (database.path, database.path.with_name("store.sqlite3-wal")):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(database.path.parent.glob(".*")) == []
+
+
+def test_commits_are_synced_unless_their_transaction_says_otherwise(database: Database) -> None:
+    def level() -> int:
+        return int(database.query("PRAGMA synchronous")[0][0])
+
+    assert database.query("PRAGMA journal_mode") == [("wal",)]
+    with database.transaction():
+        assert level() == 2
+    with database.transaction(synced=False):
+        assert level() == 1
+    assert level() == 2
+
+
+def test_an_error_undoes_the_whole_transaction(database: Database) -> None:
+    with pytest.raises(KeyError), database.transaction() as connection:  # noqa: PT012  # what is undone is tested
+        connection.execute("INSERT INTO t VALUES (1)")
+        raise KeyError
+    assert _count(database) == 0
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (1)")
+    assert _count(database) == 1
+
+
+def test_a_transaction_within_another_is_a_part_of_it(database: Database) -> None:
+    with pytest.raises(KeyError), database.transaction():  # noqa: PT012  # what is undone is what is tested
+        with database.transaction() as connection:
+            connection.execute("INSERT INTO t VALUES (1)")
+        assert _count(database) == 1
+        raise KeyError
+    assert _count(database) == 0
+
+
+def test_a_synced_transaction_cannot_hide_in_one_that_is_not(database: Database) -> None:
+    with pytest.raises(StoreError, match="synced"), database.transaction(synced=False), database.transaction():
+        pass
+
+
+def test_each_thread_has_its_own_connection_and_sees_what_is_committed(database: Database) -> None:
+    seen: list[int] = []
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (1)")
+        thread = threading.Thread(target=lambda: seen.append(_count(database)))
+        thread.start()
+        thread.join()
+    assert seen == [0]
+    assert _count(database) == 1
+
+
+def test_a_database_that_another_keeps_locked_is_an_error_that_says_so(database: Database) -> None:
+    impatient = Database(database.path, busy_timeout_s=0.02, retry_attempts=2, retry_delay_s=0.001)
+    with closing(impatient), database.transaction():
+        with pytest.raises(StoreBusyError, match="kept the database locked"), impatient.transaction():
+            pass
+        assert _count(impatient) == 0, "reading needs no lock"
+
+
+def test_a_file_that_is_no_database_is_an_error_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"hello " * 1000)
+    with closing(Database(tmp_path / "x")) as database, pytest.raises(StoreCorruptError, match="not a database"):
+        database.ensure_schema(SCHEMA, 1)
+    assert (tmp_path / "x").read_bytes() == b"hello " * 1000
+
+
+def test_a_damaged_database_is_an_error_that_says_so(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.executemany("INSERT INTO t VALUES (?)", [("x" * 500,)] * 200)
+    database.query("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    data = bytearray(database.path.read_bytes())
+    data[4096:] = b"\x99" * (len(data) - 4096)
+    database.path.write_bytes(data)
+    with pytest.raises(StoreCorruptError):
+        database.query("SELECT * FROM t")
+
+
+def test_a_newer_schema_is_refused_by_name(database: Database) -> None:
+    with pytest.raises(NewerSchemaError, match="schema 1, this version reads up to 0"):
+        database.ensure_schema(SCHEMA, 0)
+
+
+def test_the_database_of_another_application_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "theirs")) as theirs:
+        theirs.execute("CREATE TABLE u (v)")
+    with closing(Database(tmp_path / "theirs")) as database, pytest.raises(StoreCorruptError, match="another app"):
+        database.ensure_schema(SCHEMA, 1)
+
+
+def test_the_schema_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    with closing(Database(tmp_path / "x")) as database:
+        with pytest.raises(StoreError, match="syntax"):
+            database.ensure_schema((*SCHEMA, "CREATE NONSENSE"), 1)
+        database.ensure_schema(SCHEMA, 1)
+        assert _count(database) == 0
+
+
+def test_a_full_disk_is_told_from_other_errors(database: Database) -> None:
+    database.query("PRAGMA max_page_count = 4")
+    with pytest.raises(StoreFullError, match="full"), database.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (?)", ("x" * 100_000,))
+    assert _count(database) == 0
+
+
+@pytest.mark.parametrize("path", ["file/below", "folder"])
+def test_a_path_that_cannot_hold_a_file_is_one_clear_line(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with closing(Database(tmp_path / path)) as database, pytest.raises(StoreReadOnlyError) as caught:
+        database.ensure_schema(SCHEMA, 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_filesystem_is_refused_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_database, "network_filesystem", lambda _: "nfs4")
+    with pytest.raises(NetworkFilesystemError, match=r"nfs4.*write-ahead log"):
+        Database(tmp_path / "x").query("SELECT 1")
+
+
+def test_errors_of_the_caller_stay_what_they_are(database: Database) -> None:
+    with pytest.raises(sqlite3.ProgrammingError), database.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (?)", ())
+
+
+def test_every_commit_announces_itself_and_whether_it_is_synced(database: Database) -> None:
+    steps: list[tuple[object, ...]] = []
+    durable_files.set_observer(lambda *step: steps.append(step))
+    try:
+        with database.transaction(), database.transaction():
+            pass
+        with database.transaction(synced=False):
+            pass
+    finally:
+        durable_files.set_observer(None)
+    assert steps == [("commit", database.path, True), ("commit", database.path, False)]
+
+
+def test_a_closed_database_opens_again(database: Database) -> None:
+    database.close()
+    assert _count(database) == 0

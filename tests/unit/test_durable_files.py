@@ -1,0 +1,74 @@
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from themis.core import durable_files
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.fixture
+def steps() -> Iterator[list[str]]:
+    seen: list[str] = []
+    before = durable_files.set_observer(lambda kind, *_: seen.append(kind))
+    yield seen
+    durable_files.set_observer(before)
+
+
+def test_a_file_is_published_whole_and_each_step_is_announced(tmp_path: Path, steps: list[str]) -> None:
+    durable_files.publish(tmp_path / ".hidden", tmp_path / "file", b"x" * 100_000)
+    assert (tmp_path / "file").read_bytes() == b"x" * 100_000
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+    assert _names(tmp_path) == ["file"]
+    assert steps == ["write", "fsync", "rename", "fsync_folder"]
+
+
+def test_a_file_that_cannot_be_published_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        durable_files.publish(tmp_path / ".hidden", tmp_path / "missing" / "file", b"x")
+    assert _names(tmp_path) == []
+
+
+def test_of_two_who_publish_once_the_first_wins(tmp_path: Path) -> None:
+    assert durable_files.publish_once(tmp_path / ".a", tmp_path / "file", b"first")
+    assert not durable_files.publish_once(tmp_path / ".b", tmp_path / "file", b"second")
+    assert (tmp_path / "file").read_bytes() == b"first"
+    assert _names(tmp_path) == ["file"]
+
+
+def test_a_rename_that_was_done_already_is_done(tmp_path: Path) -> None:
+    (tmp_path / "target").touch()
+    durable_files.rename(tmp_path / "source", tmp_path / "target")
+    with pytest.raises(FileNotFoundError):
+        durable_files.rename(tmp_path / "source", tmp_path / "other")
+
+
+def test_folders_are_made_down_to_the_last_which_may_be_private(tmp_path: Path) -> None:
+    durable_files.make_folder(tmp_path / "a" / "b", private=True)
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+    durable_files.make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        durable_files.make_folder(tmp_path / "file" / "below")
+
+
+def test_a_private_file_is_made_once_and_not_touched_again(tmp_path: Path) -> None:
+    durable_files.make_private_file(tmp_path / "file")
+    (tmp_path / "file").write_text("kept")
+    durable_files.make_private_file(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "kept"
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+    assert _names(tmp_path) == ["file"]
+
+
+def test_trying_whether_files_can_move_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    durable_files.probe_rename(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(FileNotFoundError):
+        durable_files.probe_rename(tmp_path / "a", tmp_path / "c")
+    assert _names(tmp_path / "a") == _names(tmp_path / "b") == []

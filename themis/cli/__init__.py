@@ -1,0 +1,1 @@
+"""The `themis` command: one file for each group of commands."""

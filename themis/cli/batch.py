@@ -1,0 +1,42 @@
+"""`themis batch run`: one batch request."""
+
+from pathlib import Path
+
+import click
+
+from themis.cli.command import command, group, quiet_option
+from themis.cli.interrupts import ends_cleanly
+from themis.cli.output import emit
+from themis.cli.progress import shown
+from themis.cli.running import exit_code, explain_failures
+
+
+@group("batch", "themis batch run --request runs/batch/requests/4f1c….json")
+def batch() -> None:
+    """Run a batch request."""
+
+
+@command("run", "themis batch run --request runs/batch/requests/4f1c….json")
+@click.option(
+    "--request",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What `themis submit --mode batch` wrote.",
+)
+@quiet_option
+def run(*, request: Path, quiet: bool) -> int:
+    """Run one batch request; when it is done, its file moves to `completed/`. One that fails can be run again."""
+    from themis.core.engine.run import RunProgress
+    from themis.core.submission import run_batch_request
+
+    progress = RunProgress()
+    farewell = "what is done is kept, and the same command goes on with the rest"
+    with ends_cleanly(farewell), shown(progress, quiet=quiet):
+        result = run_batch_request(request, progress=progress)
+    emit({"run_id": result.run_id, "status": result.status.value})
+    explain_failures(result)
+    return exit_code(result)
+
+
+batch.add_command(run)

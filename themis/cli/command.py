@@ -1,0 +1,115 @@
+"""What every command is made of: its help with examples, and the options that several have."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class Command(click.Command):
+    """A command whose help ends with examples.
+
+    Args:
+        examples: command lines, as one would type them.
+    """
+
+    def __init__(self, name: str | None = None, *, examples: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(name, **{"context_settings": HELP, **options})
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples below the options."""
+        super().format_epilog(ctx, formatter)
+        _format_examples(self.examples, formatter)
+
+
+class Group(click.Group):
+    """A group of commands whose help ends with examples."""
+
+    command_class = Command
+
+    def __init__(self, name: str | None = None, *, examples: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(name, **{"context_settings": HELP, **options})
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples below the commands."""
+        super().format_epilog(ctx, formatter)
+        _format_examples(self.examples, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names; the nearest one is in the error's line."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from themis.core.nearest import nearest_hint
+
+            message = f"no command {name!r}{nearest_hint(name, self.list_commands(ctx))}"
+            raise click.UsageError(message, ctx)
+        return super().resolve_command(ctx, args)
+
+
+def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a function a command with examples; its docstring is the help."""
+    return click.command(name, cls=Command, examples=examples)
+
+
+def group(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Group]:
+    """Make a function a group of commands with examples; its docstring is the help."""
+    return click.group(name, cls=Group, examples=examples)
+
+
+def config_options(*, required: bool = True) -> Callable[[Function], Function]:
+    """`--config` and `--set`, which become the arguments `config` and `overrides`."""
+
+    def add(function: Function) -> Function:
+        function = click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY.PATH=VALUE",
+            help="Override a key of the config file; a value is read as YAML. May be repeated.",
+        )(function)
+        return click.option(
+            "--config",
+            required=required,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="The experiment: a YAML or TOML file.",
+        )(function)
+
+    return add
+
+
+def queue_options(function: Function) -> Function:
+    """`--queue-root`, or `--config` and `--set`: `queue_root`, `config` and `overrides`."""
+    function = config_options(required=False)(function)
+    return click.option(
+        "--queue-root",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="The queue's folder.  [default: runs/queue, or what --config says]",
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    """`--json`, which becomes `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")(function)
+
+
+def quiet_option(function: Function) -> Function:
+    """`--quiet`, which becomes `quiet`."""
+    return click.option("--quiet", "-q", is_flag=True, help="Show no progress.")(function)
+
+
+def _format_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> None:
+    if examples:
+        with formatter.section("Examples" if len(examples) > 1 else "Example"):
+            for example in examples:
+                formatter.write(f"{'':{formatter.current_indent}}{example}\n")

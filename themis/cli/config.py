@@ -1,0 +1,48 @@
+"""`themis config`: check a config file, show it, or print its schema."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from themis.cli.command import command, config_options, group
+from themis.cli.opening import open_experiment
+from themis.cli.output import emit
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@group("config", "themis config validate --config experiment.yaml")
+def config() -> None:
+    """Check a config file, show it, or print its schema."""
+
+
+@command("validate", "themis config validate --config experiment.yaml")
+@config_options()
+def validate(*, config: Path, overrides: Sequence[str]) -> None:
+    """Check all that can be checked without running: keys, components, data sets."""
+    snapshot = open_experiment(config, overrides).compile()
+    emit({"valid": True, "run_id": snapshot.run_id, "total_cases": snapshot.total_cases})
+
+
+@command("show", "themis config show --config experiment.yaml --set seeds=[7]")
+@config_options()
+def show(*, config: Path, overrides: Sequence[str]) -> None:
+    """Print a config file with its defaults, its overrides and absolute paths; secrets stay references."""
+    from themis.core.config_file import load_config
+    from themis.core.secrets import redact_urls
+
+    emit(redact_urls(load_config(config, overrides=overrides).model_dump(mode="json", by_alias=True)))
+
+
+@command("schema", "themis config schema > themis.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of a config file, for editors that complete and check as you type."""
+    from themis.core.config import ExperimentConfig
+
+    document = ExperimentConfig.model_json_schema(by_alias=True)
+    # A file may leave its storage out: it is then SQLite, beside the file.
+    document["required"] = [key for key in document["required"] if key != "storage"]
+    emit({"$schema": SCHEMA_DIALECT, "title": "A Themis experiment"} | document)
+
+
+for member in (validate, show, schema):
+    config.add_command(member)

@@ -1,0 +1,132 @@
+"""`themis demo`: simulated models, evaluated through the queue by real workers, while one looks on."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from themis.cli.command import command
+from themis.cli.output import how_long, say, table
+from themis.core.errors import InvalidArgumentError, StateError
+
+DEFAULT_FOLDER = Path("demo")
+WORKERS = 2
+
+_IN_WORDS = {"completed": "done", "partial_failure": "done; not every case got an answer"}
+
+
+@command("demo", "themis demo", "themis demo --path /tmp/demo")
+@click.option(
+    "--path",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    metavar="FOLDER",
+    help="Where its files and results go.",
+)
+def demo(*, path: Path) -> None:
+    """Make a data set, submit an experiment for each of several simulated models, run workers, and show who wins.
+
+    Nothing leaves this machine. The files stay, to look at and to change.
+    """
+    configs = _write(path)
+    with (path / "data" / "problems.jsonl").open(encoding="utf-8") as file:
+        problems = sum(1 for _ in file)
+    say(f"1. Wrote {problems} word problems and {len(configs)} experiments into {path}/, one a simulated model.")
+    experiments = {config.stem: _submit(config) for config in configs}
+    say(f"2. Submitted them to the queue in {path}/runs/queue: each is a file in queued/ now, safe on disk.")
+    say(f"3. Started {WORKERS} workers. Each takes the next experiment, asks its model, scores, stores, and goes on:")
+    started = time.monotonic()
+    _work(path / "runs" / "queue", {run_id: name for name, run_id in experiments.items()})
+    say(f"4. The queue is empty after {how_long(time.monotonic() - started)}. Who answered how well:")
+    say()
+    _show_scores(configs)
+    say()
+    say(
+        "Accuracy is over the answered cases. One that failed (the model gave no number) has no score: it is no wrong answer."
+    )
+    say()
+    say(f"See everything about one model:  themis report --config {configs[0]} --format markdown")
+    say("Begin an experiment of your own: themis init --path mine")
+
+
+def _write(folder: Path) -> list[Path]:
+    from themis.demo import write_demo
+
+    if folder.exists() and not folder.is_dir():
+        raise InvalidArgumentError(argument="--path", detail=f"{folder} is not a folder")
+    try:
+        strangers = (
+            [] if (folder / "data" / "problems.jsonl").exists() else [*folder.glob("*.yaml"), *folder.glob("data")]
+        )
+        if strangers:
+            detail = f"{folder} holds {strangers[0].name} and no earlier demo; name a new folder"
+            raise InvalidArgumentError(argument="--path", detail=detail)
+        return write_demo(folder)
+    except OSError as error:
+        detail = f"cannot write {error.filename or folder}: {error.strerror}"
+        raise InvalidArgumentError(argument="--path", detail=detail) from error
+
+
+def _submit(config: Path) -> str:
+    from themis.cli.opening import open_experiment
+    from themis.core.submission import submit_experiment
+
+    # Seen once already, it is to be seen again.
+    experiment = open_experiment(config, ["runtime.existing_run_policy=rerun"])
+    return submit_experiment(experiment, config_path=config).run_id
+
+
+def _work(queue_root: Path, names: dict[str, str]) -> None:
+    """Have several workers run what is queued, each call of the command one experiment, as cron would."""
+    problems: list[str] = []
+    threads = [
+        threading.Thread(target=_worker, args=(number, queue_root, names, problems), name=f"worker {number}")
+        for number in range(1, WORKERS + 1)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise StateError(detail=problems[0])
+
+
+def _worker(number: int, queue_root: Path, names: dict[str, str], problems: list[str]) -> None:
+    command_line = [sys.executable, "-m", "themis", "worker", "run", "--queue-root", str(queue_root), "--quiet"]
+    while not problems:
+        started = time.monotonic()
+        done = subprocess.run(command_line, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
+        if done.returncode != 0:
+            problems.append(done.stderr.strip() or f"a worker ended with {done.returncode}")
+            return
+        answer: dict[str, Any] = json.loads(done.stdout)
+        if answer["status"] == "idle":
+            return
+        name = names.get(answer["run_id"], answer["run_id"][:12])
+        how = _IN_WORDS.get(answer["status"], answer["status"])
+        say(f"   worker {number}: {name:<8} {how}, after {how_long(time.monotonic() - started)}")
+
+
+def _show_scores(configs: list[Path]) -> None:
+    from themis.cli.opening import open_experiment
+    from themis.core.stores import projections
+
+    rows = []
+    for config in configs:
+        experiment = open_experiment(config, [])
+        store, snapshot = experiment.open_store(), experiment.compile()
+        record, result = store.load_run(snapshot.run_id), projections.run_result(store, snapshot.run_id)
+        mean = next(iter(projections.metric_means(store, snapshot).values()), None)
+        took = (record.ended_ms or 0) - (record.started_ms or 0) if record else 0
+        counts = result.progress
+        accuracy = None if mean is None else f"{mean:.1%}"
+        rows.append((config.stem, accuracy, counts.completed_cases, counts.failed_cases, how_long(took / 1000)))
+    headers = ("model", "accuracy", "answered", "failed", "took")
+    for line in table(headers, rows, right=headers[1:]):
+        say(f"   {line}")

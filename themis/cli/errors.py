@@ -1,0 +1,64 @@
+"""From what was raised to one line on standard error and an exit code."""
+
+import os
+import sys
+import traceback
+
+import click
+
+from themis.cli.output import note, one_line
+from themis.core.errors import ThemisError
+
+INTERNAL_ERROR = 1
+BAD_INPUT = 2
+RUN_FAILED = 3
+UNAVAILABLE = 4
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+DEBUG_VARIABLE = "THEMIS_DEBUG"
+
+
+def report(error: BaseException) -> int:
+    """Say on standard error what went wrong; returns the exit code.
+
+    The traceback is shown only where the environment sets THEMIS_DEBUG, above the line.
+    """
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        _close_pipe()
+        return BROKEN_PIPE
+    if os.environ.get(DEBUG_VARIABLE):
+        traceback.print_exception(error)
+    message, code = _explained(error)
+    note(message)
+    return code
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
+    """The line and the exit code of an error."""
+    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, click.ClickException):
+        return f"error: {_usage(error)}", BAD_INPUT
+    if isinstance(error, ThemisError):
+        return f"error: {error}", error.exit_code
+    if isinstance(error, OSError) and error.errno is not None:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"error: {place}{error.strerror}", UNAVAILABLE
+    text = one_line(str(error))
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"internal error: {what} (set {DEBUG_VARIABLE}=1 to see where)", INTERNAL_ERROR
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    return f"{message.rstrip('.')}; see {context.command_path} --help" if context else message
+
+
+def _close_pipe() -> None:
+    """Have nothing written any more to a reader that has gone, at the interpreter's end either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -1,0 +1,41 @@
+"""A first Ctrl-C, or a polite request to end, stops a run cleanly."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import click
+
+from themis.cli.output import note
+
+_POLITE = (signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def ends_cleanly(farewell: str) -> Iterator[None]:
+    """A block that SIGINT, SIGTERM and SIGHUP end by a KeyboardInterrupt, after which `farewell` is said.
+
+    SIGTERM and SIGHUP are passed on as SIGINT, which the event loop turns into the cancellation of what it runs.
+
+    Raises:
+        click.exceptions.Exit: with 128 and the signal's number, when one came.
+    """
+    came: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        del frame
+        came.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    # What is ignored (nohup) stays ignored, and somebody else's handler his.
+    ours = [number for number in _POLITE if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, pass_on)
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"interrupted; {farewell}")
+        raise click.exceptions.Exit(128 + (came[0] if came else signal.SIGINT)) from None
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,57 @@
+"""From the options of a command to what it works on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from themis.core.errors import UnknownRunError
+
+if TYPE_CHECKING:
+    from themis.core.experiment import Experiment
+    from themis.core.stores import RunStore
+
+DEFAULT_QUEUE_ROOT = Path("runs/queue")
+
+
+def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
+    """The experiment in a config file."""
+    from themis.core.experiment import Experiment
+
+    return Experiment.from_config(config, overrides=overrides)
+
+
+def open_stored_run(experiment: "Experiment") -> "tuple[RunStore, str]":
+    """The store that an experiment's run is in, and the run's id; no store is made for looking.
+
+    Raises:
+        UnknownRunError: it is in none.
+    """
+    run_id = experiment.compile().run_id
+    storage = experiment.storage
+    if storage.store == "memory":
+        raise UnknownRunError(run_id=run_id, nearest=", for storage.store is memory, which keeps nothing")
+    path = storage.parameters.get("path")
+    if storage.store == "sqlite" and isinstance(path, str) and not Path(path).exists():
+        raise UnknownRunError(run_id=run_id, nearest=f": there is no {path} yet")
+    store = experiment.open_store()
+    if store.load_run(run_id) is None:
+        hint = "; nothing of it was run yet, or the config, the data or a component has changed since"
+        raise UnknownRunError(run_id=run_id, nearest=hint)
+    return store, run_id
+
+
+def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> Path:
+    """The queue that a command is about."""
+    if queue_root is not None and config is not None:
+        message = "give --queue-root or --config, not both"
+        raise click.UsageError(message, click.get_current_context())
+    if config is None:
+        if overrides:
+            message = "--set needs --config"
+            raise click.UsageError(message, click.get_current_context())
+        return (queue_root or DEFAULT_QUEUE_ROOT).absolute()
+    from themis.core.config_file import load_config
+
+    return Path(load_config(config, overrides=overrides).runtime.queue_root or DEFAULT_QUEUE_ROOT).absolute()

@@ -1,0 +1,75 @@
+"""What the commands print: one compact JSON object or a table on standard output, messages on standard error."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+
+
+def emit(document: Any) -> None:
+    """Print a JSON value in one line, in ASCII: any text, and any terminal, can take it."""
+    sys.stdout.write(_encode(document) + "\n")
+
+
+def say(line: str = "") -> None:
+    """Print a line for reading on standard output."""
+    sys.stdout.write(f"{line}\n")
+
+
+def note(text: str) -> None:
+    """Print a message on standard error."""
+    sys.stderr.write(f"themis: {one_line(text)}\n")
+    sys.stderr.flush()
+
+
+def one_line(text: str) -> str:
+    """`text` as one line that does nothing to a terminal."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would take for a command."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    )
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> list[str]:
+    """Lines of a table; the columns named in `right` are aligned to the right. None becomes `-`."""
+    cells = [[str(header) for header in headers]]
+    cells += [["-" if value is None else one_line(str(value)) for value in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
+    lines = []
+    for row in cells:
+        padded = [
+            text.rjust(width) if header in right else text.ljust(width)
+            for header, text, width in zip(headers, row, widths, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return lines
+
+
+def when(nanoseconds: int | None) -> str | None:
+    """A time for people, in UTC to the second."""
+    if nanoseconds is None:
+        return None
+    return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def how_long(seconds: float) -> str:
+    """A duration for people."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < _MINUTE_S:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR_S:
+        return f"{seconds // _MINUTE_S:.0f} min {seconds % _MINUTE_S:.0f} s"
+    if seconds < _DAY_S:
+        return f"{seconds // _HOUR_S:.0f} h {seconds % _HOUR_S // _MINUTE_S:.0f} min"
+    return f"{seconds // _DAY_S:.0f} d {seconds % _DAY_S // _HOUR_S:.0f} h"

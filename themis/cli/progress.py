@@ -1,0 +1,137 @@
+"""How far a run is, on standard error: a bar on a terminal, now and then a line elsewhere."""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from themis.cli.output import how_long, note
+
+if TYPE_CHECKING:
+    from themis.core.engine.run import RunProgress
+
+BAR_EVERY_S = 0.2
+LINE_EVERY_S = 5.0
+_PACE_OVER_S = 20.0
+
+
+class Pace:
+    """How fast it goes, over the last seconds."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def per_second(self, now_s: float, done: int) -> float:
+        """Cases a second, given how many were done by now; 0 while that is not known."""
+        self._seen.append((now_s, done))
+        while len(self._seen) > 2 and now_s - self._seen[0][0] > _PACE_OVER_S:  # noqa: PLR2004  # two make a pace
+            self._seen.popleft()
+        then_s, before = self._seen[0]
+        return (done - before) / (now_s - then_s) if now_s > then_s else 0.0
+
+
+class _View(Protocol):
+    """Something that shows progress."""
+
+    every_s: float
+
+    def show(self, progress: "RunProgress", rate: float) -> None:
+        """Show it as it is now."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class _Lines:
+    """A line every few seconds: for logs and pipes."""
+
+    every_s = LINE_EVERY_S
+
+    def show(self, progress: "RunProgress", rate: float) -> None:
+        left = progress.total - progress.done
+        if left:
+            note(describe(progress, rate))
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    """A bar on a terminal."""
+
+    every_s = BAR_EVERY_S
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            auto_refresh=False,
+        )
+        self._task: Any = None
+
+    def show(self, progress: "RunProgress", rate: float) -> None:
+        if self._task is None:
+            self._progress.start()
+            self._task = self._progress.add_task("", total=progress.total)
+        self._progress.update(
+            self._task, total=progress.total, completed=progress.done, description=_rest(progress, rate), refresh=True
+        )
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._progress.stop()
+
+
+def describe(progress: "RunProgress", rate: float) -> str:
+    """Progress in words."""
+    return f"{progress.done:,} of {progress.total:,} cases, {_rest(progress, rate)}"
+
+
+@contextlib.contextmanager
+def shown(progress: "RunProgress", *, quiet: bool) -> Iterator[None]:
+    """Show `progress`, which somebody keeps up to date, while the block runs."""
+    if quiet:
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=_follow, args=(progress, stop), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _follow(progress: "RunProgress", stop: threading.Event) -> None:
+    pace = Pace()
+    view: _View | None = None
+    is_bar = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    every_s = BAR_EVERY_S if is_bar else LINE_EVERY_S
+    while not stop.wait(every_s):
+        if progress.total:
+            view = view or (_Bar() if is_bar else _Lines())
+            view.show(progress, pace.per_second(time.monotonic(), progress.done - progress.resumed))
+    if view is not None:
+        view.show(progress, pace.per_second(time.monotonic(), progress.done - progress.resumed))
+        view.close()
+
+
+def _rest(progress: "RunProgress", rate: float) -> str:
+    parts = [f"{progress.failed:,} failed", f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # few are worth a digit more
+    left = progress.total - progress.done
+    if left and rate:
+        parts.append(f"{how_long(left / rate)} left")
+    if progress.resumed:
+        parts.append(f"{progress.resumed:,} were done before")
+    return ", ".join(parts)

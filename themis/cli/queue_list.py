@@ -1,0 +1,129 @@
+"""`themis queue list`: what is in a queue, from the names of its files alone."""
+
+import heapq
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from themis.cli.command import command, json_option, queue_options
+from themis.cli.opening import find_queue_root
+from themis.cli.output import emit, note, say, table
+
+SHOWN_ROWS = 100
+
+FOLDER_OF = {
+    "running": "claimed",
+    "queued": "queued",
+    "waiting": "waiting",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "done": "done",
+}
+"""The folder of each state, in the order in which people want to see them."""
+
+
+@command("list", "themis queue list", "themis queue list --state failed --all")
+@queue_options
+@click.option("--state", type=click.Choice(list(FOLDER_OF)), help="Only the jobs of one state.")
+@click.option("--all", "show_all", is_flag=True, help=f"Every job, not only the first {SHOWN_ROWS}.")
+@json_option
+def list_jobs(
+    *,
+    queue_root: Path | None,
+    config: Path | None,
+    overrides: Sequence[str],
+    state: str | None,
+    show_all: bool,
+    as_json: bool,
+) -> None:
+    """List the jobs of a queue, in the order in which they will be taken."""
+    root = find_queue_root(queue_root, config, overrides)
+    names = _names(root)
+    counts = {name: len(names.get(folder, ())) for name, folder in FOLDER_OF.items()}
+    rejected = len(names.get("rejected", ()))
+    states = [state] if state else list(FOLDER_OF)
+    jobs = _jobs(root, names, states, None if show_all else SHOWN_ROWS)
+    is_paused = os.path.lexists(root / "paused")
+    if as_json:
+        emit({"queue_root": str(root), "paused": is_paused, "counts": {**counts, "rejected": rejected}, "jobs": jobs})
+        return
+    if not names:
+        note(f"there is no queue at {root} yet; the first submit makes it")
+        return
+    _show(root, jobs, sum(counts[name] for name in states), counts | ({"rejected": rejected} if rejected else {}))
+    if is_paused:
+        say(f"The queue is paused: while {root / 'paused'} exists, nobody takes a job.")
+
+
+def _names(root: Path) -> dict[str, list[str]]:
+    """The names in each folder of a queue, each folder read once: it may hold very many. Empty without a queue."""
+    from themis.core.queue.layout import REASON_SUFFIX
+    from themis.core.queue.root import open_root
+
+    if open_root(root, write=False) is None:
+        return {}
+    found = {folder: _files(root / folder) for folder in (*FOLDER_OF.values(), "rejected")}
+    found["rejected"] = [name for name in found["rejected"] if not name.endswith(REASON_SUFFIX)]
+    return found
+
+
+def _files(folder: Path) -> list[str]:
+    return [name for name in os.listdir(folder) if name[0] != "."]  # noqa: PTH208  # names are all that is needed
+
+
+def _jobs(root: Path, names: dict[str, list[str]], states: Sequence[str], limit: int | None) -> list[dict[str, Any]]:
+    from themis.core.queue.layout import parse
+
+    jobs: list[dict[str, Any]] = []
+    for state in states:
+        folder = FOLDER_OF[state]
+        of_state = names.get(folder, [])
+        chosen = sorted(of_state) if limit is None else heapq.nsmallest(limit - len(jobs), of_state)
+        for name in chosen:
+            entry = parse(folder, name)
+            jobs.append(
+                {
+                    "state": state,
+                    "key": entry.key if entry else None,
+                    "priority": entry.priority if entry else None,
+                    "submitted": entry.stamp if entry and state == "queued" else None,
+                    "not_before": entry.stamp if entry and state == "waiting" else None,
+                    "attempt": entry.attempt if entry else None,
+                    "path": f"{root}/{folder}/{name}",
+                }
+            )
+    return jobs
+
+
+def _show(root: Path, jobs: list[dict[str, Any]], total: int, counts: dict[str, int]) -> None:
+    if jobs:
+        rows = [
+            (
+                job["state"],
+                job["key"] or Path(job["path"]).name,
+                job["priority"],
+                _moment(job["submitted"]),
+                _moment(job["not_before"]),
+                job["attempt"],
+            )
+            for job in jobs
+        ]
+        headers = ("state", "key", "priority", "submitted", "not before", "attempt")
+        for line in table(headers, rows, right=("priority", "attempt")):
+            say(line)
+        say()
+    if total > len(jobs):
+        say(f"The first {len(jobs):,} of {total:,}; --all shows them all.")
+    say(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    if counts.get("rejected"):
+        say(f"What was rejected, and why, is in {root / 'rejected'}.")
+
+
+def _moment(stamp: str | None) -> str | None:
+    """A time as it stands in names, as people read it."""
+    if stamp is None:
+        return None
+    return f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]} {stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}Z"

@@ -1,0 +1,41 @@
+"""`themis report`: the whole result of a run, to read or to go on working with."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from themis.cli.command import command, config_options
+from themis.cli.opening import open_experiment, open_stored_run
+
+
+@command(
+    "report",
+    "themis report --config experiment.yaml --format markdown",
+    "themis report --config experiment.yaml --format csv > scores.csv",
+)
+@config_options()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "markdown", "csv", "latex"]),
+    default="json",
+    show_default=True,
+    help="One JSON object with everything; a summary; a row a case and metric; a table for a paper.",
+)
+def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
+    """Print the result of a stored run."""
+    from themis.core.reports import Reporter
+
+    store, run_id = open_stored_run(open_experiment(config, overrides))
+    reporter = Reporter(store)
+    if form == "csv":
+        reporter.write_csv(run_id, sys.stdout)  # row by row: there may be very many
+    else:
+        exports = {
+            "json": reporter.export_json,
+            "markdown": reporter.export_markdown,
+            "latex": reporter.export_latex,
+        }
+        sys.stdout.write(exports[form](run_id).rstrip("\n") + "\n")

@@ -1,0 +1,114 @@
+"""`themis run`, `resume`, `estimate` and `quickcheck`: one experiment, in this process."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from themis.cli.command import command, config_options, quiet_option
+from themis.cli.interrupts import ends_cleanly
+from themis.cli.opening import open_experiment, open_stored_run
+from themis.cli.output import emit
+from themis.cli.progress import shown
+from themis.cli.running import exit_code, explain_failures
+from themis.core.stages import UNTIL_STAGES
+
+if TYPE_CHECKING:
+    from themis.core.config import RuntimeConfig
+    from themis.core.experiment import Experiment
+    from themis.core.results import RunResult
+    from themis.core.stores import RunStore
+
+
+@command(
+    "run",
+    "themis run --config experiment.yaml",
+    "themis run --config experiment.yaml --set generation.candidate_policy.num_samples=5",
+)
+@config_options()
+@click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
+@quiet_option
+def run(*, config: Path, overrides: Sequence[str], until_stage: str, quiet: bool) -> int:
+    """Run an experiment in this process and print its scores.
+
+    A run that is stored is gone on with, not repeated: see runtime.existing_run_policy. Ctrl-C ends cleanly; the same
+    command goes on later.
+    """
+    experiment = open_experiment(config, overrides)
+    experiment.compile()
+    store = experiment.open_store()
+    result = _carry_out(experiment, store, until_stage, quiet=quiet)
+    emit(
+        {
+            "run_id": result.run_id,
+            "status": result.status.value,
+            "completed_through_stage": result.completed_through_stage,
+            "metric_means": _means(experiment, store),
+        }
+    )
+    explain_failures(result)
+    return exit_code(result)
+
+
+@command("resume", "themis resume --config experiment.yaml")
+@config_options()
+@quiet_option
+def resume(*, config: Path, overrides: Sequence[str], quiet: bool) -> int:
+    """Go on with a stored run: what is finished is kept, what failed is tried again."""
+    experiment = open_experiment(config, overrides)
+    store, _ = open_stored_run(experiment)
+    runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
+    result = _carry_out(experiment, store, "judge", runtime, quiet=quiet)
+    emit(
+        {
+            "run_id": result.run_id,
+            "status": result.status.value,
+            "completed_through_stage": result.completed_through_stage,
+            "total_cases": result.progress.total_cases,
+            "completed_cases": result.progress.completed_cases,
+        }
+    )
+    explain_failures(result)
+    return exit_code(result)
+
+
+@command("estimate", "themis estimate --config experiment.yaml")
+@config_options()
+def estimate(*, config: Path, overrides: Sequence[str]) -> None:
+    """Print the tasks and tokens that a run would take. Nothing is run."""
+    emit(open_experiment(config, overrides).estimate().model_dump(mode="json"))
+
+
+@command("quickcheck", "themis quickcheck --config experiment.yaml")
+@config_options()
+def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
+    """Print counts, means and the score of each case of a stored run."""
+    from themis.core.inspection import quickcheck as check
+
+    store, run_id = open_stored_run(open_experiment(config, overrides))
+    emit(check(store, run_id))
+
+
+def _carry_out(
+    experiment: "Experiment",
+    store: "RunStore",
+    until_stage: str,
+    runtime: "RuntimeConfig | None" = None,
+    *,
+    quiet: bool,
+) -> "RunResult":
+    from themis.core.engine.run import RunProgress
+
+    progress = RunProgress()
+    kept = "memory keeps nothing of it"
+    if experiment.storage.store != "memory":
+        kept = "what is done is kept, and the same command goes on with the rest"
+    with ends_cleanly(kept), shown(progress, quiet=quiet):
+        return experiment.run(until_stage, runtime, store, progress=progress)
+
+
+def _means(experiment: "Experiment", store: "RunStore") -> dict[str, Any]:
+    from themis.core.stores import projections
+
+    return dict(projections.metric_means(store, experiment.compile()))

@@ -1,0 +1,129 @@
+"""Runs as their rows tell them: read without the engine and its models, whose import takes longer than the reading."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from themis.core.queue.layout import job_key
+from themis.core.stages import Stage
+from themis.core.stores.job_rows import AttemptRow, JobRow
+from themis.core.stores.sql import runs as sql
+from themis.core.stores.sqlite_database import APPLICATION_ID, Database
+from themis.core.stores.sqlite_jobs import SqliteJobStore
+
+KNOWN_SCHEMA = 1
+"""The schema that is read here; a store of another is left to the store's own reading, or refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run, and the job that does it, as they stand.
+
+    Attributes:
+        status: of the run: `pending`, `running`, `completed`, …
+        error: why a failed run failed as a whole.
+        started_ms, ended_ms: milliseconds since 1970 UTC.
+        done, failed: how many cases ended, and how many of those failed.
+        metric_means: of the scores that there are.
+        job: None for a run that was not submitted to a queue.
+        store: the file that it is in.
+    """
+
+    run_id: str
+    status: str
+    completed_through: str | None
+    total: int
+    error: str | None
+    started_ms: int | None
+    ended_ms: int | None
+    done: int
+    failed: int
+    metric_means: dict[str, float]
+    job: JobRow | None
+    store: Path
+
+
+class RunRows:
+    """The runs in a SQLite file.
+
+    Args:
+        path: a file that exists.
+
+    Raises:
+        StoreError: on any use, when the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database = Database(path)
+        self._jobs = SqliteJobStore(self._database)
+        if not self._is_known():
+            from themis.core.stores.sqlite import SqliteRunStore
+
+            SqliteRunStore(path).initialize()  # says why it cannot be read; or brings it to the schema that can
+
+    def find(self, prefix: str, limit: int) -> Iterator[RunRow]:
+        """Runs whose id begins with `prefix`, newest first."""
+        literal = "".join(sign for sign in prefix if sign.isalnum())
+        for found in self._database.query(sql.SELECT_RUNS, (literal + "%", limit)):
+            run_id, status, through, total, error, _, started_ms, ended_ms = found
+            run_no = self._one(sql.SELECT_RUN_NO, run_id)[0]
+            done, failed = self._one(sql.COUNT_CASES, run_no)
+            yield RunRow(
+                run_id=run_id,
+                status=status,
+                completed_through=through,
+                total=total,
+                error=error,
+                started_ms=started_ms,
+                ended_ms=ended_ms,
+                done=done,
+                failed=failed,
+                metric_means=self._means(run_id, run_no) if done else {},
+                job=self._jobs.load(job_key(run_id, self._jobs.store_id)),
+                store=self._path,
+            )
+
+    def attempts(self, job: JobRow) -> list[AttemptRow]:
+        """The attempts of a job, in order."""
+        return self._jobs.attempts(job.key)
+
+    def _means(self, run_id: str, run_no: int) -> dict[str, float]:
+        metrics = self._metric_ids(run_id)
+        means = self._database.query(sql.SCORE_MEANS, (run_no, int(Stage.SCORE)))
+        return {metrics[item]: mean for item, _, mean in means}
+
+    def _metric_ids(self, run_id: str) -> list[str]:
+        data = self._one(sql.SELECT_BLOB, self._one(sql.SELECT_SNAPSHOT, run_id)[0])[0]
+        refs = json.loads(bytes(data))["component_refs"]["metrics"]
+        return [str(ref["component_id"]) for ref in refs]
+
+    def _one(self, statement: str, *values: Any) -> tuple[Any, ...]:
+        return self._database.query(statement, values)[0]
+
+    def _is_known(self) -> bool:
+        found = (self._one("PRAGMA application_id")[0], self._one("PRAGMA user_version")[0])
+        return found == (APPLICATION_ID, KNOWN_SCHEMA)
+
+
+def stores_of(queue_root: Path) -> list[Path]:
+    """The SQLite files that a queue's jobs are in, and the one that lies beside a queue by default, if there is one.
+
+    Raises:
+        QueueRootError: the folder is not a queue's, and not missing either.
+    """
+    from themis.core.queue.root import open_root
+    from themis.core.queue.store_book import StoreBook
+
+    root = open_root(queue_root, write=False)
+    found = [queue_root.parent / "themis.sqlite3"]
+    if root is not None:
+        found += [Path(address.path) for address in StoreBook(root, _opens_none).addresses()]
+    return [path for path in dict.fromkeys(found) if path.exists()]
+
+
+def _opens_none(address: object) -> Any:
+    msg = f"{address} is not to be opened"
+    raise NotImplementedError(msg)

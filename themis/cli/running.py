@@ -1,0 +1,45 @@
+"""What commands that run an experiment have in common: failures in words, and the exit code."""
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from themis.cli import errors
+from themis.cli.output import note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from themis.core.results import CaseResult, RunResult, StageFailure
+
+_CASES_LOOKED_THROUGH = 10_000
+
+
+def explain_failures(result: "RunResult") -> None:
+    """Say on standard error how many cases failed, and what the first of them failed with."""
+    failed = result.progress.failed_cases
+    if result.error:
+        note(f"the run failed: {result.error}")
+    elif failed:
+        failure = first_failure(islice(result.cases, _CASES_LOOKED_THROUGH))
+        first = f"; the first: {failure.category}: {failure.message or failure.error_type}" if failure else ""
+        note(f"{failed:,} of {result.progress.total_cases:,} cases failed{first}")
+
+
+def exit_code(result: "RunResult") -> int:
+    """Failing cases are data; a run of which nothing came is an error."""
+    return errors.RUN_FAILED if result.status.value == "failed" else 0
+
+
+def first_failure(cases: "Iterable[CaseResult]") -> "StageFailure | None":
+    """What the first failed of `cases` failed with."""
+    for case in cases:
+        failures = [
+            *case.generation_failures.values(),
+            case.reduction_error,
+            case.parse_error,
+            *case.evaluation_failures.values(),
+        ]
+        found = next((failure for failure in failures if failure is not None), None)
+        if found is not None:
+            return found
+    return None

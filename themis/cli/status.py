@@ -1,0 +1,210 @@
+"""`themis status`: how far runs are, and their scores."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from themis.cli.command import command, json_option, queue_options
+from themis.cli.opening import DEFAULT_QUEUE_ROOT, find_queue_root
+from themis.cli.output import emit, how_long, note, say, table, when
+from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
+
+if TYPE_CHECKING:
+    from themis.cli.run_rows import RunRow, RunRows
+
+SHOWN_RUNS = 20
+_ALL = 2**62
+_ID_CHARACTERS = 12
+_MS = 1_000_000
+
+
+@command("status", "themis status", "themis status 4f1c09", "themis status --config experiment.yaml --json")
+@click.argument("run_id", required=False)
+@queue_options
+@click.option("--all", "show_all", is_flag=True, help=f"Every run, not only the newest {SHOWN_RUNS}.")
+@json_option
+def status(
+    *,
+    run_id: str | None,
+    queue_root: Path | None,
+    config: Path | None,
+    overrides: Sequence[str],
+    show_all: bool,
+    as_json: bool,
+) -> None:
+    """Show how far runs are, and their scores: all of them, newest first, or the one whose id begins with RUN_ID.
+
+    The runs are those of the queue's stores and of runs/themis.sqlite3; or those of the store that --config names.
+    """
+    paths = _stores(queue_root, config, overrides)
+    stores = _opened(paths)
+    if run_id is not None:
+        _show_one(stores, run_id, as_json=as_json)
+        return
+    limit = _ALL if show_all else SHOWN_RUNS + 1
+    rows = sorted((row for store in stores for row in store.find("", limit)), key=_newest_first)
+    shown = rows if show_all else rows[:SHOWN_RUNS]
+    if as_json:
+        emit([document(row) for row in shown])
+    elif not rows:
+        where = ", ".join(map(str, paths)) or _looked_at(queue_root)
+        note(f"no runs yet ({where}); --config or --queue-root look elsewhere")
+    else:
+        _show_all(shown)
+        if len(rows) > len(shown):
+            say(f"\nThe newest {len(shown)}; --all shows them all.")
+
+
+def document(row: "RunRow") -> dict[str, Any]:
+    """A run as JSON."""
+    job = row.job
+    return {
+        "run_id": row.run_id,
+        "state": state_of(row),
+        "completed_through_stage": row.completed_through,
+        "total_cases": row.total,
+        "completed_cases": row.done - row.failed,
+        "failed_cases": row.failed,
+        "metric_means": row.metric_means,
+        "attempt": job.attempt if job else None,
+        "worker": job.owner.worker if job and job.owner else None,
+        "job": job.key if job else None,
+        "error": _reason(row),
+        "store": str(row.store),
+    }
+
+
+def state_of(row: "RunRow") -> str:
+    """One word for how a run stands: its job's while that is unfinished or came to nothing, else its own."""
+    job = row.job
+    if job is None or job.state == "done":
+        return row.status
+    if job.state == "queued" and job.ready_ns is not None and job.ready_ns > time.time_ns():
+        return "waiting"
+    if job.state in {"queued", "running"} or row.status in {"pending", "running"}:
+        return job.state
+    return row.status
+
+
+def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> list[Path]:
+    from themis.cli.run_rows import stores_of
+
+    if config is None or queue_root is not None:
+        return stores_of(find_queue_root(queue_root, config, overrides))
+    from themis.core.config_file import load_config
+
+    storage = load_config(config, overrides=overrides).storage
+    if storage.store != "sqlite":
+        raise ConfigError(
+            where=str(config), detail=f"storage.store is {storage.store}, whose runs only their process sees"
+        )
+    path = Path(str(storage.parameters["path"]))
+    return [path] if path.exists() else []
+
+
+def _opened(paths: Sequence[Path]) -> "list[RunRows]":
+    """The stores that can be read; the others are said, and one that is alone is an error."""
+    from themis.cli.run_rows import RunRows
+
+    found = []
+    for path in paths:
+        try:
+            found.append(RunRows(path))
+        except UnavailableError as error:
+            if len(paths) == 1:
+                raise
+            note(f"left out: {error}")
+    return found
+
+
+def _looked_at(queue_root: Path | None) -> str:
+    root = queue_root or DEFAULT_QUEUE_ROOT
+    return f"there is no store in {root} or beside it"
+
+
+def _newest_first(row: "RunRow") -> int:
+    job_ms = row.job.submitted_ns // _MS if row.job else 0
+    return -max(row.started_ms or 0, row.ended_ms or 0, job_ms)
+
+
+def _show_all(rows: "Sequence[RunRow]") -> None:
+    headers = ("run", "state", "cases", "failed", "scores", "attempt", "worker", "took")
+    lines = [
+        (
+            row.run_id[:_ID_CHARACTERS],
+            state_of(row),
+            f"{row.done:,}/{row.total:,}",
+            f"{row.failed:,}",
+            _scores(row) or None,
+            row.job.attempt if row.job else None,
+            row.job.owner.worker if row.job and row.job.owner else None,
+            _took(row),
+        )
+        for row in rows
+    ]
+    for line in table(headers, lines, right=("cases", "failed", "attempt")):
+        say(line)
+
+
+def _show_one(stores: "Sequence[RunRows]", prefix: str, *, as_json: bool) -> None:
+    found = [(store, row) for store in stores for row in store.find(prefix, 3)] if prefix.isalnum() else []
+    ids = sorted({row.run_id for _, row in found})
+    if not found:
+        raise UnknownRunError(run_id=prefix, nearest="; themis status lists the runs that there are")
+    if len(ids) > 1:
+        raise UnknownRunError(run_id=prefix, nearest=f" by that alone: it begins {', '.join(i[:20] for i in ids)} …")
+    if as_json:
+        documents = [document(row) for _, row in found]
+        emit(documents[0] if len(documents) == 1 else documents)
+        return
+    for store, row in found:
+        for name, value in _facts(row):
+            say(f"{name:<10} {value}")
+        if row.job and (attempts := store.attempts(row.job)):
+            lines = [
+                (a.attempt, a.worker, when(a.started_ns), a.cause or "running", a.message or None) for a in attempts
+            ]
+            say()
+            for line in table(("attempt", "worker", "started", "ended by", "message"), lines, right=("attempt",)):
+                say(line)
+
+
+def _facts(row: "RunRow") -> list[tuple[str, str]]:
+    job = row.job
+    found = [
+        ("run", row.run_id),
+        ("state", state_of(row)),
+        ("cases", f"{row.done:,} of {row.total:,} ended, {row.failed:,} failed"),
+        ("scores", _scores(row)),
+        ("through", row.completed_through or ""),
+        ("started", when(row.started_ms * _MS if row.started_ms is not None else None) or ""),
+        ("took", _took(row) or ""),
+        ("job", f"{job.key}, attempt {job.attempt}" if job else ""),
+        ("worker", f"{job.owner.worker}, pid {job.owner.pid}" if job and job.owner else ""),
+        ("not before", (when(job.ready_ns) or "") if job else ""),
+        ("error", _reason(row) or ""),
+        ("store", str(row.store)),
+    ]
+    return [(name, value) for name, value in found if value]
+
+
+def _scores(row: "RunRow") -> str:
+    return ", ".join(f"{name.removeprefix('builtin/')} {mean:.4f}" for name, mean in row.metric_means.items())
+
+
+def _reason(row: "RunRow") -> str | None:
+    if row.error:
+        return row.error
+    return row.job.message or None if row.job and row.job.state in {"failed", "queued"} else None
+
+
+def _took(row: "RunRow") -> str | None:
+    if row.started_ms is None:
+        return None
+    if row.ended_ms is not None:
+        return how_long((row.ended_ms - row.started_ms) / 1000)
+    since = how_long(max(time.time() - row.started_ms / 1000, 0.0))
+    return f"{since} so far" if row.status == "running" else None

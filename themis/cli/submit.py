@@ -1,0 +1,97 @@
+"""`themis submit`: an experiment into the queue, or into a batch request."""
+
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from themis.cli.command import command, config_options
+from themis.cli.opening import open_experiment
+from themis.cli.output import emit, note
+
+if TYPE_CHECKING:
+    from themis.core.submission import SubmissionManifest
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DELAY = re.compile(r"(?:\d+[smhdw])+")
+_PART = re.compile(r"(\d+)([smhdw])")
+
+
+class When(click.ParamType[datetime]):
+    """A time with its zone, or a delay from now."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time that a text says; one without a zone is local."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        try:
+            if _DELAY.fullmatch(text):
+                parts = [timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)]
+                return datetime.now(tz=UTC) + sum(parts, timedelta())
+            return datetime.fromisoformat(text).astimezone()
+        except (ValueError, OverflowError):
+            self.fail(f"{text!r} is neither a time (2027-01-31T08:00) nor a delay (90s, 10m, 2h30m, 1d)", param, ctx)
+
+
+@command(
+    "submit",
+    "themis submit --config experiment.yaml --mode worker-pool",
+    "themis submit --config experiment.yaml --priority 0 --not-before 2h",
+)
+@config_options()
+@click.option(
+    "--mode",
+    type=click.Choice(["worker-pool", "batch"]),
+    default="worker-pool",
+    show_default=True,
+    help="Into the queue, or as a request for `themis batch run`.",
+)
+@click.option("--priority", type=click.IntRange(0, 9), default=5, show_default=True, help="0 is first, 9 last.")
+@click.option(
+    "--not-before", type=When(), metavar="TIME", help="No worker takes it before: a time, or a delay like 10m."
+)
+def submit(*, config: Path, overrides: Sequence[str], mode: str, priority: int, not_before: datetime | None) -> None:
+    """Put an experiment into its queue; it is on disk when this returns.
+
+    The same experiment again is the same job. `themis worker run` runs it.
+    """
+    from themis.core.submission import submit_experiment
+
+    manifest = submit_experiment(
+        open_experiment(config, overrides),
+        config_path=config,
+        mode="batch" if mode == "batch" else "worker_pool",
+        priority=priority,
+        not_before=not_before,
+    )
+    emit(
+        {
+            "run_id": manifest.run_id,
+            "status": manifest.status,
+            "manifest_path": str(manifest.manifest_path),
+            "mode": manifest.mode,
+        }
+    )
+    _explain(manifest)
+
+
+def _explain(manifest: "SubmissionManifest") -> None:
+    """What to know, or to type, next."""
+    if manifest.status != "pending":
+        again = "" if manifest.status == "running" else "; --set runtime.existing_run_policy=rerun runs it anew"
+        note(f"this experiment was submitted before, and is {manifest.status}{again}")
+    elif sys.stderr.isatty():
+        path = manifest.manifest_path
+        way = (
+            f"batch run --request {path}"
+            if manifest.mode == "batch"
+            else f"worker run --queue-root {path.parent.parent}"
+        )
+        note(f"run it with: themis {way}")

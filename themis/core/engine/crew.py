@@ -1,0 +1,56 @@
+"""The workers of a run: each takes one case after the other.
+
+With a model that takes its time, many cases must be in flight; with components that answer at once, every worker more
+only delays everything else on the event loop. So a crew begins small, and grows while all its members wait.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from time import perf_counter
+
+from themis.core.engine.work import CaseWork
+
+BREATH_S = 0.002
+"""Seconds of work without a pause after which the event loop gets its turn."""
+
+FIRST_MEMBERS = 2
+GROWTH_FACTOR = 4
+GROWTH_INTERVAL_S = 0.002
+
+
+class Crew:
+    """Works off cases, at most so many at a time."""
+
+    def __init__(self, cases: Iterator[CaseWork], work: Callable[[CaseWork], Awaitable[None]], limit: int) -> None:
+        """Call `work` for each of `cases`, for `limit` of them at once at most."""
+        self._cases = cases
+        self._work = work
+        self._limit = limit
+        self._members = 0
+        self._breathing = 0
+        self._finished = False
+
+    async def run(self) -> None:
+        """Return when every case is done; the first exception of a member ends it all, and is raised."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while self._members < self._limit and not self._finished:
+                    if not self._breathing:
+                        wanted = min(self._limit, max(FIRST_MEMBERS, self._members * GROWTH_FACTOR))
+                        for _ in range(wanted - self._members):
+                            group.create_task(self._member())
+                        self._members = wanted
+                    await asyncio.sleep(GROWTH_INTERVAL_S)
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
+
+    async def _member(self) -> None:
+        breath = perf_counter()
+        for case in self._cases:
+            await self._work(case)
+            if perf_counter() - breath > BREATH_S:
+                self._breathing += 1
+                await asyncio.sleep(0)
+                self._breathing -= 1
+                breath = perf_counter()
+        self._finished = True

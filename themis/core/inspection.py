@@ -1,0 +1,48 @@
+"""What is stored of a run, for looking at it from Python."""
+
+from typing import Any
+
+from themis.core.errors import UnknownRunError
+from themis.core.results import ExecutionState
+from themis.core.snapshot import RunSnapshot
+from themis.core.stores import RunStore, projections
+
+
+def get_run_snapshot(store: RunStore, run_id: str) -> RunSnapshot:
+    """What a run is, as it was stored.
+
+    Raises:
+        UnknownRunError: the run is not in this store.
+    """
+    snapshot = store.load_snapshot(run_id)
+    if snapshot is None:
+        raise UnknownRunError(run_id=run_id, nearest="")
+    return snapshot
+
+
+def get_execution_state(store: RunStore, run_id: str) -> ExecutionState:
+    """What is finished of a run, by case key.
+
+    Raises:
+        UnknownRunError: the run is not in this store.
+    """
+    return projections.execution_state(store, run_id)
+
+
+def quickcheck(store: RunStore, run_id: str) -> dict[str, Any]:
+    """A run's status, counts, means and score rows, as JSON.
+
+    Raises:
+        UnknownRunError: the run is not in this store.
+    """
+    result = projections.run_result(store, run_id)
+    benchmark = projections.benchmark_result(store, run_id)
+    return {
+        "run_id": run_id,
+        "status": result.status.value,
+        "total_cases": benchmark.total_cases,
+        "completed_cases": benchmark.completed_cases,
+        "failed_cases": benchmark.failed_cases,
+        "metric_means": benchmark.metric_means,
+        "score_rows": [row.model_dump(mode="json") for row in benchmark.score_rows],
+    }
