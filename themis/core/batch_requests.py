@@ -1,0 +1,88 @@
+"""Jobs for a batch system: a folder of requests, each run by whoever names it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from themis.core import durable_files
+from themis.core.engine.run import RunProgress
+from themis.core.errors import ConfigError, QueueBusyError
+from themis.core.experiment import refuse_running_loop
+from themis.core.job_run import JobOptions, run_job
+from themis.core.queue import locks, manifest_file
+from themis.core.queue.layout import job_key
+from themis.core.queue.manifest_file import Manifest
+from themis.core.queue.states import Cause
+from themis.core.queue.submitting import NewJob
+from themis.core.results import RunResult
+from themis.core.store_cache import StoreCache
+from themis.core.stores import projections
+
+
+def write_request(batch_root: Path, job: NewJob) -> Path:
+    """Write a job as a batch request, durably; returns its file, `<batch_root>/requests/<run_id>.json`."""
+    manifest = Manifest(
+        key=job.key,
+        run_id=job.run_id,
+        store=job.store,
+        limits=job.limits,
+        priority=job.priority,
+        submitted_ns=time.time_ns(),
+        version=job.version,
+        payload=job.payload,
+    )
+    request = _folder(batch_root, "requests") / f"{job.run_id}.json"
+    durable_files.publish(_folder(batch_root, "tmp") / f".{job.run_id}.json", request, manifest_file.encode(manifest))
+    return request
+
+
+def run_batch_request(
+    request_path: str | Path, *, allow_modules: Sequence[str] | None = None, progress: RunProgress | None = None
+) -> RunResult:
+    """Run one batch request; once it is done its file moves from `requests/` to `completed/` beside it.
+
+    One that fails stays where it is, to be run again.
+
+    Raises:
+        InputError: the file is not there, or not a request.
+        QueueBusyError: another process is running it.
+        RunningLoopError: there is a running event loop.
+    """
+    refuse_running_loop("run_batch_request")
+    request = Path(request_path).absolute()
+    manifest = _read_request(request)
+    stores = StoreCache()
+    batch_root = request.parent.parent
+    lock = locks.acquire(_folder(batch_root, "locks"), manifest.key)
+    if lock is None:
+        raise QueueBusyError(path=batch_root, key=manifest.key)
+    try:
+        stores(manifest.store)
+        store = stores.run_store(manifest.store)
+        options = JobOptions(allow_modules=allow_modules, progress=progress)
+        outcome = asyncio.run(run_job(manifest, store, options))
+        if outcome.cause is Cause.DONE:
+            completed = _folder(batch_root, "completed")
+            durable_files.rename(request, completed / request.name)
+            durable_files.fsync_folder(completed)
+        return projections.run_result(store, manifest.run_id)
+    finally:
+        lock.release()
+        stores.close()
+
+
+def _read_request(request: Path) -> Manifest:
+    try:
+        manifest = manifest_file.read(str(request), key=None)
+    except OSError as error:
+        raise ConfigError(where=str(request), detail=f"cannot be read: {error.strerror}") from None
+    if manifest.key != job_key(manifest.run_id, manifest.store.id, None):
+        raise ConfigError(where=str(request), detail="is the manifest of a queue's job, not a batch request")
+    return manifest
+
+
+def _folder(root: Path, name: str) -> Path:
+    folder = root / name
+    durable_files.make_folder(folder, private=True)
+    return folder

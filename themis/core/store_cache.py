@@ -1,0 +1,44 @@
+"""The stores that manifests name, each opened once."""
+
+from pathlib import Path
+
+from themis.core.errors import OtherStoreError, StoreError
+from themis.core.queue.manifest_file import StoreAddress
+from themis.core.stores.sqlite import SqliteRunStore
+from themis.core.stores.sqlite_jobs import SqliteJobStore
+
+
+class StoreCache:
+    """Opens the stores that manifests name, each once; it never makes one."""
+
+    def __init__(self) -> None:
+        """Nothing is opened yet."""
+        self._stores: dict[str, SqliteRunStore] = {}
+
+    def __call__(self, address: StoreAddress) -> SqliteJobStore:
+        """The jobs of the store at an address.
+
+        Raises:
+            StoreError: it is not there.
+            OtherStoreError: another one is.
+        """
+        if address.kind != "sqlite":
+            raise StoreError(
+                path=address.path, detail=f"is a store of kind {address.kind!r}, which workers cannot open"
+            )
+        if not Path(address.path).is_file():
+            raise StoreError(path=address.path, detail="is not there")
+        store = self.run_store(address)
+        if store.jobs.store_id != address.id:
+            raise OtherStoreError(path=address.path, found=store.jobs.store_id, expected=address.id)
+        return store.jobs
+
+    def run_store(self, address: StoreAddress) -> SqliteRunStore:
+        """The store at an address."""
+        return self._stores.setdefault(address.path, SqliteRunStore(address.path))
+
+    def close(self) -> None:
+        """Close them all."""
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
