@@ -11,9 +11,9 @@ def main() -> int:
     """Run each as a process of its own, so that none measures what another left behind; the first failure's code."""
     codes = []
     for name in BENCHMARKS:
-        print(f"\n## {name.removeprefix('bench_').removesuffix('.py')}\n", flush=True)  # noqa: T201
+        print(f"\n## {name.removeprefix('bench_').removesuffix('.py')}\n", flush=True)
         script = Path(__file__).with_name(name)
-        codes.append(subprocess.run([sys.executable, str(script), *sys.argv[1:]], check=False).returncode)  # noqa: S603
+        codes.append(subprocess.run([sys.executable, str(script), *sys.argv[1:]], check=False).returncode)
     return next((code for code in codes if code), 0)
 
 

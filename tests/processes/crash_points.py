@@ -23,7 +23,13 @@ from themis.core import durable_files
 Action = Callable[..., object]
 
 TIMEOUT_S = 60.0
-_PRELOADED = ("themis.core.queue", "themis.core.stores", "themis.core.submission", "tests.processes.crash_points", "tests.processes.queue_world")
+_PRELOADED = (
+    "themis.core.queue",
+    "themis.core.stores",
+    "themis.core.submission",
+    "tests.processes.crash_points",
+    "tests.processes.queue_world",
+)
 
 
 def steps_of(action: Action, *arguments: object) -> list[str]:

@@ -4,7 +4,6 @@ The generator writes down each call, outside the store, so that it can be seen w
 result had been committed before the process died.
 """
 
-import json
 import os
 import sqlite3
 from collections import Counter

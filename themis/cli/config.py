@@ -41,7 +41,7 @@ def schema() -> None:
     document = ExperimentConfig.model_json_schema(by_alias=True)
     # A file may leave its storage out: it is then SQLite, beside the file.
     document["required"] = [key for key in document["required"] if key != "storage"]
-    emit({"$schema": SCHEMA_DIALECT, "title": "A Themis experiment"} | document)
+    emit({"$schema": SCHEMA_DIALECT, **document, "title": "A Themis experiment"})
 
 
 for member in (validate, show, schema):

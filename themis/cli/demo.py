@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,7 @@ def demo(*, path: Path) -> None:
     say()
     _show_scores(configs)
     say()
-    say(
-        "Accuracy is over the answered cases. One that failed (the model gave no number) has no score: it is no wrong answer."
-    )
+    say("Accuracy is over the answered cases. A failed one (no number was given) has no score: it is no wrong answer.")
     say()
     say(f"See everything about one model:  themis report --config {configs[0]} --format markdown")
     say("Begin an experiment of your own: themis init --path mine")
@@ -120,9 +119,10 @@ def _show_scores(configs: list[Path]) -> None:
     rows = []
     for config in configs:
         experiment = open_experiment(config, [])
-        store, snapshot = experiment.open_store(), experiment.compile()
-        record, result = store.load_run(snapshot.run_id), projections.run_result(store, snapshot.run_id)
-        mean = next(iter(projections.metric_means(store, snapshot).values()), None)
+        snapshot = experiment.compile()
+        with closing(experiment.open_store()) as store:
+            record, result = store.load_run(snapshot.run_id), projections.run_result(store, snapshot.run_id)
+            mean = next(iter(projections.metric_means(store, snapshot).values()), None)
         took = (record.ended_ms or 0) - (record.started_ms or 0) if record else 0
         counts = result.progress
         accuracy = None if mean is None else f"{mean:.1%}"

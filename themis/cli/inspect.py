@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from themis.cli.command import command, config_options, group
-from themis.cli.opening import open_experiment, open_stored_run
+from themis.cli.opening import open_experiment, stored_run
 from themis.cli.output import emit
 from themis.core.errors import UnknownRunError
 
@@ -22,8 +22,8 @@ def snapshot(*, config: Path, overrides: Sequence[str]) -> None:
 
     experiment = open_experiment(config, overrides)
     try:
-        store, run_id = open_stored_run(experiment)
-        found = get_run_snapshot(store, run_id)
+        with stored_run(experiment) as (store, run_id):
+            found = get_run_snapshot(store, run_id)
     except UnknownRunError:
         found = experiment.compile()
     emit(found.model_dump(mode="json"))
@@ -35,8 +35,8 @@ def state(*, config: Path, overrides: Sequence[str]) -> None:
     """Print what is finished of a run, case by case."""
     from themis.core.inspection import get_execution_state
 
-    store, run_id = open_stored_run(open_experiment(config, overrides))
-    emit(get_execution_state(store, run_id).model_dump(mode="json"))
+    with stored_run(open_experiment(config, overrides)) as (store, run_id):
+        emit(get_execution_state(store, run_id).model_dump(mode="json"))
 
 
 inspect.add_command(snapshot)

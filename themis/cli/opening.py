@@ -1,6 +1,7 @@
 """From the options of a command to what it works on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from themis.core.errors import UnknownRunError
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
+    from themis.core.queue import FileQueue
     from themis.core.stores import RunStore
 
 DEFAULT_QUEUE_ROOT = Path("runs/queue")
@@ -22,8 +24,9 @@ def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
     return Experiment.from_config(config, overrides=overrides)
 
 
-def open_stored_run(experiment: "Experiment") -> "tuple[RunStore, str]":
-    """The store that an experiment's run is in, and the run's id; no store is made for looking.
+@contextmanager
+def stored_run(experiment: "Experiment") -> "Iterator[tuple[RunStore, str]]":
+    """The store that an experiment's run is in, open for the block, and the run's id; none is made for looking.
 
     Raises:
         UnknownRunError: it is in none.
@@ -35,11 +38,21 @@ def open_stored_run(experiment: "Experiment") -> "tuple[RunStore, str]":
     path = storage.parameters.get("path")
     if storage.store == "sqlite" and isinstance(path, str) and not Path(path).exists():
         raise UnknownRunError(run_id=run_id, nearest=f": there is no {path} yet")
-    store = experiment.open_store()
-    if store.load_run(run_id) is None:
-        hint = "; nothing of it was run yet, or the config, the data or a component has changed since"
-        raise UnknownRunError(run_id=run_id, nearest=hint)
-    return store, run_id
+    with closing(experiment.open_store()) as store:
+        if store.load_run(run_id) is None:
+            hint = "; nothing of it was run yet, or the config, the data or a component has changed since"
+            raise UnknownRunError(run_id=run_id, nearest=hint)
+        yield store, run_id
+
+
+@contextmanager
+def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> "Iterator[FileQueue]":
+    """The queue that a command is about, with its stores open for the block."""
+    from themis.core.queue import FileQueue
+    from themis.core.store_cache import StoreCache
+
+    with closing(StoreCache()) as stores:
+        yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
 
 
 def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> Path:

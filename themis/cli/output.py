@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,13 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 def emit(document: Any) -> None:
     """Print a JSON value in one line, in ASCII: any text, and any terminal, can take it."""
     sys.stdout.write(_encode(document) + "\n")
+
+
+def document(row: Any) -> dict[str, Any]:
+    """A row of a store or a queue, a named tuple or a dataclass, as JSON."""
+    names = getattr(row, "_fields", None) or [field.name for field in fields(row)]
+    found = {name: getattr(row, name) for name in names}
+    return {name: document(value) if is_dataclass(value) else value for name, value in found.items()}
 
 
 def say(line: str = "") -> None:

@@ -115,6 +115,7 @@ def shown(progress: "RunProgress", *, quiet: bool) -> Iterator[None]:
 
 def _follow(progress: "RunProgress", stop: threading.Event) -> None:
     pace = Pace()
+    pace.per_second(time.monotonic(), 0)
     view: _View | None = None
     is_bar = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     every_s = BAR_EVERY_S if is_bar else LINE_EVERY_S
@@ -131,7 +132,7 @@ def _rest(progress: "RunProgress", rate: float) -> str:
     parts = [f"{progress.failed:,} failed", f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # few are worth a digit more
     left = progress.total - progress.done
     if left and rate:
-        parts.append(f"{how_long(left / rate)} left")
+        parts.append(f"{how_long(max(left / rate, 1.0))} left")
     if progress.resumed:
         parts.append(f"{progress.resumed:,} were done before")
     return ", ".join(parts)

@@ -1,15 +1,14 @@
 """`themis queue`: the queue, for people."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from themis.cli.command import command, group, json_option, queue_options
-from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, note, say, table
+from themis.cli.opening import opened_queue
+from themis.cli.output import document, emit, note, say, table
 from themis.cli.queue_list import list_jobs
 from themis.cli.queue_show import logs, show
 
@@ -30,9 +29,8 @@ def queue() -> None:
 @queue_options
 def cancel(*, key: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> None:
     """Cancel a job. One that runs is asked to stop; what it has done is kept."""
-    from themis.core.submission import open_queue
-
-    row = open_queue(find_queue_root(queue_root, config, overrides)).cancel(key)
+    with opened_queue(queue_root, config, overrides) as opened:
+        row = opened.cancel(key)
     emit(_job(row))
     if row.state == "running":
         note("it is running, and was asked to stop; its worker ends it within seconds")
@@ -45,9 +43,8 @@ def cancel(*, key: str, queue_root: Path | None, config: Path | None, overrides:
 @queue_options
 def retry(*, key: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> None:
     """Queue a failed or cancelled job again; it goes on with what it has done, and its tries begin anew."""
-    from themis.core.submission import open_queue
-
-    emit(_job(open_queue(find_queue_root(queue_root, config, overrides)).retry(key)))
+    with opened_queue(queue_root, config, overrides) as opened:
+        emit(_job(opened.retry(key)))
 
 
 @command("doctor", "themis queue doctor")
@@ -58,13 +55,11 @@ def doctor(*, queue_root: Path | None, config: Path | None, overrides: Sequence[
 
     What a worker has in hand is left alone.
     """
-    from themis.core.submission import open_queue
-
-    opened = open_queue(find_queue_root(queue_root, config, overrides))
-    findings = opened.doctor()
-    opened.probe()
+    with opened_queue(queue_root, config, overrides) as opened:
+        findings = opened.doctor()
+        opened.probe()
     if as_json:
-        emit([asdict(finding) for finding in findings])
+        emit([document(finding) for finding in findings])
     elif findings:
         rows = [(finding.what, finding.problem, finding.action or "nothing could be done") for finding in findings]
         for line in table(("what", "was wrong", "done about it"), rows):

@@ -2,15 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from themis.cli.command import command, json_option, queue_options
-from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, how_long, one_line, printable, say, table, when
+from themis.cli.opening import opened_queue
+from themis.cli.output import document, emit, how_long, one_line, printable, say, table, when
 
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
@@ -27,11 +26,9 @@ _LOG_CHARACTERS = 1_000_000
 @json_option
 def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool) -> None:
     """Show one job, named by its key or the beginning of it: its state, its attempts, and why it is not running."""
-    from themis.core.submission import open_queue
-
-    queue = open_queue(find_queue_root(queue_root, config, overrides))
-    details = queue.show(key)
-    why = explanation(queue, details)
+    with opened_queue(queue_root, config, overrides) as queue:
+        details = queue.show(key)
+        why = explanation(queue, details)
     if as_json:
         emit(_document(details, why))
         return
@@ -60,16 +57,15 @@ def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: S
 @json_option
 def logs(*, key: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool) -> None:
     """Print a job's history, a line a move, and what its attempts printed, where that was kept."""
-    from themis.core.submission import open_queue
-
-    details = open_queue(find_queue_root(queue_root, config, overrides)).show(key)
+    with opened_queue(queue_root, config, overrides) as queue:
+        details = queue.show(key)
     if as_json:
         texts = {path.stem: _text(path) for path in details.logs}
         emit({"key": details.row.key, "journal": details.journal, "logs": texts})
         return
     for entry in details.journal:
         rest = " ".join(f"{name}={value}" for name, value in entry.items() if name not in {"at", "move"})
-        say(one_line(f"{entry.get('at', '')}  {entry.get('move', ''):<16} {rest}"))
+        say(printable(f"{entry.get('at', '')}  {entry.get('move', ''):<16} {rest}"))
     for path in details.logs:
         say(f"\n--- attempt {path.stem}: {path}")
         for line in _text(path).splitlines():
@@ -153,10 +149,10 @@ def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
 
 def _document(details: "JobDetails", why: str) -> dict[str, Any]:
     return {
-        **asdict(details.row),
+        **document(details.row),
         "why": why,
         "alive": details.alive,
-        "attempts": [asdict(attempt) for attempt in details.attempts],
+        "attempts": [document(attempt) for attempt in details.attempts],
         "journal": details.journal,
         "paths": [str(path) for path in details.paths],
         "logs": [str(path) for path in details.logs],

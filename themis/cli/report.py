@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from themis.cli.command import command, config_options
-from themis.cli.opening import open_experiment, open_stored_run
+from themis.cli.opening import open_experiment, stored_run
 
 
 @command(
@@ -28,11 +28,11 @@ def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
     """Print the result of a stored run."""
     from themis.core.reports import Reporter
 
-    store, run_id = open_stored_run(open_experiment(config, overrides))
-    reporter = Reporter(store)
-    if form == "csv":
-        reporter.write_csv(run_id, sys.stdout)  # row by row: there may be very many
-    else:
+    with stored_run(open_experiment(config, overrides)) as (store, run_id):
+        reporter = Reporter(store)
+        if form == "csv":
+            reporter.write_csv(run_id, sys.stdout)  # row by row: there may be very many
+            return
         exports = {
             "json": reporter.export_json,
             "markdown": reporter.export_markdown,

@@ -1,6 +1,7 @@
 """`themis run`, `resume`, `estimate` and `quickcheck`: one experiment, in this process."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,8 @@ import click
 
 from themis.cli.command import command, config_options, quiet_option
 from themis.cli.interrupts import ends_cleanly
-from themis.cli.opening import open_experiment, open_stored_run
-from themis.cli.output import emit
+from themis.cli.opening import open_experiment, stored_run
+from themis.cli.output import emit, note
 from themis.cli.progress import shown
 from themis.cli.running import exit_code, explain_failures
 from themis.core.stages import UNTIL_STAGES
@@ -37,17 +38,17 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, quiet: bool
     """
     experiment = open_experiment(config, overrides)
     experiment.compile()
-    store = experiment.open_store()
-    result = _carry_out(experiment, store, until_stage, quiet=quiet)
-    emit(
-        {
-            "run_id": result.run_id,
-            "status": result.status.value,
-            "completed_through_stage": result.completed_through_stage,
-            "metric_means": _means(experiment, store),
-        }
-    )
-    explain_failures(result)
+    with closing(experiment.open_store()) as store:
+        result = _carry_out(experiment, store, until_stage, quiet=quiet)
+        emit(
+            {
+                "run_id": result.run_id,
+                "status": result.status.value,
+                "completed_through_stage": result.completed_through_stage,
+                "metric_means": _means(experiment, store),
+            }
+        )
+        explain_failures(result)
     return exit_code(result)
 
 
@@ -57,19 +58,19 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, quiet: bool
 def resume(*, config: Path, overrides: Sequence[str], quiet: bool) -> int:
     """Go on with a stored run: what is finished is kept, what failed is tried again."""
     experiment = open_experiment(config, overrides)
-    store, _ = open_stored_run(experiment)
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
-    result = _carry_out(experiment, store, "judge", runtime, quiet=quiet)
-    emit(
-        {
-            "run_id": result.run_id,
-            "status": result.status.value,
-            "completed_through_stage": result.completed_through_stage,
-            "total_cases": result.progress.total_cases,
-            "completed_cases": result.progress.completed_cases,
-        }
-    )
-    explain_failures(result)
+    with stored_run(experiment) as (store, _):
+        result = _carry_out(experiment, store, "judge", runtime, quiet=quiet)
+        emit(
+            {
+                "run_id": result.run_id,
+                "status": result.status.value,
+                "completed_through_stage": result.completed_through_stage,
+                "total_cases": result.progress.total_cases,
+                "completed_cases": result.progress.completed_cases,
+            }
+        )
+        explain_failures(result)
     return exit_code(result)
 
 
@@ -86,8 +87,8 @@ def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
     """Print counts, means and the score of each case of a stored run."""
     from themis.core.inspection import quickcheck as check
 
-    store, run_id = open_stored_run(open_experiment(config, overrides))
-    emit(check(store, run_id))
+    with stored_run(open_experiment(config, overrides)) as (store, run_id):
+        emit(check(store, run_id))
 
 
 def _carry_out(
@@ -100,12 +101,25 @@ def _carry_out(
 ) -> "RunResult":
     from themis.core.engine.run import RunProgress
 
+    _warn_of_worker(store, experiment.compile().run_id)
     progress = RunProgress()
     kept = "memory keeps nothing of it"
     if experiment.storage.store != "memory":
         kept = "what is done is kept, and the same command goes on with the rest"
     with ends_cleanly(kept), shown(progress, quiet=quiet):
         return experiment.run(until_stage, runtime, store, progress=progress)
+
+
+def _warn_of_worker(store: "RunStore", run_id: str) -> None:
+    """Say so when a worker has the same run in hand: what both do is paid for twice, though it is kept once."""
+    from themis.core.queue.layout import job_key
+    from themis.core.stores.sqlite import SqliteRunStore
+
+    if not isinstance(store, SqliteRunStore):
+        return
+    row = store.jobs.load(job_key(run_id, store.jobs.store_id))
+    if row is not None and row.state == "running" and row.owner is not None:
+        note(f"worker {row.owner.worker} has this run in hand; while both go on, cases are generated twice")
 
 
 def _means(experiment: "Experiment", store: "RunStore") -> dict[str, Any]:

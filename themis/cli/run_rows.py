@@ -64,6 +64,10 @@ class RunRows:
 
             SqliteRunStore(path).initialize()  # says why it cannot be read; or brings it to the schema that can
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
     def find(self, prefix: str, limit: int) -> Iterator[RunRow]:
         """Runs whose id begins with `prefix`, newest first."""
         literal = "".join(sign for sign in prefix if sign.isalnum())

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +41,13 @@ def status(
     The runs are those of the queue's stores and of runs/themis.sqlite3; or those of the store that --config names.
     """
     paths = _stores(queue_root, config, overrides)
-    stores = _opened(paths)
-    if run_id is not None:
-        _show_one(stores, run_id, as_json=as_json)
-        return
-    limit = _ALL if show_all else SHOWN_RUNS + 1
-    rows = sorted((row for store in stores for row in store.find("", limit)), key=_newest_first)
+    with ExitStack() as stack:
+        stores = [stack.enter_context(closing(store)) for store in _opened(paths)]
+        if run_id is not None:
+            _show_one(stores, run_id, as_json=as_json)
+            return
+        limit = _ALL if show_all else SHOWN_RUNS + 1
+        rows = sorted((row for store in stores for row in store.find("", limit)), key=_newest_first)
     shown = rows if show_all else rows[:SHOWN_RUNS]
     if as_json:
         emit([document(row) for row in shown])
@@ -131,7 +133,7 @@ def _newest_first(row: "RunRow") -> int:
 
 
 def _show_all(rows: "Sequence[RunRow]") -> None:
-    headers = ("run", "state", "cases", "failed", "scores", "attempt", "worker", "took")
+    headers = ("run", "state", "cases", "failed", "scores", "took", "attempt", "worker", "job")
     lines = [
         (
             row.run_id[:_ID_CHARACTERS],
@@ -139,9 +141,10 @@ def _show_all(rows: "Sequence[RunRow]") -> None:
             f"{row.done:,}/{row.total:,}",
             f"{row.failed:,}",
             _scores(row) or None,
+            _took(row),
             row.job.attempt if row.job else None,
             row.job.owner.worker if row.job and row.job.owner else None,
-            _took(row),
+            row.job.key if row.job else None,
         )
         for row in rows
     ]

@@ -66,8 +66,11 @@ def _say_why_idle(root: Path) -> None:
         note(f"there is no queue at {root} yet; the first submit makes it")
     elif queue.is_paused:
         note(f"the queue is paused: while {root / 'paused'} exists, nobody takes a job")
+    elif counts["queued"]:
+        why = "others took them, or their store cannot be used just now: themis queue doctor says more"
+        note(f"none of the jobs that are queued ({counts['queued']:,}) could be taken: {why}")
     elif counts["waiting"]:
-        note(f"{counts['waiting']:,} jobs wait for a later time; see themis queue list")
+        note(f"nothing may be taken now; for a later time wait: {counts['waiting']:,} (see themis queue list)")
 
 
 worker.add_command(run)

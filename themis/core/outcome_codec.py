@@ -14,6 +14,9 @@ from themis.core.stages import NAMES, Stage
 
 EMPTY = "{}"
 _OK, _FAILED = True, False
+
+# Bound once: looking a member up on its class takes as long as making the whole outcome.
+_GENERATE, _SELECT, _REDUCE, _PARSE, _SCORE = Stage.GENERATE, Stage.SELECT, Stage.REDUCE, Stage.PARSE, Stage.SCORE
 _OUTPUT = {"final_output"}
 _VALUE = {"value"}
 
@@ -26,30 +29,30 @@ def now_ms() -> int:
 def generated(case_no: int, item: int, result: GenerationResult, retries: str | None) -> Outcome:
     """The outcome of a candidate that was generated."""
     body = _rest_text(result, _OUTPUT)
-    return Outcome(case_no, Stage.GENERATE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
+    return Outcome(case_no, _GENERATE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
 
 
 def selected(case_no: int, item: int, kept: list[int], retries: str | None) -> Outcome:
     """The outcome of a selection: the indexes of the candidates that were kept."""
-    return Outcome(case_no, Stage.SELECT, item, _OK, now_ms(), None, json_text(kept), EMPTY, retries)
+    return Outcome(case_no, _SELECT, item, _OK, now_ms(), None, json_text(kept), EMPTY, retries)
 
 
 def reduced(case_no: int, item: int, result: ReducedCandidate, retries: str | None) -> Outcome:
     """The outcome of a reduction."""
     body = _rest_text(result, _OUTPUT)
-    return Outcome(case_no, Stage.REDUCE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
+    return Outcome(case_no, _REDUCE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
 
 
 def parsed(case_no: int, item: int, result: ParsedOutput, retries: str | None) -> Outcome:
     """The outcome of a parse."""
     body = _rest_text(result, _VALUE)
-    return Outcome(case_no, Stage.PARSE, item, _OK, now_ms(), None, json_text(result.value), body, retries)
+    return Outcome(case_no, _PARSE, item, _OK, now_ms(), None, json_text(result.value), body, retries)
 
 
 def scored(case_no: int, item: int, result: Score, retries: str | None) -> Outcome:
     """The outcome of a metric; its id follows from `item`."""
     body = json_text(result.details) if result.details else EMPTY
-    return Outcome(case_no, Stage.SCORE, item, _OK, now_ms(), result.value, None, body, retries)
+    return Outcome(case_no, _SCORE, item, _OK, now_ms(), result.value, None, body, retries)
 
 
 def failed(case_no: int, stage: Stage, item: int, failure: StageFailure) -> Outcome:

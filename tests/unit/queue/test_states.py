@@ -38,12 +38,11 @@ def test_every_cause_has_a_policy() -> None:
     assert set(POLICIES) == set(Cause)
 
 
-def test_a_claim_opens_the_next_attempt_and_names_its_owner() -> None:
+def test_a_claim_begins_the_next_attempt_and_names_its_owner() -> None:
     change = states.claimed(_row(ready_ns=3), OWNER, "token", NOW_NS)
     assert (change.row.state, change.row.attempt, change.row.version) == (JobState.RUNNING, 2, 5)
     assert (change.row.token, change.row.owner, change.row.ready_ns) == ("token", OWNER, None)
-    assert change.opened is not None
-    assert (change.opened.attempt, change.opened.started_ns) == (2, NOW_NS)
+    assert (change.row.started_ns, change.ended) == (NOW_NS, None)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ class CasePipeline:
         self._parts = parts
         self._runner = runner
         self._until = until
+        self._reduces, self._parses, self._scores = until >= Stage.REDUCE, until >= Stage.PARSE, until >= Stage.SCORE
         self._generate_steps = [_generate_step(parts.generator.live, item) for item in range(len(parts.seeds))]
         self._select_step = _select_step(parts.selector.live) if parts.selector else None
         self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
@@ -51,21 +52,20 @@ class CasePipeline:
 
     async def _go(self, work: CaseWork) -> tuple[Stage, bool]:
         """The last stage of the case, and whether it failed there."""
-        until = self._until
         candidates = await self._generate(work)
-        if candidates is None or until < Stage.REDUCE:
+        if candidates is None or not self._reduces:
             return Stage.GENERATE, candidates is None
         kept = await self._select(work, candidates, self._select_step) if self._select_step else candidates
         if kept is None:
             return Stage.SELECT, True
         reduced = await self._reduce(work, kept, self._reduce_step) if self._reduce_step else first_candidate(kept)
-        if reduced is None or until < Stage.PARSE:
+        if reduced is None or not self._parses:
             return Stage.REDUCE, reduced is None
         parsed = await self._parse(work, reduced, self._parse_step) if self._parse_step else whole_output(reduced)
-        if parsed is None or until < Stage.SCORE:
+        if parsed is None or not self._scores:
             return Stage.PARSE, parsed is None
         scored = await self._score(work, parsed)
-        return (until, False) if scored else (Stage.SCORE, True)
+        return (self._until, False) if scored else (Stage.SCORE, True)
 
     async def _generate(self, work: CaseWork) -> list[GenerationResult] | None:
         """All candidates; None when one of them is missing, since fewer would be another experiment."""
@@ -78,7 +78,7 @@ class CasePipeline:
         return present if len(present) == len(steps) else None
 
     async def _candidate(self, work: CaseWork, step: Step) -> GenerationResult | None:
-        if stored := work.stored.get((Stage.GENERATE, step.item)):
+        if stored := work.stored.get(step.key):
             return codec.to_generation(stored)
         parts = self._parts
         context = GenerateContext(
@@ -94,20 +94,20 @@ class CasePipeline:
     async def _select(
         self, work: CaseWork, candidates: list[GenerationResult], step: Step
     ) -> list[GenerationResult] | None:
-        if stored := work.stored.get((Stage.SELECT, 0)):
+        if stored := work.stored.get(step.key):
             return [candidates[index] for index in codec.to_selection(stored)]
         context = SelectContext(**self._choice(work, candidates))
         kept = await self._runner.run(step, work, candidates, context)
         return None if kept is None else [candidates[index] for index in kept]
 
     async def _reduce(self, work: CaseWork, candidates: list[GenerationResult], step: Step) -> ReducedCandidate | None:
-        if stored := work.stored.get((Stage.REDUCE, 0)):
+        if stored := work.stored.get(step.key):
             return codec.to_reduced(stored)
         context = ReduceContext(**self._choice(work, candidates))
         return await self._runner.run(step, work, candidates, context)
 
     async def _parse(self, work: CaseWork, candidate: ReducedCandidate, step: Step) -> ParsedOutput | None:
-        if stored := work.stored.get((Stage.PARSE, 0)):
+        if stored := work.stored.get(step.key):
             return codec.to_parsed(stored)
         context = ParseContext(
             run_id=self._parts.run_id,
@@ -131,7 +131,7 @@ class CasePipeline:
         )
         succeeded = True
         for step in self._score_steps:
-            if (Stage.SCORE, step.item) not in work.stored:
+            if step.key not in work.stored:
                 succeeded &= await self._runner.run(step, work, parsed, work.case, context) is not None
         return succeeded
 

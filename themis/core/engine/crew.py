@@ -2,6 +2,9 @@
 
 With a model that takes its time, many cases must be in flight; with components that answer at once, every worker more
 only delays everything else on the event loop. So a crew begins small, and grows while all its members wait.
+
+There are as many members as calls may be in flight, and none in reserve: a member that ends a case begins the next at
+once, and so spreads out calls that would otherwise go on ending all together, in bursts that wait for each other.
 """
 
 import asyncio

@@ -8,7 +8,6 @@ idles because of a queue at another one.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from time import monotonic
 from typing import Protocol
 
 from themis.core.config import RuntimeConfig
@@ -108,7 +107,7 @@ class Gate:
         """Whether the call may begin now; then `leave` must follow. Nobody who waits is overtaken."""
         if self.waiters:
             return False
-        now = monotonic()
+        now = asyncio.get_running_loop().time()
         if self.wait_s(now) != 0.0:
             return False
         self.take(now)
@@ -166,7 +165,7 @@ class Admission:
 
     def admit(self) -> None:
         """Let in whoever can go, and come back when a rate will have room."""
-        now = monotonic()
+        now = asyncio.get_running_loop().time()
         soonest: float | None = None
         for gate in self._gates.values():
             wait = self._admit_through(gate, now)

@@ -1,12 +1,14 @@
 """Which failures pass, and when to try again: pure functions of the failure."""
 
 import random
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = range(500, 600)
 _LONGEST_DELAY_S = 60.0
+_LONGEST_ASKED_FOR_S = 86_400.0  # beyond a day it is a mistake, such as a time of day or milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +33,39 @@ class RetryPolicy:
         """
         if attempt >= self.attempts or not is_passing(error):
             return None
-        base = min(self.delay_s * self.backoff ** (attempt - 1), _LONGEST_DELAY_S)
+        try:
+            factor = self.backoff ** (attempt - 1)
+        except OverflowError:
+            factor = sys.float_info.max
+        base = min(self.delay_s * factor, _LONGEST_DELAY_S)
         jittered = base * (1 + random.random())  # noqa: S311  # spreads load, guards nothing
         return max(jittered, retry_after_s(error))
 
 
 def is_passing(error: BaseException) -> bool:
     """Whether the cause may be gone at the next try: timeouts, I/O, 429, 5xx, or what says so of itself."""
-    said = getattr(error, "retryable", None)
+    said = _said(error, "retryable")
     if isinstance(said, bool):
         return said
-    status = getattr(error, "status_code", None)
+    status = _said(error, "status_code")
     if isinstance(status, int):
         return status == _TOO_MANY_REQUESTS or status in _SERVER_ERRORS
     return isinstance(error, TimeoutError | OSError)
 
 
 def retry_after_s(error: BaseException) -> float:
-    """Seconds that the server asked to wait; 0 when it did not."""
-    value = getattr(error, "retry_after_s", None)
-    return max(0.0, float(value)) if isinstance(value, int | float) else 0.0
+    """Seconds that the server asked to wait; 0 when it did not, or asked for more than a day."""
+    value = _said(error, "retry_after_s")
+    return float(value) if isinstance(value, int | float) and 0 < value <= _LONGEST_ASKED_FOR_S else 0.0
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, else its class; text that UTF-8 can carry, whatever a component put into it."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # an error of the error's own
+        text = ""
+    return (text or type(error).__name__).encode("utf-8", "backslashreplace").decode()
 
 
 def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[str, Any]:
@@ -58,6 +73,14 @@ def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[s
     return {
         "attempt": attempt,
         "error_type": type(error).__name__,
-        "message": str(error),
+        "message": message_of(error),
         "delay_s": round(delay_s, 3),
     }
+
+
+def _said(error: BaseException, name: str) -> Any:
+    """An attribute that an error may have; one that cannot be read says nothing."""
+    try:
+        return getattr(error, name, None)
+    except Exception:  # noqa: BLE001  # a property may raise anything
+        return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from themis.core.config import RuntimeConfig
+from themis.core.engine.calm_gc import calm_gc
 from themis.core.engine.case_pipeline import CasePipeline
 from themis.core.engine.compiled import CompiledRun
 from themis.core.engine.crew import Crew
@@ -22,9 +23,6 @@ from themis.core.stages import UNTIL_STAGES, Stage
 from themis.core.stores.protocol import Fence, RunRecord, RunStore
 
 logger = logging.getLogger("themis.engine")
-
-LOOKAHEAD_CASES = 64
-"""Cases kept ready beyond those in flight at most, so that a freed slot is taken at once."""
 
 
 @dataclass(slots=True)
@@ -82,7 +80,8 @@ class RunExecution:
         self._store.start_run(self._run_id, fence=self._options.fence)
         span = await self._observers.run_started()
         try:
-            await self._all_cases()
+            with calm_gc():
+                await self._all_cases()
         except asyncio.CancelledError:
             await self._end(span, RunStatus.CANCELLED, None)
             raise
@@ -147,10 +146,8 @@ class RunExecution:
                 if writer.is_full:
                     await writer.room()
 
-            in_flight = self._runtime.max_concurrent_tasks
-            in_flight = min(in_flight + min(in_flight, LOOKAHEAD_CASES), progress.total)
             try:
-                await Crew(self._work(writer), work_off, in_flight).run()
+                await Crew(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
             finally:
                 runner.close()
 

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from themis.core import outcome_codec as codec
 from themis.core.config import RuntimeConfig
 from themis.core.engine.limits import Admission
 from themis.core.engine.observers import Moment, Observers
-from themis.core.engine.retries import RetryPolicy, attempt_record, is_passing
+from themis.core.engine.retries import RetryPolicy, attempt_record, is_passing, message_of
 from themis.core.engine.sync_calls import SyncCalls
 from themis.core.engine.work import CaseWork
 from themis.core.engine.writer import OutcomeWriter
@@ -32,6 +32,8 @@ class Step:
         expected: what it must return.
         encode: from the case's number, the item, the result and the history of tries (JSON or None) to the outcome.
         provider: whom it asks, for the provider's limits.
+        is_async: whether `method` is.
+        key: what its outcomes are stored under.
     """
 
     stage: Stage
@@ -42,6 +44,13 @@ class Step:
     encode: Callable[[int, int, Any, str | None], Outcome]
     provider: str | None = None
     metric_id: str | None = None
+    is_async: bool = field(init=False)
+    key: tuple[Stage, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what every case would have to."""
+        object.__setattr__(self, "is_async", self.stage < Stage.PARSE)
+        object.__setattr__(self, "key", (self.stage, self.item))
 
 
 class StageRunner:
@@ -75,7 +84,7 @@ class StageRunner:
             span = await observers.before(moment)
         history: list[dict[str, Any]] = []
         try:
-            if step.stage < Stage.PARSE:
+            if step.is_async:
                 result = await self._try(step, arguments, history)
             elif self._sync_calls.has_moved(step.component):
                 result = await self._sync_calls.in_thread(step.component, step.method, arguments)
@@ -90,7 +99,9 @@ class StageRunner:
                 if observers is not None:
                     await observers.succeeded(moment, span, result)
                 return result
-        except Exception as error:  # noqa: BLE001  # whatever a component raises is data
+        except (Exception, SystemExit, asyncio.CancelledError) as error:  # whatever it raises is data
+            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                raise
             failure = _failure(step, error, history)
         self._writer.add(codec.failed(work.case_no, step.stage, step.item, failure))
         if observers is not None:
@@ -126,7 +137,13 @@ def _check(step: Step, result: Any) -> None:
         )
 
 
-def _failure(step: Step, error: Exception, history: list[dict[str, Any]]) -> StageFailure:
+def _is_being_cancelled() -> bool:
+    """Whether somebody asked this task to stop; else a component's own cancellation came through."""
+    task = asyncio.current_task()
+    return task is None or bool(task.cancelling())
+
+
+def _failure(step: Step, error: BaseException, history: list[dict[str, Any]]) -> StageFailure:
     names = NAMES[step.stage]
     category = names.failure_category
     if step.stage is Stage.PARSE and isinstance(error, BadResultError):
@@ -134,7 +151,7 @@ def _failure(step: Step, error: Exception, history: list[dict[str, Any]]) -> Sta
     return StageFailure(
         stage=names.span,
         category=category,
-        message=_printable(str(error) or type(error).__name__),
+        message=message_of(error),
         error_type=type(error).__name__,
         retryable=is_passing(error),
         attempts=history,

@@ -7,7 +7,8 @@ of the run, several cases at a time, so that a hand-over is shared by a batch.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Thread
 from time import perf_counter
 from typing import Any
 
@@ -50,7 +51,7 @@ class SyncCalls:
         return await self._lanes[id(component)].call(method, arguments)
 
     def close(self) -> None:
-        """End the threads."""
+        """Begin no more calls in threads; those that are under way end by themselves."""
         for lane in self._lanes.values():
             lane.close()
 
@@ -61,51 +62,68 @@ class SyncCalls:
             self._lanes[key] = _Lane(self._threads)
 
 
-_Call = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any]"]
+_Answer = tuple[Any, BaseException | None]
+_Call = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[_Answer]"]
 
 
 class _Lane:
-    """The threads of one component that blocks."""
+    """The threads of one component that blocks.
+
+    Each batch has a thread of its own, which costs next to nothing beside calls that block. It is a daemon: a component
+    that never returns must not keep the process alive, as it would in a pool.
+    """
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="themis-blocking")
         self._waiting: deque[_Call] = deque()
         self._batches: set[asyncio.Task[None]] = set()
 
     async def call(self, method: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((method, arguments, future))
         if len(self._batches) < self._threads:
             batch = asyncio.create_task(self._work())
             self._batches.add(batch)
             batch.add_done_callback(self._batches.discard)
-        return await future
+        result, error = await future
+        if error is not None:
+            raise error
+        return result
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for batch in self._batches:
+            batch.cancel()
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
             # A fair share of what waits: one thread must not take everything while the others idle.
             share = min(BATCH_CALLS, -(-len(self._waiting) // self._threads))
             calls = [self._waiting.popleft() for _ in range(share)]
-            results = await loop.run_in_executor(self._pool, _call_all, [call[:2] for call in calls])
-            for (_, _, future), (result, error) in zip(calls, results, strict=True):
-                if future.done():
-                    continue
-                if error is not None:
-                    future.set_exception(error)
-                else:
-                    future.set_result(result)
+            answers = await _in_thread([call[:2] for call in calls])
+            for (_, _, future), answer in zip(calls, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
 
 
-def _call_all(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[tuple[Any, Exception | None]]:
-    results: list[tuple[Any, Exception | None]] = []
-    for method, arguments in calls:
-        try:
-            results.append((method(*arguments), None))
-        except Exception as error:  # noqa: BLE001  # raised again where it was called
-            results.append((None, error))
-    return results
+async def _in_thread(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[_Answer]:
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[list[_Answer]] = loop.create_future()
+
+    def hand_over(answers: list[_Answer]) -> None:
+        if not answered.done():
+            answered.set_result(answers)
+
+    def work() -> None:
+        answers = [_answer(method, arguments) for method, arguments in calls]
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(hand_over, answers)
+
+    Thread(target=work, name="themis-blocking", daemon=True).start()
+    return await answered
+
+
+def _answer(method: Callable[..., Any], arguments: tuple[Any, ...]) -> _Answer:
+    try:
+        return method(*arguments), None
+    except BaseException as error:  # noqa: BLE001  # raised again where it was called
+        return None, error

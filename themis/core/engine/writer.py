@@ -100,6 +100,7 @@ class OutcomeWriter:
                     await loop.run_in_executor(self._thread, self._commit, outcomes, ends)
                 except BaseException as error:  # noqa: BLE001  # kept for whoever writes next
                     self._error = error
+                    self._has_room.set()
                     return
             if closing:
                 return

@@ -36,7 +36,8 @@ class FileQueue:
     Args:
         root: the folder; the first submit makes it.
         open_store: opens the store that a manifest names; must not make one.
-        rescan_s: how old, at most, a listing of the folders may be when a claim goes by it.
+        rescan_s: how old a listing of the folders may be when a claim goes by it; older only when there are so many
+            waiting that listing them would take more than a fiftieth of the time.
         copy_grace_s: how long a file that is no whole JSON text must have been left alone to be rejected.
         trust_others: claim from a folder that other users can write to, though they could run code as this one.
     """
@@ -52,10 +53,11 @@ class FileQueue:
     ) -> None:
         """The queue in `root`; nothing is opened yet."""
         self.path = Path(root).absolute()
+        self._paused = f"{self.path}/{layout.PAUSED_FILE}"
         self._open_store = open_store
         self._rescan_s = rescan_s
         self._copy_grace_s = copy_grace_s
-        self._trust_others = trust_others
+        self._trusted = trust_others
         self._root: QueueRoot | None = None
         self._book: StoreBook | None = None
         self._picker: Picker | None = None
@@ -78,7 +80,7 @@ class FileQueue:
         """
         if not self._made:
             self._use(make_root(self.path))
-            self._made = True
+            self._made = self._checked = True
         root, book, _ = self._parts()
         return Submitter(root, book).submit(job, prepare=prepare, rerun=rerun)
 
@@ -94,7 +96,10 @@ class FileQueue:
         """
         if not self._exists(write=True) or self.is_paused:
             return None
-        _, _, picker = self._parts()
+        root, _, picker = self._parts()
+        if not self._trusted:
+            refuse_writable_by_others(root)
+            self._trusted = True
         return picker.claim(worker, allow)
 
     @property
@@ -178,7 +183,7 @@ class FileQueue:
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
         """
-        return requests.cancel(*self._parts(), key)
+        return requests.cancel(*self._parts(write=True), key)
 
     def retry(self, key: str) -> JobRow:
         """Queue a failed or cancelled job again; its budgets begin anew, its numbers go on.
@@ -188,29 +193,29 @@ class FileQueue:
             JobStateError: it has not ended, or is done.
             QueueBusyError: somebody else is moving it.
         """
-        root, book, picker = self._parts()
+        root, book, picker = self._parts(write=True)
         picker.window.wake()
         return requests.retry(root, book, key, rerun=False)
 
     def rerun(self, key: str) -> JobRow:
         """Queue an ended job again, a done one too; raises what `retry` does."""
-        root, book, picker = self._parts()
+        root, book, picker = self._parts(write=True)
         picker.window.wake()
         return requests.retry(root, book, key, rerun=True)
 
     def pause(self) -> None:
         """Have nobody claim until `resume`; what runs goes on."""
-        root, _, _ = self._parts()
+        root, _, _ = self._parts(write=True)
         durable_files.mark(root.path / layout.PAUSED_FILE)
 
     def resume(self) -> None:
         """Have workers claim again."""
-        durable_files.unlink(self.path / layout.PAUSED_FILE)
+        durable_files.unlink(self._paused)
 
     @property
     def is_paused(self) -> bool:
         """Whether nobody claims for now."""
-        return os.path.lexists(self.path / layout.PAUSED_FILE)
+        return os.path.lexists(self._paused)
 
     def overview(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> Overview:
         """The first jobs of the given folders and the counts of all, by the names of files alone.
@@ -252,18 +257,16 @@ class FileQueue:
 
     def doctor(self) -> list[Finding]:
         """Compare files and rows, put right what nobody has in hand, and say what was out of place."""
-        return doctor.examine(*self._parts(), processes.this_process())
+        return doctor.examine(*self._parts(write=True), processes.this_process())
 
     # --- inside
 
     def _exists(self, *, write: bool) -> bool:
-        """Whether there is a queue; before it is first written to, it is looked at whether it may be."""
+        """Whether there is a queue; before it is first written to, it is looked at whether it can be."""
         if self._root is None or (write and not self._checked):
             root = open_root(self.path, write=write)
             if root is None:
                 return False
-            if write and not self._trust_others:
-                refuse_writable_by_others(root)
             self._use(root)
             self._checked = self._checked or write
         return True
@@ -274,9 +277,9 @@ class FileQueue:
             self._book = StoreBook(root, self._open_store)
             self._picker = Picker(root, self._book, rescan_s=self._rescan_s, copy_grace_s=self._copy_grace_s)
 
-    def _parts(self) -> tuple[QueueRoot, StoreBook, Picker]:
-        if self._root is None:
-            self._exists(write=False)
+    def _parts(self, *, write: bool = False) -> tuple[QueueRoot, StoreBook, Picker]:
+        if self._root is None or write:
+            self._exists(write=write)
         if self._root is None or self._book is None or self._picker is None:
             raise QueueRootError(path=self.path, detail="there is no queue; the first submit makes it")
         return self._root, self._book, self._picker

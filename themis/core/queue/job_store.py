@@ -51,7 +51,7 @@ class JobStore(Protocol):
         """Keep another text as a job's manifest; a part of the change that makes it so."""
 
     def attempts(self, key: str) -> list[AttemptRow]:
-        """All attempts of a job, in order."""
+        """The attempts of a job that have ended, in order."""
 
     def request_cancel(self, key: str) -> bool:
         """Ask whoever has a job to stop; synced, without changing its version. False when it has ended."""

@@ -1,6 +1,7 @@
 """A job's history for people: one line a move. Best effort, never part of a commit, never synced."""
 
 import contextlib
+import functools
 import json
 import os
 import socket
@@ -9,22 +10,23 @@ from pathlib import Path
 from typing import Any
 
 _HOST = socket.gethostname()
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_READ_BYTES = 1_000_000
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def note(folder: Path | str, key: str, move: str, **facts: Any) -> None:
     """Add a line to the journal of `key`; facts that are None are left out."""
-    line = {"at": _now(), "move": move, "host": _HOST, "pid": os.getpid()}
-    line.update((name, value) for name, value in facts.items() if value is not None)
-    with contextlib.suppress(OSError, TypeError, ValueError):
-        data = _encode(line).encode() + b"\n"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(f"{folder}/{key}.jsonl", flags, 0o600)
+    line = {"at": _now(), "move": move, "host": _HOST, "pid": os.getpid()} | facts
+    try:
+        data = _encode({name: value for name, value in line.items() if value is not None}).encode() + b"\n"
+        descriptor = os.open(f"{folder}/{key}.jsonl", _FLAGS, 0o600)
         try:
             os.write(descriptor, data)
         finally:
             os.close(descriptor)
+    except (OSError, TypeError, ValueError):
+        pass  # best effort: no job fails for its history
 
 
 def read(folder: Path | str, key: str) -> list[dict[str, Any]]:
@@ -44,5 +46,10 @@ def read(folder: Path | str, key: str) -> list[dict[str, Any]]:
 
 
 def _now() -> str:
-    now_s = time.time()
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now_s))}.{int(now_s % 1 * 1000):03d}Z"
+    seconds, rest_ns = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(seconds)}.{rest_ns // 1_000_000:03d}Z"
+
+
+@functools.lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -43,7 +43,7 @@ class JobDetails:
 
     Attributes:
         row: the truth.
-        attempts: each, in order.
+        attempts: those that have ended, in order.
         journal: its history for people, oldest line first.
         paths: where its file lies.
         alive: whether somebody has it in hand now.

@@ -40,11 +40,6 @@ class QueueRoot:
         """A fresh name in `tmp`."""
         return f"{self.path}/{layout.TMP}/.{secrets.token_hex(8)}"
 
-    @property
-    def paused_file(self) -> Path:
-        """While it exists, nobody claims."""
-        return self.path / layout.PAUSED_FILE
-
 
 def make_root(path: str | Path) -> QueueRoot:
     """The queue at `path`, which is made unless it is there, and can be written.

@@ -11,11 +11,11 @@
 Each function takes a row and says what it becomes. It decides nothing about files: the folder follows the row.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from themis.core.stores.job_rows import AttemptEnd, AttemptRow, Change, JobRow, Owner
+from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
 
 MESSAGE_CHARACTERS = 4_000
 """As much of an outcome's message is kept."""
@@ -137,19 +137,18 @@ DONE = Outcome(Cause.DONE)
 
 def claimed(row: JobRow, owner: Owner, token: str, now_ns: int) -> Change:
     """A queued job gets an owner and its next attempt."""
-    attempt = row.attempt + 1
     after = _next(
         row,
         now_ns,
         state=JobState.RUNNING,
-        attempt=attempt,
+        attempt=row.attempt + 1,
         token=token,
         owner=owner,
         ready_ns=None,
         started_ns=now_ns,
         ended_ns=None,
     )
-    return Change(after, opened=AttemptRow(attempt, token, owner.worker, owner.host, owner.pid, now_ns))
+    return Change(after)
 
 
 def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change:
@@ -166,7 +165,6 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
     lost = row.lost + (policy.charge is Charge.WORKER_LOST)
     used_up = failures >= row.max_attempts if policy.charge is Charge.ATTEMPTS else lost >= row.max_worker_lost
     message = outcome.message[:MESSAGE_CHARACTERS]
-    end = AttemptEnd(outcome.cause, message, now_ns, outcome.exit_code)
     state, ready_ns, ended_ns = policy.ends, None, None
     if state is None and policy.charge is not Charge.NOBODY and used_up:
         state = JobState.FAILED
@@ -189,7 +187,7 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
     )
     if state is None and row.cancel_requested:
         after = _cancelled(after, now_ns)
-    return Change(after, ended=end)
+    return Change(after, ended=_ended_attempt(row, outcome.cause, message, now_ns, outcome.exit_code))
 
 
 def recovered(row: JobRow, now_ns: int) -> Change:
@@ -237,12 +235,18 @@ def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Chang
 
 
 def _next(row: JobRow, now_ns: int, **changes: Any) -> JobRow:
-    return replace(row, version=row.version + 1, updated_ns=now_ns, **changes)
+    return row._replace(version=row.version + 1, updated_ns=now_ns, **changes)
+
+
+def _ended_attempt(row: JobRow, cause: Cause, message: str, now_ns: int, exit_code: int | None) -> AttemptRow:
+    owner = row.owner
+    worker, host, pid = ("", "", 0) if owner is None else (owner.worker, owner.host, owner.pid)
+    started_ns = row.started_ns or now_ns
+    return AttemptRow(row.attempt, row.token or "", worker, host, pid, started_ns, now_ns, cause, message, exit_code)
 
 
 def _cancelled(row: JobRow, now_ns: int) -> JobRow:
-    return replace(
-        row,
+    return row._replace(
         state=JobState.CANCELLED,
         ready_ns=None,
         cause=Cause.CANCELLED,

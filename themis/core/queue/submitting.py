@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +196,7 @@ class Submitter:
             row.key,
             row.version,
             lambda read: Change(
-                replace(read, version=read.version + 1, queue_id=self._root.queue_id, queue_root=str(self._root.path))
+                read._replace(version=read.version + 1, queue_id=self._root.queue_id, queue_root=str(self._root.path))
             ),
         )
         if change is None:
@@ -217,8 +217,7 @@ class Submitter:
         def decide(read: JobRow) -> Change:
             back = states.sent_back(read, now_ns, priority=new.priority).row
             return Change(
-                replace(
-                    back,
+                back._replace(
                     ready_ns=new.ready_ns,
                     max_attempts=new.max_attempts,
                     max_worker_lost=new.max_worker_lost,

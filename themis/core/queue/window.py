@@ -12,8 +12,11 @@ from themis.core.queue import layout
 from themis.core.queue.layout import Entry
 from themis.core.queue.root import QueueRoot
 
-WINDOW_NAMES = 2_048
+WINDOW_NAMES = 4_096
 """As many names are kept of one listing."""
+
+LISTING_SHARE = 0.02
+"""No more than this part of the time goes into listing, however long the queue is."""
 
 
 class Window:
@@ -46,10 +49,13 @@ class Window:
 
     def fill(self, now_ns: int, passed_over: Collection[str] = ()) -> None:
         """List the folders anew, without the names that this claim has already passed over."""
+        began_s = time.monotonic()
         entries = self._listed(now_ns, passed_over)
         with self._guard:
             self._entries = deque(entries)
-        self._old_at = time.monotonic() + self._rescan_s * random.uniform(0.6, 1.0)  # noqa: S311  # jitter
+        now_s = time.monotonic()
+        fresh_s = self._rescan_s * random.uniform(0.6, 1.0)  # noqa: S311  # jitter
+        self._old_at = now_s + max(fresh_s, (now_s - began_s) / LISTING_SHARE if self._rescan_s else 0.0)
 
     def _listed(self, now_ns: int, passed_over: Collection[str]) -> list[Entry]:
         now = layout.stamp(now_ns)

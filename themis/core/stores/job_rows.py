@@ -1,6 +1,7 @@
 """What a store keeps of a queue's jobs: plain rows, whose meaning `themis.core.queue` decides."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,10 @@ class Owner:
     job_pid_started: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(NamedTuple):
     """A job: the truth about it. Times are nanoseconds since 1970 UTC.
+
+    A tuple, as a frozen dataclass of so many fields takes ten times as long to make and to change.
 
     Attributes:
         key: its name in the queue.
@@ -77,9 +79,18 @@ class JobRow:
     updated_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRow:
-    """One attempt of a job, kept for ever; `cause` is None until it has ended."""
+class AttemptRow(NamedTuple):
+    """An attempt of a job that has ended, kept for ever; one that has not is in the job's own row.
+
+    Attributes:
+        attempt: its number, from 1.
+        token: of its claim.
+        worker, host, pid: who ran it.
+        started_ns, ended_ns: nanoseconds since 1970 UTC.
+        cause: a `Cause`.
+        message: for people.
+        exit_code: of the job's own process; None when it had none.
+    """
 
     attempt: int
     token: str
@@ -87,19 +98,9 @@ class AttemptRow:
     host: str
     pid: int
     started_ns: int
-    ended_ns: int | None = None
-    cause: str | None = None
-    message: str | None = None
-    exit_code: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptEnd:
-    """How the open attempt of a job ended."""
-
+    ended_ns: int
     cause: str
     message: str
-    ended_ns: int
     exit_code: int | None = None
 
 
@@ -109,10 +110,8 @@ class Change:
 
     Attributes:
         row: what the row becomes; its version is one more than before.
-        opened: the attempt that begins with it.
-        ended: the end of the attempt that was open before.
+        ended: the attempt that ended with it.
     """
 
     row: JobRow
-    opened: AttemptRow | None = None
-    ended: AttemptEnd | None = None
+    ended: AttemptRow | None = None

@@ -31,7 +31,8 @@ SCHEMA = (*sql.RUNS_SCHEMA, *JOBS_SCHEMA)
 INLINE_CHARACTERS = 256
 """A longer text is kept as a blob: short ones cost less than a reference, long ones are often the same."""
 
-_ROWS_A_STATEMENT = 1_000
+# Rows a statement. SQLite keeps every statement that it compiled, and these are large: so there are few shapes of them.
+_SHAPES = (16, 64, 128, 256, 512, 768, 1_024)
 _BLOB_MARK = "@"
 
 Row = TypeVar("Row")
@@ -147,18 +148,18 @@ class SqliteRunStore(BaseRunStore):
         run_no = self._run_no(run_id)
         blobs: dict[str, bytes] = {}
         with self._fenced(fence) as connection:
-            for rows in _chunks(outcomes, _ROWS_A_STATEMENT):
+            for rows in _shaped(outcomes):
                 values: list[Any] = [run_no]
                 for no, stage, item, ok, at, value, output, body, retries in rows:
                     # Plain ints: for each value of a subclass sqlite3 looks for an adapter, longer than the row takes.
                     values += (no, +stage, item, +ok, at, value, _inline(output, blobs), _inline(body, blobs), retries)
                 connection.execute(sql.insert_outcomes(len(rows)), values)
-            for ended in _chunks(ends, _ROWS_A_STATEMENT):
+            for ended in _shaped(ends):
                 values = [run_no]
                 for no, dataset_no, case_id, digest, failed, through in ended:
                     values += (no, dataset_no, case_id, digest, +failed, +through)
                 connection.execute(sql.insert_cases(len(ended)), values)
-            for pairs in _chunks(list(blobs.items()), _ROWS_A_STATEMENT):
+            for pairs in _shaped(list(blobs.items())):
                 connection.execute(sql.insert_blobs(len(pairs)), list(chain.from_iterable(pairs)))
 
     def has_outcomes(self, run_id: str) -> bool:
@@ -273,9 +274,13 @@ def _inline(text: str | None, blobs: dict[str, bytes]) -> str | None:
     return _BLOB_MARK + digest
 
 
-def _chunks(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+def _shaped(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """`rows` in portions of the known shapes; the last is filled up with its last row, whose repeat changes nothing."""
+    largest = _SHAPES[-1]
+    for start in range(0, len(rows), largest):
+        portion = rows[start : start + largest]
+        shape = next(size for size in _SHAPES if size >= len(portion))
+        yield [*portion, *[portion[-1]] * (shape - len(portion))]
 
 
 def _ends(rows: list[tuple[Any, ...]]) -> list[CaseEnd]:

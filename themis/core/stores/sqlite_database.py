@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from themis.core import durable_files
 from themis.core.errors import (
@@ -48,6 +48,7 @@ _ERRORS: dict[int, type[StoreError]] = {
 _ERRNOS = {errno.ENOSPC: StoreFullError, errno.EDQUOT: StoreFullError, errno.EIO: StoreIOError}
 
 Value = TypeVar("Value")
+Row = tuple[Any, ...] | None
 
 # A connection that came through a fork belongs to the parent: it may be neither used nor closed here.
 _inherited: list[sqlite3.Connection] = []
@@ -137,8 +138,10 @@ class Database:
 
     def query_one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row of a SELECT, or None."""
-        rows = self.query(sql, params)
-        return rows[0] if rows else None
+        connection = self._connection()
+        if self._local.depth:
+            return cast("Row", connection.execute(sql, params).fetchone())
+        return self._patiently(lambda: cast("Row", connection.execute(sql, params).fetchone()))
 
     def ensure_schema(self, statements: Sequence[str], version: int) -> None:
         """Make the tables in a fresh file, all or none; see that the file is ours and no newer than `version`.

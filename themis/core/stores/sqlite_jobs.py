@@ -92,16 +92,10 @@ class SqliteJobStore:
             found = connection.execute(sql.SELECT_JOB, (key,)).fetchone()
             if found is None or found[4] != version:
                 return None
-            before = _job(found)
-            change = decide(before)
+            change = decide(_job(found))
             connection.execute(sql.UPDATE_JOB, (*_values(change.row)[2:], key, version))
-            end, opened = change.ended, change.opened
-            if end is not None:
-                ended = (end.ended_ns, end.cause, end.message, end.exit_code, key, before.attempt)
-                connection.execute(sql.END_ATTEMPT, ended)
-            if opened is not None:
-                who = (opened.worker, opened.host, opened.pid)
-                connection.execute(sql.INSERT_ATTEMPT, (opened.attempt, opened.token, *who, opened.started_ns, key))
+            if change.ended is not None:
+                connection.execute(sql.INSERT_ATTEMPT, (*change.ended, key))
         return change
 
     def replace_manifest(self, key: str, manifest: str) -> None:
@@ -110,7 +104,7 @@ class SqliteJobStore:
             connection.execute(sql.UPDATE_MANIFEST, (manifest, key))
 
     def attempts(self, key: str) -> list[AttemptRow]:
-        """All attempts of a job, in order."""
+        """The attempts of a job that have ended, in order."""
         return [AttemptRow(*row) for row in self._database.query(sql.SELECT_ATTEMPTS, (key,))]
 
     def request_cancel(self, key: str) -> bool:

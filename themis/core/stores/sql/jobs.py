@@ -59,9 +59,9 @@ JOBS_SCHEMA: tuple[str, ...] = (
         host TEXT NOT NULL,
         pid INTEGER NOT NULL,
         started_ns BIGINT NOT NULL,
-        ended_ns BIGINT,
-        cause TEXT,
-        message TEXT,
+        ended_ns BIGINT NOT NULL,
+        cause TEXT NOT NULL,
+        message TEXT NOT NULL,
         exit_code INTEGER,
         PRIMARY KEY (job_no, attempt)
     ) WITHOUT ROWID
@@ -97,14 +97,10 @@ INSERT_MANIFEST = "INSERT INTO job_manifests (job_no, manifest) SELECT job_no, ?
 UPDATE_MANIFEST = "UPDATE job_manifests SET manifest = ? WHERE job_no = (SELECT job_no FROM jobs WHERE key = ?)"
 SELECT_MANIFEST = "SELECT m.manifest FROM job_manifests m JOIN jobs j ON j.job_no = m.job_no WHERE j.key = ?"
 
+# One outcome an attempt: a second one for the same number is an error of the database.
 INSERT_ATTEMPT = """
-INSERT INTO job_attempts (job_no, attempt, token, worker, host, pid, started_ns)
-SELECT job_no, ?, ?, ?, ?, ?, ? FROM jobs WHERE key = ?
-"""
-# One outcome an attempt: a second one finds no open attempt and changes nothing.
-END_ATTEMPT = """
-UPDATE job_attempts SET ended_ns = ?, cause = ?, message = ?, exit_code = ?
-WHERE job_no = (SELECT job_no FROM jobs WHERE key = ?) AND attempt = ? AND cause IS NULL
+INSERT INTO job_attempts (job_no, attempt, token, worker, host, pid, started_ns, ended_ns, cause, message, exit_code)
+SELECT job_no, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM jobs WHERE key = ?
 """
 SELECT_ATTEMPTS = """
 SELECT a.attempt, a.token, a.worker, a.host, a.pid, a.started_ns, a.ended_ns, a.cause, a.message, a.exit_code

@@ -122,19 +122,19 @@ SELECT_DIGESTS = "SELECT digest, dataset_no, case_no FROM cases WHERE run_no = ?
 # Many rows go into one statement, so that the interpreter is left alone while the database works.
 
 
-@lru_cache(maxsize=512)
+@lru_cache
 def insert_outcomes(rows: int) -> str:
     """Insert so many outcomes; the first parameter is the run's number, then come nine values a row."""
     return _INSERT_OUTCOMES.format(rows=", ".join(["(?1, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows))
 
 
-@lru_cache(maxsize=512)
+@lru_cache
 def insert_cases(rows: int) -> str:
     """Insert so many ends of cases; the first parameter is the run's number, then come six values a row."""
     return _INSERT_CASES.format(rows=", ".join(["(?1, ?, ?, ?, ?, ?, ?)"] * rows))
 
 
-@lru_cache(maxsize=512)
+@lru_cache
 def insert_blobs(rows: int) -> str:
     """Insert so many blobs, two values each."""
     return _INSERT_BLOBS.format(rows=", ".join(["(?, ?)"] * rows))

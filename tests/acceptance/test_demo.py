@@ -1,0 +1,49 @@
+"""The first thing that a newcomer types."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def demo(folder: Path) -> list[str]:
+    """Lines that `themis demo` prints in `folder`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "themis", "demo"], cwd=folder, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def scores(lines: list[str]) -> dict[str, tuple[float, int, int]]:
+    """The table: accuracy in percent, answered and failed cases of each model."""
+    start = next(number for number, line in enumerate(lines) if line.split()[:2] == ["model", "accuracy"])
+    rows = [line.split() for line in lines[start + 1 : start + 4]]
+    return {row[0]: (float(row[1].rstrip("%")), int(row[2]), int(row[3])) for row in rows}
+
+
+def test_the_demo_runs_models_through_the_queue_and_says_who_wins_each_time(tmp_path: Path) -> None:
+    first = demo(tmp_path)
+    found = scores(first)
+    assert list(found) == ["sage", "scout", "sprout"]
+    accuracies = [accuracy for accuracy, _, _ in found.values()]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert len(set(accuracies)) == 3
+    assert {answered + failed for _, answered, failed in found.values()} == {300}
+    assert sum(line.startswith("   worker ") for line in first) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert len(list((tmp_path / "demo/runs/queue/done").iterdir())) == 3
+
+    again = demo(tmp_path)
+    assert scores(again) == found
+    assert sum(line.startswith("   worker ") for line in again) == 3
+
+    words = next(line for line in again if "themis report" in line).partition("themis report")[2].split()
+    report = subprocess.run(
+        [sys.executable, "-m", "themis", "report", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert report.stdout.startswith("# Run Report\n")

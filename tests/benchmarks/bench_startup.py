@@ -1,0 +1,114 @@
+"""How long one waits for a command, as whole processes: beside a bare Python, and with very many jobs waiting.
+
+    python tests/benchmarks/bench_startup.py [--short]
+
+Commands and what they are held against are run in turns, because a shared machine's speed changes from second to
+second; the figures are medians. Run it in an environment that Themis is installed in, as users do.
+"""
+
+import argparse
+import hashlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from themis.core.queue import layout
+from themis.core.queue.manifest_file import StoreAddress
+from themis.core.queue.root import QueueRoot, make_root
+from themis.core.queue.store_book import StoreBook
+from themis.core.stores.job_rows import JobRow
+from themis.core.stores.sql import runs as sql
+from themis.core.stores.sqlite import SqliteRunStore
+
+BARE = "pass"
+CLICK = "import click"
+HELP = "import sys; from themis.cli.main import main; sys.exit(main(['--help']))"
+THEMIS = "import themis"
+LIST = "import sys; from themis.cli.main import main; sys.exit(main(['queue', 'list']))"
+STATUS = "import sys; from themis.cli.main import main; sys.exit(main(['status']))"
+
+
+def fill(folder: Path, waiting: int) -> None:
+    """A queue and a store with so many submitted runs, as submitting them one by one would leave them."""
+    root = make_root(folder / "runs" / "queue")
+    store = SqliteRunStore(folder / "runs" / "themis.sqlite3")
+    address = StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id)
+    StoreBook(root, lambda _: store.jobs).register(address)
+    with store.transaction() as connection:
+        for row in rows(root, address.id, waiting):
+            connection.execute(sql.INSERT_RUN, (row.run_id, "pending", 1_000, "", row.submitted_ns // 1_000_000))
+            store.jobs.add(row, "{}")
+            place, name = layout.place_of(row, row.submitted_ns)
+            (Path(root.folder(place)) / name).write_bytes(b"{}")
+    store.close()
+
+
+def rows(root: QueueRoot, store_id: str, count: int) -> Iterator[JobRow]:
+    """Jobs that were submitted a microsecond after each other."""
+    began_ns = time.time_ns()
+    for number in range(count):
+        run_id = hashlib.sha256(str(number).encode()).hexdigest()
+        yield JobRow(
+            key=layout.job_key(run_id, store_id),
+            run_id=run_id,
+            queue_id=root.queue_id,
+            queue_root=str(root.path),
+            version=1,
+            state="queued",
+            attempt=0,
+            priority=5,
+            submitted_ns=began_ns + number * 1_000,
+            ready_ns=None,
+            max_attempts=3,
+            max_worker_lost=3,
+            timeout_s=None,
+            memory_limit_mb=None,
+        )
+
+
+def medians_ms(programs: dict[str, str], folder: Path, rounds: int) -> dict[str, float]:
+    """Median milliseconds of each program as a process of its own, run in turns."""
+    times: dict[str, list[float]] = {name: [] for name in programs}
+    for turn in range(rounds + 1):
+        for name, program in programs.items():
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", program], cwd=folder, stdout=subprocess.DEVNULL, check=True)
+            if turn:  # the first one fills the disk cache
+                times[name].append((time.perf_counter() - began) * 1_000)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def main(*, short: bool = False) -> None:
+    """Print a line for each figure: what, how many milliseconds, how many times its yardstick, the target."""
+    waiting, rounds = (1_000, 3) if short else (100_000, 15)
+    folder = Path(tempfile.mkdtemp(prefix="bench-startup-"))
+    try:
+        fill(folder, waiting)
+        programs = {"bare": BARE, "click": CLICK, "themis": THEMIS, "help": HELP, "list": LIST, "status": STATUS}
+        found = medians_ms(programs, folder, rounds)
+    finally:
+        shutil.rmtree(folder)
+    print("| as a whole process | ms | beyond | target |\n|---|---|---|---|")
+    report("`import themis`", found["themis"], found["bare"], "a bare Python", "30 ms beyond a bare Python")
+    report("`themis --help`", found["help"], found["click"], "`import click`", "60 ms beyond `import click`")
+    at = f"at {waiting:,} waiting"
+    report(f"`themis queue list` {at}", found["list"], found["click"], "`import click`", "300 ms in all")
+    report(f"`themis status` {at}", found["status"], found["click"], "`import click`", "300 ms in all")
+
+
+def report(what: str, found_ms: float, yardstick_ms: float, yardstick: str, target: str) -> None:
+    """A line of the table."""
+    times = found_ms / yardstick_ms
+    more = f"{found_ms - yardstick_ms:.0f} ms more than {yardstick} ({yardstick_ms:.0f}), {times:.2f} times"
+    print(f"| {what} | {found_ms:.0f} | {more} | {target} |", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--short", action="store_true", help="few waiting jobs and rounds: does it run at all")
+    main(short=parser.parse_args().short)

@@ -1,0 +1,29 @@
+"""Signals that end a run cleanly."""
+
+import signal
+
+import click
+import pytest
+
+from themis.cli.interrupts import ends_cleanly
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_block_with_a_farewell_and_its_number(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(click.exceptions.Exit) as raised, ends_cleanly("see you"):
+        signal.raise_signal(number)
+    assert raised.value.exit_code == 128 + number
+    assert capsys.readouterr().err == "themis: interrupted; see you\n"
+    assert signal.getsignal(number) is before
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ends_cleanly("never said"):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

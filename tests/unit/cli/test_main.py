@@ -1,0 +1,127 @@
+"""The command line as a whole: what is found, what is said, what it ends with."""
+
+import importlib
+import subprocess
+import sys
+
+import click
+import pytest
+
+from themis.cli import errors
+from themis.cli.main import SECTIONS, cli, main
+from themis.core.errors import StoreFullError, UnknownRunError
+
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+
+def every_command() -> list[list[str]]:
+    """The words of every command there is, groups too."""
+    found = []
+    context = click.Context(cli, info_name="themis")
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        found.append([name])
+        if isinstance(command, click.Group):
+            found += [[name, member] for member in command.commands]
+    return found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_name_in_the_list_is_the_command_of_that_name(name: str) -> None:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    assert getattr(importlib.import_module(f"themis.cli.{module}"), attribute).name == name
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_every_command_has_help_with_an_example(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"themis {' '.join(words)}" in shown.partition("Example")[2]
+
+
+def test_without_words_the_help_is_shown_as_what_was_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == errors.BAD_INPUT
+    assert "themis demo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rn"], "no command 'rn'; did you mean \"run\"?; see themis --help"),
+        (["queue", "lst"], "no command 'lst'; did you mean \"list\"?; see themis queue --help"),
+        (["run"], "Missing option '--config'; see themis run --help"),
+        (["run", "--confg", "x"], "No such option '--confg'. Did you mean '--config'?; see themis run --help"),
+        (["queue", "list", "--set", "a=b"], "--set needs --config; see themis queue list --help"),
+        (
+            ["queue", "list", "--queue-root", "q", "--config", "c.yaml"],
+            "give --queue-root or --config, not both; see themis queue list --help",
+        ),
+    ],
+)
+def test_a_mistyped_line_is_one_line_that_says_what_to_look_at(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == errors.BAD_INPUT
+    assert capsys.readouterr() == ("", f"themis: error: {said}\n")
+
+
+def ending(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    """What `themis` ends with when a command raises `error`."""
+
+    def fail(ctx: click.Context) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "invoke", fail)
+    return main(["demo"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UnknownRunError(run_id="r", nearest=""), 2, "error: run r: not in this store"),
+        (StoreFullError(path="p", detail="d"), 4, "error: p: the disk is full, or a quota is used up (d); make room"),
+        (PermissionError(13, "Permission denied", "/srv/q"), 4, "error: /srv/q: Permission denied"),
+        (KeyError("x\n\x1b[2J"), 1, "internal error: KeyError: 'x\\n\\x1b[2J' (set THEMIS_DEBUG=1 to see where)"),
+        (ValueError("two\nlines\x1b[2J"), 1, "internal error: ValueError: two lines\N{REPLACEMENT CHARACTER}[2J (set"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_what_a_command_raises_becomes_one_line_and_an_exit_code(
+    error: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ending(error, monkeypatch) == code
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"themis: {said}")
+
+
+def test_a_traceback_is_shown_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("THEMIS_DEBUG", "1")
+    assert ending(ZeroDivisionError("by zero"), monkeypatch) == errors.INTERNAL_ERROR
+    shown = capsys.readouterr().err
+    assert shown.startswith("Traceback")
+    assert "themis: internal error: ZeroDivisionError: by zero" in shown
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = [sys.executable, "-m", "themis", "config", "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == errors.BROKEN_PIPE
+
+
+@pytest.mark.parametrize("module", ["themis", "themis.cli"])
+def test_python_runs_it_as_a_module(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.startswith("themis ")

@@ -1,0 +1,304 @@
+"""How many calls are in flight, and how often a provider is asked."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.lab import ScriptedGenerator, ScriptedReducer, dataset, experiment
+from tests.support.virtual_time import run_in_virtual_time, virtual_now
+from themis.core.config import RuntimeConfig
+from themis.core.engine import limits
+from themis.core.engine.limits import Admission, Capacity, Rate
+from themis.core.stages import NAMES, Stage
+
+STAGES = (Stage.GENERATE, Stage.REDUCE)
+PROVIDERS = (None, "fast", "slow")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call to come: when, whereto, for how long, and when its caller loses patience while it waits."""
+
+    at: float
+    stage: Stage
+    provider: str | None
+    lasts: float
+    patience: float | None
+
+
+calls = st.builds(
+    Call,
+    at=st.integers(0, 20).map(float),
+    stage=st.sampled_from(STAGES),
+    provider=st.sampled_from(PROVIDERS),
+    lasts=st.integers(0, 5).map(float),
+    patience=st.none() | st.integers(0, 4).map(float),
+)
+room = st.integers(1, 3)
+runtimes = st.builds(
+    RuntimeConfig,
+    max_concurrent_tasks=st.integers(1, 5),
+    stage_concurrency=st.dictionaries(st.sampled_from([NAMES[stage].concurrency_key for stage in STAGES]), room),
+    provider_concurrency=st.dictionaries(st.sampled_from(["fast", "slow"]), room),
+    provider_rate_limits=st.dictionaries(st.sampled_from(["fast", "slow"]), st.sampled_from([20.0, 60.0, 600.0])),
+)
+
+
+@dataclass
+class Watch:
+    """What is seen of the calls that are in flight."""
+
+    runtime: RuntimeConfig
+    admission: Admission
+    flying: Counter[Any] = field(default_factory=Counter)
+    arrived: dict[Any, list[int]] = field(default_factory=dict)
+    entered: dict[Any, list[int]] = field(default_factory=dict)
+    asked: dict[str, list[float]] = field(default_factory=dict)
+
+    def names(self, call: Call) -> list[str]:
+        return ["all", NAMES[call.stage].concurrency_key, *([call.provider] if call.provider else [])]
+
+    def most(self, name: str) -> float:
+        known = {**self.runtime.stage_concurrency, **self.runtime.provider_concurrency}
+        return self.runtime.max_concurrent_tasks if name == "all" else known.get(name, float("inf"))
+
+    def begin(self, number: int, call: Call) -> None:
+        self.entered.setdefault((call.stage, call.provider), []).append(number)
+        for name in self.names(call):
+            self.flying[name] += 1
+            assert self.flying[name] <= self.most(name), f"more in flight than {name} allows"
+        if call.provider:
+            self.asked.setdefault(call.provider, []).append(virtual_now())
+
+    def end(self, call: Call) -> None:
+        self.flying.subtract(self.names(call))
+
+    async def nothing_is_held_by_who_waits(self) -> None:
+        """What is taken is taken by calls in flight, and nobody waits who could go."""
+        for _ in range(5):  # who was let in is about to begin
+            await asyncio.sleep(0)
+        assert self.admission._everything._free == self.runtime.max_concurrent_tasks - self.flying["all"]
+        for gate in self.admission._gates.values():
+            if any(not turn.done() for turn in gate.waiters):
+                assert gate.wait_s(virtual_now()) != 0.0
+
+
+async def make(number: int, call: Call, watch: Watch) -> None:
+    await asyncio.sleep(call.at)
+    watch.arrived.setdefault((call.stage, call.provider), []).append(number)
+    gate = watch.admission.gate(call.stage, call.provider)
+    if not gate.enter_at_once():
+        try:
+            async with asyncio.timeout(call.patience):
+                await gate.enter()
+        except TimeoutError:
+            return
+    watch.begin(number, call)
+    try:
+        await asyncio.sleep(call.lasts)
+    finally:
+        watch.end(call)
+        gate.leave()
+    await watch.nothing_is_held_by_who_waits()
+
+
+@settings(max_examples=80)
+@given(runtime=runtimes, plan=st.lists(calls, max_size=20))
+def test_no_limit_is_exceeded_nothing_locks_up_and_nothing_leaks(runtime: RuntimeConfig, plan: list[Call]) -> None:
+    async def program() -> Watch:
+        watch = Watch(runtime, Admission(runtime))
+        async with asyncio.timeout(10_000):
+            await asyncio.gather(*(make(number, call, watch) for number, call in enumerate(plan)))
+        await watch.nothing_is_held_by_who_waits()
+        assert watch.admission.waiting == 0
+        return watch
+
+    watch = run_in_virtual_time(program())
+    for gate, entered in watch.entered.items():
+        stayed = [number for number in watch.arrived[gate] if number in entered]
+        assert entered == stayed, "a call overtook another"
+    for provider, times in watch.asked.items():
+        rate = runtime.provider_rate_limits.get(provider)
+        if rate is not None:
+            for count, time in enumerate(times):
+                assert count <= (time - times[0] + limits._RATE_CATCH_UP_S) * rate / 60 + 1e-6
+
+
+def test_a_waiting_call_takes_nothing_from_a_limit_that_has_room() -> None:
+    runtime = RuntimeConfig(max_concurrent_tasks=2, provider_concurrency={"slow": 1})
+
+    async def program() -> None:
+        admission = Admission(runtime)
+        slow, other = admission.gate(Stage.GENERATE, "slow"), admission.gate(Stage.REDUCE)
+        assert slow.enter_at_once()
+        waiting = asyncio.create_task(slow.enter())
+        await asyncio.sleep(0)
+        assert other.enter_at_once()
+        assert not waiting.done()
+        slow.leave()
+        await waiting
+
+    run_in_virtual_time(program())
+
+
+def test_a_call_cancelled_as_it_is_let_in_gives_back_what_it_took() -> None:
+    async def program() -> None:
+        admission = Admission(RuntimeConfig(max_concurrent_tasks=1))
+        gate = admission.gate(Stage.GENERATE)
+        assert gate.enter_at_once()
+        first, second = asyncio.create_task(gate.enter()), asyncio.create_task(gate.enter())
+        await asyncio.sleep(0)
+        gate.leave()
+        first.cancel()
+        await asyncio.wait([first])
+        assert first.cancelled()
+        await asyncio.wait_for(second, 1)
+        gate.leave()
+        assert gate.enter_at_once()
+
+    run_in_virtual_time(program())
+
+
+def test_who_waits_is_not_overtaken_by_who_comes_later() -> None:
+    async def program() -> None:
+        admission = Admission(RuntimeConfig(max_concurrent_tasks=1))
+        gate = admission.gate(Stage.GENERATE)
+        assert gate.enter_at_once()
+        waiting = asyncio.create_task(gate.enter())
+        await asyncio.sleep(0)
+        gate.leave()
+        assert not gate.enter_at_once()
+        await waiting
+
+    run_in_virtual_time(program())
+
+
+def test_a_gate_is_the_same_for_the_same_stage_and_provider() -> None:
+    admission = Admission(RuntimeConfig())
+    assert admission.gate(Stage.GENERATE, "a") is admission.gate(Stage.GENERATE, "a")
+    assert admission.gate(Stage.GENERATE, "a") is not admission.gate(Stage.GENERATE, "b")
+
+
+def test_a_capacity_has_room_until_it_is_full() -> None:
+    capacity = Capacity(2)
+    capacity.take(0.0)
+    assert capacity.wait_s(0.0) == 0.0
+    capacity.take(0.0)
+    assert capacity.wait_s(0.0) is None
+    capacity.give()
+    assert capacity.wait_s(0.0) == 0.0
+
+
+def test_a_rate_spaces_calls_evenly() -> None:
+    rate = Rate(per_minute=30)
+    times, now = [], 100.0
+    for _ in range(5):
+        now += rate.wait_s(now)
+        rate.take(now)
+        times.append(now)
+    assert times == [100.0, 102.0, 104.0, 106.0, 108.0]
+
+
+def test_a_rate_does_not_save_up_for_a_burst() -> None:
+    rate = Rate(per_minute=60)
+    rate.take(100.0)
+    rate.take(1_000.0)
+    assert rate.wait_s(1_000.0) == pytest.approx(1.0 - limits._RATE_CATCH_UP_S)
+
+
+def test_a_provider_is_asked_no_more_often_than_its_rate() -> None:
+    async def program() -> list[float]:
+        admission = Admission(RuntimeConfig(provider_rate_limits={"p": 60.0}))
+        gate = admission.gate(Stage.GENERATE, "p")
+        times: list[float] = []
+
+        async def ask() -> None:
+            if not gate.enter_at_once():
+                await gate.enter()
+            times.append(virtual_now())
+            gate.leave()
+
+        await asyncio.gather(*(ask() for _ in range(6)))
+        return times
+
+    times = run_in_virtual_time(program())
+    assert [round(time - times[0], 6) for time in times] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_without_a_rate_nothing_is_spaced() -> None:
+    async def program() -> float:
+        started = virtual_now()
+        gate = Admission(RuntimeConfig(max_concurrent_tasks=3)).gate(Stage.GENERATE, "p")
+        for _ in range(10_000):
+            assert gate.enter_at_once()
+            gate.leave()
+        return virtual_now() - started
+
+    assert run_in_virtual_time(program()) == 0.0
+    assert RuntimeConfig().provider_rate_limits == {}
+    assert RuntimeConfig().provider_concurrency == {}
+
+
+class Meter:
+    """Counts calls in flight."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.most = 0
+
+    async def work(self) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.002)
+        self.now -= 1
+
+
+def metered(meter: Meter, **facts: Any) -> ScriptedGenerator:
+    async def answer(case: Any) -> Any:
+        await meter.work()
+        return case.input
+
+    generator = ScriptedGenerator(lambda case, ctx: answer(case))
+    for name, value in facts.items():
+        setattr(generator, name, value)
+    return generator
+
+
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        RuntimeConfig(max_concurrent_tasks=3),
+        RuntimeConfig(stage_concurrency={"generation": 3}),
+        RuntimeConfig(provider_concurrency={"lab:here": 3}),
+    ],
+)
+def test_a_run_keeps_every_limit_and_uses_it(runtime: RuntimeConfig) -> None:
+    meter = Meter()
+    generator = metered(meter, provider_key="lab:here")
+    result = experiment(generator, samples=2, datasets=[dataset(20)], runtime=runtime).run()
+    assert result.status == "completed"
+    assert len(generator.calls) == 40
+    assert meter.most == 3
+
+
+def test_one_slot_is_enough_for_every_stage() -> None:
+    runtime = RuntimeConfig(
+        max_concurrent_tasks=1, stage_concurrency={"generation": 1, "reduction": 1, "scoring": 1, "parsing": 1}
+    )
+    reducer = ScriptedReducer(lambda candidates: candidates[0].final_output, component_id="lab/reducer")
+    result = experiment(metered(Meter()), samples=3, reducer=reducer, runtime=runtime).run()
+    assert result.status == "completed"
+    assert result.progress.completed_cases == 3
+
+
+def test_the_limit_of_another_provider_does_not_count() -> None:
+    meter = Meter()
+    generator = metered(meter, provider_key="lab:here")
+    runtime = RuntimeConfig(max_concurrent_tasks=8, provider_concurrency={"lab:there": 1})
+    experiment(generator, datasets=[dataset(40)], runtime=runtime).run()
+    assert meter.most == 8

@@ -1,0 +1,214 @@
+"""Reports on a stored run."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from themis.core.config import EvaluationConfig, GenerationConfig, StorageConfig
+from themis.core.contexts import GenerateContext, ScoreContext
+from themis.core.errors import UnknownRunError
+from themis.core.experiment import Experiment
+from themis.core.inspection import get_execution_state, get_run_snapshot, quickcheck
+from themis.core.models import Case, Dataset, GenerationResult, ParsedOutput, Score
+from themis.core.reports import COLUMNS, FAILURES_SHOWN, Reporter, snapshot_report
+from themis.core.stores import InMemoryRunStore
+
+STRANGE = ["=1+1", "+cmd", "-5", "@sum", "a|b", "a`b``c", "50% & $1_{x}^~#\\", "a\nb"]
+
+
+class Echo:
+    """Answers with its input, and fails where that says so."""
+
+    component_id = "test/echo"
+    version = "1"
+
+    def fingerprint(self) -> str:
+        return "echo"
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        if str(case.input).startswith("fail"):
+            msg = f"={case.input} | <b>`no`</b>"
+            raise LookupError(msg)
+        return GenerationResult(candidate_id=f"={case.case_id}", final_output=case.input)
+
+
+class Length:
+    """Scores with what it is told."""
+
+    version = "1"
+
+    def __init__(self, component_id: str) -> None:
+        self.component_id = component_id
+
+    def fingerprint(self) -> str:
+        return "length"
+
+    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score:
+        value = float(parsed.value == case.expected_output)
+        return Score(metric_id=self.component_id, value=value, details={"why": ["=x", 1]})
+
+
+def run(store: InMemoryRunStore, cases: list[Case], metric: str = "test_metric") -> str:
+    """Run some cases; returns the run's id."""
+    experiment = Experiment(
+        generation=GenerationConfig(generator=Echo()),
+        evaluation=EvaluationConfig(metrics=[Length(metric)]),
+        storage=StorageConfig(store="memory"),
+        datasets=[Dataset(dataset_id="d|1", cases=cases)],
+    )
+    return experiment.run(store=store).run_id
+
+
+@pytest.fixture
+def store() -> InMemoryRunStore:
+    return InMemoryRunStore()
+
+
+@pytest.fixture
+def run_id(store: InMemoryRunStore) -> str:
+    """A run of which one case is right, one wrong, one failed."""
+    cases = [
+        Case(case_id="right", input="a", expected_output="a"),
+        Case(case_id="wrong", input="a", expected_output="b"),
+        Case(case_id="none", input="fail", expected_output="b"),
+    ]
+    return run(store, cases)
+
+
+def read_csv(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_json_report_holds_each_view_of_the_run(store: InMemoryRunStore, run_id: str) -> None:
+    text = Reporter(store).export_json(run_id)
+    assert "\n" not in text
+    document = json.loads(text)
+    views = ["snapshot", "execution_state", "run_result", "benchmark_result", "timeline_view", "trace_view"]
+    assert list(document) == views
+    assert document["snapshot"]["run_id"] == run_id
+    assert document["benchmark_result"]["metric_means"] == {"test_metric": 0.5}
+    assert len(document["run_result"]["cases"]) == 3
+    assert document["execution_state"] == get_execution_state(store, run_id).model_dump(mode="json")
+
+
+def test_the_markdown_report_says_what_there_is_to_say(store: InMemoryRunStore, run_id: str) -> None:
+    text = Reporter(store).export_markdown(run_id)
+    assert text.startswith("# Run Report\n")
+    assert "| status | partial_failure |" in text
+    assert "| cases | 2 of 3 completed, 1 failed |" in text
+    assert "| `test_metric` | 0.5000 | 2 | 1 | 1 | 1 |" in text
+    assert "\n1 generation_failure.\n" in text
+
+
+def test_a_markdown_report_shows_whatever_a_model_wrote_as_text(store: InMemoryRunStore, run_id: str) -> None:
+    (line,) = (
+        line for line in Reporter(store).export_markdown(run_id).splitlines() if "LookupError" in line or "`no`" in line
+    )
+    cells = line.replace(r"\|", "").split("|")
+    assert len(cells) == 7, "a | in a message must not make a cell"
+    assert "`` =fail \\| <b>`no`</b> ``" in line
+
+
+def test_a_markdown_report_lists_the_first_failures_only(store: InMemoryRunStore) -> None:
+    cases = [Case(case_id=f"c{number}", input=f"fail {number}") for number in range(FAILURES_SHOWN + 5)]
+    text = Reporter(store).export_markdown(run(store, cases))
+    assert f"{FAILURES_SHOWN + 5} generation_failure. The first {FAILURES_SHOWN} of {FAILURES_SHOWN + 5}:" in text
+    assert text.count("\n| `d\\|1` |") == FAILURES_SHOWN
+    assert "| `test_metric` | - | 0 | 0 | 0 | 55 |" in text
+
+
+def test_the_csv_has_a_row_for_each_case_and_metric(store: InMemoryRunStore, run_id: str) -> None:
+    rows = read_csv(Reporter(store).export_csv(run_id))
+    assert tuple(rows[0]) == COLUMNS
+    assert [(row["case_id"], row["outcome"], row["value"]) for row in rows] == [
+        ("right", "correct", "1.0"),
+        ("wrong", "incorrect", "0.0"),
+        ("none", "error", ""),
+    ]
+    assert json.loads(rows[0]["details"]) == {"why": ["=x", 1]}
+    assert rows[2]["error_category"] == "generation_failure"
+
+
+@pytest.mark.parametrize(
+    ("case_id", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+cmd", "'+cmd"),
+        ("@sum", "'@sum"),
+        ("\tx", "'\tx"),
+        ("-5", "-5"),
+        ("-x", "'-x"),
+        ("a=1", "a=1"),
+    ],
+)
+def test_a_csv_cell_that_a_spreadsheet_would_compute_is_made_text(
+    case_id: str, cell: str, store: InMemoryRunStore
+) -> None:
+    (row,) = read_csv(Reporter(store).export_csv(run(store, [Case(case_id=case_id, input="x")])))
+    assert row["case_id"] == cell
+    assert row["candidate_id"].startswith("'=")
+
+
+def test_the_latex_table_compiles_whatever_a_metric_is_called(store: InMemoryRunStore) -> None:
+    run_id = run(store, [Case(case_id="a", input="x", expected_output="x")], metric="50% & $1_{x}^~#\\")
+    lines = Reporter(store).export_latex(run_id).splitlines()
+    assert lines[1] == r"\begin{tabular}{lrrrr}"
+    assert lines[-1] == r"\end{tabular}"
+    assert r"50\% \& \$1\_\{x\}\textasciicircum{}\textasciitilde{}\#\textbackslash{} & 1.0000 & 1 & 1 & 0 \\" in lines
+
+
+def test_the_score_table_is_the_csv_as_values(store: InMemoryRunStore, run_id: str) -> None:
+    table = Reporter(store).export_score_table(run_id)
+    assert [tuple(row) for row in table] == [COLUMNS] * 3
+    assert [row["value"] for row in table] == [1.0, 0.0, None]
+
+
+@pytest.mark.parametrize("case_id", STRANGE)
+def test_every_report_can_be_made_of_strange_texts(case_id: str, store: InMemoryRunStore) -> None:
+    run_id = run(store, [Case(case_id=case_id, input=case_id)])
+    reporter = Reporter(store)
+    assert json.loads(reporter.export_json(run_id))
+    assert reporter.export_markdown(run_id)
+    assert reporter.export_latex(run_id)
+    assert len(read_csv(reporter.export_csv(run_id))) == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        *(getattr(Reporter, name) for name in vars(Reporter) if name.startswith("export_")),
+        get_run_snapshot,
+        get_execution_state,
+        quickcheck,
+    ],
+)
+def test_an_unknown_run_is_named(ask: Any, store: InMemoryRunStore) -> None:
+    of = Reporter(store) if ask.__qualname__.startswith("Reporter") else store
+    with pytest.raises(UnknownRunError, match="nowhere"):
+        ask(of, "nowhere")
+
+
+def test_quickcheck_gives_counts_means_and_rows(store: InMemoryRunStore, run_id: str) -> None:
+    found = quickcheck(store, run_id)
+    rows = found.pop("score_rows")
+    assert found == {
+        "run_id": run_id,
+        "status": "partial_failure",
+        "total_cases": 3,
+        "completed_cases": 2,
+        "failed_cases": 1,
+        "metric_means": {"test_metric": 0.5},
+    }
+    assert [row["outcome"] for row in rows] == ["correct", "incorrect", "error"]
+    assert json.dumps(rows)
+
+
+def test_a_snapshot_report_leaves_the_cases_out(store: InMemoryRunStore, run_id: str) -> None:
+    report = snapshot_report(get_run_snapshot(store, run_id), {"note": "mine"})
+    assert list(report) == ["run_id", "identity", "provenance", "component_refs", "run_metadata"]
+    assert report["run_id"] == run_id
+    assert report["run_metadata"] == {"note": "mine"}
+    assert json.dumps(report)
