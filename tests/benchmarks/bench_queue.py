@@ -152,7 +152,7 @@ def compare(ours: Callable[[], None], floor: Callable[[], None], blocks: int) ->
             for _ in range(BLOCK):
                 action()
             measured.append((time.perf_counter() - began) / BLOCK)
-    return statistics.mean(times[0]), statistics.mean(times[1])
+    return statistics.median(times[0]), statistics.median(times[1])
 
 
 def measure(folder: Path, waiting: int, blocks: int) -> Iterator[tuple[str, int, float, float]]:

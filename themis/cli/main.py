@@ -1,5 +1,6 @@
 """The `themis` command: names and a line about each; a command's module is imported when it is called."""
 
+import gc
 import importlib
 import io
 import sys
@@ -98,9 +99,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than a report has
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is not None:
+        return _run(arguments)
+    code = _run(sys.argv[1:])
+    gc.freeze()  # the process ends now: to look through everything for garbage once more takes 20 ms and more
+    return code
+
+
+def _run(words: Sequence[str]) -> int:
     try:
-        with cli.make_context("themis", words) as context:
+        with cli.make_context("themis", list(words)) as context:
             code = cli.invoke(context)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:

@@ -1,8 +1,9 @@
 """Results and failures as outcomes, and back. The texts are JSON; only what differs from a default is written."""
 
 import json
+import math
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import pydantic_core
 
@@ -19,6 +20,7 @@ _OK, _FAILED = True, False
 _GENERATE, _SELECT, _REDUCE, _PARSE, _SCORE = Stage.GENERATE, Stage.SELECT, Stage.REDUCE, Stage.PARSE, Stage.SCORE
 _OUTPUT = {"final_output"}
 _VALUE = {"value"}
+_MAX_DIGITS = 4300  # beyond them Python refuses to read a number
 
 
 def now_ms() -> int:
@@ -28,7 +30,7 @@ def now_ms() -> int:
 
 def generated(case_no: int, item: int, result: GenerationResult, retries: str | None) -> Outcome:
     """The outcome of a candidate that was generated."""
-    body = _rest_text(result, _OUTPUT)
+    body = _rest_text(GenerationResult, result, _OUTPUT)
     return Outcome(case_no, _GENERATE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
 
 
@@ -39,18 +41,25 @@ def selected(case_no: int, item: int, kept: list[int], retries: str | None) -> O
 
 def reduced(case_no: int, item: int, result: ReducedCandidate, retries: str | None) -> Outcome:
     """The outcome of a reduction."""
-    body = _rest_text(result, _OUTPUT)
+    body = _rest_text(ReducedCandidate, result, _OUTPUT)
     return Outcome(case_no, _REDUCE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
 
 
 def parsed(case_no: int, item: int, result: ParsedOutput, retries: str | None) -> Outcome:
     """The outcome of a parse."""
-    body = _rest_text(result, _VALUE)
+    body = _rest_text(ParsedOutput, result, _VALUE)
     return Outcome(case_no, _PARSE, item, _OK, now_ms(), None, json_text(result.value), body, retries)
 
 
 def scored(case_no: int, item: int, result: Score, retries: str | None) -> Outcome:
-    """The outcome of a metric; its id follows from `item`."""
+    """The outcome of a metric; its id follows from `item`.
+
+    Raises:
+        ValueError: the score is no finite number.
+    """
+    if not math.isfinite(result.value):
+        msg = f"{result.value} is not a score"
+        raise ValueError(msg)
     body = json_text(result.details) if result.details else EMPTY
     return Outcome(case_no, _SCORE, item, _OK, now_ms(), result.value, None, body, retries)
 
@@ -96,20 +105,38 @@ def to_failure(outcome: Outcome) -> StageFailure:
 
 
 def json_text(value: Any) -> str:
-    """JSON text of a value; a lone surrogate, which UTF-8 cannot carry, is written as an ASCII escape."""
+    """JSON text of a value; a lone surrogate, which UTF-8 cannot carry, is written as an ASCII escape.
+
+    Raises:
+        ValueError: it could not be read again: it holds NaN, an infinity, a number of very many digits, or no JSON.
+    """
     try:
-        return pydantic_core.to_json(value).decode()
+        text = pydantic_core.to_json(value).decode()
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
-        return json.dumps(pydantic_core.to_jsonable_python(value), ensure_ascii=True, allow_nan=False)
+        text = json.dumps(pydantic_core.to_jsonable_python(value), ensure_ascii=True, allow_nan=False)
+    return _readable(text)
 
 
-def _rest_text(model: FrozenModel, kept_apart: set[str]) -> str:
-    """JSON text of a model's fields that hold anything, except those that are kept apart."""
-    serializer = model.__pydantic_serializer__  # the model's own method takes twice as long
+def _rest_text(kind: type[FrozenModel], model: FrozenModel, kept_apart: set[str]) -> str:
+    """JSON text of those fields of a `kind` that hold anything and are not kept apart; `model` may have more fields."""
+    serializer = kind.__pydantic_serializer__  # the model's own method takes twice as long
     try:
-        return serializer.to_json(model, exclude=kept_apart, exclude_none=True).decode()
+        text = serializer.to_json(model, exclude=kept_apart, exclude_none=True).decode()
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
-        return json_text(model.model_dump(exclude=kept_apart, exclude_none=True))
+        return json_text(serializer.to_python(model, exclude=kept_apart, exclude_none=True))
+    return _readable(text)
+
+
+def _readable(text: str) -> str:
+    """`text`, read to see that it can be, where it is in doubt: one result must not make a whole run unreadable."""
+    if len(text) > _MAX_DIGITS or "NaN" in text or "Infinity" in text:
+        json.loads(text, parse_constant=_refuse)
+    return text
+
+
+def _refuse(constant: str) -> NoReturn:
+    msg = f"{constant} is not a number that JSON has"
+    raise ValueError(msg)
 
 
 def _output(outcome: Outcome) -> JSONValue:

@@ -45,6 +45,16 @@ def test_nothing_is_shown_before_it_is_known_how_much_there_is(
     assert capsys.readouterr().err == ""
 
 
+def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = progress._Bar()
+    bar.close()
+    bar.show(RunProgress(10, 5, 1), 2.0)
+    bar.close()
+    shown = capsys.readouterr().err
+    assert "5/10" in shown
+    assert "1 failed, 2.0/s, 2.5 s left" in shown
+
+
 def test_quiet_means_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.001)
     with progress.shown(RunProgress(total=10), quiet=True):

@@ -198,7 +198,7 @@ def test_a_rate_spaces_calls_evenly() -> None:
     rate = Rate(per_minute=30)
     times, now = [], 100.0
     for _ in range(5):
-        now += rate.wait_s(now)
+        now += rate.wait_s(now) or 0.0
         rate.take(now)
         times.append(now)
     assert times == [100.0, 102.0, 104.0, 106.0, 108.0]

@@ -29,7 +29,6 @@ class ProviderError(Exception):
     ("error", "passes"),
     [
         (TimeoutError(), True),
-        (TimeoutError(), True),
         (ConnectionResetError(), True),
         (OSError(5, "input/output error"), True),
         (ValueError("bad"), False),

@@ -1,5 +1,6 @@
 """Each stage of a case: what passes on, and what becomes of what does not."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -133,7 +134,7 @@ def test_the_generator_is_told_where_it_is() -> None:
     assert (context.case_key, context.seed, context.prompt_spec) == ("3:lab:q0", 5, prompt)
 
 
-@pytest.mark.parametrize("wrong", [NotAResult(), ParsedOutput.model_construct()])
+@pytest.mark.parametrize("wrong", [NotAResult(), ParsedOutput(value=1)], ids=["nothing", "another's"])
 def test_a_generator_that_returns_something_else_fails_its_case(wrong: Any) -> None:
     class Wrong(ScriptedGenerator):
         async def generate(self, case: Case, ctx: Any) -> Any:
@@ -178,6 +179,7 @@ class MuteError(Exception):
         (MemoryError(), "MemoryError"),
         (NotImplementedError(), "NotImplementedError"),
     ],
+    ids=["empty", "surrogate", "control", "lines", "huge", "key", "mute", "group", "recursion", "memory", "unwritten"],
 )
 def test_whatever_a_component_raises_is_kept_as_data(kind: str, error: Exception, message: str, tmp_path: Any) -> None:
     store = sqlite_store(tmp_path / "s.sqlite3") if kind == "sqlite" else InMemoryRunStore()
@@ -191,8 +193,7 @@ def test_whatever_a_component_raises_is_kept_as_data(kind: str, error: Exception
 
 
 @pytest.mark.parametrize("samples", [1, 2])
-@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), KeyError])
-def test_a_component_that_wants_to_end_the_process_fails_its_case(error: Any, samples: int) -> None:
+def test_a_component_that_wants_to_end_the_process_fails_its_case(samples: int) -> None:
     generator = ScriptedGenerator(lambda case, ctx: SystemExit(3) if case.case_id == "q1" else "x")
     result = experiment(generator, samples=samples).run()
     assert (result.status, result.progress.completed_cases) == ("partial_failure", 2)
@@ -201,8 +202,6 @@ def test_a_component_that_wants_to_end_the_process_fails_its_case(error: Any, sa
 
 @pytest.mark.parametrize("samples", [1, 2])
 def test_a_cancellation_that_nobody_asked_for_fails_its_case_and_loses_none(samples: int) -> None:
-    import asyncio
-
     generator = ScriptedGenerator(lambda case, ctx: asyncio.CancelledError("inner") if case.case_id == "q1" else "x")
     result = experiment(generator, samples=samples).run()
     assert result.status == "partial_failure"
@@ -234,31 +233,29 @@ def deep(levels: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        lambda good: good.model_copy(update={"final_output": float("nan")}),
-        lambda good: good.model_copy(update={"final_output": {"a": [float("inf")]}}),
-        lambda good: good.model_copy(update={"final_output": object()}),
-        lambda good: good.model_copy(update={"final_output": 10**5000}),
-        lambda good: good.model_copy(update={"final_output": deep(5_000)}),
-        lambda good: good.model_copy(update={"artifacts": {"a": object()}}),
-        lambda good: good.model_copy(update={"candidate_id": None}),
-        lambda good: good.model_copy(update={"token_usage": {"a": "many"}}),
-        lambda good: GenerationResult(candidate_id="c", final_output=10**5000),
-        lambda good: GenerationResult(candidate_id="c", final_output=deep(300)),
-        lambda good: GenerationResult(candidate_id="c", final_output="x", artifacts={"a": 10**5000}),
-        lambda good: GenerationResult.model_construct(candidate_id="c"),
-    ],
-)
+CARELESS: dict[str, Any] = {
+    "nan": lambda good: good.model_copy(update={"final_output": float("nan")}),
+    "nested infinity": lambda good: good.model_copy(update={"final_output": {"a": [float("inf")]}}),
+    "an object": lambda good: good.model_copy(update={"final_output": object()}),
+    "a huge number, unchecked": lambda good: good.model_copy(update={"final_output": 10**5000}),
+    "a deep value, unchecked": lambda good: good.model_copy(update={"final_output": deep(5_000)}),
+    "an artifact": lambda good: good.model_copy(update={"artifacts": {"a": object()}}),
+    "a huge number": lambda good: GenerationResult(candidate_id="c", final_output=10**5000),
+    "a deep value": lambda good: GenerationResult(candidate_id="c", final_output=deep(300)),
+    "a huge artifact": lambda good: GenerationResult(candidate_id="c", final_output="x", artifacts={"a": 10**5000}),
+    "half a result": lambda good: GenerationResult.model_construct(candidate_id="c"),
+}
+
+
+@pytest.mark.parametrize("careless", CARELESS)
 @pytest.mark.parametrize("kind", ["sqlite", "memory"])
-def test_a_result_that_cannot_be_kept_fails_its_case_and_no_other(kind: str, broken: Any, tmp_path: Any) -> None:
+def test_a_result_that_cannot_be_kept_fails_its_case_and_no_other(kind: str, careless: str, tmp_path: Any) -> None:
     store = sqlite_store(tmp_path / "s.sqlite3") if kind == "sqlite" else InMemoryRunStore()
 
     class Careless(ScriptedGenerator):
         async def generate(self, case: Case, ctx: Any) -> Any:
             good = GenerationResult(candidate_id="c", final_output="x")
-            return broken(good) if case.case_id == "q1" else good
+            return CARELESS[careless](good) if case.case_id == "q1" else good
 
     result = experiment(Careless(), metrics=[ScriptedMetric()]).run(store=store)
     assert [case.case_id for case in result.cases] == ["q0", "q1", "q2"]
@@ -267,6 +264,20 @@ def test_a_result_that_cannot_be_kept_fails_its_case_and_no_other(kind: str, bro
         assert case.generated_candidates[0].final_output == "x"
         assert len(case.scores) == 1
     store.close()
+
+
+class Longer(GenerationResult):
+    """A result with a field of the user's own."""
+
+    mood: str = "cheerful"
+
+
+def test_what_a_user_adds_to_a_result_does_no_harm() -> None:
+    facts: dict[str, Any] = {"candidate_id": "c", "final_output": "x", "artifacts": {"note": "half \ud83d"}}
+    generator = ScriptedGenerator(lambda case, ctx: Longer(**facts))
+    result = experiment(generator, metrics=[ScriptedMetric()]).run()
+    assert result.status == "completed"
+    assert result.cases[0].generated_candidates == [GenerationResult(**facts)]
 
 
 # --- selection and reduction -----------------------------------------------------------------------------------------
@@ -290,17 +301,18 @@ def outputs(candidates: list[GenerationResult]) -> Any:
     return [candidate.final_output for candidate in candidates]
 
 
-@pytest.mark.parametrize(
-    ("keep", "expected"),
-    [
-        (lambda candidates: candidates, ["from 1", "from 2", "from 3"]),
-        (lambda candidates: candidates[1:2], ["from 2"]),
-        (lambda candidates: candidates[::-1], ["from 3", "from 2", "from 1"]),
-        (lambda candidates: tuple(candidates[:2]), ["from 1", "from 2"]),
-        (lambda candidates: [candidates[2].model_copy()], ["from 3"]),
-    ],
-)
-def test_a_selector_keeps_and_reorders(keep: Any, expected: list[str]) -> None:
+KEEP: dict[str, tuple[Any, list[str]]] = {
+    "all": (lambda candidates: candidates, ["from 1", "from 2", "from 3"]),
+    "one": (lambda candidates: candidates[1:2], ["from 2"]),
+    "turned round": (lambda candidates: candidates[::-1], ["from 3", "from 2", "from 1"]),
+    "a tuple": (lambda candidates: tuple(candidates[:2]), ["from 1", "from 2"]),
+    "a copy": (lambda candidates: [candidates[2].model_copy()], ["from 3"]),
+}
+
+
+@pytest.mark.parametrize("kept", KEEP)
+def test_a_selector_keeps_and_reorders(kept: str) -> None:
+    keep, expected = KEEP[kept]
     result = run_with(keep, outputs)
     case = result.cases[0]
     assert case.reduced_candidate is not None
@@ -320,20 +332,20 @@ def test_a_selector_tells_equal_candidates_apart() -> None:
     assert kept.output == "[2]"
 
 
-@pytest.mark.parametrize(
-    ("keep", "message"),
-    [
-        (lambda candidates: [], "the selector kept no candidate"),
-        (lambda candidates: None, "the selector kept no candidate"),
-        (lambda candidates: [GenerationResult(candidate_id="new", final_output="y" * 10_000)], "offered"),
-        (lambda candidates: ["q0-1"], "offered"),
-        (lambda candidates: 1, "int"),
-        (lambda candidates: ValueError("no idea"), "no idea"),
-    ],
-)
-def test_a_selection_that_cannot_be_is_a_failure(keep: Any, message: str) -> None:
-    result = run_with(keep)
-    case = result.cases[0]
+NO_CHOICE: dict[str, tuple[Any, str]] = {
+    "none": (lambda candidates: [], "the selector kept no candidate"),
+    "nothing": (lambda candidates: None, "the selector kept no candidate"),
+    "a new one": (lambda candidates: [GenerationResult(candidate_id="new", final_output="y" * 10_000)], "offered"),
+    "an id": (lambda candidates: ["q0-1"], "offered"),
+    "a number": (lambda candidates: 1, "int"),
+    "an error": (lambda candidates: ValueError("no idea"), "no idea"),
+}
+
+
+@pytest.mark.parametrize("kept", NO_CHOICE)
+def test_a_selection_that_cannot_be_is_a_failure(kept: str) -> None:
+    keep, message = NO_CHOICE[kept]
+    case = run_with(keep).cases[0]
     assert case.reduction_error is not None
     assert case.reduction_error.stage == "selection"
     assert message in case.reduction_error.message
@@ -363,7 +375,7 @@ def test_a_reducer_makes_one_of_many_and_sees_all() -> None:
     assert reduced.source_candidate_ids == ["q0-1", "q0-2", "q0-3"]
 
 
-@pytest.mark.parametrize("wrong", [NotAResult(), ValueError("no")])
+@pytest.mark.parametrize("wrong", [NotAResult(), ValueError("no")], ids=["wrong", "raises"])
 def test_a_reducer_that_fails_is_a_reduction_failure(wrong: Any) -> None:
     class Wrong(ScriptedReducer):
         async def reduce(self, candidates: list[GenerationResult], ctx: Any) -> Any:
@@ -448,7 +460,9 @@ def test_one_metric_that_fails_leaves_the_others_their_scores() -> None:
     assert list(result.cases[0].evaluation_failures) == ["lab/bad"]
 
 
-@pytest.mark.parametrize("wrong", [NotAResult(), float("nan"), float("inf"), "high", None])
+@pytest.mark.parametrize(
+    "wrong", [NotAResult(), float("nan"), float("inf"), "high", None], ids=["an object", "nan", "inf", "a text", "none"]
+)
 def test_a_metric_that_gives_no_finite_score_fails_its_case(wrong: Any) -> None:
     store = InMemoryRunStore()
     result = experiment(metrics=[ScriptedMetric(lambda value, case: wrong)], datasets=ONE_CASE).run(store=store)
@@ -532,8 +546,6 @@ def test_two_datasets_may_hold_the_same_case_id() -> None:
 
 
 def test_cases_come_back_in_the_order_of_their_dataset() -> None:
-    import asyncio
-
     async def answer(case: Any) -> Any:
         await asyncio.sleep(0.003 * (10 - int(case.case_id[1:])))
         return case.input

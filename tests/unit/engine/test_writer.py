@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -59,6 +59,11 @@ def put(writer: OutcomeWriter, first: int, stop: int) -> None:
         writer.end_case(end(no))
 
 
+async def until(happened: Callable[[], bool]) -> None:
+    while not happened():  # noqa: ASYNC110  # what happens, happens in another thread
+        await asyncio.sleep(0.001)
+
+
 def run(program: Any) -> Any:
     return asyncio.run(asyncio.wait_for(program, PATIENCE_S))
 
@@ -84,8 +89,7 @@ def test_what_is_there_is_committed_when_the_interval_is_over() -> None:
     async def program() -> None:
         async with OutcomeWriter(store, "r", None) as writer:
             writer.add(outcome(0))
-            while not store.commits:
-                await asyncio.sleep(0.01)
+            await until(lambda: bool(store.commits))
             assert store.commits == [(1, 0)]
 
     run(program())
@@ -111,8 +115,7 @@ def test_the_event_loop_never_waits_for_the_disk() -> None:
         nonlocal turns
         async with OutcomeWriter(store, "r", None) as writer:
             put(writer, 0, COMMIT_ROWS)
-            while not store.begun.is_set():
-                await asyncio.sleep(0.001)
+            await until(store.begun.is_set)
             for turns in range(100):  # noqa: B007  # counted
                 await asyncio.sleep(0)
             store.open.set()
@@ -130,8 +133,7 @@ def test_the_engine_waits_when_the_disk_does_not_keep_up_and_goes_on_when_it_doe
     async def program() -> None:
         async with OutcomeWriter(store, "r", None) as writer:
             put(writer, 0, 1)
-            while not store.begun.is_set():
-                await asyncio.sleep(0.001)
+            await until(store.begun.is_set)
             put(writer, 1, 1 + MAX_WAITING_ROWS // 2)
             assert writer.is_full
             waiting = asyncio.create_task(writer.room())
@@ -151,8 +153,7 @@ def test_a_failed_commit_is_raised_to_whoever_wants_to_write_more() -> None:
     async def program() -> None:
         async with OutcomeWriter(store, "r", None) as writer:
             put(writer, 0, COMMIT_ROWS)
-            while not writer.is_full:
-                await asyncio.sleep(0.001)
+            await until(lambda: writer.is_full)
             await writer.room()
 
     with pytest.raises(StoreFullError):
@@ -175,8 +176,7 @@ def test_whoever_waits_for_room_hears_of_a_failed_commit() -> None:
     async def program() -> None:
         async with OutcomeWriter(store, "r", None) as writer:
             put(writer, 0, 1)
-            while not store.begun.is_set():
-                await asyncio.sleep(0.001)
+            await until(store.begun.is_set)
             put(writer, 1, 1 + MAX_WAITING_ROWS)
             waiting = asyncio.create_task(writer.room())
             await asyncio.sleep(0)

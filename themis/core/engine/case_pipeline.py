@@ -183,4 +183,8 @@ def _indexes(kept: list[GenerationResult], candidates: list[GenerationResult]) -
         msg = "the selector kept no candidate"
         raise ValueError(msg)
     positions = {id(candidate): index for index, candidate in enumerate(candidates)}
-    return [positions[id(c)] if id(c) in positions else candidates.index(c) for c in kept]
+    try:
+        return [positions[id(c)] if id(c) in positions else candidates.index(c) for c in kept]
+    except ValueError:
+        msg = "the selector kept something that it was not offered"
+        raise ValueError(msg) from None

@@ -32,6 +32,8 @@ class Crew:
         self._members = 0
         self._breathing = 0
         self._finished = False
+        self._loop_had_turn = True
+        self._turn_began = 0.0
 
     async def run(self) -> None:
         """Return when every case is done; the first exception of a member ends it all, and is raised."""
@@ -48,12 +50,21 @@ class Crew:
             raise several.exceptions[0] from None
 
     async def _member(self) -> None:
-        breath = perf_counter()
         for case in self._cases:
             await self._work(case)
-            if perf_counter() - breath > BREATH_S:
+            if self._loop_had_turn:
+                self._begin_turn()
+            elif perf_counter() - self._turn_began > BREATH_S:
                 self._breathing += 1
                 await asyncio.sleep(0)
                 self._breathing -= 1
-                breath = perf_counter()
         self._finished = True
+
+    def _begin_turn(self) -> None:
+        """Notice when the event loop comes round again: cases that wait for something let it, and need no breath."""
+        self._loop_had_turn = False
+        self._turn_began = perf_counter()
+        asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._loop_had_turn = True

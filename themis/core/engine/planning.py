@@ -60,7 +60,8 @@ def _take_stored(page: list[CaseWork], store: RunStore, run_id: str, until: Stag
     """Give each case of a page its stored successes; returns the ends of those that need nothing more."""
     first, stop = page[0].case_no, page[-1].case_no + 1
     ends = store.ends_between(run_id, first, stop)
-    done = {end.case_no: end for end in ends if not end.failed and end.through >= until}
+    # A case that failed at a later stage than is asked for now needs nothing done, and stays failed.
+    done = {end.case_no: end for end in ends if end.through > until or (end.through == until and not end.failed)}
     if len(done) == len(page):
         return done
     works = {work.case_no: work for work in page}

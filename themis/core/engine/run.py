@@ -13,6 +13,7 @@ from themis.core.engine.compiled import CompiledRun
 from themis.core.engine.crew import Crew
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import pending_work
+from themis.core.engine.retries import message_of
 from themis.core.engine.stage_runner import StageRunner
 from themis.core.engine.work import CaseWork
 from themis.core.engine.writer import OutcomeWriter
@@ -88,7 +89,7 @@ class RunExecution:
         except (UnavailableError, ClaimLostError):
             raise  # the store is in trouble, or the run another worker's now: it stays as it is, to go on later
         except Exception as error:
-            await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {error}")
+            await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
         ended, failed = self._store.count_ends(self._run_id)
         status = (
@@ -155,10 +156,14 @@ class RunExecution:
         for left, done in pending_work(self._run, self._store, writer, self._options.until):
             self._progress.done += len(done)
             self._progress.resumed += len(done)
+            self._progress.failed += sum(end.failed for end in done)
             yield from left
 
     async def _end(self, span: Any, status: RunStatus, error: str | None) -> None:
-        through = self._options.until if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE} else None
+        through = None
+        if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
+            before = self._record().completed_through  # what went further already is not taken back
+            through = max(self._options.until, UNTIL_STAGES[before] if before else Stage.GENERATE)
         self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
         await self._observers.run_ended(span, status.value, error)
 

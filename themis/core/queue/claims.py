@@ -148,7 +148,7 @@ class Claimer:
             return None
         # Not synced: forgotten in a loss of power, it leaves a queued job whose file is in `claimed/`: given back.
         change = store.change(
-            row.key, row.version, lambda read: states.claimed(read, owner, token, now_ns), synced=False
+            row.key, row.version, lambda read: states.claimed(read, owner, token, now_ns), synced=False, known=row
         )
         if change is None:
             return None

@@ -39,12 +39,19 @@ class JobStore(Protocol):
         """How many jobs of a queue are in each state."""
 
     def change(
-        self, key: str, version: int, decide: Callable[[JobRow], Change], *, synced: bool = True
+        self,
+        key: str,
+        version: int,
+        decide: Callable[[JobRow], Change],
+        *,
+        synced: bool = True,
+        known: JobRow | None = None,
     ) -> Change | None:
         """Write what `decide` makes of a job, if its version is still `version`; None, and nothing written, if not.
 
-        `decide` is given the row as it stands inside the transaction. A change that is not `synced` may be undone by a
-        loss of power, together with all that follow it.
+        `decide` is given the row as it stands inside the transaction, or `known`, the row of that version, if the
+        caller has it and decides without regard to a request to cancel, which others may have made since. A change that
+        is not `synced` may be undone by a loss of power, together with all that follow it.
         """
 
     def replace_manifest(self, key: str, manifest: str) -> None:

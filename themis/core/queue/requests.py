@@ -42,7 +42,8 @@ def cancel(root: QueueRoot, book: StoreBook, picker: Picker, prefix: str) -> Job
 def retry(root: QueueRoot, book: StoreBook, prefix: str, *, rerun: bool) -> JobRow:
     """See `FileQueue.retry`."""
     store, row = book.find(prefix)
-    lock = locks.acquire(root.folder(layout.LOCKS), row.key, wait_s=_LOCK_WAIT_S)
+    wait_s = _LOCK_WAIT_S if row.state in ENDED else 0.0
+    lock = locks.acquire(root.folder(layout.LOCKS), row.key, wait_s=wait_s)
     row = store.load(row.key) or row
     if lock is None:
         if row.state in ENDED:

@@ -10,7 +10,7 @@ from themis.core.errors import ClaimLostError
 from themis.core.queue import journal, layout, moves, states
 from themis.core.queue.claims import Claim
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.states import Cause, Outcome
+from themis.core.queue.states import POLICIES, Cause, Outcome
 from themis.core.stores.job_rows import JobRow
 
 _NS = 1_000_000_000
@@ -26,7 +26,8 @@ def settle(root: QueueRoot, claim: Claim, outcome: Outcome, also: Callable[[], o
         raise
     try:
         moves.place(root, claim.store, claim.path, row, now_ns)
-        clear_flag(root, claim.key)
+        if row.cancel_requested:
+            clear_flag(root, claim.key)
     finally:
         claim.lock.release()
     _note(root, claim, outcome, row, now_ns)
@@ -41,9 +42,11 @@ def clear_flag(root: QueueRoot, key: str) -> None:
 
 
 def _commit(claim: Claim, outcome: Outcome, also: Callable[[], object] | None, now_ns: int, jitter: float) -> JobRow:
+    # An outcome that ends the job does so whether or not somebody asked its owner to stop.
+    known = claim.row if POLICIES[outcome.cause].ends else None
     with claim.store.transaction():
         change = claim.store.change(
-            claim.key, claim.version, lambda read: states.settled(read, outcome, now_ns, jitter)
+            claim.key, claim.version, lambda read: states.settled(read, outcome, now_ns, jitter), known=known
         )
         if change is None:
             raise ClaimLostError(key=claim.key, version=claim.version)

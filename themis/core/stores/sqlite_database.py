@@ -194,11 +194,15 @@ class Database:
 
     def _end(self, connection: sqlite3.Connection, *, synced: bool) -> None:
         """Undo what was not committed, and sync the commits to come."""
-        with contextlib.suppress(sqlite3.Error):
+        try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             if not synced:
                 connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            # Closing it undoes what was not committed, and the next one syncs its commits.
+            connection.close()
+            self._local.connection = None
 
     def _connection(self) -> sqlite3.Connection:
         local = self._local

@@ -15,6 +15,11 @@ _STORE_ID = "store_id"
 _PROBED = "probed_ns"
 _AFTER_ANY_KEY = "\U0010ffff"
 
+# Places in a row as it is selected.
+_FIRST_CHANGING = 2
+_VERSION = 4
+_REQUEST = 16
+
 
 class SqliteJobStore:
     """Keeps jobs in tables that `JOBS_SCHEMA` made.
@@ -78,7 +83,13 @@ class SqliteJobStore:
         return {str(state): int(count) for state, count in self._database.query(sql.COUNT_JOBS, (queue_id,))}
 
     def change(
-        self, key: str, version: int, decide: Callable[[JobRow], Change], *, synced: bool = True
+        self,
+        key: str,
+        version: int,
+        decide: Callable[[JobRow], Change],
+        *,
+        synced: bool = True,
+        known: JobRow | None = None,
     ) -> Change | None:
         """Write what `decide` makes of a job, if its version is still `version`; None, and nothing written, if not.
 
@@ -87,13 +98,23 @@ class SqliteJobStore:
             version: as it was read.
             decide: given the row as it stands inside the transaction; must have no effect of its own.
             synced: whether the change must survive a loss of power when this returns.
+            known: the row of that version, if the caller has it and decides without regard to a request to cancel,
+                the one thing in it that others may have changed: it is then not read again.
         """
         with self._database.transaction(synced=synced) as connection:
-            found = connection.execute(sql.SELECT_JOB, (key,)).fetchone()
-            if found is None or found[4] != version:
+            if known is None:
+                found = connection.execute(sql.SELECT_JOB, (key,)).fetchone()
+                if found is None or found[_VERSION] != version:
+                    return None
+                known = _job(found)
+            change = decide(known)
+            after = change.row
+            values = _values(after)
+            changing = (*values[_FIRST_CHANGING:_REQUEST], *values[_REQUEST + 1 :])
+            if connection.execute(sql.UPDATE_JOB, (*changing, key, version)).rowcount == 0:
                 return None
-            change = decide(_job(found))
-            connection.execute(sql.UPDATE_JOB, (*_values(change.row)[2:], key, version))
+            if known.cancel_requested and not after.cancel_requested:
+                connection.execute(sql.CLEAR_REQUEST, (key,))
             if change.ended is not None:
                 connection.execute(sql.INSERT_ATTEMPT, (*change.ended, key))
         return change

@@ -80,7 +80,8 @@ _CHANGING = (
 )
 _COLUMNS = f"{_FIXED}, {_CHANGING}"
 _PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
-_SET = ", ".join(f"{column.strip()} = ?" for column in _CHANGING.split(","))
+# Not the request to cancel: it may come at any time, from others than those who change the row.
+_SET = ", ".join(f"{name.strip()} = ?" for name in _CHANGING.split(",") if name.strip() != "cancel_requested")
 
 # Everything that is put into the texts below is a constant above.
 INSERT_JOB = f"INSERT INTO jobs ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (key) DO NOTHING"  # noqa: S608
@@ -90,6 +91,7 @@ SELECT_JOBS_OF_QUEUE = f"SELECT {_COLUMNS} FROM jobs WHERE queue_id = ? AND key 
 UPDATE_JOB = f"UPDATE jobs SET {_SET} WHERE key = ? AND version = ?"  # noqa: S608
 SELECT_VERSION = "SELECT version FROM jobs WHERE key = ?"
 REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = 1 WHERE key = ? AND state IN ('queued', 'running')"
+CLEAR_REQUEST = "UPDATE jobs SET cancel_requested = 0 WHERE key = ?"
 NOTE_PROCESS = "UPDATE jobs SET job_pid = ?, job_pid_started = ? WHERE key = ? AND version = ?"
 COUNT_JOBS = "SELECT state, count(*) FROM jobs WHERE queue_id = ? GROUP BY state"
 
