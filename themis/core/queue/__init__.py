@@ -1,11 +1,15 @@
 """A queue in a folder, whose truth about each job is in a results store."""
 
-from themis.core.queue.claims import Claim
-from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
-from themis.core.queue.processes import this_process
-from themis.core.queue.states import Cause, JobState, Outcome
-from themis.core.queue.submitting import NewJob, Submission
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from themis.core.queue.claims import Claim
+    from themis.core.queue.file_queue import FileQueue
+    from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
+    from themis.core.queue.processes import this_process
+    from themis.core.queue.states import Cause, JobState, Outcome
+    from themis.core.queue.submitting import NewJob, Submission
 
 __all__ = [
     "Cause",
@@ -20,3 +24,28 @@ __all__ = [
     "Submission",
     "this_process",
 ]
+
+# Imported when they are first used: whoever only looks at the names in a queue need not wait for the rest.
+_HOMES = {
+    "Cause": "states",
+    "Claim": "claims",
+    "FileQueue": "file_queue",
+    "JobState": "states",
+    "Limits": "manifest_file",
+    "Manifest": "manifest_file",
+    "NewJob": "submitting",
+    "Outcome": "states",
+    "StoreAddress": "manifest_file",
+    "Submission": "submitting",
+    "this_process": "processes",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first used."""
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -135,7 +135,10 @@ class StoredCases(Sequence[CaseResult]):
     def __getitem__(self, index: int | slice) -> CaseResult | list[CaseResult]:
         """One case, or a list of some."""
         if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
+            positions = range(*index.indices(len(self)))
+            if positions.step == 1:
+                return self._stretch(positions)
+            return [self[position] for position in positions]
         position = index + len(self) if index < 0 else index
         case_no = self._store.nth_ended_case(self._snapshot.run_id, position) if position >= 0 else None
         if case_no is None:
@@ -144,6 +147,19 @@ class StoredCases(Sequence[CaseResult]):
         return next(
             _read_cases(self._store, self._snapshot, self._store.ends_from(self._snapshot.run_id, case_no, 1))
         ).result()
+
+    def _stretch(self, positions: range) -> list[CaseResult]:
+        """Neighbours, read by the page."""
+        run_id = self._snapshot.run_id
+        first = self._store.nth_ended_case(run_id, positions.start) if positions else None
+        found: list[CaseResult] = []
+        while first is not None and len(found) < len(positions):
+            ends = self._store.ends_from(run_id, first, min(PAGE, len(positions) - len(found)))
+            if not ends:
+                break
+            found += [case.result() for case in _read_cases(self._store, self._snapshot, ends)]
+            first = ends[-1].case_no + 1
+        return found
 
     def __eq__(self, other: object) -> bool:
         """Equal to any sequence of equal cases."""
@@ -237,7 +253,7 @@ def timeline_view(store: "RunStore", run_id: str) -> dict[str, Any]:
         entries.append(_entry(record.started_ms, "run_started"))
     if record.ended_ms is not None:
         entries.append(_entry(record.ended_ms, "run_failed" if record.status == "failed" else "run_completed"))
-    entries.sort(key=lambda entry: (entry["occurred_at"], entry["event_type"] == "run_completed"))
+    entries.sort(key=lambda entry: (entry["occurred_at"], _RANKS.get(entry["event_type"], 0)))
     return {"run_id": run_id, "entries": [{"index": index, **entry} for index, entry in enumerate(entries)]}
 
 
@@ -292,6 +308,10 @@ _PROJECTIONS: dict[str, Callable[["RunStore", str], Any]] = {
     "trace_view": trace_view,
     "snapshot": lambda store, run_id: _find(store, run_id)[1].model_dump(mode="json"),
 }
+
+
+_RANKS = {"run_started": -1, "run_completed": 1, "run_failed": 1}
+"""What comes first and last of all that happened in one millisecond."""
 
 
 def _find(store: "RunStore", run_id: str) -> "tuple[RunRecord, RunSnapshot]":

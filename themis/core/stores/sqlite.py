@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from themis.core.canonical import bytes_hash
-from themis.core.errors import UnknownRunError
+from themis.core.errors import StoreCorruptError, UnknownRunError
 from themis.core.outcome_codec import now_ms
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.results import RunStatus
@@ -34,6 +34,7 @@ INLINE_CHARACTERS = 256
 # Rows a statement. SQLite keeps every statement that it compiled, and these are large: so there are few shapes of them.
 _SHAPES = (16, 64, 128, 256, 512, 768, 1_024)
 _BLOB_MARK = "@"
+_HEX_DIGITS = frozenset("0123456789abcdef")
 
 Row = TypeVar("Row")
 
@@ -55,7 +56,6 @@ class SqliteRunStore(BaseRunStore):
         self.path = Path(path).absolute()
         self._database = Database(self.path, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
         self._jobs: SqliteJobStore | None = None
-        self._run_numbers: dict[str, int] = {}
         self._ready = False
 
     @property
@@ -102,6 +102,7 @@ class SqliteRunStore(BaseRunStore):
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Mark a run as running."""
         with self._fenced(fence) as connection:
+            self._run_no(run_id)
             connection.execute(sql.START_RUN, (RunStatus.RUNNING.value, now_ms(), run_id))
 
     def end_run(
@@ -116,6 +117,7 @@ class SqliteRunStore(BaseRunStore):
         """Mark a run as ended; synced to disk before this returns."""
         name = None if through is None else until_name(through)
         with self._fenced(fence) as connection:
+            self._run_no(run_id)
             connection.execute(sql.END_RUN, (status.value, name, error, now_ms(), run_id))
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
@@ -133,8 +135,9 @@ class SqliteRunStore(BaseRunStore):
 
     def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
         """Runs whose id begins with `prefix`, newest first."""
-        literal = prefix.replace("%", "").replace("_", "")
-        return [_record(row) for row in self._open().query(sql.SELECT_RUNS, (literal + "%", limit))]
+        if not _HEX_DIGITS.issuperset(prefix):
+            return []  # LIKE has letters of its own, and knows no capitals
+        return [_record(row) for row in self._open().query(sql.SELECT_RUNS, (prefix + "%", limit))]
 
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """A run's snapshot, or None."""
@@ -149,15 +152,26 @@ class SqliteRunStore(BaseRunStore):
         blobs: dict[str, bytes] = {}
         with self._fenced(fence) as connection:
             for rows in _shaped(outcomes):
-                values: list[Any] = [run_no]
+                values: list[Any] = []
                 for no, stage, item, ok, at, value, output, body, retries in rows:
                     # Plain ints: for each value of a subclass sqlite3 looks for an adapter, longer than the row takes.
-                    values += (no, +stage, item, +ok, at, value, _inline(output, blobs), _inline(body, blobs), retries)
+                    values += (
+                        run_no,
+                        no,
+                        +stage,
+                        item,
+                        +ok,
+                        at,
+                        value,
+                        _inline(output, blobs),
+                        _inline(body, blobs),
+                        retries,
+                    )
                 connection.execute(sql.insert_outcomes(len(rows)), values)
             for ended in _shaped(ends):
-                values = [run_no]
+                values = []
                 for no, dataset_no, case_id, digest, failed, through in ended:
-                    values += (no, dataset_no, case_id, digest, +failed, +through)
+                    values += (run_no, no, dataset_no, case_id, digest, +failed, +through)
                 connection.execute(sql.insert_cases(len(ended)), values)
             for pairs in _shaped(list(blobs.items())):
                 connection.execute(sql.insert_blobs(len(pairs)), list(chain.from_iterable(pairs)))
@@ -232,15 +246,11 @@ class SqliteRunStore(BaseRunStore):
         return self._database
 
     def _run_no(self, run_id: str) -> int:
-        known = self._run_numbers.get(run_id)
-        if known is not None:
-            return known
+        """The number that stands for a run; not remembered, as a transaction may yet undo the run and reuse it."""
         row = self._open().query_one(sql.SELECT_RUN_NO, (run_id,))
         if row is None:
             raise UnknownRunError(run_id=run_id, nearest="")
-        number = int(row[0])
-        self._run_numbers[run_id] = number
-        return number
+        return int(row[0])
 
     def _put_snapshot(self, snapshot: RunSnapshot) -> str:
         """Keep a snapshot, and apart from it each dataset's cases, as blobs; returns the snapshot's hash."""
@@ -252,16 +262,27 @@ class SqliteRunStore(BaseRunStore):
         return self.put_blob(json.dumps(document, separators=(",", ":")).encode())
 
     def _get_snapshot(self, digest: str) -> RunSnapshot:
-        document = json.loads(self.get_blob(digest) or b"{}")
+        document = json.loads(self._blob(digest))
         for dataset in document["datasets"]:
             if "cases" in dataset:
-                dataset["cases"] = json.loads(self.get_blob(dataset["cases"]) or b"[]")
+                dataset["cases"] = json.loads(self._blob(dataset["cases"]))
         return RunSnapshot.model_validate(document)
 
     def _text(self, stored: str | None) -> str | None:
         if stored is None or not stored.startswith(_BLOB_MARK):
             return stored
-        return (self.get_blob(stored[len(_BLOB_MARK) :]) or b"null").decode()
+        return self._blob(stored[len(_BLOB_MARK) :]).decode()
+
+    def _blob(self, digest: str) -> bytes:
+        """Bytes that a row refers to.
+
+        Raises:
+            StoreCorruptError: they are not there; an empty answer in their place would be a wrong one.
+        """
+        data = self.get_blob(digest)
+        if data is None:
+            raise StoreCorruptError(path=self.path, detail=f"the text {digest} is missing")
+        return data
 
 
 def _inline(text: str | None, blobs: dict[str, bytes]) -> str | None:

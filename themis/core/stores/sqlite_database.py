@@ -93,6 +93,12 @@ class Database:
         self._local = _Local()
         self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._guard = threading.Lock()
+        self._opened_by: int | None = None
+
+    def __del__(self) -> None:
+        """Close what nobody closed, in the process that opened it."""
+        if getattr(self, "_opened_by", None) == os.getpid():
+            self.close()
 
     @contextlib.contextmanager
     def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
@@ -213,6 +219,7 @@ class Database:
             local = self._local
         connection = self._open()
         local.connection, local.pid = connection, os.getpid()
+        self._opened_by = local.pid
         with self._guard:
             ended = [pair for pair in self._opened if not pair[0].is_alive()]
             self._opened = [pair for pair in self._opened if pair[0].is_alive()]

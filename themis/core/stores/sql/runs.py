@@ -124,17 +124,21 @@ SELECT_DIGESTS = "SELECT digest, dataset_no, case_no FROM cases WHERE run_no = ?
 
 @lru_cache
 def insert_outcomes(rows: int) -> str:
-    """Insert so many outcomes; the first parameter is the run's number, then come nine values a row."""
-    return _INSERT_OUTCOMES.format(rows=", ".join(["(?1, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows))
+    """Insert so many outcomes, ten values each."""
+    return _INSERT_OUTCOMES.format(rows=_places(10, rows))
 
 
 @lru_cache
 def insert_cases(rows: int) -> str:
-    """Insert so many ends of cases; the first parameter is the run's number, then come six values a row."""
-    return _INSERT_CASES.format(rows=", ".join(["(?1, ?, ?, ?, ?, ?, ?)"] * rows))
+    """Insert so many ends of cases, seven values each."""
+    return _INSERT_CASES.format(rows=_places(7, rows))
 
 
 @lru_cache
 def insert_blobs(rows: int) -> str:
     """Insert so many blobs, two values each."""
-    return _INSERT_BLOBS.format(rows=", ".join(["(?, ?)"] * rows))
+    return _INSERT_BLOBS.format(rows=_places(2, rows))
+
+
+def _places(columns: int, rows: int) -> str:
+    return ", ".join(["(" + ", ".join("?" * columns) + ")"] * rows)

@@ -1,0 +1,216 @@
+"""Secrets are named in an experiment, resolved where they are used, and written nowhere."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import dataset
+from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
+from themis.core.config_file import load_config
+from themis.core.contexts import GenerateContext
+from themis.core.errors import LiteralSecretError, MissingSecretError
+from themis.core.experiment import Experiment
+from themis.core.models import Case, GenerationResult
+from themis.core.results import RunStatus
+from themis.core.secrets import is_reference, redact_urls, refuse_literal_secrets, resolve_references
+from themis.core.submission import run_worker_once, submit_experiment
+
+VALUE = "correct-horse-battery-staple"
+LOOKS = (
+    f"sk-{'a' * 24}",
+    f"ghp_{'a' * 30}",
+    f"github_pat_{'a' * 30}",
+    f"glpat-{'a' * 20}",
+    f"hf_{'a' * 30}",
+    f"AKIA{'A' * 16}",
+    f"AIza{'a' * 35}",
+    f"xoxb-{'1' * 12}",
+    f"Bearer {'a' * 12}",
+    f"eyJ{'a' * 10}.eyJ{'b' * 10}.{'c' * 10}",
+    "-----BEGIN RSA PRIVATE KEY-----\nabc",
+)
+KEYS = (
+    "api_key",
+    "API_KEY",
+    "apiKey",
+    "OPENAI_API_KEY",
+    "password",
+    "secret",
+    "client-secret",
+    "access_token",
+    "token",
+)
+
+
+class KeyedGenerator:
+    """Cannot work without its key, and answers with the length of it."""
+
+    component_id = "test/keyed_generator"
+    version = "1"
+
+    def __init__(self, api_key: str = "", **more: Any) -> None:
+        """With a key."""
+        self._key = api_key
+
+    def fingerprint(self) -> str:
+        """The same for every key."""
+        return "1"
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        """The length of the key."""
+        return GenerationResult(candidate_id=case.case_id, final_output=len(self._key))
+
+
+def _experiment(folder: Path, *, arguments: dict[str, Any] | None = None, **changes: Any) -> Experiment:
+    keyed = {"use": f"{__name__}:KeyedGenerator", "with": arguments or {}}
+    generation = GenerationConfig(generator=keyed, candidate_policy=changes.pop("candidate_policy", {}))
+    evaluation = EvaluationConfig(metrics=["builtin/exact_match"], **changes.pop("evaluation", {}))
+    parameters = {"path": str(folder / "store" / "themis.sqlite3"), **changes.pop("parameters", {})}
+    return Experiment(
+        generation=generation,
+        evaluation=evaluation,
+        storage=StorageConfig(store="sqlite", parameters=parameters),
+        runtime=RuntimeConfig(queue_root=str(folder / "queue")),
+        datasets=[dataset()],
+        **changes,
+    )
+
+
+@pytest.fixture
+def lab_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    monkeypatch.setenv("LAB_KEY", VALUE)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "lab-key.txt").write_text(f"{VALUE}\n", encoding="utf-8")
+    return VALUE
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("${LAB_KEY}", VALUE),
+        ("Bearer ${LAB_KEY}/${LAB_KEY}", f"Bearer {VALUE}/{VALUE}"),
+        ("env:LAB_KEY", VALUE),
+        ("secret://lab-key.txt", VALUE),
+        ({"a": ["${LAB_KEY}", 1, None]}, {"a": [VALUE, 1, None]}),
+    ],
+)
+def test_a_reference_becomes_its_secret(lab_key: str, written: Any, meant: Any) -> None:
+    assert resolve_references(written, where="here") == meant
+
+
+@pytest.mark.parametrize("text", ["see env:LAB_KEY", "$LAB_KEY", "${lab key}", "secret://../x", "secret://a/b", "env:"])
+def test_what_is_no_reference_stays_as_it_is(lab_key: str, text: str) -> None:
+    assert not is_reference(text)
+    assert resolve_references(text, where="here") == text
+
+
+@pytest.mark.parametrize(
+    ("written", "name"), [("${NOT_THERE}", "NOT_THERE"), ("env:NOT_THERE", "NOT_THERE"), ("secret://gone", "gone")]
+)
+def test_a_secret_that_is_not_there_is_missed_by_name(
+    lab_key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, written: str, name: str
+) -> None:
+    monkeypatch.delenv("NOT_THERE", raising=False)
+    with pytest.raises(MissingSecretError, match=name):
+        resolve_references(written, where="here")
+    with pytest.raises(MissingSecretError, match="generation.generator"):
+        _experiment(tmp_path, arguments={"api_key": written}).compile()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_literal_under_a_secret_s_name_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(LiteralSecretError, match=rf"generation\.generator\.with\.{key} ") as caught:
+        _experiment(tmp_path, arguments={key: "hunter2"}).compile()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("literal", LOOKS)
+@pytest.mark.parametrize("place", ["arguments", "candidate_policy", "judge_config", "parameters"])
+def test_a_literal_that_looks_like_a_secret_is_refused_by_compile(tmp_path: Path, place: str, literal: str) -> None:
+    value = {"anything": [{"deeper": literal}]}
+    changes: dict[str, Any] = {"evaluation": {place: value}} if place == "judge_config" else {place: value}
+    with pytest.raises(LiteralSecretError, match=r"anything\.0\.deeper") as caught:
+        _experiment(tmp_path, **changes).compile()
+    assert literal not in str(caught.value)
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("environment_metadata: {{note: {}}}", "environment_metadata.note"),
+        ("storage: {{store: sqlite, parameters: {{extra: [{}]}}}}", "storage.parameters.extra.0"),
+        ("runtime: {{queue_root: {}}}", "runtime.queue_root"),
+    ],
+)
+def test_a_literal_that_looks_like_a_secret_is_refused_in_a_file(tmp_path: Path, line: str, key: str) -> None:
+    file = tmp_path / "experiment.yaml"
+    base = "generation: {generator: builtin/demo_generator}\nevaluation: {}\n"
+    file.write_text(base + line.format(LOOKS[0]), encoding="utf-8")
+    with pytest.raises(LiteralSecretError) as caught:
+        load_config(file)
+    assert str(caught.value).startswith(f"{file}: {key} holds what looks like a secret")
+
+
+def test_a_literal_in_an_override_is_refused_too(tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text("generation: {generator: {use: a}}\nevaluation: {}\n", encoding="utf-8")
+    with pytest.raises(LiteralSecretError, match=r"generation\.generator\.with\.api_key"):
+        load_config(file, overrides=["generation.generator.with.api_key=hunter2"])
+
+
+@pytest.mark.parametrize("value", ["EMPTY", "", "none", "${LAB_KEY}", "env:LAB_KEY", "secret://lab-key.txt"])
+def test_references_and_words_for_nothing_are_no_literals(lab_key: str, tmp_path: Path, value: str) -> None:
+    assert _experiment(tmp_path, arguments={"api_key": value}).compile().run_id
+
+
+@pytest.mark.parametrize("key", ["max_tokens", "tokenizer", "secretary", "keyboard", "passwords_tried"])
+def test_names_that_only_resemble_a_secret_s_are_fine(key: str) -> None:
+    value = {key: "plain"}
+    refuse_literal_secrets(value, where="here")
+    assert value == {key: "plain"}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("https://me:hunter2@host/x", "https://me:***@host/x"),
+        ("postgresql+psycopg://me:p@ss@host", "postgresql+psycopg://me:***@host"),
+        ("redis://:hunter2@host", "redis://:***@host"),
+        ("see https://a:b@c and https://d:e@f", "see https://a:***@c and https://d:***@f"),
+        ("https://host:8000/a@b", "https://host:8000/a@b"),
+        ({"a": ["https://me:hunter2@host"], "b": 1}, {"a": ["https://me:***@host"], "b": 1}),
+    ],
+)
+def test_a_url_loses_its_password_and_nothing_else(written: Any, kept: Any) -> None:
+    assert redact_urls(written) == kept
+
+
+def test_the_snapshot_holds_no_url_s_password(tmp_path: Path) -> None:
+    url = "https://me:hunter2@host/x"
+    snapshot = _experiment(
+        tmp_path,
+        evaluation={"judge_config": {"url": url}, "workflow_overrides": {"url": url}},
+        parameters={"mirror": url},
+        environment_metadata={"url": url},
+        provider_metadata={"url": [url]},
+    ).compile()
+    text = snapshot.model_dump_json()
+    assert "hunter2" not in text
+    assert text.count("https://me:***@host/x") == 5
+
+
+@pytest.mark.parametrize("written", ["${LAB_KEY}", "env:LAB_KEY", "secret://lab-key.txt"])
+def test_a_resolved_secret_is_in_no_file_of_the_store_or_queue(lab_key: str, tmp_path: Path, written: str) -> None:
+    experiment = _experiment(tmp_path, arguments={"api_key": written})
+    submit_experiment(experiment)
+    result = run_worker_once(tmp_path / "queue")
+    assert result is not None
+    assert result.status is RunStatus.COMPLETED
+    assert [case.generated_candidates[0].final_output for case in result.cases] == [len(VALUE)] * 3
+    files = [path for folder in ("store", "queue") for path in (tmp_path / folder).rglob("*") if path.is_file()]
+    assert any(path.name == "themis.sqlite3" for path in files)
+    assert [path for path in files if VALUE.encode() in path.read_bytes()] == []
+    assert any(written.encode() in path.read_bytes() for path in files)

@@ -1,0 +1,404 @@
+"""From an experiment to a job, and from a job to its result and its end."""
+
+import asyncio
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import ScriptedGenerator, cases, experiment
+from themis.core.components import make_importable
+from themis.core.config import DatasetFile, RuntimeConfig
+from themis.core.contexts import GenerateContext, ScoreContext
+from themis.core.errors import (
+    ConfigError,
+    InvalidArgumentError,
+    LiveComponentError,
+    RunExistsError,
+    RunningLoopError,
+)
+from themis.core.experiment import Experiment
+from themis.core.models import Case, GenerationResult, ParsedOutput, Score
+from themis.core.results import RunResult, RunStatus
+from themis.core.submission import (
+    SubmissionManifest,
+    open_queue,
+    run_batch_request,
+    run_worker_once,
+    run_worker_once_async,
+    submit_experiment,
+)
+
+CALLS: list[str] = []
+FACTS = {"fingerprint": "1", "fail": "", "cancel": ""}
+HELD = threading.Event()
+
+
+class LabGenerator:
+    """Answers with the input, counts, and fails or asks for its own end as `FACTS` says."""
+
+    component_id = "test/lab_generator"
+    version = "1"
+
+    def fingerprint(self) -> str:
+        """As the test says."""
+        return FACTS["fingerprint"]
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        """The input."""
+        CALLS.append(case.case_id)
+        if FACTS["cancel"]:
+            queue = open_queue(FACTS["cancel"])
+            queue.cancel(queue.list_jobs(("claimed",))[0].key)
+            await asyncio.sleep(60)
+        if FACTS["fail"]:
+            raise ValueError(FACTS["fail"])
+        return GenerationResult(candidate_id=case.case_id, final_output=case.input)
+
+
+class PatientGenerator(LabGenerator):
+    """Gives way, and never answers."""
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        """Nothing, for a minute."""
+        await asyncio.sleep(60)
+        return await super().generate(case, ctx)
+
+
+class StubbornMetric:
+    """Never gives way, until the test is over."""
+
+    component_id = "test/stubborn_metric"
+    version = "1"
+
+    def fingerprint(self) -> str:
+        """Never changes."""
+        return "1"
+
+    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score:
+        """Nothing, for as long as nobody interrupts it."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not HELD.is_set():
+            time.sleep(0.01)
+        return Score(metric_id=self.component_id, value=1.0)
+
+
+GENERATOR = f"{__name__}:LabGenerator"
+FOLDERS = ("queued", "waiting", "claimed", "done", "failed", "cancelled", "rejected")
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    CALLS.clear()
+    HELD.clear()
+    for name, value in {"fingerprint": "1", "fail": "", "cancel": ""}.items():
+        monkeypatch.setitem(FACTS, name, value)
+    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+
+
+def _experiment(
+    folder: Path, *, generator: Any = GENERATOR, runtime: dict[str, Any] | None = None, **more: Any
+) -> Experiment:
+    made = RuntimeConfig(
+        **{"queue_root": str(folder / "queue"), "batch_root": str(folder / "batch"), **(runtime or {})}
+    )
+    return experiment(generator, runtime=made, path=folder / "themis.sqlite3", **more)
+
+
+def _submit(folder: Path, **more: Any) -> SubmissionManifest:
+    return submit_experiment(_experiment(folder, **more))
+
+
+def _run(folder: Path, **more: Any) -> RunResult:
+    result = run_worker_once(folder / "queue", **more)
+    assert result is not None
+    return result
+
+
+def _places(folder: Path) -> dict[str, int]:
+    """How many jobs there are in each folder that holds one."""
+    return {name: count for name, count in open_queue(folder / "queue").counts().items() if count}
+
+
+def _why(folder: Path) -> tuple[str, str]:
+    """The cause and the message of the only job."""
+    queue = open_queue(folder / "queue")
+    row = queue.show(queue.list_jobs(FOLDERS[:6])[0].key).row
+    return str(row.cause), str(row.message)
+
+
+CONFIG = """\
+generation: {generator: builtin/demo_generator}
+evaluation: {metrics: [builtin/exact_match], parsers: [builtin/json_identity]}
+datasets: [{dataset_id: d, cases: [{case_id: a, input: 1, expected_output: 2}]}]
+"""
+
+
+def test_a_config_file_is_submitted_and_run(tmp_path: Path) -> None:
+    config_path = tmp_path / "experiment.yaml"
+    config_path.write_text(CONFIG, encoding="utf-8")
+    made = Experiment.from_config(config_path)
+    manifest = submit_experiment(made, config_path=str(config_path), mode="worker_pool")
+    assert (manifest.status, manifest.mode, manifest.config_path) == ("pending", "worker_pool", str(config_path))
+    assert manifest.manifest_path.parent == tmp_path / "runs" / "queue" / "queued"
+    assert json.loads(manifest.manifest_path.read_text())["run_id"] == manifest.run_id == made.compile().run_id
+    assert {place: target.use for place, target in manifest.execution_targets.items()} == {
+        "generation.generator": "builtin/demo_generator",
+        "evaluation.parsers.0": "builtin/json_identity",
+        "evaluation.metrics.0": "builtin/exact_match",
+    }
+    result = run_worker_once(tmp_path / "runs" / "queue")
+    assert result is not None
+    assert (result.run_id, result.status.value, result.completed_through_stage) == (
+        manifest.run_id,
+        "completed",
+        "judge",
+    )
+    assert [score.value for case in result.cases for score in case.scores] == [1.0]
+    assert not manifest.manifest_path.exists()
+    assert _places(tmp_path / "runs") == {"done": 1}
+    assert run_worker_once(tmp_path / "runs" / "queue") is None
+
+
+def test_submitting_twice_is_one_job(tmp_path: Path) -> None:
+    first, second = _submit(tmp_path), _submit(tmp_path)
+    assert (second.manifest_path, second.status) == (first.manifest_path, "pending")
+    assert _places(tmp_path) == {"queued": 1}
+    _run(tmp_path)
+    assert _submit(tmp_path).status == "completed"
+    assert run_worker_once(tmp_path / "queue") is None
+    assert len(CALLS) == 3
+
+
+def test_what_a_worker_cannot_reach_is_refused(tmp_path: Path) -> None:
+    in_memory = experiment(GENERATOR, runtime=RuntimeConfig(queue_root=str(tmp_path / "queue")))
+    with pytest.raises(ConfigError, match="'memory' cannot be reached by a worker in another process"):
+        submit_experiment(in_memory)
+    with pytest.raises(LiveComponentError, match=r"generation\.generator: lab/generator is a live object"):
+        _submit(tmp_path, generator=ScriptedGenerator())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [({"mode": "cluster"}, "mode: 'cluster' is neither"), ({"not_before": datetime(2030, 1, 1)}, "has no time zone")],  # noqa: DTZ001
+)
+def test_an_argument_that_does_not_fit_is_refused(tmp_path: Path, arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        submit_experiment(_experiment(tmp_path), **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_policy_error_refuses_a_run_that_exists_but_runs_its_own_submission(tmp_path: Path) -> None:
+    policy = {"existing_run_policy": "error"}
+    _submit(tmp_path, runtime=policy)
+    with pytest.raises(RunExistsError):
+        _submit(tmp_path, runtime=policy)
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+    with pytest.raises(RunExistsError, match="completed"):
+        _submit(tmp_path, runtime=policy)
+    assert _places(tmp_path) == {"done": 1}
+
+
+def test_policy_rerun_generates_again(tmp_path: Path) -> None:
+    _submit(tmp_path)
+    first = _run(tmp_path)
+    assert _submit(tmp_path, runtime={"existing_run_policy": "rerun"}).status == "pending"
+    assert _places(tmp_path) == {"queued": 1}
+    second = _run(tmp_path)
+    assert (second.run_id, second.status) == (first.run_id, RunStatus.COMPLETED)
+    assert sorted(CALLS) == ["q0", "q0", "q1", "q1", "q2", "q2"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "places"), [(3, {"waiting": 1}), (1, {"failed": 1})], ids=["tried again later", "budget used up"]
+)
+def test_an_experiment_whose_every_case_fails_comes_back_failed(
+    tmp_path: Path, attempts: int, places: dict[str, int]
+) -> None:
+    FACTS["fail"] = "no model today"
+    _submit(tmp_path, runtime={"max_attempts": attempts})
+    result = _run(tmp_path)
+    assert result.status is RunStatus.FAILED
+    assert result.progress.model_dump() == {"total_cases": 3, "completed_cases": 0, "failed_cases": 3}
+    assert _places(tmp_path) == places
+    assert _why(tmp_path) == ("exception", "every case failed; the first: ValueError: no model today")
+    assert run_worker_once(tmp_path / "queue") is None
+
+
+def test_a_failed_job_that_is_retried_succeeds(tmp_path: Path) -> None:
+    FACTS["fail"] = "no model today"
+    _submit(tmp_path, runtime={"max_attempts": 1})
+    _run(tmp_path)
+    FACTS["fail"] = ""
+    queue = open_queue(tmp_path / "queue")
+    queue.retry(queue.list_jobs(("failed",))[0].key)
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+    assert _places(tmp_path) == {"done": 1}
+
+
+def _assert_hopeless(folder: Path, words: str) -> None:
+    result = _run(folder)
+    assert result.status is RunStatus.FAILED
+    assert words in str(result.error)
+    assert _places(folder) == {"failed": 1}
+    cause, message = _why(folder)
+    assert cause == "configuration"
+    assert words in message
+    assert CALLS == []
+
+
+def test_a_component_that_is_not_here_fails_at_once(tmp_path: Path) -> None:
+    source = tmp_path / "passing_module.py"
+    source.write_text(f"from {__name__} import LabGenerator\n", encoding="utf-8")
+    make_importable(tmp_path)
+    _submit(tmp_path, generator="passing_module:LabGenerator")
+    source.unlink()
+    del __import__("sys").modules["passing_module"]
+    _assert_hopeless(tmp_path, "cannot import 'passing_module:LabGenerator'")
+
+
+def test_a_module_that_is_not_allowed_fails_at_once(tmp_path: Path) -> None:
+    _submit(tmp_path)
+    result = _run(tmp_path, allow_modules=["mine"])
+    assert "is not among the allowed ones" in str(result.error)
+    assert _places(tmp_path) == {"failed": 1}
+
+
+def test_a_changed_fingerprint_fails_at_once(tmp_path: Path) -> None:
+    _submit(tmp_path)
+    FACTS["fingerprint"] = "2"
+    _assert_hopeless(tmp_path, "test/lab_generator is not what the run was compiled with")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda file: file.write_text(cases(1)[0].model_dump_json(), encoding="utf-8"), "are not those that the run"),
+        (Path.unlink, "cases.jsonl"),
+        (lambda file: file.write_text("not json\n", encoding="utf-8"), "cases.jsonl"),
+    ],
+    ids=["changed", "gone", "broken"],
+)
+def test_a_dataset_that_is_not_what_it_was_fails_at_once(tmp_path: Path, change: Any, words: str) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_text("".join(case.model_dump_json() + "\n" for case in cases(2)), encoding="utf-8")
+    _submit(tmp_path, datasets=[DatasetFile(dataset_id="d", path=str(file))])
+    change(file)
+    _assert_hopeless(tmp_path, words)
+
+
+def test_a_run_completed_elsewhere_comes_back_without_generating(tmp_path: Path) -> None:
+    direct = _experiment(tmp_path).run()
+    assert len(CALLS) == 3
+    assert _submit(tmp_path).status == "pending"
+    queued = _run(tmp_path)
+    assert (queued.run_id, queued.status) == (direct.run_id, RunStatus.COMPLETED)
+    assert list(queued.cases) == list(direct.cases)
+    assert len(CALLS) == 3
+    assert _places(tmp_path) == {"done": 1}
+
+
+def test_a_bad_file_is_rejected_and_the_next_job_runs(tmp_path: Path) -> None:
+    path = _submit(tmp_path).manifest_path
+    bad = path.with_name(f"0{path.name[1:]}")
+    bad.write_text('{"format": 1}', encoding="utf-8")
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+    assert _places(tmp_path) == {"done": 1, "rejected": 1}
+
+
+def test_a_batch_request_runs_and_moves_to_completed(tmp_path: Path) -> None:
+    manifest = submit_experiment(_experiment(tmp_path), mode="batch")
+    assert (manifest.mode, manifest.status) == ("batch", "pending")
+    assert manifest.manifest_path == tmp_path / "batch" / "requests" / f"{manifest.run_id}.json"
+    result = run_batch_request(manifest.manifest_path)
+    assert (result.run_id, result.status) == (manifest.run_id, RunStatus.COMPLETED)
+    assert not manifest.manifest_path.exists()
+    assert (tmp_path / "batch" / "completed" / manifest.manifest_path.name).is_file()
+    assert not (tmp_path / "queue").exists()
+
+
+def test_a_batch_request_that_fails_stays_to_be_run_again(tmp_path: Path) -> None:
+    FACTS["fail"] = "no model today"
+    path = submit_experiment(_experiment(tmp_path), mode="batch").manifest_path
+    assert run_batch_request(path).status is RunStatus.FAILED
+    assert path.is_file()
+    FACTS["fail"] = ""
+    assert run_batch_request(path).status is RunStatus.COMPLETED
+
+
+def test_what_is_no_batch_request_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.json: cannot be read: No such file"):
+        run_batch_request(tmp_path / "gone.json")
+
+
+@pytest.mark.parametrize(("attempts", "places"), [(2, {"waiting": 1}), (1, {"failed": 1})])
+def test_a_job_over_its_time_limit_is_stopped(tmp_path: Path, attempts: int, places: dict[str, int]) -> None:
+    limits = {"timeout_s": 0.2, "max_attempts": attempts}
+    _submit(tmp_path, generator=f"{__name__}:PatientGenerator", runtime=limits)
+    assert _run(tmp_path).status is RunStatus.FAILED
+    assert _why(tmp_path) == ("time limit", "the time limit of 0.2 s is over")
+    assert _places(tmp_path) == places
+
+
+def test_the_time_limit_holds_for_a_metric_that_never_gives_way(tmp_path: Path) -> None:
+    limits = {"timeout_s": 0.2, "max_attempts": 1}
+    _submit(tmp_path, metrics=[f"{__name__}:StubbornMetric"], runtime=limits)
+    try:
+        assert _run(tmp_path).status is RunStatus.FAILED
+    finally:
+        HELD.set()
+    assert _why(tmp_path) == ("time limit", "the time limit of 0.2 s is over")
+    assert _places(tmp_path) == {"failed": 1}
+
+
+def test_a_job_that_is_cancelled_while_it_runs_ends_cancelled(tmp_path: Path) -> None:
+    FACTS["cancel"] = str(tmp_path / "queue")
+    _submit(tmp_path, datasets=None)
+    result = _run(tmp_path)
+    assert _why(tmp_path)[0] == "cancelled"
+    assert _places(tmp_path) == {"cancelled": 1}
+    assert result.progress.completed_cases == 0
+
+
+def test_a_job_of_the_future_waits(tmp_path: Path) -> None:
+    manifest = submit_experiment(_experiment(tmp_path), not_before=datetime.now(UTC) + timedelta(hours=1))
+    assert manifest.manifest_path.parent.name == "waiting"
+    assert run_worker_once(tmp_path / "queue") is None
+    assert _places(tmp_path) == {"waiting": 1}
+
+
+def test_a_job_of_the_past_runs_at_once(tmp_path: Path) -> None:
+    submit_experiment(_experiment(tmp_path), not_before=datetime.now(UTC) - timedelta(hours=1))
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+
+
+def test_the_first_priority_runs_first(tmp_path: Path) -> None:
+    submit_experiment(_experiment(tmp_path), priority=5)
+    urgent = submit_experiment(_experiment(tmp_path, samples=2), priority=0)
+    assert _run(tmp_path).run_id == urgent.run_id
+
+
+def test_inside_a_running_loop_the_async_form_is_needed(tmp_path: Path) -> None:
+    _submit(tmp_path)
+
+    async def program() -> RunResult | None:
+        with pytest.raises(RunningLoopError, match="await run_worker_once_async"):
+            run_worker_once(tmp_path / "queue")
+        assert _places(tmp_path) == {"queued": 1}
+        return await run_worker_once_async(tmp_path / "queue")
+
+    result = asyncio.run(program())
+    assert result is not None
+    assert result.status is RunStatus.COMPLETED
+
+
+def test_a_queue_without_jobs_gives_none_and_makes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert run_worker_once(tmp_path / "empty") is None
+    assert run_worker_once(tmp_path / "missing") is None
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
