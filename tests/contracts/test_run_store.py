@@ -546,7 +546,7 @@ def test_cases_are_a_sequence(store: RunStore) -> None:
     assert found == everything
     assert found == found[:]
     assert found != everything[:-1]
-    assert found != "cases"
+    assert found != "cases"  # type: ignore[comparison-overlap]
     assert repr(found) == "<20 cases>"
 
 
@@ -741,7 +741,7 @@ def test_completion_is_synced_to_disk_before_it_is_reported(sqlite: SqliteRunSto
             lambda: sqlite.end_run(snapshot.run_id, RunStatus.COMPLETED, through=Stage.JUDGE),
         ):
             steps.clear()
-            write()
+            write()  # type: ignore[no-untyped-call]
             assert steps == [("commit", (sqlite.path, True))]
     finally:
         durable_files.set_observer(before)

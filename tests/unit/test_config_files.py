@@ -283,3 +283,53 @@ def test_a_value_of_the_wrong_type_is_refused_by_its_key(tmp_path: Path, text: s
     message = _problem(file)
     assert message.startswith(f"{file}: ")
     assert words in message
+
+
+MERGES = "a0: &a0 {x: 1, y: 2, z: 3}\n" + "".join(
+    f"a{no}: &a{no} {{<<: [{', '.join([f'*a{no - 1}'] * 9)}]}}\n" for no in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "words"),
+    [
+        ("e.yaml", "? [a, b]\n: c\n", "line 3: a key must be a text"),
+        ("e.yaml", "? {a: b}\n: c\n", "line 3: a key must be a text"),
+        ("e.yaml", "environment_metadata: {no: x}\n", "key False is not a text; write it in quotes"),
+        ("e.yaml", "environment_metadata: {0: x}\n", "key 0 is not a text; write it in quotes"),
+        ("e.yaml", "environment_metadata: {null: x}\n", "key None is not a text; write it in quotes"),
+        ("e.yaml", "seeds: !!bool perhaps\n", "a tag does not fit its value"),
+        ("e.yaml", "seeds: !!timestamp perhaps\n", "a tag does not fit its value"),
+        ("e.yaml", "seeds: !!int perhaps\n", "not valid YAML"),
+        ("e.yaml", "seeds: !!set {1, 2}\n", "holds a set, which JSON does not have"),
+        ("e.yaml", "environment_metadata: {a: !!binary aGk=}\n", "holds a bytes, which JSON does not have"),
+        ("e.yaml", "environment_metadata: {a: !!timestamp 2024-01-02}\n", "holds a date, which JSON does not have"),
+        ("e.yaml", f"seeds: [{'9' * 5_000}]\n", "not valid YAML"),
+        ("e.yaml", f"seeds: [0x{'f' * 5_000}]\n", "holds a number of 20,000 bits"),
+        ("e.toml", f"seeds = [{'9' * 5_000}]\n", "not valid TOML"),
+        ("e.toml", f"seeds = [0x{'f' * 5_000}]\n", "holds a number of 20,000 bits"),
+        ("e.toml", f"a = {'[' * 150}{']' * 150}\n", "nested too deeply"),
+        ("e.yaml", MERGES, "unfolds to too many keys"),
+        ("e.yaml", f"a: {'[' * 300_000}", "nested too deeply"),
+        ("e.yaml", f"a:\n  {'- ' * 300_000}", "nested too deeply"),
+    ],
+    ids=range(19),
+)
+def test_what_yaml_and_toml_have_beyond_json_is_refused_in_one_line(
+    tmp_path: Path, name: str, lines: str, words: str
+) -> None:
+    file = _written(tmp_path, lines if name.endswith("toml") else BASE + lines, name)
+    message = _problem(file)
+    assert message.startswith(f"{file}: ")
+    assert words in message
+
+
+def test_many_plain_values_are_no_danger(tmp_path: Path) -> None:
+    seeds = ", ".join(str(-no) for no in range(20_000))
+    assert len(_loaded(_written(tmp_path, f"{BASE}seeds: [{seeds}]\n"))["seeds"]) == 20_000
+
+
+def test_a_merge_gives_way_to_what_stands_beside_it(tmp_path: Path) -> None:
+    text = f"{BASE}runtime: {{<<: {{max_attempts: 2, timeout_s: 5}}, max_attempts: 7}}\n"
+    runtime = _loaded(_written(tmp_path, text))["runtime"]
+    assert (runtime["max_attempts"], runtime["timeout_s"]) == (7, 5)

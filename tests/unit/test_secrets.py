@@ -115,7 +115,7 @@ def test_a_secret_that_is_not_there_is_missed_by_name(
     monkeypatch.delenv("NOT_THERE", raising=False)
     with pytest.raises(MissingSecretError, match=name):
         resolve_references(written, where="here")
-    with pytest.raises(MissingSecretError, match="generation.generator"):
+    with pytest.raises(MissingSecretError, match=r"generation\.generator"):
         _experiment(tmp_path, arguments={"api_key": written}).compile()
 
 

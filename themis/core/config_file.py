@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Hashable, Iterable, Mapping
+from copy import copy
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,10 +20,18 @@ Model = TypeVar("Model", bound=BaseModel)
 MAX_BYTES = 64 * 1024 * 1024
 MAX_NODES = 5_000_000
 MAX_DEPTH = 100
+MAX_MERGED_KEYS = 10_000
 
 DEFAULT_STORE_PATH = "runs/themis.sqlite3"
 DEFAULT_QUEUE_ROOT = "runs/queue"
 DEFAULT_BATCH_ROOT = "runs/batch"
+
+_MERGE = "tag:yaml.org,2002:merge"
+_PLAIN = (str, int, float, bool, type(None))
+_MAX_BITS = 4096  # Python refuses to write a whole number of more than 4300 digits
+_OPENERS = "[{-?"
+_FEW_LEVELS = 5_000
+_MAX_INDEX_DIGITS = 9
 
 _BaseLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -35,17 +44,32 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exis
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Copy in what `<<` names, as long as that is not more than a file can hold: it multiplies with each level."""
+        size = len(node.value)
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                merged = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for other in merged:
+                    if isinstance(other, yaml.MappingNode):
+                        self.flatten_mapping(other)
+                        size += len(other.value)
+        if size > MAX_MERGED_KEYS:
+            raise yaml.constructor.ConstructorError(None, None, "unfolds to too many keys", node.start_mark)
+        super().flatten_mapping(node)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002  # PyYAML's signature
         seen = set()
         for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if key_node.tag == _MERGE:
                 continue
-            if key_node.value in seen and isinstance(key_node.value, str):
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key_node.start_mark)
+            if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key {key_node.value!r} stands twice", key_node.start_mark
                 )
-            if isinstance(key_node.value, str):
-                seen.add(key_node.value)
+            seen.add(key_node.value)
         result: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return result
 
@@ -63,10 +87,10 @@ def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> 
     """
     file = Path(path)
     raw = _read(file)
+    raw.setdefault("storage", {"store": "sqlite"})
     for override in overrides or ():
         _apply_override(raw, override)
     refuse_literal_secrets({k: v for k, v in raw.items() if k != "datasets"}, where=str(file))
-    raw.setdefault("storage", {"store": "sqlite"})
     config = validate(ExperimentConfig, raw, where=str(file))
     return _with_absolute_paths(config, file.absolute().parent)
 
@@ -78,12 +102,18 @@ def parse_yaml(text: str, *, where: str) -> Any:
         ConfigError: it is not YAML, or not a JSON value of reasonable size.
     """
     try:
+        _check_nesting(text, where)
         value = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe loader, narrowed
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(where=where, detail=f"{line}{error.problem or 'not valid YAML'}") from None
+    except ConfigError:
+        raise
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(where=where, detail=f"not valid YAML: {_one_line(error)}") from None
+    except (KeyError, AttributeError, TypeError):
+        # What PyYAML raises for a tag that does not fit its value, such as `!!bool perhaps`.
+        raise ConfigError(where=where, detail="not valid YAML: a tag does not fit its value") from None
     except RecursionError:
         raise ConfigError(where=where, detail="nested too deeply") from None
     _check_size(value, where)
@@ -127,9 +157,11 @@ def _read(file: Path) -> dict[str, Any]:
 def _parse_toml(text: str, where: str) -> Any:
     try:
         value = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        value = _dates_as_texts(value)
+    except (ValueError, RecursionError) as error:
         raise ConfigError(where=where, detail=f"not valid TOML: {_one_line(error)}") from None
-    return _dates_as_texts(value)
+    _check_size(value, where)
+    return value
 
 
 def _dates_as_texts(value: Any) -> Any:
@@ -138,6 +170,20 @@ def _dates_as_texts(value: Any) -> Any:
     if isinstance(value, list):
         return [_dates_as_texts(item) for item in value]
     return value.isoformat() if isinstance(value, datetime | date | time) else value
+
+
+def _check_nesting(text: str, where: str) -> None:
+    """PyYAML reads nested values by recursion in C, which no Python limit guards: very deep ones end the process."""
+    if sum(text.count(opener) for opener in _OPENERS) < _FEW_LEVELS:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ConfigError(where=where, detail="nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _check_size(value: Any, where: str) -> None:
@@ -150,11 +196,21 @@ def _check_size(value: Any, where: str) -> None:
         if depth > MAX_DEPTH or left < 0:
             raise ConfigError(where=where, detail="nested too deeply" if left >= 0 else "unfolds to too many values")
         if isinstance(item, dict):
-            if odd := next((key for key in item if not isinstance(key, str)), None):
-                raise ConfigError(where=where, detail=f"key {odd!r} is not a text; write it in quotes")
+            for key in item:
+                if not isinstance(key, str):
+                    raise ConfigError(where=where, detail=f"key {key!r} is not a text; write it in quotes")
             stack.extend((child, depth + 1) for child in item.values())
         elif isinstance(item, list):
             stack.extend((child, depth + 1) for child in item)
+        else:
+            _check_plain(item, where)
+
+
+def _check_plain(item: Any, where: str) -> None:
+    if not isinstance(item, _PLAIN):
+        raise ConfigError(where=where, detail=f"holds a {type(item).__name__}, which JSON does not have")
+    if isinstance(item, int) and item.bit_length() > _MAX_BITS:
+        raise ConfigError(where=where, detail=f"holds a number of {item.bit_length():,} bits")
 
 
 def _apply_override(raw: dict[str, Any], override: str) -> None:
@@ -167,12 +223,17 @@ def _apply_override(raw: dict[str, Any], override: str) -> None:
     for key in keys[:-1]:
         if isinstance(place, dict) and place.get(key) is None:
             place[key] = {}
-        place = _item(place, key, override)
-    if isinstance(place, dict):
-        place[keys[-1]] = value
-    else:
+        # Copied on the way: with aliases, another key may hold the very same value.
+        below = copy(_item(place, key, override))
+        _set(place, key, below)
+        place = below
+    if not isinstance(place, dict):
         _item(place, keys[-1], override)
-        place[int(keys[-1])] = value
+    _set(place, keys[-1], value)
+
+
+def _set(place: Any, key: str, value: Any) -> None:
+    place[key if isinstance(place, dict) else int(key)] = value
 
 
 def _item(place: Any, key: str, override: str) -> Any:
@@ -180,7 +241,7 @@ def _item(place: Any, key: str, override: str) -> Any:
         return place[key]
     if not isinstance(place, list):
         raise OverrideError(override=override, detail=f"{key!r} is below a plain value")
-    if not key.isdecimal() or int(key) >= len(place):
+    if not key.isdecimal() or len(key) > _MAX_INDEX_DIGITS or int(key) >= len(place):
         raise OverrideError(override=override, detail=f"{key!r} is no item of a list of {len(place)} (from 0)")
     return place[int(key)]
 

@@ -18,6 +18,7 @@ from tests.support.lab import (
     experiment,
 )
 from themis.core.config import RuntimeConfig
+from themis.core.engine.run import RunProgress
 from themis.core.errors import InvalidArgumentError, RunExistsError, RunningLoopError
 from themis.core.experiment import Experiment
 from themis.core.outcomes import CaseEnd, Outcome
@@ -219,8 +220,6 @@ def test_asking_again_for_less_takes_nothing_back(store: RunStore) -> None:
 
 
 def test_progress_tells_what_was_there_already(store: RunStore) -> None:
-    from themis.core.engine.run import RunProgress
-
     lab = Lab(cases=10)
     lab.parser.script = lambda output: ValueError("no") if output.startswith("a7") else output
     lab.experiment().run(store=store)

@@ -66,7 +66,7 @@ def test_another_metric_does_not_generate_or_parse_again(desk: Lab) -> None:
     result = desk.run(metrics=[{"component_id": "lab/other"}])
     assert (len(desk.calls), len(desk.parses), len(desk.scores)) == (0, 0, 5)
     assert result.status == "completed"
-    assert [case.generated_candidates[0].final_output.split()[0] for case in result.cases] == [
+    assert [str(case.generated_candidates[0].final_output).split()[0] for case in result.cases] == [
         f"a{no}" for no in range(5)
     ]
 

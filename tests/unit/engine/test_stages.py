@@ -243,7 +243,7 @@ CARELESS: dict[str, Any] = {
     "a huge number": lambda good: GenerationResult(candidate_id="c", final_output=10**5000),
     "a deep value": lambda good: GenerationResult(candidate_id="c", final_output=deep(300)),
     "a huge artifact": lambda good: GenerationResult(candidate_id="c", final_output="x", artifacts={"a": 10**5000}),
-    "half a result": lambda good: GenerationResult.model_construct(candidate_id="c"),
+    "half a result": lambda good: GenerationResult.model_construct(candidate_id="c"),  # type: ignore[call-arg]
 }
 
 
