@@ -252,3 +252,28 @@ def test_only_allowed_modules_are_imported(module: Module, prefixes: list[str] |
 
 def test_built_ins_are_always_allowed() -> None:
     assert _load("builtin/text", allow_modules=[]).ref.component_id == "builtin/text"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import sys\nsys.exit(3)", "cannot import .*: SystemExit: 3"),
+        ("raise ValueError('half \\ud83d')", "cannot import .*: ValueError: half"),
+        ("def Thing():\n    raise SystemExit(4)", "cannot be made: SystemExit: 4"),
+        (
+            "class Mute(Exception):\n    def __str__(self): raise OSError\ndef Thing(): raise Mute",
+            "cannot be made: Mute$",
+        ),
+        (
+            PARSER_CLASS + "    @property\n    def version(self): raise SystemExit(5)\n",
+            "does not say what it is: SystemExit: 5",
+        ),
+        (PARSER_CLASS.replace("def parse(self, candidate, ctx): ...", "parse = 5"), "it has no method parse"),
+    ],
+    ids=["exit on import", "half a character", "exit when made", "mute", "exit when asked", "no method"],
+)
+def test_whatever_a_module_does_it_is_an_error_in_one_line(module: Module, source: str, words: str) -> None:
+    name = module(source)
+    with pytest.raises(ComponentError, match=words) as caught:
+        _load(f"{name}:Thing")
+    assert "\n" not in str(caught.value)

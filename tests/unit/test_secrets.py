@@ -214,3 +214,17 @@ def test_a_resolved_secret_is_in_no_file_of_the_store_or_queue(lab_key: str, tmp
     assert any(path.name == "themis.sqlite3" for path in files)
     assert [path for path in files if VALUE.encode() in path.read_bytes()] == []
     assert any(written.encode() in path.read_bytes() for path in files)
+
+
+def test_a_url_s_password_among_a_component_s_arguments_is_not_stored(tmp_path: Path) -> None:
+    experiment = _experiment(tmp_path, arguments={"base_url": "https://me:hunter2@host/x"})
+    assert experiment.run().status is RunStatus.COMPLETED
+    stored = [path for path in tmp_path.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
+    assert stored == []
+
+
+def test_a_url_s_password_that_no_worker_would_have_is_refused_for_submission(tmp_path: Path) -> None:
+    experiment = _experiment(tmp_path, arguments={"base_url": "https://me:hunter2@host/x"})
+    with pytest.raises(LiteralSecretError, match=r"generation.generator: with.base_url holds what looks like a secret"):
+        submit_experiment(experiment)
+    assert not (tmp_path / "queue").exists()

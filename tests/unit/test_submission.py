@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import ScriptedGenerator, cases, experiment
+from tests.support.lab import ScriptedGenerator, cases, dataset, experiment
 from themis.core.components import make_importable
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.contexts import GenerateContext, ScoreContext
@@ -84,6 +85,7 @@ class StubbornMetric:
         until = time.monotonic() + 60
         while time.monotonic() < until and not HELD.is_set():
             time.sleep(0.01)
+        CALLS.append("scored")
         return Score(metric_id=self.component_id, value=1.0)
 
 
@@ -347,11 +349,12 @@ def test_a_job_over_its_time_limit_is_stopped(tmp_path: Path, attempts: int, pla
 
 def test_the_time_limit_holds_for_a_metric_that_never_gives_way(tmp_path: Path) -> None:
     limits = {"timeout_s": 0.2, "max_attempts": 1}
-    _submit(tmp_path, metrics=[f"{__name__}:StubbornMetric"], runtime=limits)
+    _submit(tmp_path, metrics=[f"{__name__}:StubbornMetric"], datasets=[dataset(1)], runtime=limits)
     try:
         assert _run(tmp_path).status is RunStatus.FAILED
     finally:
         HELD.set()
+    assert CALLS == ["q0"]
     assert _why(tmp_path) == ("time limit", "the time limit of 0.2 s is over")
     assert _places(tmp_path) == {"failed": 1}
 
@@ -402,3 +405,59 @@ def test_a_queue_without_jobs_gives_none_and_makes_nothing(tmp_path: Path) -> No
     assert run_worker_once(tmp_path / "empty") is None
     assert run_worker_once(tmp_path / "missing") is None
     assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+AWAY = """
+from themis.core.models import GenerationResult
+
+class Generator:
+    component_id = "test/away"
+    version = "1"
+    def fingerprint(self): return "1"
+    async def generate(self, case, ctx): return GenerationResult(candidate_id="c", final_output=case.input)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("raise ValueError('half \\ud83d')", "ValueError: half"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        (AWAY.replace("    version", "    def __init__(self): raise SystemExit(4)\n    version"), "SystemExit: 4"),
+        (AWAY.replace('return "1"', "raise ValueError('half \\ud83d')"), "ValueError: half"),
+        (AWAY.replace('return "1"', "raise SystemExit(5)"), "SystemExit: 5"),
+    ],
+    ids=["half a character", "exit on import", "exit when made", "half a fingerprint", "exit when asked"],
+)
+def test_what_a_component_does_at_the_worker_ends_its_job_and_not_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, words: str
+) -> None:
+    name = f"away_{tmp_path.name}"
+    module = tmp_path / f"{name}.py"
+    module.write_text(AWAY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    _submit(tmp_path, generator=f"{name}:Generator")
+    module.write_text(change + "\n# longer than before, so that no cached bytes of it are taken\n" * 9)
+    monkeypatch.delitem(sys.modules, name)
+    result = _run(tmp_path)
+    assert result.status is RunStatus.FAILED
+    assert result.error is not None
+    assert words in result.error
+    assert _places(tmp_path) == {"failed": 1}
+    assert run_worker_once(tmp_path / "queue") is None
+
+
+def test_a_metric_that_wants_to_end_the_process_does_not_end_the_worker(tmp_path: Path) -> None:
+    _submit(tmp_path, metrics=[f"{__name__}:ExitingMetric"])
+    assert _run(tmp_path).status is RunStatus.FAILED
+    assert "SystemExit" in _why(tmp_path)[1]
+
+
+class ExitingMetric(StubbornMetric):
+    """Wants to end the process."""
+
+    component_id = "test/exiting_metric"
+
+    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score:
+        """Never."""
+        raise SystemExit

@@ -23,9 +23,10 @@ from themis.core.errors import (
     WrongComponentKindError,
 )
 from themis.core.nearest import nearest_hint
-from themis.core.secrets import resolve_references
+from themis.core.secrets import redact_urls, resolve_references
 
 ENTRY_POINT_GROUP = "themis.components"
+_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str) -> Compo
         values = (live.component_id, live.version, live.fingerprint())
     except ThemisError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ComponentError(
             where=where, reference=repr(name), detail=f"does not say what it is: {_describe(error)}"
         ) from error
@@ -148,7 +149,7 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str) -> Compo
         version=version,
         fingerprint=fingerprint,
         source_hash=_source_hash(type(live).__module__),
-        target=target,
+        target=None if target is None else target.model_copy(update={"arguments": redact_urls(target.arguments)}),
     )
 
 
@@ -180,7 +181,7 @@ def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | No
         return factory(**arguments)
     except ThemisError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ComponentError(
             where=where, reference=repr(target.use), detail=f"cannot be made: {_describe(error)}"
         ) from error
@@ -209,18 +210,28 @@ def _allowed(module: str, prefixes: Sequence[str]) -> bool:
 
 
 def _check_kind(live: Any, kind: Kind, where: str) -> None:
-    name = getattr(live, "component_id", type(live).__name__)
+    name = _attribute(live, "component_id", type(live).__name__)
     if (
         kind is METRIC
-        and not callable(getattr(live, "score", None))
-        and callable(getattr(live, "build_workflow", None))
+        and not callable(_attribute(live, "score", None))
+        and callable(_attribute(live, "build_workflow", None))
     ):
         raise ComponentError(
             where=where, reference=repr(name), detail="asks a judge, which this version of Themis does not do"
         )
     for required in ("component_id", "version", "fingerprint", kind.method):
-        if not hasattr(live, required):
+        if _attribute(live, required, _ABSENT) is _ABSENT:
             raise WrongComponentKindError(where=where, reference=name, kind=kind.name, missing=required)
+    if not callable(_attribute(live, kind.method, None)):
+        raise WrongComponentKindError(where=where, reference=name, kind=kind.name, missing=f"method {kind.method}")
+
+
+def _attribute(live: Any, name: str, otherwise: Any) -> Any:
+    """An attribute of a component; one that cannot be read counts as there, and `reference` says what is wrong."""
+    try:
+        return getattr(live, name, otherwise)
+    except (Exception, SystemExit):  # noqa: BLE001  # a property may raise anything
+        return None
 
 
 @lru_cache(maxsize=1)
@@ -238,5 +249,8 @@ def _source_hash(module_name: str) -> str | None:
 
 
 def _describe(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001  # an error of the error's own
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from themis.core.components import make_importable
 from themis.core.engine.compiled import recompile
-from themis.core.engine.retries import is_passing, retry_after_s
+from themis.core.engine.retries import is_passing, message_of, retry_after_s
 from themis.core.engine.run import RunExecution, RunOptions, RunProgress
 from themis.core.errors import (
     ClaimLostError,
@@ -91,9 +91,9 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
 
 def classify(error: Exception) -> Outcome:
     """The outcome of an attempt that ended with `error`."""
-    message = f"{type(error).__name__}: {error}"
-    if isinstance(error, TimeLimitError):
-        message = str(error)
+    message = message_of(error)
+    if not isinstance(error, TimeLimitError):
+        message = f"{type(error).__name__}: {message}"
     return Outcome(_cause(error), message, retry_after_s=retry_after_s(error) or None)
 
 

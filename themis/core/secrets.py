@@ -54,6 +54,11 @@ def redact_urls(value: Any) -> Any:
     return value
 
 
+def redacted_key(value: Any) -> str | None:
+    """The key of the first URL in `value` whose password was redacted; None when there is none."""
+    return next((key for key, text in _texts(value, "") if f":{REDACTED}@" in text), None)
+
+
 def resolve_references(value: Any, *, where: str) -> Any:
     """A copy of a JSON value in which each reference is replaced by its secret.
 

@@ -8,7 +8,13 @@ from themis.core.base import FrozenModel
 from themis.core.batch_requests import run_batch_request, write_request
 from themis.core.components import ComponentTarget
 from themis.core.config_file import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
-from themis.core.errors import ConfigError, InvalidArgumentError, LiveComponentError, RunExistsError
+from themis.core.errors import (
+    ConfigError,
+    InvalidArgumentError,
+    LiteralSecretError,
+    LiveComponentError,
+    RunExistsError,
+)
 from themis.core.experiment import Experiment
 from themis.core.job_payload import JobPayload
 from themis.core.provenance import themis_version
@@ -16,6 +22,7 @@ from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.manifest_file import DEFAULT_PRIORITY, Limits, StoreAddress
 from themis.core.queue.states import JobState
 from themis.core.queue.submitting import NewJob
+from themis.core.secrets import redacted_key
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.sqlite import SqliteRunStore
@@ -156,6 +163,8 @@ def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
     for place, ref in snapshot.component_refs.all().items():
         if ref.target is None:
             raise LiveComponentError(where=place, reference=ref.component_id)
+        if key := redacted_key(ref.target.arguments):
+            raise LiteralSecretError(where=place, key=f"with.{key}")  # not stored, so no worker would have it
         targets[place] = ref.target
     return targets
 

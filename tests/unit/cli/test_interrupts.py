@@ -1,11 +1,27 @@
 """Signals that end a run cleanly."""
 
 import signal
+from collections.abc import Iterator
+from typing import Any
 
 import click
 import pytest
 
 from themis.cli.interrupts import ends_cleanly
+
+
+@pytest.fixture(autouse=True)
+def _usual_handlers() -> Iterator[None]:
+    """What a process on a terminal has; one in the background inherits that signals are ignored."""
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -124,6 +124,9 @@ class Gate:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.leave()
+            elif turn in self.waiters:
+                self.waiters.remove(turn)
+                self._admission.waiting -= 1
             raise
 
     def leave(self) -> None:
