@@ -228,3 +228,13 @@ def test_a_url_s_password_that_no_worker_would_have_is_refused_for_submission(tm
     with pytest.raises(LiteralSecretError, match=r"generation.generator: with.base_url holds what looks like a secret"):
         submit_experiment(experiment)
     assert not (tmp_path / "queue").exists()
+
+
+@pytest.mark.parametrize("value", [{"password": ["abc"]}, {"note": "sk-abcdefghijklmnopqrstuv${X}"}])
+def test_a_secret_in_a_list_or_beside_a_reference_is_refused(value: dict[str, Any]) -> None:
+    with pytest.raises(LiteralSecretError, match=next(iter(value))):
+        refuse_literal_secrets(value, where="here")
+
+
+def test_a_reference_may_stand_within_a_text() -> None:
+    refuse_literal_secrets({"authorization": "Bearer ${TOKEN}", "key": "env:KEY"}, where="here")

@@ -36,10 +36,10 @@ def is_reference(text: str) -> bool:
 def refuse_literal_secrets(value: Any, *, where: str, path: str = "") -> None:
     """Raise LiteralSecretError for the first text in `value` that looks like a secret and is not a reference."""
     for key, text in _texts(value, path):
-        if is_reference(text):
-            continue
-        name = key.rsplit(".", 1)[-1]
-        if _SECRET_VALUE.match(text) or (_SECRET_KEY.search(name) and text not in _HARMLESS):
+        name = next((part for part in reversed(key.split(".")) if not part.isdecimal()), "")
+        literal = _REFERENCE.sub("", text).strip()  # a reference in a text excuses nothing that stands beside it
+        named = _SECRET_KEY.search(name) and not is_reference(text) and text not in _HARMLESS
+        if named or _SECRET_VALUE.match(literal):
             raise LiteralSecretError(where=where, key=key)
 
 
