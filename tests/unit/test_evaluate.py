@@ -1,0 +1,194 @@
+"""One call from model, data and metric to a result."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, cases, dataset
+from themis.core.config import RuntimeConfig, StorageConfig
+from themis.core.errors import (
+    ConfigError,
+    DuplicateCaseIdError,
+    InvalidArgumentError,
+    RunningLoopError,
+    ThemisError,
+    UnknownComponentError,
+    WrongComponentKindError,
+)
+from themis.core.evaluate import evaluate, evaluate_async
+from themis.core.models import Case
+from themis.core.stores import InMemoryRunStore, sqlite_store
+
+DATA = [{"input": "2 + 2", "expected_output": "4"}, {"input": "3 + 3", "expected_output": "6"}]
+
+
+def run(**facts: Any) -> Any:
+    plain: dict[str, Any] = {"model": "builtin/demo_generator", "data": DATA, "metric": "builtin/exact_match"}
+    return evaluate(**{**plain, **facts})
+
+
+def test_mappings_become_the_dataset_inline() -> None:
+    store = InMemoryRunStore()
+    result = run(store=store)
+    assert (result.status, result.progress.completed_cases) == ("completed", 2)
+    assert [case.case_key for case in result.cases] == ["6:inline:case-1", "6:inline:case-2"]
+    snapshot = store.load_snapshot(result.run_id)
+    assert snapshot is not None
+    assert (snapshot.datasets[0].dataset_id, snapshot.datasets[0].revision) == ("inline", "inline")
+
+
+def test_the_same_call_is_the_same_run_and_its_policy_counts_its_samples() -> None:
+    store = InMemoryRunStore()
+    first, second = run(store=store), run(store=store)
+    assert first == second
+    snapshot = store.load_snapshot(first.run_id)
+    assert snapshot is not None
+    assert snapshot.identity.candidate_policy == {"num_samples": 1}
+    assert snapshot.component_refs.reducer is not None
+    assert snapshot.component_refs.reducer.component_id == "builtin/majority_vote"
+
+
+def test_a_mapping_may_say_everything_that_a_case_has() -> None:
+    data = [{"case_id": "mine", "input": {"q": 1}, "expected_output": {"q": 1}, "metadata": {"level": "easy"}}]
+    result = run(data=data)
+    assert result.cases[0].case_id == "mine"
+    assert result.cases[0].scores[0].value == 1.0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [dataset(3), [dataset(3)], cases(3), (*DATA, {"input": "x", "expected_output": "x"})],
+    ids=["dataset", "datasets", "cases", "tuple"],
+)
+def test_data_comes_in_many_shapes(data: Any) -> None:
+    assert run(data=data).progress.completed_cases == 3
+
+
+def test_several_datasets_are_one_run() -> None:
+    result = run(data=[dataset(2, "a"), dataset(3, "b")])
+    assert [case.dataset_id for case in result.cases] == ["a"] * 2 + ["b"] * 3
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("cases.jsonl", "data: must be a Dataset, datasets, or mappings"),
+        ({"input": "x"}, "data: must be a Dataset, datasets, or mappings"),
+        (None, "data: must be a Dataset, datasets, or mappings"),
+        (3, "data: must be a Dataset, datasets, or mappings"),
+        ([], "datasets: there is no case to run"),
+        (["x"], "data, item 1: must be a mapping with an `input`"),
+        ([*DATA, {"question": "x"}], "data, item 3: must be a mapping with an `input`"),
+        ([{"input": "x", "expected": "y"}], "data, item 1: unknown key 'expected'"),
+        ([{"input": float("nan")}], "data, item 1: input: nan is not a number"),
+        ([{"input": {1: 2}}], "data, item 1: input: key 1 is not a text"),
+        ([{"input": object()}], "data, item 1: input: a object is not JSON"),
+        ([{"input": "x", "metadata": {"a": 1}}], "data, item 1: metadata.a: "),
+        ([{"input": "x", "case_id": ""}], "data, item 1: case_id: "),
+        ([{"input": "half \ud83d"}], "holds a lone surrogate"),
+        ([dataset(1), {"input": "x"}], "data, item 1: must be a mapping"),
+        ([dataset(1), dataset(2)], "datasets: id 'lab' stands twice"),
+    ],
+    ids=range(16),
+)
+def test_data_that_does_not_fit_is_refused_in_one_line(data: Any, words: str) -> None:
+    with pytest.raises(ThemisError, match=words) as caught:
+        run(data=data)
+    assert isinstance(caught.value, ValueError)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{"input": 1, "case_id": "a"}, {"input": 2, "case_id": "a"}],
+        [{"input": 1, "case_id": "case-2"}, {"input": 2}],
+    ],
+    ids=["said", "made up"],
+)
+def test_an_id_that_stands_twice_is_refused(data: Any) -> None:
+    with pytest.raises(DuplicateCaseIdError, match="is used twice"):
+        run(data=data)
+
+
+def test_samples_seeds_reducer_and_parser_are_the_experiments() -> None:
+    generator = ScriptedGenerator(lambda case, ctx: str(ctx.seed))
+    parser = ScriptedParser(lambda output: f"parsed {output}", component_id="lab/parser")
+    result = run(model=generator, samples=3, seeds=[5, 6, 5], parser=parser, metric=ScriptedMetric())
+    case = result.cases[0]
+    assert [candidate.final_output for candidate in case.generated_candidates] == ["5", "6", "5"]
+    assert case.reduced_candidate.final_output == "5"
+    assert case.parsed_output.value == "parsed 5"
+
+
+def test_several_metrics_give_several_scores() -> None:
+    result = run(metric=["builtin/exact_match", ScriptedMetric()])
+    assert [score.metric_id for score in result.cases[0].scores] == ["builtin/exact_match", "lab/metric"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "error", "words"),
+    [
+        ({"model": "builtin/demo_generater"}, UnknownComponentError, 'did you mean "builtin/demo_generator"'),
+        ({"model": None}, ConfigError, "generator: a component is"),
+        ({"model": ScriptedMetric()}, WrongComponentKindError, "is not a generator: it has no generate"),
+        ({"metric": ScriptedGenerator()}, WrongComponentKindError, "is not a metric: it has no score"),
+        ({"parser": ["builtin/text", "builtin/text"]}, ConfigError, "parsers: "),
+        ({"judge": "builtin/demo_judge"}, ConfigError, "judge"),
+        ({"samples": 0}, ConfigError, "num_samples must be a whole number of at least 1"),
+        ({"samples": 2, "seeds": [1]}, ConfigError, "there are 1, but 2 candidates"),
+        ({"storage": StorageConfig(store="mongodb")}, ConfigError, "no store 'mongodb'; known are memory, sqlite"),
+        ({"metric": ["builtin/f1", "builtin/f1"]}, ConfigError, "'builtin/f1' stands twice"),
+    ],
+    ids=range(10),
+)
+def test_an_argument_that_does_not_fit_is_refused(facts: dict[str, Any], error: type[ThemisError], words: str) -> None:
+    with pytest.raises(error, match=words):
+        run(**facts)
+
+
+def test_results_go_where_the_storage_says(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite3"
+    result = run(storage=StorageConfig(store="sqlite", parameters={"path": str(path)}))
+    store = sqlite_store(path)
+    assert store.load_run(result.run_id) is not None
+    store.close()
+
+
+def test_the_runtime_is_the_callers() -> None:
+    store = InMemoryRunStore()
+    run(store=store)
+    with pytest.raises(ThemisError, match="exists already"):
+        run(store=store, runtime=RuntimeConfig(existing_run_policy="error"))
+
+
+def test_the_blocking_form_refuses_a_running_loop_and_names_the_other() -> None:
+    async def program() -> None:
+        run()
+
+    with pytest.raises(RunningLoopError, match=r"evaluate\(\) cannot run .* await evaluate_async\(\) instead"):
+        asyncio.run(program())
+
+
+def test_the_asynchronous_form_gives_the_same() -> None:
+    async def program() -> Any:
+        return await evaluate_async(model="builtin/demo_generator", data=DATA, metric="builtin/exact_match")
+
+    assert asyncio.run(program()) == run()
+
+
+def test_both_forms_are_documented_and_named_for_what_they_are() -> None:
+    assert evaluate.__name__ == evaluate.__qualname__ == "evaluate"
+    assert evaluate.__doc__ == evaluate_async.__doc__
+
+
+def test_a_case_may_be_given_as_it_is() -> None:
+    given = Case(case_id="c", input="x", expected_output="x")
+    assert run(data=[given]).cases[0].case_id == "c"
+
+
+def test_an_unfitting_argument_is_an_invalid_one() -> None:
+    with pytest.raises(InvalidArgumentError):
+        run(data=3)
