@@ -104,7 +104,6 @@ async def make(number: int, call: Call, watch: Watch) -> None:
     finally:
         watch.end(call)
         gate.leave()
-    await watch.nothing_is_held_by_who_waits()
 
 
 @settings(max_examples=80)
