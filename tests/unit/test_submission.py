@@ -216,6 +216,17 @@ def test_policy_rerun_generates_again(tmp_path: Path) -> None:
     assert sorted(CALLS) == ["q0", "q0", "q1", "q1", "q2", "q2"]
 
 
+def test_policy_rerun_takes_nothing_over_from_other_runs(tmp_path: Path) -> None:
+    _submit(tmp_path)
+    _run(tmp_path)
+    _submit(tmp_path, metrics=["builtin/f1"])
+    _run(tmp_path)
+    assert len(CALLS) == 3
+    _submit(tmp_path, runtime={"existing_run_policy": "rerun"})
+    _run(tmp_path)
+    assert len(CALLS) == 6
+
+
 @pytest.mark.parametrize(
     ("attempts", "places"), [(3, {"waiting": 1}), (1, {"failed": 1})], ids=["tried again later", "budget used up"]
 )

@@ -117,12 +117,12 @@ async def _execute(manifest: Manifest, store: RunStore, options: JobOptions) -> 
     run = recompile(snapshot, allow_modules=options.allow_modules)
     # What the policy asks for was done when the job was submitted; every attempt goes on from there.
     runtime = payload.runtime.model_copy(update={"existing_run_policy": "auto"})
-    execution = RunExecution(
-        run,
-        store,
-        runtime,
-        RunOptions(fence=options.fence, progress=options.progress or RunProgress()),
+    run_options = RunOptions(
+        fence=options.fence,
+        afresh=payload.runtime.existing_run_policy == "rerun",
+        progress=options.progress or RunProgress(),
     )
+    execution = RunExecution(run, store, runtime, run_options)
     return await execution.execute()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, ScriptedReducer, cases, experiment
 from themis.core import components
-from themis.core.config import DatasetFile
+from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.models import Case, Dataset
 from themis.core.prompts import PromptSpec
 from themis.core.results import RunResult
@@ -231,3 +231,10 @@ def test_a_thousand_shuffled_cases_all_keep_their_own_answer(store: RunStore) ->
     assert [case.parsed_output.value for case in result.cases if case.parsed_output] == [
         case.input for case in mixed.cases
     ]
+
+
+def test_a_rerun_takes_nothing_over(desk: Lab) -> None:
+    desk.run(metrics=[{"component_id": "lab/other"}])
+    assert desk.calls == []
+    desk.run(runtime=RuntimeConfig(existing_run_policy="rerun"))
+    assert (len(desk.calls), len(desk.parses), len(desk.scores)) == (5, 5, 5)

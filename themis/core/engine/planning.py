@@ -20,11 +20,12 @@ PAGE = 256
 
 
 def pending_work(
-    run: CompiledRun, store: RunStore, writer: OutcomeWriter, until: Stage
+    run: CompiledRun, store: RunStore, writer: OutcomeWriter, until: Stage, *, afresh: bool = False
 ) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
     """The run's cases, a page at a time: those with work left, and the ends of those without.
 
-    What other runs did already to the same cases is taken over, and handed to `writer` as this run's.
+    What other runs did already to the same cases is taken over, and handed to `writer` as this run's; unless everything
+    is to be done `afresh`.
 
     Raises:
         DatasetChangedError: a dataset turns out not to be what the run was compiled with.
@@ -36,7 +37,7 @@ def pending_work(
     while page := list(islice(cases, PAGE)):
         done = _take_stored(page, store, run_id, until) if resumes else {}
         left = [work for work in page if work.case_no not in done]
-        if left and reuse.possible:
+        if left and reuse.possible and not afresh:
             for outcome in reuse.outcomes_for(left):
                 writer.add(outcome)
         yield left, list(done.values())

@@ -43,6 +43,7 @@ class RunOptions:
     Attributes:
         until: the last stage to run.
         fence: the claim that it runs under, if it was claimed from a queue.
+        afresh: take nothing over from other runs.
         subscribers: told what happens.
         tracer: receives spans.
         progress: kept up to date.
@@ -50,6 +51,7 @@ class RunOptions:
 
     until: Stage = Stage.JUDGE
     fence: Fence | None = None
+    afresh: bool = False
     subscribers: Sequence[Any] = ()
     tracer: TracingProvider | None = None
     progress: RunProgress = field(default_factory=RunProgress)
@@ -153,7 +155,8 @@ class RunExecution:
                 runner.close()
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
-        for left, done in pending_work(self._run, self._store, writer, self._options.until):
+        afresh = self._options.afresh or self._runtime.existing_run_policy == "rerun"
+        for left, done in pending_work(self._run, self._store, writer, self._options.until, afresh=afresh):
             self._progress.done += len(done)
             self._progress.resumed += len(done)
             self._progress.failed += sum(end.failed for end in done)
