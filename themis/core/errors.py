@@ -234,3 +234,10 @@ class ManifestError(InputError):
 
 class TornManifestError(ManifestError):
     """{name}: not a whole JSON text: {detail}"""
+
+
+# --- workers ---------------------------------------------------------------------------------------------------------
+
+
+class WorkerNameError(InputError):
+    """worker {name!r}: {detail}"""

@@ -1,0 +1,202 @@
+"""The workers of a queue: each keeps a file that says who it is and how it goes, and a lock that proves that it lives.
+
+workers/<worker>.json    who, since when, what it runs; written anew with every heartbeat
+workers/<worker>.lock    held as long as it lives; on another host, where locks do not reach, the heartbeat tells
+workers/<worker>.stop    somebody asks it to stop
+"""
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from pydantic import TypeAdapter
+
+from themis.core import durable_files
+from themis.core.errors import WorkerNameError
+from themis.core.queue import layout, locks
+from themis.core.queue.processes import this_process
+from themis.core.stores.job_rows import Owner
+
+HEARTBEAT_S = 5.0
+"""Seconds between heartbeats while nothing else changes."""
+
+SILENT_S = 60.0
+"""A worker of another host that has been silent for longer is taken for dead."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MAX_FILE_BYTES = 1_000_000
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReport:
+    """What one slot of a worker runs. Times are nanoseconds since 1970 UTC.
+
+    Attributes:
+        slot: its number, from 0.
+        key, run_id, attempt: the job; None while the slot is free.
+        pid: of the job's process.
+        started_ns: when the attempt began.
+        total, done, failed: cases of the run, those that have ended, and those of them that failed.
+    """
+
+    slot: int
+    key: str | None = None
+    run_id: str | None = None
+    attempt: int | None = None
+    pid: int | None = None
+    started_ns: int | None = None
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """A worker, as its file says. Times are nanoseconds since 1970 UTC.
+
+    Attributes:
+        worker: its name.
+        host, boot_id, pid, pid_started: where it is; see `Owner`.
+        version: of the library.
+        started_ns, heartbeat_ns: when it began, and when it last wrote this.
+        state: `running`, `draining` (it takes no more jobs) or `waiting` (for a disk or a store that failed).
+        why: why it takes no job though it could, if it does not.
+        tags: the tags that it serves.
+        slots: what each slot runs.
+        claimed: jobs that it took since it began.
+        ended: how many attempts ended, by cause.
+        cases: cases that ended in its runs.
+    """
+
+    worker: str
+    host: str
+    boot_id: str
+    pid: int
+    pid_started: int
+    version: str
+    started_ns: int
+    heartbeat_ns: int
+    state: str = "running"
+    why: str | None = None
+    tags: tuple[str, ...] = ()
+    slots: tuple[SlotReport, ...] = ()
+    claimed: int = 0
+    ended: dict[str, int] | None = None
+    cases: int = 0
+
+
+_REPORT = TypeAdapter(WorkerReport)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWorker:
+    """A worker that has a file in the queue.
+
+    Attributes:
+        report: what the file says.
+        alive: whether it lives, by its lock; by its heartbeat when it is on another host.
+    """
+
+    report: WorkerReport
+    alive: bool
+
+
+class Registration:
+    """This process's place among the workers of a queue.
+
+    Raises:
+        WorkerNameError: the name is none, or a worker that lives has it.
+    """
+
+    def __init__(self, queue_root: Path, owner: Owner) -> None:
+        """Register `owner` under its worker's name; the lock is held from now on."""
+        self._folder = queue_root / layout.WORKERS
+        self.name = owner.worker
+        if not _NAME.fullmatch(self.name):
+            detail = "use letters, digits, '.', '_' and '-', at most 100, the first a letter or digit"
+            raise WorkerNameError(name=self.name, detail=detail)
+        lock = locks.acquire(self._folder, self.name)
+        if lock is None:
+            raise WorkerNameError(name=self.name, detail="a worker of this queue that lives is called so already")
+        self._lock = lock
+        with contextlib.suppress(FileNotFoundError):
+            self._stop_file.unlink()
+
+    def write(self, report: WorkerReport) -> None:
+        """Publish how the worker goes; best effort, never synced: it is of no use after a crash."""
+        hidden = self._folder / f".{self.name}.{os.getpid()}"
+        with contextlib.suppress(OSError):
+            hidden.write_text(json.dumps(asdict(report), separators=(",", ":")) + "\n", encoding="utf-8")
+            hidden.replace(self._folder / f"{self.name}.json")
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked this worker to stop; costs one stat."""
+        return os.path.lexists(self._stop_file)
+
+    def close(self) -> None:
+        """Leave: the file goes, and the lock is free."""
+        for path in (self._folder / f"{self.name}.json", self._stop_file):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        """Nothing more: it is registered."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave."""
+        self.close()
+
+    @property
+    def _stop_file(self) -> Path:
+        return self._folder / f"{self.name}.stop"
+
+
+def workers_of(queue_root: Path) -> list[SeenWorker]:
+    """Every worker that has a file in the queue, by name; dead ones too. Empty when there is no queue."""
+    folder = queue_root / layout.WORKERS
+    here = this_process()
+    reports = [report for path in sorted(folder.glob("*.json")) if (report := _read(path)) is not None]
+    return [SeenWorker(report, _is_alive(folder, report, here)) for report in reports]
+
+
+def request_stop(queue_root: Path, names: Sequence[str]) -> None:
+    """Ask workers to take no more jobs and to end when what they run has."""
+    for name in names:
+        durable_files.mark(queue_root / layout.WORKERS / f"{name}.stop")
+
+
+def forget_dead(queue_root: Path) -> None:
+    """Remove the files of workers of this host that have died."""
+    folder = queue_root / layout.WORKERS
+    host = this_process().host
+    for seen in workers_of(queue_root):
+        if not seen.alive and seen.report.host == host:
+            for suffix in (".json", ".stop"):
+                with contextlib.suppress(OSError):
+                    (folder / f"{seen.report.worker}{suffix}").unlink()
+
+
+def _is_alive(folder: Path, report: WorkerReport, here: Owner) -> bool:
+    if report.host == here.host:
+        return locks.is_locked(folder, report.worker)
+    return time.time_ns() - report.heartbeat_ns < SILENT_S * _NS
+
+
+def _read(path: Path) -> WorkerReport | None:
+    """A worker's report; None when it is none: one bad file must not hide the others. A newer worker may say more."""
+    try:
+        with path.open("rb") as file:
+            report = _REPORT.validate_json(file.read(_MAX_FILE_BYTES))
+    except (OSError, ValueError):
+        return None
+    return report if report.worker == path.stem and _NAME.fullmatch(report.worker) else None

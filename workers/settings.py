@@ -1,0 +1,110 @@
+"""What a worker is told: by its command line, and by a settings file that it reads again when asked to."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from themis.core.base import FrozenModel
+from themis.core.errors import ConfigError
+from themis.core.nearest import nearest_hint
+
+MAX_SLOTS = 1_024
+NonNegativeSeconds = Annotated[float, Field(ge=0)]
+
+
+class WorkerSettings(FrozenModel):
+    """How a worker works. Each field is an option of `themis worker start` and a key of its settings file.
+
+    Attributes:
+        slots: jobs that it runs at once; by default one a device, else one.
+        drain: end when nothing is left in the queue.
+        max_jobs: end after so many attempts.
+        max_idle: end after so many seconds without a job.
+        max_rss: end, as soon as no job runs, when the worker itself uses so many MiB.
+        grace: seconds that running jobs have to end after the first request to stop.
+        job_grace: seconds from asking one job to stop until it is killed.
+        tags: what it can serve: a job is taken only when all its tags are among them.
+        devices: slot i has number i of them as its `CUDA_VISIBLE_DEVICES`.
+        allow_modules: prefixes of the modules that a job may import; None allows all.
+        version_mismatch: what to do with a job that another version of the library, or of its components, submitted.
+        isolation: how a job is kept from outliving its worker: `namespace` (a PID namespace), `keeper` (a process that
+            kills), or `auto`, the first where it is permitted.
+        min_free_mb: no job is taken while the queue's or a store's disk has less free, in MiB.
+        log_limit_mb: an attempt's log is rotated at this size, in MiB; one older part is kept.
+        health_file: written anew with every heartbeat, for probes.
+        metrics_port, metrics_address: where metrics are served, for Prometheus; no port, no server.
+        metrics_file: where metrics are written, for a textfile collector.
+        hook: a command to run when a job is done or has failed; split as a shell would, but run without one.
+        webhook: a URL to POST to when a job is done or has failed.
+    """
+
+    slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
+    drain: bool = False
+    max_jobs: PositiveInt | None = None
+    max_idle: PositiveFloat | None = None
+    max_rss: PositiveInt | None = None
+    grace: NonNegativeSeconds = 30.0
+    job_grace: NonNegativeSeconds = 10.0
+    tags: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    allow_modules: tuple[str, ...] | None = None
+    version_mismatch: Literal["run", "refuse"] = "run"
+    isolation: Literal["auto", "namespace", "keeper"] = "auto"
+    min_free_mb: NonNegativeInt = 64
+    log_limit_mb: PositiveInt = 16
+    health_file: Path | None = None
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    metrics_address: str = "127.0.0.1"
+    metrics_file: Path | None = None
+    hook: str | None = None
+    webhook: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _slots_follow_devices(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("devices") and "slots" not in values:
+            return {**values, "slots": len(values["devices"])}
+        return values
+
+    @model_validator(mode="after")
+    def _a_device_for_each_slot(self) -> Self:
+        if self.devices and self.slots > len(self.devices):
+            msg = f"{self.slots} slots have only {len(self.devices)} devices"
+            raise ValueError(msg)
+        return self
+
+
+def load_settings(options: Mapping[str, Any], file: Path | None) -> WorkerSettings:
+    """The settings of a worker: what its command line says, else its settings file, else the defaults.
+
+    Args:
+        options: the fields that the command line gives.
+        file: a TOML file of fields, or None.
+
+    Raises:
+        ConfigError: the file cannot be read, or a value is not what it must be.
+    """
+    from_file = {} if file is None else _read(file)
+    where = "worker options" if file is None else str(file)
+    if unknown := next((key for key in from_file if key not in WorkerSettings.model_fields), None):
+        hint = nearest_hint(unknown, list(WorkerSettings.model_fields))
+        raise ConfigError(where=where, detail=f"unknown key {unknown!r}{hint}")
+    try:
+        return WorkerSettings.model_validate({**from_file, **options})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise ConfigError(where=where, detail=f"{place}: {problem['msg']}" if place else problem["msg"]) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as opened:
+            return tomllib.load(opened)
+    except OSError as error:
+        raise ConfigError(where=str(file), detail=f"cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(where=str(file), detail=f"not valid TOML: {error}") from None
