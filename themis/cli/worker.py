@@ -1,21 +1,32 @@
-"""`themis worker run`: one experiment from the queue."""
+"""`themis worker`: one experiment from the queue, or all that come."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from themis.cli.command import command, group, queue_options, quiet_option
+from themis.cli.command import Group, command, queue_options, quiet_option
 from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
 from themis.cli.running import explain_failures
+from themis.cli.worker_start import start
 
 
-@group("worker", "themis worker run")
+class StartsByDefault(Group):
+    """The commands of `themis worker`, of which `start` need not be named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Add the command that is meant."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["start", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("worker", cls=StartsByDefault, examples=["themis worker --slots 2", "themis worker run"])
 def worker() -> None:
-    """Run what was submitted."""
+    """Run what was submitted. Without a command: start."""
 
 
 @command(
@@ -73,4 +84,5 @@ def _say_why_idle(root: Path) -> None:
         note(f"nothing may be taken now; for a later time wait: {counts['waiting']:,} (see themis queue list)")
 
 
-worker.add_command(run)
+for member in (start, run):
+    worker.add_command(member)

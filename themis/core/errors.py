@@ -241,3 +241,9 @@ class TornManifestError(ManifestError):
 
 class WorkerNameError(InputError):
     """worker {name!r}: {detail}"""
+
+
+class SlotLostError(UnavailableError):
+    """slot {slot} was lost and could not be replaced, {times} times in a row: {detail}"""
+
+    exit_code = 7

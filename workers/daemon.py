@@ -1,0 +1,65 @@
+"""A worker as a process: everything that it needs is begun here, and ended here."""
+
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from themis.core.errors import UnavailableError
+from themis.core.queue import FileQueue
+from themis.core.queue.processes import this_process
+from themis.core.queue.root import make_root
+from themis.core.store_cache import StoreCache
+from workers.loop import work
+from workers.memory import find_cgroup_folder
+from workers.queue_watch import QueueWatch
+from workers.settings import WorkerSettings
+from workers.signals import Signals
+from workers.stopping import ExitCode
+from workers.wake import Wake
+from workers.worker import Worker
+
+logger = logging.getLogger("themis.worker")
+
+
+def run_worker(queue_root: Path, load_settings: Callable[[], WorkerSettings], *, name: str | None = None) -> ExitCode:
+    """Run jobs of the queue in `queue_root`, which is made unless it is there, until the worker is to end.
+
+    It must be called in the process's main thread.
+
+    Args:
+        queue_root: the queue's folder.
+        load_settings: gives the settings, at the beginning and when SIGHUP asks for them.
+        name: of the worker; by default the host's and the process's.
+
+    Raises:
+        ConfigError: the settings cannot be used.
+        WorkerNameError: the name is none, or a worker of this queue that lives has it.
+        QueueRootError: the folder cannot be a queue.
+        UnavailableError: this is not Linux.
+    """
+    if sys.platform != "linux":
+        raise UnavailableError(detail="`themis worker start` needs Linux; `themis worker run` works everywhere")
+    load_settings()
+    root = make_root(queue_root)
+    with ExitStack() as stack:
+        stores = StoreCache()
+        stack.callback(stores.close)
+        signals = stack.enter_context(Signals())
+        wake = stack.enter_context(Wake())
+        queue = FileQueue(root.path, stores)
+        owner = this_process(name)
+        worker = Worker(queue, owner, load_settings, wake, signals, find_cgroup_folder())
+        stack.callback(worker.close)
+
+        def appeared(_: str) -> None:
+            queue.wake()
+            wake.call()
+
+        watch = QueueWatch(root.path, appeared)
+        stack.callback(watch.close)
+        logger.info("worker %s: %d slots on %s", owner.worker, worker.slots.count, root.path)
+        code = work(worker)
+        logger.info("worker %s: ended: %s", owner.worker, code.name.lower().replace("_", " "))
+    return code

@@ -1,0 +1,115 @@
+"""Which jobs a worker takes, and when it takes none."""
+
+import logging
+import shutil
+import time
+
+from themis.core.errors import QueueError, StoreError
+from themis.core.queue import Claim, FileQueue, layout
+from themis.core.stores.job_rows import Owner
+from workers.settings import WorkerSettings
+
+logger = logging.getLogger("themis.worker")
+
+LOOK_AT_DISK_S = 1.0
+PROBE_FIRST_S, PROBE_MOST_S = 1.0, 30.0
+
+WAITS_FOR_RETRIES_S = 600.0
+"""A worker that drains the queue waits for what becomes ready within so many seconds: longer than any backoff."""
+
+_MIB = 1_048_576
+_NS = 1_000_000_000
+
+
+class Intake:
+    """Claims jobs, unless something speaks against it.
+
+    Attributes:
+        settings: the worker's.
+        claimed: jobs taken so far.
+        why_not: why none is taken, when that is for another reason than that there is none.
+    """
+
+    def __init__(self, queue: FileQueue, owner: Owner, settings: WorkerSettings) -> None:
+        """From `queue`, for `owner`."""
+        self.settings = settings
+        self.claimed = 0
+        self.why_not: str | None = None
+        self._queue = queue
+        self._owner = owner
+        self._found_nothing = False
+        self._disk_s = self._probe_s = 0.0
+        self._pause_s = PROBE_FIRST_S
+        self._outage: str | None = None
+        self._full: str | None = None
+        self._passed_over: dict[str, str] = {}
+
+    def claim(self) -> Claim | None:
+        """The next job; None when there is none, or none is to be taken now."""
+        why_not = self._why_not()
+        if why_not != self.why_not:
+            logger.warning("no jobs are taken: %s", why_not) if why_not else logger.info("jobs are taken again")
+            self.why_not = why_not
+        if why_not is not None:
+            return None
+        try:
+            claim = self._queue.claim(self._owner)
+        except (OSError, QueueError, StoreError) as error:
+            self.note_outage(str(error))
+            return None
+        self._note_passed_over()
+        self._found_nothing = claim is None
+        self.claimed += claim is not None
+        return claim
+
+    def note_outage(self, why: str) -> None:
+        """A disk or a store has failed: nothing is taken until writing is seen to work again."""
+        if self._outage is None:
+            self._pause_s = PROBE_FIRST_S
+        self._outage = why
+        self._probe_s = time.monotonic() + self._pause_s
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing that this worker could take is left, nor will be soon."""
+        if not self._found_nothing or self.why_not is not None or self._queue.is_paused:
+            return False
+        soon = layout.stamp(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
+        waiting = self._queue.list_jobs((layout.WAITING,), limit=1)
+        return not any(job.stamp is not None and job.stamp <= soon for job in waiting)
+
+    def _why_not(self) -> str | None:
+        now_s = time.monotonic()
+        if self._outage is not None and now_s >= self._probe_s:
+            self._probe(now_s)
+        if now_s >= self._disk_s:
+            self._disk_s = now_s + LOOK_AT_DISK_S
+            self._full = self._nearly_full()
+        return self._outage or self._full
+
+    def _probe(self, now_s: float) -> None:
+        try:
+            self._queue.probe()
+        except (OSError, QueueError, StoreError) as error:
+            self._outage = str(error)
+            self._pause_s = min(self._pause_s * 2, PROBE_MOST_S)
+            self._probe_s = now_s + self._pause_s
+        else:
+            self._outage = None
+
+    def _nearly_full(self) -> str | None:
+        folder = self._queue.path
+        try:
+            free_mb = shutil.disk_usage(folder).free // _MIB
+        except OSError as error:
+            return f"{folder}: {error.strerror}"
+        if free_mb >= self.settings.min_free_mb:
+            return None
+        return f"{folder}: only {free_mb} MiB are free, fewer than {self.settings.min_free_mb} (--min-free-mb)"
+
+    def _note_passed_over(self) -> None:
+        passed_over = self._queue.passed_over
+        for name, why in passed_over.items():
+            if self._passed_over.get(name) != why:
+                logger.warning("%s is left where it lies: %s", name, why)
+        self._passed_over = passed_over

@@ -1,0 +1,129 @@
+"""The process of one job: from its keeper's order to a report of how it ended.
+
+What it reports are lines of JSON: `{"progress": [total, done, failed]}` now and then, and at its end one of
+`{"outcome": …}`, `{"stopped": true}` (it was asked to end, and did) and `{"lost": true}` (the job is another worker's).
+"""
+
+import asyncio
+import contextlib
+import faulthandler
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from themis.core.engine.run import RunProgress
+from themis.core.errors import ClaimLostError
+from themis.core.job_run import JobOptions, run_job
+from themis.core.queue import manifest_file
+from themis.core.queue.manifest_file import Manifest
+from themis.core.store_cache import StoreCache
+from themis.core.stores.protocol import Fence
+from workers import linux, messages
+
+BROKEN = 70
+"""The exit code of a job's process that could not even begin; EX_SOFTWARE of sysexits.h."""
+
+PROGRESS_S = 0.5
+
+_REPORTS = 3  # the descriptor, beside the standard three
+
+
+def main(order: dict[str, Any], channel: socket.socket, prints: int, reports: int) -> NoReturn:
+    """Carry the order out in this process, which was just forked, and end it."""
+    os.setsid()
+    linux.die_with_parent()
+    linux.call_this_process("themis-job")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    if order.get("cgroup"):
+        with open(f"{order['cgroup']}/cgroup.procs", "w", encoding="ascii") as file:  # noqa: PTH123
+            file.write("0")
+    # The kernel tells the worker by which number it knows the sender.
+    messages.send(channel, {"event": "started"})
+    _arrange_descriptors(prints, reports)
+    try:
+        asyncio.run(_work(order))
+        code = 0
+    except BaseException:  # noqa: BLE001  # whatever it is, it must stand in the log
+        traceback.print_exc()
+        code = BROKEN
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    # Not by way of the interpreter's own end: what a component left running is its keeper's affair.
+    os._exit(code)
+
+
+def _arrange_descriptors(prints: int, reports: int) -> None:
+    """Nothing stays open but the standard streams and the reports; output arrives line by line."""
+    os.dup2(prints, 1)
+    os.dup2(prints, 2)
+    os.dup2(reports, _REPORTS, inheritable=False)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.closerange(_REPORTS + 1, os.sysconf("SC_OPEN_MAX"))
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+
+
+async def _work(order: dict[str, Any]) -> None:
+    manifest = manifest_file.decode(order["manifest"].encode(), order["key"], key=order["key"])
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    progress = RunProgress()
+    watch = asyncio.create_task(_report_progress(progress))
+    stores = StoreCache()
+    try:
+        ended = await _run(manifest, order, stores, progress)
+    finally:
+        watch.cancel()
+        stores.close()
+    _report({"progress": _counts(progress)} | ended)
+
+
+async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, progress: RunProgress) -> dict[str, Any]:
+    options = JobOptions(
+        allow_modules=order["allow_modules"],
+        fence=Fence(order["key"], int(order["version"])),
+        progress=progress,
+    )
+    try:
+        stores(manifest.store)
+        outcome = await run_job(manifest, stores.run_store(manifest.store), options)
+    except asyncio.CancelledError:
+        return {"stopped": True}
+    except ClaimLostError as error:
+        logging.getLogger("themis").error("%s", error)  # noqa: TRY400  # one line says it all
+        return {"lost": True}
+    if outcome.message:
+        logging.getLogger("themis").error("%s: %s", outcome.cause, outcome.message)
+    retry = {} if outcome.retry_after_s is None else {"retry_after_s": outcome.retry_after_s}
+    return {"outcome": {"cause": outcome.cause, "message": outcome.message, **retry}}
+
+
+async def _report_progress(progress: RunProgress) -> None:
+    before: list[int] = []
+    while True:
+        await asyncio.sleep(PROGRESS_S)
+        counts = _counts(progress)
+        if counts != before:
+            _report({"progress": counts})
+            before = counts
+
+
+def _counts(progress: RunProgress) -> list[int]:
+    return [progress.total, progress.done, progress.failed]
+
+
+def _report(document: dict[str, Any]) -> None:
+    data = json.dumps(document).encode() + b"\n"
+    while data:
+        data = data[os.write(_REPORTS, data) :]

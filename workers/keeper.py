@@ -1,0 +1,205 @@
+"""The process that keeps a slot: it forks each job's process, pumps its log, and lets nothing of it live on.
+
+It is PID 1 of a PID namespace of its own: all processes that are left can be killed in one call, and the kernel does so
+when the keeper dies. Where that is not permitted it adopts the orphans among its descendants, finds all of them in
+`/proc`, and ends them when its worker dies.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from workers import job_process, linux, messages
+from workers.job_log import JobLog
+
+_CHUNK_BYTES = 65_536
+_MOST_CHUNKS = 16
+_LONGEST_REPORT_BYTES = 32_768
+_ENDING_S = 10.0
+_PAUSE_S = 0.005
+
+
+@dataclass(slots=True)
+class _Job:
+    """A job's process, as its keeper sees it.
+
+    Attributes:
+        pid: of its leader, which also numbers its process group.
+        printed, reported: the ends of the pipes that it writes its output and its reports to.
+        partial: the beginning of a report whose end has not come yet.
+        status: what the leader ended with, once it has.
+        max_rss_kib: the most memory that the leader used.
+    """
+
+    pid: int
+    printed: int
+    reported: int
+    log: JobLog
+    partial: bytearray = field(default_factory=bytearray)
+    status: int | None = None
+    max_rss_kib: int = 0
+
+
+class Keeper:
+    """Serves a worker through a channel: one job at a time."""
+
+    def __init__(self, channel: socket.socket, *, in_namespace: bool) -> None:
+        """For the worker at the other end of `channel`."""
+        self._channel = channel
+        self._in_namespace = in_namespace
+        self._selector = selectors.DefaultSelector()
+        self._wakes, self._wake = socket.socketpair()
+        self._job: _Job | None = None
+
+    def serve(self) -> NoReturn:
+        """Carry out what the worker asks for until it is gone; then kill everything, and end."""
+        linux.call_this_process("themis-keeper")
+        for end in (self._wakes, self._wake, self._channel):
+            end.setblocking(False)  # noqa: FBT003  # a socket\'s own way
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._wakes, selectors.EVENT_READ)
+        self._selector.register(self._channel, selectors.EVENT_READ)
+        try:
+            self._tell({"event": "ready", "isolation": "namespace" if self._in_namespace else "keeper"})
+            while self._hear():
+                self._bury()
+                self._pump()
+                self._end_job()
+                self._selector.select()
+        finally:
+            self._kill_all()
+            os._exit(0)
+
+    def _hear(self) -> bool:
+        """Take what the worker says, and what woke this process; False when the worker is gone."""
+        with contextlib.suppress(BlockingIOError):
+            self._wakes.recv(4_096)
+        with contextlib.suppress(BlockingIOError):
+            while (message := messages.receive(self._channel)) is not None:
+                self._obey(message)
+            return False
+        return True
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        if message.get("do") == "run" and self._job is None:
+            self._job = self._begin(message)
+        elif self._job is not None and message.get("do") == "terminate":
+            try:
+                os.killpg(self._job.pid, signal.SIGTERM)
+            except ProcessLookupError:  # it has no group yet
+                os.kill(self._job.pid, signal.SIGTERM)
+        elif self._job is not None and message.get("do") == "kill":
+            self._kill_all()
+
+    def _begin(self, order: dict[str, Any]) -> _Job:
+        printed, prints = os.pipe()
+        reported, reports = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                job_process.main(order, self._channel, prints, reports)
+            finally:
+                os._exit(job_process.BROKEN)
+        os.close(prints)
+        os.close(reports)
+        for end in (printed, reported):
+            os.set_blocking(end, False)  # as it is called
+            self._selector.register(end, selectors.EVENT_READ)
+        return _Job(pid, printed, reported, JobLog(Path(order["log"]), int(order["log_limit_bytes"])))
+
+    def _end_job(self) -> None:
+        """When the job's leader has died, end all that is left of it, and say so."""
+        job = self._job
+        if job is None or job.status is None:
+            return
+        self._kill_all()
+        self._pump()
+        for end in (job.printed, job.reported):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(end)
+            os.close(end)
+        job.log.close()
+        self._job = None
+        exit_code = os.waitstatus_to_exitcode(job.status)
+        self._tell({"event": "ended", "exit": exit_code, "max_rss_mb": job.max_rss_kib // 1_024})
+
+    def _pump(self) -> None:
+        """Bring on what the job printed and reported."""
+        job = self._job
+        if job is None:
+            return
+        for data in self._read_all(job.printed):
+            job.log.write(data)
+        for data in self._read_all(job.reported):
+            job.partial += data
+        while (end := job.partial.find(b"\n")) >= 0:
+            line = bytes(job.partial[:end])
+            del job.partial[: end + 1]
+            self._tell({"event": "report", "text": line.decode("utf-8", "replace")})
+        if len(job.partial) > _LONGEST_REPORT_BYTES:
+            job.partial.clear()
+
+    def _read_all(self, end: int) -> Iterator[bytes]:
+        """What a pipe holds now, in chunks; no more than it can hold at once, so that everything has its turn."""
+        for _ in range(_MOST_CHUNKS):
+            try:
+                data = os.read(end, _CHUNK_BYTES)
+            except BlockingIOError:
+                return
+            if not data:  # nobody writes any more: it would wake this process for ever
+                with contextlib.suppress(KeyError):
+                    self._selector.unregister(end)
+                return
+            yield data
+
+    def _bury(self) -> bool:
+        """Take note of children that have died; False when there is no child left, living or dead."""
+        try:
+            while True:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                if pid == 0:
+                    return True
+                if self._job is not None and pid == self._job.pid:
+                    self._job.status, self._job.max_rss_kib = status, usage.ru_maxrss
+        except ChildProcessError:
+            return False
+
+    def _kill_all(self) -> None:
+        """Kill every process below this one; return when they are gone, or will not go."""
+        patient_until = time.monotonic() + _ENDING_S
+        # Every orphan below comes to this process as its child: without children nobody is left.
+        while self._bury() and time.monotonic() < patient_until:
+            if self._in_namespace:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(-1, signal.SIGKILL)
+            else:
+                _kill_descendants()
+            time.sleep(_PAUSE_S)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        """Say something to the worker, who reads all the time; one that is gone is noticed elsewhere."""
+        self._channel.setblocking(True)  # noqa: FBT003  # a socket\'s own way
+        try:
+            with contextlib.suppress(OSError):
+                messages.send(self._channel, message)
+        finally:
+            self._channel.setblocking(False)  # noqa: FBT003  # a socket\'s own way
+
+
+def _kill_descendants() -> None:
+    # All are stopped before the first is killed: what forks without end would be ahead of us for ever.
+    found = linux.descendants(os.getpid())
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)

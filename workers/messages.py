@@ -1,0 +1,73 @@
+"""Messages between a worker's processes: one JSON object a packet, over a socket pair that keeps packets whole."""
+
+import array
+import json
+import socket
+import struct
+from typing import Any
+
+MAX_BYTES = 131_072
+"""More than a manifest and its frame take, less than a socket's buffer."""
+
+_CREDENTIALS = struct.Struct("3i")
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected ends; neither is inherited by a program that this process starts."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def send(channel: socket.socket, message: dict[str, Any], *, descriptor: int | None = None) -> None:
+    """Send a message, and with it a copy of an open file if one is given.
+
+    Raises:
+        OSError: the other end is gone, or reads nothing.
+    """
+    rights = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
+    channel.sendmsg([json.dumps(message, separators=(",", ":")).encode()], rights)
+
+
+def receive(channel: socket.socket) -> dict[str, Any] | None:
+    """The next message; None when the other end is gone. What is no message counts as an empty one.
+
+    Raises:
+        BlockingIOError: there is none yet, and the channel does not wait.
+    """
+    data = channel.recv(MAX_BYTES)
+    return _decoded(data) if data else None
+
+
+def receive_with_sender(channel: socket.socket) -> tuple[dict[str, Any] | None, int | None]:
+    """The next message, and the process that sent it as the kernel knows it: by its number in *this* namespace.
+
+    `tell_senders` must have been called for the channel before.
+    """
+    data, ancillary, _, _ = channel.recvmsg(MAX_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
+    sender = next(
+        (
+            _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
+            for level, kind, content in ancillary
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS)
+        ),
+        None,
+    )
+    return (_decoded(data) if data else None), sender
+
+
+def receive_with_descriptor(channel: socket.socket) -> tuple[dict[str, Any] | None, int | None]:
+    """The next message, and the open file that came with it."""
+    data, descriptors, _, _ = socket.recv_fds(channel, MAX_BYTES, 1)
+    return (_decoded(data) if data else None), next(iter(descriptors), None)
+
+
+def tell_senders(channel: socket.socket) -> None:
+    """Have the kernel say of each message on `channel` who sent it."""
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+
+
+def _decoded(data: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}

@@ -1,0 +1,59 @@
+"""The worker's side of its nursery: the process that forks keepers."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+
+from workers import messages
+
+# The program finds its modules where this process does, wherever that is run from.
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from workers.nursery_program import main; main(int(sys.argv[2]))"
+)
+
+
+class Nursery:
+    """A nursery that runs, until it is closed.
+
+    It must be made by the thread that lives as long as the worker: the kernel kills it when that thread ends.
+    """
+
+    def __init__(self) -> None:
+        """Start it; it can be asked at once, and answers when it has come up."""
+        self._channel, its_end = messages.pair()
+        with its_end:
+            command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(its_end.fileno())]
+            self._process = subprocess.Popen(  # noqa: S603  # this Python, and a number
+                command, pass_fds=[its_end.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def ask_for_keeper(self, isolation: str) -> socket.socket:
+        """The worker's end of a channel to a new keeper, which says there that it is ready, or why not.
+
+        Raises:
+            OSError: the nursery is gone.
+        """
+        ours, its_end = messages.pair()
+        with its_end:
+            try:
+                messages.send(self._channel, {"isolation": isolation}, descriptor=its_end.fileno())
+            except OSError:
+                ours.close()
+                raise
+        return ours
+
+    def close(self, patience_s: float = 0.0) -> None:
+        """Have it end, if need be by force after so many seconds."""
+        self._channel.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_s)
+        self._process.kill()
+        self._process.wait()

@@ -1,0 +1,110 @@
+"""The slots of a worker: what dies is replaced."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from themis.core.errors import SlotLostError
+from workers.attempt import Attempt
+from workers.nursery import Nursery
+from workers.slot import Slot
+from workers.wake import Wake
+
+logger = logging.getLogger("themis.worker")
+
+MOST_LOSSES = 4
+"""Keepers of one slot in a row that never were ready, until the slot counts as one that cannot be replaced."""
+
+PAUSE_S = 1.0
+"""Seconds until it is tried again: what a system lacks for a moment, it may have then."""
+
+
+class Slots:
+    """So many slots, each with a keeper.
+
+    Raises:
+        SlotLostError: from `resize` and `mend`, when a slot was lost and could not be replaced.
+    """
+
+    def __init__(self, wake: Wake, isolation: str, began: Callable[[Attempt], None]) -> None:
+        """None yet; see `resize`. `isolation` is `auto`, `namespace` or `keeper`."""
+        self._wake = wake
+        self._isolation = isolation
+        self._began = began
+        self._slots: dict[int, Slot] = {}
+        self._losses: dict[int, int] = {}
+        self._again_s: dict[int, float] = {}
+        self._count = 0
+        self._nursery = Nursery()
+
+    def __iter__(self) -> Iterator[Slot]:
+        """Those that are there, in order."""
+        return iter(sorted(self._slots.values(), key=lambda slot: slot.number))
+
+    @property
+    def count(self) -> int:
+        """How many there are to be."""
+        return self._count
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that are there all the time."""
+        return [self._nursery.pid, *(slot.keeper for slot in self if slot.keeper is not None)]
+
+    def resize(self, count: int) -> None:
+        """Have so many from now on; one too many goes when it is free."""
+        self._count = count
+        self.mend()
+
+    def free(self) -> Slot | None:
+        """A slot that can run a job now; None when there is none."""
+        return next((slot for slot in self if slot.is_free and slot.number < self._count), None)
+
+    def running(self) -> list[Slot]:
+        """The slots that have an attempt."""
+        return [slot for slot in self if slot.attempt is not None]
+
+    def mend(self) -> None:
+        """Replace what was lost, end what is too many."""
+        for slot in [slot for slot in self if slot.attempt is None]:
+            if slot.is_lost:
+                self._note_loss(slot)
+            if slot.is_lost or slot.number >= self._count:
+                self._drop(slot)
+        for number in range(self._count):
+            if number not in self._slots and time.monotonic() >= self._again_s.get(number, 0.0):
+                self._slots[number] = self._new(number)
+
+    def close(self) -> None:
+        """End all keepers, and all that they keep, and the nursery."""
+        for slot in list(self):
+            self._drop(slot)
+        self._nursery.close(patience_s=5.0)
+
+    def _note_loss(self, slot: Slot) -> None:
+        if slot.isolation is not None:
+            logger.warning("slot %d was lost (%s); it is replaced", slot.number, slot.why_lost)
+            self._losses.pop(slot.number, None)
+            return
+        losses = self._losses[slot.number] = self._losses.get(slot.number, 0) + 1
+        logger.error("slot %d did not begin (%s)", slot.number, slot.why_lost)
+        if losses >= MOST_LOSSES:
+            raise SlotLostError(slot=slot.number, times=losses, detail=slot.why_lost)
+        self._again_s[slot.number] = time.monotonic() + PAUSE_S
+
+    def _new(self, number: int) -> Slot:
+        try:
+            channel = self._nursery.ask_for_keeper(self._isolation)
+        except OSError:
+            logger.warning("the process that makes keepers was lost; it is replaced")
+            self._nursery.close()
+            self._nursery = Nursery()
+            channel = self._nursery.ask_for_keeper(self._isolation)
+        slot = Slot(number, channel, self._began)
+        self._wake.listen(channel, slot.hear)
+        return slot
+
+    def _drop(self, slot: Slot) -> None:
+        self._wake.forget(slot.channel)
+        slot.close()
+        self._slots.pop(slot.number, None)

@@ -1,0 +1,69 @@
+"""How a worker comes to its end, and what it ends with."""
+
+import time
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What `themis worker start` ends with, beside the codes that all commands have."""
+
+    CLEAN = 0
+    """It ended by itself, or was asked to and nothing was cut short."""
+
+    DRAINED = 5
+    """It was asked to end; what had not ended within its grace was stopped and given back."""
+
+    FORCED = 6
+    """It was asked twice; everything was stopped at once and given back."""
+
+    SLOT_LOST = 7
+    """A slot's process was lost and could not be replaced."""
+
+
+class Stopping:
+    """The way from working to the end: take no more, let run, stop what runs, end.
+
+    Attributes:
+        why: why no more jobs are taken; None while they are.
+        forced: whether what runs is to be killed at once.
+        cut_short: whether a run was stopped for it.
+        slot_lost: whether a slot that could not be replaced is the reason.
+    """
+
+    def __init__(self) -> None:
+        """The worker works."""
+        self.why: str | None = None
+        self.forced = False
+        self.cut_short = False
+        self.slot_lost = False
+        self._deadline_s: float | None = None
+
+    def begin(self, why: str, grace_s: float | None) -> None:
+        """Take no more jobs; what runs has `grace_s` seconds to end, or as long as it likes."""
+        if self.why is None:
+            self.why = why
+        if grace_s is not None and self._deadline_s is None:
+            self._deadline_s = time.monotonic() + grace_s
+
+    def force(self) -> None:
+        """Stop everything at once."""
+        self.forced = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what still runs is to be stopped."""
+        return self.forced or (self._deadline_s is not None and time.monotonic() >= self._deadline_s)
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until then; None when nothing limits them."""
+        return None if self._deadline_s is None else max(0.0, self._deadline_s - time.monotonic())
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the worker ends with."""
+        if self.slot_lost:
+            return ExitCode.SLOT_LOST
+        if self.forced and self.cut_short:
+            return ExitCode.FORCED
+        return ExitCode.DRAINED if self.cut_short else ExitCode.CLEAN
