@@ -115,12 +115,12 @@ def test_references_name_their_variables(value: Any, names: set[str]) -> None:
 
 
 def test_a_job_names_what_its_components_and_its_environment_refer_to() -> None:
-    generator = {"use": "builtin/replay", "with": {"api_key": "${OPENAI_API_KEY}"}}
+    arguments = {"arguments": {"api_key": "${OPENAI_API_KEY}"}}
     snapshot = experiment().compile()
     refs = snapshot.component_refs
     target = refs.generator.target
     assert target is not None
-    keyed = refs.generator.model_copy(update={"target": target.model_copy(update={"arguments": generator["with"]})})
+    keyed = refs.generator.model_copy(update={"target": target.model_copy(update=arguments)})
     named = named_variables(
         snapshot.model_copy(update={"component_refs": refs.model_copy(update={"generator": keyed})}),
         RuntimeConfig(environment={"A": "${HF_TOKEN}"}),
