@@ -5,7 +5,8 @@ import shutil
 import time
 
 from themis.core.errors import QueueError, StoreError
-from themis.core.queue import Claim, FileQueue, layout
+from themis.core.queue import Claim, ClaimPolicy, FileQueue, layout
+from themis.core.queue.claim_policy import version_difference
 from themis.core.stores.job_rows import Owner
 from workers.settings import WorkerSettings
 
@@ -53,13 +54,15 @@ class Intake:
         if why_not is not None:
             return None
         try:
-            claim = self._queue.claim(self._owner)
+            claim = self._queue.claim(self._owner, allow=self._policy())
         except (OSError, QueueError, StoreError) as error:
             self.note_outage(str(error))
             return None
         self._note_passed_over()
         self._found_nothing = claim is None
-        self.claimed += claim is not None
+        if claim is not None:
+            self.claimed += 1
+            self._say_version_difference(claim)
         return claim
 
     def note_outage(self, why: str) -> None:
@@ -77,6 +80,16 @@ class Intake:
         soon = layout.stamp(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
         waiting = self._queue.list_jobs((layout.WAITING,), limit=1)
         return not any(job.stamp is not None and job.stamp <= soon for job in waiting)
+
+    def _policy(self) -> ClaimPolicy:
+        return ClaimPolicy(self.settings.tags, self.settings.version_mismatch)
+
+    def _say_version_difference(self, claim: Claim) -> None:
+        difference = version_difference(claim.manifest)
+        if difference is not None:
+            text = f"job {claim.key} {difference}; it is run all the same"
+            self._queue.remark(claim, text)
+            logger.warning("%s", text)
 
     def _why_not(self) -> str | None:
         now_s = time.monotonic()

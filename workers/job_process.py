@@ -17,12 +17,15 @@ import traceback
 from typing import Any, NoReturn
 
 from themis.core.engine.run import RunProgress
-from themis.core.errors import ClaimLostError
-from themis.core.job_run import JobOptions, run_job
+from themis.core.errors import ClaimLostError, ThemisError
+from themis.core.job_environment import job_environment, named_variables
+from themis.core.job_payload import read_payload
+from themis.core.job_run import JobOptions, classify, run_job
 from themis.core.queue import manifest_file
 from themis.core.queue.manifest_file import Manifest
+from themis.core.queue.states import Outcome
 from themis.core.store_cache import StoreCache
-from themis.core.stores.protocol import Fence
+from themis.core.stores.protocol import Fence, RunStore
 from workers import linux, messages
 
 BROKEN = 70
@@ -97,7 +100,8 @@ async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, pr
     )
     try:
         stores(manifest.store)
-        outcome = await run_job(manifest, stores.run_store(manifest.store), options)
+        store = stores.run_store(manifest.store)
+        outcome = _arrange_environment(manifest, store, order) or await run_job(manifest, store, options)
     except asyncio.CancelledError:
         return {"stopped": True}
     except ClaimLostError as error:
@@ -107,6 +111,25 @@ async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, pr
         logging.getLogger("themis").error("%s: %s", outcome.cause, outcome.message)
     retry = {} if outcome.retry_after_s is None else {"retry_after_s": outcome.retry_after_s}
     return {"outcome": {"cause": outcome.cause, "message": outcome.message, **retry}}
+
+
+def _arrange_environment(manifest: Manifest, store: RunStore, order: dict[str, Any]) -> Outcome | None:
+    """Have this process's environment be the job's; the outcome when that cannot be."""
+    snapshot = store.load_snapshot(manifest.run_id)
+    if snapshot is None:
+        return None  # running it says so
+    try:
+        runtime = read_payload(manifest.payload, name=manifest.key).runtime
+        arranged = job_environment(os.environ, runtime, named_variables(snapshot, runtime))
+    except ThemisError as error:
+        return classify(error)
+    if withheld := sorted(os.environ.keys() - arranged.keys()):
+        logging.getLogger("themis").info("withheld, as the experiment does not name them: %s", ", ".join(withheld))
+    if order.get("device") is not None:
+        arranged["CUDA_VISIBLE_DEVICES"] = str(order["device"])
+    os.environ.clear()
+    os.environ.update(arranged)
+    return None
 
 
 async def _report_progress(progress: RunProgress) -> None:

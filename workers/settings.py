@@ -5,14 +5,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from themis.core import tags
 from themis.core.base import FrozenModel
 from themis.core.errors import ConfigError
 from themis.core.nearest import nearest_hint
 
 MAX_SLOTS = 1_024
 NonNegativeSeconds = Annotated[float, Field(ge=0)]
+
+
+def _checked_tags(value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(tags.checked(value))
 
 
 class WorkerSettings(FrozenModel):
@@ -48,7 +53,7 @@ class WorkerSettings(FrozenModel):
     max_rss: PositiveInt | None = None
     grace: NonNegativeSeconds = 30.0
     job_grace: NonNegativeSeconds = 10.0
-    tags: tuple[str, ...] = ()
+    tags: Annotated[tuple[str, ...], AfterValidator(_checked_tags)] = ()
     devices: tuple[str, ...] = ()
     allow_modules: tuple[str, ...] | None = None
     version_mismatch: Literal["run", "refuse"] = "run"

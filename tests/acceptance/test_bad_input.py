@@ -175,7 +175,6 @@ BAD_MANIFESTS: dict[str, Callable[[Path], object]] = {
     "a symbolic link": lambda good: (good.parent / NAME).symlink_to(good),
     "a pipe": lambda good: os.mkfifo(good.parent / NAME),
     "a folder": lambda good: (good.parent / NAME).mkdir(),
-    "one of a newer format": lambda good: copy_of(good, NAME, format=99),
     "one under another's name": lambda good: copy_of(good, NAME),
     "one with a strange name": lambda good: copy_of(good, "hello.json"),
 }
@@ -190,6 +189,15 @@ def test_a_bad_manifest_is_set_aside_and_the_next_job_runs(name: str, themis: Th
     counts = themis("queue", "list", "--json").document["counts"]
     assert (counts["done"], counts["queued"], counts["rejected"]) == (1, 0, 1)
     assert "What was rejected, and why, is in " in themis("queue", "list").out
+
+
+def test_a_manifest_of_a_newer_format_is_left_and_the_next_job_runs(themis: Themis) -> None:
+    _, good = themis.submit()
+    copy_of(good, NAME, format=99)
+    assert themis("worker", "run").document["status"] == "completed"
+    assert themis("worker", "run").document == {"status": "idle"}
+    counts = themis("queue", "list", "--json").document["counts"]
+    assert (counts["done"], counts["queued"], counts["rejected"]) == (1, 1, 0)
 
 
 def test_a_job_whose_component_is_not_here_fails_at_once_and_the_next_runs(themis: Themis, tmp_path: Path) -> None:

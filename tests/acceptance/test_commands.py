@@ -301,3 +301,48 @@ def test_init_overwrites_nothing(themis: Themis) -> None:
     Path("mine/run.py").write_text("mine", encoding="utf-8")
     assert themis("init", "--path", "mine").code == 2
     assert os.listdir("mine") == ["run.py"]  # noqa: PTH208
+
+
+def test_a_worker_without_the_tags_leaves_a_job_and_says_why(themis: Themis) -> None:
+    key, _ = themis.submit("--tags", "gpu, big")
+    idle = themis("worker", "run", "--tags", "gpu", "--quiet")
+    assert idle.document == {"status": "idle"}
+    assert "none of the jobs that are queued (1) could be taken: 1 needs a worker with the tag big" in idle.err
+    shown = themis("queue", "show", key)
+    assert "tags       big, gpu" in shown.out
+    assert "themis worker run --queue-root" in shown.out
+    assert "--tags big,gpu" in shown.out
+    assert themis("queue", "show", key, "--json").document["tags"] == ["big", "gpu"]
+    assert themis("worker", "run", "--tags", "big,gpu", "--quiet").document["status"] == "completed"
+
+
+def test_a_worker_that_refuses_other_versions_leaves_their_jobs_and_says_why(themis: Themis) -> None:
+    _, path = themis.submit()
+    path.write_text(path.read_text().replace('"version":"', '"version":"0.'))
+    idle = themis("worker", "run", "--version-mismatch", "refuse", "--quiet")
+    assert idle.document == {"status": "idle"}
+    assert "could be taken: 1 was submitted by themis-eval 0." in idle.err
+    assert themis("worker", "run", "--quiet").document["status"] == "completed"
+
+
+def test_a_worker_leaves_a_job_of_a_newer_format_and_says_why(themis: Themis) -> None:
+    _, path = themis.submit()
+    path.write_text(path.read_text().replace('"format":1', '"format":2'))
+    idle = themis("worker", "run", "--quiet")
+    assert idle.document == {"status": "idle"}
+    assert "1 was submitted by a newer Themis, whose manifests this one cannot read" in idle.err
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("submit", "--config", "experiment.yaml", "--tags", "GPU"),
+        ("submit", "--config", "experiment.yaml", "--set", "runtime.tags=[GPU]"),
+        ("worker", "run", "--tags", "GPU"),
+    ],
+)
+def test_what_is_no_tag_is_one_line(themis: Themis, words: tuple[str, ...]) -> None:
+    done = themis(*words)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "'GPU' is no tag: at most 32 of a-z" in done.err

@@ -180,6 +180,8 @@ def test_names_that_only_resemble_a_secret_s_are_fine(key: str) -> None:
         ("postgresql+psycopg://me:p@ss@host", "postgresql+psycopg://me:***@host"),
         ("redis://:hunter2@host", "redis://:***@host"),
         ("see https://a:b@c and https://d:e@f", "see https://a:***@c and https://d:***@f"),
+        ("https://me:${KEY}@host/x", "https://me:${KEY}@host/x"),
+        ("https://me:a${KEY}@host/x", "https://me:***@host/x"),
         ("https://host:8000/a@b", "https://host:8000/a@b"),
         ({"a": ["https://me:hunter2@host"], "b": 1}, {"a": ["https://me:***@host"], "b": 1}),
     ],

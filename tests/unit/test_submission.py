@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedGenerator, cases, dataset, experiment
+from themis.core import components, provenance
 from themis.core.components import make_importable
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.contexts import GenerateContext, ScoreContext
@@ -21,9 +22,11 @@ from themis.core.errors import (
     LiveComponentError,
     RunExistsError,
     RunningLoopError,
+    TagError,
 )
 from themis.core.experiment import Experiment
 from themis.core.models import Case, GenerationResult, ParsedOutput, Score
+from themis.core.provenance import themis_version
 from themis.core.results import RunResult, RunStatus
 from themis.core.submission import (
     SubmissionManifest,
@@ -395,6 +398,99 @@ def test_the_first_priority_runs_first(tmp_path: Path) -> None:
     submit_experiment(_experiment(tmp_path), priority=5)
     urgent = submit_experiment(_experiment(tmp_path, samples=2), priority=0)
     assert _run(tmp_path).run_id == urgent.run_id
+
+
+def test_a_worker_takes_only_what_its_tags_allow(tmp_path: Path) -> None:
+    manifest = submit_experiment(_experiment(tmp_path, runtime={"tags": ["gpu"]}), tags=["big", "gpu"])
+    written = json.loads(manifest.manifest_path.read_text())
+    assert written["tags"] == ["big", "gpu"]
+    assert "tags" not in written["payload"].get("runtime", {})
+    assert run_worker_once(tmp_path / "queue") is None
+    assert run_worker_once(tmp_path / "queue", tags=["gpu"]) is None
+    assert _places(tmp_path) == {"queued": 1}
+    assert _run(tmp_path, tags=["gpu", "big"]).status is RunStatus.COMPLETED
+
+
+def test_tags_change_nothing_of_what_a_run_is(tmp_path: Path) -> None:
+    plain, tagged = _experiment(tmp_path), _experiment(tmp_path, runtime={"tags": ["gpu"], "environment": {"A": "b"}})
+    assert plain.compile().run_id == tagged.compile().run_id
+
+
+def test_what_is_no_tag_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(TagError, match="'GPU' is no tag"):
+        submit_experiment(_experiment(tmp_path), tags=["GPU"])
+    with pytest.raises(TagError, match="a list of texts, not the text 'gpu'"):
+        submit_experiment(_experiment(tmp_path), tags="gpu")
+    with pytest.raises(TagError):
+        run_worker_once(tmp_path / "queue", tags=["a b"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def _made_by_another_version(folder: Path) -> str:
+    """Submit a job, as an older version of the library would have; returns its key."""
+    path = _submit(folder).manifest_path
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": "3.9"}))
+    return open_queue(folder / "queue").list_jobs(("queued",))[0].key
+
+
+def test_a_job_of_another_version_is_run_and_says_so_in_log_journal_and_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = _made_by_another_version(tmp_path)
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+    line = f"job {key} was submitted by themis-eval 3.9 ({themis_version()} here); it is run all the same"
+    assert [record.getMessage() for record in caplog.records if record.name == "themis.worker"] == [line]
+    details = open_queue(tmp_path / "queue").show(key)
+    assert [entry["why"] for entry in details.journal if entry["move"] == "remark"] == [line]
+    assert [path.read_text() for path in details.logs] == [f"themis: {line}\n"]
+    assert details.logs[0].stat().st_mode & 0o077 == 0
+
+
+def test_a_job_of_another_version_is_left_by_a_worker_that_refuses(tmp_path: Path) -> None:
+    _made_by_another_version(tmp_path)
+    assert run_worker_once(tmp_path / "queue", version_mismatch="refuse") is None
+    assert _places(tmp_path) == {"queued": 1}
+    assert CALLS == []
+    with pytest.raises(InvalidArgumentError, match="'never' is neither run nor refuse"):
+        run_worker_once(tmp_path / "queue", version_mismatch="never")  # type: ignore[arg-type]
+
+
+def test_a_job_of_the_same_versions_has_nothing_said_about_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _submit(tmp_path)
+    assert _run(tmp_path, version_mismatch="refuse").status is RunStatus.COMPLETED
+    assert not [record for record in caplog.records if record.name == "themis.worker"]
+    assert list((tmp_path / "queue" / "logs").iterdir()) == []
+
+
+def test_a_manifest_names_the_distributions_that_its_components_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site"
+    (installed / "acme_evals-2.5.dist-info").mkdir(parents=True)
+    info = installed / "acme_evals-2.5.dist-info"
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-evals\nVersion: 2.5\n")
+    (info / "entry_points.txt").write_text("[themis.components]\nacme/away = acme_evals:Generator\n")
+    (info / "top_level.txt").write_text("acme_evals\n")
+    (info / "RECORD").write_text("acme_evals.py,,\n")
+    (installed / "acme_evals.py").write_text(AWAY)
+    monkeypatch.syspath_prepend(str(installed))
+    for cache in (components._plugins, provenance._distributions_of_packages, provenance.installed_version):
+        cache.cache_clear()
+    try:
+        for number, use in enumerate(("acme/away", "acme_evals:Generator", GENERATOR)):
+            written = json.loads(_submit(tmp_path / str(number), generator=use).manifest_path.read_text())
+            assert written.get("distributions") == ({"acme-evals": "2.5"} if "acme" in use else None)
+    finally:
+        for cache in (components._plugins, provenance._distributions_of_packages, provenance.installed_version):
+            cache.cache_clear()
+
+
+def test_what_a_later_version_adds_to_a_payload_is_not_looked_at(tmp_path: Path) -> None:
+    path = _submit(tmp_path).manifest_path
+    document = json.loads(path.read_text())
+    document["payload"] |= {"later": 1, "runtime": document["payload"]["runtime"] | {"also_later": {"a": "b"}}}
+    path.write_text(json.dumps(document))
+    assert _run(tmp_path).status is RunStatus.COMPLETED
 
 
 def test_inside_a_running_loop_the_async_form_is_needed(tmp_path: Path) -> None:

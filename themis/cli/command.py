@@ -98,6 +98,18 @@ def queue_options(function: Function) -> Function:
     )(function)
 
 
+class Words(click.ParamType[tuple[str, ...]]):
+    """Words parted by commas."""
+
+    name = "words"
+
+    def convert(self, value: object, _param: click.Parameter | None, _ctx: click.Context | None) -> tuple[str, ...]:
+        """The words that a text holds."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(word for part in str(value).split(",") if (word := part.strip()))
+
+
 def json_option(function: Function) -> Function:
     """`--json`, which becomes `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")(function)

@@ -99,7 +99,8 @@ def _why_not_running(queue: "FileQueue", details: "JobDetails") -> str:
         return "somebody is moving it just now"
     before = sum(path.name < details.paths[0].name for path in _queued(queue)) if details.paths else 0
     ahead = f"{before:,} jobs are to be taken before it" if before else "it is the next to be taken"
-    return f"{ahead}; workers take them: themis worker run --queue-root {queue.path}"
+    tags = f" --tags {','.join(details.tags)}" if details.tags else ""
+    return f"{ahead}; workers take them: themis worker run --queue-root {queue.path}{tags}"
 
 
 def _queued(queue: "FileQueue") -> list[Path]:
@@ -134,6 +135,7 @@ def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
         ("state", row.state),
         ("why", why),
         ("priority", str(row.priority)),
+        ("tags", ", ".join(details.tags)),
         ("submitted", when(row.submitted_ns)),
         ("not before", when(row.ready_ns)),
         (
@@ -152,6 +154,7 @@ def _document(details: "JobDetails", why: str) -> dict[str, Any]:
         **document(details.row),
         "why": why,
         "alive": details.alive,
+        "tags": list(details.tags),
         "attempts": [document(attempt) for attempt in details.attempts],
         "journal": details.journal,
         "paths": [str(path) for path in details.paths],

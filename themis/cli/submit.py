@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli.command import command, config_options
+from themis.cli.command import Words, command, config_options
 from themis.cli.opening import open_experiment
 from themis.cli.output import emit, note
 
@@ -43,7 +43,7 @@ class When(click.ParamType[datetime]):
 @command(
     "submit",
     "themis submit --config experiment.yaml --mode worker-pool",
-    "themis submit --config experiment.yaml --priority 0 --not-before 2h",
+    "themis submit --config experiment.yaml --priority 0 --not-before 2h --tags gpu",
 )
 @config_options()
 @click.option(
@@ -57,7 +57,22 @@ class When(click.ParamType[datetime]):
 @click.option(
     "--not-before", type=When(), metavar="TIME", help="No worker takes it before: a time, or a delay like 10m."
 )
-def submit(*, config: Path, overrides: Sequence[str], mode: str, priority: int, not_before: datetime | None) -> None:
+@click.option(
+    "--tags",
+    type=Words(),
+    default=(),
+    metavar="TAG,…",
+    help="Only a worker that has them all takes it; beside runtime.tags.",
+)
+def submit(
+    *,
+    config: Path,
+    overrides: Sequence[str],
+    mode: str,
+    priority: int,
+    not_before: datetime | None,
+    tags: tuple[str, ...],
+) -> None:
     """Put an experiment into its queue; it is on disk when this returns.
 
     The same experiment again is the same job. `themis worker run` runs it.
@@ -70,6 +85,7 @@ def submit(*, config: Path, overrides: Sequence[str], mode: str, priority: int, 
         mode="batch" if mode == "batch" else "worker_pool",
         priority=priority,
         not_before=not_before,
+        tags=tags,
     )
     emit(
         {

@@ -22,18 +22,9 @@ from themis.core.stores import projections
 
 def write_request(batch_root: Path, job: NewJob) -> Path:
     """Write a job as a batch request, durably; returns its file, `<batch_root>/requests/<run_id>.json`."""
-    manifest = Manifest(
-        key=job.key,
-        run_id=job.run_id,
-        store=job.store,
-        limits=job.limits,
-        priority=job.priority,
-        submitted_ns=time.time_ns(),
-        version=job.version,
-        payload=job.payload,
-    )
+    text = manifest_file.encode(job.manifest(time.time_ns()))
     request = _folder(batch_root, "requests") / f"{job.run_id}.json"
-    durable_files.publish(_folder(batch_root, "tmp") / f".{job.run_id}.json", request, manifest_file.encode(manifest))
+    durable_files.publish(_folder(batch_root, "tmp") / f".{job.run_id}.json", request, text)
     return request
 
 

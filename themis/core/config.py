@@ -1,5 +1,6 @@
 """What an experiment is configured with: the only validation of it."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, WithJsonSchema
@@ -8,6 +9,9 @@ from themis.core.base import FrozenModel, JSONValue
 from themis.core.models import Dataset
 from themis.core.prompts import PromptSpec
 from themis.core.stages import CONCURRENCY_KEYS
+from themis.core.tags import checked as checked_tags
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _component(value: Any) -> Any:
@@ -97,6 +101,21 @@ def _stage_keys(value: dict[str, int]) -> dict[str, int]:
     return value
 
 
+def _tags(value: list[str]) -> list[str]:
+    return list(checked_tags(value))
+
+
+def _environment(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not _VARIABLE.fullmatch(name):
+            msg = f"{name!r} is no name of a variable: letters, digits and _, not beginning with a digit"
+            raise ValueError(msg)
+        if "\0" in text:
+            msg = f"{name} holds a NUL character, which no environment can"
+            raise ValueError(msg)
+    return value
+
+
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -120,6 +139,8 @@ class RuntimeConfig(FrozenModel):
         max_worker_lost: tries of a queued experiment whose worker dies.
         timeout_s: seconds that one try of a queued experiment may last.
         memory_limit_mb: memory that one try of a queued experiment may use.
+        tags: what a worker must have to take the queued experiment: it needs them all.
+        environment: variables that a daemon's worker sets for the queued experiment; secrets are references.
     """
 
     max_concurrent_tasks: PositiveInt = 32
@@ -141,6 +162,8 @@ class RuntimeConfig(FrozenModel):
     max_worker_lost: PositiveInt = 3
     timeout_s: PositiveFloat | None = None
     memory_limit_mb: PositiveInt | None = None
+    tags: Annotated[list[str], AfterValidator(_tags)] = Field(default_factory=list)
+    environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
 
 
 class DatasetFile(FrozenModel):

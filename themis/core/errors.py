@@ -210,6 +210,10 @@ class OtherStoreError(QueueError):
     """{path}: is not the store that the job was submitted for (its id is {found}, expected {expected})"""
 
 
+class TagError(InputError):
+    """{detail}"""
+
+
 class JobError(InputError):
     """job {key}: {detail}"""
 
@@ -234,6 +238,10 @@ class ManifestError(InputError):
 
 class TornManifestError(ManifestError):
     """{name}: not a whole JSON text: {detail}"""
+
+
+class NewerManifestError(ManifestError):
+    """{name}: written by a newer Themis (manifest format {found}, this version reads up to {known}); upgrade Themis to run it"""
 
 
 # --- workers ---------------------------------------------------------------------------------------------------------

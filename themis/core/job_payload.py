@@ -26,13 +26,13 @@ class JobPayload(FrozenModel):
 
 
 def read_payload(payload: dict[str, Any], *, name: str) -> JobPayload:
-    """The payload of the manifest called `name`.
+    """The payload of the manifest called `name`; fields that a newer version added are not looked at.
 
     Raises:
         ManifestError: it is not one.
     """
     try:
-        return JobPayload.model_validate(payload)
+        return JobPayload.model_validate(payload, extra="ignore")
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         place = ".".join(map(str, problem["loc"]))

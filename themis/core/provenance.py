@@ -2,9 +2,13 @@
 
 import platform
 import subprocess
+from collections.abc import Iterable
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
 from pathlib import Path
+
+from themis.core.builtins import BUILTINS
+from themis.core.components import ENTRY_POINT_GROUP
 
 DISTRIBUTION = "themis-eval"
 _DEPENDENCIES = ("pydantic", "click", "PyYAML", "filelock", "rich", "sacrebleu")
@@ -14,10 +18,37 @@ _GIT_TIMEOUT_S = 5.0
 @lru_cache(maxsize=1)
 def themis_version() -> str:
     """Version of the installed library."""
+    return installed_version(DISTRIBUTION) or "0+unknown"
+
+
+@lru_cache(maxsize=1_024)
+def installed_version(distribution: str) -> str | None:
+    """Version of a distribution that is installed; None when it is not."""
     try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "0+unknown"
+        return version(distribution)
+    except (PackageNotFoundError, ValueError):
+        return None  # ValueError: no distribution can be called so
+
+
+def distribution_versions(uses: Iterable[str]) -> dict[str, str]:
+    """Versions of the distributions, beside the library, that components come from.
+
+    Args:
+        uses: each component's id or `package.module:name`; what comes from no distribution adds nothing.
+    """
+    names = {name for use in uses if use not in BUILTINS for name in _distributions_of(use)}
+    return {name: found for name in sorted(names) if (found := installed_version(name)) is not None}
+
+
+def _distributions_of(use: str) -> list[str]:
+    if ":" in use:
+        return _distributions_of_packages().get(use.partition(":")[0].partition(".")[0], [])
+    return [point.dist.name for point in entry_points(group=ENTRY_POINT_GROUP, name=use) if point.dist]
+
+
+@lru_cache(maxsize=1)
+def _distributions_of_packages() -> dict[str, list[str]]:
+    return {package: list(names) for package, names in packages_distributions().items()}
 
 
 def python_version() -> str:
@@ -34,13 +65,7 @@ def platform_name() -> str:
 @lru_cache(maxsize=1)
 def dependency_versions() -> dict[str, str]:
     """Versions of the libraries that can change a result; those that are not installed are absent."""
-    found = {}
-    for name in _DEPENDENCIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {name: found for name in _DEPENDENCIES if (found := installed_version(name)) is not None}
 
 
 def git_commit(folder: Path | None = None) -> str | None:

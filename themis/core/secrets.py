@@ -6,7 +6,7 @@ credentials folder: systemd's `$CREDENTIALS_DIRECTORY`, else the containers' `/r
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,11 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 _SECRET_URL = re.compile(r"secret://([A-Za-z0-9_][A-Za-z0-9_.-]*)")
 _SECRET_KEY = re.compile(
-    r"(?i)(^|[_-])(api[_-]?key|secret([_-]?key)?|password|passwd|access[_-]?key|private[_-]?key|(auth|access|bearer|refresh)[_-]?token|token|credentials?|authorization)$"
+    r"(?i)((^|[_-])(api[_-]?key|secret([_-]?key)?|access[_-]?key|private[_-]?key|(auth|access|bearer|refresh)[_-]?token"
+    r"|token|credentials?|authorization)|[_-]pwd|password|passwd|passphrase)$"
 )
+# Too short for the keys of a configuration, where a `sort_key` may stand; a variable is kept when its job names it.
+_SECRET_VARIABLE = re.compile(r"(?i)_(keys?|pass|pat|secrets)$")
 _SECRET_VALUE = re.compile(
     r"^(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}"
     r"|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|Bearer\s+\S{8,}"
@@ -43,10 +46,28 @@ def refuse_literal_secrets(value: Any, *, where: str, path: str = "") -> None:
             raise LiteralSecretError(where=where, key=key)
 
 
+def is_secret_variable(name: str, value: str) -> bool:
+    """Whether a variable of the environment looks like a secret, by its name or by its value."""
+    plain = name.rstrip("_0123456789")
+    named = _SECRET_KEY.search(plain) or _SECRET_VARIABLE.search(plain)
+    return bool((named and value not in _HARMLESS) or _SECRET_VALUE.match(value.strip()) or _URL_PASSWORD.search(value))
+
+
+def referenced_variables(value: Any) -> frozenset[str]:
+    """The variables of the environment that a JSON value refers to."""
+    found = set[str]()
+    for _, text in _texts(value, ""):
+        match = _ENV.fullmatch(text)
+        found.update([match[1]] if match else _REFERENCE.findall(text))
+    return frozenset(found)
+
+
 def redact_urls(value: Any) -> Any:
-    """A copy of a JSON value in which no URL holds a password."""
+    """A copy of a JSON value in which no URL holds a password, unless as a reference."""
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", value)
+        return _URL_PASSWORD.sub(
+            lambda found: found[0] if _REFERENCE.fullmatch(found[2]) else f"{found[1]}:{REDACTED}@", value
+        )
     if isinstance(value, dict):
         return {key: redact_urls(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -59,38 +80,38 @@ def redacted_key(value: Any) -> str | None:
     return next((key for key, text in _texts(value, "") if f":{REDACTED}@" in text), None)
 
 
-def resolve_references(value: Any, *, where: str) -> Any:
+def resolve_references(value: Any, *, where: str, environ: Mapping[str, str] = os.environ) -> Any:
     """A copy of a JSON value in which each reference is replaced by its secret.
 
     Raises:
-        MissingSecretError: a reference names nothing here.
+        MissingSecretError: a reference names nothing in `environ`, or no file.
     """
     if isinstance(value, str):
-        return _resolve_text(value, where)
+        return _resolve_text(value, where, environ)
     if isinstance(value, dict):
-        return {key: resolve_references(item, where=where) for key, item in value.items()}
+        return {key: resolve_references(item, where=where, environ=environ) for key, item in value.items()}
     if isinstance(value, list):
-        return [resolve_references(item, where=where) for item in value]
+        return [resolve_references(item, where=where, environ=environ) for item in value]
     return value
 
 
-def _resolve_text(text: str, where: str) -> str:
+def _resolve_text(text: str, where: str, environ: Mapping[str, str]) -> str:
     if match := _ENV.fullmatch(text):
-        return _environment(match[1], where)
+        return _environment(match[1], where, environ)
     if match := _SECRET_URL.fullmatch(text):
-        return _credential(match[1], where)
-    return _REFERENCE.sub(lambda found: _environment(found[1], where), text)
+        return _credential(match[1], where, environ)
+    return _REFERENCE.sub(lambda found: _environment(found[1], where, environ), text)
 
 
-def _environment(name: str, where: str) -> str:
-    value = os.environ.get(name)
+def _environment(name: str, where: str, environ: Mapping[str, str]) -> str:
+    value = environ.get(name)
     if value is None:
         raise MissingSecretError(where=where, name=name)
     return value
 
 
-def _credential(name: str, where: str) -> str:
-    folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/run/secrets"))
+def _credential(name: str, where: str, environ: Mapping[str, str]) -> str:
+    folder = Path(environ.get("CREDENTIALS_DIRECTORY", "/run/secrets"))
     try:
         return (folder / name).read_text(encoding="utf-8").rstrip("\n")
     except (OSError, UnicodeDecodeError):

@@ -1,5 +1,6 @@
 """An experiment into a queue or a batch folder, and out of it into a result."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -17,15 +18,16 @@ from themis.core.errors import (
 )
 from themis.core.experiment import Experiment
 from themis.core.job_payload import JobPayload
-from themis.core.provenance import themis_version
+from themis.core.provenance import distribution_versions, themis_version
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.manifest_file import DEFAULT_PRIORITY, Limits, StoreAddress
 from themis.core.queue.states import JobState
 from themis.core.queue.submitting import NewJob
-from themis.core.secrets import redacted_key
+from themis.core.secrets import redact_urls, redacted_key
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.sqlite import SqliteRunStore
+from themis.core.tags import checked
 from themis.core.worker_once import open_queue, run_worker_once, run_worker_once_async
 
 __all__ = [
@@ -73,6 +75,7 @@ def submit_experiment(
     mode: Mode = "worker_pool",
     priority: int = DEFAULT_PRIORITY,
     not_before: datetime | None = None,
+    tags: Iterable[str] = (),
 ) -> SubmissionManifest:
     """Write an experiment into its queue folder (or, with mode `batch`, its batch folder); it is on disk on return.
 
@@ -85,6 +88,7 @@ def submit_experiment(
         mode: `worker_pool` or `batch`.
         priority: 0 (first) to 9.
         not_before: a time, with its zone, before which it is not to start.
+        tags: what a worker must have to take it, beside `runtime.tags`.
 
     Raises:
         InputError: it cannot be submitted; the message says why.
@@ -95,7 +99,9 @@ def submit_experiment(
         raise InvalidArgumentError(argument="mode", detail=f"{mode!r} is neither worker_pool nor batch")
     if not_before is not None and not_before.tzinfo is None:
         raise InvalidArgumentError(argument="not_before", detail="has no time zone")
+    needed = checked([*experiment.runtime.tags, *checked(tags)])
     snapshot = experiment.compile()
+    _refuse_url_passwords(experiment.runtime.environment)
     targets = _targets(snapshot)
     store = _persistent_store(experiment)
     address = StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id)
@@ -115,11 +121,13 @@ def submit_experiment(
     job = NewJob(
         run_id=snapshot.run_id,
         store=address,
-        payload=payload.model_dump(mode="json", exclude_defaults=True) | {"mode": mode},
+        payload=payload.model_dump(mode="json", exclude_defaults=True, exclude={"runtime": {"tags"}}) | {"mode": mode},
         version=themis_version(),
         limits=limits,
         priority=priority,
         not_before_ns=None if not_before is None else _nanoseconds(not_before),
+        tags=needed,
+        distributions=distribution_versions(target.use for target in targets.values()),
     )
     if mode == "batch":
         _prepare(store, snapshot, experiment.runtime.existing_run_policy)
@@ -167,6 +175,11 @@ def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
             raise LiteralSecretError(where=place, key=f"with.{key}")  # not stored, so no worker would have it
         targets[place] = ref.target
     return targets
+
+
+def _refuse_url_passwords(environment: dict[str, str]) -> None:
+    if key := redacted_key(redact_urls(environment)):
+        raise LiteralSecretError(where="runtime", key=f"environment.{key}")
 
 
 def _persistent_store(experiment: Experiment) -> SqliteRunStore:

@@ -1,13 +1,15 @@
 """One job out of a queue folder: claimed, run, settled."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError
 from themis.core.experiment import refuse_running_loop
 from themis.core.job_run import JobOptions, run_job
+from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch, version_difference
 from themis.core.queue.claims import Claim
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.processes import this_process
@@ -17,9 +19,16 @@ from themis.core.store_cache import StoreCache
 from themis.core.stores import projections
 from themis.core.stores.protocol import Fence, RunStore
 
+logger = logging.getLogger("themis.worker")
+
 
 def run_worker_once(
-    queue_root: str | Path, *, allow_modules: Sequence[str] | None = None, progress: RunProgress | None = None
+    queue_root: str | Path,
+    *,
+    allow_modules: Sequence[str] | None = None,
+    progress: RunProgress | None = None,
+    tags: Collection[str] = (),
+    version_mismatch: VersionMismatch = "run",
 ) -> RunResult | None:
     """Claim one job, run it, settle it; see `run_worker_once_async`.
 
@@ -27,11 +36,24 @@ def run_worker_once(
         RunningLoopError: there is a running event loop.
     """
     refuse_running_loop("run_worker_once")
-    return asyncio.run(run_worker_once_async(queue_root, allow_modules=allow_modules, progress=progress))
+    return asyncio.run(
+        run_worker_once_async(
+            queue_root,
+            allow_modules=allow_modules,
+            progress=progress,
+            tags=tags,
+            version_mismatch=version_mismatch,
+        )
+    )
 
 
 async def run_worker_once_async(
-    queue_root: str | Path, *, allow_modules: Sequence[str] | None = None, progress: RunProgress | None = None
+    queue_root: str | Path,
+    *,
+    allow_modules: Sequence[str] | None = None,
+    progress: RunProgress | None = None,
+    tags: Collection[str] = (),
+    version_mismatch: VersionMismatch = "run",
 ) -> RunResult | None:
     """Claim one job, run it, settle it, and return its result; None when no job is ready.
 
@@ -42,15 +64,20 @@ async def run_worker_once_async(
         queue_root: the queue's folder; one that is not there is an empty queue.
         allow_modules: prefixes of the modules that a job may import; None allows all.
         progress: kept up to date while the run goes.
+        tags: what this worker has; only a job is taken whose tags are all among them.
+        version_mismatch: `run` runs a job that other versions of the library or of its components submitted, and logs
+            a warning; `refuse` leaves it to another worker.
 
     Raises:
+        TagError, InvalidArgumentError: the policy is none.
         QueueRootError: the folder is not a queue, or others can write to it.
         StoreError: the job's store failed so that not even the attempt could be booked; the job is found again.
     """
+    policy = ClaimPolicy(tags, version_mismatch)
     stores = StoreCache()
     queue = FileQueue(queue_root, stores)
     try:
-        claim = queue.claim(this_process())
+        claim = queue.claim(this_process(), allow=policy)
         if claim is None:
             return None
         store = stores.run_store(claim.manifest.store)
@@ -65,6 +92,14 @@ def open_queue(queue_root: str | Path) -> FileQueue:
     return FileQueue(queue_root, StoreCache())
 
 
+def _say_version_difference(queue: FileQueue, claim: Claim) -> None:
+    difference = version_difference(claim.manifest)
+    if difference is not None:
+        text = f"job {claim.key} {difference}; it is run all the same"
+        queue.remark(claim, text)
+        logger.warning(text)
+
+
 async def _carry_out(
     queue: FileQueue, claim: Claim, store: RunStore, allow_modules: Sequence[str] | None, progress: RunProgress | None
 ) -> None:
@@ -76,6 +111,7 @@ async def _carry_out(
         progress=progress,
     )
     try:
+        _say_version_difference(queue, claim)
         outcome = await run_job(claim.manifest, store, options)
         queue.settle(claim, outcome)
     except ClaimLostError:

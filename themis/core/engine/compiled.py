@@ -130,7 +130,13 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
         ComponentError, DatasetError: a part of it cannot be had.
     """
     generation, evaluation = config.generation, config.evaluation
-    for name, section in (("generation", generation), ("evaluation", evaluation), ("storage", config.storage)):
+    sections = {
+        "generation": generation,
+        "evaluation": evaluation,
+        "storage": config.storage,
+        "runtime": config.runtime,
+    }
+    for name, section in sections.items():
         refuse_literal_secrets(_plain(section), where=where, path=name)
     count = _check_seeds(config, where)
     components = load_components(generation, evaluation)

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from themis.core.queue.claim_policy import ClaimPolicy
     from themis.core.queue.claims import Claim
     from themis.core.queue.file_queue import FileQueue
     from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cause",
     "Claim",
+    "ClaimPolicy",
     "FileQueue",
     "JobState",
     "Limits",
@@ -29,6 +31,7 @@ __all__ = [
 _HOMES = {
     "Cause": "states",
     "Claim": "claims",
+    "ClaimPolicy": "claim_policy",
     "FileQueue": "file_queue",
     "JobState": "states",
     "Limits": "manifest_file",

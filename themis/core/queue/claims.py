@@ -1,10 +1,9 @@
 """A job in a worker's hands, and how it gets there."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from themis.core.errors import ManifestError, OtherStoreError
+from themis.core.errors import ManifestError, NewerManifestError, OtherStoreError
 from themis.core.queue import journal, layout, locks, manifest_file, moves, processes, rejection, states
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
@@ -14,9 +13,6 @@ from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import JobRow, Owner
-
-Allow = Callable[[Manifest], bool]
-"""Whether a worker may run a job; one that it may not is left for another."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,16 +57,31 @@ class Claimer:
         self._root = root
         self._book = book
 
-    def claim(self, entry: Entry, owner: Owner, allow: Allow | None = None) -> Claim | None:
-        """The job of a name in `queued` or `waiting`, claimed; None when it is not to be had.
+    def read(self, entry: Entry, owner: Owner) -> Manifest | None:
+        """The manifest that a name stands for; None when there is none: gone, or bad and put aside.
 
         Raises:
             TornManifestError: the file is no whole JSON text, and may still be being written.
+            NewerManifestError: it is for newer workers.
+        """
+        try:
+            return manifest_file.read(f"{self._root.path}/{entry.folder}/{entry.name}", key=entry.key)
+        except FileNotFoundError:
+            return None  # another worker was faster
+        except NewerManifestError:
+            raise
+        except ManifestError as error:
+            if error.facts.get("reason") == "not_json" and entry.key:
+                raise
+            rejection.reject(self._root, self._book, entry, error, owner.worker)
+            return None
+
+    def claim(self, entry: Entry, manifest: Manifest, owner: Owner) -> Claim | None:
+        """The job of a name in `queued` or `waiting`, as `read` read it, claimed; None when it is not to be had.
+
+        Raises:
             StoreError: its store cannot be used now; the file is left.
         """
-        manifest = self._read(entry, owner)
-        if manifest is None or (allow is not None and not allow(manifest)):
-            return None
         store = self._store(entry, manifest, owner)
         lock = None if store is None else locks.acquire(self._root.folder(layout.LOCKS), entry.key)
         if store is None or lock is None:
@@ -89,11 +100,11 @@ class Claimer:
         """Put right a file that lies in nobody's hands; None when it is in somebody's, or gone.
 
         Raises:
-            TornManifestError, StoreError: as `claim` does.
+            TornManifestError, NewerManifestError, StoreError: as `read` and `claim` do.
         """
         if locks.is_locked(self._root.folder(layout.LOCKS), entry.key):
             return None
-        manifest = self._read(entry, owner)
+        manifest = self.read(entry, owner)
         store = None if manifest is None else self._store(entry, manifest, owner)
         lock = None if store is None else locks.acquire(self._root.folder(layout.LOCKS), entry.key)
         if store is None or lock is None:
@@ -103,17 +114,6 @@ class Claimer:
             return None if row is None else self._put_right(entry, store, row, owner)
         finally:
             lock.release()
-
-    def _read(self, entry: Entry, owner: Owner) -> Manifest | None:
-        try:
-            return manifest_file.read(f"{self._root.path}/{entry.folder}/{entry.name}", key=entry.key)
-        except FileNotFoundError:
-            return None  # another worker was faster
-        except ManifestError as error:
-            if error.facts.get("reason") == "not_json" and entry.key:
-                raise
-            rejection.reject(self._root, self._book, entry, error, owner.worker)
-            return None
 
     def _store(self, entry: Entry, manifest: Manifest, owner: Owner) -> JobStore | None:
         try:

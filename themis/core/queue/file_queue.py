@@ -18,10 +18,12 @@ from pathlib import Path
 from themis.core import durable_files
 from themis.core.errors import ClaimLostError, QueueRootError
 from themis.core.queue import doctor, journal, layout, listing, locks, moves, processes, requests
-from themis.core.queue.claims import Allow, Claim
+from themis.core.queue.claims import Claim
 from themis.core.queue.doctor import Finding
 from themis.core.queue.listing import JobDetails, ListedJob, Overview
 from themis.core.queue.picker import Picker
+from themis.core.queue.refusals import Allow
+from themis.core.queue.remarks import remark
 from themis.core.queue.root import QueueRoot, make_root, open_root, refuse_writable_by_others
 from themis.core.queue.settling import settle
 from themis.core.queue.states import Cause, Outcome
@@ -89,7 +91,7 @@ class FileQueue:
 
         What dead workers left is put right on the way. A bad file is moved to `rejected/`; one that may still be being
         copied is waited for once, for `copy_grace_s`, when there is nothing else to do; one whose store cannot be used
-        is left, see `passed_over`.
+        is left, and so is one that `allow` gives a reason against, or that is for newer workers; see `passed_over`.
 
         Raises:
             QueueRootError: the folder cannot be used, or others can write to it and `trust_others` was not said.
@@ -105,7 +107,7 @@ class FileQueue:
     @property
     def passed_over(self) -> dict[str, str]:
         """Files that the last claim left where they lie, by name, and why: for messages."""
-        return {} if self._picker is None else dict(self._picker.passed_over)
+        return {} if self._picker is None else {**self._picker.refusals.reasons, **self._picker.passed_over}
 
     def wake(self) -> None:
         """Something may have changed in the folders: the next claim lists them anew."""
@@ -142,6 +144,11 @@ class FileQueue:
             return False
         row = claim.store.load(claim.key)
         return row is not None and row.version == claim.version and row.cancel_requested
+
+    def remark(self, claim: Claim, text: str) -> None:
+        """Say something about a claim in its job's journal and in its attempt's log; best effort."""
+        root, _, _ = self._parts()
+        remark(root, claim, text)
 
     def note_process(self, claim: Claim, pid: int) -> None:
         """Record the process group, led by `pid`, that runs a claim's job: it is killed if this worker is lost.
@@ -249,11 +256,12 @@ class FileQueue:
             paths=[Path(path) for path in moves.locate(root, row)],
             alive=locks.is_locked(root.folder(layout.LOCKS), row.key),
             logs=sorted((root.path / layout.LOGS / row.key).glob("*.log")),
+            tags=listing.tags_needed(store, row.key),
         )
 
     def log_path(self, key: str, attempt: int) -> Path:
         """Where what an attempt prints is kept."""
-        return self.path / layout.LOGS / key / f"{attempt}.log"
+        return layout.log_path(self.path, key, attempt)
 
     def doctor(self) -> list[Finding]:
         """Compare files and rows, put right what nobody has in hand, and say what was out of place."""

@@ -12,6 +12,7 @@ import hashlib
 import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow
@@ -99,6 +100,11 @@ def place_of(row: JobRow, now_ns: int) -> tuple[str, str]:
     if row.state == JobState.RUNNING:
         return CLAIMED, claimed_name(row.key, row.attempt, row.token or "0" * 16)
     return str(row.state), f"{row.key}.json"
+
+
+def log_path(root: Path, key: str, attempt: int) -> Path:
+    """Where what an attempt prints is kept."""
+    return root / LOGS / key / f"{attempt}.log"
 
 
 def claimed_name(key: str, attempt: int, token: str) -> str:

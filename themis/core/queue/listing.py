@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from themis.core.queue import layout
+from themis.core.errors import ManifestError
+from themis.core.queue import layout, manifest_file
+from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import AttemptRow, JobRow
@@ -48,6 +50,7 @@ class JobDetails:
         paths: where its file lies.
         alive: whether somebody has it in hand now.
         logs: what its attempts printed, where that was kept.
+        tags: what a worker must have to take it.
     """
 
     row: JobRow
@@ -56,6 +59,7 @@ class JobDetails:
     paths: list[Path]
     alive: bool
     logs: list[Path]
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,14 @@ def look_over(root: QueueRoot, folders: Sequence[str], limit: int | None) -> Ove
     rejected = _names(root, layout.REJECTED)
     counts[layout.REJECTED] = sum(not name.endswith(layout.REASON_SUFFIX) for name in rejected)
     return Overview(jobs, counts)
+
+
+def tags_needed(store: JobStore, key: str) -> tuple[str, ...]:
+    """What a worker must have to take a job, by the store's copy of its manifest; none when it cannot be read."""
+    try:
+        return manifest_file.decode((store.manifest(key) or "").encode(), key, key=key).tags
+    except ManifestError:
+        return ()
 
 
 def _listed(root: QueueRoot, entry: Entry) -> ListedJob:

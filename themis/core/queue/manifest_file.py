@@ -2,6 +2,10 @@
 
 What lies in the queue's folder is not to be trusted. Size and depth are bounded before anything is parsed; only a
 regular file is opened, and never through a link; it is JSON, whose every field is looked at.
+
+Old and new workers share a queue through an upgrade. So a field that an older version may do without is added as an
+optional one: fields that are not known are not looked at. What no older version may run without makes a new format,
+and a manifest of a newer format is left for newer workers.
 """
 
 import errno
@@ -9,11 +13,12 @@ import json
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from themis.core.errors import ManifestError, TornManifestError
+from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
 from themis.core.queue.layout import is_key, job_key
+from themis.core.tags import checked as checked_tags
 
 FORMAT = 1
 MAX_BYTES = 65_536
@@ -24,6 +29,7 @@ DEFAULT_PRIORITY = 5
 
 _MAX_TEXT = 4_096
 _MAX_COUNT = 1_000_000
+_WORD = re.compile(r"[A-Za-z0-9._+!-]{1,128}")
 _SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
 # A string to its end, even one that does not end, or one bracket: linear in the size of the text.
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
@@ -84,6 +90,8 @@ class Manifest:
         submitted_ns: when, in nanoseconds since 1970 UTC.
         version: of the library that wrote it.
         payload: what the executor needs; JSON.
+        tags: what a worker must have to take it.
+        distributions: those that its components come from, beside the library, with the versions they had.
     """
 
     key: str
@@ -94,6 +102,8 @@ class Manifest:
     submitted_ns: int
     version: str
     payload: dict[str, Any]
+    tags: tuple[str, ...] = ()
+    distributions: dict[str, str] = field(default_factory=dict)
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -102,7 +112,7 @@ def encode(manifest: Manifest) -> bytes:
     Raises:
         ManifestError: it is larger or deeper than may be read again, or not JSON.
     """
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "key": manifest.key,
         "run_id": manifest.run_id,
@@ -118,6 +128,10 @@ def encode(manifest: Manifest) -> bytes:
         "version": manifest.version,
         "payload": manifest.payload,
     }
+    if manifest.tags:
+        document["tags"] = list(manifest.tags)
+    if manifest.distributions:
+        document["distributions"] = manifest.distributions
     try:
         data = json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
@@ -132,6 +146,7 @@ def read(path: str, *, key: str | None) -> Manifest:
     Raises:
         FileNotFoundError: there is none.
         TornManifestError: it is no whole JSON text; it may still be being written.
+        NewerManifestError: it is of a format that only a newer version reads.
         ManifestError: it is no manifest for this key, or nothing that may be opened; `reason` says which.
     """
     name = os.path.basename(path)  # noqa: PTH119  # hot: once a claim
@@ -143,6 +158,7 @@ def decode(data: bytes, name: str, *, key: str | None) -> Manifest:
 
     Raises:
         TornManifestError: it is no whole JSON text.
+        NewerManifestError: it is of a format that only a newer version reads.
         ManifestError: it is no manifest for `key`.
     """
     if len(data) > MAX_BYTES:
@@ -157,8 +173,7 @@ def decode(data: bytes, name: str, *, key: str | None) -> Manifest:
         raise ManifestError(name=name, reason="not_a_manifest", detail="not a JSON object")
     found_format = document.get("format")
     if isinstance(found_format, int) and found_format > FORMAT:
-        detail = f"written by a newer Themis (manifest format {found_format}, this version reads up to {FORMAT})"
-        raise ManifestError(name=name, reason="newer_format", detail=detail)
+        raise NewerManifestError(name=name, found=found_format, known=FORMAT, reason="newer_format")
     try:
         manifest = _checked(document)
     except (KeyError, TypeError, ValueError) as error:
@@ -220,6 +235,8 @@ def _checked(document: dict[str, Any]) -> Manifest:
         submitted_ns=_field(document, "submitted_at_ns", int),
         version=_text(document, "version"),
         payload=_field(document, "payload", dict),
+        tags=checked_tags(_field(document, "tags", list)) if "tags" in document else (),
+        distributions=_distributions(document),
     )
     if not 0 <= manifest.priority <= LOWEST_PRIORITY:
         msg = f"priority is not 0 to {LOWEST_PRIORITY}"
@@ -228,6 +245,16 @@ def _checked(document: dict[str, Any]) -> Manifest:
         msg = "key does not belong to its run and store"
         raise ValueError(msg)
     return manifest
+
+
+def _distributions(document: dict[str, Any]) -> dict[str, str]:
+    if "distributions" not in document:
+        return {}
+    found = _field(document, "distributions", dict)
+    if not all(isinstance(word, str) and _WORD.fullmatch(word) for word in (*found, *found.values())):
+        msg = "distributions do not map names to versions"
+        raise ValueError(msg)
+    return found
 
 
 def _shard(key: str) -> tuple[int, int] | None:

@@ -4,11 +4,11 @@ import os
 import time
 from dataclasses import dataclass
 
-from themis.core.errors import ManifestError, StoreError, TornManifestError
+from themis.core.errors import ManifestError, NewerManifestError, StoreError, TornManifestError
 from themis.core.queue import layout, rejection
-from themis.core.queue.claims import Allow, Claim, Claimer
+from themis.core.queue.claims import Claim, Claimer
 from themis.core.queue.layout import Entry
-from themis.core.queue.manifest_file import Manifest
+from themis.core.queue.refusals import Allow, Refusals
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.store_book import StoreBook
 from themis.core.queue.window import Window
@@ -32,7 +32,8 @@ class Picker:
 
     def __init__(self, root: QueueRoot, book: StoreBook, *, rescan_s: float, copy_grace_s: float) -> None:
         """For the queue `root`; see `FileQueue` for the times."""
-        self.window = Window(root, rescan_s)
+        self.refusals = Refusals()
+        self.window = Window(root, self.refusals, rescan_s)
         self.passed_over: dict[str, str] = {}
         self._root = root
         self._book = book
@@ -43,11 +44,10 @@ class Picker:
     def claim(self, owner: Owner, allow: Allow | None) -> Claim | None:
         """The next job, claimed; None when there is none to be had now."""
         self.passed_over = {}
+        if self.refusals.begin(allow):
+            self.window.wake()
         young: list[Entry] = []
         failing: set[str] = set()
-
-        def allow_here(manifest: Manifest) -> bool:
-            return manifest.store.path not in failing and (allow is None or allow(manifest))
 
         tried: set[str] = set()
         fresh = self.window.is_old()
@@ -60,10 +60,10 @@ class Picker:
                 continue
             fresh = False
             tried.add(entry.name)
-            claim = self._try(entry, owner, allow_here, young, failing)
+            claim = self._try(entry, owner, allow, young, failing)
             if claim is not None:
                 return claim
-        return self._try_young(young, owner, allow_here, failing)
+        return self._try_young(young, owner, allow, failing)
 
     def recover(self, owner: Owner) -> list[JobRow]:
         """Put right whatever lies in `claimed/` in nobody's hands; the jobs as they are now."""
@@ -81,7 +81,7 @@ class Picker:
             return self._claimer.recover(entry, owner)
         except TornManifestError as error:
             self._torn_seen(entry or Entry(folder, name, key=""), error, owner)
-        except (OSError, StoreError) as error:
+        except (OSError, StoreError, NewerManifestError) as error:
             self.passed_over[name] = str(error)
         return None
 
@@ -89,12 +89,16 @@ class Picker:
         self.recover(owner)
         self.window.fill(time.time_ns(), tried)
 
-    def _try(self, entry: Entry, owner: Owner, allow: Allow, young: list[Entry], failing: set[str]) -> Claim | None:
+    def _try(
+        self, entry: Entry, owner: Owner, allow: Allow | None, young: list[Entry], failing: set[str]
+    ) -> Claim | None:
         try:
             if not entry.key:
                 self._reject_nameless(entry, owner)
                 return None
-            return self._claimer.claim(entry, owner, allow)
+            return self._try_named(entry, owner, allow, failing)
+        except NewerManifestError as error:
+            self.refusals.note(entry.name, str(error))
         except TornManifestError as error:
             if not self._torn_seen(entry, error, owner):
                 young.append(entry)
@@ -105,7 +109,17 @@ class Picker:
             self.passed_over[entry.name] = str(error)
         return None
 
-    def _try_young(self, young: list[Entry], owner: Owner, allow: Allow, failing: set[str]) -> Claim | None:
+    def _try_named(self, entry: Entry, owner: Owner, allow: Allow | None, failing: set[str]) -> Claim | None:
+        manifest = self._claimer.read(entry, owner)
+        if manifest is None or manifest.store.path in failing:
+            return None
+        reason = None if allow is None else allow(manifest)
+        if reason is not None:
+            self.refusals.note(entry.name, reason)
+            return None
+        return self._claimer.claim(entry, manifest, owner)
+
+    def _try_young(self, young: list[Entry], owner: Owner, allow: Allow | None, failing: set[str]) -> Claim | None:
         """Files that may still be being copied, once more after a pause, as there is nothing else to do."""
         if young:
             time.sleep(self._copy_grace_s)

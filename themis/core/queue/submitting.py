@@ -38,6 +38,8 @@ class NewJob:
         priority: 0 (first) to 9.
         not_before_ns: nanoseconds since 1970 UTC before which it is not claimed; None for at once.
         shard: which part of the run it does, of how many; None for the whole.
+        tags: what a worker must have to take it.
+        distributions: those that its components come from, beside the library, with their versions.
     """
 
     run_id: str
@@ -48,11 +50,28 @@ class NewJob:
     priority: int = DEFAULT_PRIORITY
     not_before_ns: int | None = None
     shard: tuple[int, int] | None = None
+    tags: tuple[str, ...] = ()
+    distributions: dict[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """Its name in any queue."""
         return layout.job_key(self.run_id, self.store.id, self.shard)
+
+    def manifest(self, submitted_ns: int) -> Manifest:
+        """What its file says when it is submitted at that time."""
+        return Manifest(
+            key=self.key,
+            run_id=self.run_id,
+            store=self.store,
+            limits=self.limits,
+            priority=self.priority,
+            submitted_ns=submitted_ns,
+            version=self.version,
+            payload=self.payload,
+            tags=self.tags,
+            distributions=self.distributions,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +135,6 @@ class Submitter:
             raise JobError(key=job.key, detail=f"priority {job.priority} is not 0 (first) to {LOWEST_PRIORITY}")
         if job.not_before_ns is not None and not 0 <= job.not_before_ns < _LATEST_NS:
             raise JobError(key=job.key, detail="the time before which it must not start is out of range")
-        manifest = Manifest(
-            key=job.key,
-            run_id=job.run_id,
-            store=job.store,
-            limits=job.limits,
-            priority=job.priority,
-            submitted_ns=now_ns,
-            version=job.version,
-            payload=job.payload,
-        )
         row = JobRow(
             key=job.key,
             run_id=job.run_id,
@@ -143,7 +152,7 @@ class Submitter:
             memory_limit_mb=job.limits.memory_limit_mb,
             updated_ns=now_ns,
         )
-        return row, manifest_file.encode(manifest).decode("ascii")
+        return row, manifest_file.encode(job.manifest(now_ns)).decode("ascii")
 
     def _submit_locked(
         self, store: JobStore, row: JobRow, text: str, prepare: Prepare | None, *, rerun: bool

@@ -6,10 +6,11 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 
 from themis.core.queue import layout
 from themis.core.queue.layout import Entry
+from themis.core.queue.refusals import Refusals
 from themis.core.queue.root import QueueRoot
 
 WINDOW_NAMES = 4_096
@@ -26,9 +27,10 @@ class Window:
     a claim begins with opening the file that a name says.
     """
 
-    def __init__(self, root: QueueRoot, rescan_s: float) -> None:
-        """An empty window on `root`, that is old after about `rescan_s` seconds."""
+    def __init__(self, root: QueueRoot, refusals: Refusals, rescan_s: float) -> None:
+        """An empty window on `root`, but for `refusals`, that is old after about `rescan_s` seconds."""
         self._root = root
+        self._refusals = refusals
         self._rescan_s = rescan_s
         self._entries: deque[Entry] = deque()
         self._old_at = 0.0
@@ -47,7 +49,7 @@ class Window:
         with self._guard:
             return self._entries.popleft() if self._entries else None
 
-    def fill(self, now_ns: int, passed_over: Collection[str] = ()) -> None:
+    def fill(self, now_ns: int, passed_over: AbstractSet[str] = frozenset()) -> None:
         """List the folders anew, without the names that this claim has already passed over."""
         began_s = time.monotonic()
         entries = self._listed(now_ns, passed_over)
@@ -57,19 +59,20 @@ class Window:
         fresh_s = self._rescan_s * random.uniform(0.6, 1.0)  # noqa: S311  # jitter
         self._old_at = now_s + max(fresh_s, (now_s - began_s) / LISTING_SHARE if self._rescan_s else 0.0)
 
-    def _listed(self, now_ns: int, passed_over: Collection[str]) -> list[Entry]:
+    def _listed(self, now_ns: int, passed_over: AbstractSet[str]) -> list[Entry]:
         now = layout.stamp(now_ns)
-        queued = self._names(layout.QUEUED, passed_over)
-        waiting = [name for name in self._names(layout.WAITING, passed_over) if name <= now or not name[0].isdigit()]
+        queued, waiting = self._names(layout.QUEUED), self._names(layout.WAITING)
+        self._refusals.keep(queued, waiting)
+        waiting = {name for name in waiting if name <= now or not name[0].isdigit()}
         entries = [
             # A name that nobody gave is a job too: of the first priority, to be rejected.
             layout.parse(folder, name) or Entry(folder, name, key="")
             for folder, names in ((layout.QUEUED, queued), (layout.WAITING, waiting))
-            for name in heapq.nsmallest(WINDOW_NAMES, names)
+            for name in heapq.nsmallest(WINDOW_NAMES, names.difference(self._refusals.reasons, passed_over))
         ]
         return sorted(entries, key=layout.order)[:WINDOW_NAMES]
 
-    def _names(self, folder: str, passed_over: Collection[str]) -> list[str]:
+    def _names(self, folder: str) -> set[str]:
         # What begins with a dot is being copied here by a tool that will rename it, or is none of ours.
         names = os.listdir(self._root.folder(folder))  # noqa: PTH208  # names are all that is needed, of very many
-        return [name for name in names if name[0] != "." and name not in passed_over]
+        return {name for name in names if name[0] != "."}

@@ -1,0 +1,46 @@
+"""Jobs that this worker leaves to others: looked into once, not at every listing."""
+
+import sys
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+
+from themis.core.queue.manifest_file import Manifest
+
+Allow = Callable[[Manifest], str | None]
+"""Why a worker may not run a job; None when it may. One that it may not is left for another worker.
+
+The answer for a job is remembered by the name of its file, so it may depend on nothing but the manifest; equal ones
+give equal answers, and another one is asked anew.
+"""
+
+
+class Refusals:
+    """The names of files that hold such jobs, each with the reason."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._allow: Allow | None = None
+        self._reasons: dict[str, str] = {}
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why each is left, by name."""
+        return MappingProxyType(self._reasons)
+
+    def begin(self, allow: Allow | None) -> bool:
+        """A claim begins; returns whether what is known was said by another `allow`, and so is forgotten."""
+        if allow == self._allow:
+            return False
+        self._allow = allow
+        self._reasons.clear()
+        return True
+
+    def note(self, name: str, reason: str) -> None:
+        """Leave the file called `name` from now on."""
+        self._reasons[name] = sys.intern(reason)  # thousands have the same
+
+    def keep(self, *listed: AbstractSet[str]) -> None:
+        """Forget those that are in none of the listings."""
+        for name in set(self._reasons).difference(*listed):
+            del self._reasons[name]
