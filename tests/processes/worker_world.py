@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 PATIENCE_S = 60.0
 
 MISBEHAVING = """
-import ctypes, os, signal, subprocess, sys, time
+import asyncio, ctypes, json, os, signal, subprocess, sys, time
 from pathlib import Path
 from themis.core.models import GenerationResult
 
@@ -87,6 +87,12 @@ def deeds(name):
         note("hanging", os.getpid())
         while True:
             time.sleep(600)
+    if name.startswith("take "):
+        time.sleep(float(name.split()[1]))
+        return "well"
+    if name == "tell its environment":
+        (HERE / "environment").write_text(json.dumps(dict(os.environ)))
+        return "well"
     if name == "flood":
         for _ in range(2_000):
             os.write(1, b"x" * 9_999 + b"\\n")
@@ -106,6 +112,11 @@ class Misbehaving:
     def fingerprint(self):
         return "1"
     async def generate(self, case, ctx):
+        with open(HERE / "calls", "a") as calls:
+            calls.write(case.case_id + "\\n")
+        if case.input.startswith("wait "):
+            await asyncio.sleep(float(case.input.split()[1]))
+            return GenerationResult(candidate_id=case.case_id, final_output="well")
         return GenerationResult(candidate_id=case.case_id, final_output=deeds(case.input))
 """
 
