@@ -11,6 +11,7 @@ from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
 from themis.cli.running import explain_failures
+from themis.cli.worker_health import health
 
 
 @group("worker", "themis worker run")
@@ -73,4 +74,5 @@ def _say_why_idle(root: Path) -> None:
         note(f"nothing may be taken now; for a later time wait: {counts['waiting']:,} (see themis queue list)")
 
 
-worker.add_command(run)
+for member in (run, health):
+    worker.add_command(member)
