@@ -67,7 +67,7 @@ class Notifier:
 
 
 def _address(name: str) -> str | None:
-    """A socket's address as the system wants it; `@` begins one that is no file. Another kind, such as vsock, is none."""
+    """A socket's address as the system wants it; `@` begins one that is no file. Of another kind, it is none."""
     if name.startswith("/"):
         return name
     return f"\0{name[1:]}" if name.startswith("@") else None
