@@ -22,6 +22,7 @@ from themis.core.secrets import redact_urls
 
 LogFormat = Literal["text", "json"]
 
+INFO, WARNING = logging.INFO, logging.WARNING
 _LOGGER = logging.getLogger("workers")
 _MAX_TEXT = 4_000
 _MAX_ITEMS = 100
@@ -101,7 +102,7 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
         facts["error"] = _plain(f"{type(error).__name__}: {error}")
-        facts["traceback"] = str(redact_urls("".join(traceback.format_exception(error))[-_MAX_TEXT:]))
+        facts["traceback"] = str(redact_urls("".join(traceback.format_exception(error))))[-_MAX_TEXT:]
     return facts
 
 
