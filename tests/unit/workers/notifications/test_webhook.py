@@ -310,6 +310,7 @@ def test_references_are_resolved_when_they_are_used(
         "hunter2.example.org/x",
         "ftp://hunter2@example.org",
         "file:///hunter2",
+        "http://",
         "http://:80/hunter2",
         "http://user:hunter2@",
         "http://example.org:hunter2/",

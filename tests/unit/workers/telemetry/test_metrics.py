@@ -1,5 +1,6 @@
 """Prometheus is told the truth: values are read back with its own parser, over real HTTP and from real files."""
 
+import re
 import socket
 import stat
 import subprocess
@@ -126,6 +127,13 @@ def test_every_name_follows_the_conventions(metrics: WorkerMetrics, server: Metr
         assert family.documentation.endswith(".")
         assert family.type in {"gauge", "counter"}
         assert all(sample.name.endswith("_total") == (family.type == "counter") for sample in family.samples)
+
+
+def test_the_documentation_names_every_metric_and_no_other(metrics: WorkerMetrics, server: MetricsServer) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "workers.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `themis_")]
+    named = {name for row in rows for name in re.findall(r"themis_[a-z_]+", row.split("|")[1])}
+    assert named == {name for name, _ in read(get(server.port))}
 
 
 def test_before_its_first_heartbeat_a_worker_is_up_and_its_queue_is_told(server: MetricsServer) -> None:
