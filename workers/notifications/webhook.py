@@ -13,10 +13,11 @@ from themis.core.errors import ConfigError, MissingSecretError
 from themis.core.provenance import themis_version
 from themis.core.secrets import resolve_references
 from workers.notifications.event import JobEnded
+from workers.notifications.posting import post
 from workers.telemetry import logs
 
 TIMEOUT_S = 10.0
-"""Seconds that the other side may stay silent."""
+"""Seconds that the other side has to answer."""
 
 FIRST_WAIT_S = 1.0
 """Seconds before the first repetition; they double."""
@@ -109,11 +110,10 @@ class Webhook:
             raise ConfigError(where=_WHERE, detail=str(error)) from None
 
     def _post(self, target: _Target, body: bytes) -> _Failure | None:
-        """POST once, through redirects; None when it arrived. No answer's body is read: it could be without end."""
-        opener = _opener()
+        """POST once, through redirects; None when it arrived."""
         for _ in range(_MOST_REDIRECTS):
             try:
-                opener.open(_request(target, body), timeout=self._timeout_s).close()
+                post(_request(target, body), self._timeout_s)
             except urllib.error.HTTPError as error:
                 error.close()
                 place = error.headers.get("Location")
@@ -181,20 +181,6 @@ def _request(target: _Target, body: bytes) -> urllib.request.Request:
     if target.authorization is not None:
         headers["Authorization"] = target.authorization
     return urllib.request.Request(target.url, data=body, headers=headers, method="POST")  # noqa: S310  # http(s), checked
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """What opens http and https and nothing else, and follows no redirect by itself."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.HTTPDefaultErrorHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
 
 
 def _answered(error: urllib.error.HTTPError) -> _Failure:

@@ -2,11 +2,15 @@
 
 import base64
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +19,7 @@ from tests.support.job_ended import EVENT
 from themis.core.errors import ConfigError
 from workers.notifications.webhook import Webhook
 
+OPENSSL = shutil.which("openssl")
 Answer = Callable[["Request"], None]
 
 
@@ -160,12 +165,58 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_the_limit(
     assert said(caplog)[1]["error"] == "timed out"
 
 
+def test_a_server_that_answers_a_byte_at_a_time_is_waited_for_no_longer_either(
+    serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    def drip(request: Request) -> None:
+        for _ in range(40):
+            request.wfile.write(b"H")
+            time.sleep(0.05)
+
+    began_s = time.monotonic()
+    deliver(serve(drip).url, timeout_s=0.15)
+    assert time.monotonic() - began_s < 1.5
+    assert said(caplog)[1]["error"] == "timed out"
+
+
 def test_a_server_that_is_not_there_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         deliver(f"http://127.0.0.1:{taken.getsockname()[1]}/secret-path")
     assert "refused" in said(caplog)[1]["error"]
     assert "secret-path" not in str(said(caplog))
+
+
+def test_a_server_that_does_not_speak_tls_is_told_nothing(
+    serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(answer(200))
+    deliver(server.url.replace("http://", "https://"))
+    assert server.seen == []
+    assert "SSL" in said(caplog)[1]["error"]
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+def test_a_server_is_told_over_tls_when_its_certificate_is_trusted_and_only_then(
+    serve: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificate, key = tmp_path / "certificate", tmp_path / "key"
+    what = "-x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    command = [str(OPENSSL), "req", *what.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = serve(answer(200))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    url = server.url.replace("http://", "https://")
+    deliver(url)
+    assert server.seen == []
+    assert "certificate" in said(caplog)[1]["error"]
+    caplog.clear()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    deliver(url)
+    assert said(caplog)[0] == "webhook told"
+    assert server.seen[0][3] == EVENT.to_json()
 
 
 def test_an_answer_without_end_is_not_read(serve: Callable[..., Server], caplog: pytest.LogCaptureFixture) -> None:
