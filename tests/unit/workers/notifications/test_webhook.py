@@ -73,7 +73,7 @@ def nonsense(request: Request) -> None:
 
 
 def hang(request: Request) -> None:
-    time.sleep(1.5)
+    time.sleep(6)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_the_limit(
     server = serve(hang)
     began_s = time.monotonic()
     deliver(server.url, timeout_s=0.1)
-    assert time.monotonic() - began_s < 1.4
+    assert time.monotonic() - began_s < 5
     assert len(server.seen) == 4
     assert said(caplog)[1]["error"] == "timed out"
 
@@ -169,13 +169,13 @@ def test_a_server_that_answers_a_byte_at_a_time_is_waited_for_no_longer_either(
     serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
 ) -> None:
     def drip(request: Request) -> None:
-        for _ in range(40):
+        for _ in range(200):
             request.wfile.write(b"H")
             time.sleep(0.05)
 
     began_s = time.monotonic()
     deliver(serve(drip).url, timeout_s=0.15)
-    assert time.monotonic() - began_s < 1.5
+    assert time.monotonic() - began_s < 5
     assert said(caplog)[1]["error"] == "timed out"
 
 
