@@ -40,11 +40,6 @@ def facts_of(caplog: pytest.LogCaptureFixture, event: str) -> dict[str, Any]:
     return dict(record.__dict__["facts"])
 
 
-@pytest.fixture(autouse=True)
-def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "workers")
-
-
 def test_a_hook_reads_the_event_and_finds_the_most_of_it_in_its_environment(
     hook_of: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
