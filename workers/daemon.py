@@ -1,6 +1,5 @@
 """A worker as a process: everything that it needs is begun here, and ended here."""
 
-import logging
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,13 +16,20 @@ from workers.queue_watch import QueueWatch
 from workers.settings import WorkerSettings
 from workers.signals import Signals
 from workers.stopping import ExitCode
+from workers.telemetry import logs
+from workers.telemetry.logs import LogFormat
+from workers.telemetry.systemd import Notifier
 from workers.wake import Wake
-from workers.worker import Worker
-
-logger = logging.getLogger("themis.worker")
+from workers.worker import Place, Worker
 
 
-def run_worker(queue_root: Path, load_settings: Callable[[], WorkerSettings], *, name: str | None = None) -> ExitCode:
+def run_worker(
+    queue_root: Path,
+    load_settings: Callable[[], WorkerSettings],
+    *,
+    name: str | None = None,
+    log_format: LogFormat = "text",
+) -> ExitCode:
     """Run jobs of the queue in `queue_root`, which is made unless it is there, until the worker is to end.
 
     It must be called in the process's main thread.
@@ -32,6 +38,7 @@ def run_worker(queue_root: Path, load_settings: Callable[[], WorkerSettings], *,
         queue_root: the queue's folder.
         load_settings: gives the settings, at the beginning and when SIGHUP asks for them.
         name: of the worker; by default the host's and the process's.
+        log_format: of what it says on standard error.
 
     Raises:
         ConfigError: the settings cannot be used.
@@ -42,6 +49,8 @@ def run_worker(queue_root: Path, load_settings: Callable[[], WorkerSettings], *,
     if sys.platform != "linux":
         raise UnavailableError(detail="`themis worker start` needs Linux; `themis worker run` works everywhere")
     load_settings()
+    owner = this_process(name)
+    logs.configure(log_format, sys.stderr, owner.worker)
     root = make_root(queue_root)
     with ExitStack() as stack:
         stores = StoreCache()
@@ -49,8 +58,8 @@ def run_worker(queue_root: Path, load_settings: Callable[[], WorkerSettings], *,
         signals = stack.enter_context(Signals())
         wake = stack.enter_context(Wake())
         queue = FileQueue(root.path, stores)
-        owner = this_process(name)
-        worker = Worker(queue, owner, load_settings, wake, signals, find_cgroup_folder())
+        notifier = Notifier()
+        worker = Worker(Place(queue, stores, owner, find_cgroup_folder(), notifier), load_settings, wake, signals)
         stack.callback(worker.close)
 
         def appeared(_: str) -> None:
@@ -59,7 +68,9 @@ def run_worker(queue_root: Path, load_settings: Callable[[], WorkerSettings], *,
 
         watch = QueueWatch(root.path, appeared)
         stack.callback(watch.close)
-        logger.info("worker %s: %d slots on %s", owner.worker, worker.slots.count, root.path)
+        logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
+        notifier.ready(f"runs jobs of {root.path}")
         code = work(worker)
-        logger.info("worker %s: ended: %s", owner.worker, code.name.lower().replace("_", " "))
+        notifier.stopping()
+        logs.tell("worker ends", name=owner.worker, how=code.name.lower().replace("_", " "), exit_code=int(code))
     return code

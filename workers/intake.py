@@ -1,6 +1,5 @@
 """Which jobs a worker takes, and when it takes none."""
 
-import logging
 import shutil
 import time
 
@@ -9,8 +8,7 @@ from themis.core.queue import Claim, ClaimPolicy, FileQueue, layout
 from themis.core.queue.claim_policy import version_difference
 from themis.core.stores.job_rows import Owner
 from workers.settings import WorkerSettings
-
-logger = logging.getLogger("themis.worker")
+from workers.telemetry import logs
 
 LOOK_AT_DISK_S = 1.0
 PROBE_FIRST_S, PROBE_MOST_S = 1.0, 30.0
@@ -49,7 +47,10 @@ class Intake:
         """The next job; None when there is none, or none is to be taken now."""
         why_not = self._why_not()
         if why_not != self.why_not:
-            logger.warning("no jobs are taken: %s", why_not) if why_not else logger.info("jobs are taken again")
+            if why_not is None:
+                logs.tell("jobs are taken again")
+            else:
+                logs.warn("no jobs are taken", why=why_not)
             self.why_not = why_not
         if why_not is not None:
             return None
@@ -89,7 +90,7 @@ class Intake:
         if difference is not None:
             text = f"job {claim.key} {difference}; it is run all the same"
             self._queue.remark(claim, text)
-            logger.warning("%s", text)
+            logs.warn("versions differ", job=claim.key, why=difference)
 
     def _why_not(self) -> str | None:
         now_s = time.monotonic()
@@ -124,5 +125,5 @@ class Intake:
         passed_over = self._queue.passed_over
         for name, why in passed_over.items():
             if self._passed_over.get(name) != why:
-                logger.warning("%s is left where it lies: %s", name, why)
+                logs.warn("a file is left where it lies", file=name, why=why)
         self._passed_over = passed_over

@@ -9,8 +9,7 @@ from watchdog.events import DirMovedEvent, FileCreatedEvent, FileMovedEvent, Fil
 from watchdog.observers import Observer
 
 from themis.core.queue import layout
-
-logger = logging.getLogger("themis.worker")
+from workers.telemetry import logs
 
 # It complains of events that come while it is being closed, which nobody waits for.
 logging.getLogger("watchdog.observers.inotify").setLevel(logging.CRITICAL)
@@ -32,7 +31,7 @@ class QueueWatch(FileSystemEventHandler):
         try:
             self._observer.start()
         except OSError as error:  # no watches left, or none on this filesystem: the rescan is enough
-            logger.warning("new files in the queue are found by looking every second or so: %s", error)
+            logs.warn("new files in the queue are found by looking every second or so", error=error)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Something appeared: a file was made, or moved here."""

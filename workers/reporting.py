@@ -1,99 +1,135 @@
-"""What a worker says of itself: its file in the queue, with every heartbeat."""
+"""What a worker tells of itself: in the queue, to probes, to whoever supervises it, and when a job has ended."""
 
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from themis.core.errors import StoreError
 from themis.core.provenance import themis_version
-from themis.core.queue import Cause, Claim
+from themis.core.queue import Cause, JobState
+from themis.core.store_cache import StoreCache
+from themis.core.stores import projections
 from themis.core.stores.job_rows import JobRow, Owner
 from workers.attempt import Attempt
 from workers.intake import Intake
+from workers.notifications import CaseCounts, JobEnded, Notifications
 from workers.registry import HEARTBEAT_S, Registration, SlotReport, WorkerReport, forget_dead
 from workers.settings import WorkerSettings
 from workers.slot import Slot
 from workers.slots import Slots
 from workers.stopping import Stopping
+from workers.telemetry import depth, logs
+from workers.telemetry.exporters import MetricsFile, MetricsServer
+from workers.telemetry.health import HealthFile
+from workers.telemetry.metrics import WorkerMetrics
+from workers.telemetry.systemd import Notifier
 
 BUSY_HEARTBEAT_S = 1.0
 """Seconds between heartbeats while something runs, whose progress people want to see."""
 
+FAREWELL_S = 10.0
+"""Seconds that a hook or a webhook has to be told of the last jobs when the worker ends."""
+
 _LOOK_AT_MEMORY_S = 5.0
-_MIB_IN_KIB = 1_024
-
-
-@dataclass(slots=True)
-class _Counts:
-    claimed: int = 0
-    cases: int = 0
-    orphans: int = 0
-    ended: dict[str, int] = field(default_factory=dict)
+_KIB_A_MIB = 1_024
+_TOLD_STATES = frozenset({JobState.DONE, JobState.FAILED})
 
 
 class Reporting:
-    """Registers the worker, and tells of it."""
+    """Registers the worker, and tells of it until it is closed."""
 
-    def __init__(self, queue_root: Path, owner: Owner, settings: WorkerSettings) -> None:
-        """Register `owner`.
+    def __init__(self, queue_root: Path, owner: Owner, settings: WorkerSettings, notifier: Notifier) -> None:
+        """Register `owner`; `notifier` speaks to systemd, where that started this process.
 
         Raises:
             WorkerNameError: the name is none, or taken.
+            ConfigError: a file, an address, a command or a URL cannot be used.
+            MissingExtraError: metrics are asked for, and their client is not installed.
         """
-        forget_dead(queue_root)
-        self.settings = settings
-        self._registration = Registration(queue_root, owner)
         self._owner = owner
+        self._tags = settings.tags
+        self._notifier = notifier
         self._started_ns = time.time_ns()
-        self._counts = _Counts()
+        self._claimed = self._cases = 0
+        self._ended: Counter[str] = Counter()
         self._due_s = 0.0
-        self._memory: tuple[float, float] = (0.0, 0.0)
+        self._memory = (0.0, 0.0)
+        forget_dead(queue_root)
+        self._metrics = WorkerMetrics(owner.worker, lambda: depth.look(queue_root))
+        with ExitStack() as stack:
+            self._registration = stack.enter_context(Registration(queue_root, owner))
+            self._health = None if settings.health_file is None else HealthFile(settings.health_file)
+            if self._health is not None:
+                stack.callback(self._health.remove)
+            if settings.metrics_port is not None:
+                server = MetricsServer(self._metrics, settings.metrics_port, settings.metrics_address)
+                stack.callback(server.close)
+                logs.tell("metrics are served", address=settings.metrics_address, port=server.port)
+            if settings.metrics_file is not None:
+                stack.callback(MetricsFile(self._metrics, settings.metrics_file).close)
+            self._notifications = Notifications(settings.hook, settings.webhook)
+            self._told = settings.hook is not None or settings.webhook is not None
+            stack.callback(self._notifications.close, FAREWELL_S)
+            self._parts = stack.pop_all()
 
     @property
     def stop_requested(self) -> bool:
         """Whether somebody asked this worker to stop."""
         return self._registration.stop_requested
 
-    def note_claim(self, claim: Claim) -> None:
+    def settings_changed(self, settings: WorkerSettings) -> None:
+        """Report what the worker serves from now on; where it reports to stays as it was."""
+        self._tags = settings.tags
+        self._due_s = 0.0
+
+    def note_claim(self) -> None:
         """A job was taken."""
-        del claim
-        self._counts.claimed += 1
+        self._claimed += 1
         self._due_s = 0.0
 
-    def note_end(self, attempt: Attempt, cause: Cause, row: JobRow | None = None) -> None:
+    def note_end(self, attempt: Attempt, cause: Cause, row: JobRow | None, stores: StoreCache) -> None:
         """An attempt has ended; `row` is what its job is now, where this worker has decided that."""
-        del row
-        self._counts.ended[cause] = self._counts.ended.get(cause, 0) + 1
-        self._counts.cases += attempt.reports.done
+        self._ended[cause] += 1
+        self._cases += attempt.reports.done
         self._due_s = 0.0
+        if row is None:
+            return
+        self._metrics.settled(row)
+        if self._told and row.state in _TOLD_STATES:
+            self._notifications.tell(_job_ended(attempt, row, stores))
 
-    def note_orphan(self) -> None:
-        """A job that a dead worker had left was put right."""
-        self._counts.orphans += 1
+    def note_orphans(self, count: int) -> None:
+        """So many jobs that dead workers had left were put right."""
+        self._metrics.recovered(count)
 
     def heartbeat(self, slots: Slots, intake: Intake, stopping: Stopping) -> None:
         """Say how it goes, if it is time to."""
+        self._notifier.watchdog()
         now_s = time.monotonic()
         if now_s < self._due_s:
             return
-        busy = slots.running()
-        self._due_s = now_s + (BUSY_HEARTBEAT_S if busy else HEARTBEAT_S)
-        self._registration.write(self._report(slots, intake, stopping))
+        self._due_s = now_s + (BUSY_HEARTBEAT_S if slots.running() else HEARTBEAT_S)
+        report = self._report(slots, intake, stopping)
+        self._registration.write(report)
+        self._metrics.heartbeat(report)
+        if self._health is not None:
+            self._health.write(report)
 
     def rss_mb(self, pids: list[int]) -> float:
-        """MiB that this process and those of `pids` use, looked at every few seconds."""
+        """MiB that this process and those of `pids` use, looked at every few seconds; shared pages count once."""
         looked_s, found_mb = self._memory
         if time.monotonic() - looked_s > _LOOK_AT_MEMORY_S:
-            found_mb = sum(map(_rss_mb, [self._owner.pid, *pids]))
+            found_mb = sum(map(_memory_mb, [self._owner.pid, *pids]))
             self._memory = (time.monotonic(), found_mb)
         return found_mb
 
     def close(self) -> None:
-        """The worker is no more."""
-        self._registration.close()
+        """The worker is no more; whom it tells of jobs is told the last."""
+        self._parts.close()
 
     def _report(self, slots: Slots, intake: Intake, stopping: Stopping) -> WorkerReport:
-        owner, counts = self._owner, self._counts
-        why = stopping.why or intake.why_not
+        owner = self._owner
         running = sum(slot.attempt.reports.done for slot in slots.running() if slot.attempt)
         return WorkerReport(
             worker=owner.worker,
@@ -105,12 +141,12 @@ class Reporting:
             started_ns=self._started_ns,
             heartbeat_ns=time.time_ns(),
             state="draining" if stopping.why else "waiting" if intake.why_not else "running",
-            why=why,
-            tags=self.settings.tags,
+            why=stopping.why or intake.why_not,
+            tags=self._tags,
             slots=tuple(map(_slot_report, slots)),
-            claimed=counts.claimed,
-            ended=dict(counts.ended),
-            cases=counts.cases + running,
+            claimed=self._claimed,
+            ended=dict(self._ended),
+            cases=self._cases + running,
         )
 
 
@@ -132,10 +168,33 @@ def _slot_report(slot: Slot) -> SlotReport:
     )
 
 
-def _rss_mb(pid: int) -> float:
+def _job_ended(attempt: Attempt, row: JobRow, stores: StoreCache) -> JobEnded:
+    store = stores.run_store(attempt.claim.manifest.store)
+    means = None
+    with suppress(StoreError):  # whoever is told can look the scores up
+        snapshot = store.load_snapshot(row.run_id)
+        means = None if snapshot is None else projections.metric_means(store, snapshot) or None
+    owner, reports = attempt.claim.row.owner, attempt.reports
+    return JobEnded(
+        key=row.key,
+        run_id=row.run_id,
+        state=row.state,
+        cause=row.cause or "",
+        message=row.message or "",
+        attempt=row.attempt,
+        worker=owner.worker if owner else "",
+        host=owner.host if owner else "",
+        started_ns=attempt.claim.row.started_ns or 0,
+        ended_ns=row.ended_ns or 0,
+        cases=CaseCounts(reports.total, reports.done, reports.failed),
+        metric_means=means,
+    )
+
+
+def _memory_mb(pid: int) -> float:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     except OSError:
         return 0.0
-    shares = next((line for line in text.splitlines() if line.startswith("Pss:")), "Pss: 0 kB")
-    return int(shares.split()[1]) / _MIB_IN_KIB
+    share = next((line for line in text.splitlines() if line.startswith("Pss:")), "Pss: 0 kB")
+    return int(share.split()[1]) / _KIB_A_MIB

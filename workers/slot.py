@@ -1,7 +1,6 @@
 """The worker's side of a slot: a keeper at the other end of a channel, and the attempt that it runs."""
 
 import contextlib
-import logging
 import os
 import signal
 import socket
@@ -15,8 +14,6 @@ from themis.core.queue import Cause, Outcome
 from workers import messages
 from workers.attempt import Attempt
 from workers.exits import Stop
-
-logger = logging.getLogger("themis.worker")
 
 READY_S = 20.0
 """Seconds in which a keeper must be ready; forking one takes a few milliseconds."""

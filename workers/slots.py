@@ -1,6 +1,5 @@
 """The slots of a worker: what dies is replaced."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 
@@ -8,9 +7,8 @@ from themis.core.errors import SlotLostError
 from workers.attempt import Attempt
 from workers.nursery import Nursery
 from workers.slot import Slot
+from workers.telemetry import logs
 from workers.wake import Wake
-
-logger = logging.getLogger("themis.worker")
 
 MOST_LOSSES = 4
 """Keepers of one slot in a row that never were ready, until the slot counts as one that cannot be replaced."""
@@ -83,11 +81,11 @@ class Slots:
 
     def _note_loss(self, slot: Slot) -> None:
         if slot.isolation is not None:
-            logger.warning("slot %d was lost (%s); it is replaced", slot.number, slot.why_lost)
+            logs.warn("a slot was lost; it is replaced", slot=slot.number, why=slot.why_lost)
             self._losses.pop(slot.number, None)
             return
         losses = self._losses[slot.number] = self._losses.get(slot.number, 0) + 1
-        logger.error("slot %d did not begin (%s)", slot.number, slot.why_lost)
+        logs.warn("a slot did not begin", slot=slot.number, why=slot.why_lost)
         if losses >= MOST_LOSSES:
             raise SlotLostError(slot=slot.number, times=losses, detail=slot.why_lost)
         self._again_s[slot.number] = time.monotonic() + PAUSE_S
@@ -96,7 +94,7 @@ class Slots:
         try:
             channel = self._nursery.ask_for_keeper(self._isolation)
         except OSError:
-            logger.warning("the process that makes keepers was lost; it is replaced")
+            logs.warn("the nursery was lost; it is replaced")
             self._nursery.close()
             self._nursery = Nursery()
             channel = self._nursery.ask_for_keeper(self._isolation)

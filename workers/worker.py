@@ -1,11 +1,12 @@
 """A worker: its slots, its queue, and each thing that it does in its loop, decided by one thread."""
 
-import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from themis.core.errors import ClaimLostError, JobError, ManifestError, QueueRootError, SlotLostError, StoreError
+from themis.core.errors import ClaimLostError, InputError, QueueError, SlotLostError, StoreError
 from themis.core.queue import Cause, Claim, FileQueue, manifest_file
+from themis.core.store_cache import StoreCache
 from themis.core.stores.job_rows import Owner
 from workers.attempt import Attempt
 from workers.exits import Stop
@@ -17,9 +18,9 @@ from workers.signals import Signals
 from workers.slot import Order, Slot
 from workers.slots import Slots
 from workers.stopping import ExitCode, Stopping
+from workers.telemetry import logs
+from workers.telemetry.systemd import Notifier
 from workers.wake import Wake
-
-logger = logging.getLogger("themis.worker")
 
 RECOVER_S = 1.0
 """Seconds between looks for jobs that dead workers left."""
@@ -34,39 +35,57 @@ _MIB = 1_048_576
 _NO_GRACE_S = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker is.
+
+    Attributes:
+        queue: to take jobs from.
+        stores: that opened the queue's stores.
+        owner: this process, under the worker's name.
+        cgroups: where the kernel can be made to hold memory limits, if anywhere.
+        notifier: speaks to systemd, where that started this process.
+    """
+
+    queue: FileQueue
+    stores: StoreCache
+    owner: Owner
+    cgroups: CgroupFolder | None
+    notifier: Notifier
+
+
 class Worker:
     """Everything that a worker has; see `loop` for what it does with it."""
 
     def __init__(
         self,
-        queue: FileQueue,
-        owner: Owner,
+        place: Place,
         load_settings: Callable[[], WorkerSettings],
         wake: Wake,
         signals: Signals,
-        cgroups: CgroupFolder | None = None,
     ) -> None:
-        """A worker on `queue`; its keepers are on their way when this returns.
+        """A worker in its place; its keepers are on their way when this returns.
 
         Args:
-            queue: to take jobs from.
-            owner: this process, under the worker's name.
+            place: where it is, and what it works on.
             load_settings: gives the settings, now and whenever they are to be read again.
             wake: what it sleeps in.
             signals: what it is told.
-            cgroups: where the kernel can be made to hold memory limits, if anywhere.
+
+        Raises:
+            ConfigError: the settings cannot be used.
+            WorkerNameError: the owner's name is none, or taken.
         """
         self.settings = load_settings()
         self.stopping = Stopping()
+        self.reporting = Reporting(place.queue.path, place.owner, self.settings, place.notifier)
         self.slots = Slots(wake, self.settings.isolation, self._note_process)
-        self.intake = Intake(queue, owner, self.settings)
-        self.reporting = Reporting(queue.path, owner, self.settings)
-        self._queue = queue
-        self._owner = owner
+        self.intake = Intake(place.queue, place.owner, self.settings)
+        self._place = place
+        self._queue = place.queue
         self._load_settings = load_settings
         self._wake = wake
         self._signals = signals
-        self._cgroups = cgroups
         self._recover_s = self._settle_s = 0.0
         self._idle_since_s = time.monotonic()
         self._resize(self.settings.slots)
@@ -83,13 +102,14 @@ class Worker:
             self._reload()
         if self._signals.ends and self.stopping.left_s is None:
             self.stopping.begin("asked to end by a signal", self.settings.grace)
-            logger.info("asked to end: no more jobs are taken; what runs has %g s", self.settings.grace)
+            logs.tell("asked to end: no more jobs are taken", grace_s=self.settings.grace)
+            self._place.notifier.stopping()
         if self._signals.ends > 1 and not self.stopping.forced:
-            logger.warning("asked to end at once: what runs is stopped and given back")
+            logs.warn("asked to end at once: what runs is stopped and given back")
             self.stopping.force()
         if self.stopping.why is None and self.reporting.stop_requested:
             self.stopping.begin("asked to end by `themis worker stop`", None)
-            logger.info("asked to end: no more jobs are taken; what runs may end")
+            logs.tell("asked to end: no more jobs are taken; what runs may end")
 
     def look_after_runs(self) -> None:
         """Stop what is over a limit, cancelled, lost or in the way; replace lost slots."""
@@ -101,7 +121,7 @@ class Worker:
             self.slots.mend()
         except SlotLostError as error:
             if not self.stopping.slot_lost:
-                logger.error("%s", error)  # noqa: TRY400  # one line says it all
+                logs.tell("a slot cannot be replaced", level=logs.ERROR, error=error)
             self.stopping.slot_lost = True
             self.stopping.begin("a slot cannot be replaced", None)
 
@@ -122,14 +142,14 @@ class Worker:
             return
         self._recover_s = now_s + RECOVER_S
         try:
-            recovered = self._queue.recover(self._owner)
-        except (OSError, QueueRootError, StoreError) as error:
-            logger.warning("orphans cannot be looked for: %s", error)
+            recovered = self._queue.recover(self._place.owner)
+        except (OSError, QueueError, StoreError) as error:
+            logs.warn("orphans cannot be looked for", error=error)
             return
         for row in recovered:
-            logger.warning("job %s was in nobody's hands; it is %s now", row.key, row.state)
-            self.reporting.note_orphan()
+            logs.warn("a job in nobody's hands was put right", job=row.key, state=row.state, why=row.message)
         if recovered:
+            self.reporting.note_orphans(len(recovered))
             self._queue.wake()
 
     def take_jobs(self) -> None:
@@ -173,15 +193,16 @@ class Worker:
         )
         memory = None if limits.memory_limit_mb is None else self._memory_limit(slot, limits.memory_limit_mb)
         slot.run(Attempt(claim, memory), order)
-        self.reporting.note_claim(claim)
-        logger.info("job %s: attempt %d begins in slot %d", claim.key, claim.attempt, slot.number)
+        self.reporting.note_claim()
+        logs.tell("attempt begins", job=claim.key, attempt=claim.attempt, slot=slot.number)
 
     def _memory_limit(self, slot: Slot, limit_mb: int) -> MemoryLimit:
-        if self._cgroups is not None:
+        cgroups, worker = self._place.cgroups, self._place.owner.worker
+        if cgroups is not None:
             try:
-                return self._cgroups.limit(f"themis-{self._owner.worker}-{slot.number}", limit_mb)
+                return cgroups.limit(f"themis-{worker}-{slot.number}", limit_mb)
             except OSError as error:
-                logger.warning("no cgroup could be made (%s); memory is watched instead", error.strerror)
+                logs.warn("no cgroup could be made: memory is watched instead", error=error.strerror)
         return WatchedLimit(limit_mb)
 
     def _look_after(self, slot: Slot) -> None:
@@ -209,26 +230,30 @@ class Worker:
         try:
             row = self._queue.settle(attempt.claim, outcome)
         except ClaimLostError as error:
-            logger.warning("%s", error)
-            self.reporting.note_end(attempt, Cause.LEASE_LOST)
+            logs.warn("the attempt is fenced off", job=attempt.claim.key, slot=slot.number, why=error)
+            self.reporting.note_end(attempt, Cause.LEASE_LOST, None, self._place.stores)
             return True
         except (StoreError, OSError) as error:
-            logger.warning("job %s cannot be settled yet: %s", attempt.claim.key, error)
+            logs.warn("the attempt cannot be settled yet", job=attempt.claim.key, slot=slot.number, why=error)
             self._settle_s = time.monotonic() + SETTLE_AGAIN_S
             self.intake.note_outage(str(error))
             if self.stopping.is_over:
                 self._queue.abandon(attempt.claim)
-                return True
-            return False
-        if attempt.stop is Stop.GIVEN_BACK and outcome.cause is Cause.GIVEN_BACK:
+            return self.stopping.is_over
+        if outcome.cause is Cause.GIVEN_BACK:
             self.stopping.cut_short = True
-        if outcome.cause is Cause.OUTAGE:
+        elif outcome.cause is Cause.OUTAGE:
             self.intake.note_outage(outcome.message)
-        self.reporting.note_end(attempt, outcome.cause, row)
-        level = logging.INFO if outcome.cause is Cause.DONE else logging.WARNING
-        why = "" if outcome.cause is Cause.DONE else f" ({outcome.cause}: {outcome.message})"
-        logger.log(
-            level, "job %s: attempt %d ended in slot %d: %s%s", row.key, row.attempt, slot.number, row.state, why
+        self.reporting.note_end(attempt, outcome.cause, row, self._place.stores)
+        say = logs.tell if outcome.cause is Cause.DONE else logs.warn
+        say(
+            "attempt ended",
+            job=row.key,
+            attempt=row.attempt,
+            slot=slot.number,
+            state=row.state,
+            cause=outcome.cause,
+            why=outcome.message or None,
         )
         return True
 
@@ -241,7 +266,7 @@ class Worker:
         except ClaimLostError:
             pass  # the run finds out by itself
         except StoreError as error:
-            logger.warning("job %s: its process could not be noted: %s", attempt.claim.key, error)
+            logs.warn("the attempt's process could not be noted", job=attempt.claim.key, error=error)
 
     def _consider_ending(self) -> None:
         """Begin to end when a limit of the worker's own life is reached."""
@@ -259,18 +284,21 @@ class Worker:
             why = f"it uses {settings.max_rss} MiB and more (--max-rss)"
         else:
             return
-        logger.info("no more jobs are taken: %s", why)
+        logs.tell("no more jobs are taken", why=why)
         self.stopping.begin(why, None)
 
     def _reload(self) -> None:
+        self._place.notifier.reloading()
         try:
             self.settings = self._load_settings()
-        except (JobError, ManifestError, ValueError) as error:
-            logger.error("the settings stay as they are: %s", error)  # noqa: TRY400  # one line says it all
-            return
-        logger.info("the settings were read again")
-        self.intake.settings = self.reporting.settings = self.settings
-        self._resize(self.settings.slots)
+        except InputError as error:
+            logs.tell("the settings stay as they are", level=logs.ERROR, error=error)
+        else:
+            logs.tell("the settings were read again")
+            self.intake.settings = self.settings
+            self.reporting.settings_changed(self.settings)
+            self._resize(self.settings.slots)
+        self._place.notifier.ready(self._queue.path.name)
 
     def _resize(self, count: int) -> None:
         try:

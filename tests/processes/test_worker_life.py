@@ -143,7 +143,7 @@ def test_a_worker_takes_only_what_its_tags_allow(world: World) -> None:
 def test_a_running_job_is_cancelled_within_a_second(world: World) -> None:
     key = world.submit("wait 60", "well")
     with world.daemon() as daemon:
-        until(lambda: (world.folder / "calls").exists(), "the run to begin")
+        until(lambda: calls(world), "the run to begin")
         stores = StoreCache()
         began_s = time.monotonic()
         FileQueue(world.queue_root, stores).cancel(key)

@@ -7,6 +7,10 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from themis.core.lines import one_line, printable
+
+__all__ = ["document", "emit", "how_long", "note", "one_line", "printable", "say", "table", "when"]
+
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
@@ -32,20 +36,6 @@ def note(text: str) -> None:
     """Print a message on standard error."""
     sys.stderr.write(f"themis: {one_line(text)}\n")
     sys.stderr.flush()
-
-
-def one_line(text: str) -> str:
-    """`text` as one line that does nothing to a terminal."""
-    return printable(" ".join(text.split()))
-
-
-def printable(text: str) -> str:
-    """`text` without what a terminal would take for a command."""
-    return (
-        text
-        if text.isprintable()
-        else "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
-    )
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> list[str]:

@@ -3,6 +3,7 @@
 import click
 
 from themis.cli.command import Group
+from themis.cli.worker_health import health
 from themis.cli.worker_run import run
 from themis.cli.worker_start import start
 
@@ -22,5 +23,5 @@ def worker() -> None:
     """Run what was submitted. Without a command: start."""
 
 
-for member in (start, run):
+for member in (start, run, health):
     worker.add_command(member)

@@ -104,15 +104,19 @@ def start(
 
     The first SIGTERM or Ctrl-C lets what runs end within --grace, and gives the rest back; the second ends at once.
 
-    Exit codes: 0 it ended by itself, or nothing was cut short; 5 runs were stopped and given back; 6 the same, at once; 7 a
-    slot was lost and could not be replaced.
+    Exit codes: 0 it ended by itself, or nothing was cut short; 5 runs were stopped and given back; 6 the same, at once;
+    7 a slot was lost and could not be replaced.
     """
-    import logging
-
     from workers.daemon import run_worker
     from workers.settings import load_settings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     given = {field: value for field, value in options.items() if value is not None}
     root = find_queue_root(queue_root, config, overrides)
-    return int(run_worker(root, lambda: load_settings(given, settings_file), name=name))
+    return int(
+        run_worker(
+            root,
+            lambda: load_settings(given, settings_file),
+            name=name,
+            log_format="json" if log_format == "json" else "text",
+        )
+    )

@@ -8,6 +8,7 @@ The order stands in the names, so that choosing needs neither open nor stat: `ls
     done/<key>.json  failed/<key>.json  cancelled/<key>.json
 """
 
+import calendar
 import hashlib
 import re
 import time
@@ -51,6 +52,7 @@ _WAITING = re.compile(rf"(?P<stamp>{_STAMP_PATTERN})-(?P<priority>[0-9])-(?P<key
 _CLAIMED = re.compile(rf"(?P<key>{KEY_PATTERN})\.(?P<attempt>[0-9]{{1,9}})\.(?P<token>[0-9a-f]{{16}})\.json")
 _ENDED = re.compile(rf"(?P<key>{KEY_PATTERN})\.json")
 
+_SECOND_CHARACTERS = len("20270131T080000")
 _NS = 1_000_000_000
 
 
@@ -89,6 +91,15 @@ def stamp(time_ns: int) -> str:
     """A time as it stands in names: UTC to the nanosecond, of fixed width, so that names sort by it."""
     seconds, rest_ns = divmod(time_ns, _NS)
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}{rest_ns:09d}Z"
+
+
+def time_of(stamp: str) -> int | None:
+    """Nanoseconds since 1970 UTC of a time as it stands in names; None when there was never such a time."""
+    try:
+        seconds = calendar.timegm(time.strptime(stamp[:_SECOND_CHARACTERS], "%Y%m%dT%H%M%S"))
+    except ValueError:
+        return None
+    return seconds * _NS + int(stamp[_SECOND_CHARACTERS:-1])
 
 
 def place_of(row: JobRow, now_ns: int) -> tuple[str, str]:

@@ -1,0 +1,42 @@
+"""`themis worker health`: whether a worker is alive, for probes."""
+
+from pathlib import Path
+
+import click
+
+from themis.cli.command import command
+from themis.cli.output import note, say
+
+UNHEALTHY = 1
+
+
+@command("health", "themis worker health --file /run/themis/health.json --max-age 30")
+@click.option(
+    "--file",
+    "path",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What the worker was given as --health-file.",
+)
+@click.option(
+    "--max-age",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="An older heartbeat is that of a worker that hangs.",
+)
+def health(*, path: Path, max_age: float) -> int:
+    """Say in a line how a worker goes; exit 0 when it is alive, 1 when it is not.
+
+    For Docker's HEALTHCHECK and Kubernetes' exec probes.
+    """
+    from workers.telemetry.health import health_of
+
+    found = health_of(path, max_age)
+    if not found.is_healthy:
+        note(f"unhealthy: {found.line}")
+        return UNHEALTHY
+    say(f"healthy: {found.line}")
+    return 0

@@ -1,0 +1,62 @@
+"""What is told: a job has ended, as a value and as JSON."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+
+from themis.core.queue.states import MESSAGE_CHARACTERS
+from themis.core.secrets import redact_urls
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCounts:
+    """Cases of a run: all of them, those that have ended, and those of them that failed."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A job that has ended. Times are nanoseconds since 1970 UTC.
+
+    Attributes:
+        key, run_id: which.
+        state: `done`, `failed` or `cancelled`.
+        cause: why, in one of a few words; a `Cause`.
+        message: why, for people.
+        attempt: the number of its last attempt.
+        worker, host: who ran that.
+        started_ns, ended_ns: when that began and ended.
+        cases: of its run.
+        metric_means: by metric; None when nothing was scored.
+    """
+
+    key: str
+    run_id: str
+    state: str
+    cause: str
+    message: str
+    attempt: int
+    worker: str
+    host: str
+    started_ns: int
+    ended_ns: int
+    cases: CaseCounts = CaseCounts()
+    metric_means: dict[str, float] | None = None
+
+    @property
+    def reason(self) -> str:
+        """Cause and message, for people; no URL in it holds a password."""
+        return str(redact_urls(f"{self.cause}: {self.message}" if self.message else self.cause))[:MESSAGE_CHARACTERS]
+
+    def to_json(self) -> bytes:
+        """One object in one line of ASCII; no URL in it holds a password, and a mean that is no number is null."""
+        # Redacted before it is cut: half a URL is not seen to hold a password.
+        document = redact_urls(asdict(self))
+        document["message"] = document["message"][:MESSAGE_CHARACTERS]
+        if self.metric_means is not None:
+            means = self.metric_means.items()
+            document["metric_means"] = {metric: mean if math.isfinite(mean) else None for metric, mean in means}
+        return json.dumps({"event": "job_ended", **document}, separators=(",", ":")).encode() + b"\n"
