@@ -1,9 +1,10 @@
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +133,20 @@ def test_the_schema_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
     with closing(Database(tmp_path / "x")) as database:
         with pytest.raises(StoreError, match="syntax"):
             database.ensure_schema((*SCHEMA, "CREATE NONSENSE"), 1)
+        database.ensure_schema(SCHEMA, 1)
+        assert _count(database) == 0
+
+
+def test_a_file_whose_tables_another_makes_just_now_is_no_older_one(tmp_path: Path) -> None:
+    class Overtaken(Database):
+        """Another process makes the tables as soon as this one has looked for the first time."""
+
+        def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+            answer = super().query(sql, params)
+            other.ensure_schema(SCHEMA, 1)
+            return answer
+
+    with closing(Database(tmp_path / "s.sqlite3")) as other, closing(Overtaken(other.path)) as database:
         database.ensure_schema(SCHEMA, 1)
         assert _count(database) == 0
 
