@@ -170,7 +170,7 @@ class Experiment(ExperimentConfig):
             provider_metadata=redact_urls(self.provider_metadata),
             environment_metadata=redact_urls(self.environment_metadata),
             storage=redact_urls(self.storage.model_dump(mode="json")),
-            runtime=self.runtime.model_dump(mode="json"),
+            runtime=redact_urls(self.runtime.model_dump(mode="json")),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from themis.core.base import FrozenModel
 from themis.core.batch_requests import run_batch_request, write_request
 from themis.core.components import ComponentTarget
+from themis.core.config import RuntimeConfig
 from themis.core.config_file import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
 from themis.core.errors import (
     ConfigError,
@@ -22,7 +23,7 @@ from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.manifest_file import DEFAULT_PRIORITY, Limits, StoreAddress
 from themis.core.queue.states import JobState
 from themis.core.queue.submitting import NewJob
-from themis.core.secrets import redacted_key
+from themis.core.secrets import redact_urls, redacted_key
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.sqlite import SqliteRunStore
@@ -102,7 +103,7 @@ def submit_experiment(
     path_text = None if config_path is None else str(Path(config_path).absolute())
     payload = JobPayload(
         mode=mode,
-        runtime=experiment.runtime,
+        runtime=_runtime(experiment.runtime),
         config_path=path_text,
         import_from=[] if experiment.folder is None else [str(experiment.folder)],
     )
@@ -167,6 +168,14 @@ def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
             raise LiteralSecretError(where=place, key=f"with.{key}")  # not stored, so no worker would have it
         targets[place] = ref.target
     return targets
+
+
+def _runtime(runtime: RuntimeConfig) -> RuntimeConfig:
+    """What a manifest says of how to run; a password in it would be on disk, and a limit without it would not hold."""
+    for name, value in runtime.model_dump(mode="json").items():
+        if redact_urls(value) != value:
+            raise LiteralSecretError(where="runtime", key=name)
+    return runtime
 
 
 def _persistent_store(experiment: Experiment) -> SqliteRunStore:
