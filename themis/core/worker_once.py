@@ -16,6 +16,7 @@ from themis.core.results import RunResult
 from themis.core.store_cache import StoreCache
 from themis.core.stores import projections
 from themis.core.stores.protocol import Fence, RunStore
+from themis.core.time_limit import run_to_end
 
 
 def run_worker_once(
@@ -27,7 +28,7 @@ def run_worker_once(
         RunningLoopError: there is a running event loop.
     """
     refuse_running_loop("run_worker_once")
-    return asyncio.run(run_worker_once_async(queue_root, allow_modules=allow_modules, progress=progress))
+    return run_to_end(run_worker_once_async(queue_root, allow_modules=allow_modules, progress=progress))
 
 
 async def run_worker_once_async(
