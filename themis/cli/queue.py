@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from themis.core.stores.job_rows import JobRow
 
 
+_NOTHING = "nothing could be done"
+
+
 @group("queue", "themis queue list", "themis queue show 4f1c")
 def queue() -> None:
     """List, show, cancel and retry jobs; put a queue right.
@@ -61,8 +64,11 @@ def doctor(*, queue_root: Path | None, config: Path | None, overrides: Sequence[
     if as_json:
         emit([document(finding) for finding in findings])
     elif findings:
-        rows = [(finding.what, finding.problem, finding.action or "nothing could be done") for finding in findings]
-        for line in table(("what", "was wrong", "done about it"), rows):
+        rows = [
+            (finding.what, finding.problem, "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING)
+            for finding in findings
+        ]
+        for line in table(("what", "was wrong", "done about it, or to be done"), rows):
             say(line)
     else:
         say("Nothing is out of place, and the queue can be written.")
