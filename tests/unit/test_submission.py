@@ -1,7 +1,9 @@
 """From an experiment to a job, and from a job to its result and its end."""
 
 import asyncio
+import errno
 import json
+import os
 import sys
 import threading
 import time
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedGenerator, cases, dataset, experiment
-from themis.core import time_limit
+from themis.core import durable_files, time_limit
 from themis.core.components import make_importable
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.contexts import GenerateContext, ScoreContext
@@ -21,17 +23,23 @@ from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
     LiveComponentError,
+    QueueError,
     RunExistsError,
     RunningLoopError,
+    StoreFullError,
 )
 from themis.core.experiment import Experiment
 from themis.core.job_run import JobOptions, run_job
 from themis.core.models import Case, GenerationResult, ParsedOutput, Score
+from themis.core.queue import layout
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.processes import this_process
 from themis.core.queue.states import Cause
 from themis.core.results import RunResult, RunStatus
 from themis.core.store_cache import StoreCache
+from themis.core.stores.job_rows import JobRow
+from themis.core.stores.sqlite import SqliteRunStore
+from themis.core.stores.sqlite_jobs import SqliteJobStore
 from themis.core.submission import (
     SubmissionManifest,
     open_queue,
@@ -483,6 +491,83 @@ def test_a_job_that_is_cancelled_while_it_runs_ends_cancelled(tmp_path: Path) ->
     assert _why(tmp_path)[0] == "cancelled"
     assert _places(tmp_path) == {"cancelled": 1}
     assert result.progress.completed_cases == 0
+
+
+def _row(folder: Path, manifest: SubmissionManifest) -> JobRow:
+    key = layout.parse(manifest.manifest_path.parent.name, manifest.manifest_path.name)
+    assert key is not None
+    return open_queue(folder / "queue").show(key.key).row
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_nothing_is_claimed_while_the_queue_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    manifest = _submit(tmp_path)
+
+    def fail(path: str, data: bytes) -> None:
+        raise OSError(code, os.strerror(code), path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(durable_files, "write_synced", fail)
+        with pytest.raises(
+            QueueError, match=f"nothing is claimed, as it cannot be written: {os.strerror(code)}"
+        ) as why:
+            run_worker_once(tmp_path / "queue")
+        assert why.value.exit_code == 4
+    row = _row(tmp_path, manifest)
+    assert (row.state, row.attempt, row.version) == ("queued", 0, 1)
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+
+
+def test_a_job_whose_store_cannot_be_written_is_left_and_the_next_one_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = _submit(tmp_path)
+    other = experiment(
+        GENERATOR, runtime=RuntimeConfig(queue_root=str(tmp_path / "queue")), path=tmp_path / "other.sqlite3"
+    )
+    submit_experiment(other)
+    probe = SqliteJobStore.probe
+
+    def fail(store: SqliteJobStore) -> None:
+        if store._database.path.name == "themis.sqlite3":
+            raise StoreFullError(path=store._database.path, detail="as the test says")
+        probe(store)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteJobStore, "probe", fail)
+        assert _run(tmp_path).status is RunStatus.COMPLETED
+        assert run_worker_once(tmp_path / "queue") is None
+    assert _places(tmp_path) == {"queued": 1, "done": 1}
+    assert "left where it lies: " in caplog.text
+    assert "the disk is full, or a quota is used up (as the test says)" in caplog.text
+    assert _row(tmp_path, full).attempt == 0
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+    assert _places(tmp_path) == {"done": 2}
+
+
+def test_after_an_outage_nothing_is_claimed_until_the_store_can_be_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = _submit(tmp_path)
+    with monkeypatch.context() as broken:
+
+        def fail(store: SqliteJobStore) -> None:
+            raise StoreFullError(path=tmp_path, detail="as the test says")
+
+        def fill_up(*_: object, **__: object) -> None:
+            broken.setattr(SqliteJobStore, "probe", fail)
+            raise StoreFullError(path=tmp_path, detail="as the test says")
+
+        broken.setattr(SqliteRunStore, "append", fill_up)
+        run_worker_once(tmp_path / "queue")
+        assert (_row(tmp_path, manifest).cause, _row(tmp_path, manifest).attempt) == (Cause.OUTAGE, 1)
+        for _ in range(5):
+            assert run_worker_once(tmp_path / "queue") is None
+        assert (_row(tmp_path, manifest).state, _row(tmp_path, manifest).attempt) == ("queued", 1)
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+    assert (_row(tmp_path, manifest).failures, _row(tmp_path, manifest).attempt) == (0, 2)
 
 
 def test_a_job_of_the_future_waits(tmp_path: Path) -> None:

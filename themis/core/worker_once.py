@@ -1,15 +1,19 @@
 """One job out of a queue folder: claimed, run, settled."""
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from themis.core.engine.run import RunProgress
-from themis.core.errors import ClaimLostError
+from themis.core.errors import ClaimLostError, OtherStoreError
 from themis.core.experiment import refuse_running_loop
 from themis.core.job_run import JobOptions, run_job
 from themis.core.queue.claims import Claim
 from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.manifest_file import Manifest, StoreAddress
+from themis.core.queue.probing import check_writable
 from themis.core.queue.processes import this_process
 from themis.core.queue.states import Cause, Outcome
 from themis.core.results import RunResult
@@ -17,6 +21,8 @@ from themis.core.store_cache import StoreCache
 from themis.core.stores import projections
 from themis.core.stores.protocol import Fence, RunStore
 from themis.core.time_limit import run_to_end
+
+logger = logging.getLogger("themis.worker")
 
 
 def run_worker_once(
@@ -46,12 +52,15 @@ async def run_worker_once_async(
 
     Raises:
         QueueRootError: the folder is not a queue, or others can write to it.
+        QueueError: the folder cannot be written just now; nothing was claimed.
         StoreError: the job's store failed so that not even the attempt could be booked; the job is found again.
     """
     stores = StoreCache()
     queue = FileQueue(queue_root, stores)
     try:
-        claim = queue.claim(this_process())
+        claim = queue.claim(this_process(), allow=_Writable(queue, stores))
+        for why in dict.fromkeys(queue.passed_over.values()):
+            logger.warning("left where it lies: %s", why)
         if claim is None:
             return None
         store = stores.run_store(claim.manifest.store)
@@ -64,6 +73,26 @@ async def run_worker_once_async(
 def open_queue(queue_root: str | Path) -> FileQueue:
     """The queue in a folder, for looking at it and asking things of it."""
     return FileQueue(queue_root, StoreCache())
+
+
+class _Writable:
+    """Lets a job be claimed after its queue and its store were written to: a full disk must not spend its tries.
+
+    What cannot be written raises, and that leaves the job, or ends the claim, see `check_writable`. Whoever claims
+    often pays for it once: the answer is kept.
+    """
+
+    def __init__(self, queue: FileQueue, stores: StoreCache) -> None:
+        self._queue = queue
+        self._stores = stores
+        self._written: set[StoreAddress] = set()
+
+    def __call__(self, manifest: Manifest) -> bool:
+        if manifest.store not in self._written:
+            with contextlib.suppress(OtherStoreError):  # which the claim itself deals with
+                check_writable(self._queue, [self._stores(manifest.store)])
+            self._written.add(manifest.store)
+        return True
 
 
 async def _carry_out(
