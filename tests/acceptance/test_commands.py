@@ -287,7 +287,7 @@ def test_a_store_that_was_deleted_and_made_anew_is_told_of(themis: Themis) -> No
         path.unlink()
     themis("run", "--config", "experiment.yaml")
     doctor = themis("queue", "doctor").out
-    assert "its results store was replaced" in doctor
+    assert "its results store, in which its run was, is gone" in doctor
     assert "themis submit --config" in doctor
     assert "is not the store that the job was submitted for" in themis("queue", "list").out
     assert themis("queue", "show", key).code == 4

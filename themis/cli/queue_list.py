@@ -71,7 +71,8 @@ def _unusable_stores(root: Path) -> dict[str, str]:
 
     opened = open_root(root, write=False)
     with closing(JobStores()) as stores:
-        return {} if opened is None else StoreBook(opened, stores).unusable()
+        found = {} if opened is None else StoreBook(opened, stores).unusable()
+    return {address.path: str(error) for address, error in found.items()}
 
 
 def _names(root: Path) -> dict[str, list[str]]:

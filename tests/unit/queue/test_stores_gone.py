@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.processes.queue_world import World, world
-from themis.core.errors import HiddenJobError, NetworkFilesystemError, OtherStoreError, StoreError, UnknownJobError
+from themis.core.errors import (
+    HiddenJobError,
+    NetworkFilesystemError,
+    OtherStoreError,
+    StoreError,
+    StoreFullError,
+    UnknownJobError,
+)
 from themis.core.queue import FileQueue, StoreAddress
 from themis.core.queue.doctor import Finding
 from themis.core.stores.sqlite_jobs import SqliteJobStore
@@ -54,8 +61,14 @@ def test_the_doctor_says_what_to_do_about_each_job_whose_store_is_not_there(
     here: World, make: Callable[[World], Exception]
 ) -> None:
     error = make(here)
+    away = here.folder / "away.sqlite3"
+    here.database.path.rename(away)
     findings = _queue(here, error).doctor()
-    assert _of(findings, here.address.path).problem == str(error)
+    away.rename(here.database.path)
+    found = _of(findings, here.address.path)
+    assert (found.problem, found.action) == (str(error), None)
+    assert found.advice is not None
+    assert "put it back" in found.advice
     for run in FOLDERS:
         finding = _of(findings, here.job(run).key)
         assert str(error) in finding.problem
@@ -69,11 +82,21 @@ def test_the_doctor_says_what_to_do_about_each_job_whose_store_is_not_there(
         here.assert_promise(run)
 
 
+def test_a_store_that_only_cannot_be_written_now_is_not_called_gone(here: World) -> None:
+    error = StoreFullError(path=here.address.path, detail="as the test says")
+    findings = _queue(here, error).doctor()
+    assert _of(findings, here.address.path) == Finding(here.address.path, str(error))
+    for run in FOLDERS:
+        finding = _of(findings, here.job(run).key)
+        assert (finding.problem, finding.action) == (f"its row cannot be read: {error}", None)
+        assert finding.advice == "left where it lies until its results store can be used again"
+
+
 def test_a_job_s_config_is_named_where_it_is_known(here: World) -> None:
     job = here.job("with config")
     job.payload["config_path"] = "/a/b.yaml"
     here.queue.submit(job)
-    advice = _of(_queue(here, _gone(here)).doctor(), job.key).advice
+    advice = _of(_queue(here, _replaced(here)).doctor(), job.key).advice
     assert advice is not None
     assert "themis submit --config /a/b.yaml" in advice
 
@@ -86,7 +109,7 @@ def test_a_store_made_anew_is_told_from_the_one_that_was_there(here: World) -> N
         here.database.path.with_name(f"{here.database.path.name}{name}").unlink(missing_ok=True)
     with world(here.folder) as anew:
         findings = anew.queue.doctor()
-        assert "its results store was replaced" in _of(findings, key).problem
+        assert "is gone: " in _of(findings, key).problem
         assert anew.submit("queued") != key
         assert anew.drain() == 1
         anew.assert_promise("queued")

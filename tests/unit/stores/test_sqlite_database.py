@@ -1,9 +1,11 @@
+import os
 import sqlite3
 import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from themis.core.errors import (
     StoreCorruptError,
     StoreError,
     StoreFullError,
+    StoreIOError,
     StoreReadOnlyError,
 )
 from themis.core.stores import sqlite_database
@@ -156,6 +159,17 @@ def test_a_full_disk_is_told_from_other_errors(database: Database) -> None:
     with pytest.raises(StoreFullError, match="full"), database.transaction() as connection:
         connection.execute("INSERT INTO t VALUES (?)", ("x" * 100_000,))
     assert _count(database) == 0
+
+
+@pytest.mark.parametrize(("free", "error"), [(0, StoreFullError), (9, StoreIOError)])
+def test_an_i_o_error_on_a_disk_without_room_is_a_full_disk(
+    database: Database, monkeypatch: pytest.MonkeyPatch, free: int, error: type[StoreError]
+) -> None:
+    failure = sqlite3.OperationalError("disk I/O error")
+    failure.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free))
+    with pytest.raises(error), database.transaction():
+        raise failure
 
 
 @pytest.mark.parametrize("path", ["file/below", "folder"])

@@ -10,6 +10,7 @@ from themis.core.errors import ManifestError, OtherStoreError, UnavailableError
 from themis.core.queue import journal, layout, locks, manifest_file, moves
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
+from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.store_book import StoreBook
@@ -17,7 +18,8 @@ from themis.core.stores.job_rows import JobRow, Owner
 
 _PAGE = 1_000
 _TMP_OLD_S = 3_600.0
-_STORE_ADVICE = "put it back; or, if it is gone for good, remove its file from the queue's folder `stores`"
+_PUT_BACK = "put it back; or, if it is gone for good, remove its file from the queue's folder `stores`"
+_WAITS = "left where it lies until its results store can be used again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,10 @@ def examine(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> l
     A file whose store cannot be opened, or was replaced by another, is left where it lies: put back, the store is right
     again. Its row cannot be made anew, as the run that it belongs to was in that store too.
     """
-    findings = [Finding(path, why, advice=_STORE_ADVICE) for path, why in book.unusable().items()]
+    findings = [
+        Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(address, error) else None)
+        for address, error in book.unusable().items()
+    ]
     findings.extend(_claimed(root, book, picker, owner))
     rows = {row.key: (store, row) for store, row in _rows(root, book)}
     seen: set[str] = set()
@@ -81,6 +86,11 @@ def _lies_right(row: JobRow, folder: str) -> bool:
     return folder == right or (right == layout.QUEUED and folder == layout.WAITING)
 
 
+def _is_gone(address: StoreAddress, error: UnavailableError) -> bool:
+    """Whether a store is not the one it was; one that is there, and cannot be used just now, says itself what to do."""
+    return isinstance(error, OtherStoreError) or not os.path.lexists(address.path)
+
+
 def _claimed(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> Iterator[Finding]:
     for name in sorted(os.listdir(root.folder(layout.CLAIMED))):  # noqa: PTH208
         entry = layout.parse(layout.CLAIMED, name)
@@ -95,19 +105,19 @@ def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
     path = f"{root.path}/{entry.folder}/{entry.name}"
     try:
         manifest = manifest_file.read(path, key=entry.key)
-        book.get(manifest.store)
-    except OtherStoreError as error:
-        problem = f"its results store was replaced, and its run was in that: {error}"
-    except UnavailableError as error:
-        problem = f"its row cannot be read: {error}"
     except (ManifestError, OSError):
         return None
-    else:
-        return None
-    config = manifest.payload.get("config_path")
-    again = f"themis submit --config {config}" if isinstance(config, str) else "themis submit"
-    advice = f"left where it lies: put the store back, or submit its experiment again ({again}) and remove {path}"
-    return Finding(entry.key, problem, advice=advice)
+    try:
+        book.get(manifest.store)
+    except UnavailableError as error:
+        if not _is_gone(manifest.store, error):
+            return Finding(entry.key, f"its row cannot be read: {error}", advice=_WAITS)
+        config = manifest.payload.get("config_path")
+        again = f"themis submit --config {config}" if isinstance(config, str) else "themis submit"
+        problem = f"its results store, in which its run was, is gone: {error}"
+        advice = f"left where it lies: put the store back, or submit its experiment again ({again}) and remove {path}"
+        return Finding(entry.key, problem, advice=advice)
+    return None
 
 
 def _misplaced(root: QueueRoot, picker: Picker, folder: str, name: str, owner: Owner) -> list[Finding]:

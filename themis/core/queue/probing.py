@@ -19,7 +19,6 @@ def check_writable(queue: FileQueue, stores: Iterable[JobStore]) -> None:
     try:
         queue.probe()
     except OSError as error:
-        detail = f"nothing is claimed, as it cannot be written: {error.strerror or error}"
-        raise QueueError(path=queue.path, detail=detail) from error
+        raise QueueError(path=queue.path, detail=f"cannot be written: {error.strerror or error}") from error
     for store in stores:
         store.probe()

@@ -68,14 +68,14 @@ class StoreBook:
             with contextlib.suppress(UnavailableError):  # `unusable` tells of them
                 yield address, self.get(address)
 
-    def unusable(self) -> dict[str, str]:
-        """Those that cannot be opened now, by path, and why; the reason names the path."""
+    def unusable(self) -> dict[StoreAddress, UnavailableError]:
+        """Those that cannot be opened now, and why: the message names the path."""
         found = {}
         for address in self.addresses():
             try:
                 self.get(address)
             except UnavailableError as error:
-                found[address.path] = str(error)
+                found[address] = error
         return found
 
     def find(self, prefix: str) -> tuple[JobStore, JobRow]:
@@ -96,7 +96,7 @@ class StoreBook:
             raise AmbiguousJobError(key=prefix, matches=", ".join(row.key for _, row in found))
         if not found:
             if unseen := self.unusable():
-                raise HiddenJobError(key=prefix, unseen="; ".join(unseen.values()))
+                raise HiddenJobError(key=prefix, unseen="; ".join(map(str, unseen.values())))
             raise UnknownJobError(key=prefix)
         return (exact or found)[0]
 

@@ -293,11 +293,21 @@ class Database:
         code = _primary_code(error)
         if code in _BUSY_CODES:
             raise StoreBusyError(path=self.path, seconds=self._busy_timeout_s) from error
+        if code == sqlite3.SQLITE_IOERR and _is_full(self.path.parent):
+            raise StoreFullError(path=self.path, detail=str(error)) from error
         if code in _ERRORS:
             raise _ERRORS[code](path=self.path, detail=str(error)) from error
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(path=self.path, detail=str(error)) from error
         raise error
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a disk has no room left: SQLite calls it an I/O error when it cannot make the file that it shares."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
 
 
 def _primary_code(error: sqlite3.Error) -> int:
