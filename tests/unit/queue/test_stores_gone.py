@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.queue_world import World, world
+from tests.processes.queue_world import World, copy_database, world
 from themis.core.errors import (
     HiddenJobError,
     NetworkFilesystemError,
@@ -15,7 +15,7 @@ from themis.core.errors import (
     StoreFullError,
     UnknownJobError,
 )
-from themis.core.queue import FileQueue, StoreAddress
+from themis.core.queue import Cause, FileQueue, Outcome, StoreAddress
 from themis.core.queue.doctor import Finding
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 
@@ -154,3 +154,45 @@ def test_a_store_on_a_network_filesystem_harms_no_other_job(here: World) -> None
     shutil.rmtree(elsewhere)
     here.drain()
     here.assert_promise("queued")
+
+
+def test_a_job_that_a_backup_brought_back_goes_on_above_every_number_that_was_used(here: World) -> None:
+    here.drain()
+    key = here.submit("again")
+    backup = here.folder / "backup.sqlite3"
+    copy_database(here.database.path, backup)
+    for cause in (Cause.GIVEN_BACK, Cause.GIVEN_BACK, Cause.DONE):
+        claim = here.queue.claim(here.owner)
+        assert claim is not None
+        here.finish(claim, Outcome(cause))
+    ended = here.store.load(key)
+    assert ended is not None
+    here.close()
+    copy_database(backup, here.database.path)
+    before = here.store.load(key)
+    assert before is not None
+    assert (before.state, before.attempt) == ("queued", 0)
+
+    problems = [finding.problem for finding in here.queue.doctor() if finding.what == key]
+    assert len(problems) == 2
+    assert "restored from a backup" in problems[0]
+    assert problems[1] == "its file lay in done"
+    raised = here.store.load(key)
+    assert raised is not None
+    assert (raised.state, raised.attempt) == ("queued", ended.attempt)
+    assert raised.version > ended.version
+    assert here.queue.doctor() == []
+    assert here.drain() == 1
+    final = here.store.load(key)
+    assert final is not None
+    assert (final.state, final.attempt) == ("done", ended.attempt + 1)
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "-1", "true", "1e3", '"7"', "null", "100000000"])
+def test_a_journal_is_not_to_be_trusted_with_numbers(here: World, number: str) -> None:
+    key = here.job("queued").key
+    with (here.queue.path / "journal" / f"{key}.jsonl").open("a") as file:
+        file.write(f'{{"version": {number}, "attempt": {number}}}\n')
+    before = here.store.load(key)
+    here.queue.doctor()
+    assert here.store.load(key) == before

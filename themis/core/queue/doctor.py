@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from themis.core import durable_files
 from themis.core.errors import ManifestError, OtherStoreError, UnavailableError
-from themis.core.queue import journal, layout, locks, manifest_file, moves
+from themis.core.queue import journal, layout, locks, manifest_file, moves, numbers
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.manifest_file import StoreAddress
@@ -50,6 +50,7 @@ def examine(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> l
         for address, error in book.unusable().items()
     ]
     findings.extend(_claimed(root, book, picker, owner))
+    findings.extend(_behind(root, book))
     rows = {row.key: (store, row) for store, row in _rows(root, book)}
     seen: set[str] = set()
     for folder in layout.JOB_FOLDERS:
@@ -78,6 +79,14 @@ def _rows(root: QueueRoot, book: StoreBook) -> Iterator[tuple[JobStore, JobRow]]
         while page := store.jobs_of(root.queue_id, after=after, limit=_PAGE):
             yield from ((store, row) for row in page)
             after = page[-1].key
+
+
+def _behind(root: QueueRoot, book: StoreBook) -> Iterator[Finding]:
+    for store, row in list(_rows(root, book)):
+        if after := numbers.raise_numbers(root, store, row.key):
+            problem = f"its row is older than its history: the store was restored from a backup of then ({row.state})"
+            action = f"goes on from there, above what was used since: attempt {after.attempt}, version {after.version}"
+            yield Finding(row.key, problem, action)
 
 
 def _lies_right(row: JobRow, folder: str) -> bool:
