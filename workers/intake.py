@@ -6,6 +6,8 @@ import time
 from themis.core.errors import QueueError, StoreError
 from themis.core.queue import Claim, ClaimPolicy, FileQueue, layout
 from themis.core.queue.claim_policy import version_difference
+from themis.core.queue.probing import check_writable
+from themis.core.store_cache import StoreCache
 from themis.core.stores.job_rows import Owner
 from workers.settings import WorkerSettings
 from workers.telemetry import logs
@@ -29,12 +31,13 @@ class Intake:
         why_not: why none is taken, when that is for another reason than that there is none.
     """
 
-    def __init__(self, queue: FileQueue, owner: Owner, settings: WorkerSettings) -> None:
-        """From `queue`, for `owner`."""
+    def __init__(self, queue: FileQueue, stores: StoreCache, owner: Owner, settings: WorkerSettings) -> None:
+        """From `queue`, whose stores `stores` opens, for `owner`."""
         self.settings = settings
         self.claimed = 0
         self.why_not: str | None = None
         self._queue = queue
+        self._stores = stores
         self._owner = owner
         self._found_nothing = False
         self._disk_s = self._probe_s = 0.0
@@ -103,8 +106,8 @@ class Intake:
 
     def _probe(self, now_s: float) -> None:
         try:
-            self._queue.probe()
-        except (OSError, QueueError, StoreError) as error:
+            check_writable(self._queue, self._stores.opened())
+        except (QueueError, StoreError) as error:
             self._outage = str(error)
             self._pause_s = min(self._pause_s * 2, PROBE_MOST_S)
             self._probe_s = now_s + self._pause_s

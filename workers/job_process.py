@@ -97,6 +97,7 @@ async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, pr
         allow_modules=order["allow_modules"],
         fence=Fence(order["key"], int(order["version"])),
         progress=progress,
+        enforce_time_limit=False,  # the worker does, for whatever this process and its children may do
     )
     try:
         stores(manifest.store)

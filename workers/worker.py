@@ -80,7 +80,7 @@ class Worker:
         self.stopping = Stopping()
         self.reporting = Reporting(place.queue.path, place.owner, self.settings, place.notifier)
         self.slots = Slots(wake, self.settings.isolation, self._note_process)
-        self.intake = Intake(place.queue, place.owner, self.settings)
+        self.intake = Intake(place.queue, place.stores, place.owner, self.settings)
         self._place = place
         self._queue = place.queue
         self._load_settings = load_settings

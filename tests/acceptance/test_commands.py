@@ -85,7 +85,14 @@ def test_a_worker_whose_jobs_cannot_be_taken_says_so(themis: Themis) -> None:
     assert done.document == {"status": "idle"}
     assert "none of the jobs that are queued (1) could be taken" in done.err
     assert "themis.sqlite3: is not there" in themis("queue", "doctor").out
+    assert "A results store cannot be used, and its jobs wait: " in themis("queue", "list").out
+    (why,) = themis("queue", "list", "--json").document["unusable_stores"].values()
+    assert why.endswith("themis.sqlite3: is not there")
+    shown = themis("queue", "show", "a")
+    assert (shown.code, shown.err.count("\n")) == (4, 1)
+    assert "themis.sqlite3: is not there" in shown.err
     Path("runs/elsewhere.sqlite3").rename("runs/themis.sqlite3")
+    assert "results store" not in themis("queue", "list").out
     assert themis("worker", "run").document["status"] == "completed"
 
 
@@ -272,6 +279,18 @@ def test_a_job_is_cancelled_and_tried_again(themis: Themis) -> None:
     assert (late.document["state"], path.exists()) == ("done", False)
     assert "it had ended before, and is done" in late.err
     assert themis("queue", "retry", key).code == 2
+
+
+def test_a_store_that_was_deleted_and_made_anew_is_told_of(themis: Themis) -> None:
+    key, _ = themis.submit()
+    for path in Path("runs").glob("themis.sqlite3*"):
+        path.unlink()
+    themis("run", "--config", "experiment.yaml")
+    doctor = themis("queue", "doctor").out
+    assert "its results store, in which its run was, is gone" in doctor
+    assert "themis submit --config" in doctor
+    assert "is not the store that the job was submitted for" in themis("queue", "list").out
+    assert themis("queue", "show", key).code == 4
 
 
 def test_the_doctor_puts_a_queue_right(themis: Themis) -> None:

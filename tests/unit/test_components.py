@@ -265,12 +265,16 @@ def test_built_ins_are_always_allowed() -> None:
             "cannot be made: Mute$",
         ),
         (
+            PARSER_CLASS + "    @property\n    def component_id(self): return 1 / 0\nThing = Thing()\n",
+            "Thing': does not say what it is: ZeroDivisionError: division by zero",
+        ),
+        (
             PARSER_CLASS + "    @property\n    def version(self): raise SystemExit(5)\n",
             "does not say what it is: SystemExit: 5",
         ),
         (PARSER_CLASS.replace("def parse(self, candidate, ctx): ...", "parse = 5"), "it has no method parse"),
     ],
-    ids=["exit on import", "half a character", "exit when made", "mute", "exit when asked", "no method"],
+    ids=["exit on import", "half a character", "exit when made", "mute", "no id", "exit when asked", "no method"],
 )
 def test_whatever_a_module_does_it_is_an_error_in_one_line(module: Module, source: str, words: str) -> None:
     name = module(source)

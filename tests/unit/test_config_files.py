@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from themis.core.config import GenerationConfig
 from themis.core.config_file import load_config
 from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
 
@@ -226,12 +227,38 @@ def test_dates_stay_texts(tmp_path: Path) -> None:
         ("datasets: [{dataset_id: d, cases: [{case_id: a, input: .nan}]}]", "input: nan is not a number"),
         ("datasets: [{dataset_id: d, cases: [{case_id: a, input: [1, {b: -.inf}]}]}]", "input: -inf is not a number"),
         ("storage: {store: sqlite, parameters: {a: .nan}}", "storage.parameters.a: nan is not a number"),
+        ("environment_metadata: {a: .nan}", "environment_metadata.a: input should be"),
+        ("datasets: [{dataset_id: d, cases: [{case_id: a, input: 1}, 3]}]", "datasets.0.cases.1: input should be"),
         ("runtime: {timeout_s: .inf}", "runtime.timeout_s: input should be a finite number"),
         ("runtime: {generation_retry_delay: .nan}", "runtime.generation_retry_delay: input should be a finite number"),
     ],
 )
 def test_a_number_that_json_lacks_is_refused(tmp_path: Path, lines: str, key: str) -> None:
     assert key in _problem(_written(tmp_path, f"{BASE}{lines}\n"))
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
+@pytest.mark.parametrize(("place", "index"), [("generator", ""), ("reducer", ""), ("metrics", ".0")])
+def test_a_number_that_json_lacks_among_a_component_s_arguments_is_refused_by_its_key(
+    tmp_path: Path, place: str, index: str, number: str
+) -> None:
+    spec = f"{{use: a, with: {{b: [1, {{c: {number}}}]}}}}"
+    lines = {"generator": "g", "reducer": "r", "metrics": "m"} | {place: f"[{spec}]" if index else spec}
+    section = "evaluation" if index else "generation"
+    text = f"generation: {{generator: {lines['generator']}, reducer: {lines['reducer']}}}\n"
+    file = _written(
+        tmp_path, text + (f"evaluation: {{metrics: {lines['metrics']}}}\n" if index else "evaluation: {}\n")
+    )
+    shown = number.replace(".", "")
+    expected = f"{file}: {section}.{place}{index}: with.b.1.c: {shown} is not a number that JSON has"
+    assert _problem(file) == expected
+
+
+def test_what_json_lacks_among_arguments_given_in_python_is_refused_when_they_are_given() -> None:
+    with pytest.raises(ValueError, match=r"with\.deep\.0: a object is not JSON"):
+        GenerationConfig(generator={"use": "a", "with": {"deep": [object()]}})
+    with pytest.raises(ValueError, match=r"with\.deep: key 1 is not a text"):
+        GenerationConfig(generator={"use": "a", "with": {"deep": {1: 2}}})
 
 
 @pytest.mark.parametrize(
@@ -241,6 +268,12 @@ def test_a_number_that_json_lacks_is_refused(tmp_path: Path, lines: str, key: st
         ("runtime: {max_atempts: 1}", "runtime.max_atempts", "max_attempts"),
         ("storage: {store: sqlite, parameter: {}}", "storage.parameter", "parameters"),
         ("datasets: [{dataset_id: d, path: a, field: {}}]", "datasets.0.field", "fields"),
+        ("datasets: [{dataset_id: d, case: []}]", "datasets.0.case", "cases"),
+        (
+            "datasets: [{dataset_id: d, path: a}, {dataset_id: e, cases: [{case_id: a, input: 1, metadat: {}}]}]",
+            "datasets.1.cases.0.metadat",
+            "metadata",
+        ),
     ],
 )
 def test_an_unknown_key_is_named_with_its_path_and_the_nearest_known(

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import dataset
+from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experiment
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.config_file import load_config
-from themis.core.contexts import GenerateContext
+from themis.core.contexts import GenerateContext, ScoreContext
 from themis.core.errors import LiteralSecretError, MissingSecretError
 from themis.core.experiment import Experiment
-from themis.core.models import Case, GenerationResult
+from themis.core.models import Case, Dataset, GenerationResult, ParsedOutput
+from themis.core.prompts import PromptSpec
 from themis.core.results import RunStatus
 from themis.core.secrets import is_reference, redact_urls, refuse_literal_secrets, resolve_references
 from themis.core.submission import run_worker_once, submit_experiment
@@ -143,6 +144,10 @@ def test_a_literal_that_looks_like_a_secret_is_refused_by_compile(tmp_path: Path
         ("environment_metadata: {{note: {}}}", "environment_metadata.note"),
         ("storage: {{store: sqlite, parameters: {{extra: [{}]}}}}", "storage.parameters.extra.0"),
         ("runtime: {{queue_root: {}}}", "runtime.queue_root"),
+        (
+            "datasets: [{{dataset_id: d, path: d.jsonl}}, {{dataset_id: e, path: e.jsonl, metadata: {{by: {}}}}}]",
+            "datasets.1.metadata.by",
+        ),
     ],
 )
 def test_a_literal_that_looks_like_a_secret_is_refused_in_a_file(tmp_path: Path, line: str, key: str) -> None:
@@ -183,6 +188,10 @@ def test_names_that_only_resemble_a_secret_s_are_fine(key: str) -> None:
         ("https://me:${KEY}@host/x", "https://me:${KEY}@host/x"),
         ("https://me:a${KEY}@host/x", "https://me:***@host/x"),
         ("https://host:8000/a@b", "https://host:8000/a@b"),
+        ("https://me:${LAB_KEY}@host/x", "https://me:${LAB_KEY}@host/x"),
+        ("https://me:${LAB_KEY}hunter2@host", "https://me:***@host"),
+        ("https://me:${LAB_KEY}@hunter2@host", "https://me:***@host"),
+        ({"openai:https://me:hunter2@host": 3}, {"openai:https://me:***@host": 3}),
         ({"a": ["https://me:hunter2@host"], "b": 1}, {"a": ["https://me:***@host"], "b": 1}),
     ],
 )
@@ -202,6 +211,93 @@ def test_the_snapshot_holds_no_url_s_password(tmp_path: Path) -> None:
     text = snapshot.model_dump_json()
     assert "hunter2" not in text
     assert text.count("https://me:***@host/x") == 5
+
+
+PROMPT = PromptSpec(instructions="ask https://me:hunter2@host/x", blocks=[{"title": "see redis://:hunter2@host"}])
+LABELLED = Dataset(
+    dataset_id="lab",
+    cases=dataset(2).cases,
+    revision="git+https://me:hunter2@host",
+    metadata={"from": "https://me:hunter2@host"},
+)
+
+
+class _ListeningMetric(ScriptedMetric):
+    """Keeps the contexts that it is given."""
+
+    def __init__(self) -> None:
+        """Has heard nothing."""
+        super().__init__()
+        self.heard: list[ScoreContext] = []
+
+    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Any:
+        self.heard.append(ctx)
+        return super().score(parsed, case, ctx)
+
+
+def test_prompts_labels_and_limits_hold_no_url_s_password_either(tmp_path: Path) -> None:
+    asked: list[GenerateContext] = []
+
+    def answer(case: Case, ctx: GenerateContext) -> Any:
+        asked.append(ctx)
+        return case.input
+
+    generator, metric = ScriptedGenerator(answer), _ListeningMetric()
+    runtime = RuntimeConfig(provider_concurrency={"openai:https://me:hunter2@host": 3})
+    made = experiment(
+        generator, metrics=[metric], prompt=PROMPT, datasets=[LABELLED], runtime=runtime, path=tmp_path / "s.sqlite3"
+    )
+    made = made.model_copy(update={"evaluation": made.evaluation.model_copy(update={"prompt_spec": PROMPT})})
+    assert made.run().status is RunStatus.COMPLETED
+    assert "hunter2" not in made.compile().model_dump_json()
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()] == []
+    # What a component is told is what is stored of it: a worker could tell it nothing else.
+    prompts = [context.prompt_spec.instructions for context in asked if context.prompt_spec]
+    assert prompts == ["ask https://me:***@host/x"] * 2
+    assert [context.dataset_metadata for context in metric.heard] == [{"from": "https://me:***@host"}] * 2
+
+
+def test_a_limit_named_by_a_url_with_a_password_is_refused_for_submission(tmp_path: Path) -> None:
+    runtime = RuntimeConfig(
+        provider_concurrency={"openai:https://me:hunter2@host": 3}, queue_root=str(tmp_path / "queue")
+    )
+    with pytest.raises(LiteralSecretError, match=r"runtime: provider_concurrency holds what looks like a secret"):
+        submit_experiment(experiment(runtime=runtime, path=tmp_path / "s.sqlite3"))
+    assert not (tmp_path / "queue").exists()
+
+
+@pytest.mark.parametrize("literal", LOOKS)
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        (lambda text: {"environment_metadata": {"note": text}}, "environment_metadata.note"),
+        (lambda text: {"provider_metadata": {"seen": [text]}}, "provider_metadata.seen.0"),
+        (
+            lambda text: {"datasets": [dataset().model_copy(update={"metadata": {"note": text}})]},
+            "datasets.0.metadata.note",
+        ),
+        (
+            lambda text: {"generation": GenerationConfig(generator="x", prompt_spec=PromptSpec(suffix=text))},
+            "generation.prompt_spec.suffix",
+        ),
+        (
+            lambda text: {"evaluation": EvaluationConfig(prompt_spec=PromptSpec(blocks=[{"title": "t", "at": text}]))},
+            "evaluation.prompt_spec.blocks.0.at",
+        ),
+    ],
+    ids=["environment", "provider", "dataset", "prompt", "judge's prompt"],
+)
+def test_a_literal_is_refused_by_compile_wherever_it_stands(literal: str, changes: Any, key: str) -> None:
+    with pytest.raises(LiteralSecretError) as caught:
+        experiment().model_copy(update=changes(literal)).compile()
+    assert str(caught.value).startswith(f"experiment: {key} holds what looks like a secret")
+    assert literal not in str(caught.value)
+
+
+def test_cases_are_data_and_may_look_like_anything(tmp_path: Path) -> None:
+    case = Case(case_id="a", input={"password": LOOKS[0], "url": "https://me:hunter2@host"}, expected_output="x")
+    snapshot = experiment(datasets=[Dataset(dataset_id="d", cases=[case])]).compile()
+    assert snapshot.datasets[0].cases == [case]
 
 
 @pytest.mark.parametrize("written", ["${LAB_KEY}", "env:LAB_KEY", "secret://lab-key.txt"])

@@ -1,10 +1,13 @@
 """From an experiment to a job, and from a job to its result and its end."""
 
 import asyncio
+import errno
 import json
+import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedGenerator, cases, dataset, experiment
-from themis.core import components, provenance
+from themis.core import components, durable_files, provenance, time_limit
 from themis.core.components import make_importable
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.contexts import GenerateContext, ScoreContext
@@ -20,14 +23,25 @@ from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
     LiveComponentError,
+    QueueError,
     RunExistsError,
     RunningLoopError,
+    StoreFullError,
     TagError,
 )
 from themis.core.experiment import Experiment
+from themis.core.job_run import JobOptions, run_job
 from themis.core.models import Case, GenerationResult, ParsedOutput, Score
 from themis.core.provenance import themis_version
+from themis.core.queue import layout
+from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.processes import this_process
+from themis.core.queue.states import Cause
 from themis.core.results import RunResult, RunStatus
+from themis.core.store_cache import StoreCache
+from themis.core.stores.job_rows import JobRow
+from themis.core.stores.sqlite import SqliteRunStore
+from themis.core.stores.sqlite_jobs import SqliteJobStore
 from themis.core.submission import (
     SubmissionManifest,
     open_queue,
@@ -90,6 +104,39 @@ class StubbornMetric:
             time.sleep(0.01)
         CALLS.append("scored")
         return Score(metric_id=self.component_id, value=1.0)
+
+
+class SwallowingGenerator(LabGenerator):
+    """Takes its cancellation for a failed call, and answers all the same."""
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        """The input, after some time or when it is to stop."""
+        with suppress(BaseException):
+            await asyncio.sleep(0.15)
+        return await super().generate(case, ctx)
+
+
+class EndlessGenerator(LabGenerator):
+    """Goes on whatever it is told."""
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        """Nothing, until the test is over."""
+        while not HELD.is_set():
+            with suppress(BaseException):
+                await asyncio.sleep(0.01)
+        return await super().generate(case, ctx)
+
+
+class BlockingGenerator(LabGenerator):
+    """Blocks the event loop at each case, until it is interrupted."""
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        """Nothing, for a minute."""
+        CALLS.append(case.case_id)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            time.sleep(0.01)  # noqa: ASYNC251  # what users do
+        return await super().generate(case, ctx)
 
 
 GENERATOR = f"{__name__}:LabGenerator"
@@ -373,6 +420,72 @@ def test_the_time_limit_holds_for_a_metric_that_never_gives_way(tmp_path: Path) 
     assert _places(tmp_path) == {"failed": 1}
 
 
+def test_the_time_limit_holds_for_many_cases_that_each_never_give_way(tmp_path: Path) -> None:
+    limits = {"timeout_s": 0.2, "max_attempts": 1}
+    _submit(tmp_path, generator=f"{__name__}:BlockingGenerator", datasets=[dataset(6)], runtime=limits)
+    began_s = time.monotonic()
+    assert _run(tmp_path).status is RunStatus.FAILED
+    assert time.monotonic() - began_s < 20
+    assert _why(tmp_path) == ("time limit", "the time limit of 0.2 s is over")
+    assert _places(tmp_path) == {"failed": 1}
+
+
+@pytest.mark.parametrize("name", ["SwallowingGenerator", "EndlessGenerator"])
+@pytest.mark.parametrize(("attempts", "places"), [(2, {"waiting": 1}), (1, {"failed": 1})])
+def test_a_component_that_will_not_be_stopped_is_charged_with_the_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, attempts: int, places: dict[str, int]
+) -> None:
+    monkeypatch.setattr(time_limit, "LAST_WORD_S", 0.3)
+    limits = {"timeout_s": 0.2, "max_attempts": attempts, "max_concurrent_tasks": 1}
+    _submit(tmp_path, generator=f"{__name__}:{name}", datasets=[dataset(1_000)], runtime=limits)
+    assert _run(tmp_path).status is RunStatus.FAILED
+    assert len(CALLS) < 4
+    assert _why(tmp_path) == ("time limit", "the time limit of 0.2 s is over")
+    assert _places(tmp_path) == places
+    HELD.set()
+
+
+def test_a_batch_request_whose_component_will_not_be_stopped_comes_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_limit, "LAST_WORD_S", 0.3)
+    made = _experiment(tmp_path, generator=f"{__name__}:EndlessGenerator", runtime={"timeout_s": 0.2})
+    request = submit_experiment(made, mode="batch").manifest_path
+    assert run_batch_request(request).status is RunStatus.FAILED
+    assert request.is_file()
+    HELD.set()
+
+
+def test_a_worker_among_other_work_leaves_the_loop_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_limit, "LAST_WORD_S", 0.3)
+    _submit(tmp_path, generator=f"{__name__}:EndlessGenerator", runtime={"timeout_s": 0.2, "max_attempts": 1})
+
+    async def program() -> RunStatus:
+        result = await run_worker_once_async(tmp_path / "queue")
+        HELD.set()
+        await asyncio.sleep(0.1)
+        assert result is not None
+        return result.status
+
+    assert asyncio.run(program()) is RunStatus.FAILED
+    assert _why(tmp_path)[0] == "time limit"
+
+
+def test_whoever_owns_the_process_may_keep_the_time_limit_himself(tmp_path: Path) -> None:
+    limits = {"timeout_s": 0.01, "max_attempts": 1}
+    _submit(tmp_path, generator=f"{__name__}:SwallowingGenerator", datasets=[dataset(2)], runtime=limits)
+    stores = StoreCache()
+    queue = FileQueue(tmp_path / "queue", stores)
+    claim = queue.claim(this_process())
+    assert claim is not None
+    store = stores.run_store(claim.manifest.store)
+    outcome = asyncio.run(run_job(claim.manifest, store, JobOptions(enforce_time_limit=False)))
+    assert outcome.cause is Cause.DONE
+    queue.settle(claim, outcome)
+    stores.close()
+    assert sorted(CALLS) == ["q0", "q1"]
+
+
 def test_a_job_that_is_cancelled_while_it_runs_ends_cancelled(tmp_path: Path) -> None:
     FACTS["cancel"] = str(tmp_path / "queue")
     _submit(tmp_path, datasets=None)
@@ -380,6 +493,81 @@ def test_a_job_that_is_cancelled_while_it_runs_ends_cancelled(tmp_path: Path) ->
     assert _why(tmp_path)[0] == "cancelled"
     assert _places(tmp_path) == {"cancelled": 1}
     assert result.progress.completed_cases == 0
+
+
+def _row(folder: Path, manifest: SubmissionManifest) -> JobRow:
+    key = layout.parse(manifest.manifest_path.parent.name, manifest.manifest_path.name)
+    assert key is not None
+    return open_queue(folder / "queue").show(key.key).row
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_nothing_is_claimed_while_the_queue_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    manifest = _submit(tmp_path)
+
+    def fail(path: str, data: bytes) -> None:
+        raise OSError(code, os.strerror(code), path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(durable_files, "write_synced", fail)
+        with pytest.raises(QueueError, match=f"cannot be written: {os.strerror(code)}") as why:
+            run_worker_once(tmp_path / "queue")
+        assert why.value.exit_code == 4
+    row = _row(tmp_path, manifest)
+    assert (row.state, row.attempt, row.version) == ("queued", 0, 1)
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+
+
+def test_a_job_whose_store_cannot_be_written_is_left_and_the_next_one_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = _submit(tmp_path)
+    other = experiment(
+        GENERATOR, runtime=RuntimeConfig(queue_root=str(tmp_path / "queue")), path=tmp_path / "other.sqlite3"
+    )
+    submit_experiment(other)
+    probe = SqliteJobStore.probe
+
+    def fail(store: SqliteJobStore) -> None:
+        if store._database.path.name == "themis.sqlite3":
+            raise StoreFullError(path=store._database.path, detail="as the test says")
+        probe(store)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteJobStore, "probe", fail)
+        assert _run(tmp_path).status is RunStatus.COMPLETED
+        assert run_worker_once(tmp_path / "queue") is None
+    assert _places(tmp_path) == {"queued": 1, "done": 1}
+    assert "left where it lies: " in caplog.text
+    assert "the disk is full, or a quota is used up (as the test says)" in caplog.text
+    assert _row(tmp_path, full).attempt == 0
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+    assert _places(tmp_path) == {"done": 2}
+
+
+def test_after_an_outage_nothing_is_claimed_until_the_store_can_be_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = _submit(tmp_path)
+    with monkeypatch.context() as broken:
+
+        def fail(store: SqliteJobStore) -> None:
+            raise StoreFullError(path=tmp_path, detail="as the test says")
+
+        def fill_up(*_: object, **__: object) -> None:
+            broken.setattr(SqliteJobStore, "probe", fail)
+            raise StoreFullError(path=tmp_path, detail="as the test says")
+
+        broken.setattr(SqliteRunStore, "append", fill_up)
+        run_worker_once(tmp_path / "queue")
+        assert (_row(tmp_path, manifest).cause, _row(tmp_path, manifest).attempt) == (Cause.OUTAGE, 1)
+        for _ in range(5):
+            assert run_worker_once(tmp_path / "queue") is None
+        assert (_row(tmp_path, manifest).state, _row(tmp_path, manifest).attempt) == ("queued", 1)
+    assert _run(tmp_path).status is RunStatus.COMPLETED
+    assert (_row(tmp_path, manifest).failures, _row(tmp_path, manifest).attempt) == (0, 2)
 
 
 def test_a_job_of_the_future_waits(tmp_path: Path) -> None:

@@ -13,7 +13,11 @@ from themis.cli.queue_list import list_jobs
 from themis.cli.queue_show import logs, show
 
 if TYPE_CHECKING:
+    from themis.core.queue.doctor import Finding
     from themis.core.stores.job_rows import JobRow
+
+
+_NOTHING = "nothing could be done"
 
 
 @group("queue", "themis queue list", "themis queue show 4f1c")
@@ -55,17 +59,26 @@ def doctor(*, queue_root: Path | None, config: Path | None, overrides: Sequence[
 
     What a worker has in hand is left alone.
     """
+    from themis.core.queue.probing import check_writable
+
     with opened_queue(queue_root, config, overrides) as opened:
         findings = opened.doctor()
-        opened.probe()
+        _show_findings(findings, as_json=as_json)
+        check_writable(opened, ())
+    if not findings and not as_json:
+        say("Nothing is out of place, and the queue can be written.")
+
+
+def _show_findings(findings: "Sequence[Finding]", *, as_json: bool) -> None:
     if as_json:
         emit([document(finding) for finding in findings])
     elif findings:
-        rows = [(finding.what, finding.problem, finding.action or "nothing could be done") for finding in findings]
-        for line in table(("what", "was wrong", "done about it"), rows):
+        rows = [
+            (finding.what, finding.problem, "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING)
+            for finding in findings
+        ]
+        for line in table(("what", "was wrong", "done about it, or to be done"), rows):
             say(line)
-    else:
-        say("Nothing is out of place, and the queue can be written.")
 
 
 def _job(row: "JobRow") -> dict[str, Any]:

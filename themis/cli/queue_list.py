@@ -3,6 +3,7 @@
 import heapq
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,10 @@ def list_jobs(
     states = [state] if state else list(FOLDER_OF)
     jobs = _jobs(root, names, states, None if show_all else SHOWN_ROWS)
     is_paused = os.path.lexists(root / "paused")
+    unusable = _unusable_stores(root) if names else {}
     if as_json:
-        emit({"queue_root": str(root), "paused": is_paused, "counts": {**counts, "rejected": rejected}, "jobs": jobs})
+        found = {"queue_root": str(root), "paused": is_paused, "counts": {**counts, "rejected": rejected}, "jobs": jobs}
+        emit({**found, "unusable_stores": unusable})
         return
     if not names:
         note(f"there is no queue at {root} yet; the first submit makes it")
@@ -56,6 +59,20 @@ def list_jobs(
     _show(root, jobs, sum(counts[name] for name in states), counts | ({"rejected": rejected} if rejected else {}))
     if is_paused:
         say(f"The queue is paused: while {root / 'paused'} exists, nobody takes a job.")
+    for why in unusable.values():
+        say(f"A results store cannot be used, and its jobs wait: {why}")
+
+
+def _unusable_stores(root: Path) -> dict[str, str]:
+    """The stores of a queue's jobs that cannot be opened now, and why; none is made for looking."""
+    from themis.cli.run_rows import JobStores
+    from themis.core.queue.root import open_root
+    from themis.core.queue.store_book import StoreBook
+
+    opened = open_root(root, write=False)
+    with closing(JobStores()) as stores:
+        found = {} if opened is None else StoreBook(opened, stores).unusable()
+    return {address.path: str(error) for address, error in found.items()}
 
 
 def _names(root: Path) -> dict[str, list[str]]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from themis.core.errors import StoreError
 from themis.core.queue.layout import job_key
+from themis.core.queue.manifest_file import StoreAddress
 from themis.core.stages import Stage
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.sql import runs as sql
@@ -110,6 +112,30 @@ class RunRows:
     def _is_known(self) -> bool:
         found = (self._one("PRAGMA application_id")[0], self._one("PRAGMA user_version")[0])
         return found == (APPLICATION_ID, KNOWN_SCHEMA)
+
+
+class JobStores:
+    """Opens the jobs of the stores that manifests name, as `StoreCache` does, and no more of them."""
+
+    def __init__(self) -> None:
+        self._databases: list[Database] = []
+
+    def __call__(self, address: StoreAddress) -> SqliteJobStore:
+        """The jobs of the store at an address.
+
+        Raises:
+            StoreError: it is not there, or cannot be read.
+        """
+        if not Path(address.path).is_file():
+            raise StoreError(path=address.path, detail="is not there")
+        database = Database(address.path)
+        self._databases.append(database)
+        return SqliteJobStore(database)
+
+    def close(self) -> None:
+        """Close them all."""
+        for database in self._databases:
+            database.close()
 
 
 def stores_of(queue_root: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """What every value in Themis is made of: JSON, and frozen models that refuse unknown fields."""
 
+import contextlib
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -26,6 +27,23 @@ def check_json(value: Any) -> Any:
     except RecursionError:
         _refuse("is nested too deeply")
     return value
+
+
+def check_json_at(path: str, value: Any) -> None:
+    """See that JSON can hold `value`, which stands at `path`.
+
+    Raises:
+        ValueError: it cannot; the message begins with the path of the first part that it cannot hold.
+    """
+    try:
+        check_json(value)
+    except ValueError as error:
+        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        with contextlib.suppress(RecursionError):
+            for name, part in parts:
+                check_json_at(f"{path}.{name}", part)
+        msg = f"{path}: {error}"
+        raise ValueError(msg) from None
 
 
 def _check(value: Any) -> None:
@@ -72,4 +90,4 @@ class FrozenModel(BaseModel):
     )
 
 
-__all__ = ["FrozenModel", "JSONValue", "check_json"]
+__all__ = ["FrozenModel", "JSONValue", "check_json", "check_json_at"]

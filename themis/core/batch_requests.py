@@ -1,6 +1,5 @@
 """Jobs for a batch system: a folder of requests, each run by whoever names it."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from themis.core.queue.submitting import NewJob
 from themis.core.results import RunResult
 from themis.core.store_cache import StoreCache
 from themis.core.stores import projections
+from themis.core.time_limit import run_to_end
 
 
 def write_request(batch_root: Path, job: NewJob) -> Path:
@@ -52,7 +52,7 @@ def run_batch_request(
         stores(manifest.store)
         store = stores.run_store(manifest.store)
         options = JobOptions(allow_modules=allow_modules, progress=progress)
-        outcome = asyncio.run(run_job(manifest, store, options))
+        outcome = run_to_end(run_job(manifest, store, options))
         if outcome.cause is Cause.DONE:
             completed = _folder(batch_root, "completed")
             durable_files.rename(request, completed / request.name)

@@ -27,6 +27,7 @@ from themis.core.secrets import redact_urls, resolve_references
 
 ENTRY_POINT_GROUP = "themis.components"
 _ABSENT = object()
+_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str) -> Compo
         ) from error
     for label, value in zip(("component_id", "version", "fingerprint()"), values, strict=True):
         if not isinstance(value, str) or not value:
-            raise ComponentError(where=where, reference=repr(name), detail=f"{label} must be a text, not {value!r}")
+            detail = f"{label} must be a text, not {_shown(value)}"
+            raise ComponentError(where=where, reference=repr(name), detail=detail)
     component_id, version, fingerprint = values
     return ComponentRef(
         component_id=component_id,
@@ -166,7 +168,9 @@ def list_component_ids() -> list[str]:
 
 def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | None) -> Any:
     factory = _find(target.use, where, allow_modules)
-    if not isinstance(factory, type) and isinstance(getattr(factory, "component_id", None), str):
+    # One whose id cannot be read is an instance too: what is wrong with it is said when it is asked what it is.
+    component_id = None if isinstance(factory, type) else _attribute(factory, "component_id", _ABSENT)
+    if not isinstance(factory, type) and (component_id is None or isinstance(component_id, str)):
         if target.arguments:
             raise ComponentError(
                 where=where, reference=repr(target.use), detail="is an instance and takes no arguments"
@@ -246,6 +250,13 @@ def _source_hash(module_name: str) -> str | None:
         return bytes_hash(Path(file).read_bytes()) if file else None
     except OSError:
         return None
+
+
+def _shown(value: Any) -> str:
+    try:
+        return " ".join(repr(value).split())[:_SHOWN_CHARACTERS]
+    except Exception:  # noqa: BLE001  # a value that cannot even be shown
+        return f"a {type(value).__name__}"
 
 
 def _describe(error: BaseException) -> str:

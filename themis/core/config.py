@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, WithJsonSchema
 
-from themis.core.base import FrozenModel, JSONValue
+from themis.core.base import FrozenModel, JSONValue, check_json_at
 from themis.core.models import Dataset
 from themis.core.prompts import PromptSpec
 from themis.core.stages import CONCURRENCY_KEYS
@@ -30,6 +30,7 @@ def _component(value: Any) -> Any:
         if not isinstance(arguments, dict) or not all(isinstance(name, str) for name in arguments):
             msg = "`with` must map argument names to values"
             raise ValueError(msg)
+        check_json_at("with", arguments)
     elif value is None or isinstance(value, (bool, int, float, list, tuple, set)):
         msg = f"a component is an id, package.module:name, {{use, with}} or an object, not {value!r}"
         raise ValueError(msg)

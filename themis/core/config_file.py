@@ -31,6 +31,7 @@ _PLAIN = (str, int, float, bool, type(None))
 _MAX_BITS = 4096  # Python refuses to write a whole number of more than 4300 digits
 _OPENERS = "[{-?"
 _FEW_LEVELS = 5_000
+_TOO_DEEP = "maximum nesting depth"
 _MAX_INDEX_DIGITS = 9
 
 _BaseLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -44,6 +45,10 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exis
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._unfolded_keys: dict[yaml.Node, int] = {}
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Copy in what `<<` names, as long as that is not more than a file can hold: it multiplies with each level."""
         size = len(node.value)
@@ -53,9 +58,11 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exis
                 for other in merged:
                     if isinstance(other, yaml.MappingNode):
                         self.flatten_mapping(other)
-                        size += len(other.value)
+                        size += self._unfolded_keys[other]
         if size > MAX_MERGED_KEYS:
             raise yaml.constructor.ConstructorError(None, None, "unfolds to too many keys", node.start_mark)
+        # Kept, as a flattened node no longer tells: some versions of PyYAML merge the same key once only.
+        self._unfolded_keys[node] = max(size, self._unfolded_keys.get(node, 0))
         super().flatten_mapping(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002  # PyYAML's signature
@@ -90,7 +97,7 @@ def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> 
     raw.setdefault("storage", {"store": "sqlite"})
     for override in overrides or ():
         _apply_override(raw, override)
-    refuse_literal_secrets({k: v for k, v in raw.items() if k != "datasets"}, where=str(file))
+    refuse_literal_secrets({**raw, "datasets": _without_cases(raw.get("datasets"))}, where=str(file))
     config = validate(ExperimentConfig, raw, where=str(file))
     return _with_absolute_paths(config, file.absolute().parent)
 
@@ -106,7 +113,10 @@ def parse_yaml(text: str, *, where: str) -> Any:
         value = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe loader, narrowed
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ConfigError(where=where, detail=f"{line}{error.problem or 'not valid YAML'}") from None
+        problem = error.problem or "not valid YAML"
+        if _TOO_DEEP in problem:  # what PyYAML itself refuses since 6.0.4
+            problem = "nested too deeply"
+        raise ConfigError(where=where, detail=f"{line}{problem}") from None
     except ConfigError:
         raise
     except (yaml.YAMLError, ValueError) as error:
@@ -126,6 +136,12 @@ def validate(model: type[Model], raw: Any, *, where: str) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         raise _first_problem(model, error, where) from None
+
+
+def _without_cases(datasets: Any) -> list[Any]:
+    """What is said of datasets beside their cases, which are data and may well look like a secret."""
+    specs = datasets if isinstance(datasets, list) else []
+    return [{k: v for k, v in spec.items() if k != "cases"} if isinstance(spec, dict) else None for spec in specs]
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -248,13 +264,9 @@ def _item(place: Any, key: str, override: str) -> Any:
 
 def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
     problems = error.errors(include_url=False)
-    problem = problems[0]
-    # The tags of the dataset union are pydantic's, not keys of the file.
-    path = [
-        part
-        for part in problem["loc"]
-        if part not in {"cases", "file"} or not _follows_dataset_index(problem["loc"], part)
-    ]
+    # A mistyped key before the one that is missing because of it.
+    problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
+    path = _path_in_file(problem["loc"])
     dotted = ".".join(map(str, path))
     if problem["type"] == "extra_forbidden":
         known = _known_keys(model, path[:-1])
@@ -266,9 +278,12 @@ def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -
     return ConfigError(where=where, detail=f"{dotted}: {message[:1].lower()}{message[1:]}{more}" if dotted else message)
 
 
-def _follows_dataset_index(location: tuple[int | str, ...], part: int | str) -> bool:
-    position = location.index(part)
-    return position == 2 and location[0] == "datasets" and isinstance(location[1], int)  # noqa: PLR2004  # datasets, index, tag
+def _path_in_file(location: tuple[int | str, ...]) -> list[int | str]:
+    """Where a problem is, without pydantic's tag of which kind of dataset it took a dataset for."""
+    match location:
+        case ("datasets", int(index), _, *rest):
+            return ["datasets", index, *rest]
+    return list(location)
 
 
 def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:

@@ -222,6 +222,12 @@ class UnknownJobError(JobError):
     """job {key}: not in this queue"""
 
 
+class HiddenJobError(UnknownJobError):
+    """job {key}: in no store of this queue that can be opened now; it may be in one that cannot: {unseen}"""
+
+    exit_code = 4
+
+
 class AmbiguousJobError(JobError):
     """job {key}: that begins the names of several jobs ({matches}); write more of it"""
 

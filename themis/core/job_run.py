@@ -26,7 +26,7 @@ from themis.core.queue.states import DONE, Cause, Outcome
 from themis.core.results import RunStatus
 from themis.core.stores import projections
 from themis.core.stores.protocol import Fence, RunRecord, RunStore
-from themis.core.time_limit import time_limit
+from themis.core.time_limit import within
 
 CANCEL_POLL_S = 0.5
 """Seconds between looks for a request to stop."""
@@ -50,12 +50,14 @@ class JobOptions:
         cancelled: says whether somebody asked for the job to stop; cheap, asked often.
         fence: the claim under which results are written.
         progress: kept up to date while the run goes.
+        enforce_time_limit: whether the job's time limit is kept here; not where whoever owns the process ends it.
     """
 
     allow_modules: Sequence[str] | None = None
     cancelled: Callable[[], bool] | None = None
     fence: Fence | None = None
     progress: RunProgress | None = None
+    enforce_time_limit: bool = True
 
 
 async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> Outcome:
@@ -68,20 +70,22 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
     stop = asyncio.Event()
     run = asyncio.current_task()
     watch = asyncio.create_task(_watch(options.cancelled, stop, run)) if options.cancelled and run else None
+    limit_s = manifest.limits.timeout_s if options.enforce_time_limit else None
     try:
-        async with time_limit(manifest.limits.timeout_s):
-            record = await _execute(manifest, store, options)
+        record = await within(limit_s, _execute(manifest, store, options))
     except asyncio.CancelledError:
         if not stop.is_set():
             raise
         if run is not None:
             run.uncancel()
+        _note_end(manifest, store, RunStatus.CANCELLED, None, options.fence)
         return Outcome(Cause.CANCELLED, "cancelled while running")
     except ClaimLostError:
         raise
     except Exception as error:  # noqa: BLE001  # classified: what an experiment raises is its outcome
         outcome = classify(error)
-        _note_failure(manifest, store, outcome, options.fence)
+        if outcome.cause is not Cause.OUTAGE:
+            _note_end(manifest, store, RunStatus.FAILED, outcome.message, options.fence)
         return outcome
     finally:
         if watch is not None:
@@ -149,8 +153,7 @@ def _outcome(record: RunRecord, store: RunStore) -> Outcome:
     return Outcome(cause, f"every case failed{first}")
 
 
-def _note_failure(manifest: Manifest, store: RunStore, outcome: Outcome, fence: Fence | None) -> None:
-    """Have the run say why it failed as a whole; a store that cannot be written says it for itself."""
-    if outcome.cause is not Cause.OUTAGE:
-        with contextlib.suppress(Exception):
-            store.end_run(manifest.run_id, RunStatus.FAILED, through=None, error=outcome.message, fence=fence)
+def _note_end(manifest: Manifest, store: RunStore, status: RunStatus, error: str | None, fence: Fence | None) -> None:
+    """Have the run say how it ended as a whole, when it was stopped; a store that cannot be written says so itself."""
+    with contextlib.suppress(Exception):
+        store.end_run(manifest.run_id, status, through=None, error=error, fence=fence)

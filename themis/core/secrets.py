@@ -26,7 +26,11 @@ _SECRET_VALUE = re.compile(
     r"|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|Bearer\s+\S{8,}"
     r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*)$"
 )
-_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/?#@:]*):([^\s/?#]*)@")
+_URL_PASSWORD = re.compile(
+    r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/?#@:]*):"
+    r"(?!(?:\$\{[a-z_][a-z0-9_]*\})+@[^\s/?#@]*(?:[\s/?#]|\Z))"  # a reference is no password
+    r"([^\s/?#]*)@"
+)
 _HARMLESS = frozenset({"", "EMPTY", "none", "null"})
 REDACTED = "***"
 
@@ -63,13 +67,13 @@ def referenced_variables(value: Any) -> frozenset[str]:
 
 
 def redact_urls(value: Any) -> Any:
-    """A copy of a JSON value in which no URL holds a password, unless as a reference."""
+    """A copy of a JSON value in which no URL holds a password, in a key neither, unless as a reference."""
     if isinstance(value, str):
         return _URL_PASSWORD.sub(
             lambda found: found[0] if _REFERENCE.fullmatch(found[2]) else f"{found[1]}:{REDACTED}@", value
         )
     if isinstance(value, dict):
-        return {key: redact_urls(item) for key, item in value.items()}
+        return {redact_urls(key): redact_urls(item) for key, item in value.items()}
     if isinstance(value, list):
         return [redact_urls(item) for item in value]
     return value

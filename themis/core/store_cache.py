@@ -37,6 +37,10 @@ class StoreCache:
         """The store at an address."""
         return self._stores.setdefault(address.path, SqliteRunStore(address.path))
 
+    def opened(self) -> list[SqliteJobStore]:
+        """The jobs of each store that is open."""
+        return [store.jobs for store in self._stores.values()]
+
     def close(self) -> None:
         """Close them all."""
         for store in self._stores.values():

@@ -8,6 +8,7 @@ from typing import Literal
 from themis.core.base import FrozenModel
 from themis.core.batch_requests import run_batch_request, write_request
 from themis.core.components import ComponentTarget
+from themis.core.config import RuntimeConfig
 from themis.core.config_file import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
 from themis.core.errors import (
     ConfigError,
@@ -100,8 +101,8 @@ def submit_experiment(
     if not_before is not None and not_before.tzinfo is None:
         raise InvalidArgumentError(argument="not_before", detail="has no time zone")
     needed = checked([*experiment.runtime.tags, *checked(tags)])
+    _refuse_url_passwords(experiment.runtime)
     snapshot = experiment.compile()
-    _refuse_url_passwords(experiment.runtime.environment)
     targets = _targets(snapshot)
     store = _persistent_store(experiment)
     address = StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id)
@@ -177,9 +178,13 @@ def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
     return targets
 
 
-def _refuse_url_passwords(environment: dict[str, str]) -> None:
-    if key := redacted_key(redact_urls(environment)):
-        raise LiteralSecretError(where="runtime", key=f"environment.{key}")
+def _refuse_url_passwords(runtime: RuntimeConfig) -> None:
+    """A password in a manifest would be on disk, and a limit without it would not hold."""
+    for name, value in runtime.model_dump(mode="json").items():
+        redacted = redact_urls(value)
+        if redacted != value:
+            key = redacted_key(redacted)
+            raise LiteralSecretError(where="runtime", key=name if key is None else f"{name}.{key}")
 
 
 def _persistent_store(experiment: Experiment) -> SqliteRunStore:

@@ -1,23 +1,27 @@
 """One job out of a queue folder: claimed, run, settled."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from themis.core.engine.run import RunProgress
-from themis.core.errors import ClaimLostError
+from themis.core.errors import ClaimLostError, OtherStoreError
 from themis.core.experiment import refuse_running_loop
 from themis.core.job_run import JobOptions, run_job
 from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch, version_difference
 from themis.core.queue.claims import Claim
 from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.manifest_file import Manifest, StoreAddress
+from themis.core.queue.probing import check_writable
 from themis.core.queue.processes import this_process
 from themis.core.queue.states import Cause, Outcome
 from themis.core.results import RunResult
 from themis.core.store_cache import StoreCache
 from themis.core.stores import projections
 from themis.core.stores.protocol import Fence, RunStore
+from themis.core.time_limit import run_to_end
 
 logger = logging.getLogger("themis.worker")
 
@@ -36,7 +40,7 @@ def run_worker_once(
         RunningLoopError: there is a running event loop.
     """
     refuse_running_loop("run_worker_once")
-    return asyncio.run(
+    return run_to_end(
         run_worker_once_async(
             queue_root,
             allow_modules=allow_modules,
@@ -71,13 +75,16 @@ async def run_worker_once_async(
     Raises:
         TagError, InvalidArgumentError: the policy is none.
         QueueRootError: the folder is not a queue, or others can write to it.
+        QueueError: the folder cannot be written just now; nothing was claimed.
         StoreError: the job's store failed so that not even the attempt could be booked; the job is found again.
     """
     policy = ClaimPolicy(tags, version_mismatch)
     stores = StoreCache()
     queue = FileQueue(queue_root, stores)
     try:
-        claim = queue.claim(this_process(), allow=policy)
+        claim = queue.claim(this_process(), allow=_Intake(policy, queue, stores))
+        for why in dict.fromkeys(queue.passed_over.values()):
+            logger.warning("left where it lies: %s", why)
         if claim is None:
             return None
         store = stores.run_store(claim.manifest.store)
@@ -98,6 +105,30 @@ def _say_version_difference(queue: FileQueue, claim: Claim) -> None:
         text = f"job {claim.key} {difference}; it is run all the same"
         queue.remark(claim, text)
         logger.warning(text)
+
+
+class _Intake:
+    """Lets a job be claimed that the policy allows, once its queue and its store were written to.
+
+    A full disk must not spend a job's tries.
+
+    What cannot be written raises, and that leaves the job, or ends the claim, see `check_writable`. Whoever claims
+    often pays for it once: the answer is kept.
+    """
+
+    def __init__(self, policy: ClaimPolicy, queue: FileQueue, stores: StoreCache) -> None:
+        self._policy = policy
+        self._queue = queue
+        self._stores = stores
+        self._written: set[StoreAddress] = set()
+
+    def __call__(self, manifest: Manifest) -> str | None:
+        why_not = self._policy(manifest)
+        if why_not is None and manifest.store not in self._written:
+            with contextlib.suppress(OtherStoreError):  # which the claim itself deals with
+                check_writable(self._queue, [self._stores(manifest.store)])
+            self._written.add(manifest.store)
+        return why_not
 
 
 async def _carry_out(

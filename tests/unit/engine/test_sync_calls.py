@@ -214,7 +214,7 @@ STUCK = """
 import sys, threading, time
 sys.path.insert(0, {root!r})
 from tests.support.lab import ScriptedMetric, dataset, experiment
-from themis.core.time_limit import time_limit
+from themis.core.time_limit import within
 import asyncio
 
 def score(value, case):
@@ -222,8 +222,7 @@ def score(value, case):
     return 1.0
 
 async def program():
-    async with time_limit(0.5):
-        await experiment(metrics=[ScriptedMetric(score)], datasets=[dataset(30)]).run_async()
+    await within(0.5, experiment(metrics=[ScriptedMetric(score)], datasets=[dataset(30)]).run_async())
 
 try:
     asyncio.run(program())

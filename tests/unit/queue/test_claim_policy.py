@@ -259,6 +259,6 @@ def test_what_a_dead_newer_worker_left_is_left_to_newer_workers_too(here: World)
     path.rename(left)
     assert _claimed(here, NONE) is None
     assert "written by a newer Themis" in here.queue.passed_over[left.name]
-    assert [finding.what for finding in here.queue.doctor()] == [left.name]
+    assert left.name in [finding.what for finding in here.queue.doctor()]
     assert left.exists()
     assert here.queue.counts()["rejected"] == 0

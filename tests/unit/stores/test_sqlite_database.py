@@ -1,9 +1,12 @@
+import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,7 @@ from themis.core.errors import (
     StoreCorruptError,
     StoreError,
     StoreFullError,
+    StoreIOError,
     StoreReadOnlyError,
 )
 from themis.core.stores import sqlite_database
@@ -136,11 +140,36 @@ def test_the_schema_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
         assert _count(database) == 0
 
 
+def test_a_file_whose_tables_another_makes_just_now_is_no_older_one(tmp_path: Path) -> None:
+    class Overtaken(Database):
+        """Another process makes the tables as soon as this one has looked for the first time."""
+
+        def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+            answer = super().query(sql, params)
+            other.ensure_schema(SCHEMA, 1)
+            return answer
+
+    with closing(Database(tmp_path / "s.sqlite3")) as other, closing(Overtaken(other.path)) as database:
+        database.ensure_schema(SCHEMA, 1)
+        assert _count(database) == 0
+
+
 def test_a_full_disk_is_told_from_other_errors(database: Database) -> None:
     database.query("PRAGMA max_page_count = 4")
     with pytest.raises(StoreFullError, match="full"), database.transaction() as connection:
         connection.execute("INSERT INTO t VALUES (?)", ("x" * 100_000,))
     assert _count(database) == 0
+
+
+@pytest.mark.parametrize(("free", "error"), [(0, StoreFullError), (9, StoreIOError)])
+def test_an_i_o_error_on_a_disk_without_room_is_a_full_disk(
+    database: Database, monkeypatch: pytest.MonkeyPatch, free: int, error: type[StoreError]
+) -> None:
+    failure = sqlite3.OperationalError("disk I/O error")
+    failure.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=free))
+    with pytest.raises(error), database.transaction():
+        raise failure
 
 
 @pytest.mark.parametrize("path", ["file/below", "folder"])

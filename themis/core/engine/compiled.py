@@ -22,6 +22,7 @@ from themis.core.datasets.fingerprint import fingerprint
 from themis.core.engine.case_pipeline import Parts
 from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
 from themis.core.models import Dataset
+from themis.core.prompts import PromptSpec
 from themis.core.secrets import redact_urls, refuse_literal_secrets
 from themis.core.snapshot import (
     ComponentRefs,
@@ -127,21 +128,16 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
 
     Raises:
         ConfigError: what it describes cannot be a run.
+        LiteralSecretError: a secret stands in it; one in a URL is left out of what is stored instead.
         ComponentError, DatasetError: a part of it cannot be had.
     """
     generation, evaluation = config.generation, config.evaluation
-    sections = {
-        "generation": generation,
-        "evaluation": evaluation,
-        "storage": config.storage,
-        "runtime": config.runtime,
-    }
-    for name, section in sections.items():
-        refuse_literal_secrets(_plain(section), where=where, path=name)
+    _refuse_secrets(config, provenance, where)
     count = _check_seeds(config, where)
     components = load_components(generation, evaluation)
-    sources = tuple(_source(dataset) for dataset in config.datasets)
-    datasets = [_snapshot_dataset(source, spec) for source, spec in zip(sources, config.datasets, strict=True)]
+    specs = [_without_passwords(dataset) for dataset in config.datasets]
+    sources = tuple(_source(dataset) for dataset in specs)
+    datasets = [_snapshot_dataset(source, spec) for source, spec in zip(sources, specs, strict=True)]
     _check_datasets(datasets, where)
     refs = components.refs()
     identity = RunIdentity(
@@ -152,9 +148,9 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
         parsers=[ref.identity() for ref in refs.parsers],
         metrics=[ref.identity() for ref in refs.metrics],
         judge_models=[],
-        candidate_policy=generation.candidate_policy,
-        generation_prompt_spec=generation.prompt_spec,
-        evaluation_prompt_spec=evaluation.prompt_spec,
+        candidate_policy=redact_urls(generation.candidate_policy),
+        generation_prompt_spec=_prompt(generation.prompt_spec),
+        evaluation_prompt_spec=_prompt(evaluation.prompt_spec),
         judge_config=redact_urls(evaluation.judge_config),
         workflow_overrides=redact_urls(evaluation.workflow_overrides),
         seeds=config.seeds[:count],
@@ -269,6 +265,29 @@ def _stored_source(dataset: SnapshotDataset) -> CaseSource:
     )
 
 
-def _plain(section: object) -> dict[str, object]:
-    """The fields of a configuration, as far as they are plain values: a live object holds no text of ours."""
-    return dict(vars(section))
+def _refuse_secrets(config: ExperimentConfig, provenance: RunProvenance, where: str) -> None:
+    """Look through all that a run keeps, but for the cases, which are data, and live objects, which are not kept."""
+    sections = {
+        "generation": _plain(config.generation),
+        "evaluation": _plain(config.evaluation),
+        "datasets": [dataset.model_dump(exclude={"cases"}) for dataset in config.datasets],
+        **provenance.model_dump(include={"storage", "runtime", "provider_metadata", "environment_metadata"}),
+    }
+    for name, section in sections.items():
+        refuse_literal_secrets(section, where=where, path=name)
+
+
+def _plain(section: GenerationConfig | EvaluationConfig) -> dict[str, object]:
+    """The fields of a section, as far as they are plain values."""
+    return {key: value.model_dump() if isinstance(value, PromptSpec) else value for key, value in vars(section).items()}
+
+
+def _without_passwords(spec: Dataset | DatasetFile) -> Dataset | DatasetFile:
+    return spec.model_copy(
+        update={"revision": redact_urls(spec.revision), "metadata": redact_urls(spec.metadata)},
+    )
+
+
+def _prompt(spec: PromptSpec | None) -> PromptSpec | None:
+    """What is said to the model and what is stored of it are the same."""
+    return None if spec is None else PromptSpec.model_validate(redact_urls(spec.model_dump()))

@@ -50,8 +50,11 @@ class Crew:
             raise several.exceptions[0] from None
 
     async def _member(self) -> None:
+        me = asyncio.current_task()
         for case in self._cases:
             await self._work(case)
+            if me is not None and me.cancelling():
+                raise asyncio.CancelledError  # a component swallowed it
             if self._loop_had_turn:
                 self._begin_turn()
             elif perf_counter() - self._turn_began > BREATH_S:

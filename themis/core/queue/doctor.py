@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from themis.core import durable_files
-from themis.core.queue import journal, layout, locks, moves
+from themis.core.errors import ManifestError, OtherStoreError, UnavailableError
+from themis.core.queue import journal, layout, locks, manifest_file, moves, numbers
 from themis.core.queue.job_store import JobStore
+from themis.core.queue.layout import Entry
+from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.store_book import StoreBook
@@ -15,6 +18,8 @@ from themis.core.stores.job_rows import JobRow, Owner
 
 _PAGE = 1_000
 _TMP_OLD_S = 3_600.0
+_PUT_BACK = "put it back; or, if it is gone for good, remove its file from the queue's folder `stores`"
+_WAITS = "left where it lies until its results store can be used again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +30,27 @@ class Finding:
         what: a job's key, or a path.
         problem: what is wrong with it.
         action: what was done about it; None when nothing could be.
+        advice: what a person can do about it; None when nothing is left to do.
     """
 
     what: str
     problem: str
     action: str | None = None
+    advice: str | None = None
 
 
 def examine(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> list[Finding]:
-    """Compare every file with its row and every row with its file, and put right what nobody has in hand."""
-    found = "was claimed by a worker that is dead"
-    findings = [Finding(row.key, found, f"is {row.state} now") for row in picker.recover(owner)]
+    """Compare every file with its row and every row with its file, and put right what nobody has in hand.
+
+    A file whose store cannot be opened, or was replaced by another, is left where it lies: put back, the store is right
+    again. Its row cannot be made anew, as the run that it belongs to was in that store too.
+    """
+    findings = [
+        Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(address, error) else None)
+        for address, error in book.unusable().items()
+    ]
+    findings.extend(_claimed(root, book, picker, owner))
+    findings.extend(_behind(root, book))
     rows = {row.key: (store, row) for store, row in _rows(root, book)}
     seen: set[str] = set()
     for folder in layout.JOB_FOLDERS:
@@ -46,8 +61,11 @@ def examine(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> l
                 known = rows.get(entry.key)
                 if known is not None and _lies_right(known[1], folder):
                     continue
+                if known is None and folder != layout.CLAIMED and (stray := _stray(root, book, entry)):
+                    findings.append(stray)
+                    continue
             if name[0] != "." and folder != layout.CLAIMED:
-                findings.extend(_misplaced(picker, folder, name, owner))
+                findings.extend(_misplaced(root, picker, folder, name, owner))
     for key in rows.keys() - seen:
         findings.extend(_without_file(root, picker, *rows[key], owner))
     findings.extend(_old_tmp_files(root))
@@ -63,17 +81,62 @@ def _rows(root: QueueRoot, book: StoreBook) -> Iterator[tuple[JobStore, JobRow]]
             after = page[-1].key
 
 
+def _behind(root: QueueRoot, book: StoreBook) -> Iterator[Finding]:
+    for store, row in list(_rows(root, book)):
+        if after := numbers.raise_numbers(root, store, row.key):
+            problem = f"its row is older than its history: the store was restored from a backup of then ({row.state})"
+            action = f"goes on from there, above what was used since: attempt {after.attempt}, version {after.version}"
+            yield Finding(row.key, problem, action)
+
+
 def _lies_right(row: JobRow, folder: str) -> bool:
     right, _ = layout.place_of(row, time.time_ns())
     # One that has waited long enough lies well in either.
     return folder == right or (right == layout.QUEUED and folder == layout.WAITING)
 
 
-def _misplaced(picker: Picker, folder: str, name: str, owner: Owner) -> list[Finding]:
+def _is_gone(address: StoreAddress, error: UnavailableError) -> bool:
+    """Whether a store is not the one it was; one that is there, and cannot be used just now, says itself what to do."""
+    return isinstance(error, OtherStoreError) or not os.path.lexists(address.path)
+
+
+def _claimed(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> Iterator[Finding]:
+    for name in sorted(os.listdir(root.folder(layout.CLAIMED))):  # noqa: PTH208
+        entry = layout.parse(layout.CLAIMED, name)
+        if entry is not None and (stray := _stray(root, book, entry)):
+            yield stray
+        elif name[0] != "." and (row := picker.put_right(layout.CLAIMED, name, owner)):
+            yield Finding(row.key, "was claimed by a worker that is dead", f"is {row.state} now")
+
+
+def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
+    """What keeps a job's file from being compared with its row; None when nothing does, or it is no manifest."""
+    path = f"{root.path}/{entry.folder}/{entry.name}"
+    try:
+        manifest = manifest_file.read(path, key=entry.key)
+    except (ManifestError, OSError):
+        return None
+    try:
+        book.get(manifest.store)
+    except UnavailableError as error:
+        if not _is_gone(manifest.store, error):
+            return Finding(entry.key, f"its row cannot be read: {error}", advice=_WAITS)
+        config = manifest.payload.get("config_path")
+        again = f"themis submit --config {config}" if isinstance(config, str) else "themis submit"
+        problem = f"its results store, in which its run was, is gone: {error}"
+        advice = f"left where it lies: put the store back, or submit its experiment again ({again}) and remove {path}"
+        return Finding(entry.key, problem, advice=advice)
+    return None
+
+
+def _misplaced(root: QueueRoot, picker: Picker, folder: str, name: str, owner: Owner) -> list[Finding]:
     row = picker.put_right(folder, name, owner)
-    if row is None:
+    if row is not None:
+        return [Finding(row.key, f"its file lay in {folder}", f"moved to where its row says: {row.state}")]
+    if os.path.lexists(f"{root.path}/{folder}/{name}"):
         return []
-    return [Finding(row.key, f"its file lay in {folder}", f"moved to where its row says: {row.state}")]
+    advice = "submit its experiment again, if it was one"
+    return [Finding(name, f"is in {folder}, but no store knows such a job", "moved to rejected, or gone", advice)]
 
 
 def _without_file(root: QueueRoot, picker: Picker, store: JobStore, row: JobRow, owner: Owner) -> list[Finding]:

@@ -4,7 +4,13 @@ import os
 import time
 from dataclasses import dataclass
 
-from themis.core.errors import ManifestError, NewerManifestError, StoreError, TornManifestError
+from themis.core.errors import (
+    ManifestError,
+    NetworkFilesystemError,
+    NewerManifestError,
+    StoreError,
+    TornManifestError,
+)
 from themis.core.queue import layout, rejection
 from themis.core.queue.claims import Claim, Claimer
 from themis.core.queue.layout import Entry
@@ -81,7 +87,7 @@ class Picker:
             return self._claimer.recover(entry, owner)
         except TornManifestError as error:
             self._torn_seen(entry or Entry(folder, name, key=""), error, owner)
-        except (OSError, StoreError, NewerManifestError) as error:
+        except (OSError, StoreError, NetworkFilesystemError, NewerManifestError) as error:
             self.passed_over[name] = str(error)
         return None
 
@@ -102,7 +108,7 @@ class Picker:
         except TornManifestError as error:
             if not self._torn_seen(entry, error, owner):
                 young.append(entry)
-        except StoreError as error:
+        except (StoreError, NetworkFilesystemError) as error:
             failing.add(str(error.facts.get("path")))
             self.passed_over[entry.name] = str(error)
         except OSError as error:

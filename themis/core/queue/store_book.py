@@ -1,11 +1,12 @@
 """The results stores that a queue's jobs belong to."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from themis.core import durable_files
-from themis.core.errors import AmbiguousJobError, OtherStoreError, StoreError, UnknownJobError
+from themis.core.errors import AmbiguousJobError, HiddenJobError, OtherStoreError, UnavailableError, UnknownJobError
 from themis.core.queue import layout
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.manifest_file import StoreAddress
@@ -64,16 +65,24 @@ class StoreBook:
     def usable(self) -> Iterator[tuple[StoreAddress, JobStore]]:
         """Those of them that can be opened now."""
         for address in self.addresses():
-            try:
+            with contextlib.suppress(UnavailableError):  # `unusable` tells of them
                 yield address, self.get(address)
-            except (StoreError, OtherStoreError):
-                continue
+
+    def unusable(self) -> dict[StoreAddress, UnavailableError]:
+        """Those that cannot be opened now, and why: the message names the path."""
+        found = {}
+        for address in self.addresses():
+            try:
+                self.get(address)
+            except UnavailableError as error:
+                found[address] = error
+        return found
 
     def find(self, prefix: str) -> tuple[JobStore, JobRow]:
         """The one job of this queue whose key begins with `prefix`.
 
         Raises:
-            UnknownJobError: there is none.
+            UnknownJobError: there is none; a HiddenJobError when not every store could be looked into.
             AmbiguousJobError: there are several.
         """
         found = [
@@ -86,6 +95,8 @@ class StoreBook:
         if len(exact or found) > 1:
             raise AmbiguousJobError(key=prefix, matches=", ".join(row.key for _, row in found))
         if not found:
+            if unseen := self.unusable():
+                raise HiddenJobError(key=prefix, unseen="; ".join(map(str, unseen.values())))
             raise UnknownJobError(key=prefix)
         return (exact or found)[0]
 

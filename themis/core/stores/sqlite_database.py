@@ -34,6 +34,12 @@ APPLICATION_ID = 0x5468656D
 
 PAGE_CACHE_KIB = 16_384
 
+# One statement, as another process may be making the tables just now: of several, each could see a part of that.
+_WHOSE = """
+SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+    EXISTS (SELECT 1 FROM sqlite_master)
+"""
+
 _NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _ERRORS: dict[int, type[StoreError]] = {
@@ -177,8 +183,7 @@ class Database:
 
     def _has_schema(self, version: int) -> bool:
         """Whether the file is of this version; False when it is empty."""
-        found = int(self.query("PRAGMA user_version")[0][0])
-        owner = int(self.query("PRAGMA application_id")[0][0])
+        owner, found, is_filled = self.query(_WHOSE)[0]
         if owner == APPLICATION_ID:
             if found > version:
                 raise NewerSchemaError(path=self.path, found=found, known=version)
@@ -186,7 +191,7 @@ class Database:
                 detail = f"written by an older Themis (schema {found}), which this version cannot upgrade"
                 raise StoreError(path=self.path, detail=detail)
             return True
-        if owner or found or self.query("SELECT 1 FROM sqlite_master LIMIT 1"):
+        if owner or found or is_filled:
             raise StoreCorruptError(path=self.path, detail="made by another application")
         return False
 
@@ -288,11 +293,21 @@ class Database:
         code = _primary_code(error)
         if code in _BUSY_CODES:
             raise StoreBusyError(path=self.path, seconds=self._busy_timeout_s) from error
+        if code == sqlite3.SQLITE_IOERR and _is_full(self.path.parent):
+            raise StoreFullError(path=self.path, detail=str(error)) from error
         if code in _ERRORS:
             raise _ERRORS[code](path=self.path, detail=str(error)) from error
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(path=self.path, detail=str(error)) from error
         raise error
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a disk has no room left: SQLite calls it an I/O error when it cannot make the file that it shares."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
 
 
 def _primary_code(error: sqlite3.Error) -> int:

@@ -1,0 +1,65 @@
+"""Numbers never go back: a row that an older backup brought back starts above every number that was used since.
+
+An attempt's number names its log, and a version tells a claim from those before it. Both are in the journal too, and an
+attempt's in the names of `claimed/`, which a backup of the store alone does not take back.
+"""
+
+import os
+import time
+from typing import Any
+
+from themis.core.queue import journal, layout, locks
+from themis.core.queue.job_store import JobStore
+from themis.core.queue.root import QueueRoot
+from themis.core.stores.job_rows import Change, JobRow
+
+_MOST = 100_000_000  # what lies in the folder is not to be trusted, and larger numbers fit into no name
+
+
+def raise_numbers(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
+    """Raise a job's numbers above all that were used; the job as it is then, or None when nothing was to be done.
+
+    Lock and version as in every move; no file is taken, as the state stays what it is. What is in hand is left alone.
+    """
+    row = store.load(key)
+    if row is None or not _is_behind(row, *_used(root, row)):
+        return None
+    lock = locks.acquire(root.folder(layout.LOCKS), key)
+    if lock is None:
+        return None
+    try:
+        row = store.load(key)
+        if row is None:
+            return None
+        version, attempt = _used(root, row)
+        if not _is_behind(row, version, attempt):
+            return None
+        after = row._replace(
+            version=max(version, row.version) + 1, attempt=max(attempt, row.attempt), updated_ns=time.time_ns()
+        )
+        change = store.change(key, row.version, lambda _: Change(after), known=row)
+    finally:
+        lock.release()
+    if change is not None:
+        journal.note(
+            root.folder(layout.JOURNAL), key, "raise", attempt=after.attempt, version=after.version, why="older backup"
+        )
+    return None if change is None else after
+
+
+def _is_behind(row: JobRow, version: int, attempt: int) -> bool:
+    return version > row.version or attempt > row.attempt
+
+
+def _used(root: QueueRoot, row: JobRow) -> tuple[int, int]:
+    """The greatest version and attempt of a job that its journal or a name in `claimed/` tells."""
+    lines = journal.read(root.folder(layout.JOURNAL), row.key)
+    names = os.listdir(root.folder(layout.CLAIMED))  # noqa: PTH208  # few: what runs just now
+    entries = (layout.parse(layout.CLAIMED, name) for name in names if name.startswith(row.key))
+    attempts = [entry.attempt for entry in entries if entry is not None and entry.key == row.key]
+    version = max((_number(line.get("version")) for line in lines), default=0)
+    return version, max([*(_number(line.get("attempt")) for line in lines), *map(_number, attempts)], default=0)
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST else 0
