@@ -10,6 +10,7 @@ from themis.core.experiment import refuse_running_loop
 from themis.core.job_run import JobOptions, run_job
 from themis.core.queue.claims import Claim
 from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.lease import LeaseKeeper
 from themis.core.queue.processes import this_process
 from themis.core.queue.states import Cause, Outcome
 from themis.core.results import RunResult
@@ -44,13 +45,16 @@ async def run_worker_once_async(
         progress: kept up to date while the run goes.
 
     Raises:
-        QueueRootError: the folder is not a queue, or others can write to it.
+        QueueRootError: the folder is not a queue, or others can write to it, or another machine of this one's name
+            works there too.
         StoreError: the job's store failed so that not even the attempt could be booked; the job is found again.
     """
     stores = StoreCache()
     queue = FileQueue(queue_root, stores)
     try:
-        claim = queue.claim(this_process())
+        worker = this_process()
+        queue.refuse_namesake(worker)
+        claim = queue.claim(worker)
         if claim is None:
             return None
         store = stores.run_store(claim.manifest.store)
@@ -69,17 +73,21 @@ async def _carry_out(
     queue: FileQueue, claim: Claim, store: RunStore, allow_modules: Sequence[str] | None, progress: RunProgress | None
 ) -> None:
     """Run a claimed job and settle it; whatever happens, the claim is over afterwards."""
+    lease = LeaseKeeper(claim.lease, lambda: queue.renew(claim))
     options = JobOptions(
         allow_modules=allow_modules,
-        cancelled=lambda: queue.is_cancel_requested(claim),
+        cancelled=lambda: lease.lost is not None or queue.is_cancel_requested(claim),
         fence=Fence(claim.key, claim.version),
         progress=progress,
     )
     try:
-        outcome = await run_job(claim.manifest, store, options)
-        queue.settle(claim, outcome)
+        with lease:
+            outcome = await run_job(claim.manifest, store, options)
+            if lease.lost is not None and outcome.cause is Cause.CANCELLED:
+                outcome = Outcome(Cause.LEASE_LOST, f"its lease was lost: {lease.lost}")
+            queue.settle(claim, outcome)
     except ClaimLostError:
-        queue.abandon(claim)  # the job is another worker's now, who will settle it
+        queue.lose(claim)  # the job is another worker's now, who will settle it
     except (KeyboardInterrupt, asyncio.CancelledError):
         queue.settle(claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"))
         raise

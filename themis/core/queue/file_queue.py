@@ -17,13 +17,12 @@ from pathlib import Path
 
 from themis.core import durable_files
 from themis.core.errors import ClaimLostError, QueueRootError
-from themis.core.queue import doctor, journal, layout, listing, locks, moves, processes, requests
+from themis.core.queue import doctor, hosts, layout, listing, processes, requests, settling, window
 from themis.core.queue.claims import Allow, Claim
 from themis.core.queue.doctor import Finding
 from themis.core.queue.listing import JobDetails, ListedJob, Overview
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot, make_root, open_root, refuse_writable_by_others
-from themis.core.queue.settling import settle
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.store_book import OpenStore, StoreBook
 from themis.core.queue.submitting import NewJob, Prepare, Submission, Submitter
@@ -37,9 +36,10 @@ class FileQueue:
         root: the folder; the first submit makes it.
         open_store: opens the store that a manifest names; must not make one.
         rescan_s: how old a listing of the folders may be when a claim goes by it; older only when there are so many
-            waiting that listing them would take more than a fiftieth of the time.
+            waiting that listing them would take more than a fiftieth of the time. None for what suits the filesystem.
         copy_grace_s: how long a file that is no whole JSON text must have been left alone to be rejected.
         trust_others: claim from a folder that other users can write to, though they could run code as this one.
+        shared: treat the folder as shared by several hosts, whatever its filesystem is; from then on all do.
     """
 
     def __init__(
@@ -47,9 +47,10 @@ class FileQueue:
         root: str | Path,
         open_store: OpenStore,
         *,
-        rescan_s: float = 1.5,
+        rescan_s: float | None = None,
         copy_grace_s: float = 1.0,
         trust_others: bool = False,
+        shared: bool = False,
     ) -> None:
         """The queue in `root`; nothing is opened yet."""
         self.path = Path(root).absolute()
@@ -58,6 +59,7 @@ class FileQueue:
         self._rescan_s = rescan_s
         self._copy_grace_s = copy_grace_s
         self._trusted = trust_others
+        self._shared = shared
         self._root: QueueRoot | None = None
         self._book: StoreBook | None = None
         self._picker: Picker | None = None
@@ -79,7 +81,7 @@ class FileQueue:
             StoreError: its store cannot be used.
         """
         if not self._made:
-            self._use(make_root(self.path))
+            self._use(make_root(self.path, shared=self._shared))
             self._made = self._checked = True
         root, book, _ = self._parts()
         return Submitter(root, book).submit(job, prepare=prepare, rerun=rerun)
@@ -101,6 +103,15 @@ class FileQueue:
             refuse_writable_by_others(root)
             self._trusted = True
         return picker.claim(worker, allow)
+
+    def refuse_namesake(self, worker: Owner) -> None:
+        """See, before this worker begins, that no other machine of its host's name works on a shared queue.
+
+        Raises:
+            QueueRootError: one does.
+        """
+        if self._exists(write=True):
+            hosts.refuse_namesake(*self._parts()[:2], worker)
 
     @property
     def passed_over(self) -> dict[str, str]:
@@ -124,12 +135,24 @@ class FileQueue:
             ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
             StoreError: the store cannot be written; the claim stands, and can be settled again.
         """
-        root, _, _ = self._parts()
-        return settle(root, claim, outcome, also)
+        return settling.settle(self._parts()[0], claim, outcome, also)
 
     def give_back(self, claim: Claim, why: str = "given back") -> JobRow:
         """Queue a claimed job again, at once and charged to nobody."""
         return self.settle(claim, Outcome(Cause.GIVEN_BACK, why))
+
+    def renew(self, claim: Claim) -> None:
+        """Let a claim's lease begin anew, as is due when `claim.lease.is_due`; nothing where there are no leases.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's: stop the run, then `lose` the claim.
+            StoreError: the store cannot be written; the lease stands until it `is_over`.
+        """
+        claim.renew()
+
+    def lose(self, claim: Claim) -> None:
+        """Let go of a claim that is no longer this worker's, and say so in the journal and the log; once."""
+        settling.lose(self._parts()[0], claim)
 
     def abandon(self, claim: Claim) -> None:
         """Let go of a claim without a word, as if this process had died."""
@@ -240,16 +263,7 @@ class FileQueue:
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
         """
-        root, book, _ = self._parts()
-        store, row = book.find(key)
-        return JobDetails(
-            row=row,
-            attempts=store.attempts(row.key),
-            journal=journal.read(root.folder(layout.JOURNAL), row.key),
-            paths=[Path(path) for path in moves.locate(root, row)],
-            alive=locks.is_locked(root.folder(layout.LOCKS), row.key),
-            logs=sorted((root.path / layout.LOGS / row.key).glob("*.log")),
-        )
+        return listing.details(*self._parts()[:2], key, processes.this_process())
 
     def log_path(self, key: str, attempt: int) -> Path:
         """Where what an attempt prints is kept."""
@@ -264,7 +278,7 @@ class FileQueue:
     def _exists(self, *, write: bool) -> bool:
         """Whether there is a queue; before it is first written to, it is looked at whether it can be."""
         if self._root is None or (write and not self._checked):
-            root = open_root(self.path, write=write)
+            root = open_root(self.path, write=write, shared=self._shared)
             if root is None:
                 return False
             self._use(root)
@@ -275,7 +289,8 @@ class FileQueue:
         if self._root != root:
             self._root = root
             self._book = StoreBook(root, self._open_store)
-            self._picker = Picker(root, self._book, rescan_s=self._rescan_s, copy_grace_s=self._copy_grace_s)
+            rescan_s = window.rescan_s(root) if self._rescan_s is None else self._rescan_s
+            self._picker = Picker(root, self._book, rescan_s=rescan_s, copy_grace_s=self._copy_grace_s)
 
     def _parts(self, *, write: bool = False) -> tuple[QueueRoot, StoreBook, Picker]:
         if self._root is None or write:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from themis.core.queue import layout
+from themis.core.queue import journal, layout, liveness, locks, moves
 from themis.core.queue.layout import Entry
 from themis.core.queue.root import QueueRoot
-from themis.core.stores.job_rows import AttemptRow, JobRow
+from themis.core.queue.store_book import StoreBook
+from themis.core.stores.job_rows import AttemptRow, JobRow, Owner
 
 SHOWN_FOLDERS: tuple[str, ...] = (layout.CLAIMED, layout.QUEUED, layout.WAITING, *layout.END_FOLDERS)
 """In the order in which people want to see them."""
@@ -46,7 +47,7 @@ class JobDetails:
         attempts: those that have ended, in order.
         journal: its history for people, oldest line first.
         paths: where its file lies.
-        alive: whether somebody has it in hand now.
+        alive: whether somebody has it in hand now, on this host by its lock, on another by its lease.
         logs: what its attempts printed, where that was kept.
     """
 
@@ -86,6 +87,19 @@ def look_over(root: QueueRoot, folders: Sequence[str], limit: int | None) -> Ove
     rejected = _names(root, layout.REJECTED)
     counts[layout.REJECTED] = sum(not name.endswith(layout.REASON_SUFFIX) for name in rejected)
     return Overview(jobs, counts)
+
+
+def details(root: QueueRoot, book: StoreBook, key: str, here: Owner) -> JobDetails:
+    """See `FileQueue.show`."""
+    store, row = book.find(key)
+    return JobDetails(
+        row=row,
+        attempts=store.attempts(row.key),
+        journal=journal.read(root.folder(layout.JOURNAL), row.key),
+        paths=[Path(path) for path in moves.locate(root, row)],
+        alive=locks.is_locked(root.locks_folder, row.key) or liveness.has_lease_elsewhere(store, row, here),
+        logs=sorted((root.path / layout.LOGS / row.key).glob("*.log")),
+    )
 
 
 def _listed(root: QueueRoot, entry: Entry) -> ListedJob:
