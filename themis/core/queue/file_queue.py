@@ -159,9 +159,10 @@ class FileQueue:
         claim.lock.release()
 
     def is_cancel_requested(self, claim: Claim) -> bool:
-        """Whether somebody asked the owner of a claim to stop; costs one stat while nobody did."""
+        """Whether somebody asked the owner of a claim to stop; costs one stat while nobody did, or one query."""
         root, _, _ = self._parts()
-        if not os.path.lexists(f"{root.folder(layout.CANCEL)}/{claim.key}"):
+        # What another host has written may be long hidden by this one's cache of a shared folder; the row never is.
+        if not root.shared and not os.path.lexists(f"{root.folder(layout.CANCEL)}/{claim.key}"):
             return False
         row = claim.store.load(claim.key)
         return row is not None and row.version == claim.version and row.cancel_requested
