@@ -111,7 +111,8 @@ def _how_it_runs(details: "JobDetails") -> str:
     row = details.row
     asked = "; it was asked to stop" if row.cancel_requested else ""
     if not details.alive:
-        return f"its worker is dead; the next worker gives it back{asked}"
+        dead = "dead" if row.lease_until_ms is None else "dead, or was suspended for longer than its lease lasts"
+        return f"its worker is {dead}; the next worker gives it back{asked}"
     if row.owner is not None and _is_suspended(row.owner):
         return f"its worker, pid {row.owner.pid}, is suspended: it goes on when that is continued or killed{asked}"
     since = how_long(time.time() - (row.started_ns or 0) / _NS)

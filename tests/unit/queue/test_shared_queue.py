@@ -2,14 +2,19 @@
 
 import json
 import logging
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.processes.queue_world import World, leases_over, world
+from themis.cli.queue_show import explanation
 from themis.core.errors import ClaimLostError, JobStateError, QueueBusyError, QueueRootError
 from themis.core.queue import Cause, Claim, FileQueue, Outcome, layout, locks, moves, root
 from themis.core.queue.root import LEASE_S
@@ -563,3 +568,27 @@ def test_on_a_local_queue_names_do_not_matter(tmp_path: Path) -> None:
         here.submit(RUN)
         _register(here, host=here.owner.host)
         here.queue.refuse_namesake(here.owner)
+
+
+def test_a_suspended_process_here_says_nothing_of_a_worker_elsewhere_that_has_its_number(
+    hosts: tuple[World, World],
+) -> None:
+    a, b = hosts
+    child = subprocess.Popen(["/bin/sleep", "60"])
+    os.kill(child.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+    a.owner = replace(a.owner, pid=child.pid)
+    claim = _claim(a)
+    try:
+        told = {}
+        for here in (a, b):
+            with here.at_home():
+                told[here.owner.host] = explanation(here.queue, here.queue.show(claim.key))
+        assert "is suspended" in told["a"]
+        assert told["b"].startswith("it has been running for")
+        with b.at_home(), leases_over():
+            assert "its worker is dead" in explanation(b.queue, b.queue.show(claim.key))
+    finally:
+        child.kill()
+        child.wait()
+    a.finish(claim)

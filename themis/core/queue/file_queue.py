@@ -160,7 +160,7 @@ class FileQueue:
 
     def is_cancel_requested(self, claim: Claim) -> bool:
         """Whether somebody asked the owner of a claim to stop; costs one stat while nobody did, or one query."""
-        root, _, _ = self._parts()
+        root = self._parts()[0]
         # What another host has written may be long hidden by this one's cache of a shared folder; the row never is.
         if not root.shared and not os.path.lexists(f"{root.folder(layout.CANCEL)}/{claim.key}"):
             return False
@@ -180,8 +180,7 @@ class FileQueue:
         """Put right whatever dead workers left in `claimed/`; returns the jobs as they are now."""
         if not self._exists(write=True):
             return []
-        _, _, picker = self._parts()
-        return picker.recover(worker)
+        return self._parts()[2].recover(worker)
 
     def probe(self) -> None:
         """Write and sync a file of no consequence: whether the folder can be written.
