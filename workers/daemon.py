@@ -12,6 +12,7 @@ from themis.core.queue.root import make_root
 from themis.core.store_cache import StoreCache
 from workers.loop import work
 from workers.memory import find_cgroup_folder
+from workers.place import Place
 from workers.queue_watch import QueueWatch
 from workers.settings import WorkerSettings
 from workers.signals import Signals
@@ -20,7 +21,10 @@ from workers.telemetry import logs
 from workers.telemetry.logs import LogFormat
 from workers.telemetry.systemd import Notifier
 from workers.wake import Wake
-from workers.worker import Place, Worker
+from workers.worker import Worker
+
+RESCAN_S, RESCAN_SHARED_S = 1.5, 15.0
+"""At most so many seconds pass between looks into the queue's folders: on a local disk, and on one that hosts share."""
 
 
 def run_worker(
@@ -43,7 +47,7 @@ def run_worker(
     Raises:
         ConfigError: the settings cannot be used.
         WorkerNameError: the name is none, or a worker of this queue that lives has it.
-        QueueRootError: the folder cannot be a queue.
+        QueueRootError: the folder cannot be a queue, or another machine of this one's name works on it.
         UnavailableError: this is not Linux.
     """
     if sys.platform != "linux":
@@ -58,8 +62,11 @@ def run_worker(
         signals = stack.enter_context(Signals())
         wake = stack.enter_context(Wake())
         queue = FileQueue(root.path, stores)
+        queue.refuse_namesake(owner)
         notifier = Notifier()
-        worker = Worker(Place(queue, stores, owner, find_cgroup_folder(), notifier), load_settings, wake, signals)
+        rescan_s = RESCAN_SHARED_S if root.shared else RESCAN_S
+        place = Place(queue, stores, owner, rescan_s, find_cgroup_folder(), notifier)
+        worker = Worker(place, load_settings, wake, signals)
         stack.callback(worker.close)
 
         def appeared(_: str) -> None:

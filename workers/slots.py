@@ -18,21 +18,21 @@ PAUSE_S = 1.0
 
 
 class Slots:
-    """So many slots, each with a keeper.
+    """The slots, each with a keeper.
 
-    Raises:
-        SlotLostError: from `resize` and `mend`, when a slot was lost and could not be replaced.
+    Attributes:
+        count: how many there are to be, once they are mended.
     """
 
     def __init__(self, wake: Wake, isolation: str, began: Callable[[Attempt], None]) -> None:
-        """None yet; see `resize`. `isolation` is `auto`, `namespace` or `keeper`."""
+        """None yet. `isolation` is `auto`, `namespace` or `keeper`."""
         self._wake = wake
         self._isolation = isolation
         self._began = began
         self._slots: dict[int, Slot] = {}
         self._losses: dict[int, int] = {}
         self._again_s: dict[int, float] = {}
-        self._count = 0
+        self.count = 0
         self._nursery = Nursery()
 
     def __iter__(self) -> Iterator[Slot]:
@@ -40,36 +40,30 @@ class Slots:
         return iter(sorted(self._slots.values(), key=lambda slot: slot.number))
 
     @property
-    def count(self) -> int:
-        """How many there are to be."""
-        return self._count
-
-    @property
     def pids(self) -> list[int]:
         """The processes that are there all the time."""
         return [self._nursery.pid, *(slot.keeper for slot in self if slot.keeper is not None)]
 
-    def resize(self, count: int) -> None:
-        """Have so many from now on; one too many goes when it is free."""
-        self._count = count
-        self.mend()
-
     def free(self) -> Slot | None:
         """A slot that can run a job now; None when there is none."""
-        return next((slot for slot in self if slot.is_free and slot.number < self._count), None)
+        return next((slot for slot in self if slot.is_free and slot.number < self.count), None)
 
     def running(self) -> list[Slot]:
         """The slots that have an attempt."""
         return [slot for slot in self if slot.attempt is not None]
 
     def mend(self) -> None:
-        """Replace what was lost, end what is too many."""
+        """Replace what was lost, begin what is missing, end what is too many as soon as it is free.
+
+        Raises:
+            SlotLostError: a slot was lost and cannot be replaced.
+        """
         for slot in [slot for slot in self if slot.attempt is None]:
             if slot.is_lost:
                 self._note_loss(slot)
-            if slot.is_lost or slot.number >= self._count:
+            if slot.is_lost or slot.number >= self.count:
                 self._drop(slot)
-        for number in range(self._count):
+        for number in range(self.count):
             if number not in self._slots and time.monotonic() >= self._again_s.get(number, 0.0):
                 self._slots[number] = self._new(number)
 

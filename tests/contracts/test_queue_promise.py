@@ -46,10 +46,12 @@ class Job:
 class QueueMachine(RuleBasedStateMachine):
     """Two workers and a person at one queue, with workers that die and come back."""
 
+    shared = False
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="queue-machine-", dir=MEMORY if MEMORY.is_dir() else None))
-        self.here = World(self.folder)
+        self.here = World(self.folder, shared=self.shared)
         self.model: dict[str, Job] = {}
         self.claims: dict[str, Claim] = {}
         self.stale: list[Claim] = []
@@ -213,3 +215,13 @@ QueueMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestTheQueueDoesWhatTheModelSays = QueueMachine.TestCase
+
+
+class SharedQueueMachine(QueueMachine):
+    """The same at a queue that several hosts share, on one of them: there the locks decide as ever."""
+
+    shared = True
+
+
+SharedQueueMachine.TestCase.settings = settings(QueueMachine.TestCase.settings, max_examples=20)
+TestASharedQueueDoesOnOneHostWhatTheModelSays = SharedQueueMachine.TestCase

@@ -4,10 +4,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from themis.core.queue import Cause, Claim, FileQueue, NewJob, Outcome, StoreAddress, this_process
+from themis.core.queue import Cause, Claim, FileQueue, NewJob, Outcome, StoreAddress, processes, this_process
 from themis.core.queue.layout import JOB_FOLDERS, parse
+from themis.core.queue.root import LEASE_S, QueueRoot
 from themis.core.queue.states import ENDED, JobState
 from themis.core.stores.sql.jobs import JOBS_SCHEMA
 from themis.core.stores.sqlite_database import Database
@@ -21,18 +23,62 @@ SCHEMA = (*JOBS_SCHEMA, *RESULTS_SCHEMA)
 VERSION = 1
 
 
-class World:
-    """A queue in `folder/queue` with a store in `folder/store.sqlite3`, as one process sees them."""
+class ClockedDatabase(Database):
+    """A database whose own clock can be put ahead, in all of a process's connections at once."""
 
-    def __init__(self, folder: Path, worker: str = "worker", *, copy_grace_s: float = 0.0) -> None:
+    ahead_s = 0.0
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = super()._connect()
+        # In the place of SQLite's own function of that name.
+        connection.create_function("julianday", 1, lambda _: 2440587.5 + (time.time() + self.ahead_s) / 86_400)
+        return connection
+
+
+class HostQueue(FileQueue):
+    """A queue as another host would see it, whose locks do not reach this one."""
+
+    locks_folder: Path
+
+    def _use(self, root: QueueRoot) -> None:
+        self.locks_folder.mkdir(exist_ok=True)
+        super()._use(replace(root, locks_folder=str(self.locks_folder)))
+
+
+class World:
+    """A queue in `folder/queue` with a store in `folder/store.sqlite3`, as one process sees them.
+
+    With `shared` the queue's folder is treated as shared by several hosts; a `host` has locks of its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        worker: str = "worker",
+        *,
+        copy_grace_s: float = 0.0,
+        shared: bool = False,
+        host: str | None = None,
+    ) -> None:
         """Open both; the store is made unless it is there."""
         self.folder = folder
-        self.database = Database(folder / "store.sqlite3")
+        self.database = ClockedDatabase(folder / "store.sqlite3")
         self.database.ensure_schema(SCHEMA, VERSION)
         self.store = SqliteJobStore(self.database)
         self.address = StoreAddress("sqlite", str(folder / "store.sqlite3"), self.store.store_id)
-        self.queue = FileQueue(folder / "queue", lambda _: self.store, rescan_s=0.0, copy_grace_s=copy_grace_s)
-        self.owner = this_process(worker)
+        kind = FileQueue if host is None else HostQueue
+        self.queue = kind(
+            folder / "queue",
+            lambda _: self.store,
+            rescan_s=0.0,
+            copy_grace_s=copy_grace_s,
+            shared=shared or host is not None,
+        )
+        if isinstance(self.queue, HostQueue):
+            self.queue.locks_folder = folder / f"locks-of-{host}"
+        self._machine = processes._machine() if host is None else (host, f"boot-of-{host}")
+        with self.at_home():
+            self.owner = this_process(worker)
 
     def job(self, run_id: str, **facts: object) -> NewJob:
         """A job with a payload of no consequence."""
@@ -62,6 +108,16 @@ class World:
                 return attempts
             attempts += 1
             self.finish(claim)
+
+    @contextmanager
+    def at_home(self) -> Iterator[None]:
+        """A block in which this process is on this world's host."""
+        real = processes._machine
+        processes._machine = lambda: self._machine  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            processes._machine = real
 
     def close(self) -> None:
         """Close the store."""
@@ -117,9 +173,9 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, worker: str = "worker") -> Iterator[World]:
+def world(folder: Path, worker: str = "worker", *, shared: bool = False, host: str | None = None) -> Iterator[World]:
     """A world that is closed at the end of the block."""
-    with closing(World(folder, worker)) as opened:
+    with closing(World(folder, worker, shared=shared, host=host)) as opened:
         yield opened
 
 
@@ -138,6 +194,19 @@ def later(seconds: float = 3_600.0) -> Iterator[None]:
         yield
     finally:
         time.time_ns = real
+
+
+@contextmanager
+def leases_over(seconds: float = LEASE_S + 1.0) -> Iterator[None]:
+    """A block so many seconds later by the store's clock and by this process's own, so that leases have run out."""
+    real = time.monotonic
+    time.monotonic = lambda: real() + seconds
+    ClockedDatabase.ahead_s += seconds
+    try:
+        yield
+    finally:
+        time.monotonic = real
+        ClockedDatabase.ahead_s -= seconds
 
 
 def copy_database(source: Path, target: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.processes.crash_points import kill_at, steps_of
-from tests.processes.queue_world import World, world
+from tests.processes.queue_world import World, leases_over, world
 from themis.core.queue import Cause, Claim, Outcome
+from themis.core.queue.root import make_root
 from themis.core.queue.states import JobState
 
 RUN = "run-1"
@@ -130,27 +131,28 @@ VERBS: list[tuple[str, Callable[[Path], None], Callable[[Path], None]]] = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "before", "verb"), VERBS, ids=[name for name, _, _ in VERBS])
+@pytest.mark.parametrize("shared", [False, True], ids=["local", "shared"])
+@pytest.mark.parametrize("tried", VERBS, ids=[name for name, _, _ in VERBS])
 def test_killed_at_any_step_the_queue_keeps_its_promise(
-    name: str,
-    before: Callable[[Path], None],
-    verb: Callable[[Path], None],
+    tried: tuple[str, Callable[[Path], None], Callable[[Path], None]],
+    shared: bool,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     short: bool,
 ) -> None:
-    before(_fresh(tmp_path, "counted"))
+    name, before, verb = tried
+    before(_fresh(tmp_path, "counted", shared=shared))
     steps = steps_of(verb, tmp_path / "counted")
     runs = 0
     for point in range(0, len(steps) + 1, 7 if short else 1):
-        folder = _fresh(tmp_path, str(point))
+        folder = _fresh(tmp_path, str(point), shared=shared)
         before(folder)
         killed = kill_at(point, verb, folder)
         assert killed == (point < len(steps)), steps
-        _assert_promise(folder, name, f"killed at {point} of {steps}")
+        _assert_promise(folder, name, f"killed at {point} of {steps}", host="another" if shared else None)
         runs += 1
     with capsys.disabled():
-        print(f"\n  {name}: {len(steps)} points, {runs} runs", end="")  # noqa: T201  # how much was tried is the evidence
+        print(f"\n  {name}{', shared' if shared else ''}: {len(steps)} points, {runs} runs", end="")  # noqa: T201  # how much was tried is the evidence
 
 
 def test_a_worker_killed_between_its_claim_and_its_commit_loses_nothing(tmp_path: Path) -> None:
@@ -178,9 +180,11 @@ def _point_of(kinds: list[str], tmp_path: Path) -> int:
     return point
 
 
-def _fresh(tmp_path: Path, name: str) -> Path:
+def _fresh(tmp_path: Path, name: str, *, shared: bool = False) -> Path:
     folder = tmp_path / name
     folder.mkdir()
+    if shared:
+        make_root(folder / "queue", shared=True)
     return folder
 
 
@@ -194,16 +198,18 @@ def _acknowledge(folder: Path) -> None:
     (folder / "acknowledged").touch()
 
 
-def _assert_promise(folder: Path, name: str, when: str) -> None:
-    """Recover with a fresh worker and hold the queue to its word."""
-    with world(folder, "fresh") as here:
+def _assert_promise(folder: Path, name: str, when: str, host: str | None) -> None:
+    """Recover with a fresh worker, on another host if one is named, and hold the queue to its word."""
+    with world(folder, "fresh", host=host) as here, here.at_home():
         acknowledged = (folder / "acknowledged").exists()
         if name.startswith("submit") and not acknowledged:
             here.submit(RUN)  # whoever was not told that it is in submits it again
-        here.drain()
-        if name.startswith("doctor"):
-            here.queue.doctor()
+        here.queue.recover(here.owner)  # sees what it must have seen for a lease's time
+        with leases_over():
             here.drain()
+            if name.startswith("doctor"):
+                here.queue.doctor()
+                here.drain()
         people = 1 if name in {"rerun", "submit again, to rerun"} else 0
         here.assert_promise(RUN, ended_by_people=people)
         row = here.store.load(here.job(RUN).key)

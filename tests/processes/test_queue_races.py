@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.processes.crash_points import context
-from tests.processes.queue_world import World, world
+from tests.processes.queue_world import World, leases_over, world
 from themis.core.queue.states import JobState
 
 PROCESSES = 8
 JOBS = 500
 
 
-def work(folder: Path, name: str, first: int, jobs: int) -> None:
+def work(folder: Path, name: str, first: int, jobs: int, host: str | None = None) -> None:
     """Submit every job, beginning at a place of one's own, and run jobs until there are none."""
-    with world(folder, name) as here:
-        here.queue = type(here.queue)(here.queue.path, lambda _: here.store, rescan_s=1.5)
+    with world(folder, name, host=host) as here:
+        if host is None:
+            here.queue = type(here.queue)(here.queue.path, lambda _: here.store, rescan_s=1.5)
         for number in range(jobs):
             here.submit(f"run-{(first + number) % jobs}")
         while (claim := here.queue.claim(here.owner)) is not None:
@@ -61,6 +62,17 @@ def test_eight_processes_that_submit_and_race_for_the_same_jobs_run_each_once(
 
 def test_a_few_processes_that_race_for_the_same_jobs_run_each_once(tmp_path: Path) -> None:
     _race(tmp_path, 24, processes=4)
+
+
+def test_processes_of_two_hosts_whose_locks_do_not_reach_each_other_run_each_job_once(tmp_path: Path) -> None:
+    _race(tmp_path, 24, processes=4, hosts=("a", "b"))
+
+
+@pytest.mark.slow
+def test_many_processes_of_two_hosts_whose_locks_do_not_reach_each_other_run_each_job_once(
+    tmp_path: Path, short: bool
+) -> None:
+    _race(tmp_path, 60 if short else JOBS, hosts=("a", "b"))
 
 
 def test_a_live_worker_keeps_its_job_and_a_killed_one_loses_it_at_once(tmp_path: Path) -> None:
@@ -104,16 +116,20 @@ def write_much(folder: Path, number: int) -> None:
                 connection.execute("INSERT INTO runs_made VALUES (?)", (f"{number}-{count}",))
 
 
-def _race(folder: Path, jobs: int, processes: int = PROCESSES) -> None:
+def _race(folder: Path, jobs: int, processes: int = PROCESSES, hosts: tuple[str | None, ...] = (None,)) -> None:
     (folder / "ran").mkdir()
-    children = [_start(work, folder, f"w{n}", n * jobs // processes, jobs) for n in range(processes)]
+    children = [
+        _start(work, folder, f"w{n}", n * jobs // processes, jobs, hosts[n % len(hosts)]) for n in range(processes)
+    ]
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0] * processes
     ran = Counter(run for file in (folder / "ran").iterdir() for run in file.read_text().split())
     assert ran == {f"run-{number}": 1 for number in range(jobs)}
-    with world(folder) as here:
-        assert here.drain() == 0
+    with world(folder, host=hosts[0]) as here:
+        here.queue.recover(here.owner)
+        with leases_over():
+            assert here.drain() == 0
         for number in range(jobs):
             here.assert_promise(f"run-{number}", state=JobState.DONE)
         assert here.queue.counts()["done"] == jobs

@@ -14,6 +14,7 @@ from themis.cli.output import document, emit, how_long, one_line, printable, say
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
     from themis.core.queue.listing import JobDetails
+    from themis.core.stores.job_rows import Owner
 
 _NS = 1e9
 _STATE_FIELD = 0  # of what follows the command's closing parenthesis in proc(5)
@@ -111,16 +112,21 @@ def _how_it_runs(details: "JobDetails") -> str:
     row = details.row
     asked = "; it was asked to stop" if row.cancel_requested else ""
     if not details.alive:
-        return f"its worker is dead; the next worker gives it back{asked}"
-    if row.owner is not None and _is_suspended(row.owner.pid):
+        dead = "dead" if row.lease_until_ms is None else "dead, or was suspended for longer than its lease lasts"
+        return f"its worker is {dead}; the next worker gives it back{asked}"
+    if row.owner is not None and _is_suspended(row.owner):
         return f"its worker, pid {row.owner.pid}, is suspended: it goes on when that is continued or killed{asked}"
     since = how_long(time.time() - (row.started_ns or 0) / _NS)
     return f"it has been running for {since}{asked}"
 
 
-def _is_suspended(pid: int) -> bool:
+def _is_suspended(owner: "Owner") -> bool:
+    from themis.core.queue.processes import is_here
+
+    if not is_here(owner):
+        return False
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        text = Path(f"/proc/{owner.pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
     return text.rpartition(")")[2].split()[_STATE_FIELD] in {"T", "t"}

@@ -12,10 +12,11 @@ from themis.core.queue.manifest_file import StoreAddress
 from themis.core.stages import Stage
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.sql import runs as sql
-from themis.core.stores.sqlite_database import APPLICATION_ID, Database
+from themis.core.stores.sqlite_database import Database
 from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite_schema import APPLICATION_ID
 
-KNOWN_SCHEMA = 1
+KNOWN_SCHEMA = 2
 """The schema that is read here; a store of another is left to the store's own reading, or refusal."""
 
 

@@ -13,6 +13,7 @@ from themis.core.job_run import JobOptions, run_job
 from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch, version_difference
 from themis.core.queue.claims import Claim
 from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.lease import LeaseKeeper
 from themis.core.queue.manifest_file import Manifest, StoreAddress
 from themis.core.queue.probing import check_writable
 from themis.core.queue.processes import this_process
@@ -74,7 +75,8 @@ async def run_worker_once_async(
 
     Raises:
         TagError, InvalidArgumentError: the policy is none.
-        QueueRootError: the folder is not a queue, or others can write to it.
+        QueueRootError: the folder is not a queue, or others can write to it, or another machine of this one's name
+            works there too.
         QueueError: the folder cannot be written just now; nothing was claimed.
         StoreError: the job's store failed so that not even the attempt could be booked; the job is found again.
     """
@@ -82,7 +84,9 @@ async def run_worker_once_async(
     stores = StoreCache()
     queue = FileQueue(queue_root, stores)
     try:
-        claim = queue.claim(this_process(), allow=_Intake(policy, queue, stores))
+        worker = this_process()
+        queue.refuse_namesake(worker)
+        claim = queue.claim(worker, allow=_Intake(policy, queue, stores))
         for why in dict.fromkeys(queue.passed_over.values()):
             logger.warning("left where it lies: %s", why)
         if claim is None:
@@ -135,18 +139,22 @@ async def _carry_out(
     queue: FileQueue, claim: Claim, store: RunStore, allow_modules: Sequence[str] | None, progress: RunProgress | None
 ) -> None:
     """Run a claimed job and settle it; whatever happens, the claim is over afterwards."""
+    lease = LeaseKeeper(claim.lease, lambda: queue.renew(claim))
     options = JobOptions(
         allow_modules=allow_modules,
-        cancelled=lambda: queue.is_cancel_requested(claim),
+        cancelled=lambda: lease.lost is not None or queue.is_cancel_requested(claim),
         fence=Fence(claim.key, claim.version),
         progress=progress,
     )
     try:
         _say_version_difference(queue, claim)
-        outcome = await run_job(claim.manifest, store, options)
-        queue.settle(claim, outcome)
+        with lease:
+            outcome = await run_job(claim.manifest, store, options)
+            if lease.lost is not None and outcome.cause is Cause.CANCELLED:
+                outcome = Outcome(Cause.LEASE_LOST, f"its lease was lost: {lease.lost}")
+            queue.settle(claim, outcome)
     except ClaimLostError:
-        queue.abandon(claim)  # the job is another worker's now, who will settle it
+        queue.lose(claim)  # the job is another worker's now, who will settle it
     except (KeyboardInterrupt, asyncio.CancelledError):
         queue.settle(claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"))
         raise

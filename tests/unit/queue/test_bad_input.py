@@ -17,14 +17,13 @@ from themis.core.errors import (
     AmbiguousJobError,
     JobError,
     ManifestError,
-    NetworkFilesystemError,
     NewerQueueFormatError,
     QueueRootError,
     StoreIOError,
     ThemisError,
     UnknownJobError,
 )
-from themis.core.queue import FileQueue, layout, manifest_file, root
+from themis.core.queue import FileQueue, layout, manifest_file
 from themis.core.queue.states import Cause, JobState
 
 NAME = f"0-{layout.stamp(5)}-{{}}.json"
@@ -270,16 +269,6 @@ def test_a_queue_on_two_filesystems_is_refused(here: World) -> None:
             FileQueue(here.queue.path, lambda _: here.store).submit(here.job("run"))
     finally:
         shutil.rmtree(far)
-
-
-def test_a_queue_on_a_network_filesystem_is_refused_with_the_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with world(tmp_path) as here:
-        monkeypatch.setattr(root, "network_filesystem", lambda _: "nfs4")
-        with pytest.raises(NetworkFilesystemError, match=r"nfs4.*locks"):
-            here.submit("run")
-        assert not here.queue.path.exists()
 
 
 def test_a_queue_that_others_can_write_to_is_not_claimed_from_unless_told_to(here: World) -> None:

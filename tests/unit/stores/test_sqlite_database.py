@@ -125,6 +125,50 @@ def test_a_newer_schema_is_refused_by_name(database: Database) -> None:
         database.ensure_schema(SCHEMA, 0)
 
 
+UPGRADES = {1: ("ALTER TABLE t ADD COLUMN w",), 2: ("ALTER TABLE t ADD COLUMN x", "UPDATE t SET x = v")}
+
+
+def test_an_older_schema_is_upgraded_step_by_step_and_keeps_its_rows(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("INSERT INTO t VALUES (1)")
+    database.ensure_schema(("CREATE TABLE t (v, w, x)",), 3, UPGRADES)
+    assert database.query("SELECT v, w, x FROM t") == [(1, None, 1)]
+    assert database.query("PRAGMA user_version") == [(3,)]
+    database.ensure_schema(("CREATE TABLE t (v, w, x)",), 3, UPGRADES)  # nothing is done twice
+
+
+def test_an_upgrade_is_made_whole_or_not_at_all(database: Database) -> None:
+    with pytest.raises(StoreError, match="no such table"):
+        database.ensure_schema((), 3, UPGRADES | {2: ("ALTER TABLE t ADD COLUMN x", "UPDATE nowhere SET x = 1")})
+    assert database.query("PRAGMA user_version") == [(1,)]
+    assert [row[1] for row in database.query("PRAGMA table_info(t)")] == ["v"]
+
+
+def test_a_schema_too_old_to_be_upgraded_is_refused_and_left(database: Database) -> None:
+    with pytest.raises(StoreError, match=r"older Themis .schema 1., which this version cannot upgrade"):
+        database.ensure_schema((), 3, {2: ()})
+    assert database.query("PRAGMA user_version") == [(1,)]
+
+
+def test_threads_that_upgrade_at_once_upgrade_it_once(database: Database) -> None:
+    failed: list[BaseException] = []
+
+    def upgrade() -> None:
+        try:
+            with closing(Database(database.path)) as mine:
+                mine.ensure_schema((), 3, UPGRADES)
+        except BaseException as error:  # whatever it is, it is seen
+            failed.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert database.query("PRAGMA user_version") == [(3,)]
+
+
 def test_the_database_of_another_application_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "theirs")) as theirs:
         theirs.execute("CREATE TABLE u (v)")

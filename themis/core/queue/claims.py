@@ -3,16 +3,17 @@
 import time
 from dataclasses import dataclass
 
-from themis.core.errors import ManifestError, NewerManifestError, OtherStoreError
-from themis.core.queue import journal, layout, locks, manifest_file, moves, processes, rejection, states
+from themis.core.errors import ClaimLostError, ManifestError, NewerManifestError, OtherStoreError
+from themis.core.queue import journal, layout, liveness, locks, manifest_file, moves, processes, rejection, states
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
+from themis.core.queue.lease import Lease
 from themis.core.queue.locks import KeyLock
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.queue.store_book import StoreBook
-from themis.core.stores.job_rows import JobRow, Owner
+from themis.core.stores.job_rows import Change, JobRow, Owner
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -25,6 +26,7 @@ class Claim:
         store: that keeps the row.
         path: of the job's file while it is claimed.
         lock: that proves that this worker lives.
+        lease: that proves it to other hosts, as long as it is renewed; None where locks reach everybody.
     """
 
     manifest: Manifest
@@ -32,6 +34,7 @@ class Claim:
     store: JobStore
     path: str
     lock: KeyLock
+    lease: Lease | None = None
 
     @property
     def key(self) -> str:
@@ -47,6 +50,15 @@ class Claim:
     def version(self) -> int:
         """What the row's version is as long as the claim is this worker's."""
         return self.row.version
+
+    def renew(self) -> None:
+        """Let the lease, if there is one, begin anew; see `FileQueue.renew`."""
+        if self.lease is None:
+            return
+        asked_s = time.monotonic()
+        if not self.store.renew_lease(self.key, self.version, self.lease.milliseconds):
+            raise ClaimLostError(key=self.key, version=self.version)
+        self.lease.renewed(asked_s)
 
 
 class Claimer:
@@ -73,7 +85,7 @@ class Claimer:
         except ManifestError as error:
             if error.facts.get("reason") == "not_json" and entry.key:
                 raise
-            rejection.reject(self._root, self._book, entry, error, owner.worker)
+            rejection.reject(self._root, self._book, entry, error, owner)
             return None
 
     def claim(self, entry: Entry, manifest: Manifest, owner: Owner) -> Claim | None:
@@ -83,7 +95,7 @@ class Claimer:
             StoreError: its store cannot be used now; the file is left.
         """
         store = self._store(entry, manifest, owner)
-        lock = None if store is None else locks.acquire(self._root.folder(layout.LOCKS), entry.key)
+        lock = None if store is None else locks.acquire(self._root.locks_folder, entry.key)
         if store is None or lock is None:
             return None
         claim = None
@@ -102,11 +114,11 @@ class Claimer:
         Raises:
             TornManifestError, NewerManifestError, StoreError: as `read` and `claim` do.
         """
-        if locks.is_locked(self._root.folder(layout.LOCKS), entry.key):
+        if locks.is_locked(self._root.locks_folder, entry.key):
             return None
         manifest = self.read(entry, owner)
         store = None if manifest is None else self._store(entry, manifest, owner)
-        lock = None if store is None else locks.acquire(self._root.folder(layout.LOCKS), entry.key)
+        lock = None if store is None else locks.acquire(self._root.locks_folder, entry.key)
         if store is None or lock is None:
             return None
         try:
@@ -120,7 +132,7 @@ class Claimer:
             return self._book.get(manifest.store)
         except OtherStoreError as error:
             refusal = ManifestError(name=entry.name, reason="other_store", detail=str(error))
-            rejection.reject(self._root, self._book, entry, refusal, owner.worker)
+            rejection.reject(self._root, self._book, entry, refusal, owner)
             return None
 
     def _row(self, entry: Entry, store: JobStore, owner: Owner) -> JobRow | None:
@@ -146,9 +158,15 @@ class Claimer:
         hand = moves.take(self._root, row.key, row.attempt + 1, token, (source,))
         if hand is None:
             return None
+        lease = Lease(self._root.lease_s, time.monotonic()) if self._root.shared else None
+        lease_ms = None if lease is None else lease.milliseconds
         # Not synced: forgotten in a loss of power, it leaves a queued job whose file is in `claimed/`: given back.
         change = store.change(
-            row.key, row.version, lambda read: states.claimed(read, owner, token, now_ns), synced=False, known=row
+            row.key,
+            row.version,
+            lambda read: states.claimed(read, owner, token, now_ns, lease_ms),
+            synced=False,
+            known=row,
         )
         if change is None:
             return None
@@ -160,14 +178,21 @@ class Claimer:
             attempt=change.row.attempt,
             version=change.row.version,
         )
-        return Claim(manifest, change.row, store, hand, lock)
+        return Claim(manifest, change.row, store, hand, lock, lease)
 
     def _put_right(self, entry: Entry, store: JobStore, row: JobRow, owner: Owner) -> JobRow | None:
+        if liveness.is_in_hand_elsewhere(self._root, store, row, entry, owner):
+            return None
         now_ns = time.time_ns()
         if row.state == JobState.RUNNING:
             processes.kill_job_of(row.owner)
+
+        def decide(read: JobRow) -> Change | None:
+            # Another lease than was seen to be over has been renewed since: then its owner lives.
+            return None if read.lease_until_ms != row.lease_until_ms else states.recovered(read, now_ns)
+
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
-        after = moves.move(self._root, store, row, (source,), lambda read: states.recovered(read, now_ns), now_ns)
+        after = moves.move(self._root, store, row, (source,), decide, now_ns)
         if after is not None:
             journal.note(
                 self._root.folder(layout.JOURNAL),

@@ -140,7 +140,7 @@ def _misplaced(root: QueueRoot, picker: Picker, folder: str, name: str, owner: O
 
 
 def _without_file(root: QueueRoot, picker: Picker, store: JobStore, row: JobRow, owner: Owner) -> list[Finding]:
-    lock = locks.acquire(root.folder(layout.LOCKS), row.key)
+    lock = locks.acquire(root.locks_folder, row.key)
     if lock is None:
         return []
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from themis.core import durable_files
 from themis.core.errors import ClaimLostError, QueueRootError
-from themis.core.queue import doctor, journal, layout, listing, locks, moves, processes, requests
+from themis.core.queue import doctor, hosts, layout, listing, processes, requests, settling, window
 from themis.core.queue.claims import Claim
 from themis.core.queue.doctor import Finding
 from themis.core.queue.listing import JobDetails, ListedJob, Overview
@@ -25,7 +25,6 @@ from themis.core.queue.picker import Picker
 from themis.core.queue.refusals import Allow
 from themis.core.queue.remarks import remark
 from themis.core.queue.root import QueueRoot, make_root, open_root, refuse_writable_by_others
-from themis.core.queue.settling import settle
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.store_book import OpenStore, StoreBook
 from themis.core.queue.submitting import NewJob, Prepare, Submission, Submitter
@@ -39,9 +38,10 @@ class FileQueue:
         root: the folder; the first submit makes it.
         open_store: opens the store that a manifest names; must not make one.
         rescan_s: how old a listing of the folders may be when a claim goes by it; older only when there are so many
-            waiting that listing them would take more than a fiftieth of the time.
+            waiting that listing them would take more than a fiftieth of the time. None for what suits the filesystem.
         copy_grace_s: how long a file that is no whole JSON text must have been left alone to be rejected.
         trust_others: claim from a folder that other users can write to, though they could run code as this one.
+        shared: treat the folder as shared by several hosts, whatever its filesystem is; from then on all do.
     """
 
     def __init__(
@@ -49,9 +49,10 @@ class FileQueue:
         root: str | Path,
         open_store: OpenStore,
         *,
-        rescan_s: float = 1.5,
+        rescan_s: float | None = None,
         copy_grace_s: float = 1.0,
         trust_others: bool = False,
+        shared: bool = False,
     ) -> None:
         """The queue in `root`; nothing is opened yet."""
         self.path = Path(root).absolute()
@@ -60,6 +61,7 @@ class FileQueue:
         self._rescan_s = rescan_s
         self._copy_grace_s = copy_grace_s
         self._trusted = trust_others
+        self._shared = shared
         self._root: QueueRoot | None = None
         self._book: StoreBook | None = None
         self._picker: Picker | None = None
@@ -81,7 +83,7 @@ class FileQueue:
             StoreError: its store cannot be used.
         """
         if not self._made:
-            self._use(make_root(self.path))
+            self._use(make_root(self.path, shared=self._shared))
             self._made = self._checked = True
         root, book, _ = self._parts()
         return Submitter(root, book).submit(job, prepare=prepare, rerun=rerun)
@@ -103,6 +105,15 @@ class FileQueue:
             refuse_writable_by_others(root)
             self._trusted = True
         return picker.claim(worker, allow)
+
+    def refuse_namesake(self, worker: Owner) -> None:
+        """See, before this worker begins, that no other machine of its host's name works on a shared queue.
+
+        Raises:
+            QueueRootError: one does.
+        """
+        if self._exists(write=True):
+            hosts.refuse_namesake(*self._parts()[:2], worker)
 
     @property
     def passed_over(self) -> dict[str, str]:
@@ -126,21 +137,34 @@ class FileQueue:
             ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
             StoreError: the store cannot be written; the claim stands, and can be settled again.
         """
-        root, _, _ = self._parts()
-        return settle(root, claim, outcome, also)
+        return settling.settle(self._parts()[0], claim, outcome, also)
 
     def give_back(self, claim: Claim, why: str = "given back") -> JobRow:
         """Queue a claimed job again, at once and charged to nobody."""
         return self.settle(claim, Outcome(Cause.GIVEN_BACK, why))
+
+    def renew(self, claim: Claim) -> None:
+        """Let a claim's lease begin anew, as is due when `claim.lease.is_due`; nothing where there are no leases.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's: stop the run, then `lose` the claim.
+            StoreError: the store cannot be written; the lease stands until it `is_over`.
+        """
+        claim.renew()
+
+    def lose(self, claim: Claim) -> None:
+        """Let go of a claim that is no longer this worker's, and say so in the journal and the log; once."""
+        settling.lose(self._parts()[0], claim)
 
     def abandon(self, claim: Claim) -> None:
         """Let go of a claim without a word, as if this process had died."""
         claim.lock.release()
 
     def is_cancel_requested(self, claim: Claim) -> bool:
-        """Whether somebody asked the owner of a claim to stop; costs one stat while nobody did."""
-        root, _, _ = self._parts()
-        if not os.path.lexists(f"{root.folder(layout.CANCEL)}/{claim.key}"):
+        """Whether somebody asked the owner of a claim to stop; costs one stat while nobody did, or one query."""
+        root = self._parts()[0]
+        # What another host has written may be long hidden by this one's cache of a shared folder; the row never is.
+        if not root.shared and not os.path.lexists(f"{root.folder(layout.CANCEL)}/{claim.key}"):
             return False
         row = claim.store.load(claim.key)
         return row is not None and row.version == claim.version and row.cancel_requested
@@ -163,8 +187,7 @@ class FileQueue:
         """Put right whatever dead workers left in `claimed/`; returns the jobs as they are now."""
         if not self._exists(write=True):
             return []
-        _, _, picker = self._parts()
-        return picker.recover(worker)
+        return self._parts()[2].recover(worker)
 
     def probe(self) -> None:
         """Write and sync a file of no consequence: whether the folder can be written.
@@ -247,17 +270,7 @@ class FileQueue:
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
         """
-        root, book, _ = self._parts()
-        store, row = book.find(key)
-        return JobDetails(
-            row=row,
-            attempts=store.attempts(row.key),
-            journal=journal.read(root.folder(layout.JOURNAL), row.key),
-            paths=[Path(path) for path in moves.locate(root, row)],
-            alive=locks.is_locked(root.folder(layout.LOCKS), row.key),
-            logs=sorted((root.path / layout.LOGS / row.key).glob("*.log")),
-            tags=listing.tags_needed(store, row.key),
-        )
+        return listing.details(*self._parts()[:2], key, processes.this_process())
 
     def log_path(self, key: str, attempt: int) -> Path:
         """Where what an attempt prints is kept."""
@@ -272,7 +285,7 @@ class FileQueue:
     def _exists(self, *, write: bool) -> bool:
         """Whether there is a queue; before it is first written to, it is looked at whether it can be."""
         if self._root is None or (write and not self._checked):
-            root = open_root(self.path, write=write)
+            root = open_root(self.path, write=write, shared=self._shared)
             if root is None:
                 return False
             self._use(root)
@@ -283,7 +296,8 @@ class FileQueue:
         if self._root != root:
             self._root = root
             self._book = StoreBook(root, self._open_store)
-            self._picker = Picker(root, self._book, rescan_s=self._rescan_s, copy_grace_s=self._copy_grace_s)
+            rescan_s = window.rescan_s(root) if self._rescan_s is None else self._rescan_s
+            self._picker = Picker(root, self._book, rescan_s=rescan_s, copy_grace_s=self._copy_grace_s)
 
     def _parts(self, *, write: bool = False) -> tuple[QueueRoot, StoreBook, Picker]:
         if self._root is None or write:

@@ -42,13 +42,14 @@ class JobStore(Protocol):
         self,
         key: str,
         version: int,
-        decide: Callable[[JobRow], Change],
+        decide: Callable[[JobRow], Change | None],
         *,
         synced: bool = True,
         known: JobRow | None = None,
     ) -> Change | None:
         """Write what `decide` makes of a job, if its version is still `version`; None, and nothing written, if not.
 
+        Nothing is written either when `decide` gives None. A lease that the change gives begins in the same commit.
         `decide` is given the row as it stands inside the transaction, or `known`, the row of that version, if the
         caller has it and decides without regard to a request to cancel, which others may have made since. A change that
         is not `synced` may be undone by a loss of power, together with all that follow it.
@@ -65,6 +66,12 @@ class JobStore(Protocol):
 
     def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
         """Record the process group that runs a claimed job; False when the version is another."""
+
+    def clock_ms(self) -> int:
+        """The time by the store's own clock, which leases go by: milliseconds since 1970 UTC."""
+
+    def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
+        """Let a claim's lease begin anew, without changing the version; False when the version is another."""
 
     def check_fence(self, key: str, version: int) -> None:
         """See, inside a transaction, that a job's version is still `version`; else `ClaimLostError`."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from themis.core.errors import ManifestError
-from themis.core.queue import layout, manifest_file
+from themis.core.queue import journal, layout, liveness, locks, manifest_file, moves
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.root import QueueRoot
-from themis.core.stores.job_rows import AttemptRow, JobRow
+from themis.core.queue.store_book import StoreBook
+from themis.core.stores.job_rows import AttemptRow, JobRow, Owner
 
 SHOWN_FOLDERS: tuple[str, ...] = (layout.CLAIMED, layout.QUEUED, layout.WAITING, *layout.END_FOLDERS)
 """In the order in which people want to see them."""
@@ -48,7 +49,7 @@ class JobDetails:
         attempts: those that have ended, in order.
         journal: its history for people, oldest line first.
         paths: where its file lies.
-        alive: whether somebody has it in hand now.
+        alive: whether somebody has it in hand now, on this host by its lock, on another by its lease.
         logs: what its attempts printed, where that was kept.
         tags: what a worker must have to take it.
     """
@@ -98,6 +99,20 @@ def tags_needed(store: JobStore, key: str) -> tuple[str, ...]:
         return manifest_file.decode((store.manifest(key) or "").encode(), key, key=key).tags
     except ManifestError:
         return ()
+
+
+def details(root: QueueRoot, book: StoreBook, key: str, here: Owner) -> JobDetails:
+    """See `FileQueue.show`."""
+    store, row = book.find(key)
+    return JobDetails(
+        row=row,
+        attempts=store.attempts(row.key),
+        journal=journal.read(root.folder(layout.JOURNAL), row.key),
+        paths=[Path(path) for path in moves.locate(root, row)],
+        alive=locks.is_locked(root.locks_folder, row.key) or liveness.has_lease_elsewhere(store, row, here),
+        logs=sorted((root.path / layout.LOGS / row.key).glob("*.log")),
+        tags=tags_needed(store, row.key),
+    )
 
 
 def _listed(root: QueueRoot, entry: Entry) -> ListedJob:

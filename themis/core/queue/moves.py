@@ -38,7 +38,7 @@ def move(
     store: JobStore,
     row: JobRow,
     sources: Sequence[str],
-    decide: Callable[[JobRow], Change],
+    decide: Callable[[JobRow], Change | None],
     now_ns: int,
 ) -> JobRow | None:
     """Steps 2 to 4, under the key's lock; None when somebody else has changed the job or taken its file.
@@ -48,7 +48,7 @@ def move(
         store: that keeps the job.
         row: the job as it was read under the lock.
         sources: where its file, and leftovers of it, lie.
-        decide: what becomes of the job.
+        decide: what becomes of the job; None leaves it.
         now_ns: the time.
     """
     hand = take(root, row.key, row.attempt, new_token(), sources)

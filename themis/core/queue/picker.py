@@ -157,9 +157,9 @@ class Picker:
             self.passed_over[entry.name] = f"{error}; it may still be being copied"
             return False
         self._torn.pop(entry.name, None)
-        rejection.reject(self._root, self._book, entry, error, owner.worker)
+        rejection.reject(self._root, self._book, entry, error, owner)
         return True
 
     def _reject_nameless(self, entry: Entry, owner: Owner) -> None:
         refusal = ManifestError(name=entry.name, reason="bad_name", detail="no job's file is called so")
-        rejection.reject(self._root, self._book, entry, refusal, owner.worker)
+        rejection.reject(self._root, self._book, entry, refusal, owner)

@@ -36,7 +36,7 @@ def kill_job_of(owner: Owner | None) -> bool:
     """
     if owner is None or owner.job_pid is None or owner.job_pid_started is None:
         return False
-    if (owner.host, owner.boot_id) != _machine():
+    if not is_here(owner):
         return False
     if process_started(owner.job_pid) != owner.job_pid_started:
         return False
@@ -44,6 +44,11 @@ def kill_job_of(owner: Owner | None) -> bool:
         os.killpg(owner.job_pid, signal.SIGKILL)
         return True
     return False
+
+
+def is_here(owner: Owner) -> bool:
+    """Whether a worker is, or was, a process of this machine as it now runs."""
+    return (owner.host, owner.boot_id) == _machine()
 
 
 @functools.cache

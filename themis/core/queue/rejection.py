@@ -9,39 +9,45 @@ from typing import Any
 
 from themis.core import durable_files
 from themis.core.errors import ManifestError, QueueBusyError
-from themis.core.queue import layout, locks, moves, states
+from themis.core.queue import layout, liveness, locks, moves, states
+from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.store_book import StoreBook
+from themis.core.stores.job_rows import JobRow, Owner
 
 _LOCK = "rejected"
 _LOCK_WAIT_S = 10.0
 _LONGEST_NAME_BYTES = 200
 
 
-def reject(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError, worker: str) -> None:
+def reject(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError, owner: Owner) -> None:
     """Move a file to `rejected/`, its reason beside it; the job that it stood for, if there is one, fails.
 
-    Harmless when another worker is at it.
+    Harmless when another worker is at it; a job that another host may have in hand is left alone.
     """
     if entry.key:
-        lock = locks.acquire(root.folder(layout.LOCKS), entry.key)
+        lock = locks.acquire(root.locks_folder, entry.key)
         if lock is None:
             return
         try:
-            _fail_job(root, book, entry, error)
-            put_aside(root, entry, error, worker)
+            found = book.find_exactly(entry.key)
+            if found is not None:
+                if liveness.is_in_hand_elsewhere(root, *found, entry, owner):
+                    return
+                _fail_job(root, *found, entry, error)
+            put_aside(root, entry, error, owner.worker)
         finally:
             lock.release()
     else:
-        put_aside(root, entry, error, worker)
+        put_aside(root, entry, error, owner.worker)
 
 
 def put_aside(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) -> None:
     """Move a file to `rejected/`, its reason beside it; its key, if it has one, is locked by the caller."""
     # One at a time: two workers that reject the same file must not both find its name free.
-    lock = locks.acquire(root.folder(layout.LOCKS), _LOCK, wait_s=_LOCK_WAIT_S)
+    lock = locks.acquire(root.locks_folder, _LOCK, wait_s=_LOCK_WAIT_S)
     if lock is None:
         raise QueueBusyError(path=root.path, key=entry.key or entry.name)
     try:
@@ -66,12 +72,8 @@ def put_aside(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) 
         lock.release()
 
 
-def _fail_job(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError) -> None:
+def _fail_job(root: QueueRoot, store: JobStore, row: JobRow, entry: Entry, error: ManifestError) -> None:
     """End the unfinished job that a bad file stands for, unless it has a good file elsewhere too."""
-    found = book.find_exactly(entry.key)
-    if found is None:
-        return
-    store, row = found
     bad = f"{root.path}/{entry.folder}/{entry.name}"
     if any(path != bad for path in moves.locate(root, row)):
         return

@@ -20,7 +20,7 @@ _LOCK_WAIT_S = 2.0
 def cancel(root: QueueRoot, book: StoreBook, picker: Picker, prefix: str) -> JobRow:
     """See `FileQueue.cancel`."""
     store, row = book.find(prefix)
-    lock = locks.acquire(root.folder(layout.LOCKS), row.key)
+    lock = locks.acquire(root.locks_folder, row.key)
     if lock is None:
         _request(root, store, row.key)
         return store.load(row.key) or row
@@ -30,11 +30,16 @@ def cancel(root: QueueRoot, book: StoreBook, picker: Picker, prefix: str) -> Job
             return row
         if row.state == JobState.QUEUED:
             now_ns = time.time_ns()
-            return _moved(root, store, row, "cancel", lambda read: states.cancelled(read, now_ns))
+            try:
+                return _moved(root, store, row, "cancel", lambda read: states.cancelled(read, now_ns))
+            except QueueBusyError:
+                if not root.shared:
+                    raise
+                # Another host, which this lock does not keep out, was faster: then it is asked like any other owner.
         _request(root, store, row.key)
     finally:
         lock.release()
-    # Its lock was free, so that its owner is dead: recovery ends it.
+    # Its lock was free, so that its owner is dead, or on another host: recovery tells which, and ends a dead one.
     picker.recover(processes.this_process())
     return store.load(row.key) or row
 
@@ -43,7 +48,7 @@ def retry(root: QueueRoot, book: StoreBook, prefix: str, *, rerun: bool) -> JobR
     """See `FileQueue.retry`."""
     store, row = book.find(prefix)
     wait_s = _LOCK_WAIT_S if row.state in ENDED else 0.0
-    lock = locks.acquire(root.folder(layout.LOCKS), row.key, wait_s=wait_s)
+    lock = locks.acquire(root.locks_folder, row.key, wait_s=wait_s)
     row = store.load(row.key) or row
     if lock is None:
         if row.state in ENDED:

@@ -7,17 +7,21 @@ import stat
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from themis.core import durable_files
-from themis.core.errors import NetworkFilesystemError, NewerQueueFormatError, QueueRootError
+from themis.core.errors import NewerQueueFormatError, QueueRootError
 from themis.core.filesystems import network_filesystem
 from themis.core.queue import layout
 
 FORMAT = 1
 
+LEASE_S = 60.0
+"""How long a claim on a shared queue lasts without being renewed, unless the queue's own file says otherwise."""
+
 _MAX_QUEUE_FILE_BYTES = 4_096
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_NETWORK_REASON = "the locks that prove a worker alive do not reach from one host to another"
+_SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,16 @@ class QueueRoot:
     Attributes:
         path: absolute.
         queue_id: a UUID that it was given when it was made.
+        locks_folder: where its jobs' locks are.
+        shared: whether several hosts use it, whose locks do not reach each other, so that every claim takes a lease.
+        lease_s: how long such a claim lasts without being renewed, in seconds; the same for all.
     """
 
     path: Path
     queue_id: str
+    locks_folder: str
+    shared: bool = False
+    lease_s: float = LEASE_S
 
     def folder(self, name: str) -> str:
         """A folder of the queue, as text: names are made by the thousand."""
@@ -41,37 +51,40 @@ class QueueRoot:
         return f"{self.path}/{layout.TMP}/.{secrets.token_hex(8)}"
 
 
-def make_root(path: str | Path) -> QueueRoot:
+def make_root(path: str | Path, *, shared: bool = False) -> QueueRoot:
     """The queue at `path`, which is made unless it is there, and can be written.
 
+    Args:
+        path: its folder.
+        shared: treat it as shared by several hosts, whatever its filesystem is.
+
     Raises:
-        NetworkFilesystemError: it lies, or would, on a network filesystem.
         NewerQueueFormatError: a newer Themis made it.
         QueueRootError: it cannot be a queue; the message says why.
     """
     root = Path(path).absolute()
-    _refuse_network(root)
+    shared = shared or network_filesystem(root) is not None
     try:
         durable_files.make_folder(root, private=True)
         for name in layout.FOLDERS:
             durable_files.make_folder(root / name, private=True)
         _probe(root)
         if not (root / layout.QUEUE_FILE).exists():
-            _publish_queue_file(root)
+            _publish_queue_file(root, shared=shared)
     except OSError as error:
         raise _root_error(root, error) from error
-    return _read_root(root)
+    return _read_root(root, shared=shared, write=True)
 
 
-def open_root(path: str | Path, *, write: bool = True) -> QueueRoot | None:
+def open_root(path: str | Path, *, write: bool = True, shared: bool = False) -> QueueRoot | None:
     """The queue at `path`, or None when nothing was submitted there yet.
 
     Args:
         path: its folder.
         write: whether it is opened to change it; then it is tried whether it can be.
+        shared: treat it as shared by several hosts, whatever its filesystem is.
 
     Raises:
-        NetworkFilesystemError: it lies on a network filesystem.
         NewerQueueFormatError: a newer Themis made it.
         QueueRootError: it cannot be used; the message says why.
     """
@@ -84,11 +97,10 @@ def open_root(path: str | Path, *, write: bool = True) -> QueueRoot | None:
         if not (root / layout.QUEUE_FILE).exists():
             return None
         if write:
-            _refuse_network(root)
             _probe(root)
     except OSError as error:
         raise _root_error(root, error) from error
-    return _read_root(root)
+    return _read_root(root, shared=shared or network_filesystem(root) is not None, write=write)
 
 
 def refuse_writable_by_others(root: QueueRoot) -> None:
@@ -107,25 +119,32 @@ def refuse_writable_by_others(root: QueueRoot) -> None:
             raise QueueRootError(path=root.path, detail=detail)
 
 
-def _refuse_network(root: Path) -> None:
-    kind = network_filesystem(root)
-    if kind is not None:
-        raise NetworkFilesystemError(path=root, filesystem=kind, reason=_NETWORK_REASON)
-
-
 def _probe(root: Path) -> None:
     """A job's file must be able to go from `tmp` to wherever it belongs by one rename."""
     for name in (*layout.JOB_FOLDERS, layout.REJECTED):
         durable_files.probe_rename(root / layout.TMP, root / name)
 
 
-def _publish_queue_file(root: Path) -> None:
-    document = {"format": FORMAT, "queue_id": str(uuid.uuid4())}
-    hidden = root / layout.TMP / f".{secrets.token_hex(8)}"
-    durable_files.publish_once(hidden, root / layout.QUEUE_FILE, json.dumps(document).encode() + b"\n")
+def _publish_queue_file(root: Path, *, shared: bool) -> None:
+    document = {"format": FORMAT, "queue_id": str(uuid.uuid4()), "shared": shared, "lease_s": LEASE_S}
+    durable_files.publish_once(_hidden(root), root / layout.QUEUE_FILE, json.dumps(document).encode() + b"\n")
 
 
-def _read_root(root: Path) -> QueueRoot:
+def _mark_shared(root: Path, document: dict[str, Any]) -> None:
+    """Have all who open the queue from now on take leases, also the host on whose own disk it lies."""
+    text = json.dumps({"lease_s": LEASE_S, **document, "shared": True})
+    try:
+        durable_files.publish(_hidden(root), root / layout.QUEUE_FILE, text.encode() + b"\n")
+    except OSError as error:
+        raise _root_error(root, error) from error
+
+
+def _hidden(root: Path) -> Path:
+    return root / layout.TMP / f".{secrets.token_hex(8)}"
+
+
+def _read_root(root: Path, *, shared: bool, write: bool) -> QueueRoot:
+    """What the queue's file says of it; one that is shared without saying so is made to say so."""
     path = root / layout.QUEUE_FILE
     try:
         with path.open("rb") as file:
@@ -139,7 +158,26 @@ def _read_root(root: Path) -> QueueRoot:
         raise QueueRootError(path=root, detail=f"its {layout.QUEUE_FILE} is not that of a queue")
     if found > FORMAT:
         raise NewerQueueFormatError(path=root, found=found, known=FORMAT)
-    return QueueRoot(path=root, queue_id=queue_id)
+    marked = document.get("shared") is True
+    if shared and write and not marked:
+        _mark_shared(root, document)
+    return QueueRoot(
+        path=root,
+        queue_id=queue_id,
+        locks_folder=f"{root}/{layout.LOCKS}",
+        shared=shared or marked,
+        lease_s=_lease_s(root, document),
+    )
+
+
+def _lease_s(root: Path, document: dict[str, Any]) -> float:
+    found = document.get("lease_s", LEASE_S)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise QueueRootError(path=root, detail=f"lease_s in its {layout.QUEUE_FILE} is not a number of seconds")
+    if not _SHORTEST_LEASE_S <= found <= _LONGEST_LEASE_S:
+        bounds = f"{_SHORTEST_LEASE_S:g} to {_LONGEST_LEASE_S:g}"
+        raise QueueRootError(path=root, detail=f"lease_s in its {layout.QUEUE_FILE} is not {bounds} seconds")
+    return float(found)
 
 
 def _root_error(root: Path, error: OSError) -> QueueRootError:

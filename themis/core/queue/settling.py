@@ -1,17 +1,21 @@
 """The end of an attempt: its outcome and its last results in one commit, then the file to where it belongs."""
 
+import contextlib
+import logging
 import os
 import random
 import time
 from collections.abc import Callable
 
 from themis.core import durable_files
-from themis.core.errors import ClaimLostError
+from themis.core.errors import ClaimLostError, StoreError
 from themis.core.queue import journal, layout, moves, states
 from themis.core.queue.claims import Claim
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import POLICIES, Cause, Outcome
 from themis.core.stores.job_rows import JobRow
+
+logger = logging.getLogger("themis.queue")
 
 _NS = 1_000_000_000
 
@@ -22,7 +26,7 @@ def settle(root: QueueRoot, claim: Claim, outcome: Outcome, also: Callable[[], o
     try:
         row = _commit(claim, outcome, also, now_ns, jitter)
     except ClaimLostError:
-        claim.lock.release()
+        lose(root, claim)
         raise
     try:
         moves.place(root, claim.store, claim.path, row, now_ns)
@@ -32,6 +36,32 @@ def settle(root: QueueRoot, claim: Claim, outcome: Outcome, also: Callable[[], o
         claim.lock.release()
     _note(root, claim, outcome, row, now_ns)
     return row
+
+
+def lose(root: QueueRoot, claim: Claim) -> None:
+    """Let go of a claim that is no longer this worker's, and say so, once; see `FileQueue.lose`."""
+    if not claim.lock.is_held:
+        return
+    claim.lock.release()
+    row = None
+    with contextlib.suppress(StoreError):
+        row = claim.store.load(claim.key)
+    now = "cannot be read just now" if row is None else f"is {row.state}, attempt {row.attempt}"
+    if row is not None and row.owner is not None:
+        now += f" of worker {row.owner.worker} on {row.owner.host}"
+    owner = claim.row.owner
+    worker = "unknown" if owner is None else owner.worker
+    why = f"attempt {claim.attempt} of worker {worker} had lost the job, which {now}; it was stopped and wrote no more"
+    journal.note(
+        root.folder(layout.JOURNAL),
+        claim.key,
+        "fenced",
+        worker=worker,
+        attempt=claim.attempt,
+        version=claim.version,
+        why=why,
+    )
+    logger.warning("job %s: %s", claim.key, why)
 
 
 def clear_flag(root: QueueRoot, key: str) -> None:

@@ -135,8 +135,8 @@ class Outcome:
 DONE = Outcome(Cause.DONE)
 
 
-def claimed(row: JobRow, owner: Owner, token: str, now_ns: int) -> Change:
-    """A queued job gets an owner and its next attempt."""
+def claimed(row: JobRow, owner: Owner, token: str, now_ns: int, lease_ms: int | None = None) -> Change:
+    """A queued job gets an owner and its next attempt, and, where locks do not reach everybody, a lease."""
     after = _next(
         row,
         now_ns,
@@ -148,7 +148,7 @@ def claimed(row: JobRow, owner: Owner, token: str, now_ns: int) -> Change:
         started_ns=now_ns,
         ended_ns=None,
     )
-    return Change(after)
+    return Change(after, lease_ms=lease_ms)
 
 
 def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change:
@@ -193,8 +193,7 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
 def recovered(row: JobRow, now_ns: int) -> Change:
     """What a job becomes whose file was found in nobody's hands: its owner, if it had one, is dead."""
     if row.state == JobState.RUNNING:
-        who = "its worker" if row.owner is None else f"worker {row.owner.worker} (pid {row.owner.pid})"
-        return settled(row, Outcome(Cause.WORKER_LOST, f"{who} died in attempt {row.attempt}"), now_ns, 0.0)
+        return settled(row, Outcome(Cause.WORKER_LOST, f"{_fate(row)} in attempt {row.attempt}"), now_ns, 0.0)
     if row.state == JobState.QUEUED and row.cancel_requested:
         return cancelled(row, now_ns)
     return Change(_next(row, now_ns))
@@ -235,7 +234,16 @@ def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Chang
 
 
 def _next(row: JobRow, now_ns: int, **changes: Any) -> JobRow:
-    return row._replace(version=row.version + 1, updated_ns=now_ns, **changes)
+    return row._replace(version=row.version + 1, updated_ns=now_ns, lease_until_ms=None, **changes)
+
+
+def _fate(row: JobRow) -> str:
+    owner = row.owner
+    if owner is None:
+        return "its worker died"
+    if row.lease_until_ms is None:
+        return f"worker {owner.worker} (pid {owner.pid}) died"
+    return f"worker {owner.worker} (pid {owner.pid} on {owner.host}) died, or let its lease run out,"
 
 
 def _ended_attempt(row: JobRow, cause: Cause, message: str, now_ns: int, exit_code: int | None) -> AttemptRow:

@@ -116,7 +116,7 @@ class Submitter:
         self._book.register(job.store)
         patient_until = time.monotonic() + _PATIENCE_S
         while True:
-            lock = locks.acquire(self._root.folder(layout.LOCKS), row.key)
+            lock = locks.acquire(self._root.locks_folder, row.key)
             if lock is not None:
                 try:
                     return self._submit_locked(store, row, text, prepare, rerun=rerun)
@@ -160,13 +160,18 @@ class Submitter:
         present = store.load(row.key)
         if present is None:
             with store.transaction():
-                if prepare is not None:
+                # Not there yet, unless another host, which this lock does not keep out, is submitting it too.
+                added = store.add(row, text)
+                if added and prepare is not None:
                     prepare()
-                store.add(row, text)
-            path = moves.path_of(self._root, row, row.submitted_ns)
-            durable_files.publish(self._root.hidden_name(), path, text.encode())
-            self._note(row, "submit")
-            return Submission(row, Path(path), created=True)
+            if added:
+                path = moves.path_of(self._root, row, row.submitted_ns)
+                durable_files.publish(self._root.hidden_name(), path, text.encode())
+                self._note(row, "submit")
+                return Submission(row, Path(path), created=True)
+            present = store.load(row.key)
+            if present is None:
+                raise QueueBusyError(path=self._root.path, key=row.key)
         if present.queue_id != self._root.queue_id:
             present = self._adopted(store, present)
         if rerun and present.state in ENDED:
@@ -236,12 +241,12 @@ class Submitter:
             )
 
         with store.transaction():
+            change = store.change(present.key, present.version, decide)
+            if change is None:
+                raise QueueBusyError(path=self._root.path, key=present.key)
+            store.replace_manifest(present.key, text)
             if prepare is not None:
                 prepare()
-            change = store.change(present.key, present.version, decide)
-            store.replace_manifest(present.key, text)
-        if change is None:
-            raise QueueBusyError(path=self._root.path, key=present.key)
         path = moves.place(self._root, store, hand, change.row, now_ns)
         self._note(change.row, "rerun")
         return Submission(change.row, Path(path), created=True)

@@ -51,6 +51,8 @@ class JobRow(NamedTuple):
         cause, message: why the last attempt, or the job, ended as it did; a `Cause`.
         started_ns, ended_ns: of the last attempt, and of the job.
         updated_ns: of the last change.
+        lease_until_ms: until when nobody else may take it from its owner, in milliseconds since 1970 UTC by the store's
+            clock; None where locks reach everybody, so that there are no leases. Any change of the job ends it.
     """
 
     key: str
@@ -77,6 +79,7 @@ class JobRow(NamedTuple):
     started_ns: int | None = None
     ended_ns: int | None = None
     updated_ns: int = 0
+    lease_until_ms: int | None = None
 
 
 class AttemptRow(NamedTuple):
@@ -111,7 +114,9 @@ class Change:
     Attributes:
         row: what the row becomes; its version is one more than before.
         ended: the attempt that ended with it.
+        lease_ms: how long a lease its owner gets with it, in milliseconds from now; None for none.
     """
 
     row: JobRow
     ended: AttemptRow | None = None
+    lease_ms: int | None = None

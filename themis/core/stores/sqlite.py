@@ -21,11 +21,11 @@ from themis.core.stages import Stage, until_name
 from themis.core.stores.base import BaseRunStore
 from themis.core.stores.protocol import Fence, RunRecord, ScoreMean
 from themis.core.stores.sql import runs as sql
-from themis.core.stores.sql.jobs import JOBS_SCHEMA
+from themis.core.stores.sql.jobs import JOBS_SCHEMA, JOBS_UPGRADES
 from themis.core.stores.sqlite_database import Database
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = (*sql.RUNS_SCHEMA, *JOBS_SCHEMA)
 
 INLINE_CHARACTERS = 256
@@ -67,8 +67,8 @@ class SqliteRunStore(BaseRunStore):
         return self._jobs
 
     def initialize(self) -> None:
-        """Make the file and its tables, unless they are there."""
-        self._database.ensure_schema(SCHEMA, SCHEMA_VERSION)
+        """Make the file and its tables, unless they are there; tables of an older version are brought to this one."""
+        self._database.ensure_schema(SCHEMA, SCHEMA_VERSION, JOBS_UPGRADES)
         self._ready = True
 
     def close(self) -> None:

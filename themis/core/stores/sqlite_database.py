@@ -12,14 +12,13 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 from themis.core import durable_files
 from themis.core.errors import (
     NetworkFilesystemError,
-    NewerSchemaError,
     StoreBusyError,
     StoreCorruptError,
     StoreError,
@@ -28,17 +27,9 @@ from themis.core.errors import (
     StoreReadOnlyError,
 )
 from themis.core.filesystems import network_filesystem
-
-APPLICATION_ID = 0x5468656D
-"""Stands in the file's header and reads "Them": whose database this is."""
+from themis.core.stores import sqlite_schema
 
 PAGE_CACHE_KIB = 16_384
-
-# One statement, as another process may be making the tables just now: of several, each could see a part of that.
-_WHOSE = """
-SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
-    EXISTS (SELECT 1 FROM sqlite_master)
-"""
 
 _NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -155,22 +146,22 @@ class Database:
             return cast("Row", connection.execute(sql, params).fetchone())
         return self._patiently(lambda: cast("Row", connection.execute(sql, params).fetchone()))
 
-    def ensure_schema(self, statements: Sequence[str], version: int) -> None:
-        """Make the tables in a fresh file, all or none; see that the file is ours and no newer than `version`.
+    def ensure_schema(
+        self, statements: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]] | None = None
+    ) -> None:
+        """Make the tables in a fresh file, or bring those of an older one to `version`; all or nothing.
+
+        Args:
+            statements: make the tables of `version`.
+            version: of the schema.
+            upgrades: by each older version, the statements that lead from it to the next.
 
         Raises:
             NewerSchemaError: a newer Themis made the file.
             StoreCorruptError: another application made it, or it is no database.
+            StoreError: the file is so old that nothing leads from its version to this one.
         """
-        if self._has_schema(version):
-            return
-        with self.transaction() as connection:
-            if self._has_schema(version):
-                return
-            for statement in statements:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
-            connection.execute(f"PRAGMA user_version = {version:d}")
+        sqlite_schema.ensure(self, statements, version, upgrades or {})
 
     def close(self) -> None:
         """Close the connections of all threads; a later use opens new ones."""
@@ -180,20 +171,6 @@ class Database:
         for _, connection in opened:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
-
-    def _has_schema(self, version: int) -> bool:
-        """Whether the file is of this version; False when it is empty."""
-        owner, found, is_filled = self.query(_WHOSE)[0]
-        if owner == APPLICATION_ID:
-            if found > version:
-                raise NewerSchemaError(path=self.path, found=found, known=version)
-            if found < version:
-                detail = f"written by an older Themis (schema {found}), which this version cannot upgrade"
-                raise StoreError(path=self.path, detail=detail)
-            return True
-        if owner or found or is_filled:
-            raise StoreCorruptError(path=self.path, detail="made by another application")
-        return False
 
     def _begin(self, connection: sqlite3.Connection, *, synced: bool) -> None:
         def begin() -> None:

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from themis.core.errors import ClaimLostError, StoreCorruptError
@@ -86,7 +87,7 @@ class SqliteJobStore:
         self,
         key: str,
         version: int,
-        decide: Callable[[JobRow], Change],
+        decide: Callable[[JobRow], Change | None],
         *,
         synced: bool = True,
         known: JobRow | None = None,
@@ -96,7 +97,7 @@ class SqliteJobStore:
         Args:
             key: the job.
             version: as it was read.
-            decide: given the row as it stands inside the transaction; must have no effect of its own.
+            decide: given the row as it stands inside the transaction; must have no effect of its own. None leaves it.
             synced: whether the change must survive a loss of power when this returns.
             known: the row of that version, if the caller has it and decides without regard to a request to cancel,
                 the one thing in it that others may have changed: it is then not read again.
@@ -108,6 +109,8 @@ class SqliteJobStore:
                     return None
                 known = _job(found)
             change = decide(known)
+            if change is None:
+                return None
             after = change.row
             values = _values(after)
             changing = (*values[_FIRST_CHANGING:_REQUEST], *values[_REQUEST + 1 :])
@@ -117,6 +120,10 @@ class SqliteJobStore:
                 connection.execute(sql.CLEAR_REQUEST, (key,))
             if change.ended is not None:
                 connection.execute(sql.INSERT_ATTEMPT, (*change.ended, key))
+            if change.lease_ms is not None:
+                connection.execute(sql.RENEW_LEASE, (change.lease_ms, key, after.version))
+                lease_until_ms = connection.execute(sql.SELECT_LEASE, (key,)).fetchone()[0]
+                change = replace(change, row=after._replace(lease_until_ms=lease_until_ms))
         return change
 
     def replace_manifest(self, key: str, manifest: str) -> None:
@@ -137,6 +144,16 @@ class SqliteJobStore:
         """Record the process group that runs a claimed job; False when the claim is no longer the owner's."""
         with self.transaction(synced=False) as connection:
             return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, key, version)).rowcount)
+
+    def clock_ms(self) -> int:
+        """The time by the database's clock, which leases go by: milliseconds since 1970 UTC."""
+        return int(self._database.query(sql.SELECT_CLOCK)[0][0])
+
+    def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
+        """Let a claim's lease begin anew, without changing the version; False when the claim is lost."""
+        # Not synced: forgotten in a loss of power, it ends sooner, and whoever lost the power has lost the claim.
+        with self.transaction(synced=False) as connection:
+            return bool(connection.execute(sql.RENEW_LEASE, (lease_ms, key, version)).rowcount)
 
     def check_fence(self, key: str, version: int) -> None:
         """See, inside a transaction, that a claim is still its owner's.
@@ -192,6 +209,7 @@ def _values(row: JobRow) -> tuple[Any, ...]:
         row.started_ns,
         row.ended_ns,
         row.updated_ns,
+        row.lease_until_ms,
     )
 
 

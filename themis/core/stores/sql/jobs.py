@@ -40,7 +40,8 @@ JOBS_SCHEMA: tuple[str, ...] = (
         message TEXT,
         started_ns BIGINT,
         ended_ns BIGINT,
-        updated_ns BIGINT NOT NULL
+        updated_ns BIGINT NOT NULL,
+        lease_until_ms BIGINT
     )
     """,
     # Apart from the row: a manifest may be large, never changes, and the row changes twice an attempt.
@@ -68,6 +69,13 @@ JOBS_SCHEMA: tuple[str, ...] = (
     """,
 )
 
+JOBS_UPGRADES: dict[int, tuple[str, ...]] = {
+    1: ("ALTER TABLE jobs ADD COLUMN lease_until_ms BIGINT",),
+}
+"""What leads from each earlier version of the schema to the next."""
+
+_CLOCK_MS = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
+
 SELECT_META = "SELECT value FROM store_meta WHERE key = ?"
 INSERT_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
 TOUCH_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -76,7 +84,7 @@ _FIXED = "key, run_id"
 _CHANGING = (
     "queue_id, queue_root, version, state, attempt, priority, submitted_ns, ready_ns, max_attempts, max_worker_lost, "
     "timeout_s, memory_limit_mb, failures, lost, cancel_requested, token, worker, host, boot_id, pid, pid_started, "
-    "job_pid, job_pid_started, cause, message, started_ns, ended_ns, updated_ns"
+    "job_pid, job_pid_started, cause, message, started_ns, ended_ns, updated_ns, lease_until_ms"
 )
 _COLUMNS = f"{_FIXED}, {_CHANGING}"
 _PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
@@ -93,6 +101,10 @@ SELECT_VERSION = "SELECT version FROM jobs WHERE key = ?"
 REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = 1 WHERE key = ? AND state IN ('queued', 'running')"
 CLEAR_REQUEST = "UPDATE jobs SET cancel_requested = 0 WHERE key = ?"
 NOTE_PROCESS = "UPDATE jobs SET job_pid = ?, job_pid_started = ? WHERE key = ? AND version = ?"
+# By the database's own clock, the only one that all hosts have in common.
+RENEW_LEASE = f"UPDATE jobs SET lease_until_ms = {_CLOCK_MS} + ? WHERE key = ? AND version = ?"  # noqa: S608
+SELECT_CLOCK = f"SELECT {_CLOCK_MS}"
+SELECT_LEASE = "SELECT lease_until_ms FROM jobs WHERE key = ?"
 COUNT_JOBS = "SELECT state, count(*) FROM jobs WHERE queue_id = ? GROUP BY state"
 
 INSERT_MANIFEST = "INSERT INTO job_manifests (job_no, manifest) SELECT job_no, ? FROM jobs WHERE key = ?"

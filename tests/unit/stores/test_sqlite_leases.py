@@ -1,0 +1,101 @@
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from themis.core.stores.job_rows import Change, JobRow
+from themis.core.stores.sql import jobs as sql
+from themis.core.stores.sql import runs
+from themis.core.stores.sqlite import SCHEMA_VERSION, SqliteRunStore
+
+KEY = "0123456789abcdef"
+LEASE_COLUMN = ",\n        lease_until_ms BIGINT"
+ROW = JobRow(KEY, "run", "queue", "/queue", 7, "running", 1, 5, 1, None, 3, 3, None, None)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteRunStore]:
+    with closing(SqliteRunStore(tmp_path / "store.sqlite3")) as opened:
+        assert opened.jobs.add(ROW, "{}")
+        yield opened
+
+
+def _lease(store: SqliteRunStore) -> int | None:
+    row = store.jobs.load(KEY)
+    assert row is not None
+    assert row == ROW._replace(version=row.version, lease_until_ms=row.lease_until_ms)
+    return row.lease_until_ms
+
+
+def test_the_clock_of_the_store_is_the_time_in_milliseconds(store: SqliteRunStore) -> None:
+    before_ms = time.time_ns() // 1_000_000
+    clock_ms = store.jobs.clock_ms()
+    assert before_ms - 2 <= clock_ms <= time.time_ns() // 1_000_000 + 2
+
+
+def test_a_lease_begins_with_the_change_that_gives_it(store: SqliteRunStore) -> None:
+    before_ms = store.jobs.clock_ms()
+    change = store.jobs.change(KEY, 7, lambda row: Change(row._replace(version=8), lease_ms=60_000))
+    assert change is not None
+    assert change.row.lease_until_ms == _lease(store)
+    assert before_ms + 60_000 <= (change.row.lease_until_ms or 0) <= store.jobs.clock_ms() + 60_000
+
+
+def test_a_change_that_is_decided_against_writes_nothing(store: SqliteRunStore) -> None:
+    assert store.jobs.change(KEY, 7, lambda _: None) is None
+    assert store.jobs.load(KEY) == ROW
+
+
+def test_a_lease_is_renewed_without_changing_the_version_and_by_its_owner_alone(store: SqliteRunStore) -> None:
+    assert store.jobs.renew_lease(KEY, 7, 1_000)
+    first = _lease(store)
+    assert first is not None
+    assert store.jobs.renew_lease(KEY, 7, 60_000)
+    assert (_lease(store) or 0) > first + 50_000
+    assert not store.jobs.renew_lease(KEY, 6, 1_000_000)
+    assert not store.jobs.renew_lease("no such job", 7, 1_000_000)
+    assert (_lease(store) or 0) < first + 100_000
+    store.jobs.check_fence(KEY, 7)
+
+
+def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    with closing(SqliteRunStore(path)) as store:
+        assert store.jobs.add(ROW, "{}")
+        store_id = store.jobs.store_id
+    fresh = _columns(path)
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("ALTER TABLE jobs DROP COLUMN lease_until_ms")
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+    assert "lease_until_ms" not in str(_columns(path))
+    with closing(SqliteRunStore(path)) as store:
+        assert store.jobs.store_id == store_id
+        assert store.jobs.load(KEY) == ROW
+        assert store.jobs.renew_lease(KEY, 7, 1_000)
+    assert _columns(path) == fresh
+    with closing(sqlite3.connect(path)) as new:
+        assert new.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_the_first_schema_and_its_upgrades_make_the_tables_of_this_one(tmp_path: Path) -> None:
+    first = [statement.replace(LEASE_COLUMN, "") for statement in (*runs.RUNS_SCHEMA, *sql.JOBS_SCHEMA)]
+    assert first != [*runs.RUNS_SCHEMA, *sql.JOBS_SCHEMA]
+    for name, statements in {
+        "upgraded": [*first, *(step for version in sql.JOBS_UPGRADES.values() for step in version)],
+        "fresh": [*runs.RUNS_SCHEMA, *sql.JOBS_SCHEMA],
+    }.items():
+        with closing(sqlite3.connect(tmp_path / name)) as database:
+            for statement in statements:
+                database.execute(statement)
+    assert _columns(tmp_path / "upgraded") == _columns(tmp_path / "fresh")
+    assert set(sql.JOBS_UPGRADES) == set(range(1, SCHEMA_VERSION)), "a step for every older version"
+
+
+def _columns(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(path)) as database:
+        names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: database.execute(f"PRAGMA table_info({name})").fetchall() for name in sorted(names)}
