@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.deployment import DEPLOY, TOP, root_only, run, tool
+from tests.support.deployment import DEPLOY, TOP, run, tool
 
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 
@@ -69,22 +69,3 @@ def test_all_that_the_image_is_built_from_is_in_the_build_s_context() -> None:
     lines = (DEPLOY / "docker/Dockerfile").read_text("utf-8").splitlines()
     copied = [line.split()[1:-1] for line in lines if line.startswith("COPY ") and "--from" not in line]
     assert {name for names in copied for name in names} == sent
-
-
-@pytest.mark.slow
-def test_the_image_can_be_built_and_its_command_runs_as_an_ordinary_user() -> None:
-    root_only("to build an image")
-    buildah = tool("buildah", "Debian's buildah")
-    if not (TOP / "workers").is_dir():
-        pytest.skip("this Themis has no worker daemon")
-    built = run(buildah, "bud", "--tag", "themis-test", "--file", DEPLOY / "docker/Dockerfile", TOP)
-    if built.returncode != 0 and any(word in built.stderr for word in ("pinging", "lookup", "initializing source")):
-        pytest.skip("the base image cannot be fetched here")
-    assert built.returncode == 0, built.stderr
-    container = run(buildah, "from", "themis-test").stdout.strip()
-    try:
-        told = run(buildah, "run", container, "--", "sh", "-c", "id -u && themis --help >/dev/null && test -w /data")
-        assert told.returncode == 0, told.stderr
-        assert told.stdout.split() == ["10001"]
-    finally:
-        run(buildah, "rm", container)
