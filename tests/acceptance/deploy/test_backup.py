@@ -5,16 +5,17 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.deployment import SCRIPTS, TOP, run, themis_help, tool
+from tests.support.deployment import SCRIPTS, TOP, needs_daemon, run, themis_help, tool
 
 CASES = 15
 MODEL = """
@@ -134,33 +135,43 @@ def restore(place: Path, elsewhere: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture
-def worker(place: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker that runs experiments until it is killed."""
-    again = "import subprocess, sys\nwhile True: subprocess.run([sys.executable, '-m', 'themis', 'worker', 'run'])"
-    process = subprocess.Popen([sys.executable, "-c", again], cwd=place, process_group=0, stdout=subprocess.DEVNULL)
-    yield process
-    if process.poll() is None:
-        kill(process)
+ONE_AFTER_ANOTHER = (
+    "import subprocess, sys\nwhile True: subprocess.run([sys.executable, '-m', 'themis', 'worker', 'run'])"
+)
+WORKERS = {"worker run": ["-c", ONE_AFTER_ANOTHER], "worker start": ["-m", "themis", "worker", "start"]}
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    run("kill", "-KILL", "--", f"-{process.pid}")
-    process.wait()
+@contextmanager
+def killed_at_the_end(folder: Path, words: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that runs experiments while the block lasts; nothing of it lives afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, *words], cwd=folder, process_group=0, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        run("kill", "-KILL", "--", f"-{process.pid}")
+        process.wait()
+        before = None
+        while before != (before := generated(folder).total()):
+            time.sleep(0.5)
 
 
-def test_a_backup_made_while_a_worker_runs_finishes_everything_once(place: Path, tmp_path: Path, request: Any) -> None:
+@pytest.mark.parametrize("kind", WORKERS)
+def test_a_backup_made_while_a_worker_runs_finishes_everything_once(place: Path, tmp_path: Path, kind: str) -> None:
+    if kind == "worker start":
+        needs_daemon()
     jobs = 6
     submit(place, *range(jobs))
-    worker = request.getfixturevalue("worker")
-    while len(generated(place)) < 2 * CASES:
-        assert worker.poll() is None
     *folders, store = recipe(0)
-    for command in folders:
-        shell(command, place)
-    copied = shell(store, place)
+    with killed_at_the_end(place, WORKERS[kind]) as worker:
+        while len(generated(place)) < 2 * CASES:
+            assert worker.poll() is None
+            time.sleep(0.02)
+        for command in folders:
+            shell(command, place)
+        copied = shell(store, place)
     assert copied.returncode == 0, copied.stderr
-    kill(worker)
 
     elsewhere = tmp_path / "elsewhere"
     restore(place, elsewhere)
