@@ -1,4 +1,4 @@
-"""`themis worker run`: one experiment from the queue."""
+"""`themis worker`: run what was submitted, and see who does."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +11,10 @@ from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
 from themis.cli.running import explain_failures
+from themis.cli.worker_list import list_workers, stop
 
 
-@group("worker", "themis worker run")
+@group("worker", "themis worker run", "themis worker list")
 def worker() -> None:
     """Run what was submitted."""
 
@@ -73,4 +74,5 @@ def _say_why_idle(root: Path) -> None:
         note(f"nothing may be taken now; for a later time wait: {counts['waiting']:,} (see themis queue list)")
 
 
-worker.add_command(run)
+for member in (run, list_workers, stop):
+    worker.add_command(member)
