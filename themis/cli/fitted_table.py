@@ -41,7 +41,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int)
 
 def shortened(text: str, width: int) -> str:
     """`text`, ending in an ellipsis if it is longer than `width`."""
-    return text if len(text) <= width else f"{text[: width - 1]}{_ELLIPSIS}"
+    return text if len(text) <= width else f"{text[: max(width - 1, 0)]}{_ELLIPSIS}"
 
 
 def _fit(columns: Sequence[Column], widths: dict[int, int], width: int) -> bool:

@@ -175,7 +175,7 @@ class Watcher:
     def _reason(self, job: WatchedJob) -> str:
         if job.state != "done":
             return ": ".join(part for part in (job.cause, job.message) if part)
-        failed = self._stores.failed_cases(self._paths.get(), job)
+        failed = self._stores.failed_cases(job)
         return f"{failed:,} of {job.total:,} cases failed" if failed else ""
 
 

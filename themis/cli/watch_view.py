@@ -11,7 +11,8 @@ from themis.core.queue.forecast import Forecast
 
 WORKERS_SHOWN = 8
 _ID_CHARACTERS = 8
-_LEAST_RUNS_SHOWN = 3
+_SECTIONS = 4
+_AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
 _FEW = 10
 _SURE = 0.2  # of the middle: a narrower range is not worth showing
@@ -71,14 +72,17 @@ class Line(NamedTuple):
 
 
 def lines(look: Look, width: int, height: int | None = None) -> list[Line]:
-    """A look at a queue, in lines at most `width` wide; in about `height` of them, if that is said."""
-    head = [Line(shortened(line.text, width), line.kind) for line in _head(look)]
-    around = [*_workers(look, width)], [*_next(look, width), *_ended(look, width)]
-    runs = len(look.running)
+    """A look at a queue, in lines at most `width` wide; at most `height` of them, from 24 on, if that is said."""
+    head = [*_head(look)]
+    workers, few, runs = WORKERS_SHOWN, len(look.next) + len(look.ended), len(look.running)
     if height is not None:
-        rest = len(head) + sum(map(len, around)) + 3  # its title, its labels and what is left out
-        runs = max(min(runs, height - rest), _LEAST_RUNS_SHOWN)
-    return [*head, *around[0], *_running(look, width, runs), *around[1]]
+        spare = max(height - len(head) - _SECTIONS * _AROUND_A_SECTION - 1, _SECTIONS)
+        workers, few = min(workers, max(spare // 4, 1)), max(spare // 6, 1)
+    above, below = [*head, *_workers(look, width, workers)], [*_next(look, width, few), *_ended(look, width, few)]
+    if height is not None:
+        runs = max(height - len(above) - len(below) - _AROUND_A_SECTION - 1, 1)
+    found = [*above, *_running(look, width, runs), *below]
+    return [Line(shortened(line.text, width), line.kind) for line in found]
 
 
 def _head(look: Look) -> Iterator[Line]:
@@ -144,9 +148,9 @@ def _span(found: Forecast) -> str:
     return f"about {about(found.middle_s)}" + ("" if is_sure else f" ({about(found.low_s)} to {about(found.high_s)})")
 
 
-def _workers(look: Look, width: int) -> Iterator[Line]:
+def _workers(look: Look, width: int, limit: int) -> Iterator[Line]:
     rows = []
-    for seen in look.workers[:WORKERS_SHOWN]:
+    for seen in look.workers[:limit]:
         report = seen.report
         ago_s = max(look.at_ns - report.heartbeat_ns, 0) / _NS
         rows.append(
@@ -188,8 +192,8 @@ def _run_row(run: Running) -> Sequence[Any]:
     )
 
 
-def _next(look: Look, width: int) -> Iterator[Line]:
-    rows = [_next_row(job, look.at_ns) for job in look.next]
+def _next(look: Look, width: int, limit: int) -> Iterator[Line]:
+    rows = [_next_row(job, look.at_ns) for job in look.next[:limit]]
     count = look.counts.get("queued", 0) + look.counts.get("waiting", 0)
     yield from _section("next", _NEXT, rows, ["row"] * len(rows), count, width)
 
@@ -205,8 +209,8 @@ def _next_row(job: Next, now_ns: int) -> Sequence[Any]:
     )
 
 
-def _ended(look: Look, width: int) -> Iterator[Line]:
-    rows = [_ended_row(job, look.at_ns) for job in look.ended]
+def _ended(look: Look, width: int, limit: int) -> Iterator[Line]:
+    rows = [_ended_row(job, look.at_ns) for job in look.ended[:limit]]
     kinds = [{"done": "good", "failed": "bad"}.get(job.state, "quiet") for job in look.ended]
     yield from _section("ended last", _ENDED, rows, kinds, len(rows), width)
 

@@ -165,7 +165,7 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
         )
         for worker in workers
         for slot in worker.report.slots
-        if slot.key is not None
+        if worker.alive and slot.key is not None
     ]
     if runs:
         say()
