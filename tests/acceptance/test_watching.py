@@ -1,10 +1,15 @@
 """The workers of a queue are seen and stopped, and when it will be empty is foreseen."""
 
+import fcntl
 import json
 import os
+import pty
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,3 +217,34 @@ def test_looking_imports_neither_the_engine_nor_rich(words: list[str], themis: T
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
     assert "workers.registry" in loaded
     assert not {"rich", "yaml", "asyncio", "themis.core.experiment", "themis.core.snapshot"} & loaded
+
+
+def test_on_a_terminal_the_screen_is_drawn_again_and_left_as_it_was(themis: Themis) -> None:
+    themis.submit()
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 80, 0, 0))
+    environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[2])}
+    for name in ("COLUMNS", "LINES", "NO_COLOR"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "themis", "queue", "watch", "--interval", "0.1"]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment) as process:
+        os.close(theirs)
+        seen = _read_until(ours, b"demo_generator on sums", times=3)
+        assert b"\x1b[?1049h" in seen
+        process.send_signal(signal.SIGTERM)
+        rest = _read_until(ours, b"\x1b[?1049l", times=1)
+        assert process.wait(timeout=30) == 143
+    os.close(ours)
+    assert b"Traceback" not in seen + rest
+    assert b"\x1b[?25h" in rest, "the cursor is back"
+
+
+def _read_until(terminal: int, what: bytes, *, times: int) -> bytes:
+    """What a terminal shows until `what` came so often; or for a minute."""
+    seen = b""
+    patient_until = time.monotonic() + 60
+    while seen.count(what) < times:
+        assert time.monotonic() < patient_until, seen
+        if select.select([terminal], [], [], 0.1)[0]:
+            seen += os.read(terminal, 65_536)
+    return seen

@@ -33,6 +33,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int)
     while not _fit(columns, widths, width):
         place = max(widths, key=lambda place: columns[place].drop)
         if not columns[place].drop:
+            widths = {place: min(columns[place].least or size, size) for place, size in widths.items()}
             break
         del widths[place]
     headers = [column.header for column in columns]

@@ -11,7 +11,6 @@ from themis.core.queue.forecast import Forecast
 
 WORKERS_SHOWN = 8
 _ID_CHARACTERS = 8
-_SECTIONS = 4
 _AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
 _FEW = 10
@@ -57,7 +56,7 @@ _ENDED = (
     Column("run", drop=4),
     Column("experiment", least=24),
     Column("state"),
-    Column("ended", right=True),
+    Column("ended", right=True, drop=1),
     Column("took", right=True, drop=2),
     Column("try", right=True, drop=3),
     Column("reason", least=16),
@@ -73,16 +72,23 @@ class Line(NamedTuple):
 
 def lines(look: Look, width: int, height: int | None = None) -> list[Line]:
     """A look at a queue, in lines at most `width` wide; at most `height` of them, from 24 on, if that is said."""
-    head = [*_head(look)]
-    workers, few, runs = WORKERS_SHOWN, len(look.next) + len(look.ended), len(look.running)
+    found = [*_head(look)]
+    wanted = [min(len(look.workers), WORKERS_SHOWN), len(look.running), len(look.next), len(look.ended)]
     if height is not None:
-        spare = max(height - len(head) - _SECTIONS * _AROUND_A_SECTION - 1, _SECTIONS)
-        workers, few = min(workers, max(spare // 4, 1)), max(spare // 6, 1)
-    above, below = [*head, *_workers(look, width, workers)], [*_next(look, width, few), *_ended(look, width, few)]
-    if height is not None:
-        runs = max(height - len(above) - len(below) - _AROUND_A_SECTION - 1, 1)
-    found = [*above, *_running(look, width, runs), *below]
+        wanted = _shares(wanted, height - len(found) - _AROUND_A_SECTION * sum(map(bool, wanted)) - 1)
+    for section, limit in zip((_workers, _running, _next, _ended), wanted, strict=True):
+        found += section(look, width, limit)
     return [Line(shortened(line.text, width), line.kind) for line in found]
+
+
+def _shares(wanted: Sequence[int], lines: int) -> list[int]:
+    """So many lines given out one by one in turns; at least one to whoever wants any."""
+    shares = [min(rows, 1) for rows in wanted]
+    while sum(shares) < min(lines, sum(wanted)):
+        for place, rows in enumerate(wanted):
+            if shares[place] < rows and sum(shares) < lines:
+                shares[place] += 1
+    return shares
 
 
 def _head(look: Look) -> Iterator[Line]:

@@ -17,6 +17,7 @@ ROW = ("4f1c09ab", "a model with a long name", "3.0/s", 12345)
         (40, ["job       experiment         rate  pid", "4f1c09ab  a model with a …  3.0/s  12345"]),
         (30, ["job       experiment      rate", "4f1c09ab  a model with…  3.0/s"]),
         (20, ["job       experiment", "4f1c09ab  a model w…"]),
+        (12, ["job       ex", "4f1c09ab  a "]),
     ],
 )
 def test_a_long_text_is_shortened_first_then_the_least_wanted_columns_go(width: int, lines: list[str]) -> None:

@@ -13,14 +13,20 @@ from typing import Any
 import pytest
 
 from tests.support import lab
+from themis.cli import watch_facts
+from themis.cli.watch_crew import Crew
 from themis.cli.watch_facts import Watcher
 from themis.cli.watch_folders import Paused, Sparingly, read_folders, read_paused
 from themis.cli.watch_values import About, Ended, Look, Next, Running
 from themis.cli.watch_view import about, lines, outlook
 from themis.core.config import RuntimeConfig
+from themis.core.outcomes import CaseEnd
+from themis.core.queue import FileQueue
 from themis.core.queue.forecast import Forecast
 from themis.core.queue.processes import this_process
 from themis.core.queue.root import make_root
+from themis.core.stages import Stage
+from themis.core.store_cache import StoreCache
 from themis.core.submission import run_worker_once, submit_experiment
 from workers.registry import Registration, SeenWorker, SlotReport, WorkerReport
 
@@ -207,6 +213,55 @@ def test_what_takes_long_is_found_out_rarely(monkeypatch: pytest.MonkeyPatch) ->
         clock[0] += 1.0
     assert 2 <= len(found) <= 4
     assert value.get() == found[-1]
+
+
+def test_a_run_in_a_slot_is_shown_there_and_its_slot_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(tmp_path)
+    root, me = tmp_path / "queue", this_process("w")
+    with closing(StoreCache()) as stores, Registration(root, me) as registration:
+        queue = FileQueue(root, stores)
+        claim = queue.claim(me)
+        assert claim is not None
+        slot = SlotReport(0, key=claim.key, attempt=1, total=3, done=2, failed=1)
+        registration.write(report("w", slots=(slot, SlotReport(1))))
+        look = look_again(root)
+        (run,) = look.running
+        assert (run.worker, run.slot, run.state, run.done, run.total, look.slots) == ("w", 0, "running", 0, 3, 2)
+        monkeypatch.setattr(watch_facts, "COUNTED_CASES", 2)
+        (run,) = look_again(root).running
+        assert (run.done, run.failed) == (2, 1)
+        queue.cancel(claim.key)
+        (run,) = look_again(root).running
+        assert run.state == "stopping"
+        queue.abandon(claim)
+
+
+def test_what_was_done_before_this_attempt_says_nothing_about_its_rate(tmp_path: Path) -> None:
+    submit(tmp_path)
+    with closing(StoreCache()) as stores:
+        queue = FileQueue(tmp_path / "queue", stores)
+        for attempt in (1, 2):
+            claim = queue.claim(this_process("w"))
+            assert claim is not None
+            store = stores.run_store(claim.manifest.store)
+            store.append(claim.manifest.run_id, [], [CaseEnd(0, 0, "q0", b"0", failed=True, through=Stage.GENERATE)])
+            (run,) = look_again(tmp_path / "queue").running
+            assert (run.done, run.failed, run.attempt) == (1, 1, attempt)
+            assert (run.rate is None, run.left_s is None) == (attempt == 2, attempt == 2)
+            queue.give_back(claim)
+
+
+def test_the_owner_of_a_job_lives_while_its_process_does(tmp_path: Path) -> None:
+    crew, me = Crew([]), this_process("w")
+    assert crew.lives(me)
+    assert not crew.lives(replace(me, pid_started=me.pid_started + 1))
+    assert crew.lives(replace(me, host="elsewhere", pid_started=1))
+    assert not crew.lives(replace(me, pid=2**22 + 1))
+    dead = SeenWorker(report("w"), alive=False)
+    assert not Crew([dead]).lives(me)
+    assert crew.slots([me, replace(me, pid=2**22 + 1)]) == 1
 
 
 # --- saying

@@ -9,8 +9,11 @@ _COLUMNS = (
 _FROM = "FROM jobs j JOIN runs r ON r.run_id = j.run_id"
 
 # Everything that is put into the texts below is a constant above, or a number of places.
+# The last are found before their runs are looked for.
 SELECT_LAST_ENDED = (
-    f"SELECT {_COLUMNS} {_FROM} WHERE j.queue_id = ? AND j.ended_ns IS NOT NULL ORDER BY j.ended_ns DESC LIMIT ?"
+    f"SELECT {_COLUMNS} FROM (SELECT job_no FROM jobs WHERE queue_id = ? AND ended_ns IS NOT NULL "  # noqa: S608
+    "ORDER BY ended_ns DESC LIMIT ?) last JOIN jobs j ON j.job_no = last.job_no "
+    "JOIN runs r ON r.run_id = j.run_id ORDER BY j.ended_ns DESC"
 )
 
 
