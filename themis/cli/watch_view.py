@@ -14,6 +14,7 @@ _ID_CHARACTERS = 8
 _AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
 _FEW = 10
+_MOSTLY = 0.8
 _SURE = 0.2  # of the middle: a narrower range is not worth showing
 _MINUTE_S, _HOUR_S, _HALF_A_DAY_S, _DAY_S = 60, 3_600, 43_200, 86_400
 
@@ -127,10 +128,12 @@ def outlook(look: Look) -> str:
         return f"when it will be empty is unknown, as nothing like it has ended yet; {slots}"
     span = _span(found)
     guess = f", going by the next {found.sampled:,}" if found.jobs > found.sampled else ""
+    if found.work_s < _MOSTLY * found.middle_s:
+        guess += f"; only {about(found.work_s)} of it is work, as jobs wait for their time"
     if not look.slots:
         return f"no worker takes jobs; one slot would need {span}{guess}"
     if look.paused is not None:
-        return f"paused; {span} of work for {slots}{guess}"
+        return f"paused; {span} for {slots}{guess}"
     date, _, clock = (when(look.at_ns + round(found.middle_s * _NS)) or "").partition(" ")
     at = clock[:5] if found.middle_s < _HALF_A_DAY_S else f"{date} {clock[:5]}"
     return f"empty in {span}, at {at}Z; {slots}{guess}"

@@ -137,6 +137,7 @@ def test_a_store_of_another_schema_or_another_application_is_said(tmp_path: Path
         assert look.counts["queued"] == 1
         assert len(look.troubles) == 1
         assert look.next[0].about.run_id is None
+        assert look.forecast is None
 
 
 def test_a_workers_torn_file_hides_no_other(tmp_path: Path) -> None:
@@ -274,7 +275,7 @@ FULL = Look(
     paused=Paused("ann\x1b]0;x\x07", "host", "2027-01-15T08:00:00Z", "the GPU\nis hot " * 20),
     counts={"running": 30, "queued": 99_000, "waiting": 1, "failed": 0, "cancelled": 0, "done": 5, "rejected": 1},
     slots=30,
-    forecast=Forecast(5_000.0, 9_000.0, 20_000.0, slots=30, sampled=500, jobs=99_001),
+    forecast=Forecast(5_000.0, 9_000.0, 20_000.0, 9_000.0, slots=30, sampled=500, jobs=99_001),
     workers=[
         SeenWorker(
             report(f"worker-{no}", slots=(SlotReport(0, key="k"),), why="the disk is full", tags=("gpu",)), no > 0
@@ -313,13 +314,15 @@ def test_at_eighty_columns_a_run_has_what_one_looks_for() -> None:
 
 
 def test_the_outlook_says_what_it_knows_and_what_not() -> None:
-    sure = Forecast(100.0, 100.0, 100.0, slots=30, sampled=9, jobs=9)
+    sure = Forecast(100.0, 100.0, 100.0, 100.0, slots=30, sampled=9, jobs=9)
     ready = replace(FULL, paused=None, forecast=sure)
     assert outlook(ready) == "empty in about 2 min, at 08:01Z; 30 slots"
     guessed = outlook(replace(ready, forecast=FULL.forecast))
     assert guessed == "empty in about 2.5 h (83 min to 5.6 h), at 10:30Z; 30 slots, going by the next 500"
     assert outlook(replace(ready, slots=0)) == "no worker takes jobs; one slot would need about 2 min"
-    assert outlook(replace(ready, paused=Paused())) == "paused; about 2 min of work for 30 slots"
+    assert outlook(replace(ready, paused=Paused())) == "paused; about 2 min for 30 slots"
+    waits = outlook(replace(ready, forecast=replace(sure, work_s=20.0)))
+    assert waits == "empty in about 2 min, at 08:01Z; 30 slots; only 20 s of it is work, as jobs wait for their time"
     assert "is unknown" in outlook(replace(ready, forecast=None))
     assert outlook(replace(ready, counts={"done": 3}, slots=1)) == "nothing is left to do; 1 slot"
 

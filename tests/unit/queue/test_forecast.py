@@ -90,6 +90,7 @@ def test_a_forecast_says_how_sure_it_is() -> None:
 
 def test_without_any_run_before_nobody_can_say_unless_there_is_nothing_to_do() -> None:
     assert forecast(Backlog(queued=[Work(("a",), 3)]), 1, Paces([])) is None
+    assert forecast(Backlog(beyond=3), 1, Paces([Past(("a",), 1.0)])) is None
     nothing = forecast(Backlog(), 1, Paces([]))
     assert nothing is not None
     assert nothing.middle_s == 0.0
@@ -102,4 +103,4 @@ def test_the_queue_is_not_empty_before_its_last_job_may_begin() -> None:
     backlog = Backlog(queued=[Work(("a",), 1, ready_s=30.0)], last_ready_s=3_600.0)
     found = forecast(backlog, 4, Paces([Past(("a",), 2.0)]))
     assert found is not None
-    assert (found.low_s, found.middle_s) == (3_600.0, 3_600.0)
+    assert (found.low_s, found.middle_s, found.work_s) == (3_600.0, 3_600.0, 2.0)

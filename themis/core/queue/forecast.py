@@ -7,7 +7,7 @@ the slots as workers give them: in order, each to the slot that is free first.
 import heapq
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 LATEST = 25
@@ -75,6 +75,7 @@ class Forecast:
 
     Attributes:
         low_s, middle_s, high_s: at the paces of a quick, a middling and a slow run.
+        work_s: as `middle_s`, were no job to wait for its time.
         slots: that share the work.
         sampled: jobs that were looked at; the others are taken to be like them.
         jobs: all.
@@ -83,6 +84,7 @@ class Forecast:
     low_s: float
     middle_s: float
     high_s: float
+    work_s: float
     slots: int
     sampled: int
     jobs: int
@@ -113,14 +115,22 @@ def forecast(backlog: Backlog, slots: int, paces: Paces) -> Forecast | None:
         paces.of(work.kinds) if work.left_s is None else _known(work.left_s / max(work.cases, 1)) for work in works
     ]
     known = [pace for pace in found if pace is not None]
-    if len(known) < len(works):
+    if len(known) < len(works) or (backlog.beyond and not works):
         return None
-    low_s, middle_s, high_s = (
-        _end_s(backlog, [max(work.cases, 1) * pace[level] for work, pace in zip(works, known, strict=True)], slots)
+    low, middle, high = (
+        [max(work.cases, 1) * pace[level] for work, pace in zip(works, known, strict=True)]
         for level in range(len(Pace._fields))
     )
-    sampled = len(backlog.queued)
-    return Forecast(low_s, middle_s, high_s, slots=slots, sampled=sampled, jobs=sampled + backlog.beyond)
+    at_once = Backlog(backlog.running, [replace(work, ready_s=0.0) for work in backlog.queued], backlog.beyond)
+    return Forecast(
+        low_s=_end_s(backlog, low, slots),
+        middle_s=_end_s(backlog, middle, slots),
+        high_s=_end_s(backlog, high, slots),
+        work_s=_end_s(at_once, middle, slots),
+        slots=slots,
+        sampled=len(backlog.queued),
+        jobs=len(backlog.queued) + backlog.beyond,
+    )
 
 
 def makespan(busy: Sequence[float], jobs: Iterable[tuple[float, float]], slots: int) -> float:
