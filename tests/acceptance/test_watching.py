@@ -31,7 +31,7 @@ busy = SlotReport(0, key="4f1c09ab00112233", run_id="ab" * 32, attempt=1, starte
 with Registration(Path(sys.argv[2]), me) as registration:
     registration.write(WorkerReport(
         me.worker, me.host, me.boot_id, me.pid, me.pid_started, "4", now_ns, now_ns,
-        tags=("gpu",), slots=(busy, SlotReport(1)), claimed=12, ended={"done": 11, "time limit": 1}))
+        why="the disk is full\\x1b[2J", tags=("gpu",), slots=(busy, SlotReport(1)), claimed=12, ended={"done": 11, "time limit": 1}))
     print("registered", flush=True)
     while not registration.stop_requested:
         time.sleep(0.05)
@@ -100,7 +100,8 @@ def test_workers_are_listed_with_what_they_run_and_dead_ones_are_marked(themis: 
     shown = themis("worker", "list").out.splitlines()
     assert shown[1].split()[3:10] == ["running", "1/2", "12", "11", "done,", "1", "time"]
     assert shown[2].split()[3:5] == ["dead", "0/2"]
-    assert [line.split()[:6] for line in shown[5:]] == [["one", "0", "4f1c09ab00112233", "abababababab", "1", "7/60"]]
+    assert [line.split()[:6] for line in shown[5:6]] == [["one", "0", "4f1c09ab00112233", "abababababab", "1", "7/60"]]
+    assert shown[-1] == "one takes no job: the disk is full\N{REPLACEMENT CHARACTER}[2J"
 
 
 def test_dead_workers_are_forgotten_when_asked_and_living_ones_never(themis: Themis, workers: Workers) -> None:
@@ -126,7 +127,7 @@ def test_a_worker_that_is_still_there_after_the_wait_is_said_to_be(themis: Themi
     process = workers.start("one")
     process.send_signal(signal.SIGSTOP)
     done = themis("worker", "stop", "one", "--wait", "0.3")
-    assert (done.code, json.loads(done.out)["left"]) == (4, ["one"])
+    assert (done.code, json.loads(done.out)["left"]) == (124, ["one"])
     assert done.err.startswith("themis: after 300 ms still there: one")
     process.send_signal(signal.SIGCONT)
     assert process.wait(timeout=10) == 0

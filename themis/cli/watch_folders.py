@@ -18,7 +18,7 @@ AHEAD = 500
 """As many of the next jobs are looked at; what comes after them is only counted."""
 
 _SHARE = 0.05
-_PAUSED_BYTES = 4_096
+_PAUSED_BYTES = 16_384
 
 Value = TypeVar("Value")
 
@@ -106,7 +106,7 @@ def read_paused(root: Path) -> Paused | None:
     if not isinstance(said, dict):
         return Paused()
     by, host, reason = (_text(said.get(name)) for name in ("by", "host", "reason"))
-    return Paused(by, host, _moment(said.get("at")), reason)
+    return Paused(by, host, _moment(said.get("at", said.get("at_ns"))), reason)
 
 
 def _names(folder: Path) -> list[str]:

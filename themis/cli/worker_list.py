@@ -11,7 +11,7 @@ import click
 from themis.cli import errors
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, how_long, note, say, table, when
+from themis.cli.output import emit, how_long, note, one_line, say, table, when
 
 if TYPE_CHECKING:
     from workers.registry import SeenWorker
@@ -53,7 +53,7 @@ def list_workers(
     "wait_s",
     type=click.FloatRange(min=0),
     metavar="S",
-    help="Wait so many seconds for them to be gone; exit code 4 when one is not.",
+    help="Wait so many seconds for them to be gone; ends with 124 when one is not.",
 )
 @queue_options
 def stop(
@@ -85,7 +85,7 @@ def stop(
         note(f"no worker lives at {root}")
     if wait_s is not None and left:
         note(f"after {how_long(wait_s)} still there: {', '.join(left)}; they end when what they run has ended")
-        return errors.UNAVAILABLE
+        return errors.TIMED_OUT
     return 0
 
 
@@ -174,4 +174,4 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
             say(line)
     for worker in workers:
         if worker.alive and worker.report.why:
-            say(f"\n{worker.report.worker} takes no job: {worker.report.why}")
+            say(f"\n{worker.report.worker} takes no job: {one_line(worker.report.why)}")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import lab
 from themis.cli import watch_facts
+from themis.cli.run_rows import KNOWN_SCHEMA
 from themis.cli.watch_crew import Crew
 from themis.cli.watch_facts import Watcher
 from themis.cli.watch_folders import Paused, Sparingly, read_folders, read_paused
@@ -130,9 +131,9 @@ def test_a_store_that_cannot_be_read_is_said_and_shown_as_it_was(tmp_path: Path,
 
 def test_a_store_of_another_schema_or_another_application_is_said(tmp_path: Path) -> None:
     submit(tmp_path)
-    for change in ("PRAGMA user_version = 99", "PRAGMA application_id = 7"):
+    for change in ("PRAGMA user_version = 99", f"PRAGMA user_version = {KNOWN_SCHEMA}; DROP TABLE jobs"):
         with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
-            database.execute(change)
+            database.executescript(change)
         look = look_again(tmp_path / "queue")
         assert look.counts["queued"] == 1
         assert len(look.troubles) == 1
@@ -172,6 +173,7 @@ def test_only_workers_that_live_and_take_jobs_count_for_the_prediction(tmp_path:
             Paused("ann", "h", "today", "hot"),
         ),
         ('{"at": 1800000000000000000}', Paused(at="2027-01-15 08:00:00Z")),
+        ('{"by": "ann@h", "at_ns": 1800000000000000000}', Paused("ann@h", at="2027-01-15 08:00:00Z")),
         ('{"at": 99999999999999999999999999999999}', Paused()),
     ],
 )

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from themis.core.canonical import content_hash
-from themis.core.errors import StoreCorruptError, StoreError
+from themis.core.errors import StoreError
 from themis.core.stores.job_rows import Owner
 from themis.core.stores.sql import runs, watch
-from themis.core.stores.sqlite_database import APPLICATION_ID, Database
+from themis.core.stores.sqlite_database import Database
 
 _PATIENCE_S = 0.5
 _SHAPES = (8, 64, 512)  # few, as SQLite keeps every statement that it compiled
@@ -119,8 +119,6 @@ class SqliteWatch:
     def _check_schema(self) -> None:
         path = self._database.path
         found = self._database.query("PRAGMA user_version")[0][0]
-        if self._database.query("PRAGMA application_id")[0][0] != APPLICATION_ID:
-            raise StoreCorruptError(path=path, detail="made by another application")
         if found != self._schema:
             raise StoreError(
                 path=path, detail=f"is of schema {found}, of which only schema {self._schema} is read here"
