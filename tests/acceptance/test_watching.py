@@ -31,7 +31,8 @@ busy = SlotReport(0, key="4f1c09ab00112233", run_id="ab" * 32, attempt=1, starte
 with Registration(Path(sys.argv[2]), me) as registration:
     registration.write(WorkerReport(
         me.worker, me.host, me.boot_id, me.pid, me.pid_started, "4", now_ns, now_ns,
-        why="the disk is full\\x1b[2J", tags=("gpu",), slots=(busy, SlotReport(1)), claimed=12, ended={"done": 11, "time limit": 1}))
+        why="the disk is full\\x1b[2J", tags=("gpu",), slots=(busy, SlotReport(1)),
+        claimed=12, ended={"done": 11, "time limit": 1}))
     print("registered", flush=True)
     while not registration.stop_requested:
         time.sleep(0.05)
