@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from themis.core import durable_files
 from themis.core.errors import WorkerNameError
@@ -33,6 +33,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MAX_FILE_BYTES = 1_000_000
 _NS = 1_000_000_000
 
+Whole = Annotated[int, Field(ge=0, lt=2**63)]
+"""A number in a report, which anybody may have written: no larger than what can be reckoned with."""
+
 
 @dataclass(frozen=True, slots=True)
 class SlotReport:
@@ -46,15 +49,15 @@ class SlotReport:
         total, done, failed: cases of the run, those that have ended, and those of them that failed.
     """
 
-    slot: int
+    slot: Whole
     key: str | None = None
     run_id: str | None = None
-    attempt: int | None = None
-    pid: int | None = None
-    started_ns: int | None = None
-    total: int = 0
-    done: int = 0
-    failed: int = 0
+    attempt: Whole | None = None
+    pid: Whole | None = None
+    started_ns: Whole | None = None
+    total: Whole = 0
+    done: Whole = 0
+    failed: Whole = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +81,18 @@ class WorkerReport:
     worker: str
     host: str
     boot_id: str
-    pid: int
-    pid_started: int
+    pid: Whole
+    pid_started: Whole
     version: str
-    started_ns: int
-    heartbeat_ns: int
+    started_ns: Whole
+    heartbeat_ns: Whole
     state: str = "running"
     why: str | None = None
     tags: tuple[str, ...] = ()
     slots: tuple[SlotReport, ...] = ()
-    claimed: int = 0
-    ended: dict[str, int] | None = None
-    cases: int = 0
+    claimed: Whole = 0
+    ended: dict[str, Whole] | None = None
+    cases: Whole = 0
 
 
 _REPORT = TypeAdapter(WorkerReport)

@@ -34,6 +34,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "help": (THEMIS, "--help"),
     "list": (THEMIS, "queue", "list"),
     "status": (THEMIS, "status"),
+    "watch": (THEMIS, "queue", "watch", "--once"),
+    "workers": (THEMIS, "worker", "list"),
 }
 """Each program with its arguments."""
 
@@ -103,6 +105,8 @@ def main(*, short: bool = False) -> None:
     at = f"at {waiting:,} waiting"
     report(f"`themis queue list` {at}", found["list"], found["listdir"], "`os.listdir` alone", "300 ms in all")
     report(f"`themis status` {at}", found["status"], found["click"], "`import click`", "300 ms in all")
+    report(f"`themis queue watch --once` {at}", found["watch"], found["listdir"], "`os.listdir` alone", "300 ms in all")
+    report(f"`themis worker list` {at}", found["workers"], found["click"], "`import click`", "300 ms in all")
 
 
 def report(what: str, found_ms: float, yardstick_ms: float, yardstick: str, target: str) -> None:

@@ -12,8 +12,8 @@ _POLITE = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def ends_cleanly(farewell: str) -> Iterator[None]:
-    """A block that SIGINT, SIGTERM and SIGHUP end by a KeyboardInterrupt, after which `farewell` is said.
+def ends_cleanly(farewell: str | None) -> Iterator[None]:
+    """A block that SIGINT, SIGTERM and SIGHUP end by a KeyboardInterrupt, after which `farewell` is said, if any.
 
     SIGTERM and SIGHUP are passed on as SIGINT, which the event loop turns into the cancellation of what it runs.
 
@@ -34,7 +34,8 @@ def ends_cleanly(farewell: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        note(f"interrupted; {farewell}")
+        if farewell is not None:
+            note(f"interrupted; {farewell}")
         raise click.exceptions.Exit(128 + (came[0] if came else signal.SIGINT)) from None
     finally:
         for number in ours:

@@ -54,10 +54,13 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 
 
 def when(nanoseconds: int | None) -> str | None:
-    """A time for people, in UTC to the second."""
+    """A time for people, in UTC to the second; None too for a number that is no time."""
     if nanoseconds is None:
         return None
-    return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def how_long(seconds: float) -> str:

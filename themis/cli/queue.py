@@ -11,6 +11,7 @@ from themis.cli.opening import opened_queue
 from themis.cli.output import document, emit, note, say, table
 from themis.cli.queue_list import list_jobs
 from themis.cli.queue_show import logs, show
+from themis.cli.queue_watch import watch
 
 if TYPE_CHECKING:
     from themis.core.queue.doctor import Finding
@@ -91,5 +92,5 @@ def _job(row: "JobRow") -> dict[str, Any]:
     }
 
 
-for member in (list_jobs, show, logs, cancel, retry, doctor):
+for member in (list_jobs, show, logs, watch, cancel, retry, doctor):
     queue.add_command(member)

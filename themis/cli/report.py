@@ -8,6 +8,7 @@ import click
 
 from themis.cli.command import command, config_options
 from themis.cli.opening import open_experiment, stored_run
+from themis.cli.running import explain_partial
 
 
 @command(
@@ -25,10 +26,12 @@ from themis.cli.opening import open_experiment, stored_run
     help="One JSON object with everything; a summary; a row a case and metric; a table for a paper.",
 )
 def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
-    """Print the result of a stored run."""
+    """Print the result of a stored run; of one that is not at its end, what there is so far."""
     from themis.core.reports import Reporter
+    from themis.core.stores import projections
 
     with stored_run(open_experiment(config, overrides)) as (store, run_id):
+        explain_partial(projections.run_result(store, run_id))
         reporter = Reporter(store)
         if form == "csv":
             reporter.write_csv(run_id, sys.stdout)  # row by row: there may be very many

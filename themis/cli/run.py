@@ -12,7 +12,7 @@ from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import open_experiment, stored_run
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
-from themis.cli.running import exit_code, explain_failures
+from themis.cli.running import exit_code, explain_failures, explain_partial
 from themis.core.stages import UNTIL_STAGES
 
 if TYPE_CHECKING:
@@ -84,10 +84,12 @@ def estimate(*, config: Path, overrides: Sequence[str]) -> None:
 @command("quickcheck", "themis quickcheck --config experiment.yaml")
 @config_options()
 def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print counts, means and the score of each case of a stored run."""
+    """Print counts, means and the score of each case of a stored run, as far as it is."""
     from themis.core.inspection import quickcheck as check
+    from themis.core.stores import projections
 
     with stored_run(open_experiment(config, overrides)) as (store, run_id):
+        explain_partial(projections.run_result(store, run_id))
         emit(check(store, run_id))
 
 

@@ -25,6 +25,12 @@ def explain_failures(result: "RunResult") -> None:
         note(f"{failed:,} of {result.progress.total_cases:,} cases failed{first}")
 
 
+def explain_partial(result: "RunResult") -> None:
+    """Say on standard error that a result is not the whole one, if it is not."""
+    if result.what_is_missing:
+        note(f"{result.what_is_missing}; this is what there is so far")
+
+
 def exit_code(result: "RunResult") -> int:
     """Failing cases are data; a run of which nothing came is an error."""
     return errors.RUN_FAILED if result.status.value == "failed" else 0

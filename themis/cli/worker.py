@@ -4,6 +4,7 @@ import click
 
 from themis.cli.command import Group
 from themis.cli.worker_health import health
+from themis.cli.worker_list import list_workers, stop
 from themis.cli.worker_run import run
 from themis.cli.worker_start import start
 
@@ -18,10 +19,12 @@ class StartsByDefault(Group):
         return super().parse_args(ctx, args)
 
 
-@click.group("worker", cls=StartsByDefault, examples=["themis worker --slots 2", "themis worker run"])
+@click.group(
+    "worker", cls=StartsByDefault, examples=["themis worker --slots 2", "themis worker run", "themis worker list"]
+)
 def worker() -> None:
     """Run what was submitted. Without a command: start."""
 
 
-for member in (start, run, health):
+for member in (start, run, list_workers, stop, health):
     worker.add_command(member)

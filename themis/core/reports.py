@@ -133,6 +133,7 @@ class Reporter:
         generator = snapshot.component_refs.generator.component_id
         lines = [
             f"% run {run_id}: {result.status.value}, generator {_one_line(generator)}",
+            *([f"% {result.what_is_missing}"] if result.what_is_missing else []),
             r"\begin{tabular}{lrrrr}",
             r"\hline",
             r"Metric & Mean & Scored & Correct & Errors \\",
@@ -179,6 +180,9 @@ def _markdown_head(result: RunResult, snapshot: RunSnapshot) -> Iterator[str]:
             *([("error", _code(result.error))] if result.error else []),
         ],
     )
+    if result.what_is_missing:
+        yield f"This report is {result.what_is_missing}."
+        yield ""
 
 
 def _markdown_metrics(summary: _Summary) -> Iterator[str]:

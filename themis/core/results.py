@@ -86,6 +86,15 @@ class RunResult(FrozenModel):
     cases: SkipValidation[Sequence[CaseResult]] = Field(default=(), repr=False, exclude=True)
     error: str | None = None
 
+    @property
+    def what_is_missing(self) -> str | None:
+        """In words, that the result is partial; None when every case has ended."""
+        counts = self.progress
+        ended = counts.completed_cases + counts.failed_cases
+        if ended >= counts.total_cases:
+            return None
+        return f"partial: {ended:,} of {counts.total_cases:,} cases have ended, and the run is {self.status.value}"
+
 
 class CaseState(FrozenModel):
     """What is finished of one case: successes and failures by candidate index or metric id."""

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,8 @@ def test_a_request_to_stop_is_seen_by_that_worker_alone_and_ends_with_it(root: P
         json.dumps({"worker": "other"}),
         "[" * 100_000,
         '{"worker": "bad", "pid": "x"}',
+        json.dumps({**asdict(report_of("bad")), "heartbeat_ns": 10**400}),
+        json.dumps({**asdict(report_of("bad")), "claimed": -1}),
     ],
 )
 def test_a_file_that_is_no_report_hides_no_other(root: Path, text: str) -> None:

@@ -219,14 +219,18 @@ def score_rows(store: "RunStore", snapshot: RunSnapshot) -> Iterator[BenchmarkSc
 def benchmark_result(store: "RunStore", run_id: str) -> BenchmarkResult:
     """The scores of a run as a table, with their means and counts."""
     record, snapshot = _find(store, run_id)
-    rows = list(score_rows(store, snapshot))
+    rows: list[BenchmarkScoreRow] = []
+    ended = failed = 0
+    for case in iter_cases(store, snapshot):  # counted as they are read: more may end meanwhile
+        rows += _rows_of(case)
+        ended += 1
+        failed += case.end.failed
     outcome_counts: dict[str, int] = {}
     error_counts: dict[str, int] = {}
     for row in rows:
         outcome_counts[row.outcome] = outcome_counts.get(row.outcome, 0) + 1
         if row.error_category:
             error_counts[row.error_category] = error_counts.get(row.error_category, 0) + 1
-    ended, failed = store.count_ends(run_id)
     return BenchmarkResult(
         run_id=run_id,
         dataset_ids=[dataset.dataset_id for dataset in snapshot.datasets],

@@ -1,0 +1,267 @@
+"""A look at a queue as lines for people, of the width of their terminal."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from themis.cli.fitted_table import Column, fitted, shortened
+from themis.cli.output import how_long, one_line, when
+from themis.cli.watch_values import About, Ended, Look, Next, Running
+from themis.cli.worker_list import busy_slots, state_of
+from themis.core.queue.forecast import Forecast
+
+WORKERS_SHOWN = 8
+_ID_CHARACTERS = 8
+_AROUND_A_SECTION = 3  # an empty line, the title, the labels
+_NS = 1e9
+_FEW = 10
+_MOSTLY = 0.8
+_SURE = 0.2  # of the middle: a narrower range is not worth showing
+_MINUTE_S, _HOUR_S, _HALF_A_DAY_S, _DAY_S = 60, 3_600, 43_200, 86_400
+
+_RUNNING = (
+    Column("job"),
+    Column("run", drop=7),
+    Column("experiment", least=24),
+    Column("state"),
+    Column("try", right=True, drop=4),
+    Column("cases", right=True),
+    Column("", right=True, drop=6),
+    Column("failed", right=True),
+    Column("rate", right=True, drop=2),
+    Column("left", right=True),
+    Column("for", right=True, drop=5),
+    Column("worker", least=8, drop=3),
+)
+_WORKERS = (
+    Column("worker", least=12),
+    Column("state"),
+    Column("slots", right=True),
+    Column("claimed", right=True),
+    Column("cases", right=True, drop=4),
+    Column("host", least=8, drop=3),
+    Column("pid", right=True, drop=2),
+    Column("heartbeat", right=True, drop=1),
+    Column("tags", least=4, drop=5),
+)
+_NEXT = (
+    Column("job"),
+    Column("run", drop=3),
+    Column("experiment", least=24),
+    Column("cases", right=True),
+    Column("priority", right=True, drop=2),
+    Column("try", right=True, drop=1),
+    Column("not before"),
+)
+_ENDED = (
+    Column("job"),
+    Column("run", drop=4),
+    Column("experiment", least=24),
+    Column("state"),
+    Column("ended", right=True, drop=1),
+    Column("took", right=True, drop=2),
+    Column("try", right=True, drop=3),
+    Column("reason", least=16),
+)
+
+
+class Line(NamedTuple):
+    """A line, and what it is: `head`, `title`, `labels`, `row`, `good`, `bad`, `quiet`."""
+
+    text: str
+    kind: str
+
+
+def lines(look: Look, width: int, height: int | None = None) -> list[Line]:
+    """A look at a queue, in lines at most `width` wide; at most `height` of them, from 24 on, if that is said."""
+    found = [*_head(look)]
+    wanted = [min(len(look.workers), WORKERS_SHOWN), len(look.running), len(look.next), len(look.ended)]
+    if height is not None:
+        wanted = _shares(wanted, height - len(found) - _AROUND_A_SECTION * sum(map(bool, wanted)) - 1)
+    for section, limit in zip((_workers, _running, _next, _ended), wanted, strict=True):
+        found += section(look, width, limit)
+    return [Line(shortened(line.text, width), line.kind) for line in found]
+
+
+def _shares(wanted: Sequence[int], lines: int) -> list[int]:
+    """So many lines given out one by one in turns; at least one to whoever wants any."""
+    shares = [min(rows, 1) for rows in wanted]
+    while sum(shares) < min(lines, sum(wanted)):
+        for place, rows in enumerate(wanted):
+            if shares[place] < rows and sum(shares) < lines:
+                shares[place] += 1
+    return shares
+
+
+def _head(look: Look) -> Iterator[Line]:
+    yield Line(f"{when(look.at_ns)}  {one_line(look.queue_root)}", "head")
+    if not look.exists:
+        yield Line("there is no queue here yet; the first submit makes it", "quiet")
+        return
+    shown = [f"{count:,} {state}" for state, count in look.counts.items() if count or state != "rejected"]
+    yield Line(", ".join(shown), "row")
+    if look.paused is not None:
+        yield Line(one_line(paused_in_words(look)), "bad")
+    yield Line(outlook(look), "row")
+    for trouble in look.troubles:
+        yield Line(one_line(f"as it was before: {trouble}"), "bad")
+
+
+def paused_in_words(look: Look) -> str:
+    """That a queue is paused, by whom and why."""
+    paused = look.paused
+    if paused is None:
+        return ""
+    who = f" by {paused.by}" if paused.by else ""
+    who += f" on {paused.host}" if paused.host else ""
+    since = f" since {paused.at}" if paused.at else ""
+    return f"paused{who}{since}" + (f": {paused.reason}" if paused.reason else "; nobody takes a job")
+
+
+def outlook(look: Look) -> str:
+    """When a queue will be empty, in a sentence."""
+    left = sum(look.counts.get(state, 0) for state in ("running", "queued", "waiting"))
+    slots = f"{look.slots} slot{'' if look.slots == 1 else 's'}"
+    if not left:
+        return f"nothing is left to do; {slots}"
+    found = look.forecast
+    if found is None:
+        return f"when it will be empty is unknown, as nothing like it has ended yet; {slots}"
+    span = _span(found)
+    guess = f", going by the next {found.sampled:,}" if found.jobs > found.sampled else ""
+    if found.work_s < _MOSTLY * found.middle_s:
+        guess += f"; only {about(found.work_s)} of it is work, as jobs wait for their time"
+    if not look.slots:
+        return f"no worker takes jobs; one slot would need {span}{guess}"
+    if look.paused is not None:
+        return f"paused; {span} for {slots}{guess}"
+    date, _, clock = (when(look.at_ns + round(found.middle_s * _NS)) or "").partition(" ")
+    at = clock[:5] if found.middle_s < _HALF_A_DAY_S else f"{date} {clock[:5]}"
+    return f"empty in {span}, at {at}Z; {slots}{guess}"
+
+
+def about(seconds: float) -> str:
+    """A duration, as exact as a guess can be."""
+    if seconds < _FEW:
+        return f"{max(seconds, 1.0):.0f} s"
+    if seconds < _MINUTE_S:
+        return f"{round(seconds, -1):.0f} s" if seconds < _MINUTE_S - 5 else "1 min"
+    if seconds < 2 * _HOUR_S:
+        return f"{seconds / _MINUTE_S:.0f} min"
+    if seconds < 2 * _DAY_S:
+        return f"{seconds / _HOUR_S:.1f} h"
+    return f"{seconds / _DAY_S:.1f} d"
+
+
+def _span(found: Forecast) -> str:
+    is_sure = found.high_s - found.low_s < _SURE * found.middle_s
+    return f"about {about(found.middle_s)}" + ("" if is_sure else f" ({about(found.low_s)} to {about(found.high_s)})")
+
+
+def _workers(look: Look, width: int, limit: int) -> Iterator[Line]:
+    rows = []
+    for seen in look.workers[:limit]:
+        report = seen.report
+        ago_s = max(look.at_ns - report.heartbeat_ns, 0) / _NS
+        rows.append(
+            (
+                report.worker,
+                state_of(seen) + (f": {shortened(one_line(report.why), 40)}" if report.why and seen.alive else ""),
+                f"{busy_slots(seen)}/{len(report.slots)}",
+                f"{report.claimed:,}",
+                f"{report.cases:,}",
+                report.host,
+                report.pid,
+                f"{about(ago_s)} ago",
+                ",".join(report.tags) or None,
+            )
+        )
+    kinds = ["row" if seen.alive else "bad" for seen in look.workers]
+    yield from _section("workers", _WORKERS, rows, kinds, len(look.workers), width)
+
+
+def _running(look: Look, width: int, limit: int) -> Iterator[Line]:
+    shown = look.running[:limit]
+    kinds = ["bad" if run.state == "lost" else "row" for run in shown]
+    yield from _section("running", _RUNNING, [_run_row(run) for run in shown], kinds, len(look.running), width)
+
+
+def _run_row(run: Running) -> Sequence[Any]:
+    worker = run.worker if run.slot is None else f"{run.worker}/{run.slot}"
+    return (
+        *_about(run.about),
+        None if run.state == "running" else run.state,
+        run.attempt,
+        f"{run.done:,}/{run.total:,}",
+        f"{100 * run.done // run.total}%" if run.total else None,
+        f"{run.failed:,}",
+        _rate(run.rate),
+        about(run.left_s) if run.left_s is not None else None,
+        how_long(run.for_s) if run.for_s is not None else None,
+        worker,
+    )
+
+
+def _next(look: Look, width: int, limit: int) -> Iterator[Line]:
+    rows = [_next_row(job, look.at_ns) for job in look.next[:limit]]
+    count = look.counts.get("queued", 0) + look.counts.get("waiting", 0)
+    yield from _section("next", _NEXT, rows, ["row"] * len(rows), count, width)
+
+
+def _next_row(job: Next, now_ns: int) -> Sequence[Any]:
+    wait_s = ((job.ready_ns or 0) - now_ns) / _NS
+    return (
+        *_about(job.about),
+        f"{job.total:,}" if job.about.run_id else None,
+        job.priority,
+        job.attempt if job.attempt > 1 else None,
+        f"in {about(wait_s)}" if wait_s > 0 else None,
+    )
+
+
+def _ended(look: Look, width: int, limit: int) -> Iterator[Line]:
+    rows = [_ended_row(job, look.at_ns) for job in look.ended[:limit]]
+    kinds = [{"done": "good", "failed": "bad"}.get(job.state, "quiet") for job in look.ended]
+    yield from _section("ended last", _ENDED, rows, kinds, len(rows), width)
+
+
+def _ended_row(job: Ended, now_ns: int) -> Sequence[Any]:
+    return (
+        *_about(job.about),
+        job.state,
+        f"{about(max(now_ns - job.ended_ns, 0) / _NS)} ago",
+        how_long(job.took_s) if job.took_s is not None else None,
+        job.attempt if job.attempt > 1 else None,
+        job.reason or None,
+    )
+
+
+def _section(
+    title: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]], kinds: Sequence[str], total: int, width: int
+) -> Iterator[Line]:
+    """A table with its title, and how many rows are not shown; nothing when there are none."""
+    if not rows:
+        return
+    yield Line("", "row")
+    yield Line(title if total <= len(rows) else f"{title}, {len(rows):,} of {total:,}", "title")
+    labels, *texts = fitted(columns, rows, width)
+    yield Line(labels, "labels")
+    yield from (Line(text, kind) for text, kind in zip(texts, kinds, strict=False))
+
+
+def _about(found: About) -> tuple[str, str | None, str]:
+    """The beginnings of a job's key and its run's id, which is all that commands need, and its experiment."""
+    run = found.run_id[:_ID_CHARACTERS] if found.run_id else None
+    datasets = ", ".join(found.datasets)
+    experiment = found.generator.removeprefix("builtin/") + (f" on {datasets}" if datasets else "")
+    key = found.key if "." in found.key else found.key[:_ID_CHARACTERS]  # a shard is named in full
+    return key, run, experiment
+
+
+def _rate(rate: float | None) -> str | None:
+    """Cases a second, or a minute or hour when they are few."""
+    if rate is None:
+        return None
+    for name, seconds in (("s", 1), ("min", _MINUTE_S), ("h", _HOUR_S)):
+        if rate * seconds >= 1:
+            return f"{rate * seconds:,.0f}/{name}" if rate * seconds >= _FEW else f"{rate * seconds:.1f}/{name}"
+    return f"{rate * _DAY_S:.1f}/d"

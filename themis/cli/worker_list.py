@@ -1,0 +1,177 @@
+"""`themis worker list` and `stop`: who the workers of a queue are; have them end."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from themis.cli import errors
+from themis.cli.command import command, json_option, queue_options
+from themis.cli.opening import find_queue_root
+from themis.cli.output import emit, how_long, note, one_line, say, table, when
+
+if TYPE_CHECKING:
+    from workers.registry import SeenWorker
+
+LOOK_EVERY_S = 0.2
+_NS = 1e9
+
+
+@command("list", "themis worker list", "themis worker list --json", "themis worker list --forget-dead")
+@queue_options
+@click.option("--forget-dead", is_flag=True, help="Remove the files of workers of this host that have died.")
+@json_option
+def list_workers(
+    *, queue_root: Path | None, config: Path | None, overrides: Sequence[str], forget_dead: bool, as_json: bool
+) -> None:
+    """List the workers of a queue, and what each of them runs.
+
+    A worker that was killed left its file here; it is marked as dead until it starts again or is forgotten.
+    """
+    from workers import registry
+
+    root = find_queue_root(queue_root, config, overrides)
+    if forget_dead:
+        registry.forget_dead(root)
+    seen = registry.workers_of(root)
+    if as_json:
+        emit({"queue_root": str(root), "workers": [document(worker) for worker in seen]})
+    elif seen:
+        _show(seen)
+    else:
+        note(f"no worker is registered at {root}; themis worker start --queue-root {root} starts one")
+
+
+@command("stop", "themis worker stop gpu-1", "themis worker stop --all --wait 600")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "stop_all", is_flag=True, help="Every worker that lives.")
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Wait so many seconds for them to be gone; ends with 124 when one is not.",
+)
+@queue_options
+def stop(
+    *,
+    names: Sequence[str],
+    stop_all: bool,
+    wait_s: float | None,
+    queue_root: Path | None,
+    config: Path | None,
+    overrides: Sequence[str],
+) -> int:
+    """Ask workers to take no more jobs, and to end when what they run has ended."""
+    from workers import registry
+
+    if bool(names) == stop_all:
+        message = "name the workers to stop, or give --all, not both" if names else "name the workers to stop, or --all"
+        raise click.UsageError(message, click.get_current_context())
+    root = find_queue_root(queue_root, config, overrides)
+    seen = {worker.report.worker: worker.alive for worker in registry.workers_of(root)}
+    _refuse_unknown(names, seen)
+    asked = [name for name in seen if seen[name] and (stop_all or name in names)]
+    registry.request_stop(root, asked)
+    left = asked if wait_s is None else _wait(root, asked, wait_s)
+    emit({"asked": asked, "stopped": [name for name in asked if name not in left], "left": left})
+    for name in names:
+        if not seen[name]:
+            note(f"worker {name} is dead already")
+    if stop_all and not asked:
+        note(f"no worker lives at {root}")
+    if wait_s is not None and left:
+        note(f"after {how_long(wait_s)} still there: {', '.join(left)}; they end when what they run has ended")
+        return errors.TIMED_OUT
+    return 0
+
+
+def document(worker: "SeenWorker") -> dict[str, Any]:
+    """A worker as JSON."""
+    return {"alive": worker.alive, **asdict(worker.report)}
+
+
+def state_of(worker: "SeenWorker") -> str:
+    """One word for how a worker stands."""
+    return worker.report.state if worker.alive else "dead"
+
+
+def busy_slots(worker: "SeenWorker") -> int:
+    """How many of a worker's slots run something."""
+    return sum(slot.key is not None for slot in worker.report.slots) if worker.alive else 0
+
+
+def ended_by_cause(worker: "SeenWorker") -> str:
+    """The attempts that ended with a worker, in words."""
+    return ", ".join(f"{count:,} {cause}" for cause, count in (worker.report.ended or {}).items())
+
+
+def _refuse_unknown(names: Sequence[str], known: dict[str, bool]) -> None:
+    from themis.core.errors import WorkerNameError
+    from themis.core.nearest import nearest_hint
+
+    for name in names:
+        if name not in known:
+            raise WorkerNameError(name=name, detail=f"no worker of this queue is called so{nearest_hint(name, known)}")
+
+
+def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
+    """Wait until these workers are gone; returns those that are still there at the end."""
+    from workers import registry
+
+    patient_until = time.monotonic() + wait_s
+    while True:
+        alive = {worker.report.worker for worker in registry.workers_of(root) if worker.alive}
+        left = [name for name in names if name in alive]
+        if not left or time.monotonic() >= patient_until:
+            return left
+        time.sleep(LOOK_EVERY_S)
+
+
+def _show(workers: "Sequence[SeenWorker]") -> None:
+    now_ns = time.time_ns()
+    headers = ("worker", "host", "pid", "state", "slots", "claimed", "ended", "since", "heartbeat", "tags")
+    rows = [
+        (
+            worker.report.worker,
+            worker.report.host,
+            worker.report.pid,
+            state_of(worker),
+            f"{busy_slots(worker)}/{len(worker.report.slots)}",
+            f"{worker.report.claimed:,}",
+            ended_by_cause(worker) or None,
+            when(worker.report.started_ns),
+            f"{how_long(max(now_ns - worker.report.heartbeat_ns, 0) / _NS)} ago",
+            ", ".join(worker.report.tags) or None,
+        )
+        for worker in workers
+    ]
+    for line in table(headers, rows, right=("pid", "slots", "claimed")):
+        say(line)
+    runs = [
+        (
+            worker.report.worker,
+            slot.slot,
+            slot.key,
+            slot.run_id[:12] if slot.run_id else None,
+            slot.attempt,
+            f"{slot.done:,}/{slot.total:,}",
+            f"{slot.failed:,}",
+            slot.pid,
+            how_long(max(now_ns - slot.started_ns, 0) / _NS) if slot.started_ns else None,
+        )
+        for worker in workers
+        for slot in worker.report.slots
+        if worker.alive and slot.key is not None
+    ]
+    if runs:
+        say()
+        headers = ("worker", "slot", "job", "run", "attempt", "cases", "failed", "pid", "for")  # type: ignore[assignment]
+        for line in table(headers, runs, right=("slot", "attempt", "cases", "failed", "pid")):
+            say(line)
+    for worker in workers:
+        if worker.alive and worker.report.why:
+            say(f"\n{worker.report.worker} takes no job: {one_line(worker.report.why)}")
