@@ -2,13 +2,14 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+SECONDS ?= 600
 BIN := $(VENV)/bin
 # Two at a time: the tests start processes of their own. A file stays in one process, as its fixtures are shared.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check slow slow-short bench bench-short docs format clean
+.PHONY: help demo test check slow slow-short soak bench bench-short docs format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -31,6 +32,9 @@ slow: $(VENV)/dev.stamp  ## run the slow tests: crash points, power loss, races
 
 slow-short: $(VENV)/dev.stamp  ## run the slow tests on a sample of their cases
 	$(PYTEST) -m slow --short
+
+soak: $(VENV)/dev.stamp  ## strike workers at random, round after round, for SECONDS (600)
+	$(BIN)/python -m pytest -m soak --soak-seconds $(SECONDS)
 
 bench: $(VENV)/dev.stamp  ## measure speed and memory, as ratios to what this machine can do
 	$(BIN)/python -m tests.benchmarks

@@ -10,9 +10,18 @@ settings.load_profile("themis")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--short", action="store_true", help="slow tests try a sample of what they try in full")
+    parser.addoption(
+        "--soak-seconds", type=float, default=600.0, help="how long a soak test goes on; one round at least"
+    )
 
 
 @pytest.fixture(scope="session")
 def short(request: pytest.FixtureRequest) -> bool:
     """Whether a slow test should try a sample only."""
     return bool(request.config.getoption("--short"))
+
+
+@pytest.fixture(scope="session")
+def soak_seconds(request: pytest.FixtureRequest) -> float:
+    """How long a soak test should go on."""
+    return float(request.config.getoption("--soak-seconds"))
