@@ -244,11 +244,11 @@ def test_the_asynchronous_form_runs_beside_other_work() -> None:
 
     async def program() -> Any:
         ticking = asyncio.create_task(tick())
-        result = await experiment(datasets=[dataset(500)]).run_async()
+        result = await experiment(datasets=[dataset(3_000)]).run_async()
         ticking.cancel()
         return result
 
-    assert asyncio.run(program()).progress.completed_cases == 500
+    assert asyncio.run(program()).progress.completed_cases == 3_000
     assert ticks > 10
 
 
