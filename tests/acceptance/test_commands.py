@@ -1,6 +1,7 @@
 """Each command does what docs/commands.md says."""
 
 import csv
+import errno
 import io
 import os
 import sqlite3
@@ -12,6 +13,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+
+from themis.core import durable_files
 
 Themis = Any
 """The fixture's class: see conftest."""
@@ -291,6 +294,24 @@ def test_a_store_that_was_deleted_and_made_anew_is_told_of(themis: Themis) -> No
     assert "themis submit --config" in doctor
     assert "is not the store that the job was submitted for" in themis("queue", "list").out
     assert themis("queue", "show", key).code == 4
+
+
+def test_a_queue_that_cannot_be_written_is_said_to_be_and_nothing_is_taken(
+    themis: Themis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    themis.submit()
+    error = f"themis: error: {Path('runs/queue').absolute()}: cannot be written: No space left on device\n"
+
+    def fail(path: str, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(durable_files, "write_synced", fail)
+        for command in (("worker", "run"), ("queue", "doctor")):
+            done = themis(*command)
+            assert (done.code, done.out) == (4, "")
+            assert done.err == error
+    assert themis("worker", "run").document["status"] == "completed"
 
 
 def test_the_doctor_puts_a_queue_right(themis: Themis) -> None:

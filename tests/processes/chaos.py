@@ -61,7 +61,8 @@ SELECT r.run_id, o.case_no, o.stage, o.item, o.ok, o.value, o.output, o.body
 FROM outcomes o JOIN runs r USING (run_no) ORDER BY 1, 2, 3, 4
 """
 ENDS = """
-SELECT r.run_id, r.status, c.case_no, c.case_id, c.digest, c.failed FROM cases c JOIN runs r USING (run_no) ORDER BY 1, 3
+SELECT r.run_id, r.status, c.case_no, c.case_id, c.digest, c.failed
+FROM cases c JOIN runs r USING (run_no) ORDER BY 1, 3
 """
 
 Launch = Callable[[], Sequence[str]]

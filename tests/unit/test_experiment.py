@@ -244,12 +244,12 @@ def test_the_asynchronous_form_runs_beside_other_work() -> None:
 
     async def program() -> Any:
         ticking = asyncio.create_task(tick())
-        result = await experiment(datasets=[dataset(2_000)]).run_async()
+        result = await experiment(datasets=[dataset(3_000)]).run_async()
         ticking.cancel()
         return result
 
-    assert asyncio.run(program()).progress.completed_cases == 2_000
-    assert ticks > 3
+    assert asyncio.run(program()).progress.completed_cases == 3_000
+    assert ticks > 10
 
 
 def test_a_metric_that_asks_a_judge_is_refused_and_says_why() -> None:

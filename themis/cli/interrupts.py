@@ -25,6 +25,8 @@ def ends_cleanly(farewell: str | None) -> Iterator[None]:
     def pass_on(number: int, frame: object) -> None:
         del frame
         came.append(number)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            raise KeyboardInterrupt  # a shell's background job ignores SIGINT, and would ignore this too
         signal.raise_signal(signal.SIGINT)
 
     # What is ignored (nohup) stays ignored, and somebody else's handler his.

@@ -43,3 +43,14 @@ def test_an_ignored_signal_stays_ignored() -> None:
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_process_in_the_background_which_ignores_sigint_can_still_be_ended(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with pytest.raises(click.exceptions.Exit) as raised, ends_cleanly("see you"):  # noqa: PT012  # one after the other
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    assert raised.value.exit_code == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "themis: interrupted; see you\n"
