@@ -68,13 +68,7 @@ def run_worker(
         place = Place(queue, stores, owner, rescan_s, find_cgroup_folder(), notifier)
         worker = Worker(place, load_settings, wake, signals)
         stack.callback(worker.close)
-
-        def appeared(_: str) -> None:
-            queue.wake()
-            wake.call()
-
-        watch = QueueWatch(root.path, appeared)
-        stack.callback(watch.close)
+        stack.callback(QueueWatch(queue, wake).close)
         logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
         notifier.ready(f"runs jobs of {root.path}")
         code = work(worker)

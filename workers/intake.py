@@ -13,6 +13,7 @@ from workers.settings import WorkerSettings
 from workers.telemetry import logs
 
 LOOK_AT_DISK_S = 1.0
+LOOK_AGAIN_S = 0.002
 PROBE_FIRST_S, PROBE_MOST_S = 1.0, 30.0
 
 WAITS_FOR_RETRIES_S = 600.0
@@ -40,6 +41,7 @@ class Intake:
         self._stores = stores
         self._owner = owner
         self._found_nothing = False
+        self._look_again_s: float | None = None
         self._disk_s = self._probe_s = 0.0
         self._pause_s = PROBE_FIRST_S
         self._outage: str | None = None
@@ -58,12 +60,13 @@ class Intake:
         if why_not is not None:
             return None
         try:
-            claim = self._queue.claim(self._owner, allow=self._policy())
+            claim = self._queue.claim(self._owner, allow=self._policy(), patient=False)
         except (OSError, QueueError, StoreError) as error:
             self.note_outage(str(error))
             return None
         self._note_passed_over()
         self._found_nothing = claim is None
+        self._look_again_s = self._next_look_s() if claim is None and self._queue.left_busy else None
         if claim is not None:
             self.claimed += 1
             self._say_version_difference(claim)
@@ -77,13 +80,28 @@ class Intake:
         self._probe_s = time.monotonic() + self._pause_s
 
     @property
+    def look_again_s(self) -> float | None:
+        """Seconds until it is worth a look whether a job is free that somebody just had in hand; None without one."""
+        return self._look_again_s
+
+    @property
     def is_drained(self) -> bool:
         """Whether nothing that this worker could take is left, nor will be soon."""
-        if not self._found_nothing or self.why_not is not None or self._queue.is_paused:
+        if (
+            not self._found_nothing
+            or self._look_again_s is not None
+            or self.why_not is not None
+            or self._queue.is_paused
+        ):
             return False
         soon = layout.stamp(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
         waiting = self._queue.list_jobs((layout.WAITING,), limit=1)
         return not any(job.stamp is not None and job.stamp <= soon for job in waiting)
+
+    def _next_look_s(self) -> float:
+        """Soon, and then less and less soon: a submitter takes a millisecond, but somebody may keep a job for hours."""
+        self._queue.wake()
+        return LOOK_AGAIN_S if self._look_again_s is None else self._look_again_s * 2
 
     def _policy(self) -> ClaimPolicy:
         return ClaimPolicy(self.settings.tags, self.settings.version_mismatch)

@@ -9,7 +9,7 @@ from typing import Self
 
 
 class Wake:
-    """A sleep that signals, other threads and registered sockets can break; a context manager.
+    """A sleep that signals, and whatever it listens to, can break; a context manager.
 
     It must be entered in the main thread: signals wake that.
     """
@@ -41,11 +41,11 @@ class Wake:
         with contextlib.suppress(BlockingIOError, OSError):
             self._calls.send(b"!")
 
-    def listen(self, channel: socket.socket, hear: Callable[[], None]) -> None:
+    def listen(self, channel: socket.socket | int, hear: Callable[[], None]) -> None:
         """Call `hear`, in the thread that sleeps, whenever `channel` has something to read."""
         self._selector.register(channel, selectors.EVENT_READ, hear)
 
-    def forget(self, channel: socket.socket) -> None:
+    def forget(self, channel: socket.socket | int) -> None:
         """Listen to `channel` no more."""
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(channel)

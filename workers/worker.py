@@ -137,8 +137,8 @@ class Worker:
     def wait(self) -> None:
         """Sleep until something happens, or something is due."""
         busy = bool(self.slots.running()) or self.stopping.why is not None
-        seconds = TICK_S if busy else self._place.rescan_s
-        self._wake.sleep(min(seconds, self._place.notifier.interval_s or seconds))
+        dues = [TICK_S if busy else self._place.rescan_s, self._place.notifier.interval_s, self.intake.look_again_s]
+        self._wake.sleep(min(due for due in dues if due is not None))
 
     def close(self) -> None:
         """End the slots, and whatever is in them."""

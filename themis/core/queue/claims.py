@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from themis.core.errors import ClaimLostError, ManifestError, NewerManifestError, OtherStoreError
+from themis.core.errors import ClaimLostError, ManifestError, NewerManifestError, OtherStoreError, QueueBusyError
 from themis.core.queue import journal, layout, liveness, locks, manifest_file, moves, processes, rejection, states
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
@@ -93,11 +93,14 @@ class Claimer:
 
         Raises:
             StoreError: its store cannot be used now; the file is left.
+            QueueBusyError: somebody has it in hand: as a rule whoever is just submitting it.
         """
         store = self._store(entry, manifest, owner)
-        lock = None if store is None else locks.acquire(self._root.locks_folder, entry.key)
-        if store is None or lock is None:
+        if store is None:
             return None
+        lock = locks.acquire(self._root.locks_folder, entry.key)
+        if lock is None:
+            raise QueueBusyError(path=self._root.path, key=entry.key)
         claim = None
         try:
             row = self._row(entry, store, owner)

@@ -88,12 +88,13 @@ class FileQueue:
         root, book, _ = self._parts()
         return Submitter(root, book).submit(job, prepare=prepare, rerun=rerun)
 
-    def claim(self, worker: Owner, *, allow: Allow | None = None) -> Claim | None:
+    def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> Claim | None:
         """The next job, for this worker to run; None when there is none that it may have now.
 
-        What dead workers left is put right on the way. A bad file is moved to `rejected/`; one that may still be being
-        copied is waited for once, for `copy_grace_s`, when there is nothing else to do; one whose store cannot be used
-        is left, and so is one that `allow` gives a reason against, or that is for newer workers; see `passed_over`.
+        What dead workers left is put right on the way. A bad file is moved to `rejected/`. One that may still be being
+        copied is waited for once, for `copy_grace_s`, when there is nothing else to do, by who is `patient`. One whose
+        store cannot be used is left, and so is one that `allow` gives a reason against, or that is for newer workers; see
+        `passed_over`.
 
         Raises:
             QueueRootError: the folder cannot be used, or others can write to it and `trust_others` was not said.
@@ -104,7 +105,7 @@ class FileQueue:
         if not self._trusted:
             refuse_writable_by_others(root)
             self._trusted = True
-        return picker.claim(worker, allow)
+        return picker.claim(worker, allow, patient=patient)
 
     def refuse_namesake(self, worker: Owner) -> None:
         """See, before this worker begins, that no other machine of its host's name works on a shared queue.
@@ -119,6 +120,11 @@ class FileQueue:
     def passed_over(self) -> dict[str, str]:
         """Files that the last claim left where they lie, by name, and why: for messages."""
         return {} if self._picker is None else {**self._picker.refusals.reasons, **self._picker.passed_over}
+
+    @property
+    def left_busy(self) -> bool:
+        """Whether the last claim left a job that somebody had in hand: as a rule who was just submitting it."""
+        return self._picker is not None and self._picker.left_busy
 
     def wake(self) -> None:
         """Something may have changed in the folders: the next claim lists them anew."""

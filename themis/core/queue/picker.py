@@ -8,6 +8,7 @@ from themis.core.errors import (
     ManifestError,
     NetworkFilesystemError,
     NewerManifestError,
+    QueueBusyError,
     StoreError,
     TornManifestError,
 )
@@ -41,15 +42,17 @@ class Picker:
         self.refusals = Refusals()
         self.window = Window(root, self.refusals, rescan_s)
         self.passed_over: dict[str, str] = {}
+        self.left_busy = False
         self._root = root
         self._book = book
         self._claimer = Claimer(root, book)
         self._copy_grace_s = copy_grace_s
         self._torn: dict[str, _Torn] = {}
 
-    def claim(self, owner: Owner, allow: Allow | None) -> Claim | None:
+    def claim(self, owner: Owner, allow: Allow | None, *, patient: bool = True) -> Claim | None:
         """The next job, claimed; None when there is none to be had now."""
         self.passed_over = {}
+        self.left_busy = False
         if self.refusals.begin(allow):
             self.window.wake()
         young: list[Entry] = []
@@ -69,7 +72,7 @@ class Picker:
             claim = self._try(entry, owner, allow, young, failing)
             if claim is not None:
                 return claim
-        return self._try_young(young, owner, allow, failing)
+        return self._try_young(young, owner, allow, failing) if patient else None
 
     def recover(self, owner: Owner) -> list[JobRow]:
         """Put right whatever lies in `claimed/` in nobody's hands; the jobs as they are now."""
@@ -105,6 +108,8 @@ class Picker:
             return self._try_named(entry, owner, allow, failing)
         except NewerManifestError as error:
             self.refusals.note(entry.name, str(error))
+        except QueueBusyError:
+            self.left_busy = True
         except TornManifestError as error:
             if not self._torn_seen(entry, error, owner):
                 young.append(entry)
