@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_worker.py [--short]
 
-Every daemon is a real one: each experiment runs in a process of its own, and every step is durable. Rates are taken from
-the times that the store keeps, so that the daemon's start does not count.
+Every daemon is a real one: each experiment runs in a process of its own, and every step is durable. Rates are taken
+from the times that the store keeps, so that the daemon's start does not count.
 """
 
 import argparse

@@ -93,7 +93,7 @@ class FileQueue:
 
         What dead workers left is put right on the way. A bad file is moved to `rejected/`. One that may still be being
         copied is waited for once, for `copy_grace_s`, when there is nothing else to do, by who is `patient`. One whose
-        store cannot be used is left, and so is one that `allow` gives a reason against, or that is for newer workers; see
+        store cannot be used is left; so is one that `allow` gives a reason against, or that is for newer workers: see
         `passed_over`.
 
         Raises:
