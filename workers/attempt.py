@@ -20,6 +20,7 @@ class Attempt:
         pid: of its process; None until that has begun.
         stop: why it is to end, once it is.
         kill_s: when it is killed, if it has not ended by then.
+        asked: whether it was asked to end.
         killed: whether it was killed.
         outcome: what it is to be settled with, once it has ended.
     """
@@ -31,6 +32,7 @@ class Attempt:
     pid: int | None = None
     stop: Stop | None = None
     kill_s: float | None = None
+    asked: bool = False
     killed: bool = False
     outcome: Outcome | None = None
 
@@ -46,7 +48,7 @@ class Attempt:
             exit_code=exit_code,
             reports=self.reports,
             stop=self.stop,
-            killed=self.killed,
+            was_deaf=self.asked and self.killed,
             limit=self._limit(),
             out_of_memory=self.memory is not None and self.memory.was_enforced(),
         )

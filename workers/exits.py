@@ -69,7 +69,7 @@ class JobExit:
         exit_code: what it exited with; negative for a signal.
         reports: what it had reported.
         stop: why the worker stopped it, if it did.
-        killed: whether the worker had to kill it.
+        was_deaf: it had been asked to end, and had to be killed.
         limit: the limit that was passed, for people.
         out_of_memory: the kernel killed some of it for the memory it used.
     """
@@ -77,7 +77,7 @@ class JobExit:
     exit_code: int
     reports: Reports = field(default_factory=Reports)
     stop: Stop | None = None
-    killed: bool = False
+    was_deaf: bool = False
     limit: str = ""
     out_of_memory: bool = False
 
@@ -94,7 +94,7 @@ def classify(end: JobExit) -> Outcome:
     if end.reports.lost:
         return Outcome(Cause.LEASE_LOST, "the job is another worker's by now")
     if end.stop is not None:
-        how = "; it did not end when asked to, and was killed" if end.killed else ""
+        how = "; it did not end when asked to, and was killed" if end.was_deaf else ""
         return Outcome(_CAUSE_OF[end.stop], f"{_SAID[end.stop].format(limit=end.limit)}{how}", exit_code=end.exit_code)
     if end.out_of_memory:
         return Outcome(Cause.MEMORY_LIMIT, "the kernel killed it for its memory", exit_code=end.exit_code)
@@ -121,7 +121,7 @@ _SAID = {
     Stop.TIME_LIMIT: "the time limit of {limit} is over",
     Stop.MEMORY_LIMIT: "it used more memory than its limit of {limit}",
     Stop.CANCELLED: "cancelled while running",
-    Stop.GIVEN_BACK: "given back: its worker was stopped",
+    Stop.GIVEN_BACK: "its worker was stopped",
     Stop.LEASE_LOST: "its worker lost the lease",
 }
 

@@ -102,6 +102,7 @@ class Slot:
         if attempt.stop is None:
             attempt.stop, attempt.kill_s = why, kill_s
             if grace_s > 0:
+                attempt.asked = True
                 self._say({"do": "terminate"})
         elif attempt.kill_s is not None:
             attempt.kill_s = min(attempt.kill_s, kill_s)
