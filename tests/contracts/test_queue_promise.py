@@ -194,7 +194,9 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def prune(self) -> None:
         ended = {self.here.job(run).key for run, job in self.model.items() if job.state in ENDED}
-        found = self.here.queue.prunable(("done", "failed", "cancelled"), time.time_ns() + 10**12)
+        found = self.here.queue.prunable(
+            ("done", "failed", "cancelled"), time.time_ns() + 10**14
+        )  # `claim` is an hour ahead
         assert {item.name for item in self.here.queue.prune(found)} == ended
         assert {row.key for row in self.here.queue.select()}.isdisjoint(ended)
         for run in self.model:  # and every one comes back as it ended
