@@ -250,7 +250,10 @@ def test_a_job_is_shown_with_why_it_is_not_running(themis: Themis) -> None:
     shown = themis("queue", "show", key[:6]).out
     assert "why        it waits until " in shown
     other, _ = themis.submit("--set", "seeds=[1]")
-    assert "it is the next to be taken; workers take them" in themis("queue", "show", other).out
+    assert (
+        "it is the next to be taken; no worker is registered that lives; workers take them: themis worker run"
+        in themis("queue", "show", other).out
+    )
     Path("runs/queue/paused").touch()
     assert themis("queue", "show", other, "--json").document["why"] == "the queue is paused"
     Path("runs/queue/paused").unlink()
@@ -293,7 +296,8 @@ def test_a_store_that_was_deleted_and_made_anew_is_told_of(themis: Themis) -> No
     assert "its results store, in which its run was, is gone" in doctor
     assert "themis submit --config" in doctor
     assert "is not the store that the job was submitted for" in themis("queue", "list").out
-    assert themis("queue", "show", key).code == 4
+    assert "its store cannot be opened" in themis("queue", "show", key).out
+    assert themis("queue", "cancel", key).code == 4
 
 
 def test_a_queue_that_cannot_be_written_is_said_to_be_and_nothing_is_taken(
@@ -318,8 +322,13 @@ def test_the_doctor_puts_a_queue_right(themis: Themis) -> None:
     key, path = themis.submit()
     assert themis("queue", "doctor").out == "Nothing is out of place, and the queue can be written.\n"
     path.unlink()
-    (finding,) = themis("queue", "doctor", "--json").document
-    assert (finding["what"], finding["problem"]) == (key, "its file had vanished")
+    looked = themis("queue", "doctor", "--json")
+    assert (looked.code, path.exists()) == (3, False)
+    assert "themis queue doctor --fix puts right what can be" in looked.err
+    (finding,) = looked.document
+    assert (finding["what"], finding["problem"], finding["fixed"]) == (key, "its file had vanished", False)
+    fixed = themis("queue", "doctor", "--fix", "--json")
+    assert (fixed.code, fixed.document) == (0, [{**finding, "fixed": True}])
     assert path.exists()
 
 

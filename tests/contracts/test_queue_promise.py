@@ -3,6 +3,7 @@
 import random
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,36 @@ class QueueMachine(RuleBasedStateMachine):
         else:
             with pytest.raises(JobStateError):
                 send(key)
+
+    @rule(
+        run=st.sampled_from(RUNS), priority=st.none() | st.integers(0, 9), minutes=st.none() | st.sampled_from((-1, 1))
+    )
+    def reschedule(self, run: str, priority: int | None, minutes: int | None) -> None:
+        job = self.model.get(run)
+        if job is None:
+            return
+        key = self.here.job(run).key
+        # What waits for a minute is due when `claim` looks, an hour later.
+        not_before_ns = None if minutes is None else time.time_ns() + minutes * 60_000_000_000
+        if job.state == JobState.QUEUED:
+            row = self.here.queue.reschedule(key, priority=priority, not_before_ns=not_before_ns)
+            assert (row.state, row.priority) == (JobState.QUEUED, row.priority if priority is None else priority)
+        else:
+            with pytest.raises(JobStateError):
+                self.here.queue.reschedule(key, priority=priority, not_before_ns=not_before_ns)
+
+    @precondition(lambda self: self.model)
+    @rule()
+    def prune(self) -> None:
+        ended = {self.here.job(run).key for run, job in self.model.items() if job.state in ENDED}
+        found = self.here.queue.prunable(
+            ("done", "failed", "cancelled"), time.time_ns() + 10**14
+        )  # `claim` is an hour ahead
+        assert {item.name for item in self.here.queue.prune(found)} == ended
+        assert {row.key for row in self.here.queue.select()}.isdisjoint(ended)
+        for run in self.model:  # and every one comes back as it ended
+            if self.here.job(run).key in ended:
+                assert self.here.queue.submit(self.here.job(run)).state == self.model[run].state
 
     @precondition(lambda self: self.model)
     @rule()

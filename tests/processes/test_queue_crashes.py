@@ -1,5 +1,6 @@
 """A process may die at any step of any verb: nothing that was acknowledged is lost, and no result exists twice."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from themis.core.queue.root import make_root
 from themis.core.queue.states import JobState
 
 RUN = "run-1"
+HOUR_NS = 3_600_000_000_000
 
 # Each verb: what is there before it, and what is killed in the middle. Both run in processes of their own.
 
@@ -107,6 +109,32 @@ def submit_again(folder: Path) -> None:
         _acknowledge(folder)
 
 
+def waiting(folder: Path) -> None:
+    submitted(folder)
+    with world(folder) as here:
+        here.queue.reschedule(here.job(RUN).key, not_before_ns=time.time_ns() + HOUR_NS)
+
+
+def set_aside(folder: Path) -> None:
+    with world(folder) as here:
+        here.queue.reschedule(here.job(RUN).key, priority=0, not_before_ns=time.time_ns() + HOUR_NS)
+        _acknowledge(folder)
+
+
+def hurry(folder: Path) -> None:
+    with world(folder) as here:
+        here.queue.reschedule(here.job(RUN).key, not_before_ns=0)
+        _acknowledge(folder)
+
+
+def prune(folder: Path) -> None:
+    with world(folder) as here:
+        key = here.job(RUN).key
+        found = here.queue.prunable(("done", "failed", "cancelled"), time.time_ns() + HOUR_NS)
+        assert [item.name for item in here.queue.prune(found) if item.name == key] == [key]
+        _acknowledge(folder)
+
+
 def doctor(folder: Path) -> None:
     with world(folder) as here:
         for path in (*here.queue.path.glob("queued/*"), *here.queue.path.glob("failed/*")):
@@ -127,6 +155,10 @@ VERBS: list[tuple[str, Callable[[Path], None], Callable[[Path], None]]] = [
     ("rerun", done, rerun),
     ("submit again, to rerun", done, submit_again),
     ("doctor, files lost", submitted, doctor),
+    ("set, to a later time", submitted, set_aside),
+    ("set, to be taken now", waiting, hurry),
+    ("prune what is done", done, prune),
+    ("prune what failed", failed, prune),
 ]
 
 
@@ -198,6 +230,22 @@ def _acknowledge(folder: Path) -> None:
     (folder / "acknowledged").touch()
 
 
+def _assert_pruned_or_whole(here: World, *, acknowledged: bool) -> None:
+    """Nothing is resurrected, and nothing is lost: the job is whole, or it is gone, and comes back as it ended."""
+    here.queue.doctor()
+    key = here.job(RUN).key
+    row = here.store.load(key)
+    assert row is not None
+    gone = row.queue_id == ""
+    assert gone >= acknowledged
+    assert here.files_of(key) == ([] if gone else [row.state])
+    assert here.queue.claim(here.owner) is None, "nobody runs it again"
+    assert list((here.queue.path / "rejected").iterdir()) == []
+    assert here.queue.doctor() == []
+    again = here.queue.submit(here.job(RUN))
+    assert (again.row.state, again.row.attempt, again.created) == (row.state, row.attempt, False)
+
+
 def _assert_promise(folder: Path, name: str, when: str, host: str | None) -> None:
     """Recover with a fresh worker, on another host if one is named, and hold the queue to its word."""
     with world(folder, "fresh", host=host) as here, here.at_home():
@@ -206,6 +254,8 @@ def _assert_promise(folder: Path, name: str, when: str, host: str | None) -> Non
             here.submit(RUN)  # whoever was not told that it is in submits it again
         here.queue.recover(here.owner)  # sees what it must have seen for a lease's time
         with leases_over():
+            if name.startswith("prune"):
+                _assert_pruned_or_whole(here, acknowledged=acknowledged)
             here.drain()
             if name.startswith("doctor"):
                 here.queue.doctor()

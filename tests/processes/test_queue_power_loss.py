@@ -13,6 +13,7 @@ A fresh worker recovers from each, and the queue is held to its word.
 
 import itertools
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from themis.core.queue.layout import JOB_FOLDERS, STORES
 from themis.core.queue.states import JobState
 
 RUN = verbs.RUN
+HOUR_NS = verbs.HOUR_NS
 STORE = "store.sqlite3"
 KEPT_FOLDERS = (*JOB_FOLDERS, "tmp", STORES)
 
@@ -237,6 +239,25 @@ def run_and_rerun(here: World, recorder: Recorder) -> None:
     recorder.acknowledge("done twice")
 
 
+def set_and_run(here: World, recorder: Recorder) -> None:
+    key = here.submit(RUN)
+    recorder.acknowledge("submitted")
+    here.queue.reschedule(key, priority=0, not_before_ns=time.time_ns() + HOUR_NS)
+    here.queue.reschedule(key, not_before_ns=0)
+    here.finish(_claim(here))
+    recorder.acknowledge("done")
+
+
+def run_and_prune(here: World, recorder: Recorder) -> None:
+    here.submit(RUN)
+    recorder.acknowledge("submitted")
+    here.finish(_claim(here))
+    recorder.acknowledge("done")
+    recorder.acknowledge("being pruned")
+    assert here.queue.prune(here.queue.prunable(("done",), time.time_ns() + HOUR_NS))
+    recorder.acknowledge("pruned")
+
+
 STORIES: list[Callable[[World, Recorder], None]] = [
     submit_and_run,
     fail_and_run,
@@ -245,6 +266,8 @@ STORIES: list[Callable[[World, Recorder], None]] = [
     cancel_while_running,
     fail_for_good_and_retry,
     run_and_rerun,
+    set_and_run,
+    run_and_prune,
 ]
 
 
@@ -322,6 +345,13 @@ def _assert_promise(folder: Path, moment: Moment) -> None:
     with world(folder, "fresh") as here:
         row = here.store.load(here.job(RUN).key)
         if "submitted" not in moment.acknowledged:
+            here.submit(RUN)
+        if "being pruned" in moment.acknowledged:
+            here.queue.doctor()
+            assert list((here.queue.path / "rejected").iterdir()) == []
+            pruned = row is not None and row.queue_id == ""
+            assert pruned >= ("pruned" in moment.acknowledged)
+            assert here.files_of(here.job(RUN).key) == ([] if pruned else ["done"])
             here.submit(RUN)
         here.drain()
         here.assert_promise(RUN, ended_by_people=int("being sent back" in moment.acknowledged))

@@ -1,17 +1,24 @@
 """Several processes at one queue, none of which knows of the others."""
 
+import contextlib
 import multiprocessing
 import os
+import random
 import signal
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.processes.crash_points import context
 from tests.processes.queue_world import World, leases_over, world
+from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
 from themis.core.queue.states import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROCESSES = 8
 JOBS = 500
@@ -106,6 +113,51 @@ def test_sixteen_processes_write_one_database_and_none_sees_it_locked(tmp_path: 
     assert [child.exitcode for child in children] == [0] * 16
     with world(tmp_path) as here:
         assert here.database.query_one("SELECT count(*) FROM runs_made") == (16 * 20,)
+
+
+def meddle(folder: Path, seed: int, jobs: int, moves: int) -> None:
+    """Do with any job whatever people can do, again and again."""
+    draw = random.Random(seed)
+    with world(folder, f"person-{seed}") as here:
+        for _ in range(moves):
+            run = f"run-{draw.randrange(jobs)}"
+            key = here.job(run).key
+            in_an_hour_ns = time.time_ns() + 3_600_000_000_000
+            meddling: list[Callable[[], object]] = [
+                lambda run=run: here.submit(run),  # type: ignore[misc]
+                lambda key=key: here.queue.reschedule(key, priority=draw.randrange(10), not_before_ns=0),  # type: ignore[misc]
+                lambda key=key: here.queue.cancel(key),  # type: ignore[misc]
+                lambda key=key: list(here.queue.retry_each([key])),  # type: ignore[misc]
+                lambda ns=in_an_hour_ns: here.queue.prune(here.queue.prunable(("done", "cancelled"), ns)),  # type: ignore[misc]
+                here.queue.doctor,
+                lambda: here.queue.doctor(fix=False),
+            ]
+            with contextlib.suppress(JobStateError, QueueBusyError, UnknownJobError):
+                draw.choice(meddling)()
+
+
+def test_whatever_people_do_at_once_while_workers_run_each_job_has_one_end_and_one_result(
+    tmp_path: Path,
+) -> None:
+    jobs = 12
+    (tmp_path / "ran").mkdir()
+    with world(tmp_path) as here:
+        for number in range(jobs):
+            here.submit(f"run-{number}")
+    children = [_start(meddle, tmp_path, seed, jobs, 100) for seed in range(3)]
+    children += [_start(work, tmp_path, f"w{n}", n, jobs) for n in range(2)]
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0] * 5
+    with world(tmp_path) as here:
+        for number in range(jobs):
+            here.submit(f"run-{number}")  # one that was pruned comes back
+        here.queue.doctor()
+        here.drain()
+        assert here.queue.doctor() == []
+        assert here.queue.counts()["rejected"] == 0
+        for number in range(jobs):
+            here.assert_promise(f"run-{number}")
 
 
 def write_much(folder: Path, number: int) -> None:

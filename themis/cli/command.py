@@ -1,8 +1,9 @@
 """What every command is made of: its help with examples, and the options that several have."""
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -108,6 +109,24 @@ class Words(click.ParamType[tuple[str, ...]]):
         if isinstance(value, tuple):
             return value
         return tuple(word for part in str(value).split(",") if (word := part.strip()))
+
+
+class QueuePlace(NamedTuple):
+    """Which queue a command is about, as its options say."""
+
+    queue_root: Path | None
+    config: Path | None
+    overrides: Sequence[str]
+
+
+def queue_place(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `queue_options`, as one argument `place`: for commands that have many of their own."""
+
+    @functools.wraps(function)
+    def with_place(*, queue_root: Path | None, config: Path | None, overrides: Sequence[str], **others: Any) -> Any:
+        return function(place=QueuePlace(queue_root, config, overrides), **others)
+
+    return queue_options(with_place)
 
 
 def json_option(function: Function) -> Function:

@@ -11,7 +11,8 @@ from themis.core.errors import ThemisError
 
 INTERNAL_ERROR = 1
 BAD_INPUT = 2
-RUN_FAILED = 3
+BAD_NEWS = RUN_FAILED = 3
+"""The command did its work, and what it found is not well."""
 UNAVAILABLE = 4
 TIMED_OUT = 124
 INTERRUPTED = 130

@@ -33,7 +33,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "estimate": ("run:estimate", "Print the tasks and tokens that a run would take."),
     },
     "The queue": {
-        "queue": ("queue:queue", "List, show, cancel and retry jobs; put a queue right."),
+        "queue": ("queue:queue", "Look at jobs, cancel, retry, pause and prune; put a queue right."),
     },
 }
 """By section and name: where a command is, below `themis.cli`, and its line in the help."""

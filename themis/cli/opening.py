@@ -55,6 +55,14 @@ def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequen
         yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
 
 
+def note_left_out(queue: "FileQueue") -> None:
+    """Say of which stores' jobs a command that is about many jobs knows nothing."""
+    from themis.cli.output import note
+
+    for why in queue.unusable_stores():
+        note(f"left out: the jobs of a store that cannot be opened: {why}")
+
+
 def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> Path:
     """The queue that a command is about."""
     if queue_root is not None and config is not None:

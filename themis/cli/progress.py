@@ -7,12 +7,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from themis.cli.output import how_long, note
-
-if TYPE_CHECKING:
-    from themis.core.engine.run import RunProgress
 
 BAR_EVERY_S = 0.2
 LINE_EVERY_S = 5.0
@@ -35,12 +32,21 @@ class Pace:
         return (done - before) / (now_s - then_s) if now_s > then_s else 0.0
 
 
+class Progress(Protocol):
+    """How far something is: of `total`, so many are `done`, of those so many `failed`, and were `resumed` with."""
+
+    total: int
+    done: int
+    failed: int
+    resumed: int
+
+
 class _View(Protocol):
     """Something that shows progress."""
 
     every_s: float
 
-    def show(self, progress: "RunProgress", rate: float) -> None:
+    def show(self, progress: Progress, rate: float) -> None:
         """Show it as it is now."""
 
     def close(self) -> None:
@@ -52,10 +58,13 @@ class _Lines:
 
     every_s = LINE_EVERY_S
 
-    def show(self, progress: "RunProgress", rate: float) -> None:
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+
+    def show(self, progress: Progress, rate: float) -> None:
         left = progress.total - progress.done
         if left:
-            note(describe(progress, rate))
+            note(describe(progress, rate, self._unit))
 
     def close(self) -> None:
         pass
@@ -67,19 +76,19 @@ class _Bar:
     every_s = BAR_EVERY_S
 
     def __init__(self) -> None:
+        from rich import progress
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self._progress = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
+        self._progress = progress.Progress(
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.description}"),
             console=Console(stderr=True),
             auto_refresh=False,
         )
         self._task: Any = None
 
-    def show(self, progress: "RunProgress", rate: float) -> None:
+    def show(self, progress: Progress, rate: float) -> None:
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task("", total=progress.total)
@@ -92,19 +101,19 @@ class _Bar:
             self._progress.stop()
 
 
-def describe(progress: "RunProgress", rate: float) -> str:
+def describe(progress: Progress, rate: float, unit: str = "cases") -> str:
     """Progress in words."""
-    return f"{progress.done:,} of {progress.total:,} cases, {_rest(progress, rate)}"
+    return f"{progress.done:,} of {progress.total:,} {unit}, {_rest(progress, rate)}"
 
 
 @contextlib.contextmanager
-def shown(progress: "RunProgress", *, quiet: bool) -> Iterator[None]:
-    """Show `progress`, which somebody keeps up to date, while the block runs."""
+def shown(progress: Progress, *, quiet: bool, unit: str = "cases") -> Iterator[None]:
+    """Show `progress` of so many `unit`, which somebody keeps up to date, while the block runs."""
     if quiet:
         yield
         return
     stop = threading.Event()
-    thread = threading.Thread(target=_follow, args=(progress, stop), name="progress", daemon=True)
+    thread = threading.Thread(target=_follow, args=(progress, stop, unit), name="progress", daemon=True)
     thread.start()
     try:
         yield
@@ -113,7 +122,7 @@ def shown(progress: "RunProgress", *, quiet: bool) -> Iterator[None]:
         thread.join()
 
 
-def _follow(progress: "RunProgress", stop: threading.Event) -> None:
+def _follow(progress: Progress, stop: threading.Event, unit: str) -> None:
     pace = Pace()
     pace.per_second(time.monotonic(), 0)
     view: _View | None = None
@@ -121,14 +130,14 @@ def _follow(progress: "RunProgress", stop: threading.Event) -> None:
     every_s = BAR_EVERY_S if is_bar else LINE_EVERY_S
     while not stop.wait(every_s):
         if progress.total:
-            view = view or (_Bar() if is_bar else _Lines())
+            view = view or (_Bar() if is_bar else _Lines(unit))
             view.show(progress, pace.per_second(time.monotonic(), progress.done - progress.resumed))
     if view is not None:
         view.show(progress, pace.per_second(time.monotonic(), progress.done - progress.resumed))
         view.close()
 
 
-def _rest(progress: "RunProgress", rate: float) -> str:
+def _rest(progress: Progress, rate: float) -> str:
     parts = [f"{progress.failed:,} failed", f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # few are worth a digit more
     left = progress.total - progress.done
     if left and rate:

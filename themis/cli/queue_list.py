@@ -5,13 +5,16 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, note, say, table
+from themis.cli.output import document, emit, note, one_line, say, table
+
+if TYPE_CHECKING:
+    from themis.core.queue.pausing import Pause
 
 SHOWN_ROWS = 100
 
@@ -47,18 +50,20 @@ def list_jobs(
     rejected = len(names.get("rejected", ()))
     states = [state] if state else list(FOLDER_OF)
     jobs = _jobs(root, names, states, None if show_all else SHOWN_ROWS)
-    is_paused = os.path.lexists(root / "paused")
+    pause = _pause(root)
     unusable = _unusable_stores(root) if names else {}
     if as_json:
-        found = {"queue_root": str(root), "paused": is_paused, "counts": {**counts, "rejected": rejected}, "jobs": jobs}
-        emit({**found, "unusable_stores": unusable})
+        found = {"queue_root": str(root), "paused": pause is not None, "pause": document(pause) if pause else None}
+        emit({**found, "counts": {**counts, "rejected": rejected}, "jobs": jobs, "unusable_stores": unusable})
         return
     if not names:
         note(f"there is no queue at {root} yet; the first submit makes it")
         return
     _show(root, jobs, sum(counts[name] for name in states), counts | ({"rejected": rejected} if rejected else {}))
-    if is_paused:
-        say(f"The queue is paused: while {root / 'paused'} exists, nobody takes a job.")
+    if pause is not None:
+        from themis.cli.queue_reasons import pause_text
+
+        say(one_line(f"Nobody takes a job: {pause_text(pause)}. themis queue resume ends that."))
     for why in unusable.values():
         say(f"A results store cannot be used, and its jobs wait: {why}")
 
@@ -73,6 +78,14 @@ def _unusable_stores(root: Path) -> dict[str, str]:
     with closing(JobStores()) as stores:
         found = {} if opened is None else StoreBook(opened, stores).unusable()
     return {address.path: str(error) for address, error in found.items()}
+
+
+def _pause(root: Path) -> "Pause | None":
+    if not os.path.lexists(root / "paused"):
+        return None
+    from themis.core.queue.pausing import read
+
+    return read(root / "paused")
 
 
 def _names(root: Path) -> dict[str, list[str]]:

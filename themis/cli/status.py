@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from themis.cli.command import command, json_option, queue_options
+from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.opening import DEFAULT_QUEUE_ROOT, find_queue_root
 from themis.cli.output import emit, how_long, note, say, table, when
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
@@ -22,42 +22,56 @@ _ID_CHARACTERS = 12
 _MS = 1_000_000
 
 
-@command("status", "themis status", "themis status 4f1c09", "themis status --config experiment.yaml --json")
+@command(
+    "status",
+    "themis status",
+    "themis status 4f1c09",
+    "themis status --config experiment.yaml --json",
+    "themis status 4f1c09 --wait --timeout 3600",
+)
 @click.argument("run_id", required=False)
-@queue_options
+@queue_place
 @click.option("--all", "show_all", is_flag=True, help=f"Every run, not only the newest {SHOWN_RUNS}.")
+@click.option("--wait", is_flag=True, help="First wait until it has ended, or, without RUN_ID, all that is queued now.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="With --wait: no longer than this; ends with 124 when that was too short.",
+)
 @json_option
 def status(
-    *,
-    run_id: str | None,
-    queue_root: Path | None,
-    config: Path | None,
-    overrides: Sequence[str],
-    show_all: bool,
-    as_json: bool,
-) -> None:
+    *, run_id: str | None, place: QueuePlace, show_all: bool, wait: bool, timeout_s: float | None, as_json: bool
+) -> int:
     """Show how far runs are, and their scores: all of them, newest first, or the one whose id begins with RUN_ID.
 
     The runs are those of the queue's stores and of runs/themis.sqlite3; or those of the store that --config names.
+    With --wait it ends with 3 when a run that it waited for failed or was cancelled.
     """
-    paths = _stores(queue_root, config, overrides)
+    if timeout_s is not None and not wait:
+        message = "--timeout needs --wait"
+        raise click.UsageError(message, click.get_current_context())
+    paths = _stores(*place)
     with ExitStack() as stack:
         stores = [stack.enter_context(closing(store)) for store in _opened(paths)]
+        code = _waited(stores, run_id, place, timeout_s) if wait else 0
         if run_id is not None:
             _show_one(stores, run_id, as_json=as_json)
-            return
+            return code
         limit = _ALL if show_all else SHOWN_RUNS + 1
         rows = sorted((row for store in stores for row in store.find("", limit)), key=_newest_first)
     shown = rows if show_all else rows[:SHOWN_RUNS]
     if as_json:
         emit([document(row) for row in shown])
     elif not rows:
-        where = ", ".join(map(str, paths)) or _looked_at(queue_root)
+        where = ", ".join(map(str, paths)) or _looked_at(place.queue_root)
         note(f"no runs yet ({where}); --config or --queue-root look elsewhere")
     else:
         _show_all(shown)
         if len(rows) > len(shown):
             say(f"\nThe newest {len(shown)}; --all shows them all.")
+    return code
 
 
 def document(row: "RunRow") -> dict[str, Any]:
@@ -153,13 +167,34 @@ def _show_all(rows: "Sequence[RunRow]") -> None:
         say(line)
 
 
-def _show_one(stores: "Sequence[RunRows]", prefix: str, *, as_json: bool) -> None:
-    found = [(store, row) for store in stores for row in store.find(prefix, 3)] if prefix.isalnum() else []
+def _found(stores: "Sequence[RunRows]", prefix: str, *, with_means: bool = True) -> "list[tuple[RunRows, RunRow]]":
+    """The one run whose id begins with `prefix`, in each store that has it."""
+    if not prefix.isalnum():
+        found = []
+    else:
+        found = [(store, row) for store in stores for row in store.find(prefix, 3, with_means=with_means)]
     ids = sorted({row.run_id for _, row in found})
     if not found:
         raise UnknownRunError(run_id=prefix, nearest="; themis status lists the runs that there are")
     if len(ids) > 1:
         raise UnknownRunError(run_id=prefix, nearest=f" by that alone: it begins {', '.join(i[:20] for i in ids)} …")
+    return found
+
+
+def _waited(stores: "Sequence[RunRows]", run_id: str | None, place: QueuePlace, timeout_s: float | None) -> int:
+    from themis.cli.status_wait import wait_for_queue, wait_for_run
+
+    if run_id is None:
+        return wait_for_queue(find_queue_root(*place), stores, timeout_s)
+
+    def look() -> "list[RunRow]":
+        return [row for _, row in _found(stores, run_id, with_means=False)]
+
+    return wait_for_run(look, state_of, timeout_s)
+
+
+def _show_one(stores: "Sequence[RunRows]", prefix: str, *, as_json: bool) -> None:
+    found = _found(stores, prefix)
     if as_json:
         documents = [document(row) for _, row in found]
         emit(documents[0] if len(documents) == 1 else documents)

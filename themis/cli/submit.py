@@ -1,9 +1,8 @@
 """`themis submit`: an experiment into the queue, or into a batch request."""
 
-import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,32 +11,10 @@ import click
 from themis.cli.command import Words, command, config_options
 from themis.cli.opening import open_experiment
 from themis.cli.output import emit, note
+from themis.cli.times import When
 
 if TYPE_CHECKING:
     from themis.core.submission import SubmissionManifest
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DELAY = re.compile(r"(?:\d+[smhdw])+")
-_PART = re.compile(r"(\d+)([smhdw])")
-
-
-class When(click.ParamType[datetime]):
-    """A time with its zone, or a delay from now."""
-
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The time that a text says; one without a zone is local."""
-        if isinstance(value, datetime):
-            return value
-        text = str(value).strip()
-        try:
-            if _DELAY.fullmatch(text):
-                parts = [timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)]
-                return datetime.now(tz=UTC) + sum(parts, timedelta())
-            return datetime.fromisoformat(text).astimezone()
-        except (ValueError, OverflowError):
-            self.fail(f"{text!r} is neither a time (2027-01-31T08:00) nor a delay (90s, 10m, 2h30m, 1d)", param, ctx)
 
 
 @command(

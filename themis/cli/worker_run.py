@@ -88,14 +88,15 @@ def run(  # noqa: PLR0913  # an argument an option
 
 def _say_why_idle(root: Path, policy: "ClaimPolicy") -> None:
     """An idle worker is often a mistyped folder, or a job that waits."""
+    from themis.cli.queue_reasons import pause_text
     from themis.core.submission import open_queue
 
     queue = open_queue(root)
     counts = queue.counts()
     if not counts:
         note(f"there is no queue at {root} yet; the first submit makes it")
-    elif queue.is_paused:
-        note(f"the queue is paused: while {root / 'paused'} exists, nobody takes a job")
+    elif (pause := queue.paused) is not None:
+        note(f"{pause_text(pause)}; themis queue resume ends that")
     elif counts["queued"]:
         others = "others took them, or their store cannot be used just now: themis queue doctor says more"
         why = _refused(queue, policy) or others

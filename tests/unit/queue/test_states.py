@@ -115,6 +115,22 @@ def test_sending_back_begins_budgets_anew_and_lets_numbers_go_on() -> None:
     assert (row.attempt, row.version, row.ended_ns) == (6, 5, None)
 
 
+def test_another_priority_or_time_leaves_everything_else_as_it_was() -> None:
+    row = _row(ready_ns=NOW_NS + 5, failures=2, cancel_requested=True)
+    assert states.rescheduled(row, NOW_NS, priority=0).row == row._replace(version=5, updated_ns=NOW_NS, priority=0)
+    later = states.rescheduled(row, NOW_NS, ready_ns=NOW_NS + 9).row
+    assert later == row._replace(version=5, updated_ns=NOW_NS, ready_ns=NOW_NS + 9)
+
+
+def test_a_time_that_has_passed_clears_the_one_that_a_job_had() -> None:
+    assert states.rescheduled(_row(ready_ns=NOW_NS + 5), NOW_NS, ready_ns=NOW_NS).row.ready_ns is None
+
+
+def test_a_pruned_job_is_in_no_queue_and_keeps_its_end_and_its_numbers() -> None:
+    row = _row(state=JobState.FAILED, attempt=3, cause=Cause.EXCEPTION, message="why")
+    assert states.pruned(row, NOW_NS).row == row._replace(version=5, updated_ns=NOW_NS, queue_id="")
+
+
 def test_recovery_of_what_is_not_running_changes_the_version_alone() -> None:
     for state in (*ENDED, JobState.QUEUED):
         row = states.recovered(_row(state=state), NOW_NS).row
@@ -135,6 +151,7 @@ def test_every_change_is_a_listed_move_and_makes_the_version_one_more(
     elif state == JobState.QUEUED:
         changes = [states.claimed(row, OWNER, "t", NOW_NS), states.cancelled(row, NOW_NS)]
         changes.append(states.refused(row, Outcome(cause), NOW_NS))
+        changes.append(states.rescheduled(row, NOW_NS, priority=0, ready_ns=NOW_NS + spent))
     else:
         changes = [states.sent_back(row, NOW_NS)]
     for change in changes:

@@ -127,8 +127,10 @@ def test_the_doctor_says_of_a_file_that_no_store_knows_that_it_was_rejected(here
 
 def test_a_job_is_not_called_unknown_while_a_store_cannot_be_looked_into(here: World) -> None:
     with pytest.raises(HiddenJobError, match=r"store\.sqlite3: is not there") as caught:
-        _queue(here, _gone(here)).show(here.job("queued").key)
+        _queue(here, _gone(here)).cancel(here.job("queued").key)
     assert caught.value.exit_code == 4
+    with pytest.raises(HiddenJobError, match=r"store\.sqlite3: is not there"):
+        _queue(here, _gone(here)).show("0" * 16)
     with pytest.raises(UnknownJobError, match="not in this queue"):
         here.queue.show("nowhere")
 

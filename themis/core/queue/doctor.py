@@ -1,5 +1,6 @@
 """Where folder and store disagree, the store is right and the folder is put right."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -10,13 +11,13 @@ from themis.core.errors import ManifestError, OtherStoreError, UnavailableError
 from themis.core.queue import journal, layout, locks, manifest_file, moves, numbers
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
+from themis.core.queue.looking import Looker
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.store_book import StoreBook
+from themis.core.queue.store_book import StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow, Owner
 
-_PAGE = 1_000
 _TMP_OLD_S = 3_600.0
 _PUT_BACK = "put it back; or, if it is gone for good, remove its file from the queue's folder `stores`"
 _WAITS = "left where it lies until its results store can be used again"
@@ -29,18 +30,24 @@ class Finding:
     Attributes:
         what: a job's key, or a path.
         problem: what is wrong with it.
-        action: what was done about it; None when nothing could be.
+        action: what puts it right; None when nothing here can.
         advice: what a person can do about it; None when nothing is left to do.
+        fixed: whether the action was taken.
     """
 
     what: str
     problem: str
     action: str | None = None
     advice: str | None = None
+    fixed: bool = False
 
 
-def examine(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> list[Finding]:
-    """Compare every file with its row and every row with its file, and put right what nobody has in hand.
+def examine(
+    root: QueueRoot, book: StoreBook, picker: Picker | Looker, owner: Owner, *, fix: bool = True
+) -> list[Finding]:
+    """Compare every file with its row and every row with its file, and say what nobody has in hand and is out of place.
+
+    With `fix` it is put right; without, `picker` is a `Looker`, and nothing is changed.
 
     A file whose store cannot be opened, or was replaced by another, is left where it lies: put back, the store is right
     again. Its row cannot be made anew, as the run that it belongs to was in that store too.
@@ -49,9 +56,9 @@ def examine(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> l
         Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(address, error) else None)
         for address, error in book.unusable().items()
     ]
-    findings.extend(_claimed(root, book, picker, owner))
-    findings.extend(_behind(root, book))
-    rows = {row.key: (store, row) for store, row in _rows(root, book)}
+    findings.extend(_claimed(root, book, picker, owner, fix=fix))
+    findings.extend(_behind(root, book, fix=fix))
+    rows = {row.key: (store, row) for store, row in rows_of(root, book)}
     seen: set[str] = set()
     for folder in layout.JOB_FOLDERS:
         for name in sorted(os.listdir(root.folder(folder))):  # noqa: PTH208
@@ -65,28 +72,23 @@ def examine(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> l
                     findings.append(stray)
                     continue
             if name[0] != "." and folder != layout.CLAIMED:
-                findings.extend(_misplaced(root, picker, folder, name, owner))
+                findings.extend(_misplaced(root, picker, folder, name, owner, fix=fix))
     for key in rows.keys() - seen:
-        findings.extend(_without_file(root, picker, *rows[key], owner))
-    findings.extend(_old_tmp_files(root))
+        findings.extend(_without_file(root, picker, *rows[key], owner, fix=fix))
+    findings.extend(_old_tmp_files(root, fix=fix))
     findings.extend(Finding(name, f"left where it lies: {why}") for name, why in picker.passed_over.items())
     return findings
 
 
-def _rows(root: QueueRoot, book: StoreBook) -> Iterator[tuple[JobStore, JobRow]]:
-    for _, store in book.usable():
-        after = ""
-        while page := store.jobs_of(root.queue_id, after=after, limit=_PAGE):
-            yield from ((store, row) for row in page)
-            after = page[-1].key
-
-
-def _behind(root: QueueRoot, book: StoreBook) -> Iterator[Finding]:
-    for store, row in list(_rows(root, book)):
-        if after := numbers.raise_numbers(root, store, row.key):
-            problem = f"its row is older than its history: the store was restored from a backup of then ({row.state})"
-            action = f"goes on from there, above what was used since: attempt {after.attempt}, version {after.version}"
-            yield Finding(row.key, problem, action)
+def _behind(root: QueueRoot, book: StoreBook, *, fix: bool) -> Iterator[Finding]:
+    for store, row in list(rows_of(root, book)):
+        problem = f"its row is older than its history: the store was restored from a backup of then ({row.state})"
+        action = "goes on from there, above what was used since"
+        if not fix:
+            if numbers.is_behind(root, row):
+                yield Finding(row.key, problem, action)
+        elif after := numbers.raise_numbers(root, store, row.key):
+            yield Finding(row.key, problem, f"{action}: attempt {after.attempt}, version {after.version}", fixed=True)
 
 
 def _lies_right(row: JobRow, folder: str) -> bool:
@@ -100,13 +102,15 @@ def _is_gone(address: StoreAddress, error: UnavailableError) -> bool:
     return isinstance(error, OtherStoreError) or not os.path.lexists(address.path)
 
 
-def _claimed(root: QueueRoot, book: StoreBook, picker: Picker, owner: Owner) -> Iterator[Finding]:
+def _claimed(
+    root: QueueRoot, book: StoreBook, picker: Picker | Looker, owner: Owner, *, fix: bool
+) -> Iterator[Finding]:
     for name in sorted(os.listdir(root.folder(layout.CLAIMED))):  # noqa: PTH208
         entry = layout.parse(layout.CLAIMED, name)
         if entry is not None and (stray := _stray(root, book, entry)):
             yield stray
         elif name[0] != "." and (row := picker.put_right(layout.CLAIMED, name, owner)):
-            yield Finding(row.key, "was claimed by a worker that is dead", f"is {row.state} now")
+            yield Finding(row.key, "was claimed by a worker that is dead", f"given back: {row.state}", fixed=fix)
 
 
 def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
@@ -129,36 +133,46 @@ def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
     return None
 
 
-def _misplaced(root: QueueRoot, picker: Picker, folder: str, name: str, owner: Owner) -> list[Finding]:
+def _misplaced(
+    root: QueueRoot, picker: Picker | Looker, folder: str, name: str, owner: Owner, *, fix: bool
+) -> list[Finding]:
     row = picker.put_right(folder, name, owner)
     if row is not None:
-        return [Finding(row.key, f"its file lay in {folder}", f"moved to where its row says: {row.state}")]
+        return [Finding(row.key, f"its file lay in {folder}", f"moved to where its row says: {row.state}", fixed=fix)]
     if os.path.lexists(f"{root.path}/{folder}/{name}"):
         return []
     advice = "submit its experiment again, if it was one"
-    return [Finding(name, f"is in {folder}, but no store knows such a job", "moved to rejected, or gone", advice)]
+    return [
+        Finding(name, f"is in {folder}, but no store knows such a job", "moved to rejected, or gone", advice, fixed=fix)
+    ]
 
 
-def _without_file(root: QueueRoot, picker: Picker, store: JobStore, row: JobRow, owner: Owner) -> list[Finding]:
+def _without_file(
+    root: QueueRoot, picker: Picker | Looker, store: JobStore, row: JobRow, owner: Owner, *, fix: bool
+) -> list[Finding]:
     lock = locks.acquire(root.locks_folder, row.key)
     if lock is None:
         return []
     try:
         now = store.load(row.key)
-        if now is None or moves.locate(root, now):
+        if now is None or now.queue_id != root.queue_id or moves.locate(root, now):
             return []
-        path = moves.publish(root, store, now, time.time_ns())
+        path = moves.publish(root, store, now, time.time_ns()) if fix else moves.path_of(root, now, time.time_ns())
     finally:
         lock.release()
-    journal.note(root.folder(layout.JOURNAL), row.key, "publish again", why="its file had vanished")
+    if fix:
+        journal.note(root.folder(layout.JOURNAL), row.key, "publish again", why="its file had vanished")
     folder, name = path.rsplit("/", 2)[1:]
-    after = picker.put_right(folder, name, owner) if folder == layout.CLAIMED else now
-    return [Finding(row.key, "its file had vanished", f"written again; it is {after.state if after else now.state}")]
+    after = picker.put_right(folder, name, owner) if fix and folder == layout.CLAIMED else now
+    action = f"written again: {after.state if after else now.state}"
+    return [Finding(row.key, "its file had vanished", action, fixed=fix)]
 
 
-def _old_tmp_files(root: QueueRoot) -> Iterator[Finding]:
+def _old_tmp_files(root: QueueRoot, *, fix: bool) -> Iterator[Finding]:
     with os.scandir(root.folder(layout.TMP)) as files:
         for file in files:
-            if time.time() - file.stat(follow_symlinks=False).st_mtime > _TMP_OLD_S:
-                durable_files.unlink(file.path)
-                yield Finding(file.path, "was left by a process that died while it wrote", "removed")
+            with contextlib.suppress(FileNotFoundError):  # somebody has just renamed it into place
+                if time.time() - file.stat(follow_symlinks=False).st_mtime > _TMP_OLD_S:
+                    if fix:
+                        durable_files.unlink(file.path)
+                    yield Finding(file.path, "was left by a process that died while it wrote", "removed", fixed=fix)

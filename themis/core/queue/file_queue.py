@@ -1,4 +1,4 @@
-"""A queue in a folder: submit, claim, settle, recover, cancel, retry.
+"""A queue in a folder: submit, claim, settle, recover; what people ask of it is in `control`.
 
 Three ideas, and nothing else. The folder that a job's file lies in shows its state, and a rename moves it: people can
 `ls` the queue. A lock proves that a worker lives: the kernel frees it the moment its owner dies. The results store
@@ -12,15 +12,14 @@ power, loses nothing that was acknowledged. How each verb keeps that is said in 
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from themis.core import durable_files
 from themis.core.errors import ClaimLostError, QueueRootError
-from themis.core.queue import doctor, hosts, layout, listing, processes, requests, settling, window
+from themis.core.queue import hosts, layout, processes, settling, window
 from themis.core.queue.claims import Claim
-from themis.core.queue.doctor import Finding
-from themis.core.queue.listing import JobDetails, ListedJob, Overview
+from themis.core.queue.control import QueueControl
 from themis.core.queue.picker import Picker
 from themis.core.queue.refusals import Allow
 from themis.core.queue.remarks import remark
@@ -31,7 +30,7 @@ from themis.core.queue.submitting import NewJob, Prepare, Submission, Submitter
 from themis.core.stores.job_rows import JobRow, Owner
 
 
-class FileQueue:
+class FileQueue(QueueControl):
     """The queue in a folder.
 
     Args:
@@ -56,7 +55,6 @@ class FileQueue:
     ) -> None:
         """The queue in `root`; nothing is opened yet."""
         self.path = Path(root).absolute()
-        self._paused = f"{self.path}/{layout.PAUSED_FILE}"
         self._open_store = open_store
         self._rescan_s = rescan_s
         self._copy_grace_s = copy_grace_s
@@ -207,84 +205,6 @@ class FileQueue:
             durable_files.write_synced(hidden, b"probe\n")
         finally:
             durable_files.unlink(hidden)
-
-    # --- what people do
-
-    def cancel(self, key: str) -> JobRow:
-        """Cancel a job, named by its key or the beginning of it; one that runs is asked to stop.
-
-        Returns:
-            The job: `cancelled`, or `running` with its request, or ended otherwise because that came first.
-
-        Raises:
-            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
-        """
-        return requests.cancel(*self._parts(write=True), key)
-
-    def retry(self, key: str) -> JobRow:
-        """Queue a failed or cancelled job again; its budgets begin anew, its numbers go on.
-
-        Raises:
-            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
-            JobStateError: it has not ended, or is done.
-            QueueBusyError: somebody else is moving it.
-        """
-        root, book, picker = self._parts(write=True)
-        picker.window.wake()
-        return requests.retry(root, book, key, rerun=False)
-
-    def rerun(self, key: str) -> JobRow:
-        """Queue an ended job again, a done one too; raises what `retry` does."""
-        root, book, picker = self._parts(write=True)
-        picker.window.wake()
-        return requests.retry(root, book, key, rerun=True)
-
-    def pause(self) -> None:
-        """Have nobody claim until `resume`; what runs goes on."""
-        root, _, _ = self._parts(write=True)
-        durable_files.mark(root.path / layout.PAUSED_FILE)
-
-    def resume(self) -> None:
-        """Have workers claim again."""
-        durable_files.unlink(self._paused)
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether nobody claims for now."""
-        return os.path.lexists(self._paused)
-
-    def overview(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> Overview:
-        """The first jobs of the given folders and the counts of all, by the names of files alone.
-
-        Quick however many there are: about a microsecond a waiting job. Empty when there is no queue yet.
-        """
-        if not self._exists(write=False):
-            return Overview([], {})
-        return listing.look_over(self._parts()[0], folders, limit)
-
-    def list_jobs(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:
-        """The first jobs of the given folders, by the names of their files alone; see `overview`."""
-        return self.overview(folders, limit).jobs
-
-    def counts(self) -> dict[str, int]:
-        """How many files lie in each folder of jobs, and in `rejected`; empty when there is no queue yet."""
-        return self.overview((), 0).counts
-
-    def show(self, key: str) -> JobDetails:
-        """All that is known of a job, named by its key or the beginning of it.
-
-        Raises:
-            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
-        """
-        return listing.details(*self._parts()[:2], key, processes.this_process())
-
-    def log_path(self, key: str, attempt: int) -> Path:
-        """Where what an attempt prints is kept."""
-        return layout.log_path(self.path, key, attempt)
-
-    def doctor(self) -> list[Finding]:
-        """Compare files and rows, put right what nobody has in hand, and say what was out of place."""
-        return doctor.examine(*self._parts(write=True), processes.this_process())
 
     # --- inside
 

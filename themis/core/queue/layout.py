@@ -54,6 +54,8 @@ _ENDED = re.compile(rf"(?P<key>{KEY_PATTERN})\.json")
 
 _SECOND_CHARACTERS = len("20270131T080000")
 _NS = 1_000_000_000
+LATEST_NS = 9_000_000_000 * _NS
+"""No job waits for as late a time (in the year 2255): a store keeps times in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)

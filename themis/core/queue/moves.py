@@ -19,13 +19,15 @@ has left it durably before the row says that the job is queued again.
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from themis.core import durable_files
 from themis.core.queue import layout
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import Change, JobRow
+
+_OPEN_FOLDERS = (layout.QUEUED, layout.WAITING, layout.CLAIMED)
 
 
 def new_token() -> str:
@@ -104,18 +106,40 @@ def path_of(root: QueueRoot, row: JobRow, now_ns: int) -> str:
     return f"{root.path}/{folder}/{name}"
 
 
-def locate(root: QueueRoot, row: JobRow) -> list[str]:
-    """Every file of a job: where its row says, and leftovers elsewhere."""
+def locate(root: QueueRoot, row: JobRow, listed: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """Every file of a job: where its row says, and leftovers elsewhere.
+
+    Args:
+        root: the queue.
+        row: the job.
+        listed: what `list_files` found a moment ago, so that the folders need not be listed again for each of many
+            jobs; they are when none of what it found is there any more.
+    """
     found = []
     suffix = f"{row.key}.json"
     for folder in layout.END_FOLDERS:
         path = f"{root.path}/{folder}/{suffix}"
         if os.path.lexists(path):
             found.append(path)
-    for folder in (layout.QUEUED, layout.WAITING, layout.CLAIMED):
+    if listed is not None:
+        found += [path for path in listed.get(row.key, ()) if os.path.lexists(path)]
+        if found:
+            return found
+    for folder in _OPEN_FOLDERS:
         for name in os.listdir(root.folder(folder)):  # noqa: PTH208  # names are all that is needed, of very many
             if row.key in name:
                 entry = layout.parse(folder, name)
                 if entry is not None and entry.key == row.key:
                     found.append(f"{root.path}/{folder}/{name}")
+    return found
+
+
+def list_files(root: QueueRoot) -> dict[str, list[str]]:
+    """The files of all jobs that have not ended, by key: one listing for a change of many jobs."""
+    found: dict[str, list[str]] = {}
+    for folder in _OPEN_FOLDERS:
+        for name in os.listdir(root.folder(folder)):  # noqa: PTH208
+            entry = layout.parse(folder, name)
+            if entry is not None:
+                found.setdefault(entry.key, []).append(f"{root.path}/{folder}/{name}")
     return found

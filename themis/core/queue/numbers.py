@@ -16,13 +16,18 @@ from themis.core.stores.job_rows import Change, JobRow
 _MOST = 100_000_000  # what lies in the folder is not to be trusted, and larger numbers fit into no name
 
 
+def is_behind(root: QueueRoot, row: JobRow) -> bool:
+    """Whether greater numbers than a job's were used since its row was as it is now."""
+    return _is_behind(row, *_used(root, row))
+
+
 def raise_numbers(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
     """Raise a job's numbers above all that were used; the job as it is then, or None when nothing was to be done.
 
     Lock and version as in every move; no file is taken, as the state stays what it is. What is in hand is left alone.
     """
     row = store.load(key)
-    if row is None or not _is_behind(row, *_used(root, row)):
+    if row is None or not is_behind(root, row):
         return None
     lock = locks.acquire(root.folder(layout.LOCKS), key)
     if lock is None:

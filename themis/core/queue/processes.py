@@ -10,7 +10,10 @@ from pathlib import Path
 from themis.core.stores.job_rows import Owner
 
 _PROC = Path("/proc")
-_START_TIME_FIELD = 19  # the 22nd of proc(5), counted after the command's closing parenthesis
+# Of proc(5), counted after the command's closing parenthesis.
+_STATE_FIELD = 0
+_START_TIME_FIELD = 19
+_STOPPED = frozenset({"T", "t"})
 
 
 def this_process(worker: str | None = None) -> Owner:
@@ -23,10 +26,17 @@ def this_process(worker: str | None = None) -> Owner:
 def process_started(pid: int) -> int | None:
     """When a process started, in clock ticks since the machine did; None when there is none, or nobody can say."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
-        return int(text.rpartition(")")[2].split()[_START_TIME_FIELD])
-    except (OSError, ValueError, IndexError):
+        return int(_fields(pid)[_START_TIME_FIELD])
+    except (ValueError, IndexError):
         return None
+
+
+def is_suspended(owner: Owner | None) -> bool:
+    """Whether an owner's process is on this machine and stopped: it keeps its locks, and does nothing."""
+    if owner is None or not is_here(owner):
+        return False
+    fields = _fields(owner.pid)
+    return bool(fields) and fields[_STATE_FIELD] in _STOPPED and process_started(owner.pid) == owner.pid_started
 
 
 def kill_job_of(owner: Owner | None) -> bool:
@@ -49,6 +59,15 @@ def kill_job_of(owner: Owner | None) -> bool:
 def is_here(owner: Owner) -> bool:
     """Whether a worker is, or was, a process of this machine as it now runs."""
     return (owner.host, owner.boot_id) == _machine()
+
+
+def _fields(pid: int) -> list[str]:
+    """What the system says of a process; nothing when there is none."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
 
 
 @functools.cache

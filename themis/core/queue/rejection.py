@@ -17,8 +17,10 @@ from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import JobRow, Owner
 
-_LOCK = "rejected"
-_LOCK_WAIT_S = 10.0
+LOCK = "rejected"
+"""The lock on the names in `rejected/`."""
+
+LOCK_WAIT_S = 10.0
 _LONGEST_NAME_BYTES = 200
 
 
@@ -47,7 +49,7 @@ def reject(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError,
 def put_aside(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) -> None:
     """Move a file to `rejected/`, its reason beside it; its key, if it has one, is locked by the caller."""
     # One at a time: two workers that reject the same file must not both find its name free.
-    lock = locks.acquire(root.locks_folder, _LOCK, wait_s=_LOCK_WAIT_S)
+    lock = locks.acquire(root.locks_folder, LOCK, wait_s=LOCK_WAIT_S)
     if lock is None:
         raise QueueBusyError(path=root.path, key=entry.key or entry.name)
     try:

@@ -6,7 +6,8 @@
                │ │ cancel      │ └────────────────→ CANCELLED
                │ └─→ CANCELLED │
                ├───────────────┘                    failed and tried again, worker lost, given back
-               └── retry: FAILED, CANCELLED;  rerun: DONE too
+               ├── retry: FAILED, CANCELLED;  rerun: DONE too
+               └── set: QUEUED, with another priority or time
 
 Each function takes a row and says what it becomes. It decides nothing about files: the folder follows the row.
 """
@@ -19,6 +20,9 @@ from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
 
 MESSAGE_CHARACTERS = 4_000
 """As much of an outcome's message is kept."""
+
+NO_QUEUE = ""
+"""The queue of a job that was pruned: none."""
 
 BACKOFF_FIRST_S = 2.0
 BACKOFF_MOST_S = 600.0
@@ -39,7 +43,7 @@ class JobState(StrEnum):
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 MOVES: dict[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.QUEUED: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
     JobState.RUNNING: frozenset({JobState.QUEUED, JobState.DONE, JobState.FAILED, JobState.CANCELLED}),
     JobState.DONE: frozenset({JobState.QUEUED}),
     JobState.FAILED: frozenset({JobState.QUEUED}),
@@ -231,6 +235,22 @@ def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Chang
         ended_ns=None,
     )
     return Change(after)
+
+
+def rescheduled(row: JobRow, now_ns: int, *, priority: int | None = None, ready_ns: int | None = None) -> Change:
+    """A queued job gets another priority, or another time before which it is not taken; what is None stays.
+
+    A time that has passed clears the one that it had.
+    """
+    changes: dict[str, Any] = {} if priority is None else {"priority": priority}
+    if ready_ns is not None:
+        changes["ready_ns"] = ready_ns if ready_ns > now_ns else None
+    return Change(_next(row, now_ns, **changes))
+
+
+def pruned(row: JobRow, now_ns: int) -> Change:
+    """An ended job leaves its queue. Its row stays, so that its end is known and its numbers never go back."""
+    return Change(_next(row, now_ns, queue_id=NO_QUEUE))
 
 
 def _next(row: JobRow, now_ns: int, **changes: Any) -> JobRow:

@@ -17,6 +17,7 @@ OpenStore = Callable[[StoreAddress], JobStore]
 """Opens the store at an address. It must not make one: a store that is not there is a `StoreError`."""
 
 _MAX_FILE_BYTES = 16_384
+_PAGE = 1_000
 
 
 class StoreBook:
@@ -107,6 +108,15 @@ class StoreBook:
             if row is not None and row.queue_id == self._root.queue_id:
                 return store, row
         return None
+
+
+def rows_of(root: QueueRoot, book: StoreBook) -> Iterator[tuple[JobStore, JobRow]]:
+    """Every job of a queue that is in a store that can be opened, with that store."""
+    for _, store in book.usable():
+        after = ""
+        while page := store.jobs_of(root.queue_id, after=after, limit=_PAGE):
+            yield from ((store, row) for row in page)
+            after = page[-1].key
 
 
 def _read(path: Path) -> StoreAddress | None:

@@ -21,7 +21,6 @@ Prepare = Callable[[], object]
 """Writes what belongs to a job's row (its run, its snapshot), inside the row's own transaction."""
 
 _PATIENCE_S = 30.0
-_LATEST_NS = 250_000_000_000 * 1_000_000_000
 _PAUSE_S = 0.005
 
 
@@ -94,6 +93,18 @@ class Submission:
         return JobState(self.row.state)
 
 
+def refuse_place(key: str, priority: int | None, not_before_ns: int | None) -> None:
+    """Refuse a priority, or a time, that a job cannot have; None is no request.
+
+    Raises:
+        JobError: it is out of range.
+    """
+    if priority is not None and not 0 <= priority <= LOWEST_PRIORITY:
+        raise JobError(key=key, detail=f"priority {priority} is not 0 (first) to {LOWEST_PRIORITY}")
+    if not_before_ns is not None and not 0 <= not_before_ns < layout.LATEST_NS:
+        raise JobError(key=key, detail="the time before which it must not start is out of range")
+
+
 class Submitter:
     """Brings jobs into a queue."""
 
@@ -131,10 +142,7 @@ class Submitter:
 
     def _new(self, job: NewJob) -> tuple[JobRow, str]:
         now_ns = time.time_ns()
-        if not 0 <= job.priority <= LOWEST_PRIORITY:
-            raise JobError(key=job.key, detail=f"priority {job.priority} is not 0 (first) to {LOWEST_PRIORITY}")
-        if job.not_before_ns is not None and not 0 <= job.not_before_ns < _LATEST_NS:
-            raise JobError(key=job.key, detail="the time before which it must not start is out of range")
+        refuse_place(job.key, job.priority, job.not_before_ns)
         row = JobRow(
             key=job.key,
             run_id=job.run_id,

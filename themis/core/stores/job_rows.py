@@ -35,7 +35,8 @@ class JobRow(NamedTuple):
     Attributes:
         key: its name in the queue.
         run_id: the run that it does.
-        queue_id, queue_root: the queue that it is in, and where that lay when it was submitted.
+        queue_id, queue_root: the queue that it is in, and where that lay when it was submitted; the first is empty
+            when it was pruned: then it is in none.
         version: grows with every change; whoever changes a job demands the version that it read.
         state: a `JobState`.
         attempt: the number of the last attempt; 0 before the first.

@@ -1,11 +1,11 @@
-"""The times that `themis submit --not-before` takes."""
+"""The times and durations that commands take."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 import click
 import pytest
 
-from themis.cli.submit import When
+from themis.cli.times import Duration, When
 
 
 def read(text: str) -> datetime:
@@ -41,3 +41,19 @@ def test_a_time_without_a_zone_is_local() -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="neither a time"):
         read(text)
+
+
+def test_now_is_now() -> None:
+    before = datetime.now(tz=UTC)
+    assert before <= read("now") <= datetime.now(tz=UTC)
+
+
+def test_a_duration_has_units() -> None:
+    assert Duration().convert("2h30m", None, None) == timedelta(hours=2, minutes=30)
+    assert Duration().convert("30d", None, None) == timedelta(days=30)
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "now", "1d!", "999999999999999999d"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no duration"):
+        Duration().convert(text, None, None)

@@ -1,0 +1,53 @@
+"""`themis queue doctor`: where files and rows disagree."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from themis.cli import errors
+from themis.cli.command import command, json_option, queue_options
+from themis.cli.opening import opened_queue
+from themis.cli.output import document, emit, note, say, table
+
+if TYPE_CHECKING:
+    from themis.core.queue.doctor import Finding
+
+_NOTHING = "nothing can be done here"
+
+
+@command("doctor", "themis queue doctor", "themis queue doctor --fix")
+@queue_options
+@click.option("--fix", is_flag=True, help="Put right what is out of place.")
+@json_option
+def doctor(*, queue_root: Path | None, config: Path | None, overrides: Sequence[str], fix: bool, as_json: bool) -> int:
+    """Compare every file with its row in the store, and say what is out of place; with --fix put it right.
+
+    What a worker has in hand is left alone. Ends with 3 when something is out of place and was not put right.
+    """
+    from themis.core.queue.probing import check_writable
+
+    with opened_queue(queue_root, config, overrides) as opened:
+        findings = opened.doctor(fix=fix)
+        if as_json:
+            emit([document(finding) for finding in findings])
+        elif findings:
+            _show(findings, fix=fix)
+        check_writable(opened, ())
+    if not findings and not as_json:
+        say("Nothing is out of place, and the queue can be written.")
+    left = [finding for finding in findings if not finding.fixed]
+    if any(finding.action for finding in left):
+        note("nothing was changed; themis queue doctor --fix puts right what can be")
+    return errors.BAD_NEWS if left else 0
+
+
+def _show(findings: "Sequence[Finding]", *, fix: bool) -> None:
+    headers = ("what", "was wrong", "done, or to be done") if fix else ("what", "is wrong", "--fix, or you")
+    rows = [
+        (finding.what, finding.problem, "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING)
+        for finding in findings
+    ]
+    for line in table(headers, rows):
+        say(line)

@@ -1,0 +1,137 @@
+"""`themis queue logs`: a job's history, and what its attempts printed."""
+
+import itertools
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from themis.cli.command import QueuePlace, command, json_option, queue_place
+from themis.cli.errors import INTERRUPTED
+from themis.cli.log_tail import LogTail, lines_of
+from themis.cli.opening import opened_queue
+from themis.cli.output import emit, printable, say
+
+if TYPE_CHECKING:
+    from themis.core.queue import FileQueue
+    from themis.core.queue.listing import JobDetails
+    from themis.core.stores.job_rows import JobRow
+
+LOOK_EVERY_S = 0.2
+_LOG_CHARACTERS = 1_000_000
+
+
+@command("logs", "themis queue logs 4f1c", "themis queue logs 4f1c --follow --lines 20")
+@click.argument("key")
+@queue_place
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only what one attempt printed.")
+@click.option("--follow", "-f", is_flag=True, help="Go on printing until the job has ended, through all its attempts.")
+@click.option("--lines", type=click.IntRange(0), metavar="N", help="Only the last lines of what was printed so far.")
+@json_option
+def logs(
+    *,
+    key: str,
+    place: QueuePlace,
+    attempt: int | None,
+    follow: bool,
+    lines: int | None,
+    as_json: bool,
+) -> None:
+    """Print a job's history, a line a move, and what its attempts printed, where that was kept.
+
+    With --follow only what is printed, as it comes; Ctrl-C ends that and not the job.
+    """
+    if follow and as_json:
+        message = "give --follow or --json, not both"
+        raise click.UsageError(message, click.get_current_context())
+    with opened_queue(*place) as queue:
+        if follow:
+            _follow(queue, key, attempt, lines)
+            return
+        details = queue.show(key)
+    parts = _parts(details, attempt)
+    if as_json:
+        texts = {str(number): _text(paths, lines) for number, paths in parts.items()}
+        emit({"key": details.row.key, "journal": details.journal, "logs": texts})
+        return
+    if attempt is None:
+        _say_history(details)
+    for number, paths in parts.items():
+        say(f"\n--- attempt {number}: {paths[-1]}")
+        _say_lines(_last(lines_of(paths), lines))
+
+
+def _parts(details: "JobDetails", attempt: int | None) -> dict[int, list[Path]]:
+    """The parts of the log of each attempt, in order."""
+    from themis.core.queue.log_files import attempt_of
+
+    found: dict[int, list[Path]] = {}
+    for path in details.logs:
+        number = attempt_of(path)
+        if number is not None and attempt in {None, number}:
+            found.setdefault(number, []).append(path)
+    return found
+
+
+def _say_history(details: "JobDetails") -> None:
+    for entry in details.journal:
+        rest = " ".join(f"{name}={value}" for name, value in entry.items() if name not in {"at", "move"})
+        say(printable(f"{entry.get('at', '')}  {entry.get('move', ''):<16} {rest}"))
+
+
+def _follow(queue: "FileQueue", key: str, attempt: int | None, lines: int | None) -> None:
+    try:
+        _follow_attempts(queue, key, attempt, lines)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _follow_attempts(queue: "FileQueue", key: str, wanted: int | None, lines: int | None) -> None:
+    """Print what an attempt, or each from the last one on, prints, until there is no more to come."""
+    row = queue.find(key)
+    number = wanted or max(row.attempt, 1)
+    while True:
+        with closing(LogTail(queue.log_path(row.key, number))) as tail:
+            _say_lines(_last(itertools.chain(tail.rotated_away(), tail.new_lines()), lines))
+            row = _follow_one(queue, row.key, tail, number, wanted)
+        if wanted is not None or row.attempt <= number:
+            return
+        number, lines = number + 1, None
+        say(f"\n--- attempt {number}")
+
+
+def _follow_one(queue: "FileQueue", key: str, tail: LogTail, number: int, wanted: int | None) -> "JobRow":
+    while True:
+        # What an attempt prints is in its log before its end is in the row: so the row is read first.
+        row = queue.find(key)
+        over = _is_over(row, number, wanted)
+        _say_lines(tail.rest() if over else tail.new_lines())
+        sys.stdout.flush()
+        if over:
+            return row
+        time.sleep(LOOK_EVERY_S)
+
+
+def _is_over(row: "JobRow", number: int, wanted: int | None) -> bool:
+    """Whether an attempt prints no more: it has ended, or the job has, so that it will never begin."""
+    if row.attempt > number or row.state not in {"queued", "running"}:
+        return True
+    return wanted is not None and row.state == "queued" and row.attempt == number
+
+
+def _say_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(printable(line.replace("\t", "    ")))
+
+
+def _last(lines: Iterable[str], count: int | None) -> Iterator[str]:
+    yield from lines if count is None else deque(lines, maxlen=count)
+
+
+def _text(paths: Sequence[Path], lines: int | None) -> str:
+    return "".join(f"{line}\n" for line in _last(lines_of(paths), lines))[-_LOG_CHARACTERS:]

@@ -1,0 +1,97 @@
+"""`themis status --wait`: until runs have ended."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from themis.cli import errors
+from themis.cli.output import note
+from themis.cli.progress import shown
+
+if TYPE_CHECKING:
+    from themis.cli.run_rows import RunRow, RunRows
+
+LOOK_EVERY_S = 0.5
+_LONGEST_PAUSE_S = 10.0
+_LOOKING_SHARE = 0.1  # no more of the time than this goes into looking, however many runs there are
+_BAD_ENDS = frozenset({"failed", "cancelled"})
+_UNFINISHED = frozenset({"queued", "waiting", "pending", "running"})
+
+
+@dataclass(slots=True)
+class Waited:
+    """How far that is which is waited for; `failed` is a part of `done`."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    resumed: int = 0
+
+
+def wait_for_run(
+    look: "Callable[[], list[RunRow]]", state_of: "Callable[[RunRow], str]", timeout_s: float | None
+) -> int:
+    """Wait until a run, which may be in several stores, has ended everywhere; returns the exit code.
+
+    Args:
+        look: reads the run's rows.
+        state_of: one word for how a run stands.
+        timeout_s: seconds after which it is enough; None for never.
+    """
+    states: set[str] = set()
+
+    def all_ended(progress: Waited) -> bool:
+        rows = look()
+        states.clear()
+        states.update(map(state_of, rows))
+        progress.total = sum(row.total for row in rows)
+        progress.done = sum(row.done for row in rows)
+        progress.failed = sum(row.failed for row in rows)
+        return not states & _UNFINISHED
+
+    if not _wait(all_ended, timeout_s, unit="cases"):
+        note(f"the run has not ended within {timeout_s:g} s")
+        return errors.TIMED_OUT
+    return errors.BAD_NEWS if states & _BAD_ENDS else 0
+
+
+def wait_for_queue(queue_root: Path, stores: "Sequence[RunRows]", timeout_s: float | None) -> int:
+    """Wait until every job that a queue now has, and that has not ended, has ended; returns the exit code."""
+    from themis.core.queue.root import open_root
+
+    root = open_root(queue_root, write=False)
+    left = [] if root is None else [(store, key) for store in stores for key in store.unfinished_jobs(root.queue_id)]
+    total, failed = len(left), 0
+
+    def all_ended(progress: Waited) -> bool:
+        nonlocal left, failed
+        jobs = [(pair, pair[0].job(pair[1])) for pair in left]
+        left = [pair for pair, job in jobs if job is not None and job.state in _UNFINISHED]
+        failed += sum(job is not None and job.state in _BAD_ENDS for _, job in jobs)
+        progress.total, progress.done, progress.failed = total, total - len(left), failed
+        return not left
+
+    if not _wait(all_ended, timeout_s, unit="runs"):
+        note(f"{len(left):,} of {total:,} runs have not ended within {timeout_s:g} s")
+        return errors.TIMED_OUT
+    return errors.BAD_NEWS if failed else 0
+
+
+def _wait(all_ended: Callable[[Waited], bool], timeout_s: float | None, *, unit: str) -> bool:
+    """Look until all have ended; False when that takes longer than `timeout_s`."""
+    progress = Waited()
+    until_s = None if timeout_s is None else time.monotonic() + timeout_s
+    began_s = time.monotonic()
+    if all_ended(progress):
+        return True
+    progress.resumed = progress.done
+    with shown(progress, quiet=False, unit=unit):
+        while until_s is None or time.monotonic() < until_s:
+            pause_s = min(max(LOOK_EVERY_S, (time.monotonic() - began_s) / _LOOKING_SHARE), _LONGEST_PAUSE_S)
+            time.sleep(pause_s if until_s is None else max(min(pause_s, until_s - time.monotonic()), 0.0))
+            began_s = time.monotonic()
+            if all_ended(progress):
+                return True
+    return False

@@ -1,0 +1,230 @@
+"""What people ask of a queue: to look at it, to change a job's fate or its place, to pause, prune and mend it."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from themis.core import durable_files
+from themis.core.errors import JobError, QueueError, StoreError
+from themis.core.queue import (
+    doctor,
+    layout,
+    listing,
+    moves,
+    pausing,
+    processes,
+    pruning,
+    requests,
+)
+from themis.core.queue.doctor import Finding
+from themis.core.queue.listing import JobDetails, ListedJob, Overview
+from themis.core.queue.looking import Looker
+from themis.core.queue.pausing import Pause
+from themis.core.queue.picker import Picker
+from themis.core.queue.pruning import Prunable
+from themis.core.queue.root import QueueRoot
+from themis.core.queue.store_book import StoreBook, rows_of
+from themis.core.stores.job_rows import JobRow
+
+
+@dataclass(frozen=True, slots=True)
+class JobProblem:
+    """One of many jobs of which something was asked that could not be done.
+
+    Attributes:
+        key: as it was given.
+        error: why not.
+    """
+
+    key: str
+    error: JobError | QueueError | StoreError
+
+
+class QueueControl(ABC):
+    """The part of `FileQueue` that is for people."""
+
+    path: Path
+
+    def cancel(self, key: str) -> JobRow:
+        """Cancel a job, named by its key or the beginning of it; one that runs is asked to stop.
+
+        Returns:
+            The job: `cancelled`, or `running` with its request, or ended otherwise because that came first.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+        """
+        return requests.cancel(*self._parts(write=True), key)
+
+    def retry(self, key: str) -> JobRow:
+        """Queue a failed or cancelled job again; its budgets begin anew, its numbers go on.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+            JobStateError: it has not ended, or is done.
+            QueueBusyError: somebody else is moving it.
+        """
+        root, book, picker = self._parts(write=True)
+        picker.window.wake()
+        return requests.retry(root, book, key, rerun=False)
+
+    def rerun(self, key: str) -> JobRow:
+        """Queue an ended job again, a done one too; raises what `retry` does."""
+        root, book, picker = self._parts(write=True)
+        picker.window.wake()
+        return requests.retry(root, book, key, rerun=True)
+
+    def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:
+        """Give a queued job another priority, or another time before which it is not taken; what is None stays.
+
+        Args:
+            key: the job's, or the beginning of it.
+            priority: 0 (first) to 9.
+            not_before_ns: nanoseconds since 1970 UTC; one that has passed clears what was said before.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+            JobStateError: it runs, or has ended.
+            JobError: the priority or the time is out of range.
+            QueueBusyError: somebody else is moving it.
+        """
+        root, book, picker = self._parts(write=True)
+        picker.window.wake()
+        return requests.reschedule(root, book, key, priority=priority, not_before_ns=not_before_ns)
+
+    def select(self, prefix: str = "", states: Collection[str] = ()) -> list[JobRow]:
+        """The jobs whose keys begin with `prefix` and that are in one of `states` (none: in any), by key.
+
+        Those of stores that cannot be opened are not among them, see `unusable_stores`.
+        """
+        root, book, _ = self._parts()
+        rows = (row for _, row in rows_of(root, book) if row.key.startswith(prefix))
+        return sorted((row for row in rows if not states or row.state in states), key=lambda row: row.key)
+
+    def find(self, key: str) -> JobRow:
+        """A job, named by its key or the beginning of it.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+        """
+        return self._parts()[1].find(key)[1]
+
+    def unusable_stores(self) -> list[str]:
+        """Why stores cannot be opened now, a line each: their jobs are in no selection."""
+        return [str(error) for error in self._parts()[1].unusable().values()]
+
+    def cancel_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
+        """Cancel many jobs by one listing of the folders; what keeps one from it does not keep the others."""
+        root, book, picker = self._parts(write=True)
+        listed = moves.list_files(root)
+        return _each(keys, lambda key: requests.cancel(root, book, picker, key, listed))
+
+    def retry_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
+        """Queue many jobs again, as `cancel_each` cancels them."""
+        root, book, picker = self._parts(write=True)
+        picker.window.wake()
+        listed = moves.list_files(root)
+        return _each(keys, lambda key: requests.retry(root, book, key, rerun=False, listed=listed))
+
+    def pause(self, reason: str | None = None) -> Pause:
+        """Have nobody claim until `resume`; what runs goes on."""
+        root, _, _ = self._parts(write=True)
+        return pausing.pause(root, reason)
+
+    def resume(self) -> bool:
+        """Have workers claim again; False when the queue was not paused."""
+        self._parts(write=True)
+        was_paused = self.is_paused
+        durable_files.unlink(self._paused)
+        return was_paused
+
+    @property
+    def paused(self) -> Pause | None:
+        """Who paused the queue, when and why; None while it is not paused."""
+        return pausing.read(self._paused)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nobody claims for now."""
+        return os.path.lexists(self._paused)
+
+    def overview(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> Overview:
+        """The first jobs of the given folders and the counts of all, by the names of files alone.
+
+        Quick however many there are: about a microsecond a waiting job. Empty when there is no queue yet.
+        """
+        if not self._exists(write=False):
+            return Overview([], {})
+        return listing.look_over(self._parts()[0], folders, limit)
+
+    def list_jobs(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:
+        """The first jobs of the given folders, by the names of their files alone; see `overview`."""
+        return self.overview(folders, limit).jobs
+
+    def counts(self) -> dict[str, int]:
+        """How many files lie in each folder of jobs, and in `rejected`; empty when there is no queue yet."""
+        return self.overview((), 0).counts
+
+    def show(self, key: str) -> JobDetails:
+        """All that is known of a job, named by its key or the beginning of it.
+
+        Of one whose store cannot be opened, that is what its file tells.
+
+        Raises:
+            UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+        """
+        return listing.details(*self._parts()[:2], key, processes.this_process())
+
+    def log_path(self, key: str, attempt: int) -> Path:
+        """Where what an attempt prints is kept."""
+        return layout.log_path(self.path, key, attempt)
+
+    def jobs_before(self, details: JobDetails) -> int:
+        """How many jobs are to be taken before this one, by the names of their files."""
+        root, _, _ = self._parts()
+        return listing.count_before(root, details.paths)
+
+    def prunable(self, states: Collection[str], before_ns: int) -> list[Prunable]:
+        """What `prune` may remove: jobs that ended in one of `states` before a time, and with `rejected` bad files."""
+        root, book, _ = self._parts()
+        return pruning.prunable(root, book, states, before_ns)
+
+    def prune(self, items: Sequence[Prunable]) -> list[Prunable]:
+        """Remove the files of ended jobs, and rejected ones, that `prunable` found; returns those that are gone.
+
+        The rows stay in the store, in no queue, with each job's end and numbers; so do all results.
+
+        Raises:
+            QueueBusyError: somebody is rejecting files, and does not end.
+        """
+        root, book, _ = self._parts(write=True)
+        return list(pruning.prune(root, book, items))
+
+    def doctor(self, *, fix: bool = True) -> list[Finding]:
+        """Compare files and rows, and say what is out of place; with `fix` put right what nobody has in hand."""
+        root, book, picker = self._parts(write=True)
+        return doctor.examine(root, book, picker if fix else Looker(root, book), processes.this_process(), fix=fix)
+
+    # --- what the rest of the queue brings
+
+    @property
+    def _paused(self) -> str:
+        return f"{self.path}/{layout.PAUSED_FILE}"
+
+    @abstractmethod
+    def _exists(self, *, write: bool) -> bool:
+        """Whether there is a queue."""
+
+    @abstractmethod
+    def _parts(self, *, write: bool = False) -> tuple[QueueRoot, StoreBook, Picker]:
+        """The queue, opened."""
+
+
+def _each(keys: Iterable[str], ask: Callable[[str], JobRow]) -> Iterator[JobRow | JobProblem]:
+    for key in keys:
+        try:
+            yield ask(key)
+        except (JobError, QueueError, StoreError) as error:
+            yield JobProblem(key, error)

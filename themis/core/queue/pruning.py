@@ -1,0 +1,196 @@
+"""Jobs that ended long ago leave the queue: their files are removed, their rows stay.
+
+The row keeps what was promised: how the job ended, with its reason, and numbers that never go back. It is then in no
+queue, so that nobody lists it, puts its file back, or takes it; a submit of the same experiment takes it in again as it
+stands, like a job of another queue that has ended. Its results are the store's, and are not touched.
+
+The order, under the key's lock: the files go first, durably, and only then the row leaves. Whoever dies in between
+leaves an ended job of this queue without a file, which the doctor writes again and the next prune removes.
+"""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from themis.core import durable_files
+from themis.core.errors import QueueBusyError
+from themis.core.queue import layout, locks, moves, rejection, states
+from themis.core.queue.job_store import JobStore
+from themis.core.queue.root import QueueRoot
+from themis.core.queue.settling import clear_flag
+from themis.core.queue.states import ENDED
+from themis.core.queue.store_book import StoreBook, rows_of
+from themis.core.stores.job_rows import JobRow
+
+STATES: tuple[str, ...] = (*layout.END_FOLDERS, layout.REJECTED)
+"""What can be pruned."""
+
+_BATCH = 100  # jobs whose folders are synced, and whose rows are committed, together
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """Something that ended long enough ago.
+
+    Attributes:
+        name: a job's key; of a rejected file its name.
+        state: one of `STATES`.
+        ended_ns: when, in nanoseconds since 1970 UTC.
+        size_bytes: of all its files.
+        version: of the job's row; None for a rejected file.
+    """
+
+    name: str
+    state: str
+    ended_ns: int
+    size_bytes: int
+    version: int | None = None
+
+
+def prunable(root: QueueRoot, book: StoreBook, wanted: Collection[str], before_ns: int) -> list[Prunable]:
+    """What is in one of the states `wanted` and ended before a time, the oldest first; nothing is changed."""
+    found = [
+        Prunable(row.key, row.state, _ended_ns(row), _size(root, row), row.version)
+        for _, row in rows_of(root, book)
+        if row.state in ENDED and row.state in wanted and _ended_ns(row) < before_ns
+    ]
+    if layout.REJECTED in wanted:
+        found += _rejected(root, before_ns)
+    return sorted(found, key=lambda item: (item.ended_ns, item.name))
+
+
+def prune(root: QueueRoot, book: StoreBook, items: Sequence[Prunable]) -> Iterator[Prunable]:
+    """Remove what `prunable` found, and yield each that is gone; what has changed since, or is in use, is left.
+
+    Raises:
+        QueueBusyError: somebody is rejecting files, and does not end.
+    """
+    by_store: dict[str, tuple[JobStore, list[Prunable]]] = {}
+    for item in items:
+        if item.state != layout.REJECTED and (place := book.find_exactly(item.name)) is not None:
+            by_store.setdefault(place[0].store_id, (place[0], []))[1].append(item)
+    listed = moves.list_files(root) if by_store else {}
+    for store, of_store in by_store.values():
+        for first in range(0, len(of_store), _BATCH):
+            yield from _prune_jobs(root, store, of_store[first : first + _BATCH], listed)
+    rejected = [item for item in items if item.state == layout.REJECTED]
+    if rejected:
+        yield from _prune_rejected(root, rejected)
+
+
+def _prune_jobs(
+    root: QueueRoot, store: JobStore, items: Sequence[Prunable], listed: dict[str, list[str]]
+) -> list[Prunable]:
+    with contextlib.ExitStack() as held:
+        going: list[tuple[Prunable, JobRow]] = []
+        for item in items:
+            lock = locks.acquire(root.locks_folder, item.name)
+            if lock is not None:
+                held.callback(lock.release)
+                row = store.load(item.name)
+                known = row is not None and (row.queue_id, row.version) == (root.queue_id, item.version)
+                if row is not None and known and not _is_moved_elsewhere(root, row, listed):
+                    going.append((item, row))
+        _remove_files(root, [row for _, row in going], listed)
+        now_ns = time.time_ns()
+        with store.transaction():
+            for _, row in going:
+                store.change(row.key, row.version, lambda read: states.pruned(read, now_ns))
+        return [item for item, _ in going]
+
+
+def _is_moved_elsewhere(root: QueueRoot, row: JobRow, listed: dict[str, list[str]]) -> bool:
+    """Whether another host, which the lock does not keep out, may be in the middle of moving an ended job's file."""
+    claimed = root.folder(layout.CLAIMED)
+    return root.shared and any(path.startswith(claimed) for path in moves.locate(root, row, listed))
+
+
+def _remove_files(root: QueueRoot, rows: Sequence[JobRow], listed: dict[str, list[str]]) -> None:
+    touched: set[str] = set()
+    for row in rows:
+        clear_flag(root, row.key)
+        durable_files.unlink(_journal(root, row.key))
+        _remove_tree(_logs(root, row.key))
+        for path in moves.locate(root, row, listed):
+            durable_files.unlink(path)
+            touched.add(os.path.dirname(path))  # noqa: PTH120
+    for folder in sorted(touched):
+        durable_files.fsync_folder(folder)
+
+
+def _rejected(root: QueueRoot, before_ns: int) -> Iterator[Prunable]:
+    for name in os.listdir(root.folder(layout.REJECTED)):  # noqa: PTH208
+        if name.endswith(layout.REASON_SUFFIX):
+            continue
+        path, reason = _rejected_paths(root, name)
+        # The reason is written when the file is rejected; a file without one is as old as its last change.
+        since_ns = _modified_ns(reason) or _modified_ns(path)
+        if since_ns is not None and since_ns < before_ns:
+            yield Prunable(name, layout.REJECTED, since_ns, _size_of(path) + _size_of(reason))
+
+
+def _prune_rejected(root: QueueRoot, items: Sequence[Prunable]) -> Iterator[Prunable]:
+    lock = locks.acquire(root.locks_folder, rejection.LOCK, wait_s=rejection.LOCK_WAIT_S)
+    if lock is None:
+        raise QueueBusyError(path=root.path, key=rejection.LOCK)
+    try:
+        for item in items:
+            path, reason = _rejected_paths(root, item.name)
+            if (_modified_ns(reason) or _modified_ns(path)) == item.ended_ns:
+                _remove_tree(path)
+                durable_files.unlink(reason)
+                yield item
+    finally:
+        lock.release()
+
+
+def _rejected_paths(root: QueueRoot, name: str) -> tuple[Path, Path]:
+    folder = root.path / layout.REJECTED
+    return folder / name, folder / f"{name}{layout.REASON_SUFFIX}"
+
+
+def _ended_ns(row: JobRow) -> int:
+    return row.ended_ns if row.ended_ns is not None else row.updated_ns
+
+
+def _journal(root: QueueRoot, key: str) -> Path:
+    return root.path / layout.JOURNAL / f"{key}.jsonl"
+
+
+def _logs(root: QueueRoot, key: str) -> Path:
+    return root.path / layout.LOGS / key
+
+
+def _size(root: QueueRoot, row: JobRow) -> int:
+    places = (root.path / row.state / f"{row.key}.json", _journal(root, row.key), _logs(root, row.key))
+    return sum(map(_size_of, places))
+
+
+def _size_of(path: Path) -> int:
+    """Bytes in a file, or in a folder and below it; nothing when it is not there."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            return sum(map(_size_of, path.iterdir()))
+        return path.lstat().st_size
+    except OSError:
+        return 0
+
+
+def _modified_ns(path: Path) -> int | None:
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _remove_tree(path: Path) -> None:
+    """Remove a file, or a folder and all below it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        durable_files.step("remove_tree", path)
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        durable_files.unlink(path)
