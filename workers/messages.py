@@ -33,7 +33,10 @@ def receive(channel: socket.socket) -> dict[str, Any] | None:
     Raises:
         BlockingIOError: there is none yet, and the channel does not wait.
     """
-    data = channel.recv(MAX_BYTES)
+    try:
+        data = channel.recv(MAX_BYTES)
+    except ConnectionError:  # it went without having read everything
+        return None
     return _decoded(data) if data else None
 
 
@@ -42,7 +45,10 @@ def receive_with_sender(channel: socket.socket) -> tuple[dict[str, Any] | None, 
 
     `tell_senders` must have been called for the channel before.
     """
-    data, ancillary, _, _ = channel.recvmsg(MAX_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
+    try:
+        data, ancillary, _, _ = channel.recvmsg(MAX_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
+    except ConnectionError:  # as above
+        return None, None
     sender = next(
         (
             _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0]
@@ -56,7 +62,10 @@ def receive_with_sender(channel: socket.socket) -> tuple[dict[str, Any] | None, 
 
 def receive_with_descriptor(channel: socket.socket) -> tuple[dict[str, Any] | None, int | None]:
     """The next message, and the open file that came with it."""
-    data, descriptors, _, _ = socket.recv_fds(channel, MAX_BYTES, 1)
+    try:
+        data, descriptors, _, _ = socket.recv_fds(channel, MAX_BYTES, 1)
+    except ConnectionError:  # as above
+        return None, None
     return (_decoded(data) if data else None), next(iter(descriptors), None)
 
 

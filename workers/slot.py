@@ -128,7 +128,7 @@ class Slot:
             while not self.is_lost:
                 message, sender = messages.receive_with_sender(self.channel)
                 if message is None:
-                    self._lose(self.why_lost)
+                    self._lose(self.why_lost, is_gone=True)
                 else:
                     self._take(message, sender)
 
@@ -153,13 +153,12 @@ class Slot:
         elif event == "ended":
             attempt.ended(int(message.get("exit", 0)))
 
-    def _lose(self, why: str) -> None:
-        """The keeper is of no use any more; whatever it keeps is killed, and an attempt of its is lost."""
+    def _lose(self, why: str, *, is_gone: bool = False) -> None:
+        """The keeper is of no use any more, or gone; all that it keeps dies with it, and an attempt of its is lost."""
         self.is_lost, self.why_lost = True, why
-        for pid in (self._keeper, self.attempt.pid if self.attempt else None):
-            if pid is not None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+        if self._keeper is not None and not is_gone:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self._keeper, signal.SIGKILL)
         attempt = self.attempt
         if attempt is not None and attempt.outcome is None:
             attempt.ended(-signal.SIGKILL)

@@ -58,6 +58,9 @@ class Slots:
         Raises:
             SlotLostError: a slot was lost and cannot be replaced.
         """
+        for slot in self:
+            if slot.is_lost:
+                self._wake.forget(slot.channel)  # which has nothing to say any more, and would say that all the time
         for slot in [slot for slot in self if slot.attempt is None]:
             if slot.is_lost:
                 self._note_loss(slot)

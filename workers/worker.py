@@ -107,7 +107,7 @@ class Worker:
         try:
             recovered = self._place.queue.recover(self._place.owner)
         except (OSError, QueueError, StoreError) as error:
-            logs.warn("orphans cannot be looked for", error=error)
+            self.intake.note_outage(str(error))
             return
         for row in recovered:
             logs.warn("a job in nobody's hands was put right", job=row.key, state=row.state, why=row.message)

@@ -57,6 +57,14 @@ def test_messages_arrive_whole_in_order_and_with_their_sender() -> None:
         assert messages.receive_with_sender(ours)[0] is None
 
 
+def test_an_end_that_went_without_reading_everything_is_gone_like_any_other() -> None:
+    ours, its = messages.pair()
+    with ours:
+        messages.send(ours, {"do": "run"})
+        its.close()
+        assert messages.receive_with_sender(ours) == (None, None)
+
+
 @pytest.mark.parametrize("data", [b"no JSON", b"[1]", b"\xff", b"[" * 100_000])
 def test_what_is_no_message_counts_as_an_empty_one(data: bytes) -> None:
     ours, its = messages.pair()
