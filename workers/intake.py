@@ -95,8 +95,8 @@ class Intake:
         ):
             return False
         soon = layout.stamp(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
-        waiting = self._queue.list_jobs((layout.WAITING,), limit=1)
-        return not any(job.stamp is not None and job.stamp <= soon for job in waiting)
+        waiting = (path.name for path in (self._queue.path / layout.WAITING).iterdir())
+        return not any(name <= soon for name in waiting if not name.startswith("."))  # a name begins with its time
 
     def _next_look_s(self) -> float:
         """Soon, and then less and less soon: a submitter takes a millisecond, but somebody may keep a job for hours."""
