@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from tests.support import lab
-from themis.cli import watch_facts
 from themis.cli.run_rows import KNOWN_SCHEMA
-from themis.cli.watch_crew import Crew
-from themis.cli.watch_facts import Watcher
-from themis.cli.watch_folders import Paused, Sparingly, read_folders, read_paused
-from themis.cli.watch_values import About, Ended, Look, Next, Running
-from themis.cli.watch_view import about, lines, outlook
+from themis.cli.watch import facts
+from themis.cli.watch.crew import Crew
+from themis.cli.watch.facts import Watcher
+from themis.cli.watch.folders import Paused, Sparingly, read_folders, read_paused
+from themis.cli.watch.values import About, Ended, Look, Next, Running
+from themis.cli.watch.view import about, lines, outlook
 from themis.core.config import RuntimeConfig
 from themis.core.outcomes import CaseEnd
 from themis.core.queue import FileQueue
@@ -232,7 +232,7 @@ def test_a_run_in_a_slot_is_shown_there_and_its_slot_counts_once(
         look = look_again(root)
         (run,) = look.running
         assert (run.worker, run.slot, run.state, run.done, run.total, look.slots) == ("w", 0, "running", 0, 3, 2)
-        monkeypatch.setattr(watch_facts, "COUNTED_CASES", 2)
+        monkeypatch.setattr(facts, "COUNTED_CASES", 2)
         (run,) = look_again(root).running
         assert (run.done, run.failed) == (2, 1)
         queue.cancel(claim.key)

@@ -38,6 +38,16 @@ END_FOLDERS: dict[str, JobState] = {
 JOB_FOLDERS: tuple[str, ...] = (QUEUED, WAITING, CLAIMED, *END_FOLDERS)
 """Where a job's file can be."""
 
+SHOWN_STATES: dict[str, str] = {
+    "running": CLAIMED,
+    "queued": QUEUED,
+    "waiting": WAITING,
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "done": "done",
+}
+"""The folder of each state, by the names and in the order in which people want to see them."""
+
 FOLDERS: tuple[str, ...] = (*JOB_FOLDERS, TMP, REJECTED, LOCKS, CANCEL, JOURNAL, LOGS, WORKERS, STORES)
 
 QUEUE_FILE = "queue.json"

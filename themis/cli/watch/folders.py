@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from themis.cli.output import when
-from themis.cli.queue_list import FOLDER_OF
 from themis.core.queue import layout
 from themis.core.queue.layout import Entry
 
@@ -73,8 +72,8 @@ class Paused:
 
 def read_folders(root: Path) -> Folders:
     """List each folder once; one that is not there is empty."""
-    names = {folder: _names(root / folder) for folder in (*FOLDER_OF.values(), layout.REJECTED)}
-    counts = {state: len(names[folder]) for state, folder in FOLDER_OF.items()}
+    names = {folder: _names(root / folder) for folder in (*layout.SHOWN_STATES.values(), layout.REJECTED)}
+    counts = {state: len(names[folder]) for state, folder in layout.SHOWN_STATES.items()}
     counts["rejected"] = sum(not name.endswith(layout.REASON_SUFFIX) for name in names[layout.REJECTED])
     now = layout.stamp(time.time_ns())
     due = [name for name in names[layout.WAITING] if name <= now]

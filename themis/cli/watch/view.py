@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from themis.cli.fitted_table import Column, fitted, shortened
 from themis.cli.output import how_long, one_line, when
-from themis.cli.watch_values import About, Ended, Look, Next, Running
-from themis.cli.worker_list import busy_slots, state_of
+from themis.cli.watch.values import About, Ended, Look, Next, Running
+from themis.cli.worker.list import busy_slots, state_of
 from themis.core.queue.forecast import Forecast
 
 WORKERS_SHOWN = 8

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from themis.cli.watch_folders import Paused
+from themis.cli.watch.folders import Paused
 from themis.core.queue.forecast import Forecast
 from workers.registry import SeenWorker
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from themis.cli.progress import Pace
 from themis.cli.run_rows import stores_of
-from themis.cli.watch_crew import Crew
-from themis.cli.watch_folders import Folders, Sparingly, read_folders, read_paused
-from themis.cli.watch_stores import WatchedStores
-from themis.cli.watch_values import About, Ended, Look, Next, Running
+from themis.cli.watch.crew import Crew
+from themis.cli.watch.folders import Folders, Sparingly, read_folders, read_paused
+from themis.cli.watch.stores import WatchedStores
+from themis.cli.watch.values import About, Ended, Look, Next, Running
 from themis.core.queue.forecast import Backlog, Paces, Past, Work, forecast
 from themis.core.queue.layout import Entry
 from themis.core.queue.root import open_root
