@@ -15,7 +15,7 @@ from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
 from themis.core.queue import FileQueue
-from themis.core.queue.listing import JobDetails
+from themis.core.queue.details import JobDetails
 from themis.core.store_cache import StoreCache
 from themis.core.submission import submit_experiment
 

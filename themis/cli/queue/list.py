@@ -80,19 +80,11 @@ def _pause(root: Path) -> "Pause | None":
 
 
 def _names(root: Path) -> dict[str, list[str]]:
-    """The names in each folder of a queue, each folder read once: it may hold very many. Empty without a queue."""
-    from themis.core.queue.layout import REASON_SUFFIX
+    """The names in each folder of a queue; empty without a queue."""
+    from themis.core.queue.listing import names_by_folder
     from themis.core.queue.root import open_root
 
-    if open_root(root, write=False) is None:
-        return {}
-    found = {folder: _files(root / folder) for folder in (*SHOWN_STATES.values(), "rejected")}
-    found["rejected"] = [name for name in found["rejected"] if not name.endswith(REASON_SUFFIX)]
-    return found
-
-
-def _files(folder: Path) -> list[str]:
-    return [name for name in os.listdir(folder) if name[0] != "."]  # noqa: PTH208  # names are all that is needed
+    return {} if open_root(root, write=False) is None else names_by_folder(root)
 
 
 def _jobs(root: Path, names: dict[str, list[str]], states: Sequence[str], limit: int | None) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from themis.cli.output import document, emit, how_long, one_line, say, table, wh
 if TYPE_CHECKING:
     from themis.cli.reasons import Reason
     from themis.core.queue import FileQueue
-    from themis.core.queue.listing import JobDetails
+    from themis.core.queue.details import JobDetails
     from themis.core.stores.job_rows import JobRow
 
 _NS = 1e9

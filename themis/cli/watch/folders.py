@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from themis.cli.output import when
 from themis.core.queue import layout
 from themis.core.queue.layout import Entry
+from themis.core.queue.listing import names_by_folder
 
 AHEAD = 500
 """As many of the next jobs are looked at; what comes after them is only counted."""
@@ -72,9 +73,9 @@ class Paused:
 
 def read_folders(root: Path) -> Folders:
     """List each folder once; one that is not there is empty."""
-    names = {folder: _names(root / folder) for folder in (*layout.SHOWN_STATES.values(), layout.REJECTED)}
+    names = names_by_folder(root)
     counts = {state: len(names[folder]) for state, folder in layout.SHOWN_STATES.items()}
-    counts["rejected"] = sum(not name.endswith(layout.REASON_SUFFIX) for name in names[layout.REJECTED])
+    counts["rejected"] = len(names[layout.REJECTED])
     now = layout.stamp(time.time_ns())
     due = [name for name in names[layout.WAITING] if name <= now]
     queued = _first(layout.QUEUED, names[layout.QUEUED]) + _first(layout.WAITING, due)
@@ -106,14 +107,6 @@ def read_paused(root: Path) -> Paused | None:
         return Paused()
     by, host, reason = (_text(said.get(name)) for name in ("by", "host", "reason"))
     return Paused(by, host, _moment(said.get("at", said.get("at_ns"))), reason)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        names = os.listdir(folder)  # noqa: PTH208  # names are all that is needed, of very many
-    except OSError:
-        return []
-    return [name for name in names if name[0] != "."]
 
 
 def _first(folder: str, names: list[str]) -> list[Entry]:
