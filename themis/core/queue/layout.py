@@ -54,6 +54,9 @@ QUEUE_FILE = "queue.json"
 PAUSED_FILE = "paused"
 REASON_SUFFIX = ".reason.json"
 
+MAX_WORKER_FILE_BYTES = 1_000_000
+"""As much of a worker's file is read: more than one of very many slots takes."""
+
 KEY_PATTERN = r"[0-9a-f]{16}(?:\.s[0-9]{3}of[0-9]{3})?"
 _STAMP_PATTERN = r"[0-9]{8}T[0-9]{15}Z"
 _KEY = re.compile(KEY_PATTERN)

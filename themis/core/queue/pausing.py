@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from themis.core import durable_files
+from themis.core import durable_files, guarded_files
 from themis.core.queue import layout
 from themis.core.queue.root import QueueRoot
 
 REASON_CHARACTERS = 500
 _MAX_FILE_BYTES = 16_384
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,7 @@ def read(path: Path | str) -> Pause | None:
 def _document(path: Path | str) -> dict[str, Any]:
     """What the file says, as far as it can be read."""
     try:
-        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
-            document = json.loads(file.read(_MAX_FILE_BYTES))
+        document = json.loads(guarded_files.read(path, _MAX_FILE_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -3,12 +3,10 @@
 import contextlib
 import os
 
-from themis.core import durable_files
+from themis.core import durable_files, guarded_files
 from themis.core.queue import journal, layout
 from themis.core.queue.claims import Claim
 from themis.core.queue.root import QueueRoot
-
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def remark(root: QueueRoot, claim: Claim, text: str) -> None:
@@ -19,6 +17,5 @@ def remark(root: QueueRoot, claim: Claim, text: str) -> None:
     path = layout.log_path(root.path, claim.key, claim.attempt)
     with contextlib.suppress(OSError):  # no job fails for its log
         durable_files.make_folder(path.parent, private=True)
-        descriptor = os.open(path, _FLAGS, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as log:
+        with os.fdopen(guarded_files.open_to_append(path), "w", encoding="utf-8") as log:
             log.write(f"themis: {text}\n")
