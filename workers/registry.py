@@ -93,6 +93,11 @@ class WorkerReport:
     ended: dict[str, Whole] | None = None
     cases: Whole = 0
 
+    @property
+    def busy(self) -> int:
+        """How many slots run something."""
+        return sum(slot.key is not None for slot in self.slots)
+
 
 _REPORT = TypeAdapter(WorkerReport)
 

@@ -11,6 +11,7 @@ from themis.core import tags
 from themis.core.base import FrozenModel
 from themis.core.errors import ConfigError
 from themis.core.nearest import nearest_hint
+from themis.core.queue.claim_policy import VersionMismatch
 
 MAX_SLOTS = 1_024
 NonNegativeSeconds = Annotated[float, Field(ge=0)]
@@ -56,7 +57,7 @@ class WorkerSettings(FrozenModel):
     tags: Annotated[tuple[str, ...], AfterValidator(_checked_tags)] = ()
     devices: tuple[str, ...] = ()
     allow_modules: tuple[str, ...] | None = None
-    version_mismatch: Literal["run", "refuse"] = "run"
+    version_mismatch: VersionMismatch = "run"
     isolation: Literal["auto", "namespace", "keeper"] = "auto"
     min_free_mb: NonNegativeInt = 64
     log_limit_mb: PositiveInt = 16

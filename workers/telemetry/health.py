@@ -44,7 +44,7 @@ class HealthFile:
             "state": report.state,
             "why": report.why,
             "heartbeat_ns": report.heartbeat_ns,
-            "slots": {"total": len(report.slots), "busy": sum(slot.key is not None for slot in report.slots)},
+            "slots": {"total": len(report.slots), "busy": report.busy},
         }
         data = json.dumps(document, separators=(",", ":")).encode() + b"\n"
         with contextlib.suppress(OSError):

@@ -38,6 +38,9 @@ END_FOLDERS: dict[str, JobState] = {
 JOB_FOLDERS: tuple[str, ...] = (QUEUED, WAITING, CLAIMED, *END_FOLDERS)
 """Where a job's file can be."""
 
+PRUNABLE: tuple[str, ...] = (*END_FOLDERS, REJECTED)
+"""The folders, and so the states, that can be pruned."""
+
 SHOWN_STATES: dict[str, str] = {
     "running": CLAIMED,
     "queued": QUEUED,

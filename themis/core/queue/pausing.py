@@ -52,9 +52,12 @@ def read(path: Path | str) -> Pause | None:
         return None
     document = _document(path)
     by, reason, at_ns = document.get("by"), document.get("reason"), document.get("at_ns")
+    # True is an int to Python, but no time.
+    if not isinstance(at_ns, int) or isinstance(at_ns, bool) or not 0 <= at_ns < layout.LATEST_NS:
+        at_ns = made_ns
     return Pause(
         by=by[:REASON_CHARACTERS] if isinstance(by, str) else None,
-        at_ns=at_ns if isinstance(at_ns, int) and 0 <= at_ns < layout.LATEST_NS else made_ns,
+        at_ns=at_ns,
         reason=reason[:REASON_CHARACTERS] if isinstance(reason, str) else None,
     )
 
