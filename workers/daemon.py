@@ -9,6 +9,7 @@ from themis.core.errors import UnavailableError
 from themis.core.queue import FileQueue
 from themis.core.queue.processes import this_process
 from themis.core.queue.root import make_root
+from themis.core.queue.window import rescan_s
 from themis.core.store_cache import StoreCache
 from workers.loop import work
 from workers.memory import find_cgroup_folder
@@ -22,9 +23,6 @@ from workers.telemetry.logs import LogFormat
 from workers.telemetry.systemd import Notifier
 from workers.wake import Wake
 from workers.worker import Worker
-
-RESCAN_S, RESCAN_SHARED_S = 1.5, 15.0
-"""At most so many seconds pass between looks into the queue's folders: on a local disk, and on one that hosts share."""
 
 
 def run_worker(
@@ -64,8 +62,7 @@ def run_worker(
         queue = FileQueue(root.path, stores)
         queue.refuse_namesake(owner)
         notifier = Notifier()
-        rescan_s = RESCAN_SHARED_S if root.shared else RESCAN_S
-        place = Place(queue, stores, owner, rescan_s, find_cgroup_folder(), notifier)
+        place = Place(queue, stores, owner, rescan_s(root), find_cgroup_folder(), notifier)
         worker = Worker(place, load_settings, wake, signals)
         stack.callback(worker.close)
         stack.callback(QueueWatch(queue, wake).close)

@@ -5,7 +5,6 @@ import time
 
 from themis.core.errors import QueueError, StoreError
 from themis.core.queue import Claim, ClaimPolicy, FileQueue, layout
-from themis.core.queue.claim_policy import version_difference
 from themis.core.queue.probing import check_writable
 from themis.core.store_cache import StoreCache
 from themis.core.stores.job_rows import Owner
@@ -69,7 +68,8 @@ class Intake:
         self._look_again_s = self._next_look_s() if claim is None and self._queue.left_busy else None
         if claim is not None:
             self.claimed += 1
-            self._say_version_difference(claim)
+            if remark := self._queue.note_versions(claim):
+                logs.warn("versions differ", job=claim.key, why=remark)
         return claim
 
     def note_outage(self, why: str) -> None:
@@ -105,13 +105,6 @@ class Intake:
 
     def _policy(self) -> ClaimPolicy:
         return ClaimPolicy(self.settings.tags, self.settings.version_mismatch)
-
-    def _say_version_difference(self, claim: Claim) -> None:
-        difference = version_difference(claim.manifest)
-        if difference is not None:
-            text = f"job {claim.key} {difference}; it is run all the same"
-            self._queue.remark(claim, text)
-            logs.warn("versions differ", job=claim.key, why=difference)
 
     def _why_not(self) -> str | None:
         now_s = time.monotonic()

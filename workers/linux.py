@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from themis.core.queue import processes
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
@@ -20,8 +22,6 @@ _MS_REC, _MS_SLAVE = 0x4000, 0x8_0000
 
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _EVENT = struct.Struct("iIII")
-
-_PARENT_FIELD = 1  # of what follows the command's closing parenthesis in proc(5)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -113,12 +113,9 @@ def descendants(pid: int) -> list[int]:
 def _parents() -> Iterator[tuple[int, int]]:
     for name in os.listdir("/proc"):  # noqa: PTH208  # names are all that is needed, again and again
         if name.isdecimal():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
-                    text = file.read()
-            except OSError:
-                continue
-            yield int(name), int(text.rpartition(b")")[2].split()[_PARENT_FIELD])
+            fields = processes.stat_fields(name)
+            if fields:
+                yield int(name), int(fields[processes.PARENT_FIELD])
 
 
 def _descriptor(function: "ctypes._NamedFuncPointer", *arguments: object) -> int:

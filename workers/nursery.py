@@ -11,7 +11,7 @@ from workers import messages
 # The program finds its modules where this process does, wherever that is run from.
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from workers.nursery_program import main; main(int(sys.argv[2]))"
+    "from workers.children.nursery import main; main(int(sys.argv[2]))"
 )
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, TypeAdapter
 
-from themis.core import durable_files
+from themis.core import durable_files, guarded_files
 from themis.core.errors import WorkerNameError
 from themis.core.queue import layout, locks
 from themis.core.queue.processes import this_process
@@ -30,7 +30,6 @@ SILENT_S = 60.0
 """A worker of another host that has been silent for longer is taken for dead."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_MAX_FILE_BYTES = 1_000_000
 _NS = 1_000_000_000
 
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
@@ -94,6 +93,11 @@ class WorkerReport:
     ended: dict[str, Whole] | None = None
     cases: Whole = 0
 
+    @property
+    def busy(self) -> int:
+        """How many slots run something."""
+        return sum(slot.key is not None for slot in self.slots)
+
 
 _REPORT = TypeAdapter(WorkerReport)
 
@@ -134,10 +138,9 @@ class Registration:
 
     def write(self, report: WorkerReport) -> None:
         """Publish how the worker goes; best effort, never synced: it is of no use after a crash."""
-        hidden = self._folder / f".{self.name}.{os.getpid()}"
+        data = json.dumps(asdict(report), separators=(",", ":")).encode() + b"\n"
         with contextlib.suppress(OSError):
-            hidden.write_text(json.dumps(asdict(report), separators=(",", ":")) + "\n", encoding="utf-8")
-            hidden.replace(self._folder / f"{self.name}.json")
+            guarded_files.replace(self._folder / f"{self.name}.json", data)
 
     @property
     def stop_requested(self) -> bool:
@@ -198,8 +201,7 @@ def _is_alive(folder: Path, report: WorkerReport, here: Owner) -> bool:
 def _read(path: Path) -> WorkerReport | None:
     """A worker's report; None when it is none: one bad file must not hide the others. A newer worker may say more."""
     try:
-        with path.open("rb") as file:
-            report = _REPORT.validate_json(file.read(_MAX_FILE_BYTES))
+        report = _REPORT.validate_json(guarded_files.read(path, layout.MAX_WORKER_FILE_BYTES))
     except (OSError, ValueError):
         return None
     return report if report.worker == path.stem and _NAME.fullmatch(report.worker) else None

@@ -1,16 +1,17 @@
 """What a worker is told: by its command line, and by a settings file that it reads again when asked to."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from themis.core import tags
 from themis.core.base import FrozenModel
+from themis.core.config_file import validate
+from themis.core.config_text import parse_toml
 from themis.core.errors import ConfigError
-from themis.core.nearest import nearest_hint
+from themis.core.queue.claim_policy import VersionMismatch
 
 MAX_SLOTS = 1_024
 NonNegativeSeconds = Annotated[float, Field(ge=0)]
@@ -56,7 +57,7 @@ class WorkerSettings(FrozenModel):
     tags: Annotated[tuple[str, ...], AfterValidator(_checked_tags)] = ()
     devices: tuple[str, ...] = ()
     allow_modules: tuple[str, ...] | None = None
-    version_mismatch: Literal["run", "refuse"] = "run"
+    version_mismatch: VersionMismatch = "run"
     isolation: Literal["auto", "namespace", "keeper"] = "auto"
     min_free_mb: NonNegativeInt = 64
     log_limit_mb: PositiveInt = 16
@@ -93,23 +94,15 @@ def load_settings(options: Mapping[str, Any], file: Path | None) -> WorkerSettin
         ConfigError: the file cannot be read, or a value is not what it must be.
     """
     from_file = {} if file is None else _read(file)
-    where = "worker options" if file is None else str(file)
-    if unknown := next((key for key in from_file if key not in WorkerSettings.model_fields), None):
-        hint = nearest_hint(unknown, list(WorkerSettings.model_fields))
-        raise ConfigError(where=where, detail=f"unknown key {unknown!r}{hint}")
-    try:
-        return WorkerSettings.model_validate({**from_file, **options})
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise ConfigError(where=where, detail=f"{place}: {problem['msg']}" if place else problem["msg"]) from None
+    return validate(WorkerSettings, {**from_file, **options}, where="worker options" if file is None else str(file))
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        with file.open("rb") as opened:
-            return tomllib.load(opened)
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(where=str(file), detail=f"cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(where=str(file), detail=f"not valid TOML: {error}") from None
+    found: dict[str, Any] = parse_toml(text, where=str(file))
+    return found

@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.waiting import until
 
 CASES = 60
 MODEL = """
@@ -76,11 +77,7 @@ def generated() -> Counter[str]:
 
 def wait_until(so_many: int) -> None:
     """Wait until so many cases were generated."""
-    for _ in range(3_000):
-        if generated().total() >= so_many:
-            return
-        time.sleep(0.01)
-    pytest.fail("nothing was generated")
+    until(lambda: generated().total() >= so_many, f"{so_many} cases", 30.0, every_s=0.01)
 
 
 def committed() -> set[str]:

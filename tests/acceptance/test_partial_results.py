@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.waiting import until
 
 Themis = Any
 """The fixture's class: see conftest."""
@@ -51,10 +52,7 @@ def going(themis: Themis) -> Iterator[subprocess.Popen[bytes]]:
     themis("submit", "--config", "gated.yaml")
     process = subprocess.Popen([sys.executable, "-m", "themis", "worker", "run", "--quiet"], stdout=subprocess.PIPE)
     try:
-        patient_until = time.monotonic() + 60
-        while themis("status", "--json").document[0]["completed_cases"] < 15:
-            assert time.monotonic() < patient_until
-            time.sleep(0.05)
+        until(lambda: themis("status", "--json").document[0]["completed_cases"] >= 15, "15 cases", every_s=0.05)
         yield process
     finally:
         process.kill()

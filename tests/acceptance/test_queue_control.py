@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import until
 from themis.cli import progress
 from themis.core.queue import Cause, Outcome, locks, this_process
 from themis.core.submission import open_queue
@@ -58,13 +59,6 @@ def started(*words: object, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def wait_until(what: Any, said: str) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < until, said
-        time.sleep(0.02)
-
-
 @pytest.fixture(params=["run", "start"])
 def running(themis: Themis, request: pytest.FixtureRequest) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The key of a job that a worker in another process, of one kind or the other, runs, for a minute if it is let."""
@@ -76,8 +70,8 @@ def running(themis: Themis, request: pytest.FixtureRequest) -> Iterator[tuple[st
     worker = started(*WORKERS[request.param])
     try:
         queue = open_queue("runs/queue")
-        wait_until(lambda: queue.find(key).state == "running", "the worker did not begin")
-        wait_until(lambda: "running" in str(themis("status", "--json").document[0]["state"]), "the run did not begin")
+        until(lambda: queue.find(key).state == "running", "the worker to begin")
+        until(lambda: "running" in str(themis("status", "--json").document[0]["state"]), "the run to begin")
         time.sleep(0.5)
         yield key, worker
     finally:
@@ -96,7 +90,7 @@ def test_a_running_job_is_cancelled_within_a_second(themis: Themis, running: tup
     assert job["cancel_requested"]
     assert job["state"] in {"running", "cancelled"}, "a daemon may be quicker than the answer"
     queue = open_queue("runs/queue")
-    wait_until(lambda: queue.find(key).state == "cancelled", "it was not cancelled")
+    until(lambda: queue.find(key).state == "cancelled", "it to be cancelled")
     took_s = time.monotonic() - began
     assert took_s < 1.0, f"it took {took_s:.2f} s"
     assert worker.wait(PATIENCE_S) == 0
@@ -316,12 +310,12 @@ def test_a_suspended_worker_is_seen(themis: Themis, running: tuple[str, Any]) ->
     assert "it has been running for" in shown
     os.killpg(worker.pid, signal.SIGSTOP)
     try:
-        wait_until(
-            lambda: f"its worker, pid {worker.pid}, is suspended" in themis("queue", "show", key).out, "not seen"
+        until(
+            lambda: f"its worker, pid {worker.pid}, is suspended" in themis("queue", "show", key).out, "it to be seen"
         )
     finally:
         os.killpg(worker.pid, signal.SIGCONT)
-    wait_until(lambda: "it has been running for" in themis("queue", "show", key).out, "not seen to go on")
+    until(lambda: "it has been running for" in themis("queue", "show", key).out, "it to be seen to go on")
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     assert themis("queue", "show", key, "--json").document["reasons"][0]["word"] == "worker lost"
@@ -361,15 +355,15 @@ def test_logs_are_followed_through_rotation_and_attempts_until_the_job_ends(them
     try:
         claim = queue.claim(this_process("w"))
         assert claim is not None
-        wait_until(lambda: "begun\n" in lines, "the beginning is not followed")
+        until(lambda: "begun\n" in lines, "the beginning to be followed")
         log.replace(folder / "1.log.1")
         log.write_text("after the rotation\n")
-        wait_until(lambda: "after the rotation\n" in lines, "a rotation is not followed")
+        until(lambda: "after the rotation\n" in lines, "a rotation to be followed")
         queue.give_back(claim)
         claim = queue.claim(this_process("w"))
         assert claim is not None
         (folder / "2.log").write_text("second attempt\n\x1b[2J no end of line")
-        wait_until(lambda: "second attempt\n" in lines, "the next attempt is not followed")
+        until(lambda: "second attempt\n" in lines, "the next attempt to be followed")
         queue.settle(claim, Outcome(Cause.CANCELLED))
         assert reader.wait(PATIENCE_S) == 0
     finally:

@@ -39,9 +39,9 @@ from themis.core.snapshot import RunSnapshot, reuse_name
 from themis.core.stages import Stage
 from themis.core.stores import InMemoryRunStore, RunStore, SqliteRunStore, sqlite_store
 from themis.core.stores.job_rows import JobRow
-from themis.core.stores.projections import PAGE
 from themis.core.stores.protocol import Fence
 from themis.core.stores.sqlite import INLINE_CHARACTERS
+from themis.core.stores.stored_cases import PAGE
 
 UNKNOWN = "f" * 64
 

@@ -14,7 +14,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.processes.worker_world import REPOSITORY, until
+from tests.processes.worker_world import REPOSITORY
+from tests.support.waiting import until
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset

@@ -14,6 +14,7 @@ import pytest
 
 from tests.processes.crash_points import context
 from tests.processes.queue_world import World, leases_over, world
+from tests.support.waiting import text_of, until
 from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
 from themis.core.queue.states import JobState
 
@@ -53,7 +54,7 @@ def claim_fork_and_die(folder: Path) -> None:
             (folder / "hidden").write_text(str(os.getpid()), encoding="ascii")
             (folder / "hidden").rename(folder / "claimed")
             time.sleep(600)
-        _wait_for(folder / "claimed")
+        until((folder / "claimed").exists, "the claim")
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -86,7 +87,7 @@ def test_a_live_worker_keeps_its_job_and_a_killed_one_loses_it_at_once(tmp_path:
     with world(tmp_path) as here:
         here.submit("run-1")
         child = _start(claim_and_hang, tmp_path)
-        _wait_for(tmp_path / "claimed")
+        until((tmp_path / "claimed").exists, "the claim")
         assert here.queue.recover(here.owner) == []
         assert here.queue.claim(here.owner) is None
         child.kill()
@@ -99,7 +100,7 @@ def test_a_lock_does_not_outlive_its_worker_in_a_child_that_it_forked(tmp_path: 
         here.submit("run-1")
         child = _start(claim_fork_and_die, tmp_path)
         child.join()
-        grandchild = int(_wait_for(tmp_path / "claimed"))
+        grandchild = int(text_of(tmp_path / "claimed"))
         try:
             _assert_lost(here)
         finally:
@@ -191,13 +192,6 @@ def _start(action: object, *arguments: object) -> multiprocessing.process.BasePr
     child = context().Process(target=action, args=arguments)  # type: ignore[arg-type]
     child.start()
     return child
-
-
-def _wait_for(path: Path) -> str:
-    patient_until = time.monotonic() + 30
-    while not path.exists() and time.monotonic() < patient_until:
-        time.sleep(0.01)
-    return path.read_text(encoding="ascii")
 
 
 def _assert_lost(here: World) -> None:

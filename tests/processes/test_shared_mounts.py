@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.waiting import text_of
 from themis.core.filesystems import network_filesystem
 from themis.core.stores.sqlite import SqliteRunStore
 
@@ -98,7 +99,7 @@ def test_a_worker_that_is_suspended_on_one_host_is_relieved_by_another_and_fence
     file = queues["a"] / "queue.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"lease_s": LEASE_S}))
     slow = _start(tmp_path, "worker", "run", queue=queues["a"], host="a")
-    pid = int(_wait_for(tmp_path / "pid"))
+    pid = int(text_of(tmp_path / "pid"))
     os.kill(pid, signal.SIGSTOP)
     stopped_s = time.monotonic()
     try:
@@ -157,11 +158,3 @@ def _themis(folder: Path, *words: str, queue: Path, host: str | None = None) -> 
 
 def _document(output: str) -> Any:
     return json.loads(output)
-
-
-def _wait_for(path: Path) -> str:
-    patient_until = time.monotonic() + 30
-    while not path.exists() and time.monotonic() < patient_until:
-        time.sleep(0.02)
-    time.sleep(0.05)
-    return path.read_text()

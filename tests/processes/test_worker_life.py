@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes.worker_world import World, is_gone, stop, until
+from tests.processes.worker_world import World, is_gone, stop
+from tests.support.waiting import until
 from themis.core.queue import FileQueue
 from themis.core.store_cache import StoreCache
 from workers.registry import SeenWorker, request_stop, workers_of

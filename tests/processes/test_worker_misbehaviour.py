@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.worker_world import World, processes_with, stop, until
+from tests.processes.worker_world import World, processes_with, stop
 from tests.support import ordinary_user
+from tests.support.waiting import until
 
 DEEDS: list[tuple[str, dict[str, float], str, str]] = [
     ("segfault", {}, "signal", "SIGSEGV"),

@@ -6,16 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import ordinary_user
+from tests.support.waiting import text_of, until
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
 from themis.core.queue import FileQueue
-from themis.core.queue.listing import JobDetails
+from themis.core.queue.details import JobDetails
 from themis.core.store_cache import StoreCache
 from themis.core.submission import submit_experiment
 
@@ -181,9 +182,7 @@ class World:
 
     def noted(self, name: str) -> int:
         """The process that a component noted under a name, as soon as it has."""
-        path = self.folder / name
-        until(lambda: path.exists() and path.read_text() != "", f"{name} to be noted")
-        return int(path.read_text())
+        return int(text_of(self.folder / name, PATIENCE_S))
 
     @contextlib.contextmanager
     def daemon(self, *options: str) -> Iterator["subprocess.Popen[str]"]:
@@ -204,16 +203,6 @@ class World:
     def said(self) -> str:
         """What the daemons have said."""
         return (self.folder / "daemon.log").read_text(encoding="utf-8")
-
-
-def until(is_so: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
-    """Wait for something that must come to be."""
-    patient_until = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > patient_until:
-            message = f"waited {seconds:g} s for {what}"
-            raise AssertionError(message)
-        time.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:

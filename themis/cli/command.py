@@ -104,8 +104,9 @@ class Words(click.ParamType[tuple[str, ...]]):
 
     name = "words"
 
-    def convert(self, value: object, _param: click.Parameter | None, _ctx: click.Context | None) -> tuple[str, ...]:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """The words that a text holds."""
+        del param, ctx
         if isinstance(value, tuple):
             return value
         return tuple(word for part in str(value).split(",") if (word := part.strip()))

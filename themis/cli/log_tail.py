@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from themis.core import guarded_files
+
 LONGEST_LINE_BYTES = 1_000_000
 _CHUNK_BYTES = 65_536
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _END_OF_LINE = re.compile(rb"\r\n|\n|\r(?!\Z)")  # a carriage return at the end may be half of one
 
 
@@ -88,7 +89,7 @@ def lines_of(paths: Sequence[Path]) -> Iterator[str]:
 
 def _opened(path: Path) -> BinaryIO | None:
     try:
-        return os.fdopen(os.open(path, _FLAGS), "rb", buffering=0)
+        return os.fdopen(guarded_files.open_to_read(path), "rb", buffering=0)
     except OSError:
         return None
 

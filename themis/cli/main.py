@@ -21,7 +21,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Run and submit": {
         "run": ("run:run", "Run an experiment in this process."),
         "submit": ("submit:submit", "Put an experiment into the queue, or write a batch request."),
-        "worker": ("worker:worker", "Run what was submitted."),
+        "worker": ("worker.commands:worker", "Run what was submitted."),
         "batch": ("batch:batch", "Run a batch request."),
         "resume": ("run:resume", "Go on with a run that was interrupted."),
     },
@@ -33,7 +33,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "estimate": ("run:estimate", "Print the tasks and tokens that a run would take."),
     },
     "The queue": {
-        "queue": ("queue:queue", "Look at jobs, cancel, retry, pause and prune; put a queue right."),
+        "queue": ("queue.commands:queue", "Look at jobs, cancel, retry, pause and prune; put a queue right."),
     },
 }
 """By section and name: where a command is, below `themis.cli`, and its line in the help."""

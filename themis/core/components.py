@@ -17,7 +17,6 @@ from themis.core.canonical import bytes_hash
 from themis.core.errors import (
     ComponentError,
     ComponentImportError,
-    LiveComponentError,
     ThemisError,
     UnknownComponentError,
     WrongComponentKindError,
@@ -112,18 +111,6 @@ def target_of(spec: Any) -> ComponentTarget | None:
     if isinstance(spec, dict):
         return ComponentTarget(use=spec["use"], arguments=spec.get("with") or {})
     return None
-
-
-def require_target(spec: Any, *, where: str) -> ComponentTarget:
-    """Where `spec` can be loaded from by another process.
-
-    Raises:
-        LiveComponentError: it is a live object.
-    """
-    target = target_of(spec)
-    if target is None:
-        raise LiveComponentError(where=where, reference=type(spec).__name__)
-    return target
 
 
 def reference(live: Any, target: ComponentTarget | None, *, where: str) -> ComponentRef:

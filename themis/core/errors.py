@@ -259,5 +259,3 @@ class WorkerNameError(InputError):
 
 class SlotLostError(UnavailableError):
     """slot {slot} was lost and could not be replaced, {times} times in a row: {detail}"""
-
-    exit_code = 7

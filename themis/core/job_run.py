@@ -24,7 +24,7 @@ from themis.core.job_payload import read_payload
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.states import DONE, Cause, Outcome
 from themis.core.results import RunStatus
-from themis.core.stores import projections
+from themis.core.stores import stored_cases
 from themis.core.stores.protocol import Fence, RunRecord, RunStore
 from themis.core.time_limit import within
 
@@ -142,7 +142,7 @@ def _outcome(record: RunRecord, store: RunStore) -> Outcome:
     if record.status is not RunStatus.FAILED:
         return DONE
     snapshot = store.load_snapshot(record.run_id)
-    case = next(projections.iter_cases(store, snapshot), None) if snapshot else None
+    case = next(stored_cases.iter_cases(store, snapshot), None) if snapshot else None
     failures = (
         [failure for stage in {o.stage for o in case.outcomes} for failure in case.failures(stage).values()]
         if case

@@ -10,7 +10,7 @@ from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError
 from themis.core.experiment import refuse_running_loop
 from themis.core.job_run import JobOptions, run_job
-from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch, version_difference
+from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch
 from themis.core.queue.claims import Claim
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.lease import LeaseKeeper
@@ -103,14 +103,6 @@ def open_queue(queue_root: str | Path) -> FileQueue:
     return FileQueue(queue_root, StoreCache())
 
 
-def _say_version_difference(queue: FileQueue, claim: Claim) -> None:
-    difference = version_difference(claim.manifest)
-    if difference is not None:
-        text = f"job {claim.key} {difference}; it is run all the same"
-        queue.remark(claim, text)
-        logger.warning(text)
-
-
 class _Intake:
     """Lets a job be claimed that the policy allows, once its queue and its store were written to.
 
@@ -147,7 +139,8 @@ async def _carry_out(
         progress=progress,
     )
     try:
-        _say_version_difference(queue, claim)
+        if remark := queue.note_versions(claim):
+            logger.warning(remark)
         with lease:
             outcome = await run_job(claim.manifest, store, options)
             if lease.lost is not None and outcome.cause is Cause.CANCELLED:

@@ -23,7 +23,7 @@ class JobEnded:
 
     Attributes:
         key, run_id: which.
-        state: `done`, `failed` or `cancelled`.
+        state: `done` or `failed`.
         cause: why, in one of a few words; a `Cause`.
         message: why, for people.
         attempt: the number of its last attempt.

@@ -12,17 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from themis.core.queue import layout
+from themis.core.queue.listing import names_by_folder
 
 FRESH_S = 1.0
 """A look is good for so many seconds: who scrapes more often sees the same."""
-
-STATES: dict[str, str] = {
-    layout.QUEUED: "queued",
-    layout.WAITING: "waiting",
-    layout.CLAIMED: "running",
-    **{folder: str(state) for folder, state in layout.END_FOLDERS.items()},
-}
-"""By folder of jobs: what people call the state."""
 
 _NS = 1_000_000_000
 
@@ -49,7 +42,7 @@ def look(queue_root: Path) -> QueueDepth:
     Raises:
         OSError: it cannot be read.
     """
-    names = {folder: _names(queue_root / folder) for folder in (*STATES, layout.REJECTED)}
+    names = names_by_folder(queue_root)
     began_ns = {
         "queued": _first_stamp(layout.QUEUED, names[layout.QUEUED]),
         "waiting": _first_stamp(layout.WAITING, names[layout.WAITING]),
@@ -57,9 +50,9 @@ def look(queue_root: Path) -> QueueDepth:
     }
     now_ns = time.time_ns()
     return QueueDepth(
-        jobs={state: len(names[folder]) for folder, state in STATES.items()},
+        jobs={state: len(names[folder]) for state, folder in layout.SHOWN_STATES.items()},
         oldest_s={state: max(0, now_ns - (ns or now_ns)) / _NS for state, ns in began_ns.items()},
-        rejected=sum(not name.endswith(layout.REASON_SUFFIX) for name in names[layout.REJECTED]),
+        rejected=len(names[layout.REJECTED]),
     )
 
 
@@ -87,14 +80,6 @@ class FreshLook:
                     self._seen = self._look()
                 self._until_s = time.monotonic() + self._fresh_s
             return self._seen
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        names = os.listdir(folder)  # noqa: PTH208  # names are all that is needed, of very many
-    except FileNotFoundError:
-        return []
-    return [name for name in names if name[0] != "."]
 
 
 def _first_stamp(folder: str, names: list[str]) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from themis.core import guarded_files
 from themis.core.errors import ConfigError
 from themis.core.lines import one_line
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:  # a probe runs every few seconds: it imports nothing that onl
 MAX_AGE_S = 30.0
 """A heartbeat that is older, in seconds, is that of a worker that hangs; one comes every 5 s."""
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_MODE = 0o644  # less the umask: the probe may be another user's
 _MAX_FILE_BYTES = 65_536
 _NS = 1_000_000_000
@@ -32,7 +32,6 @@ class HealthFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
-        self._hidden = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         folder = self._path.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             raise ConfigError(where=f"health file {path}", detail=f"{folder} is no folder that can be written")
@@ -45,19 +44,16 @@ class HealthFile:
             "state": report.state,
             "why": report.why,
             "heartbeat_ns": report.heartbeat_ns,
-            "slots": {"total": len(report.slots), "busy": sum(slot.key is not None for slot in report.slots)},
+            "slots": {"total": len(report.slots), "busy": report.busy},
         }
+        data = json.dumps(document, separators=(",", ":")).encode() + b"\n"
         with contextlib.suppress(OSError):
-            self._hidden.unlink(missing_ok=True)  # a worker that was killed here, with the same pid, left it
-            with os.fdopen(os.open(self._hidden, _FLAGS, _FILE_MODE), "w", encoding="utf-8") as file:
-                file.write(json.dumps(document, separators=(",", ":")) + "\n")
-            self._hidden.replace(self._path)  # never synced: it is of no use after a crash
+            guarded_files.replace(self._path, data, _FILE_MODE)
 
     def remove(self) -> None:
         """Take the file away: the worker has ended."""
-        for path in (self._hidden, self._path):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +70,8 @@ class Health:
     line: str
 
 
-def is_healthy(path: Path, max_age_s: float = MAX_AGE_S) -> bool:
-    """Whether the worker that writes the health file `path` has done so in the last `max_age_s` seconds."""
-    return health_of(path, max_age_s).is_healthy
-
-
 def health_of(path: Path, max_age_s: float = MAX_AGE_S) -> Health:
-    """The health of the worker that writes the health file `path`; see `is_healthy`."""
+    """The health of the worker that writes the file `path`, whose last heartbeat may be `max_age_s` seconds old."""
     try:
         with path.open("rb") as file:
             found: Any = json.loads(file.read(_MAX_FILE_BYTES))

@@ -111,13 +111,12 @@ class WorkerMetrics:
 
 
 def _of_report(report: WorkerReport) -> Iterator[Family]:
-    busy = sum(slot.key is not None for slot in report.slots)
     ended = dict.fromkeys(map(str, Cause), 0) | (report.ended or {})
     heartbeat_s, started_s = report.heartbeat_ns / _NS, report.started_ns / _NS
     yield _gauge("themis_worker_draining", "1 once it takes no more jobs.", int(report.state == "draining"))
     yield _gauge("themis_worker_waiting", "1 while a disk or a store fails.", int(report.state == "waiting"))
     yield _gauge("themis_worker_slots", "Jobs that it can run at once.", len(report.slots))
-    yield _gauge("themis_worker_slots_busy", "Jobs that it runs now.", busy)
+    yield _gauge("themis_worker_slots_busy", "Jobs that it runs now.", report.busy)
     yield _gauge("themis_worker_heartbeat_timestamp_seconds", "When its heart beat last, since 1970.", heartbeat_s)
     yield _gauge("themis_worker_start_timestamp_seconds", "When it began, since 1970.", started_s)
     yield _counter("themis_jobs_claimed", "Jobs that it took.", report.claimed)

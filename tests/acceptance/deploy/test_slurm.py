@@ -4,13 +4,13 @@ import os
 import secrets
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.deployment import DEPLOY, SCRIPTS, TOP, needs_daemon, root_only, run, tool
+from tests.support.waiting import until
 
 SCRIPT = DEPLOY / "slurm/themis-worker.sbatch"
 CONFIG = """
@@ -89,22 +89,15 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     options = [f"--{option}={tmp_path}/munge.{suffix}" for option, suffix in munge_options.items()]
     try:
         start(daemons, [munged, "--foreground", "--force", *options], tmp_path / "munged.log")
-        until((tmp_path / "munge.socket").exists)
+        until((tmp_path / "munge.socket").exists, "munge to listen")
         start(daemons, [controller, "-D"], tmp_path / "slurmctld.log")
         start(daemons, [node, "-D"], tmp_path / "slurmd.log")
-        until(lambda: "idle" in run("sinfo", "--noheader").stdout)
+        until(lambda: "idle" in run("sinfo", "--noheader").stdout, "the node to be idle", every_s=0.3)
         yield tmp_path
     finally:
         for daemon in reversed(daemons):
             daemon.terminate()
             daemon.wait(timeout=30)
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
 
 
 def submitted(folder: Path, path: str, *more: str) -> str:
@@ -125,7 +118,7 @@ def test_each_element_of_the_array_is_a_worker_and_is_asked_to_stop_before_its_t
     stand_in.chmod(0o755)
     # Less than the two minutes that the signal comes before the end: it comes at once.
     job = submitted(slurm, str(stand_in.parent), "--time=1", "--array=0-1")
-    until(lambda: run("squeue", "--noheader").stdout == "")
+    until(lambda: run("squeue", "--noheader").stdout == "", "the jobs to end", every_s=0.3)
     for element in (0, 1):
         said = (slurm / f"out-{element}.log").read_text(encoding="utf-8")
         assert f"worker start --queue-root {slurm}/runs/queue --name slurm-{job}-{element} --drain" in said
@@ -140,6 +133,6 @@ def test_the_workers_end_when_the_queue_is_empty(slurm: Path) -> None:
     words = ("submit", "--config", "experiment.yaml", "--mode", "worker-pool")
     assert run(SCRIPTS / "themis", *words, cwd=slurm).returncode == 0
     job = submitted(slurm, str(SCRIPTS), "--time=10", "--array=0-1")
-    until(lambda: run("squeue", "--noheader").stdout == "", seconds=120)
+    until(lambda: run("squeue", "--noheader").stdout == "", "the jobs to end", 120, every_s=0.3)
     assert run("scontrol", "show", "job", job).stdout.count("ExitCode=0:0") == 2
     assert len(list((slurm / "runs/queue/done").iterdir())) == 1

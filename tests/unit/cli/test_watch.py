@@ -1,6 +1,5 @@
 """What `queue watch` sees, and how it says it."""
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,17 +12,18 @@ from typing import Any
 import pytest
 
 from tests.support import lab
-from themis.cli import watch_facts
 from themis.cli.run_rows import KNOWN_SCHEMA
-from themis.cli.watch_crew import Crew
-from themis.cli.watch_facts import Watcher
-from themis.cli.watch_folders import Paused, Sparingly, read_folders, read_paused
-from themis.cli.watch_values import About, Ended, Look, Next, Running
-from themis.cli.watch_view import about, lines, outlook
+from themis.cli.watch import facts
+from themis.cli.watch.crew import Crew
+from themis.cli.watch.facts import Watcher
+from themis.cli.watch.folders import Sparingly, read_folders
+from themis.cli.watch.values import About, Ended, Look, Next, Running
+from themis.cli.watch.view import about, lines, outlook
 from themis.core.config import RuntimeConfig
 from themis.core.outcomes import CaseEnd
 from themis.core.queue import FileQueue
 from themis.core.queue.forecast import Forecast
+from themis.core.queue.pausing import Pause
 from themis.core.queue.processes import this_process
 from themis.core.queue.root import make_root
 from themis.core.stages import Stage
@@ -160,36 +160,13 @@ def test_only_workers_that_live_and_take_jobs_count_for_the_prediction(tmp_path:
     assert look_again(root).slots == 0
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("", Paused()),
-        ("[]", Paused()),
-        ("{", Paused()),
-        ("[" * 4_000, Paused()),
-        ('{"by": 3, "reason": ["x"], "at": true}', Paused()),
-        (
-            '{"by": "ann", "host": "h", "at": "today", "reason": "hot", "more": 1}',
-            Paused("ann", "h", "today", "hot"),
-        ),
-        ('{"at": 1800000000000000000}', Paused(at="2027-01-15 08:00:00Z")),
-        ('{"by": "ann@h", "at_ns": 1800000000000000000}', Paused("ann@h", at="2027-01-15 08:00:00Z")),
-        ('{"at": 99999999999999999999999999999999}', Paused()),
-    ],
-)
-def test_a_queue_is_paused_whatever_the_file_says(tmp_path: Path, text: str, found: Paused) -> None:
-    assert read_paused(tmp_path) is None
-    (tmp_path / "paused").write_text(text)
-    assert read_paused(tmp_path) == found
-
-
-def test_a_link_or_a_pipe_called_paused_pauses_and_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text('{"by": "secret"}')
-    (tmp_path / "paused").symlink_to("secret")
-    assert read_paused(tmp_path) == Paused()
-    (tmp_path / "paused").unlink()
-    os.mkfifo(tmp_path / "paused")
-    assert read_paused(tmp_path) == Paused()
+def test_who_paused_a_queue_and_why_is_shown(tmp_path: Path) -> None:
+    root = make_root(tmp_path / "queue").path
+    assert look_again(root).paused is None
+    (root / "paused").write_text('{"by": "ann@h", "at_ns": 1800000000000000000, "reason": "hot", "more": 1}')
+    look = look_again(root)
+    assert look.paused == Pause("ann@h", 1800000000000000000, "hot")
+    assert lines(look, 120)[2].text == "the queue is paused, by ann@h at 2027-01-15 08:00:00Z: hot"
 
 
 def test_names_that_are_no_jobs_are_counted_and_not_shown(tmp_path: Path) -> None:
@@ -232,7 +209,7 @@ def test_a_run_in_a_slot_is_shown_there_and_its_slot_counts_once(
         look = look_again(root)
         (run,) = look.running
         assert (run.worker, run.slot, run.state, run.done, run.total, look.slots) == ("w", 0, "running", 0, 3, 2)
-        monkeypatch.setattr(watch_facts, "COUNTED_CASES", 2)
+        monkeypatch.setattr(facts, "COUNTED_CASES", 2)
         (run,) = look_again(root).running
         assert (run.done, run.failed) == (2, 1)
         queue.cancel(claim.key)
@@ -274,7 +251,7 @@ ABOUT = About("4f1c09ab00112233", "ab" * 32, "acme/a-model-with-a-rather-long-na
 FULL = Look(
     queue_root="/srv/evaluations/of/the/whole/team/runs/queue",
     at_ns=NOW_NS,
-    paused=Paused("ann\x1b]0;x\x07", "host", "2027-01-15T08:00:00Z", "the GPU\nis hot " * 20),
+    paused=Pause("ann\x1b]0;x\x07@host", NOW_NS, "the GPU\nis hot " * 20),
     counts={"running": 30, "queued": 99_000, "waiting": 1, "failed": 0, "cancelled": 0, "done": 5, "rejected": 1},
     slots=30,
     forecast=Forecast(5_000.0, 9_000.0, 20_000.0, 9_000.0, slots=30, sampled=500, jobs=99_001),
@@ -322,7 +299,7 @@ def test_the_outlook_says_what_it_knows_and_what_not() -> None:
     guessed = outlook(replace(ready, forecast=FULL.forecast))
     assert guessed == "empty in about 2.5 h (83 min to 5.6 h), at 10:30Z; 30 slots, going by the next 500"
     assert outlook(replace(ready, slots=0)) == "no worker takes jobs; one slot would need about 2 min"
-    assert outlook(replace(ready, paused=Paused())) == "paused; about 2 min for 30 slots"
+    assert outlook(replace(ready, paused=Pause(None, NOW_NS, None))) == "paused; about 2 min for 30 slots"
     waits = outlook(replace(ready, forecast=replace(sure, work_s=20.0)))
     assert waits == "empty in about 2 min, at 08:01Z; 30 slots; only 20 s of it is work, as jobs wait for their time"
     assert "is unknown" in outlook(replace(ready, forecast=None))
@@ -349,4 +326,4 @@ def test_a_look_is_one_json_value_a_job_being_flat() -> None:
     document = FULL.document()
     assert document["running"][0]["key"] == "4f1c09ab00112233"
     assert document["workers"][0]["worker"] == "worker-0"
-    assert (document["workers"][0]["alive"], document["paused"]["host"]) == (False, "host")
+    assert (document["workers"][0]["alive"], document["paused"]["at_ns"]) == (False, NOW_NS)

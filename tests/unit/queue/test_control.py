@@ -19,7 +19,7 @@ from themis.core.errors import (
 )
 from themis.core.queue import Cause, Claim, FileQueue, Outcome, journal, locks
 from themis.core.queue.control import JobProblem
-from themis.core.queue.pruning import STATES
+from themis.core.queue.layout import PRUNABLE
 from themis.core.queue.states import JobState
 
 HOUR_NS = 3_600_000_000_000
@@ -42,7 +42,7 @@ def everything(here: World) -> dict[str, int]:
 
 
 def prune(here: World) -> list[str]:
-    found = here.queue.prunable(STATES, time.time_ns() + HOUR_NS)
+    found = here.queue.prunable(PRUNABLE, time.time_ns() + HOUR_NS)
     return [item.name for item in here.queue.prune(found)]
 
 
@@ -154,7 +154,18 @@ def test_a_pause_says_who_made_it_when_and_why(here: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[" * 100_000, b'{"by": 7, "reason": [], "at_ns": 1e400}', b'{"at_ns": -5}', b"\xff" * 99]
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[" * 100_000,
+        b'{"by": 7, "reason": [], "at_ns": 1e400}',
+        b'{"at_ns": -5}',
+        b'{"at_ns": 99999999999999999999999999999999}',
+        b'{"at_ns": true}',
+        b"\xff" * 99,
+    ],
 )
 def test_a_file_that_says_nothing_pauses_all_the_same(here: World, content: bytes) -> None:
     here.submit("run-1")
@@ -162,6 +173,7 @@ def test_a_file_that_says_nothing_pauses_all_the_same(here: World, content: byte
     found = here.queue.paused
     assert found is not None
     assert (found.by, found.reason, found.at_ns > 0) == (None, None, True)
+    assert abs(found.at_ns - time.time_ns()) < HOUR_NS
     assert here.queue.claim(here.owner) is None
 
 
@@ -195,7 +207,7 @@ def test_what_ended_is_pruned_and_what_did_not_is_left(here: World) -> None:
     log = here.queue.path / "logs" / done / "1.log"
     log.parent.mkdir()
     log.write_text("x" * 1_000)
-    found = here.queue.prunable(STATES, time.time_ns() + HOUR_NS)
+    found = here.queue.prunable(PRUNABLE, time.time_ns() + HOUR_NS)
     assert [(item.name, item.state) for item in found] == [(done, "done"), (failed, "failed")]
     assert found[0].size_bytes > 1_000
     assert everything(here) == {"queued": 1, "done": 1, "failed": 1}, "looking changes nothing"
@@ -216,7 +228,7 @@ def test_what_ended_is_pruned_and_what_did_not_is_left(here: World) -> None:
 def test_only_what_is_old_enough_and_in_the_states_that_were_named_is_pruned(here: World) -> None:
     here.submit("run-1")
     here.finish(claim(here))
-    assert here.queue.prunable(STATES, time.time_ns() - HOUR_NS) == []
+    assert here.queue.prunable(PRUNABLE, time.time_ns() - HOUR_NS) == []
     assert here.queue.prunable({"failed"}, time.time_ns() + HOUR_NS) == []
     assert len(here.queue.prunable({"done"}, time.time_ns() + HOUR_NS)) == 1
 
@@ -249,7 +261,7 @@ def test_a_stale_worker_of_a_pruned_job_can_change_nothing(here: World) -> None:
 def test_a_job_that_changed_after_it_was_looked_at_is_not_pruned(here: World) -> None:
     key = here.submit("run-1")
     here.queue.cancel(key)
-    found = here.queue.prunable(STATES, time.time_ns() + HOUR_NS)
+    found = here.queue.prunable(PRUNABLE, time.time_ns() + HOUR_NS)
     here.queue.retry(key)
     assert here.queue.prune(found) == []
     here.queue.cancel(key)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import dataset
+from tests.support.waiting import until
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.errors import ClaimLostError, QueueRootError, StoreBusyError
 from themis.core.experiment import Experiment
@@ -19,13 +20,6 @@ from themis.core.submission import open_queue, run_worker_once, submit_experimen
 SHORT_S = 0.3
 LOST = ClaimLostError(key="k", version=1)
 BUSY = StoreBusyError(path="p", seconds=1.0)
-
-
-def _wait(condition: object, seconds: float = 5.0) -> None:
-    patient_until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < patient_until:  # type: ignore[operator]
-        time.sleep(0.005)
-    assert condition()  # type: ignore[operator]
 
 
 def test_a_lease_is_renewed_each_third_of_it_also_while_the_block_keeps_its_thread_busy() -> None:
@@ -62,7 +56,7 @@ def test_a_claim_that_is_lost_is_known_at_the_next_renewal_and_not_asked_for_aga
         raise LOST
 
     with LeaseKeeper(Lease(SHORT_S, time.monotonic()), renew) as keeper:
-        _wait(lambda: keeper.lost is LOST)
+        until(lambda: keeper.lost is LOST, "the loss", 5.0)
         time.sleep(SHORT_S)
     assert asked == [1]
 
@@ -75,7 +69,7 @@ def test_a_store_that_cannot_be_written_is_tried_again_until_the_lease_is_over()
         raise BUSY
 
     with LeaseKeeper(Lease(SHORT_S, began), renew) as keeper:
-        _wait(lambda: keeper.lost is BUSY)
+        until(lambda: keeper.lost is BUSY, "the loss", 5.0)
         assert time.monotonic() - began >= SHORT_S
     assert 3 <= len(asked) <= 10
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes.queue_world import World, leases_over, world
-from themis.cli.queue_reasons import Reason
-from themis.cli.queue_show import reasons_of
+from themis.cli.queue.show import reasons_of
+from themis.cli.reasons import Reason
 from themis.core.errors import ClaimLostError, JobStateError, QueueBusyError, QueueRootError
 from themis.core.queue import Cause, Claim, FileQueue, Outcome, layout, locks, moves, root
 from themis.core.queue.processes import process_started

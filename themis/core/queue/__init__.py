@@ -1,4 +1,14 @@
-"""A queue in a folder, whose truth about each job is in a results store."""
+"""A queue in a folder, whose truth about each job is in a results store.
+
+what a job is          states, layout (its names), manifest_file, claim_policy, job_store (its row)
+the folder             root, listing, store_book, locks, pausing, journal, log_files
+the one move           moves; made by claims, settling, submitting, requests, rejection and pruning
+which job next         picker, window, refusals
+whose is it            lease, liveness, hosts, processes
+what it looks like     details, forecast, remarks
+is it in order         doctor, looking, numbers, probing
+all of it              file_queue, and control, the part of that which is for people
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

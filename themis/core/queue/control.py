@@ -9,6 +9,7 @@ from pathlib import Path
 from themis.core import durable_files
 from themis.core.errors import JobError, QueueError, StoreError
 from themis.core.queue import (
+    details,
     doctor,
     layout,
     listing,
@@ -18,8 +19,9 @@ from themis.core.queue import (
     pruning,
     requests,
 )
+from themis.core.queue.details import JobDetails
 from themis.core.queue.doctor import Finding
-from themis.core.queue.listing import JobDetails, ListedJob, Overview
+from themis.core.queue.listing import ListedJob, Overview
 from themis.core.queue.looking import Looker
 from themis.core.queue.pausing import Pause
 from themis.core.queue.picker import Picker
@@ -175,16 +177,16 @@ class QueueControl(ABC):
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
         """
-        return listing.details(*self._parts()[:2], key, processes.this_process())
+        return details.of_job(*self._parts()[:2], key, processes.this_process())
 
     def log_path(self, key: str, attempt: int) -> Path:
         """Where what an attempt prints is kept."""
         return layout.log_path(self.path, key, attempt)
 
-    def jobs_before(self, details: JobDetails) -> int:
+    def jobs_before(self, job: JobDetails) -> int:
         """How many jobs are to be taken before this one, by the names of their files."""
         root, _, _ = self._parts()
-        return listing.count_before(root, details.paths)
+        return listing.count_before(root, job.paths)
 
     def prunable(self, states: Collection[str], before_ns: int) -> list[Prunable]:
         """What `prune` may remove: jobs that ended in one of `states` before a time, and with `rejected` bad files."""

@@ -17,12 +17,11 @@ from pathlib import Path
 
 from themis.core import durable_files
 from themis.core.errors import ClaimLostError, QueueRootError
-from themis.core.queue import hosts, layout, processes, settling, window
+from themis.core.queue import hosts, layout, processes, remarks, settling, window
 from themis.core.queue.claims import Claim
 from themis.core.queue.control import QueueControl
 from themis.core.queue.picker import Picker
 from themis.core.queue.refusals import Allow
-from themis.core.queue.remarks import remark
 from themis.core.queue.root import QueueRoot, make_root, open_root, refuse_writable_by_others
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.store_book import OpenStore, StoreBook
@@ -173,10 +172,12 @@ class FileQueue(QueueControl):
         row = claim.store.load(claim.key)
         return row is not None and row.version == claim.version and row.cancel_requested
 
-    def remark(self, claim: Claim, text: str) -> None:
-        """Say something about a claim in its job's journal and in its attempt's log; best effort."""
-        root, _, _ = self._parts()
-        remark(root, claim, text)
+    def note_versions(self, claim: Claim) -> str | None:
+        """Say in a claim's journal and log that other versions submitted its job; what was said, None if they did not.
+
+        Best effort: no job fails for what cannot be written there.
+        """
+        return remarks.note_versions(self._parts()[0], claim)
 
     def note_process(self, claim: Claim, pid: int) -> None:
         """Record the process group, led by `pid`, that runs a claim's job: it is killed if this worker is lost.

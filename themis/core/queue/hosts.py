@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from themis.core import guarded_files
 from themis.core.errors import QueueRootError
 from themis.core.queue import layout
 from themis.core.queue.root import QueueRoot
@@ -14,8 +15,6 @@ from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import Owner
 
 _NS = 1e9
-_MAX_FILE_BYTES = 16_384
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def refuse_namesake(root: QueueRoot, book: StoreBook, here: Owner) -> None:
@@ -41,9 +40,7 @@ def _heartbeats(root: QueueRoot, host: str) -> Iterator[tuple[str, str, float]]:
     """Registered workers of a host: name, boot id, and for how many seconds yet the last heartbeat proves life."""
     for path in sorted(Path(root.folder(layout.WORKERS)).glob("*.json")):
         try:
-            descriptor = os.open(path, _READ)
-            with os.fdopen(descriptor, "rb") as file:
-                document = json.loads(file.read(_MAX_FILE_BYTES))
+            document = json.loads(guarded_files.read(path, layout.MAX_WORKER_FILE_BYTES))
             if document["host"] == host:
                 # Ahead or behind: the clocks of two hosts differ.
                 age_s = abs(time.time_ns() - int(document["heartbeat_ns"])) / _NS

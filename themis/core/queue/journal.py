@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from themis.core import guarded_files
+
 _HOST = socket.gethostname()
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _MAX_READ_BYTES = 1_000_000
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -20,7 +21,7 @@ def note(folder: Path | str, key: str, move: str, **facts: Any) -> None:
     line = {"at": _now(), "move": move, "host": _HOST, "pid": os.getpid()} | facts
     try:
         data = _encode({name: value for name, value in line.items() if value is not None}).encode() + b"\n"
-        descriptor = os.open(f"{folder}/{key}.jsonl", _FLAGS, 0o600)
+        descriptor = guarded_files.open_to_append(f"{folder}/{key}.jsonl")
         try:
             os.write(descriptor, data)
         finally:
@@ -32,8 +33,7 @@ def note(folder: Path | str, key: str, move: str, **facts: Any) -> None:
 def read(folder: Path | str, key: str) -> list[dict[str, Any]]:
     """The lines of a journal that can be read, oldest first."""
     try:
-        with Path(folder, f"{key}.jsonl").open("rb") as file:
-            data = file.read(_MAX_READ_BYTES)
+        data = guarded_files.read(f"{folder}/{key}.jsonl", _MAX_READ_BYTES)
     except OSError:
         return []
     lines = []

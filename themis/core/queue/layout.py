@@ -38,11 +38,27 @@ END_FOLDERS: dict[str, JobState] = {
 JOB_FOLDERS: tuple[str, ...] = (QUEUED, WAITING, CLAIMED, *END_FOLDERS)
 """Where a job's file can be."""
 
+PRUNABLE: tuple[str, ...] = (*END_FOLDERS, REJECTED)
+"""The folders, and so the states, that can be pruned."""
+
+SHOWN_STATES: dict[str, str] = {
+    "running": CLAIMED,
+    "queued": QUEUED,
+    "waiting": WAITING,
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "done": "done",
+}
+"""The folder of each state, by the names and in the order in which people want to see them."""
+
 FOLDERS: tuple[str, ...] = (*JOB_FOLDERS, TMP, REJECTED, LOCKS, CANCEL, JOURNAL, LOGS, WORKERS, STORES)
 
 QUEUE_FILE = "queue.json"
 PAUSED_FILE = "paused"
 REASON_SUFFIX = ".reason.json"
+
+MAX_WORKER_FILE_BYTES = 1_000_000
+"""As much of a worker's file is read: more than one of very many slots takes."""
 
 KEY_PATTERN = r"[0-9a-f]{16}(?:\.s[0-9]{3}of[0-9]{3})?"
 _STAMP_PATTERN = r"[0-9]{8}T[0-9]{15}Z"

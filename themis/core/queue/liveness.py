@@ -7,12 +7,11 @@ there, under the same name, for as long as a lease lasts. No wrong answer can do
 lost a job to another can change nothing any more, as every change demands the version that it read.
 """
 
-import contextlib
 import hashlib
-import os
 import time
+from pathlib import Path
 
-from themis.core import durable_files
+from themis.core import durable_files, guarded_files
 from themis.core.queue import layout
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
@@ -20,8 +19,6 @@ from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow, Owner
 
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MAX_BYTES = 64
 
 
@@ -62,11 +59,11 @@ def _has_been_seen(root: QueueRoot, name: str, here: Owner) -> bool:
     for all processes of a machine, from its start on.
     """
     machine = hashlib.sha256(f"{here.host}\n{here.boot_id}".encode()).hexdigest()[:16]
-    path = f"{root.folder(layout.TMP)}/.seen-{machine}-{name}"
+    path = root.path / layout.TMP / f".seen-{machine}-{name}"
     now_s = time.monotonic()
     first_s = _read(path)
     if first_s is None or not 0.0 <= first_s <= now_s:
-        _write(path, now_s)
+        guarded_files.replace(path, repr(now_s).encode())
         return False
     if now_s - first_s < root.lease_s:
         return False
@@ -74,22 +71,8 @@ def _has_been_seen(root: QueueRoot, name: str, here: Owner) -> bool:
     return True
 
 
-def _read(path: str) -> float | None:
+def _read(path: Path) -> float | None:
     try:
-        descriptor = os.open(path, _READ)
-    except FileNotFoundError:
+        return float(guarded_files.read(path, _MAX_BYTES))
+    except (FileNotFoundError, ValueError):
         return None
-    try:
-        with contextlib.suppress(ValueError):
-            return float(os.read(descriptor, _MAX_BYTES))
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: str, seconds: float) -> None:
-    descriptor = os.open(path, _WRITE, 0o600)
-    try:
-        os.write(descriptor, repr(seconds).encode())
-    finally:
-        os.close(descriptor)

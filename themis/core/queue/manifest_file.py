@@ -16,6 +16,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from themis.core import guarded_files
 from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
 from themis.core.queue.layout import is_key, job_key
 from themis.core.tags import checked as checked_tags
@@ -185,7 +186,7 @@ def decode(data: bytes, name: str, *, key: str | None) -> Manifest:
 
 def _read_bytes(path: str, name: str) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = guarded_files.open_to_read(path)
     except FileNotFoundError:
         raise
     except OSError as error:

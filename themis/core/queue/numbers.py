@@ -29,7 +29,7 @@ def raise_numbers(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
     row = store.load(key)
     if row is None or not is_behind(root, row):
         return None
-    lock = locks.acquire(root.folder(layout.LOCKS), key)
+    lock = locks.acquire(root.locks_folder, key)
     if lock is None:
         return None
     try:

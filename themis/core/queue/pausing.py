@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from themis.core import durable_files
+from themis.core import durable_files, guarded_files
 from themis.core.queue import layout
 from themis.core.queue.root import QueueRoot
 
 REASON_CHARACTERS = 500
 _MAX_FILE_BYTES = 16_384
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,12 @@ def read(path: Path | str) -> Pause | None:
         return None
     document = _document(path)
     by, reason, at_ns = document.get("by"), document.get("reason"), document.get("at_ns")
+    # True is an int to Python, but no time.
+    if not isinstance(at_ns, int) or isinstance(at_ns, bool) or not 0 <= at_ns < layout.LATEST_NS:
+        at_ns = made_ns
     return Pause(
         by=by[:REASON_CHARACTERS] if isinstance(by, str) else None,
-        at_ns=at_ns if isinstance(at_ns, int) and 0 <= at_ns < layout.LATEST_NS else made_ns,
+        at_ns=at_ns,
         reason=reason[:REASON_CHARACTERS] if isinstance(reason, str) else None,
     )
 
@@ -63,8 +65,7 @@ def read(path: Path | str) -> Pause | None:
 def _document(path: Path | str) -> dict[str, Any]:
     """What the file says, as far as it can be read."""
     try:
-        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
-            document = json.loads(file.read(_MAX_FILE_BYTES))
+        document = json.loads(guarded_files.read(path, _MAX_FILE_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

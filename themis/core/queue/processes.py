@@ -9,9 +9,9 @@ from pathlib import Path
 
 from themis.core.stores.job_rows import Owner
 
-_PROC = Path("/proc")
 # Of proc(5), counted after the command's closing parenthesis.
 _STATE_FIELD = 0
+PARENT_FIELD = 1
 _START_TIME_FIELD = 19
 _STOPPED = frozenset({"T", "t"})
 
@@ -25,18 +25,15 @@ def this_process(worker: str | None = None) -> Owner:
 
 def process_started(pid: int) -> int | None:
     """When a process started, in clock ticks since the machine did; None when there is none, or nobody can say."""
-    try:
-        return int(_fields(pid)[_START_TIME_FIELD])
-    except (ValueError, IndexError):
-        return None
+    return _started(stat_fields(pid))
 
 
 def is_suspended(owner: Owner | None) -> bool:
     """Whether an owner's process is on this machine and stopped: it keeps its locks, and does nothing."""
     if owner is None or not is_here(owner):
         return False
-    fields = _fields(owner.pid)
-    return bool(fields) and fields[_STATE_FIELD] in _STOPPED and process_started(owner.pid) == owner.pid_started
+    fields = stat_fields(owner.pid)
+    return _started(fields) == owner.pid_started and fields[_STATE_FIELD] in _STOPPED
 
 
 def kill_job_of(owner: Owner | None) -> bool:
@@ -61,19 +58,32 @@ def is_here(owner: Owner) -> bool:
     return (owner.host, owner.boot_id) == _machine()
 
 
-def _fields(pid: int) -> list[str]:
-    """What the system says of a process; nothing when there is none."""
+def lives(owner: Owner) -> bool:
+    """Whether a worker's process is one of this machine, and still the same."""
+    return is_here(owner) and process_started(owner.pid) == owner.pid_started
+
+
+def stat_fields(pid: int | str) -> list[str]:
+    """What the system says of a process, from its state on; nothing when there is none."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123  # of every process
+            text = file.read()
     except OSError:
         return []
     return text.rpartition(")")[2].split()
 
 
+def _started(fields: list[str]) -> int | None:
+    try:
+        return int(fields[_START_TIME_FIELD])
+    except (ValueError, IndexError):
+        return None
+
+
 @functools.cache
 def _machine() -> tuple[str, str]:
     try:
-        boot_id = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         boot_id = ""
     return socket.gethostname(), boot_id

@@ -26,9 +26,6 @@ from themis.core.queue.states import ENDED
 from themis.core.queue.store_book import StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow
 
-STATES: tuple[str, ...] = (*layout.END_FOLDERS, layout.REJECTED)
-"""What can be pruned."""
-
 _BATCH = 100  # jobs whose folders are synced, and whose rows are committed, together
 
 
@@ -38,7 +35,7 @@ class Prunable:
 
     Attributes:
         name: a job's key; of a rejected file its name.
-        state: one of `STATES`.
+        state: one of `layout.PRUNABLE`.
         ended_ns: when, in nanoseconds since 1970 UTC.
         size_bytes: of all its files.
         version: of the job's row; None for a rejected file.

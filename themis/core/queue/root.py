@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from themis.core import durable_files
+from themis.core import durable_files, guarded_files
 from themis.core.errors import NewerQueueFormatError, QueueRootError
 from themis.core.filesystems import network_filesystem
 from themis.core.queue import layout
@@ -147,8 +147,7 @@ def _read_root(root: Path, *, shared: bool, write: bool) -> QueueRoot:
     """What the queue's file says of it; one that is shared without saying so is made to say so."""
     path = root / layout.QUEUE_FILE
     try:
-        with path.open("rb") as file:
-            document = json.loads(file.read(_MAX_QUEUE_FILE_BYTES))
+        document = json.loads(guarded_files.read(path, _MAX_QUEUE_FILE_BYTES))
         found, queue_id = document["format"], document["queue_id"]
     except OSError as error:
         raise _root_error(root, error) from error

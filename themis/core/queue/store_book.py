@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from themis.core import durable_files
+from themis.core import durable_files, guarded_files
 from themis.core.errors import AmbiguousJobError, HiddenJobError, OtherStoreError, UnavailableError, UnknownJobError
 from themis.core.queue import layout
 from themis.core.queue.job_store import JobStore
@@ -121,8 +121,7 @@ def rows_of(root: QueueRoot, book: StoreBook) -> Iterator[tuple[JobStore, JobRow
 
 def _read(path: Path) -> StoreAddress | None:
     try:
-        with path.open("rb") as file:
-            document = json.loads(file.read(_MAX_FILE_BYTES))
+        document = json.loads(guarded_files.read(path, _MAX_FILE_BYTES))
         return StoreAddress(kind=str(document["kind"]), path=str(document["path"]), id=str(document["id"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

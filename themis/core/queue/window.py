@@ -19,13 +19,12 @@ WINDOW_NAMES = 4_096
 LISTING_SHARE = 0.02
 """No more than this part of the time goes into listing, however long the queue is."""
 
-
 _RESCAN_LOCAL_S = 1.5
 _RESCAN_SHARED_S = 15.0  # a listing goes over the network, and to a server that others ask too
 
 
 def rescan_s(root: QueueRoot) -> float:
-    """How old a listing may be at most, where nobody says otherwise, in seconds."""
+    """How many seconds may pass between looks into a queue's folders, where nobody says otherwise."""
     return _RESCAN_SHARED_S if root.shared else _RESCAN_LOCAL_S
 
 

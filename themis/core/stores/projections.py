@@ -1,183 +1,21 @@
 """Views of a stored run, computed from its outcomes each time they are asked for."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from themis.core import outcome_codec as codec
 from themis.core.errors import InvalidArgumentError, UnknownRunError
-from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate
 from themis.core.nearest import nearest_hint
-from themis.core.outcomes import CaseEnd, Outcome
-from themis.core.pass_through import first_candidate, whole_output
+from themis.core.outcomes import Outcome
 from themis.core.read_models import BenchmarkResult, BenchmarkScoreRow
-from themis.core.results import CaseResult, CaseState, ExecutionState, ProgressSnapshot, RunResult, StageFailure
-from themis.core.snapshot import RunSnapshot, case_key
+from themis.core.results import ExecutionState, ProgressSnapshot, RunResult, StageFailure
+from themis.core.snapshot import RunSnapshot
 from themis.core.stages import NAMES, Stage
+from themis.core.stores.stored_cases import StoredCase, StoredCases, iter_cases
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunRecord, RunStore
-
-PAGE = 500
-"""Cases read from a store at a time."""
-
-
-@dataclass(slots=True)
-class StoredCase:
-    """The stored outcomes of one ended case, sorted by what they are."""
-
-    end: CaseEnd
-    snapshot: RunSnapshot
-    outcomes: list[Outcome] = field(default_factory=list)
-
-    @property
-    def dataset_id(self) -> str:
-        """Id of its dataset."""
-        return self.snapshot.datasets[self.end.dataset_no].dataset_id
-
-    @property
-    def key(self) -> str:
-        """Its case key."""
-        return case_key(self.dataset_id, self.end.case_id)
-
-    def succeeded(self, stage: Stage) -> list[Outcome]:
-        """Outcomes of a stage that gave a result, by item."""
-        return [outcome for outcome in self.outcomes if outcome.stage is stage and outcome.ok]
-
-    def failures(self, stage: Stage) -> dict[int, StageFailure]:
-        """Failures of a stage, by item."""
-        return {o.item: codec.to_failure(o) for o in self.outcomes if o.stage is stage and not o.ok}
-
-    def candidates(self) -> dict[int, GenerationResult]:
-        """Generated candidates by index."""
-        return {outcome.item: codec.to_generation(outcome) for outcome in self.succeeded(Stage.GENERATE)}
-
-    def reduced(self) -> ReducedCandidate | None:
-        """The one candidate that the later stages work on."""
-        if outcomes := self.succeeded(Stage.REDUCE):
-            return codec.to_reduced(outcomes[0])
-        if self.snapshot.component_refs.reducer is not None or not self._passed(Stage.REDUCE):
-            return None
-        candidates = self.candidates()
-        kept = self.succeeded(Stage.SELECT)
-        return first_candidate(
-            [candidates[item] for item in (codec.to_selection(kept[0]) if kept else sorted(candidates))]
-        )
-
-    def parsed(self, reduced: ReducedCandidate | None) -> ParsedOutput | None:
-        """What was read from the reduced candidate."""
-        if outcomes := self.succeeded(Stage.PARSE):
-            return codec.to_parsed(outcomes[0])
-        if self.snapshot.component_refs.parsers or reduced is None or not self._passed(Stage.PARSE):
-            return None
-        return whole_output(reduced)
-
-    def _passed(self, stage: Stage) -> bool:
-        return self.end.through > stage or (self.end.through == stage and not self.end.failed)
-
-    def result(self) -> CaseResult:
-        """The case as a user reads it."""
-        metric_ids = self.snapshot.metric_ids
-        reduced = self.reduced()
-        reduction_failures = {**self.failures(Stage.SELECT), **self.failures(Stage.REDUCE)}
-        return CaseResult(
-            case_id=self.end.case_id,
-            dataset_id=self.dataset_id,
-            case_key=self.key,
-            generated_candidates=list(self.candidates().values()),
-            generation_failures={str(item): failure for item, failure in self.failures(Stage.GENERATE).items()},
-            reduced_candidate=reduced,
-            reduction_error=reduction_failures.get(0),
-            parsed_output=self.parsed(reduced),
-            parse_error=self.failures(Stage.PARSE).get(0),
-            scores=[codec.to_score(o, metric_ids[o.item]) for o in self.succeeded(Stage.SCORE)],
-            evaluation_failures={metric_ids[item]: failure for item, failure in self.failures(Stage.SCORE).items()},
-        )
-
-    def state(self) -> CaseState:
-        """The case as the execution state lists it."""
-        result = self.result()
-        return CaseState(
-            case_id=result.case_id,
-            dataset_id=result.dataset_id,
-            generated_candidates={str(item): candidate for item, candidate in self.candidates().items()},
-            generation_failures=result.generation_failures,
-            reduced_candidate=result.reduced_candidate,
-            parsed_output=result.parsed_output,
-            successful_scores={score.metric_id: score for score in result.scores},
-            score_failures=result.evaluation_failures,
-        )
-
-
-class StoredCases(Sequence[CaseResult]):
-    """The ended cases of a run, in the datasets' order, each read from the store when asked for."""
-
-    def __init__(self, store: "RunStore", snapshot: RunSnapshot) -> None:
-        """The cases of `snapshot`'s run in `store`."""
-        self._store = store
-        self._snapshot = snapshot
-
-    def __len__(self) -> int:
-        """How many cases ended."""
-        return self._store.count_ends(self._snapshot.run_id)[0]
-
-    def __iter__(self) -> Iterator[CaseResult]:
-        """Each case in turn; a page of them is in memory at a time."""
-        return (case.result() for case in iter_cases(self._store, self._snapshot))
-
-    @overload
-    def __getitem__(self, index: int) -> CaseResult: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[CaseResult]: ...
-
-    def __getitem__(self, index: int | slice) -> CaseResult | list[CaseResult]:
-        """One case, or a list of some."""
-        if isinstance(index, slice):
-            positions = range(*index.indices(len(self)))
-            if positions.step == 1:
-                return self._stretch(positions)
-            return [self[position] for position in positions]
-        position = index + len(self) if index < 0 else index
-        case_no = self._store.nth_ended_case(self._snapshot.run_id, position) if position >= 0 else None
-        if case_no is None:
-            msg = f"case {index} of {len(self)}"
-            raise IndexError(msg)
-        return next(
-            _read_cases(self._store, self._snapshot, self._store.ends_from(self._snapshot.run_id, case_no, 1))
-        ).result()
-
-    def _stretch(self, positions: range) -> list[CaseResult]:
-        """Neighbours, read by the page."""
-        run_id = self._snapshot.run_id
-        first = self._store.nth_ended_case(run_id, positions.start) if positions else None
-        found: list[CaseResult] = []
-        while first is not None and len(found) < len(positions):
-            ends = self._store.ends_from(run_id, first, min(PAGE, len(positions) - len(found)))
-            if not ends:
-                break
-            found += [case.result() for case in _read_cases(self._store, self._snapshot, ends)]
-            first = ends[-1].case_no + 1
-        return found
-
-    def __eq__(self, other: object) -> bool:
-        """Equal to any sequence of equal cases."""
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]  # compares by content, which grows while a run does
-
-    def __repr__(self) -> str:
-        """How many there are, not what they hold."""
-        return f"<{len(self)} cases>"
-
-
-def iter_cases(store: "RunStore", snapshot: RunSnapshot) -> Iterator[StoredCase]:
-    """The ended cases of a run in order, a page in memory at a time."""
-    first = 0
-    while ends := store.ends_from(snapshot.run_id, first, PAGE):
-        yield from _read_cases(store, snapshot, ends)
-        first = ends[-1].case_no + 1
 
 
 def run_result(store: "RunStore", run_id: str) -> RunResult:
@@ -324,13 +162,6 @@ def _find(store: "RunStore", run_id: str) -> "tuple[RunRecord, RunSnapshot]":
     if record is None or snapshot is None:
         raise UnknownRunError(run_id=run_id, nearest=nearest_hint(run_id, [run.run_id for run in store.list_runs()]))
     return record, snapshot
-
-
-def _read_cases(store: "RunStore", snapshot: RunSnapshot, ends: list[CaseEnd]) -> Iterator[StoredCase]:
-    outcomes = store.outcomes_between(snapshot.run_id, ends[0].case_no, ends[-1].case_no + 1)
-    by_case = {case_no: list(of_case) for case_no, of_case in groupby(outcomes, key=lambda outcome: outcome.case_no)}
-    for end in ends:
-        yield StoredCase(end, snapshot, by_case.get(end.case_no, []))
 
 
 def _rows_of(case: StoredCase) -> Iterator[BenchmarkScoreRow]:

@@ -15,7 +15,7 @@ from themis.cli.main import main
 from themis.core.errors import ConfigError
 from themis.core.queue.processes import this_process
 from workers.registry import SlotReport, WorkerReport
-from workers.telemetry.health import HealthFile, health_of, is_healthy
+from workers.telemetry.health import HealthFile, health_of
 
 NS = 1_000_000_000
 
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_worker_whose_heart_beats_is_healthy(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     HealthFile(path).write(report_of())
-    assert is_healthy(path)
+    assert health_of(path).is_healthy
     assert main(["worker", "health", "--file", str(path)]) == 0
     assert capsys.readouterr().out.startswith("healthy: running, 1 of 2 slots busy, heartbeat 0.")
 
@@ -45,7 +45,7 @@ def test_a_worker_whose_heart_beats_is_healthy(path: Path, capsys: pytest.Captur
 def test_a_worker_that_drains_or_waits_for_a_disk_is_not_started_anew(path: Path, state: str) -> None:
     HealthFile(path).write(report_of(state=state))
     assert health_of(path).line.startswith(state)
-    assert is_healthy(path)
+    assert health_of(path).is_healthy
 
 
 @pytest.mark.parametrize("age_s", [31, -3_600])
@@ -53,7 +53,7 @@ def test_an_old_heartbeat_or_one_of_the_future_is_not_healthy(
     path: Path, age_s: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     HealthFile(path).write(report_of(age_s))
-    assert not is_healthy(path)
+    assert not health_of(path).is_healthy
     assert main(["worker", "health", "--file", str(path)]) == 1
     said = capsys.readouterr()
     assert said.out == ""
@@ -63,7 +63,7 @@ def test_an_old_heartbeat_or_one_of_the_future_is_not_healthy(
 
 def test_how_old_is_too_old_can_be_said(path: Path) -> None:
     HealthFile(path).write(report_of(31))
-    assert is_healthy(path, max_age_s=40)
+    assert health_of(path, max_age_s=40).is_healthy
     assert main(["worker", "health", "--file", str(path), "--max-age", "40"]) == 0
     assert main(["worker", "health", "--file", str(path), "--max-age", "0"]) == 2
 
@@ -98,7 +98,7 @@ def test_a_worker_that_has_ended_is_not_healthy(path: Path, capsys: pytest.Captu
 )
 def test_what_is_no_health_file_is_not_healthy(path: Path, text: bytes) -> None:
     path.write_bytes(text)
-    assert not is_healthy(path)
+    assert not health_of(path).is_healthy
 
 
 def test_a_state_that_holds_an_escape_code_is_said_in_one_line(path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_reader_never_sees_half_a_file(path: Path) -> None:
 def test_what_a_killed_worker_of_the_same_pid_left_half_written_is_no_hindrance(path: Path) -> None:
     path.with_name(f".health.json.{os.getpid()}").write_text("{")
     HealthFile(path).write(report_of())
-    assert is_healthy(path)
+    assert health_of(path).is_healthy
 
 
 def test_a_link_that_somebody_planted_is_not_written_through(path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_link_that_somebody_planted_is_not_written_through(path: Path) -> None
     path.symlink_to(victim)
     HealthFile(path).write(report_of())
     assert victim.read_text() == "precious"
-    assert is_healthy(path)
+    assert health_of(path).is_healthy
 
 
 def test_a_folder_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_disk_that_fails_later_does_not_stop_the_worker(path: Path) -> None:
     file = HealthFile(folder / "health.json")
     folder.rmdir()
     file.write(report_of())
-    assert not is_healthy(folder / "health.json")
+    assert not health_of(folder / "health.json").is_healthy
 
 
 def test_a_probe_imports_nothing_that_only_the_worker_needs(path: Path) -> None:

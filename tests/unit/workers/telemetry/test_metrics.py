@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.waiting import until
 from themis.core.errors import ConfigError, MissingExtraError
 from themis.core.queue.processes import this_process
 from themis.core.queue.states import Cause, JobState
@@ -230,9 +231,8 @@ def test_a_metrics_file_is_kept_up_to_date_and_says_at_the_end_that_the_worker_i
     path = tmp_path / "themis.prom"
     file = MetricsFile(metrics, path, every_s=0.02)
     metrics.heartbeat(report_of(state="draining"))
-    deadline_s = time.monotonic() + 10
-    while read(path.read_text())["themis_worker_draining", ""] != 1:  # never half a file: each one parses
-        assert time.monotonic() < deadline_s
+    # Never half a file: each one parses.
+    until(lambda: read(path.read_text())["themis_worker_draining", ""] == 1, "the file to be fresh", 10, every_s=0.001)
     metrics.heartbeat(replace(report_of(), claimed=6))
     file.close()
     found = read(path.read_text())

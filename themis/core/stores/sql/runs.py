@@ -107,7 +107,6 @@ SELECT_OUTCOMES = (
     "WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no, stage, item"
 )
 COUNT_CASES = "SELECT count(*), coalesce(sum(failed), 0) FROM cases WHERE run_no = ?"
-COUNT_CASES_THROUGH = "SELECT count(*) FROM cases WHERE run_no = ? AND failed = 0 AND through >= ?"
 HAS_OUTCOMES = "SELECT 1 FROM outcomes WHERE run_no = ? LIMIT 1"
 SCORE_MEANS = """
 SELECT item, count(*), avg(value) FROM outcomes WHERE run_no = ? AND stage = ? AND ok = 1 GROUP BY item ORDER BY item

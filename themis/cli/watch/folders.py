@@ -1,24 +1,20 @@
 """What the names of a queue's files tell whoever looks on."""
 
 import heapq
-import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from themis.cli.output import when
-from themis.cli.queue_list import FOLDER_OF
 from themis.core.queue import layout
 from themis.core.queue.layout import Entry
+from themis.core.queue.listing import names_by_folder
 
 AHEAD = 500
 """As many of the next jobs are looked at; what comes after them is only counted."""
 
 _SHARE = 0.05
-_PAUSED_BYTES = 16_384
 
 Value = TypeVar("Value")
 
@@ -61,21 +57,11 @@ class Folders:
     last_waiting: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """That nobody takes a job; who said so, and why, where that is known."""
-
-    by: str | None = None
-    host: str | None = None
-    at: str | None = None
-    reason: str | None = None
-
-
 def read_folders(root: Path) -> Folders:
     """List each folder once; one that is not there is empty."""
-    names = {folder: _names(root / folder) for folder in (*FOLDER_OF.values(), layout.REJECTED)}
-    counts = {state: len(names[folder]) for state, folder in FOLDER_OF.items()}
-    counts["rejected"] = sum(not name.endswith(layout.REASON_SUFFIX) for name in names[layout.REJECTED])
+    names = names_by_folder(root)
+    counts = {state: len(names[folder]) for state, folder in layout.SHOWN_STATES.items()}
+    counts["rejected"] = len(names[layout.REJECTED])
     now = layout.stamp(time.time_ns())
     due = [name for name in names[layout.WAITING] if name <= now]
     queued = _first(layout.QUEUED, names[layout.QUEUED]) + _first(layout.WAITING, due)
@@ -90,42 +76,6 @@ def read_folders(root: Path) -> Folders:
     )
 
 
-def read_paused(root: Path) -> Paused | None:
-    """Whether and why a queue is paused; a file that says nothing pauses it too."""
-    try:
-        descriptor = os.open(root / layout.PAUSED_FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return Paused()
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            said = json.loads(file.read(_PAUSED_BYTES))
-        except (OSError, ValueError, RecursionError):
-            return Paused()
-    if not isinstance(said, dict):
-        return Paused()
-    by, host, reason = (_text(said.get(name)) for name in ("by", "host", "reason"))
-    return Paused(by, host, _moment(said.get("at", said.get("at_ns"))), reason)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        names = os.listdir(folder)  # noqa: PTH208  # names are all that is needed, of very many
-    except OSError:
-        return []
-    return [name for name in names if name[0] != "."]
-
-
 def _first(folder: str, names: list[str]) -> list[Entry]:
     entries = (layout.parse(folder, name) for name in heapq.nsmallest(AHEAD, names))
     return [entry for entry in entries if entry is not None]
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _moment(value: Any) -> str | None:
-    """A time that was written as a text, or as nanoseconds since 1970."""
-    return when(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)

@@ -6,15 +6,8 @@ from typing import Any
 
 import click
 
-from themis.cli.command import command, queue_options
+from themis.cli.command import Words, command, queue_options
 from themis.cli.opening import find_queue_root
-
-
-def _parts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    """A list that is parted by commas."""
-    del ctx, parameter
-    return None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
-
 
 # By field of `WorkerSettings`, whose defaults and bounds are the only ones.
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -28,14 +21,14 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "job-grace",
         {"type": float, "metavar": "SECONDS", "help": "From asking one run to end to killing it.  [default: 10]"},
     ),
-    ("tags", {"callback": _parts, "metavar": "A,B", "help": "Serve experiments that ask for these tags, too."}),
+    ("tags", {"type": Words(), "metavar": "A,B", "help": "Serve experiments that ask for these tags, too."}),
     (
         "devices",
-        {"callback": _parts, "metavar": "0,1", "help": "Each slot gets one of them as its CUDA_VISIBLE_DEVICES."},
+        {"type": Words(), "metavar": "0,1", "help": "Each slot gets one of them as its CUDA_VISIBLE_DEVICES."},
     ),
     (
         "allow-modules",
-        {"callback": _parts, "metavar": "PREFIXES", "help": "The modules that a job may import.  [default: all]"},
+        {"type": Words(), "metavar": "PREFIXES", "help": "The modules that a job may import.  [default: all]"},
     ),
     (
         "version-mismatch",

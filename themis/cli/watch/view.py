@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from themis.cli.fitted_table import Column, fitted, shortened
 from themis.cli.output import how_long, one_line, when
-from themis.cli.watch_values import About, Ended, Look, Next, Running
-from themis.cli.worker_list import busy_slots, state_of
+from themis.cli.reasons import pause_text
+from themis.cli.watch.values import About, Ended, Look, Next, Running
+from themis.cli.worker.list import busy_slots, state_of
 from themis.core.queue.forecast import Forecast
 
 WORKERS_SHOWN = 8
@@ -100,21 +101,10 @@ def _head(look: Look) -> Iterator[Line]:
     shown = [f"{count:,} {state}" for state, count in look.counts.items() if count or state != "rejected"]
     yield Line(", ".join(shown), "row")
     if look.paused is not None:
-        yield Line(one_line(paused_in_words(look)), "bad")
+        yield Line(one_line(pause_text(look.paused)), "bad")
     yield Line(outlook(look), "row")
     for trouble in look.troubles:
         yield Line(one_line(f"as it was before: {trouble}"), "bad")
-
-
-def paused_in_words(look: Look) -> str:
-    """That a queue is paused, by whom and why."""
-    paused = look.paused
-    if paused is None:
-        return ""
-    who = f" by {paused.by}" if paused.by else ""
-    who += f" on {paused.host}" if paused.host else ""
-    since = f" since {paused.at}" if paused.at else ""
-    return f"paused{who}{since}" + (f": {paused.reason}" if paused.reason else "; nobody takes a job")
 
 
 def outlook(look: Look) -> str:

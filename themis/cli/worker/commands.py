@@ -1,12 +1,12 @@
-"""`themis worker`: one experiment from the queue, or all that come."""
+"""The commands of `themis worker`, of which `start` need not be named."""
 
 import click
 
 from themis.cli.command import Group
-from themis.cli.worker_health import health
-from themis.cli.worker_list import list_workers, stop
-from themis.cli.worker_run import run
-from themis.cli.worker_start import start
+from themis.cli.worker.health import health
+from themis.cli.worker.list import list_workers, stop
+from themis.cli.worker.run import run
+from themis.cli.worker.start import start
 
 
 class StartsByDefault(Group):

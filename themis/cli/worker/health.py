@@ -6,6 +6,7 @@ import click
 
 from themis.cli.command import command
 from themis.cli.output import note, say
+from workers.telemetry.health import MAX_AGE_S, health_of
 
 UNHEALTHY = 1
 
@@ -22,7 +23,7 @@ UNHEALTHY = 1
 @click.option(
     "--max-age",
     type=click.FloatRange(min=0, min_open=True),
-    default=30.0,
+    default=MAX_AGE_S,
     show_default=True,
     metavar="SECONDS",
     help="An older heartbeat is that of a worker that hangs.",
@@ -32,8 +33,6 @@ def health(*, path: Path, max_age: float) -> int:
 
     For Docker's HEALTHCHECK and Kubernetes' exec probes.
     """
-    from workers.telemetry.health import health_of
-
     found = health_of(path, max_age)
     if not found.is_healthy:
         note(f"unhealthy: {found.line}")

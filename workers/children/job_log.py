@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+from themis.core import guarded_files
 
 
 class JobLog:
@@ -39,7 +39,7 @@ class JobLog:
     def _open(self) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path, _FLAGS, 0o600)
+            self._descriptor = guarded_files.open_to_append(self._path)
             self._size = os.fstat(self._descriptor).st_size
         except OSError:
             self._descriptor = None

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workers import job_process, linux, messages
-from workers.job_log import JobLog
+from workers import linux, messages
+from workers.children import job_process
+from workers.children.job_log import JobLog
 
 _CHUNK_BYTES = 65_536
 _MOST_CHUNKS = 16
@@ -62,7 +63,7 @@ class Keeper:
         """Carry out what the worker asks for until it is gone; then kill everything, and end."""
         linux.call_this_process("themis-keeper")
         for end in (self._wakes, self._wake, self._channel):
-            end.setblocking(False)  # noqa: FBT003  # a socket\'s own way
+            end.setblocking(False)  # noqa: FBT003  # a socket's own way
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
@@ -188,12 +189,12 @@ class Keeper:
 
     def _tell(self, message: dict[str, Any]) -> None:
         """Say something to the worker, who reads all the time; one that is gone is noticed elsewhere."""
-        self._channel.setblocking(True)  # noqa: FBT003  # a socket\'s own way
+        self._channel.setblocking(True)  # noqa: FBT003  # a socket's own way
         try:
             with contextlib.suppress(OSError):
                 messages.send(self._channel, message)
         finally:
-            self._channel.setblocking(False)  # noqa: FBT003  # a socket\'s own way
+            self._channel.setblocking(False)  # noqa: FBT003  # a socket's own way
 
 
 def _kill_descendants() -> None:

@@ -19,7 +19,7 @@ from themis.cli.output import emit, printable, say
 
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
-    from themis.core.queue.listing import JobDetails
+    from themis.core.queue.details import JobDetails
     from themis.core.stores.job_rows import JobRow
 
 LOOK_EVERY_S = 0.2

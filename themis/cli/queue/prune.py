@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from themis.cli.command import QueuePlace, command, json_option, queue_place
+from themis.cli.command import QueuePlace, Words, command, json_option, queue_place
 from themis.cli.opening import note_left_out, opened_queue
 from themis.cli.output import emit, note, say, table, when
 from themis.cli.times import Duration
+from themis.core.queue.layout import PRUNABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,19 +19,18 @@ if TYPE_CHECKING:
     from themis.core.queue.pruning import Prunable
 
 SHOWN_ROWS = 20
-_STATES = ("done", "failed", "cancelled", "rejected")
 _NS = 1_000_000_000
 
 
-class _States(click.ParamType[tuple[str, ...]]):
+class _States(Words):
     """Some of the states that can be pruned, parted by commas."""
 
     name = "states"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        states = tuple(part.strip() for part in str(value).split(",") if part.strip())
-        if not states or not set(states) <= set(_STATES):
-            self.fail(f"{value!r} is not some of {', '.join(_STATES)}", param, ctx)
+        states = super().convert(value, param, ctx)
+        if not states or not set(states) <= set(PRUNABLE):
+            self.fail(f"{value!r} is not some of {', '.join(PRUNABLE)}", param, ctx)
         return states
 
 
@@ -40,7 +40,7 @@ class _States(click.ParamType[tuple[str, ...]]):
     "--older-than", type=Duration(), default="30d", show_default=True, help="Only what ended so long ago: 12h, 30d."
 )
 @click.option(
-    "--state", "states", type=_States(), default=",".join(_STATES), show_default=True, help="Only these, by commas."
+    "--state", "states", type=_States(), default=",".join(PRUNABLE), show_default=True, help="Only these, by commas."
 )
 @click.option("--yes", "-y", is_flag=True, help="Remove it. Without this nothing is changed.")
 @json_option

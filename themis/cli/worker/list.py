@@ -101,7 +101,7 @@ def state_of(worker: "SeenWorker") -> str:
 
 def busy_slots(worker: "SeenWorker") -> int:
     """How many of a worker's slots run something."""
-    return sum(slot.key is not None for slot in worker.report.slots) if worker.alive else 0
+    return worker.report.busy if worker.alive else 0
 
 
 def ended_by_cause(worker: "SeenWorker") -> str:

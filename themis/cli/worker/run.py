@@ -88,7 +88,7 @@ def run(  # noqa: PLR0913  # an argument an option
 
 def _say_why_idle(root: Path, policy: "ClaimPolicy") -> None:
     """An idle worker is often a mistyped folder, or a job that waits."""
-    from themis.cli.queue_reasons import pause_text
+    from themis.cli.reasons import pause_text
     from themis.core.submission import open_queue
 
     queue = open_queue(root)

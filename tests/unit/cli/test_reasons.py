@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from themis.cli.queue_reasons import Surroundings, pause_text, reasons
+from themis.cli.reasons import Surroundings, pause_text, reasons
 from themis.core.queue.pausing import Pause
 from themis.core.stores.job_rows import JobRow, Owner
 from workers.registry import SeenWorker, SlotReport, WorkerReport

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from themis.cli.progress import Pace
 from themis.cli.run_rows import stores_of
-from themis.cli.watch_crew import Crew
-from themis.cli.watch_folders import Folders, Sparingly, read_folders, read_paused
-from themis.cli.watch_stores import WatchedStores
-from themis.cli.watch_values import About, Ended, Look, Next, Running
+from themis.cli.watch.crew import Crew
+from themis.cli.watch.folders import Folders, Sparingly, read_folders
+from themis.cli.watch.stores import WatchedStores
+from themis.cli.watch.values import About, Ended, Look, Next, Running
+from themis.core.queue import layout, pausing
 from themis.core.queue.forecast import Backlog, Paces, Past, Work, forecast
 from themis.core.queue.layout import Entry
 from themis.core.queue.root import open_root
@@ -88,7 +89,7 @@ class Watcher:
         return Look(
             str(self._root),
             now_ns,
-            paused=read_paused(self._root),
+            paused=pausing.read(self._root / layout.PAUSED_FILE),
             counts=folders.counts,
             slots=slots,
             forecast=forecast(backlog, max(slots, 1), paces),

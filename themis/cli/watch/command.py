@@ -16,8 +16,8 @@ from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, say
 
 if TYPE_CHECKING:
-    from themis.cli.watch_facts import Watcher
-    from themis.cli.watch_values import Look
+    from themis.cli.watch.facts import Watcher
+    from themis.cli.watch.values import Look
 
 PLAIN_WIDTH = 120
 """Where there is no terminal."""
@@ -52,7 +52,7 @@ def watch(
     When the queue will be empty is predicted from how long runs like those that are left took before. Nothing is
     written, and workers are not disturbed. With --json, an object a look.
     """
-    from themis.cli.watch_facts import Watcher
+    from themis.cli.watch.facts import Watcher
 
     watcher = Watcher(find_queue_root(queue_root, config, overrides))
     try:
@@ -79,7 +79,7 @@ def _print(look: "Look", *, as_json: bool) -> None:
     if as_json:
         emit(look.document())
     else:
-        from themis.cli.watch_view import lines
+        from themis.cli.watch.view import lines
 
         width = shutil.get_terminal_size((PLAIN_WIDTH, 0)).columns if sys.stdout.isatty() else PLAIN_WIDTH
         for line in lines(look, width):
@@ -94,7 +94,7 @@ def _show_live(watcher: "Watcher", interval_s: float) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from themis.cli.watch_view import lines
+    from themis.cli.watch.view import lines
 
     console = Console(highlight=False)
     with Live(console=console, screen=True, auto_refresh=False) as live:

@@ -12,26 +12,17 @@ import click
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.opening import find_queue_root
 from themis.cli.output import document, emit, note, one_line, say, table
+from themis.core.queue.layout import SHOWN_STATES
 
 if TYPE_CHECKING:
     from themis.core.queue.pausing import Pause
 
 SHOWN_ROWS = 100
 
-FOLDER_OF = {
-    "running": "claimed",
-    "queued": "queued",
-    "waiting": "waiting",
-    "failed": "failed",
-    "cancelled": "cancelled",
-    "done": "done",
-}
-"""The folder of each state, in the order in which people want to see them."""
-
 
 @command("list", "themis queue list", "themis queue list --state failed --all")
 @queue_options
-@click.option("--state", type=click.Choice(list(FOLDER_OF)), help="Only the jobs of one state.")
+@click.option("--state", type=click.Choice(list(SHOWN_STATES)), help="Only the jobs of one state.")
 @click.option("--all", "show_all", is_flag=True, help=f"Every job, not only the first {SHOWN_ROWS}.")
 @json_option
 def list_jobs(
@@ -46,9 +37,9 @@ def list_jobs(
     """List the jobs of a queue, in the order in which they will be taken."""
     root = find_queue_root(queue_root, config, overrides)
     names = _names(root)
-    counts = {name: len(names.get(folder, ())) for name, folder in FOLDER_OF.items()}
+    counts = {name: len(names.get(folder, ())) for name, folder in SHOWN_STATES.items()}
     rejected = len(names.get("rejected", ()))
-    states = [state] if state else list(FOLDER_OF)
+    states = [state] if state else list(SHOWN_STATES)
     jobs = _jobs(root, names, states, None if show_all else SHOWN_ROWS)
     pause = _pause(root)
     unusable = _unusable_stores(root) if names else {}
@@ -61,7 +52,7 @@ def list_jobs(
         return
     _show(root, jobs, sum(counts[name] for name in states), counts | ({"rejected": rejected} if rejected else {}))
     if pause is not None:
-        from themis.cli.queue_reasons import pause_text
+        from themis.cli.reasons import pause_text
 
         say(one_line(f"Nobody takes a job: {pause_text(pause)}. themis queue resume ends that."))
     for why in unusable.values():
@@ -89,19 +80,11 @@ def _pause(root: Path) -> "Pause | None":
 
 
 def _names(root: Path) -> dict[str, list[str]]:
-    """The names in each folder of a queue, each folder read once: it may hold very many. Empty without a queue."""
-    from themis.core.queue.layout import REASON_SUFFIX
+    """The names in each folder of a queue; empty without a queue."""
+    from themis.core.queue.listing import names_by_folder
     from themis.core.queue.root import open_root
 
-    if open_root(root, write=False) is None:
-        return {}
-    found = {folder: _files(root / folder) for folder in (*FOLDER_OF.values(), "rejected")}
-    found["rejected"] = [name for name in found["rejected"] if not name.endswith(REASON_SUFFIX)]
-    return found
-
-
-def _files(folder: Path) -> list[str]:
-    return [name for name in os.listdir(folder) if name[0] != "."]  # noqa: PTH208  # names are all that is needed
+    return {} if open_root(root, write=False) is None else names_by_folder(root)
 
 
 def _jobs(root: Path, names: dict[str, list[str]], states: Sequence[str], limit: int | None) -> list[dict[str, Any]]:
@@ -109,7 +92,7 @@ def _jobs(root: Path, names: dict[str, list[str]], states: Sequence[str], limit:
 
     jobs: list[dict[str, Any]] = []
     for state in states:
-        folder = FOLDER_OF[state]
+        folder = SHOWN_STATES[state]
         of_state = names.get(folder, [])
         chosen = sorted(of_state) if limit is None else heapq.nsmallest(limit - len(jobs), of_state)
         for name in chosen:

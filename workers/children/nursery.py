@@ -24,7 +24,7 @@ from typing import NoReturn
 import themis.core.job_run  # so that no job has to wait for it
 import themis.core.store_cache  # noqa: F401
 from workers import linux, messages
-from workers.keeper import Keeper
+from workers.children.keeper import Keeper
 
 FAREWELL_S = 4.0
 """Seconds that keepers have to end when the worker has let them go; ending what runs takes them milliseconds."""

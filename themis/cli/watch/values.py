@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from themis.cli.watch_folders import Paused
 from themis.core.queue.forecast import Forecast
+from themis.core.queue.pausing import Pause
 from workers.registry import SeenWorker
 
 
@@ -80,7 +80,7 @@ class Look:
     queue_root: str
     at_ns: int
     exists: bool = True
-    paused: Paused | None = None
+    paused: Pause | None = None
     counts: dict[str, int] = field(default_factory=dict)
     slots: int = 0
     forecast: Forecast | None = None

@@ -12,9 +12,9 @@ from themis.cli.opening import opened_queue
 from themis.cli.output import document, emit, how_long, one_line, say, table, when
 
 if TYPE_CHECKING:
-    from themis.cli.queue_reasons import Reason
+    from themis.cli.reasons import Reason
     from themis.core.queue import FileQueue
-    from themis.core.queue.listing import JobDetails
+    from themis.core.queue.details import JobDetails
     from themis.core.stores.job_rows import JobRow
 
 _NS = 1e9
@@ -72,7 +72,7 @@ def explanation(details: "JobDetails", why: Sequence["Reason"], queue_root: Path
 
 def reasons_of(queue: "FileQueue", details: "JobDetails") -> "list[Reason]":
     """Why a job of a queue is not running, as things are now."""
-    from themis.cli.queue_reasons import Surroundings, reasons
+    from themis.cli.reasons import Surroundings, reasons
     from themis.core.queue.processes import is_suspended
     from workers.registry import workers_of
 

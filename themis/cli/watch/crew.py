@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from themis.core.queue.processes import process_started, this_process
+from themis.core.queue import processes
 from themis.core.stores.job_rows import Owner
 from workers.registry import SeenWorker, SlotReport
 
@@ -17,7 +17,6 @@ class Crew:
             (slot.key, slot.attempt): slot for seen in workers if seen.alive for slot in seen.report.slots if slot.key
         }
         self._slots = sum(len(seen.report.slots) for seen in workers if seen.alive and seen.report.state != "draining")
-        self._here = this_process()
 
     def report(self, key: str, attempt: int) -> SlotReport | None:
         """What the slot that runs an attempt says of it, if a registered worker has it."""
@@ -28,9 +27,7 @@ class Crew:
         known = self._alive.get((owner.worker, owner.pid))
         if known is not None:
             return known
-        if (owner.host, owner.boot_id) != (self._here.host, self._here.boot_id):
-            return True
-        return process_started(owner.pid) == owner.pid_started
+        return processes.lives(owner) or not processes.is_here(owner)
 
     def slots(self, owners: Iterable[Owner]) -> int:
         """How many jobs are run at once: the slots of the workers, and the `owners` that live and are none of them."""

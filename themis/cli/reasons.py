@@ -112,7 +112,7 @@ def _keeping_it_back(around: Surroundings) -> list[Reason]:
     if not idle:
         why = "; ".join(f"{report.worker}: {report.why or report.state}" for report in alive)
         found.append(Reason("workers wait", f"no worker takes jobs now: {why}"))
-    elif all(slot.key is not None for report in idle for slot in report.slots):
+    elif all(report.busy == len(report.slots) for report in idle):
         slots = sum(len(report.slots) for report in idle)
         found.append(Reason("busy", f"every slot is taken: {slots} of {slots}"))
     return found

@@ -1,13 +1,13 @@
-"""`themis queue`: the queue, for people."""
+"""The commands of `themis queue`."""
 
 from themis.cli.command import group
-from themis.cli.queue_change import cancel, pause, resume, retry, set_place
-from themis.cli.queue_doctor import doctor
-from themis.cli.queue_list import list_jobs
-from themis.cli.queue_logs import logs
-from themis.cli.queue_prune import prune
-from themis.cli.queue_show import show
-from themis.cli.queue_watch import watch
+from themis.cli.queue.change import cancel, pause, resume, retry, set_place
+from themis.cli.queue.doctor import doctor
+from themis.cli.queue.list import list_jobs
+from themis.cli.queue.logs import logs
+from themis.cli.queue.prune import prune
+from themis.cli.queue.show import show
+from themis.cli.watch.command import watch
 
 
 @group("queue", "themis queue list", "themis queue show 4f1c")

@@ -1,0 +1,1 @@
+"""`themis queue`: the queue, for people."""

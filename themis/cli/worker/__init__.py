@@ -1,0 +1,1 @@
+"""`themis worker`: one experiment from the queue, or all that come."""

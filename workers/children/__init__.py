@@ -1,0 +1,4 @@
+"""The processes below a worker: its nursery, which forks a keeper for each slot, which forks each job.
+
+Nothing here imports anything of the worker's own process: all that passes between them are messages.
+"""
