@@ -66,8 +66,6 @@ def base(buildah: Buildah, tmp_path: Path) -> tuple[str, ...]:
 def test_the_image_can_be_built_and_an_ordinary_user_runs_an_experiment_in_it(
     buildah: Buildah, base: tuple[str, ...]
 ) -> None:
-    if not (TOP / "workers").is_dir():
-        pytest.skip("this Themis has no worker daemon")
     mounts = [f"--volume={path}:{path}:ro" for path in PACKAGE_SETTINGS if Path(path).exists()]
     options = ("--pull-never", "--format", "docker", "--network", "host", *mounts, *base)
     built = buildah("bud", *options, "--tag", "themis-test", "--file", DEPLOY / "docker/Dockerfile", TOP)
