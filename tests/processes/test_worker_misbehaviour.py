@@ -35,7 +35,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         pytest.skip("these tests do not run as root")
     if request.param != "root" and os.geteuid() == 0:
         if not ordinary_user.is_possible():
-            pytest.skip("unshare and setpriv, of util-linux, are not here")
+            pytest.skip("nobody may become another user here, or util-linux is missing")
         made.user = "ordinary"
     yield made
     until(lambda: processes_with(str(made.folder)) == [], "the processes of the experiments to be gone", 5.0)
