@@ -1,11 +1,16 @@
 """What all tests share."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
 # The machine may be busy with the other tests' processes: an example that takes long says nothing about the code.
 settings.register_profile("themis", deadline=None)
 settings.load_profile("themis")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and whatever they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -111,6 +111,7 @@ class Reporting:
             return
         self._due_s = now_s + (BUSY_HEARTBEAT_S if slots.running() else HEARTBEAT_S)
         report = self._report(slots, intake, stopping)
+        self._notifier.status(_line(report))
         self._registration.write(report)
         self._metrics.heartbeat(report)
         if self._health is not None:
@@ -148,6 +149,13 @@ class Reporting:
             ended=dict(self._ended),
             cases=self._cases + running,
         )
+
+
+def _line(report: WorkerReport) -> str:
+    """How the worker goes, for `systemctl status`."""
+    busy = sum(slot.key is not None for slot in report.slots)
+    why = f": {report.why}" if report.why else ""
+    return f"{report.state}, {busy} of {len(report.slots)} slots busy{why}"
 
 
 def _slot_report(slot: Slot) -> SlotReport:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes.worker_world import World, is_gone, stop
+from tests.processes.worker_world import PATIENCE_S, World, is_gone, stop
 from tests.support.waiting import until
 from themis.core.queue import FileQueue
 from themis.core.store_cache import StoreCache
@@ -254,3 +255,22 @@ def test_jobs_of_earlier_workers_are_seen_to_be_gone(world: World) -> None:
 
 def children(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children()]
+
+
+def test_systemd_hears_that_a_worker_is_ready_what_it_does_and_that_it_stops(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(world.folder / "n"))
+        manager.settimeout(PATIENCE_S)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(world.folder / "n"))
+        key = world.submit("wait 600")
+        heard: list[str] = []
+        with world.daemon("--grace", "0") as daemon:
+            world.wait_for(key, "running")
+            while "STATUS=running, 1 of 1 slots busy" not in heard:
+                heard += manager.recv(4_096).decode().splitlines()
+            assert stop(daemon) == 5, world.said()
+            while "STOPPING=1" not in heard:
+                heard += manager.recv(4_096).decode().splitlines()
+        assert heard[0] == "READY=1"

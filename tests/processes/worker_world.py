@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.support import ordinary_user
 from tests.support.waiting import text_of, until
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
@@ -184,14 +186,19 @@ class World:
         """The process that a component noted under a name, as soon as it has."""
         return int(text_of(self.folder / name, PATIENCE_S))
 
+    def command_prefix(self) -> Sequence[str]:
+        """What to put before a command so that this world's user runs it."""
+        return ordinary_user.command_prefix(REPOSITORY, self.folder) if self.user else ()
+
     @contextlib.contextmanager
     def daemon(self, *options: str) -> Iterator["subprocess.Popen[str]"]:
         """A worker daemon; it is killed at the end of the block, if it has not ended by itself."""
-        prefix: Sequence[str] = ()
         if self.user:
             ordinary_user.hand_over(self.folder)
-            prefix = ordinary_user.command_prefix(REPOSITORY, self.folder)
-        command = [*prefix, sys.executable, "-m", "themis", "worker", "--queue-root", str(self.queue_root), *options]
+        if "namespace" in options and not _namespaces_are_permitted(self):
+            pytest.skip("this user may make no PID namespace here")
+        python = [*self.command_prefix(), sys.executable]
+        command = [*python, "-m", "themis", "worker", "--queue-root", str(self.queue_root), *options]
         environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{self.folder}"}
         log = (self.folder / "daemon.log").open("a", encoding="utf-8")
         with log, subprocess.Popen(command, stderr=log, stdout=log, text=True, env=environment, cwd="/") as process:
@@ -203,6 +210,13 @@ class World:
     def said(self) -> str:
         """What the daemons have said."""
         return (self.folder / "daemon.log").read_text(encoding="utf-8")
+
+
+def _namespaces_are_permitted(world: World) -> bool:
+    """Whether the world's user may have what `--isolation namespace` needs."""
+    program = "import sys; from workers.nursery_program import namespaces_are_permitted as may; sys.exit(not may())"
+    command = [*world.command_prefix(), sys.executable, "-c", program]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
 
 
 def is_gone(pid: int) -> bool:

@@ -31,13 +31,6 @@ def root_only(why: str) -> None:
         pytest.skip(f"needs root: {why}")
 
 
-def needs_daemon() -> None:
-    """Skip the test where `themis worker start` cannot be used."""
-    asked = themis_help("worker", "start")
-    if asked.returncode != 0:
-        pytest.skip("this Themis has no `themis worker start`")
-
-
 @functools.cache
 def themis_help(*command: str) -> subprocess.CompletedProcess[str]:
     """What a command says about itself."""

@@ -1,9 +1,11 @@
 """Commands run as a user who is nobody else, from tests that run as root."""
 
+import functools
 import os
 import shlex
 import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +13,12 @@ from pathlib import Path
 UID = 12_345
 
 
+@functools.cache
 def is_possible() -> bool:
-    """Whether this process may become that user, and the tools for it are here."""
-    return os.geteuid() == 0 and all(map(shutil.which, ("unshare", "setpriv", "mount")))
+    """Whether this process may become that user, and the tools for it are here; tried out, once."""
+    if os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "setpriv", "mount"))):
+        return False
+    return subprocess.run([*command_prefix(), "true"], capture_output=True, check=False).returncode == 0
 
 
 def command_prefix(*folders: Path) -> Sequence[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.deployment import SCRIPTS, TOP, needs_daemon, run, themis_help, tool
+from tests.support.deployment import SCRIPTS, TOP, run, tool
 
 CASES = 15
 MODEL = """
@@ -47,8 +47,6 @@ def recipe(number: int) -> list[str]:
 
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    if "--fix" not in themis_help("queue", "doctor").stdout:
-        command = command.replace("doctor --fix", "doctor")  # it mends in any case
     return run("bash", "-c", command, cwd=folder, PATH=f"{SCRIPTS}:/usr/local/bin:/usr/bin:/bin")
 
 
@@ -159,8 +157,6 @@ def killed_at_the_end(folder: Path, words: Sequence[str]) -> Iterator[subprocess
 
 @pytest.mark.parametrize("kind", WORKERS)
 def test_a_backup_made_while_a_worker_runs_finishes_everything_once(place: Path, tmp_path: Path, kind: str) -> None:
-    if kind == "worker start":
-        needs_daemon()
     jobs = 6
     submit(place, *range(jobs))
     *folders, store = recipe(0)

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.deployment import DEPLOY, SCRIPTS, fitted, needs_daemon, run, themis_help
+from tests.support.deployment import DEPLOY, SCRIPTS, fitted, run, themis_help
+from themis.cli.worker.health import UNHEALTHY
+from workers.reporting import FAREWELL_S
+from workers.settings import WorkerSettings
 
 
 def dockerfile_words(instruction: str) -> list[str]:
@@ -44,6 +47,7 @@ def all_commands() -> Iterator[tuple[str, list[str]]]:
         if found := re.search(r"^(?:# )?\* .*?themis (worker [^>]+)>>", line):
             yield "cron", shlex.split(found[1])
     yield "Dockerfile", dockerfile_words("CMD")
+    yield "Dockerfile", dockerfile_words("HEALTHCHECK")[1:]
     for name, service in yaml.safe_load((DEPLOY / "docker/compose.yaml").read_text("utf-8"))["services"].items():
         yield f"compose {name}", service["command"]
     for file in sorted((DEPLOY / "kubernetes").glob("*.yaml")):
@@ -59,8 +63,6 @@ COMMANDS = [pytest.param(words, id=f"{place} {number}") for number, (place, word
 @pytest.mark.parametrize("words", COMMANDS)
 def test_every_option_is_one(words: list[str]) -> None:
     command = [word for word in words if not word.startswith(("-", "/", "$"))]
-    if command[:2] == ["worker", "start"]:
-        needs_daemon()
     shown = themis_help(*(command[:1] if command[0] == "submit" else command[:2]))
     assert shown.returncode == 0, shown.stderr
     options = {word.partition("=")[0] for word in words if word.startswith("--")}
@@ -74,8 +76,36 @@ def test_every_form_of_deployment_is_looked_at() -> None:
     assert {"Dockerfile", "Slurm", "cron", "compose worker", "compose submit", "job.yaml"} <= set(places)
 
 
+def probes_of(document: object) -> Iterator[list[str]]:
+    """The commands of the probes in a Kubernetes document."""
+    if isinstance(document, dict):
+        if "exec" in document:
+            yield document["exec"]["command"]
+        for value in document.values():
+            yield from probes_of(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from probes_of(value)
+
+
+def test_every_probe_asks_for_the_same_and_of_the_file_that_the_worker_writes() -> None:
+    asked = dockerfile_words("HEALTHCHECK")
+    pods = list(yaml.safe_load_all((DEPLOY / "kubernetes/deployment.yaml").read_text("utf-8")))
+    assert list(probes_of(pods)) == [asked, asked]
+    compose = yaml.safe_load((DEPLOY / "docker/compose.yaml").read_text("utf-8"))["services"]["worker"]["command"]
+    for words in (dockerfile_words("CMD"), compose, *containers_of(pods)):
+        assert f"--health-file {asked[-1]}" in " ".join(words).replace("=", " ")
+
+
+def test_the_image_has_what_its_workers_are_asked_for() -> None:
+    dockerfile = (DEPLOY / "docker/Dockerfile").read_text("utf-8")
+    assert any("--metrics-port" in word for _, words in all_commands() for word in words)
+    assert "pip install --no-cache-dir '.[metrics]'" in dockerfile
+
+
 def test_each_manager_waits_for_longer_than_the_worker_takes_to_stop() -> None:
-    defaults = pytest.importorskip("workers.settings", reason="this Themis has no worker daemon").WorkerSettings()
+    defaults = WorkerSettings()
+    to_the_end = defaults.job_grace + FAREWELL_S
     unit = (DEPLOY / "systemd/themis-worker@.service").read_text("utf-8")
     compose = (DEPLOY / "docker/compose.yaml").read_text("utf-8")
     pods = "".join(file.read_text("utf-8") for file in (DEPLOY / "kubernetes").glob("*.yaml"))
@@ -85,23 +115,22 @@ def test_each_manager_waits_for_longer_than_the_worker_takes_to_stop() -> None:
         *re.findall(r"terminationGracePeriodSeconds: (\d+)", pods),
     ]
     assert len(waits) == 4
-    assert min(map(int, waits)) > defaults.grace + defaults.job_grace
+    assert min(map(int, waits)) > defaults.grace + to_the_end
     script = (DEPLOY / "slurm/themis-worker.sbatch").read_text("utf-8")
     signalled, grace = re.search(r"B:TERM@(\d+)", script), re.search(r"--grace (\d+)", script)
     assert signalled is not None
     assert grace is not None
-    assert int(signalled[1]) > int(grace[1]) + defaults.job_grace
+    assert int(signalled[1]) > int(grace[1]) + to_the_end
 
 
 def test_the_image_s_worker_keeps_the_file_fresh_that_its_health_check_looks_for(tmp_path: Path) -> None:
-    needs_daemon()
-    pytest.importorskip("workers.telemetry.health", reason="this Themis writes no health file")
     # Its folders are here; its queue is not there yet, as in a new volume.
     words, check = (
         [re.sub(r"(?<!\S)/(?:data|tmp)/", f"{tmp_path}/", word) for word in dockerfile_words(instruction)]
         for instruction in ("CMD", "HEALTHCHECK")
     )
-    assert run(*check).returncode != 0
+    check[0] = str(SCRIPTS / "themis")
+    assert run(*check).returncode == UNHEALTHY
     with (
         (tmp_path / "said").open("wb") as said,
         subprocess.Popen([SCRIPTS / "themis", *words], cwd=tmp_path, stderr=said) as worker,

@@ -1,5 +1,6 @@
 """The image is built and used, on its own base where that can be fetched, else on one made of Debian packages."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -66,8 +67,6 @@ def base(buildah: Buildah, tmp_path: Path) -> tuple[str, ...]:
 def test_the_image_can_be_built_and_an_ordinary_user_runs_an_experiment_in_it(
     buildah: Buildah, base: tuple[str, ...]
 ) -> None:
-    if not (TOP / "workers").is_dir():
-        pytest.skip("this Themis has no worker daemon")
     mounts = [f"--volume={path}:{path}:ro" for path in PACKAGE_SETTINGS if Path(path).exists()]
     options = ("--pull-never", "--format", "docker", "--network", "host", *mounts, *base)
     built = buildah("bud", *options, "--tag", "themis-test", "--file", DEPLOY / "docker/Dockerfile", TOP)
@@ -79,8 +78,17 @@ def test_the_image_can_be_built_and_an_ordinary_user_runs_an_experiment_in_it(
         themis init --path /data
         themis submit --config /data/experiment.yaml --mode worker-pool >/data/submitted
         themis worker run --queue-root /data/runs/queue | grep --only-matching completed
+        themis worker start --queue-root runs/queue --health-file /tmp/themis-health --metrics-port 0 2>said &
+        until themis worker health --file /tmp/themis-health 2>/dev/null; do kill -0 $!; sleep 0.2; done
+        kill $!
+        wait $!
         ! touch /opt/themis/file 2>/data/errors
     """
     told = buildah("run", container, "--", "sh", "-euc", script)
     assert told.returncode == 0, told.stderr
-    assert told.stdout.split() == ["10001", "/data", "completed"]
+    assert re.sub(r"heartbeat [0-9.]+ s", "heartbeat now", told.stdout).splitlines() == [
+        "10001",
+        "/data",
+        "completed",
+        "healthy: running, 0 of 1 slots busy, heartbeat now ago",
+    ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.deployment import DEPLOY, SCRIPTS, TOP, needs_daemon, root_only, run, tool
+from tests.support.deployment import DEPLOY, SCRIPTS, TOP, root_only, run, tool
 from tests.support.waiting import until
 
 SCRIPT = DEPLOY / "slurm/themis-worker.sbatch"
@@ -128,7 +128,6 @@ def test_each_element_of_the_array_is_a_worker_and_is_asked_to_stop_before_its_t
 
 @pytest.mark.slow
 def test_the_workers_end_when_the_queue_is_empty(slurm: Path) -> None:
-    needs_daemon()
     assert run(SCRIPTS / "themis", "init", "--path", ".", cwd=slurm).returncode == 0
     words = ("submit", "--config", "experiment.yaml", "--mode", "worker-pool")
     assert run(SCRIPTS / "themis", *words, cwd=slurm).returncode == 0

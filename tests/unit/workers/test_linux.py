@@ -13,9 +13,10 @@ from workers import linux, messages
 def test_descendants_are_found_however_deep() -> None:
     program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as process:
-        while len(found := linux.descendants(os.getpid())) < 2:
+        while not (grandchildren := linux.descendants(process.pid)):
             assert process.poll() is None
-        assert found[0] == process.pid
+        found = linux.descendants(os.getpid())
+        assert found.index(process.pid) < found.index(grandchildren[0])
         process.communicate(b"\n")
 
 
