@@ -151,13 +151,15 @@ class Database:
     ) -> None:
         """Make the tables in a fresh file, or bring those of an older one to `version`; all or nothing.
 
+        Those of a newer one that have all of `version` are left as they are; see `sqlite_schema`.
+
         Args:
             statements: make the tables of `version`.
             version: of the schema.
             upgrades: by each older version, the statements that lead from it to the next.
 
         Raises:
-            NewerSchemaError: a newer Themis made the file.
+            NewerSchemaError: a newer Themis made the file, with tables that this one cannot use.
             StoreCorruptError: another application made it, or it is no database.
             StoreError: the file is so old that nothing leads from its version to this one.
         """
