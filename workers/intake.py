@@ -50,14 +50,8 @@ class Intake:
 
     def claim(self) -> Claim | None:
         """The next job; None when there is none, or none is to be taken now."""
-        why_not = self._why_not()
-        if why_not != self.why_not:
-            if why_not is None:
-                logs.tell("jobs are taken again")
-            else:
-                logs.warn("no jobs are taken", why=why_not)
-            self.why_not = why_not
-        if why_not is not None:
+        self.look()
+        if self.why_not is not None:
             return None
         try:
             claim = self._queue.claim(self._owner, allow=self._policy(), patient=False)
@@ -71,6 +65,16 @@ class Intake:
             self.claimed += 1
             self._say_version_difference(claim)
         return claim
+
+    def look(self) -> None:
+        """See whether anything speaks against taking jobs; what has changed is said, though no slot may be free."""
+        why_not = self._why_not()
+        if why_not != self.why_not:
+            if why_not is None:
+                logs.tell("jobs are taken again")
+            else:
+                logs.warn("no jobs are taken", why=why_not)
+            self.why_not = why_not
 
     def note_outage(self, why: str) -> None:
         """A disk or a store has failed: nothing is taken until writing is seen to work again."""

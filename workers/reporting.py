@@ -111,6 +111,7 @@ class Reporting:
             return
         self._due_s = now_s + (BUSY_HEARTBEAT_S if slots.running() else HEARTBEAT_S)
         report = self._report(slots, intake, stopping)
+        self._notifier.status(_status(report))
         self._registration.write(report)
         self._metrics.heartbeat(report)
         if self._health is not None:
@@ -148,6 +149,12 @@ class Reporting:
             ended=dict(self._ended),
             cases=self._cases + running,
         )
+
+
+def _status(report: WorkerReport) -> str:
+    busy = sum(slot.key is not None for slot in report.slots)
+    text = f"{busy} of {len(report.slots)} slots busy"
+    return f"{text}; {report.state}: {report.why}" if report.why else text
 
 
 def _slot_report(slot: Slot) -> SlotReport:

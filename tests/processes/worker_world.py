@@ -87,6 +87,8 @@ def deeds(name):
         note("hanging", os.getpid())
         while True:
             time.sleep(600)
+    if name.startswith("raise "):
+        raise RuntimeError(name.removeprefix("raise "))
     if name.startswith("take "):
         time.sleep(float(name.split()[1]))
         return "well"
@@ -136,6 +138,10 @@ class World:
     def queue_root(self) -> Path:
         return self.folder / "queue"
 
+    @property
+    def store_path(self) -> Path:
+        return self.folder / "themis.sqlite3"
+
     def prepare(self) -> None:
         (self.folder / "misbehaving.py").write_text(MISBEHAVING)
 
@@ -145,7 +151,7 @@ class World:
         experiment = Experiment(
             generation=GenerationConfig(generator="misbehaving:Misbehaving"),
             evaluation=EvaluationConfig(metrics=["builtin/exact_match"], parsers=["builtin/json_identity"]),
-            storage=StorageConfig(store="sqlite", parameters={"path": str(self.folder / "themis.sqlite3")}),
+            storage=StorageConfig(store="sqlite", parameters={"path": str(self.store_path)}),
             runtime=RuntimeConfig.model_validate(
                 {"queue_root": str(self.queue_root), "max_attempts": 1, "max_concurrent_tasks": 1, **runtime}
             ),
@@ -200,6 +206,14 @@ class World:
                 yield process
             finally:
                 process.kill()
+
+    def themis(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """A command, run to its end."""
+        command = [sys.executable, "-m", "themis", *arguments]
+        environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{self.folder}"}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=environment, cwd="/"
+        )
 
     def said(self) -> str:
         """What the daemons have said."""

@@ -31,6 +31,9 @@ from themis.core.stores import sqlite_schema
 
 PAGE_CACHE_KIB = 16_384
 
+BUSY_TIMEOUT_S = 30.0
+"""How long a writer waits for another one, where nobody says otherwise."""
+
 _NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _ERRORS: dict[int, type[StoreError]] = {
@@ -78,7 +81,7 @@ class Database:
         self,
         path: str | Path,
         *,
-        busy_timeout_s: float = 30.0,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
         retry_attempts: int = 5,
         retry_delay_s: float = 0.01,
     ) -> None:
