@@ -1,6 +1,7 @@
 """Worker daemons as real processes, and experiments that misbehave in ways that a case's input names."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -169,6 +170,20 @@ class World:
         finally:
             sys.path.remove(str(self.folder))
         return manifest.manifest_path.stem.rpartition("-")[2]
+
+    def config(self, name: str, *deeds: str, **runtime: object) -> Path:
+        """The config file of an experiment; its cases are called `<name>-0` and so on."""
+        cases = [{"case_id": f"{name}-{no}", "input": deed, "expected_output": "well"} for no, deed in enumerate(deeds)]
+        document = {
+            "generation": {"generator": "misbehaving:Misbehaving"},
+            "evaluation": {"metrics": ["builtin/exact_match"], "parsers": ["builtin/json_identity"]},
+            "storage": {"store": "sqlite", "parameters": {"path": str(self.store_path)}},
+            "runtime": {"queue_root": str(self.queue_root), "max_concurrent_tasks": 1, **runtime},
+            "datasets": [{"dataset_id": name, "cases": cases}],
+        }
+        path = self.folder / f"{name}.yaml"
+        path.write_text(json.dumps(document))
+        return path
 
     def show(self, key: str) -> JobDetails:
         stores = StoreCache()
