@@ -147,8 +147,12 @@ class Intake:
         return f"{folder}: only {free_mb} MiB are free, fewer than {self.settings.min_free_mb} (--min-free-mb)"
 
     def _note_passed_over(self) -> None:
-        passed_over = self._queue.passed_over
+        """Say what is left, and why: a line a reason, as thousands may have the same."""
+        passed_over = self._queue.newly_passed_over
+        names: dict[str, list[str]] = {}
         for name, why in passed_over.items():
             if self._passed_over.get(name) != why:
-                logs.warn("a file is left where it lies", file=name, why=why)
+                names.setdefault(why, []).append(name)
+        for why, left in names.items():
+            logs.warn("a file is left where it lies", file=left[0], more=len(left) - 1 or None, why=why)
         self._passed_over = passed_over
