@@ -24,6 +24,10 @@ from workers.telemetry.systemd import Notifier
 from workers.wake import Wake
 from workers.worker import Worker
 
+STORE_PATIENCE_S = 2.0
+"""Seconds that a store may be busy with somebody else's writing: what cannot be written by then is written later. A
+worker that waited longer would let time limits pass, and seem to hang."""
+
 
 def run_worker(
     queue_root: Path,
@@ -55,7 +59,7 @@ def run_worker(
     logs.configure(log_format, sys.stderr, owner.worker)
     root = make_root(queue_root)
     with ExitStack() as stack:
-        stores = StoreCache()
+        stores = StoreCache(busy_timeout_s=STORE_PATIENCE_S, retry_attempts=0)
         stack.callback(stores.close)
         signals = stack.enter_context(Signals())
         wake = stack.enter_context(Wake())
@@ -67,7 +71,6 @@ def run_worker(
         stack.callback(worker.close)
         stack.callback(QueueWatch(queue, wake).close)
         logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
-        notifier.ready(f"runs jobs of {root.path}")
         code = work(worker)
         notifier.stopping()
         logs.tell("worker ends", name=owner.worker, how=code.name.lower().replace("_", " "), exit_code=int(code))

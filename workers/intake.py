@@ -49,14 +49,8 @@ class Intake:
 
     def claim(self) -> Claim | None:
         """The next job; None when there is none, or none is to be taken now."""
-        why_not = self._why_not()
-        if why_not != self.why_not:
-            if why_not is None:
-                logs.tell("jobs are taken again")
-            else:
-                logs.warn("no jobs are taken", why=why_not)
-            self.why_not = why_not
-        if why_not is not None:
+        self.look()
+        if self.why_not is not None:
             return None
         try:
             claim = self._queue.claim(self._owner, allow=self._policy(), patient=False)
@@ -71,6 +65,16 @@ class Intake:
             if remark := self._queue.note_versions(claim):
                 logs.warn("versions differ", job=claim.key, why=remark)
         return claim
+
+    def look(self) -> None:
+        """See whether anything speaks against taking jobs; what has changed is said, though no slot may be free."""
+        why_not = self._why_not()
+        if why_not != self.why_not:
+            if why_not is None:
+                logs.tell("jobs are taken again")
+            else:
+                logs.warn("no jobs are taken", why=why_not)
+            self.why_not = why_not
 
     def note_outage(self, why: str) -> None:
         """A disk or a store has failed: nothing is taken until writing is seen to work again."""
@@ -136,8 +140,12 @@ class Intake:
         return f"{folder}: only {free_mb} MiB are free, fewer than {self.settings.min_free_mb} (--min-free-mb)"
 
     def _note_passed_over(self) -> None:
-        passed_over = self._queue.passed_over
+        """Say what is left, and why: a line a reason, as thousands may have the same."""
+        passed_over = self._queue.newly_passed_over
+        names: dict[str, list[str]] = {}
         for name, why in passed_over.items():
             if self._passed_over.get(name) != why:
-                logs.warn("a file is left where it lies", file=name, why=why)
+                names.setdefault(why, []).append(name)
+        for why, left in names.items():
+            logs.warn("a file is left where it lies", file=left[0], more=len(left) - 1 or None, why=why)
         self._passed_over = passed_over

@@ -44,6 +44,12 @@ class Slots:
         """The processes that are there all the time."""
         return [self._nursery.pid, *(slot.keeper for slot in self if slot.keeper is not None)]
 
+    @property
+    def are_up(self) -> bool:
+        """Whether each slot that there is to be can run jobs, or does."""
+        ready = {slot.number for slot in self if slot.isolation is not None and not slot.is_lost}
+        return ready.issuperset(range(self.count))
+
     def free(self) -> Slot | None:
         """A slot that can run a job now; None when there is none."""
         return next((slot for slot in self if slot.is_free and slot.number < self.count), None)

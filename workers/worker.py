@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 
-from themis.core.errors import InputError, QueueError, SlotLostError, StoreError
+from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError
 from themis.core.queue import Cause
 from workers.exits import Stop
 from workers.intake import Intake
@@ -55,6 +55,7 @@ class Worker:
         self._wake = wake
         self._signals = signals
         self._recover_s = self._settle_s = 0.0
+        self._is_ready = False
         self._idle_since_s = time.monotonic()
         self._resize(self.settings.slots)
 
@@ -97,6 +98,7 @@ class Worker:
             if slot.attempt is not None and slot.attempt.outcome is not None and self._is_settled(slot):
                 slot.attempt = None
                 self._idle_since_s = time.monotonic()
+            self._place.notifier.watchdog()  # each may take as long as a store is waited for
 
     def recover_orphans(self) -> None:
         """Put right what dead workers left, now and then."""
@@ -117,6 +119,7 @@ class Worker:
 
     def take_jobs(self) -> None:
         """Claim jobs for the free slots; then see whether the worker's own time has come."""
+        self.intake.look()
         while self.stopping.why is None and (slot := self.slots.free()) is not None:
             claim = self.intake.claim()
             if claim is None:
@@ -127,7 +130,11 @@ class Worker:
         self._consider_ending()
 
     def report(self) -> None:
-        """Say how it goes, when it is time to."""
+        """Say how it goes, when it is time to; and once all slots are up, that it is ready."""
+        if not self._is_ready and self.slots.are_up and self.stopping.why is None:
+            self._is_ready = True
+            logs.tell("worker is ready", slots=self.slots.count)
+            self._place.notifier.ready(f"runs jobs of {self._place.queue.path}")
         self.reporting.heartbeat(self.slots, self.intake, self.stopping)
 
     def is_finished(self) -> bool:
@@ -167,7 +174,8 @@ class Worker:
         except (StoreError, OSError) as error:
             logs.warn("the attempt cannot be settled yet", job=attempt.claim.key, slot=slot.number, why=error)
             self._settle_s = time.monotonic() + SETTLE_AGAIN_S
-            self.intake.note_outage(str(error))
+            if not isinstance(error, StoreBusyError):  # somebody else writes: nothing is broken
+                self.intake.note_outage(str(error))
             if self.stopping.is_over:
                 self._place.queue.abandon(attempt.claim)
             return self.stopping.is_over
@@ -208,7 +216,7 @@ class Worker:
             self.intake.settings = self.settings
             self.reporting.settings_changed(self.settings)
             self._resize(self.settings.slots)
-        self._place.notifier.ready(f"runs jobs of {self._place.queue.path}")
+        self._is_ready = False
 
     def _resize(self, count: int) -> None:
         self.slots.count = count

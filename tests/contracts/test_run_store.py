@@ -792,8 +792,8 @@ def test_sixteen_processes_write_one_file_and_nothing_is_lost(tmp_path: Path) ->
 def test_a_newer_schema_is_refused_by_name(sqlite: SqliteRunStore) -> None:
     sqlite.close()
     with closing(sqlite3.connect(sqlite.path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(NewerSchemaError, match=rf"{sqlite.path}: written by a newer Themis \(schema 99"):
+        connection.execute("PRAGMA user_version = 1000")
+    with pytest.raises(NewerSchemaError, match=rf"{sqlite.path}: written by a newer Themis \(schema 1000"):
         sqlite_store(sqlite.path)
 
 

@@ -1,6 +1,7 @@
 """Worker daemons as real processes, and experiments that misbehave in ways that a case's input names."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -90,6 +91,8 @@ def deeds(name):
         note("hanging", os.getpid())
         while True:
             time.sleep(600)
+    if name.startswith("raise "):
+        raise RuntimeError(name.removeprefix("raise "))
     if name.startswith("take "):
         time.sleep(float(name.split()[1]))
         return "well"
@@ -139,6 +142,10 @@ class World:
     def queue_root(self) -> Path:
         return self.folder / "queue"
 
+    @property
+    def store_path(self) -> Path:
+        return self.folder / "themis.sqlite3"
+
     def prepare(self) -> None:
         (self.folder / "misbehaving.py").write_text(MISBEHAVING)
 
@@ -148,7 +155,7 @@ class World:
         experiment = Experiment(
             generation=GenerationConfig(generator="misbehaving:Misbehaving"),
             evaluation=EvaluationConfig(metrics=["builtin/exact_match"], parsers=["builtin/json_identity"]),
-            storage=StorageConfig(store="sqlite", parameters={"path": str(self.folder / "themis.sqlite3")}),
+            storage=StorageConfig(store="sqlite", parameters={"path": str(self.store_path)}),
             runtime=RuntimeConfig.model_validate(
                 {"queue_root": str(self.queue_root), "max_attempts": 1, "max_concurrent_tasks": 1, **runtime}
             ),
@@ -166,6 +173,20 @@ class World:
         finally:
             sys.path.remove(str(self.folder))
         return manifest.manifest_path.stem.rpartition("-")[2]
+
+    def config(self, name: str, *deeds: str, **runtime: object) -> Path:
+        """The config file of an experiment; its cases are called `<name>-0` and so on."""
+        cases = [{"case_id": f"{name}-{no}", "input": deed, "expected_output": "well"} for no, deed in enumerate(deeds)]
+        document = {
+            "generation": {"generator": "misbehaving:Misbehaving"},
+            "evaluation": {"metrics": ["builtin/exact_match"], "parsers": ["builtin/json_identity"]},
+            "storage": {"store": "sqlite", "parameters": {"path": str(self.store_path)}},
+            "runtime": {"queue_root": str(self.queue_root), "max_concurrent_tasks": 1, **runtime},
+            "datasets": [{"dataset_id": name, "cases": cases}],
+        }
+        path = self.folder / f"{name}.yaml"
+        path.write_text(json.dumps(document))
+        return path
 
     def show(self, key: str) -> JobDetails:
         stores = StoreCache()
@@ -207,6 +228,14 @@ class World:
             finally:
                 process.kill()
 
+    def themis(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """A command, run to its end."""
+        command = [sys.executable, "-m", "themis", *arguments]
+        environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{self.folder}"}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=environment, cwd="/"
+        )
+
     def said(self) -> str:
         """What the daemons have said."""
         return (self.folder / "daemon.log").read_text(encoding="utf-8")
@@ -214,7 +243,7 @@ class World:
 
 def _namespaces_are_permitted(world: World) -> bool:
     """Whether the world's user may have what `--isolation namespace` needs."""
-    program = "import sys; from workers.nursery_program import namespaces_are_permitted as may; sys.exit(not may())"
+    program = "import sys; from workers.children.nursery import namespaces_are_permitted as may; sys.exit(not may())"
     command = [*world.command_prefix(), sys.executable, "-c", program]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
 

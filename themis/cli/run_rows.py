@@ -14,10 +14,10 @@ from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sqlite_database import Database
 from themis.core.stores.sqlite_jobs import SqliteJobStore
-from themis.core.stores.sqlite_schema import APPLICATION_ID
+from themis.core.stores.sqlite_schema import APPLICATION_ID, is_usable
 
 KNOWN_SCHEMA = 2
-"""The schema that is read here; a store of another is left to the store's own reading, or refusal."""
+"""The schema that is read here; a store that has not all of it is left to the store's own reading, or refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ class RunRows:
         return self._database.query(statement, values)[0]
 
     def _is_known(self) -> bool:
-        found = (self._one("PRAGMA application_id")[0], self._one("PRAGMA user_version")[0])
-        return found == (APPLICATION_ID, KNOWN_SCHEMA)
+        owner, schema = self._one("PRAGMA application_id")[0], self._one("PRAGMA user_version")[0]
+        return bool(owner == APPLICATION_ID and is_usable(schema, KNOWN_SCHEMA))
 
 
 class JobStores:

@@ -14,6 +14,7 @@ from themis.core.errors import (
     ClaimLostError,
     FingerprintChangedError,
     InputError,
+    NewerSchemaError,
     OtherStoreError,
     StoreBusyError,
     StoreOutageError,
@@ -36,7 +37,7 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((TimeLimitError,), Cause.TIME_LIMIT),
     ((OtherStoreError,), Cause.OTHER_STORE),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
-    ((StoreOutageError, StoreBusyError), Cause.OUTAGE),
+    ((StoreOutageError, StoreBusyError, NewerSchemaError), Cause.OUTAGE),
 )
 _OUTAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 

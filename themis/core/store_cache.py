@@ -5,14 +5,21 @@ from pathlib import Path
 from themis.core.errors import OtherStoreError, StoreError
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.stores.sqlite import SqliteRunStore
+from themis.core.stores.sqlite_database import BUSY_TIMEOUT_S
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 
 
 class StoreCache:
-    """Opens the stores that manifests name, each once; it never makes one."""
+    """Opens the stores that manifests name, each once; it never makes one.
 
-    def __init__(self) -> None:
+    Args:
+        busy_timeout_s, retry_attempts: how long a store is waited for that others write to; see `SqliteRunStore`.
+    """
+
+    def __init__(self, *, busy_timeout_s: float = BUSY_TIMEOUT_S, retry_attempts: int = 5) -> None:
         """Nothing is opened yet."""
+        self._busy_timeout_s = busy_timeout_s
+        self._retry_attempts = retry_attempts
         self._stores: dict[str, SqliteRunStore] = {}
 
     def __call__(self, address: StoreAddress) -> SqliteJobStore:
@@ -35,7 +42,12 @@ class StoreCache:
 
     def run_store(self, address: StoreAddress) -> SqliteRunStore:
         """The store at an address."""
-        return self._stores.setdefault(address.path, SqliteRunStore(address.path))
+        store = self._stores.get(address.path)
+        if store is None:
+            store = self._stores[address.path] = SqliteRunStore(
+                address.path, busy_timeout_s=self._busy_timeout_s, retry_attempts=self._retry_attempts
+            )
+        return store
 
     def opened(self) -> list[SqliteJobStore]:
         """The jobs of each store that is open."""

@@ -100,9 +100,10 @@ async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, pr
         enforce_time_limit=False,  # the worker does, for whatever this process and its children may do
     )
     try:
-        stores(manifest.store)
-        store = stores.run_store(manifest.store)
-        outcome = _arrange_environment(manifest, store, order) or await run_job(manifest, store, options)
+        outcome = _open(manifest, stores)
+        if outcome is None:
+            store = stores.run_store(manifest.store)
+            outcome = _arrange_environment(manifest, store, order) or await run_job(manifest, store, options)
     except asyncio.CancelledError:
         return {"stopped": True}
     except ClaimLostError as error:
@@ -112,6 +113,15 @@ async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, pr
         logging.getLogger("themis").error("%s: %s", outcome.cause, outcome.message)
     retry = {} if outcome.retry_after_s is None else {"retry_after_s": outcome.retry_after_s}
     return {"outcome": {"cause": outcome.cause, "message": outcome.message, **retry}}
+
+
+def _open(manifest: Manifest, stores: StoreCache) -> Outcome | None:
+    """Open the job's store; the outcome when that cannot be."""
+    try:
+        stores(manifest.store)
+    except ThemisError as error:
+        return classify(error)
+    return None
 
 
 def _arrange_environment(manifest: Manifest, store: RunStore, order: dict[str, Any]) -> Outcome | None:

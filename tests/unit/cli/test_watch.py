@@ -131,7 +131,7 @@ def test_a_store_that_cannot_be_read_is_said_and_shown_as_it_was(tmp_path: Path,
 
 def test_a_store_of_another_schema_or_another_application_is_said(tmp_path: Path) -> None:
     submit(tmp_path)
-    for change in ("PRAGMA user_version = 99", f"PRAGMA user_version = {KNOWN_SCHEMA}; DROP TABLE jobs"):
+    for change in ("PRAGMA user_version = 1000", f"PRAGMA user_version = {KNOWN_SCHEMA}; DROP TABLE jobs"):
         with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
             database.executescript(change)
         look = look_again(tmp_path / "queue")

@@ -141,6 +141,7 @@ def test_an_error_that_cannot_say_what_it_is_is_known_by_its_class() -> None:
     assert message_of(MuteError()) == "MuteError"
     assert message_of(ValueError()) == "ValueError"
     assert message_of(ValueError("half \ud83d")) == "half \\ud83d"
+    assert message_of(ValueError("GET https://me:hunter2@host/x: 401")) == "GET https://me:***@host/x: 401"
 
 
 def failing(times: int, error: Callable[[], Exception]) -> ScriptedGenerator:

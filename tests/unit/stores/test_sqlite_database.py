@@ -120,9 +120,22 @@ def test_a_damaged_database_is_an_error_that_says_so(database: Database) -> None
         database.query("SELECT * FROM t")
 
 
-def test_a_newer_schema_is_refused_by_name(database: Database) -> None:
-    with pytest.raises(NewerSchemaError, match="schema 1, this version reads up to 0"):
-        database.ensure_schema(SCHEMA, 0)
+def test_a_schema_of_a_later_generation_is_refused_by_name_and_left(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("PRAGMA user_version = 2000")
+    for known in (1, 999, 1_000, 1_999):
+        with pytest.raises(NewerSchemaError, match=f"schema 2000, this version reads up to {known}"):
+            database.ensure_schema(SCHEMA, known)
+    assert database.query("PRAGMA user_version") == [(2000,)]
+
+
+def test_a_newer_schema_of_the_same_generation_is_used_as_it_is(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("ALTER TABLE t ADD COLUMN w")
+        connection.execute("PRAGMA user_version = 999")
+    database.ensure_schema(("CREATE TABLE t (v, x)",), 3, {1: ("ALTER TABLE t ADD COLUMN x",)})
+    assert database.query("PRAGMA user_version") == [(999,)]
+    assert [row[1] for row in database.query("PRAGMA table_info(t)")] == ["v", "w"]
 
 
 UPGRADES = {1: ("ALTER TABLE t ADD COLUMN w",), 2: ("ALTER TABLE t ADD COLUMN x", "UPDATE t SET x = v")}

@@ -56,6 +56,7 @@ def cancel(
         rows = _chosen(opened, keys, (state,) if state else _UNFINISHED, everything=everything, matching=all_matching)
         if everything and not yes and sys.stdin.isatty() and rows and not _confirmed(rows):
             rows = []
+        rows.sort(key=lambda row: row.state == "running")  # last, as its worker takes the next one
         found = list(opened.cancel_each([row.key for row in rows]))
     ended = [row.state for row in _jobs(found)]
     asked = ended.count("running")

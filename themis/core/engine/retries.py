@@ -5,6 +5,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from themis.core.secrets import redact_urls
+
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = range(500, 600)
 _LONGEST_DELAY_S = 60.0
@@ -60,12 +62,12 @@ def retry_after_s(error: BaseException) -> float:
 
 
 def message_of(error: BaseException) -> str:
-    """What an error says, else its class; text that UTF-8 can carry, whatever a component put into it."""
+    """What an error says, else its class: text that UTF-8 can carry, in which no URL holds a password."""
     try:
         text = str(error)
     except Exception:  # noqa: BLE001  # an error of the error's own
         text = ""
-    return (text or type(error).__name__).encode("utf-8", "backslashreplace").decode()
+    return str(redact_urls((text or type(error).__name__).encode("utf-8", "backslashreplace").decode()))
 
 
 def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[str, Any]:

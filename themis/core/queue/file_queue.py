@@ -119,6 +119,11 @@ class FileQueue(QueueControl):
         return {} if self._picker is None else {**self._picker.refusals.reasons, **self._picker.passed_over}
 
     @property
+    def newly_passed_over(self) -> dict[str, str]:
+        """Those of `passed_over` that the last claim looked into; the others were left by one before."""
+        return {} if self._picker is None else {**self._picker.newly_refused, **self._picker.passed_over}
+
+    @property
     def left_busy(self) -> bool:
         """Whether the last claim left a job that somebody had in hand: as a rule who was just submitting it."""
         return self._picker is not None and self._picker.left_busy

@@ -42,6 +42,7 @@ class Picker:
         self.refusals = Refusals()
         self.window = Window(root, self.refusals, rescan_s)
         self.passed_over: dict[str, str] = {}
+        self.newly_refused: dict[str, str] = {}
         self.left_busy = False
         self._root = root
         self._book = book
@@ -51,7 +52,7 @@ class Picker:
 
     def claim(self, owner: Owner, allow: Allow | None, *, patient: bool = True) -> Claim | None:
         """The next job, claimed; None when there is none to be had now."""
-        self.passed_over = {}
+        self.passed_over, self.newly_refused = {}, {}
         self.left_busy = False
         if self.refusals.begin(allow):
             self.window.wake()
@@ -107,7 +108,7 @@ class Picker:
                 return None
             return self._try_named(entry, owner, allow, failing)
         except NewerManifestError as error:
-            self.refusals.note(entry.name, str(error))
+            self._refuse(entry, str(error))
         except QueueBusyError:
             self.left_busy = True
         except TornManifestError as error:
@@ -126,9 +127,13 @@ class Picker:
             return None
         reason = None if allow is None else allow(manifest)
         if reason is not None:
-            self.refusals.note(entry.name, reason)
+            self._refuse(entry, reason)
             return None
         return self._claimer.claim(entry, manifest, owner)
+
+    def _refuse(self, entry: Entry, reason: str) -> None:
+        self.refusals.note(entry.name, reason)
+        self.newly_refused[entry.name] = reason
 
     def _try_young(self, young: list[Entry], owner: Owner, allow: Allow | None, failing: set[str]) -> Claim | None:
         """Files that may still be being copied, once more after a pause, as there is nothing else to do."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from themis.core.queue import layout
 from themis.core.queue.layout import Entry
@@ -19,6 +20,10 @@ WINDOW_NAMES = 4_096
 LISTING_SHARE = 0.02
 """No more than this part of the time goes into listing, however long the queue is."""
 
+SETTLED_NS = 3_000_000_000
+"""A folder that was listed so long after its last change has not changed since while its time of change is the same:
+that is kept in steps, of milliseconds as a rule, of two seconds on the coarsest filesystem."""
+
 _RESCAN_LOCAL_S = 1.5
 _RESCAN_SHARED_S = 15.0  # a listing goes over the network, and to a server that others ask too
 
@@ -26,6 +31,19 @@ _RESCAN_SHARED_S = 15.0  # a listing goes over the network, and to a server that
 def rescan_s(root: QueueRoot) -> float:
     """How many seconds may pass between looks into a queue's folders, where nobody says otherwise."""
     return _RESCAN_SHARED_S if root.shared else _RESCAN_LOCAL_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What a folder held.
+
+    Attributes:
+        names: of its files.
+        changed: another one once it has changed.
+    """
+
+    names: frozenset[str]
+    changed: tuple[int, int]
 
 
 class Window:
@@ -41,6 +59,7 @@ class Window:
         self._refusals = refusals
         self._rescan_s = rescan_s
         self._entries: deque[Entry] = deque()
+        self._listings: dict[str, _Listing] = {}
         self._old_at = 0.0
         self._guard = threading.Lock()
 
@@ -58,7 +77,7 @@ class Window:
             return self._entries.popleft() if self._entries else None
 
     def fill(self, now_ns: int, passed_over: AbstractSet[str] = frozenset()) -> None:
-        """List the folders anew, without the names that this claim has already passed over."""
+        """Begin anew with what the folders hold, without the names that this claim has already passed over."""
         began_s = time.monotonic()
         entries = self._listed(now_ns, passed_over)
         with self._guard:
@@ -71,16 +90,32 @@ class Window:
         now = layout.stamp(now_ns)
         queued, waiting = self._names(layout.QUEUED), self._names(layout.WAITING)
         self._refusals.keep(queued, waiting)
-        waiting = {name for name in waiting if name <= now or not name[0].isdigit()}
+        due = {name for name in waiting if name <= now or not name[0].isdigit()}
         entries = [
             # A name that nobody gave is a job too: of the first priority, to be rejected.
             layout.parse(folder, name) or Entry(folder, name, key="")
-            for folder, names in ((layout.QUEUED, queued), (layout.WAITING, waiting))
+            for folder, names in ((layout.QUEUED, queued), (layout.WAITING, due))
             for name in heapq.nsmallest(WINDOW_NAMES, names.difference(self._refusals.reasons, passed_over))
         ]
         return sorted(entries, key=layout.order)[:WINDOW_NAMES]
 
-    def _names(self, folder: str) -> set[str]:
+    def _names(self, folder: str) -> frozenset[str]:
+        """The names in a folder, which is listed only if it may have changed: ten thousand that are to be left cost."""
+        path = self._root.folder(folder)
+        now_ns, changed = time.time_ns(), self._changed(path)
+        known = self._listings.get(folder)
+        if known is not None and known.changed == changed:
+            return known.names
         # What begins with a dot is being copied here by a tool that will rename it, or is none of ours.
-        names = os.listdir(self._root.folder(folder))  # noqa: PTH208  # names are all that is needed, of very many
-        return {name for name in names if name[0] != "."}
+        names = frozenset(name for name in os.listdir(path) if name[0] != ".")  # noqa: PTH208  # very many
+        self._listings.pop(folder, None)
+        if changed is not None and now_ns - changed[1] >= SETTLED_NS:
+            self._listings[folder] = _Listing(names, changed)
+        return names
+
+    def _changed(self, path: str) -> tuple[int, int] | None:
+        """What changes when a folder does, by the time of it that nobody can set; None when nothing can tell."""
+        if self._root.shared:  # another host's clock gives the time, and a cache may hide it
+            return None
+        found = os.stat(path)  # noqa: PTH116  # at every look
+        return found.st_ino, found.st_ctime_ns

@@ -22,7 +22,7 @@ from themis.core.stores.base import BaseRunStore
 from themis.core.stores.protocol import Fence, RunRecord, ScoreMean
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sql.jobs import JOBS_SCHEMA, JOBS_UPGRADES
-from themis.core.stores.sqlite_database import Database
+from themis.core.stores.sqlite_database import BUSY_TIMEOUT_S, Database
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 
 SCHEMA_VERSION = 2
@@ -44,17 +44,26 @@ class SqliteRunStore(BaseRunStore):
 
     Args:
         path: the file; it and its folder are made when first written to.
-        retry_attempts, retry_delay_s: how often and after how many seconds a busy database is tried again, beyond
-            SQLite's own waiting.
+        busy_timeout_s: how long SQLite itself waits for another writer.
+        retry_attempts, retry_delay_s: how often and after how many seconds a busy database is tried again after that.
 
     Raises:
         StoreError: on any use, when the file cannot be used; its subclasses say why.
     """
 
-    def __init__(self, path: str | Path, *, retry_attempts: int = 5, retry_delay_s: float = 0.01) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        retry_attempts: int = 5,
+        retry_delay_s: float = 0.01,
+    ) -> None:
         """A store on `path`; nothing is opened yet."""
         self.path = Path(path).absolute()
-        self._database = Database(self.path, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
+        self._database = Database(
+            self.path, busy_timeout_s=busy_timeout_s, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s
+        )
         self._jobs: SqliteJobStore | None = None
         self._ready = False
 

@@ -31,6 +31,9 @@ from themis.core.stores import sqlite_schema
 
 PAGE_CACHE_KIB = 16_384
 
+BUSY_TIMEOUT_S = 30.0
+"""How long a writer waits for another one, where nobody says otherwise."""
+
 _NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _ERRORS: dict[int, type[StoreError]] = {
@@ -78,7 +81,7 @@ class Database:
         self,
         path: str | Path,
         *,
-        busy_timeout_s: float = 30.0,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
         retry_attempts: int = 5,
         retry_delay_s: float = 0.01,
     ) -> None:
@@ -151,13 +154,15 @@ class Database:
     ) -> None:
         """Make the tables in a fresh file, or bring those of an older one to `version`; all or nothing.
 
+        Those of a newer one that have all of `version` are left as they are; see `sqlite_schema`.
+
         Args:
             statements: make the tables of `version`.
             version: of the schema.
             upgrades: by each older version, the statements that lead from it to the next.
 
         Raises:
-            NewerSchemaError: a newer Themis made the file.
+            NewerSchemaError: a newer Themis made the file, with tables that this one cannot use.
             StoreCorruptError: another application made it, or it is no database.
             StoreError: the file is so old that nothing leads from its version to this one.
         """

@@ -1,4 +1,9 @@
-"""Which tables a SQLite file has: made in a fresh one, brought up to date in an older one, all or nothing."""
+"""Which tables a SQLite file has: made in a fresh one, brought up to date in an older one, all or nothing.
+
+Old and new versions of Themis share a store through an upgrade. So a change that an older one can live with gets the
+next number, and the older one goes on: a table, an index, or a column that may be null and that no row needs. Any other
+change begins the next thousand, which is refused by what came before.
+"""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -10,6 +15,9 @@ from themis.core.errors import NewerSchemaError, StoreCorruptError, StoreError
 
 APPLICATION_ID = 0x5468656D
 """Stands in the file's header and reads "Them": whose database this is."""
+
+GENERATION = 1_000
+"""A schema's number, in whole thousands, says who can use it."""
 
 
 # One statement, as another process may be making the tables just now: of several, each could see a part of that.
@@ -31,18 +39,27 @@ class Database(Protocol):
         """All rows of a SELECT."""
 
 
+def is_usable(found: int, known: int) -> bool:
+    """Whether tables of version `found` have what those of version `known` have, in the same meaning."""
+    return known <= found < (known // GENERATION + 1) * GENERATION
+
+
 def ensure(database: Database, statements: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]]) -> None:
     """See `Database.ensure_schema`."""
-    if _version(database, version) == version:
+    if _is_up_to_date(_version(database, version), version):
         return
     with database.transaction() as connection:
-        found = _version(database, version)  # another process may have been faster
-        if found == version:
+        found = _version(database, version)
+        if _is_up_to_date(found, version):  # another process was faster
             return
         for statement in statements if found is None else _upgrade(database, found, version, upgrades):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
         connection.execute(f"PRAGMA user_version = {version:d}")
+
+
+def _is_up_to_date(found: int | None, version: int) -> bool:
+    return found is not None and is_usable(found, version)
 
 
 def _upgrade(database: Database, found: int, version: int, upgrades: Mapping[int, Sequence[str]]) -> list[str]:
@@ -54,10 +71,10 @@ def _upgrade(database: Database, found: int, version: int, upgrades: Mapping[int
 
 
 def _version(database: Database, known: int) -> int | None:
-    """Version of a file's tables, at most `known`; None when it is empty."""
+    """Version of a file's tables, of no later generation than `known`; None when it is empty."""
     owner, found, is_filled = database.query(_WHOSE)[0]
     if owner == APPLICATION_ID:
-        if found > known:
+        if found > known and not is_usable(found, known):
             raise NewerSchemaError(path=database.path, found=found, known=known)
         return int(found)
     if owner or found or is_filled:

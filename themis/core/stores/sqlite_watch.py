@@ -11,6 +11,7 @@ from themis.core.errors import StoreError
 from themis.core.stores.job_rows import Owner
 from themis.core.stores.sql import runs, watch
 from themis.core.stores.sqlite_database import Database
+from themis.core.stores.sqlite_schema import is_usable
 
 _PATIENCE_S = 0.5
 _SHAPES = (8, 64, 512)  # few, as SQLite keeps every statement that it compiled
@@ -64,10 +65,10 @@ class SqliteWatch:
 
     Args:
         path: the file.
-        schema: that it must have.
+        schema: whose tables it must have.
 
     Raises:
-        StoreError: on any use, when it cannot be read now, or is of another schema.
+        StoreError: on any use, when it cannot be read now, or its schema is older, or too new.
     """
 
     def __init__(self, path: Path, schema: int) -> None:
@@ -119,7 +120,7 @@ class SqliteWatch:
     def _check_schema(self) -> None:
         path = self._database.path
         found = self._database.query("PRAGMA user_version")[0][0]
-        if found != self._schema:
+        if not is_usable(found, self._schema):
             raise StoreError(
                 path=path, detail=f"is of schema {found}, of which only schema {self._schema} is read here"
             )
