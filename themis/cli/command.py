@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from themis.core.default_places import DEFAULT_QUEUE_ROOT
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -95,7 +97,7 @@ def queue_options(function: Function) -> Function:
         "--queue-root",
         type=click.Path(path_type=Path),
         metavar="FOLDER",
-        help="The queue's folder.  [default: runs/queue, or what --config says]",
+        help=f"The queue's folder.  [default: {DEFAULT_QUEUE_ROOT}, or what --config says]",
     )(function)
 
 

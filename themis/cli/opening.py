@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import UnknownRunError
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
     from themis.core.queue import FileQueue
     from themis.core.stores import RunStore
-
-DEFAULT_QUEUE_ROOT = Path("runs/queue")
 
 
 def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
@@ -72,7 +71,7 @@ def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Seq
         if overrides:
             message = "--set needs --config"
             raise click.UsageError(message, click.get_current_context())
-        return (queue_root or DEFAULT_QUEUE_ROOT).absolute()
+        return (queue_root or Path(DEFAULT_QUEUE_ROOT)).absolute()
     from themis.core.config_file import load_config
 
     return Path(load_config(config, overrides=overrides).runtime.queue_root or DEFAULT_QUEUE_ROOT).absolute()

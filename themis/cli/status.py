@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from themis.cli.command import QueuePlace, command, json_option, queue_place
-from themis.cli.opening import DEFAULT_QUEUE_ROOT, find_queue_root
+from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, how_long, note, say, table, when
+from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
 
 if TYPE_CHECKING:

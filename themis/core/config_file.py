@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from themis.core.config import ExperimentConfig
 from themis.core.config_text import parse_toml, parse_yaml
+from themis.core.default_places import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT, DEFAULT_STORE_PATH
 from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
 from themis.core.nearest import nearest_hint
 from themis.core.secrets import refuse_literal_secrets
@@ -16,10 +17,6 @@ from themis.core.secrets import refuse_literal_secrets
 Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BYTES = 64 * 1024 * 1024
-
-DEFAULT_STORE_PATH = "runs/themis.sqlite3"
-DEFAULT_QUEUE_ROOT = "runs/queue"
-DEFAULT_BATCH_ROOT = "runs/batch"
 
 _MAX_INDEX_DIGITS = 9
 

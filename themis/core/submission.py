@@ -9,7 +9,7 @@ from themis.core.base import FrozenModel
 from themis.core.batch_requests import run_batch_request, write_request
 from themis.core.components import ComponentTarget
 from themis.core.config import RuntimeConfig
-from themis.core.config_file import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
+from themis.core.default_places import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
 from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
