@@ -102,6 +102,8 @@ def load_settings(options: Mapping[str, Any], file: Path | None) -> WorkerSettin
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         place = ".".join(map(str, problem["loc"]))
+        if problem["loc"] and problem["loc"][0] in options:
+            where, place = f"--{str(problem['loc'][0]).replace('_', '-')}", ".".join(map(str, problem["loc"][1:]))
         raise ConfigError(where=where, detail=f"{place}: {problem['msg']}" if place else problem["msg"]) from None
 
 

@@ -10,14 +10,39 @@ import click
 
 from themis.cli import errors
 from themis.cli.command import command, json_option, queue_options
+from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, how_long, note, one_line, say, table, when
+from themis.cli.output import emit, how_long, note, one_line, say, when
+from themis.cli.worker_hint import start_one
 
 if TYPE_CHECKING:
     from workers.registry import SeenWorker
 
 LOOK_EVERY_S = 0.2
 _NS = 1e9
+_WORKERS = (
+    Column("worker", least=12),
+    Column("host", least=8, drop=2),
+    Column("pid", right=True, drop=1),
+    Column("state"),
+    Column("slots", right=True),
+    Column("claimed", right=True),
+    Column("ended", least=12),
+    Column("since", drop=3),
+    Column("heartbeat"),
+    Column("tags", least=8),
+)
+_RUNS = (
+    Column("worker", least=12),
+    Column("slot", right=True),
+    Column("job"),
+    Column("run", drop=2),
+    Column("attempt", right=True),
+    Column("cases", right=True),
+    Column("failed", right=True),
+    Column("pid", right=True, drop=1),
+    Column("for"),
+)
 
 
 @command("list", "themis worker list", "themis worker list --json", "themis worker list --forget-dead")
@@ -42,7 +67,7 @@ def list_workers(
     elif seen:
         _show(seen)
     else:
-        note(f"no worker is registered at {root}; themis worker start --queue-root {root} starts one")
+        note(f"no worker is registered at {root}; {start_one(root)}")
 
 
 @command("stop", "themis worker stop gpu-1", "themis worker stop --all --wait 600")
@@ -133,7 +158,7 @@ def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
 
 def _show(workers: "Sequence[SeenWorker]") -> None:
     now_ns = time.time_ns()
-    headers = ("worker", "host", "pid", "state", "slots", "claimed", "ended", "since", "heartbeat", "tags")
+    width = terminal_width()
     rows = [
         (
             worker.report.worker,
@@ -149,7 +174,7 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
         )
         for worker in workers
     ]
-    for line in table(headers, rows, right=("pid", "slots", "claimed")):
+    for line in fitted(_WORKERS, rows, width):
         say(line)
     runs = [
         (
@@ -169,8 +194,7 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
     ]
     if runs:
         say()
-        headers = ("worker", "slot", "job", "run", "attempt", "cases", "failed", "pid", "for")  # type: ignore[assignment]
-        for line in table(headers, runs, right=("slot", "attempt", "cases", "failed", "pid")):
+        for line in fitted(_RUNS, runs, width):
             say(line)
     for worker in workers:
         if worker.alive and worker.report.why:
