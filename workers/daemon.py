@@ -8,7 +8,7 @@ from pathlib import Path
 from themis.core.errors import UnavailableError
 from themis.core.queue import FileQueue
 from themis.core.queue.processes import this_process
-from themis.core.queue.root import make_root
+from themis.core.queue.root import make_root, open_root
 from themis.core.store_cache import StoreCache
 from workers.loop import work
 from workers.memory import find_cgroup_folder
@@ -55,6 +55,7 @@ def run_worker(
     load_settings()
     owner = this_process(name)
     logs.configure(log_format, sys.stderr, owner.worker)
+    is_new = open_root(queue_root, write=False) is None
     root = make_root(queue_root)
     with ExitStack() as stack:
         stores = StoreCache()
@@ -70,6 +71,10 @@ def run_worker(
         stack.callback(worker.close)
         stack.callback(QueueWatch(queue, wake).close)
         logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
+        if is_new:
+            logs.tell("the queue is new: nothing was submitted here yet")
+        if signals.has_terminal and sys.stderr.isatty():
+            logs.tell("Ctrl-C ends the worker; it outlives this terminal", stop_with=place.stop_command)
         notifier.ready(f"runs jobs of {root.path}")
         code = work(worker)
         notifier.stopping()
