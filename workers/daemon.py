@@ -14,6 +14,7 @@ from workers.loop import work
 from workers.memory import find_cgroup_folder
 from workers.place import Place
 from workers.queue_watch import QueueWatch
+from workers.registry import check_name
 from workers.settings import WorkerSettings
 from workers.signals import Signals
 from workers.stopping import ExitCode
@@ -54,6 +55,7 @@ def run_worker(
         raise UnavailableError(detail="`themis worker start` needs Linux; `themis worker run` works everywhere")
     load_settings()
     owner = this_process(name)
+    check_name(owner.worker)
     logs.configure(log_format, sys.stderr, owner.worker)
     is_new = open_root(queue_root, write=False) is None
     root = make_root(queue_root)

@@ -78,6 +78,31 @@ def test_a_job_whose_tags_no_worker_has_is_shown_with_a_worker_that_would_have_t
     assert why == "no worker that lives has its tags: gpu; start one with: themis worker --tags gpu"
 
 
+def test_whoever_names_the_config_file_alone_is_told_what_belongs_before_it(themis: Themis) -> None:
+    for words in (["run", "experiment.yaml"], ["submit", "--priority", "1", "experiment.yaml"]):
+        done = themis(*words)
+        assert (done.code, done.out) == (2, "")
+        assert "Missing option '--config'; did you mean --config experiment.yaml?; see themis" in done.err
+    assert "did you mean" not in themis("run", "--until-stage", "parse").err
+
+
+def test_a_worker_with_a_name_that_is_none_makes_no_queue(themis: Themis) -> None:
+    done = themis("worker", "start", "--name", "a/b")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("themis: error: worker 'a/b': use letters")
+    assert not Path("runs").exists()
+
+
+def test_stopping_a_worker_that_is_gone_names_where_to_look_and_a_job_that_is_done_where_its_scores_are(
+    themis: Themis,
+) -> None:
+    key, _ = themis.submit()
+    assert "called so; themis worker list shows those" in themis("worker", "stop", "gone").err
+    run_id = themis("worker", "run").document["run_id"]
+    why = themis("queue", "show", key, "--json").document["why"]
+    assert why == f"it ran to its end; themis status {run_id[:12]} shows its scores"
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_tables_are_no_wider_than_the_terminal(width: int, themis: Themis, monkeypatch: pytest.MonkeyPatch) -> None:
     key, _ = themis.submit()

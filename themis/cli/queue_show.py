@@ -65,7 +65,7 @@ def explanation(details: "JobDetails", why: Sequence["Reason"], queue_root: Path
         since = f"it has been running for {how_long(time.time() - (row.started_ns or 0) / _NS)}"
         return found if words - {"cancel requested"} else "; ".join(filter(None, (since, found)))
     if row.state == "done":
-        return "it ran to its end; see themis report"
+        return f"it ran to its end; themis status {row.run_id[:12]} shows its scores"
     again = f"; themis queue retry {row.key} queues it again"
     if row.message and row.cause and row.message.startswith(row.cause):
         return row.message + again

@@ -1,5 +1,6 @@
 """`themis worker list` and `stop`: who the workers of a queue are; have them end."""
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.2
 _NS = 1e9
+_SEE_LIST = "; themis worker list shows those that there are"
 _WORKERS = (
     Column("worker", least=12),
     Column("host", least=8, drop=2),
@@ -103,6 +105,8 @@ def stop(
     registry.request_stop(root, asked)
     left = asked if wait_s is None else _wait(root, asked, wait_s)
     emit({"asked": asked, "stopped": [name for name in asked if name not in left], "left": left})
+    if wait_s is None and asked and sys.stderr.isatty():
+        note("they end when what they run has ended; --wait S waits for that")
     for name in names:
         if not seen[name]:
             note(f"worker {name} is dead already")
@@ -140,7 +144,9 @@ def _refuse_unknown(names: Sequence[str], known: dict[str, bool]) -> None:
 
     for name in names:
         if name not in known:
-            raise WorkerNameError(name=name, detail=f"no worker of this queue is called so{nearest_hint(name, known)}")
+            raise WorkerNameError(
+                name=name, detail=f"no worker of this queue is called so{nearest_hint(name, known) or _SEE_LIST}"
+            )
 
 
 def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
