@@ -1,5 +1,7 @@
 """A worker in a terminal: what a person does there, and what is left when the terminal is gone."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +16,13 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the 
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> Iterator[World]:
     found = World(tmp_path)
     found.prepare()
-    return found
+    yield found
+    for seen in registry.workers_of(found.queue_root):
+        if seen.alive:  # a test has failed, and its worker would outlive it
+            os.kill(seen.report.pid, signal.SIGKILL)
 
 
 def open_terminal(world: World) -> Terminal:
