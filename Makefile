@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check slow slow-short soak bench bench-short docs format clean
+.PHONY: help demo test check slow slow-short soak bench bench-short screens docs format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -41,6 +41,9 @@ bench: $(VENV)/dev.stamp  ## measure speed and memory, as ratios to what this ma
 
 bench-short: $(VENV)/dev.stamp  ## the same on small inputs: that it runs, not how fast
 	$(BIN)/python -m tests.benchmarks --short
+
+screens: $(VENV)/dev.stamp  ## hold the terminal session of the documentation anew, and capture its screens
+	$(BIN)/python -m tests.screens
 
 docs: $(VENV)/dev.stamp  ## serve the documentation on http://127.0.0.1:8000
 	$(BIN)/mkdocs serve

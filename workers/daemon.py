@@ -8,13 +8,14 @@ from pathlib import Path
 from themis.core.errors import UnavailableError
 from themis.core.queue import FileQueue
 from themis.core.queue.processes import this_process
-from themis.core.queue.root import make_root
+from themis.core.queue.root import make_root, open_root
 from themis.core.queue.window import rescan_s
 from themis.core.store_cache import StoreCache
 from workers.loop import work
 from workers.memory import find_cgroup_folder
 from workers.place import Place
 from workers.queue_watch import QueueWatch
+from workers.registry import check_name
 from workers.settings import WorkerSettings
 from workers.signals import Signals
 from workers.stopping import ExitCode
@@ -56,7 +57,9 @@ def run_worker(
         raise UnavailableError(detail="`themis worker start` needs Linux; `themis worker run` works everywhere")
     load_settings()
     owner = this_process(name)
+    check_name(owner.worker)
     logs.configure(log_format, sys.stderr, owner.worker)
+    is_new = open_root(queue_root, write=False) is None
     root = make_root(queue_root)
     with ExitStack() as stack:
         stores = StoreCache(busy_timeout_s=STORE_PATIENCE_S, retry_attempts=0)
@@ -71,6 +74,10 @@ def run_worker(
         stack.callback(worker.close)
         stack.callback(QueueWatch(queue, wake).close)
         logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
+        if is_new:
+            logs.tell("the queue is new: nothing was submitted here yet")
+        if signals.has_terminal and sys.stderr.isatty():
+            logs.tell("Ctrl-C ends the worker; it outlives this terminal", stop_with=place.stop_command)
         code = work(worker)
         notifier.stopping()
         logs.tell("worker ends", name=owner.worker, how=code.name.lower().replace("_", " "), exit_code=int(code))

@@ -1,5 +1,6 @@
 """Where a worker is, and what it works on."""
 
+import shlex
 from dataclasses import dataclass
 
 from themis.core.queue import FileQueue
@@ -28,3 +29,8 @@ class Place:
     rescan_s: float
     cgroups: CgroupFolder | None
     notifier: Notifier
+
+    @property
+    def stop_command(self) -> str:
+        """What somebody may type anywhere on this machine to have this worker end."""
+        return shlex.join(["themis", "worker", "stop", self.owner.worker, "--queue-root", str(self.queue.path)])

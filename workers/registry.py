@@ -126,9 +126,7 @@ class Registration:
         """Register `owner` under its worker's name; the lock is held from now on."""
         self._folder = queue_root / layout.WORKERS
         self.name = owner.worker
-        if not _NAME.fullmatch(self.name):
-            detail = "use letters, digits, '.', '_' and '-', at most 100, the first a letter or digit"
-            raise WorkerNameError(name=self.name, detail=detail)
+        check_name(self.name)
         lock = locks.acquire(self._folder, self.name)
         if lock is None:
             raise WorkerNameError(name=self.name, detail="a worker of this queue that lives is called so already")
@@ -165,6 +163,17 @@ class Registration:
     @property
     def _stop_file(self) -> Path:
         return self._folder / f"{self.name}.stop"
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a worker's name.
+
+    Raises:
+        WorkerNameError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        detail = "use letters, digits, '.', '_' and '-', at most 100, the first a letter or digit"
+        raise WorkerNameError(name=name, detail=detail)
 
 
 def workers_of(queue_root: Path) -> list[SeenWorker]:

@@ -94,7 +94,13 @@ def load_settings(options: Mapping[str, Any], file: Path | None) -> WorkerSettin
         ConfigError: the file cannot be read, or a value is not what it must be.
     """
     from_file = {} if file is None else _read(file)
-    return validate(WorkerSettings, {**from_file, **options}, where="worker options" if file is None else str(file))
+    try:
+        return validate(WorkerSettings, {**from_file, **options}, where="worker options" if file is None else str(file))
+    except ConfigError as error:
+        field, _, problem = str(error.facts.get("detail", "")).partition(": ")
+        if field.partition(".")[0] not in options:
+            raise
+        raise ConfigError(where=f"--{field.replace('_', '-')}", detail=problem) from None
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a worker is told by signals: noted, never acted upon here."""
 
+import os
 import signal
 from types import FrameType
 from typing import Self
@@ -11,12 +12,15 @@ class Signals:
     Attributes:
         ends: how often SIGTERM or SIGINT came.
         reload: whether SIGHUP came; whoever acts on it sets it back.
+        has_terminal: whether the process has a terminal of its own.
+        terminal_lost: whether one came because the terminal is gone that the process was started on; set back, too.
     """
 
     def __init__(self) -> None:
         """None came yet."""
         self.ends = 0
-        self.reload = False
+        self.reload = self.terminal_lost = False
+        self.has_terminal = _has_terminal()
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
@@ -37,4 +41,17 @@ class Signals:
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self.reload = True
+        if self.has_terminal and not _has_terminal():
+            self.has_terminal = False
+            self.terminal_lost = True
+        else:
+            self.reload = True
+
+
+def _has_terminal() -> bool:
+    """Whether this process has a terminal of its own; after a hang-up it has none any more."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True

@@ -4,6 +4,10 @@ import time
 from enum import IntEnum
 
 
+SETTLE_PATIENCE_S = 20.0
+"""Seconds beyond the grace in which an attempt whose store is busy is still tried to be settled."""
+
+
 class ExitCode(IntEnum):
     """What `themis worker start` ends with, beside the codes that all commands have."""
 
@@ -53,6 +57,13 @@ class Stopping:
     def is_over(self) -> bool:
         """Whether what still runs is to be stopped."""
         return self.forced or (self._deadline_s is not None and time.monotonic() >= self._deadline_s)
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether even what cannot be settled is to be let go: whoever finds it books it as lost."""
+        return self.forced or (
+            self._deadline_s is not None and time.monotonic() >= self._deadline_s + SETTLE_PATIENCE_S
+        )
 
     @property
     def left_s(self) -> float | None:

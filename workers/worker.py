@@ -66,6 +66,9 @@ class Worker:
 
     def heed_requests(self) -> None:
         """Do what signals and files ask for."""
+        if self._signals.terminal_lost:
+            self._signals.terminal_lost = False
+            logs.warn("the terminal is gone; the worker goes on", stop_with=self._place.stop_command)
         if self._signals.reload:
             self._signals.reload = False
             self._reload()
@@ -176,9 +179,9 @@ class Worker:
             self._settle_s = time.monotonic() + SETTLE_AGAIN_S
             if not isinstance(error, StoreBusyError):  # somebody else writes: nothing is broken
                 self.intake.note_outage(str(error))
-            if self.stopping.is_over:
+            if self.stopping.gives_up:
                 self._place.queue.abandon(attempt.claim)
-            return self.stopping.is_over
+            return self.stopping.gives_up
         if cause is Cause.GIVEN_BACK:
             self.stopping.cut_short = True
         elif cause is Cause.OUTAGE:
@@ -207,12 +210,14 @@ class Worker:
 
     def _reload(self) -> None:
         self._place.notifier.reloading()
+        before = self.settings
         try:
             self.settings = self._load_settings()
         except InputError as error:
             logs.tell("the settings stay as they are", level=logs.ERROR, error=error)
         else:
-            logs.tell("the settings were read again")
+            changed = [name for name, value in before if value != getattr(self.settings, name)]
+            logs.tell("the settings were read again", changed=changed or "nothing")
             self.intake.settings = self.settings
             self.reporting.settings_changed(self.settings)
             self._resize(self.settings.slots)

@@ -97,7 +97,7 @@ def test_systemd_is_told_everything_by_the_worker_alone(world: World, manager: M
         until(lambda: manager.hears("READY=1", 2), "the reload to be over")
         world.submit("tell its environment")
         world.submit("wait 60")
-        until(lambda: manager.hears("STATUS=1 of 2 slots busy", 3), "the long job to run for a while")
+        until(lambda: manager.hears("STATUS=running, 1 of 2 slots busy", 3), "the long job to run for a while")
         assert stop(daemon) == 5
         manager.hear()
     assert manager.states()[:4] == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]

@@ -1,6 +1,7 @@
 """What every command is made of: its help with examples, and the options that several have."""
 
 import functools
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -10,6 +11,8 @@ import click
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_CONFIG_SUFFIXES = {".yaml", ".yml", ".toml"}
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -24,6 +27,18 @@ class Command(click.Command):
     def __init__(self, name: str | None = None, *, examples: Sequence[str] = (), **options: Any) -> None:
         super().__init__(name, **{"context_settings": HELP, **options})
         self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; who names the config file alone is told what to write before it."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            file = next((word for word in words if Path(word).suffix in _CONFIG_SUFFIXES), None)
+            if file is None or error.param is None or error.param.name != "config":
+                raise
+            message = f"Missing option '--config'; did you mean --config {shlex.quote(file)}?"
+            raise click.UsageError(message, ctx) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the options."""

@@ -1,11 +1,14 @@
 """Tables that fit a terminal: what is least wanted gives way first."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from themis.cli.output import one_line
 
 _GAP = "  "
+_PLAIN_WIDTH = 120
 _ELLIPSIS = "…"
 
 
@@ -25,12 +28,17 @@ class Column(NamedTuple):
     drop: int = 0
 
 
-def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int) -> list[str]:
-    """Lines of a table at most `width` wide, headers first; None becomes `-`, a column of nothing is left out."""
+def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int | None) -> list[str]:
+    """Lines of a table at most `width` wide, headers first; None becomes `-`, a column of nothing is left out.
+
+    Without a `width` each column is as wide as it likes, and all are there.
+    """
     cells = [["-" if value is None else one_line(str(value)) for value in row] for row in rows]
-    kept = [place for place in range(len(columns)) if any(row[place] not in {"-", ""} for row in cells)]
+    kept = [
+        place for place in range(len(columns)) if width is None or any(row[place] not in {"-", ""} for row in cells)
+    ]
     widths = {place: max(len(columns[place].header), *(len(row[place]) for row in cells)) for place in kept}
-    while not _fit(columns, widths, width):
+    while width is not None and not _fit(columns, widths, width):
         place = max(widths, key=lambda place: columns[place].drop)
         if not columns[place].drop:
             widths = {place: min(columns[place].least or size, size) for place, size in widths.items()}
@@ -38,6 +46,11 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int)
         del widths[place]
     headers = [column.header for column in columns]
     return [_line(columns, row, widths)[:width] for row in (headers, *cells)]
+
+
+def terminal_width() -> int | None:
+    """How wide the terminal is that standard output goes to; None when it goes elsewhere, where nothing is left out."""
+    return shutil.get_terminal_size((_PLAIN_WIDTH, 0)).columns if sys.stdout.isatty() else None
 
 
 def shortened(text: str, width: int) -> str:

@@ -107,7 +107,7 @@ def _keeping_it_back(around: Surroundings) -> list[Reason]:
         found.append(Reason("next", "it is the next to be taken"))
     alive = [seen.report for seen in around.workers if seen.alive]
     if not alive:
-        return [*found, Reason("no worker", "no worker is registered that lives")]
+        return [*found, Reason("no worker", "no worker is running")]
     idle = [report for report in alive if report.state == "running" and report.why is None]
     if not idle:
         why = "; ".join(f"{report.worker}: {report.why or report.state}" for report in alive)

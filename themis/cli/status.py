@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from themis.cli.command import QueuePlace, command, json_option, queue_place
+from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, how_long, note, say, table, when
+from themis.cli.worker_hint import nobody_works
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
 
@@ -21,6 +23,17 @@ SHOWN_RUNS = 20
 _ALL = 2**62
 _ID_CHARACTERS = 12
 _MS = 1_000_000
+_RUNS = (
+    Column("run", drop=1),
+    Column("state"),
+    Column("cases", right=True),
+    Column("failed", right=True),
+    Column("scores", least=16),
+    Column("took", drop=3),
+    Column("attempt", right=True, drop=4),
+    Column("worker", least=8, drop=2),
+    Column("job"),
+)
 
 
 @command(
@@ -56,6 +69,8 @@ def status(
     paths = _stores(*place)
     with ExitStack() as stack:
         stores = [stack.enter_context(closing(store)) for store in _opened(paths)]
+        if wait and run_id is None:
+            _note_nobody(place, {state_of(row) for store in stores for row in store.find("", SHOWN_RUNS)})
         code = _waited(stores, run_id, place, timeout_s) if wait else 0
         if run_id is not None:
             _show_one(stores, run_id, as_json=as_json)
@@ -72,7 +87,14 @@ def status(
         _show_all(shown)
         if len(rows) > len(shown):
             say(f"\nThe newest {len(shown)}; --all shows them all.")
+        _note_nobody(place, {state_of(row) for row in shown})
     return code
+
+
+def _note_nobody(place: QueuePlace, states: set[str]) -> None:
+    """Say so when runs are queued, and nobody is there to take them."""
+    if "queued" in states and "running" not in states and (hint := nobody_works(find_queue_root(*place))):
+        note(hint)
 
 
 def document(row: "RunRow") -> dict[str, Any]:
@@ -149,7 +171,6 @@ def _newest_first(row: "RunRow") -> int:
 
 
 def _show_all(rows: "Sequence[RunRow]") -> None:
-    headers = ("run", "state", "cases", "failed", "scores", "took", "attempt", "worker", "job")
     lines = [
         (
             row.run_id[:_ID_CHARACTERS],
@@ -164,7 +185,7 @@ def _show_all(rows: "Sequence[RunRow]") -> None:
         )
         for row in rows
     ]
-    for line in table(headers, lines, right=("cases", "failed", "attempt")):
+    for line in fitted(_RUNS, lines, terminal_width()):
         say(line)
 
 

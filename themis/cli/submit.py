@@ -12,6 +12,7 @@ from themis.cli.command import Words, command, config_options
 from themis.cli.opening import open_experiment
 from themis.cli.output import emit, note
 from themis.cli.times import When
+from themis.cli.worker_hint import nobody_works
 
 if TYPE_CHECKING:
     from themis.core.submission import SubmissionManifest
@@ -52,7 +53,7 @@ def submit(
 ) -> None:
     """Put an experiment into its queue; it is on disk when this returns.
 
-    The same experiment again is the same job. `themis worker run` runs it.
+    The same experiment again is the same job. `themis worker` runs what is submitted.
     """
     from themis.core.submission import submit_experiment
 
@@ -72,19 +73,17 @@ def submit(
             "mode": manifest.mode,
         }
     )
-    _explain(manifest)
+    _explain(manifest, tags)
 
 
-def _explain(manifest: "SubmissionManifest") -> None:
+def _explain(manifest: "SubmissionManifest", tags: Sequence[str]) -> None:
     """What to know, or to type, next."""
     if manifest.status != "pending":
         again = "" if manifest.status == "running" else "; --set runtime.existing_run_policy=rerun runs it anew"
         note(f"this experiment was submitted before, and is {manifest.status}{again}")
     elif sys.stderr.isatty():
         path = manifest.manifest_path
-        way = (
-            f"batch run --request {path}"
-            if manifest.mode == "batch"
-            else f"worker run --queue-root {path.parent.parent}"
-        )
-        note(f"run it with: themis {way}")
+        if manifest.mode == "batch":
+            note(f"run it with: themis batch run --request {path}")
+        elif hint := nobody_works(path.parent.parent, tags):
+            note(hint)

@@ -24,13 +24,13 @@ def test_there_is_a_slot_for_each_device_unless_another_number_is_said() -> None
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"slots": 0}, "slots"),
+        ({"slots": 0}, "^--slots: "),
         ({"slots": 100_000}, "slots"),
         ({"grace": -1.0}, "grace"),
         ({"grace": float("nan")}, "grace"),
         ({"slots": 2, "devices": ("0",)}, "2 slots have only 1 devices"),
         ({"tags": ("No Tag",)}, "tag"),
-        ({"metrics_port": 70_000}, "metrics_port"),
+        ({"metrics_port": 70_000}, "^--metrics-port: "),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(options: dict[str, Any], words: str) -> None:

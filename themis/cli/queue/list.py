@@ -12,6 +12,7 @@ import click
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.opening import find_queue_root
 from themis.cli.output import document, emit, note, one_line, say, table
+from themis.cli.worker_hint import nobody_works
 from themis.core.queue.layout import SHOWN_STATES
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def list_jobs(
         from themis.cli.reasons import pause_text
 
         say(one_line(f"Nobody takes a job: {pause_text(pause)}. themis queue resume ends that."))
+    elif counts["queued"] and not counts["running"] and (hint := nobody_works(root)):
+        say(f"{hint[0].upper()}{hint[1:]}")
     for why in unusable.values():
         say(f"A results store cannot be used, and its jobs wait: {why}")
 

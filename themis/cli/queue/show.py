@@ -10,6 +10,7 @@ import click
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.opening import opened_queue
 from themis.cli.output import document, emit, how_long, one_line, say, table, when
+from themis.cli.worker_hint import start_one
 
 if TYPE_CHECKING:
     from themis.cli.reasons import Reason
@@ -58,15 +59,16 @@ def explanation(details: "JobDetails", why: Sequence["Reason"], queue_root: Path
     found = "; ".join(reason.text for reason in why)
     words = {reason.word for reason in why}
     if row.state == "queued":
-        tags = f" --tags {','.join(details.tags)}" if details.tags else ""
-        help_text = f"; workers take them: themis worker run --queue-root {queue_root}{tags}"
-        return found + (help_text if "no worker" in words else "")
+        help_text = f"; {start_one(queue_root, details.tags)}"
+        return found + (help_text if words & {"no worker", "tags"} else "")
     if row.state == "running":
         since = f"it has been running for {how_long(time.time() - (row.started_ns or 0) / _NS)}"
         return found if words - {"cancel requested"} else "; ".join(filter(None, (since, found)))
     if row.state == "done":
-        return "it ran to its end; see themis report"
+        return f"it ran to its end; themis status {row.run_id[:12]} shows its scores"
     again = f"; themis queue retry {row.key} queues it again"
+    if row.message and row.cause and row.message.startswith(row.cause):
+        return row.message + again
     return f"{row.cause or 'no cause is known'}: {row.message or 'nothing was said'}{again}"
 
 

@@ -175,6 +175,8 @@ class Watcher:
 
     def _reason(self, job: WatchedJob) -> str:
         if job.state != "done":
+            if job.message and job.message.startswith(job.cause or ""):
+                return job.message
             return ": ".join(part for part in (job.cause, job.message) if part)
         failed = self._stores.failed_cases(job)
         return f"{failed:,} of {job.total:,} cases failed" if failed else ""

@@ -1,5 +1,6 @@
 """`themis worker list` and `stop`: who the workers of a queue are; have them end."""
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,14 +11,40 @@ import click
 
 from themis.cli import errors
 from themis.cli.command import command, json_option, queue_options
+from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, how_long, note, one_line, say, table, when
+from themis.cli.output import emit, how_long, note, one_line, say, when
+from themis.cli.worker_hint import start_one
 
 if TYPE_CHECKING:
     from workers.registry import SeenWorker
 
 LOOK_EVERY_S = 0.2
 _NS = 1e9
+_SEE_LIST = "; themis worker list shows those that there are"
+_WORKERS = (
+    Column("worker", least=12),
+    Column("host", least=8, drop=2),
+    Column("pid", right=True, drop=1),
+    Column("state"),
+    Column("slots", right=True),
+    Column("claimed", right=True),
+    Column("ended", least=12),
+    Column("since", drop=3),
+    Column("heartbeat"),
+    Column("tags", least=8),
+)
+_RUNS = (
+    Column("worker", least=12),
+    Column("slot", right=True),
+    Column("job"),
+    Column("run", drop=2),
+    Column("attempt", right=True),
+    Column("cases", right=True),
+    Column("failed", right=True),
+    Column("pid", right=True, drop=1),
+    Column("for"),
+)
 
 
 @command("list", "themis worker list", "themis worker list --json", "themis worker list --forget-dead")
@@ -42,7 +69,7 @@ def list_workers(
     elif seen:
         _show(seen)
     else:
-        note(f"no worker is registered at {root}; themis worker start --queue-root {root} starts one")
+        note(f"no worker is registered at {root}; {start_one(root)}")
 
 
 @command("stop", "themis worker stop gpu-1", "themis worker stop --all --wait 600")
@@ -78,6 +105,8 @@ def stop(
     registry.request_stop(root, asked)
     left = asked if wait_s is None else _wait(root, asked, wait_s)
     emit({"asked": asked, "stopped": [name for name in asked if name not in left], "left": left})
+    if wait_s is None and asked and sys.stderr.isatty():
+        note("they end when what they run has ended; --wait S waits for that")
     for name in names:
         if not seen[name]:
             note(f"worker {name} is dead already")
@@ -115,7 +144,9 @@ def _refuse_unknown(names: Sequence[str], known: dict[str, bool]) -> None:
 
     for name in names:
         if name not in known:
-            raise WorkerNameError(name=name, detail=f"no worker of this queue is called so{nearest_hint(name, known)}")
+            raise WorkerNameError(
+                name=name, detail=f"no worker of this queue is called so{nearest_hint(name, known) or _SEE_LIST}"
+            )
 
 
 def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
@@ -133,7 +164,7 @@ def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
 
 def _show(workers: "Sequence[SeenWorker]") -> None:
     now_ns = time.time_ns()
-    headers = ("worker", "host", "pid", "state", "slots", "claimed", "ended", "since", "heartbeat", "tags")
+    width = terminal_width()
     rows = [
         (
             worker.report.worker,
@@ -149,7 +180,7 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
         )
         for worker in workers
     ]
-    for line in table(headers, rows, right=("pid", "slots", "claimed")):
+    for line in fitted(_WORKERS, rows, width):
         say(line)
     runs = [
         (
@@ -169,8 +200,7 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
     ]
     if runs:
         say()
-        headers = ("worker", "slot", "job", "run", "attempt", "cases", "failed", "pid", "for")  # type: ignore[assignment]
-        for line in table(headers, runs, right=("slot", "attempt", "cases", "failed", "pid")):
+        for line in fitted(_RUNS, runs, width):
             say(line)
     for worker in workers:
         if worker.alive and worker.report.why:

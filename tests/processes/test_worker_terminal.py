@@ -1,0 +1,100 @@
+"""A worker in a terminal: what a person does there, and what is left when the terminal is gone."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes.worker_world import World
+from tests.screens.session import environment
+from tests.screens.terminal import CTRL_C, Terminal
+from tests.support.waiting import until
+from workers import registry
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the daemon needs Linux")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    found = World(tmp_path)
+    found.prepare()
+    yield found
+    for seen in registry.workers_of(found.queue_root):
+        if seen.alive:  # a test has failed, and its worker would outlive it
+            os.kill(seen.report.pid, signal.SIGKILL)
+
+
+def open_terminal(world: World) -> Terminal:
+    return Terminal(world.folder, {**environment(), "PYTHONPATH": str(world.folder)}, columns=120, lines=40)
+
+
+@pytest.fixture
+def terminal(world: World) -> Iterator[Terminal]:
+    with open_terminal(world) as terminal:
+        yield terminal
+
+
+def worker_that_leaves_its_exit_code(more: str = "") -> str:
+    """A command line; of the two shells only the one that waits for the worker does not die of a hang-up."""
+    return f"sh -c \"trap '' HUP; themis worker --queue-root queue --name w1 {more}; echo \\$? >code\""
+
+
+def exit_code_when_stopped(world: World) -> int:
+    registry.request_stop(world.queue_root, ["w1"])
+    return world.noted("code")
+
+
+def workers_that_live(world: World) -> list[str]:
+    return [seen.report.worker for seen in registry.workers_of(world.queue_root) if seen.alive]
+
+
+def test_a_worker_goes_on_when_its_terminal_is_closed_and_says_so(world: World) -> None:
+    key = world.submit("wait 3")
+    with open_terminal(world) as terminal:
+        terminal.begin(worker_that_leaves_its_exit_code("2>log"))
+        world.wait_for(key, "running")
+    said = world.folder / "log"
+    until(lambda: "the terminal is gone" in said.read_text(), "a word of the lost terminal")
+    assert f'stop_with="themis worker stop w1 --queue-root {world.queue_root}"' in said.read_text()
+    assert workers_that_live(world) == ["w1"]
+    assert world.state(key) == "running"
+    world.wait_for(key, "done")
+    assert exit_code_when_stopped(world) == 0
+    assert "the settings were read again" not in said.read_text()
+
+
+def test_a_worker_that_wrote_to_its_terminal_can_still_work_and_end_without_it(world: World) -> None:
+    with open_terminal(world) as terminal:
+        terminal.begin(worker_that_leaves_its_exit_code())
+        terminal.until_shows("it outlives this terminal")
+        assert terminal.shows("themis worker stop w1 --queue-root")
+    key = world.submit("well")
+    world.wait_for(key, "done")
+    assert exit_code_when_stopped(world) == 0
+
+
+def test_one_ctrl_c_lets_a_run_end_and_a_second_gives_it_back_at_once(world: World, terminal: Terminal) -> None:
+    key = world.submit("wait 1.5")
+    terminal.begin("themis worker --queue-root queue; echo ended with $?")
+    terminal.until_shows("attempt begins")
+    terminal.press(CTRL_C)
+    terminal.until_shows("ended with 0")
+    assert world.state(key) == "done"
+    key = world.submit("hang deaf")
+    terminal.begin("themis worker --queue-root queue; echo it ended with $?")
+    world.noted("hanging")
+    terminal.press(CTRL_C)
+    terminal.until_shows("no more jobs are taken")
+    terminal.press(CTRL_C)
+    terminal.until_shows("it ended with 6")
+    assert world.state(key) == "queued"
+    assert world.show(key).row.failures == 0
+
+
+def test_a_worker_of_a_new_queue_says_that_nothing_was_submitted_there(world: World, terminal: Terminal) -> None:
+    terminal.run("themis worker --queue-root elsewhere --drain")
+    assert terminal.shows("the queue is new: nothing was submitted here yet")
+    terminal.run("clear; themis worker --queue-root elsewhere --drain")
+    assert not terminal.shows("the queue is new")

@@ -1,0 +1,104 @@
+"""From screens to a page: what differs from one session to the next is replaced, each thing by the same as before."""
+
+import hashlib
+import os
+import pwd
+import re
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.screens.session import Screen
+
+_HOME, _HOST, _USER = "/home/me/evals", "desk", "me"
+_NINE_O_CLOCK = datetime(2027, 1, 4, 9, tzinfo=UTC)
+
+_KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])")
+_TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)([ T])(\d\d):?(\d\d):?(\d\d)(?=[.Z\d])")
+_PID = re.compile(rf"(?<={_HOST} )(?P<gap> +)(?P<pid>\d+)(?=  )")
+_CLOCK = re.compile(r"(?<=, at )(\d\d):(\d\d)(?=Z)")
+
+_HEAD = """\
+# A terminal session
+
+Two workers, five experiments, and what one does with them: submit, watch, cancel, pause, resume, retry, stop. Every
+screen below was captured from a real session; `make screens` in a clone holds another one, and writes this page anew.
+Only names, numbers of processes, keys and the date are replaced by made-up ones.
+
+The folder holds five config files, `sage.yaml` to `sprout.yaml`. Each names a simulated model that answers 240 word
+problems, four at a time, in about ten seconds. (`themis demo` makes a folder like it.) A run that ends as
+`partial_failure` is complete: some of its answers had nothing in them that could be read, and
+[failing cases are data](../queue.md#failures).
+"""
+_TAIL = """\
+What each command can do more is told in [Commands](../commands.md), what workers are in [Workers](../workers.md).
+"""
+
+
+class Disguise:
+    """Replaces what belongs to one machine and one moment, by something of the same length where it can."""
+
+    def __init__(self, folder: Path) -> None:
+        """For a session in `folder`; it begins at the first time that is read."""
+        self._folder = str(folder)
+        self._shift: timedelta | None = None
+        self._keys: dict[str, str] = {}
+        self._pids: dict[str, str] = {}
+
+    def __call__(self, line: str) -> str:
+        """The line, disguised."""
+        line = line.replace(self._folder, _HOME)
+        line = _TIME.sub(self._time, line)
+        line = _CLOCK.sub(self._clock, line)
+        line = _KEY.sub(lambda found: self._key(found[0]), line)
+        for key, other in self._keys.items():
+            line = re.sub(rf"(?<![0-9a-f]){key[:8]}(?![0-9a-f])", other[:8], line)
+        line = line.replace(f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}", f"{_USER}@{_HOST}")
+        line = re.sub(rf"(?<= ){re.escape(socket.gethostname())}  +", self._host, line)
+        return _PID.sub(lambda found: found["gap"] + self._pid(found["pid"]), line)
+
+    def _key(self, key: str) -> str:
+        number = len(self._keys) + 1
+        return self._keys.setdefault(key, hashlib.sha256(f"job {number}".encode()).hexdigest()[:16])
+
+    def _pid(self, pid: str) -> str:
+        number = str(4711 + 22 * len(self._pids))
+        return self._pids.setdefault(pid, number.ljust(len(pid), "0")[: len(pid)])
+
+    def _host(self, found: re.Match[str]) -> str:
+        return _HOST.ljust(len(found[0]) - 2) + "  "
+
+    def _time(self, found: re.Match[str]) -> str:
+        year, month, day, between, hour, minute, second = found.groups()
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+        if self._shift is None:
+            self._shift = _NINE_O_CLOCK - moment
+        form = f"%Y-%m-%d{between}%H:%M:%S" if ":" in found[0] else "%Y%m%dT%H%M%S"
+        return (moment + self._shift).strftime(form)
+
+    def _clock(self, found: re.Match[str]) -> str:
+        """A time to the minute, of today; as its seconds are unknown, it may be one off."""
+        moment = datetime.now(UTC).replace(hour=int(found[1]), minute=int(found[2]), second=30)
+        return f"{max(moment + (self._shift or timedelta()), _NINE_O_CLOCK):%H:%M}"
+
+
+def page(screens: Iterable[Screen], folder: Path, width: int) -> str:
+    """The page, in Markdown; long lines are broken where the terminal would.
+
+    Args:
+        screens: of a session that has just begun.
+        folder: where it takes place.
+        width: of the terminal.
+    """
+    disguise = Disguise(folder)
+    parts = [_HEAD]
+    for screen in screens:
+        lines = [part for line in screen.lines for part in _broken(disguise(line), width)]
+        text = "\n".join(lines).removesuffix("\n$")
+        parts.append(f"{screen.about}\n\n```text\n{text}\n```\n")
+    return "\n".join([*parts, _TAIL])
+
+
+def _broken(line: str, width: int) -> list[str]:
+    return [line[start : start + width] for start in range(0, len(line), width)] or [""]
