@@ -3,7 +3,6 @@
 import time
 from enum import IntEnum
 
-
 SETTLE_PATIENCE_S = 20.0
 """Seconds beyond the grace in which an attempt whose store is busy is still tried to be settled."""
 

@@ -127,8 +127,8 @@ def test_elsewhere_than_on_a_terminal_nothing_is_left_out(themis: Themis) -> Non
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--slots", "0"], "--slots: Input should be greater than or equal to 1"),
-        (["--max-jobs", "-1"], "--max-jobs: Input should be greater than 0"),
+        (["--slots", "0"], "--slots: input should be greater than or equal to 1"),
+        (["--max-jobs", "-1"], "--max-jobs: input should be greater than 0"),
         (["--tags", "no tag"], "--tags: "),
         (["--devices", "0", "--slots", "2"], "worker options: "),
     ],

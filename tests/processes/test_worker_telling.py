@@ -301,6 +301,7 @@ def test_a_request_to_stop_is_said_once_and_how_it_ended(world: World) -> None:
     events = [json.loads(line) for line in world.said().splitlines()]
     assert [event["event"].partition(":")[0] for event in events] == [
         "worker begins",
+        "the queue is new",
         "worker is ready",
         "asked to end",
         "worker ends",
