@@ -53,7 +53,7 @@ format: $(VENV)/dev.stamp  ## put the code into its standard form
 	$(BIN)/ruff format .
 
 clean:  ## remove all that these commands made
-	rm -rf $(VENV) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:

@@ -43,7 +43,8 @@ def receive(channel: socket.socket) -> dict[str, Any] | None:
 def receive_with_sender(channel: socket.socket) -> tuple[dict[str, Any] | None, int | None]:
     """The next message, and the process that sent it as the kernel knows it: by its number in *this* namespace.
 
-    `tell_senders` must have been called for the channel before.
+    `tell_senders` must have been called for the channel before it was sent; else the sender is None, as is one that has
+    no number here.
     """
     try:
         data, ancillary, _, _ = channel.recvmsg(MAX_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
@@ -57,7 +58,8 @@ def receive_with_sender(channel: socket.socket) -> tuple[dict[str, Any] | None, 
         ),
         None,
     )
-    return (_decoded(data) if data else None), sender
+    # The kernel says 0 where it knows nobody; to send that a signal would send it to this process's own group.
+    return (_decoded(data) if data else None), sender or None
 
 
 def receive_with_descriptor(channel: socket.socket) -> tuple[dict[str, Any] | None, int | None]:

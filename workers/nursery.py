@@ -42,6 +42,7 @@ class Nursery:
             OSError: the nursery is gone.
         """
         ours, its_end = messages.pair()
+        messages.tell_senders(ours)  # before the keeper can speak: nobody is known as the sender of what came earlier
         with its_end:
             try:
                 messages.send(self._channel, {"isolation": isolation}, descriptor=its_end.fileno())

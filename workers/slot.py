@@ -53,7 +53,6 @@ class Slot:
 
     def __init__(self, number: int, channel: socket.socket, began: Callable[[Attempt], None]) -> None:
         """With the worker's end of the channel; `began` is told when an attempt's process is there."""
-        messages.tell_senders(channel)
         channel.setblocking(False)  # noqa: FBT003  # a socket's own way
         self.number = number
         self.channel = channel

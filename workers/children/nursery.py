@@ -78,15 +78,17 @@ def _see_off(keepers: set[int]) -> None:
 
 def _bury(keepers: set[int]) -> None:
     """Take note of dead keepers, and kill what one that was killed has left: it is a child of this process now."""
-    lost = False
+    some_died = False
     with contextlib.suppress(ChildProcessError):
         while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
-            lost = lost or pid in keepers
+            some_died = True
             keepers.discard(pid)
-    if not lost:
+    if not some_died:
         return
+    # In this order: what a keeper has begun since the first look is no stray.
+    found = linux.descendants(os.getpid())
     cared_for = {pid for keeper in keepers for pid in (keeper, *linux.descendants(keeper))}
-    for stray in linux.descendants(os.getpid()):
+    for stray in found:
         if stray not in cared_for:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(stray, signal.SIGKILL)
