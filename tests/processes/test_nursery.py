@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.processes.worker_world import is_gone, until
+from tests.processes.worker_world import is_gone
+from tests.support.waiting import until
 from workers import linux, messages
 from workers.nursery import Nursery
 from workers.slot import Slot
