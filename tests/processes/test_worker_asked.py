@@ -60,12 +60,13 @@ def test_all_can_be_cancelled_what_runs_and_what_waits(world: World) -> None:
 
 
 def test_a_paused_queue_gives_nothing_away_but_lets_what_runs_end(world: World) -> None:
-    running, queued = world.submit("wait 1.5"), world.submit("well")
+    running, queued = world.submit("until told"), world.submit("well")
     with world.daemon("--slots", "2", "--max-jobs", "3") as daemon:
         world.wait_for(running, "running")
         world.wait_for(queued, "done")
         queue(world, "pause", "--reason", "the provider is down")
         late = world.submit("well", "well")
+        (world.folder / "told").touch()
         world.wait_for(running, "done")
         time.sleep(2.0)  # more than a rescan
         assert world.state(late) == "queued"
@@ -78,7 +79,7 @@ def test_a_paused_queue_gives_nothing_away_but_lets_what_runs_end(world: World) 
 
 
 def test_priorities_and_times_decide_what_comes_next(world: World) -> None:
-    first = submit(world, "first", "wait 2.5", options=("--priority", "0"))
+    first = submit(world, "first", "until told", options=("--priority", "0"))
     last = submit(world, "last", "well")
     urgent = submit(world, "urgent", "well", options=("--priority", "1"))
     later = submit(world, "later", "well", options=("--not-before", "1h"))
@@ -87,6 +88,7 @@ def test_priorities_and_times_decide_what_comes_next(world: World) -> None:
         world.wait_for(first, "running")
         queue(world, "set", last, "--priority", "9")
         queue(world, "set", soon, "--not-before", "now")
+        (world.folder / "told").touch()
         for key in (urgent, soon, last):
             world.wait_for(key, "done")
         assert calls(world) == ["first-0", "urgent-0", "soon-0", "last-0"]
@@ -98,7 +100,7 @@ def test_priorities_and_times_decide_what_comes_next(world: World) -> None:
 
 
 def test_a_run_can_be_waited_for_and_its_results_so_far_be_read(world: World) -> None:
-    config = world.config("long", "well", "raise no", "wait 4", "well")
+    config = world.config("long", "well", "raise no", "until told", "well")
     run_id = json.loads(world.themis("submit", "--config", str(config)).stdout)["run_id"]
     root = ("--queue-root", str(world.queue_root))
     with world.daemon() as daemon:
@@ -110,6 +112,7 @@ def test_a_run_can_be_waited_for_and_its_results_so_far_be_read(world: World) ->
         report = world.themis("report", "--config", str(config), "--format", "markdown")
         assert "This report is partial" in report.stdout, report.stderr
         assert world.themis("status", run_id, *root, "--wait", "--timeout", "0.2").returncode == 124
+        (world.folder / "told").touch()
         waited = world.themis("status", run_id, *root, "--wait", "--timeout", "30")
         assert (waited.returncode, _status(world, run_id)["completed_cases"]) == (0, 3)
         report = world.themis("report", "--config", str(config), "--format", "markdown")

@@ -123,6 +123,10 @@ class Misbehaving:
         if case.input.startswith("wait "):
             await asyncio.sleep(float(case.input.split()[1]))
             return GenerationResult(candidate_id=case.case_id, final_output="well")
+        if case.input.startswith("until "):
+            while not (HERE / case.input.split()[1]).exists():
+                await asyncio.sleep(0.02)
+            return GenerationResult(candidate_id=case.case_id, final_output="well")
         return GenerationResult(candidate_id=case.case_id, final_output=deeds(case.input))
 """
 
