@@ -80,11 +80,12 @@ class Rate:
 class Gate:
     """The way in for calls of one kind; first come, first served."""
 
-    __slots__ = ("_admission", "_limits", "waiters")
+    __slots__ = ("_admission", "_asks_time", "_limits", "waiters")
 
     def __init__(self, limits: Sequence[Limit], admission: "Admission") -> None:
         """A gate with `limits`, woken by `admission`."""
         self._limits = tuple(limits)
+        self._asks_time = not all(isinstance(limit, Capacity) for limit in limits)
         self._admission = admission
         self.waiters: deque[asyncio.Future[None]] = deque()
 
@@ -107,10 +108,12 @@ class Gate:
         """Whether the call may begin now; then `leave` must follow. Nobody who waits is overtaken."""
         if self.waiters:
             return False
-        now = asyncio.get_running_loop().time()
-        if self.wait_s(now) != 0.0:
-            return False
-        self.take(now)
+        now = asyncio.get_running_loop().time() if self._asks_time else 0.0
+        for limit in self._limits:
+            if limit.wait_s(now) != 0.0:
+                return False
+        for limit in self._limits:
+            limit.take(now)
         return True
 
     async def enter(self) -> None:
@@ -133,7 +136,8 @@ class Gate:
         """The call ended."""
         for limit in self._limits:
             limit.give()
-        self._admission.room_made()
+        if self._admission.waiting:
+            self._admission.admit()
 
 
 class Admission:
@@ -160,11 +164,6 @@ class Admission:
             limits = [self._everything, *(limit for limit in shared if limit is not None)]
             known = self._gates[stage, provider] = Gate(limits, self)
         return known
-
-    def room_made(self) -> None:
-        """A call left: let somebody in, if anybody waits."""
-        if self.waiting:
-            self.admit()
 
     def admit(self) -> None:
         """Let in whoever can go, and come back when a rate will have room."""

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 BLOCKING_S = 0.005
@@ -21,13 +21,16 @@ SLOW_CALLS = 3
 BATCH_CALLS = 16
 DEFAULT_THREADS = 4
 
+BUSY_SHARE = 0.5
+"""A batch that computes for more of its time than this would only fight with others for the interpreter's lock."""
+
 
 class SyncCalls:
     """Calls synchronous components of one run."""
 
     def __init__(self, threads: int | None) -> None:
-        """With so many threads at most for a component that blocks."""
-        self._threads = threads or DEFAULT_THREADS
+        """With so many threads for a component that blocks; None for one, and more when it is seen to wait."""
+        self._threads = threads
         self._slow_calls: dict[int, int] = {}
         self._lanes: dict[int, _Lane] = {}
 
@@ -69,12 +72,16 @@ _Call = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[_Answer]"]
 class _Lane:
     """The threads of one component that blocks.
 
+    It begins with one, unless it is told how many: calls that compute gain nothing by more, and in two processes on two
+    cores lose a tenth. Calls that wait, for a program or a network, are seen by the time that they do not compute.
+
     Each batch has a thread of its own, which costs next to nothing beside calls that block. It is a daemon: a component
     that never returns must not keep the process alive, as it would in a pool.
     """
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    def __init__(self, threads: int | None) -> None:
+        self._threads = threads or 1
+        self._may_grow = threads is None
         self._waiting: deque[_Call] = deque()
         self._batches: set[asyncio.Task[None]] = set()
 
@@ -82,9 +89,7 @@ class _Lane:
         future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((method, arguments, future))
         if len(self._batches) < self._threads:
-            batch = asyncio.create_task(self._work())
-            self._batches.add(batch)
-            batch.add_done_callback(self._batches.discard)
+            self._begin_batch()
         result, error = await future
         if error is not None:
             raise error
@@ -94,29 +99,45 @@ class _Lane:
         for batch in self._batches:
             batch.cancel()
 
+    def _begin_batches(self) -> None:
+        """Have all threads that there may be work on what waits."""
+        for _ in range(min(self._threads - len(self._batches), len(self._waiting))):
+            self._begin_batch()
+
+    def _begin_batch(self) -> None:
+        batch = asyncio.create_task(self._work())
+        self._batches.add(batch)
+        batch.add_done_callback(self._batches.discard)
+
     async def _work(self) -> None:
         while self._waiting:
             # A fair share of what waits: one thread must not take everything while the others idle.
             share = min(BATCH_CALLS, -(-len(self._waiting) // self._threads))
             calls = [self._waiting.popleft() for _ in range(share)]
-            answers = await _in_thread([call[:2] for call in calls])
+            answers, busy_share = await _in_thread([call[:2] for call in calls])
+            if self._may_grow and busy_share < BUSY_SHARE:
+                self._threads, self._may_grow = DEFAULT_THREADS, False
+                self._begin_batches()
             for (_, _, future), answer in zip(calls, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
 
 
-async def _in_thread(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[_Answer]:
+async def _in_thread(calls: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> tuple[list[_Answer], float]:
+    """The answers of a thread to some calls, and for which part of the time it computed."""
     loop = asyncio.get_running_loop()
-    answered: asyncio.Future[list[_Answer]] = loop.create_future()
+    answered: asyncio.Future[tuple[list[_Answer], float]] = loop.create_future()
 
-    def hand_over(answers: list[_Answer]) -> None:
+    def hand_over(answers: list[_Answer], busy_share: float) -> None:
         if not answered.done():
-            answered.set_result(answers)
+            answered.set_result((answers, busy_share))
 
     def work() -> None:
+        began_s, computed_s = perf_counter(), thread_time()
         answers = [_answer(method, arguments) for method, arguments in calls]
+        lasted_s, computed_s = perf_counter() - began_s, thread_time() - computed_s
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(hand_over, answers)
+            loop.call_soon_threadsafe(hand_over, answers, computed_s / lasted_s if lasted_s else 1.0)
 
     Thread(target=work, name="themis-blocking", daemon=True).start()
     return await answered
