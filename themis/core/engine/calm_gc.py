@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG_OBJECTS = 20_000
+YOUNG_OBJECTS = 100_000
 """New containers after which the youngest are looked through; Python's own default is 700 or 2,000."""
 
 
