@@ -81,7 +81,7 @@ def test_a_running_one_is_cancelled_and_the_queue_paused_by_somebody_for_a_reaso
     assert "the queue is paused, by me@desk at 2027-01-04 09:0" in paused
     assert "0 running, 2 queued, 0 waiting, 0 failed, 1 cancelled, 2 done" in paused
     assert f": {PAUSE_REASON}" in watched
-    assert "paused by me@desk since" in watched
+    assert "paused, by me@desk at" in watched
 
 
 def test_what_was_cancelled_is_retried_and_all_five_end(screens: list[str]) -> None:
