@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError
 from themis.core.queue import Cause
+from themis.core.stores.job_rows import JobRow
 from workers.exits import Stop
 from workers.intake import Intake
 from workers.place import Place
@@ -114,17 +115,14 @@ class Worker:
         except (OSError, QueueError, StoreError) as error:
             self.intake.note_outage(str(error))
             return
-        for row in recovered:
-            logs.warn("a job in nobody's hands was put right", job=row.key, state=row.state, why=row.message)
-        if recovered:
-            self.reporting.note_orphans(len(recovered))
-            self._place.queue.wake()
+        self._note_recovered(recovered)
 
     def take_jobs(self) -> None:
         """Claim jobs for the free slots; then see whether the worker's own time has come."""
         self.intake.look()
         while self.stopping.why is None and (slot := self.slots.free()) is not None:
             claim = self.intake.claim()
+            self._note_recovered(self._place.queue.take_put_right())
             if claim is None:
                 break
             self.runs.begin(slot, claim, self.settings)
@@ -156,6 +154,13 @@ class Worker:
         self.reporting.close()
 
     # --- inside
+
+    def _note_recovered(self, rows: list[JobRow]) -> None:
+        for row in rows:
+            logs.warn("a job in nobody's hands was put right", job=row.key, state=row.state, why=row.message)
+        if rows:
+            self.reporting.note_orphans(len(rows))
+            self._place.queue.wake()
 
     def _mend_slots(self) -> None:
         try:

@@ -128,6 +128,13 @@ class FileQueue(QueueControl):
         """Whether the last claim left a job that somebody had in hand: as a rule who was just submitting it."""
         return self._picker is not None and self._picker.left_busy
 
+    def take_put_right(self) -> list[JobRow]:
+        """The jobs of dead workers that claims have put right on their way, since this was last asked."""
+        if self._picker is None:
+            return []
+        rows, self._picker.put_right_by_claims = self._picker.put_right_by_claims, []
+        return rows
+
     def wake(self) -> None:
         """Something may have changed in the folders: the next claim lists them anew."""
         if self._picker is not None:

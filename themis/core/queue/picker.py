@@ -44,6 +44,7 @@ class Picker:
         self.passed_over: dict[str, str] = {}
         self.newly_refused: dict[str, str] = {}
         self.left_busy = False
+        self.put_right_by_claims: list[JobRow] = []
         self._root = root
         self._book = book
         self._claimer = Claimer(root, book)
@@ -96,7 +97,7 @@ class Picker:
         return None
 
     def _refill(self, owner: Owner, tried: set[str]) -> None:
-        self.recover(owner)
+        self.put_right_by_claims += self.recover(owner)
         self.window.fill(time.time_ns(), tried)
 
     def _try(
