@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from themis.core.canonical import canonical_json
-from themis.core.datasets import InlineSource, JsonlSource
-from themis.core.datasets import fingerprint as fingerprint_module
-from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES, case_digest, fingerprint
+from themis.core.datasets import InlineSource, JsonlSource, first_reading
+from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES, DatasetFingerprint, Marks, case_digest
+from themis.core.datasets.first_reading import read_through
 from themis.core.errors import DatasetError, DuplicateCaseIdError
 from themis.core.models import Case, Dataset
 
@@ -42,8 +42,8 @@ def test_the_same_cases_have_the_same_fingerprint_listed_or_from_a_file_in_any_f
     )
     fields = {"case_id": "id", "input": "x.in", "expected_output": "x.out", "metadata": "m"}
     sources = (inline(*cases), JsonlSource("other", own, revision="r"), JsonlSource("d", mapped, fields))
-    assert len({fingerprint(source) for source in sources}) == 1
-    assert fingerprint(sources[0]).case_count == 50
+    assert len({read_through(source) for source in sources}) == 1
+    assert read_through(sources[0]).case_count == 50
 
 
 def test_content_is_the_hash_of_the_digests_in_order() -> None:
@@ -55,7 +55,7 @@ def test_content_is_the_hash_of_the_digests_in_order() -> None:
         for c in cases
     ]
     assert [case_digest(case) for case in cases] == digests
-    assert fingerprint(inline(*cases)).content == hashlib.sha256(b"".join(digests)).hexdigest()
+    assert read_through(inline(*cases)).content == hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def test_every_part_of_a_case_and_their_order_count() -> None:
@@ -71,7 +71,7 @@ def test_every_part_of_a_case_and_their_order_count() -> None:
         [one, Case(case_id="b", input=2.0)],
         [one, Case(case_id="c", input=2)],
     ]
-    assert len({fingerprint(inline(*cases)).content for cases in variants}) == len(variants)
+    assert len({read_through(inline(*cases)).content for cases in variants}) == len(variants)
 
 
 @given(st.dictionaries(st.text(), st.integers()))
@@ -84,10 +84,10 @@ def test_a_repeated_id_is_named_with_its_second_place(tmp_path: Path) -> None:
     file = tmp_path / "cases.jsonl"
     file.write_text('{"case_id": "a", "input": 1}\n\n{"case_id": "b", "input": 1}\n{"case_id": "a", "input": 2}\n')
     with pytest.raises(DuplicateCaseIdError, match="case id 'a' is used twice") as caught:
-        fingerprint(JsonlSource("d", file))
+        read_through(JsonlSource("d", file))
     assert str(caught.value).startswith(f"{file}:4: ")
     with pytest.raises(DuplicateCaseIdError, match=r"dataset 'd', case 2: case id 'a'"):
-        fingerprint(inline(Case(case_id="a", input=1), Case(case_id="a", input=1)))
+        read_through(inline(Case(case_id="a", input=1), Case(case_id="a", input=1)))
 
 
 def test_a_duplicate_among_many_is_found_wherever_it_is() -> None:
@@ -95,40 +95,39 @@ def test_a_duplicate_among_many_is_found_wherever_it_is() -> None:
         cases = [Case(case_id=f"c{n}", input=n) for n in range(1000)]
         cases[place] = Case(case_id="c0", input="again")
         with pytest.raises(DuplicateCaseIdError, match=rf"case {place + 1}: case id 'c0'"):
-            fingerprint(inline(*cases))
+            read_through(inline(*cases))
 
 
 def test_two_ids_that_share_a_hash_are_not_taken_for_duplicates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fingerprint_module, "hash", len, raising=False)
-    assert fingerprint(inline(*(Case(case_id=name, input=1) for name in "abcdef"))).case_count == 6
+    monkeypatch.setattr(first_reading, "hash", len, raising=False)
+    assert read_through(inline(*(Case(case_id=name, input=1) for name in "abcdef"))).case_count == 6
     with pytest.raises(DuplicateCaseIdError, match="'b'"):
-        fingerprint(inline(*(Case(case_id=name, input=1) for name in "abcb")))
+        read_through(inline(*(Case(case_id=name, input=1) for name in "abcb")))
 
 
 def test_a_case_that_json_cannot_hold_is_named() -> None:
     with pytest.raises(DatasetError, match=r"dataset 'd', case 2: case 'bad': holds a lone surrogate"):
-        fingerprint(inline(Case(case_id="ok", input="😀 \\ud800"), Case(case_id="bad", input={"k": ["\ud800"]})))
+        read_through(inline(Case(case_id="ok", input="😀 \\ud800"), Case(case_id="bad", input={"k": ["\ud800"]})))
 
 
-def test_progress_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fingerprint_module, "PROGRESS_EVERY_CASES", 10)
-    told: list[int] = []
-    fingerprint(inline(*numbered(35)), told.append)
-    assert told == [10, 20, 30]
-
-
-def test_ids_cost_a_few_bytes_each() -> None:
+def test_what_is_kept_of_a_case_is_a_few_bytes() -> None:
     class Endless:
         dataset_id, revision, metadata = "d", None, {}  # type: ignore[var-annotated]
 
-        def cases(self, *, verified: bool = False) -> Iterator[Case]:
-            return (Case(case_id=f"case-{n}", input=0) for n in range(50_000))
+        def cases(self, marks: Marks | None = None) -> Iterator[Case]:
+            assert marks is not None
+            for number in range(50_000):
+                marks.append(number)
+                yield Case(case_id=f"case-{number}", input=0)
+
+        def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
+            raise NotImplementedError
 
         def where(self, index: int) -> str:
             return str(index)
 
     tracemalloc.start()
-    fingerprint(Endless())
+    read_through(Endless())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 50_000 * 25
+    assert peak < 50_000 * 80

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from themis.core.datasets import JsonlSource
 from themis.core.datasets import jsonl as jsonl_module
-from themis.core.errors import DatasetError
+from themis.core.datasets.fingerprint import DatasetFingerprint, case_digest
+from themis.core.datasets.first_reading import read_through
+from themis.core.errors import DatasetChangedError, DatasetError
 from themis.core.models import Case
 
 FIELDS = {"case_id": "id", "input": "q.text", "expected_output": "answers.0"}
@@ -213,15 +215,65 @@ def test_any_json_value_is_read_as_python_reads_it(
 def test_no_bytes_at_all_raise_anything_but_a_dataset_error(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     for fields in (None, FIELDS):
-        for verified in (False, True):
-            with suppress(DatasetError):
-                list(JsonlSource("d", file, fields).cases(verified=verified))
+        with suppress(DatasetError):
+            again(JsonlSource("d", file, fields), read_through(JsonlSource("d", file, fields)))
 
 
-def test_a_verified_file_is_read_as_the_same_cases(file: Path) -> None:
-    content = (
-        b'{"input": 1}\n{"case_id": "b", "input": {"case_id": 2}, "metadata": {"k": "v"}}\n{"input": {"case_id": 3}}'
-    )
-    cases = read(file, content)
+CONTENT = b'{"input": 1}\n{"case_id": "b", "input": {"case_id": 2}, "metadata": {"k": "v"}}\n{"input": {"case_id": 3}}'
+
+
+def again(source: JsonlSource, known: DatasetFingerprint) -> list[Case]:
+    return list(source.cases_again(known))
+
+
+def test_a_file_is_read_again_as_the_same_cases(file: Path) -> None:
+    cases = read(file, CONTENT)
     assert [case.case_id for case in cases] == ["case-1", "b", "case-3"]
-    assert list(JsonlSource("d", file).cases(verified=True)) == cases
+    source = JsonlSource("d", file)
+    known = read_through(source)
+    assert again(source, known) == cases
+    assert list(known.each_digest()) == [case_digest(case) for case in cases]
+
+
+def test_a_line_that_was_only_written_differently_is_the_same_case(file: Path) -> None:
+    cases = read(file, CONTENT)
+    source = JsonlSource("d", file)
+    known = read_through(source)
+    file.write_bytes(b'\n{"input" :\t1 }\n' + CONTENT.split(b"\n", 1)[1] + b"\n\n")
+    assert again(source, known) == cases
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (b'"input": 1', b'"input": 2', ":1"),
+        (b'"case_id": "b"', b'"case_id": "B"', ":2"),
+        (b'"v"', b'"w"', ":2"),
+        (b'"case_id": 3', b'"case_id": 4', ":3"),
+        (b'{"input": 1}\n', b"", ":1"),
+        (b'\n{"input": {"case_id": 3}}', b"", ""),
+        (b'{"case_id": 3}}', b'{"case_id": 3}}\n{"input": 4}', ":4"),
+    ],
+)
+def test_the_first_line_that_changed_is_named_and_no_case_of_it_is_given(
+    file: Path, before: bytes, after: bytes, line: str
+) -> None:
+    cases = read(file, CONTENT)
+    source = JsonlSource("d", file)
+    known = read_through(source)
+    file.write_bytes(CONTENT.replace(before, after))
+    given: list[Case] = []
+    with pytest.raises(DatasetChangedError) as caught:
+        given.extend(source.cases_again(known))
+    assert str(caught.value).startswith(f"{file}{line}: the cases of dataset 'd' are not those")
+    assert given == cases[: len(given)]
+
+
+@pytest.mark.parametrize("line", [b'{"input": NaN}', b'{"input": 1, "input": 1}', b"{"])
+def test_a_changed_line_is_looked_at_as_strictly_as_the_first_time(file: Path, line: bytes) -> None:
+    read(file, CONTENT)
+    source = JsonlSource("d", file)
+    known = read_through(source)
+    file.write_bytes(CONTENT.replace(b'{"input": 1}', line))
+    with pytest.raises(DatasetError, match=f"{file}:1: "):
+        again(source, known)

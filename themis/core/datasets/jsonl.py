@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from themis.core.datasets.case_lines import CaseLines, MappedKeys, OwnKeys
-from themis.core.errors import DatasetError
+from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
+from themis.core.errors import DatasetChangedError, DatasetError
 from themis.core.models import Case
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -42,22 +43,39 @@ class JsonlSource:
         self.metadata: Mapping[str, str] = metadata or {}
         self._lines: CaseLines = OwnKeys() if fields is None else MappedKeys(fields)
 
-    def cases(self, *, verified: bool = False) -> Iterator[Case]:
+    def cases(self, marks: Marks | None = None) -> Iterator[Case]:
         """All cases, in the order of their lines.
 
         Args:
-            verified: do not look again for keys that stand twice in a line.
+            marks: where to note a hash of each line.
 
         Raises:
             DatasetError: the file cannot be read, or a line is not a case; file and line are named.
         """
-        read = self._lines.case_again if verified else self._lines.case
         for case_number, (line_number, line) in enumerate(self._filled_lines(), start=1):
-            try:
-                case = read(line, case_number)
-            except ValueError as error:
-                raise self._refusal(line_number, str(error)) from None
+            if marks is not None:
+                marks.append(hash(line))
+            yield self._case(line, case_number, line_number)
+
+    def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
+        """All cases once more; only a line that is not written as it was is looked at in full.
+
+        Raises:
+            DatasetError: the file cannot be read any more.
+            DatasetChangedError: at the first line that writes another case than before, or at an end too soon.
+        """
+        marks, read = known.marks, self._lines.case_again
+        case_number = 0
+        for case_number, (line_number, line) in enumerate(self._filled_lines(), start=1):
+            if case_number <= len(marks) and hash(line) == marks[case_number - 1]:
+                yield read(line, case_number)
+                continue
+            case = self._case(line, case_number, line_number)
+            if case_digest(case) != known.digest(case_number - 1):
+                raise DatasetChangedError(where=f"{self.path}:{line_number}", dataset_id=self.dataset_id)
             yield case
+        if case_number < known.case_count:
+            raise DatasetChangedError(where=str(self.path), dataset_id=self.dataset_id)
 
     def where(self, index: int) -> str:
         """The file and line of the case at `index` (from 0), for messages."""
@@ -81,6 +99,12 @@ class JsonlSource:
                         yield line_number, line
         except OSError as error:
             raise DatasetError(where=str(self.path), detail=f"cannot be read: {error.strerror}") from None
+
+    def _case(self, line: bytes, case_number: int, line_number: int) -> Case:
+        try:
+            return self._lines.case(line, case_number)
+        except ValueError as error:
+            raise self._refusal(line_number, str(error)) from None
 
     def _refusal(self, line_number: int, detail: str) -> DatasetError:
         return DatasetError(where=f"{self.path}:{line_number}", detail=detail)

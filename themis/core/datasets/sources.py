@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
+from themis.core.errors import DatasetChangedError
 from themis.core.models import Case, Dataset
 
 
@@ -21,15 +23,22 @@ class CaseSource(Protocol):
     def metadata(self) -> Mapping[str, str]:
         """Labels of the dataset."""
 
-    def cases(self, *, verified: bool = False) -> Iterator[Case]:
+    def cases(self, marks: Marks | None = None) -> Iterator[Case]:
         """All cases, in order; at no time are all of them held.
 
         Args:
-            verified: what is read is compared with a fingerprint, for which it was looked at in full: a source need not
-                look for what cannot be in a case that has the right digest.
+            marks: where to note 64 bits of each case, if that makes it cheaper to know the case again.
 
         Raises:
             DatasetError: the source cannot be read, or a case in it is not one.
+        """
+
+    def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
+        """All cases once more, each seen to be what it was when `known` was made.
+
+        Raises:
+            DatasetError: the source cannot be read any more.
+            DatasetChangedError: where a case is not what it was, is missing, or was added; those before it are right.
         """
 
     def where(self, index: int) -> str:
@@ -58,9 +67,23 @@ class InlineSource:
         """Labels of the dataset."""
         return self._dataset.metadata
 
-    def cases(self, *, verified: bool = False) -> Iterator[Case]:  # noqa: ARG002  # there is nothing to look for
+    def cases(self, marks: Marks | None = None) -> Iterator[Case]:  # noqa: ARG002  # digests are cheap enough
         """All cases, in order."""
         return iter(self._dataset.cases)
+
+    def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
+        """All cases once more.
+
+        Raises:
+            DatasetChangedError: somebody changed the list, or what is in a case.
+        """
+        cases = self._dataset.cases
+        for index, case in enumerate(cases):
+            if case_digest(case) != known.digest(index):
+                raise DatasetChangedError(where=self.where(index), dataset_id=self.dataset_id)
+            yield case
+        if len(cases) < known.case_count:
+            raise DatasetChangedError(where=self.where(len(cases)), dataset_id=self.dataset_id)
 
     def where(self, index: int) -> str:
         """The place of the case at `index` (from 0), for messages."""

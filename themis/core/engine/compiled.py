@@ -18,7 +18,8 @@ from themis.core.components import (
 )
 from themis.core.config import DatasetFile, EvaluationConfig, ExperimentConfig, GenerationConfig
 from themis.core.datasets import CaseSource, InlineSource, JsonlSource
-from themis.core.datasets.fingerprint import fingerprint
+from themis.core.datasets.fingerprint import DatasetFingerprint
+from themis.core.datasets.first_reading import read_through
 from themis.core.engine.case_pipeline import Parts
 from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
 from themis.core.models import Dataset
@@ -69,11 +70,12 @@ class Components:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRun:
-    """All that the engine needs."""
+    """All that the engine needs; `fingerprints` say what this process has read from the `sources`."""
 
     snapshot: RunSnapshot
     components: Components
     sources: tuple[CaseSource, ...]
+    fingerprints: tuple[DatasetFingerprint, ...]
 
     def parts(self) -> Parts:
         """What the pipeline needs of it."""
@@ -137,7 +139,8 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
     components = load_components(generation, evaluation)
     specs = [_without_passwords(dataset) for dataset in config.datasets]
     sources = tuple(_source(dataset) for dataset in specs)
-    datasets = [_snapshot_dataset(source, spec) for source, spec in zip(sources, specs, strict=True)]
+    fingerprints = tuple(read_through(source) for source in sources)
+    datasets = [_snapshot_dataset(spec, found) for spec, found in zip(specs, fingerprints, strict=True)]
     _check_datasets(datasets, where)
     refs = components.refs()
     identity = RunIdentity(
@@ -162,7 +165,7 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
         datasets=datasets,
         metric_kinds={ref.component_id: "pure" for ref in refs.metrics},
     )
-    return CompiledRun(snapshot, components, sources)
+    return CompiledRun(snapshot, components, sources, fingerprints)
 
 
 def recompile(snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = None) -> CompiledRun:
@@ -189,14 +192,15 @@ def recompile(snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = No
         workflow_overrides=identity.workflow_overrides,
     )
     components = load_components(generation, evaluation, allow_modules=allow_modules)
-    found = components.refs().all()
+    found_refs = components.refs().all()
     for place, expected in refs.all().items():
-        _compare(found[place], expected, where=place)
+        _compare(found_refs[place], expected, where=place)
     sources = tuple(_stored_source(dataset) for dataset in snapshot.datasets)
-    for source, dataset in zip(sources, snapshot.datasets, strict=True):
-        if fingerprint(source).content != dataset.content:
+    fingerprints = tuple(read_through(source) for source in sources)
+    for found, dataset in zip(fingerprints, snapshot.datasets, strict=True):
+        if found.content != dataset.content:
             raise DatasetChangedError(where=dataset.path or "store", dataset_id=dataset.dataset_id)
-    return CompiledRun(snapshot, components, sources)
+    return CompiledRun(snapshot, components, sources, fingerprints)
 
 
 def _compare(found: ComponentRef, expected: ComponentRef, *, where: str) -> None:
@@ -236,8 +240,7 @@ def _source(spec: Dataset | DatasetFile) -> CaseSource:
     )
 
 
-def _snapshot_dataset(source: CaseSource, spec: Dataset | DatasetFile) -> SnapshotDataset:
-    found = fingerprint(source)
+def _snapshot_dataset(spec: Dataset | DatasetFile, found: DatasetFingerprint) -> SnapshotDataset:
     made = SnapshotDataset(
         dataset_id=spec.dataset_id,
         revision=spec.revision,

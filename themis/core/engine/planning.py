@@ -1,15 +1,12 @@
 """From the datasets and what is stored already to the work that is left, case by case."""
 
-import hashlib
 from collections.abc import Iterator
 from itertools import groupby, islice
 
-from themis.core.datasets.fingerprint import case_digest
 from themis.core.engine.compiled import CompiledRun
 from themis.core.engine.reuse import Reuse
 from themis.core.engine.work import CaseWork
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.errors import DatasetChangedError
 from themis.core.outcomes import CaseEnd
 from themis.core.snapshot import case_key
 from themis.core.stages import Stage
@@ -44,17 +41,13 @@ def pending_work(
 
 
 def _cases(run: CompiledRun) -> Iterator[CaseWork]:
-    """Every case of every dataset, in order, checked against the dataset's fingerprint as it passes."""
+    """Every case of every dataset, in order, each seen to be what it was when the run was compiled."""
     case_no = 0
-    for dataset_no, (source, dataset) in enumerate(zip(run.sources, run.snapshot.datasets, strict=True)):
-        content = hashlib.sha256()
-        for case in source.cases(verified=True):
-            digest = case_digest(case)
-            content.update(digest)
+    for dataset_no, (source, known) in enumerate(zip(run.sources, run.fingerprints, strict=True)):
+        dataset = run.snapshot.datasets[dataset_no]
+        for case, digest in zip(source.cases_again(known), known.each_digest(), strict=True):
             yield CaseWork(case_no, dataset_no, case, digest, dataset, case_key(dataset.dataset_id, case.case_id))
             case_no += 1
-        if content.hexdigest() != dataset.content:
-            raise DatasetChangedError(where=dataset.path or "experiment", dataset_id=dataset.dataset_id)
 
 
 def _take_stored(page: list[CaseWork], store: RunStore, run_id: str, until: Stage) -> dict[int, CaseEnd]:

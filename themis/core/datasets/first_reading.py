@@ -1,0 +1,68 @@
+"""The first reading of a dataset, from its first case to its last: what it holds, and whether each id is used once."""
+
+import hashlib
+from array import array
+
+from themis.core.datasets.fingerprint import DatasetFingerprint, case_digest
+from themis.core.datasets.sources import CaseSource
+from themis.core.errors import DatasetError, DuplicateCaseIdError
+
+_BUCKETS = 64
+
+
+def read_through(source: CaseSource) -> DatasetFingerprint:
+    """Read all of `source` once and say what it holds; 24 bytes a case are kept of it.
+
+    Raises:
+        DatasetError: it cannot be read, or holds what JSON cannot.
+        DuplicateCaseIdError: two of its cases have one id.
+    """
+    digests = bytearray()
+    marks = array("q")
+    ids = _SeenIds()
+    count = 0
+    for case in source.cases(marks):
+        try:
+            digests += case_digest(case)
+        except ValueError as error:
+            raise DatasetError(where=source.where(count), detail=f"case {case.case_id!r}: {error}") from None
+        ids.add(case.case_id)
+        count += 1
+    if suspects := ids.repeated():
+        _refuse_duplicates(source, suspects)
+    return DatasetFingerprint(hashlib.sha256(digests).hexdigest(), count, bytes(digests), marks)
+
+
+class _SeenIds:
+    """The 64-bit hashes of all ids so far: 8 bytes each, so that a million cost little.
+
+    They are kept in buckets by their low bits, and only one bucket at a time is unfolded into a set.
+    """
+
+    def __init__(self) -> None:
+        self._buckets = [array("q") for _ in range(_BUCKETS)]
+
+    def add(self, case_id: str) -> None:
+        hashed = hash(case_id)
+        self._buckets[hashed % _BUCKETS].append(hashed)
+
+    def repeated(self) -> set[int]:
+        """Hashes that were added more than once."""
+        found: set[int] = set()
+        for bucket in self._buckets:
+            if len(set(bucket)) < len(bucket):
+                seen: set[int] = set()
+                for hashed in bucket:
+                    (found if hashed in seen else seen).add(hashed)
+        return found
+
+
+def _refuse_duplicates(source: CaseSource, suspects: set[int]) -> None:
+    """Read `source` again and name the first id that is really there twice; two ids may share a hash."""
+    seen: set[str] = set()
+    for index, case in enumerate(source.cases()):
+        if hash(case.case_id) not in suspects:
+            continue
+        if case.case_id in seen:
+            raise DuplicateCaseIdError(where=source.where(index), case_id=case.case_id)
+        seen.add(case.case_id)
