@@ -39,8 +39,8 @@ from themis.core.snapshot import RunSnapshot, reuse_name
 from themis.core.stages import Stage
 from themis.core.stores import InMemoryRunStore, RunStore, SqliteRunStore, sqlite_store
 from themis.core.stores.job_rows import JobRow
+from themis.core.stores.outcome_rows import INLINE_CHARACTERS
 from themis.core.stores.protocol import Fence
-from themis.core.stores.sqlite import INLINE_CHARACTERS
 from themis.core.stores.stored_cases import PAGE
 
 UNKNOWN = "f" * 64
@@ -246,6 +246,38 @@ def test_the_first_success_of_one_commit_counts(store: RunStore, run_id: str) ->
     failure = outcome(0, ok=False, output=None)
     store.append(run_id, [failure, outcome(0), outcome(0, output='"late"'), failure], [])
     assert store.outcomes_between(run_id, 0, 1) == [outcome(0)]
+
+
+def test_outcomes_that_fill_different_fields_come_back_from_one_commit(store: RunStore, run_id: str) -> None:
+    kept = [
+        outcome(case_no, stage, value=value, output=output, retries=retries, ok=ok, body=body)
+        for case_no, ok in ((0, True), (1, False))
+        for stage, (value, output, retries, body) in zip(
+            Stage,
+            [
+                (None, '"a"', None, "{}"),
+                (None, '"a"', '[{"attempt":1}]', '{"k":1}'),
+                (0.0, None, None, "{}"),
+                (0.1 + 0.2, None, "[]", "{}"),
+                (-1e300, '"both"', None, "{}"),
+                (None, None, None, '{"message":"no"}'),
+            ],
+            strict=True,
+        )
+    ]
+    store.append(run_id, kept[::-1], [])
+    assert store.outcomes_between(run_id, 0, 2) == kept
+
+
+@pytest.mark.parametrize("success", [{"output": '"a"'}, {"output": None, "value": 1.0}, {"retries": "[]"}])
+def test_a_success_counts_wherever_it_stands_among_the_failures_of_one_commit(
+    store: RunStore, run_id: str, success: dict[str, Any]
+) -> None:
+    failure, good = outcome(0, ok=False, output=None, body='{"message":"no"}'), outcome(0, **success)
+    for order in ([failure, good], [good, failure], [failure, good, failure]):
+        store.clear_run(run_id)
+        store.append(run_id, order, [])
+        assert store.outcomes_between(run_id, 0, 1) == [good]
 
 
 def test_a_repeat_changes_nothing(store: RunStore, run_id: str) -> None:

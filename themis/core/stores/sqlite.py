@@ -1,15 +1,14 @@
 """A store in one SQLite file, shared by any number of processes on one machine.
 
-Outcomes are appended, keyed so that a repeat changes nothing. A long text is kept once, as a blob under its hash, and
-its place holds `@<hash>`: a JSON text never begins with `@`.
+Outcomes are appended, keyed so that a repeat changes nothing; long texts are kept apart (see `outcome_rows`).
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from themis.core.canonical import bytes_hash
 from themis.core.errors import StoreCorruptError, UnknownRunError
@@ -19,6 +18,8 @@ from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import Stage, until_name
 from themis.core.stores.base import BaseRunStore
+from themis.core.stores.many_rows import insert_rows
+from themis.core.stores.outcome_rows import BLOB_MARK, outcome_rows
 from themis.core.stores.protocol import Fence, RunRecord, ScoreMean
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sql.jobs import JOBS_SCHEMA, JOBS_UPGRADES
@@ -28,15 +29,7 @@ from themis.core.stores.sqlite_jobs import SqliteJobStore
 SCHEMA_VERSION = 2
 SCHEMA = (*sql.RUNS_SCHEMA, *JOBS_SCHEMA)
 
-INLINE_CHARACTERS = 256
-"""A longer text is kept as a blob: short ones cost less than a reference, long ones are often the same."""
-
-# Rows a statement. SQLite keeps every statement that it compiled, and these are large: so there are few shapes of them.
-_SHAPES = (16, 64, 128, 256, 512, 768, 1_024)
-_BLOB_MARK = "@"
 _HEX_DIGITS = frozenset("0123456789abcdef")
-
-Row = TypeVar("Row")
 
 
 class SqliteRunStore(BaseRunStore):
@@ -160,30 +153,14 @@ class SqliteRunStore(BaseRunStore):
         run_no = self._run_no(run_id)
         blobs: dict[str, bytes] = {}
         with self._fenced(fence) as connection:
-            for rows in _shaped(outcomes):
-                values: list[Any] = []
-                for no, stage, item, ok, at, value, output, body, retries in rows:
-                    # Plain ints: for each value of a subclass sqlite3 looks for an adapter, longer than the row takes.
-                    values += (
-                        run_no,
-                        no,
-                        +stage,
-                        item,
-                        +ok,
-                        at,
-                        value,
-                        _inline(output, blobs),
-                        _inline(body, blobs),
-                        retries,
-                    )
-                connection.execute(sql.insert_outcomes(len(rows)), values)
-            for ended in _shaped(ends):
-                values = []
-                for no, dataset_no, case_id, digest, failed, through in ended:
-                    values += (run_no, no, dataset_no, case_id, digest, +failed, +through)
-                connection.execute(sql.insert_cases(len(ended)), values)
-            for pairs in _shaped(list(blobs.items())):
-                connection.execute(sql.insert_blobs(len(pairs)), list(chain.from_iterable(pairs)))
+            for columns, rows in outcome_rows(run_no, outcomes, blobs).items():
+                insert_rows(connection, partial(sql.insert_outcomes, columns), rows)
+            cases = [
+                (run_no, no, dataset_no, case_id, digest, +failed, +through)
+                for no, dataset_no, case_id, digest, failed, through in ends
+            ]
+            insert_rows(connection, sql.insert_cases, cases)
+            insert_rows(connection, sql.insert_blobs, list(blobs.items()))
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
@@ -278,9 +255,9 @@ class SqliteRunStore(BaseRunStore):
         return RunSnapshot.model_validate(document)
 
     def _text(self, stored: str | None) -> str | None:
-        if stored is None or not stored.startswith(_BLOB_MARK):
+        if stored is None or not stored.startswith(BLOB_MARK):
             return stored
-        return self._blob(stored[len(_BLOB_MARK) :]).decode()
+        return self._blob(stored[len(BLOB_MARK) :]).decode()
 
     def _blob(self, digest: str) -> bytes:
         """Bytes that a row refers to.
@@ -292,25 +269,6 @@ class SqliteRunStore(BaseRunStore):
         if data is None:
             raise StoreCorruptError(path=self.path, detail=f"the text {digest} is missing")
         return data
-
-
-def _inline(text: str | None, blobs: dict[str, bytes]) -> str | None:
-    """`text` itself when it is short; else its reference, after adding it to `blobs`."""
-    if text is None or len(text) <= INLINE_CHARACTERS:
-        return text
-    data = text.encode()
-    digest = bytes_hash(data)
-    blobs[digest] = data
-    return _BLOB_MARK + digest
-
-
-def _shaped(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """`rows` in portions of the known shapes; the last is filled up with its last row, whose repeat changes nothing."""
-    largest = _SHAPES[-1]
-    for start in range(0, len(rows), largest):
-        portion = rows[start : start + largest]
-        shape = next(size for size in _SHAPES if size >= len(portion))
-        yield [*portion, *[portion[-1]] * (shape - len(portion))]
 
 
 def _ends(rows: list[tuple[Any, ...]]) -> list[CaseEnd]:

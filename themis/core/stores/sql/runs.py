@@ -80,7 +80,7 @@ UPDATE runs SET status = ?, completed_through = NULL, error = NULL, started_ms =
 
 # A success is final; only a failure gives way to a later outcome of the same key.
 _INSERT_OUTCOMES = (
-    "INSERT INTO outcomes (run_no, case_no, stage, item, ok, finished_ms, value, output, body, retries) VALUES {rows} "
+    "INSERT INTO outcomes ({columns}) VALUES {rows} "
     "ON CONFLICT (run_no, case_no, stage, item) DO UPDATE SET ok = excluded.ok, finished_ms = excluded.finished_ms, "
     "value = excluded.value, output = excluded.output, body = excluded.body, retries = excluded.retries "
     "WHERE outcomes.ok = 0"
@@ -118,13 +118,10 @@ WHERE k.reuse_key = ? AND r.run_id <> ? ORDER BY k.run_no DESC LIMIT ?
 SELECT_DIGESTS = "SELECT digest, dataset_no, case_no FROM cases WHERE run_no = ?"
 
 
-# Many rows go into one statement, so that the interpreter is left alone while the database works.
-
-
 @lru_cache
-def insert_outcomes(rows: int) -> str:
-    """Insert so many outcomes, ten values each."""
-    return _INSERT_OUTCOMES.format(rows=_places(10, rows))
+def insert_outcomes(columns: tuple[str, ...], rows: int) -> str:
+    """Insert so many outcomes that leave all but these columns empty."""
+    return _INSERT_OUTCOMES.format(columns=", ".join(columns), rows=_places(len(columns), rows))
 
 
 @lru_cache

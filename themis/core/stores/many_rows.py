@@ -1,0 +1,26 @@
+"""Many rows in few statements, so that the interpreter is left alone while the database works."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from sqlite3 import Connection
+from typing import Any
+
+Row = tuple[Any, ...]
+
+# Rows a statement. SQLite keeps every statement that it compiled, and these are large: so there are few shapes of them.
+_SHAPES = (16, 64, 128, 256, 512, 768, 1_024)
+
+
+def insert_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row]) -> None:
+    """Run the `statement` for so many rows on all of `rows`; the last may be given twice, which must change nothing."""
+    for portion in _shaped(rows):
+        connection.execute(statement(len(portion)), list(chain.from_iterable(portion)))
+
+
+def _shaped(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """`rows` in portions of the known shapes; the last is filled up with its last row."""
+    largest = _SHAPES[-1]
+    for start in range(0, len(rows), largest):
+        portion = rows[start : start + largest]
+        shape = next(size for size in _SHAPES if size >= len(portion))
+        yield [*portion, *[portion[-1]] * (shape - len(portion))]
