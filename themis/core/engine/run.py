@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from themis.core.config import RuntimeConfig
-from themis.core.engine.calm_gc import calm_gc
 from themis.core.engine.case_pipeline import CasePipeline
 from themis.core.engine.compiled import CompiledRun
 from themis.core.engine.crew import Crew
+from themis.core.engine.interpreter import set_for_runs
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import pending_work
 from themis.core.engine.retries import message_of
@@ -83,7 +83,7 @@ class RunExecution:
         self._store.start_run(self._run_id, fence=self._options.fence)
         span = await self._observers.run_started()
         try:
-            with calm_gc():
+            with set_for_runs():
                 await self._all_cases()
         except asyncio.CancelledError:
             await self._end(span, RunStatus.CANCELLED, None)

@@ -1,0 +1,71 @@
+"""What a run asks of Python's interpreter, and gives back."""
+
+import gc
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.lab import ScriptedGenerator, experiment
+from themis.core.contexts import GenerateContext
+from themis.core.engine.crew import BREATH_S
+from themis.core.engine.interpreter import YOUNG_OBJECTS
+from themis.core.models import Case, GenerationResult
+
+Settings = tuple[float, tuple[int, int, int]]
+
+
+def settings() -> Settings:
+    return sys.getswitchinterval(), gc.get_threshold()
+
+
+@pytest.fixture(autouse=True)
+def put_back() -> Iterator[None]:
+    interval, thresholds = settings()
+    yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*thresholds)
+
+
+class Looking(ScriptedGenerator):
+    """Notes how the interpreter is set while it generates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Settings] = []
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        self.seen.append(settings())
+        result: GenerationResult = await super().generate(case, ctx)
+        return result
+
+
+def test_a_run_makes_threads_take_turns_within_a_breath_and_collects_less_often() -> None:
+    generator, before = Looking(), settings()
+    experiment(generator).run()
+    for interval, (young, *older) in generator.seen:
+        assert interval < BREATH_S
+        assert (young, tuple(older)) == (YOUNG_OBJECTS, before[1][1:])
+    assert settings() == before
+
+
+def test_what_was_set_before_is_set_again_when_a_run_fails() -> None:
+    before = settings()
+
+    class Broken(ScriptedGenerator):
+        async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        experiment(Broken()).run()
+    assert settings() == before
+
+
+def test_a_collector_that_is_off_and_threads_that_are_quicker_stay_so() -> None:
+    sys.setswitchinterval(0.0001)
+    gc.set_threshold(0)
+    generator, before = Looking(), settings()
+    experiment(generator).run()
+    assert generator.seen
+    assert {interval for interval, _ in generator.seen} == {before[0]}
+    assert {young for _, (young, _, _) in generator.seen} == {0}
