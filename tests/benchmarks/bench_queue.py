@@ -173,20 +173,23 @@ def main() -> None:
     short = parser.parse_args().short
     lengths, blocks = ((100, 1_000), 4) if short else ((1_000, 100_000), 24)
     durable_files.set_observer(None)
-    results: dict[str, list[float]] = {}
+    results: dict[str, list[tuple[float, float]]] = {}
     print("| operation | waiting | ours, ms | floor, ms | ours / floor, in speed |\n|---|---|---|---|---|")
     folder = Path(tempfile.mkdtemp(prefix="bench-queue-"))
     try:
         for waiting in lengths:
             for name, length, ours_s, floor_s in measure(folder / str(waiting), waiting, blocks):
-                results.setdefault(name, []).append(ours_s)
+                results.setdefault(name, []).append((ours_s, floor_s))
                 cells = (f"{ours_s * 1e3:.3f}", f"{floor_s * 1e3:.3f}", f"{floor_s / ours_s:.2f}")
                 print(f"| {name} | {length:,} | {' | '.join(cells)} |", flush=True)
     finally:
         # Last of all: ext4 makes files slowly for half a minute after many were removed.
         shutil.rmtree(folder)
-    for name, (few_s, many_s) in results.items():
-        print(f"{name}: at {lengths[1]:,} waiting it takes {many_s / few_s:.2f} of the time at {lengths[0]:,}")
+    for name, (few, many) in results.items():
+        ours, floor = (many_s / few_s for few_s, many_s in zip(few, many, strict=True))
+        print(
+            f"{name}: at {lengths[1]:,} waiting it takes {ours:.2f} of the time at {lengths[0]:,} (floor: {floor:.2f})"
+        )
 
 
 if __name__ == "__main__":

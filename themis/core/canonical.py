@@ -1,4 +1,4 @@
-"""One text for one value: canonical JSON and the hashes made from it."""
+"""Values as compact JSON: in the order they have, or canonical, one text for one value; and the hashes made from it."""
 
 import hashlib
 import json
@@ -6,25 +6,36 @@ import json.encoder
 from typing import Any
 
 
-def _make_encode() -> Any:
-    """A function from a JSON value to its canonical text.
+def _make_encode(*, sort_keys: bool) -> Any:
+    """A function from a JSON value to its text without spaces.
 
-    ASCII output: any text, even one with a lone surrogate, has canonical bytes. NaN has none, and is refused.
+    ASCII output: any text, even one with a lone surrogate, has bytes. NaN has none, and is refused.
     """
     plain = json.JSONEncoder(
-        ensure_ascii=True, allow_nan=False, check_circular=False, sort_keys=True, separators=(",", ":")
+        ensure_ascii=True, allow_nan=False, check_circular=False, sort_keys=sort_keys, separators=(",", ":")
     )
     make_encoder: Any = getattr(json.encoder, "c_make_encoder", None)
     if make_encoder is None:
         return plain.encode
     # What `plain.encode` would make anew at each call, which takes as long as its work on a small value.
-    sort_keys, skip_keys, allow_nan = True, False, False
+    skip_keys, allow_nan = False, False
     escape = json.encoder.encode_basestring_ascii
     chunks = make_encoder(None, plain.default, escape, None, ":", ",", sort_keys, skip_keys, allow_nan)
     return lambda value: "".join(chunks(value, 0))
 
 
-_encode = _make_encode()
+_encode_as_it_is = _make_encode(sort_keys=False)
+_encode_sorted = _make_encode(sort_keys=True)
+
+
+def compact_json(value: Any) -> str:
+    """Text of a JSON value, its keys in the order they have: no spaces, ASCII only.
+
+    Raises:
+        ValueError: the value holds NaN or an infinity, or is nested too deeply.
+        TypeError: the value is not JSON.
+    """
+    return _text(_encode_as_it_is, value)
 
 
 def canonical_json(value: Any) -> str:
@@ -34,12 +45,7 @@ def canonical_json(value: Any) -> str:
         ValueError: the value holds NaN or an infinity, or is nested too deeply.
         TypeError: the value is not JSON.
     """
-    try:
-        text: str = _encode(value)
-    except RecursionError:
-        msg = "the value is nested too deeply"
-        raise ValueError(msg) from None
-    return text
+    return _text(_encode_sorted, value)
 
 
 def content_hash(value: Any) -> str:
@@ -50,3 +56,12 @@ def content_hash(value: Any) -> str:
 def bytes_hash(data: bytes) -> str:
     """SHA-256, as 64 hex digits, of `data` itself."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _text(encode: Any, value: Any) -> str:
+    try:
+        text: str = encode(value)
+    except RecursionError:
+        msg = "the value is nested too deeply"
+        raise ValueError(msg) from None
+    return text

@@ -5,12 +5,12 @@ code, LaTeX escapes it, and a CSV cell that a spreadsheet would take for a formu
 """
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, TextIO
 
+from themis.core.canonical import compact_json
 from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.results import RunResult
@@ -39,7 +39,6 @@ _LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
     }
 )
-_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
@@ -100,7 +99,7 @@ class Reporter:
             "snapshot": get_run_snapshot(self._store, run_id).model_dump(mode="json"),
             "execution_state": get_execution_state(self._store, run_id).model_dump(mode="json"),
         }
-        return _encode(document | {name: self._store.get_projection(run_id, name) for name in _VIEWS})
+        return compact_json(document | {name: self._store.get_projection(run_id, name) for name in _VIEWS})
 
     def export_markdown(self, run_id: str) -> str:
         """A summary to read: counts, the metrics, and the first failures."""
@@ -239,7 +238,7 @@ def _code(text: str | None) -> str:
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, dict | list):
-        return _encode(value) if value else ""
+        return compact_json(value) if value else ""
     if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) and not _is_number(value):
         return f"'{value}"
     return value

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from themis.core import guarded_files
+from themis.core.canonical import compact_json
 from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
 from themis.core.queue.layout import is_key, job_key
 from themis.core.tags import checked as checked_tags
@@ -134,8 +135,8 @@ def encode(manifest: Manifest) -> bytes:
     if manifest.distributions:
         document["distributions"] = manifest.distributions
     try:
-        data = json.dumps(document, allow_nan=False, separators=(",", ":")).encode("ascii")
-    except (TypeError, ValueError, RecursionError) as error:
+        data = compact_json(document).encode("ascii")
+    except (TypeError, ValueError) as error:
         raise ManifestError(name=manifest.key, reason="not_json", detail=f"not JSON: {error}") from error
     decode(data, manifest.key, key=manifest.key)
     return data + b"\n"

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from themis.core.canonical import bytes_hash
+from themis.core.canonical import bytes_hash, compact_json
 from themis.core.errors import StoreCorruptError, UnknownRunError
 from themis.core.outcome_codec import now_ms
 from themis.core.outcomes import CaseEnd, Outcome
@@ -244,8 +244,8 @@ class SqliteRunStore(BaseRunStore):
         for dataset, kept in zip(snapshot.datasets, document["datasets"], strict=True):
             if dataset.cases is not None:
                 cases = [case.model_dump(mode="json") for case in dataset.cases]
-                kept["cases"] = self.put_blob(json.dumps(cases, separators=(",", ":")).encode())
-        return self.put_blob(json.dumps(document, separators=(",", ":")).encode())
+                kept["cases"] = self.put_blob(compact_json(cases).encode())
+        return self.put_blob(compact_json(document).encode())
 
     def _get_snapshot(self, digest: str) -> RunSnapshot:
         document = json.loads(self._blob(digest))
