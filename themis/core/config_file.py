@@ -12,6 +12,7 @@ from themis.core.config_text import parse_toml, parse_yaml
 from themis.core.default_places import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT, DEFAULT_STORE_PATH
 from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
 from themis.core.nearest import nearest_hint
+from themis.core.pydantic_errors import UNKNOWN_KEY, problems, words
 from themis.core.secrets import refuse_literal_secrets
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -116,19 +117,14 @@ def _item(place: Any, key: str, override: str) -> Any:
 
 
 def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
-    problems = error.errors(include_url=False)
-    # A mistyped key before the one that is missing because of it.
-    problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
+    problem, *others = problems(error)
     path = _path_in_file(problem["loc"])
-    dotted = ".".join(map(str, path))
-    if problem["type"] == "extra_forbidden":
+    if problem["type"] == UNKNOWN_KEY:
         known = _known_keys(model, path[:-1])
+        dotted = ".".join(map(str, path))
         return UnknownConfigKeyError(where=where, key=dotted, nearest=nearest_hint(str(path[-1]), known))
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "missing":
-        message = "is missing"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return ConfigError(where=where, detail=f"{dotted}: {message[:1].lower()}{message[1:]}{more}" if dotted else message)
+    more = f" (and {len(others)} more)" if others else ""
+    return ConfigError(where=where, detail=f"{words(problem, path)}{more}")
 
 
 def _path_in_file(location: tuple[int | str, ...]) -> list[int | str]:

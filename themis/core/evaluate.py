@@ -7,17 +7,15 @@ from typing import Any, ParamSpec
 
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.config_file import validate
+from themis.core.dataset_inputs import dataset_from_inline
 from themis.core.errors import InvalidArgumentError
 from themis.core.experiment import Experiment, refuse_running_loop
-from themis.core.models import Case, Dataset
+from themis.core.models import Dataset
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunResult
 from themis.core.stores import RunStore
 
 Data = Dataset | Sequence[Dataset] | Sequence[Mapping[str, Any]]
-_CASE_KEYS = frozenset({"input", "case_id", "expected_output", "metadata"})
-
-
 P = ParamSpec("P")
 
 
@@ -123,21 +121,7 @@ def _datasets(data: Any) -> list[Dataset | DatasetFile]:
     items = list(data)
     if items and all(isinstance(item, Dataset) for item in items):
         return items
-    cases = [_case(number, item) for number, item in enumerate(items, start=1)]
-    return [Dataset(dataset_id="inline", revision="inline", cases=cases)]
-
-
-def _case(number: int, item: Any) -> Case:
-    where = f"data, item {number}"
-    if isinstance(item, Case):
-        return item
-    if not isinstance(item, Mapping) or "input" not in item:
-        raise InvalidArgumentError(argument=where, detail="must be a mapping with an `input`")
-    if unknown := sorted(set(item) - _CASE_KEYS):
-        raise InvalidArgumentError(
-            argument=where, detail=f"unknown key {unknown[0]!r}; known are {', '.join(sorted(_CASE_KEYS))}"
-        )
-    return validate(Case, {"case_id": f"case-{number}", **item}, where=where)
+    return [dataset_from_inline(items)]
 
 
 evaluate = _blocking(evaluate_async)

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 from themis.core.base import FrozenModel
 from themis.core.config import RuntimeConfig
 from themis.core.errors import ManifestError
+from themis.core.pydantic_errors import problems, words
 
 
 class JobPayload(FrozenModel):
@@ -34,6 +35,6 @@ def read_payload(payload: dict[str, Any], *, name: str) -> JobPayload:
     try:
         return JobPayload.model_validate(payload, extra="ignore")
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise ManifestError(name=name, reason="bad_payload", detail=f"payload.{place}: {problem['msg']}") from None
+        problem = problems(error)[0]
+        detail = words(problem, ("payload", *problem["loc"]))
+        raise ManifestError(name=name, reason="bad_payload", detail=detail) from None

@@ -11,6 +11,7 @@ from themis.core.datasets.strict_json import count_keys, looks_strict, parse_str
 from themis.core.errors import DatasetError
 from themis.core.models import Case
 from themis.core.nearest import nearest_hint
+from themis.core.pydantic_errors import MISSING_KEY, UNKNOWN_KEY, problems, words
 
 _ABSENT = object()
 _CASE_KEYS = ("case_id", "input", "expected_output", "metadata")
@@ -103,9 +104,7 @@ class MappedKeys:
         try:
             case: Case = self._validate(found)
         except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            place = ".".join(map(str, problem["loc"]))
-            _refuse(f"{place}: {_lower(problem['msg'])}")
+            _refuse(words(problems(error)[0]))
         return case
 
     case_again = case
@@ -159,23 +158,19 @@ def _at(value: JSONValue, path: list[str], name: str) -> JSONValue:
 
 
 def _refuse_fields(error: ValidationError) -> NoReturn:
-    problem = error.errors(include_url=False)[0]
+    problem = problems(error)[0]
     place = ".".join(map(str, problem["loc"]))
     if problem["type"] == "model_type":
         _refuse(f"must be a JSON object, not {_kind(problem['input'])}")
-    if problem["type"] == "missing":
+    if problem["type"] == MISSING_KEY:
         _refuse(f"has no {place!r}; {_HINT}")
-    if problem["type"] == "extra_forbidden":
+    if problem["type"] == UNKNOWN_KEY:
         _refuse(f"unknown key {place!r}{nearest_hint(place, _CASE_KEYS)}; {_HINT}")
-    _refuse(f"{place}: {_lower(problem['msg'])}")
+    _refuse(words(problem))
 
 
 def _kind(value: object) -> str:
     return _KINDS.get(type(value), "null")
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -12,6 +12,8 @@ from themis.core.base import JSONValue
 from themis.core.datasets.jsonl import JsonlSource
 from themis.core.errors import DatasetError, MissingExtraError
 from themis.core.models import Case, Dataset
+from themis.core.nearest import nearest_hint
+from themis.core.pydantic_errors import problems, words
 
 INLINE = "inline"
 
@@ -103,12 +105,12 @@ def _case(value: Case | Mapping[str, Any], number: int, *, where: str) -> Case:
     if not isinstance(value, Mapping):
         kind = type(value).__name__
         raise DatasetError(where=place, detail=f"must be a Case or a mapping with `input`, not a {kind}")
+    for key in value.keys() - Case.model_fields.keys():
+        raise DatasetError(where=place, detail=f"unknown key {key!r}{nearest_hint(str(key), Case.model_fields)}")
     try:
         return Case.model_validate({"case_id": f"case-{number}", **value})
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        key = ".".join(map(str, problem["loc"]))
-        raise DatasetError(where=place, detail=f"{key}: {_one_line(problem['msg'])}") from None
+        raise DatasetError(where=place, detail=words(problems(error)[0])) from None
 
 
 def _pick(row: Mapping[str, Any], columns: Mapping[str, str | None], *, where: str) -> dict[str, JSONValue]:

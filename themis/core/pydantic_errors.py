@@ -1,0 +1,24 @@
+"""What pydantic refuses, in words that fit into a line of ours."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+UNKNOWN_KEY, MISSING_KEY = "extra_forbidden", "missing"
+"""What pydantic calls the two problems that most sites have words of their own for."""
+
+
+def problems(error: ValidationError) -> list["ErrorDetails"]:
+    """What is wrong; a mistyped key before the one that is missing because of it."""
+    return sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != UNKNOWN_KEY)
+
+
+def words(problem: "ErrorDetails", path: Iterable[int | str] | None = None) -> str:
+    """`path.to.key: what is wrong`, or that alone when all of it is; `path` stands in for pydantic's own."""
+    message = "is missing" if problem["type"] == MISSING_KEY else problem["msg"].removeprefix("Value error, ")
+    place = ".".join(map(str, problem["loc"] if path is None else path))
+    return f"{place}: {message[:1].lower()}{message[1:]}" if place else message
