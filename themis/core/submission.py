@@ -1,9 +1,10 @@
 """An experiment into a queue or a batch folder, and out of it into a result."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from themis.core.base import FrozenModel
 from themis.core.batch_requests import run_batch_request, write_request
@@ -105,26 +106,9 @@ def submit_experiment(
     snapshot = experiment.compile()
     targets = _targets(snapshot)
     store = _persistent_store(experiment)
-    address = StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id)
     path_text = None if config_path is None else str(Path(config_path).absolute())
-    payload = JobPayload(
-        mode=mode,
-        runtime=experiment.runtime,
-        config_path=path_text,
-        import_from=[] if experiment.folder is None else [str(experiment.folder)],
-    )
-    limits = Limits(
-        max_attempts=experiment.runtime.max_attempts,
-        max_worker_lost=experiment.runtime.max_worker_lost,
-        timeout_s=experiment.runtime.timeout_s,
-        memory_limit_mb=experiment.runtime.memory_limit_mb,
-    )
-    job = NewJob(
-        run_id=snapshot.run_id,
-        store=address,
-        payload=payload.model_dump(mode="json", exclude_defaults=True, exclude={"runtime": {"tags"}}) | {"mode": mode},
-        version=themis_version(),
-        limits=limits,
+    job = replace(
+        _job(snapshot.run_id, store, experiment.runtime, _payload(experiment, mode, path_text)),
         priority=priority,
         not_before_ns=None if not_before is None else _nanoseconds(not_before),
         tags=needed,
@@ -144,6 +128,33 @@ def submit_experiment(
         snapshot=snapshot,
         execution_targets=targets,
         status=status,
+    )
+
+
+def _payload(experiment: Experiment, mode: Mode, config_path: str | None) -> dict[str, Any]:
+    """What a worker needs beside the run; tags stand in the manifest itself."""
+    payload = JobPayload(
+        mode=mode,
+        runtime=experiment.runtime,
+        config_path=config_path,
+        import_from=[] if experiment.folder is None else [str(experiment.folder)],
+    )
+    return payload.model_dump(mode="json", exclude_defaults=True, exclude={"runtime": {"tags"}}) | {"mode": mode}
+
+
+def _job(run_id: str, store: SqliteRunStore, runtime: RuntimeConfig, payload: dict[str, Any]) -> NewJob:
+    """The job of a run, within the limits of its `runtime`, with nothing said of when and where."""
+    return NewJob(
+        run_id=run_id,
+        store=StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id),
+        payload=payload,
+        version=themis_version(),
+        limits=Limits(
+            max_attempts=runtime.max_attempts,
+            max_worker_lost=runtime.max_worker_lost,
+            timeout_s=runtime.timeout_s,
+            memory_limit_mb=runtime.memory_limit_mb,
+        ),
     )
 
 
