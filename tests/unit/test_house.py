@@ -1,7 +1,12 @@
 """The package as a whole: cheap to import, and true to what it announces."""
 
+import ast
+import importlib
+import inspect
 import subprocess
 import sys
+
+import pytest
 
 import themis
 
@@ -33,8 +38,28 @@ def test_help_imports_nothing_that_only_a_command_needs() -> None:
     assert not heavy & modules_loaded_by(SHOW_HELP)
 
 
-def test_every_announced_name_exists() -> None:
-    assert [name for name in themis.__all__ if not hasattr(themis, name)] == []
+PACKAGES = ("themis", "themis.core.queue", "themis.core.stores")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_announced_name_exists_and_no_other_is_made_up(package: str) -> None:
+    module = importlib.import_module(package)
+    assert module.__all__
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'Experimnt'"):
+        _ = module.Experimnt
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_type_checkers_know_every_announced_name(package: str) -> None:
+    source = inspect.getsource(importlib.import_module(package))
+    (block,) = (
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    imported = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert imported == set(importlib.import_module(package).__all__) - {"__version__"}
 
 
 def test_every_announced_name_is_shown_to_people_who_look() -> None:

@@ -10,8 +10,9 @@ is it in order         doctor, looking, numbers, probing
 all of it              file_queue, and control, the part of that which is for people
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from themis.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from themis.core.queue.claim_policy import ClaimPolicy
@@ -38,27 +39,20 @@ __all__ = [
 ]
 
 # Imported when they are first used: whoever only looks at the names in a queue need not wait for the rest.
-_HOMES = {
-    "Cause": "states",
-    "Claim": "claims",
-    "ClaimPolicy": "claim_policy",
-    "FileQueue": "file_queue",
-    "JobState": "states",
-    "Limits": "manifest_file",
-    "Manifest": "manifest_file",
-    "NewJob": "submitting",
-    "Outcome": "states",
-    "StoreAddress": "manifest_file",
-    "Submission": "submitting",
-    "this_process": "processes",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first used."""
-    if name not in _HOMES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Cause": ".states",
+        "Claim": ".claims",
+        "ClaimPolicy": ".claim_policy",
+        "FileQueue": ".file_queue",
+        "JobState": ".states",
+        "Limits": ".manifest_file",
+        "Manifest": ".manifest_file",
+        "NewJob": ".submitting",
+        "Outcome": ".states",
+        "StoreAddress": ".manifest_file",
+        "Submission": ".submitting",
+        "this_process": ".processes",
+    },
+)

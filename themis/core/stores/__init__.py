@@ -1,7 +1,8 @@
 """Where runs are kept: one protocol, a store in memory and one in a SQLite file."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from themis.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from themis.core.stores.factory import create_run_store, register_store_backend, sqlite_store
@@ -19,21 +20,14 @@ __all__ = [
 ]
 
 # Imported when they are first used: whoever only looks at a queue's rows need not wait for pydantic and the engine.
-_HOMES = {
-    "InMemoryRunStore": "memory",
-    "RunStore": "protocol",
-    "SqliteRunStore": "sqlite",
-    "create_run_store": "factory",
-    "register_store_backend": "factory",
-    "sqlite_store": "factory",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first used."""
-    if name not in _HOMES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "InMemoryRunStore": ".memory",
+        "RunStore": ".protocol",
+        "SqliteRunStore": ".sqlite",
+        "create_run_store": ".factory",
+        "register_store_backend": ".factory",
+        "sqlite_store": ".factory",
+    },
+)
