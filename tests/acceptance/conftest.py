@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.model_module import model_module
 from themis.cli.main import main
 
 EXPERIMENT: dict[str, Any] = {
@@ -25,23 +26,12 @@ EXPERIMENT: dict[str, Any] = {
         }
     ],
 }
-MODEL = '''
-from themis.core.models import GenerationResult
-
-class Model:
-    """Fails where the case says so."""
-
-    component_id = "test/model"
-    version = "1"
-
-    def fingerprint(self):
-        return "model"
-
-    async def generate(self, case, ctx):
-        if case.metadata.get("fails"):
-            raise LookupError("no answer\\nto this")
-        return GenerationResult(candidate_id=case.case_id, final_output=case.expected_output)
-'''
+# Fails where the case says so.
+MODEL = model_module(r"""
+    if case.metadata.get("fails"):
+        raise LookupError("no answer\nto this")
+    return GenerationResult(candidate_id=case.case_id, final_output=case.expected_output)
+""")
 MODEL_MODULE = "model_of_the_acceptance_tests"
 
 

@@ -11,30 +11,18 @@ from typing import Any
 
 import pytest
 
+from tests.support.model_module import model_module
 from tests.support.waiting import until
 
 CASES = 60
-MODEL = """
-import asyncio
-import os
-from themis.core.models import GenerationResult
-
-
-class Slow:
-    component_id = "test/slow"
-    version = "1"
-
-    def fingerprint(self):
-        return "slow"
-
-    async def generate(self, case, ctx):
-        await asyncio.sleep(0.1)
-        with open("generated.txt", "a") as file:
-            file.write(case.case_id + "\\n")
-        return GenerationResult(candidate_id=case.case_id, final_output=case.input)
-"""
+MODEL = model_module("""
+    await asyncio.sleep(0.1)
+    with open("generated.txt", "a") as file:
+        file.write(case.case_id + "\\n")
+    return GenerationResult(candidate_id=case.case_id, final_output=case.input)
+""")
 CONFIG = """
-generation: {generator: "slow_model:Slow"}
+generation: {generator: "slow_model:Model"}
 evaluation: {metrics: [builtin/exact_match]}
 datasets: [{dataset_id: d, path: cases.jsonl}]
 runtime: {max_concurrent_tasks: 4}

@@ -8,29 +8,18 @@ from typing import Any
 
 import pytest
 
+from tests.support.model_module import model_module
 from tests.support.waiting import until
 
 Themis = Any
 """The fixture's class: see conftest."""
 
 CASES = 40
-GATED_MODEL = """
-import asyncio
-from pathlib import Path
-from themis.core.models import GenerationResult
-
-class Model:
-    component_id = "test/gated"
-    version = "1"
-
-    def fingerprint(self):
-        return "gated"
-
-    async def generate(self, case, ctx):
-        while int(case.metadata["no"]) >= 15 and not Path("open").exists():
-            await asyncio.sleep(0.02)
-        return GenerationResult(candidate_id=case.case_id, final_output=case.expected_output)
-"""
+GATED_MODEL = model_module("""
+    while int(case.metadata["no"]) >= 15 and not Path("open").exists():
+        await asyncio.sleep(0.02)
+    return GenerationResult(candidate_id=case.case_id, final_output=case.expected_output)
+""")
 MODULE = "gated_model_of_the_acceptance_tests"
 
 
@@ -89,7 +78,7 @@ def test_the_watch_shows_how_far_a_run_in_another_process_is(themis: Themis, goi
     look = themis("queue", "watch", "--once", "--json").document
     (run,) = look["running"]
     assert (run["done"], run["total"], run["failed"], run["state"]) == (15, CASES, 0, "running")
-    assert (run["generator"], run["datasets"], run["attempt"]) == ("test/gated", ["d"], 1)
+    assert (run["generator"], run["datasets"], run["attempt"]) == ("test/model", ["d"], 1)
     assert (look["slots"], look["counts"]["running"]) == (1, 1)
     assert look["forecast"]["middle_s"] > 0
     going.kill()

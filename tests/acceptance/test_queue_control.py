@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.model_module import model_module
 from tests.support.waiting import until
 from themis.cli import progress
 from themis.core.queue import Cause, Outcome, locks, this_process
@@ -21,21 +22,10 @@ from themis.core.submission import open_queue
 Themis = Any
 """The fixture's class: see conftest."""
 
-SLOW_MODEL = """
-import asyncio
-from themis.core.models import GenerationResult
-
-class Model:
-    component_id = "test/slow"
-    version = "1"
-
-    def fingerprint(self):
-        return "slow"
-
-    async def generate(self, case, ctx):
-        await asyncio.sleep(60)
-        return GenerationResult(candidate_id=case.case_id, final_output="x")
-"""
+SLOW_MODEL = model_module("""
+    await asyncio.sleep(60)
+    return GenerationResult(candidate_id=case.case_id, final_output="x")
+""")
 PATIENCE_S = 20.0
 WORKERS = {"run": ("worker", "run", "--quiet"), "start": ("worker", "start", "--max-jobs", "1")}
 

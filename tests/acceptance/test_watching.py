@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.model_module import model_module
+
 Themis = Any
 """The fixture's class: see conftest."""
 
@@ -37,21 +39,10 @@ with Registration(Path(sys.argv[2]), me) as registration:
     while not registration.stop_requested:
         time.sleep(0.05)
 """
-SLOW_MODEL = """
-import asyncio
-from themis.core.models import GenerationResult
-
-class Model:
-    component_id = "test/slow"
-    version = "1"
-
-    def fingerprint(self):
-        return "slow"
-
-    async def generate(self, case, ctx):
-        await asyncio.sleep(0.02)
-        return GenerationResult(candidate_id=case.case_id, final_output=case.expected_output)
-"""
+SLOW_MODEL = model_module("""
+    await asyncio.sleep(0.02)
+    return GenerationResult(candidate_id=case.case_id, final_output=case.expected_output)
+""")
 SLOW_MODULE = "slow_model_of_the_acceptance_tests"
 
 

@@ -15,35 +15,21 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.model_module import model_module
 from tests.support.waiting import text_of
 from themis.core.filesystems import network_filesystem
 from themis.core.stores.sqlite import SqliteRunStore
 
-MODEL = '''
-import os, time
-from pathlib import Path
-from themis.core.models import GenerationResult
-
-HERE = Path(__file__).parent
-
-class Model:
-    """Counts what it is asked, and hangs the first time."""
-
-    component_id = "test/model"
-    version = "1"
-
-    def fingerprint(self):
-        return "model"
-
-    async def generate(self, case, ctx):
-        try:
-            (HERE / "began").open("x").close()
-        except FileExistsError:
-            return GenerationResult(candidate_id=case.case_id, final_output=case.expected_output)
-        (HERE / "pid").write_text(str(os.getpid()))
-        time.sleep(5)
-        return GenerationResult(candidate_id=case.case_id, final_output="too late")
-'''
+# Counts what it is asked, and hangs the first time.
+MODEL = model_module("""
+    try:
+        (HERE / "began").open("x").close()
+    except FileExistsError:
+        return GenerationResult(candidate_id=case.case_id, final_output=case.expected_output)
+    (HERE / "pid").write_text(str(os.getpid()))
+    time.sleep(5)
+    return GenerationResult(candidate_id=case.case_id, final_output="too late")
+""")
 LEASE_S = 3.0
 BINDFS = shutil.which("bindfs")
 UNMOUNT = shutil.which("fusermount3") or shutil.which("fusermount") or "fusermount"

@@ -16,27 +16,15 @@ import pytest
 import yaml
 
 from tests.support.deployment import SCRIPTS, TOP, run, tool
+from tests.support.model_module import model_module
 
 CASES = 15
-MODEL = """
-import asyncio
-from pathlib import Path
-from themis.core.models import GenerationResult
-
-
-class Slow:
-    component_id = "test/slow"
-    version = "1"
-
-    def fingerprint(self):
-        return "slow"
-
-    async def generate(self, case, ctx):
-        await asyncio.sleep(0.02)
-        with (Path(__file__).parent / "generated.txt").open("a") as file:
-            file.write(f"{ctx.run_id} {case.case_id}\\n")
-        return GenerationResult(candidate_id=case.case_id, final_output=case.input)
-"""
+MODEL = model_module("""
+    await asyncio.sleep(0.02)
+    with (HERE / "generated.txt").open("a") as file:
+        file.write(f"{ctx.run_id} {case.case_id}\\n")
+    return GenerationResult(candidate_id=case.case_id, final_output=case.input)
+""")
 
 
 def recipe(number: int) -> list[str]:
@@ -64,7 +52,7 @@ def submit(folder: Path, *numbers: int) -> None:
     for number in numbers:
         cases = [{"case_id": f"c{case}", "input": "x", "expected_output": "x"} for case in range(CASES)]
         document = {
-            "generation": {"generator": "slow_model:Slow"},
+            "generation": {"generator": "slow_model:Model"},
             "evaluation": {"metrics": ["builtin/exact_match"]},
             "storage": {"store": "sqlite"},
             "datasets": [{"dataset_id": f"d{number}", "cases": cases}],
