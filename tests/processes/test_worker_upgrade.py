@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-import tarfile
+import zipfile
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -177,7 +177,7 @@ class Earlier:
 
 @pytest.fixture
 def earlier(world: World) -> Earlier:
-    archive, folder = world.folder / "earlier.tar", world.folder / "earlier"
+    archive, folder = world.folder / "earlier.zip", world.folder / "earlier"
     command = ["git", "-C", str(REPOSITORY), "archive", "--output", str(archive), FIRST_SCHEMA, "themis"]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
@@ -185,8 +185,8 @@ def earlier(world: World) -> Earlier:
         pytest.skip("no git here")
     if done.returncode:
         pytest.skip("the project's history is not here")
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder)
     return Earlier(folder, world)
 
 
