@@ -1,5 +1,6 @@
 """What a run asks of Python's interpreter, and gives back."""
 
+import asyncio
 import gc
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 from tests.support.lab import ScriptedGenerator, experiment
 from themis.core.contexts import GenerateContext
 from themis.core.engine.crew import BREATH_S
-from themis.core.engine.interpreter import YOUNG_OBJECTS
+from themis.core.engine.interpreter import SWITCH_S, YOUNG_OBJECTS
 from themis.core.models import Case, GenerationResult
 
 Settings = tuple[float, tuple[int, int, int]]
@@ -46,6 +47,31 @@ def test_a_run_makes_threads_take_turns_within_a_breath_and_collects_less_often(
     for interval, (young, *older) in generator.seen:
         assert interval < BREATH_S
         assert (young, tuple(older)) == (YOUNG_OBJECTS, before[1][1:])
+    assert settings() == before
+
+
+def test_what_was_set_before_is_set_again_when_the_last_of_several_runs_ends() -> None:
+    before = settings()
+    during: list[Settings] = []
+    quick_is_over = asyncio.Event()
+
+    class Slow(ScriptedGenerator):
+        async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+            await quick_is_over.wait()
+            during.append(settings())
+            result: GenerationResult = await super().generate(case, ctx)
+            return result
+
+    async def both() -> None:
+        # The quick one begins first and ends first: what it found is not what the other one found.
+        quick = asyncio.create_task(experiment(ScriptedGenerator()).run_async())
+        slow = asyncio.create_task(experiment(Slow()).run_async())
+        await quick
+        quick_is_over.set()
+        await slow
+
+    asyncio.run(both())
+    assert {interval for interval, _ in during} == {SWITCH_S}
     assert settings() == before
 
 

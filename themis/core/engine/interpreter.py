@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,17 +17,46 @@ its wait anew: it must be the shorter of the two, or the writer gets its turn on
 """
 
 
+class _Settings:
+    """What the interpreter is set to while any run of this process goes, and was set to before the first."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._runs = 0
+        self._interval_s = 0.0
+        self._thresholds = (0, 0, 0)
+
+    def begin_run(self) -> None:
+        with self._guard:
+            self._runs += 1
+            if self._runs == 1:
+                self._interval_s, self._thresholds = sys.getswitchinterval(), gc.get_threshold()
+                young, *older = self._thresholds
+                if young:  # else somebody has switched collections off
+                    gc.set_threshold(max(YOUNG_OBJECTS, young), *older)
+                if self._interval_s > SWITCH_S:
+                    sys.setswitchinterval(SWITCH_S)
+
+    def end_run(self) -> None:
+        with self._guard:
+            self._runs -= 1
+            if not self._runs:
+                gc.set_threshold(*self._thresholds)
+                if self._interval_s > SWITCH_S:
+                    sys.setswitchinterval(self._interval_s)
+
+
+_settings = _Settings()
+
+
 @contextmanager
 def set_for_runs() -> Iterator[None]:
-    """A block in which collections are rarer and threads take turns sooner; what was before is set again after it."""
-    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
-    gc.set_threshold(max(YOUNG_OBJECTS, thresholds[0]) if thresholds[0] else 0, *thresholds[1:])
-    is_slow = interval > SWITCH_S
-    if is_slow:
-        sys.setswitchinterval(SWITCH_S)
+    """A block in which collections are rarer and threads take turns sooner.
+
+    What was set before is set again when the last of several such blocks, in whatever order they end, is over.
+    """
+    _settings.begin_run()
     try:
         yield
     finally:
-        if is_slow:
-            sys.setswitchinterval(interval)
-        gc.set_threshold(*thresholds)
+        _settings.end_run()
