@@ -83,10 +83,14 @@ def medians_ms(folder: Path, rounds: int) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in PROGRAMS}
     for turn in range(rounds + 1):
         for name, program in PROGRAMS.items():
+            command = [sys.executable, "-c", *program]
             began = time.perf_counter()
-            subprocess.run([sys.executable, "-c", *program], cwd=folder, stdout=subprocess.DEVNULL, check=True)
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            took_s = time.perf_counter() - began
+            if done.returncode:
+                raise SystemExit(done.stderr)
             if turn:  # the first one fills the disk cache
-                times[name].append((time.perf_counter() - began) * 1_000)
+                times[name].append(took_s * 1_000)
     return {name: statistics.median(found) for name, found in times.items()}
 
 
