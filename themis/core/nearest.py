@@ -4,12 +4,17 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _FEW_WORDS = 12
+_SHORTEST_BEGINNING = 3
 
 
 def nearest_hint(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "…"?` for the nearest of `known`; else the known words, when they are few; else nothing."""
+    """`; did you mean "…"?` for the nearest of `known`; else the known words, when they are few; else nothing.
+
+    A word that only `word` is the beginning of is nearer than one that looks alike.
+    """
     words = sorted(set(known))
-    near = get_close_matches(word, words, n=1, cutoff=0.6)
+    begun = [found for found in words if found.startswith(word)] if len(word) >= _SHORTEST_BEGINNING else []
+    near = begun if len(begun) == 1 else get_close_matches(word, words, n=1, cutoff=0.6)
     if near:
         return f'; did you mean "{near[0]}"?'
     return f"; known are {', '.join(words)}" if 0 < len(words) <= _FEW_WORDS else ""
