@@ -298,6 +298,7 @@ def test_an_unknown_key_in_an_optional_section_is_named_too(tmp_path: Path) -> N
         ("generation: {}\nevaluation: {}", "generation.generator: is missing"),
         ("generation: 3\nevaluation: {}", "generation: input should be"),
         (f"{BASE}seeds: [one]", "seeds.0: input should be a valid integer"),
+        (f"{BASE}datasets: [{{dataset_id: d, cases: [], path: a}}]", "datasets.0: has `cases` and a `path`"),
         (f"{BASE}seeds: 3", "seeds: input should be a valid list"),
         (f"{BASE}runtime: {{max_attempts: 0}}", "runtime.max_attempts: input should be greater than 0"),
         (f"{BASE}runtime: {{existing_run_policy: never}}", "runtime.existing_run_policy: input should be 'auto'"),

@@ -3,7 +3,16 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, PositiveFloat, PositiveInt, Tag, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    WithJsonSchema,
+)
 
 from themis.core.base import FrozenModel, JSONValue, check_json_at
 from themis.core.models import Dataset
@@ -187,9 +196,17 @@ def _dataset_kind(value: Any) -> str:
     return "file" if is_file else "cases"
 
 
+def _refuse_both(value: Any) -> Any:
+    if isinstance(value, dict) and "cases" in value and "path" in value:
+        msg = "has `cases` and a `path`; list the cases, or name the file that holds them"
+        raise ValueError(msg)
+    return value
+
+
 DatasetSpec = Annotated[
     Annotated[Dataset, Tag("cases")] | Annotated[DatasetFile, Tag("file")],
     Discriminator(_dataset_kind),
+    BeforeValidator(_refuse_both),
 ]
 """A dataset as a user gives it: its cases in full, or the file that holds them."""
 
