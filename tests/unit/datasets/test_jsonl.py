@@ -128,6 +128,8 @@ def test_a_bad_line_is_named_by_file_and_line(file: Path, line: bytes, reason: s
         (b'{"id": "a", "q": "flat", "answers": [1]}', "has no 'q.text', which fields.input names"),
         (b'{"id": "a", "q": {"text": 1}, "answers": []}', "has no 'answers.0', which fields.expected_output names"),
         (b'{"q": {"text": 1}, "answers": [1]}', "has no 'id', which fields.case_id names"),
+        (b'{"id": "a", "q": {"txt": 1}, "answers": [1]}', 'which fields.input names; did you mean "txt"?'),
+        (b'{"id": "a", "q": {"other": 1, "k\\n": 2}}', "has no 'q.text', which fields.input names; known are other"),
         (b'{"id": true, "q": {"text": 1}, "answers": [1]}', "case_id"),
         (b'{"id": "a", "q": {"text": ' + b"[" * 300 + b"]" * 300 + b"}}", "nested too deeply"),
         (b"[]", "must be a JSON object"),

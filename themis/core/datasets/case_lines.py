@@ -16,6 +16,7 @@ from themis.core.pydantic_errors import MISSING_KEY, UNKNOWN_KEY, problems, word
 _ABSENT = object()
 _CASE_KEYS = ("case_id", "input", "expected_output", "metadata")
 _MAX_INDEX_DIGITS = 9
+_LONGEST_SHOWN_KEY = 40
 _KINDS: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
 _HINT = "map this file's keys with `fields`, as in `fields: {input: question}`"
 
@@ -144,17 +145,24 @@ def _object(line: bytes) -> dict[str, JSONValue]:
 
 
 def _at(value: JSONValue, path: list[str], name: str) -> JSONValue:
-    found: object = value
+    holder: object = value
     for depth, key in enumerate(path):
-        if type(found) is dict:
-            found = found.get(key, _ABSENT)
-        elif type(found) is list and key.isdecimal() and len(key) <= _MAX_INDEX_DIGITS and int(key) < len(found):
-            found = found[int(key)]
-        else:
-            found = _ABSENT
+        found: object = _ABSENT
+        if type(holder) is dict:
+            found = holder.get(key, _ABSENT)
+        elif type(holder) is list and key.isdecimal() and len(key) <= _MAX_INDEX_DIGITS and int(key) < len(holder):
+            found = holder[int(key)]
         if found is _ABSENT:
-            _refuse(f"has no {'.'.join(path[: depth + 1])!r}, which fields.{name} names")
-    return found  # type: ignore[return-value]
+            hint = nearest_hint(key, _short_keys(holder))
+            _refuse(f"has no {'.'.join(path[: depth + 1])!r}, which fields.{name} names{hint}")
+        holder = found
+    return holder  # type: ignore[return-value]
+
+
+def _short_keys(value: object) -> list[str]:
+    """The keys of an object that may stand in a message."""
+    keys = value if isinstance(value, dict) else ()
+    return [key for key in keys if len(key) <= _LONGEST_SHOWN_KEY and key.isprintable()]
 
 
 def _refuse_fields(error: ValidationError) -> NoReturn:
