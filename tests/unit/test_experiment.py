@@ -112,6 +112,14 @@ def test_compiling_runs_nothing_and_gives_the_same_each_time() -> None:
     assert generator.calls == []
 
 
+def test_a_changed_copy_of_an_experiment_that_has_run_is_another_run() -> None:
+    lab = experiment(ScriptedGenerator(), seeds=[1])
+    first = lab.run()
+    other = lab.model_copy(update={"seeds": [2]})
+    assert other.run().run_id == experiment(ScriptedGenerator(), seeds=[2]).compile().run_id != first.run_id
+    assert lab.compile().run_id == lab.model_copy().compile().run_id == first.run_id
+
+
 def test_a_component_that_changes_after_compiling_is_noticed() -> None:
     generator = ScriptedGenerator()
     made = experiment(generator)

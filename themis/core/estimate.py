@@ -18,8 +18,8 @@ def estimate_run(run: CompiledRun) -> RunEstimate:
     spec = snapshot.identity.generation_prompt_spec
     characters = sum(
         len(_as_text(spec.render_input(case.input) if spec else case.input))
-        for source in run.sources
-        for case in source.cases()
+        for source, known in zip(run.sources, run.fingerprints, strict=True)
+        for case in source.cases_again(known)
     )
     input_tokens = candidates * -(-characters // _CHARACTERS_A_TOKEN)
     output_tokens = total * candidates * _OUTPUT_TOKENS_A_CANDIDATE

@@ -1,9 +1,9 @@
 """An experiment: what to run, as a value that can be compiled, run, and written to a file."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, PrivateAttr
 
@@ -66,6 +66,12 @@ class Experiment(ExperimentConfig):
     def folder(self) -> Path | None:
         """The config file's folder, whose modules components may be in; None for an experiment made in Python."""
         return self._folder
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """The same experiment, or with other fields another one: it is compiled anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied._compiled = None  # noqa: SLF001  # of this very class
+        return copied
 
     def compile(self) -> RunSnapshot:
         """Freeze identity and provenance: components are loaded, datasets read through; nothing runs.

@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from themis.core.lines import one_line
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+_OURS = "Value error, "
 
 UNKNOWN_KEY, MISSING_KEY = "extra_forbidden", "missing"
 """What pydantic calls the two problems that most sites have words of their own for."""
@@ -19,6 +23,12 @@ def problems(error: ValidationError) -> list["ErrorDetails"]:
 
 def words(problem: "ErrorDetails", path: Iterable[int | str] | None = None) -> str:
     """`path.to.key: what is wrong`, or that alone when all of it is; `path` stands in for pydantic's own."""
-    message = "is missing" if problem["type"] == MISSING_KEY else problem["msg"].removeprefix("Value error, ")
-    place = ".".join(map(str, problem["loc"] if path is None else path))
-    return f"{place}: {message[:1].lower()}{message[1:]}" if place else message
+    message = problem["msg"]
+    if problem["type"] == MISSING_KEY:
+        message = "is missing"
+    elif message.startswith(_OURS):
+        message = message.removeprefix(_OURS)
+    else:
+        message = message[:1].lower() + message[1:]
+    place = one_line(".".join(map(str, problem["loc"] if path is None else path)))
+    return f"{place}: {message}" if place else message

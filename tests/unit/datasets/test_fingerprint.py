@@ -15,7 +15,7 @@ from themis.core.canonical import canonical_json
 from themis.core.datasets import InlineSource, JsonlSource, first_reading
 from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES, DatasetFingerprint, Marks, case_digest
 from themis.core.datasets.first_reading import read_through
-from themis.core.errors import DatasetError, DuplicateCaseIdError
+from themis.core.errors import DatasetChangedError, DatasetError, DuplicateCaseIdError
 from themis.core.models import Case, Dataset
 
 
@@ -131,3 +131,29 @@ def test_what_is_kept_of_a_case_is_a_few_bytes() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50_000 * 80
+
+
+@pytest.mark.parametrize("value", [2, float("nan"), {1, 2}, "half \ud83d"])
+def test_a_listed_case_that_somebody_changed_is_named_whatever_is_in_it_now(value: Any) -> None:
+    cases = [Case(case_id="a", input={"x": 0}), Case(case_id="b", input={"x": 1})]
+    source = inline(*cases)
+    known = read_through(source)
+    assert list(source.cases_again(known)) == cases
+    inputs: Any = cases[1].input
+    inputs["x"] = value
+    given: list[Case] = []
+    with pytest.raises(DatasetChangedError, match="dataset 'd', case 2: the cases of dataset 'd' are not those"):
+        given.extend(source.cases_again(known))
+    assert [case.case_id for case in given] == ["a"]
+
+
+def test_a_list_that_grew_or_shrank_is_another_dataset() -> None:
+    dataset = Dataset(dataset_id="d", cases=numbered(3))
+    source = InlineSource(dataset)
+    known = read_through(source)
+    last = dataset.cases.pop()
+    with pytest.raises(DatasetChangedError):
+        list(source.cases_again(known))
+    dataset.cases.extend([last, Case(case_id="more", input=1)])
+    with pytest.raises(DatasetChangedError):
+        list(source.cases_again(known))

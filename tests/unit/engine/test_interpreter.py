@@ -44,6 +44,7 @@ class Looking(ScriptedGenerator):
 def test_a_run_makes_threads_take_turns_within_a_breath_and_collects_less_often() -> None:
     generator, before = Looking(), settings()
     experiment(generator).run()
+    assert generator.seen
     for interval, (young, *older) in generator.seen:
         assert interval < BREATH_S
         assert (young, tuple(older)) == (YOUNG_OBJECTS, before[1][1:])

@@ -63,7 +63,7 @@ class OwnKeys:
         return case
 
     def case_again(self, line: bytes, case_number: int) -> Case:
-        """The same, without a look for keys that stand twice."""
+        """The same, without a look for keys that stand twice, and for numbers that JSON does not have."""
         text = line
         if line.find(b'"case_id"') < 0 and line.startswith(b"{"):
             # Its id is written into the line: half the cost of reading the line as an object and adding the id there.
@@ -153,16 +153,17 @@ def _at(value: JSONValue, path: list[str], name: str) -> JSONValue:
         elif type(holder) is list and key.isdecimal() and len(key) <= _MAX_INDEX_DIGITS and int(key) < len(holder):
             found = holder[int(key)]
         if found is _ABSENT:
-            hint = nearest_hint(key, _short_keys(holder))
-            _refuse(f"has no {'.'.join(path[: depth + 1])!r}, which fields.{name} names{hint}")
+            known = (".".join([*path[:depth], known]) for known in _short_keys(holder))
+            sought = ".".join(path[: depth + 1])
+            _refuse(f"has no {sought!r}, which fields.{name} names{nearest_hint(sought, known)}")
         holder = found
     return holder  # type: ignore[return-value]
 
 
 def _short_keys(value: object) -> list[str]:
-    """The keys of an object that may stand in a message."""
+    """The keys of an object that a path can name, and that may stand in a message."""
     keys = value if isinstance(value, dict) else ()
-    return [key for key in keys if len(key) <= _LONGEST_SHOWN_KEY and key.isprintable()]
+    return [key for key in keys if len(key) <= _LONGEST_SHOWN_KEY and key.isprintable() and "." not in key]
 
 
 def _refuse_fields(error: ValidationError) -> NoReturn:

@@ -24,7 +24,7 @@ def read_through(source: CaseSource) -> DatasetFingerprint:
     for case in source.cases(marks):
         try:
             digests += case_digest(case)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise DatasetError(where=source.where(count), detail=f"case {case.case_id!r}: {error}") from None
         ids.add(case.case_id)
         count += 1

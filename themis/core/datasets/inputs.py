@@ -105,8 +105,9 @@ def _case(value: Case | Mapping[str, Any], number: int, *, where: str) -> Case:
     if not isinstance(value, Mapping):
         kind = type(value).__name__
         raise DatasetError(where=place, detail=f"must be a Case or a mapping with `input`, not a {kind}")
-    for key in value.keys() - Case.model_fields.keys():
-        raise DatasetError(where=place, detail=f"unknown key {key!r}{nearest_hint(str(key), Case.model_fields)}")
+    for key in value:
+        if key not in Case.model_fields:
+            raise DatasetError(where=place, detail=f"unknown key {key!r}{nearest_hint(str(key), Case.model_fields)}")
     try:
         return Case.model_validate({"case_id": f"case-{number}", **value})
     except ValidationError as error:

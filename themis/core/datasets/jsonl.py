@@ -55,7 +55,11 @@ class JsonlSource:
         for case_number, (line_number, line) in enumerate(self._filled_lines(), start=1):
             if marks is not None:
                 marks.append(hash(line))
-            yield self._case(line, case_number, line_number)
+            try:
+                case = self._lines.case(line, case_number)
+            except ValueError as error:
+                raise self._refusal(line_number, str(error)) from None
+            yield case
 
     def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
         """All cases once more; only a line that is not written as it was is looked at in full.
@@ -70,8 +74,11 @@ class JsonlSource:
             if case_number <= len(marks) and hash(line) == marks[case_number - 1]:
                 yield read(line, case_number)
                 continue
-            case = self._case(line, case_number, line_number)
-            if case_digest(case) != known.digest(case_number - 1):
+            try:
+                case = self._lines.case(line, case_number)
+            except ValueError:  # it was a case before
+                case = None
+            if case is None or case_digest(case) != known.digest(case_number - 1):
                 raise DatasetChangedError(where=f"{self.path}:{line_number}", dataset_id=self.dataset_id)
             yield case
         if case_number < known.case_count:
@@ -99,12 +106,6 @@ class JsonlSource:
                         yield line_number, line
         except OSError as error:
             raise DatasetError(where=str(self.path), detail=f"cannot be read: {error.strerror}") from None
-
-    def _case(self, line: bytes, case_number: int, line_number: int) -> Case:
-        try:
-            return self._lines.case(line, case_number)
-        except ValueError as error:
-            raise self._refusal(line_number, str(error)) from None
 
     def _refusal(self, line_number: int, detail: str) -> DatasetError:
         return DatasetError(where=f"{self.path}:{line_number}", detail=detail)

@@ -101,7 +101,10 @@ class RunStore(Protocol):
     def append(
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
     ) -> None:
-        """Keep outcomes and ends of cases, all or none; a success that is there already stays as it is."""
+        """Keep outcomes and ends of cases, all or none; a success that is there already stays as it is.
+
+        Among `outcomes` a key stands once, or a failure of it beside one success, which counts wherever it stands.
+        """
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
