@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -79,12 +80,14 @@ def test_what_was_set_before_is_set_again_when_the_last_of_several_runs_ends() -
 def test_what_was_set_before_is_set_again_when_a_run_fails() -> None:
     before = settings()
 
-    class Broken(ScriptedGenerator):
+    class Interrupted(ScriptedGenerator):
         async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError
 
     with pytest.raises(KeyboardInterrupt):
-        experiment(Broken()).run()
+        experiment(Interrupted()).run()
     assert settings() == before
 
 

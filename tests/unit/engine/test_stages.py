@@ -1,6 +1,7 @@
 """Each stage of a case: what passes on, and what becomes of what does not."""
 
 import asyncio
+import signal
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support.lab import (
     metric_means,
     score_rows,
 )
+from themis.core.engine.interrupts import came_from_signal
 from themis.core.models import (
     Case,
     Dataset,
@@ -193,11 +195,30 @@ def test_whatever_a_component_raises_is_kept_as_data(kind: str, error: Exception
 
 
 @pytest.mark.parametrize("samples", [1, 2])
-def test_a_component_that_wants_to_end_the_process_fails_its_case(samples: int) -> None:
-    generator = ScriptedGenerator(lambda case, ctx: SystemExit(3) if case.case_id == "q1" else "x")
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_a_component_that_wants_to_end_the_process_fails_its_case(kind: type[BaseException], samples: int) -> None:
+    generator = ScriptedGenerator(lambda case, ctx: kind() if case.case_id == "q1" else "x")
     result = experiment(generator, samples=samples).run()
     assert (result.status, result.progress.completed_cases) == ("partial_failure", 2)
-    assert result.cases[1].generation_failures["0"].error_type == "SystemExit"
+    assert result.cases[1].generation_failures["0"].error_type == kind.__name__
+
+
+def test_an_interrupt_that_a_signal_brought_into_a_component_ends_the_run() -> None:
+    def interrupted(case: Case, ctx: Any) -> str:
+        for _ in range(2):  # the first one cancels the run as soon as the event loop has its turn
+            signal.raise_signal(signal.SIGINT)
+        return "x"
+
+    store = InMemoryRunStore()
+    lab = experiment(ScriptedGenerator(interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(store=store)
+    assert store.count_ends(lab.compile().run_id) == (0, 0)
+
+
+def test_while_pythons_own_handler_is_there_every_interrupt_is_believed() -> None:
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert came_from_signal(KeyboardInterrupt())
 
 
 @pytest.mark.parametrize("samples", [1, 2])

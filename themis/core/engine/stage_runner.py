@@ -7,6 +7,7 @@ from typing import Any
 
 from themis.core import outcome_codec as codec
 from themis.core.config import RuntimeConfig
+from themis.core.engine.interrupts import came_from_signal
 from themis.core.engine.limits import Admission
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retries import RetryPolicy, attempt_record, is_passing, message_of
@@ -99,8 +100,10 @@ class StageRunner:
                 if observers is not None:
                     await observers.succeeded(moment, span, result)
                 return result
-        except (Exception, SystemExit, asyncio.CancelledError) as error:  # whatever it raises is data
+        except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:  # what it raises is data
             if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
+                raise
+            if isinstance(error, KeyboardInterrupt) and came_from_signal(error):
                 raise
             failure = _failure(step, error, history)
         self._writer.add(codec.failed(work.case_no, step.stage, step.item, failure))
