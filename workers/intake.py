@@ -45,6 +45,7 @@ class Intake:
         self._pause_s = PROBE_FIRST_S
         self._outage: str | None = None
         self._full: str | None = None
+        self._was_paused = False
         self._passed_over: dict[str, str] = {}
 
     def claim(self) -> Claim | None:
@@ -75,6 +76,7 @@ class Intake:
             else:
                 logs.warn("no jobs are taken", why=why_not)
             self.why_not = why_not
+        self._look_at_pause()
 
     def note_outage(self, why: str) -> None:
         """A disk or a store has failed: nothing is taken until writing is seen to work again."""
@@ -101,6 +103,14 @@ class Intake:
         soon = layout.stamp(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
         waiting = (path.name for path in (self._queue.path / layout.WAITING).iterdir())
         return not any(name <= soon for name in waiting if not name.startswith("."))  # a name begins with its time
+
+    def _look_at_pause(self) -> None:
+        pause = self._queue.paused
+        if pause is not None and not self._was_paused:
+            logs.tell("the queue is paused", by=pause.by, why=pause.reason)
+        elif pause is None and self._was_paused:
+            logs.tell("the queue is resumed")
+        self._was_paused = pause is not None
 
     def _next_look_s(self) -> float:
         """Soon, and then less and less soon: a submitter takes a millisecond, but somebody may keep a job for hours."""

@@ -323,6 +323,9 @@ def test_the_last_lines_of_one_attempt_are_printed(themis: Themis) -> None:
     (folder / "10.log").write_text("e\n")
     (folder / "notes.txt").write_text("not a log\n")
     assert themis("queue", "logs", key, "--attempt", 2, "--lines", 3).out.splitlines()[-3:] == ["b", "c", "d"]
+    missing = themis("queue", "logs", key, "--attempt", 3)
+    assert (missing.code, missing.out) == (2, "")
+    assert "nothing is kept of what attempt 3 printed; there are logs of attempts: 2, 10" in missing.err
     assert themis("queue", "logs", key, "--json").document["logs"] == {"2": "a\nb\nc\nd\n", "10": "e\n"}
     assert themis("queue", "logs", key).out.endswith(f"a\nb\nc\nd\n\n{_header(folder, 10)}\ne\n")
 

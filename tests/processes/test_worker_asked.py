@@ -71,11 +71,14 @@ def test_a_paused_queue_gives_nothing_away_but_lets_what_runs_end(world: World) 
         time.sleep(2.0)  # more than a rescan
         assert world.state(late) == "queued"
         assert "the provider is down" in queue(world, "show", late)
+        assert "the queue is paused" in world.said()
+        assert 'why="the provider is down"' in world.said()
         queue(world, "resume")
         began_s = time.monotonic()
         world.wait_for(late, "done")
         assert time.monotonic() - began_s < 5.0
         assert daemon.wait(30) == 0
+    assert "the queue is resumed" in world.said()
 
 
 def test_priorities_and_times_decide_what_comes_next(world: World) -> None:

@@ -112,6 +112,19 @@ def test_compiling_runs_nothing_and_gives_the_same_each_time() -> None:
     assert generator.calls == []
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"), [("num_sample", "num_samples"), ("pass_at_k", "pass_k"), ("bestof", "best_of")]
+)
+def test_a_mistyped_count_of_candidates_is_named_and_other_keys_are_left(key: str, meant: str) -> None:
+    def with_policy(policy: dict[str, Any]) -> Experiment:
+        lab = experiment(ScriptedGenerator())
+        return lab.model_copy(update={"generation": lab.generation.model_copy(update={"candidate_policy": policy})})
+
+    with pytest.raises(ConfigError, match=f"candidate_policy: unknown key '{key}'; did you mean '{meant}'"):
+        with_policy({key: 3}).compile()
+    assert with_policy({"style": 3}).compile().candidate_count == 1
+
+
 def test_a_changed_copy_of_an_experiment_that_has_run_is_another_run() -> None:
     lab = experiment(ScriptedGenerator(), seeds=[1])
     first = lab.run()

@@ -268,4 +268,4 @@ def _took(row: "RunRow") -> str | None:
     if row.ended_ms is not None:
         return how_long((row.ended_ms - row.started_ms) / 1000)
     since = how_long(max(time.time() - row.started_ms / 1000, 0.0))
-    return f"{since} so far" if row.status == "running" else None
+    return f"{since} so far" if row.status == "running" and state_of(row) == "running" else None

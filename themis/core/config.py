@@ -97,11 +97,20 @@ class EvaluationConfig(FrozenModel):
     workflow_overrides: dict[str, JSONValue] = Field(default_factory=dict)
 
 
+def _without_nul(value: Any) -> Any:
+    """A path, or parameters with a path among them."""
+    texts = value.values() if isinstance(value, dict) else [value]
+    if any(isinstance(text, str) and "\0" in text for text in texts):
+        msg = "holds a NUL character, which no path can"
+        raise ValueError(msg)
+    return value
+
+
 class StorageConfig(FrozenModel):
     """Where results are kept: `store` is `memory` or `sqlite`; for SQLite, `parameters.path` is the file."""
 
     store: str = Field(min_length=1)
-    parameters: dict[str, JSONValue] = Field(default_factory=dict)
+    parameters: Annotated[dict[str, JSONValue], AfterValidator(_without_nul)] = Field(default_factory=dict)
 
 
 def _stage_keys(value: dict[str, int]) -> dict[str, int]:
@@ -166,8 +175,8 @@ class RuntimeConfig(FrozenModel):
     store_retry_attempts: Count = 5
     store_retry_delay: Seconds = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"
-    queue_root: str | None = None
-    batch_root: str | None = None
+    queue_root: Annotated[str | None, AfterValidator(_without_nul)] = None
+    batch_root: Annotated[str | None, AfterValidator(_without_nul)] = None
     max_attempts: PositiveInt = 3
     max_worker_lost: PositiveInt = 3
     timeout_s: PositiveFloat | None = None
@@ -185,7 +194,7 @@ class DatasetFile(FrozenModel):
     """
 
     dataset_id: str = Field(min_length=1)
-    path: str = Field(min_length=1)
+    path: Annotated[str, AfterValidator(_without_nul)] = Field(min_length=1)
     fields: dict[Literal["case_id", "input", "expected_output", "metadata"], str] | None = None
     revision: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
@@ -196,9 +205,18 @@ def _dataset_kind(value: Any) -> str:
     return "file" if is_file else "cases"
 
 
-def _refuse_both(value: Any) -> Any:
-    if isinstance(value, dict) and "cases" in value and "path" in value:
+def _one_of_both(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    keys = value.keys()
+    msg = None
+    if {"cases", "path"} <= keys:
         msg = "has `cases` and a `path`; list the cases, or name the file that holds them"
+    elif {"cases", "fields"} <= keys:
+        msg = "has `fields`, which say where the values stand in a file, and no `path`"
+    elif keys <= DatasetFile.model_fields.keys() - {"path"}:
+        msg = "has neither `cases` nor a `path`; list the cases, or name the file that holds them"
+    if msg is not None:
         raise ValueError(msg)
     return value
 
@@ -206,7 +224,7 @@ def _refuse_both(value: Any) -> Any:
 DatasetSpec = Annotated[
     Annotated[Dataset, Tag("cases")] | Annotated[DatasetFile, Tag("file")],
     Discriminator(_dataset_kind),
-    BeforeValidator(_refuse_both),
+    BeforeValidator(_one_of_both),
 ]
 """A dataset as a user gives it: its cases in full, or the file that holds them."""
 

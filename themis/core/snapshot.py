@@ -12,7 +12,8 @@ from themis.core.models import Case
 from themis.core.prompts import PromptSpec
 from themis.core.stages import Stage
 
-_COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
+COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
+"""The keys of a candidate policy that say how many; the largest counts, and any other key only makes another run."""
 
 
 class SnapshotDataset(FrozenModel):
@@ -137,7 +138,7 @@ class RunSnapshot(FrozenModel):
         """
         refs = self.component_refs
         identity = self.identity
-        policy = {key: value for key, value in identity.candidate_policy.items() if key not in _COUNT_KEYS}
+        policy = {key: value for key, value in identity.candidate_policy.items() if key not in COUNT_KEYS}
         generation = content_hash([_with_source(refs.generator), policy, _dump(identity.generation_prompt_spec)])
         keys = {
             reuse_name(Stage.GENERATE, item): content_hash(
@@ -169,7 +170,7 @@ def candidate_count(policy: dict[str, JSONValue]) -> int:
         ValueError: a count is not a whole number of at least 1.
     """
     counts = [1]
-    for key in _COUNT_KEYS:
+    for key in COUNT_KEYS:
         value: Any = policy.get(key)
         if value is None:
             continue

@@ -16,6 +16,7 @@ from themis.cli.errors import INTERRUPTED
 from themis.cli.log_tail import LogTail, lines_of
 from themis.cli.opening import opened_queue
 from themis.cli.output import emit, printable, say
+from themis.core.errors import JobError
 
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
@@ -55,6 +56,10 @@ def logs(
             return
         details = queue.show(key)
     parts = _parts(details, attempt)
+    if attempt is not None and not parts:
+        there = ", ".join(str(number) for number in _parts(details, None)) or "none"
+        detail = f"nothing is kept of what attempt {attempt} printed; there are logs of attempts: {there}"
+        raise JobError(key=details.row.key, detail=detail)
     if as_json:
         texts = {str(number): _text(paths, lines) for number, paths in parts.items()}
         emit({"key": details.row.key, "journal": details.journal, "logs": texts})

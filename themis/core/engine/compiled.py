@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from themis.core.components import (
@@ -26,6 +27,7 @@ from themis.core.models import Dataset
 from themis.core.prompts import PromptSpec
 from themis.core.secrets import redact_urls, refuse_literal_secrets
 from themis.core.snapshot import (
+    COUNT_KEYS,
     ComponentRefs,
     RunIdentity,
     RunProvenance,
@@ -34,6 +36,9 @@ from themis.core.snapshot import (
     candidate_count,
     derived_seed,
 )
+
+_MISTYPED = 0.8
+"""So much alike, from 0 to 1, that another key of a candidate policy than the nearest is not meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +219,13 @@ def _compare(found: ComponentRef, expected: ComponentRef, *, where: str) -> None
 
 
 def _check_seeds(config: ExperimentConfig, where: str) -> int:
+    policy = config.generation.candidate_policy
+    for key in policy.keys() - set(COUNT_KEYS):
+        if near := get_close_matches(key, COUNT_KEYS, n=1, cutoff=_MISTYPED):
+            detail = f"generation.candidate_policy: unknown key {key!r}; did you mean {near[0]!r}?"
+            raise ConfigError(where=where, detail=detail)
     try:
-        count = candidate_count(config.generation.candidate_policy)
+        count = candidate_count(policy)
     except ValueError as error:
         raise ConfigError(where=where, detail=f"generation.{error}") from None
     if config.seeds and len(config.seeds) != count:
