@@ -194,6 +194,12 @@ class QueueRootError(QueueError, ValueError):
     exit_code = 2
 
 
+class QueueUnwritableError(QueueRootError):
+    """{path}: cannot be written: {detail}; give it room, or this user the right to write there"""
+
+    exit_code = 4
+
+
 class NewerQueueFormatError(QueueRootError):
     """{path}: made by a newer Themis (queue format {found}, this version reads up to {known}); upgrade Themis to use it"""
 

@@ -1,5 +1,6 @@
 """The folder of a queue: made by the first submit, looked at before it is used."""
 
+import errno
 import json
 import os
 import secrets
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from themis.core import durable_files, guarded_files
-from themis.core.errors import NewerQueueFormatError, QueueRootError
+from themis.core.errors import NewerQueueFormatError, QueueRootError, QueueUnwritableError
 from themis.core.filesystems import network_filesystem
 from themis.core.queue import layout
 
@@ -20,6 +21,7 @@ LEASE_S = 60.0
 """How long a claim on a shared queue lasts without being renewed, unless the queue's own file says otherwise."""
 
 _MAX_QUEUE_FILE_BYTES = 4_096
+_UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 900.0
 
@@ -183,7 +185,8 @@ def _root_error(root: Path, error: OSError) -> QueueRootError:
     where = error.filename2 or error.filename
     reason = error.strerror or str(error)
     if isinstance(error, FileExistsError | NotADirectoryError):
-        detail = f"{where} is not a folder"
-    else:
-        detail = f"cannot be used as a queue: {reason}" + (f" ({where})" if where and Path(where) != root else "")
-    return QueueRootError(path=root, detail=detail)
+        return QueueRootError(path=root, detail=f"{where} is not a folder")
+    detail = reason + (f" ({where})" if where and Path(where) != root else "")
+    if error.errno in _UNWRITABLE:
+        return QueueUnwritableError(path=root, detail=detail)
+    return QueueRootError(path=root, detail=f"cannot be used as a queue: {detail}")
