@@ -21,7 +21,7 @@ WORKERS = 2
 _IN_WORDS = {"completed": "done", "partial_failure": "done; not every case got an answer"}
 
 
-@command("demo", "themis demo", "themis demo --path /tmp/demo")
+@command("demo", "themis demo", "themis demo --path first-look")
 @click.option(
     "--path",
     type=click.Path(path_type=Path),

@@ -220,8 +220,9 @@ def _compare(found: ComponentRef, expected: ComponentRef, *, where: str) -> None
 
 def _check_seeds(config: ExperimentConfig, where: str) -> int:
     policy = config.generation.candidate_policy
-    for key in policy.keys() - set(COUNT_KEYS):
-        if near := get_close_matches(key, COUNT_KEYS, n=1, cutoff=_MISTYPED):
+    for key in policy:
+        near = get_close_matches(key, COUNT_KEYS, n=1, cutoff=_MISTYPED)
+        if near and key not in COUNT_KEYS:
             detail = f"generation.candidate_policy: unknown key {key!r}; did you mean {near[0]!r}?"
             raise ConfigError(where=where, detail=detail)
     try:
