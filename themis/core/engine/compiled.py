@@ -1,9 +1,8 @@
 """A run made live: its snapshot, its components, and where its cases come from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 from themis.core.components import (
     GENERATOR,
@@ -17,13 +16,19 @@ from themis.core.components import (
     load_component,
     reference,
 )
-from themis.core.config import DatasetFile, EvaluationConfig, ExperimentConfig, GenerationConfig
-from themis.core.datasets import CaseSource, InlineSource, JsonlSource
+from themis.core.config import EvaluationConfig, ExperimentConfig, GenerationConfig
+from themis.core.datasets import CaseSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.first_reading import read_through
 from themis.core.engine.case_pipeline import Parts
+from themis.core.engine.run_datasets import (
+    refuse_unusable,
+    snapshot_dataset,
+    source_of,
+    stored_source,
+    without_passwords,
+)
 from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
-from themis.core.models import Dataset
 from themis.core.prompts import PromptSpec
 from themis.core.secrets import redact_urls, refuse_literal_secrets
 from themis.core.snapshot import (
@@ -32,7 +37,6 @@ from themis.core.snapshot import (
     RunIdentity,
     RunProvenance,
     RunSnapshot,
-    SnapshotDataset,
     candidate_count,
     derived_seed,
 )
@@ -142,11 +146,11 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
     _refuse_secrets(config, provenance, where)
     count = _check_seeds(config, where)
     components = load_components(generation, evaluation)
-    specs = [_without_passwords(dataset) for dataset in config.datasets]
-    sources = tuple(_source(dataset) for dataset in specs)
+    specs = [without_passwords(dataset) for dataset in config.datasets]
+    sources = tuple(source_of(dataset) for dataset in specs)
     fingerprints = tuple(read_through(source) for source in sources)
-    datasets = [_snapshot_dataset(spec, found) for spec, found in zip(specs, fingerprints, strict=True)]
-    _check_datasets(datasets, where)
+    datasets = [snapshot_dataset(spec, found) for spec, found in zip(specs, fingerprints, strict=True)]
+    refuse_unusable(datasets, where)
     refs = components.refs()
     identity = RunIdentity(
         datasets=[dataset.identity() for dataset in datasets],
@@ -200,7 +204,7 @@ def recompile(snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = No
     found_refs = components.refs().all()
     for place, expected in refs.all().items():
         _compare(found_refs[place], expected, where=place)
-    sources = tuple(_stored_source(dataset) for dataset in snapshot.datasets)
+    sources = tuple(stored_source(dataset) for dataset in snapshot.datasets)
     fingerprints = tuple(read_through(source) for source in sources)
     for found, dataset in zip(fingerprints, snapshot.datasets, strict=True):
         if found.content != dataset.content:
@@ -235,50 +239,6 @@ def _check_seeds(config: ExperimentConfig, where: str) -> int:
     return count
 
 
-def _check_datasets(datasets: list[SnapshotDataset], where: str) -> None:
-    if not sum(dataset.case_count for dataset in datasets):
-        raise ConfigError(where=where, detail="datasets: there is no case to run")
-    ids = [dataset.dataset_id for dataset in datasets]
-    if twice := next((dataset_id for dataset_id in ids if ids.count(dataset_id) > 1), None):
-        raise ConfigError(where=where, detail=f"datasets: id {twice!r} stands twice")
-
-
-def _source(spec: Dataset | DatasetFile) -> CaseSource:
-    if isinstance(spec, Dataset):
-        return InlineSource(spec)
-    return JsonlSource(
-        spec.dataset_id, spec.path, fields=_text_keys(spec.fields), revision=spec.revision, metadata=spec.metadata
-    )
-
-
-def _snapshot_dataset(spec: Dataset | DatasetFile, found: DatasetFingerprint) -> SnapshotDataset:
-    made = SnapshotDataset(
-        dataset_id=spec.dataset_id,
-        revision=spec.revision,
-        metadata=spec.metadata,
-        content=found.content,
-        case_count=found.case_count,
-    )
-    if isinstance(spec, Dataset):
-        return made.model_copy(update={"cases": spec.cases})
-    return made.model_copy(update={"path": spec.path, "fields": _text_keys(spec.fields)})
-
-
-def _text_keys(fields: Mapping[Any, str] | None) -> dict[str, str] | None:
-    return None if fields is None else dict(fields)
-
-
-def _stored_source(dataset: SnapshotDataset) -> CaseSource:
-    if dataset.path is None:
-        cases = dataset.cases or []
-        return InlineSource(
-            Dataset(dataset_id=dataset.dataset_id, cases=cases, revision=dataset.revision, metadata=dataset.metadata)
-        )
-    return JsonlSource(
-        dataset.dataset_id, dataset.path, fields=dataset.fields, revision=dataset.revision, metadata=dataset.metadata
-    )
-
-
 def _refuse_secrets(config: ExperimentConfig, provenance: RunProvenance, where: str) -> None:
     """Look through all that a run keeps, but for the cases, which are data, and live objects, which are not kept."""
     sections = {
@@ -294,12 +254,6 @@ def _refuse_secrets(config: ExperimentConfig, provenance: RunProvenance, where: 
 def _plain(section: GenerationConfig | EvaluationConfig) -> dict[str, object]:
     """The fields of a section, as far as they are plain values."""
     return {key: value.model_dump() if isinstance(value, PromptSpec) else value for key, value in vars(section).items()}
-
-
-def _without_passwords(spec: Dataset | DatasetFile) -> Dataset | DatasetFile:
-    return spec.model_copy(
-        update={"revision": redact_urls(spec.revision), "metadata": redact_urls(spec.metadata)},
-    )
 
 
 def _prompt(spec: PromptSpec | None) -> PromptSpec | None:
