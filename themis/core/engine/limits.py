@@ -109,6 +109,7 @@ class Gate:
         if self.waiters:
             return False
         now = asyncio.get_running_loop().time() if self._asks_time else 0.0
+        # Not by `wait_s` and `take`: this is each case's way, and their calls would cost as much as what they do.
         for limit in self._limits:
             if limit.wait_s(now) != 0.0:
                 return False
