@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from themis.core.queue.states import MESSAGE_CHARACTERS, Cause, Outcome
+from themis.core.queue.states import Cause, Outcome
 
 _REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
-    | {Cause.OTHER_STORE, Cause.OUTAGE}
+    | {Cause.OTHER_STORE, Cause.OUTAGE, Cause.RUN_IN_USE}
 )
 _LARGEST_COUNT = 2**53
 
@@ -140,7 +140,7 @@ def _outcome(document: dict[str, Any]) -> Outcome | None:
         or not math.isfinite(retry_after_s)
     ):
         retry_after_s = None
-    return Outcome(cause, str(document.get("message", ""))[:MESSAGE_CHARACTERS], retry_after_s=retry_after_s)
+    return Outcome(cause, str(document.get("message", "")), retry_after_s=retry_after_s)
 
 
 def _is_count(value: object) -> bool:

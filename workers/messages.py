@@ -1,30 +1,39 @@
 """Messages between a worker's processes: one JSON object a packet, over a socket pair that keeps packets whole."""
 
 import array
+import errno
 import json
 import socket
 import struct
 from typing import Any
 
-MAX_BYTES = 131_072
-"""More than a manifest and its frame take, less than a socket's buffer."""
+MAX_BYTES = 262_144
+"""More than any message takes. The largest is an order: a manifest of no more than 65,536 bytes, which JSON within JSON
+may double, and paths around it. Whatever people or components wrote was cut before it became part of a message."""
 
 _CREDENTIALS = struct.Struct("3i")
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
     """Two connected ends; neither is inherited by a program that this process starts."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in ends:
+        # A packet must fit into it as a whole. The kernel doubles what it is asked for, as far as it permits.
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_BYTES)
+    return ends
 
 
 def send(channel: socket.socket, message: dict[str, Any], *, descriptor: int | None = None) -> None:
     """Send a message, and with it a copy of an open file if one is given.
 
     Raises:
-        OSError: the other end is gone, or reads nothing.
+        OSError: the other end is gone, or reads nothing; or the message is too long, which is said and not cut.
     """
+    data = json.dumps(message, separators=(",", ":")).encode()
+    if len(data) > MAX_BYTES:
+        raise OSError(errno.EMSGSIZE, f"a message of {len(data):,} bytes is longer than {MAX_BYTES:,}")
     rights = [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
-    channel.sendmsg([json.dumps(message, separators=(",", ":")).encode()], rights)
+    channel.sendmsg([data], rights)
 
 
 def receive(channel: socket.socket) -> dict[str, Any] | None:

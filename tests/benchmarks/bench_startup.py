@@ -21,7 +21,7 @@ from themis.core.queue import layout
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.root import QueueRoot, make_root
 from themis.core.queue.store_book import StoreBook
-from themis.core.stores.job_rows import JobRow
+from themis.core.stores.job_rows import JobRow, job_key
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sqlite import SqliteRunStore
 
@@ -61,7 +61,7 @@ def rows(root: QueueRoot, store_id: str, count: int) -> Iterator[JobRow]:
     for number in range(count):
         run_id = hashlib.sha256(str(number).encode()).hexdigest()
         yield JobRow(
-            key=layout.job_key(run_id, store_id),
+            key=job_key(run_id, store_id),
             run_id=run_id,
             queue_id=root.queue_id,
             queue_root=str(root.path),

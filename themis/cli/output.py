@@ -7,9 +7,9 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from themis.core.lines import one_line, printable
+from themis.core.lines import cut, one_line, printable
 
-__all__ = ["document", "emit", "how_long", "note", "one_line", "printable", "say", "table", "when"]
+__all__ = ["cut", "document", "emit", "how_long", "note", "one_line", "printable", "say", "table", "when"]
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
@@ -33,8 +33,8 @@ def say(line: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print a message on standard error."""
-    sys.stderr.write(f"themis: {one_line(text)}\n")
+    """Print a message on standard error; a very long one is cut."""
+    sys.stderr.write(f"themis: {one_line(cut(text))}\n")
     sys.stderr.flush()
 
 

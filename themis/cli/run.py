@@ -1,6 +1,7 @@
 """`themis run`, `resume`, `estimate` and `quickcheck`: one experiment, in this process."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from themis.cli.opening import open_experiment, stored_run
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
 from themis.cli.running import exit_code, explain_failures, explain_partial
+from themis.core.errors import RunBusyError
 from themis.core.stages import UNTIL_STAGES
 
 if TYPE_CHECKING:
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from themis.core.experiment import Experiment
     from themis.core.results import RunResult
     from themis.core.stores import RunStore
+
+_LOOK_EVERY_S = 0.5
+
+_wait_option = click.option(
+    "--wait", is_flag=True, help="Wait while another process has the same run in hand, then continue it."
+)
 
 
 @command(
@@ -29,17 +37,18 @@ if TYPE_CHECKING:
 )
 @config_options()
 @click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
+@_wait_option
 @quiet_option
-def run(*, config: Path, overrides: Sequence[str], until_stage: str, quiet: bool) -> int:
+def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool, quiet: bool) -> int:
     """Run an experiment in this process and print its scores.
 
-    A run that is stored is gone on with, not repeated: see runtime.existing_run_policy. Ctrl-C ends cleanly; the same
-    command goes on later.
+    A stored run is continued, not repeated: see runtime.existing_run_policy. Ctrl-C ends cleanly; the same command
+    continues it later. Ends with 4 when another process has the same run in hand, unless it is to --wait.
     """
     experiment = open_experiment(config, overrides)
     experiment.compile()
     with closing(experiment.open_store()) as store:
-        result = _carry_out(experiment, store, until_stage, quiet=quiet)
+        result = _carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
         emit(
             {
                 "run_id": result.run_id,
@@ -54,13 +63,14 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, quiet: bool
 
 @command("resume", "themis resume --config experiment.yaml")
 @config_options()
+@_wait_option
 @quiet_option
-def resume(*, config: Path, overrides: Sequence[str], quiet: bool) -> int:
+def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -> int:
     """Go on with a stored run: what is finished is kept, what failed is tried again."""
     experiment = open_experiment(config, overrides)
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
     with stored_run(experiment) as (store, _):
-        result = _carry_out(experiment, store, "judge", runtime, quiet=quiet)
+        result = _carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
         emit(
             {
                 "run_id": result.run_id,
@@ -100,28 +110,31 @@ def _carry_out(
     runtime: "RuntimeConfig | None" = None,
     *,
     quiet: bool,
+    wait: bool,
 ) -> "RunResult":
     from themis.core.engine.run import RunProgress
 
-    _warn_of_worker(store, experiment.compile().run_id)
     progress = RunProgress()
     kept = "memory keeps nothing of it"
     if experiment.storage.store != "memory":
         kept = "what is done is kept, and the same command goes on with the rest"
     with ends_cleanly(kept), shown(progress, quiet=quiet):
-        return experiment.run(until_stage, runtime, store, progress=progress)
+        return _in_turn(lambda: experiment.run(until_stage, runtime, store, progress=progress), wait=wait)
 
 
-def _warn_of_worker(store: "RunStore", run_id: str) -> None:
-    """Say so when a worker has the same run in hand: what both do is paid for twice, though it is kept once."""
-    from themis.core.queue.layout import job_key
-    from themis.core.stores.sqlite import SqliteRunStore
-
-    if not isinstance(store, SqliteRunStore):
-        return
-    row = store.jobs.load(job_key(run_id, store.jobs.store_id))
-    if row is not None and row.state == "running" and row.owner is not None:
-        note(f"worker {row.owner.worker} has this run in hand; while both go on, cases are generated twice")
+def _in_turn(work: "Callable[[], RunResult]", *, wait: bool) -> "RunResult":
+    """The result of `work`, which is tried until no other process has the run in hand, if it is to wait."""
+    told = False
+    while True:
+        try:
+            return work()
+        except RunBusyError as error:
+            if not wait:
+                raise
+            if not told:
+                note(f"waiting: {error.facts['holder']} has this run in hand")
+            told = True
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _means(experiment: "Experiment", store: "RunStore") -> dict[str, Any]:

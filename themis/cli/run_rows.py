@@ -1,20 +1,23 @@
 """Runs as their rows tell them: read without the engine and its models, whose import takes longer than the reading."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from themis.core.errors import StoreError
-from themis.core.queue.layout import job_key
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.stages import Stage
-from themis.core.stores.job_rows import AttemptRow, JobRow
+from themis.core.stores import run_locks
+from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sqlite_database import Database
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 from themis.core.stores.sqlite_schema import APPLICATION_ID, is_usable
+from themis.core.stores.standing import Standing, standing
 
 KNOWN_SCHEMA = 2
 """The schema that is read here; a store that has not all of it is left to the store's own reading, or refusal."""
@@ -26,12 +29,13 @@ class RunRow:
 
     Attributes:
         status: of the run: `pending`, `running`, `completed`, …
-        error: why a failed run failed as a whole.
+        error: why it failed, as far as its own row tells.
         started_ms, ended_ms: milliseconds since 1970 UTC.
         done, failed: how many cases ended, and how many of those failed.
         metric_means: of the scores that there are.
         job: None for a run that was not submitted to a queue.
         store: the file that it is in.
+        standing: how it stands, by all of that and its lock.
     """
 
     run_id: str
@@ -46,6 +50,20 @@ class RunRow:
     metric_means: dict[str, float]
     job: JobRow | None
     store: Path
+    standing: Standing
+
+
+class _Facts(NamedTuple):
+    """A run's row as it is selected."""
+
+    run_id: str
+    status: str
+    completed_through: str | None
+    total: int
+    error: str | None
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
 
 
 class RunRows:
@@ -75,22 +93,24 @@ class RunRows:
         """Runs whose id begins with `prefix`, newest first; without the means of their scores that is quick."""
         literal = "".join(sign for sign in prefix if sign.isalnum())
         for found in self._database.query(sql.SELECT_RUNS, (literal + "%", limit)):
-            run_id, status, through, total, error, _, started_ms, ended_ms = found
-            run_no = self._one(sql.SELECT_RUN_NO, run_id)[0]
+            facts = _Facts(*found)
+            run_no = self._one(sql.SELECT_RUN_NO, facts.run_id)[0]
             done, failed = self._one(sql.COUNT_CASES, run_no)
+            job = self._jobs.load(job_key(facts.run_id, self._jobs.store_id))
             yield RunRow(
-                run_id=run_id,
-                status=status,
-                completed_through=through,
-                total=total,
-                error=error,
-                started_ms=started_ms,
-                ended_ms=ended_ms,
+                run_id=facts.run_id,
+                status=facts.status,
+                completed_through=facts.completed_through,
+                total=facts.total,
+                error=facts.error,
+                started_ms=facts.started_ms,
+                ended_ms=facts.ended_ms,
                 done=done,
                 failed=failed,
-                metric_means=self._means(run_id, run_no) if done and with_means else {},
-                job=self._jobs.load(job_key(run_id, self._jobs.store_id)),
+                metric_means=self._means(facts.run_id, run_no) if done and with_means else {},
+                job=job,
                 store=self._path,
+                standing=standing(facts, job, partial(run_locks.look, self._path, facts.run_id), time.time_ns()),
             )
 
     def attempts(self, job: JobRow) -> list[AttemptRow]:

@@ -11,7 +11,7 @@ import click
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, how_long, note, say, table, when
+from themis.cli.output import cut, emit, how_long, note, one_line, say, table, when
 from themis.cli.worker_hint import nobody_works
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
@@ -112,21 +112,14 @@ def document(row: "RunRow") -> dict[str, Any]:
         "attempt": job.attempt if job else None,
         "worker": job.owner.worker if job and job.owner else None,
         "job": job.key if job else None,
-        "error": _reason(row),
+        "error": row.standing.error,
         "store": str(row.store),
     }
 
 
 def state_of(row: "RunRow") -> str:
-    """One word for how a run stands: its job's while that is unfinished or came to nothing, else its own."""
-    job = row.job
-    if job is None or job.state == "done":
-        return row.status
-    if job.state == "queued" and job.ready_ns is not None and job.ready_ns > time.time_ns():
-        return "waiting"
-    if job.state in {"queued", "running"} or row.status in {"pending", "running"}:
-        return job.state
-    return row.status
+    """One word for how a run stands."""
+    return row.standing.state
 
 
 def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> list[Path]:
@@ -187,6 +180,9 @@ def _show_all(rows: "Sequence[RunRow]") -> None:
     ]
     for line in fitted(_RUNS, lines, terminal_width()):
         say(line)
+    for row in rows:
+        if row.standing.is_interrupted:
+            say(f"{row.run_id[:_ID_CHARACTERS]} was {row.standing.error}")
 
 
 def _found(stores: "Sequence[RunRows]", prefix: str, *, with_means: bool = True) -> "list[tuple[RunRows, RunRow]]":
@@ -246,7 +242,7 @@ def _facts(row: "RunRow") -> list[tuple[str, str]]:
         ("job", f"{job.key}, attempt {job.attempt}" if job else ""),
         ("worker", f"{job.owner.worker}, pid {job.owner.pid}" if job and job.owner else ""),
         ("not before", (when(job.ready_ns) or "") if job else ""),
-        ("error", _reason(row) or ""),
+        ("error", one_line(cut(row.standing.error or ""))),
         ("store", str(row.store)),
     ]
     return [(name, value) for name, value in found if value]
@@ -254,12 +250,6 @@ def _facts(row: "RunRow") -> list[tuple[str, str]]:
 
 def _scores(row: "RunRow") -> str:
     return ", ".join(f"{name.removeprefix('builtin/')} {mean:.4f}" for name, mean in row.metric_means.items())
-
-
-def _reason(row: "RunRow") -> str | None:
-    if row.error:
-        return row.error
-    return row.job.message or None if row.job and row.job.state in {"failed", "queued"} else None
 
 
 def _took(row: "RunRow") -> str | None:

@@ -10,13 +10,13 @@ from themis.core.errors import ConfigError, QueueBusyError
 from themis.core.experiment import refuse_running_loop
 from themis.core.job_run import JobOptions, run_job
 from themis.core.queue import locks, manifest_file
-from themis.core.queue.layout import job_key
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.states import Cause
 from themis.core.queue.submitting import NewJob
 from themis.core.results import RunResult
 from themis.core.store_cache import StoreCache
 from themis.core.stores import projections
+from themis.core.stores.job_rows import job_key
 from themis.core.time_limit import run_to_end
 
 
@@ -38,6 +38,7 @@ def run_batch_request(
     Raises:
         InputError: the file is not there, or not a request.
         QueueBusyError: another process is running it.
+        RunBusyError: another process has its run in hand.
         RunningLoopError: there is a running event loop.
     """
     refuse_running_loop("run_batch_request")
@@ -57,7 +58,7 @@ def run_batch_request(
             completed = _folder(batch_root, "completed")
             durable_files.rename(request, completed / request.name)
             durable_files.fsync_folder(completed)
-        return projections.run_result(store, manifest.run_id)
+        return projections.run_result(store, manifest.run_id, store.load_run(manifest.run_id))
     finally:
         lock.release()
         stores.close()

@@ -124,6 +124,10 @@ class RunExistsError(InputError):
     """run {run_id} exists already ({status}) and runtime.existing_run_policy is "error"; use "auto" to continue it or "rerun" to start afresh"""
 
 
+class RunBusyError(UnavailableError):
+    """run {run}: {holder} has had it in hand{since}, and two of them would pay for each case twice; wait for it (themis run --wait), or stop it first"""
+
+
 class InvalidArgumentError(InputError):
     """{argument}: {detail}"""
 
@@ -171,6 +175,10 @@ class StoreIOError(StoreOutageError):
 
 class StoreReadOnlyError(StoreOutageError):
     """{path}: cannot be opened for writing ({detail}); check its permissions and those of its folder"""
+
+
+class StoreGoneError(StoreOutageError):
+    """{path}: was removed, moved or replaced while it was in use; what was written to it since is only where it is now, if it still is: put it back, or run again"""
 
 
 class NewerSchemaError(StoreError):

@@ -147,6 +147,7 @@ class Experiment(ExperimentConfig):
 
         Raises:
             RunExistsError: the run exists and `runtime.existing_run_policy` is `error`.
+            RunBusyError: another process has the run in hand.
             ThemisError: the run cannot go on; failing cases are not errors, they are in the result.
         """
         until = parse_until_stage(until_stage)
@@ -163,8 +164,8 @@ class Experiment(ExperimentConfig):
                 progress=progress or RunProgress(),
             ),
         )
-        await execution.execute()
-        return projections.run_result(own_store, run.snapshot.run_id)
+        record = await execution.execute()
+        return projections.run_result(own_store, run.snapshot.run_id, record)
 
     def _provenance(self) -> RunProvenance:
         return RunProvenance(

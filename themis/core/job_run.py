@@ -16,6 +16,7 @@ from themis.core.errors import (
     InputError,
     NewerSchemaError,
     OtherStoreError,
+    RunBusyError,
     StoreBusyError,
     StoreOutageError,
     TimeLimitError,
@@ -36,6 +37,7 @@ CANCEL_POLL_S = 0.1
 _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((TimeLimitError,), Cause.TIME_LIMIT),
     ((OtherStoreError,), Cause.OTHER_STORE),
+    ((RunBusyError,), Cause.RUN_IN_USE),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
     ((StoreOutageError, StoreBusyError, NewerSchemaError), Cause.OUTAGE),
 )
@@ -66,6 +68,7 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
 
     Raises:
         ClaimLostError: the job belongs to another worker now.
+        RunBusyError: another process has the run in hand; only without a fence, else that is an outcome too.
         asyncio.CancelledError: this task was cancelled from outside.
     """
     stop = asyncio.Event()
@@ -83,10 +86,14 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
         return Outcome(Cause.CANCELLED, "cancelled while running")
     except ClaimLostError:
         raise
+    except RunBusyError as error:
+        if options.fence is None:
+            raise
+        return classify(error)
     except Exception as error:  # noqa: BLE001  # classified: what an experiment raises is its outcome
         outcome = classify(error)
         if outcome.cause is not Cause.OUTAGE:
-            _note_end(manifest, store, RunStatus.FAILED, outcome.message, options.fence)
+            _note_end(manifest, store, RunStatus.FAILED, _said(error), options.fence)
         return outcome
     finally:
         if watch is not None:
@@ -96,10 +103,13 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
 
 def classify(error: Exception) -> Outcome:
     """The outcome of an attempt that ended with `error`."""
+    return Outcome(_cause(error), _said(error), retry_after_s=retry_after_s(error) or None)
+
+
+def _said(error: Exception) -> str:
+    """All that an error says, however long: the store keeps it whole."""
     message = message_of(error)
-    if not isinstance(error, TimeLimitError):
-        message = f"{type(error).__name__}: {message}"
-    return Outcome(_cause(error), message, retry_after_s=retry_after_s(error) or None)
+    return message if isinstance(error, TimeLimitError) else f"{type(error).__name__}: {message}"
 
 
 def _cause(error: Exception) -> Cause:

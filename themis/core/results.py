@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, SkipValidation
 
 from themis.core.base import FrozenModel, JSONValue
+from themis.core.lines import cut
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
 
 
@@ -76,7 +77,7 @@ class RunResult(FrozenModel):
 
     Attributes:
         cases: a `CaseResult` each, in the datasets' order, read from the store when asked for.
-        error: why a `failed` run failed as a whole; None when only cases failed.
+        error: why a `failed` run failed as a whole, or was interrupted; None when only cases failed.
     """
 
     run_id: str
@@ -93,7 +94,8 @@ class RunResult(FrozenModel):
         ended = counts.completed_cases + counts.failed_cases
         if ended >= counts.total_cases:
             return None
-        return f"partial: {ended:,} of {counts.total_cases:,} cases have ended, and the run is {self.status.value}"
+        why = f" ({cut(self.error)})" if self.error else ""
+        return f"partial: {ended:,} of {counts.total_cases:,} cases have ended, and the run is {self.status.value}{why}"
 
 
 class CaseState(FrozenModel):

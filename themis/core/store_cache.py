@@ -43,6 +43,9 @@ class StoreCache:
     def run_store(self, address: StoreAddress) -> SqliteRunStore:
         """The store at an address."""
         store = self._stores.get(address.path)
+        if store is not None and not store.jobs.is_in_place:
+            store.close()  # what is there now is another file
+            store = None
         if store is None:
             store = self._stores[address.path] = SqliteRunStore(
                 address.path, busy_timeout_s=self._busy_timeout_s, retry_attempts=self._retry_attempts

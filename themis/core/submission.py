@@ -95,6 +95,7 @@ def submit_experiment(
     Raises:
         InputError: it cannot be submitted; the message says why.
         RunExistsError: it exists and the policy is `error`.
+        RunBusyError: it is to start afresh, and a process has it in hand.
         UnavailableError: the store or the queue cannot be used now.
     """
     if mode not in {"worker_pool", "batch"}:
@@ -175,7 +176,8 @@ def _prepare(store: SqliteRunStore, snapshot: RunSnapshot, policy: str) -> None:
     if not created and policy == "error":
         raise _run_exists(store, snapshot.run_id)
     if not created and policy == "rerun":
-        store.clear_run(snapshot.run_id)
+        with store.hold_run(snapshot.run_id):  # whoever carries it out would continue with nothing
+            store.clear_run(snapshot.run_id)
 
 
 def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
@@ -208,7 +210,7 @@ def _persistent_store(experiment: Experiment) -> SqliteRunStore:
 
 
 def _run_exists(store: RunStore, run_id: str) -> RunExistsError:
-    record = store.load_run(run_id)
+    record = store.load_standing(run_id)
     return RunExistsError(run_id=run_id, status="queued" if record is None else record.status.value)
 
 

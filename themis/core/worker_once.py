@@ -93,9 +93,15 @@ async def run_worker_once_async(
             return None
         store = stores.run_store(claim.manifest.store)
         await _carry_out(queue, claim, store, allow_modules, progress)
-        return projections.run_result(store, claim.manifest.run_id)
+        return own_result(store, claim.manifest.run_id)
     finally:
         stores.close()
+
+
+def own_result(store: RunStore, run_id: str) -> RunResult:
+    """What a run came to in this process; how it stands when it came to no end here."""
+    record = store.load_run(run_id)
+    return projections.run_result(store, run_id, None if record is None or record.ended_ms is None else record)
 
 
 def open_queue(queue_root: str | Path) -> FileQueue:

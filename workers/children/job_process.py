@@ -158,6 +158,7 @@ def _counts(progress: RunProgress) -> list[int]:
 
 
 def _report(document: dict[str, Any]) -> None:
-    data = json.dumps(document).encode() + b"\n"
+    # On a line of its own, whatever a component may have written there before.
+    data = b"\n" + json.dumps(document).encode() + b"\n"
     while data:
         data = data[os.write(_REPORTS, data) :]

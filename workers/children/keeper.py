@@ -22,7 +22,7 @@ from workers.children.job_log import JobLog
 
 _CHUNK_BYTES = 65_536
 _MOST_CHUNKS = 16
-_LONGEST_REPORT_BYTES = 32_768
+_LONGEST_REPORT_BYTES = 32_768  # an outcome's message takes 24,000 at most; what is longer is not of ours
 _ENDING_S = 10.0
 _PAUSE_S = 0.005
 
@@ -146,7 +146,8 @@ class Keeper:
         while (end := job.partial.find(b"\n")) >= 0:
             line = bytes(job.partial[:end])
             del job.partial[: end + 1]
-            self._tell({"event": "report", "text": line.decode("utf-8", "replace")})
+            if 0 < len(line) <= _LONGEST_REPORT_BYTES:
+                self._tell({"event": "report", "text": line.decode("utf-8", "replace")})
         if len(job.partial) > _LONGEST_REPORT_BYTES:
             job.partial.clear()
 

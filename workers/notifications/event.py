@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 
-from themis.core.queue.states import MESSAGE_CHARACTERS
+from themis.core.lines import cut
 from themis.core.secrets import redact_urls
 
 
@@ -49,13 +49,13 @@ class JobEnded:
     @property
     def reason(self) -> str:
         """Cause and message, for people; no URL in it holds a password."""
-        return str(redact_urls(f"{self.cause}: {self.message}" if self.message else self.cause))[:MESSAGE_CHARACTERS]
+        return cut(str(redact_urls(f"{self.cause}: {self.message}" if self.message else self.cause)))
 
     def to_json(self) -> bytes:
         """One object in one line of ASCII; no URL in it holds a password, and a mean that is no number is null."""
         # Redacted before it is cut: half a URL is not seen to hold a password.
         document = redact_urls(asdict(self))
-        document["message"] = document["message"][:MESSAGE_CHARACTERS]
+        document["message"] = cut(document["message"])
         if self.metric_means is not None:
             means = self.metric_means.items()
             document["metric_means"] = {metric: mean if math.isfinite(mean) else None for metric, mean in means}

@@ -25,6 +25,7 @@ from themis.core.errors import (
 )
 from themis.core.queue import FileQueue, layout, manifest_file
 from themis.core.queue.states import Cause, JobState
+from themis.core.stores.job_rows import job_key
 
 NAME = f"0-{layout.stamp(5)}-{{}}.json"
 
@@ -107,7 +108,7 @@ def test_a_manifest_whose_store_knows_no_such_job_is_rejected(here: World) -> No
 
 def test_a_manifest_for_another_store_at_its_address_is_rejected(here: World) -> None:
     other = manifest_file.StoreAddress("sqlite", here.address.path, "another-id")
-    key = layout.job_key("run", other.id)
+    key = job_key("run", other.id)
     text = manifest_file.encode(manifest_file.Manifest(key, "run", other, here.job("x").limits, 5, 5, "test", {}))
     (here.queue.path / "queued" / NAME.format(key)).write_bytes(text)
     _next_job_is_unharmed(here)

@@ -17,6 +17,7 @@ from themis.core.queue.claim_policy import ClaimPolicy, version_difference, why_
 from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
 from themis.core.queue.states import JobState
 from themis.core.queue.window import WINDOW_NAMES
+from themis.core.stores.job_rows import job_key
 
 MANIFEST = Manifest("key", "run", StoreAddress("sqlite", "/s", "id"), Limits(), 5, 7, themis_version(), {})
 GPU = ClaimPolicy(["gpu"])
@@ -194,7 +195,7 @@ def _rewrite(here: World, run_id: str, **changes: Any) -> Path:
 
 
 def test_a_manifest_without_tags_is_written_and_read_as_it_was_before_there_were_any(here: World) -> None:
-    key = layout.job_key("old", here.address.id)
+    key = job_key("old", here.address.id)
     text = WRITTEN_BEFORE % {b"key": key.encode(), b"path": here.address.path.encode(), b"id": here.address.id.encode()}
     manifest = manifest_file.decode(text, "name", key=key)
     assert (manifest.tags, manifest.distributions) == ((), {})
@@ -202,7 +203,7 @@ def test_a_manifest_without_tags_is_written_and_read_as_it_was_before_there_were
 
 
 def test_tags_and_distributions_are_written_and_read_again() -> None:
-    key = layout.job_key("run", "id")
+    key = job_key("run", "id")
     manifest = replace(MANIFEST, key=key, tags=("a", "b"), distributions={"acme": "1.0+local"})
     text = manifest_file.encode(manifest)
     assert json.loads(text)["format"] == 1

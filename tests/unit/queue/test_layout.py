@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from themis.core.queue import layout
 from themis.core.queue.layout import Entry
+from themis.core.stores.job_rows import job_key
 
 KEY = "0123456789abcdef"
 
@@ -37,7 +38,7 @@ def test_a_name_of_one_folder_says_nothing_in_another() -> None:
 
 
 def test_a_key_depends_on_run_and_store_and_names_its_shard() -> None:
-    assert layout.job_key("run", "store") != layout.job_key("run", "other")
-    assert layout.job_key("run", "store", (3, 10)) == layout.job_key("run", "store") + ".s003of010"
-    assert layout.is_key(layout.job_key("run", "store", (3, 10)))
+    assert job_key("run", "store") != job_key("run", "other")
+    assert job_key("run", "store", (3, 10)) == job_key("run", "store") + ".s003of010"
+    assert layout.is_key(job_key("run", "store", (3, 10)))
     assert not layout.is_key("../../etc")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from themis.core.errors import ManifestError, TornManifestError
 from themis.core.queue import manifest_file
-from themis.core.queue.layout import job_key
 from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
+from themis.core.stores.job_rows import job_key
 
 STORE = StoreAddress("sqlite", "/store.sqlite3", "11111111-1111-1111-1111-111111111111")
 KEY = job_key("run", STORE.id)

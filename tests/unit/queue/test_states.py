@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from themis.core.lines import MESSAGE_BYTES
 from themis.core.queue import states
 from themis.core.queue.states import ENDED, MOVES, POLICIES, Cause, Charge, JobState, Outcome
 from themis.core.stores.job_rows import JobRow, Owner
@@ -162,7 +163,8 @@ def test_every_change_is_a_listed_move_and_makes_the_version_one_more(
 def test_a_long_message_is_cut() -> None:
     row = states.settled(_running(), Outcome(Cause.EXCEPTION, "x" * 100_000), NOW_NS, 0).row
     assert row.message is not None
-    assert len(row.message) == states.MESSAGE_CHARACTERS
+    assert len(row.message.encode()) == MESSAGE_BYTES
+    assert row.message.endswith("(cut: it has 100,000 bytes)")
 
 
 def test_nobody_pays_for_what_is_nobodys_fault() -> None:

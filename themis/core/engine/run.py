@@ -74,9 +74,14 @@ class RunExecution:
         """Bring the run as far as asked and return its row; a run that is there already is returned as it is stored.
 
         Raises:
+            RunBusyError: another process has the run in hand.
             RunExistsError: it exists and the policy is `error`.
             ThemisError: it cannot go on; what was finished is kept and the run is `failed`.
         """
+        with self._store.hold_run(self._run_id, fence=self._options.fence):
+            return await self._carry_out()
+
+    async def _carry_out(self) -> RunRecord:
         stored = self._settle_existing()
         if stored is not None:
             return stored

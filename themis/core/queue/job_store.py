@@ -17,6 +17,10 @@ class JobStore(Protocol):
     def store_id(self) -> str:
         """What tells this store from every other, wherever it lies."""
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether what was opened is still what is at the store's address."""
+
     def transaction(self, *, synced: bool = True) -> AbstractContextManager[Any]:
         """A block whose writes are committed together, or not at all; blocks nest."""
 

@@ -9,7 +9,6 @@ The order stands in the names, so that choosing needs neither open nor stat: `ls
 """
 
 import calendar
-import hashlib
 import re
 import time
 from dataclasses import dataclass
@@ -92,12 +91,6 @@ class Entry:
     priority: int | None = None
     stamp: str | None = None
     attempt: int | None = None
-
-
-def job_key(run_id: str, store_id: str, shard: tuple[int, int] | None = None) -> str:
-    """Name of the job that does a run (or, of several shards, number `shard[0]` of `shard[1]`) for a store."""
-    digest = hashlib.sha256(f"{run_id}\n{store_id}".encode()).hexdigest()[:16]
-    return digest if shard is None else f"{digest}.s{shard[0]:03d}of{shard[1]:03d}"
 
 
 def is_key(text: str) -> bool:

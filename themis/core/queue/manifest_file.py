@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 from themis.core import guarded_files
 from themis.core.canonical import compact_json
 from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
-from themis.core.queue.layout import is_key, job_key
+from themis.core.queue.layout import is_key
+from themis.core.stores.job_rows import job_key
 from themis.core.tags import checked as checked_tags
 
 FORMAT = 1

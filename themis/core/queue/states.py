@@ -16,10 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from themis.core.lines import cut
 from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
-
-MESSAGE_CHARACTERS = 4_000
-"""As much of an outcome's message is kept."""
 
 NO_QUEUE = ""
 """The queue of a job that was pruned: none."""
@@ -69,6 +67,7 @@ class Cause(StrEnum):
     OUTAGE = "outage"
     GIVEN_BACK = "given back"
     LEASE_LOST = "lease lost"
+    RUN_IN_USE = "run in use"
     CANCELLED = "cancelled"
 
 
@@ -114,6 +113,7 @@ POLICIES: dict[Cause, Policy] = {
     Cause.OUTAGE: _NOBODYS_FAULT,
     Cause.GIVEN_BACK: _NOBODYS_FAULT,
     Cause.LEASE_LOST: _NOBODYS_FAULT,
+    Cause.RUN_IN_USE: Policy(backoff=True),
     Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
 }
 """Failures are classified, once, as a value, before anything is written."""
@@ -125,7 +125,7 @@ class Outcome:
 
     Attributes:
         cause: what is charged for it and what follows.
-        message: for people.
+        message: for people; cut to `MESSAGE_BYTES`, so that it fits wherever an outcome has to go.
         retry_after_s: not to be tried again before, in seconds, as the other side asked; None when it did not.
         exit_code: of the job's own process, negative for a signal; None when it had none.
     """
@@ -134,6 +134,10 @@ class Outcome:
     message: str = ""
     retry_after_s: float | None = None
     exit_code: int | None = None
+
+    def __post_init__(self) -> None:
+        """Cut the message."""
+        object.__setattr__(self, "message", cut(self.message))
 
 
 DONE = Outcome(Cause.DONE)
@@ -168,7 +172,6 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
     failures = row.failures + (policy.charge is Charge.ATTEMPTS)
     lost = row.lost + (policy.charge is Charge.WORKER_LOST)
     used_up = failures >= row.max_attempts if policy.charge is Charge.ATTEMPTS else lost >= row.max_worker_lost
-    message = outcome.message[:MESSAGE_CHARACTERS]
     state, ready_ns, ended_ns = policy.ends, None, None
     if state is None and policy.charge is not Charge.NOBODY and used_up:
         state = JobState.FAILED
@@ -185,13 +188,13 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
         failures=failures,
         lost=lost,
         cause=outcome.cause,
-        message=message,
+        message=outcome.message,
         ready_ns=ready_ns,
         ended_ns=ended_ns,
     )
     if state is None and row.cancel_requested:
         after = _cancelled(after, now_ns)
-    return Change(after, ended=_ended_attempt(row, outcome.cause, message, now_ns, outcome.exit_code))
+    return Change(after, ended=_ended_attempt(row, outcome.cause, outcome.message, now_ns, outcome.exit_code))
 
 
 def recovered(row: JobRow, now_ns: int) -> Change:
@@ -212,10 +215,16 @@ def refused(row: JobRow, outcome: Outcome, now_ns: int) -> Change:
     """A job that nobody runs can never run: it fails without an attempt."""
     if row.state == JobState.RUNNING:
         return settled(row, outcome, now_ns, 0.0)
-    message = outcome.message[:MESSAGE_CHARACTERS]
-    return Change(
-        _next(row, now_ns, state=JobState.FAILED, cause=outcome.cause, message=message, ready_ns=None, ended_ns=now_ns)
+    failed = _next(
+        row,
+        now_ns,
+        state=JobState.FAILED,
+        cause=outcome.cause,
+        message=outcome.message,
+        ready_ns=None,
+        ended_ns=now_ns,
     )
+    return Change(failed)
 
 
 def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Change:

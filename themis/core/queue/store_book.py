@@ -41,7 +41,8 @@ class StoreBook:
             OtherStoreError: another one is there.
         """
         store = self._opened.get(address)
-        if store is None:
+        if store is None or not store.is_in_place:
+            self._opened.pop(address, None)
             store = self._open_store(address)
             if store.store_id != address.id:
                 raise OtherStoreError(path=address.path, found=store.store_id, expected=address.id)

@@ -15,7 +15,7 @@ from themis.core.queue.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, L
 from themis.core.queue.root import QueueRoot, open_root
 from themis.core.queue.states import ENDED, JobState
 from themis.core.queue.store_book import StoreBook
-from themis.core.stores.job_rows import Change, JobRow
+from themis.core.stores.job_rows import Change, JobRow, job_key
 
 Prepare = Callable[[], object]
 """Writes what belongs to a job's row (its run, its snapshot), inside the row's own transaction."""
@@ -55,7 +55,7 @@ class NewJob:
     @property
     def key(self) -> str:
         """Its name in any queue."""
-        return layout.job_key(self.run_id, self.store.id, self.shard)
+        return job_key(self.run_id, self.store.id, self.shard)
 
     def manifest(self, submitted_ns: int) -> Manifest:
         """What its file says when it is submitted at that time."""

@@ -1,7 +1,14 @@
 """What a store keeps of a queue's jobs: plain rows, whose meaning `themis.core.queue` decides."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
+
+
+def job_key(run_id: str, store_id: str, shard: tuple[int, int] | None = None) -> str:
+    """Name of the job that does a run (or, of several shards, number `shard[0]` of `shard[1]`) for a store."""
+    digest = hashlib.sha256(f"{run_id}\n{store_id}".encode()).hexdigest()[:16]
+    return digest if shard is None else f"{digest}.s{shard[0]:03d}of{shard[1]:03d}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from themis.core.stores.protocol import RunRecord, RunStore
 
 
-def run_result(store: "RunStore", run_id: str) -> RunResult:
-    """A run as a user reads it."""
+def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -> RunResult:
+    """A run as a user reads it; `own` is its row for who has just carried it out, whatever else may be queued of it."""
     record, snapshot = _find(store, run_id)
+    record = own or record
     ended, failed = store.count_ends(run_id)
     return RunResult(
         run_id=run_id,
@@ -157,7 +158,7 @@ _RANKS = {"run_started": -1, "run_completed": 1, "run_failed": 1}
 
 
 def _find(store: "RunStore", run_id: str) -> "tuple[RunRecord, RunSnapshot]":
-    record = store.load_run(run_id)
+    record = store.load_standing(run_id)
     snapshot = store.load_snapshot(run_id)
     if record is None or snapshot is None:
         raise UnknownRunError(run_id=run_id, nearest=nearest_hint(run_id, [run.run_id for run in store.list_runs()]))

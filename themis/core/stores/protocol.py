@@ -92,6 +92,16 @@ class RunStore(Protocol):
     def load_run(self, run_id: str) -> RunRecord | None:
         """A run's row, or None."""
 
+    def load_standing(self, run_id: str) -> RunRecord | None:
+        """A run's row with the status and the error that it is shown with, see `standing`; or None."""
+
+    def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
+        """Keep a run for this process for the block, so that no other one carries it out too.
+
+        Raises:
+            RunBusyError: another process has it.
+        """
+
     def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
         """Runs whose id begins with `prefix`, newest first."""
 

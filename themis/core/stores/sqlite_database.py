@@ -23,6 +23,7 @@ from themis.core.errors import (
     StoreCorruptError,
     StoreError,
     StoreFullError,
+    StoreGoneError,
     StoreIOError,
     StoreReadOnlyError,
 )
@@ -63,6 +64,10 @@ class _Local(threading.local):
     synced = True
 
 
+Identity = tuple[int, int]
+"""Device and inode of a file: what it is, whatever it is called."""
+
+
 class Database:
     """A SQLite file with one connection a thread.
 
@@ -94,6 +99,7 @@ class Database:
         self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._guard = threading.Lock()
         self._opened_by: int | None = None
+        self._identity: Identity | None = None
 
     def __del__(self) -> None:
         """Close what nobody closed, in the process that opened it."""
@@ -110,6 +116,7 @@ class Database:
 
         Raises:
             StoreBusyError: another writer kept the file for longer than all waiting.
+            StoreGoneError: the file that was opened is no longer the one at the path; nothing was committed.
             StoreError: the file cannot be written; its subclasses say why.
         """
         connection = self._connection()
@@ -127,6 +134,7 @@ class Database:
         try:
             self._begin(connection, synced=synced)
             yield connection
+            self._refuse_other_file()
             durable_files.step("commit", self.path, synced)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -173,9 +181,20 @@ class Database:
         with self._guard:
             opened, self._opened = self._opened, []
             self._local = _Local()
+            self._identity = None
         for _, connection in opened:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still the one at the path; so too before it is opened."""
+        return self._identity is None or _identity_of(self.path) == self._identity
+
+    def _refuse_other_file(self) -> None:
+        """SQLite goes on with a file that was removed or replaced, and all that it writes then is lost in silence."""
+        if not self.is_in_place:
+            raise StoreGoneError(path=self.path)
 
     def _begin(self, connection: sqlite3.Connection, *, synced: bool) -> None:
         def begin() -> None:
@@ -225,13 +244,16 @@ class Database:
         kind = network_filesystem(self.path)
         if kind is not None:
             raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=_NETWORK_REASON)
+        self._refuse_other_file()  # which a connection of another thread is open to
         try:
             durable_files.make_folder(self.path.parent)
             durable_files.make_private_file(self.path)
         except OSError as error:
-            found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)
-            raise found(path=self.path, detail=error.strerror or str(error)) from error
-        return self._patiently(self._connect)
+            raise store_error(self.path, error) from error
+        connection = self._patiently(self._connect)
+        if self._identity is None:
+            self._identity = _identity_of(self.path)
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -282,6 +304,20 @@ class Database:
         if isinstance(error, sqlite3.OperationalError):
             raise StoreError(path=self.path, detail=str(error)) from error
         raise error
+
+
+def _identity_of(path: Path) -> Identity | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # once a commit
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def store_error(path: Path, error: OSError) -> StoreError:
+    """What the system's error means for a store."""
+    found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)
+    return found(path=path, detail=error.strerror or str(error))
 
 
 def _is_full(folder: Path) -> bool:

@@ -52,6 +52,11 @@ class SqliteJobStore:
         """A block whose writes are committed together, or not at all; blocks nest."""
         return self._database.transaction(synced=synced)
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still the one at its path."""
+        return self._database.is_in_place
+
     def add(self, row: JobRow, manifest: str) -> bool:
         """Keep a new job; False, and nothing changed, when its key is there already."""
         with self.transaction() as connection:

@@ -154,7 +154,7 @@ def test_a_hostile_message_is_one_line_in_the_environment_and_short_in_the_event
     hook_of: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = "a\0b\n\x1b[2J \ud800 https://user:hunter2@example.org " + "y" * 300_000
-    program = "print(repr(os.environ['THEMIS_REASON'][:40])); print(len(json.load(sys.stdin)['message']))"
+    program = "print(repr(os.environ['THEMIS_REASON'][:40])); print(len(json.load(sys.stdin)['message'].encode()))"
     Hook(hook_of(program)).deliver(replace(EVENT, message=message), NOBODY)
     reason, length = facts_of(caplog, "hook ran")["output"]
     assert reason.isprintable()

@@ -1,0 +1,215 @@
+"""The lock of a run: a process holds it while it carries the run out, and the kernel frees it when that process dies.
+
+Whoever runs an experiment without a queue has its run for itself. Workers share it among themselves: which of them has
+a job, and whose results count, is decided by the queue, where one that was believed dead may hold on to the lock for
+as long as it is suspended. So a worker's process and `themis run` keep each other out, and two of `themis run`, too.
+
+The lock is a file beside the store, `<store>-locks/<run_id>.lock`, with a word in it of who holds it. It is removed with
+the lock held, and whoever takes a lock sees that the file is still there under its name: so none is left when a run
+ends, and no two processes ever hold "the" lock on two files. What a killed process leaves says that it was interrupted,
+and is used again by the next one that continues the run.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from themis.core import guarded_files
+from themis.core.errors import RunBusyError
+
+PATIENCE_S = 0.5
+"""Seconds that a lock is waited for which is held just now: a look at it takes it for a moment, too."""
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_MAX_BYTES = 4_096
+_PAUSE_S = 0.005
+_LOOKS = 3
+_SOONEST_S, _LATEST_S = 2.0, 60.0
+
+Value = TypeVar("Value")
+
+# A forked child must not keep a lock alive when this process has died.
+_held: set[int] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class RunHolder:
+    """Who has a run in hand, or had it; what is not known is None.
+
+    Attributes:
+        held: whether the lock is held now.
+        pid, host: of the process.
+        since_ms: when it took the run, in milliseconds since 1970 UTC.
+        job: the job of a queue that it does; None for a run without a queue.
+    """
+
+    held: bool
+    pid: int | None = None
+    host: str | None = None
+    since_ms: int | None = None
+    job: str | None = None
+
+    def __str__(self) -> str:
+        """For people."""
+        process = "a process" if self.pid is None else f"process {self.pid} on {self.host}"
+        return process if self.job is None else f"{process}, a worker's for job {self.job},"
+
+
+@contextlib.contextmanager
+def hold(store: Path, run_id: str, *, job: str | None) -> Iterator[None]:
+    """Hold the lock of a run for the block; a `job` shares it with other workers.
+
+    Raises:
+        RunBusyError: another process has the run.
+        OSError: there can be no lock file.
+    """
+    path = _path(store, run_id)
+    descriptor = _acquire(path, shared=job is not None)
+    if descriptor is None:
+        raise _busy(run_id, look(store, run_id))
+    _held.add(descriptor)
+    try:
+        with contextlib.suppress(OSError):  # for people: on a full disk the lock does without
+            _write(descriptor, job)
+        yield
+    finally:
+        if descriptor in _held:  # not in a forked child, whose copy is closed
+            _held.discard(descriptor)
+            _release(path, descriptor)
+
+
+def look(store: Path, run_id: str) -> RunHolder:
+    """Who holds the lock of a run, or held it last and was killed."""
+    path = _path(store, run_id)
+    try:
+        descriptor = guarded_files.open_to_read(path)
+    except OSError:
+        return RunHolder(held=False)
+    try:
+        held = _is_held(descriptor)
+        words = _read(descriptor)
+    finally:
+        os.close(descriptor)
+    return RunHolder(
+        held,
+        pid=_known(words, "pid", int),
+        host=_known(words, "host", str),
+        since_ms=_known(words, "since_ms", int),
+        job=_known(words, "job", str),
+    )
+
+
+def _path(store: Path, run_id: str) -> Path:
+    return store.with_name(f"{store.name}-locks") / f"{run_id}.lock"
+
+
+def _busy(run_id: str, holder: RunHolder) -> RunBusyError:
+    age_s = 0.0 if holder.since_ms is None else (_now_ms() - holder.since_ms) / 1_000
+    since = (
+        "" if holder.since_ms is None else f" since {time.strftime('%H:%M:%SZ', time.gmtime(holder.since_ms / 1e3))}"
+    )
+    # What has run for long will run for long: it is asked ever less often.
+    again_s = min(max(age_s / 4, _SOONEST_S), _LATEST_S)
+    return RunBusyError(run=run_id[:12], holder=str(holder), since=since, retry_after_s=again_s)
+
+
+def _acquire(path: Path, *, shared: bool) -> int | None:
+    """A descriptor that holds the lock; None when another process still has it after `PATIENCE_S` seconds."""
+    patient_until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            descriptor = os.open(path, _FLAGS, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            continue
+        try:
+            is_locked = _lock(descriptor, shared=shared)
+            if is_locked and _is_at(path, descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        if not is_locked:  # else its holder has just removed it
+            if time.monotonic() >= patient_until:
+                return None
+            time.sleep(_PAUSE_S)
+
+
+def _release(path: Path, descriptor: int) -> None:
+    """Let go of the lock, and remove the file, unless others share it; a killed process leaves it."""
+    try:
+        with contextlib.suppress(OSError):
+            if _lock(descriptor, shared=False) and _is_at(path, descriptor):
+                path.unlink()
+                path.parent.rmdir()  # when it was the last one
+    finally:
+        # Closing alone would not do while a child process, just forked, still has a copy.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, shared: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_held(descriptor: int) -> bool:
+    """Whether another one holds the lock; another look at it, which takes a moment, does not count."""
+    for _ in range(_LOOKS):
+        if _lock(descriptor, shared=False):
+            return False
+        time.sleep(_PAUSE_S)
+    return True
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    mine = os.fstat(descriptor)
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+
+
+def _write(descriptor: int, job: str | None) -> None:
+    words = {"pid": os.getpid(), "host": socket.gethostname(), "since_ms": _now_ms(), "job": job}
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(words).encode(), 0)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _read(descriptor: int) -> dict[str, object]:
+    try:
+        words = json.loads(os.pread(descriptor, _MAX_BYTES, 0))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return words if isinstance(words, dict) else {}
+
+
+def _known(words: dict[str, object], name: str, kind: type[Value]) -> Value | None:
+    value = words.get(name)
+    return value if isinstance(value, kind) else None
+
+
+def _forget_all() -> None:
+    """In a forked child: close its copies."""
+    for descriptor in list(_held):
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_forget_all)

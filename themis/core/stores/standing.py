@@ -1,0 +1,99 @@
+"""How a run stands: one rule, for everybody who shows it.
+
+Three facts are kept of a run: its own row, the row of the job that does it for a queue, and the lock that a process
+holds while it does it. Each may be older than the others: a process that was killed leaves a row that says `running`, a
+job that failed without a word a run that was never ended, and a job that waits for its next try a run that failed.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from themis.core.stores.job_rows import JobRow
+from themis.core.stores.run_locks import RunHolder
+
+_INTERRUPTED = "interrupted:"
+_NS_A_MS = 1_000_000
+_FINAL_STAGES = frozenset({None, "score", "judge"})
+_UNFINISHED = frozenset({"queued", "running"})
+_CAME_TO_NOTHING = frozenset({"failed", "cancelled"})
+
+
+class RunFacts(Protocol):
+    """A run's row; times are milliseconds since 1970 UTC."""
+
+    @property
+    def status(self) -> str:
+        """A `RunStatus`."""
+
+    @property
+    def completed_through(self) -> str | None:
+        """The last stage that it was brought through."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed as a whole."""
+
+    @property
+    def started_ms(self) -> int | None:
+        """When it was last begun."""
+
+    @property
+    def ended_ms(self) -> int | None:
+        """When it ended."""
+
+
+class Standing(NamedTuple):
+    """How a run stands.
+
+    Attributes:
+        state: a `RunStatus`, but `queued` or `waiting` where a job says when it goes on.
+        error: why it failed or is not going on, as far as that is known.
+    """
+
+    state: str
+    error: str | None = None
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the process that carried it out is gone, and nothing but somebody's command continues it."""
+        return self.error is not None and self.error.startswith(_INTERRUPTED)
+
+    @property
+    def status(self) -> str:
+        """The same as a `RunStatus`."""
+        return "pending" if self.state in {"queued", "waiting"} else self.state
+
+
+def standing(run: RunFacts, job: JobRow | None, look: Callable[[], RunHolder], now_ns: int) -> Standing:
+    """How a run stands, by its row, its job's row and its lock.
+
+    Args:
+        run: the run.
+        job: that does it; None for a run that is in no queue.
+        look: looks at the run's lock; it is not asked when that decides nothing.
+        now_ns: the time, in nanoseconds since 1970 UTC.
+    """
+    if run.status == "completed" and run.completed_through in _FINAL_STAGES:
+        return Standing(run.status)
+    holder = look() if run.status == "running" else None
+    if holder is not None and holder.held:
+        return Standing("running")
+    if job is not None and (job.state in _UNFINISHED or (job.state in _CAME_TO_NOTHING and _is_later(job, run))):
+        is_waiting = job.state == "queued" and job.ready_ns is not None and job.ready_ns > now_ns
+        return Standing("waiting" if is_waiting else job.state, run.error or _said(job))
+    return Standing(run.status, run.error) if holder is None else Standing("failed", _interrupted(holder))
+
+
+def _is_later(job: JobRow, run: RunFacts) -> bool:
+    """Whether a job ended after its run was last heard of."""
+    last_ms = run.started_ms if run.ended_ms is None else run.ended_ms
+    return last_ms is None or job.ended_ns is None or job.ended_ns >= last_ms * _NS_A_MS
+
+
+def _said(job: JobRow) -> str | None:
+    return job.message or None if job.state != "running" else None
+
+
+def _interrupted(holder: RunHolder) -> str:
+    process = "its process" if holder.pid is None else str(holder)
+    return f"{_INTERRUPTED} {process} ended before the run had; the same command continues it"
