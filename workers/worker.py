@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 
-from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError
+from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError, StoreGoneError
 from themis.core.queue import Cause
 from themis.core.stores.job_rows import JobRow
 from workers.exits import Stop
@@ -179,6 +179,11 @@ class Worker:
         cause = attempt.outcome.cause
         try:
             row = self.runs.settle(slot)
+        except StoreGoneError as error:
+            # Nothing is left to be written to. Should the store come back, the job is found as that of a dead worker.
+            logs.warn("the attempt cannot be settled", job=attempt.claim.key, slot=slot.number, why=error)
+            self._place.queue.abandon(attempt.claim)
+            return True
         except (StoreError, OSError) as error:
             logs.warn("the attempt cannot be settled yet", job=attempt.claim.key, slot=slot.number, why=error)
             self._settle_s = time.monotonic() + SETTLE_AGAIN_S

@@ -4,9 +4,9 @@ Whoever runs an experiment without a queue has its run for itself. Workers share
 a job, and whose results count, is decided by the queue, where one that was believed dead may hold on to the lock for
 as long as it is suspended. So a worker's process and `themis run` keep each other out, and two of `themis run`, too.
 
-The lock is a file beside the store, `<store>-locks/<run_id>.lock`, with a word in it of who holds it. It is removed with
-the lock held, and whoever takes a lock sees that the file is still there under its name: so none is left when a run
-ends, and no two processes ever hold "the" lock on two files. What a killed process leaves says that it was interrupted,
+The lock is a file beside the store, `<store>-locks/<run_id>.lock`, which says who holds it. It is removed while the
+lock is held, and whoever takes a lock sees that the file is still there under its name: so none is left when a run
+ends, and no two processes ever hold "the" lock on two files. What a killed process leaves says who was interrupted,
 and is used again by the next one that continues the run.
 """
 
@@ -97,11 +97,12 @@ def look(store: Path, run_id: str) -> RunHolder:
         words = _read(descriptor)
     finally:
         os.close(descriptor)
+    since_ms = _known(words, "since_ms", int)
     return RunHolder(
         held,
         pid=_known(words, "pid", int),
         host=_known(words, "host", str),
-        since_ms=_known(words, "since_ms", int),
+        since_ms=since_ms if since_ms is not None and 0 < since_ms <= _now_ms() else None,
         job=_known(words, "job", str),
     )
 
@@ -111,10 +112,10 @@ def _path(store: Path, run_id: str) -> Path:
 
 
 def _busy(run_id: str, holder: RunHolder) -> RunBusyError:
-    age_s = 0.0 if holder.since_ms is None else (_now_ms() - holder.since_ms) / 1_000
-    since = (
-        "" if holder.since_ms is None else f" since {time.strftime('%H:%M:%SZ', time.gmtime(holder.since_ms / 1e3))}"
-    )
+    since, age_s = "", 0.0
+    if holder.since_ms is not None:
+        since = time.strftime(" since %Y-%m-%d %H:%M:%SZ", time.gmtime(holder.since_ms / 1_000))
+        age_s = (_now_ms() - holder.since_ms) / 1_000
     # What has run for long will run for long: it is asked ever less often.
     again_s = min(max(age_s / 4, _SOONEST_S), _LATEST_S)
     return RunBusyError(run=run_id[:12], holder=str(holder), since=since, retry_after_s=again_s)
