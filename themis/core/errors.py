@@ -202,6 +202,12 @@ class QueueRootError(QueueError, ValueError):
     exit_code = 2
 
 
+class QueueElsewhereError(QueueRootError):
+    """{path}: {problem}, so nothing is taken or changed; {advice}"""
+
+    # `whereabouts` is its word for programs.
+
+
 class QueueUnwritableError(QueueRootError):
     """{path}: cannot be written: {detail}; give it room, or this user the right to write there"""
 
@@ -222,6 +228,10 @@ class ClaimLostError(StateError):
 
 class OtherStoreError(QueueError):
     """{path}: is not the store that the job was submitted for (its id is {found}, expected {expected})"""
+
+
+class StoreCopyError(InputError):
+    """{path}: is a copy of the results store {other}, in which this queue has its jobs; use that one, or another queue: --set runtime.queue_root=..."""
 
 
 class TagError(InputError):

@@ -1,6 +1,7 @@
 """An experiment into a queue or a batch folder, and out of it into a result."""
 
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +28,10 @@ from themis.core.queue.states import JobState
 from themis.core.queue.submitting import NewJob
 from themis.core.secrets import redact_urls, redacted_key
 from themis.core.snapshot import RunSnapshot
+from themis.core.store_cache import StoreCache
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.sqlite import SqliteRunStore
+from themis.core.stores.sqlite_jobs import SqliteJobStore
 from themis.core.tags import checked
 from themis.core.worker_once import open_queue, run_worker_once, run_worker_once_async
 
@@ -163,11 +166,27 @@ def _submit_to_queue(
     experiment: Experiment, store: SqliteRunStore, snapshot: RunSnapshot, job: NewJob
 ) -> tuple[Path, str]:
     policy = experiment.runtime.existing_run_policy
-    queue = FileQueue(experiment.runtime.queue_root or DEFAULT_QUEUE_ROOT, lambda _: store.jobs)
-    submission = queue.submit(job, prepare=lambda: _prepare(store, snapshot, policy), rerun=policy == "rerun")
+    _find_datasets_again(store, snapshot)
+    with closing(StoreCache()) as others:
+        own = job.store
+
+        def open_store(address: StoreAddress) -> SqliteJobStore:
+            return store.jobs if address == own else others(address)
+
+        queue = FileQueue(experiment.runtime.queue_root or DEFAULT_QUEUE_ROOT, open_store)
+        submission = queue.submit(job, prepare=lambda: _prepare(store, snapshot, policy), rerun=policy == "rerun")
     if policy == "error" and not submission.created:
         raise _run_exists(store, snapshot.run_id)
     return submission.path, STATUS_OF_STATE[submission.state]
+
+
+def _find_datasets_again(store: SqliteRunStore, snapshot: RunSnapshot) -> None:
+    """Have a run that is stored read its datasets from where they are now, if they are no longer where they were."""
+    now = {dataset.dataset_id: dataset.path for dataset in snapshot.datasets if dataset.path is not None}
+    if now:
+        store.jobs.move_run(
+            snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path
+        )
 
 
 def _prepare(store: SqliteRunStore, snapshot: RunSnapshot, policy: str) -> None:

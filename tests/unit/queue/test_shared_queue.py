@@ -461,7 +461,7 @@ def test_a_local_queue_that_is_later_seen_over_a_network_is_marked_as_shared(
         file = here.queue.path / "queue.json"
         old = {"format": 1, "queue_id": json.loads(file.read_text())["queue_id"], "extra": [1]}
         file.write_text(json.dumps(old))  # as it was before there were leases
-        found = root.open_root(here.queue.path)
+        found = root.open_root(here.queue.path, write=False)
         assert found is not None
         assert (found.shared, found.lease_s) == (False, LEASE_S)
         monkeypatch.setattr(root, "network_filesystem", lambda _: "fuse.sshfs")
@@ -474,7 +474,8 @@ def test_a_local_queue_that_is_later_seen_over_a_network_is_marked_as_shared(
         found = root.open_root(here.queue.path)
         assert found is not None
         assert found.shared
-        assert json.loads(file.read_text()) == old | {"shared": True, "lease_s": LEASE_S}
+        place = json.loads(file.read_text())["place"]
+        assert json.loads(file.read_text()) == old | {"shared": True, "lease_s": LEASE_S, "place": place}
 
 
 def test_all_go_by_the_lease_that_the_queues_file_names(hosts: tuple[World, World], tmp_path: Path) -> None:

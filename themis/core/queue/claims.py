@@ -1,7 +1,7 @@
 """A job in a worker's hands, and how it gets there."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from themis.core.errors import ClaimLostError, ManifestError, NewerManifestError, OtherStoreError, QueueBusyError
 from themis.core.queue import journal, layout, liveness, locks, manifest_file, moves, processes, rejection, states
@@ -77,7 +77,9 @@ class Claimer:
             NewerManifestError: it is for newer workers.
         """
         try:
-            return manifest_file.read(f"{self._root.path}/{entry.folder}/{entry.name}", key=entry.key)
+            found = manifest_file.read(f"{self._root.path}/{entry.folder}/{entry.name}", key=entry.key)
+            where = self._book.where(found.store)
+            return found if where == found.store else replace(found, store=where)
         except FileNotFoundError:
             return None  # another worker was faster
         except NewerManifestError:

@@ -17,6 +17,7 @@ from themis.core.queue import (
     pausing,
     processes,
     pruning,
+    relocation,
     requests,
 )
 from themis.core.queue.details import JobDetails
@@ -26,8 +27,9 @@ from themis.core.queue.looking import Looker
 from themis.core.queue.pausing import Pause
 from themis.core.queue.picker import Picker
 from themis.core.queue.pruning import Prunable
+from themis.core.queue.relocation import Relocated, Told
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.store_book import StoreBook, rows_of
+from themis.core.queue.store_book import OpenStore, StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow
 
 
@@ -209,7 +211,17 @@ class QueueControl(ABC):
         root, book, picker = self._parts(write=True)
         return doctor.examine(root, book, picker if fix else Looker(root, book), processes.this_process(), fix=fix)
 
+    def relocate(self, told: Told) -> Relocated | None:
+        """Bring the paths of a queue that was moved or copied up to date, which it was `told`; None when it was neither.
+
+        Raises:
+            QueueRootError: there is no queue, or it is seen that it was not.
+        """
+        return relocation.relocate(self.path, self._open_store, told)
+
     # --- what the rest of the queue brings
+
+    _open_store: OpenStore
 
     @property
     def _paused(self) -> str:

@@ -62,6 +62,14 @@ class JobStore(Protocol):
     def replace_manifest(self, key: str, manifest: str) -> None:
         """Keep another text as a job's manifest; a part of the change that makes it so."""
 
+    def move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
+        """Have a run, if it is there, read its datasets from where they are now.
+
+        Args:
+            run_id: the run.
+            new_path: given a dataset's id and the path of its file, the path that it has now.
+        """
+
     def attempts(self, key: str) -> list[AttemptRow]:
         """The attempts of a job that have ended, in order."""
 

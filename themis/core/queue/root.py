@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from themis.core import durable_files, guarded_files
-from themis.core.errors import NewerQueueFormatError, QueueRootError, QueueUnwritableError
+from themis.core.errors import NewerQueueFormatError, QueueElsewhereError, QueueRootError, QueueUnwritableError
 from themis.core.filesystems import network_filesystem
-from themis.core.queue import layout
+from themis.core.queue import layout, places
+from themis.core.queue.places import Place, Whereabouts
 
 FORMAT = 1
 
 LEASE_S = 60.0
 """How long a claim on a shared queue lasts without being renewed, unless the queue's own file says otherwise."""
 
-_MAX_QUEUE_FILE_BYTES = 4_096
 _UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 900.0
@@ -62,6 +62,7 @@ def make_root(path: str | Path, *, shared: bool = False) -> QueueRoot:
 
     Raises:
         NewerQueueFormatError: a newer Themis made it.
+        QueueElsewhereError: it was moved or copied here, and nobody has said which.
         QueueRootError: it cannot be a queue; the message says why.
     """
     root = Path(path).absolute()
@@ -88,6 +89,7 @@ def open_root(path: str | Path, *, write: bool = True, shared: bool = False) -> 
 
     Raises:
         NewerQueueFormatError: a newer Themis made it.
+        QueueElsewhereError: it is to be changed, but was moved or copied here, and nobody has said which.
         QueueRootError: it cannot be used; the message says why.
     """
     root = Path(path).absolute()
@@ -129,16 +131,54 @@ def _probe(root: Path) -> None:
 
 def _publish_queue_file(root: Path, *, shared: bool) -> None:
     document = {"format": FORMAT, "queue_id": str(uuid.uuid4()), "shared": shared, "lease_s": LEASE_S}
-    durable_files.publish_once(_hidden(root), root / layout.QUEUE_FILE, json.dumps(document).encode() + b"\n")
+    text = json.dumps(places.tell(document, places.here(root)))
+    durable_files.publish_once(_hidden(root), root / layout.QUEUE_FILE, text.encode() + b"\n")
 
 
-def _mark_shared(root: Path, document: dict[str, Any]) -> None:
-    """Have all who open the queue from now on take leases, also the host on whose own disk it lies."""
-    text = json.dumps({"lease_s": LEASE_S, **document, "shared": True})
+def write_queue_file(root: Path, document: dict[str, Any]) -> None:
+    """Replace what a queue's file says of it."""
     try:
-        durable_files.publish(_hidden(root), root / layout.QUEUE_FILE, text.encode() + b"\n")
+        durable_files.publish(_hidden(root), root / layout.QUEUE_FILE, json.dumps(document).encode() + b"\n")
     except OSError as error:
         raise _root_error(root, error) from error
+
+
+def whereabouts(root: Path) -> tuple[Whereabouts, Place | None]:
+    """Whether a queue lies where it says, and where that is; None when it does not say, as it was made before it did.
+
+    Raises:
+        QueueRootError: there is no queue that can be used.
+    """
+    document = read_queue_file(root)
+    recorded = places.said(document)
+    if recorded is None:
+        return Whereabouts.HOME, None
+    shared = document.get("shared") is True or network_filesystem(root) is not None
+    try:
+        return places.find(root, document["queue_id"], recorded, shared=shared), recorded
+    except OSError as error:
+        raise _root_error(root, error) from error
+
+
+def _refuse_elsewhere(root: Path, document: dict[str, Any], *, shared: bool) -> dict[str, Any]:
+    """What a queue's file says, once it is seen that it lies where it says; what is missing or old is written there."""
+    recorded = places.said(document)
+    try:
+        found = Whereabouts.HOME
+        if recorded is not None:
+            found = places.find(root, document["queue_id"], recorded, shared=shared)
+        now = places.here(root)
+    except OSError as error:
+        raise _root_error(root, error) from error
+    if recorded is not None and found is not Whereabouts.HOME:
+        problem, advice = places.explain(found, recorded)
+        raise QueueElsewhereError(path=root, problem=problem, advice=advice, whereabouts=found)
+    # A disk may get another number at a start of the machine; on a share each host sees another one.
+    is_old = recorded is not None and recorded.path == now.path and recorded.identity != now.identity and not shared
+    if recorded is None or is_old:
+        document = places.tell(document, now)
+        write_queue_file(root, document)
+    return document
 
 
 def _hidden(root: Path) -> Path:
@@ -147,9 +187,32 @@ def _hidden(root: Path) -> Path:
 
 def _read_root(root: Path, *, shared: bool, write: bool) -> QueueRoot:
     """What the queue's file says of it; one that is shared without saying so is made to say so."""
+    document = read_queue_file(root)
+    marked = document.get("shared") is True
+    if write:
+        document = _refuse_elsewhere(root, document, shared=shared or marked)
+    if shared and write and not marked:
+        # All who open the queue from now on take leases, also the host on whose own disk it lies.
+        write_queue_file(root, {"lease_s": LEASE_S, **document, "shared": True})
+    return QueueRoot(
+        path=root,
+        queue_id=document["queue_id"],
+        locks_folder=f"{root}/{layout.LOCKS}",
+        shared=shared or marked,
+        lease_s=_lease_s(root, document),
+    )
+
+
+def read_queue_file(root: Path) -> dict[str, Any]:
+    """What a queue's file says of it.
+
+    Raises:
+        NewerQueueFormatError: a newer Themis made it.
+        QueueRootError: it cannot be read, or is that of no queue.
+    """
     path = root / layout.QUEUE_FILE
     try:
-        document = json.loads(guarded_files.read(path, _MAX_QUEUE_FILE_BYTES))
+        document = json.loads(guarded_files.read(path, places.MAX_QUEUE_FILE_BYTES))
         found, queue_id = document["format"], document["queue_id"]
     except OSError as error:
         raise _root_error(root, error) from error
@@ -159,16 +222,7 @@ def _read_root(root: Path, *, shared: bool, write: bool) -> QueueRoot:
         raise QueueRootError(path=root, detail=f"its {layout.QUEUE_FILE} is not that of a queue")
     if found > FORMAT:
         raise NewerQueueFormatError(path=root, found=found, known=FORMAT)
-    marked = document.get("shared") is True
-    if shared and write and not marked:
-        _mark_shared(root, document)
-    return QueueRoot(
-        path=root,
-        queue_id=queue_id,
-        locks_folder=f"{root}/{layout.LOCKS}",
-        shared=shared or marked,
-        lease_s=_lease_s(root, document),
-    )
+    return dict(document)
 
 
 def _lease_s(root: Path, document: dict[str, Any]) -> float:

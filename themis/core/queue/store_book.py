@@ -2,11 +2,20 @@
 
 import contextlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from themis.core import durable_files, guarded_files
-from themis.core.errors import AmbiguousJobError, HiddenJobError, OtherStoreError, UnavailableError, UnknownJobError
+from themis.core.errors import (
+    AmbiguousJobError,
+    HiddenJobError,
+    OtherStoreError,
+    StoreCopyError,
+    UnavailableError,
+    UnknownJobError,
+)
 from themis.core.queue import layout
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.manifest_file import StoreAddress
@@ -18,6 +27,7 @@ OpenStore = Callable[[StoreAddress], JobStore]
 
 _MAX_FILE_BYTES = 16_384
 _PAGE = 1_000
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 class StoreBook:
@@ -30,7 +40,7 @@ class StoreBook:
         """The stores of the queue `root`."""
         self._root = root
         self._open_store = open_store
-        self._opened: dict[StoreAddress, JobStore] = {}
+        self._opened: dict[StoreAddress, tuple[StoreAddress, JobStore]] = {}
         self._registered: set[StoreAddress] = set()
 
     def get(self, address: StoreAddress) -> JobStore:
@@ -40,28 +50,75 @@ class StoreBook:
             StoreError: it is not there, or cannot be used.
             OtherStoreError: another one is there.
         """
-        store = self._opened.get(address)
-        if store is None or not store.is_in_place:
-            self._opened.pop(address, None)
-            store = self._open_store(address)
-            if store.store_id != address.id:
-                raise OtherStoreError(path=address.path, found=store.store_id, expected=address.id)
-            self._opened[address] = store
+        found = self._opened.get(address)
+        if found is not None and found[1].is_in_place:
+            return found[1]
+        self._opened.pop(address, None)
+        where = self.where(address)
+        try:
+            store = self._open(where)
+        except UnavailableError:
+            if where == address:
+                raise
+            where, store = address, self._open(address)
+        self._opened[address] = where, store
         return store
 
+    def where(self, address: StoreAddress) -> StoreAddress:
+        """Where a store is now, as far as is known: it is known by its id, and its path is written once, in `stores`.
+
+        What a manifest says is where it was when that was written.
+        """
+        found = self._opened.get(address)
+        if found is not None and found[1].is_in_place:
+            return found[0]
+        known = _read(self._file_of(address.id)) if _ID.fullmatch(address.id) else None
+        return address if known is None or (known.kind, known.id) != (address.kind, address.id) else known
+
     def register(self, address: StoreAddress) -> None:
-        """Remember a store durably."""
+        """Remember durably where a store is.
+
+        Raises:
+            StoreCopyError: another store of the same id is where it was known to be.
+        """
         if address in self._registered:
             return
-        target = self._root.path / layout.STORES / f"{address.id}.json"
-        if _read(target) != address:
+        target = self._file_of(address.id)
+        known = _read(target)
+        if known is not None and known != address:
+            if _is_one_file(known.path, address.path):
+                known = address
+            elif self._is_there(known):
+                raise StoreCopyError(path=address.path, other=known.path)
+        if known != address:
             document = {"kind": address.kind, "path": address.path, "id": address.id}
             durable_files.publish(self._root.hidden_name(), target, json.dumps(document).encode() + b"\n")
         self._registered.add(address)
 
+    def _file_of(self, store_id: str) -> Path:
+        return self._root.path / layout.STORES / f"{store_id}.json"
+
+    def _open(self, address: StoreAddress) -> JobStore:
+        store = self._open_store(address)
+        if store.store_id != address.id:
+            raise OtherStoreError(path=address.path, found=store.store_id, expected=address.id)
+        return store
+
+    def _is_there(self, address: StoreAddress) -> bool:
+        try:
+            self._open(address)
+        except UnavailableError:
+            return False
+        return True
+
     def addresses(self) -> list[StoreAddress]:
         """All stores that jobs were submitted for."""
-        files = sorted((self._root.path / layout.STORES).glob("*.json"))
+        return self.addresses_of(self._root)
+
+    @staticmethod
+    def addresses_of(root: QueueRoot) -> list[StoreAddress]:
+        """All stores that jobs of a queue were submitted for."""
+        files = sorted((root.path / layout.STORES).glob("*.json"))
         return [address for address in map(_read, files) if address is not None]
 
     def usable(self) -> Iterator[tuple[StoreAddress, JobStore]]:
@@ -118,6 +175,14 @@ def rows_of(root: QueueRoot, book: StoreBook) -> Iterator[tuple[JobStore, JobRow
         while page := store.jobs_of(root.queue_id, after=after, limit=_PAGE):
             yield from ((store, row) for row in page)
             after = page[-1].key
+
+
+def _is_one_file(one: str, other: str) -> bool:
+    """Whether two paths lead to one file: through a link, or another mount."""
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121  # text in
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> StoreAddress | None:

@@ -3,12 +3,12 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from themis.core import durable_files
-from themis.core.errors import JobError, QueueBusyError
+from themis.core.errors import JobError, ManifestError, QueueBusyError
 from themis.core.queue import journal, layout, locks, manifest_file, moves, states
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest, StoreAddress
@@ -93,6 +93,32 @@ class Submission:
         return JobState(self.row.state)
 
 
+def refreshed(before: str, now: str) -> str | None:
+    """A job's manifest whose paths lead somewhere; None when they did, or when nothing better is known.
+
+    Args:
+        before: its text.
+        now: that of the same job as it would be submitted now.
+    """
+    try:
+        old, new = (manifest_file.decode(text.encode(), "", key=None) for text in (before, now))
+    except ManifestError:
+        return None
+    gone = {name: new.payload[name] for name, value in old.payload.items() if name in new.payload and _is_gone(value)}
+    store = old.store if os.path.lexists(old.store.path) else new.store
+    moved = replace(old, store=store, payload={**old.payload, **gone})
+    return None if moved == old else manifest_file.encode(moved).decode("ascii")
+
+
+def _is_gone(value: Any) -> bool:
+    """Whether a value of a payload is a path, or a list of paths, that does not exist."""
+    paths = value if isinstance(value, list) else [value]
+    return any(
+        isinstance(path, str) and os.path.isabs(path) and not os.path.lexists(path)  # noqa: PTH117  # text in
+        for path in paths
+    )
+
+
 def refuse_place(key: str, priority: int | None, not_before_ns: int | None) -> None:
     """Refuse a priority, or a time, that a job cannot have; None is no request.
 
@@ -119,12 +145,13 @@ class Submitter:
         Raises:
             JobError: it is unfinished in another queue, or not one that can be.
             ManifestError: its payload is too large, too deep, or not JSON.
+            StoreCopyError: its store is a copy of the one that this queue has its jobs in.
             QueueBusyError: somebody else is submitting or moving it, and does not end.
             StoreError: its store cannot be used.
         """
         row, text = self._new(job)
-        store = self._book.get(job.store)
         self._book.register(job.store)
+        store = self._book.get(job.store)
         patient_until = time.monotonic() + _PATIENCE_S
         while True:
             lock = locks.acquire(self._root.locks_folder, row.key)
@@ -184,6 +211,7 @@ class Submitter:
             present = self._adopted(store, present)
         if rerun and present.state in ENDED:
             return self._rerun(store, present, row, text, prepare)
+        self._bring_up_to_date(store, present, text)
         return Submission(present, Path(self._ensure_file(store, present)), created=False)
 
     def _ensure_file(self, store: JobStore, row: JobRow) -> str:
@@ -197,6 +225,17 @@ class Submitter:
         belongs = moves.path_of(self._root, row, now_ns)
         return belongs if belongs in found else found[0]
 
+    def _bring_up_to_date(self, store: JobStore, row: JobRow, text: str) -> None:
+        """Have a job's manifest, and its file, say where things are now, where what it says leads nowhere any more."""
+        before = store.manifest(row.key)
+        after = None if before is None else refreshed(before, text)
+        if after is None:
+            return
+        for path in moves.locate(self._root, row):
+            durable_files.publish(self._root.hidden_name(), path, after.encode())
+        store.replace_manifest(row.key, after)  # last: until then the next submission does all of it again
+        self._note(row, "bring up to date")
+
     def _in_hand(self, store: JobStore, key: str) -> Submission | None:
         """The job whose lock another has, if that is because it is being run or moved; None when it is not yet in."""
         row = store.load(key)
@@ -209,10 +248,22 @@ class Submitter:
         durable_files.fsync_folder(self._root.folder(layout.CLAIMED))
         return Submission(row, Path(claimed[0]), created=False)
 
+    def _is_copied_from(self, other: QueueRoot, store: JobStore) -> bool:
+        """Whether a store is a copy of one that another queue uses: then its rows tell of that queue's jobs as they were.
+
+        A queue knows where its store is; one that names another file than ours does not mean ours.
+        """
+        theirs = next((found for found in StoreBook.addresses_of(other) if found.id == store.store_id), None)
+        ours = next((found for found in self._book.addresses() if found.id == store.store_id), None)
+        if theirs is None or ours is None or not os.path.exists(theirs.path):  # noqa: PTH110  # text in
+            return False
+        return not os.path.samefile(theirs.path, ours.path)  # noqa: PTH121  # text in
+
     def _adopted(self, store: JobStore, row: JobRow) -> JobRow:
         """A job of another queue that has ended, or whose queue is gone, becomes one of this queue."""
         other = open_root(row.queue_root, write=False)
-        if row.state not in ENDED and other is not None and other.queue_id == row.queue_id:
+        is_there = other is not None and other.queue_id == row.queue_id and not self._is_copied_from(other, store)
+        if row.state not in ENDED and is_there:
             raise JobError(key=row.key, detail=f"it is {row.state} in another queue, {row.queue_root}")
         change = store.change(
             row.key,

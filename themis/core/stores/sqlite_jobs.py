@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from themis.core.errors import ClaimLostError, StoreCorruptError
+from themis.core.stores import moved_datasets
 from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
 from themis.core.stores.sql import jobs as sql
 from themis.core.stores.sqlite_database import Database
@@ -135,6 +136,10 @@ class SqliteJobStore:
         """Keep another text as a job's manifest; a part of the change that makes it so."""
         with self.transaction() as connection:
             connection.execute(sql.UPDATE_MANIFEST, (manifest, key))
+
+    def move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
+        """Have a run, if it is there, read its datasets from where they are now; see `moved_datasets`."""
+        moved_datasets.move_run(self._database, run_id, new_path)
 
     def attempts(self, key: str) -> list[AttemptRow]:
         """The attempts of a job that have ended, in order."""

@@ -67,6 +67,7 @@ ON CONFLICT (run_id) DO NOTHING
 INSERT_REUSE_KEY = "INSERT INTO reuse_keys (name, reuse_key, run_no) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 SELECT_RUN_NO = "SELECT run_no FROM runs WHERE run_id = ?"
 SELECT_SNAPSHOT = "SELECT snapshot FROM runs WHERE run_id = ?"
+UPDATE_SNAPSHOT = "UPDATE runs SET snapshot = ? WHERE run_id = ?"
 _RUN_COLUMNS = "run_id, status, completed_through, total_cases, error, created_ms, started_ms, ended_ms"
 SELECT_RUN = f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id = ?"  # noqa: S608  # a constant
 SELECT_RUNS = f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id LIKE ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
