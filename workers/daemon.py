@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from themis.core.errors import UnavailableError
+from themis.core.errors import QueueRootError, UnavailableError
 from themis.core.queue import FileQueue
 from themis.core.queue.processes import this_process
 from themis.core.queue.root import make_root, open_root
@@ -29,6 +29,10 @@ STORE_PATIENCE_S = 2.0
 """Seconds that a store may be busy with somebody else's writing: what cannot be written by then is written later. A
 worker that waited longer would let time limits pass, and seem to hang."""
 
+_NOTHING_TO_DRAIN = (
+    "there is no queue to --drain; the first submit makes it: is this the right folder (--queue-root, --config)?"
+)
+
 
 def run_worker(
     queue_root: Path,
@@ -50,16 +54,19 @@ def run_worker(
     Raises:
         ConfigError: the settings cannot be used.
         WorkerNameError: the name is none, or a worker of this queue that lives has it.
-        QueueRootError: the folder cannot be a queue, or another machine of this one's name works on it.
+        QueueRootError: the folder cannot be a queue, or another machine of this one's name works on it; or it is to be
+            drained, and there is none.
         UnavailableError: this is not Linux.
     """
     if sys.platform != "linux":
         raise UnavailableError(detail="`themis worker start` needs Linux; `themis worker run` works everywhere")
-    load_settings()
+    settings = load_settings()
     owner = this_process(name)
     check_name(owner.worker)
     logs.configure(log_format, sys.stderr, owner.worker)
     is_new = open_root(queue_root, write=False) is None
+    if is_new and settings.drain:
+        raise QueueRootError(path=queue_root, detail=_NOTHING_TO_DRAIN)
     root = make_root(queue_root)
     with ExitStack() as stack:
         stores = StoreCache(busy_timeout_s=STORE_PATIENCE_S, retry_attempts=0)

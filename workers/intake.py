@@ -104,6 +104,16 @@ class Intake:
         waiting = (path.name for path in (self._queue.path / layout.WAITING).iterdir())
         return not any(name <= soon for name in waiting if not name.startswith("."))  # a name begins with its time
 
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Jobs that nobody could take as things are, by the names of their files, and why."""
+        return self._queue.skipped
+
+    @property
+    def left_to_others(self) -> int:
+        """How many jobs are for workers with other tags or versions."""
+        return len(self._queue.passed_over) - len(self._queue.skipped)
+
     def _look_at_pause(self) -> None:
         pause = self._queue.paused
         if pause is not None and not self._was_paused:

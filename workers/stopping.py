@@ -13,6 +13,9 @@ class ExitCode(IntEnum):
     CLEAN = 0
     """It ended by itself, or was asked to and nothing was cut short."""
 
+    LEFT = 4
+    """It drained the queue, but for jobs that could not be taken: their store, or their file, cannot be used."""
+
     DRAINED = 5
     """It was asked to end; what had not ended within its grace was stopped and given back."""
 
@@ -31,6 +34,7 @@ class Stopping:
         forced: whether what runs is to be killed at once.
         cut_short: whether a run was stopped for it.
         slot_lost: whether a slot that could not be replaced is the reason.
+        left: whether it drained the queue, and jobs are left that could not be taken.
     """
 
     def __init__(self) -> None:
@@ -39,6 +43,7 @@ class Stopping:
         self.forced = False
         self.cut_short = False
         self.slot_lost = False
+        self.left = False
         self._deadline_s: float | None = None
 
     def begin(self, why: str, grace_s: float | None) -> None:
@@ -76,4 +81,6 @@ class Stopping:
             return ExitCode.SLOT_LOST
         if self.forced and self.cut_short:
             return ExitCode.FORCED
-        return ExitCode.DRAINED if self.cut_short else ExitCode.CLEAN
+        if self.cut_short:
+            return ExitCode.DRAINED
+        return ExitCode.LEFT if self.left else ExitCode.CLEAN

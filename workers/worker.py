@@ -210,13 +210,25 @@ class Worker:
         elif settings.max_idle is not None and idle_s >= settings.max_idle:
             why = f"it had nothing to do for {settings.max_idle:g} s (--max-idle)"
         elif settings.drain and idle and self.intake.is_drained:
-            why = "nothing is left in the queue (--drain)"
+            why = self._drained()
         elif settings.max_rss is not None and self.reporting.rss_mb(self.slots.pids) >= settings.max_rss:
             why = f"it uses {settings.max_rss} MiB and more (--max-rss)"
         else:
             return
         logs.tell("no more jobs are taken", why=why)
         self.stopping.begin(why, None)
+
+    def _drained(self) -> str:
+        """What there is to say at the end of --drain, by what the last look at the queue could not take."""
+        skipped = self.intake.skipped
+        self.stopping.left = bool(skipped)
+        for name, why in skipped.items():
+            logs.warn("a job is left that could not be taken", file=name, why=why)
+        if skipped:
+            return f"nothing can be taken that is left in the queue: {len(skipped):,} (--drain)"
+        if others := self.intake.left_to_others:
+            return f"nothing is left in the queue but for other workers: {others:,} (--drain)"
+        return "nothing is left in the queue (--drain)"
 
     def _reload(self) -> None:
         self._place.notifier.reloading()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from themis.cli.errors import UNAVAILABLE
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import UnknownRunError
 
@@ -54,12 +55,14 @@ def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequen
         yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
 
 
-def note_left_out(queue: "FileQueue") -> None:
-    """Say of which stores' jobs a command that is about many jobs knows nothing."""
+def note_left_out(queue: "FileQueue") -> int:
+    """Say of which stores' jobs a command that is about many jobs knows nothing; its exit code, as far as that goes."""
     from themis.cli.output import note
 
-    for why in queue.unusable_stores():
+    unusable = queue.unusable_stores()
+    for why in unusable:
         note(f"left out: the jobs of a store that cannot be opened: {why}")
+    return UNAVAILABLE if unusable else 0
 
 
 def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> Path:

@@ -1,7 +1,6 @@
 """Runs as their rows tell them: read without the engine and its models, whose import takes longer than the reading."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -70,13 +69,15 @@ class RunRows:
     """The runs in a SQLite file.
 
     Args:
-        path: a file that exists.
+        path: the file; none is made.
 
     Raises:
-        StoreError: on any use, when the file cannot be read.
+        StoreError: it is not there; or, on any use, it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise StoreError(path=path, detail="is not there")
         self._path = path
         self._database = Database(path)
         self._jobs = SqliteJobStore(self._database)
@@ -110,7 +111,7 @@ class RunRows:
                 metric_means=self._means(facts.run_id, run_no) if done and with_means else {},
                 job=job,
                 store=self._path,
-                standing=standing(facts, job, partial(run_locks.look, self._path, facts.run_id), time.time_ns()),
+                standing=standing(facts, job, partial(run_locks.look, self._path, facts.run_id)),
             )
 
     def attempts(self, job: JobRow) -> list[AttemptRow]:
@@ -173,21 +174,23 @@ class JobStores:
 
 
 def stores_of(queue_root: Path) -> list[Path]:
-    """The SQLite files that a queue's jobs are in, and the one that lies beside a queue by default, if there is one.
+    """The SQLite files that a queue's jobs are in, and the one that lies beside a queue by default, if it is there.
+
+    Those that the queue names are among them though they be gone. One that went with a queue that was moved or copied
+    is where it is now.
 
     Raises:
         QueueRootError: the folder is not a queue's, and not missing either.
     """
-    from themis.core.queue.root import open_root
+    from themis.core.queue import places
+    from themis.core.queue.root import open_root, read_queue_file
     from themis.core.queue.store_book import StoreBook
 
     root = open_root(queue_root, write=False)
-    found = [queue_root.parent / "themis.sqlite3"]
+    beside = queue_root.parent / "themis.sqlite3"
+    found = [beside] if beside.exists() else []
     if root is not None:
-        found += [Path(address.path) for address in StoreBook(root, _opens_none).addresses()]
-    return [path for path in dict.fromkeys(found) if path.exists()]
-
-
-def _opens_none(address: object) -> Any:
-    msg = f"{address} is not to be opened"
-    raise NotImplementedError(msg)
+        recorded = places.said(read_queue_file(root.path))
+        now = places.rebase(recorded.path, str(root.path)) if recorded else str
+        found += [Path(now(address.path)) for address in StoreBook.addresses_of(root)]
+    return list(dict.fromkeys(found))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
@@ -61,7 +62,8 @@ def status(
     """Show how far runs are, and their scores: all of them, newest first, or the one whose id begins with RUN_ID.
 
     The runs are those of the queue's stores and of runs/themis.sqlite3; or those of the store that --config names.
-    With --wait it ends with 3 when a run that it waited for failed or was cancelled.
+    With --wait it ends with 3 when a run that it waited for failed or was cancelled; with 4 when a store that the queue
+    names cannot be read, so that not all runs are shown.
     """
     if timeout_s is not None and not wait:
         message = "--timeout needs --wait"
@@ -69,11 +71,12 @@ def status(
     paths = _stores(*place)
     with ExitStack() as stack:
         stores = [stack.enter_context(closing(store)) for store in _opened(paths)]
+        left_out = errors.UNAVAILABLE if len(stores) < len(paths) else 0
         if wait and run_id is None:
             _note_nobody(place, {state_of(row) for store in stores for row in store.find("", SHOWN_RUNS)})
         code = _waited(stores, run_id, place, timeout_s) if wait else 0
         if run_id is not None:
-            _show_one(stores, run_id, as_json=as_json)
+            _show_one(stores, run_id, as_json=as_json)  # says so itself when it is in none of them
             return code
         limit = _ALL if show_all else SHOWN_RUNS + 1
         rows = sorted((row for store in stores for row in store.find("", limit)), key=_newest_first)
@@ -88,7 +91,7 @@ def status(
         if len(rows) > len(shown):
             say(f"\nThe newest {len(shown)}; --all shows them all.")
         _note_nobody(place, {state_of(row) for row in shown})
-    return code
+    return code or left_out
 
 
 def _note_nobody(place: QueuePlace, states: set[str]) -> None:

@@ -184,9 +184,7 @@ def _find_datasets_again(store: SqliteRunStore, snapshot: RunSnapshot) -> None:
     """Have a run that is stored read its datasets from where they are now, if they are no longer where they were."""
     now = {dataset.dataset_id: dataset.path for dataset in snapshot.datasets if dataset.path is not None}
     if now:
-        store.jobs.move_run(
-            snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path
-        )
+        store.jobs.move_run(snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path)
 
 
 def _prepare(store: SqliteRunStore, snapshot: RunSnapshot, policy: str) -> None:

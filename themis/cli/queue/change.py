@@ -53,6 +53,7 @@ def cancel(
             emit(_job(row))
             _explain(row)
             return 0
+        left_out = note_left_out(opened) if everything or all_matching else 0
         rows = _chosen(opened, keys, (state,) if state else _UNFINISHED, everything=everything, matching=all_matching)
         if everything and not yes and sys.stdin.isatty() and rows and not _confirmed(rows):
             rows = []
@@ -61,7 +62,7 @@ def cancel(
     ended = [row.state for row in _jobs(found)]
     asked = ended.count("running")
     note(f"{ended.count('cancelled'):,} cancelled, {asked:,} asked to stop, {_others(ended)} had ended before")
-    return _report(found)
+    return _report(found) or left_out
 
 
 @command("retry", "themis queue retry 4f1c", "themis queue retry --all-failed")
@@ -83,10 +84,11 @@ def retry(
             emit(_job(opened.retry(keys[0])))
             return 0
         states = ("failed",) if all_failed else _SENT_BACK
+        left_out = note_left_out(opened) if all_failed or all_matching else 0
         rows = _chosen(opened, keys, states, everything=all_failed, matching=all_matching)
         found = list(opened.retry_each([row.key for row in rows]))
     note(f"queued again: {len(list(_jobs(found))):,}")
-    return _report(found)
+    return _report(found) or left_out
 
 
 @command("set", "themis queue set 4f1c --priority 0", "themis queue set 4f1c --not-before 2h")
@@ -152,8 +154,6 @@ def _chosen(
     queue: "FileQueue", keys: Sequence[str], states: Sequence[str], *, everything: bool, matching: bool
 ) -> "list[JobRow]":
     """The jobs that the words name, each once; all of them are found before anything is changed."""
-    if everything or matching:
-        note_left_out(queue)
     if everything:
         return queue.select(states=states)
     found: dict[str, JobRow] = {}

@@ -1,6 +1,5 @@
 """`themis queue doctor`: where files and rows disagree."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,8 @@ from themis.cli.queue.place import finding_of, relocate, told
 from themis.core.errors import QueueElsewhereError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from themis.core.queue.doctor import Finding
 
 _NOTHING = "nothing can be done here"

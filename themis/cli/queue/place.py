@@ -1,4 +1,4 @@
-"""What `themis queue doctor` says and does of a queue that lies elsewhere than it says, before it looks at anything else."""
+"""What `themis queue doctor` says and does of a queue that was moved or copied, before it looks at anything else."""
 
 from typing import TYPE_CHECKING
 

@@ -51,14 +51,14 @@ def prune(
     states: tuple[str, ...],
     yes: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Say which jobs ended long ago, and what their files take; with --yes remove those files, logs and journals too.
 
     Results stay in the store, and so does how each job ended: the same experiment submitted again is still known.
     """
     before_ns = time.time_ns() - int(older_than.total_seconds()) * _NS
     with opened_queue(*place) as opened:
-        note_left_out(opened)
+        code = note_left_out(opened)
         found = opened.prunable(states, before_ns)
         gone = opened.prune(found) if yes else []
     shown = gone if yes else found
@@ -68,6 +68,7 @@ def prune(
         _show(shown, removed=yes)
     if yes and len(gone) < len(found):
         note(f"{len(found) - len(gone):,} were left: they changed just now, or are in use")
+    return code
 
 
 def _document(items: "Sequence[Prunable]", *, removed: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import Words, command, queue_options, quiet_option
+from themis.cli.errors import UNAVAILABLE
 from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, note
@@ -59,10 +60,11 @@ def run(  # noqa: PLR0913  # an argument an option
     tags: tuple[str, ...],
     version_mismatch: "VersionMismatch",
     quiet: bool,
-) -> None:
+) -> int:
     """Run one experiment from the queue, and exit; for cron and scripts.
 
-    Calls may overlap. One that fails is queued again while it has tries left; that is no error of this command.
+    Calls may overlap. One that fails is queued again while it has tries left; that is no error of this command. Ends
+    with 4 when jobs are queued and none could be taken, as a store cannot be used.
     """
     from themis.core.engine.run import RunProgress
     from themis.core.queue.claim_policy import ClaimPolicy
@@ -80,14 +82,16 @@ def run(  # noqa: PLR0913  # an argument an option
         )
     if result is None:
         emit({"status": "idle"})
-        _say_why_idle(root, policy)
-        return
+        return _say_why_idle(root, policy)
     emit({"run_id": result.run_id, "status": result.status.value})
+    if result.status.value == "running":
+        note("another process has this run in hand: its job waits, and is not charged")
     explain_failures(result)
+    return 0
 
 
-def _say_why_idle(root: Path, policy: "ClaimPolicy") -> None:
-    """An idle worker is often a mistyped folder, or a job that waits."""
+def _say_why_idle(root: Path, policy: "ClaimPolicy") -> int:
+    """An idle worker is often a mistyped folder, or a job that waits; the exit code is that of what went wrong."""
     from themis.cli.reasons import pause_text
     from themis.core.submission import open_queue
 
@@ -98,11 +102,13 @@ def _say_why_idle(root: Path, policy: "ClaimPolicy") -> None:
     elif (pause := queue.paused) is not None:
         note(f"{pause_text(pause)}; themis queue resume ends that")
     elif counts["queued"]:
-        others = "others took them, or their store cannot be used just now: themis queue doctor says more"
-        why = _refused(queue, policy) or others
+        unusable = queue.unusable_stores()
+        why = "; ".join([*unusable, _refused(queue, policy)]).strip("; ") or "others took them"
         note(f"none of the jobs that are queued ({counts['queued']:,}) could be taken: {why}")
+        return UNAVAILABLE if unusable else 0
     elif counts["waiting"]:
         note(f"nothing may be taken now; for a later time wait: {counts['waiting']:,} (see themis queue list)")
+    return 0
 
 
 def _refused(queue: "FileQueue", policy: "ClaimPolicy") -> str:

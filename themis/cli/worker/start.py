@@ -97,8 +97,8 @@ def start(
 
     The first SIGTERM or Ctrl-C lets what runs end within --grace, and gives the rest back; the second ends at once.
 
-    Exit codes: 0 it ended by itself, or nothing was cut short; 5 runs were stopped and given back; 6 the same, at once;
-    7 a slot was lost and could not be replaced.
+    Exit codes: 0 it ended by itself, or nothing was cut short; 4 with --drain jobs are left that could not be taken;
+    5 runs were stopped and given back; 6 the same, at once; 7 a slot was lost and could not be replaced.
     """
     from workers.daemon import run_worker
     from workers.settings import load_settings

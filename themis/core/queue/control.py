@@ -212,7 +212,7 @@ class QueueControl(ABC):
         return doctor.examine(root, book, picker if fix else Looker(root, book), processes.this_process(), fix=fix)
 
     def relocate(self, told: Told) -> Relocated | None:
-        """Bring the paths of a queue that was moved or copied up to date, which it was `told`; None when it was neither.
+        """Bring the paths of a queue up to date that was moved or copied, as is `told`; None when it was neither.
 
         Raises:
             QueueRootError: there is no queue, or it is seen that it was not.

@@ -119,6 +119,11 @@ class FileQueue(QueueControl):
         return {} if self._picker is None else {**self._picker.refusals.reasons, **self._picker.passed_over}
 
     @property
+    def skipped(self) -> dict[str, str]:
+        """Those of `passed_over` that no worker could take now: a store cannot be used, or a file not be read."""
+        return {} if self._picker is None else dict(self._picker.passed_over)
+
+    @property
     def newly_passed_over(self) -> dict[str, str]:
         """Those of `passed_over` that the last claim looked into; the others were left by one before."""
         return {} if self._picker is None else {**self._picker.newly_refused, **self._picker.passed_over}

@@ -10,8 +10,8 @@ queue that is found elsewhere is asked four questions, in this order.
 1. Does the path that it says lead to this very folder? It is at home.
 2. Does that path lead to a queue of the same id? What is written here is to be seen there if it is the same folder on
    another mount; else this is a copy.
-3. The path leads to no such queue. Is this the folder that was recorded? Then it was moved, if the host that recorded it
-   is this one, or if no store can be found; else another host, or a container, sees it by a path of its own.
+3. The path leads to no such queue. Is this the folder that was recorded? Then it was moved, if this is the host that
+   recorded it, or if no store can be found; else another host, or a container, sees it by a path of its own.
 4. It is another folder: moved to another disk, or copied, and only a person can know. On a share, whose folders have
    another identity on each host, another host is believed.
 """

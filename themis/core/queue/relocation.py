@@ -1,4 +1,4 @@
-"""A queue that lies elsewhere than it says is told whether it was moved or copied, and all its paths are brought up to date.
+"""A queue that was moved or copied: told which, it brings all its paths up to date.
 
 What went with the project's folder is found again below the new one: results stores, and in manifests and snapshots the
 config file, the folders that components are imported from, and datasets in files. A moved queue stays the queue that it
@@ -152,7 +152,7 @@ class _Relocation:
         return True
 
     def _row_now(self, row: JobRow) -> Change:
-        """The row in its new place. In a copy nobody runs it, though the original's worker may: it must not be killed."""
+        """The row in its new place. In a copy nobody runs it; the original's worker may, and must not be killed."""
         if self._copy_id is None:
             return Change(row._replace(version=row.version + 1, queue_root=self._now.path))
         change = Change(row._replace(version=row.version + 1))
@@ -166,9 +166,7 @@ class _Relocation:
             return None
         try:
             manifest = manifest_file.decode(text.encode(), "", key=None)
-            moved = replace(
-                manifest, store=book.where(manifest.store), payload=_mapped(manifest.payload, self._rebase)
-            )
+            moved = replace(manifest, store=book.where(manifest.store), payload=_mapped(manifest.payload, self._rebase))
             return None if moved == manifest else manifest_file.encode(moved).decode("ascii")
         except ManifestError:
             return None  # whoever takes it says what is wrong with it

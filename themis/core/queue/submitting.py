@@ -3,13 +3,13 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from themis.core import durable_files
-from themis.core.errors import JobError, ManifestError, QueueBusyError
-from themis.core.queue import journal, layout, locks, manifest_file, moves, states
+from themis.core.errors import JobError, QueueBusyError
+from themis.core.queue import journal, layout, locks, manifest_file, moves, stale_paths, states
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest, StoreAddress
 from themis.core.queue.root import QueueRoot, open_root
@@ -91,32 +91,6 @@ class Submission:
     def state(self) -> JobState:
         """Where the job is."""
         return JobState(self.row.state)
-
-
-def refreshed(before: str, now: str) -> str | None:
-    """A job's manifest whose paths lead somewhere; None when they did, or when nothing better is known.
-
-    Args:
-        before: its text.
-        now: that of the same job as it would be submitted now.
-    """
-    try:
-        old, new = (manifest_file.decode(text.encode(), "", key=None) for text in (before, now))
-    except ManifestError:
-        return None
-    gone = {name: new.payload[name] for name, value in old.payload.items() if name in new.payload and _is_gone(value)}
-    store = old.store if os.path.lexists(old.store.path) else new.store
-    moved = replace(old, store=store, payload={**old.payload, **gone})
-    return None if moved == old else manifest_file.encode(moved).decode("ascii")
-
-
-def _is_gone(value: Any) -> bool:
-    """Whether a value of a payload is a path, or a list of paths, that does not exist."""
-    paths = value if isinstance(value, list) else [value]
-    return any(
-        isinstance(path, str) and os.path.isabs(path) and not os.path.lexists(path)  # noqa: PTH117  # text in
-        for path in paths
-    )
 
 
 def refuse_place(key: str, priority: int | None, not_before_ns: int | None) -> None:
@@ -228,7 +202,7 @@ class Submitter:
     def _bring_up_to_date(self, store: JobStore, row: JobRow, text: str) -> None:
         """Have a job's manifest, and its file, say where things are now, where what it says leads nowhere any more."""
         before = store.manifest(row.key)
-        after = None if before is None else refreshed(before, text)
+        after = None if before is None else stale_paths.refreshed(before, text)
         if after is None:
             return
         for path in moves.locate(self._root, row):
@@ -249,7 +223,7 @@ class Submitter:
         return Submission(row, Path(claimed[0]), created=False)
 
     def _is_copied_from(self, other: QueueRoot, store: JobStore) -> bool:
-        """Whether a store is a copy of one that another queue uses: then its rows tell of that queue's jobs as they were.
+        """Whether a store is a copy of one that another queue uses, and tells of its jobs as they were then.
 
         A queue knows where its store is; one that names another file than ours does not mean ours.
         """

@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from themis.core import guarded_files
 from themis.core.errors import RunBusyError
+from themis.core.stores import sqlite_errors
 
 PATIENCE_S = 0.5
 """Seconds that a lock is waited for which is held just now: a look at it takes it for a moment, too."""
@@ -68,10 +69,13 @@ def hold(store: Path, run_id: str, *, job: str | None) -> Iterator[None]:
 
     Raises:
         RunBusyError: another process has the run.
-        OSError: there can be no lock file.
+        StoreError: there can be no lock file.
     """
     path = _path(store, run_id)
-    descriptor = _acquire(path, shared=job is not None)
+    try:
+        descriptor = _acquire(path, shared=job is not None)
+    except OSError as error:
+        raise sqlite_errors.of_system(error, store) from error
     if descriptor is None:
         raise _busy(run_id, look(store, run_id))
     _held.add(descriptor)

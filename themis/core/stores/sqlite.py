@@ -4,9 +4,8 @@ Outcomes are appended, keyed so that a repeat changes nothing; long texts are ke
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ from themis.core.stores.outcome_rows import BLOB_MARK, outcome_rows
 from themis.core.stores.protocol import Fence, RunRecord, ScoreMean
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sql.jobs import JOBS_SCHEMA, JOBS_UPGRADES
-from themis.core.stores.sqlite_database import BUSY_TIMEOUT_S, Database, store_error
+from themis.core.stores.sqlite_database import BUSY_TIMEOUT_S, Database
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 from themis.core.stores.standing import standing
 
@@ -142,28 +141,16 @@ class SqliteRunStore(BaseRunStore):
 
     def load_standing(self, run_id: str) -> RunRecord | None:
         """A run's row with the status and the error that it is shown with, by its job and its lock too; or None."""
-        record = self.load_run(run_id)
-        if record is None:
+        if (record := self.load_run(run_id)) is None:
             return None
         job = self.jobs.load(job_key(run_id, self.jobs.store_id))
-        found = standing(record, job, lambda: run_locks.look(self.path, run_id), time.time_ns())
-        error = found.error if found.status == RunStatus.FAILED else None
-        return replace(record, status=RunStatus(found.status), error=error)
+        found = standing(record, job, lambda: run_locks.look(self.path, run_id))
+        return replace(record, status=RunStatus(found.status), error=found.reason)
 
-    @contextmanager
-    def hold_run(self, run_id: str, *, fence: Fence | None = None) -> Iterator[None]:
-        """Keep a run for this process for the block; workers, whose claims are fenced, share it.
-
-        Raises:
-            RunBusyError: another process has it.
-        """
+    def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
+        """Keep a run for this process for the block; workers, whose claims are fenced, share it."""
         self._open()
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(run_locks.hold(self.path, run_id, job=fence and fence.key))
-            except OSError as error:
-                raise store_error(self.path, error) from error
-            yield
+        return run_locks.hold(self.path, run_id, job=fence and fence.key)
 
     def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
         """Runs whose id begins with `prefix`, newest first."""

@@ -6,7 +6,6 @@ another process wrote in between. Nothing here knows a table.
 """
 
 import contextlib
-import errno
 import os
 import random
 import sqlite3
@@ -14,21 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from themis.core import durable_files
 from themis.core.errors import (
     NetworkFilesystemError,
-    StoreBusyError,
-    StoreCorruptError,
     StoreError,
-    StoreFullError,
     StoreGoneError,
-    StoreIOError,
-    StoreReadOnlyError,
 )
 from themis.core.filesystems import network_filesystem
-from themis.core.stores import sqlite_schema
+from themis.core.stores import sqlite_errors, sqlite_schema
 
 PAGE_CACHE_KIB = 16_384
 
@@ -36,18 +30,6 @@ BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one, where nobody says otherwise."""
 
 _NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
-_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_ERRORS: dict[int, type[StoreError]] = {
-    sqlite3.SQLITE_CORRUPT: StoreCorruptError,
-    sqlite3.SQLITE_NOTADB: StoreCorruptError,
-    sqlite3.SQLITE_FULL: StoreFullError,
-    sqlite3.SQLITE_IOERR: StoreIOError,
-    sqlite3.SQLITE_READONLY: StoreReadOnlyError,
-    sqlite3.SQLITE_CANTOPEN: StoreReadOnlyError,
-    sqlite3.SQLITE_PERM: StoreReadOnlyError,
-}
-_ERRNOS = {errno.ENOSPC: StoreFullError, errno.EDQUOT: StoreFullError, errno.EIO: StoreIOError}
-
 Value = TypeVar("Value")
 Row = tuple[Any, ...] | None
 
@@ -138,7 +120,7 @@ class Database:
             durable_files.step("commit", self.path, synced)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._raise_translated(error)
+            sqlite_errors.raise_translated(error, self.path, self._busy_timeout_s)
         finally:
             local.depth = 0
             self._end(connection, synced=synced)
@@ -249,7 +231,7 @@ class Database:
             durable_files.make_folder(self.path.parent)
             durable_files.make_private_file(self.path)
         except OSError as error:
-            raise store_error(self.path, error) from error
+            raise sqlite_errors.of_system(error, self.path) from error
         connection = self._patiently(self._connect)
         if self._identity is None:
             self._identity = _identity_of(self.path)
@@ -288,22 +270,10 @@ class Database:
             except sqlite3.Error as error:
                 if time.monotonic() >= patient_until:
                     attempt += 1
-                if _primary_code(error) not in _BUSY_CODES or attempt > self._retry_attempts:
-                    self._raise_translated(error)
+                if not sqlite_errors.is_busy(error) or attempt > self._retry_attempts:
+                    sqlite_errors.raise_translated(error, self.path, self._busy_timeout_s)
             delay_s = self._retry_delay_s * 2 ** min(attempt, 8)
             time.sleep(delay_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
-
-    def _raise_translated(self, error: sqlite3.Error) -> NoReturn:
-        code = _primary_code(error)
-        if code in _BUSY_CODES:
-            raise StoreBusyError(path=self.path, seconds=self._busy_timeout_s) from error
-        if code == sqlite3.SQLITE_IOERR and _is_full(self.path.parent):
-            raise StoreFullError(path=self.path, detail=str(error)) from error
-        if code in _ERRORS:
-            raise _ERRORS[code](path=self.path, detail=str(error)) from error
-        if isinstance(error, sqlite3.OperationalError):
-            raise StoreError(path=self.path, detail=str(error)) from error
-        raise error
 
 
 def _identity_of(path: Path) -> Identity | None:
@@ -312,21 +282,3 @@ def _identity_of(path: Path) -> Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def store_error(path: Path, error: OSError) -> StoreError:
-    """What the system's error means for a store."""
-    found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)
-    return found(path=path, detail=error.strerror or str(error))
-
-
-def _is_full(folder: Path) -> bool:
-    """Whether a disk has no room left: SQLite calls it an I/O error when it cannot make the file that it shares."""
-    try:
-        return os.statvfs(folder).f_bavail == 0
-    except OSError:
-        return False
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

@@ -5,6 +5,7 @@ holds while it does it. Each may be older than the others: a process that was ki
 job that failed without a word a run that was never ended, and a job that waits for its next try a run that failed.
 """
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -54,6 +55,11 @@ class Standing(NamedTuple):
     error: str | None = None
 
     @property
+    def reason(self) -> str | None:
+        """Why it failed, if it did."""
+        return self.error if self.state == "failed" else None
+
+    @property
     def is_interrupted(self) -> bool:
         """Whether the process that carried it out is gone, and nothing but somebody's command continues it."""
         return self.error is not None and self.error.startswith(_INTERRUPTED)
@@ -64,14 +70,13 @@ class Standing(NamedTuple):
         return "pending" if self.state in {"queued", "waiting"} else self.state
 
 
-def standing(run: RunFacts, job: JobRow | None, look: Callable[[], RunHolder], now_ns: int) -> Standing:
+def standing(run: RunFacts, job: JobRow | None, look: Callable[[], RunHolder]) -> Standing:
     """How a run stands, by its row, its job's row and its lock.
 
     Args:
         run: the run.
         job: that does it; None for a run that is in no queue.
         look: looks at the run's lock; it is not asked when that decides nothing.
-        now_ns: the time, in nanoseconds since 1970 UTC.
     """
     if run.status == "completed" and run.completed_through in _FINAL_STAGES:
         return Standing(run.status)
@@ -79,7 +84,7 @@ def standing(run: RunFacts, job: JobRow | None, look: Callable[[], RunHolder], n
     if holder is not None and holder.held:
         return Standing("running")
     if job is not None and (job.state in _UNFINISHED or (job.state in _CAME_TO_NOTHING and _is_later(job, run))):
-        is_waiting = job.state == "queued" and job.ready_ns is not None and job.ready_ns > now_ns
+        is_waiting = job.state == "queued" and job.ready_ns is not None and job.ready_ns > time.time_ns()
         return Standing("waiting" if is_waiting else job.state, run.error or _said(job))
     return Standing(run.status, run.error) if holder is None else Standing("failed", _interrupted(holder))
 

@@ -1,0 +1,70 @@
+"""From what SQLite and the system say is wrong with a store's file to our errors."""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+from typing import NoReturn
+
+from themis.core.errors import (
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreIOError,
+    StoreReadOnlyError,
+)
+
+_BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_ERRORS: dict[int, type[StoreError]] = {
+    sqlite3.SQLITE_CORRUPT: StoreCorruptError,
+    sqlite3.SQLITE_NOTADB: StoreCorruptError,
+    sqlite3.SQLITE_FULL: StoreFullError,
+    sqlite3.SQLITE_IOERR: StoreIOError,
+    sqlite3.SQLITE_READONLY: StoreReadOnlyError,
+    sqlite3.SQLITE_CANTOPEN: StoreReadOnlyError,
+    sqlite3.SQLITE_PERM: StoreReadOnlyError,
+}
+_ERRNOS = {errno.ENOSPC: StoreFullError, errno.EDQUOT: StoreFullError, errno.EIO: StoreIOError}
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another one uses the file just now."""
+    return _primary_code(error) in _BUSY_CODES
+
+
+def raise_translated(error: sqlite3.Error, path: Path, busy_timeout_s: float) -> NoReturn:
+    """Raise what SQLite's error on the file at `path` means.
+
+    Raises:
+        StoreError: a file that cannot be used; its subclasses say why.
+        sqlite3.Error: as it is, when that is a fault of ours.
+    """
+    code = _primary_code(error)
+    if code in _BUSY_CODES:
+        raise StoreBusyError(path=path, seconds=busy_timeout_s) from error
+    if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
+        raise StoreFullError(path=path, detail=str(error)) from error
+    if code in _ERRORS:
+        raise _ERRORS[code](path=path, detail=str(error)) from error
+    if isinstance(error, sqlite3.OperationalError):
+        raise StoreError(path=path, detail=str(error)) from error
+    raise error
+
+
+def of_system(error: OSError, path: Path) -> StoreError:
+    """What the system's error means for the store at `path`."""
+    found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)
+    return found(path=path, detail=error.strerror or str(error))
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a disk has no room left: SQLite calls it an I/O error when it cannot make the file that it shares."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
