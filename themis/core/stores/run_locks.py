@@ -132,7 +132,8 @@ def _acquire(path: Path, *, shared: bool) -> int | None:
         try:
             descriptor = os.open(path, _FLAGS, 0o600)
         except FileNotFoundError:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # not `exist_ok`: it may be removed again by now
+                path.parent.mkdir(mode=0o700)
             continue
         try:
             is_locked = _lock(descriptor, shared=shared)
