@@ -144,7 +144,7 @@ def rebase(old: str, new: str) -> Callable[[str], str]:
     """What becomes of a path when a queue's folder went from `old` to `new`, and all around it went with it.
 
     What both paths end in stayed as it is, below the project's folder: `a/runs/queue` and `b/runs/queue` are in `a` and
-    `b`. A path is only changed when there is something at the new one.
+    `b`. A path is left as it is when there is something at the old one, and nothing at the new one.
     """
     before, after = (folder.parts for folder in projects(old, new))
 
@@ -153,7 +153,7 @@ def rebase(old: str, new: str) -> Callable[[str], str]:
         if not os.path.isabs(path) or parts[: len(before)] != before:  # noqa: PTH117  # text in, text out
             return path
         there = str(Path(*after, *parts[len(before) :]))
-        return there if os.path.lexists(there) else path
+        return there if os.path.lexists(there) or not os.path.lexists(path) else path
 
     return moved
 
