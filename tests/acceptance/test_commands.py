@@ -3,11 +3,10 @@
 import csv
 import errno
 import io
+import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +84,9 @@ def test_a_worker_whose_jobs_cannot_be_taken_says_so(themis: Themis) -> None:
     themis.submit()
     Path("runs/themis.sqlite3").rename("runs/elsewhere.sqlite3")
     done = themis("worker", "run")
-    assert done.document == {"status": "idle"}
-    assert "none of the jobs that are queued (1) could be taken" in done.err
+    assert (done.code, json.loads(done.out)) == (4, {"status": "idle"})
+    assert "none of the jobs that are queued (1) could be taken: " in done.err
+    assert "themis.sqlite3: is not there" in done.err
     assert "themis.sqlite3: is not there" in themis("queue", "doctor").out
     assert "A results store cannot be used, and its jobs wait: " in themis("queue", "list").out
     (why,) = themis("queue", "list", "--json").document["unusable_stores"].values()
@@ -104,16 +104,6 @@ def test_a_worker_runs_only_the_modules_that_it_may(themis: Themis, tmp_path: Pa
     done = themis("worker", "run", "--allow-modules", "acme., mylab.evals")
     assert (done.code, done.document["status"]) == (0, "failed")
     assert "model_of_the_acceptance_tests is not among the allowed ones" in done.err
-
-
-def test_a_run_that_a_worker_has_in_hand_is_said_to_be(themis: Themis) -> None:
-    themis.submit()
-    with closing(sqlite3.connect("runs/themis.sqlite3")) as database:
-        database.execute("UPDATE jobs SET state = 'running', worker = 'w1', host = 'h', boot_id = '', pid = 1")
-        database.commit()
-    done = themis("run", "--config", "experiment.yaml")
-    assert done.document["status"] == "completed"
-    assert done.err == "themis: worker w1 has this run in hand; while both go on, cases are generated twice\n"
 
 
 def test_the_first_priority_is_taken_first(themis: Themis) -> None:

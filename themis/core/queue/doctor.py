@@ -19,7 +19,10 @@ from themis.core.queue.store_book import StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow, Owner
 
 _TMP_OLD_S = 3_600.0
-_PUT_BACK = "put it back; or, if it is gone for good, remove its file from the queue's folder `stores`"
+_PUT_BACK = (
+    "put it back; or, if it was moved, submit one of its experiments again from where it is; "
+    "or, if it is gone for good, remove its file from the queue's folder `stores`"
+)
 _WAITS = "left where it lies until its results store can be used again"
 
 
