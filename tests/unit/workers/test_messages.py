@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -31,11 +32,7 @@ def _largest_manifest(sign: str) -> str:
     )
     room = manifest_file.MAX_BYTES - len(manifest_file.encode(manifest)) - 1
     count = room // (len(json.dumps(sign)) - 2)
-    return manifest_file.encode(Manifest(**{**_fields(manifest), "payload": {"text": sign * count}})).decode()
-
-
-def _fields(manifest: Manifest) -> dict[str, object]:
-    return {name: getattr(manifest, name) for name in Manifest.__dataclass_fields__}
+    return manifest_file.encode(replace(manifest, payload={"text": sign * count})).decode()
 
 
 @pytest.mark.parametrize("sign", ['"', "\\", "漢"])

@@ -137,7 +137,7 @@ def queue_id_at(root: Path) -> str | None:
 
 def id_of_copy(queue_id: str, place: Place) -> str:
     """The id that a copied queue gets: the same again when it is given twice, as after a crash half-way."""
-    return str(uuid.uuid5(uuid.UUID(queue_id), f"{place.path} {place.device} {place.inode}"))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{queue_id} {place.path} {place.device} {place.inode}"))
 
 
 def rebase(old: str, new: str) -> Callable[[str], str]:
