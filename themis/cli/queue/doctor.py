@@ -9,9 +9,12 @@ import click
 from themis.cli import errors
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.opening import opened_queue
-from themis.cli.output import document, emit, note, say, table
+from themis.cli.output import document, emit_list, note, say, say_table
+from themis.cli.progress import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from themis.core.queue.doctor import Finding
 
 _NOTHING = "nothing can be done here"
@@ -27,27 +30,44 @@ def doctor(*, queue_root: Path | None, config: Path | None, overrides: Sequence[
     What a worker has in hand is left alone. Ends with 3 when something is out of place and was not put right.
     """
     from themis.core.queue.probing import check_writable
+    from themis.core.queue.store_book import ScanProgress
 
-    with opened_queue(queue_root, config, overrides) as opened:
-        findings = opened.doctor(fix=fix)
+    progress, told = ScanProgress(), _Told()
+    with opened_queue(queue_root, config, overrides) as opened, shown(progress, quiet=False, unit="jobs"):
+        findings = told.each(opened.doctor_each(fix=fix, progress=progress))
         if as_json:
-            emit([document(finding) for finding in findings])
-        elif findings:
+            emit_list(map(document, findings))
+        else:
             _show(findings, fix=fix)
         check_writable(opened, ())
-    if not findings and not as_json:
+    if not told.findings and not as_json:
         say("Nothing is out of place, and the queue can be written.")
-    left = [finding for finding in findings if not finding.fixed]
-    if any(finding.action for finding in left):
+    if told.fixable:
         note("nothing was changed; themis queue doctor --fix puts right what can be")
-    return errors.BAD_NEWS if left else 0
+    return errors.BAD_NEWS if told.left else 0
 
 
-def _show(findings: "Sequence[Finding]", *, fix: bool) -> None:
+class _Told:
+    """How many findings there were, how many of them are left, and of those --fix can put right."""
+
+    def __init__(self) -> None:
+        self.findings = self.left = self.fixable = 0
+
+    def each(self, findings: "Iterable[Finding]") -> "Iterator[Finding]":
+        """The findings, counted."""
+        for finding in findings:
+            self.findings += 1
+            self.left += not finding.fixed
+            self.fixable += not finding.fixed and finding.action is not None
+            yield finding
+
+
+def _show(findings: "Iterable[Finding]", *, fix: bool) -> None:
     headers = ("what", "was wrong", "done, or to be done") if fix else ("what", "is wrong", "--fix, or you")
-    rows = [
-        (finding.what, finding.problem, "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING)
-        for finding in findings
-    ]
-    for line in table(headers, rows):
-        say(line)
+    say_table(
+        headers,
+        (
+            (finding.what, finding.problem, "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING)
+            for finding in findings
+        ),
+    )
