@@ -1,6 +1,6 @@
 """What very many ended jobs cost: time and peak memory of each command, as whole processes.
 
-    python tests/benchmarks/bench_growth.py [--short] [--jobs N]
+    python tests/benchmarks/bench_growth.py [--short] [--jobs 1000000]
 
 The queue is filled as submitting and running the jobs one by one would leave it: a file, a lock, a journal and a log
 each, a row for the job, its attempt and its run. The limits are on memory: no command may take more than 200 MB.
@@ -137,7 +137,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="few jobs: does it run at all")
     parser.add_argument("--jobs", type=int, help="how many jobs have ended")
     options = parser.parse_args()
-    jobs = options.jobs or (2_000 if options.short else 1_000_000)
+    jobs = options.jobs or (2_000 if options.short else 100_000)
     folder = Path(tempfile.mkdtemp(prefix="bench-growth-"))
     print(f"{jobs:,} ended jobs\n\n| command | s | peak MB (at most {MOST_MB}) | exit |\n|---|---|---|---|")
     too_much = False

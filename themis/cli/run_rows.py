@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from themis.core.stores.sqlite_schema import APPLICATION_ID, is_usable
 
 KNOWN_SCHEMA = 2
 """The schema that is read here; a store that has not all of it is left to the store's own reading, or refusal."""
+
+
+PAGE_RUNS = 1_000
+_AFTER_ANY_RUN = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,10 @@ class RunRows:
         """Let go of the file."""
         self._database.close()
 
-    def find(self, prefix: str, limit: int, *, with_means: bool = True) -> Iterator[RunRow]:
-        """Runs whose id begins with `prefix`, newest first; without the means of their scores that is quick."""
-        literal = "".join(sign for sign in prefix if sign.isalnum())
-        for found in self._database.query(sql.SELECT_RUNS, (literal + "%", limit)):
-            run_id, status, through, total, error, _, started_ms, ended_ms = found
-            run_no = self._one(sql.SELECT_RUN_NO, run_id)[0]
+    def find(self, prefix: str, limit: int | None, *, with_means: bool = True) -> Iterator[RunRow]:
+        """Runs whose id begins with `prefix`, newest first, `limit` of them or all; quick without their means."""
+        for found in islice(self._pages(prefix), limit):
+            run_id, status, through, total, error, _, started_ms, ended_ms, run_no = found
             done, failed = self._one(sql.COUNT_CASES, run_no)
             yield RunRow(
                 run_id=run_id,
@@ -92,6 +95,14 @@ class RunRows:
                 job=self._jobs.load(job_key(run_id, self._jobs.store_id)),
                 store=self._path,
             )
+
+    def _pages(self, prefix: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of runs, read a page at a time: there may be very many."""
+        pattern = "".join(sign for sign in prefix if sign.isalnum()) + "%"
+        before = _AFTER_ANY_RUN
+        while page := self._database.query(sql.SELECT_RUNS_BEFORE, (pattern, before, PAGE_RUNS)):
+            yield from page
+            before = page[-1][-1]
 
     def attempts(self, job: JobRow) -> list[AttemptRow]:
         """The attempts of a job, in order."""

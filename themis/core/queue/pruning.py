@@ -14,11 +14,11 @@ However many jobs there are, they are looked at in pages, and few are in memory 
 import contextlib
 import os
 import shutil
+import stat
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 
 from themis.core import durable_files
 from themis.core.errors import QueueBusyError
@@ -154,48 +154,56 @@ def _prune_rejected(root: QueueRoot, items: Sequence[Prunable]) -> Iterator[Prun
         lock.release()
 
 
-def _rejected_paths(root: QueueRoot, name: str) -> tuple[Path, Path]:
-    folder = root.path / layout.REJECTED
-    return folder / name, folder / f"{name}{layout.REASON_SUFFIX}"
+def _rejected_paths(root: QueueRoot, name: str) -> tuple[str, str]:
+    path = f"{root.folder(layout.REJECTED)}/{name}"
+    return path, f"{path}{layout.REASON_SUFFIX}"
 
 
 def _ended_ns(row: JobRow) -> int:
     return row.ended_ns if row.ended_ns is not None else row.updated_ns
 
 
-def _journal(root: QueueRoot, key: str) -> Path:
-    return root.path / layout.JOURNAL / f"{key}.jsonl"
+# Paths are texts here: there may be millions.
 
 
-def _logs(root: QueueRoot, key: str) -> Path:
-    return root.path / layout.LOGS / key
+def _journal(root: QueueRoot, key: str) -> str:
+    return f"{root.folder(layout.JOURNAL)}/{key}.jsonl"
+
+
+def _logs(root: QueueRoot, key: str) -> str:
+    return f"{root.folder(layout.LOGS)}/{key}"
 
 
 def _size(root: QueueRoot, row: JobRow) -> int:
-    places = (root.path / row.state / f"{row.key}.json", _journal(root, row.key), _logs(root, row.key))
+    places = (f"{root.folder(row.state)}/{row.key}.json", _journal(root, row.key), _logs(root, row.key))
     return sum(map(_size_of, places))
 
 
-def _size_of(path: Path) -> int:
+def _size_of(path: str) -> int:
     """Bytes in a file, or in a folder and below it; nothing when it is not there."""
     try:
-        if path.is_dir() and not path.is_symlink():
-            return sum(map(_size_of, path.iterdir()))
-        return path.lstat().st_size
+        found = os.lstat(path)
+        if stat.S_ISDIR(found.st_mode):
+            return sum(_size_of(f"{path}/{name}") for name in os.listdir(path))  # noqa: PTH208
     except OSError:
         return 0
+    return found.st_size
 
 
-def _modified_ns(path: Path) -> int | None:
+def _modified_ns(path: str) -> int | None:
     try:
-        return path.lstat().st_mtime_ns
+        return os.lstat(path).st_mtime_ns
     except OSError:
         return None
 
 
-def _remove_tree(path: Path) -> None:
+def _remove_tree(path: str) -> None:
     """Remove a file, or a folder and all below it, if it is there."""
-    if path.is_dir() and not path.is_symlink():
+    try:
+        is_folder = stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return
+    if is_folder:
         durable_files.step("remove_tree", path)
         shutil.rmtree(path, ignore_errors=True)
     else:
