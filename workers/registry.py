@@ -29,6 +29,9 @@ HEARTBEAT_S = 5.0
 SILENT_S = 60.0
 """A worker of another host that has been silent for longer is taken for dead."""
 
+FORGOTTEN_S = 86_400.0
+"""The files of a worker of another host that has been silent for longer are removed."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NS = 1_000_000_000
 
@@ -146,10 +149,13 @@ class Registration:
         return os.path.lexists(self._stop_file)
 
     def close(self) -> None:
-        """Leave: the file goes, and the lock is free."""
+        """Leave: nothing of this worker stays in the folder."""
         for path in (self._folder / f"{self.name}.json", self._stop_file):
             with contextlib.suppress(OSError):
                 path.unlink()
+        if self._lock.is_held:
+            with contextlib.suppress(OSError):
+                self._lock.remove(self._folder)
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -191,20 +197,39 @@ def request_stop(queue_root: Path, names: Sequence[str]) -> None:
 
 
 def forget_dead(queue_root: Path) -> None:
-    """Remove the files of workers of this host that have died."""
+    """Remove the files of workers that have died: of this host's at once, of others' when they are long silent."""
     folder = queue_root / layout.WORKERS
-    host = this_process().host
+    here = this_process().host
+    gone = []
     for seen in workers_of(queue_root):
-        if not seen.alive and seen.report.host == host:
+        if not seen.alive and (seen.report.host == here or _silence_s(seen.report) > FORGOTTEN_S):
+            gone.append(seen.report.worker)
             for suffix in (".json", ".stop"):
                 with contextlib.suppress(OSError):
                     (folder / f"{seen.report.worker}{suffix}").unlink()
+    with contextlib.suppress(OSError):
+        locks.remove_unused(folder, [*gone, *_nobodys_locks(folder)])
+
+
+def _nobodys_locks(folder: Path) -> list[str]:
+    """Names with a lock and no report, since long enough that nobody is just registering."""
+    with os.scandir(folder) as files:
+        old = [
+            file.name.removesuffix(".lock")
+            for file in files
+            if file.name.endswith(".lock") and time.time() - file.stat(follow_symlinks=False).st_mtime > SILENT_S
+        ]
+    return [name for name in old if _NAME.fullmatch(name) and not (folder / f"{name}.json").exists()]
 
 
 def _is_alive(folder: Path, report: WorkerReport, here: Owner) -> bool:
     if report.host == here.host:
         return locks.is_locked(folder, report.worker)
-    return time.time_ns() - report.heartbeat_ns < SILENT_S * _NS
+    return _silence_s(report) < SILENT_S
+
+
+def _silence_s(report: WorkerReport) -> float:
+    return (time.time_ns() - report.heartbeat_ns) / _NS
 
 
 def _read(path: Path) -> WorkerReport | None:

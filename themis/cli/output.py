@@ -2,14 +2,32 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from themis.core.lines import cut, one_line, printable
 
-__all__ = ["cut", "document", "emit", "how_long", "note", "one_line", "printable", "say", "table", "when"]
+__all__ = [
+    "cut",
+    "document",
+    "emit",
+    "emit_list",
+    "emit_object",
+    "how_long",
+    "note",
+    "one_line",
+    "printable",
+    "say",
+    "say_table",
+    "table",
+    "when",
+]
+
+PAGE_ROWS = 1_000
+"""Rows in one table; the columns of the next one are fitted to its own."""
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
@@ -18,6 +36,36 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 def emit(document: Any) -> None:
     """Print a JSON value in one line, in ASCII: any text, and any terminal, can take it."""
     sys.stdout.write(_encode(document) + "\n")
+
+
+def emit_list(items: Iterable[Any]) -> None:
+    """Print a JSON list in one line, item by item: it may be longer than memory allows."""
+    _write_items(items)
+    sys.stdout.write("\n")
+
+
+def emit_object(
+    before: Mapping[str, Any], name: str, items: Iterable[Any], after: Callable[[], Mapping[str, Any]]
+) -> None:
+    """Print a JSON object in one line, one of whose values is a list that may be longer than memory allows.
+
+    Args:
+        before: what comes before the list.
+        name: of the list.
+        items: of the list.
+        after: what comes after it, asked for when it has ended.
+    """
+    sys.stdout.write("{" + "".join(f"{_encode(key)}:{_encode(value)}," for key, value in before.items()))
+    sys.stdout.write(f"{_encode(name)}:")
+    _write_items(items)
+    sys.stdout.write("".join(f",{_encode(key)}:{_encode(value)}" for key, value in after().items()) + "}\n")
+
+
+def _write_items(items: Iterable[Any]) -> None:
+    sys.stdout.write("[")
+    for number, item in enumerate(items):
+        sys.stdout.write(("," if number else "") + _encode(item))
+    sys.stdout.write("]")
 
 
 def document(row: Any) -> dict[str, Any]:
@@ -51,6 +99,14 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
         ]
         lines.append("  ".join(padded).rstrip())
     return lines
+
+
+def say_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; of very many rows several, so that few are in memory at a time."""
+    left = iter(rows)
+    while page := list(islice(left, PAGE_ROWS)):
+        for line in table(headers, page, right=right):
+            say(line)
 
 
 def when(nanoseconds: int | None) -> str | None:

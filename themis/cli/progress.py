@@ -33,12 +33,13 @@ class Pace:
 
 
 class Progress(Protocol):
-    """How far something is: of `total`, so many are `done`, of those so many `failed`, and were `resumed` with."""
+    """How far something is: of `total`, so many are `done`.
+
+    One that tells of a run says, too, how many `failed` of those, and were `resumed` with.
+    """
 
     total: int
     done: int
-    failed: int
-    resumed: int
 
 
 class _View(Protocol):
@@ -131,17 +132,25 @@ def _follow(progress: Progress, stop: threading.Event, unit: str) -> None:
     while not stop.wait(every_s):
         if progress.total:
             view = view or (_Bar() if is_bar else _Lines(unit))
-            view.show(progress, pace.per_second(time.monotonic(), progress.done - progress.resumed))
+            view.show(progress, pace.per_second(time.monotonic(), progress.done - _resumed(progress)))
     if view is not None:
-        view.show(progress, pace.per_second(time.monotonic(), progress.done - progress.resumed))
+        view.show(progress, pace.per_second(time.monotonic(), progress.done - _resumed(progress)))
         view.close()
 
 
 def _rest(progress: Progress, rate: float) -> str:
-    parts = [f"{progress.failed:,} failed", f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # few are worth a digit more
+    parts = [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # few are worth a digit more
+    failed, resumed = getattr(progress, "failed", None), _resumed(progress)
+    if failed is not None:
+        parts.insert(0, f"{failed:,} failed")
     left = progress.total - progress.done
     if left and rate:
         parts.append(f"{how_long(max(left / rate, 1.0))} left")
-    if progress.resumed:
-        parts.append(f"{progress.resumed:,} were done before")
+    if resumed:
+        parts.append(f"{resumed:,} were done before")
     return ", ".join(parts)
+
+
+def _resumed(progress: Progress) -> int:
+    """How many were there already, and say nothing of the pace."""
+    return getattr(progress, "resumed", 0)

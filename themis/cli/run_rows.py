@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,10 @@ from themis.core.stores.standing import Standing, standing
 
 KNOWN_SCHEMA = 2
 """The schema that is read here; a store that has not all of it is left to the store's own reading, or refusal."""
+
+
+PAGE_RUNS = 1_000
+_AFTER_ANY_RUN = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,10 @@ class RunRows:
         """Let go of the file."""
         self._database.close()
 
-    def find(self, prefix: str, limit: int, *, with_means: bool = True) -> Iterator[RunRow]:
-        """Runs whose id begins with `prefix`, newest first; without the means of their scores that is quick."""
-        literal = "".join(sign for sign in prefix if sign.isalnum())
-        for found in self._database.query(sql.SELECT_RUNS, (literal + "%", limit)):
+    def find(self, prefix: str, limit: int | None, *, with_means: bool = True) -> Iterator[RunRow]:
+        """Runs whose id begins with `prefix`, newest first, `limit` of them or all; quick without their means."""
+        for *found, run_no in islice(self._pages(prefix), limit):
             facts = _Facts(*found)
-            run_no = self._one(sql.SELECT_RUN_NO, facts.run_id)[0]
             done, failed = self._one(sql.COUNT_CASES, run_no)
             job = self._jobs.load(job_key(facts.run_id, self._jobs.store_id))
             yield RunRow(
@@ -113,6 +116,14 @@ class RunRows:
                 store=self._path,
                 standing=standing(facts, job, partial(run_locks.look, self._path, facts.run_id)),
             )
+
+    def _pages(self, prefix: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of runs, read a page at a time: there may be very many."""
+        pattern = "".join(sign for sign in prefix if sign.isalnum()) + "%"
+        before = _AFTER_ANY_RUN
+        while page := self._database.query(sql.SELECT_RUNS_BEFORE, (pattern, before, PAGE_RUNS)):
+            yield from page
+            before = page[-1][-1]
 
     def attempts(self, job: JobRow) -> list[AttemptRow]:
         """The attempts of a job, in order."""

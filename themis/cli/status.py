@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,17 @@ from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
-from themis.cli.output import cut, emit, how_long, note, one_line, say, table, when
+from themis.cli.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
 from themis.cli.worker_hint import nobody_works
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from themis.cli.run_rows import RunRow, RunRows
 
 SHOWN_RUNS = 20
-_ALL = 2**62
 _ID_CHARACTERS = 12
 _MS = 1_000_000
 _RUNS = (
@@ -78,20 +80,32 @@ def status(
         if run_id is not None:
             _show_one(stores, run_id, as_json=as_json)  # says so itself when it is in none of them
             return code
-        limit = _ALL if show_all else SHOWN_RUNS + 1
-        rows = sorted((row for store in stores for row in store.find("", limit)), key=_newest_first)
-    shown = rows if show_all else rows[:SHOWN_RUNS]
-    if as_json:
-        emit([document(row) for row in shown])
-    elif not rows:
-        where = ", ".join(map(str, paths)) or _looked_at(place.queue_root)
-        note(f"no runs yet ({where}); --config or --queue-root look elsewhere")
-    else:
-        _show_all(shown)
-        if len(rows) > len(shown):
-            say(f"\nThe newest {len(shown)}; --all shows them all.")
-        _note_nobody(place, {state_of(row) for row in shown})
-    return code or left_out
+        code = code or left_out
+        pages = _pages(stores, None if show_all else SHOWN_RUNS + 1)
+        first = next(pages, [])
+        if not first and not as_json:
+            where = ", ".join(map(str, paths)) or _looked_at(place.queue_root)
+            note(f"no runs yet ({where}); --config or --queue-root look elsewhere")
+            return code
+        shown = chain([first], pages) if show_all else iter([first[:SHOWN_RUNS]])
+        if as_json:
+            emit_list(document(row) for page in shown for row in page)
+            return code
+        for page in shown:
+            _show_all(page)
+    if len(first) > SHOWN_RUNS and not show_all:
+        say(f"\nThe newest {SHOWN_RUNS}; --all shows them all.")
+    _note_nobody(place, {state_of(row) for row in first})
+    return code
+
+
+def _pages(stores: "Sequence[RunRows]", limit: int | None) -> "Iterator[list[RunRow]]":
+    """The runs of all stores, the newest first: at most `limit` of each, a page of each at a time."""
+    from themis.cli.run_rows import PAGE_RUNS
+
+    found = [store.find("", limit) for store in stores]
+    while page := [row for rows in found for row in islice(rows, PAGE_RUNS)]:
+        yield sorted(page, key=_newest_first)
 
 
 def _note_nobody(place: QueuePlace, states: set[str]) -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 Observer = Callable[..., None]
 """Called as `observer(kind, *arguments)` before a step is taken."""
 
+PROBE_PREFIX = ".probe-"
+"""What the names of files begin with that only try whether they can be renamed; one that stays was left by a kill."""
+
 _FILE_MODE = 0o600
 _PRIVATE_MODE = 0o700
 _SHARED_MODE = 0o777  # less the umask
@@ -162,7 +165,7 @@ def probe_rename(source_folder: Path, target_folder: Path) -> None:
         OSError: they cannot: EXDEV when the folders lie on different filesystems, EROFS, EACCES, ENOSPC …
     """
     step("probe", source_folder, target_folder)
-    name = f".probe-{secrets.token_hex(8)}"
+    name = f"{PROBE_PREFIX}{secrets.token_hex(8)}"
     source, target = source_folder / name, target_folder / name
     source.touch(mode=_FILE_MODE, exist_ok=False)
     try:

@@ -11,7 +11,8 @@ from themis.core.config import EvaluationConfig, GenerationConfig, StorageConfig
 from themis.core.errors import StoreCorruptError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
-from themis.core.stores.sqlite import SCHEMA_VERSION
+from themis.core.stores.sql.runs import INSERT_RUN
+from themis.core.stores.sqlite import SCHEMA_VERSION, SqliteRunStore
 
 LIGHT = """
 import sys
@@ -41,6 +42,23 @@ def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     assert found.metric_means == {"builtin/exact_match": 1.0}
     assert found.job is None
     assert list(rows.find("%", 10)) == list(rows.find("", 10))
+    rows.close()
+
+
+def test_very_many_runs_are_read_a_page_at_a_time_the_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("themis.cli.run_rows.PAGE_RUNS", 3)
+    store = SqliteRunStore(tmp_path / "runs.sqlite3")
+    store.initialize()
+    ids = [f"{number:064x}" for number in range(10)]
+    with store.transaction() as connection:
+        for run_id in ids:
+            connection.execute(INSERT_RUN, (run_id, "pending", 1, "", 0))
+    store.close()
+    rows = RunRows(store.path)
+    assert [row.run_id for row in rows.find("", None)] == ids[::-1]
+    assert [row.run_id for row in rows.find("", 4)] == ids[:5:-1]
     rows.close()
 
 

@@ -1,5 +1,8 @@
+import os
 import threading
 from pathlib import Path
+
+import pytest
 
 from themis.core.queue import locks
 
@@ -27,11 +30,51 @@ def test_a_lock_is_released_from_any_thread_and_more_than_once(tmp_path: Path) -
     assert not locks.is_locked(tmp_path, "key")
 
 
-def test_the_lock_file_stays(tmp_path: Path) -> None:
+def test_a_released_lock_file_stays_and_a_removed_one_goes(tmp_path: Path) -> None:
     lock = locks.acquire(tmp_path, "key")
     assert lock is not None
     lock.release()
     assert (tmp_path / "key.lock").exists()
+    again = locks.acquire(tmp_path, "key")
+    assert again is not None
+    again.remove(tmp_path)
+    assert not again.is_held
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_opened_a_lock_file_before_it_was_removed_does_not_hold_the_lock_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = locks.acquire(tmp_path, "key")
+    assert first is not None
+    opened: list[int] = []
+    real_open = os.open
+
+    def open_and_have_it_removed(path: str, flags: int, mode: int = 0o777) -> int:
+        descriptor = real_open(path, flags, mode)
+        opened.append(descriptor)
+        if len(opened) == 1:
+            first.remove(tmp_path)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_and_have_it_removed)
+    second = locks.acquire(tmp_path, "key")
+    assert second is not None
+    assert len(opened) == 2, "the file that was removed is not the lock"
+    assert locks.acquire(tmp_path, "key") is None
+    second.release()
+
+
+def test_only_locks_that_nobody_holds_are_removed(tmp_path: Path) -> None:
+    held = locks.acquire(tmp_path, "held")
+    free = locks.acquire(tmp_path, "free")
+    assert held is not None
+    assert free is not None
+    free.release()
+    assert locks.remove_unused(tmp_path, ["held", "free"]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["held.lock"]
+    assert locks.is_locked(tmp_path, "held")
+    held.release()
 
 
 def test_waiting_for_a_lock_ends_when_it_is_released(tmp_path: Path) -> None:

@@ -265,3 +265,26 @@ def test_every_commit_announces_itself_and_whether_it_is_synced(database: Databa
 def test_a_closed_database_opens_again(database: Database) -> None:
     database.close()
     assert _count(database) == 0
+
+
+def test_a_log_that_a_long_reader_let_grow_shrinks_when_it_has_gone(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.sqlite3")
+    with database.transaction() as connection:
+        connection.execute("CREATE TABLE t (data BLOB)")
+    log = tmp_path / "store.sqlite3-wal"
+
+    def write_kib(count: int) -> None:
+        with database.transaction(synced=False) as connection:
+            connection.execute("INSERT INTO t VALUES (zeroblob(?))", (count * 1_024,))
+
+    reader = sqlite3.connect(tmp_path / "store.sqlite3", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM t").fetchall()
+    for _ in range(10):
+        write_kib(5_000)
+    grown = log.stat().st_size
+    reader.close()
+    for _ in range(3):
+        write_kib(1)
+    assert log.stat().st_size <= sqlite_database.LOG_MOST_BYTES < grown
+    database.close()

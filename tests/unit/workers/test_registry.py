@@ -1,6 +1,7 @@
 """Workers say who they are in files, and prove by locks that they live."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -66,7 +67,38 @@ def test_a_worker_that_died_without_a_word_is_seen_as_dead_and_can_be_forgotten(
     assert (seen.report.worker, seen.alive) == ("gone", False)
     forget_dead(root)
     assert workers_of(root) == []
+    assert list((root / "workers").iterdir()) == []
     Registration(root, this_process("gone")).close()
+
+
+def test_a_worker_that_leaves_leaves_nothing(root: Path) -> None:
+    with Registration(root, this_process("one")) as registration:
+        registration.write(report_of("one"))
+    assert list((root / "workers").iterdir()) == []
+
+
+def test_old_locks_of_no_worker_are_forgotten_and_those_of_live_ones_are_not(root: Path) -> None:
+    folder = root / "workers"
+    for name in ("old", "young", "kept"):
+        (folder / f"{name}.lock").touch()
+    an_hour_ago = time.time() - 3_600
+    for name in ("old", "kept"):
+        os.utime(folder / f"{name}.lock", (an_hour_ago, an_hour_ago))
+    (folder / "kept.json").write_text("{}")
+    with Registration(root, this_process("alive")):
+        os.utime(folder / "alive.lock", (an_hour_ago, an_hour_ago))
+        forget_dead(root)
+        assert {path.name for path in folder.iterdir()} == {"young.lock", "kept.json", "kept.lock", "alive.lock"}
+
+
+def test_a_worker_of_another_host_is_forgotten_when_it_has_been_silent_for_a_day(root: Path) -> None:
+    now_ns = time.time_ns()
+    for name, age_s in (("hour", 3_600), ("days", 200_000)):
+        path = root / "workers" / f"{name}.json"
+        report = report_of(name, host="elsewhere", heartbeat_ns=now_ns - age_s * 1_000_000_000)
+        path.write_text(json.dumps(asdict(report)))
+    forget_dead(root)
+    assert [seen.report.worker for seen in workers_of(root)] == ["hour"]
 
 
 def test_a_worker_of_another_host_lives_as_long_as_its_heart_beats(root: Path) -> None:

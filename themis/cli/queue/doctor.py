@@ -7,14 +7,17 @@ import click
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.opening import opened_queue
-from themis.cli.output import document, emit, note, say, table
+from themis.cli.output import document, emit_list, note, say, say_table
+from themis.cli.progress import shown
 from themis.cli.queue.place import finding_of, relocate, told
 from themis.core.errors import QueueElsewhereError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
+    from themis.core.queue import FileQueue
     from themis.core.queue.doctor import Finding
+    from themis.core.queue.store_book import ScanProgress
 
 _NOTHING = "nothing can be done here"
 
@@ -31,35 +34,60 @@ def doctor(*, place: QueuePlace, fix: bool, moved: bool, copied: bool, as_json: 
     What a worker has in hand is left alone. Ends with 3 when something is out of place and was not put right. A queue
     whose folder was moved or copied is used by nobody until it is told which.
     """
-    word = told(fix=fix, moved=moved, copied=copied)
     from themis.core.queue.probing import check_writable
+    from themis.core.queue.store_book import ScanProgress
 
+    word = told(fix=fix, moved=moved, copied=copied)
+    progress, seen = ScanProgress(), _Seen()
     with opened_queue(*place) as opened:
         if word is not None and not relocate(opened, word):
             return errors.BAD_NEWS
-        try:
-            findings = opened.doctor(fix=fix)
-        except QueueElsewhereError as error:
-            findings = [finding_of(error)]
-        if as_json:
-            emit([document(finding) for finding in findings])
-        elif findings:
-            _show(findings, fix=fix)
-        if not any(finding.what == str(opened.path) for finding in findings):
-            check_writable(opened, ())
-    if not findings and not as_json:
+        with shown(progress, quiet=False, unit="jobs"):
+            findings = seen.each(_findings(opened, progress, seen, fix=fix))
+            if as_json:
+                emit_list(map(document, findings))
+            else:
+                _show(findings, fix=fix)
+            if not seen.elsewhere:
+                check_writable(opened, ())
+    if not seen.findings and not as_json:
         say("Nothing is out of place, and the queue can be written.")
-    left = [finding for finding in findings if not finding.fixed]
-    if any(finding.action for finding in left):
+    if seen.fixable:
         note("nothing was changed; themis queue doctor --fix puts right what can be")
-    return errors.BAD_NEWS if left else 0
+    return errors.BAD_NEWS if seen.left else 0
 
 
-def _show(findings: "Sequence[Finding]", *, fix: bool) -> None:
+def _findings(queue: "FileQueue", progress: "ScanProgress", seen: "_Seen", *, fix: bool) -> "Iterator[Finding]":
+    """What is out of place; where that is the queue itself, nothing else of it is looked at."""
+    try:
+        yield from queue.doctor_each(fix=fix, progress=progress)
+    except QueueElsewhereError as error:
+        seen.elsewhere = True
+        yield finding_of(error)
+
+
+class _Seen:
+    """How many findings there were, how many of them are left, and of those --fix can put right."""
+
+    def __init__(self) -> None:
+        self.findings = self.left = self.fixable = 0
+        self.elsewhere = False
+
+    def each(self, findings: "Iterable[Finding]") -> "Iterator[Finding]":
+        """The findings, counted."""
+        for finding in findings:
+            self.findings += 1
+            self.left += not finding.fixed
+            self.fixable += not finding.fixed and finding.action is not None
+            yield finding
+
+
+def _show(findings: "Iterable[Finding]", *, fix: bool) -> None:
     headers = ("what", "was wrong", "done, or to be done") if fix else ("what", "is wrong", "--fix, or you")
-    rows = [
-        (finding.what, finding.problem, "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING)
-        for finding in findings
-    ]
-    for line in table(headers, rows):
-        say(line)
+    say_table(
+        headers,
+        (
+            (finding.what, finding.problem, "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING)
+            for finding in findings
+        ),
+    )

@@ -2,7 +2,7 @@
 
 import heapq
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import click
 
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.opening import find_queue_root
-from themis.cli.output import document, emit, note, one_line, say, table
+from themis.cli.output import document, emit_object, note, one_line, say, say_table
 from themis.cli.worker_hint import nobody_works
 from themis.core.queue.layout import SHOWN_STATES
 
@@ -41,17 +41,25 @@ def list_jobs(
     counts = {name: len(names.get(folder, ())) for name, folder in SHOWN_STATES.items()}
     rejected = len(names.get("rejected", ()))
     states = [state] if state else list(SHOWN_STATES)
+    total = sum(counts[name] for name in states)
     jobs = _jobs(root, names, states, None if show_all else SHOWN_ROWS)
     pause = _pause(root)
     unusable = _unusable_stores(root) if names else {}
     if as_json:
         found = {"queue_root": str(root), "paused": pause is not None, "pause": document(pause) if pause else None}
-        emit({**found, "counts": {**counts, "rejected": rejected}, "jobs": jobs, "unusable_stores": unusable})
+        before = {**found, "counts": {**counts, "rejected": rejected}}
+        emit_object(before, "jobs", jobs, after=lambda: {"unusable_stores": unusable})
         return
     if not names:
         note(f"there is no queue at {root} yet; the first submit makes it")
         return
-    _show(root, jobs, sum(counts[name] for name in states), counts | ({"rejected": rejected} if rejected else {}))
+    _show(jobs, total)
+    if total > SHOWN_ROWS and not show_all:
+        say(f"The first {SHOWN_ROWS:,} of {total:,}; --all shows them all.")
+    told = counts | ({"rejected": rejected} if rejected else {})
+    say(", ".join(f"{count:,} {name}" for name, count in told.items()))
+    if rejected:
+        say(f"What was rejected, and why, is in {root / 'rejected'}.")
     if pause is not None:
         from themis.cli.reasons import pause_text
 
@@ -90,52 +98,47 @@ def _names(root: Path) -> dict[str, list[str]]:
     return {} if open_root(root, write=False) is None else names_by_folder(root)
 
 
-def _jobs(root: Path, names: dict[str, list[str]], states: Sequence[str], limit: int | None) -> list[dict[str, Any]]:
+def _jobs(
+    root: Path, names: dict[str, list[str]], states: Sequence[str], limit: int | None
+) -> Iterator[dict[str, Any]]:
+    """The jobs, one at a time: there may be very many."""
     from themis.core.queue.layout import parse
 
-    jobs: list[dict[str, Any]] = []
+    left = limit
     for state in states:
         folder = SHOWN_STATES[state]
         of_state = names.get(folder, [])
-        chosen = sorted(of_state) if limit is None else heapq.nsmallest(limit - len(jobs), of_state)
+        chosen = sorted(of_state) if left is None else heapq.nsmallest(left, of_state)
+        left = None if left is None else left - len(chosen)
         for name in chosen:
             entry = parse(folder, name)
-            jobs.append(
-                {
-                    "state": state,
-                    "key": entry.key if entry else None,
-                    "priority": entry.priority if entry else None,
-                    "submitted": entry.stamp if entry and state == "queued" else None,
-                    "not_before": entry.stamp if entry and state == "waiting" else None,
-                    "attempt": entry.attempt if entry else None,
-                    "path": f"{root}/{folder}/{name}",
-                }
-            )
-    return jobs
+            yield {
+                "state": state,
+                "key": entry.key if entry else None,
+                "priority": entry.priority if entry else None,
+                "submitted": entry.stamp if entry and state == "queued" else None,
+                "not_before": entry.stamp if entry and state == "waiting" else None,
+                "attempt": entry.attempt if entry else None,
+                "path": f"{root}/{folder}/{name}",
+            }
 
 
-def _show(root: Path, jobs: list[dict[str, Any]], total: int, counts: dict[str, int]) -> None:
-    if jobs:
-        rows = [
-            (
-                job["state"],
-                job["key"] or Path(job["path"]).name,
-                job["priority"],
-                _moment(job["submitted"]),
-                _moment(job["not_before"]),
-                job["attempt"],
-            )
-            for job in jobs
-        ]
-        headers = ("state", "key", "priority", "submitted", "not before", "attempt")
-        for line in table(headers, rows, right=("priority", "attempt")):
-            say(line)
+def _show(jobs: Iterable[dict[str, Any]], total: int) -> None:
+    headers = ("state", "key", "priority", "submitted", "not before", "attempt")
+    rows = (
+        (
+            job["state"],
+            job["key"] or Path(job["path"]).name,
+            job["priority"],
+            _moment(job["submitted"]),
+            _moment(job["not_before"]),
+            job["attempt"],
+        )
+        for job in jobs
+    )
+    say_table(headers, rows, right=("priority", "attempt"))
+    if total:
         say()
-    if total > len(jobs):
-        say(f"The first {len(jobs):,} of {total:,}; --all shows them all.")
-    say(", ".join(f"{count:,} {name}" for name, count in counts.items()))
-    if counts.get("rejected"):
-        say(f"What was rejected, and why, is in {root / 'rejected'}.")
 
 
 def _moment(stamp: str | None) -> str | None:

@@ -1,20 +1,23 @@
 """`themis queue prune`: what ended long ago leaves the queue."""
 
+import heapq
 import time
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from themis.cli.command import QueuePlace, Words, command, json_option, queue_place
 from themis.cli.opening import note_left_out, opened_queue
-from themis.cli.output import emit, note, say, table, when
+from themis.cli.output import emit_object, note, say, table, when
+from themis.cli.progress import shown
 from themis.cli.times import Duration
 from themis.core.queue.layout import PRUNABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
     from themis.core.queue.pruning import Prunable
 
@@ -56,43 +59,84 @@ def prune(
 
     Results stay in the store, and so does how each job ended: the same experiment submitted again is still known.
     """
+    from themis.core.queue.store_book import ScanProgress
+
     before_ns = time.time_ns() - int(older_than.total_seconds()) * _NS
-    with opened_queue(*place) as opened:
+    progress, seen = ScanProgress(), _Seen()
+    with opened_queue(*place) as opened, shown(progress, quiet=False, unit="jobs"):
         code = note_left_out(opened)
-        found = opened.prunable(states, before_ns)
-        gone = opened.prune(found) if yes else []
-    shown = gone if yes else found
-    if as_json:
-        emit(_document(shown, removed=yes))
-    else:
-        _show(shown, removed=yes)
-    if yes and len(gone) < len(found):
-        note(f"{len(found) - len(gone):,} were left: they changed just now, or are in use")
+        found = seen.each_found(opened.prunable(states, before_ns, progress=progress))
+        items = seen.each(opened.prune_each(found) if yes else found)
+        if as_json:
+            emit_object({"removed": yes}, "items", map(_document, items), after=seen.summary)
+        else:
+            for _ in items:
+                pass
+        if yes:
+            opened.sweep(progress=progress)
+            _forget_dead_workers(opened.path)
+    if not as_json:
+        seen.show(removed=yes)
+    if seen.left and yes:
+        note(f"{seen.left:,} were left: they changed just now, or are in use")
     return code
 
 
-def _document(items: "Sequence[Prunable]", *, removed: bool) -> dict[str, Any]:
-    return {
-        "removed": removed,
-        "count": len(items),
-        "bytes": sum(item.size_bytes for item in items),
-        "items": [
-            {"name": item.name, "state": str(item.state), "ended": when(item.ended_ns), "bytes": item.size_bytes}
-            for item in items
-        ],
-    }
+class _Seen:
+    """What was found and what became of it, without keeping more of it than is shown."""
+
+    def __init__(self) -> None:
+        self.found = self.count = self.size_bytes = 0
+        self.states: Counter[str] = Counter()
+        self._oldest: list[tuple[int, str, Prunable]] = []  # a heap whose first is the youngest of them
+
+    @property
+    def left(self) -> int:
+        """How many were found and are still there."""
+        return self.found - self.count
+
+    def each_found(self, items: "Iterable[Prunable]") -> "Iterator[Prunable]":
+        """The items, counted before anything becomes of them."""
+        for item in items:
+            self.found += 1
+            yield item
+
+    def each(self, items: "Iterable[Prunable]") -> "Iterator[Prunable]":
+        """The items, counted, and the oldest kept to be shown."""
+        for item in items:
+            self.count += 1
+            self.size_bytes += item.size_bytes
+            self.states[str(item.state)] += 1
+            add = heapq.heappush if len(self._oldest) < SHOWN_ROWS else heapq.heappushpop
+            add(self._oldest, (-item.ended_ns, item.name, item))
+            yield item
+
+    def summary(self) -> dict[str, int]:
+        """How many and how large they are."""
+        return {"count": self.count, "bytes": self.size_bytes}
+
+    def show(self, *, removed: bool) -> None:
+        """Say it to people, the oldest first."""
+        if not self.count:
+            say("Nothing has ended so long ago.")
+            return
+        oldest = [item for _, _, item in sorted(self._oldest, key=lambda kept: (-kept[0], kept[1]))]
+        rows = [(item.state, item.name, when(item.ended_ns), f"{item.size_bytes:,}") for item in oldest]
+        for line in table(("state", "key", "ended", "bytes"), rows, right=("bytes",)):
+            say(line)
+        if self.count > len(rows):
+            say(f"… and {self.count - len(rows):,} more; --json names them all.")
+        counts = ", ".join(f"{count:,} {state}" for state, count in self.states.items())
+        size = f"{self.size_bytes:,} bytes"
+        say()
+        say(f"Removed: {counts}; {size}." if removed else f"To be removed: {counts}; {size}. --yes removes them.")
 
 
-def _show(items: "Sequence[Prunable]", *, removed: bool) -> None:
-    if not items:
-        say("Nothing has ended so long ago.")
-        return
-    rows = [(item.state, item.name, when(item.ended_ns), f"{item.size_bytes:,}") for item in items[:SHOWN_ROWS]]
-    for line in table(("state", "key", "ended", "bytes"), rows, right=("bytes",)):
-        say(line)
-    if len(items) > SHOWN_ROWS:
-        say(f"… and {len(items) - SHOWN_ROWS:,} more; --json names them all.")
-    counts = ", ".join(f"{count:,} {state}" for state, count in Counter(str(item.state) for item in items).items())
-    size = f"{sum(item.size_bytes for item in items):,} bytes"
-    say()
-    say(f"Removed: {counts}; {size}." if removed else f"To be removed: {counts}; {size}. --yes removes them.")
+def _document(item: "Prunable") -> dict[str, Any]:
+    return {"name": item.name, "state": str(item.state), "ended": when(item.ended_ns), "bytes": item.size_bytes}
+
+
+def _forget_dead_workers(queue_root: Path) -> None:
+    from workers.registry import forget_dead
+
+    forget_dead(queue_root)

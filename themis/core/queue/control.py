@@ -12,6 +12,7 @@ from themis.core.queue import (
     details,
     doctor,
     layout,
+    leftovers,
     listing,
     moves,
     pausing,
@@ -29,7 +30,7 @@ from themis.core.queue.picker import Picker
 from themis.core.queue.pruning import Prunable
 from themis.core.queue.relocation import Relocated, Told
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.store_book import OpenStore, StoreBook, rows_of
+from themis.core.queue.store_book import OpenStore, ScanProgress, StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow
 
 
@@ -190,26 +191,44 @@ class QueueControl(ABC):
         root, _, _ = self._parts()
         return listing.count_before(root, job.paths)
 
-    def prunable(self, states: Collection[str], before_ns: int) -> list[Prunable]:
-        """What `prune` may remove: jobs that ended in one of `states` before a time, and with `rejected` bad files."""
-        root, book, _ = self._parts()
-        return pruning.prunable(root, book, states, before_ns)
+    def prunable(
+        self, states: Collection[str], before_ns: int, *, progress: ScanProgress | None = None
+    ) -> Iterator[Prunable]:
+        """What `prune` may remove: jobs that ended in one of `states` before a time, and with `rejected` bad files.
 
-    def prune(self, items: Sequence[Prunable]) -> list[Prunable]:
-        """Remove the files of ended jobs, and rejected ones, that `prunable` found; returns those that are gone.
+        They are found while they are asked for, in order of their keys; `progress` is kept up to date meanwhile.
+        """
+        root, book, _ = self._parts()
+        return pruning.prunable(root, book, states, before_ns, progress)
+
+    def prune(self, items: Iterable[Prunable]) -> list[Prunable]:
+        """Remove the files of ended jobs, and rejected ones, that `prunable` finds; returns those that are gone.
 
         The rows stay in the store, in no queue, with each job's end and numbers; so do all results.
 
         Raises:
             QueueBusyError: somebody is rejecting files, and does not end.
         """
+        return list(self.prune_each(items))
+
+    def prune_each(self, items: Iterable[Prunable]) -> Iterator[Prunable]:
+        """Remove what `prune` removes, a few at a time while they are asked for: of very many, few are in memory."""
+        return pruning.prune(self._parts(write=True)[0], items)
+
+    def sweep(self, *, progress: ScanProgress | None = None) -> int:
+        """Remove what killed processes left, and lock files of jobs that are gone; returns how many files."""
         root, book, _ = self._parts(write=True)
-        return list(pruning.prune(root, book, items))
+        return leftovers.sweep(root, book, progress)
 
     def doctor(self, *, fix: bool = True) -> list[Finding]:
         """Compare files and rows, and say what is out of place; with `fix` put right what nobody has in hand."""
+        return list(self.doctor_each(fix=fix))
+
+    def doctor_each(self, *, fix: bool = True, progress: ScanProgress | None = None) -> Iterator[Finding]:
+        """What `doctor` finds, and with `fix` puts right, while it is asked for; `progress` is kept up to date."""
         root, book, picker = self._parts(write=True)
-        return doctor.examine(root, book, picker if fix else Looker(root, book), processes.this_process(), fix=fix)
+        by = picker if fix else Looker(root, book)
+        return doctor.examine(root, book, by, processes.this_process(), fix=fix, progress=progress)
 
     def relocate(self, told: Told) -> Relocated | None:
         """Bring the paths of a queue up to date that was moved or copied, as is `told`; None when it was neither.

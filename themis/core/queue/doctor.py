@@ -1,24 +1,25 @@
 """Where folder and store disagree, the store is right and the folder is put right."""
 
-import contextlib
+import heapq
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 
 from themis.core import durable_files
 from themis.core.errors import ManifestError, OtherStoreError, UnavailableError
-from themis.core.queue import journal, layout, locks, manifest_file, moves, numbers
+from themis.core.queue import journal, layout, leftovers, locks, manifest_file, moves, numbers
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.looking import Looker
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.store_book import StoreBook, rows_of
+from themis.core.queue.store_book import ScanProgress, StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow, Owner
 
-_TMP_OLD_S = 3_600.0
 _PUT_BACK = (
     "put it back; or, if it was moved, submit one of its experiments again from where it is; "
     "or, if it is gone for good, remove its file from the queue's folder `stores`"
@@ -46,52 +47,101 @@ class Finding:
 
 
 def examine(
-    root: QueueRoot, book: StoreBook, picker: Picker | Looker, owner: Owner, *, fix: bool = True
-) -> list[Finding]:
+    root: QueueRoot,
+    book: StoreBook,
+    picker: Picker | Looker,
+    owner: Owner,
+    *,
+    fix: bool = True,
+    progress: ScanProgress | None = None,
+) -> Iterator[Finding]:
     """Compare every file with its row and every row with its file, and say what nobody has in hand and is out of place.
 
-    With `fix` it is put right; without, `picker` is a `Looker`, and nothing is changed.
+    With `fix` it is put right; without, `picker` is a `Looker`, and nothing is changed. Files and rows are gone through
+    in order of their keys, side by side, so that only the files' names are in memory.
 
     A file whose store cannot be opened, or was replaced by another, is left where it lies: put back, the store is right
     again. Its row cannot be made anew, as the run that it belongs to was in that store too.
     """
-    findings = [
-        Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(address, error) else None)
-        for address, error in book.unusable().items()
-    ]
-    findings.extend(_claimed(root, book, picker, owner, fix=fix))
-    findings.extend(_behind(root, book, fix=fix))
-    rows = {row.key: (store, row) for store, row in rows_of(root, book)}
-    seen: set[str] = set()
+    for address, error in book.unusable().items():
+        yield Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(address, error) else None)
+    yield from _claimed(root, book, picker, owner, fix=fix)
+    nameless, files = _files(root)
+    for folder, name in nameless:
+        yield from _misplaced(root, picker, folder, name, owner, fix=fix)
+    claimed = os.listdir(root.folder(layout.CLAIMED))  # noqa: PTH208  # few: what runs just now
+    for entries, known in _side_by_side(files, rows_of(root, book, progress)):
+        found = known
+        if found is not None and numbers.is_behind(root, found[1], claimed):
+            found, finding = _ahead(root, *found, fix=fix)
+            yield from finding
+        for entry in entries:
+            # What lies in `claimed` was looked at before: somebody has it in hand.
+            if entry.folder == layout.CLAIMED or (found is not None and _lies_right(found[1], entry.folder)):
+                continue
+            if found is None and (stray := _stray(root, book, entry)):
+                yield stray
+            else:
+                yield from _misplaced(root, picker, entry.folder, entry.name, owner, fix=fix)
+        if found is not None and not entries:
+            yield from _without_file(root, picker, *found, owner, fix=fix)
+    yield from _left(root, fix=fix)
+    for name, why in picker.passed_over.items():
+        yield Finding(name, f"left where it lies: {why}")
+
+
+_Known = tuple[JobStore, JobRow]
+
+
+def _files(root: QueueRoot) -> tuple[list[tuple[str, str]], Iterator[Entry]]:
+    """The files that no job's file is called like, by folder and name; and those of jobs, in order of their keys."""
+    nameless: list[tuple[str, str]] = []
+    by_folder: list[Iterator[Entry]] = []
     for folder in layout.JOB_FOLDERS:
-        for name in sorted(os.listdir(root.folder(folder))):  # noqa: PTH208
-            entry = layout.parse(folder, name)
-            if entry is not None:
-                seen.add(entry.key)
-                known = rows.get(entry.key)
-                if known is not None and _lies_right(known[1], folder):
-                    continue
-                if known is None and folder != layout.CLAIMED and (stray := _stray(root, book, entry)):
-                    findings.append(stray)
-                    continue
-            if name[0] != "." and folder != layout.CLAIMED:
-                findings.extend(_misplaced(root, picker, folder, name, owner, fix=fix))
-    for key in rows.keys() - seen:
-        findings.extend(_without_file(root, picker, *rows[key], owner, fix=fix))
-    findings.extend(_old_tmp_files(root, fix=fix))
-    findings.extend(Finding(name, f"left where it lies: {why}") for name, why in picker.passed_over.items())
-    return findings
+        parse = partial(layout.parse, folder)
+        names = os.listdir(root.folder(folder))  # noqa: PTH208  # names are all that is needed, of very many
+        if folder != layout.CLAIMED:
+            nameless += [(folder, name) for name in sorted(names) if name[0] != "." and parse(name) is None]
+        # In an end folder names sort as their keys do.
+        names.sort(key=None if folder in layout.END_FOLDERS else lambda name: _key_of(parse(name)))  # noqa: B023
+        by_folder.append(filter(None, map(parse, names)))
+    return nameless, heapq.merge(*by_folder, key=_key_of)
 
 
-def _behind(root: QueueRoot, book: StoreBook, *, fix: bool) -> Iterator[Finding]:
-    for store, row in list(rows_of(root, book)):
-        problem = f"its row is older than its history: the store was restored from a backup of then ({row.state})"
-        action = "goes on from there, above what was used since"
-        if not fix:
-            if numbers.is_behind(root, row):
-                yield Finding(row.key, problem, action)
-        elif after := numbers.raise_numbers(root, store, row.key):
-            yield Finding(row.key, problem, f"{action}: attempt {after.attempt}, version {after.version}", fixed=True)
+def _key_of(entry: Entry | None) -> str:
+    """The key of a job's file; what is no job's file comes first."""
+    return "" if entry is None else entry.key
+
+
+def _side_by_side(files: Iterator[Entry], rows: Iterator[_Known]) -> Iterator[tuple[list[Entry], _Known | None]]:
+    """The files and the row of each key; both come in order of the keys."""
+    rows = iter(rows)
+    row = next(rows, None)
+    for key, group in groupby(files, key=_key_of):
+        while row is not None and row[1].key < key:
+            yield [], row
+            row = next(rows, None)
+        if row is not None and row[1].key == key:
+            yield list(group), row
+            row = next(rows, None)
+        else:
+            yield list(group), None
+    if row is not None:
+        yield [], row
+        yield from (([], row) for row in rows)
+
+
+def _ahead(root: QueueRoot, store: JobStore, row: JobRow, *, fix: bool) -> tuple[_Known, list[Finding]]:
+    """A job whose row is older than its history: with `fix` its numbers are raised above all that were used."""
+    problem = f"its row is older than its history: the store was restored from a backup of then ({row.state})"
+    action = "goes on from there, above what was used since"
+    if not fix:
+        return (store, row), [Finding(row.key, problem, action)]
+    after = numbers.raise_numbers(root, store, row.key)
+    if after is None:
+        return (store, row), []
+    action += f": attempt {after.attempt}, version {after.version}"
+    return (store, after), [Finding(row.key, problem, action, fixed=True)]
 
 
 def _lies_right(row: JobRow, folder: str) -> bool:
@@ -171,11 +221,8 @@ def _without_file(
     return [Finding(row.key, "its file had vanished", action, fixed=fix)]
 
 
-def _old_tmp_files(root: QueueRoot, *, fix: bool) -> Iterator[Finding]:
-    with os.scandir(root.folder(layout.TMP)) as files:
-        for file in files:
-            with contextlib.suppress(FileNotFoundError):  # somebody has just renamed it into place
-                if time.time() - file.stat(follow_symlinks=False).st_mtime > _TMP_OLD_S:
-                    if fix:
-                        durable_files.unlink(file.path)
-                    yield Finding(file.path, "was left by a process that died while it wrote", "removed", fixed=fix)
+def _left(root: QueueRoot, *, fix: bool) -> Iterator[Finding]:
+    for path in leftovers.hidden_files(root):
+        if fix:
+            durable_files.unlink(path)
+        yield Finding(path, "was left by a process that died while it wrote", "removed", fixed=fix)

@@ -6,6 +6,7 @@ attempt's in the names of `claimed/`, which a backup of the store alone does not
 
 import os
 import time
+from collections.abc import Collection
 from typing import Any
 
 from themis.core.queue import journal, layout, locks
@@ -16,9 +17,15 @@ from themis.core.stores.job_rows import Change, JobRow
 _MOST = 100_000_000  # what lies in the folder is not to be trusted, and larger numbers fit into no name
 
 
-def is_behind(root: QueueRoot, row: JobRow) -> bool:
-    """Whether greater numbers than a job's were used since its row was as it is now."""
-    return _is_behind(row, *_used(root, row))
+def is_behind(root: QueueRoot, row: JobRow, claimed: Collection[str] | None = None) -> bool:
+    """Whether greater numbers than a job's were used since its row was as it is now.
+
+    Args:
+        root: the queue.
+        row: the job.
+        claimed: the names in `claimed/`, from who asks about many jobs.
+    """
+    return _is_behind(row, *_used(root, row, claimed))
 
 
 def raise_numbers(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
@@ -56,10 +63,11 @@ def _is_behind(row: JobRow, version: int, attempt: int) -> bool:
     return version > row.version or attempt > row.attempt
 
 
-def _used(root: QueueRoot, row: JobRow) -> tuple[int, int]:
+def _used(root: QueueRoot, row: JobRow, claimed: Collection[str] | None = None) -> tuple[int, int]:
     """The greatest version and attempt of a job that its journal or a name in `claimed/` tells."""
     lines = journal.read(root.folder(layout.JOURNAL), row.key)
-    names = os.listdir(root.folder(layout.CLAIMED))  # noqa: PTH208  # few: what runs just now
+    # Few: what runs just now.
+    names = os.listdir(root.folder(layout.CLAIMED)) if claimed is None else claimed  # noqa: PTH208
     entries = (layout.parse(layout.CLAIMED, name) for name in names if name.startswith(row.key))
     attempts = [entry.attempt for entry in entries if entry is not None and entry.key == row.key]
     version = max((_number(line.get("version")) for line in lines), default=0)

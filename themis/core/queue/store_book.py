@@ -1,10 +1,12 @@
 """The results stores that a queue's jobs belong to."""
 
 import contextlib
+import heapq
 import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from themis.core import durable_files, guarded_files
@@ -28,6 +30,14 @@ OpenStore = Callable[[StoreAddress], JobStore]
 _MAX_FILE_BYTES = 16_384
 _PAGE = 1_000
 _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+
+@dataclass(slots=True)
+class ScanProgress:
+    """How many of a queue's jobs were looked at, for whoever waits meanwhile."""
+
+    total: int = 0
+    done: int = 0
 
 
 class StoreBook:
@@ -168,13 +178,27 @@ class StoreBook:
         return None
 
 
-def rows_of(root: QueueRoot, book: StoreBook) -> Iterator[tuple[JobStore, JobRow]]:
-    """Every job of a queue that is in a store that can be opened, with that store."""
-    for _, store in book.usable():
-        after = ""
-        while page := store.jobs_of(root.queue_id, after=after, limit=_PAGE):
-            yield from ((store, row) for row in page)
-            after = page[-1].key
+def rows_of(
+    root: QueueRoot, book: StoreBook, progress: ScanProgress | None = None
+) -> Iterator[tuple[JobStore, JobRow]]:
+    """Every job of a queue that is in a store that can be opened, with that store, in order of their keys.
+
+    They are read in pages, each as its rows stand then: however many there are, few are in memory at a time.
+    """
+    stores = [store for _, store in book.usable()]
+    if progress is not None:
+        progress.total += sum(sum(store.counts(root.queue_id).values()) for store in stores)
+    for pair in heapq.merge(*(_pages(root, store) for store in stores), key=lambda pair: pair[1].key):
+        yield pair
+        if progress is not None:
+            progress.done += 1
+
+
+def _pages(root: QueueRoot, store: JobStore) -> Iterator[tuple[JobStore, JobRow]]:
+    after = ""
+    while page := store.jobs_of(root.queue_id, after=after, limit=_PAGE):
+        yield from ((store, row) for row in page)
+        after = page[-1].key
 
 
 def _is_one_file(one: str, other: str) -> bool:

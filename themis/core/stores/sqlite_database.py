@@ -26,6 +26,9 @@ from themis.core.stores import sqlite_errors, sqlite_schema
 
 PAGE_CACHE_KIB = 16_384
 
+LOG_MOST_BYTES = 32 * 1024 * 1024
+"""What the write-ahead log is cut down to when it begins again from its start: a reader that stays may let it grow."""
+
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one, where nobody says otherwise."""
 
@@ -255,6 +258,7 @@ class Database:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB:d}")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_MOST_BYTES:d}")
 
     def _patiently(self, action: Callable[[], Value]) -> Value:
         """Result of `action`, which is tried again while the file is busy.
