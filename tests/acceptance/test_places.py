@@ -213,7 +213,11 @@ def test_a_config_and_data_that_were_moved_alone_are_found_again_by_a_submit(the
     for name in (f"{MODULE}.py", "data.jsonl", "experiment.yaml"):
         (project / name).rename(there / name)
     runs = (f"runtime.queue_root={queue_of(project)}", f"storage.parameters.path={project}/runs/themis.sqlite3")
-    assert submit(themis, there, "--set", runs[0], "--set", runs[1])["status"] == "pending"
+    submitted = submit(themis, there, "--set", runs[0], "--set", runs[1])
+    assert submitted["status"] == "pending"
+    payload = json.loads(Path(submitted["manifest_path"]).read_text())["payload"]
+    assert payload["config_path"] == str(there / "experiment.yaml")
+    assert payload["import_from"] == [str(there)]
     assert work(themis, project).document["status"] == "completed"
 
 

@@ -103,6 +103,22 @@ def test_a_lock_that_is_free_in_a_moment_is_waited_for(store: Path, monkeypatch:
     thread.join()
 
 
+def test_a_file_that_was_removed_before_it_was_locked_is_not_taken_for_the_lock(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, removed = run_locks._lock, []
+
+    def lock(descriptor: int, *, shared: bool) -> bool:
+        if not removed:
+            removed.append(True)
+            run_locks._path(store, RUN).unlink()
+        return real(descriptor, shared=shared)
+
+    monkeypatch.setattr(run_locks, "_lock", lock)
+    with run_locks.hold(store, RUN, job=None):
+        assert run_locks.look(store, RUN).held
+
+
 def test_two_never_hold_it_though_its_file_comes_and_goes(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_locks, "PATIENCE_S", 30.0)
     inside: list[int] = []
