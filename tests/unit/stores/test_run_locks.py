@@ -106,7 +106,8 @@ def test_a_lock_that_is_free_in_a_moment_is_waited_for(store: Path, monkeypatch:
 def test_a_file_that_was_removed_before_it_was_locked_is_not_taken_for_the_lock(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, removed = run_locks._lock, []
+    real = run_locks._lock
+    removed: list[bool] = []
 
     def lock(descriptor: int, *, shared: bool) -> bool:
         if not removed:

@@ -19,16 +19,20 @@ def refreshed(before: str, now: str) -> str | None:
         old, new = (manifest_file.decode(text.encode(), "", key=None) for text in (before, now))
     except ManifestError:
         return None
-    gone = {name: new.payload[name] for name, value in old.payload.items() if name in new.payload and _is_gone(value)}
+    # All of them together: the folder that modules are imported from may be there still, without them.
+    is_stale = any(_is_gone(value) for value in old.payload.values())
+    paths = {name: value for name, value in new.payload.items() if is_stale and _paths(value)}
     store = old.store if os.path.lexists(old.store.path) else new.store
-    moved = replace(old, store=store, payload={**old.payload, **gone})
+    moved = replace(old, store=store, payload={**old.payload, **paths})
     return None if moved == old else manifest_file.encode(moved).decode("ascii")
 
 
 def _is_gone(value: Any) -> bool:
     """Whether a value of a payload is a path, or a list of paths, that does not exist."""
-    paths = value if isinstance(value, list) else [value]
-    return any(
-        isinstance(path, str) and os.path.isabs(path) and not os.path.lexists(path)  # noqa: PTH117  # text in
-        for path in paths
-    )
+    return any(not os.path.lexists(path) for path in _paths(value))
+
+
+def _paths(value: Any) -> list[str]:
+    """The absolute paths that a value of a payload is."""
+    found = value if isinstance(value, list) else [value]
+    return [path for path in found if isinstance(path, str) and os.path.isabs(path)]  # noqa: PTH117  # text in
