@@ -342,11 +342,12 @@ def test_ends_are_found_by_number_by_place_and_by_content(store: RunStore, run_i
 
 
 def test_means_are_over_what_has_a_score(store: RunStore, run_id: str) -> None:
-    assert store.score_means(run_id) == []
+    assert store.score_tallies(run_id) == {}
     scored = [outcome(no, Stage.SCORE, item, value=float(no + item), output=None) for no in range(3) for item in (0, 1)]
     failed = outcome(3, Stage.SCORE, 1, ok=False, output=None)
     store.append(run_id, [*scored, failed, outcome(0)], [])
-    assert [(mean.item, mean.count, mean.mean) for mean in store.score_means(run_id)] == [(0, 3, 1.0), (1, 3, 2.0)]
+    found = store.score_tallies(run_id)
+    assert [(item, tally.count, tally.mean()) for item, tally in found.items()] == [(0, 3, 1.0), (1, 3, 2.0)]
 
 
 def test_other_runs_with_the_same_key_are_found_newest_first(store: RunStore) -> None:
@@ -387,7 +388,7 @@ ASKED: dict[str, Callable[[RunStore], Any]] = {
     "ends_from": lambda store: store.ends_from(UNKNOWN, 0, 1),
     "nth_ended_case": lambda store: store.nth_ended_case(UNKNOWN, 0),
     "count_ends": lambda store: store.count_ends(UNKNOWN),
-    "score_means": lambda store: store.score_means(UNKNOWN),
+    "score_tallies": lambda store: store.score_tallies(UNKNOWN),
     "case_numbers": lambda store: store.case_numbers(UNKNOWN),
     "get_projection": lambda store: store.get_projection(UNKNOWN, "run_result"),
 }
@@ -454,6 +455,7 @@ def test_the_view_of_scores_is_a_table_with_its_counts(store: RunStore) -> None:
         "completed_cases",
         "failed_cases",
         "metric_means",
+        "metrics",
         "outcome_counts",
         "error_counts",
         "score_rows",
@@ -627,9 +629,11 @@ def test_whatever_json_can_hold_comes_back(store: RunStore, outputs: list[Any], 
             candidate_id="c", final_output=outputs[int(case.case_id[1:])], artifacts={"a": artifact}
         )
 
+    metric = ScriptedMetric(lambda value, case: Score(metric_id="lab/metric", value=0.5, details={"a": artifact}))
+    metric.scores_no_answer = True
     lab = experiment(
         ScriptedGenerator(script, fingerprint=repr((outputs, artifact))),
-        metrics=[ScriptedMetric(lambda value, case: Score(metric_id="lab/metric", value=0.5, details={"a": artifact}))],
+        metrics=[metric],
         datasets=[dataset(len(outputs))],
     )
     result = lab.run(store=store)

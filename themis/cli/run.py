@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +12,7 @@ from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import open_experiment, stored_run
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
-from themis.cli.running import exit_code, explain_failures, explain_partial
+from themis.cli.running import document, exit_code, explain_failures, explain_partial
 from themis.core.stages import UNTIL_STAGES
 
 if TYPE_CHECKING:
@@ -40,14 +40,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, quiet: bool
     experiment.compile()
     with closing(experiment.open_store()) as store:
         result = _carry_out(experiment, store, until_stage, quiet=quiet)
-        emit(
-            {
-                "run_id": result.run_id,
-                "status": result.status.value,
-                "completed_through_stage": result.completed_through_stage,
-                "metric_means": _means(experiment, store),
-            }
-        )
+        emit(document(result))
         explain_failures(result)
     return exit_code(result)
 
@@ -61,15 +54,7 @@ def resume(*, config: Path, overrides: Sequence[str], quiet: bool) -> int:
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
     with stored_run(experiment) as (store, _):
         result = _carry_out(experiment, store, "judge", runtime, quiet=quiet)
-        emit(
-            {
-                "run_id": result.run_id,
-                "status": result.status.value,
-                "completed_through_stage": result.completed_through_stage,
-                "total_cases": result.progress.total_cases,
-                "completed_cases": result.progress.completed_cases,
-            }
-        )
+        emit(document(result))
         explain_failures(result)
     return exit_code(result)
 
@@ -122,9 +107,3 @@ def _warn_of_worker(store: "RunStore", run_id: str) -> None:
     row = store.jobs.load(job_key(run_id, store.jobs.store_id))
     if row is not None and row.state == "running" and row.owner is not None:
         note(f"worker {row.owner.worker} has this run in hand; while both go on, cases are generated twice")
-
-
-def _means(experiment: "Experiment", store: "RunStore") -> dict[str, Any]:
-    from themis.core.stores import projections
-
-    return dict(projections.metric_means(store, experiment.compile()))

@@ -1,7 +1,7 @@
 """What commands that run an experiment have in common: failures in words, and the exit code."""
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from themis.cli import errors
 from themis.cli.output import note
@@ -12,6 +12,20 @@ if TYPE_CHECKING:
     from themis.core.results import CaseResult, RunResult, StageFailure
 
 _CASES_LOOKED_THROUGH = 10_000
+
+
+def document(result: "RunResult") -> dict[str, Any]:
+    """What a run came to, as JSON: how many cases that is of, and each metric with what stands beside its mean."""
+    from themis.core.stores.stored_metrics import means_of
+
+    return {
+        "run_id": result.run_id,
+        "status": result.status.value,
+        "completed_through_stage": result.completed_through_stage,
+        **result.progress.model_dump(mode="json"),
+        "metric_means": means_of(result.metrics),
+        "metrics": {metric_id: found.document() for metric_id, found in result.metrics.items()},
+    }
 
 
 def explain_failures(result: "RunResult") -> None:

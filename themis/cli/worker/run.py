@@ -13,7 +13,7 @@ from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
-from themis.cli.running import explain_failures
+from themis.cli.running import document, explain_failures
 
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
@@ -82,7 +82,7 @@ def run(  # noqa: PLR0913  # an argument an option
         emit({"status": "idle"})
         _say_why_idle(root, policy)
         return
-    emit({"run_id": result.run_id, "status": result.status.value})
+    emit(document(result))
     explain_failures(result)
 
 

@@ -100,6 +100,7 @@ class CompiledRun:
             metrics=self.components.metrics,
             seeds=tuple(seeds),
             prompt_spec=self.snapshot.identity.generation_prompt_spec,
+            on_no_answer=self.snapshot.identity.on_no_answer,
         )
 
 
@@ -166,6 +167,7 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
         judge_config=redact_urls(evaluation.judge_config),
         workflow_overrides=redact_urls(evaluation.workflow_overrides),
         seeds=config.seeds[:count],
+        on_no_answer=evaluation.on_no_answer,
     )
     snapshot = RunSnapshot(
         identity=identity,
@@ -199,6 +201,7 @@ def recompile(snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = No
         prompt_spec=identity.evaluation_prompt_spec,
         judge_config=identity.judge_config,
         workflow_overrides=identity.workflow_overrides,
+        on_no_answer=identity.on_no_answer,
     )
     components = load_components(generation, evaluation, allow_modules=allow_modules)
     found_refs = components.refs().all()
