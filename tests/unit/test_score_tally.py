@@ -4,6 +4,7 @@ import json
 import math
 import random
 import statistics
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -68,8 +69,7 @@ def test_students_interval_is_the_one_of_the_textbook() -> None:
 
 def test_scores_of_0_and_1_have_wilsons_interval() -> None:
     tally = ScoreTally()
-    tally.add_equal(1.0, 81)
-    tally.add_equal(0.0, 263 - 81)
+    tally.add_counted(Counter({1.0: 81, 0.0: 263 - 81}))
     found = tally.summary(263)
     assert (found.ci_lower, found.ci_upper) == pytest.approx((0.2553, 0.3662), abs=5e-5)
 

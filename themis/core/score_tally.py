@@ -16,6 +16,7 @@ from themis.core.intervals import student_quantile, wilson
 NO_ANSWER = "no_answer"
 """The category of a score that stands for an answer in which there was nothing to score."""
 
+_BINARY = frozenset({0.0, 1.0})
 _ROOT_BITS = 128
 _USUAL = 1e6
 
@@ -65,21 +66,20 @@ class ScoreTally:
 
     def add(self, values: Iterable[float]) -> None:
         """Add scores; what is not a finite number is none."""
-        for value, times in Counter(values).items():
-            self.add_equal(value, times)
+        self.add_counted(Counter(values))
 
-    def add_equal(self, value: float, times: int) -> None:
-        """Add a score that `times` cases have."""
-        if not times or not math.isfinite(value):
-            return
-        self.count += times
-        if value == 1:
-            self._ones += times
-        elif value != 0:
-            self._binary = False
-        numerator, denominator = value.as_integer_ratio()
-        self._sums[denominator] += numerator * times
-        self._squares[denominator] += numerator * numerator * times
+    def add_counted(self, counts: Counter[float]) -> None:
+        """Add each score as often as it was counted."""
+        for odd in [value for value in counts if not math.isfinite(value)]:
+            del counts[odd]
+        self.count += counts.total()
+        self._ones += counts[1.0]
+        self._binary &= _BINARY.issuperset(counts)
+        for value, times in counts.items():
+            numerator, denominator = value.as_integer_ratio()
+            added = numerator * times
+            self._sums[denominator] += added
+            self._squares[denominator] += added * numerator
 
     def mean(self) -> float | None:
         """The mean, rounded once; None without scores."""

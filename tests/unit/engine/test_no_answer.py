@@ -15,14 +15,17 @@ from tests.support.lab import (
     experiment,
     score_rows,
 )
+from themis.core import outcome_codec as codec
 from themis.core.config import EvaluationConfig
+from themis.core.engine.compiled import recompile
 from themis.core.errors import ConfigError
 from themis.core.experiment import Experiment
 from themis.core.inspection import quickcheck
 from themis.core.models import Case, Dataset, Score, ScoreError
 from themis.core.reports import Reporter
-from themis.core.results import RunResult
+from themis.core.results import RunResult, RunStatus, StageFailure
 from themis.core.score_tally import MetricSummary
+from themis.core.stages import Stage
 from themis.core.stores import InMemoryRunStore, RunStore, sqlite_store
 
 RULES = ("incorrect", "unscored", "random_choice")
@@ -234,6 +237,37 @@ PINNED = "a1d81ad1c80689e6027f194a1eef9fcf0d011a95c87a1923c6a25d94a8ffd920"
 
 def test_a_run_that_was_stored_before_there_was_a_rule_keeps_its_id() -> None:
     assert experiment(ScriptedGenerator(), metrics=[ScriptedMetric()], seeds=[7]).compile().run_id == PINNED
+
+
+def test_a_worker_counts_it_as_the_experiment_says() -> None:
+    parser = "builtin/math_answer"
+    for rule in RULES:
+        snapshot = with_rule(experiment(parser=parser, metrics=["builtin/math_equivalence"]), rule).compile()
+        assert recompile(snapshot).parts().on_no_answer == rule
+
+
+def test_a_store_from_before_there_was_a_rule_is_read_as_it_is_and_counted_by_it_when_run_again(tmp_path: Path) -> None:
+    lab = mixed(generator=ScriptedGenerator(lambda case, ctx: "nothing" if case.case_id == "q2" else case.input))
+    path = tmp_path / "old.sqlite3"
+    with closing(sqlite_store(path)) as store:
+        snapshot = lab.compile()
+        store.create_run(snapshot)
+        lab.run("parse", store=store)
+        failure = StageFailure(stage="score", category="parse_null", message="nothing", error_type="ScoreError")
+        work = store.ends_between(snapshot.run_id, 0, 4)
+        scores = [codec.scored(no, 0, Score(metric_id="m", value=1.0), None) for no in (0, 1, 3)]
+        ends = [end._replace(through=Stage.SCORE, failed=end.case_no == 2) for end in work]
+        store.append(snapshot.run_id, [*scores, codec.failed(2, Stage.SCORE, 0, failure)], ends)
+        store.end_run(snapshot.run_id, RunStatus.PARTIAL_FAILURE, through=Stage.JUDGE)
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("ALTER TABLE outcomes DROP COLUMN category")
+        old.execute("PRAGMA user_version = 2")
+    with closing(sqlite_store(path)) as store:
+        before = quickcheck(store, snapshot.run_id)
+        assert before["score_rows"][2]["error_category"] == "parse_null"
+        assert before["metrics"]["builtin/exact_match"]["unscored"] == 1
+        result = lab.run(store=store)
+        assert (result.status, only(result).no_answer, only(result).mean) == ("completed", 1, 0.75)
 
 
 # --- who looks on

@@ -146,18 +146,18 @@ class InMemoryRunStore(BaseRunStore):
 
     def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
         """The scores of each metric, added up, by its item."""
-        found: dict[int, Counter[float | None]] = {}
+        found: dict[int, Counter[float]] = {}
         no_answers: Counter[int] = Counter()
         for of_case in self._run(run_id).outcomes.values():
             for outcome in of_case.values():
                 if outcome.stage is Stage.SCORE and outcome.ok:
-                    found.setdefault(outcome.item, Counter())[outcome.value] += 1
+                    counts = found.setdefault(outcome.item, Counter())
                     no_answers[outcome.item] += outcome.category is not None
+                    if outcome.value is not None:
+                        counts[outcome.value] += 1
         tallies = {item: ScoreTally(no_answers[item]) for item in sorted(found)}
-        for item, values in found.items():
-            for value, times in values.items():
-                if value is not None:
-                    tallies[item].add_equal(value, times)
+        for item, tally in tallies.items():
+            tally.add_counted(found[item])
         return tallies
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ The database counts the scores that are 0 or 1, which most metrics give alone. O
 scores read, as no database adds floats exactly.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,8 +30,7 @@ def read_tallies(query: Query, run_no: int, total_cases: int) -> dict[int, Score
     is_counted = True
     for item, scored, zeros, ones, no_answer in query(sql.COUNT_SCORES, (run_no, int(Stage.SCORE))):
         tally = tallies[item] = ScoreTally(no_answer)
-        tally.add_equal(0.0, zeros)
-        tally.add_equal(1.0, ones)
+        tally.add_counted(Counter({0.0: zeros, 1.0: ones}))
         is_counted &= scored == zeros + ones
     if not is_counted:
         tallies = {item: ScoreTally(tally.no_answer) for item, tally in tallies.items()}
