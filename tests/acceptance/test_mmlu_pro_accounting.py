@@ -40,7 +40,8 @@ def config(themis: Any) -> Path:
 
 
 def test_an_answer_that_names_no_letter_is_wrong_and_counted(themis: Any, config: Path) -> None:
-    done = themis("run", "--config", config).document
+    ran = themis("run", "--config", config)
+    done = ran.document
     found = done["metrics"][METRIC]
     assert (done["status"], done["total_cases"], done["failed_cases"]) == ("completed", QUESTIONS, 0)
     assert (found["scored"], found["unscored"]) == (QUESTIONS, 0)
@@ -49,6 +50,7 @@ def test_an_answer_that_names_no_letter_is_wrong_and_counted(themis: Any, config
     with closing(sqlite3.connect("runs/themis.sqlite3")) as database:
         counted = database.execute("SELECT count(*) FROM outcomes WHERE category = 'no_answer'").fetchone()[0]
     assert found["no_answer"] == counted
+    assert ran.err.startswith(f"themis: {counted} of 1,500 answers held nothing that can be scored; ")
     assert themis("quickcheck", "--config", config).document["metrics"][METRIC] == found
     (row,) = themis("status", "--json").document
     assert row["metrics"][METRIC] == found

@@ -29,8 +29,12 @@ def document(result: "RunResult") -> dict[str, Any]:
 
 
 def explain_failures(result: "RunResult") -> None:
-    """Say on standard error how many cases failed, and what the first of them failed with."""
+    """Say on standard error how many cases had no answer, how many failed, and what the first of those failed with."""
     failed = result.progress.failed_cases
+    silent = max((found.no_answer for found in result.metrics.values()), default=0)
+    if silent:
+        counts = "evaluation.on_no_answer says what they count, 0 unless set"
+        note(f"{silent:,} of {result.progress.total_cases:,} answers held nothing that can be scored; {counts}")
     if result.error:
         note(f"the run failed: {result.error}")
     elif failed:

@@ -137,6 +137,20 @@ def test_each_metric_counts_it() -> None:
     assert [(found.mean, found.no_answer) for found in result.metrics.values()] == [(2 / 3, 1), (1 / 3, 1)]
 
 
+@pytest.mark.parametrize("output", ["", " \n"])
+@pytest.mark.parametrize(
+    ("metric", "expected"), [("math_equivalence", "4"), ("choice_accuracy", "B"), ("exact_match", "4"), ("f1", "4")]
+)
+def test_an_empty_text_is_a_wrong_answer_to_every_metric_and_not_left_out(
+    metric: str, expected: str, output: str
+) -> None:
+    data = Dataset(dataset_id="d", cases=[Case(case_id="q0", input="?", expected_output=expected)])
+    generator = ScriptedGenerator(lambda case, ctx: output)
+    for parser in ("builtin/text", None):
+        found = only(experiment(generator, parser=parser, metrics=[f"builtin/{metric}"], datasets=[data]).run())
+        assert (found.mean, found.scored) == (0.0, 1)
+
+
 # --- the other rules
 
 
