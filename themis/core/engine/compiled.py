@@ -201,7 +201,6 @@ def recompile(snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = No
         prompt_spec=identity.evaluation_prompt_spec,
         judge_config=identity.judge_config,
         workflow_overrides=identity.workflow_overrides,
-        on_no_answer=identity.on_no_answer,
     )
     components = load_components(generation, evaluation, allow_modules=allow_modules)
     found_refs = components.refs().all()
