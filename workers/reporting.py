@@ -9,8 +9,8 @@ from themis.core.errors import StoreError
 from themis.core.provenance import themis_version
 from themis.core.queue import Cause, JobState
 from themis.core.store_cache import StoreCache
-from themis.core.stores import projections
 from themis.core.stores.job_rows import JobRow, Owner
+from themis.core.stores.stored_metrics import means_of, read_metrics
 from workers.attempt import Attempt
 from workers.intake import Intake
 from workers.notifications import CaseCounts, JobEnded, Notifications
@@ -178,10 +178,10 @@ def _slot_report(slot: Slot) -> SlotReport:
 
 def _job_ended(attempt: Attempt, row: JobRow, stores: StoreCache) -> JobEnded:
     store = stores.run_store(attempt.claim.manifest.store)
-    means = None
+    metrics = {}
     with suppress(StoreError):  # whoever is told can look the scores up
         snapshot = store.load_snapshot(row.run_id)
-        means = None if snapshot is None else projections.metric_means(store, snapshot) or None
+        metrics = read_metrics(store, snapshot) if snapshot is not None else {}
     owner, reports = attempt.claim.row.owner, attempt.reports
     return JobEnded(
         key=row.key,
@@ -195,7 +195,8 @@ def _job_ended(attempt: Attempt, row: JobRow, stores: StoreCache) -> JobEnded:
         started_ns=attempt.claim.row.started_ns or 0,
         ended_ns=row.ended_ns or 0,
         cases=CaseCounts(reports.total, reports.done, reports.failed),
-        metric_means=means,
+        metric_means=means_of(metrics) or None,
+        metrics={metric_id: found.document() for metric_id, found in metrics.items()} or None,
     )
 
 

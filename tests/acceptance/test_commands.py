@@ -19,15 +19,32 @@ Themis = Any
 """The fixture's class: see conftest."""
 
 
+ALL_RIGHT = {
+    "mean": 1.0,
+    "scored": 2,
+    "total": 2,
+    "no_answer": 0,
+    "unscored": 0,
+    "low": 1.0,
+    "high": 1.0,
+    "ci_lower": pytest.approx(0.34238, abs=1e-5),
+    "ci_upper": 1.0,
+}
+"""Two cases of two, with Wilson's interval."""
+
 # --- run and submit
 
 
 def test_run_prints_what_came_out(themis: Themis) -> None:
     found = themis("run", "--config", "experiment.yaml").document
     assert len(found.pop("run_id")) == 64
+    assert found.pop("metrics") == {"builtin/exact_match": ALL_RIGHT}
     assert found == {
         "status": "completed",
         "completed_through_stage": "judge",
+        "total_cases": 2,
+        "completed_cases": 2,
+        "failed_cases": 0,
         "metric_means": {"builtin/exact_match": 1.0},
     }
 
@@ -36,12 +53,16 @@ def test_a_run_stopped_early_is_gone_on_with(themis: Themis) -> None:
     first = themis("run", "--config", "experiment.yaml", "--until-stage", "generate").document
     assert first["completed_through_stage"] == "generate"
     assert first["metric_means"] == {}
+    assert first["metrics"] == {}
     assert themis("resume", "--config", "experiment.yaml").document == {
         "run_id": first["run_id"],
         "status": "completed",
         "completed_through_stage": "judge",
         "total_cases": 2,
         "completed_cases": 2,
+        "failed_cases": 0,
+        "metric_means": {"builtin/exact_match": 1.0},
+        "metrics": {"builtin/exact_match": ALL_RIGHT},
     }
 
 
@@ -58,7 +79,9 @@ def test_a_submitted_experiment_is_run_by_a_worker_that_then_is_idle(themis: The
     submitted = themis("submit", "--config", "experiment.yaml", "--mode", "worker-pool").document
     assert (submitted["status"], submitted["mode"]) == ("pending", "worker_pool")
     assert Path(submitted["manifest_path"]).is_file()
-    assert themis("worker", "run").document == {"run_id": submitted["run_id"], "status": "completed"}
+    done = themis("worker", "run").document
+    assert (done["run_id"], done["status"], done["completed_cases"]) == (submitted["run_id"], "completed", 2)
+    assert done["metrics"] == {"builtin/exact_match": ALL_RIGHT}
     assert themis("worker", "run", "--config", "experiment.yaml").document == {"status": "idle"}
 
 
@@ -117,7 +140,9 @@ def test_a_batch_request_is_run_and_moved(themis: Themis) -> None:
     request = Path(submitted["manifest_path"])
     assert request == Path.cwd() / "runs" / "batch" / "requests" / f"{submitted['run_id']}.json"
     done = themis("batch", "run", "--request", request)
-    assert done.document == {"run_id": submitted["run_id"], "status": "completed"}
+    found = done.document
+    assert (found["run_id"], found["status"], found["failed_cases"]) == (submitted["run_id"], "completed", 0)
+    assert found["metrics"] == {"builtin/exact_match": ALL_RIGHT}
     assert (request.parent.parent / "completed" / request.name).is_file()
     assert themis("batch", "run", "--request", request).code == 2
 

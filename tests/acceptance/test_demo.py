@@ -14,21 +14,23 @@ def demo(folder: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def scores(lines: list[str]) -> dict[str, tuple[float, int, int]]:
-    """The table: accuracy in percent, answered and failed cases of each model."""
+def scores(lines: list[str]) -> dict[str, tuple[float, int, int, int]]:
+    """The table: accuracy in percent, and how many cases of each model are scored, have no answer, failed."""
     start = next(number for number, line in enumerate(lines) if line.split()[:2] == ["model", "accuracy"])
     rows = [line.split() for line in lines[start + 1 : start + 4]]
-    return {row[0]: (float(row[1].rstrip("%")), int(row[2]), int(row[3])) for row in rows}
+    assert all(row[3] == "to" for row in rows), "the interval stands beside the mean"
+    return {row[0]: (float(row[1].rstrip("%")), int(row[5]), int(row[6]), int(row[7])) for row in rows}
 
 
 def test_the_demo_runs_models_through_the_queue_and_says_who_wins_each_time(tmp_path: Path) -> None:
     first = demo(tmp_path)
     found = scores(first)
     assert list(found) == ["sage", "scout", "sprout"]
-    accuracies = [accuracy for accuracy, _, _ in found.values()]
+    accuracies = [accuracy for accuracy, *_ in found.values()]
     assert accuracies == sorted(accuracies, reverse=True)
     assert len(set(accuracies)) == 3
-    assert {answered + failed for _, answered, failed in found.values()} == {300}
+    assert {(scored, failed) for _, scored, _, failed in found.values()} == {(300, 0)}
+    assert found["sprout"][2] > 0, "the worst gives up now and then, which counts as wrong"
     assert sum(line.startswith("   worker ") for line in first) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
     assert len(list((tmp_path / "demo/runs/queue/done").iterdir())) == 3

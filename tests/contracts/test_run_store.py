@@ -1,10 +1,11 @@
 """What every store promises: the same tests for the one in memory and the one in a SQLite file."""
 
 import json
+import math
 import multiprocessing
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.results import CaseResult, RunStatus
 from themis.core.snapshot import RunSnapshot, reuse_name
 from themis.core.stages import Stage
-from themis.core.stores import InMemoryRunStore, RunStore, SqliteRunStore, sqlite_store
+from themis.core.stores import InMemoryRunStore, RunStore, SqliteRunStore, score_tallies, sqlite_store
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.outcome_rows import INLINE_CHARACTERS
 from themis.core.stores.protocol import Fence
@@ -342,11 +343,61 @@ def test_ends_are_found_by_number_by_place_and_by_content(store: RunStore, run_i
 
 
 def test_means_are_over_what_has_a_score(store: RunStore, run_id: str) -> None:
-    assert store.score_means(run_id) == []
+    assert store.score_tallies(run_id) == {}
     scored = [outcome(no, Stage.SCORE, item, value=float(no + item), output=None) for no in range(3) for item in (0, 1)]
     failed = outcome(3, Stage.SCORE, 1, ok=False, output=None)
     store.append(run_id, [*scored, failed, outcome(0)], [])
-    assert [(mean.item, mean.count, mean.mean) for mean in store.score_means(run_id)] == [(0, 3, 1.0), (1, 3, 2.0)]
+    found = store.score_tallies(run_id)
+    assert [(item, tally.count, tally.mean()) for item, tally in found.items()] == [(0, 3, 1.0), (1, 3, 2.0)]
+
+
+def scores(values: Iterable[float | None], item: int = 0) -> list[Outcome]:
+    return [outcome(no, Stage.SCORE, item, value=value, output=None) for no, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("values", "mean"),
+    [
+        ([0.1] * 3, 0.1),
+        ([math.exp(709)] * 3, math.exp(709)),
+        ([1e308, 1e308, -1e308], 1e308 / 3),
+        ([1e16, 1.0, -1e16], 1 / 3),
+        ([0.0, 1.0, 1.0], 2 / 3),
+        ([1.0, 0.0, 0.25], 1.25 / 3),
+    ],
+    ids=["tenths", "huge", "huge and turned", "cancelled", "zeros and ones", "one other"],
+)
+def test_sums_of_scores_are_exact(store: RunStore, run_id: str, values: list[float], mean: float) -> None:
+    store.append(run_id, scores(values), [])
+    (tally,) = store.score_tallies(run_id).values()
+    assert (tally.mean(), tally.count) == (mean, 3)
+
+
+def test_scores_are_added_up_a_page_at_a_time(monkeypatch: pytest.MonkeyPatch, store: RunStore) -> None:
+    monkeypatch.setattr(score_tallies, "PAGE_CASES", 4)
+    snapshot = snapshot_of(11)
+    store.create_run(snapshot)
+    store.append(snapshot.run_id, [*scores([no / 8 for no in range(11)]), *scores([0.0, 1.0], 1)], [])
+    found = store.score_tallies(snapshot.run_id)
+    assert {item: (tally.count, tally.mean()) for item, tally in found.items()} == {0: (11, 0.625), 1: (2, 0.5)}
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25, None])
+def test_a_score_for_no_answer_is_kept_and_counted_as_such(store: RunStore, run_id: str, value: float | None) -> None:
+    nothing = outcome(1, Stage.SCORE, value=value, output=None, category="no_answer")
+    store.append(run_id, [*scores([0.5]), nothing], [])
+    assert store.outcomes_between(run_id, 1, 2) == [nothing]
+    (tally,) = store.score_tallies(run_id).values()
+    assert (tally.no_answer, tally.count) == (1, 1 if value is None else 2)
+    store.append(run_id, [outcome(1, Stage.SCORE, value=1.0, output=None)], [])
+    assert store.outcomes_between(run_id, 1, 2) == [nothing], "it is final, as every success"
+
+
+def test_a_failure_gives_way_to_a_score_for_no_answer(store: RunStore, run_id: str) -> None:
+    store.append(run_id, [outcome(0, Stage.SCORE, ok=False, output=None)], [])
+    nothing = outcome(0, Stage.SCORE, value=0.0, output=None, category="no_answer")
+    store.append(run_id, [nothing], [])
+    assert store.outcomes_between(run_id, 0, 1) == [nothing]
 
 
 def test_other_runs_with_the_same_key_are_found_newest_first(store: RunStore) -> None:
@@ -387,7 +438,7 @@ ASKED: dict[str, Callable[[RunStore], Any]] = {
     "ends_from": lambda store: store.ends_from(UNKNOWN, 0, 1),
     "nth_ended_case": lambda store: store.nth_ended_case(UNKNOWN, 0),
     "count_ends": lambda store: store.count_ends(UNKNOWN),
-    "score_means": lambda store: store.score_means(UNKNOWN),
+    "score_tallies": lambda store: store.score_tallies(UNKNOWN),
     "case_numbers": lambda store: store.case_numbers(UNKNOWN),
     "get_projection": lambda store: store.get_projection(UNKNOWN, "run_result"),
 }
@@ -454,6 +505,7 @@ def test_the_view_of_scores_is_a_table_with_its_counts(store: RunStore) -> None:
         "completed_cases",
         "failed_cases",
         "metric_means",
+        "metrics",
         "outcome_counts",
         "error_counts",
         "score_rows",
@@ -627,9 +679,11 @@ def test_whatever_json_can_hold_comes_back(store: RunStore, outputs: list[Any], 
             candidate_id="c", final_output=outputs[int(case.case_id[1:])], artifacts={"a": artifact}
         )
 
+    metric = ScriptedMetric(lambda value, case: Score(metric_id="lab/metric", value=0.5, details={"a": artifact}))
+    metric.scores_no_answer = True
     lab = experiment(
         ScriptedGenerator(script, fingerprint=repr((outputs, artifact))),
-        metrics=[ScriptedMetric(lambda value, case: Score(metric_id="lab/metric", value=0.5, details={"a": artifact}))],
+        metrics=[metric],
         datasets=[dataset(len(outputs))],
     )
     result = lab.run(store=store)

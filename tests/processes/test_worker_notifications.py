@@ -74,6 +74,7 @@ def test_a_hook_and_a_webhook_are_told_of_each_end_once_with_its_numbers(world: 
     assert by_key[good]["state of the environment"] == "done"
     assert by_key[good]["cases"] == {"total": 3, "done": 3, "failed": 2}
     assert by_key[good]["metric_means"] == {"builtin/exact_match": 1.0}
+    assert by_key[good]["metrics"]["builtin/exact_match"]["unscored"] == 2
     assert by_key[good]["worker"] == "w"
     assert 0 < by_key[good]["started_ns"] < by_key[good]["ended_ns"] < time.time_ns()
     assert (by_key[bad]["attempt"], by_key[bad]["cause"], by_key[bad]["metric_means"]) == (2, "signal", None)

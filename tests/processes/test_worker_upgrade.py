@@ -213,7 +213,7 @@ def test_a_version_of_the_first_schema_leaves_the_jobs_of_a_store_that_was_upgra
     earlier.run_once()
     assert "none of the jobs that are queued (1) could be taken" in earlier.said[-1]
     assert earlier.submit(world.config("late", "well")) == 4
-    assert "written by a newer Themis (schema 2, this version reads up to 1)" in earlier.said[-1]
+    assert f"written by a newer Themis (schema {SCHEMA_VERSION}, this version reads up to 1)" in earlier.said[-1]
     assert world.state(new) == "queued"
     with world.daemon("--drain") as daemon:
         assert daemon.wait(PATIENCE_S) == 0, world.said()

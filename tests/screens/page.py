@@ -27,9 +27,8 @@ screen below was captured from a real session; `make screens` in a clone holds a
 Only names, numbers of processes, keys and the date are replaced by made-up ones.
 
 The folder holds five config files, `sage.yaml` to `sprout.yaml`. Each names a simulated model that answers 240 word
-problems, four at a time, in about ten seconds. (`themis demo` makes a folder like it.) A run that ends as
-`partial_failure` is complete: some of its answers had nothing in them that could be read, and
-[failing cases are data](../queue.md#failures).
+problems, four at a time, in about ten seconds. (`themis demo` makes a folder like it.) Now and then a model gives no
+number; such a case [counts as wrong](../experiments.md#no-answer-and-no-score), and stands beside the score.
 """
 _TAIL = """\
 What each command can do more is told in [Commands](../commands.md), what workers are in [Workers](../workers.md).

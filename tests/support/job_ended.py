@@ -18,6 +18,7 @@ EVENT = JobEnded(
     ended_ns=2,
     cases=CaseCounts(40, 12, 1),
     metric_means={"builtin/f1": 0.5, "odd": float("nan")},
+    metrics={"builtin/f1": {"mean": 0.5, "scored": 11}},
 )
 """As much can be told of it as of any."""
 

@@ -92,7 +92,13 @@ class ScriptedParser(Scripted):
 
 
 class ScriptedMetric(Scripted):
-    """A metric; its script takes the parsed value and the case, and gives a number, a result, or an exception."""
+    """A metric; its script takes the parsed value and the case, and gives a number, a result, or an exception.
+
+    Attributes:
+        scores_no_answer: whether it is asked where nothing was parsed.
+    """
+
+    scores_no_answer = False
 
     def __init__(self, script: Answer = lambda value, case: 1.0, **facts: Any) -> None:
         """Scores 1 unless told otherwise."""

@@ -99,7 +99,8 @@ def test_the_markdown_report_says_what_there_is_to_say(store: InMemoryRunStore, 
     assert text.startswith("# Run Report\n")
     assert "| status | partial_failure |" in text
     assert "| cases | 2 of 3 completed, 1 failed |" in text
-    assert "| `test_metric` | 0.5000 | 2 | 1 | 1 | 1 |" in text
+    assert "| metric | mean | 95 % interval | scored | total | correct | no answer | unscored | low | high |" in text
+    assert "| `test_metric` | 0.5000 | 0.0945 to 0.9055 | 2 | 3 | 1 | 0 | 1 | 0.3333 | 0.6667 |" in text
     assert "\n1 generation_failure.\n" in text
 
 
@@ -117,7 +118,7 @@ def test_a_markdown_report_lists_the_first_failures_only(store: InMemoryRunStore
     text = Reporter(store).export_markdown(run(store, cases))
     assert f"{FAILURES_SHOWN + 5} generation_failure. The first {FAILURES_SHOWN} of {FAILURES_SHOWN + 5}:" in text
     assert text.count("\n| `d\\|1` |") == FAILURES_SHOWN
-    assert "| `test_metric` | - | 0 | 0 | 0 | 55 |" in text
+    assert "| `test_metric` | - | - | 0 | 55 | 0 | 0 | 55 | 0.0000 | 1.0000 |" in text
 
 
 def test_the_csv_has_a_row_for_each_case_and_metric(store: InMemoryRunStore, run_id: str) -> None:
@@ -155,9 +156,11 @@ def test_a_csv_cell_that_a_spreadsheet_would_compute_is_made_text(
 def test_the_latex_table_compiles_whatever_a_metric_is_called(store: InMemoryRunStore) -> None:
     run_id = run(store, [Case(case_id="a", input="x", expected_output="x")], metric="50% & $1_{x}^~#\\")
     lines = Reporter(store).export_latex(run_id).splitlines()
-    assert lines[1] == r"\begin{tabular}{lrrrr}"
+    assert lines[1] == r"\begin{tabular}{lrrrrrrrrr}"
+    assert lines[3].startswith(r"Metric & Mean & 95 \% interval & Scored & Total & Correct & No answer & Unscored &")
     assert lines[-1] == r"\end{tabular}"
-    assert r"50\% \& \$1\_\{x\}\textasciicircum{}\textasciitilde{}\#\textbackslash{} & 1.0000 & 1 & 1 & 0 \\" in lines
+    name = r"50\% \& \$1\_\{x\}\textasciicircum{}\textasciitilde{}\#\textbackslash{}"
+    assert rf"{name} & 1.0000 & - & 1 & 1 & 1 & 0 & 0 & 1.0000 & 1.0000 \\" in lines
 
 
 def test_the_score_table_is_the_csv_as_values(store: InMemoryRunStore, run_id: str) -> None:
@@ -201,9 +204,46 @@ def test_quickcheck_gives_counts_means_and_rows(store: InMemoryRunStore, run_id:
         "completed_cases": 2,
         "failed_cases": 1,
         "metric_means": {"test_metric": 0.5},
+        "metrics": {
+            "test_metric": {
+                "mean": 0.5,
+                "scored": 2,
+                "total": 3,
+                "no_answer": 0,
+                "unscored": 1,
+                "low": 1 / 3,
+                "high": 2 / 3,
+                "ci_lower": pytest.approx(0.09453, abs=1e-5),
+                "ci_upper": pytest.approx(0.90547, abs=1e-5),
+            }
+        },
     }
     assert [row["outcome"] for row in rows] == ["correct", "incorrect", "error"]
     assert json.dumps(rows)
+
+
+class Told(Length):
+    """Scores with the number that the case is."""
+
+    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score:
+        return Score(metric_id=self.component_id, value=float(str(parsed.value)))
+
+
+@pytest.mark.parametrize(("score", "mean", "shown"), [("8.2e307", 8.2e307, "8.2e+307"), ("0.1", 0.1, "0.1000")])
+def test_every_report_has_the_exact_mean_whatever_the_scores_are(score: str, mean: float, shown: str) -> None:
+    store = InMemoryRunStore()
+    lab = Experiment(
+        generation=GenerationConfig(generator=Echo()),
+        evaluation=EvaluationConfig(metrics=[Told("told")]),
+        storage=StorageConfig(store="memory"),
+        datasets=[Dataset(dataset_id="d", cases=[Case(case_id=name, input=score) for name in "abc"])],
+    )
+    run_id = lab.run(store=store).run_id
+    reporter = Reporter(store)
+    assert json.loads(reporter.export_json(run_id))["benchmark_result"]["metrics"]["told"]["mean"] == mean
+    assert quickcheck(store, run_id)["metric_means"] == {"told": mean}
+    assert f"| `told` | {shown} | {shown} to {shown} | 3 |" in reporter.export_markdown(run_id)
+    assert f"told & {shown} & {shown} to {shown} & 3 &" in reporter.export_latex(run_id)
 
 
 def test_a_snapshot_report_leaves_the_cases_out(store: InMemoryRunStore, run_id: str) -> None:

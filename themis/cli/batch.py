@@ -8,7 +8,7 @@ from themis.cli.command import command, group, quiet_option
 from themis.cli.interrupts import ends_cleanly
 from themis.cli.output import emit
 from themis.cli.progress import shown
-from themis.cli.running import exit_code, explain_failures
+from themis.cli.running import document, exit_code, explain_failures
 
 
 @group("batch", "themis batch run --request runs/batch/requests/4f1c….json")
@@ -34,7 +34,7 @@ def run(*, request: Path, quiet: bool) -> int:
     farewell = "what is done is kept, and the same command goes on with the rest"
     with ends_cleanly(farewell), shown(progress, quiet=quiet):
         result = run_batch_request(request, progress=progress)
-    emit({"run_id": result.run_id, "status": result.status.value})
+    emit(document(result))
     explain_failures(result)
     return exit_code(result)
 

@@ -18,7 +18,7 @@ from themis.core.errors import InvalidArgumentError, StateError
 DEFAULT_FOLDER = Path("demo")
 WORKERS = 2
 
-_IN_WORDS = {"completed": "done", "partial_failure": "done; not every case got an answer"}
+_IN_WORDS = {"completed": "done", "partial_failure": "done; some cases failed"}
 
 
 @command("demo", "themis demo", "themis demo --path first-look")
@@ -48,7 +48,8 @@ def demo(*, path: Path) -> None:
     say()
     _show_scores(configs)
     say()
-    say("Accuracy is over the answered cases. A failed one (no number was given) has no score: it is no wrong answer.")
+    say("A case without an answer (the model gave no number) counts as wrong. One that failed (the model could not be")
+    say("asked) has no score. The interval is where the accuracy lies with 95 % confidence.")
     say()
     say(f"See everything about one model:  themis report --config {configs[0]} --format markdown")
     say("Begin an experiment of your own: themis init --path mine")
@@ -114,19 +115,21 @@ def _worker(number: int, queue_root: Path, names: dict[str, str], problems: list
 
 def _show_scores(configs: list[Path]) -> None:
     from themis.cli.opening import open_experiment
-    from themis.core.stores import projections
+    from themis.core.score_tally import ScoreTally
+    from themis.core.stores.stored_metrics import read_metrics
 
     rows = []
     for config in configs:
         experiment = open_experiment(config, [])
         snapshot = experiment.compile()
         with closing(experiment.open_store()) as store:
-            record, result = store.load_run(snapshot.run_id), projections.run_result(store, snapshot.run_id)
-            mean = next(iter(projections.metric_means(store, snapshot).values()), None)
+            record, metrics = store.load_run(snapshot.run_id), read_metrics(store, snapshot)
         took = (record.ended_ms or 0) - (record.started_ms or 0) if record else 0
-        counts = result.progress
-        accuracy = None if mean is None else f"{mean:.1%}"
-        rows.append((config.stem, accuracy, counts.completed_cases, counts.failed_cases, how_long(took / 1000)))
-    headers = ("model", "accuracy", "answered", "failed", "took")
+        found = next(iter(metrics.values()), ScoreTally().summary(snapshot.total_cases))
+        interval = None if found.ci_lower is None else f"{found.ci_lower:.1%} to {found.ci_upper:.1%}"
+        accuracy = None if found.mean is None else f"{found.mean:.1%}"
+        counts = (found.scored, found.no_answer, found.unscored)
+        rows.append((config.stem, accuracy, interval, *counts, how_long(took / 1000)))
+    headers = ("model", "accuracy", "95 % interval", "scored", "no answer", "failed", "took")
     for line in table(headers, rows, right=headers[1:]):
         say(f"   {line}")

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,7 @@ from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import open_experiment, stored_run
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
-from themis.cli.running import exit_code, explain_failures, explain_partial
+from themis.cli.running import document, exit_code, explain_failures, explain_partial
 from themis.core.errors import RunBusyError
 from themis.core.stages import UNTIL_STAGES
 
@@ -49,14 +49,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     experiment.compile()
     with closing(experiment.open_store()) as store:
         result = _carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
-        emit(
-            {
-                "run_id": result.run_id,
-                "status": result.status.value,
-                "completed_through_stage": result.completed_through_stage,
-                "metric_means": _means(experiment, store),
-            }
-        )
+        emit(document(result))
         explain_failures(result)
     return exit_code(result)
 
@@ -71,15 +64,7 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
     with stored_run(experiment) as (store, _):
         result = _carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
-        emit(
-            {
-                "run_id": result.run_id,
-                "status": result.status.value,
-                "completed_through_stage": result.completed_through_stage,
-                "total_cases": result.progress.total_cases,
-                "completed_cases": result.progress.completed_cases,
-            }
-        )
+        emit(document(result))
         explain_failures(result)
     return exit_code(result)
 
@@ -135,9 +120,3 @@ def _in_turn(work: "Callable[[], RunResult]", *, wait: bool) -> "RunResult":
                 note(f"waiting: {error.facts['holder']} has this run in hand")
             told = True
         time.sleep(_LOOK_EVERY_S)
-
-
-def _means(experiment: "Experiment", store: "RunStore") -> dict[str, Any]:
-    from themis.core.stores import projections
-
-    return dict(projections.metric_means(store, experiment.compile()))

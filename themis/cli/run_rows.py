@@ -10,16 +10,17 @@ from typing import Any, NamedTuple
 
 from themis.core.errors import StoreError
 from themis.core.queue.manifest_file import StoreAddress
-from themis.core.stages import Stage
+from themis.core.score_tally import MetricSummary, summaries
 from themis.core.stores import run_locks
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
+from themis.core.stores.score_tallies import read_tallies
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sqlite_database import Database
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 from themis.core.stores.sqlite_schema import APPLICATION_ID, is_usable
 from themis.core.stores.standing import Standing, standing
 
-KNOWN_SCHEMA = 2
+KNOWN_SCHEMA = 3
 """The schema that is read here; a store that has not all of it is left to the store's own reading, or refusal."""
 
 
@@ -36,7 +37,7 @@ class RunRow:
         error: why it failed, as far as its own row tells.
         started_ms, ended_ms: milliseconds since 1970 UTC.
         done, failed: how many cases ended, and how many of those failed.
-        metric_means: of the scores that there are.
+        metrics: what they come to, with the scores that there are.
         job: None for a run that was not submitted to a queue.
         store: the file that it is in.
         standing: how it stands, by all of that and its lock.
@@ -51,7 +52,7 @@ class RunRow:
     ended_ms: int | None
     done: int
     failed: int
-    metric_means: dict[str, float]
+    metrics: dict[str, MetricSummary]
     job: JobRow | None
     store: Path
     standing: Standing
@@ -111,7 +112,7 @@ class RunRows:
                 ended_ms=facts.ended_ms,
                 done=done,
                 failed=failed,
-                metric_means=self._means(facts.run_id, run_no) if done and with_means else {},
+                metrics=self._metrics(facts.run_id, run_no, facts.total, failed) if done and with_means else {},
                 job=job,
                 store=self._path,
                 standing=standing(facts, job, partial(run_locks.look, self._path, facts.run_id)),
@@ -142,10 +143,9 @@ class RunRows:
         """A job, or None."""
         return self._jobs.load(key)
 
-    def _means(self, run_id: str, run_no: int) -> dict[str, float]:
-        metrics = self._metric_ids(run_id)
-        means = self._database.query(sql.SCORE_MEANS, (run_no, int(Stage.SCORE)))
-        return {metrics[item]: mean for item, _, mean in means}
+    def _metrics(self, run_id: str, run_no: int, total: int, failed: int) -> dict[str, MetricSummary]:
+        tallies = read_tallies(self._database.query, run_no, total)
+        return summaries(self._metric_ids(run_id), tallies, total=total, failed=failed)
 
     def _metric_ids(self, run_id: str) -> list[str]:
         data = self._one(sql.SELECT_BLOB, self._one(sql.SELECT_SNAPSHOT, run_id)[0])[0]

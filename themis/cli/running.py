@@ -1,7 +1,7 @@
 """What commands that run an experiment have in common: failures in words, and the exit code."""
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from themis.cli import errors
 from themis.cli.output import note
@@ -14,9 +14,27 @@ if TYPE_CHECKING:
 _CASES_LOOKED_THROUGH = 10_000
 
 
+def document(result: "RunResult") -> dict[str, Any]:
+    """What a run came to, as JSON: how many cases that is of, and each metric with what stands beside its mean."""
+    from themis.core.stores.stored_metrics import means_of
+
+    return {
+        "run_id": result.run_id,
+        "status": result.status.value,
+        "completed_through_stage": result.completed_through_stage,
+        **result.progress.model_dump(mode="json"),
+        "metric_means": means_of(result.metrics),
+        "metrics": {metric_id: found.document() for metric_id, found in result.metrics.items()},
+    }
+
+
 def explain_failures(result: "RunResult") -> None:
-    """Say on standard error how many cases failed, and what the first of them failed with."""
+    """Say on standard error how many cases had no answer, how many failed, and what the first of those failed with."""
     failed = result.progress.failed_cases
+    silent = max((found.no_answer for found in result.metrics.values()), default=0)
+    if silent:
+        counts = "evaluation.on_no_answer says what they count, 0 unless set"
+        note(f"{silent:,} of {result.progress.total_cases:,} answers held nothing that can be scored; {counts}")
     if result.error:
         note(f"the run failed: {result.error}")
     elif failed:

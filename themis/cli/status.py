@@ -125,7 +125,8 @@ def document(row: "RunRow") -> dict[str, Any]:
         "completed_cases": row.done - row.failed,
         "failed_cases": row.failed,
         "partial": row.done < row.total,
-        "metric_means": row.metric_means,
+        "metric_means": {name: found.mean for name, found in row.metrics.items() if found.mean is not None},
+        "metrics": {name: found.document() for name, found in row.metrics.items()},
         "attempt": job.attempt if job else None,
         "worker": job.owner.worker if job and job.owner else None,
         "job": job.key if job else None,
@@ -237,6 +238,8 @@ def _show_one(stores: "Sequence[RunRows]", prefix: str, *, as_json: bool) -> Non
     for store, row in found:
         for name, value in _facts(row):
             say(f"{name:<10} {value}")
+        if row.metrics:
+            _show_metrics(row)
         if row.job and (attempts := store.attempts(row.job)):
             lines = [
                 (a.attempt, a.worker, when(a.started_ns), a.cause or "running", a.message or None) for a in attempts
@@ -252,7 +255,7 @@ def _facts(row: "RunRow") -> list[tuple[str, str]]:
         ("run", row.run_id),
         ("state", state_of(row)),
         ("cases", f"{row.done:,} of {row.total:,} ended, {row.failed:,} failed"),
-        ("scores", _scores(row) + (", so far" if row.metric_means and row.done < row.total else "")),
+        ("scores", _scores(row) + (", so far" if row.metrics and row.done < row.total else "")),
         ("through", row.completed_through or ""),
         ("started", when(row.started_ms * _MS if row.started_ms is not None else None) or ""),
         ("took", _took(row) or ""),
@@ -265,8 +268,18 @@ def _facts(row: "RunRow") -> list[tuple[str, str]]:
     return [(name, value) for name, value in found if value]
 
 
+def _show_metrics(row: "RunRow") -> None:
+    from themis.cli.scores import in_full
+
+    say()
+    for line in in_full(row.metrics):
+        say(line)
+
+
 def _scores(row: "RunRow") -> str:
-    return ", ".join(f"{name.removeprefix('builtin/')} {mean:.4f}" for name, mean in row.metric_means.items())
+    from themis.cli.scores import in_short
+
+    return in_short(row.metrics, ended=row.done == row.total)
 
 
 def _took(row: "RunRow") -> str | None:

@@ -80,6 +80,9 @@ class GenerationConfig(FrozenModel):
     reducer: ComponentSpec | None = None
 
 
+OnNoAnswer = Literal["incorrect", "unscored", "random_choice"]
+
+
 class EvaluationConfig(FrozenModel):
     """How the remaining candidate is read and scored.
 
@@ -87,6 +90,8 @@ class EvaluationConfig(FrozenModel):
         metrics: each gives a score for each case.
         parsers: at most one; without it the candidate's output passes.
         judge_models, prompt_spec, judge_config, workflow_overrides: for metrics that ask a judge.
+        on_no_answer: what a case counts when the model answered, but nothing that can be scored was found in its answer
+            (a parsed value of None): `incorrect` 0, `random_choice` what a guess is worth; `unscored` leaves it out.
     """
 
     metrics: list[ComponentSpec] = Field(default_factory=list)
@@ -95,6 +100,7 @@ class EvaluationConfig(FrozenModel):
     prompt_spec: PromptSpec | None = None
     judge_config: dict[str, JSONValue] = Field(default_factory=dict)
     workflow_overrides: dict[str, JSONValue] = Field(default_factory=dict)
+    on_no_answer: OnNoAnswer = "incorrect"
 
 
 def _without_nul(value: Any) -> Any:

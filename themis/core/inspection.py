@@ -30,7 +30,7 @@ def get_execution_state(store: RunStore, run_id: str) -> ExecutionState:
 
 
 def quickcheck(store: RunStore, run_id: str) -> dict[str, Any]:
-    """A run's status, counts, means and score rows, as JSON.
+    """A run's status, counts, means with what stands beside them, and score rows, as JSON.
 
     Raises:
         UnknownRunError: the run is not in this store.
@@ -44,5 +44,6 @@ def quickcheck(store: RunStore, run_id: str) -> dict[str, Any]:
         "completed_cases": benchmark.completed_cases,
         "failed_cases": benchmark.failed_cases,
         "metric_means": benchmark.metric_means,
+        "metrics": {metric_id: found.document() for metric_id, found in benchmark.metrics.items()},
         "score_rows": [row.model_dump(mode="json") for row in benchmark.score_rows],
     }

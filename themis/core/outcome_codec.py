@@ -11,6 +11,7 @@ from themis.core.base import FrozenModel, JSONValue
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
 from themis.core.outcomes import Outcome
 from themis.core.results import StageFailure
+from themis.core.score_tally import NO_ANSWER
 from themis.core.stages import NAMES, Stage
 
 EMPTY = "{}"
@@ -58,10 +59,16 @@ def scored(case_no: int, item: int, result: Score, retries: str | None) -> Outco
         ValueError: the score is no finite number.
     """
     if not math.isfinite(result.value):
-        msg = f"{result.value} is not a score"
+        msg = f"a score must be a finite number, not {result.value}; return a ScoreError where there is no score"
         raise ValueError(msg)
     body = json_text(result.details) if result.details else EMPTY
     return Outcome(case_no, _SCORE, item, _OK, now_ms(), result.value, None, body, retries)
+
+
+def no_answer(case_no: int, item: int, value: float | None, details: dict[str, JSONValue]) -> Outcome:
+    """The outcome of a metric that was not asked, as there was nothing to score; final, whatever it counts."""
+    body = json_text(details) if details else EMPTY
+    return Outcome(case_no, _SCORE, item, _OK, now_ms(), value, None, body, None, NO_ANSWER)
 
 
 def failed(case_no: int, stage: Stage, item: int, failure: StageFailure) -> Outcome:
@@ -92,9 +99,17 @@ def to_parsed(outcome: Outcome) -> ParsedOutput:
     return ParsedOutput(value=_output(outcome), **json.loads(outcome.body))
 
 
-def to_score(outcome: Outcome, metric_id: str) -> Score:
-    """The score that an outcome holds."""
-    return Score.model_validate({"metric_id": metric_id, "value": outcome.value, "details": json.loads(outcome.body)})
+def to_score(outcome: Outcome, metric_id: str) -> Score | None:
+    """The score that an outcome holds; None for an answer with nothing to score that counts nothing."""
+    if outcome.value is None:
+        return None
+    return Score.model_validate({"metric_id": metric_id, "value": outcome.value, "details": to_details(outcome)})
+
+
+def to_details(outcome: Outcome) -> dict[str, JSONValue]:
+    """What is said beside a score."""
+    details: dict[str, JSONValue] = json.loads(outcome.body)
+    return details if outcome.category is None else {"category": outcome.category, **details}
 
 
 def to_failure(outcome: Outcome) -> StageFailure:

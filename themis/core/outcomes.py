@@ -18,6 +18,8 @@ class Outcome(NamedTuple):
         output: JSON text of what the next stage works on (final output or parsed value); None elsewhere.
         body: JSON text of the rest of the result, or of the failure.
         retries: JSON text of the failed tries before this outcome; None when there were none.
+        category: `no_answer` of a score stage that no metric was asked for, as there was nothing to score; then `value`
+            is what that counts, or None when it counts nothing. None elsewhere.
     """
 
     case_no: int
@@ -29,6 +31,7 @@ class Outcome(NamedTuple):
     output: str | None
     body: str
     retries: str | None = None
+    category: str | None = None
 
 
 class CaseEnd(NamedTuple):

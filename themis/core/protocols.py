@@ -60,7 +60,10 @@ class Parser(Component, Protocol):
 
 @runtime_checkable
 class PureMetric(Component, Protocol):
-    """Scores a parsed answer without asking anybody."""
+    """Scores a parsed answer without asking anybody.
+
+    Optional attribute: `scores_no_answer`; only where it is true is the metric asked about a value of None, too.
+    """
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:
         """The score, or the reason why there is none."""

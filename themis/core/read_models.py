@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from themis.core.base import FrozenModel, JSONValue
+from themis.core.score_tally import MetricSummary
 
 
 class BenchmarkScoreRow(FrozenModel):
@@ -14,7 +15,8 @@ class BenchmarkScoreRow(FrozenModel):
         outcome: `correct` for a value of 1 or more, `incorrect` below, `error` where there is no score.
         value: the score; None where there is none.
         candidate_id: the scored candidate's id.
-        error_category, error_message: why there is no score.
+        error_category, error_message: why there is no score; `no_answer` also beside the score that an answer with
+            nothing to score counts.
         details: what the metric added.
     """
 
@@ -31,7 +33,12 @@ class BenchmarkScoreRow(FrozenModel):
 
 
 class BenchmarkResult(FrozenModel):
-    """A run's scores; means are over the cases that have a score."""
+    """A run's scores.
+
+    Attributes:
+        metric_means: over the cases that have a score.
+        metrics: the same with what stands beside a mean: how many cases it is of, and what is not in it.
+    """
 
     run_id: str
     dataset_ids: list[str]
@@ -40,6 +47,7 @@ class BenchmarkResult(FrozenModel):
     completed_cases: int
     failed_cases: int
     metric_means: dict[str, float]
+    metrics: dict[str, MetricSummary] = Field(default_factory=dict)
     outcome_counts: dict[str, int]
     error_counts: dict[str, int]
     score_rows: list[BenchmarkScoreRow]

@@ -5,7 +5,8 @@ code, LaTeX escapes it, and a CSV cell that a spreadsheet would take for a formu
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, TextIO
@@ -14,6 +15,7 @@ from themis.core.canonical import compact_json
 from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.results import RunResult
+from themis.core.score_tally import MetricSummary, ScoreTally, figures
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore, projections
 
@@ -23,6 +25,7 @@ COLUMNS: tuple[str, ...] = tuple(BenchmarkScoreRow.model_fields)
 FAILURES_SHOWN = 50
 """A Markdown report lists so many failures; the CSV has them all."""
 
+_FIGURES = ("mean", "95 % interval", "scored", "total", "correct", "no answer", "unscored", "low", "high")
 _VIEWS = ("run_result", "benchmark_result", "timeline_view", "trace_view")
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 _LATEX = str.maketrans(
@@ -42,45 +45,25 @@ _LATEX = str.maketrans(
 
 
 @dataclass(slots=True)
-class _Metric:
-    """One metric over all cases."""
-
-    correct: int = 0
-    incorrect: int = 0
-    errors: int = 0
-    total: float = 0.0
-
-    @property
-    def scored(self) -> int:
-        return self.correct + self.incorrect
-
-    @property
-    def mean(self) -> str:
-        return f"{self.total / self.scored:.4f}" if self.scored else "-"
-
-
-@dataclass(slots=True)
 class _Summary:
-    """All score rows, in one pass."""
+    """The metrics of a run, and of all its score rows, in one pass, what they came to."""
 
-    metrics: dict[str, _Metric] = field(default_factory=dict)
-    errors: dict[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, MetricSummary]
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
     failures: list[BenchmarkScoreRow] = field(default_factory=list)
 
     def add(self, row: BenchmarkScoreRow) -> None:
-        metric = self.metrics.setdefault(row.metric_id, _Metric())
-        if row.value is not None:
-            metric.total += row.value
-        if row.outcome == "correct":
-            metric.correct += 1
-        elif row.outcome == "incorrect":
-            metric.incorrect += 1
-        else:
-            metric.errors += 1
-            category = row.error_category or "unknown"
-            self.errors[category] = self.errors.get(category, 0) + 1
+        self.outcomes[row.metric_id, row.outcome] += 1
+        if row.outcome == "error":
+            self.errors[row.error_category or "unknown"] += 1
             if len(self.failures) < FAILURES_SHOWN:
                 self.failures.append(row)
+
+    def table(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """For each metric its figures as texts, by what they are called, with how many cases were correct."""
+        for name, metric in self.metrics.items():
+            yield name, {"correct": f"{self.outcomes[name, 'correct']:,}", **figures(metric)}
 
 
 class Reporter:
@@ -133,14 +116,13 @@ class Reporter:
         lines = [
             f"% run {run_id}: {result.status.value}, generator {_one_line(generator)}",
             *([f"% {result.what_is_missing}"] if result.what_is_missing else []),
-            r"\begin{tabular}{lrrrr}",
+            rf"\begin{{tabular}}{{l{'r' * len(_FIGURES)}}}",
             r"\hline",
-            r"Metric & Mean & Scored & Correct & Errors \\",
+            _latex_row("Metric", *(name[:1].upper() + name[1:] for name in _FIGURES)),
             r"\hline",
         ]
-        for name, metric in summary.metrics.items():
-            cells = (name, metric.mean, metric.scored, metric.correct, metric.errors)
-            lines.append(" & ".join(_one_line(str(cell)).translate(_LATEX) for cell in cells) + r" \\")
+        for name, found in summary.table():
+            lines.append(_latex_row(name, *(found[figure] for figure in _FIGURES)))
         return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
 
     def export_score_table(self, run_id: str) -> list[dict[str, Any]]:
@@ -151,7 +133,8 @@ class Reporter:
     def _summarized(self, run_id: str) -> tuple[RunResult, RunSnapshot, _Summary]:
         result = projections.run_result(self._store, run_id)
         snapshot = get_run_snapshot(self._store, run_id)
-        summary = _Summary({metric_id: _Metric() for metric_id in snapshot.metric_ids})
+        none = ScoreTally().summary(snapshot.total_cases)
+        summary = _Summary({metric_id: result.metrics.get(metric_id, none) for metric_id in snapshot.metric_ids})
         for row in projections.score_rows(self._store, snapshot):
             summary.add(row)
         return result, snapshot, summary
@@ -187,14 +170,13 @@ def _markdown_head(result: RunResult, snapshot: RunSnapshot) -> Iterator[str]:
 def _markdown_metrics(summary: _Summary) -> Iterator[str]:
     yield "## Metrics"
     yield ""
-    yield from _markdown_table(
-        ("metric", "mean", "scored", "correct", "incorrect", "errors"),
-        [
-            (_code(name), metric.mean, metric.scored, metric.correct, metric.incorrect, metric.errors)
-            for name, metric in summary.metrics.items()
-        ],
+    rows = [(_code(name), *(found[figure] for figure in _FIGURES)) for name, found in summary.table()]
+    yield from _markdown_table(("metric", *_FIGURES), rows)
+    yield (
+        "A mean is over the cases that are scored. A case without an answer counts as the run's on_no_answer says, 0 "
+        "unless told otherwise; one that failed is unscored. Low and high are the mean if all that are unscored had "
+        "scored 0, had scored 1."
     )
-    yield "A mean is over the cases that have a score; a case that failed has none."
     yield ""
 
 
@@ -250,6 +232,10 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return text == text.strip()
+
+
+def _latex_row(*cells: str) -> str:
+    return " & ".join(_one_line(cell).translate(_LATEX) for cell in cells) + r" \\"
 
 
 def _one_line(text: str) -> str:

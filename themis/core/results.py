@@ -1,6 +1,6 @@
 """What a run came to, as a user reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +9,7 @@ from pydantic import Field, SkipValidation
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.lines import cut
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
+from themis.core.score_tally import MetricSummary
 
 
 class RunStatus(StrEnum):
@@ -77,6 +78,7 @@ class RunResult(FrozenModel):
 
     Attributes:
         cases: a `CaseResult` each, in the datasets' order, read from the store when asked for.
+        metrics: by metric id what the run comes to, read from the store when first asked for.
         error: why a `failed` run failed as a whole, or was interrupted; None when only cases failed.
     """
 
@@ -85,6 +87,7 @@ class RunResult(FrozenModel):
     completed_through_stage: str | None
     progress: ProgressSnapshot
     cases: SkipValidation[Sequence[CaseResult]] = Field(default=(), repr=False, exclude=True)
+    metrics: SkipValidation[Mapping[str, MetricSummary]] = Field(default_factory=dict, repr=False, exclude=True)
     error: str | None = None
 
     @property

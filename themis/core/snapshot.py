@@ -8,6 +8,7 @@ from pydantic import Field, computed_field
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.canonical import content_hash
 from themis.core.components import ComponentRef
+from themis.core.config import OnNoAnswer
 from themis.core.models import Case
 from themis.core.prompts import PromptSpec
 from themis.core.stages import Stage
@@ -64,7 +65,11 @@ class ComponentRefs(FrozenModel):
 
 
 class RunIdentity(FrozenModel):
-    """All that decides a `run_id`, and nothing else."""
+    """All that decides a `run_id`, and nothing else.
+
+    Attributes:
+        on_no_answer: left out at its default of what is hashed and stored, as it was not there in earlier versions.
+    """
 
     datasets: list[dict[str, JSONValue]]
     generator: dict[str, str]
@@ -79,6 +84,7 @@ class RunIdentity(FrozenModel):
     judge_config: dict[str, JSONValue]
     workflow_overrides: dict[str, JSONValue]
     seeds: list[int]
+    on_no_answer: OnNoAnswer = Field(default="incorrect", exclude_if=lambda rule: rule == "incorrect")
 
 
 class RunProvenance(FrozenModel):
@@ -153,8 +159,9 @@ class RunSnapshot(FrozenModel):
         parsing = content_hash([reduction, [_with_source(ref) for ref in refs.parsers]])
         keys[reuse_name(Stage.PARSE, 0)] = parsing
         labels = [dataset.metadata for dataset in self.datasets]
+        rules = [] if identity.on_no_answer == "incorrect" else [identity.on_no_answer]
         for item, metric in enumerate(refs.metrics):
-            keys[reuse_name(Stage.SCORE, item)] = content_hash([parsing, _with_source(metric), labels])
+            keys[reuse_name(Stage.SCORE, item)] = content_hash([parsing, _with_source(metric), labels, *rules])
         return keys
 
 

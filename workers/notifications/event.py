@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from themis.core.lines import cut
 from themis.core.secrets import redact_urls
@@ -31,6 +32,7 @@ class JobEnded:
         started_ns, ended_ns: when that began and ended.
         cases: of its run.
         metric_means: by metric; None when nothing was scored.
+        metrics: by metric what stands beside its mean, as `themis run` prints it; None when nothing was tried.
     """
 
     key: str
@@ -45,6 +47,7 @@ class JobEnded:
     ended_ns: int
     cases: CaseCounts = CaseCounts()
     metric_means: dict[str, float] | None = None
+    metrics: dict[str, dict[str, Any]] | None = None
 
     @property
     def reason(self) -> str:

@@ -39,7 +39,8 @@ def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     rows = RunRows(path)
     (found,) = rows.find(run_id[:8], 10)
     assert (found.run_id, found.status, found.done, found.failed, found.total) == (run_id, "completed", 1, 0, 1)
-    assert found.metric_means == {"builtin/exact_match": 1.0}
+    (summary,) = found.metrics.values()
+    assert (list(found.metrics), summary.mean, summary.total) == (["builtin/exact_match"], 1.0, 1)
     assert found.job is None
     assert list(rows.find("%", 10)) == list(rows.find("", 10))
     rows.close()

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from tests.support import lab
-from themis.cli.run_rows import KNOWN_SCHEMA
 from themis.cli.watch import facts
 from themis.cli.watch.crew import Crew
 from themis.cli.watch.facts import Watcher
 from themis.cli.watch.folders import Sparingly, read_folders
+from themis.cli.watch.stores import SCHEMA
 from themis.cli.watch.values import About, Ended, Look, Next, Running
 from themis.cli.watch.view import about, lines, outlook
 from themis.core.config import RuntimeConfig
@@ -129,9 +129,18 @@ def test_a_store_that_cannot_be_read_is_said_and_shown_as_it_was(tmp_path: Path,
     assert any(line.text.startswith("as it was before: ") for line in lines(look, 200))
 
 
+def test_a_store_that_only_old_workers_have_written_is_watched(tmp_path: Path) -> None:
+    submit(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
+        database.executescript("ALTER TABLE outcomes DROP COLUMN category; PRAGMA user_version = 2")
+    look = look_again(tmp_path / "queue")
+    assert look.troubles == []
+    assert look.next[0].about.run_id is not None
+
+
 def test_a_store_of_another_schema_or_another_application_is_said(tmp_path: Path) -> None:
     submit(tmp_path)
-    for change in ("PRAGMA user_version = 1000", f"PRAGMA user_version = {KNOWN_SCHEMA}; DROP TABLE jobs"):
+    for change in ("PRAGMA user_version = 1000", f"PRAGMA user_version = {SCHEMA}; DROP TABLE jobs"):
         with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
             database.executescript(change)
         look = look_again(tmp_path / "queue")

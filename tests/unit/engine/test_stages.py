@@ -436,21 +436,6 @@ def test_a_parser_that_returns_something_else_is_parse_invalid() -> None:
     assert score_rows(store, result)[0]["error_category"] == "parse_invalid"
 
 
-def test_nothing_parsed_and_no_score_is_parse_null() -> None:
-    store = InMemoryRunStore()
-    result = experiment(parser=parser(lambda output: None), datasets=ONE_CASE).run(store=store)
-    row = score_rows(store, result)[0]
-    assert (row["outcome"], row["value"], row["error_category"]) == ("error", None, "parse_null")
-
-
-def test_a_metric_may_score_that_nothing_was_parsed() -> None:
-    store = InMemoryRunStore()
-    metric = ScriptedMetric(lambda value, case: 0.0 if value is None else 1.0)
-    result = experiment(parser=parser(lambda output: None), metrics=[metric]).run(store=store)
-    assert metric_means(store, result) == {"lab/metric": 0.0}
-    assert {row["outcome"] for row in score_rows(store, result)} == {"incorrect"}
-
-
 # --- scoring ---------------------------------------------------------------------------------------------------------
 
 
@@ -489,6 +474,27 @@ def test_a_metric_that_gives_no_finite_score_fails_its_case(wrong: Any) -> None:
     result = experiment(metrics=[ScriptedMetric(lambda value, case: wrong)], datasets=ONE_CASE).run(store=store)
     row = score_rows(store, result)[0]
     assert (row["outcome"], row["value"], row["error_category"]) == ("error", None, "score_failure")
+    assert "\n" not in row["error_message"]
+    assert "pydantic" not in row["error_message"]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_score_that_is_no_finite_number_is_refused_in_plain_words(value: str) -> None:
+    good = Score(metric_id="lab/metric", value=1.0)
+    for given in (float(value), good.model_copy(update={"value": float(value)})):
+        result = experiment(metrics=[ScriptedMetric(lambda _, case, given=given: given)], datasets=ONE_CASE).run()
+        message = result.cases[0].evaluation_failures["lab/metric"].message
+        assert f"must be a finite number, not {value}; return a ScoreError where there is no score" in message
+
+
+def test_what_a_component_fills_in_wrongly_is_said_in_one_line() -> None:
+    facts: dict[str, Any] = {"candidat_id": "c", "final_output": {1}}
+    generator = ScriptedGenerator(lambda case, ctx: GenerationResult(**facts))
+    failure = experiment(generator, datasets=ONE_CASE).run().cases[0].generation_failures["0"]
+    assert failure.message == (
+        "GenerationResult: candidat_id: extra inputs are not permitted; candidate_id: is missing; "
+        "final_output: a set is not JSON"
+    )
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "memory"])

@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from themis.core.stores.job_rows import Change, JobRow
-from themis.core.stores.sql import jobs as sql
-from themis.core.stores.sql import runs
-from themis.core.stores.sqlite import SCHEMA_VERSION, SqliteRunStore
+from themis.core.stores.sqlite import SCHEMA, SCHEMA_VERSION, UPGRADES, SqliteRunStore
 
 KEY = "0123456789abcdef"
-LEASE_COLUMN = ",\n        lease_until_ms BIGINT"
+ADDED_COLUMNS = (",\n        lease_until_ms BIGINT", "\n        category TEXT,")
 ROW = JobRow(KEY, "run", "queue", "/queue", 7, "running", 1, 5, 1, None, 3, 3, None, None)
 
 
@@ -69,6 +67,7 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
     fresh = _columns(path)
     with closing(sqlite3.connect(path)) as old:
         old.execute("ALTER TABLE jobs DROP COLUMN lease_until_ms")
+        old.execute("ALTER TABLE outcomes DROP COLUMN category")
         old.execute("PRAGMA user_version = 1")
         old.commit()
     assert "lease_until_ms" not in str(_columns(path))
@@ -82,17 +81,20 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
 
 
 def test_the_first_schema_and_its_upgrades_make_the_tables_of_this_one(tmp_path: Path) -> None:
-    first = [statement.replace(LEASE_COLUMN, "") for statement in (*runs.RUNS_SCHEMA, *sql.JOBS_SCHEMA)]
-    assert first != [*runs.RUNS_SCHEMA, *sql.JOBS_SCHEMA]
+    first = [*SCHEMA]
+    for column in ADDED_COLUMNS:
+        without = [statement.replace(column, "") for statement in first]
+        assert without != first
+        first = without
     for name, statements in {
-        "upgraded": [*first, *(step for version in sql.JOBS_UPGRADES.values() for step in version)],
-        "fresh": [*runs.RUNS_SCHEMA, *sql.JOBS_SCHEMA],
+        "upgraded": [*first, *(step for version in UPGRADES.values() for step in version)],
+        "fresh": [*SCHEMA],
     }.items():
         with closing(sqlite3.connect(tmp_path / name)) as database:
             for statement in statements:
                 database.execute(statement)
     assert _columns(tmp_path / "upgraded") == _columns(tmp_path / "fresh")
-    assert set(sql.JOBS_UPGRADES) == set(range(1, SCHEMA_VERSION)), "a step for every older version"
+    assert set(UPGRADES) == set(range(1, SCHEMA_VERSION)), "a step for every older version"
 
 
 def _columns(path: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from themis.cli.run_rows import KNOWN_SCHEMA
 from themis.core.errors import StoreError
 from themis.core.stores.sqlite_watch import UNKNOWN_NAMES, RunNames, SqliteWatch, WatchedJob
+
+SCHEMA = 2
+"""The first schema with all that is looked at: a store that only old workers have written is watched too."""
 
 Found = TypeVar("Found")
 
@@ -84,7 +86,7 @@ class WatchedStores:
             return otherwise
         store = self._stores.get(path)
         if store is None:
-            store = self._stores[path] = SqliteWatch(path, KNOWN_SCHEMA)
+            store = self._stores[path] = SqliteWatch(path, SCHEMA)
         try:
             return question(store)
         except StoreError as error:

@@ -14,7 +14,7 @@ from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, note
 from themis.cli.progress import shown
-from themis.cli.running import explain_failures
+from themis.cli.running import document, explain_failures
 
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
@@ -83,7 +83,7 @@ def run(  # noqa: PLR0913  # an argument an option
     if result is None:
         emit({"status": "idle"})
         return _say_why_idle(root, policy)
-    emit({"run_id": result.run_id, "status": result.status.value})
+    emit(document(result))
     if result.status.value == "running":
         note("another process has this run in hand: its job waits, and is not charged")
     explain_failures(result)

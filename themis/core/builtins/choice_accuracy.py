@@ -3,7 +3,7 @@
 import re
 
 from themis.core.base import JSONValue
-from themis.core.builtins.component import BuiltinMetric, kind_of
+from themis.core.builtins.component import BuiltinMetric, is_blank, kind_of
 from themis.core.contexts import ScoreContext
 from themis.core.models import Case, ParsedOutput, Score, ScoreError
 
@@ -27,6 +27,8 @@ class ChoiceAccuracy(BuiltinMetric):
         right = _letter(expected)
         if right is None:
             return self.unscored("expected_output must be a letter or {choice: <letter>}")
+        if is_blank(parsed.value):
+            return self.scored(0.0)
         chosen = _letter(parsed.value)
         if chosen is None:
             what = "a longer text" if isinstance(parsed.value, str) else kind_of(parsed.value)

@@ -58,6 +58,11 @@ def text_of(value: JSONValue) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
+def is_blank(value: JSONValue) -> bool:
+    """Whether a value is a text with nothing in it: to a metric that expects something, a wrong answer."""
+    return isinstance(value, str) and not value.strip()
+
+
 def kind_of(value: JSONValue) -> str:
     """What `value` is, in a user's words."""
     return _KINDS.get(type(value), "null")

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from themis.core.base import JSONValue
-from themis.core.builtins.component import BuiltinMetric, kind_of
+from themis.core.builtins.component import BuiltinMetric, is_blank, kind_of
 from themis.core.builtins.math_text import Quantity, comparable, read_quantity
 from themis.core.contexts import ScoreContext
 from themis.core.models import Case, ParsedOutput, Score, ScoreError
@@ -29,6 +29,8 @@ class MathEquivalence(BuiltinMetric):
             expected = expected.get("answer")
         if not _is_answer(expected):
             return self.unscored("expected_output must be a text, a number or {answer: <text or number>}")
+        if is_blank(parsed.value):
+            return self.scored(0.0)
         if not _is_answer(parsed.value):
             return self.unscored(f"the parsed value must be a text or a number, not {kind_of(parsed.value)}")
         return self.scored(float(same_answer(parsed.value, expected)))

@@ -6,7 +6,9 @@ from typing import Any
 
 from themis.core import outcome_codec as codec
 from themis.core.components import Component
+from themis.core.config import OnNoAnswer
 from themis.core.contexts import GenerateContext, ParseContext, ReduceContext, ScoreContext, SelectContext
+from themis.core.engine.no_answer import count_no_answer, wants_no_answer
 from themis.core.engine.stage_runner import StageRunner, Step
 from themis.core.engine.work import CaseWork
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
@@ -18,7 +20,12 @@ from themis.core.stages import Stage
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The live components of a run and what they are told; `seeds` has one for each candidate."""
+    """The live components of a run and what they are told.
+
+    Attributes:
+        seeds: one for each candidate.
+        on_no_answer: what a case counts whose parsed value is None.
+    """
 
     run_id: str
     generator: Component
@@ -28,6 +35,7 @@ class Parts:
     metrics: tuple[Component, ...]
     seeds: tuple[int, ...]
     prompt_spec: PromptSpec | None
+    on_no_answer: OnNoAnswer = "incorrect"
 
 
 class CasePipeline:
@@ -119,7 +127,7 @@ class CasePipeline:
         return await self._runner.run(step, work, candidate, context)
 
     async def _score(self, work: CaseWork, parsed: ParsedOutput) -> bool:
-        """Whether every metric has a score."""
+        """Whether no metric failed; one is not asked where there is no answer, unless it wants to be."""
         context = ScoreContext(
             run_id=self._parts.run_id,
             case=work.case,
@@ -131,7 +139,12 @@ class CasePipeline:
         )
         succeeded = True
         for step in self._score_steps:
-            if step.key not in work.stored:
+            if step.key in work.stored:
+                continue
+            if parsed.value is None and not wants_no_answer(step.component):
+                no_answer = count_no_answer(self._parts.on_no_answer, work.case)
+                await self._runner.stand_in(step, work, no_answer, parsed, context)
+            else:
                 succeeded &= await self._runner.run(step, work, parsed, work.case, context) is not None
         return succeeded
 

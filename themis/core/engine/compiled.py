@@ -100,6 +100,7 @@ class CompiledRun:
             metrics=self.components.metrics,
             seeds=tuple(seeds),
             prompt_spec=self.snapshot.identity.generation_prompt_spec,
+            on_no_answer=self.snapshot.identity.on_no_answer,
         )
 
 
@@ -166,6 +167,7 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
         judge_config=redact_urls(evaluation.judge_config),
         workflow_overrides=redact_urls(evaluation.workflow_overrides),
         seeds=config.seeds[:count],
+        on_no_answer=evaluation.on_no_answer,
     )
     snapshot = RunSnapshot(
         identity=identity,

@@ -5,6 +5,9 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
+from themis.core.pydantic_errors import in_a_line
 from themis.core.secrets import redact_urls
 
 _TOO_MANY_REQUESTS = 429
@@ -64,7 +67,7 @@ def retry_after_s(error: BaseException) -> float:
 def message_of(error: BaseException) -> str:
     """What an error says, else its class: text that UTF-8 can carry, in which no URL holds a password."""
     try:
-        text = str(error)
+        text = in_a_line(error) if isinstance(error, ValidationError) else str(error)
     except Exception:  # noqa: BLE001  # an error of the error's own
         text = ""
     return str(redact_urls((text or type(error).__name__).encode("utf-8", "backslashreplace").decode()))

@@ -7,15 +7,17 @@ from typing import Any
 
 from themis.core import outcome_codec as codec
 from themis.core.config import RuntimeConfig
+from themis.core.contexts import ScoreContext
 from themis.core.engine.interrupts import came_from_signal
 from themis.core.engine.limits import Admission
+from themis.core.engine.no_answer import NoAnswer
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retries import RetryPolicy, attempt_record, is_passing, message_of
 from themis.core.engine.sync_calls import SyncCalls
 from themis.core.engine.work import CaseWork
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import BadResultError
-from themis.core.models import ScoreError
+from themis.core.models import ParsedOutput, ScoreError
 from themis.core.outcomes import Outcome
 from themis.core.results import StageFailure
 from themis.core.stages import NAMES, Stage
@@ -110,6 +112,17 @@ class StageRunner:
         if observers is not None:
             await observers.failed(moment, span, failure)
         return None
+
+    async def stand_in(
+        self, step: Step, work: CaseWork, no_answer: NoAnswer, parsed: ParsedOutput, context: ScoreContext
+    ) -> None:
+        """Hand the outcome of a metric that is not asked to the writer; observers see its score, if it counts one."""
+        outcome = codec.no_answer(work.case_no, step.item, no_answer.value, no_answer.details)
+        self._writer.add(outcome)
+        score = codec.to_score(outcome, step.metric_id or "")
+        if self._observers is not None and score is not None:
+            moment = Moment(step.stage, work, step.item, step.metric_id, parsed, context)
+            await self._observers.succeeded(moment, await self._observers.before(moment), score)
 
     async def _try(self, step: Step, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
         """Call until it succeeds or its failure is final; a slot is held only while the component works."""

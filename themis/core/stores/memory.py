@@ -1,5 +1,6 @@
 """A store in memory: for trying things out, for tests, and for runs whose result is all that is wanted."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -11,10 +12,11 @@ from themis.core.errors import UnknownRunError
 from themis.core.outcome_codec import now_ms
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.results import RunStatus
+from themis.core.score_tally import ScoreTally
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import Stage, until_name
 from themis.core.stores.base import BaseRunStore
-from themis.core.stores.protocol import Fence, RunRecord, ScoreMean
+from themis.core.stores.protocol import Fence, RunRecord
 
 
 @dataclass(slots=True)
@@ -142,14 +144,21 @@ class InMemoryRunStore(BaseRunStore):
         ends = self._run(run_id).ends
         return len(ends), sum(end.failed for end in ends.values())
 
-    def score_means(self, run_id: str) -> list[ScoreMean]:
-        """Mean of each metric."""
-        values: dict[int, list[float]] = {}
+    def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
+        """The scores of each metric, added up, by its item."""
+        found: dict[int, Counter[float]] = {}
+        no_answers: Counter[int] = Counter()
         for of_case in self._run(run_id).outcomes.values():
             for outcome in of_case.values():
-                if outcome.stage is Stage.SCORE and outcome.ok and outcome.value is not None:
-                    values.setdefault(outcome.item, []).append(outcome.value)
-        return [ScoreMean(item, len(scores), sum(scores) / len(scores)) for item, scores in sorted(values.items())]
+                if outcome.stage is Stage.SCORE and outcome.ok:
+                    counts = found.setdefault(outcome.item, Counter())
+                    no_answers[outcome.item] += outcome.category is not None
+                    if outcome.value is not None:
+                        counts[outcome.value] += 1
+        tallies = {item: ScoreTally(no_answers[item]) for item in sorted(found)}
+        for item, tally in tallies.items():
+            tally.add_counted(found[item])
+        return tallies
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
         """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""

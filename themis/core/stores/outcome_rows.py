@@ -22,6 +22,7 @@ _KEY = ("run_no", "case_no", "stage", "item", "ok", "finished_ms")
 _OUTPUTS: Columns = (*_KEY, "output", "body")
 _SCORES: Columns = (*_KEY, "value", "body")
 _ANY: Columns = (*_KEY, "value", "output", "body", "retries")
+_NO_ANSWERS: Columns = (*_KEY, "value", "body", "category")
 
 
 def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, bytes]) -> dict[Columns, list[Row]]:
@@ -29,11 +30,14 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
     outputs: list[Row] = []
     scores: list[Row] = []
     others: list[Row] = []
-    for no, stage, item, ok, at, value, output, body, retries in outcomes:
+    no_answers: list[Row] = []
+    for no, stage, item, ok, at, value, output, body, retries, category in outcomes:
         # Plain ints: for a value of a subclass, too, sqlite3 looks for an adapter.
         kept: Any = body if len(body) <= INLINE_CHARACTERS else _refer(body, blobs)
         if output is None:
-            if value is not None and retries is None:
+            if category is not None:
+                no_answers.append((run_no, no, +stage, item, +ok, at, value, kept, category))
+            elif value is not None and retries is None:
                 scores.append((run_no, no, +stage, item, +ok, at, value, kept))
             else:
                 others.append((run_no, no, +stage, item, +ok, at, value, None, kept, retries))
@@ -43,7 +47,7 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
             outputs.append((run_no, no, +stage, item, +ok, at, text, kept))
         else:
             others.append((run_no, no, +stage, item, +ok, at, value, text, kept, retries))
-    return {_OUTPUTS: outputs, _SCORES: scores, _ANY: others}
+    return {_OUTPUTS: outputs, _SCORES: scores, _NO_ANSWERS: no_answers, _ANY: others}
 
 
 def _refer(text: str, blobs: dict[str, bytes]) -> str:

@@ -13,6 +13,7 @@ from themis.core.results import ExecutionState, ProgressSnapshot, RunResult, Sta
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import NAMES, Stage
 from themis.core.stores.stored_cases import StoredCase, StoredCases, iter_cases
+from themis.core.stores.stored_metrics import StoredMetrics, means_of, read_metrics
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunRecord, RunStore
@@ -29,6 +30,7 @@ def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -
         completed_through_stage=record.completed_through,
         progress=ProgressSnapshot(total_cases=record.total_cases, completed_cases=ended - failed, failed_cases=failed),
         cases=StoredCases(store, snapshot),
+        metrics=StoredMetrics(store, snapshot),
         error=record.error,
     )
 
@@ -42,11 +44,6 @@ def execution_state(store: "RunStore", run_id: str) -> ExecutionState:
         completed_through_stage=record.completed_through,
         case_states={case.key: case.state() for case in iter_cases(store, snapshot)},
     )
-
-
-def metric_means(store: "RunStore", snapshot: RunSnapshot) -> dict[str, float]:
-    """Mean of each metric over the cases that have its score; a metric without any is absent."""
-    return {snapshot.metric_ids[mean.item]: mean.mean for mean in store.score_means(snapshot.run_id)}
 
 
 def score_rows(store: "RunStore", snapshot: RunSnapshot) -> Iterator[BenchmarkScoreRow]:
@@ -64,6 +61,7 @@ def benchmark_result(store: "RunStore", run_id: str) -> BenchmarkResult:
         rows += _rows_of(case)
         ended += 1
         failed += case.end.failed
+    metrics = read_metrics(store, snapshot)
     outcome_counts: dict[str, int] = {}
     error_counts: dict[str, int] = {}
     for row in rows:
@@ -77,7 +75,8 @@ def benchmark_result(store: "RunStore", run_id: str) -> BenchmarkResult:
         total_cases=record.total_cases,
         completed_cases=ended - failed,
         failed_cases=failed,
-        metric_means=metric_means(store, snapshot),
+        metric_means=means_of(metrics),
+        metrics=metrics,
         outcome_counts=outcome_counts,
         error_counts=error_counts,
         score_rows=rows,
@@ -153,6 +152,8 @@ _PROJECTIONS: dict[str, Callable[["RunStore", str], Any]] = {
 }
 
 
+_NOTHING_TO_SCORE = "the model answered, but nothing that can be scored was found in its answer"
+
 _RANKS = {"run_started": -1, "run_completed": 1, "run_failed": 1}
 """What comes first and last of all that happened in one millisecond."""
 
@@ -171,22 +172,41 @@ def _rows_of(case: StoredCase) -> Iterator[BenchmarkScoreRow]:
     upstream = _first_failure(case)
     candidate_id = _candidate_id(case)
     for item, metric_id in enumerate(case.snapshot.metric_ids):
-        score = codec.to_score(scores[item], metric_id) if item in scores else None
+        outcome = scores.get(item)
+        if outcome is not None:
+            yield _scored_row(case, outcome, metric_id, candidate_id)
+            continue
         failure = failures.get(item) or upstream
-        if score is None and failure is None:
+        if failure is None:
             continue
         yield BenchmarkScoreRow(
             case_id=case.end.case_id,
             dataset_id=case.dataset_id,
             case_key=case.key,
             metric_id=metric_id,
-            outcome="error" if score is None else "correct" if score.value >= 1 else "incorrect",
-            value=None if score is None else score.value,
+            outcome="error",
+            value=None,
             candidate_id=candidate_id,
-            error_category=failure.category if score is None and failure else None,
-            error_message=failure.message if score is None and failure else None,
-            details=score.details if score else failure.details if failure else {},
+            error_category=failure.category,
+            error_message=failure.message,
+            details=failure.details,
         )
+
+
+def _scored_row(case: StoredCase, outcome: Outcome, metric_id: str, candidate_id: str | None) -> BenchmarkScoreRow:
+    value = outcome.value
+    return BenchmarkScoreRow(
+        case_id=case.end.case_id,
+        dataset_id=case.dataset_id,
+        case_key=case.key,
+        metric_id=metric_id,
+        outcome="error" if value is None else "correct" if value >= 1 else "incorrect",
+        value=value,
+        candidate_id=candidate_id,
+        error_category=outcome.category,
+        error_message=_NOTHING_TO_SCORE if outcome.category else None,
+        details=codec.to_details(outcome),
+    )
 
 
 def _first_failure(case: StoredCase) -> StageFailure | None:

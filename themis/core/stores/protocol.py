@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.results import ExecutionState, RunStatus
+from themis.core.score_tally import ScoreTally
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import Stage
 
@@ -34,15 +35,6 @@ class Fence(NamedTuple):
 
     key: str
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreMean:
-    """Mean of one metric over the cases that have a score."""
-
-    item: int
-    count: int
-    mean: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +126,8 @@ class RunStore(Protocol):
     def count_ends(self, run_id: str) -> tuple[int, int]:
         """How many cases ended, and how many of those failed."""
 
-    def score_means(self, run_id: str) -> list[ScoreMean]:
-        """Mean of each metric."""
+    def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
+        """The scores of each metric, added up, by its item; of those that have any outcome."""
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
         """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""

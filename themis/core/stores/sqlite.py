@@ -16,6 +16,7 @@ from themis.core.errors import StoreCorruptError, UnknownRunError
 from themis.core.outcome_codec import now_ms
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.results import RunStatus
+from themis.core.score_tally import ScoreTally
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import Stage, until_name
 from themis.core.stores import run_locks
@@ -23,15 +24,17 @@ from themis.core.stores.base import BaseRunStore
 from themis.core.stores.job_rows import job_key
 from themis.core.stores.many_rows import insert_rows
 from themis.core.stores.outcome_rows import BLOB_MARK, outcome_rows
-from themis.core.stores.protocol import Fence, RunRecord, ScoreMean
+from themis.core.stores.protocol import Fence, RunRecord
+from themis.core.stores.score_tallies import read_tallies
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sql.jobs import JOBS_SCHEMA, JOBS_UPGRADES
 from themis.core.stores.sqlite_database import BUSY_TIMEOUT_S, Database
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 from themis.core.stores.standing import standing
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = (*sql.RUNS_SCHEMA, *JOBS_SCHEMA)
+UPGRADES = {**JOBS_UPGRADES, **sql.RUNS_UPGRADES}
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
@@ -74,7 +77,7 @@ class SqliteRunStore(BaseRunStore):
 
     def initialize(self) -> None:
         """Make the file and its tables, unless they are there; tables of an older version are brought to this one."""
-        self._database.ensure_schema(SCHEMA, SCHEMA_VERSION, JOBS_UPGRADES)
+        self._database.ensure_schema(SCHEMA, SCHEMA_VERSION, UPGRADES)
         self._ready = True
 
     def close(self) -> None:
@@ -187,8 +190,8 @@ class SqliteRunStore(BaseRunStore):
         """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
         rows = self._open().query(sql.SELECT_OUTCOMES, (self._run_no(run_id), first, stop))
         return [
-            Outcome(no, Stage(stage), item, bool(ok), at, value, self._text(output), self._text(body) or "", retries)
-            for no, stage, item, ok, at, value, output, body, retries in rows
+            Outcome(no, Stage(stage), item, bool(ok), at, value, self._text(output), self._text(body) or "", *rest)
+            for no, stage, item, ok, at, value, output, body, *rest in rows
         ]
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
@@ -209,10 +212,10 @@ class SqliteRunStore(BaseRunStore):
         row = self._open().query_one(sql.COUNT_CASES, (self._run_no(run_id),))
         return (row[0], row[1]) if row else (0, 0)
 
-    def score_means(self, run_id: str) -> list[ScoreMean]:
-        """Mean of each metric."""
-        rows = self._open().query(sql.SCORE_MEANS, (self._run_no(run_id), int(Stage.SCORE)))
-        return [ScoreMean(*row) for row in rows]
+    def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
+        """The scores of each metric, added up, by its item."""
+        record = self.load_run(run_id)
+        return read_tallies(self._open().query, self._run_no(run_id), record.total_cases if record else 0)
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
         """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""

@@ -88,7 +88,7 @@ class StoredCase:
             reduction_error=reduction_failures.get(0),
             parsed_output=self.parsed(reduced),
             parse_error=self.failures(Stage.PARSE).get(0),
-            scores=[codec.to_score(o, metric_ids[o.item]) for o in self.succeeded(Stage.SCORE)],
+            scores=[s for o in self.succeeded(Stage.SCORE) if (s := codec.to_score(o, metric_ids[o.item])) is not None],
             evaluation_failures={metric_ids[item]: failure for item, failure in self.failures(Stage.SCORE).items()},
         )
 

@@ -65,6 +65,7 @@ def test_a_hook_reads_the_event_and_finds_the_most_of_it_in_its_environment(
         "ended_ns": 2,
         "cases": {"total": 40, "done": 12, "failed": 1},
         "metric_means": {"builtin/f1": 0.5, "odd": None},
+        "metrics": {"builtin/f1": {"mean": 0.5, "scored": 11}},
     }
     found = {name: value for name, value in environment.items() if name.startswith("THEMIS_")}
     assert found == {

@@ -49,6 +49,7 @@ RUNS_SCHEMA: tuple[str, ...] = (
         output TEXT,
         body TEXT NOT NULL,
         retries TEXT,
+        category TEXT,
         PRIMARY KEY (run_no, case_no, stage, item)
     ) WITHOUT ROWID
     """,
@@ -59,6 +60,11 @@ RUNS_SCHEMA: tuple[str, ...] = (
     ) WITHOUT ROWID
     """,
 )
+
+RUNS_UPGRADES: dict[int, tuple[str, ...]] = {
+    2: ("ALTER TABLE outcomes ADD COLUMN category TEXT",),
+}
+"""What leads from an earlier version of the schema to the next."""
 
 INSERT_RUN = """
 INSERT INTO runs (run_id, status, total_cases, snapshot, created_ms) VALUES (?, ?, ?, ?, ?)
@@ -87,7 +93,8 @@ UPDATE runs SET status = ?, completed_through = NULL, error = NULL, started_ms =
 _INSERT_OUTCOMES = (
     "INSERT INTO outcomes ({columns}) VALUES {rows} "
     "ON CONFLICT (run_no, case_no, stage, item) DO UPDATE SET ok = excluded.ok, finished_ms = excluded.finished_ms, "
-    "value = excluded.value, output = excluded.output, body = excluded.body, retries = excluded.retries "
+    "value = excluded.value, output = excluded.output, body = excluded.body, retries = excluded.retries, "
+    "category = excluded.category "
     "WHERE outcomes.ok = 0"
 )
 _INSERT_CASES = (
@@ -108,13 +115,19 @@ SELECT_CASES_FROM = (
 )
 SELECT_NTH_CASE = "SELECT case_no FROM cases WHERE run_no = ? ORDER BY case_no LIMIT 1 OFFSET ?"
 SELECT_OUTCOMES = (
-    "SELECT case_no, stage, item, ok, finished_ms, value, output, body, retries FROM outcomes "
+    "SELECT case_no, stage, item, ok, finished_ms, value, output, body, retries, category FROM outcomes "
     "WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no, stage, item"
 )
 COUNT_CASES = "SELECT count(*), coalesce(sum(failed), 0) FROM cases WHERE run_no = ?"
 HAS_OUTCOMES = "SELECT 1 FROM outcomes WHERE run_no = ? LIMIT 1"
-SCORE_MEANS = """
-SELECT item, count(*), avg(value) FROM outcomes WHERE run_no = ? AND stage = ? AND ok = 1 GROUP BY item ORDER BY item
+COUNT_SCORES = """
+SELECT item, count(value), sum(CASE WHEN value = 0 THEN 1 ELSE 0 END), sum(CASE WHEN value = 1 THEN 1 ELSE 0 END),
+    count(category)
+FROM outcomes WHERE run_no = ? AND stage = ? AND ok = 1 GROUP BY item ORDER BY item
+"""
+SELECT_SCORES = """
+SELECT item, value FROM outcomes
+WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage = ? AND ok = 1 AND value IS NOT NULL
 """
 SELECT_REUSABLE = """
 SELECT r.run_id, k.name FROM reuse_keys k JOIN runs r ON r.run_no = k.run_no
