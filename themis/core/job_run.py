@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,13 +16,16 @@ from themis.core.errors import (
     NewerSchemaError,
     OtherStoreError,
     StoreBusyError,
+    StoreFullError,
     StoreOutageError,
     TimeLimitError,
     UnknownRunError,
 )
 from themis.core.job_payload import read_payload
+from themis.core.process_limits import ProcessLimits
+from themis.core.queue import troubles
 from themis.core.queue.manifest_file import Manifest
-from themis.core.queue.states import DONE, Cause, Outcome
+from themis.core.queue.states import DONE, Cause, Lack, Outcome
 from themis.core.results import RunStatus
 from themis.core.stores import stored_cases
 from themis.core.stores.protocol import Fence, RunRecord, RunStore
@@ -37,9 +39,12 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((TimeLimitError,), Cause.TIME_LIMIT),
     ((OtherStoreError,), Cause.OTHER_STORE),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
-    ((StoreOutageError, StoreBusyError, NewerSchemaError), Cause.OUTAGE),
 )
-_OUTAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+_LACKS: tuple[tuple[tuple[type[Exception], ...], Lack], ...] = (
+    ((StoreFullError,), Lack.SCARCE),
+    ((StoreOutageError,), Lack.BROKEN),
+    ((StoreBusyError, NewerSchemaError), Lack.BUSY),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
         ClaimLostError: the job belongs to another worker now.
         asyncio.CancelledError: this task was cancelled from outside.
     """
-    stop = asyncio.Event()
+    stop, limits = asyncio.Event(), ProcessLimits()
     run = asyncio.current_task()
     watch = asyncio.create_task(_watch(options.cancelled, stop, run)) if options.cancelled and run else None
     limit_s = manifest.limits.timeout_s if options.enforce_time_limit else None
@@ -84,7 +89,7 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
     except ClaimLostError:
         raise
     except Exception as error:  # noqa: BLE001  # classified: what an experiment raises is its outcome
-        outcome = classify(error)
+        outcome = _own(classify(error), limits)
         if outcome.cause is not Cause.OUTAGE:
             _note_end(manifest, store, RunStatus.FAILED, outcome.message, options.fence)
         return outcome
@@ -99,15 +104,35 @@ def classify(error: Exception) -> Outcome:
     message = message_of(error)
     if not isinstance(error, TimeLimitError):
         message = f"{type(error).__name__}: {message}"
-    return Outcome(_cause(error), message, retry_after_s=retry_after_s(error) or None)
+    lack = _lack(error)
+    cause = _cause(error) if lack is None else Cause.OUTAGE
+    return Outcome(cause, message, retry_after_s=retry_after_s(error) or None, lack=lack)
+
+
+def _own(outcome: Outcome, limits: ProcessLimits) -> Outcome:
+    """An outage that the experiment made for its own process is the experiment's failure."""
+    why = limits.why_not() if outcome.cause is Cause.OUTAGE else None
+    if why is None:
+        return outcome
+    limits.restore()  # how it ended is still to be written, and this may be a worker's process
+    return Outcome(Cause.EXCEPTION, f"{outcome.message}; {why}, which keeps the results too")
+
+
+def _lack(error: Exception) -> Lack | None:
+    """What an outage was about; None for an error that is none."""
+    for kinds, lack in _LACKS:
+        if isinstance(error, kinds):
+            return lack
+    number = error.errno if isinstance(error, OSError) else None
+    if number in troubles.SCARCE_ERRNOS or troubles.lacks_threads(error):
+        return Lack.SCARCE
+    return Lack.BROKEN if number in troubles.BROKEN_ERRNOS else None
 
 
 def _cause(error: Exception) -> Cause:
     for kinds, cause in _CAUSES:
         if isinstance(error, kinds):
             return cause
-    if isinstance(error, OSError) and error.errno in _OUTAGE_ERRNOS:
-        return Cause.OUTAGE
     return Cause.TRANSIENT if is_passing(error) else Cause.EXCEPTION
 
 

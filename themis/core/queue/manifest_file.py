@@ -10,6 +10,7 @@ and a manifest of a newer format is left for newer workers.
 
 import errno
 import json
+import math
 import os
 import re
 import stat
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from themis.core import guarded_files
+from themis.core.bounds import MOST_COUNT, MOST_SECONDS
 from themis.core.canonical import compact_json
 from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
 from themis.core.queue.layout import is_key, job_key
@@ -30,7 +32,7 @@ LOWEST_PRIORITY = 9
 DEFAULT_PRIORITY = 5
 
 _MAX_TEXT = 4_096
-_MAX_COUNT = 1_000_000
+_MOST_NS = 2**63 - 1  # as a store keeps times
 _WORD = re.compile(r"[A-Za-z0-9._+!-]{1,128}")
 _SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
 # A string to its end, even one that does not end, or one bracket: linear in the size of the text.
@@ -40,11 +42,16 @@ Field = TypeVar("Field")
 
 
 def _no_constant(text: str) -> Any:
-    msg = f"{text} is not JSON"
+    msg = f"{text[:40]} is no number that JSON has"
     raise ValueError(msg)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    return _no_constant(text) if math.isinf(value) else value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +250,9 @@ def _checked(document: dict[str, Any]) -> Manifest:
     if not 0 <= manifest.priority <= LOWEST_PRIORITY:
         msg = f"priority is not 0 to {LOWEST_PRIORITY}"
         raise ValueError(msg)
+    if not 0 <= manifest.submitted_ns <= _MOST_NS:
+        msg = "submitted_at_ns is no time"
+        raise ValueError(msg)
     if not is_key(manifest.key) or manifest.key != job_key(manifest.run_id, manifest.store.id, _shard(manifest.key)):
         msg = "key does not belong to its run and store"
         raise ValueError(msg)
@@ -278,13 +288,14 @@ def _text(document: dict[str, Any], name: str) -> str:
     if not 0 < len(value) <= _MAX_TEXT:
         msg = f"{name} is empty or longer than {_MAX_TEXT} characters"
         raise ValueError(msg)
+    value.encode()  # a half of a character, as JSON can write it, is refused like any other bad value
     return value
 
 
 def _count(document: dict[str, Any], name: str) -> int:
     value = _field(document, name, int)
-    if not 0 < value <= _MAX_COUNT:
-        msg = f"{name} is not 1 to {_MAX_COUNT}"
+    if not 0 < value <= MOST_COUNT:
+        msg = f"{name} is not 1 to {MOST_COUNT}"
         raise ValueError(msg)
     return value
 
@@ -293,7 +304,7 @@ def _seconds(document: dict[str, Any], name: str) -> float | None:
     value = document[name]
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        msg = f"{name} is not a positive number"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_SECONDS:
+        msg = f"{name} is not a positive number of at most {MOST_SECONDS:,.0f} seconds"
         raise ValueError(msg)
     return float(value)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from themis.core.queue import backoff
 from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
 
 MESSAGE_CHARACTERS = 4_000
@@ -24,9 +25,6 @@ MESSAGE_CHARACTERS = 4_000
 NO_QUEUE = ""
 """The queue of a job that was pruned: none."""
 
-BACKOFF_FIRST_S = 2.0
-BACKOFF_MOST_S = 600.0
-_BACKOFF_DOUBLINGS = 20
 _NS = 1_000_000_000
 
 
@@ -88,11 +86,13 @@ class Policy:
         charge: the budget that pays.
         ends: the state that it leads to at once; None when the job is queued again while its budget lasts.
         backoff: whether it waits before it is tried again.
+        behind: whether it goes behind all that is queued by then, so that what keeps it from running keeps no other.
     """
 
     charge: Charge = Charge.NOBODY
     ends: JobState | None = None
     backoff: bool = False
+    behind: bool = False
 
 
 _TRIED_AGAIN = Policy(charge=Charge.ATTEMPTS, backoff=True)
@@ -111,12 +111,20 @@ POLICIES: dict[Cause, Policy] = {
     Cause.INVALID_MANIFEST: _HOPELESS,
     Cause.OTHER_STORE: _HOPELESS,
     Cause.WORKER_LOST: Policy(charge=Charge.WORKER_LOST),
-    Cause.OUTAGE: _NOBODYS_FAULT,
+    Cause.OUTAGE: Policy(behind=True),
     Cause.GIVEN_BACK: _NOBODYS_FAULT,
     Cause.LEASE_LOST: _NOBODYS_FAULT,
     Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
 }
 """Failures are classified, once, as a value, before anything is written."""
+
+
+class Lack(StrEnum):
+    """What an outage was about, and so whom it can be laid to; see `outages`."""
+
+    BUSY = "busy"  # a store that others write to, or that is for newer versions
+    SCARCE = "scarce"  # room, memory, threads: there may be some again a moment later
+    BROKEN = "broken"  # reading or writing fails: a disk's fault, or that of the process that tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +136,19 @@ class Outcome:
         message: for people.
         retry_after_s: not to be tried again before, in seconds, as the other side asked; None when it did not.
         exit_code: of the job's own process, negative for a signal; None when it had none.
+        lack: of an outage, what it was about.
     """
 
     cause: Cause
     message: str = ""
     retry_after_s: float | None = None
     exit_code: int | None = None
+    lack: Lack | None = None
 
 
 DONE = Outcome(Cause.DONE)
+
+_EXCUSED = "what it needed could not be written at the end"
 
 
 def claimed(row: JobRow, owner: Owner, token: str, now_ns: int, lease_ms: int | None = None) -> Change:
@@ -168,20 +180,21 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
     failures = row.failures + (policy.charge is Charge.ATTEMPTS)
     lost = row.lost + (policy.charge is Charge.WORKER_LOST)
     used_up = failures >= row.max_attempts if policy.charge is Charge.ATTEMPTS else lost >= row.max_worker_lost
-    message = outcome.message[:MESSAGE_CHARACTERS]
+    message = _text(outcome.message)
     state, ready_ns, ended_ns = policy.ends, None, None
     if state is None and policy.charge is not Charge.NOBODY and used_up:
         state = JobState.FAILED
     if state is not None:
         ended_ns = now_ns
     elif policy.backoff:
-        ready_ns = now_ns + int(_delay_s(failures, outcome.retry_after_s, jitter) * _NS)
+        ready_ns = now_ns + int(backoff.delay_s(failures, outcome.retry_after_s, jitter) * _NS)
     after = _next(
         row,
         now_ns,
         state=state or JobState.QUEUED,
         token=None,
         owner=None,
+        submitted_ns=now_ns if policy.behind else row.submitted_ns,
         failures=failures,
         lost=lost,
         cause=outcome.cause,
@@ -194,8 +207,13 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
     return Change(after, ended=_ended_attempt(row, outcome.cause, message, now_ns, outcome.exit_code))
 
 
-def recovered(row: JobRow, now_ns: int) -> Change:
-    """What a job becomes whose file was found in nobody's hands: its owner, if it had one, is dead."""
+def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
+    """What a job becomes whose file was found in nobody's hands: its owner, if it had one, is dead.
+
+    With `excused` it had ended its attempt, and could not write that down.
+    """
+    if row.state == JobState.RUNNING and excused:
+        return settled(row, Outcome(Cause.OUTAGE, f"{_EXCUSED} of attempt {row.attempt}"), now_ns, 0.0)
     if row.state == JobState.RUNNING:
         return settled(row, Outcome(Cause.WORKER_LOST, f"{_fate(row)} in attempt {row.attempt}"), now_ns, 0.0)
     if row.state == JobState.QUEUED and row.cancel_requested:
@@ -212,7 +230,7 @@ def refused(row: JobRow, outcome: Outcome, now_ns: int) -> Change:
     """A job that nobody runs can never run: it fails without an attempt."""
     if row.state == JobState.RUNNING:
         return settled(row, outcome, now_ns, 0.0)
-    message = outcome.message[:MESSAGE_CHARACTERS]
+    message = _text(outcome.message)
     return Change(
         _next(row, now_ns, state=JobState.FAILED, cause=outcome.cause, message=message, ready_ns=None, ended_ns=now_ns)
     )
@@ -257,6 +275,11 @@ def _next(row: JobRow, now_ns: int, **changes: Any) -> JobRow:
     return row._replace(version=row.version + 1, updated_ns=now_ns, lease_until_ms=None, **changes)
 
 
+def _text(message: str) -> str:
+    """A message as far as it is kept, of characters that a store can keep."""
+    return message[:MESSAGE_CHARACTERS].encode("utf-8", "backslashreplace").decode()
+
+
 def _fate(row: JobRow) -> str:
     owner = row.owner
     if owner is None:
@@ -281,10 +304,3 @@ def _cancelled(row: JobRow, now_ns: int) -> JobRow:
         message="cancelled on request",
         ended_ns=now_ns,
     )
-
-
-def _delay_s(failures: int, retry_after_s: float | None, jitter: float) -> float:
-    """Seconds until the next try: doubling, capped, spread over its upper half; never sooner than was asked for."""
-    doubled: float = BACKOFF_FIRST_S * 2 ** min(max(failures - 1, 0), _BACKOFF_DOUBLINGS)
-    backoff_s = min(doubled, BACKOFF_MOST_S) * (0.5 + 0.5 * jitter)
-    return max(backoff_s, retry_after_s or 0.0)

@@ -1,0 +1,37 @@
+"""Whose trouble an exception is that is raised over one file of a queue: the machine's, which passes, or the file's.
+
+A disk that is full, a store that is busy or a process without memory says nothing of the file that was looked into just
+then: it is left where it lies. Whatever else is raised over one file is that file's: it is set aside, and the next is
+looked into, so that no file stops a worker.
+"""
+
+import errno
+import sqlite3
+
+from themis.core.errors import ManifestError, NetworkFilesystemError, StoreError
+
+NO_THREAD = "can't start new thread"
+"""What Python says when the system has none left."""
+
+SCARCE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.ENFILE})
+"""The machine lacks something: room, processes and threads, buffers, memory, open files."""
+
+BROKEN_ERRNOS = frozenset({errno.EIO, errno.EROFS})
+"""A disk does not work, or is not to be written."""
+
+
+def is_of_machine(error: Exception) -> bool:
+    """Whether an error is one of the machine and what it has, rather than one of what was worked on."""
+    machine = (OSError, StoreError, NetworkFilesystemError, MemoryError, sqlite3.OperationalError)
+    return isinstance(error, machine) or lacks_threads(error)
+
+
+def lacks_threads(error: BaseException) -> bool:
+    """Whether the system had no thread left to start."""
+    return isinstance(error, RuntimeError) and NO_THREAD in str(error)
+
+
+def refusal(name: str, error: Exception) -> ManifestError:
+    """The reason to set a file aside over which `error` was raised."""
+    detail = f"cannot be worked on: {type(error).__name__}: {error}"
+    return ManifestError(name=name, reason="unworkable", detail=detail)
