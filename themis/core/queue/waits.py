@@ -41,9 +41,9 @@ class Waits:
         """Those of the names that may be claimed."""
         due = due_by_name(names, now_ns)
         soon = layout.stamp(now_ns + readiness.CLOCKS_DIFFER_NS)
-        late = {name for name in names.difference(due) if name > soon}
+        late = {name for name in names - due if name > soon}
         self._forget(late)
-        for name in sorted(late.difference(self._believed, self._misdated))[:LOOKED_INTO]:
+        for name in sorted(late - self._believed - self._misdated)[:LOOKED_INTO]:
             self._look_into(name, now_ns)
         return due | self._misdated
 
