@@ -78,7 +78,7 @@ class Counts:
         for name, count in sorted(self.done.items()):
             yield f"  {count:6,} {name}"
         yield f"jobs: {_told(self.states)}; attempts: {_told(self.causes)}"
-        yield f"daemons started again after exit codes {dict(sorted(self.exits.items()))}; generator calls: {self.calls:,}"
+        yield f"daemons that ended by exit code: {dict(sorted(self.exits.items()))}; generator calls: {self.calls:,}"
         yield "lost: none; ended twice: none; committed twice: none; repeated after its commit: none"
 
 
@@ -122,7 +122,7 @@ class Storm:
         began_s = time.monotonic()
         (self.home / "watched.py").write_text(storm_commands.MODULE)
         (self.home / "sitecustomize.py").write_text(FAULTS)
-        for _ in range(12):
+        for _ in range(24):
             self._command("submit", unharmed=True)
         (self.home / "faults").touch()
         try:

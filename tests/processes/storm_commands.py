@@ -24,7 +24,7 @@ from themis.core.queue import FileQueue
 from themis.core.store_cache import StoreCache
 from themis.core.submission import run_worker_once, submit_experiment
 
-CASES = 5
+CASES = 8
 
 MODULE = '''
 import asyncio, hashlib, os, sqlite3
@@ -54,7 +54,7 @@ class Watched:
             again = None
         with open(home / "calls", "a") as calls:
             calls.write(f"{ctx.run_id} {case.case_id} {'committed' if again else 'new'}\\n")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         digest = hashlib.sha256(f"{ctx.run_id} {case.case_id}".encode()).hexdigest()
         return GenerationResult(candidate_id=case.case_id, final_output=digest[:12])
 '''
