@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from themis.core.queue.states import MESSAGE_CHARACTERS, Cause, Lack, Outcome
+from themis.core.queue.states import MESSAGE_CHARACTERS, Cause, Outcome
+from themis.core.queue.troubles import Lack
 
 _REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}

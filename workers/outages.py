@@ -8,7 +8,7 @@ the same way. Only what is scarce may have come back in the meantime: that count
 from collections.abc import Callable
 
 from themis.core.queue import Cause, Outcome
-from themis.core.queue.states import Lack
+from themis.core.queue.troubles import Lack
 
 
 def judged(outcome: Outcome, cause_before: str | None, can_write: Callable[[], bool]) -> Outcome:

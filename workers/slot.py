@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from themis.core.queue import Cause, Outcome
-from themis.core.queue.states import Lack
+from themis.core.queue.troubles import Lack
 from workers import messages
 from workers.attempt import Attempt
 from workers.exits import Stop

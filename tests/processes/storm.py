@@ -17,24 +17,24 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.processes import storm_commands
 from tests.processes.crash_points import context
+from tests.processes.storm_promise import ENDED, Counts, check
 from tests.processes.worker_world import REPOSITORY
 from tests.support.hostile_manifests import hostile
 from tests.support.waiting import until
-from themis.core.queue import FileQueue
-from themis.core.queue.layout import JOB_FOLDERS, parse
-from themis.core.store_cache import StoreCache
+from themis.core.queue.layout import parse
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 DISK_MB = 32
 DAEMONS = 3
 COMMANDS_AT_ONCE = 4
 PATIENCE_S = 300.0
-ENDED = frozenset({"done", "failed", "cancelled"})
 _STRUCK = {
     "themis-job": "job",
     "themis-keeper": "supervisor",
@@ -60,32 +60,6 @@ def observe(kind, *facts):
 
 durable_files.set_observer(observe)
 """
-
-
-@dataclass
-class Counts:
-    """What was done to a queue, and what became of it."""
-
-    seed: int
-    seconds: float = 0.0
-    done: Counter[str] = field(default_factory=Counter)
-    causes: Counter[str] = field(default_factory=Counter)
-    states: Counter[str] = field(default_factory=Counter)
-    exits: Counter[int] = field(default_factory=Counter)
-    calls: int = 0
-
-    def lines(self) -> Iterator[str]:
-        """All of it, in lines."""
-        yield f"storm of {self.seconds:.0f} s, seed {self.seed}"
-        for name, count in sorted(self.done.items()):
-            yield f"  {count:6,} {name}"
-        yield f"jobs: {_told(self.states)}; attempts: {_told(self.causes)}"
-        yield f"daemons that ended by exit code: {dict(sorted(self.exits.items()))}; generator calls: {self.calls:,}"
-        yield "lost: none; ended twice: none; committed twice: none; repeated after its commit: none"
-
-
-def _told(counts: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
 
 
 @contextlib.contextmanager
@@ -123,12 +97,12 @@ class Storm:
 
     def blow(self, seconds: float) -> None:
         """Let it rage for so many seconds, then let all that is left be worked off in peace."""
-        began_s = time.monotonic()
         (self.home / "watched.py").write_text(storm_commands.MODULE)
         (self.home / "sitecustomize.py").write_text(FAULTS)
-        for _ in range(24):
+        for _ in range(16):
             self._command("submit", unharmed=True)
         (self.home / "faults").touch()
+        began_s = time.monotonic()
         try:
             self._daemons = [self._start() for _ in range(DAEMONS)]
             while time.monotonic() - began_s < seconds:
@@ -293,66 +267,6 @@ class Storm:
         ]
 
 
-def check(storm: Storm) -> None:
-    """What was promised: each acknowledged job ended once, with one file and its reason; nothing committed twice."""
-    acknowledged = set((storm.home / "acknowledged").read_text().split())
-    stores = StoreCache()
-    try:
-        queue = FileQueue(storm.queue_root, stores)
-        files: dict[str, list[str]] = {}
-        for folder in JOB_FOLDERS:
-            for path in (storm.queue_root / folder).iterdir():
-                if entry := parse(folder, path.name):
-                    files.setdefault(entry.key, []).append(folder)
-        rows = {row.key: row for row in queue.select()}
-        with closing(sqlite3.connect(storm.disk / "themis.sqlite3")) as store:
-            known = dict(store.execute("SELECT key, state FROM jobs").fetchall())
-            _check_attempts(store, storm.counts)
-            _check_results(store)
-        assert acknowledged <= known.keys(), f"lost: {acknowledged - known.keys()}"
-        for key, state in known.items():
-            storm.counts.states[state] += 1
-            assert state in ENDED, f"{key} is {state}"
-            if key in rows:  # the others were pruned
-                assert files.get(key) == [state], f"{key} is {state}, its file in {files.get(key)}"
-                assert rows[key].cause, f"{key} is {state} without a reason"
-        # Of those that were nobody's job, such as are for newer workers are left.
-        assert files.keys() <= rows.keys() | storm.dropped, "a file without a job"
-    finally:
-        stores.close()
-    calls = (storm.home / "calls").read_text().splitlines()
-    storm.counts.calls = len(calls)
-    assert [call for call in calls if call.endswith("committed")] == []
-
-
-def _check_attempts(store: sqlite3.Connection, counts: Counts) -> None:
-    query = "SELECT j.key, a.attempt, a.cause FROM job_attempts a JOIN jobs j USING (job_no) ORDER BY 1, 2"
-    attempts: dict[str, list[tuple[int, str]]] = {}
-    for key, attempt, cause in store.execute(query):
-        attempts.setdefault(key, []).append((attempt, cause))
-        counts.causes[cause] += 1
-    for key, state, number in store.execute("SELECT key, state, attempt FROM jobs"):
-        found = attempts.get(key, [])
-        assert [attempt for attempt, _ in found] == list(range(1, number + 1)), f"{key}: {found}"
-        done = [cause for _, cause in found].count("done")
-        assert done <= 1, f"{key} ended twice: {found}"
-        assert state != "done" or done == 1, f"{key}: {found}"
-
-
-def _check_results(store: sqlite3.Connection) -> None:
-    """A run that is done has each of its cases once, with the answer that it has wherever it is run."""
-    query = """
-        SELECT r.run_id, o.case_no, o.output FROM outcomes o JOIN runs r USING (run_no) JOIN jobs j USING (run_id)
-        WHERE j.state = 'done' AND o.stage = 1 AND o.ok = 1
-    """
-    found: dict[str, list[int]] = {}
-    for run_id, case, output in store.execute(query):
-        found.setdefault(run_id, []).append(case)
-        assert storm_commands.answer(run_id, f"c{case}") in str(output)
-    for run_id, cases in found.items():
-        assert sorted(cases) == list(range(storm_commands.CASES)), run_id
-
-
 def _processes(home: Path) -> Iterator[tuple[int, str]]:
     """The processes of the daemons' trees, each with what it is."""
     for path in Path("/proc").iterdir():
@@ -372,5 +286,5 @@ def run(folder: Path, seconds: float, seed: int) -> Counts:
         storm = Storm(home, folder / "disk", counts, is_small=is_small)
         storm.blow(seconds)
         until(lambda: not list(_processes(home)), "all processes to be gone", 30.0)
-        check(storm)
+        check(home, folder / "disk", storm.dropped, counts)
     return counts

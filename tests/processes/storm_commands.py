@@ -172,8 +172,8 @@ def _set(queue: FileQueue, chance: random.Random) -> None:
 
 
 def _prune(queue: FileQueue, chance: random.Random) -> None:
-    found = queue.prunable(("done", "failed", "cancelled", "rejected"), time.time_ns())
-    queue.prune(chance.sample(found, min(len(found), 20)))
+    found = list(queue.prunable(("done", "failed", "cancelled", "rejected"), time.time_ns()))
+    list(queue.prune(chance.sample(found, min(len(found), 20))))
 
 
 def _doctor(queue: FileQueue, chance: random.Random) -> None:

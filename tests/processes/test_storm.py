@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.processes import chaos, storm
+from tests.processes.storm_promise import Counts
 from tests.processes.test_two_hosts_chaos import try_two_hosts
 from tests.processes.test_worker_chaos import SHORT, one_host
 
 LONGEST_STORM_S = 180.0
 
 
-def tell(capsys: pytest.CaptureFixture[str], counts: storm.Counts) -> None:
+def tell(capsys: pytest.CaptureFixture[str], counts: Counts) -> None:
     with capsys.disabled():
         print("".join(f"\n  {line}" for line in counts.lines()), end="")  # noqa: T201  # evidence
 

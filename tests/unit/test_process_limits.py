@@ -13,7 +13,8 @@ import pytest
 from themis.core.errors import NewerSchemaError, StoreBusyError, StoreFullError, StoreIOError, StoreReadOnlyError
 from themis.core.job_run import classify
 from themis.core.process_limits import ProcessLimits
-from themis.core.queue.states import Cause, Lack
+from themis.core.queue.states import Cause
+from themis.core.queue.troubles import Lack
 
 resource = pytest.importorskip("resource")
 

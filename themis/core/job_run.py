@@ -13,11 +13,7 @@ from themis.core.errors import (
     ClaimLostError,
     FingerprintChangedError,
     InputError,
-    NewerSchemaError,
     OtherStoreError,
-    StoreBusyError,
-    StoreFullError,
-    StoreOutageError,
     TimeLimitError,
     UnknownRunError,
 )
@@ -25,7 +21,7 @@ from themis.core.job_payload import read_payload
 from themis.core.process_limits import ProcessLimits
 from themis.core.queue import troubles
 from themis.core.queue.manifest_file import Manifest
-from themis.core.queue.states import DONE, Cause, Lack, Outcome
+from themis.core.queue.states import DONE, Cause, Outcome
 from themis.core.results import RunStatus
 from themis.core.stores import stored_cases
 from themis.core.stores.protocol import Fence, RunRecord, RunStore
@@ -39,11 +35,6 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((TimeLimitError,), Cause.TIME_LIMIT),
     ((OtherStoreError,), Cause.OTHER_STORE),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
-)
-_LACKS: tuple[tuple[tuple[type[Exception], ...], Lack], ...] = (
-    ((StoreFullError,), Lack.SCARCE),
-    ((StoreOutageError,), Lack.BROKEN),
-    ((StoreBusyError, NewerSchemaError), Lack.BUSY),
 )
 
 
@@ -104,7 +95,7 @@ def classify(error: Exception) -> Outcome:
     message = message_of(error)
     if not isinstance(error, TimeLimitError):
         message = f"{type(error).__name__}: {message}"
-    lack = _lack(error)
+    lack = troubles.lack_of(error)
     cause = _cause(error) if lack is None else Cause.OUTAGE
     return Outcome(cause, message, retry_after_s=retry_after_s(error) or None, lack=lack)
 
@@ -116,17 +107,6 @@ def _own(outcome: Outcome, limits: ProcessLimits) -> Outcome:
         return outcome
     limits.restore()  # how it ended is still to be written, and this may be a worker's process
     return Outcome(Cause.EXCEPTION, f"{outcome.message}; {why}, which keeps the results too")
-
-
-def _lack(error: Exception) -> Lack | None:
-    """What an outage was about; None for an error that is none."""
-    for kinds, lack in _LACKS:
-        if isinstance(error, kinds):
-            return lack
-    number = error.errno if isinstance(error, OSError) else None
-    if number in troubles.SCARCE_ERRNOS or troubles.lacks_threads(error):
-        return Lack.SCARCE
-    return Lack.BROKEN if number in troubles.BROKEN_ERRNOS else None
 
 
 def _cause(error: Exception) -> Cause:

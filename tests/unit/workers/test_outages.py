@@ -3,7 +3,7 @@
 import pytest
 
 from themis.core.queue import Cause, Outcome
-from themis.core.queue.states import Lack
+from themis.core.queue.troubles import Lack
 from workers import outages
 
 

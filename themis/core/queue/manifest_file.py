@@ -9,8 +9,6 @@ and a manifest of a newer format is left for newer workers.
 """
 
 import errno
-import json
-import math
 import os
 import re
 import stat
@@ -21,6 +19,7 @@ from themis.core import guarded_files
 from themis.core.bounds import MOST_COUNT, MOST_SECONDS
 from themis.core.canonical import compact_json
 from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
+from themis.core.queue import guarded_json
 from themis.core.queue.layout import is_key, job_key
 from themis.core.tags import checked as checked_tags
 
@@ -35,23 +34,8 @@ _MAX_TEXT = 4_096
 _MOST_NS = 2**63 - 1  # as a store keeps times
 _WORD = re.compile(r"[A-Za-z0-9._+!-]{1,128}")
 _SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
-# A string to its end, even one that does not end, or one bracket: linear in the size of the text.
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 Field = TypeVar("Field")
-
-
-def _no_constant(text: str) -> Any:
-    msg = f"{text[:40]} is no number that JSON has"
-    raise ValueError(msg)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    return _no_constant(text) if math.isinf(value) else value
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +156,10 @@ def decode(data: bytes, name: str, *, key: str | None) -> Manifest:
     """
     if len(data) > MAX_BYTES:
         raise ManifestError(name=name, reason="too_large", detail=f"more than {MAX_BYTES} bytes")
-    if _depth(data) > MAX_DEPTH:
+    if guarded_json.depth(data, MAX_DEPTH) > MAX_DEPTH:
         raise ManifestError(name=name, reason="too_deep", detail=f"nested more than {MAX_DEPTH} deep")
     try:
-        document = _DECODER.decode(data.decode())
+        document = guarded_json.parse(data)
     except ValueError as error:
         raise TornManifestError(name=name, reason="not_json", detail=str(error)) from error
     if not isinstance(document, dict):
@@ -210,19 +194,6 @@ def _read_bytes(path: str, name: str) -> bytes:
         return os.read(descriptor, MAX_BYTES + 1)
     finally:
         os.close(descriptor)
-
-
-def _depth(data: bytes) -> int:
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return 0  # as it may be: with so few it cannot be too much
-    depth = deepest = 0
-    for token in _TOKENS.findall(data):
-        if token in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in b"]}":
-            depth -= 1
-    return deepest
 
 
 def _checked(document: dict[str, Any]) -> Manifest:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from themis.core.queue import backoff
+from themis.core.queue.troubles import Lack
 from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
 
 MESSAGE_CHARACTERS = 4_000
@@ -119,14 +120,6 @@ POLICIES: dict[Cause, Policy] = {
 """Failures are classified, once, as a value, before anything is written."""
 
 
-class Lack(StrEnum):
-    """What an outage was about, and so whom it can be laid to; see `outages`."""
-
-    BUSY = "busy"  # a store that others write to, or that is for newer versions
-    SCARCE = "scarce"  # room, memory, threads: there may be some again a moment later
-    BROKEN = "broken"  # reading or writing fails: a disk's fault, or that of the process that tried
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended.
@@ -147,8 +140,6 @@ class Outcome:
 
 
 DONE = Outcome(Cause.DONE)
-
-_EXCUSED = "what it needed could not be written at the end"
 
 
 def claimed(row: JobRow, owner: Owner, token: str, now_ns: int, lease_ms: int | None = None) -> Change:
@@ -212,10 +203,10 @@ def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
 
     With `excused` it had ended its attempt, and could not write that down.
     """
-    if row.state == JobState.RUNNING and excused:
-        return settled(row, Outcome(Cause.OUTAGE, f"{_EXCUSED} of attempt {row.attempt}"), now_ns, 0.0)
     if row.state == JobState.RUNNING:
-        return settled(row, Outcome(Cause.WORKER_LOST, f"{_fate(row)} in attempt {row.attempt}"), now_ns, 0.0)
+        end = f"the end of attempt {row.attempt} could not be written", f"{_fate(row)} in attempt {row.attempt}"
+        outcome = Outcome(Cause.OUTAGE, end[0]) if excused else Outcome(Cause.WORKER_LOST, end[1])
+        return settled(row, outcome, now_ns, 0.0)
     if row.state == JobState.QUEUED and row.cancel_requested:
         return cancelled(row, now_ns)
     return Change(_next(row, now_ns))

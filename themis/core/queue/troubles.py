@@ -7,8 +7,17 @@ looked into, so that no file stops a worker.
 
 import errno
 import sqlite3
+from enum import StrEnum
 
-from themis.core.errors import ManifestError, NetworkFilesystemError, StoreError
+from themis.core.errors import (
+    ManifestError,
+    NetworkFilesystemError,
+    NewerSchemaError,
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreOutageError,
+)
 
 NO_THREAD = "can't start new thread"
 """What Python says when the system has none left."""
@@ -18,6 +27,37 @@ SCARCE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.ENOBU
 
 BROKEN_ERRNOS = frozenset({errno.EIO, errno.EROFS})
 """A disk does not work, or is not to be written."""
+
+
+class Lack(StrEnum):
+    """What an outage was about, and so whom it can be laid to; see `workers.outages`."""
+
+    BUSY = "busy"
+    """A store that others write to, or that is for newer versions."""
+
+    SCARCE = "scarce"
+    """Room, memory, threads: there may be some again a moment later."""
+
+    BROKEN = "broken"
+    """Reading or writing fails: a disk's fault, or that of the process that tried."""
+
+
+_LACKS: tuple[tuple[tuple[type[Exception], ...], Lack], ...] = (
+    ((StoreFullError,), Lack.SCARCE),
+    ((StoreOutageError,), Lack.BROKEN),
+    ((StoreBusyError, NewerSchemaError), Lack.BUSY),
+)
+
+
+def lack_of(error: Exception) -> Lack | None:
+    """What an outage was about; None for an error that is none."""
+    for kinds, lack in _LACKS:
+        if isinstance(error, kinds):
+            return lack
+    number = error.errno if isinstance(error, OSError) else None
+    if number in SCARCE_ERRNOS or lacks_threads(error):
+        return Lack.SCARCE
+    return Lack.BROKEN if number in BROKEN_ERRNOS else None
 
 
 def is_of_machine(error: Exception) -> bool:
