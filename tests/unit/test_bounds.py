@@ -134,6 +134,14 @@ def test_a_manifest_with_a_number_out_of_bounds_is_none(place: tuple[str, ...], 
         manifest_file.decode(json.dumps(document).encode(), "name", key=key)
 
 
+def test_half_a_character_is_no_text_of_a_manifest() -> None:
+    store = manifest_file.StoreAddress("sqlite", "/s", "id")
+    key = layout.job_key("run", "id")
+    text = manifest_file.encode(manifest_file.Manifest(key, "run", store, manifest_file.Limits(), 5, 5, "VERSION", {}))
+    with pytest.raises(ManifestError, match="surrogates not allowed"):
+        manifest_file.decode(text.replace(b"VERSION", b"\\ud800"), "name", key=key)
+
+
 def test_the_bounds_are_within_what_the_system_can_do() -> None:
     assert bounds.MOST_SECONDS < threading.TIMEOUT_MAX
     signal.setitimer(signal.ITIMER_REAL, bounds.MOST_SECONDS)

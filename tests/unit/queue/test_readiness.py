@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.queue_world import World, later, leases_over, world
-from themis.core.queue import Cause, Outcome, readiness
+from themis.core.queue import Cause, Limits, Outcome, readiness
 from themis.core.queue.lease import Lease
 from themis.core.queue.states import JobState
 
@@ -43,10 +43,13 @@ def test_a_backoff_by_the_right_clock_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_worker_that_has_seen_the_job_wait_learns_that_the_clock_was_set_back(tmp_path: Path) -> None:
     with world(tmp_path) as here:
-        with later(HOURS_S):
-            here.submit(RUN)
-            _fail(here)
-            here.queue.claim(here.owner)
+        job = here.job(RUN, limits=Limits(max_attempts=20))
+        here.queue.submit(job, prepare=lambda: here._make_run(RUN))
+        for number in range(6):
+            with later(HOURS_S + number * 1_000):
+                _fail(here)
+        with later(HOURS_S + 5_001):
+            assert here.queue.claim(here.owner) is None, "half a minute is a backoff that six failures explain"
         assert here.queue.claim(here.owner) is not None
 
 
