@@ -13,7 +13,7 @@ MOST_DELAY_S = 86_400.0
 MOST_COUNT = 1_000_000
 """The most tries, samples of one case and calls at once; and MiB of memory, as manifests have always had it."""
 
-MOST_MIB = 1_000_000_000
+MOST_MIB = 2**53
 """The most that is said of a disk or a file, in MiB."""
 
 MOST_FACTOR = 1_000.0
