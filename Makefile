@@ -33,8 +33,8 @@ slow: $(VENV)/dev.stamp  ## run the slow tests: crash points, power loss, races
 slow-short: $(VENV)/dev.stamp  ## run the slow tests on a sample of their cases
 	$(PYTEST) -m slow --short
 
-soak: $(VENV)/dev.stamp  ## strike workers at random, round after round, for SECONDS (600)
-	$(BIN)/python -m pytest -m soak --soak-seconds $(SECONDS)
+soak: $(VENV)/dev.stamp  ## storms on a queue, round after round, for SECONDS (600), and what was done in numbers
+	$(BIN)/python -m pytest -m soak --soak-seconds $(SECONDS) tests/processes
 
 bench: $(VENV)/dev.stamp  ## measure speed and memory, as ratios to what this machine can do
 	$(BIN)/python -m tests.benchmarks

@@ -23,6 +23,7 @@ class Attempt:
         asked: whether it was asked to end.
         killed: whether it was killed.
         outcome: what it is to be settled with, once it has ended.
+        judged: whether it was decided by then whose fault that was.
     """
 
     claim: Claim
@@ -35,6 +36,7 @@ class Attempt:
     asked: bool = False
     killed: bool = False
     outcome: Outcome | None = None
+    judged: bool = False
 
     @property
     def is_over_time(self) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from themis.core.queue.states import Cause, Outcome
+from themis.core.queue.troubles import Lack
 
 _REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
@@ -140,7 +141,15 @@ def _outcome(document: dict[str, Any]) -> Outcome | None:
         or not math.isfinite(retry_after_s)
     ):
         retry_after_s = None
-    return Outcome(cause, str(document.get("message", "")), retry_after_s=retry_after_s)
+    message = str(document.get("message", ""))
+    return Outcome(cause, message, retry_after_s=retry_after_s, lack=_lack(document.get("lack")))
+
+
+def _lack(word: object) -> Lack | None:
+    try:
+        return Lack(str(word))
+    except ValueError:
+        return None
 
 
 def _is_count(value: object) -> bool:

@@ -5,7 +5,6 @@ from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from themis.core.errors import StoreError
 from themis.core.provenance import themis_version
 from themis.core.queue import Cause, JobState
 from themis.core.store_cache import StoreCache
@@ -179,7 +178,7 @@ def _slot_report(slot: Slot) -> SlotReport:
 def _job_ended(attempt: Attempt, row: JobRow, stores: StoreCache) -> JobEnded:
     store = stores.run_store(attempt.claim.manifest.store)
     metrics = {}
-    with suppress(StoreError):  # whoever is told can look the scores up
+    with suppress(Exception):  # whoever is told can look the scores up
         snapshot = store.load_snapshot(row.run_id)
         metrics = read_metrics(store, snapshot) if snapshot is not None else {}
     owner, reports = attempt.claim.row.owner, attempt.reports

@@ -1,8 +1,10 @@
 """The attempts that a worker runs: begun, looked after, settled."""
 
-from themis.core.errors import ClaimLostError, StoreError
-from themis.core.queue import Cause, Claim, JobState, manifest_file
+from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
+from themis.core.queue import Cause, Claim, JobState, Outcome, manifest_file
+from themis.core.queue.probing import check_writable
 from themis.core.stores.job_rows import JobRow
+from workers import outages
 from workers.attempt import Attempt
 from workers.exits import Stop
 from workers.memory import MemoryLimit, WatchedLimit
@@ -22,10 +24,19 @@ class Runs:
         """In the worker's place."""
         self._place = place
 
-    def begin(self, slot: Slot, claim: Claim, settings: WorkerSettings) -> None:
-        """Have a slot run a claimed job."""
+    def begin(self, slot: Slot, claim: Claim, settings: WorkerSettings) -> bool:
+        """Have a slot run a claimed job; False when it is one that cannot be begun, and has ended with that.
+
+        Raises:
+            StoreError, OSError: that could not be written; the claim is over.
+        """
+        try:
+            text = manifest_file.encode(claim.manifest).decode()
+        except ManifestError as error:
+            self._refuse(claim, error)
+            return False
         order = Order(
-            manifest=manifest_file.encode(claim.manifest).decode(),
+            manifest=text,
             log=self._place.queue.log_path(claim.key, claim.attempt),
             log_limit_bytes=settings.log_limit_mb * _MIB,
             allow_modules=settings.allow_modules,
@@ -33,6 +44,7 @@ class Runs:
         )
         slot.run(Attempt(claim, self._memory_limit(slot, claim)), order)
         logs.tell("attempt begins", job=claim.key, attempt=claim.attempt, slot=slot.number)
+        return True
 
     def look_after(self, slot: Slot, job_grace_s: float) -> None:
         """Keep the attempt's lease; have it end where it is over a limit, cancelled, or another worker's."""
@@ -57,7 +69,11 @@ class Runs:
         attempt = slot.attempt
         assert attempt is not None  # noqa: S101  # by whoever asks
         assert attempt.outcome is not None  # noqa: S101
-        claim, outcome = attempt.claim, attempt.outcome
+        claim = attempt.claim
+        if not attempt.judged:
+            attempt.outcome = outages.judged(attempt.outcome, claim.row.cause, lambda: self._can_write(claim))
+            attempt.judged = True
+        outcome = attempt.outcome
         try:
             row = self._place.queue.settle(claim, outcome)
         except ClaimLostError as error:
@@ -75,6 +91,22 @@ class Runs:
             why=outcome.message or None,
         )
         return row
+
+    def _refuse(self, claim: Claim, error: ManifestError) -> None:
+        logs.warn("a job cannot be begun", job=claim.key, why=error)
+        try:
+            self._place.queue.settle(claim, Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}"))
+        except (ClaimLostError, StoreError, OSError):
+            self._place.queue.abandon(claim)
+            raise
+
+    def _can_write(self, claim: Claim) -> bool:
+        """Whether this process can write to the queue and to a claim's store."""
+        try:
+            check_writable(self._place.queue, [claim.store])
+        except (QueueError, StoreError):
+            return False
+        return True
 
     def note_process(self, attempt: Attempt) -> None:
         """Keep in the job's row which process runs it: whoever recovers the job kills that first."""

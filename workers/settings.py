@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from themis.core import tags
 from themis.core.base import FrozenModel
+from themis.core.bounded_numbers import Mebibytes, PositiveCount, PositiveMebibytes, PositiveSeconds, Seconds
 from themis.core.config_file import validate
 from themis.core.config_text import parse_toml
 from themis.core.errors import ConfigError
 from themis.core.queue.claim_policy import VersionMismatch
 
 MAX_SLOTS = 1_024
-NonNegativeSeconds = Annotated[float, Field(ge=0)]
 
 
 def _checked_tags(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -49,18 +49,18 @@ class WorkerSettings(FrozenModel):
 
     slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
     drain: bool = False
-    max_jobs: PositiveInt | None = None
-    max_idle: PositiveFloat | None = None
-    max_rss: PositiveInt | None = None
-    grace: NonNegativeSeconds = 30.0
-    job_grace: NonNegativeSeconds = 10.0
+    max_jobs: PositiveCount | None = None
+    max_idle: PositiveSeconds | None = None
+    max_rss: PositiveMebibytes | None = None
+    grace: Seconds = 30.0
+    job_grace: Seconds = 10.0
     tags: Annotated[tuple[str, ...], AfterValidator(_checked_tags)] = ()
     devices: tuple[str, ...] = ()
     allow_modules: tuple[str, ...] | None = None
     version_mismatch: VersionMismatch = "run"
     isolation: Literal["auto", "namespace", "keeper"] = "auto"
-    min_free_mb: NonNegativeInt = 64
-    log_limit_mb: PositiveInt = 16
+    min_free_mb: Mebibytes = 64
+    log_limit_mb: PositiveMebibytes = 16
     health_file: Path | None = None
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     metrics_address: str = "127.0.0.1"

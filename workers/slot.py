@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from themis.core.queue import Cause, Outcome
+from themis.core.queue.troubles import Lack
 from workers import messages
 from workers.attempt import Attempt
 from workers.exits import Stop
@@ -151,6 +152,9 @@ class Slot:
             attempt.reports.take(str(message.get("text")))
         elif event == "ended":
             attempt.ended(int(message.get("exit", 0)))
+        elif event == "not begun":
+            why = f"the system lacks what a process needs: {message.get('why')}"
+            attempt.outcome = Outcome(Cause.OUTAGE, why, lack=Lack.SCARCE)
 
     def _lose(self, why: str, *, is_gone: bool = False) -> None:
         """The keeper is of no use any more, or gone; all that it keeps dies with it, and an attempt of its is lost."""

@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     """It drained the queue, but for jobs that could not be taken: their store, or their file, cannot be used."""
 
     DRAINED = 5
-    """It was asked to end; what had not ended within its grace was stopped and given back."""
+    """It was asked to end; what had not ended within its grace, or could not be settled then, was given back."""
 
     FORCED = 6
     """It was asked twice; everything was stopped at once and given back."""
@@ -32,7 +32,7 @@ class Stopping:
     Attributes:
         why: why no more jobs are taken; None while they are.
         forced: whether what runs is to be killed at once.
-        cut_short: whether a run was stopped for it.
+        cut_short: whether a run was stopped for it, or let go without its end being written.
         slot_lost: whether a slot that could not be replaced is the reason.
         left: whether it drained the queue, and jobs are left that could not be taken.
     """
@@ -64,7 +64,7 @@ class Stopping:
 
     @property
     def gives_up(self) -> bool:
-        """Whether even what cannot be settled is to be let go: whoever finds it books it as lost."""
+        """Whether even what cannot be settled is to be let go, for whoever finds it."""
         return self.forced or (
             self._deadline_s is not None and time.monotonic() >= self._deadline_s + SETTLE_PATIENCE_S
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError, StoreGoneError
 from themis.core.queue import Cause
 from themis.core.stores.job_rows import JobRow
+from workers.attempt import Attempt
 from workers.exits import Stop
 from workers.intake import Intake
 from workers.place import Place
@@ -125,8 +126,13 @@ class Worker:
             self._note_recovered(self._place.queue.take_put_right())
             if claim is None:
                 break
-            self.runs.begin(slot, claim, self.settings)
-            self.reporting.note_claim()
+            try:
+                begun = self.runs.begin(slot, claim, self.settings)
+            except (StoreError, OSError) as error:
+                self.intake.note_outage(str(error))
+                break
+            if begun:
+                self.reporting.note_claim()
             self._consider_ending()
         self._consider_ending()
 
@@ -189,14 +195,27 @@ class Worker:
             self._settle_s = time.monotonic() + SETTLE_AGAIN_S
             if not isinstance(error, StoreBusyError):  # somebody else writes: nothing is broken
                 self.intake.note_outage(str(error))
-            if self.stopping.gives_up:
-                self._place.queue.abandon(attempt.claim)
-            return self.stopping.gives_up
+            self._place.queue.excuse(attempt.claim)  # now: this process may be killed while it waits for room
+            return self._gives_up(attempt, slot.number)
+        except Exception as error:  # noqa: BLE001  # over one job: the others must not lose their worker for it
+            logs.tell("the attempt cannot be settled", level=logs.ERROR, job=attempt.claim.key, error=repr(error))
+            self._place.queue.abandon(attempt.claim)
+            return True
         if cause is Cause.GIVEN_BACK:
             self.stopping.cut_short = True
         elif cause is Cause.OUTAGE:
             self.intake.note_outage(attempt.outcome.message)
         self.reporting.note_end(attempt, cause if row else Cause.LEASE_LOST, row, self._place.stores)
+        return True
+
+    def _gives_up(self, attempt: Attempt, slot: int) -> bool:
+        """Whether an attempt that cannot be settled is let go, as the worker itself must end."""
+        if not self.stopping.gives_up:
+            return False
+        self._place.queue.abandon(attempt.claim)
+        self.stopping.cut_short = True
+        why = "its end could not be written; whoever finds it charges nobody"
+        logs.warn("the attempt is let go", job=attempt.claim.key, attempt=attempt.claim.attempt, slot=slot, why=why)
         return True
 
     def _consider_ending(self) -> None:

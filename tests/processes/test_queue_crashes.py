@@ -55,6 +55,22 @@ def done(folder: Path) -> None:
     ended(folder, Cause.DONE)
 
 
+def let_go(folder: Path) -> None:
+    submitted(folder)
+    with world(folder) as here:
+        claim = _claim(here)
+        here.queue.excuse(claim)
+        here.queue.abandon(claim)
+
+
+def claim_and_let_go(folder: Path) -> None:
+    with world(folder) as here:
+        claim = _claim(here)
+        here.queue.excuse(claim)
+        here.queue.abandon(claim)
+        _acknowledge(folder)
+
+
 def asked_to_stop(folder: Path) -> None:
     submitted(folder)
     with world(folder) as here:
@@ -148,6 +164,8 @@ VERBS: list[tuple[str, Callable[[Path], None], Callable[[Path], None]]] = [
     ("claim and settle", submitted, claim_and_settle),
     ("claim and fail", submitted, claim_and_fail),
     ("recover", claimed_and_dead, recover),
+    ("recover what could not be settled", let_go, recover),
+    ("claim, and let go what cannot be settled", submitted, claim_and_let_go),
     ("recover one that was to be cancelled", asked_to_stop, recover),
     ("cancel", submitted, cancel),
     ("cancel one whose worker is dead", claimed_and_dead, cancel),
@@ -264,6 +282,9 @@ def _assert_promise(folder: Path, name: str, when: str, host: str | None) -> Non
         here.assert_promise(RUN, ended_by_people=people)
         row = here.store.load(here.job(RUN).key)
         assert row is not None
+        if name == "recover what could not be settled" or (name.startswith("claim, and let go") and acknowledged):
+            causes = [attempt.cause for attempt in here.store.attempts(row.key)]
+            assert Cause.WORKER_LOST not in causes, f"charged for an outage, {when}"
         if name == "cancel" and acknowledged:
             assert row.state == JobState.CANCELLED, when
             assert here.results_of(RUN) == 0

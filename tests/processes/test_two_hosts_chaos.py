@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,13 @@ def test_workers_of_two_hosts_that_are_killed_and_suspended_lose_nothing_and_rep
     tmp_path: Path, short: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs, blows = (30, 8) if short else (150, 60)
-    seed = random.randrange(10**6)
+    told = try_two_hosts(tmp_path, jobs, blows, random.randrange(10**6))
+    with capsys.disabled():
+        print(f"\n  {WORKERS} workers on 2 hosts: {dict(told)}", end="")  # noqa: T201  # how much was tried is the evidence
+
+
+def try_two_hosts(tmp_path: Path, jobs: int, blows: int, seed: int) -> Counter[str]:
+    """Have workers of two hosts run so many jobs while they are struck; what was done."""
     chance = random.Random(seed)
     with world(tmp_path, host="a") as here:
         _submit(here, jobs)
@@ -68,10 +75,8 @@ def test_workers_of_two_hosts_that_are_killed_and_suspended_lose_nothing_and_rep
         for number in range(jobs):
             here.assert_promise(f"run-{number}", state=JobState.DONE)
             attempts += len(here.store.attempts(here.job(f"run-{number}").key))
-    with capsys.disabled():
-        told = f"{jobs} jobs, {attempts} attempts, {struck}, {again} left to the end, seed {seed}"
-        print(f"\n  {WORKERS} workers on 2 hosts: {told}", end="")  # noqa: T201  # how much was tried is the evidence
     assert again == 0, "nobody took over what was left"
+    return Counter({"jobs": jobs, "attempts": attempts, **struck})
 
 
 def _submit(here: World, jobs: int) -> None:

@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from tests.processes.chaos import Size, Told
 
 FULL = Size(experiments=300, cases=40, blows=60, seconds_a_case=0.15)
 SHORT = Size(experiments=60, cases=12, blows=12, seconds_a_case=0.3, blow_pause_s=0.3)
-FULL_ROUND_S = 300.0  # a soak that is to be shorter has short rounds
 LEASE_S = 3.0
 BINDFS = shutil.which("bindfs")
 UMOUNT = shutil.which("umount") or "umount"
@@ -46,22 +44,6 @@ def test_four_daemons_that_are_struck_at_random_lose_nothing_and_repeat_nothing(
     size, told = SHORT if short else FULL, Told(seed=random.randrange(10**6))
     one_host(tmp_path, size, told)
     tell(capsys, told, size, 4)
-
-
-@pytest.mark.soak
-def test_round_after_round_nothing_is_lost_or_repeated(
-    tmp_path: Path, soak_seconds: float, capsys: pytest.CaptureFixture[str]
-) -> None:
-    until_s = time.monotonic() + soak_seconds
-    size = FULL if soak_seconds >= FULL_ROUND_S else SHORT
-    number = 0
-    while number == 0 or time.monotonic() < until_s:
-        folder, told = tmp_path / f"round-{number}", Told(seed=random.randrange(10**6))
-        folder.mkdir()
-        one_host(folder, size, told)
-        tell(capsys, told, size, 4)
-        shutil.rmtree(folder)
-        number += 1
 
 
 @pytest.fixture

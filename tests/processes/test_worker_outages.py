@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.worker_world import World, stop
+from tests.processes.worker_world import REPOSITORY, World, stop
 from tests.support.waiting import until
 
 DISK_MB = 16
@@ -141,6 +142,112 @@ def test_a_queue_that_is_full_to_the_last_byte_loses_nothing(tmp_path: Path, dis
             assert (ended.row.failures, ended.row.lost) == (0, 0)
         assert stop(daemon) == 0
     assert set(outcomes(world).values()) == {1}
+
+
+class AllOnDisk(StoreOnDisk, QueueOnDisk):
+    """Both are on the small disk."""
+
+
+@pytest.mark.parametrize("signals", [pytest.param(1, marks=pytest.mark.slow, id="asked"), pytest.param(2, id="twice")])
+def test_a_daemon_that_must_end_while_the_disk_is_full_charges_nobody_and_says_so(
+    tmp_path: Path, disk: SmallDisk, signals: int
+) -> None:
+    world = AllOnDisk(tmp_path)
+    world.prepare()
+    key = world.submit(*["wait 0.25"] * CASES)
+    with world.daemon("--min-free-mb", "0", "--grace", "0.1", "--job-grace", "0.1") as daemon:
+        until(lambda: "c1" in calls(world), "some cases to end")
+        disk.fill()
+        until(lambda: "cannot be settled yet" in world.said(), "it to try to settle")
+        assert stop(daemon, times=signals) == {1: 5, 2: 6}[signals], world.said()
+    assert "the attempt is let go" in world.said()
+    disk.make_room()
+    with world.daemon("--min-free-mb", "0") as daemon:
+        ended = world.wait_for(key, "done")
+        assert stop(daemon) == 0
+    assert (ended.row.failures, ended.row.lost) == (0, 0)
+    assert [attempt.cause for attempt in ended.attempts] == ["outage", "done"]
+
+
+@pytest.mark.slow
+def test_a_daemon_that_is_killed_while_it_waits_for_room_costs_its_job_nothing(tmp_path: Path, disk: SmallDisk) -> None:
+    world = AllOnDisk(tmp_path)
+    world.prepare()
+    key = world.submit(*["wait 0.25"] * CASES)
+    with world.daemon("--min-free-mb", "0") as daemon:
+        until(lambda: "c1" in calls(world), "some cases to end")
+        disk.fill()
+        until(lambda: "cannot be settled yet" in world.said(), "it to try to settle")
+        daemon.kill()
+    disk.make_room()
+    with world.daemon("--min-free-mb", "0") as daemon:
+        ended = world.wait_for(key, "done")
+        assert stop(daemon) == 0
+    assert (ended.row.failures, ended.row.lost) == (0, 0)
+
+
+def test_a_worker_that_runs_one_job_ends_with_5_when_its_end_cannot_be_written(tmp_path: Path, disk: SmallDisk) -> None:
+    world = AllOnDisk(tmp_path)
+    world.prepare()
+    key = world.submit("until room", *["wait 0.1"] * 3, max_worker_lost=1)
+    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{tmp_path}"}
+    command = [sys.executable, "-m", "themis", "worker", "run", "--queue-root", str(world.queue_root)]
+    for _ in range(2):
+        (tmp_path / "calls").unlink(missing_ok=True)
+        with subprocess.Popen(command, env=environment, cwd="/", stderr=subprocess.PIPE, text=True) as process:
+            until(lambda: calls(world), "the job to begin")
+            disk.fill()
+            (tmp_path / "room").touch()
+            said = process.communicate()[1]
+        assert process.returncode == 5, said
+        assert "it is given back, charged to nobody" in said
+        assert "Traceback" not in said
+        disk.make_room()
+    assert subprocess.run(command, env=environment, cwd="/", check=False).returncode == 0
+    ended = world.show(key)
+    assert (ended.row.state, ended.row.failures, ended.row.lost) == ("done", 0, 0)
+    assert [attempt.cause for attempt in ended.attempts] == ["outage", "outage", "done"]
+
+
+LIMITED = """
+import resource
+from themis.core.models import Score
+
+class Guard:
+    component_id, version = "lab/guard", "1"
+    def fingerprint(self):
+        return "1"
+    def score(self, parsed, case, ctx):
+        resource.setrlimit(resource.%s, (%s, %s))
+        return Score(metric_id=self.component_id, value=1.0)
+"""
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        pytest.param(("RLIMIT_FSIZE", 1024), id="bytes"),
+        pytest.param(("RLIMIT_NOFILE", 4), id="files", marks=pytest.mark.slow),
+    ],
+)
+def test_a_job_that_takes_its_own_process_the_means_to_write_ends_and_keeps_nobody_waiting(
+    tmp_path: Path, limit: tuple[str, int]
+) -> None:
+    world = World(tmp_path)
+    world.prepare()
+    name, number = limit
+    (tmp_path / "guard.py").write_text(LIMITED % (name, number, number))
+    world.metric = "guard:Guard"
+    bad = world.submit("well", max_attempts=2)
+    world.metric = "builtin/exact_match"
+    good = world.submit("well", "well")
+    with world.daemon("--drain") as daemon:
+        assert daemon.wait(60) == 0, world.said()
+    assert world.state(good) == "done"
+    ended = world.show(bad)
+    assert (ended.row.state, ended.row.failures) == ("failed", 2)
+    assert name in ended.attempts[0].message or "its worker can write there" in ended.attempts[0].message
+    assert world.said().count("no jobs are taken") <= 1
 
 
 def test_the_disk_of_these_tests_can_be_full(disk: SmallDisk) -> None:

@@ -137,10 +137,12 @@ class World:
 
     Attributes:
         user: who daemons run as: whoever runs the test, or somebody `ordinary`.
+        metric: of the experiments that are submitted.
     """
 
     folder: Path
     user: str = ""
+    metric: str = "builtin/exact_match"
 
     @property
     def queue_root(self) -> Path:
@@ -158,7 +160,7 @@ class World:
         deeds = [deed, *more]
         experiment = Experiment(
             generation=GenerationConfig(generator="misbehaving:Misbehaving"),
-            evaluation=EvaluationConfig(metrics=["builtin/exact_match"], parsers=["builtin/json_identity"]),
+            evaluation=EvaluationConfig(metrics=[self.metric], parsers=["builtin/json_identity"]),
             storage=StorageConfig(store="sqlite", parameters={"path": str(self.store_path)}),
             runtime=RuntimeConfig.model_validate(
                 {"queue_root": str(self.queue_root), "max_attempts": 1, "max_concurrent_tasks": 1, **runtime}

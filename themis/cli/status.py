@@ -14,6 +14,7 @@ from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
 from themis.cli.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
+from themis.cli.times import Seconds
 from themis.cli.worker_hint import nobody_works
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
@@ -53,7 +54,7 @@ _RUNS = (
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(0),
+    type=Seconds(),
     metavar="SECONDS",
     help="With --wait: no longer than this; ends with 124 when that was too short.",
 )

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 )
 @click.option("--priority", type=click.IntRange(0, 9), default=5, show_default=True, help="0 is first, 9 last.")
 @click.option(
-    "--not-before", type=When(), metavar="TIME", help="No worker takes it before: a time, or a delay like 10m."
+    "--not-before",
+    type=When(),
+    metavar="TIME",
+    help="No worker takes it before: a time (of this zone, or with its own), or a delay like 10m.",
 )
 @click.option(
     "--tags",
@@ -74,6 +77,8 @@ def submit(
         }
     )
     _explain(manifest, tags)
+    if not_before is not None:
+        note(f"no worker takes it before {not_before.astimezone().isoformat(sep=' ', timespec='seconds')}")
 
 
 def _explain(manifest: "SubmissionManifest", tags: Sequence[str]) -> None:

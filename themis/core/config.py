@@ -8,13 +8,12 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
-    PositiveFloat,
-    PositiveInt,
     Tag,
     WithJsonSchema,
 )
 
 from themis.core.base import FrozenModel, JSONValue, check_json_at
+from themis.core.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.models import Dataset
 from themis.core.prompts import PromptSpec
 from themis.core.stages import CONCURRENCY_KEYS
@@ -141,10 +140,6 @@ def _environment(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
-
-
 class RuntimeConfig(FrozenModel):
     """How a run is carried out; nothing here changes what a run is.
 
@@ -168,25 +163,25 @@ class RuntimeConfig(FrozenModel):
         environment: variables that a daemon's worker sets for the queued experiment; secrets are references.
     """
 
-    max_concurrent_tasks: PositiveInt = 32
-    stage_concurrency: Annotated[dict[str, PositiveInt], AfterValidator(_stage_keys)] = Field(default_factory=dict)
-    provider_concurrency: dict[str, PositiveInt] = Field(default_factory=dict)
-    provider_rate_limits: dict[str, PositiveFloat] = Field(default_factory=dict)
-    generation_retry_attempts: PositiveInt = 3
-    generation_retry_delay: Seconds = 0.01
-    generation_retry_backoff: Annotated[float, Field(ge=1)] = 2.0
-    judge_retry_attempts: PositiveInt = 3
-    judge_retry_delay: Seconds = 0.01
-    judge_retry_backoff: Annotated[float, Field(ge=1)] = 2.0
+    max_concurrent_tasks: PositiveCount = 32
+    stage_concurrency: Annotated[dict[str, PositiveCount], AfterValidator(_stage_keys)] = Field(default_factory=dict)
+    provider_concurrency: dict[str, PositiveCount] = Field(default_factory=dict)
+    provider_rate_limits: dict[str, Rate] = Field(default_factory=dict)
+    generation_retry_attempts: PositiveCount = 3
+    generation_retry_delay: Delay = 0.01
+    generation_retry_backoff: Factor = 2.0
+    judge_retry_attempts: PositiveCount = 3
+    judge_retry_delay: Delay = 0.01
+    judge_retry_backoff: Factor = 2.0
     store_retry_attempts: Count = 5
-    store_retry_delay: Seconds = 0.01
+    store_retry_delay: Delay = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"
     queue_root: Annotated[str | None, AfterValidator(_without_nul)] = None
     batch_root: Annotated[str | None, AfterValidator(_without_nul)] = None
-    max_attempts: PositiveInt = 3
-    max_worker_lost: PositiveInt = 3
-    timeout_s: PositiveFloat | None = None
-    memory_limit_mb: PositiveInt | None = None
+    max_attempts: PositiveCount = 3
+    max_worker_lost: PositiveCount = 3
+    timeout_s: PositiveSeconds | None = None
+    memory_limit_mb: PositiveCount | None = None
     tags: Annotated[list[str], AfterValidator(_tags)] = Field(default_factory=list)
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
 
@@ -243,5 +238,5 @@ class ExperimentConfig(FrozenModel):
     storage: StorageConfig
     runtime: RuntimeConfig = RuntimeConfig()
     datasets: list[DatasetSpec] = Field(default_factory=list)
-    seeds: list[int] = Field(default_factory=list)
+    seeds: list[Seed] = Field(default_factory=list)
     environment_metadata: dict[str, str] = Field(default_factory=dict)

@@ -185,6 +185,12 @@ class NewerSchemaError(StoreError):
     """{path}: written by a newer Themis (schema {found}, this version reads up to {known}); upgrade Themis to open it"""
 
 
+class UnsettledError(StoreError):
+    """job {key}: attempt {attempt} has ended, and that cannot be written down ({detail}); it is given back, charged to nobody"""
+
+    exit_code = 5
+
+
 class NetworkFilesystemError(UnavailableError):
     """{path}: lies on a network filesystem ({filesystem}), where {reason}; put it on a local disk"""
 

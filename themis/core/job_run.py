@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,15 +13,14 @@ from themis.core.errors import (
     ClaimLostError,
     FingerprintChangedError,
     InputError,
-    NewerSchemaError,
     OtherStoreError,
     RunBusyError,
-    StoreBusyError,
-    StoreOutageError,
     TimeLimitError,
     UnknownRunError,
 )
 from themis.core.job_payload import read_payload
+from themis.core.process_limits import ProcessLimits
+from themis.core.queue import troubles
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.states import DONE, Cause, Outcome
 from themis.core.results import RunStatus
@@ -39,9 +37,7 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((OtherStoreError,), Cause.OTHER_STORE),
     ((RunBusyError,), Cause.RUN_IN_USE),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
-    ((StoreOutageError, StoreBusyError, NewerSchemaError), Cause.OUTAGE),
 )
-_OUTAGE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
         RunBusyError: another process has the run in hand; only without a fence, else that is an outcome too.
         asyncio.CancelledError: this task was cancelled from outside.
     """
-    stop = asyncio.Event()
+    stop, limits = asyncio.Event(), ProcessLimits()
     run = asyncio.current_task()
     watch = asyncio.create_task(_watch(options.cancelled, stop, run)) if options.cancelled and run else None
     limit_s = manifest.limits.timeout_s if options.enforce_time_limit else None
@@ -91,7 +87,7 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
             raise
         return classify(error)
     except Exception as error:  # noqa: BLE001  # classified: what an experiment raises is its outcome
-        outcome = classify(error)
+        outcome = _own(classify(error), limits)
         if outcome.cause is not Cause.OUTAGE:
             _note_end(manifest, store, RunStatus.FAILED, _said(error), options.fence)
         return outcome
@@ -103,7 +99,9 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
 
 def classify(error: Exception) -> Outcome:
     """The outcome of an attempt that ended with `error`."""
-    return Outcome(_cause(error), _said(error), retry_after_s=retry_after_s(error) or None)
+    lack = troubles.lack_of(error)
+    cause = _cause(error) if lack is None else Cause.OUTAGE
+    return Outcome(cause, _said(error), retry_after_s=retry_after_s(error) or None, lack=lack)
 
 
 def _said(error: Exception) -> str:
@@ -112,12 +110,19 @@ def _said(error: Exception) -> str:
     return message if isinstance(error, TimeLimitError) else f"{type(error).__name__}: {message}"
 
 
+def _own(outcome: Outcome, limits: ProcessLimits) -> Outcome:
+    """An outage that the experiment made for its own process is the experiment's failure."""
+    why = limits.why_not() if outcome.cause is Cause.OUTAGE else None
+    if why is None:
+        return outcome
+    limits.restore()  # how it ended is still to be written, and this may be a worker's process
+    return Outcome(Cause.EXCEPTION, f"{outcome.message}; {why}, which keeps the results too")
+
+
 def _cause(error: Exception) -> Cause:
     for kinds, cause in _CAUSES:
         if isinstance(error, kinds):
             return cause
-    if isinstance(error, OSError) and error.errno in _OUTAGE_ERRNOS:
-        return Cause.OUTAGE
     return Cause.TRANSIENT if is_passing(error) else Cause.EXCEPTION
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, computed_field
 
 from themis.core.base import FrozenModel, JSONValue
+from themis.core.bounds import MOST_COUNT
 from themis.core.canonical import content_hash
 from themis.core.components import ComponentRef
 from themis.core.config import OnNoAnswer
@@ -174,7 +175,7 @@ def candidate_count(policy: dict[str, JSONValue]) -> int:
     """The largest of the counts that a candidate policy names; 1 when it names none.
 
     Raises:
-        ValueError: a count is not a whole number of at least 1.
+        ValueError: a count is not a whole number of at least 1, or is larger than any can be.
     """
     counts = [1]
     for key in COUNT_KEYS:
@@ -183,6 +184,9 @@ def candidate_count(policy: dict[str, JSONValue]) -> int:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             msg = f"candidate_policy.{key} must be a whole number of at least 1, not {value!r}"
+            raise ValueError(msg)
+        if value > MOST_COUNT:
+            msg = f"candidate_policy.{key} must be no more than {MOST_COUNT:,}"
             raise ValueError(msg)
         counts.append(value)
     return max(counts)

@@ -7,9 +7,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from themis.core.engine.run import RunProgress
-from themis.core.errors import ClaimLostError, OtherStoreError
+from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
 from themis.core.experiment import refuse_running_loop
 from themis.core.job_run import JobOptions, run_job
+from themis.core.process_limits import ProcessLimits
+from themis.core.queue import troubles
 from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch
 from themis.core.queue.claims import Claim
 from themis.core.queue.file_queue import FileQueue
@@ -78,7 +80,9 @@ async def run_worker_once_async(
         QueueRootError: the folder is not a queue, or others can write to it, or another machine of this one's name
             works there too.
         QueueError: the folder cannot be written just now; nothing was claimed.
-        StoreError: the job's store failed so that not even the attempt could be booked; the job is found again.
+        UnsettledError: not even how the attempt ended could be written, as on a disk that is full; the job is given
+            back, charged to nobody, and the next worker finds it.
+        StoreError: the job's store cannot be read.
     """
     policy = ClaimPolicy(tags, version_mismatch)
     stores = StoreCache()
@@ -137,6 +141,7 @@ async def _carry_out(
     queue: FileQueue, claim: Claim, store: RunStore, allow_modules: Sequence[str] | None, progress: RunProgress | None
 ) -> None:
     """Run a claimed job and settle it; whatever happens, the claim is over afterwards."""
+    limits = ProcessLimits()
     lease = LeaseKeeper(claim.lease, lambda: queue.renew(claim))
     options = JobOptions(
         allow_modules=allow_modules,
@@ -151,12 +156,30 @@ async def _carry_out(
             outcome = await run_job(claim.manifest, store, options)
             if lease.lost is not None and outcome.cause is Cause.CANCELLED:
                 outcome = Outcome(Cause.LEASE_LOST, f"its lease was lost: {lease.lost}")
-            queue.settle(claim, outcome)
+            _settle(queue, claim, outcome, limits)
+    except UnsettledError:
+        raise
     except ClaimLostError:
         queue.lose(claim)  # the job is another worker's now, who will settle it
     except (KeyboardInterrupt, asyncio.CancelledError):
-        queue.settle(claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"))
+        _settle(queue, claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"), limits)
         raise
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, Exception) and troubles.is_of_machine(error):
+            queue.excuse(claim)
         queue.abandon(claim)
         raise
+
+
+def _settle(queue: FileQueue, claim: Claim, outcome: Outcome, limits: ProcessLimits) -> None:
+    """Settle a claim; one whose end cannot be written is let go, charged to nobody.
+
+    Unless the experiment has taken from this process what writing needs: then it is as if it had killed its worker.
+    """
+    try:
+        queue.settle(claim, outcome)
+    except (StoreError, OSError) as error:
+        if limits.why_not() is None:
+            queue.excuse(claim)
+        queue.abandon(claim)
+        raise UnsettledError(key=claim.key, attempt=claim.attempt, detail=str(error)) from error

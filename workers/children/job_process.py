@@ -112,7 +112,8 @@ async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, pr
     if outcome.message:
         logging.getLogger("themis").error("%s: %s", outcome.cause, outcome.message)
     retry = {} if outcome.retry_after_s is None else {"retry_after_s": outcome.retry_after_s}
-    return {"outcome": {"cause": outcome.cause, "message": outcome.message, **retry}}
+    lack = {} if outcome.lack is None else {"lack": outcome.lack}
+    return {"outcome": {"cause": outcome.cause, "message": outcome.message, **retry, **lack}}
 
 
 def _open(manifest: Manifest, stores: StoreCache) -> Outcome | None:

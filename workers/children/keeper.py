@@ -92,7 +92,10 @@ class Keeper:
 
     def _obey(self, message: dict[str, Any]) -> None:
         if message.get("do") == "run" and self._job is None:
-            self._job = self._begin(message)
+            try:
+                self._job = self._begin(message)
+            except OSError as error:  # no process, no memory, no open file left
+                self._tell({"event": "not begun", "why": error.strerror})
         elif self._job is not None and message.get("do") == "terminate":
             try:
                 os.killpg(self._job.pid, signal.SIGTERM)
@@ -104,7 +107,12 @@ class Keeper:
     def _begin(self, order: dict[str, Any]) -> _Job:
         printed, prints = os.pipe()
         reported, reports = os.pipe()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            for end in (printed, prints, reported, reports):
+                os.close(end)
+            raise
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)

@@ -50,7 +50,7 @@ def _row(here: World) -> JobRow:
 def _taken(here: World) -> str:
     """The job's file in `claimed/`, as if somebody had died between taking it and the commit."""
     (path,) = (here.queue.path / "queued").iterdir()
-    target = here.queue.path / "claimed" / layout.claimed_name(here.job(RUN).key, 1, moves.new_token())
+    target = here.queue.path / "claimed" / layout.claimed_name(here.job(RUN).key, 1, layout.new_token())
     path.rename(target)
     return target.name
 

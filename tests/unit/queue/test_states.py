@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from themis.core.lines import MESSAGE_BYTES
-from themis.core.queue import states
+from themis.core.queue import backoff, states
 from themis.core.queue.states import ENDED, MOVES, POLICIES, Cause, Charge, JobState, Outcome
 from themis.core.stores.job_rows import JobRow, Owner
 
@@ -106,7 +106,7 @@ def test_the_backoff_doubles_up_to_a_limit_and_is_never_shorter_than_was_asked_f
     assert change.row.ready_ns is not None
     delay_s = (change.row.ready_ns - NOW_NS) / 1e9
     assert delay_s >= (retry_after_s or 0) - 1e-6
-    assert states.BACKOFF_FIRST_S / 2 <= delay_s <= max(states.BACKOFF_MOST_S, retry_after_s or 0)
+    assert backoff.FIRST_S / 2 <= delay_s <= max(backoff.MOST_S, retry_after_s or 0)
 
 
 def test_sending_back_begins_budgets_anew_and_lets_numbers_go_on() -> None:

@@ -14,6 +14,7 @@ from themis.cli.command import command, json_option, queue_options
 from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, say
+from themis.cli.times import Seconds
 
 if TYPE_CHECKING:
     from themis.cli.watch.facts import Watcher
@@ -30,7 +31,7 @@ _STYLES = {"head": "bold", "title": "bold cyan", "labels": "dim", "good": "green
 @click.option(
     "--interval",
     "interval_s",
-    type=click.FloatRange(min=0.1),
+    type=Seconds(0.1),
     default=1.0,
     show_default=True,
     metavar="S",

@@ -6,6 +6,7 @@ import click
 
 from themis.cli.command import command
 from themis.cli.output import note, say
+from themis.cli.times import Seconds
 from workers.telemetry.health import MAX_AGE_S, health_of
 
 UNHEALTHY = 1
@@ -22,7 +23,7 @@ UNHEALTHY = 1
 )
 @click.option(
     "--max-age",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(least_open=True),
     default=MAX_AGE_S,
     show_default=True,
     metavar="SECONDS",

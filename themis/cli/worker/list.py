@@ -14,6 +14,7 @@ from themis.cli.command import command, json_option, queue_options
 from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, how_long, note, one_line, say, when
+from themis.cli.times import Seconds
 from themis.cli.worker_hint import start_one
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def list_workers(
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     metavar="S",
     help="Wait so many seconds for them to be gone; ends with 124 when one is not.",
 )

@@ -3,7 +3,8 @@
 what a job is          states, layout (its names), manifest_file, claim_policy, job_store (its row)
 the folder             root, listing, store_book, locks, pausing, journal, log_files
 the one move           moves; made by claims, settling, submitting, requests, rejection and pruning
-which job next         picker, window, refusals
+which job next         picker, window, waits, readiness, refusals
+how a job goes on      backoff, excuses, troubles
 whose is it            lease, liveness, hosts, processes
 what it looks like     details, forecast, remarks
 is it in order         doctor, looking, numbers, probing

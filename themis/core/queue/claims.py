@@ -4,7 +4,19 @@ import time
 from dataclasses import dataclass, replace
 
 from themis.core.errors import ClaimLostError, ManifestError, NewerManifestError, OtherStoreError, QueueBusyError
-from themis.core.queue import journal, layout, liveness, locks, manifest_file, moves, processes, rejection, states
+from themis.core.queue import (
+    excuses,
+    journal,
+    layout,
+    liveness,
+    locks,
+    manifest_file,
+    moves,
+    processes,
+    readiness,
+    rejection,
+    states,
+)
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.lease import Lease
@@ -16,7 +28,7 @@ from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import Change, JobRow, Owner
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Claim:
     """A job that this process runs now. It is settled, or given back, or lost; or its process dies.
 
@@ -24,7 +36,7 @@ class Claim:
         manifest: the job.
         row: the job's row as the claim left it.
         store: that keeps the row.
-        path: of the job's file while it is claimed.
+        path: of the job's file while it is claimed; another one once it is excused.
         lock: that proves that this worker lives.
         lease: that proves it to other hosts, as long as it is renewed; None where locks reach everybody.
     """
@@ -154,11 +166,10 @@ class Claimer:
         self, entry: Entry, manifest: Manifest, store: JobStore, lock: KeyLock, owner: Owner, row: JobRow
     ) -> Claim | None:
         now_ns = time.time_ns()
-        ready = row.ready_ns is None or row.ready_ns <= now_ns
-        if row.state != JobState.QUEUED or row.cancel_requested or not ready:
+        if row.state != JobState.QUEUED or row.cancel_requested or not readiness.is_ready(row, now_ns):
             self._put_right(entry, store, row, owner)
             return None
-        token = moves.new_token()
+        token = layout.new_token()
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
         hand = moves.take(self._root, row.key, row.attempt + 1, token, (source,))
         if hand is None:
@@ -194,7 +205,9 @@ class Claimer:
 
         def decide(read: JobRow) -> Change | None:
             # Another lease than was seen to be over has been renewed since: then its owner lives.
-            return None if read.lease_until_ms != row.lease_until_ms else states.recovered(read, now_ns)
+            if read.lease_until_ms != row.lease_until_ms:
+                return None
+            return states.recovered(read, now_ns, excused=excuses.is_excused(read, entry.name))
 
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
         after = moves.move(self._root, store, row, (source,), decide, now_ns)

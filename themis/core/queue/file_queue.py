@@ -176,8 +176,15 @@ class FileQueue(QueueControl):
         """Let go of a claim that is no longer this worker's, and say so in the journal and the log; once."""
         settling.lose(self._parts()[0], claim)
 
+    def excuse(self, claim: Claim) -> None:
+        """Mark a claim whose attempt has ended, and cannot be settled: whoever finds its file charges nobody for it.
+
+        The claim stands, and can still be settled. It needs no room: it is a rename.
+        """
+        settling.excuse(self._parts()[0], claim)
+
     def abandon(self, claim: Claim) -> None:
-        """Let go of a claim without a word, as if this process had died."""
+        """Let go of a claim without a word, as if this process had died; charged to the job unless it is excused."""
         claim.lock.release()
 
     def is_cancel_requested(self, claim: Claim) -> bool:

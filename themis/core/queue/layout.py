@@ -10,8 +10,9 @@ The order stands in the names, so that choosing needs neither open nor stat: `ls
 
 import calendar
 import re
+import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from themis.core.queue.states import JobState
@@ -82,7 +83,7 @@ class Entry:
         key: of its job.
         priority: 0 to 9; None where the name does not say.
         stamp: in `queued` when it was submitted, in `waiting` when it will be ready; None elsewhere.
-        attempt: in `claimed` the attempt; None elsewhere.
+        attempt, token: in `claimed` those of the claim or move; None elsewhere.
     """
 
     folder: str
@@ -91,6 +92,12 @@ class Entry:
     priority: int | None = None
     stamp: str | None = None
     attempt: int | None = None
+    token: str | None = field(default=None, compare=False)
+
+
+def new_token() -> str:
+    """What makes a claim, or a move, unlike any other."""
+    return secrets.token_hex(8)
 
 
 def is_key(text: str) -> bool:
@@ -149,6 +156,7 @@ def parse(folder: str, name: str) -> Entry | None:
         priority=None if priority is None else int(priority),
         stamp=found.get("stamp"),
         attempt=None if attempt is None else int(attempt),
+        token=found.get("token"),
     )
 
 

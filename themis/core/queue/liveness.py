@@ -15,11 +15,13 @@ from themis.core import durable_files, guarded_files
 from themis.core.queue import layout
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
+from themis.core.queue.readiness import CLOCKS_DIFFER_NS
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow, Owner
 
 _MAX_BYTES = 64
+_NS_A_MS = 1_000_000
 
 
 def is_in_hand_elsewhere(root: QueueRoot, store: JobStore, row: JobRow, entry: Entry, here: Owner) -> bool:
@@ -34,7 +36,9 @@ def is_in_hand_elsewhere(root: QueueRoot, store: JobStore, row: JobRow, entry: E
     """
     runs = row.state == JobState.RUNNING and row.owner is not None
     if runs and (_is_of(row, here) or row.lease_until_ms is not None):
-        return has_lease_elsewhere(store, row, here)
+        has_lease = has_lease_elsewhere(store, row, here)
+        # One that was reckoned by a clock that was ahead lasts no longer than others: a living owner renews it by then.
+        return has_lease and not (_is_misdated(root, store, row) and _has_been_seen(root, entry.name, here))
     if not root.shared or (not runs and entry.folder != layout.CLAIMED):
         return False
     return not _has_been_seen(root, entry.name, here)
@@ -45,6 +49,12 @@ def has_lease_elsewhere(store: JobStore, row: JobRow, here: Owner) -> bool:
     if row.state != JobState.RUNNING or row.lease_until_ms is None or _is_of(row, here):
         return False
     return row.lease_until_ms > store.clock_ms()
+
+
+def _is_misdated(root: QueueRoot, store: JobStore, row: JobRow) -> bool:
+    """Whether a lease lasts longer than any that is given now."""
+    longest_ms = root.lease_s * 1_000 + CLOCKS_DIFFER_NS / _NS_A_MS
+    return row.lease_until_ms is not None and row.lease_until_ms - store.clock_ms() > longest_ms
 
 
 def _is_of(row: JobRow, here: Owner) -> bool:

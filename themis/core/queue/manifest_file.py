@@ -9,7 +9,6 @@ and a manifest of a newer format is left for newer workers.
 """
 
 import errno
-import json
 import os
 import re
 import stat
@@ -17,8 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from themis.core import guarded_files
+from themis.core.bounds import MOST_COUNT, MOST_SECONDS
 from themis.core.canonical import compact_json
 from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
+from themis.core.queue import guarded_json
 from themis.core.queue.layout import is_key
 from themis.core.stores.job_rows import job_key
 from themis.core.tags import checked as checked_tags
@@ -31,21 +32,11 @@ LOWEST_PRIORITY = 9
 DEFAULT_PRIORITY = 5
 
 _MAX_TEXT = 4_096
-_MAX_COUNT = 1_000_000
+_MOST_NS = 2**63 - 1  # as a store keeps times
 _WORD = re.compile(r"[A-Za-z0-9._+!-]{1,128}")
 _SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
-# A string to its end, even one that does not end, or one bracket: linear in the size of the text.
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 Field = TypeVar("Field")
-
-
-def _no_constant(text: str) -> Any:
-    msg = f"{text} is not JSON"
-    raise ValueError(msg)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +157,10 @@ def decode(data: bytes, name: str, *, key: str | None) -> Manifest:
     """
     if len(data) > MAX_BYTES:
         raise ManifestError(name=name, reason="too_large", detail=f"more than {MAX_BYTES} bytes")
-    if _depth(data) > MAX_DEPTH:
+    if guarded_json.depth(data, MAX_DEPTH) > MAX_DEPTH:
         raise ManifestError(name=name, reason="too_deep", detail=f"nested more than {MAX_DEPTH} deep")
     try:
-        document = _DECODER.decode(data.decode())
+        document = guarded_json.parse(data)
     except ValueError as error:
         raise TornManifestError(name=name, reason="not_json", detail=str(error)) from error
     if not isinstance(document, dict):
@@ -206,19 +197,6 @@ def _read_bytes(path: str, name: str) -> bytes:
         os.close(descriptor)
 
 
-def _depth(data: bytes) -> int:
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return 0  # as it may be: with so few it cannot be too much
-    depth = deepest = 0
-    for token in _TOKENS.findall(data):
-        if token in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in b"]}":
-            depth -= 1
-    return deepest
-
-
 def _checked(document: dict[str, Any]) -> Manifest:
     if document.get("format") != FORMAT:
         msg = f"format is not {FORMAT}"
@@ -243,6 +221,9 @@ def _checked(document: dict[str, Any]) -> Manifest:
     )
     if not 0 <= manifest.priority <= LOWEST_PRIORITY:
         msg = f"priority is not 0 to {LOWEST_PRIORITY}"
+        raise ValueError(msg)
+    if not 0 <= manifest.submitted_ns <= _MOST_NS:
+        msg = "submitted_at_ns is no time"
         raise ValueError(msg)
     if not is_key(manifest.key) or manifest.key != job_key(manifest.run_id, manifest.store.id, _shard(manifest.key)):
         msg = "key does not belong to its run and store"
@@ -279,13 +260,14 @@ def _text(document: dict[str, Any], name: str) -> str:
     if not 0 < len(value) <= _MAX_TEXT:
         msg = f"{name} is empty or longer than {_MAX_TEXT} characters"
         raise ValueError(msg)
+    value.encode()  # a half of a character, as JSON can write it, is refused like any other bad value
     return value
 
 
 def _count(document: dict[str, Any], name: str) -> int:
     value = _field(document, name, int)
-    if not 0 < value <= _MAX_COUNT:
-        msg = f"{name} is not 1 to {_MAX_COUNT}"
+    if not 0 < value <= MOST_COUNT:
+        msg = f"{name} is not 1 to {MOST_COUNT}"
         raise ValueError(msg)
     return value
 
@@ -294,7 +276,7 @@ def _seconds(document: dict[str, Any], name: str) -> float | None:
     value = document[name]
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        msg = f"{name} is not a positive number"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_SECONDS:
+        msg = f"{name} is not a positive number of at most {MOST_SECONDS:,.0f} seconds"
         raise ValueError(msg)
     return float(value)

@@ -18,21 +18,15 @@ has left it durably before the row says that the job is queued again.
 """
 
 import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from themis.core import durable_files
-from themis.core.queue import layout
+from themis.core.queue import excuses, layout
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import Change, JobRow
 
 _OPEN_FOLDERS = (layout.QUEUED, layout.WAITING, layout.CLAIMED)
-
-
-def new_token() -> str:
-    """What makes a claim unlike any other."""
-    return secrets.token_hex(8)
 
 
 def move(
@@ -53,7 +47,7 @@ def move(
         decide: what becomes of the job; None leaves it.
         now_ns: the time.
     """
-    hand = take(root, row.key, row.attempt, new_token(), sources)
+    hand = take(root, row.key, row.attempt, excuses.token_for(row, sources), sources)
     if hand is None:
         return None
     change = store.change(row.key, row.version, decide)

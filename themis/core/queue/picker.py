@@ -9,15 +9,17 @@ from themis.core.errors import (
     NetworkFilesystemError,
     NewerManifestError,
     QueueBusyError,
+    QueueError,
     StoreError,
     TornManifestError,
 )
-from themis.core.queue import layout, rejection
+from themis.core.queue import layout, rejection, troubles
 from themis.core.queue.claims import Claim, Claimer
 from themis.core.queue.layout import Entry
 from themis.core.queue.refusals import Allow, Refusals
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.store_book import StoreBook
+from themis.core.queue.waits import Waits
 from themis.core.queue.window import Window
 from themis.core.stores.job_rows import JobRow, Owner
 
@@ -40,7 +42,7 @@ class Picker:
     def __init__(self, root: QueueRoot, book: StoreBook, *, rescan_s: float, copy_grace_s: float) -> None:
         """For the queue `root`; see `FileQueue` for the times."""
         self.refusals = Refusals()
-        self.window = Window(root, self.refusals, rescan_s)
+        self.window = Window(root, self.refusals, rescan_s, Waits(root, book).due)
         self.passed_over: dict[str, str] = {}
         self.newly_refused: dict[str, str] = {}
         self.left_busy = False
@@ -92,8 +94,10 @@ class Picker:
             return self._claimer.recover(entry, owner)
         except TornManifestError as error:
             self._torn_seen(entry or Entry(folder, name, key=""), error, owner)
-        except (OSError, StoreError, NetworkFilesystemError, NewerManifestError) as error:
+        except (QueueError, NewerManifestError) as error:
             self.passed_over[name] = str(error)
+        except Exception as error:  # noqa: BLE001  # over one file: no file may keep a worker from the others
+            self._set_aside(entry or Entry(folder, name, key=""), error, owner)
         return None
 
     def _refill(self, owner: Owner, tried: set[str]) -> None:
@@ -118,9 +122,21 @@ class Picker:
         except (StoreError, NetworkFilesystemError) as error:
             failing.add(str(error.facts.get("path")))
             self.passed_over[entry.name] = str(error)
-        except OSError as error:
-            self.passed_over[entry.name] = str(error)
+        except QueueError:
+            raise  # the queue's folder cannot be used: there is no next one
+        except Exception as error:  # noqa: BLE001  # over one file: no file may keep a worker from the others
+            self._set_aside(entry, error, owner)
         return None
+
+    def _set_aside(self, entry: Entry, error: Exception, owner: Owner) -> None:
+        """Reject a file over which something was raised, unless that says more of the machine than of the file."""
+        if troubles.is_of_machine(error):
+            self.passed_over[entry.name] = str(error)
+            return
+        try:
+            rejection.reject(self._root, self._book, entry, troubles.refusal(entry.name, error), owner)
+        except Exception as second:  # noqa: BLE001  # what was raised over the file may be raised over its row too
+            self._refuse(entry, f"cannot be worked on ({error}), nor set aside ({second})")
 
     def _try_named(self, entry: Entry, owner: Owner, allow: Allow | None, failing: set[str]) -> Claim | None:
         manifest = self._claimer.read(entry, owner)

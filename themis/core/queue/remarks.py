@@ -27,5 +27,5 @@ def _remark(root: QueueRoot, claim: Claim, text: str) -> None:
     path = layout.log_path(root.path, claim.key, claim.attempt)
     with contextlib.suppress(OSError):  # no job fails for its log
         durable_files.make_folder(path.parent, private=True)
-        with os.fdopen(guarded_files.open_to_append(path), "w", encoding="utf-8") as log:
+        with os.fdopen(guarded_files.open_to_append(path), "w", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"themis: {text}\n")

@@ -13,7 +13,7 @@ from typing import Any
 from themis.core import durable_files, guarded_files
 from themis.core.errors import NewerQueueFormatError, QueueElsewhereError, QueueRootError, QueueUnwritableError
 from themis.core.filesystems import network_filesystem
-from themis.core.queue import layout, places
+from themis.core.queue import layout, places, troubles
 from themis.core.queue.places import Place, Whereabouts
 
 FORMAT = 1
@@ -21,7 +21,7 @@ FORMAT = 1
 LEASE_S = 60.0
 """How long a claim on a shared queue lasts without being renewed, unless the queue's own file says otherwise."""
 
-_UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+_UNWRITABLE = troubles.SCARCE_ERRNOS | troubles.BROKEN_ERRNOS | {errno.EACCES, errno.EPERM, errno.EMFILE}
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 900.0
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from themis.core import durable_files
 from themis.core.errors import ClaimLostError, StoreError
-from themis.core.queue import journal, layout, moves, states
+from themis.core.queue import excuses, journal, layout, moves, states
 from themis.core.queue.claims import Claim
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import POLICIES, Cause, Outcome
@@ -32,10 +32,24 @@ def settle(root: QueueRoot, claim: Claim, outcome: Outcome, also: Callable[[], o
         moves.place(root, claim.store, claim.path, row, now_ns)
         if row.cancel_requested:
             clear_flag(root, claim.key)
+    except OSError as error:  # the job has ended, or is queued, and its row says so: that stands
+        logger.warning("job %s: its file is left in %s for a worker to move: %s", claim.key, layout.CLAIMED, error)
     finally:
         claim.lock.release()
     _note(root, claim, outcome, row, now_ns)
     return row
+
+
+def excuse(root: QueueRoot, claim: Claim) -> None:
+    """Mark the file of a claim whose end cannot be written; see `FileQueue.excuse`."""
+    token = claim.row.token
+    if token is None or excuses.is_excused(claim.row, os.path.basename(claim.path)):  # noqa: PTH119  # a text
+        return
+    name = layout.claimed_name(claim.key, claim.attempt, excuses.marked_token(token))
+    marked = f"{root.folder(layout.CLAIMED)}/{name}"
+    with contextlib.suppress(OSError):  # where not even that can be done, it cannot be told from a worker's death
+        durable_files.rename(claim.path, marked)
+        claim.path = marked
 
 
 def lose(root: QueueRoot, claim: Claim) -> None:

@@ -17,14 +17,13 @@ from enum import StrEnum
 from typing import Any
 
 from themis.core.lines import cut
+from themis.core.queue import backoff
+from themis.core.queue.troubles import Lack
 from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
 
 NO_QUEUE = ""
 """The queue of a job that was pruned: none."""
 
-BACKOFF_FIRST_S = 2.0
-BACKOFF_MOST_S = 600.0
-_BACKOFF_DOUBLINGS = 20
 _NS = 1_000_000_000
 
 
@@ -87,11 +86,13 @@ class Policy:
         charge: the budget that pays.
         ends: the state that it leads to at once; None when the job is queued again while its budget lasts.
         backoff: whether it waits before it is tried again.
+        behind: whether it goes behind all that is queued by then, so that what keeps it from running keeps no other.
     """
 
     charge: Charge = Charge.NOBODY
     ends: JobState | None = None
     backoff: bool = False
+    behind: bool = False
 
 
 _TRIED_AGAIN = Policy(charge=Charge.ATTEMPTS, backoff=True)
@@ -110,7 +111,7 @@ POLICIES: dict[Cause, Policy] = {
     Cause.INVALID_MANIFEST: _HOPELESS,
     Cause.OTHER_STORE: _HOPELESS,
     Cause.WORKER_LOST: Policy(charge=Charge.WORKER_LOST),
-    Cause.OUTAGE: _NOBODYS_FAULT,
+    Cause.OUTAGE: Policy(behind=True),
     Cause.GIVEN_BACK: _NOBODYS_FAULT,
     Cause.LEASE_LOST: _NOBODYS_FAULT,
     Cause.RUN_IN_USE: Policy(backoff=True),
@@ -128,12 +129,14 @@ class Outcome:
         message: for people; cut to `MESSAGE_BYTES`, so that it fits wherever an outcome has to go.
         retry_after_s: not to be tried again before, in seconds, as the other side asked; None when it did not.
         exit_code: of the job's own process, negative for a signal; None when it had none.
+        lack: of an outage, what it was about.
     """
 
     cause: Cause
     message: str = ""
     retry_after_s: float | None = None
     exit_code: int | None = None
+    lack: Lack | None = None
 
     def __post_init__(self) -> None:
         """Cut the message."""
@@ -178,13 +181,14 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
     if state is not None:
         ended_ns = now_ns
     elif policy.backoff:
-        ready_ns = now_ns + int(_delay_s(failures, outcome.retry_after_s, jitter) * _NS)
+        ready_ns = now_ns + int(backoff.delay_s(failures, outcome.retry_after_s, jitter) * _NS)
     after = _next(
         row,
         now_ns,
         state=state or JobState.QUEUED,
         token=None,
         owner=None,
+        submitted_ns=now_ns if policy.behind else row.submitted_ns,
         failures=failures,
         lost=lost,
         cause=outcome.cause,
@@ -197,10 +201,15 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
     return Change(after, ended=_ended_attempt(row, outcome.cause, outcome.message, now_ns, outcome.exit_code))
 
 
-def recovered(row: JobRow, now_ns: int) -> Change:
-    """What a job becomes whose file was found in nobody's hands: its owner, if it had one, is dead."""
+def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
+    """What a job becomes whose file was found in nobody's hands: its owner, if it had one, is dead.
+
+    With `excused` it had ended its attempt, and could not write that down.
+    """
     if row.state == JobState.RUNNING:
-        return settled(row, Outcome(Cause.WORKER_LOST, f"{_fate(row)} in attempt {row.attempt}"), now_ns, 0.0)
+        end = f"the end of attempt {row.attempt} could not be written", f"{_fate(row)} in attempt {row.attempt}"
+        outcome = Outcome(Cause.OUTAGE, end[0]) if excused else Outcome(Cause.WORKER_LOST, end[1])
+        return settled(row, outcome, now_ns, 0.0)
     if row.state == JobState.QUEUED and row.cancel_requested:
         return cancelled(row, now_ns)
     return Change(_next(row, now_ns))
@@ -290,10 +299,3 @@ def _cancelled(row: JobRow, now_ns: int) -> JobRow:
         message="cancelled on request",
         ended_ns=now_ns,
     )
-
-
-def _delay_s(failures: int, retry_after_s: float | None, jitter: float) -> float:
-    """Seconds until the next try: doubling, capped, spread over its upper half; never sooner than was asked for."""
-    doubled: float = BACKOFF_FIRST_S * 2 ** min(max(failures - 1, 0), _BACKOFF_DOUBLINGS)
-    backoff_s = min(doubled, BACKOFF_MOST_S) * (0.5 + 0.5 * jitter)
-    return max(backoff_s, retry_after_s or 0.0)

@@ -256,7 +256,7 @@ class Submitter:
         if not moves.locate(self._root, present):
             moves.publish(self._root, store, present, now_ns)
         sources = moves.locate(self._root, present)
-        hand = moves.take(self._root, present.key, present.attempt, moves.new_token(), sources)
+        hand = moves.take(self._root, present.key, present.attempt, layout.new_token(), sources)
         if hand is None:
             raise QueueBusyError(path=self._root.path, key=present.key)
         durable_files.publish(self._root.hidden_name(), hand, text.encode())

@@ -13,6 +13,7 @@ from themis.core.queue import layout
 from themis.core.queue.layout import Entry
 from themis.core.queue.refusals import Refusals
 from themis.core.queue.root import QueueRoot
+from themis.core.queue.waits import Due, due_by_name
 
 WINDOW_NAMES = 4_096
 """As many names are kept of one listing."""
@@ -53,9 +54,13 @@ class Window:
     a claim begins with opening the file that a name says.
     """
 
-    def __init__(self, root: QueueRoot, refusals: Refusals, rescan_s: float) -> None:
-        """An empty window on `root`, but for `refusals`, that is old after about `rescan_s` seconds."""
+    def __init__(self, root: QueueRoot, refusals: Refusals, rescan_s: float, due: Due = due_by_name) -> None:
+        """An empty window on `root`, but for `refusals`, that is old after about `rescan_s` seconds.
+
+        `due` says which of the names in `waiting/` may be claimed.
+        """
         self._root = root
+        self._due = due
         self._refusals = refusals
         self._rescan_s = rescan_s
         self._entries: deque[Entry] = deque()
@@ -87,10 +92,9 @@ class Window:
         self._old_at = now_s + max(fresh_s, (now_s - began_s) / LISTING_SHARE if self._rescan_s else 0.0)
 
     def _listed(self, now_ns: int, passed_over: AbstractSet[str]) -> list[Entry]:
-        now = layout.stamp(now_ns)
         queued, waiting = self._names(layout.QUEUED), self._names(layout.WAITING)
         self._refusals.keep(queued, waiting)
-        due = {name for name in waiting if name <= now or not name[0].isdigit()}
+        due = self._due(waiting, now_ns)
         entries = [
             # A name that nobody gave is a job too: of the first priority, to be rejected.
             layout.parse(folder, name) or Entry(folder, name, key="")
