@@ -407,7 +407,7 @@ def test_other_runs_with_the_same_key_are_found_newest_first(store: RunStore) ->
     snapshots = [metered(f"f{no}") for no in range(5)]
     for snapshot in snapshots:
         store.create_run(snapshot)
-    name = reuse_name(Stage.GENERATE, 0)
+    name = reuse_name(Stage.GENERATE, 0, 0)
     key = snapshots[0].reuse_keys()[name]
     expected = [(snapshot.run_id, name) for snapshot in (snapshots[4], snapshots[3], snapshots[1])]
     assert store.reusable_runs(key, other_than=snapshots[2].run_id) == expected

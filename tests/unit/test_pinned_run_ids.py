@@ -98,7 +98,9 @@ def _cases_of_a_file(folder: Path) -> str:
 def _a_file(folder: Path) -> str:
     path = folder / "experiment.yaml"
     path.write_text(
-        "generation: {generator: {use: 'tests.support.lab:ScriptedGenerator', with: {}}, candidate_policy: {b: 1, a: é}}\n"
+        "generation:\n"
+        "  generator: {use: 'tests.support.lab:ScriptedGenerator', with: {}}\n"
+        "  candidate_policy: {b: 1, a: é}\n"
         "evaluation: {metrics: ['tests.support.lab:ScriptedMetric']}\n"
         "storage: {store: sqlite}\n"
         "runtime: {max_concurrent_tasks: 1}\n"

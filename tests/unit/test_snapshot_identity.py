@@ -79,6 +79,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "the cases' number": {"data": _data(cases=CASES[:1])},
     "the dataset's id": {"data": _data(dataset_id="e")},
     "the dataset's revision": {"data": _data(revision="2")},
+    "the dataset's labels": {"data": _data(metadata={"source": "lab"})},
     "another dataset": {"data": [*_data(), *_data(dataset_id="e")]},
     "the generator's arguments": {"generation": {"generator": {"use": TUNED, "with": {"temperature": 0.5}}}},
     "the generator": {"generation": {"generator": "builtin/demo_generator"}},
@@ -112,8 +113,7 @@ SAME: dict[str, dict[str, Any]] = {
     "provider metadata": {"provider_metadata": {"region": "eu"}},
     "the machine": {"platform": "other", "python_version": "9", "git_commit": "f" * 40, "dependency_versions": {}},
     "Themis's version": {"themis_version": "9.9.9"},
-    "the dataset's labels": {"data": _data(metadata={"source": "lab"})},
-    "how a component is named": {"generation": {"generator": {"use": TUNED, "with": {"temperature": 0.0}}}},
+    "that a component is given no arguments": {"generation": {"generator": {"use": TUNED, "with": {}}}},
     "that a component is live": {"generation": {"generator": TunedGenerator()}},
 }
 

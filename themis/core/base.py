@@ -5,7 +5,15 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+)
 
 _TEXT = frozenset({str})
 _PLAIN = frozenset({str, int, bool, type(None)})
@@ -90,4 +98,21 @@ class FrozenModel(BaseModel):
     )
 
 
-__all__ = ["FrozenModel", "JSONValue", "check_json", "check_json_at"]
+class GrowingModel(FrozenModel):
+    """A value that is hashed or compared over versions: a field with a default was added later, and is left out at it.
+
+    So what is dumped, and any hash of it, is what it was before the field was there. A first version has no defaults.
+    """
+
+    @model_serializer(mode="wrap")
+    def _without_later_fields_at_their_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        document: dict[str, Any] = dump(self)
+        return {
+            name: value
+            for name, value in document.items()
+            if fields[name].is_required() or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        }
+
+
+__all__ = ["FrozenModel", "GrowingModel", "JSONValue", "check_json", "check_json_at"]

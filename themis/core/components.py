@@ -13,7 +13,7 @@ from pydantic import Field
 
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.builtins import BUILTINS
-from themis.core.canonical import bytes_hash
+from themis.core.component_sources import sources_of
 from themis.core.errors import (
     ComponentError,
     ComponentImportError,
@@ -21,6 +21,7 @@ from themis.core.errors import (
     UnknownComponentError,
     WrongComponentKindError,
 )
+from themis.core.fingerprint_files import declared_files
 from themis.core.nearest import nearest_hint
 from themis.core.secrets import redact_urls, resolve_references
 
@@ -61,7 +62,9 @@ class ComponentRef(FrozenModel):
 
     Attributes:
         component_id, version, fingerprint: as the component says.
-        source_hash: SHA-256 of the file that defines its class; it notices an edit that the fingerprint does not tell.
+        source_hash: SHA-256 over its source, which notices an edit that the fingerprint does not tell.
+        sources: the parts of that source and their digests, see `component_sources`; None in what version 4.0 stored.
+        files: SHA-256 of each file that it names in `fingerprint_files`.
         target: where to load it from; None for a live object.
     """
 
@@ -69,22 +72,36 @@ class ComponentRef(FrozenModel):
     version: str
     fingerprint: str
     source_hash: str | None = None
+    sources: dict[str, str] | None = None
+    files: dict[str, str] = Field(default_factory=dict)
     target: ComponentTarget | None = None
 
-    def identity(self) -> dict[str, str]:
-        """The part that decides a `run_id`."""
-        return {"id": self.component_id, "version": self.version, "fingerprint": self.fingerprint}
+    def identity(self) -> dict[str, JSONValue]:
+        """The part that decides a `run_id`; what it was not given is left out, so that ids of before stay."""
+        said: dict[str, JSONValue] = {
+            "id": self.component_id,
+            "version": self.version,
+            "fingerprint": self.fingerprint,
+        }
+        if self.target is not None and self.target.arguments:
+            said["arguments"] = self.target.arguments
+        if self.files:
+            said["files"] = list(self.files.values())
+        return said
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A live component with its reference."""
+    """A live component with its reference; `folders` are those in which its files were looked for."""
 
     live: Any
     ref: ComponentRef
+    folders: tuple[str, ...] = ()
 
 
-def load_component(spec: Any, kind: Kind, *, where: str, allow_modules: Sequence[str] | None = None) -> Component:
+def load_component(
+    spec: Any, kind: Kind, *, where: str, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
+) -> Component:
     """The component that `spec` stands for.
 
     Args:
@@ -92,6 +109,7 @@ def load_component(spec: Any, kind: Kind, *, where: str, allow_modules: Sequence
         kind: the role it must be able to play.
         where: the place in the configuration, for messages.
         allow_modules: prefixes of the modules that may be imported; None allows all.
+        folders: where the files that it names may be, beside its module's folder.
 
     Raises:
         ComponentError: it does not exist, cannot be imported or made, or is of another kind.
@@ -99,7 +117,11 @@ def load_component(spec: Any, kind: Kind, *, where: str, allow_modules: Sequence
     target = target_of(spec)
     live = spec if target is None else _make(target, where, allow_modules)
     _check_kind(live, kind, where)
-    return Component(live, reference(live, target, where=where))
+    ref = reference(live, target, where=where, folders=folders)
+    sources = sources_of(_modules_of(live, target))
+    if sources is not None:
+        ref = ref.model_copy(update={"source_hash": sources.digest, "sources": sources.parts})
+    return Component(live, ref, tuple(folders))
 
 
 def target_of(spec: Any) -> ComponentTarget | None:
@@ -113,8 +135,8 @@ def target_of(spec: Any) -> ComponentTarget | None:
     return None
 
 
-def reference(live: Any, target: ComponentTarget | None, *, where: str) -> ComponentRef:
-    """The reference of a live component.
+def reference(live: Any, target: ComponentTarget | None, *, where: str, folders: Sequence[str] = ()) -> ComponentRef:
+    """The reference of a live component, without its source.
 
     Raises:
         ComponentError: it does not say what it is, or fails to.
@@ -122,6 +144,7 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str) -> Compo
     name = target.use if target else type(live).__name__
     try:
         values = (live.component_id, live.version, live.fingerprint())
+        files = declared_files(live, folders, where=where, reference=repr(name))
     except ThemisError:
         raise
     except (Exception, SystemExit) as error:
@@ -137,7 +160,7 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str) -> Compo
         component_id=component_id,
         version=version,
         fingerprint=fingerprint,
-        source_hash=_source_hash(type(live).__module__),
+        files=files,
         target=None if target is None else target.model_copy(update={"arguments": redact_urls(target.arguments)}),
     )
 
@@ -179,8 +202,8 @@ def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | No
 
 
 def _find(use: str, where: str, allow_modules: Sequence[str] | None) -> Any:
-    path = BUILTINS.get(use) or _plugins().get(use) or (use if ":" in use else None)
-    if path is None:
+    path = _path_of(use)
+    if not path:
         raise UnknownComponentError(where=where, reference=use, nearest=nearest_hint(use, list_component_ids()))
     module_name, _, attribute = path.partition(":")
     if use not in BUILTINS and allow_modules is not None and not _allowed(module_name, allow_modules):
@@ -194,6 +217,11 @@ def _find(use: str, where: str, allow_modules: Sequence[str] | None) -> Any:
     except (Exception, SystemExit) as error:
         raise ComponentImportError(where=where, reference=use, detail=_describe(error)) from error
     return found
+
+
+def _path_of(use: str) -> str:
+    """`package.module:name` of what a component is called by; empty when there is none."""
+    return BUILTINS.get(use) or _plugins().get(use) or (use if ":" in use else "")
 
 
 def _allowed(module: str, prefixes: Sequence[str]) -> bool:
@@ -230,13 +258,10 @@ def _plugins() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
-@lru_cache(maxsize=256)
-def _source_hash(module_name: str) -> str | None:
-    file = getattr(sys.modules.get(module_name), "__file__", None)
-    try:
-        return bytes_hash(Path(file).read_bytes()) if file else None
-    except OSError:
-        return None
+def _modules_of(live: Any, target: ComponentTarget | None) -> list[str]:
+    """The modules that define a component: that of its class first, those of its bases, and that which names it."""
+    modules = [kind.__module__ for kind in type(live).__mro__]
+    return [*modules, _path_of(target.use).partition(":")[0]] if target else modules
 
 
 def _shown(value: Any) -> str:

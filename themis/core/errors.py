@@ -89,7 +89,7 @@ class LiveComponentError(ComponentError):
 
 
 class FingerprintChangedError(StateError):
-    """{where}: {reference} is not what the run was compiled with (fingerprint {found}, expected {expected}); compile it again"""
+    """{where}: {reference} is not what the run was compiled with ({difference}); compile it again"""
 
     exit_code = 2
 

@@ -88,7 +88,8 @@ class Experiment(ExperimentConfig):
             FingerprintChangedError: a component is not what it was when the experiment was compiled.
         """
         if self._compiled is None:
-            self._compiled = compile_run(self, self._provenance())
+            folders = [] if self._folder is None else [str(self._folder)]
+            self._compiled = compile_run(self, self._provenance(), folders=folders)
         else:
             self._compiled.components.check_unchanged()
         return self._compiled

@@ -128,13 +128,13 @@ def _cause(error: Exception) -> Cause:
 
 async def _execute(manifest: Manifest, store: RunStore, options: JobOptions) -> RunRecord:
     payload = read_payload(manifest.payload, name=manifest.key)
-    if options.allow_modules is None:
-        for folder in payload.import_from:
-            make_importable(folder)
+    folders = payload.import_from if options.allow_modules is None else []
+    for folder in folders:
+        make_importable(folder)
     snapshot = store.load_snapshot(manifest.run_id)
     if snapshot is None:
         raise UnknownRunError(run_id=manifest.run_id, nearest="")
-    run = recompile(snapshot, allow_modules=options.allow_modules)
+    run = recompile(snapshot, allow_modules=options.allow_modules, folders=folders)
     # What the policy asks for was done when the job was submitted; every attempt goes on from there.
     runtime = payload.runtime.model_copy(update={"existing_run_policy": "auto"})
     run_options = RunOptions(

@@ -4,11 +4,12 @@ import platform
 import subprocess
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
+from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 
 from themis.core.builtins import BUILTINS
 from themis.core.components import ENTRY_POINT_GROUP
+from themis.core.distributions import installed_version
 
 DISTRIBUTION = "themis-eval"
 _DEPENDENCIES = ("pydantic", "click", "PyYAML", "filelock", "rich", "sacrebleu")
@@ -19,15 +20,6 @@ _GIT_TIMEOUT_S = 5.0
 def themis_version() -> str:
     """Version of the installed library."""
     return installed_version(DISTRIBUTION) or "0+unknown"
-
-
-@lru_cache(maxsize=1_024)
-def installed_version(distribution: str) -> str | None:
-    """Version of a distribution that is installed; None when it is not."""
-    try:
-        return version(distribution)
-    except (PackageNotFoundError, ValueError):
-        return None  # ValueError: no distribution can be called so
 
 
 def distribution_versions(uses: Iterable[str]) -> dict[str, str]:

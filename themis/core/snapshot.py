@@ -1,11 +1,11 @@
 """What a run is: its identity, which decides `run_id`, and its provenance, which does not."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, computed_field
 
-from themis.core.base import FrozenModel, JSONValue
+from themis.core.base import FrozenModel, GrowingModel, JSONValue
 from themis.core.bounds import MOST_COUNT
 from themis.core.canonical import content_hash
 from themis.core.components import ComponentRef
@@ -17,6 +17,9 @@ from themis.core.stages import Stage
 COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
 """The keys of a candidate policy that say how many; the largest counts, and any other key only makes another run."""
 
+_KEYS = 2
+"""Version of the reuse keys: those of another one are never equal."""
+
 
 class SnapshotDataset(FrozenModel):
     """A dataset as the run was made with it.
@@ -26,6 +29,7 @@ class SnapshotDataset(FrozenModel):
         case_count: how many cases it has.
         path, fields: where its cases are, for a dataset by reference.
         cases: the cases, for a dataset that was listed in full.
+        derived_seeds: one for each candidate of its cases, when the run was given none; None in runs of version 4.0.
     """
 
     dataset_id: str
@@ -36,10 +40,16 @@ class SnapshotDataset(FrozenModel):
     path: str | None = None
     fields: dict[str, str] | None = None
     cases: list[Case] | None = None
+    derived_seeds: list[int] | None = None
 
     def identity(self) -> dict[str, JSONValue]:
-        """The part that decides a `run_id`."""
-        return {"dataset_id": self.dataset_id, "revision": self.revision, "content": self.content}
+        """The part that decides a `run_id`; labels are left out when there are none, so that ids of before stay."""
+        said: dict[str, JSONValue] = {
+            "dataset_id": self.dataset_id,
+            "revision": self.revision,
+            "content": self.content,
+        }
+        return said | ({"metadata": dict(self.metadata)} if self.metadata else {})
 
 
 class ComponentRefs(FrozenModel):
@@ -65,27 +75,23 @@ class ComponentRefs(FrozenModel):
         return found
 
 
-class RunIdentity(FrozenModel):
-    """All that decides a `run_id`, and nothing else.
-
-    Attributes:
-        on_no_answer: left out at its default of what is hashed and stored, as it was not there in earlier versions.
-    """
+class RunIdentity(GrowingModel):
+    """All that decides a `run_id`, and nothing else. A field that is added needs a default: ids of before stay."""
 
     datasets: list[dict[str, JSONValue]]
-    generator: dict[str, str]
-    selector: dict[str, str] | None
-    reducer: dict[str, str] | None
-    parsers: list[dict[str, str]]
-    metrics: list[dict[str, str]]
-    judge_models: list[dict[str, str]]
+    generator: dict[str, JSONValue]
+    selector: dict[str, JSONValue] | None
+    reducer: dict[str, JSONValue] | None
+    parsers: list[dict[str, JSONValue]]
+    metrics: list[dict[str, JSONValue]]
+    judge_models: list[dict[str, JSONValue]]
     candidate_policy: dict[str, JSONValue]
     generation_prompt_spec: PromptSpec | None
     evaluation_prompt_spec: PromptSpec | None
     judge_config: dict[str, JSONValue]
     workflow_overrides: dict[str, JSONValue]
     seeds: list[int]
-    on_no_answer: OnNoAnswer = Field(default="incorrect", exclude_if=lambda rule: rule == "incorrect")
+    on_no_answer: OnNoAnswer = "incorrect"
 
 
 class RunProvenance(FrozenModel):
@@ -136,39 +142,83 @@ class RunSnapshot(FrozenModel):
         """Candidates of each case."""
         return candidate_count(self.identity.candidate_policy)
 
-    def reuse_keys(self) -> dict[str, str]:
-        """For each stage's item, a key that is equal in two runs whose stage does the same to a case.
+    def seeds(self, dataset_no: int) -> list[int]:
+        """The seeds of a dataset's candidates: those that were given, else those that were derived for it."""
+        derived = self.datasets[dataset_no].derived_seeds
+        if self.identity.seeds or derived is None:
+            return self.identity.seeds or [_seed_of_version_4_0(self.run_id, no) for no in range(self.candidate_count)]
+        return derived
 
-        A generation's key leaves out which other candidates and cases there are. Seeds count when they were given;
-        derived ones, which follow `run_id`, stand for "any". Unlike `run_id`, a key changes with the source of the
-        components.
+    def with_derived_seeds(self) -> Self:
+        """The same run with the seeds recorded that follow from what it is; as it is when seeds were given.
+
+        They follow from what a generation is taken over by, but for the source: the generator with its arguments, the
+        prompt, the policy without its counts, the dataset's id and revision, and the candidate's index. So what is
+        taken over has the seed that it would have been made with, whatever the store held before.
         """
-        refs = self.component_refs
-        identity = self.identity
-        policy = {key: value for key, value in identity.candidate_policy.items() if key not in COUNT_KEYS}
-        generation = content_hash([_with_source(refs.generator), policy, _dump(identity.generation_prompt_spec)])
-        keys = {
-            reuse_name(Stage.GENERATE, item): content_hash(
-                [generation, item, identity.seeds[item] if identity.seeds else None]
+        if self.identity.seeds:
+            return self
+        generation = self._generation(self.component_refs.generator.identity())
+        datasets = [
+            dataset.model_copy(
+                update={
+                    "derived_seeds": [
+                        _seed([generation, dataset.dataset_id, dataset.revision, item])
+                        for item in range(self.candidate_count)
+                    ]
+                }
             )
-            for item in range(self.candidate_count)
-        }
-        candidates = [keys[reuse_name(Stage.GENERATE, item)] for item in range(self.candidate_count)]
-        reduction = content_hash([candidates, _with_source(refs.selector), _with_source(refs.reducer)])
-        keys[reuse_name(Stage.SELECT, 0)] = content_hash([candidates, _with_source(refs.selector)])
-        keys[reuse_name(Stage.REDUCE, 0)] = reduction
-        parsing = content_hash([reduction, [_with_source(ref) for ref in refs.parsers]])
-        keys[reuse_name(Stage.PARSE, 0)] = parsing
-        labels = [dataset.metadata for dataset in self.datasets]
-        rules = [] if identity.on_no_answer == "incorrect" else [identity.on_no_answer]
-        for item, metric in enumerate(refs.metrics):
-            keys[reuse_name(Stage.SCORE, item)] = content_hash([parsing, _with_source(metric), labels, *rules])
+            for dataset in self.datasets
+        ]
+        return self.model_copy(update={"datasets": datasets})
+
+    def reuse_keys(self) -> dict[str, str]:
+        """For each stage's item and each dataset, a key that is equal in two runs that do the same to a case there.
+
+        A generation's key leaves out which other candidates, cases and datasets there are. Unlike `run_id`, a key
+        changes with the source of the components.
+        """
+        keys: dict[str, str] = {}
+        for dataset_no in range(len(self.datasets)):
+            keys |= self._reuse_keys_of(dataset_no)
         return keys
 
+    def _reuse_keys_of(self, dataset_no: int) -> dict[str, str]:
+        refs, dataset = self.component_refs, self.datasets[dataset_no]
+        generation = self._generation(_with_source(refs.generator))
+        # A revision is part of derived seeds. What was given a seed is the same whatever the revision is called.
+        revision = None if self.identity.seeds or dataset.derived_seeds is None else dataset.revision
+        keys = {
+            reuse_name(Stage.GENERATE, item, dataset_no): content_hash(
+                [_KEYS, generation, dataset.dataset_id, revision, item, seed]
+            )
+            for item, seed in enumerate(self.seeds(dataset_no))
+        }
+        candidates = list(keys.values())
+        reduction = content_hash([candidates, _with_source(refs.selector), _with_source(refs.reducer)])
+        keys[reuse_name(Stage.SELECT, 0, dataset_no)] = content_hash([candidates, _with_source(refs.selector)])
+        keys[reuse_name(Stage.REDUCE, 0, dataset_no)] = reduction
+        parsing = content_hash([reduction, [_with_source(ref) for ref in refs.parsers]])
+        keys[reuse_name(Stage.PARSE, 0, dataset_no)] = parsing
+        for item, metric in enumerate(refs.metrics):
+            scoring = content_hash([parsing, _with_source(metric), dataset.metadata, self.identity.on_no_answer])
+            keys[reuse_name(Stage.SCORE, item, dataset_no)] = scoring
+        return keys
 
-def reuse_name(stage: Stage, item: int) -> str:
-    """Name of a stage's item among the reuse keys."""
-    return f"{stage.value}.{item}"
+    def _generation(self, generator: JSONValue) -> str:
+        policy = {key: value for key, value in self.identity.candidate_policy.items() if key not in COUNT_KEYS}
+        return content_hash([generator, policy, _dump(self.identity.generation_prompt_spec)])
+
+
+def reuse_name(stage: Stage, item: int, dataset_no: int) -> str:
+    """Name, among the reuse keys, of what a stage does to the cases of a dataset."""
+    return f"{stage.value}.{item}.{dataset_no}"
+
+
+def reuse_place(name: str) -> tuple[Stage, int, int]:
+    """Stage, item and number of the dataset that `reuse_name` made a name of."""
+    stage, item, dataset_no = map(int, name.split("."))
+    return Stage(stage), item, dataset_no
 
 
 def candidate_count(policy: dict[str, JSONValue]) -> int:
@@ -192,9 +242,13 @@ def candidate_count(policy: dict[str, JSONValue]) -> int:
     return max(counts)
 
 
-def derived_seed(run_id: str, candidate: int) -> int:
-    """The seed of a candidate when none was given: 31 bits that follow from the run and the index."""
-    return int(content_hash([run_id, candidate])[:8], 16) & 0x7FFF_FFFF
+def _seed(facts: list[JSONValue]) -> int:
+    """31 bits that follow from some facts."""
+    return int(content_hash(facts)[:8], 16) & 0x7FFF_FFFF
+
+
+def _seed_of_version_4_0(run_id: str, candidate: int) -> int:
+    return _seed([run_id, candidate])
 
 
 def case_key(dataset_id: str, case_id: str) -> str:
@@ -202,8 +256,8 @@ def case_key(dataset_id: str, case_id: str) -> str:
     return f"{len(dataset_id)}:{dataset_id}:{case_id}"
 
 
-def _with_source(ref: ComponentRef | None) -> list[str | None] | None:
-    return None if ref is None else [ref.component_id, ref.version, ref.fingerprint, ref.source_hash]
+def _with_source(ref: ComponentRef | None) -> JSONValue:
+    return None if ref is None else [ref.identity(), ref.source_hash]
 
 
 def _dump(spec: PromptSpec | None) -> dict[str, Any] | None:
@@ -219,6 +273,6 @@ __all__ = [
     "SnapshotDataset",
     "candidate_count",
     "case_key",
-    "derived_seed",
     "reuse_name",
+    "reuse_place",
 ]

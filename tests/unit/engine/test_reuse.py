@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, ScriptedReducer, cases, experiment
 from themis.core import components
+from themis.core.component_sources import Sources
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.models import Case, Dataset
 from themis.core.prompts import PromptSpec
@@ -123,7 +124,7 @@ def test_repeats_are_never_made_of_one_another(store: RunStore) -> None:
 def test_an_edit_of_the_source_under_the_same_fingerprint_is_noticed(
     desk: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(components, "_source_hash", lambda *_: "edited")
+    monkeypatch.setattr(components, "sources_of", lambda *_: Sources("edited", {"lab.py": "edited"}))
     desk.run(metrics=[{"component_id": "lab/other"}])
     assert len(desk.calls) == 5
 
@@ -174,7 +175,7 @@ def test_the_dataset_may_move_into_a_file(desk: Lab, tmp_path: Path) -> None:
 
 
 def test_other_labels_of_the_dataset_are_another_score(desk: Lab) -> None:
-    desk.run(datasets=[Dataset(dataset_id="lab", cases=cases(5), metadata={"language": "de"}, revision="2")])
+    desk.run(datasets=[Dataset(dataset_id="lab", cases=cases(5), metadata={"language": "de"})])
     assert (len(desk.calls), len(desk.parses), len(desk.scores)) == (0, 0, 5)
 
 

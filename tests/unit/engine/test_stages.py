@@ -33,7 +33,6 @@ from themis.core.models import (
 )
 from themis.core.prompts import PromptSpec
 from themis.core.results import RunResult
-from themis.core.snapshot import derived_seed
 from themis.core.stores import InMemoryRunStore, sqlite_store
 
 ONE_CASE = [dataset(1)]
@@ -65,10 +64,12 @@ def test_candidate_i_is_generated_with_seed_i() -> None:
     assert outputs == ["from 30", "from 10", "from 20"]
 
 
-def test_without_seeds_they_follow_from_the_run_and_the_index() -> None:
-    generator = ScriptedGenerator(seeded)
-    result = experiment(generator, samples=2, datasets=ONE_CASE).run()
-    expected = [f"from {derived_seed(result.run_id, index)}" for index in range(2)]
+def test_without_seeds_candidate_i_is_generated_with_the_derived_seed_i() -> None:
+    made = experiment(ScriptedGenerator(seeded), samples=2, datasets=ONE_CASE)
+    seeds = made.compile().seeds(0)
+    result = made.run()
+    expected = [f"from {seed}" for seed in seeds]
+    assert len(set(seeds)) == 2
     assert [candidate.final_output for candidate in result.cases[0].generated_candidates] == expected
     assert expected[0] != expected[1]
 

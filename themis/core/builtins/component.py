@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from themis.core.base import JSONValue
 from themis.core.canonical import content_hash
+from themis.core.distributions import installed_version
 from themis.core.models import Score, ScoreError
 
 _KINDS: dict[type, str] = {
@@ -24,10 +25,12 @@ class BuiltinComponent:
         component_id: name in a config file.
         version: raised whenever a result could change.
         arguments: those of the constructor that can change a result.
+        libraries: distributions whose version can change a result, and what is asked of them.
     """
 
     component_id: ClassVar[str]
     version: ClassVar[str] = "1"
+    libraries: ClassVar[dict[str, dict[str, JSONValue]]] = {}
 
     @property
     def arguments(self) -> dict[str, JSONValue]:
@@ -35,8 +38,10 @@ class BuiltinComponent:
         return {}
 
     def fingerprint(self) -> str:
-        """Hash of id, version and arguments."""
-        return content_hash([self.component_id, self.version, self.arguments])
+        """Hash of id, version and arguments, and of the libraries that the result depends on, with their versions."""
+        known: list[JSONValue] = [self.component_id, self.version, self.arguments]
+        used: list[JSONValue] = [[name, installed_version(name), asked] for name, asked in self.libraries.items()]
+        return content_hash([*known, used] if used else known)
 
 
 class BuiltinMetric(BuiltinComponent):

@@ -23,7 +23,7 @@ class Parts:
     """The live components of a run and what they are told.
 
     Attributes:
-        seeds: one for each candidate.
+        seeds: for each dataset, one for each candidate.
         on_no_answer: what a case counts whose parsed value is None.
     """
 
@@ -33,7 +33,7 @@ class Parts:
     reducer: Component | None
     parser: Component | None
     metrics: tuple[Component, ...]
-    seeds: tuple[int, ...]
+    seeds: tuple[tuple[int, ...], ...]
     prompt_spec: PromptSpec | None
     on_no_answer: OnNoAnswer = "incorrect"
 
@@ -47,7 +47,7 @@ class CasePipeline:
         self._runner = runner
         self._until = until
         self._reduces, self._parses, self._scores = until >= Stage.REDUCE, until >= Stage.PARSE, until >= Stage.SCORE
-        self._generate_steps = [_generate_step(parts.generator.live, item) for item in range(len(parts.seeds))]
+        self._generate_steps = [_generate_step(parts.generator.live, item) for item in range(len(parts.seeds[0]))]
         self._select_step = _select_step(parts.selector.live) if parts.selector else None
         self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
         self._parse_step = _parse_step(parts.parser.live) if parts.parser else None
@@ -94,7 +94,7 @@ class CasePipeline:
             case_id=work.case.case_id,
             dataset_id=work.dataset.dataset_id,
             case_key=work.case_key,
-            seed=parts.seeds[step.item],
+            seed=parts.seeds[work.dataset_no][step.item],
             prompt_spec=parts.prompt_spec,
         )
         return await self._runner.run(step, work, work.case, context)
@@ -135,7 +135,7 @@ class CasePipeline:
             dataset_id=work.dataset.dataset_id,
             case_key=work.case_key,
             dataset_metadata=work.dataset.metadata,
-            seed=self._parts.seeds[0],
+            seed=self._parts.seeds[work.dataset_no][0],
         )
         succeeded = True
         for step in self._score_steps:
@@ -156,7 +156,7 @@ class CasePipeline:
             "dataset_id": work.dataset.dataset_id,
             "case_key": work.case_key,
             "candidate_ids": [candidate.candidate_id for candidate in candidates],
-            "seed": self._parts.seeds[0],
+            "seed": self._parts.seeds[work.dataset_no][0],
         }
 
 

@@ -1,9 +1,11 @@
 """A run made live: its snapshot, its components, and where its cases come from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from themis.core.base import JSONValue
+from themis.core.canonical import canonical_json
 from themis.core.components import (
     GENERATOR,
     METRIC,
@@ -38,9 +40,9 @@ from themis.core.snapshot import (
     RunProvenance,
     RunSnapshot,
     candidate_count,
-    derived_seed,
 )
 
+_SHOWN_CHARACTERS = 40
 _MISTYPED = 0.8
 """So much alike, from 0 to 1, that another key of a candidate policy than the nearest is not meant."""
 
@@ -73,7 +75,7 @@ class Components:
         """
         for component in (self.generator, self.selector, self.reducer, *self.parsers, *self.metrics):
             if component is not None:
-                now = reference(component.live, component.ref.target, where="experiment")
+                now = reference(component.live, component.ref.target, where="experiment", folders=component.folders)
                 _compare(now, component.ref, where="experiment")
 
 
@@ -88,26 +90,35 @@ class CompiledRun:
 
     def parts(self) -> Parts:
         """What the pipeline needs of it."""
-        run_id = self.snapshot.run_id
-        count = self.snapshot.candidate_count
-        seeds = self.snapshot.identity.seeds or [derived_seed(run_id, index) for index in range(count)]
         return Parts(
-            run_id=run_id,
+            run_id=self.snapshot.run_id,
             generator=self.components.generator,
             selector=self.components.selector,
             reducer=self.components.reducer,
             parser=self.components.parsers[0] if self.components.parsers else None,
             metrics=self.components.metrics,
-            seeds=tuple(seeds),
+            seeds=tuple(tuple(self.snapshot.seeds(no)) for no in range(len(self.snapshot.datasets))),
             prompt_spec=self.snapshot.identity.generation_prompt_spec,
             on_no_answer=self.snapshot.identity.on_no_answer,
         )
 
+    def with_seeds_of(self, stored: RunSnapshot) -> "CompiledRun":
+        """The same run, continued with the seeds that it was begun with; an earlier version derived others."""
+        datasets = [
+            dataset.model_copy(update={"derived_seeds": before.derived_seeds})
+            for dataset, before in zip(self.snapshot.datasets, stored.datasets, strict=True)
+        ]
+        return replace(self, snapshot=self.snapshot.model_copy(update={"datasets": datasets}))
+
 
 def load_components(
-    generation: GenerationConfig, evaluation: EvaluationConfig, *, allow_modules: Sequence[str] | None = None
+    generation: GenerationConfig,
+    evaluation: EvaluationConfig,
+    *,
+    allow_modules: Sequence[str] | None = None,
+    folders: Sequence[str] = (),
 ) -> Components:
-    """The components that a configuration names.
+    """The components that a configuration names; `folders` are where their files may be, beside their modules.
 
     Raises:
         ComponentError: one cannot be had, or is of the wrong kind.
@@ -115,15 +126,13 @@ def load_components(
     """
 
     def load(spec: object, kind: Kind, where: str) -> Component:
-        return load_component(spec, kind, where=where, allow_modules=allow_modules)
+        return load_component(spec, kind, where=where, allow_modules=allow_modules, folders=folders)
 
     if evaluation.judge_models:
         raise ConfigError(where="evaluation.judge_models", detail="this version of Themis does not ask judges")
     parsers = [load(spec, PARSER, f"evaluation.parsers.{no}") for no, spec in enumerate(evaluation.parsers)]
     metrics = [load(spec, METRIC, f"evaluation.metrics.{no}") for no, spec in enumerate(evaluation.metrics)]
-    ids = [metric.ref.component_id for metric in metrics]
-    if twice := next((metric_id for metric_id in ids if ids.count(metric_id) > 1), None):
-        raise ConfigError(where="evaluation.metrics", detail=f"metric {twice!r} stands twice")
+    _refuse_twins([metric.ref for metric in metrics])
     return Components(
         generator=load(generation.generator, GENERATOR, "generation.generator"),
         selector=load(generation.selector, SELECTOR, "generation.selector")
@@ -135,8 +144,16 @@ def load_components(
     )
 
 
-def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: str = "experiment") -> CompiledRun:
+def compile_run(
+    config: ExperimentConfig, provenance: RunProvenance, *, where: str = "experiment", folders: Sequence[str] = ()
+) -> CompiledRun:
     """The run that a configuration describes: components loaded, datasets read through once.
+
+    Args:
+        config: what to run.
+        provenance: where and with what.
+        where: what messages begin with.
+        folders: where files that components name may be, beside their modules.
 
     Raises:
         ConfigError: what it describes cannot be a run.
@@ -146,7 +163,7 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
     generation, evaluation = config.generation, config.evaluation
     _refuse_secrets(config, provenance, where)
     count = _check_seeds(config, where)
-    components = load_components(generation, evaluation)
+    components = load_components(generation, evaluation, folders=folders)
     specs = [without_passwords(dataset) for dataset in config.datasets]
     sources = tuple(source_of(dataset) for dataset in specs)
     fingerprints = tuple(read_through(source) for source in sources)
@@ -176,11 +193,15 @@ def compile_run(config: ExperimentConfig, provenance: RunProvenance, *, where: s
         datasets=datasets,
         metric_kinds={ref.component_id: "pure" for ref in refs.metrics},
     )
-    return CompiledRun(snapshot, components, sources, fingerprints)
+    return CompiledRun(snapshot.with_derived_seeds(), components, sources, fingerprints)
 
 
-def recompile(snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = None) -> CompiledRun:
+def recompile(
+    snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
+) -> CompiledRun:
     """A stored run made live again in this process, checked against what it was compiled with.
+
+    Its components are described as they are here: their source may be another, see `RunExecution`.
 
     Raises:
         ComponentError: a component cannot be had here.
@@ -202,26 +223,47 @@ def recompile(snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = No
         judge_config=identity.judge_config,
         workflow_overrides=identity.workflow_overrides,
     )
-    components = load_components(generation, evaluation, allow_modules=allow_modules)
-    found_refs = components.refs().all()
+    components = load_components(generation, evaluation, allow_modules=allow_modules, folders=folders)
+    found_refs = components.refs()
     for place, expected in refs.all().items():
-        _compare(found_refs[place], expected, where=place)
+        _compare(found_refs.all()[place], expected, where=place)
     sources = tuple(stored_source(dataset) for dataset in snapshot.datasets)
     fingerprints = tuple(read_through(source) for source in sources)
     for found, dataset in zip(fingerprints, snapshot.datasets, strict=True):
         if found.content != dataset.content:
             raise DatasetChangedError(where=dataset.path or "store", dataset_id=dataset.dataset_id)
-    return CompiledRun(snapshot, components, sources, fingerprints)
+    here = snapshot.model_copy(update={"component_refs": found_refs})
+    return CompiledRun(here, components, sources, fingerprints)
 
 
 def _compare(found: ComponentRef, expected: ComponentRef, *, where: str) -> None:
-    if found.identity() != expected.identity():
-        raise FingerprintChangedError(
-            where=where,
-            reference=expected.component_id,
-            found=found.fingerprint[:16],
-            expected=expected.fingerprint[:16],
-        )
+    before, now = expected.identity(), found.identity()
+    if canonical_json(now) == canonical_json(before):
+        return
+    edited = [name for name, content in found.files.items() if expected.files.get(name, content) != content]
+    part = next(name for name in {**before, **now} if before.get(name) != now.get(name))
+    difference = (
+        f"{edited[0]} has changed" if edited else f"{part} {_short(now, part)}, expected {_short(before, part)}"
+    )
+    raise FingerprintChangedError(where=where, reference=expected.component_id, difference=difference)
+
+
+def _short(identity: dict[str, JSONValue], part: str) -> str:
+    return str(identity.get(part, "none"))[:_SHOWN_CHARACTERS]
+
+
+def _refuse_twins(metrics: list[ComponentRef]) -> None:
+    known: dict[str, ComponentRef] = {}
+    for metric in metrics:
+        before = known.setdefault(metric.component_id, metric)
+        if before is not metric:
+            detail = f"metric {metric.component_id!r} stands twice"
+            if before.identity() != metric.identity():
+                detail += (
+                    ", as two that differ; scores are kept by a metric's id, so have each one's component_id say"
+                    " what it measures"
+                )
+            raise ConfigError(where="evaluation.metrics", detail=detail)
 
 
 def _check_seeds(config: ExperimentConfig, where: str) -> int:

@@ -5,11 +5,12 @@ from itertools import groupby
 
 from themis.core.engine.work import CaseWork
 from themis.core.outcomes import Outcome
-from themis.core.snapshot import RunSnapshot
+from themis.core.snapshot import RunSnapshot, reuse_place
 from themis.core.stages import Stage
 from themis.core.stores.protocol import RunStore
 
-Place = tuple[Stage, int]
+Place = tuple[Stage, int, int]
+"""A stage, its item, and the number of a dataset."""
 
 
 class Reuse:
@@ -24,8 +25,8 @@ class Reuse:
         shared: dict[str, dict[Place, Place]] = {}
         for name, key in snapshot.reuse_keys().items():
             for run_id, source_name in store.reusable_runs(key, other_than=snapshot.run_id):
-                shared.setdefault(run_id, {})[_place(source_name)] = _place(name)
-        self._sources = [_Source(store, snapshot, run_id, places) for run_id, places in shared.items()]
+                shared.setdefault(run_id, {})[reuse_place(source_name)] = reuse_place(name)
+        self._sources = [_Source(store, run_id, places) for run_id, places in shared.items()]
 
     @property
     def possible(self) -> bool:
@@ -44,13 +45,12 @@ class Reuse:
 class _Source:
     """One earlier run; `places` says which of its outcomes are which of ours."""
 
-    def __init__(self, store: RunStore, snapshot: RunSnapshot, run_id: str, places: dict[Place, Place]) -> None:
+    def __init__(self, store: RunStore, run_id: str, places: dict[Place, Place]) -> None:
         self._store = store
         self._run_id = run_id
         self._places = places
-        earlier = store.load_snapshot(run_id)
-        numbers = {dataset.dataset_id: no for no, dataset in enumerate(earlier.datasets)} if earlier else {}
-        self._dataset_numbers = {no: numbers.get(dataset.dataset_id) for no, dataset in enumerate(snapshot.datasets)}
+        # A key holds the dataset's id, which stands once in a run: datasets are paired one to one.
+        self._dataset_numbers = {ours: theirs for (*_, theirs), (*_, ours) in places.items()}
         self._elsewhere: dict[tuple[bytes, int], int] | None = None
 
     def outcomes_for(self, page: list[CaseWork]) -> Iterator[tuple[CaseWork, Outcome]]:
@@ -60,7 +60,7 @@ class _Source:
         }
         works: dict[int, CaseWork] = {}
         for work in page:
-            dataset_no = self._dataset_numbers[work.dataset_no]
+            dataset_no = self._dataset_numbers.get(work.dataset_no)
             if dataset_no is not None:
                 number = here.get((work.digest, dataset_no))
                 number = self._find((work.digest, dataset_no)) if number is None else number
@@ -72,8 +72,9 @@ class _Source:
                 yield from self._taken_over(works[case_no], of_case)
 
     def _taken_over(self, work: CaseWork, outcomes: Iterator[Outcome]) -> Iterator[tuple[CaseWork, Outcome]]:
+        theirs = self._dataset_numbers[work.dataset_no]
         for outcome in outcomes:
-            place = self._places.get((outcome.stage, outcome.item))
+            place = self._places.get((outcome.stage, outcome.item, theirs))
             if place is not None and outcome.ok:
                 yield work, outcome._replace(case_no=work.case_no, stage=place[0], item=place[1])
 
@@ -82,11 +83,6 @@ class _Source:
         if self._elsewhere is None:
             self._elsewhere = self._store.case_numbers(self._run_id)
         return self._elsewhere.get(identity)
-
-
-def _place(name: str) -> Place:
-    stage, item = name.split(".")
-    return Stage(int(stage)), int(item)
 
 
 def _stretches(numbers: list[int]) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine.case_pipeline import CasePipeline
 from themis.core.engine.compiled import CompiledRun
 from themis.core.engine.crew import Crew
+from themis.core.engine.edits import edited_parts, shortened
 from themis.core.engine.interpreter import set_for_runs
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import pending_work
@@ -20,6 +21,7 @@ from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import ClaimLostError, RunExistsError, UnavailableError
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunStatus
+from themis.core.snapshot import RunSnapshot
 from themis.core.stages import UNTIL_STAGES, Stage
 from themis.core.stores.protocol import Fence, RunRecord, RunStore
 
@@ -112,29 +114,35 @@ class RunExecution:
         policy = self._runtime.existing_run_policy
         if policy == "error" and not created:
             raise RunExistsError(run_id=self._run_id, status=record.status.value)
+        if not created:
+            stored = self._store.load_snapshot(self._run_id)
+            if stored is not None:
+                self._run = self._run.with_seeds_of(stored)
+                if policy != "rerun":
+                    self._warn_of_edits(stored)
         if policy == "rerun" and not created:
             self._store.clear_run(self._run_id, fence=self._options.fence)
-            return None
-        if not created:
-            self._warn_of_edits()
-        return record if record.status is RunStatus.COMPLETED and self._reaches(record) else None
+        elif record.status is RunStatus.COMPLETED and self._reaches(record):
+            return record
+        self._store.lend_only(self._run_id, self._run.snapshot.reuse_keys(), fence=self._options.fence)
+        return None
 
     def _reaches(self, record: RunRecord) -> bool:
         return UNTIL_STAGES[record.completed_through or "judge"] >= self._options.until
 
-    def _warn_of_edits(self) -> None:
-        """Say so when a component's file is not what it was: its fingerprint, which decides what a run is, is."""
-        stored = self._store.load_snapshot(self._run_id)
-        before = stored.component_refs.all() if stored else {}
+    def _warn_of_edits(self, stored: RunSnapshot) -> None:
+        """Say so when a component's source is not what it was: its fingerprint, which decides what a run is, is."""
+        before = stored.component_refs.all()
         for place, ref in self._run.snapshot.component_refs.all().items():
-            known = before.get(place)
-            if known is not None and known.source_hash != ref.source_hash:
+            edited = edited_parts(before[place], ref) if place in before else ()
+            if edited:
                 logger.warning(
-                    "run %s: the source file of %s (%s) was edited, its fingerprint is the same: results from before"
+                    "run %s: the source of %s (%s) was edited (%s), its fingerprint is the same: results from before"
                     ' the edit are kept; set runtime.existing_run_policy to "rerun" to make them again',
                     self._run_id[:16],
                     ref.component_id,
                     place,
+                    shortened(edited),
                 )
 
     async def _all_cases(self) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from themis.core import tags
+from themis.core.distributions import installed_version
 from themis.core.errors import InvalidArgumentError
-from themis.core.provenance import DISTRIBUTION, installed_version, themis_version
+from themis.core.provenance import DISTRIBUTION, themis_version
 from themis.core.queue.manifest_file import Manifest
 
 VersionMismatch = Literal["run", "refuse"]

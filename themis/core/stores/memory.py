@@ -1,7 +1,7 @@
 """A store in memory: for trying things out, for tests, and for runs whose result is all that is wanted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from threading import RLock
@@ -23,6 +23,7 @@ from themis.core.stores.protocol import Fence, RunRecord
 class _Run:
     snapshot: RunSnapshot
     record: RunRecord
+    names_by_key: dict[str, str]
     outcomes: dict[int, dict[tuple[Stage, int], Outcome]] = field(default_factory=dict)
     ends: dict[int, CaseEnd] = field(default_factory=dict)
 
@@ -51,7 +52,7 @@ class InMemoryRunStore(BaseRunStore):
         if snapshot.run_id in self._runs:
             return False
         record = RunRecord(snapshot.run_id, RunStatus.PENDING, None, snapshot.total_cases, None, now_ms(), None, None)
-        self._runs[snapshot.run_id] = _Run(snapshot, record)
+        self._runs[snapshot.run_id] = _Run(snapshot, record, _by_key(snapshot.reuse_keys()))
         return True
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
@@ -165,11 +166,16 @@ class InMemoryRunStore(BaseRunStore):
         found = [
             (run_id, name)
             for run_id, run in reversed(self._runs.items())
-            if run_id != other_than
-            for name, known in run.snapshot.reuse_keys().items()
-            if known == key
+            if run_id != other_than and (name := run.names_by_key.get(key))
         ]
         return found[:limit]
+
+    def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
+        """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes."""
+        del fence
+        run = self._run(run_id)
+        now = _by_key(keys)
+        run.names_by_key = {k: n for k, n in now.items() if run.names_by_key.get(k) == n} if run.outcomes else now
 
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Numbers of the ended cases by digest and dataset number."""
@@ -194,3 +200,7 @@ class InMemoryRunStore(BaseRunStore):
     def _update(self, run_id: str, **changes: Any) -> None:
         run = self._run(run_id)
         run.record = replace(run.record, **changes)
+
+
+def _by_key(keys: Mapping[str, str]) -> dict[str, str]:
+    return {key: name for name, key in keys.items()}

@@ -4,7 +4,7 @@ A store keeps facts: runs, outcomes, ends of cases, blobs. Everything a person r
 `themis.core.stores.projections`), never stored beside them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -131,6 +131,13 @@ class RunStore(Protocol):
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
         """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+
+    def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
+        """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes.
+
+        They are all of them while it has no outcomes, else those, by name, that it was found by so far: what was made
+        with one source and what is made with another now stand side by side in it, and must not be taken for either.
+        """
 
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Numbers of the ended cases by digest and dataset number."""

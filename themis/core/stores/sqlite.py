@@ -4,7 +4,7 @@ Outcomes are appended, keyed so that a repeat changes nothing; long texts are ke
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -105,7 +105,7 @@ class SqliteRunStore(BaseRunStore):
             )
             run_no = self._run_no(snapshot.run_id)
             keys = snapshot.reuse_keys().items()
-            connection.executemany(sql.INSERT_REUSE_KEY, [(name, key, run_no) for name, key in keys])
+            connection.executemany(sql.INSERT_REUSE_KEY, [(key, run_no, name) for name, key in keys])
         return True
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
@@ -220,6 +220,17 @@ class SqliteRunStore(BaseRunStore):
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
         """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
         return [(row[0], row[1]) for row in self._open().query(sql.SELECT_REUSABLE, (key, other_than, limit))]
+
+    def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
+        """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes."""
+        run_no = self._run_no(run_id)
+        rows = [(key, run_no, name) for name, key in keys.items()]
+        known = [row for row in rows if self._open().query_one(sql.SELECT_REUSE_KEY, row)]
+        if len(known) == len(rows):
+            return  # as it nearly always is
+        with self._fenced(fence) as connection:
+            connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))
+            connection.executemany(sql.INSERT_REUSE_KEY, known if self.has_outcomes(run_id) else rows)
 
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Numbers of the ended cases by digest and dataset number."""

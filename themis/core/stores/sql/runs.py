@@ -70,7 +70,9 @@ INSERT_RUN = """
 INSERT INTO runs (run_id, status, total_cases, snapshot, created_ms) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (run_id) DO NOTHING
 """
-INSERT_REUSE_KEY = "INSERT INTO reuse_keys (name, reuse_key, run_no) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+INSERT_REUSE_KEY = "INSERT INTO reuse_keys (reuse_key, run_no, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+SELECT_REUSE_KEY = "SELECT 1 FROM reuse_keys WHERE reuse_key = ? AND run_no = ? AND name = ?"
+DELETE_REUSE_KEYS = "DELETE FROM reuse_keys WHERE run_no = ?"
 SELECT_RUN_NO = "SELECT run_no FROM runs WHERE run_id = ?"
 SELECT_SNAPSHOT = "SELECT snapshot FROM runs WHERE run_id = ?"
 UPDATE_SNAPSHOT = "UPDATE runs SET snapshot = ? WHERE run_id = ?"

@@ -1,0 +1,284 @@
+"""The source that a component is made of, as far as it can be known, so that an edit is noticed.
+
+It is made of files, by their names from the folder that they are imported from:
+
+1. those that define its class and the bases of it, and the one that it is loaded from;
+2. all of the package that such a file is in: the outermost folder with an `__init__.py`, and what lies below;
+3. what these files import, and what those import, wherever in a file the statement stands.
+
+Python's own modules do not count, and what is installed counts by its version: that of the distribution which is called
+as it is imported, else its first file. A component that Themis ships counts with the modules beside it that it imports,
+but not with the rest of Themis. No absolute path is part of it, so it is the same on every machine.
+"""
+
+import os
+import stat
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import file_digest
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from themis.core.canonical import bytes_hash, content_hash
+from themis.core.distributions import installed_version
+from themis.core.import_statements import imported_modules
+
+MAX_FILES = 1_000
+"""Files of one component that are looked at, those that it imports first."""
+MAX_FOLDERS = 1_000
+"""Folders of a package that are looked into."""
+CUT = "(the rest)"
+"""Name of the part that stands for files beyond the limit; it never changes."""
+
+_OWN = ("themis", "workers")
+_SHIPPED = ("themis.core.builtins", "themis.adapters", "themis.demo")
+"""Where components of Themis itself are."""
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_SHOWN_DIGITS = 16
+_KEPT_FILES = 8_192
+_MAX_PARSED_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The source of a component.
+
+    Attributes:
+        digest: SHA-256, as 64 hex digits; that of the file itself where there is one only.
+        parts: of each file, by name, the first 16 digits of its SHA-256, and of what is installed the version; the
+            file that defines the component's class first.
+    """
+
+    digest: str
+    parts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """A file that can be imported as `name` from the folder `root`; its imports are followed within `scope`, if any."""
+
+    name: str
+    root: str
+    file: str
+    scope: str | None = None
+
+    @property
+    def package(self) -> str:
+        """What its relative imports begin from."""
+        return self.name if Path(self.file).stem == "__init__" else self.name.rpartition(".")[0]
+
+    @property
+    def label(self) -> str:
+        """Its file's name from `root`, the same on every machine."""
+        return Path(os.path.relpath(self.file, self.root)).as_posix()
+
+
+@dataclass(slots=True)
+class _Search:
+    """Files found, and those whose imports are still to be followed."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    tops: dict[str, str | None] = field(default_factory=dict)
+    queue: deque[_Module] = field(default_factory=deque)
+    seen: set[str] = field(default_factory=set)
+    cut: bool = False
+
+    def begin(self, name: str) -> None:
+        """Look at a module that is loaded, and at its package."""
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or (top in _OWN and not name.startswith(_SHIPPED)):
+            return
+        module = _loaded(name)
+        if module is not None and module.scope is None and _is_installed(module.file):
+            self._note_installed(top, module.file)
+        elif module is not None:
+            self._add(module)
+
+    def follow(self) -> None:
+        """Look at all that is imported by what was found."""
+        while self.queue:
+            module = self.queue.popleft()
+            found = _looked_at(module)
+            if found is None:
+                continue
+            if len(self.digests) >= MAX_FILES:
+                self.cut = True
+                return
+            self.digests[module.label] = found[0]
+            for name in found[1]:
+                self._import(name, module)
+
+    def walk(self, packages: Iterable[_Module]) -> None:
+        """Look at all files of the packages that these modules are in."""
+        for module in packages:
+            for file in _files_of_package(module):
+                self._add(_Module(_dotted(file, module.root), module.root, file))
+
+    def _add(self, module: _Module) -> None:
+        if module.file not in self.seen:
+            self.seen.add(module.file)
+            self.queue.append(module)
+
+    def _import(self, name: str, by: _Module) -> None:
+        top, *_ = parts = name.split(".")
+        if by.scope is not None:
+            if not name.startswith(f"{by.scope}."):
+                return
+            root: str | None = by.root
+        elif top in sys.stdlib_module_names or top in _OWN:
+            return
+        else:
+            root = self._root(top)
+        for length in range(1, len(parts) + 1) if root is not None else ():
+            file = _file(str(root), parts[:length])
+            if file is not None and (by.scope is None or length > by.scope.count(".") + 1):
+                self._add(_Module(".".join(parts[:length]), str(root), file, by.scope))
+
+    def _root(self, top: str) -> str | None:
+        """The folder that a top-level module is imported from; None when it is nowhere, or installed."""
+        if top not in self.tops:
+            place = _place(top)
+            if place is not None and _is_installed(place):
+                self._note_installed(top, place)
+                place = None
+            self.tops[top] = None if place is None else _outside(place, top)
+        return self.tops[top]
+
+    def _note_installed(self, top: str, place: str) -> None:
+        version = installed_version(top)
+        if version is None and (found := _contents(place, "", _signature(place))) is not None:
+            version = found[0][:_SHOWN_DIGITS]
+        if version is not None:
+            self.versions[f"{top} (installed)"] = version
+
+
+def sources_of(modules: Iterable[str]) -> Sources | None:
+    """The source of a component that the loaded `modules` define; None when none of them has a file."""
+    search = _Search()
+    for name in modules:
+        search.begin(name)
+    begun = [module for module in search.queue if module.scope is None]
+    search.follow()
+    search.walk(begun)
+    search.follow()
+    parts = {name: digest[:_SHOWN_DIGITS] for name, digest in search.digests.items()} | search.versions
+    if not parts:
+        return None
+    whole = search.digests | search.versions
+    digest = next(iter(search.digests.values())) if len(whole) == len(search.digests) == 1 else content_hash(whole)
+    return Sources(digest, parts | ({CUT: f"more than {MAX_FILES} files"} if search.cut else {}))
+
+
+def _loaded(name: str) -> _Module | None:
+    """A module that this process has loaded, as it can be imported."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if not isinstance(file, str) or not file:
+        return None
+    file = os.path.abspath(file)  # noqa: PTH100  # a path is compared as a text all along
+    root = _outside(file, name)
+    if _file(root, name.split(".")) != file:
+        return _Module(Path(file).stem, str(Path(file).parent), file)  # a script, or loaded in a way of its own
+    return _Module(name, root, file, next((place for place in _SHIPPED if name.startswith(place)), None))
+
+
+def _outside(file: str, name: str) -> str:
+    """The folder that a module called `name` is imported from when `file` is what it is made of."""
+    ups = name.count(".") + (1 if Path(file).stem == "__init__" or Path(file).is_dir() else 0)
+    return str(Path(file).parents[ups]) if ups < len(Path(file).parents) else str(Path(file).parent)
+
+
+def _place(top: str) -> str | None:
+    """The first file of a top-level module, or the folder of one without any; loaded or not."""
+    spec: ModuleSpec | None = getattr(sys.modules.get(top), "__spec__", None)
+    try:
+        spec = spec or PathFinder.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    if spec is None:
+        return None
+    if spec.has_location and spec.origin:
+        return os.path.abspath(spec.origin)  # noqa: PTH100  # see above
+    return next((os.path.abspath(place) for place in spec.submodule_search_locations or ()), None)  # noqa: PTH100
+
+
+def _is_installed(place: str) -> bool:
+    return not _INSTALLED.isdisjoint(Path(place).parts)
+
+
+def _file(root: str, parts: list[str]) -> str | None:
+    """The file that the module `parts` of the folder `root` is in."""
+    base = os.path.join(root, *parts)  # noqa: PTH118  # three times as fast, and asked for each import
+    for file in (os.path.join(base, "__init__.py"), f"{base}.py"):  # noqa: PTH118
+        if os.path.isfile(file):  # noqa: PTH113
+            return file
+    return None
+
+
+def _dotted(file: str, root: str) -> str:
+    parts = Path(file).relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _files_of_package(module: _Module) -> Iterator[str]:
+    """The Python files of the outermost package that a module is in, in order."""
+    parts = module.name.split(".")
+    folders = (os.path.join(module.root, *parts[:length]) for length in range(1, len(parts) + 1))  # noqa: PTH118
+    first = next((folder for folder in folders if Path(folder, "__init__.py").is_file()), None)
+    left = MAX_FOLDERS if first else 0
+    for folder, folders_below, files in os.walk(first or ""):
+        folders_below[:] = sorted(name for name in folders_below if not name.startswith((".", "__pycache__")))
+        yield from (os.path.join(folder, name) for name in sorted(files) if name.endswith(".py"))  # noqa: PTH118
+        left -= 1
+        if left <= 0:
+            return
+
+
+# --- contents, read once per process ---------------------------------------------------------------------------------
+
+_first_seen: dict[str, tuple[ModuleSpec | None, str]] = {}
+"""By file, what it held when this process first looked at the module that it has loaded from it."""
+
+
+def _looked_at(module: _Module) -> tuple[str, tuple[str, ...]] | None:
+    """A module's digest and the names it imports; None when it cannot be read."""
+    found = _contents(module.file, module.package, _signature(module.file))
+    loaded = sys.modules.get(module.name)
+    if found is None or loaded is None:
+        return found
+    spec = getattr(loaded, "__spec__", None)
+    known, first = _first_seen.setdefault(module.file, (spec, found[0]))
+    if known is not spec:  # it was loaded again
+        first = found[0]
+        _first_seen[module.file] = spec, first
+    # What was edited since is not what this process runs, and what it ran is not what the file says.
+    return found if first == found[0] else (content_hash([first, found[0]]), found[1])
+
+
+def _signature(file: str) -> tuple[int, int, int] | None:
+    """What changes when a regular file is written to; None for anything else."""
+    try:
+        found = os.stat(file)  # noqa: PTH116  # a path is a text all along
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+
+
+@lru_cache(maxsize=_KEPT_FILES)
+def _contents(file: str, package: str, signature: tuple[int, int, int] | None) -> tuple[str, tuple[str, ...]] | None:
+    """Digest of a file that `signature` is of, and what it imports as a module of `package`."""
+    if signature is None:
+        return None
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123  # a path is a text all along
+            data = opened.read(_MAX_PARSED_BYTES + 1)
+            if len(data) <= _MAX_PARSED_BYTES:
+                text = data.decode(errors="replace") if file.endswith(".py") else ""
+                return bytes_hash(data), tuple(dict.fromkeys(imported_modules(text, package)))
+            opened.seek(0)
+            return file_digest(opened, "sha256").hexdigest(), ()
+    except OSError:
+        return None
