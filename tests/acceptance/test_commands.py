@@ -390,7 +390,7 @@ def test_a_worker_that_refuses_other_versions_leaves_their_jobs_and_says_why(the
 
 def test_a_worker_leaves_a_job_of_a_newer_format_and_says_why(themis: Themis) -> None:
     _, path = themis.submit()
-    path.write_text(path.read_text().replace('"format":1', '"format":2'))
+    path.write_text(path.read_text().replace('"format":2', '"format":3'))
     idle = themis("worker", "run", "--quiet")
     assert idle.document == {"status": "idle"}
     assert "1 was submitted by a newer Themis, whose manifests this one cannot read" in idle.err

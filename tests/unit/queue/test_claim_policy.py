@@ -206,7 +206,7 @@ def test_tags_and_distributions_are_written_and_read_again() -> None:
     key = job_key("run", "id")
     manifest = replace(MANIFEST, key=key, tags=("a", "b"), distributions={"acme": "1.0+local"})
     text = manifest_file.encode(manifest)
-    assert json.loads(text)["format"] == 1
+    assert json.loads(text)["format"] == manifest_file.FORMAT
     assert manifest_file.decode(text, "name", key=key) == manifest
 
 
@@ -232,12 +232,12 @@ def test_fields_that_a_later_version_adds_to_the_format_are_not_looked_at(here: 
 
 
 def test_a_job_of_a_newer_format_is_left_for_newer_workers_who_then_run_it(here: World) -> None:
-    path = _rewrite(here, "new", format=2, store="said in another way")
+    path = _rewrite(here, "new", format=3, store="said in another way")
     before = path.read_bytes()
     _submit(here, "old")
     assert _claimed(here, NONE) == "old"
     assert here.queue.passed_over == {
-        path.name: f"{path.name}: written by a newer Themis (manifest format 2, this version reads up to 1); "
+        path.name: f"{path.name}: written by a newer Themis (manifest format 3, this version reads up to 2); "
         "upgrade Themis to run it"
     }
     here.queue.doctor()
@@ -255,7 +255,7 @@ def test_a_job_of_a_newer_format_is_left_for_newer_workers_who_then_run_it(here:
 
 
 def test_what_a_dead_newer_worker_left_is_left_to_newer_workers_too(here: World) -> None:
-    path = _rewrite(here, "new", format=2)
+    path = _rewrite(here, "new", format=3)
     left = here.queue.path / "claimed" / layout.claimed_name(here.job("new").key, 1, "0" * 16)
     path.rename(left)
     assert _claimed(here, NONE) is None

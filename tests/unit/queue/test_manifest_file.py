@@ -52,6 +52,7 @@ def test_whatever_the_bytes_are_they_are_refused_as_no_manifest(data: bytes) -> 
     "changes",
     [
         {"format": 0},
+        {"format": True},
         {"format": "1"},
         {"key": 5},
         {"key": "../../etc/passwd"},
@@ -76,8 +77,8 @@ def test_every_field_is_looked_at(changes: dict[str, Any]) -> None:
 
 
 def test_a_newer_format_is_refused_by_name() -> None:
-    with pytest.raises(ManifestError, match=r"newer Themis .manifest format 2, this version reads up to 1"):
-        manifest_file.decode(_changed(format=2), "name", key=KEY)
+    with pytest.raises(ManifestError, match=r"newer Themis .manifest format 3, this version reads up to 2"):
+        manifest_file.decode(_changed(format=3), "name", key=KEY)
 
 
 def test_a_manifest_of_another_job_is_refused() -> None:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from themis.core.base import JSONValue
-from themis.core.canonical import canonical_json
 from themis.core.components import (
     GENERATOR,
     METRIC,
@@ -23,6 +21,7 @@ from themis.core.datasets import CaseSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.first_reading import read_through
 from themis.core.engine.case_pipeline import Parts
+from themis.core.engine.edits import refuse_changed
 from themis.core.engine.run_datasets import (
     refuse_unusable,
     snapshot_dataset,
@@ -30,7 +29,7 @@ from themis.core.engine.run_datasets import (
     stored_source,
     without_passwords,
 )
-from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
+from themis.core.errors import ConfigError, DatasetChangedError
 from themis.core.prompts import PromptSpec
 from themis.core.secrets import redact_urls, refuse_literal_secrets
 from themis.core.snapshot import (
@@ -42,7 +41,6 @@ from themis.core.snapshot import (
     candidate_count,
 )
 
-_SHOWN_CHARACTERS = 40
 _MISTYPED = 0.8
 """So much alike, from 0 to 1, that another key of a candidate policy than the nearest is not meant."""
 
@@ -76,7 +74,7 @@ class Components:
         for component in (self.generator, self.selector, self.reducer, *self.parsers, *self.metrics):
             if component is not None:
                 now = reference(component.live, component.ref.target, where="experiment", folders=component.folders)
-                _compare(now, component.ref, where="experiment")
+                refuse_changed(now, component.ref, where="experiment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +224,7 @@ def recompile(
     components = load_components(generation, evaluation, allow_modules=allow_modules, folders=folders)
     found_refs = components.refs()
     for place, expected in refs.all().items():
-        _compare(found_refs.all()[place], expected, where=place)
+        refuse_changed(found_refs.all()[place], expected, where=place)
     sources = tuple(stored_source(dataset) for dataset in snapshot.datasets)
     fingerprints = tuple(read_through(source) for source in sources)
     for found, dataset in zip(fingerprints, snapshot.datasets, strict=True):
@@ -234,22 +232,6 @@ def recompile(
             raise DatasetChangedError(where=dataset.path or "store", dataset_id=dataset.dataset_id)
     here = snapshot.model_copy(update={"component_refs": found_refs})
     return CompiledRun(here, components, sources, fingerprints)
-
-
-def _compare(found: ComponentRef, expected: ComponentRef, *, where: str) -> None:
-    before, now = expected.identity(), found.identity()
-    if canonical_json(now) == canonical_json(before):
-        return
-    edited = [name for name, content in found.files.items() if expected.files.get(name, content) != content]
-    part = next(name for name in {**before, **now} if before.get(name) != now.get(name))
-    difference = (
-        f"{edited[0]} has changed" if edited else f"{part} {_short(now, part)}, expected {_short(before, part)}"
-    )
-    raise FingerprintChangedError(where=where, reference=expected.component_id, difference=difference)
-
-
-def _short(identity: dict[str, JSONValue], part: str) -> str:
-    return str(identity.get(part, "none"))[:_SHOWN_CHARACTERS]
 
 
 def _refuse_twins(metrics: list[ComponentRef]) -> None:

@@ -1,10 +1,31 @@
-"""What became of the source of a component between two looks at it."""
+"""What became of a component between two looks at it: it is another one, or its source was edited."""
 
 from collections.abc import Sequence
 
+from themis.core.base import JSONValue
+from themis.core.canonical import canonical_json
 from themis.core.components import ComponentRef
+from themis.core.errors import FingerprintChangedError
 
 _SHOWN_PARTS = 5
+_SHOWN_CHARACTERS = 40
+
+
+def refuse_changed(found: ComponentRef, expected: ComponentRef, *, where: str) -> None:
+    """See that a component is the one that is expected; its source does not count.
+
+    Raises:
+        FingerprintChangedError: it is another one; the message says in what.
+    """
+    before, now = expected.identity(), found.identity()
+    if canonical_json(now) == canonical_json(before):
+        return
+    edited = [name for name, content in found.files.items() if expected.files.get(name, content) != content]
+    part = next(name for name in {**before, **now} if before.get(name) != now.get(name))
+    difference = (
+        f"{edited[0]} has changed" if edited else f"{part} {_short(now, part)}, expected {_short(before, part)}"
+    )
+    raise FingerprintChangedError(where=where, reference=expected.component_id, difference=difference)
 
 
 def edited_parts(before: ComponentRef, now: ComponentRef) -> tuple[str, ...]:
@@ -34,3 +55,7 @@ def _said(name: str, before: dict[str, str], now: dict[str, str]) -> str:
     if name not in before:
         return f"{name} (new)"
     return f"{name}: {before[name]}, now {now[name]}" if name.endswith("(installed)") else name
+
+
+def _short(identity: dict[str, JSONValue], part: str) -> str:
+    return str(identity.get(part, "none"))[:_SHOWN_CHARACTERS]

@@ -24,7 +24,8 @@ from themis.core.queue.layout import is_key
 from themis.core.stores.job_rows import job_key
 from themis.core.tags import checked as checked_tags
 
-FORMAT = 1
+FORMAT = 2
+"""1: version 4.0. 2: the run's snapshot says more than that version can read."""
 MAX_BYTES = 65_536
 MAX_DEPTH = 32
 
@@ -86,6 +87,7 @@ class Manifest:
         payload: what the executor needs; JSON.
         tags: what a worker must have to take it.
         distributions: those that its components come from, beside the library, with the versions they had.
+        format: of the file.
     """
 
     key: str
@@ -98,6 +100,7 @@ class Manifest:
     payload: dict[str, Any]
     tags: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -107,7 +110,7 @@ def encode(manifest: Manifest) -> bytes:
         ManifestError: it is larger or deeper than may be read again, or not JSON.
     """
     document: dict[str, Any] = {
-        "format": FORMAT,
+        "format": manifest.format,
         "key": manifest.key,
         "run_id": manifest.run_id,
         "store": {"kind": manifest.store.kind, "path": manifest.store.path, "id": manifest.store.id},
@@ -198,9 +201,6 @@ def _read_bytes(path: str, name: str) -> bytes:
 
 
 def _checked(document: dict[str, Any]) -> Manifest:
-    if document.get("format") != FORMAT:
-        msg = f"format is not {FORMAT}"
-        raise ValueError(msg)
     store, limits = _field(document, "store", dict), _field(document, "limits", dict)
     manifest = Manifest(
         key=_text(document, "key"),
@@ -218,6 +218,7 @@ def _checked(document: dict[str, Any]) -> Manifest:
         payload=_field(document, "payload", dict),
         tags=checked_tags(_field(document, "tags", list)) if "tags" in document else (),
         distributions=_distributions(document),
+        format=_count(document, "format"),
     )
     if not 0 <= manifest.priority <= LOWEST_PRIORITY:
         msg = f"priority is not 0 to {LOWEST_PRIORITY}"
