@@ -5,7 +5,7 @@ import math
 import multiprocessing
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -415,6 +415,32 @@ def test_other_runs_with_the_same_key_are_found_newest_first(store: RunStore) ->
     assert store.reusable_runs("0" * 64, other_than=UNKNOWN) == []
 
 
+def test_a_run_lends_only_what_one_source_made(store: RunStore) -> None:
+    snapshot = experiment(ScriptedGenerator(), metrics=[ScriptedMetric()]).compile()
+    store.create_run(snapshot)
+    run_id, before = snapshot.run_id, snapshot.reuse_keys()
+    generated = reuse_name(Stage.GENERATE, 0, 0)
+
+    def found(keys: Mapping[str, str]) -> set[str]:
+        places = [store.reusable_runs(key, other_than=UNKNOWN) for key in keys.values()]
+        assert all(place == [(run_id, name)] for place, name in zip(places, keys, strict=True) if place)
+        return {name for place, name in zip(places, keys, strict=True) if place}
+
+    edited = {name: key if name == generated else key[::-1] for name, key in before.items()}
+    store.lend_only(run_id, before)
+    assert found(before) == set(before)
+    store.lend_only(run_id, edited)
+    assert (found(edited), found(before)) == (set(edited), {generated}), "nothing was made yet"
+    store.append(run_id, [outcome(0)], [])
+    store.lend_only(run_id, edited)
+    assert found(edited) == set(edited)
+    store.lend_only(run_id, before)
+    assert (found(edited), found(before)) == ({generated}, {generated})
+    store.clear_run(run_id)
+    store.lend_only(run_id, before)
+    assert found(before) == set(before)
+
+
 def test_a_closed_store_opens_again(store: RunStore, run_id: str) -> None:
     store.append(run_id, [outcome(0)], [])
     store.close()
@@ -432,6 +458,7 @@ ASKED: dict[str, Callable[[RunStore], Any]] = {
     "end_run": lambda store: store.end_run(UNKNOWN, RunStatus.FAILED, through=None),
     "clear_run": lambda store: store.clear_run(UNKNOWN),
     "append": lambda store: store.append(UNKNOWN, [outcome(0)], [end(0)]),
+    "lend_only": lambda store: store.lend_only(UNKNOWN, {}),
     "has_outcomes": lambda store: store.has_outcomes(UNKNOWN),
     "outcomes_between": lambda store: store.outcomes_between(UNKNOWN, 0, 1),
     "ends_between": lambda store: store.ends_between(UNKNOWN, 0, 1),
@@ -784,6 +811,7 @@ FENCED: dict[str, Callable[[SqliteRunStore, str, Fence], None]] = {
     "start_run": lambda store, run_id, fence: store.start_run(run_id, fence=fence),
     "end_run": lambda store, run_id, fence: store.end_run(run_id, RunStatus.COMPLETED, through=None, fence=fence),
     "clear_run": lambda store, run_id, fence: store.clear_run(run_id, fence=fence),
+    "lend_only": lambda store, run_id, fence: store.lend_only(run_id, {"1.0.0": "0" * 64}, fence=fence),
 }
 
 

@@ -187,7 +187,7 @@ def _loaded(name: str) -> _Module | None:
 
 def _outside(file: str, name: str) -> str:
     """The folder that a module called `name` is imported from when `file` is what it is made of."""
-    ups = name.count(".") + (1 if Path(file).stem == "__init__" or Path(file).is_dir() else 0)
+    ups = name.count(".") + (Path(file).stem == "__init__")
     return str(Path(file).parents[ups]) if ups < len(Path(file).parents) else str(Path(file).parent)
 
 

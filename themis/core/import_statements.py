@@ -28,8 +28,9 @@ def imported_modules(text: str, package: str) -> Iterator[str]:
             yield from _names(plain)
             continue
         base = _absolute(module, len(dots), package)
-        if base is not None:
-            yield from (f"{base}.{name}" if base else name for name in [*_names(several or one), ""] if base or name)
+        if base:
+            yield base
+            yield from (f"{base}.{name}" for name in _names(several or one))
     yield from _CALL.findall(joined)
 
 
@@ -40,7 +41,7 @@ def _names(listed: str) -> list[str]:
 
 
 def _absolute(module: str, level: int, package: str) -> str | None:
-    """The full name of what a relative import begins with; None when it would leave the outermost package."""
+    """The full name of the module that something is imported from; None beyond the outermost package."""
     if level == 0:
         return module
     parts = package.split(".") if package else []

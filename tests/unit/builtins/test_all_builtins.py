@@ -1,12 +1,15 @@
 """What holds for every shipped component."""
 
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from themis.core.builtins import BUILTINS
 from themis.core.components import GENERATOR, METRIC, PARSER, REDUCER, Kind, load_component
+from themis.core.import_statements import imported_modules
 
 KINDS: dict[str, Kind] = {
     "demo_generator": GENERATOR,
@@ -48,3 +51,17 @@ def test_naming_the_builtins_imports_none_of_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+READS_JSON_ALIKE = {"pydantic_core"}
+"""Libraries of which every version gives a builtin the same result."""
+
+
+@pytest.mark.parametrize("component_id", BUILTINS)
+def test_the_libraries_that_a_result_depends_on_are_in_its_fingerprint(component_id: str) -> None:
+    module_name, _, name = BUILTINS[component_id].partition(":")
+    module = importlib.import_module(module_name)
+    text = Path(str(module.__file__)).read_text(encoding="utf-8")
+    used = {imported.partition(".")[0] for imported in imported_modules(text, "themis.core.builtins")}
+    used -= {"themis", *READS_JSON_ALIKE, *sys.stdlib_module_names}
+    assert set(getattr(module, name).libraries) == used

@@ -1,5 +1,6 @@
 """Scores, and the reasons for having none."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import sacrebleu
 from hypothesis import given
 from hypothesis import strategies as st
 
+from themis.core.builtins import component
 from themis.core.builtins.bleu import Bleu
 from themis.core.builtins.choice_accuracy import ChoiceAccuracy
 from themis.core.builtins.exact_match import ExactMatch, same_json
@@ -121,6 +123,23 @@ def test_without_sacrebleu_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
     with pytest.raises(MissingExtraError, match=r"builtin/bleu needs .* sacrebleu: pip install 'themis-eval\[bleu\]'"):
         load_component("builtin/bleu", METRIC, where="evaluation.metrics.0")
+
+
+def test_bleu_is_another_metric_with_another_sacrebleu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(component, "installed_version", {"sacrebleu": "2.5.0"}.get)
+    before = Bleu().fingerprint()
+    assert Bleu().fingerprint() == before
+    monkeypatch.setattr(component, "installed_version", {"sacrebleu": "2.5.1"}.get)
+    assert Bleu().fingerprint() != before
+    assert Bleu.libraries["sacrebleu"]["tokenize"] == "13a"
+
+
+def test_naming_bleu_does_not_load_sacrebleu() -> None:
+    program = (
+        "import sys; from themis.core.components import METRIC, load_component;"
+        "load_component('builtin/bleu', METRIC, where='x'); sys.exit('sacrebleu' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("metric", [F1(), Bleu()], ids=["f1", "bleu"])
