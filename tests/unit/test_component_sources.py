@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from themis.core import component_sources
+from themis.core.builtins.math_equivalence import MathEquivalence
 from themis.core.canonical import bytes_hash
 from themis.core.component_sources import CUT, sources_of
 from themis.core.import_statements import imported_modules
+from themis.core.protocols import Generator
 
 
 class Project:
@@ -37,7 +40,7 @@ class Project:
     def sources(self, module: str) -> Any:
         importlib.invalidate_caches()
         importlib.import_module(module)
-        return sources_of([module])
+        return sources_of([], module)
 
 
 @pytest.fixture
@@ -118,7 +121,7 @@ def test_what_is_installed_counts_by_its_version(project: Project, monkeypatch: 
     assert len(before.parts["yaml (installed)"]) == 16
     monkeypatch.setattr(component_sources, "installed_version", {"rich": "1.1"}.get)
     assert project.sources("src_main").digest != before.digest
-    assert sources_of(["rich.table"]).parts == {"rich (installed)": "1.1"}  # type: ignore[union-attr]
+    assert sources_of([], "rich.table").parts == {"rich (installed)": "1.1"}  # type: ignore[union-attr]
 
 
 def test_no_place_of_a_machine_is_part_of_it(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,15 +143,15 @@ def test_a_base_class_in_another_module_is_part_of_it() -> None:
     class Mine(ScriptedParser):
         """Defined here, based there."""
 
-    found = sources_of(kind.__module__ for kind in Mine.__mro__)
+    found = sources_of(Mine.__mro__)
     assert found is not None
     files = [name for name in found.parts if name.endswith(".py")]
     assert files == ["tests/unit/test_component_sources.py", "tests/support/lab.py"]
 
 
 def test_a_built_in_is_made_of_the_built_ins_that_it_imports() -> None:
-    importlib.import_module("themis.core.builtins.math_equivalence")
-    found = sources_of(["themis.core.builtins.math_equivalence", "builtins", "themis.core.protocols"])
+    kinds = [*MathEquivalence.__mro__, Generator]
+    found = sources_of(kinds, "themis.core.builtins.math_equivalence")
     assert found is not None
     assert {name.removeprefix("themis/core/builtins/") for name in found.parts} >= {
         "math_equivalence.py",
@@ -159,7 +162,30 @@ def test_a_built_in_is_made_of_the_built_ins_that_it_imports() -> None:
 
 
 def test_what_has_no_file_has_no_source() -> None:
-    assert sources_of(["sys", "nowhere_at_all", "builtins"]) is None
+    assert sources_of([object, int], "sys") is None
+    assert sources_of([], "nowhere_at_all") is None
+
+
+def _typed(body: str) -> type:
+    """A class as a notebook has it."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(f"class Typed:\n    version = '1'\n    def score(self):\n        {body}", names)  # noqa: S102  # the test's own
+    made: type = names["Typed"]
+    return made
+
+
+def test_a_class_of_a_notebook_is_made_of_its_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
+    bodies = ("return 1", "return 2", "return [x for x in (1, 2)]", "return {1, 2} & {'a', 'b'}", "return self.version")
+    digests = [sources_of(_typed(body).__mro__).digest for body in bodies]  # type: ignore[union-attr]
+    assert len(set(digests)) == len(bodies)
+    assert [sources_of(_typed(f"\n\n        {body}").__mro__).digest for body in bodies] == digests  # type: ignore[union-attr]
+    other = _typed(bodies[0])
+    other.version = "2"  # type: ignore[attr-defined]
+    found = sources_of(other.__mro__)
+    assert found is not None
+    assert found.digest not in digests
+    assert set(found.parts) == {"Typed"}
 
 
 def test_an_edit_of_what_this_process_has_loaded_is_neither_what_was_nor_what_is(project: Project) -> None:

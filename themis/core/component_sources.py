@@ -2,7 +2,8 @@
 
 It is made of files, by their names from the folder that they are imported from:
 
-1. those that define its class and the bases of it, and the one that it is loaded from;
+1. those that define its class and the bases of it, and the one that it is loaded from (of a class that was typed into
+   a notebook, the code of its methods counts instead);
 2. all of the package that such a file is in: the outermost folder with an `__init__.py`, and what lies below;
 3. what these files import, and what those import, wherever in a file the statement stands.
 
@@ -15,7 +16,7 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import file_digest
@@ -23,6 +24,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from themis.core.canonical import bytes_hash, content_hash
+from themis.core.class_code import class_code
 from themis.core.distributions import installed_version
 from themis.core.import_statements import imported_modules
 
@@ -156,11 +158,20 @@ class _Search:
             self.versions[f"{top} (installed)"] = version
 
 
-def sources_of(modules: Iterable[str]) -> Sources | None:
-    """The source of a component that the loaded `modules` define; None when none of them has a file."""
+def sources_of(classes: Sequence[type], module: str | None = None) -> Sources | None:
+    """The source of a component.
+
+    Args:
+        classes: its class first, and the bases of that.
+        module: the loaded module that it is taken from, if any.
+    """
     search = _Search()
-    for name in modules:
-        search.begin(name)
+    for kind in classes:
+        search.begin(str(kind.__module__))
+        if kind.__module__ == "__main__" and not search.queue:
+            search.digests[kind.__qualname__] = class_code(kind)
+    if module is not None:
+        search.begin(module)
     begun = [module for module in search.queue if module.scope is None]
     search.follow()
     search.walk(begun)

@@ -118,7 +118,7 @@ def load_component(
     live = spec if target is None else _make(target, where, allow_modules)
     _check_kind(live, kind, where)
     ref = reference(live, target, where=where, folders=folders)
-    sources = sources_of(_modules_of(live, target))
+    sources = sources_of(type(live).__mro__, _path_of(target.use).partition(":")[0] if target else None)
     if sources is not None:
         ref = ref.model_copy(update={"source_hash": sources.digest, "sources": sources.parts})
     return Component(live, ref, tuple(folders))
@@ -256,12 +256,6 @@ def _attribute(live: Any, name: str, otherwise: Any) -> Any:
 @lru_cache(maxsize=1)
 def _plugins() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
-
-
-def _modules_of(live: Any, target: ComponentTarget | None) -> list[str]:
-    """The modules that define a component: that of its class first, those of its bases, and that which names it."""
-    modules = [kind.__module__ for kind in type(live).__mro__]
-    return [*modules, _path_of(target.use).partition(":")[0]] if target else modules
 
 
 def _shown(value: Any) -> str:
