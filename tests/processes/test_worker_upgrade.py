@@ -15,12 +15,17 @@ import pytest
 
 from tests.processes.worker_world import PATIENCE_S, REPOSITORY, World, stop
 from tests.support.waiting import until
+from themis.core.canonical import content_hash
 from themis.core.queue import layout
+from themis.core.stores import sqlite_store
 from themis.core.stores.sqlite import SCHEMA_VERSION
 from themis.core.stores.sqlite_schema import GENERATION
 
 FIRST_SCHEMA = "9b33495"
 """A commit of the time when a store had its first schema, and any other was refused."""
+
+VERSION_4_0 = "1ee66d2"
+"""The commit of version 4.0.0, whose manifests were of format 1 and whose seeds followed from `run_id`."""
 
 ADDITIONS = """
 ALTER TABLE jobs ADD COLUMN colour TEXT;
@@ -177,8 +182,17 @@ class Earlier:
 
 @pytest.fixture
 def earlier(world: World) -> Earlier:
+    return _earlier(world, FIRST_SCHEMA, "themis")
+
+
+@pytest.fixture
+def version_4_0(world: World) -> Earlier:
+    return _earlier(world, VERSION_4_0, "themis", "workers")
+
+
+def _earlier(world: World, commit: str, *packages: str) -> Earlier:
     archive, folder = world.folder / "earlier.zip", world.folder / "earlier"
-    command = ["git", "-C", str(REPOSITORY), "archive", "--output", str(archive), FIRST_SCHEMA, "themis"]
+    command = ["git", "-C", str(REPOSITORY), "archive", "--output", str(archive), commit, *packages]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
     except FileNotFoundError:
@@ -203,20 +217,47 @@ def test_what_a_version_of_the_first_schema_submitted_and_began_is_finished_by_t
     assert len(calls(world)) == 6
 
 
-def test_a_version_of_the_first_schema_leaves_the_jobs_of_a_store_that_was_upgraded_and_says_why(
+def test_version_4_0_leaves_the_jobs_of_this_one_and_what_it_began_keeps_its_seeds(
+    world: World, version_4_0: Earlier
+) -> None:
+    old = world.config("old", "well", "wait 0.2")
+    assert version_4_0.submit(old) == 0, version_4_0.said
+    run_id = json.loads(version_4_0.said[-1].splitlines()[0])["run_id"]
+    new = world.submit("well", "well")
+    assert version_4_0.run_once() == 0, version_4_0.said  # the job of its own
+    version_4_0.run_once()
+    assert "1 was submitted by a newer Themis, whose manifests this one cannot read" in version_4_0.said[-1]
+    assert (world.state(new), world.show(new).row.failures) == ("queued", 0)
+    assert version_4_0.submit(world.config("late", "well")) == 0, version_4_0.said
+    late = json.loads(version_4_0.said[-1].splitlines()[0])["run_id"]
+    with world.daemon("--drain") as daemon:
+        assert daemon.wait(PATIENCE_S) == 0, world.said()
+    assert world.state(new) == "done"
+    assert list((world.queue_root / "rejected").iterdir()) == []
+    assert set(Counter(calls(world)).values()) == {1}
+    assert len(calls(world)) == 5
+    with closing(sqlite_store(world.store_path)) as store:
+        for begun in (run_id, late):
+            snapshot = store.load_snapshot(begun)
+            assert snapshot is not None
+            assert snapshot.datasets[0].derived_seeds is None
+            assert snapshot.seeds(0) == [int(content_hash([begun, 0])[:8], 16) & 0x7FFF_FFFF]
+
+
+def test_a_version_of_the_first_schema_does_no_harm_to_the_jobs_of_a_store_that_was_upgraded_and_says_why(
     world: World, earlier: Earlier
 ) -> None:
     assert earlier.submit(world.config("old", "well")) == 0, earlier.said
     with world.daemon("--drain") as daemon:
         assert daemon.wait(PATIENCE_S) == 0, world.said()
     new = world.submit("well", "well")
-    earlier.run_once()
-    assert "none of the jobs that are queued (1) could be taken" in earlier.said[-1]
+    earlier.run_once()  # it sets aside what is of a newer format
     assert earlier.submit(world.config("late", "well")) == 4
     assert f"written by a newer Themis (schema {SCHEMA_VERSION}, this version reads up to 1)" in earlier.said[-1]
     assert world.state(new) == "queued"
+    fixed = world.themis("queue", "doctor", "--fix", "--queue-root", str(world.queue_root))
+    assert new in fixed.stdout, fixed.stderr
     with world.daemon("--drain") as daemon:
         assert daemon.wait(PATIENCE_S) == 0, world.said()
     assert world.state(new) == "done"
-    assert list((world.queue_root / "rejected").iterdir()) == []
     assert Counter(calls(world)) == {"old-0": 1, "c0": 1, "c1": 1}

@@ -24,8 +24,7 @@ from themis.core.queue.layout import is_key
 from themis.core.stores.job_rows import job_key
 from themis.core.tags import checked as checked_tags
 
-FORMAT = 2
-"""1: version 4.0. 2: the run's snapshot says more than that version can read."""
+FORMAT = 2  # 1: version 4.0; 2: the run's snapshot says more than that version can read
 MAX_BYTES = 65_536
 MAX_DEPTH = 32
 

@@ -3,7 +3,6 @@
 Outcomes are appended, keyed so that a repeat changes nothing; long texts are kept apart (see `outcome_rows`).
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -11,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from themis.core.canonical import bytes_hash, compact_json
+from themis.core.canonical import bytes_hash
 from themis.core.errors import StoreCorruptError, UnknownRunError
 from themis.core.outcome_codec import now_ms
 from themis.core.outcomes import CaseEnd, Outcome
@@ -26,6 +25,7 @@ from themis.core.stores.many_rows import insert_rows
 from themis.core.stores.outcome_rows import BLOB_MARK, outcome_rows
 from themis.core.stores.protocol import Fence, RunRecord
 from themis.core.stores.score_tallies import read_tallies
+from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
 from themis.core.stores.sql import runs as sql
 from themis.core.stores.sql.jobs import JOBS_SCHEMA, JOBS_UPGRADES
 from themis.core.stores.sqlite_database import BUSY_TIMEOUT_S, Database
@@ -99,7 +99,7 @@ class SqliteRunStore(BaseRunStore):
                     snapshot.run_id,
                     RunStatus.PENDING.value,
                     snapshot.total_cases,
-                    self._put_snapshot(snapshot),
+                    put_snapshot(snapshot, self.put_blob),
                     now_ms(),
                 ),
             )
@@ -164,7 +164,7 @@ class SqliteRunStore(BaseRunStore):
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """A run's snapshot, or None."""
         row = self._open().query_one(sql.SELECT_SNAPSHOT, (run_id,))
-        return self._get_snapshot(row[0]) if row else None
+        return get_snapshot(row[0], self._blob) if row else None
 
     def append(
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
@@ -268,22 +268,6 @@ class SqliteRunStore(BaseRunStore):
         if row is None:
             raise UnknownRunError(run_id=run_id, nearest="")
         return int(row[0])
-
-    def _put_snapshot(self, snapshot: RunSnapshot) -> str:
-        """Keep a snapshot, and apart from it each dataset's cases, as blobs; returns the snapshot's hash."""
-        document = snapshot.model_dump(mode="json", exclude={"run_id": True, "datasets": {"__all__": {"cases"}}})
-        for dataset, kept in zip(snapshot.datasets, document["datasets"], strict=True):
-            if dataset.cases is not None:
-                cases = [case.model_dump(mode="json") for case in dataset.cases]
-                kept["cases"] = self.put_blob(compact_json(cases).encode())
-        return self.put_blob(compact_json(document).encode())
-
-    def _get_snapshot(self, digest: str) -> RunSnapshot:
-        document = json.loads(self._blob(digest))
-        for dataset in document["datasets"]:
-            if "cases" in dataset:
-                dataset["cases"] = json.loads(self._blob(dataset["cases"]))
-        return RunSnapshot.model_validate(document)
 
     def _text(self, stored: str | None) -> str | None:
         if stored is None or not stored.startswith(BLOB_MARK):

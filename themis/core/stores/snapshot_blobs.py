@@ -1,0 +1,26 @@
+"""Snapshots as blobs, and apart from each the cases of its datasets, which several runs may share."""
+
+import json
+from collections.abc import Callable
+
+from themis.core.canonical import compact_json
+from themis.core.snapshot import RunSnapshot
+
+
+def put_snapshot(snapshot: RunSnapshot, put_blob: Callable[[bytes], str]) -> str:
+    """Keep a snapshot; returns its hash."""
+    document = snapshot.model_dump(mode="json", exclude={"run_id": True, "datasets": {"__all__": {"cases"}}})
+    for dataset, kept in zip(snapshot.datasets, document["datasets"], strict=True):
+        if dataset.cases is not None:
+            cases = [case.model_dump(mode="json") for case in dataset.cases]
+            kept["cases"] = put_blob(compact_json(cases).encode())
+    return put_blob(compact_json(document).encode())
+
+
+def get_snapshot(digest: str, blob: Callable[[str], bytes]) -> RunSnapshot:
+    """The snapshot that is kept under a hash."""
+    document = json.loads(blob(digest))
+    for dataset in document["datasets"]:
+        if "cases" in dataset:
+            dataset["cases"] = json.loads(blob(dataset["cases"]))
+    return RunSnapshot.model_validate(document)
