@@ -16,29 +16,34 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import file_digest
-from importlib.machinery import ModuleSpec, PathFinder
-from pathlib import Path
+from importlib.machinery import ModuleSpec
 
 from themis.core.canonical import bytes_hash, content_hash
 from themis.core.class_code import class_code
 from themis.core.distributions import installed_version
 from themis.core.import_statements import imported_modules
+from themis.core.module_files import (
+    OWN,
+    SHIPPED,
+    Module,
+    dotted,
+    file_of,
+    files_of_package,
+    folder_of,
+    is_installed,
+    loaded_module,
+    place_of,
+)
 
 MAX_FILES = 1_000
 """Files of one component that are looked at, those that it imports first."""
-MAX_FOLDERS = 1_000
-"""Folders of a package that are looked into."""
 CUT = "(the rest)"
 """Name of the part that stands for files beyond the limit; it never changes."""
 
-_OWN = ("themis", "workers")
-_SHIPPED = ("themis.core.builtins", "themis.adapters", "themis.demo")
-"""Where components of Themis itself are."""
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _SHOWN_DIGITS = 16
 _KEPT_FILES = 8_192
 _MAX_PARSED_BYTES = 4 * 1024 * 1024
@@ -58,26 +63,6 @@ class Sources:
     parts: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Module:
-    """A file that can be imported as `name` from the folder `root`; its imports are followed within `scope`, if any."""
-
-    name: str
-    root: str
-    file: str
-    scope: str | None = None
-
-    @property
-    def package(self) -> str:
-        """What its relative imports begin from."""
-        return self.name if Path(self.file).stem == "__init__" else self.name.rpartition(".")[0]
-
-    @property
-    def label(self) -> str:
-        """Its file's name from `root`, the same on every machine."""
-        return Path(os.path.relpath(self.file, self.root)).as_posix()
-
-
 @dataclass(slots=True)
 class _Search:
     """Files found, and those whose imports are still to be followed."""
@@ -85,17 +70,17 @@ class _Search:
     digests: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     tops: dict[str, str | None] = field(default_factory=dict)
-    queue: deque[_Module] = field(default_factory=deque)
+    queue: deque[Module] = field(default_factory=deque)
     seen: set[str] = field(default_factory=set)
     cut: bool = False
 
     def begin(self, name: str) -> None:
         """Look at a module that is loaded, and at its package."""
         top = name.partition(".")[0]
-        if top in sys.stdlib_module_names or (top in _OWN and not name.startswith(_SHIPPED)):
+        if top in sys.stdlib_module_names or (top in OWN and not name.startswith(SHIPPED)):
             return
-        module = _loaded(name)
-        if module is not None and module.scope is None and _is_installed(module.file):
+        module = loaded_module(name)
+        if module is not None and module.scope is None and is_installed(module.file):
             self._note_installed(top, module.file)
         elif module is not None:
             self._add(module)
@@ -114,40 +99,53 @@ class _Search:
             for name in found[1]:
                 self._import(name, module)
 
-    def walk(self, packages: Iterable[_Module]) -> None:
+    def walk(self, packages: Iterable[Module]) -> None:
         """Look at all files of the packages that these modules are in."""
         for module in packages:
-            for file in _files_of_package(module):
-                self._add(_Module(_dotted(file, module.root), module.root, file))
+            for file in files_of_package(module):
+                self._add(Module(dotted(file, module.root), module.root, file))
 
-    def _add(self, module: _Module) -> None:
+    def end(self) -> Sources | None:
+        """All that was begun, its packages, and what they import."""
+        begun = [module for module in self.queue if module.scope is None]
+        self.follow()
+        self.walk(begun)
+        self.follow()
+        whole = self.digests | self.versions
+        if not whole:
+            return None
+        digest = next(iter(self.digests.values())) if len(whole) == len(self.digests) == 1 else content_hash(whole)
+        parts = {name: digest[:_SHOWN_DIGITS] for name, digest in self.digests.items()} | self.versions
+        return Sources(digest, parts | ({CUT: f"more than {MAX_FILES} files"} if self.cut else {}))
+
+    def _add(self, module: Module) -> None:
         if module.file not in self.seen:
             self.seen.add(module.file)
             self.queue.append(module)
 
-    def _import(self, name: str, by: _Module) -> None:
+    def _import(self, name: str, by: Module) -> None:
         top, *_ = parts = name.split(".")
         if by.scope is not None:
             if not name.startswith(f"{by.scope}."):
                 return
             root: str | None = by.root
-        elif top in sys.stdlib_module_names or top in _OWN:
+        elif top in sys.stdlib_module_names or top in OWN:
             return
         else:
             root = self._root(top)
         for length in range(1, len(parts) + 1) if root is not None else ():
-            file = _file(str(root), parts[:length])
+            file = file_of(str(root), parts[:length])
             if file is not None and (by.scope is None or length > by.scope.count(".") + 1):
-                self._add(_Module(".".join(parts[:length]), str(root), file, by.scope))
+                self._add(Module(".".join(parts[:length]), str(root), file, by.scope))
 
     def _root(self, top: str) -> str | None:
         """The folder that a top-level module is imported from; None when it is nowhere, or installed."""
         if top not in self.tops:
-            place = _place(top)
-            if place is not None and _is_installed(place):
+            place = place_of(top)
+            if place is not None and is_installed(place):
                 self._note_installed(top, place)
                 place = None
-            self.tops[top] = None if place is None else _outside(place, top)
+            self.tops[top] = None if place is None else folder_of(place, top)
         return self.tops[top]
 
     def _note_installed(self, top: str, place: str) -> None:
@@ -165,87 +163,25 @@ def sources_of(classes: Sequence[type], module: str | None = None) -> Sources | 
         classes: its class first, and the bases of that.
         module: the loaded module that it is taken from, if any.
     """
+    names = [str(kind.__module__) for kind in classes] + ([] if module is None else [module])
+    if all(name.startswith(SHIPPED) or name == "builtins" for name in names):
+        return _sources_shipped(tuple(names))
     search = _Search()
     for kind in classes:
         search.begin(str(kind.__module__))
         if kind.__module__ == "__main__" and not search.queue:
             search.digests[kind.__qualname__] = class_code(kind)
-    if module is not None:
-        search.begin(module)
-    begun = [module for module in search.queue if module.scope is None]
-    search.follow()
-    search.walk(begun)
-    search.follow()
-    parts = {name: digest[:_SHOWN_DIGITS] for name, digest in search.digests.items()} | search.versions
-    if not parts:
-        return None
-    whole = search.digests | search.versions
-    digest = next(iter(search.digests.values())) if len(whole) == len(search.digests) == 1 else content_hash(whole)
-    return Sources(digest, parts | ({CUT: f"more than {MAX_FILES} files"} if search.cut else {}))
+    search.begin(names[-1])
+    return search.end()
 
 
-def _loaded(name: str) -> _Module | None:
-    """A module that this process has loaded, as it can be imported."""
-    file = getattr(sys.modules.get(name), "__file__", None)
-    if not isinstance(file, str) or not file:
-        return None
-    file = os.path.abspath(file)  # noqa: PTH100  # a path is compared as a text all along
-    root = _outside(file, name)
-    if _file(root, name.split(".")) != file:
-        return _Module(Path(file).stem, str(Path(file).parent), file)  # a script, or loaded in a way of its own
-    return _Module(name, root, file, next((place for place in _SHIPPED if name.startswith(place)), None))
-
-
-def _outside(file: str, name: str) -> str:
-    """The folder that a module called `name` is imported from when `file` is what it is made of."""
-    ups = name.count(".") + (Path(file).stem == "__init__")
-    return str(Path(file).parents[ups]) if ups < len(Path(file).parents) else str(Path(file).parent)
-
-
-def _place(top: str) -> str | None:
-    """The first file of a top-level module, or the folder of one without any; loaded or not."""
-    spec: ModuleSpec | None = getattr(sys.modules.get(top), "__spec__", None)
-    try:
-        spec = spec or PathFinder.find_spec(top)
-    except (ImportError, ValueError, AttributeError):
-        return None
-    if spec is None:
-        return None
-    if spec.has_location and spec.origin:
-        return os.path.abspath(spec.origin)  # noqa: PTH100  # see above
-    return next((os.path.abspath(place) for place in spec.submodule_search_locations or ()), None)  # noqa: PTH100
-
-
-def _is_installed(place: str) -> bool:
-    return not _INSTALLED.isdisjoint(Path(place).parts)
-
-
-def _file(root: str, parts: list[str]) -> str | None:
-    """The file that the module `parts` of the folder `root` is in."""
-    base = os.path.join(root, *parts)  # noqa: PTH118  # three times as fast, and asked for each import
-    for file in (os.path.join(base, "__init__.py"), f"{base}.py"):  # noqa: PTH118
-        if os.path.isfile(file):  # noqa: PTH113
-            return file
-    return None
-
-
-def _dotted(file: str, root: str) -> str:
-    parts = Path(file).relative_to(root).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def _files_of_package(module: _Module) -> Iterator[str]:
-    """The Python files of the outermost package that a module is in, in order."""
-    parts = module.name.split(".")
-    folders = (os.path.join(module.root, *parts[:length]) for length in range(1, len(parts) + 1))  # noqa: PTH118
-    first = next((folder for folder in folders if Path(folder, "__init__.py").is_file()), None)
-    left = MAX_FOLDERS if first else 0
-    for folder, folders_below, files in os.walk(first or ""):
-        folders_below[:] = sorted(name for name in folders_below if not name.startswith((".", "__pycache__")))
-        yield from (os.path.join(folder, name) for name in sorted(files) if name.endswith(".py"))  # noqa: PTH118
-        left -= 1
-        if left <= 0:
-            return
+@lru_cache(maxsize=64)
+def _sources_shipped(names: tuple[str, ...]) -> Sources | None:
+    """The source of what Themis ships: looked at once, as nobody edits it under a process that runs."""
+    search = _Search()
+    for name in names:
+        search.begin(name)
+    return search.end()
 
 
 # --- contents, read once per process ---------------------------------------------------------------------------------
@@ -254,7 +190,7 @@ _first_seen: dict[str, tuple[ModuleSpec | None, str]] = {}
 """By file, what it held when this process first looked at the module that it has loaded from it."""
 
 
-def _looked_at(module: _Module) -> tuple[str, tuple[str, ...]] | None:
+def _looked_at(module: Module) -> tuple[str, tuple[str, ...]] | None:
     """A module's digest and the names it imports; None when it cannot be read."""
     found = _contents(module.file, module.package, _signature(module.file))
     loaded = sys.modules.get(module.name)
