@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, WithJsonSchema
 
 _TEXT = frozenset({str})
 _PLAIN = frozenset({str, int, bool, type(None)})
@@ -70,6 +70,21 @@ def _refuse(why: str) -> NoReturn:
     raise ValueError(why)  # which pydantic turns into its own error
 
 
+def refuse_bool(value: Any) -> Any:
+    """`value` itself, unless it is true or false, which Python takes for 1 and 0.
+
+    Raises:
+        ValueError: it is.
+    """
+    if isinstance(value, bool):
+        _refuse(f"must be a number, not {str(value).lower()}")
+    return value
+
+
+NotBool = BeforeValidator(refuse_bool)
+"""Marks a field as one that asks for a number: true and false are refused, not taken for 1 and 0."""
+
+
 if TYPE_CHECKING:
     JSONValue = JsonValue
 else:
@@ -90,4 +105,4 @@ class FrozenModel(BaseModel):
     )
 
 
-__all__ = ["FrozenModel", "JSONValue", "check_json", "check_json_at"]
+__all__ = ["FrozenModel", "JSONValue", "NotBool", "check_json", "check_json_at", "refuse_bool"]
