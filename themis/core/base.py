@@ -1,11 +1,13 @@
 """What every value in Themis is made of: JSON, and frozen models that refuse unknown fields."""
 
 import contextlib
+import json
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue, WithJsonSchema
+from pydantic_core import to_jsonable_python
 
 _TEXT = frozenset({str})
 _PLAIN = frozenset({str, int, bool, type(None)})
@@ -105,4 +107,17 @@ class FrozenModel(BaseModel):
     )
 
 
-__all__ = ["FrozenModel", "JSONValue", "NotBool", "check_json", "check_json_at", "refuse_bool"]
+def as_json(model: BaseModel, **options: Any) -> dict[str, Any]:
+    """A model as a JSON value, with the options of pydantic's `model_dump`.
+
+    That refuses a key with half of a character in it, which Python and JSON can well hold: an answer may have one.
+    """
+    try:
+        return model.model_dump(mode="json", **options)
+    except UnicodeEncodeError:
+        text = json.dumps(model.model_dump(**options), default=to_jsonable_python)
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+__all__ = ["FrozenModel", "JSONValue", "NotBool", "as_json", "check_json", "check_json_at", "refuse_bool"]

@@ -276,7 +276,7 @@ HOSTILE = [
 def test_a_long_hostile_text_takes_a_moment(parse: Parse, seconds: Seconds, parser: Any) -> None:
     for piece in HOSTILE:
         text = piece * (LENGTH // len(piece))
-        for whole in (text, "answer" + text, "A:" + text + "A: 1"):
+        for whole in (text, "answer A:" + text + "A: 1"):
             assert seconds(lambda whole=whole: parse(parser, whole)) < 3, piece  # type: ignore[misc]
 
 

@@ -291,7 +291,7 @@ def test_a_packed_file_is_read_like_the_file_that_it_packs(tmp_path: Path) -> No
     content = b'\xef\xbb\xbf{"input": 1}\n\n{"input": 2}\n'
     plain, packed = tmp_path / "c.jsonl", tmp_path / "c.jsonl.gz"
     plain.write_bytes(content)
-    packed.write_bytes(gzip.compress(content))
+    packed.write_bytes(gzip.compress(content, mtime=0))
     found = read_through(JsonlSource("d", packed))
     assert found == read_through(JsonlSource("d", plain))
     assert [case.input for case in JsonlSource("d", packed).cases_again(found)] == [1, 2]
@@ -302,15 +302,19 @@ def test_a_packed_file_is_read_like_the_file_that_it_packs(tmp_path: Path) -> No
     ("name", "content", "words"),
     [
         ("c.jsonl.gz", b'{"input": 1}\n', ": cannot be unpacked: Not a gzipped file"),
-        ("c.jsonl.gz", gzip.compress(b'{"input": 1}\n' * 999)[:40], ": cannot be unpacked: Compressed file ended"),
         (
             "c.jsonl.gz",
-            gzip.compress(b"[1]\n"),
+            gzip.compress(b'{"input": 1}\n' * 999, mtime=0)[:40],
+            ": cannot be unpacked: Compressed file ended",
+        ),
+        (
+            "c.jsonl.gz",
+            gzip.compress(b"[1]\n", mtime=0),
             ":1: must be a JSON object, not a list; cases are JSON objects, one per",
         ),
         (
             "c.jsonl",
-            gzip.compress(b'{"input": 1}\n'),
+            gzip.compress(b'{"input": 1}\n', mtime=0),
             "; it is packed with gzip: let its name end in .gz, or unpack it",
         ),
         ("c.jsonl.zst", b"\x28\xb5\x2f\xfd\x00", "; it is packed with zstd: unpack it"),

@@ -46,22 +46,20 @@ class MajorityVote(BuiltinComponent):
 
     async def reduce(self, candidates: list[GenerationResult], ctx: ReduceContext) -> ReducedCandidate:
         """The most frequent output of `candidates`."""
-        ballots = [self._ballot(candidate, ctx) for candidate in candidates]
-        cast = [ballot for ballot in ballots if ballot is not None]
-        winner, votes = 0, 0
-        if cast:
+        winner, votes, voters = 0, 1, 1
+        if len(candidates) > 1 or self._parser is not None:
+            ballots = [self._ballot(candidate, ctx) for candidate in candidates]
+            counts = Counter(ballot for ballot in ballots if ballot is not None)
+            voters = counts.total()
             # `most_common` keeps the order of first sight among equals.
-            ballot, votes = Counter(cast).most_common(1)[0]
+            ballot, votes = next(iter(counts.most_common(1)), (ballots[0], 0))
             winner = ballots.index(ballot)
+        metadata: dict[str, JSONValue] = {"votes": votes, "candidate_count": len(candidates)}
         return ReducedCandidate(
             candidate_id=f"{ctx.case_id}-reduced",
             source_candidate_ids=[candidate.candidate_id for candidate in candidates],
             final_output=candidates[winner].final_output,
-            metadata={
-                "votes": votes,
-                "candidate_count": len(candidates),
-                **({} if self._parser is None else {"voters": len(cast)}),
-            },
+            metadata=metadata if self._parser is None else {**metadata, "voters": voters},
         )
 
     def _ballot(self, candidate: GenerationResult, ctx: ReduceContext) -> str | None:
