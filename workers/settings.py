@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from themis.core import tags
-from themis.core.base import FrozenModel
+from themis.core.base import FrozenModel, NotBool
 from themis.core.bounded_numbers import Mebibytes, PositiveCount, PositiveMebibytes, PositiveSeconds, Seconds
 from themis.core.config_file import validate
 from themis.core.config_text import parse_toml
@@ -47,7 +47,7 @@ class WorkerSettings(FrozenModel):
         webhook: a URL to POST to when a job is done or has failed.
     """
 
-    slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
+    slots: Annotated[int, Field(ge=1, le=MAX_SLOTS), NotBool] = 1
     drain: bool = False
     max_jobs: PositiveCount | None = None
     max_idle: PositiveSeconds | None = None
@@ -62,7 +62,7 @@ class WorkerSettings(FrozenModel):
     min_free_mb: Mebibytes = 64
     log_limit_mb: PositiveMebibytes = 16
     health_file: Path | None = None
-    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    metrics_port: Annotated[int, Field(ge=0, le=65_535), NotBool] | None = None
     metrics_address: str = "127.0.0.1"
     metrics_file: Path | None = None
     hook: str | None = None
@@ -105,7 +105,7 @@ def load_settings(options: Mapping[str, Any], file: Path | None) -> WorkerSettin
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(where=str(file), detail=f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

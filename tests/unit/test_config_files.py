@@ -215,10 +215,98 @@ def test_a_path_without_a_file_is_refused_in_one_line(tmp_path: Path, make: Call
     assert _problem(file).startswith(f"{file}: {words}")
 
 
-def test_dates_stay_texts(tmp_path: Path) -> None:
-    written = "environment_metadata: {day: 2024-01-02, time: 2024-01-02 10:00:00}\n"
-    found = _loaded(_written(tmp_path, BASE + written))["environment_metadata"]
-    assert found == {"day": "2024-01-02", "time": "2024-01-02 10:00:00"}
+def _value(tmp_path: Path, written: str, *overrides: str) -> Any:
+    lines = f"datasets: [{{dataset_id: d, cases: [{{case_id: a, input: x, expected_output: {written}}}]}}]\n"
+    return _loaded(_written(tmp_path, BASE + lines), *overrides)["datasets"][0]["cases"][0]["expected_output"]
+
+
+CORE_SCHEMA = [
+    ("no", "no"), ("off", "off"), ("yes", "yes"), ("on", "on"), ("y", "y"), ("N", "N"), ("tRUE", "tRUE"),
+    ("true", True), ("TRUE", True), ("False", False), ("null", None), ("~", None), ("Null", None),
+    ("010", 10), ("08", 8), ("0o10", 8), ("0x1F", 31), ("-0", 0), ("+5", 5), ("0b11", "0b11"), ("-0x1", "-0x1"),
+    ("1_000", "1_000"), ("1_0.5", "1_0.5"), ("12:30:00", "12:30:00"), ("1:30.5", "1:30.5"), ("=", "="),
+    ("1e3", 1000.0), ("1.5e-3", 0.0015), (".5", 0.5), ("5.", 5.0), ("1e", "1e"), ("2026-01-01", "2026-01-01"),
+    ("2024-01-02 10:00:00", "2024-01-02 10:00:00"), ("'5'", "5"), ("!!str 5", "5"), ("!!float 5", 5.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "value"), CORE_SCHEMA)
+def test_a_plain_value_in_yaml_is_what_yaml_1_2_says(tmp_path: Path, written: str, value: Any) -> None:
+    found = _value(tmp_path, written)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(("written", "value"), CORE_SCHEMA)
+def test_an_override_is_read_by_the_same_rule(tmp_path: Path, written: str, value: Any) -> None:
+    found = _loaded(_written(tmp_path, BASE), f"evaluation.judge_config.a={written}")["evaluation"]["judge_config"]["a"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [("1e400", "line 3: 1e400 is beyond the range"), ("!!int 1_000", "line 3: '1_000' is not a YAML 1.2 int")],
+)
+def test_a_number_that_is_none_is_refused_by_its_line(tmp_path: Path, written: str, words: str) -> None:
+    assert words in _problem(_written(tmp_path, f"{BASE}seeds: [{written}]\n"))
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("runtime.max_concurrent_tasks=yes", "runtime.max_concurrent_tasks: input should be a valid integer"),
+        ("runtime.max_concurrent_tasks=true", "runtime.max_concurrent_tasks: must be a number, not true"),
+        ("runtime.generation_retry_delay=false", "runtime.generation_retry_delay: must be a number, not false"),
+        ("runtime.judge_retry_backoff=true", "runtime.judge_retry_backoff: must be a number, not true"),
+        ("runtime.stage_concurrency.scoring=true", "runtime.stage_concurrency.scoring: must be a number, not true"),
+        ("runtime.provider_rate_limits.x=true", "runtime.provider_rate_limits.x: must be a number, not true"),
+        ("runtime.timeout_s=true", "runtime.timeout_s: must be a number, not true"),
+        ("runtime.store_retry_attempts=true", "runtime.store_retry_attempts: must be a number, not true"),
+        ("seeds=[true]", "seeds.0: must be a number, not true"),
+    ],
+)
+def test_true_is_no_number(tmp_path: Path, override: str, words: str) -> None:
+    assert words in _problem(_written(tmp_path, BASE), override)
+
+
+def test_a_date_in_toml_is_the_text_it_was_written_as_and_a_time_must_be_quoted(tmp_path: Path) -> None:
+    dataset = '\n[[datasets]]\ndataset_id = "d"\ncases = [{case_id = "a", input = "x", expected_output = %s}]\n'
+    base = '[generation]\ngenerator = "builtin/demo_generator"\n[evaluation]\n'
+    file = _written(tmp_path, base + dataset % "2026-01-01", "e.toml")
+    assert _loaded(file)["datasets"][0]["cases"][0]["expected_output"] == "2026-01-01"
+    for time in ("07:32:00", "2026-01-01T07:32:00Z", "2026-01-01 07:32:00"):
+        message = _problem(_written(tmp_path, base + dataset % time, "e.toml"))
+        assert message.endswith(
+            "datasets.0.cases.0.expected_output: holds a time, which JSON does not have; write it in quotes"
+        )
+
+
+def test_a_number_as_a_case_id_is_its_text(tmp_path: Path) -> None:
+    lines = "datasets: [{dataset_id: d, cases: [{case_id: 1, input: x}, {case_id: '2', input: y}]}]\n"
+    cases = _loaded(_written(tmp_path, BASE + lines))["datasets"][0]["cases"]
+    assert [case["case_id"] for case in cases] == ["1", "2"]
+
+
+def test_a_path_from_home_is_expanded_and_a_url_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    found = _loaded(
+        _written(tmp_path, BASE + "datasets: [{dataset_id: d, path: ~/x.jsonl}]\n"),
+        "runtime.queue_root=~/q",
+        "storage.parameters.path=~/s.sqlite3",
+    )
+    assert found["datasets"][0]["path"] == "/home/somebody/x.jsonl"
+    assert found["runtime"]["queue_root"] == "/home/somebody/q"
+    assert found["storage"]["parameters"] == {"path": "/home/somebody/s.sqlite3"}
+    message = _problem(_written(tmp_path, BASE + "datasets: [{dataset_id: d, path: 'https://host/x.jsonl'}]\n"))
+    assert message.endswith("datasets.0.path: is a URL; download the file and name it here")
+
+
+def test_a_field_that_cases_do_not_have_is_named_as_it_is_written(tmp_path: Path) -> None:
+    lines = "datasets: [{dataset_id: d, path: x.jsonl, fields: {input: q, expected: a}}]\n"
+    assert _problem(_written(tmp_path, BASE + lines)).endswith(
+        "datasets.0.fields: a case has no field 'expected'; did you mean \"expected_output\"?"
+    )
 
 
 @pytest.mark.parametrize(
@@ -334,16 +422,16 @@ MERGES = "a0: &a0 {x: 1, y: 2, z: 3}\n" + "".join(
     [
         ("e.yaml", "? [a, b]\n: c\n", "line 3: a key must be a text"),
         ("e.yaml", "? {a: b}\n: c\n", "line 3: a key must be a text"),
-        ("e.yaml", "environment_metadata: {no: x}\n", "key False is not a text; write it in quotes"),
+        ("e.yaml", "environment_metadata: {true: x}\n", "key True is not a text; write it in quotes"),
         ("e.yaml", "environment_metadata: {0: x}\n", "key 0 is not a text; write it in quotes"),
         ("e.yaml", "environment_metadata: {null: x}\n", "key None is not a text; write it in quotes"),
-        ("e.yaml", "seeds: !!bool perhaps\n", "a tag does not fit its value"),
+        ("e.yaml", "seeds: !!bool perhaps\n", "line 3: 'perhaps' is not a YAML 1.2 bool"),
         ("e.yaml", "seeds: !!timestamp perhaps\n", "a tag does not fit its value"),
-        ("e.yaml", "seeds: !!int perhaps\n", "not valid YAML"),
+        ("e.yaml", "seeds: !!int perhaps\n", "line 3: 'perhaps' is not a YAML 1.2 int"),
         ("e.yaml", "seeds: !!set {1, 2}\n", "holds a set, which JSON does not have"),
         ("e.yaml", "environment_metadata: {a: !!binary aGk=}\n", "holds a bytes, which JSON does not have"),
         ("e.yaml", "environment_metadata: {a: !!timestamp 2024-01-02}\n", "holds a date, which JSON does not have"),
-        ("e.yaml", f"seeds: [{'9' * 5_000}]\n", "not valid YAML"),
+        ("e.yaml", f"seeds: [{'9' * 5_000}]\n", "line 3: holds a number of 5,000 digits"),
         ("e.yaml", f"seeds: [0x{'f' * 5_000}]\n", "holds a number of 20,000 bits"),
         ("e.toml", f"seeds = [{'9' * 5_000}]\n", "not valid TOML"),
         ("e.toml", f"seeds = [0x{'f' * 5_000}]\n", "holds a number of 20,000 bits"),

@@ -756,3 +756,22 @@ class ExitingMetric(StubbornMetric):
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score:
         """Never."""
         raise SystemExit
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("mode", ["worker_pool", "batch"])
+def test_a_path_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path, mode: Any) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    config = folder / "experiment.yaml"
+    config.write_text(
+        "generation: {generator: builtin/demo_generator}\nevaluation: {metrics: [builtin/exact_match]}\n"
+        "datasets: [{dataset_id: d, cases: [{case_id: a, input: x}]}]\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        submit_experiment(Experiment.from_config(config), config_path=config, mode=mode)
+    assert str(caught.value) == (
+        f"{tmp_path}/caf\ufffd/experiment.yaml: the path is not UTF-8 text, so a job cannot name it; rename the folder,"
+        " or use themis run"
+    )
+    assert not (folder / "runs").exists()

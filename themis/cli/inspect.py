@@ -33,10 +33,11 @@ def snapshot(*, config: Path, overrides: Sequence[str]) -> None:
 @config_options()
 def state(*, config: Path, overrides: Sequence[str]) -> None:
     """Print what is finished of a run, case by case."""
+    from themis.core.base import as_json
     from themis.core.inspection import get_execution_state
 
     with stored_run(open_experiment(config, overrides)) as (store, run_id):
-        emit(get_execution_state(store, run_id).model_dump(mode="json"))
+        emit(as_json(get_execution_state(store, run_id)))
 
 
 inspect.add_command(snapshot)

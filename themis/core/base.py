@@ -1,6 +1,7 @@
 """What every value in Themis is made of: JSON, and frozen models that refuse unknown fields."""
 
 import contextlib
+import json
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -8,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     JsonValue,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
     model_serializer,
 )
+from pydantic_core import to_jsonable_python
 
 _TEXT = frozenset({str})
 _PLAIN = frozenset({str, int, bool, type(None)})
@@ -78,6 +81,21 @@ def _refuse(why: str) -> NoReturn:
     raise ValueError(why)  # which pydantic turns into its own error
 
 
+def refuse_bool(value: Any) -> Any:
+    """`value` itself, unless it is true or false, which Python takes for 1 and 0.
+
+    Raises:
+        ValueError: it is.
+    """
+    if isinstance(value, bool):
+        _refuse(f"must be a number, not {str(value).lower()}")
+    return value
+
+
+NotBool = BeforeValidator(refuse_bool)
+"""Marks a field as one that asks for a number: true and false are refused, not taken for 1 and 0."""
+
+
 if TYPE_CHECKING:
     JSONValue = JsonValue
 else:
@@ -115,4 +133,26 @@ class GrowingModel(FrozenModel):
         }
 
 
-__all__ = ["FrozenModel", "GrowingModel", "JSONValue", "check_json", "check_json_at"]
+def as_json(model: BaseModel, **options: Any) -> dict[str, Any]:
+    """A model as a JSON value, with the options of pydantic's `model_dump`.
+
+    That refuses a key with half of a character in it, which Python and JSON can well hold: an answer may have one.
+    """
+    try:
+        return model.model_dump(mode="json", **options)
+    except UnicodeEncodeError:
+        text = json.dumps(model.model_dump(**options), default=to_jsonable_python)
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+__all__ = [
+    "FrozenModel",
+    "GrowingModel",
+    "JSONValue",
+    "NotBool",
+    "as_json",
+    "check_json",
+    "check_json_at",
+    "refuse_bool",
+]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from themis.core.base import NotBool
 from themis.core.bounds import (
     LEAST_RATE,
     LEAST_SEED,
@@ -26,13 +27,13 @@ def _as_float(value: Any) -> Any:
 
 _FLOAT = BeforeValidator(_as_float)
 
-Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
-PositiveCount = Annotated[int, Field(gt=0, le=MOST_COUNT)]
-Mebibytes = Annotated[int, Field(ge=0, le=MOST_MIB)]
-PositiveMebibytes = Annotated[int, Field(gt=0, le=MOST_MIB)]
-Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS), _FLOAT]
-PositiveSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS), _FLOAT]
-Delay = Annotated[float, Field(ge=0, le=MOST_DELAY_S), _FLOAT]
-Factor = Annotated[float, Field(ge=1, le=MOST_FACTOR), _FLOAT]
-Rate = Annotated[float, Field(ge=LEAST_RATE, le=MOST_RATE), _FLOAT]
-Seed = Annotated[int, Field(ge=LEAST_SEED, le=MOST_SEED)]
+Count = Annotated[int, Field(ge=0, le=MOST_COUNT), NotBool]
+PositiveCount = Annotated[int, Field(gt=0, le=MOST_COUNT), NotBool]
+Mebibytes = Annotated[int, Field(ge=0, le=MOST_MIB), NotBool]
+PositiveMebibytes = Annotated[int, Field(gt=0, le=MOST_MIB), NotBool]
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS), _FLOAT, NotBool]
+PositiveSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS), _FLOAT, NotBool]
+Delay = Annotated[float, Field(ge=0, le=MOST_DELAY_S), _FLOAT, NotBool]
+Factor = Annotated[float, Field(ge=1, le=MOST_FACTOR), _FLOAT, NotBool]
+Rate = Annotated[float, Field(ge=LEAST_RATE, le=MOST_RATE), _FLOAT, NotBool]
+Seed = Annotated[int, Field(ge=LEAST_SEED, le=MOST_SEED), NotBool]

@@ -43,6 +43,7 @@ SELECTOR = Kind("selector", "select")
 REDUCER = Kind("reducer", "reduce")
 PARSER = Kind("parser", "parse")
 METRIC = Kind("metric", "score")
+_KIND_BY_NAME = {kind.name: kind for kind in (GENERATOR, SELECTOR, REDUCER, PARSER, METRIC)}
 
 
 class ComponentTarget(FrozenModel):
@@ -191,6 +192,7 @@ def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | No
             where=where, reference=repr(target.use), detail="is neither a component nor a factory of one"
         )
     arguments = resolve_references(target.arguments, where=where)
+    arguments |= _parts_among(arguments, factory, where, allow_modules)
     try:
         return factory(**arguments)
     except ThemisError:
@@ -199,6 +201,20 @@ def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | No
         raise ComponentError(
             where=where, reference=repr(target.use), detail=f"cannot be made: {_describe(error)}"
         ) from error
+
+
+def _parts_among(
+    arguments: dict[str, Any], factory: Any, where: str, allow_modules: Sequence[str] | None
+) -> dict[str, Any]:
+    """The arguments that are components, live: a class names them in `component_arguments`, each with its kind."""
+    found = {}
+    for name, kind_name in (_attribute(factory, "component_arguments", None) or {}).items():
+        spec, place = arguments.get(name), f"{where}.with.{name}"
+        if isinstance(spec, dict) and not isinstance(spec.get("use"), str):
+            raise ComponentError(where=place, reference=_shown(spec), detail="needs `use: <id or package.module:name>`")
+        if spec is not None:
+            found[name] = load_component(spec, _KIND_BY_NAME[kind_name], where=place, allow_modules=allow_modules).live
+    return found
 
 
 def _find(use: str, where: str, allow_modules: Sequence[str] | None) -> Any:

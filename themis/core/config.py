@@ -14,11 +14,13 @@ from pydantic import (
 
 from themis.core.base import FrozenModel, JSONValue, check_json_at
 from themis.core.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
-from themis.core.models import Dataset
+from themis.core.models import Case, Dataset
+from themis.core.nearest import nearest_hint
 from themis.core.prompts import PromptSpec
 from themis.core.stages import CONCURRENCY_KEYS
 from themis.core.tags import checked as checked_tags
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -186,6 +188,22 @@ class RuntimeConfig(FrozenModel):
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
 
 
+def _local_path(value: str) -> str:
+    _without_nul(value)
+    if _URL.match(value):
+        msg = "is a URL; download the file and name it here"
+        raise ValueError(msg)
+    return value
+
+
+def _case_fields(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if name not in Case.model_fields:
+            msg = f"a case has no field {name!r}{nearest_hint(name, Case.model_fields)}"
+            raise ValueError(msg)
+    return value
+
+
 class DatasetFile(FrozenModel):
     """A dataset whose cases are lines of a JSONL file, read as a stream.
 
@@ -195,8 +213,8 @@ class DatasetFile(FrozenModel):
     """
 
     dataset_id: str = Field(min_length=1)
-    path: Annotated[str, AfterValidator(_without_nul)] = Field(min_length=1)
-    fields: dict[Literal["case_id", "input", "expected_output", "metadata"], str] | None = None
+    path: Annotated[str, AfterValidator(_local_path)] = Field(min_length=1)
+    fields: Annotated[dict[str, str], AfterValidator(_case_fields)] | None = None
     revision: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
 

@@ -1,5 +1,6 @@
 """A YAML or TOML file, and overrides from the command line, as a checked configuration with absolute paths."""
 
+import os
 from collections.abc import Iterable, Mapping
 from copy import copy
 from pathlib import Path
@@ -169,13 +170,13 @@ def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentCo
         parameters.setdefault("path", DEFAULT_STORE_PATH)
     for key in ("path", "root", "blob_root"):
         if isinstance(parameters.get(key), str):
-            parameters[key] = str(folder / str(parameters[key]))
+            parameters[key] = _absolute(folder, str(parameters[key]))
     roots = {
-        "queue_root": str(folder / (config.runtime.queue_root or DEFAULT_QUEUE_ROOT)),
-        "batch_root": str(folder / (config.runtime.batch_root or DEFAULT_BATCH_ROOT)),
+        "queue_root": _absolute(folder, config.runtime.queue_root or DEFAULT_QUEUE_ROOT),
+        "batch_root": _absolute(folder, config.runtime.batch_root or DEFAULT_BATCH_ROOT),
     }
     datasets = [
-        d.model_copy(update={"path": str(folder / d.path)}) if hasattr(d, "path") else d for d in config.datasets
+        d.model_copy(update={"path": _absolute(folder, d.path)}) if hasattr(d, "path") else d for d in config.datasets
     ]
     return config.model_copy(
         update={
@@ -184,3 +185,8 @@ def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentCo
             "datasets": datasets,
         }
     )
+
+
+def _absolute(folder: Path, path: str) -> str:
+    """`path` from `folder` on; one that begins with `~` is from a user's home, as a shell would have it."""
+    return str(folder / os.path.expanduser(path))  # noqa: PTH111  # an unknown user's is left as it is, not an error

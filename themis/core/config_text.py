@@ -1,9 +1,11 @@
 """A YAML or TOML text as a JSON value of reasonable size, whatever somebody wrote into it."""
 
+import math
+import re
 import tomllib
 from collections.abc import Hashable
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -17,20 +19,31 @@ MAX_MERGED_KEYS = 10_000
 _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN = (str, int, float, bool, type(None))
 _MAX_BITS = 4096  # Python refuses to write a whole number of more than 4300 digits
+_MAX_DIGITS = 4300  # beyond them Python refuses to read a number
+_SHOWN = 40
 _OPENERS = "[{-?"
 _FEW_LEVELS = 5_000
 _TOO_DEEP = "maximum nesting depth"
+
+# The core schema of YAML 1.2.2, section 10.3.2: its form and first characters by tag. PyYAML itself goes by YAML 1.1,
+# where `no` is false, 010 is 8 and 12:30 is 750: in a file of questions and answers all three are wrong.
+_NULL, _BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
+_NUMBER = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+_CORE_SCHEMA = {
+    _NULL: (re.compile(r"(?:null|Null|NULL|~|)\Z"), ["~", "n", "N", ""]),
+    _BOOL: (re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
+    _INT: (re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"), list("-+0123456789")),
+    _FLOAT: (re.compile(rf"(?:{_NUMBER}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"), list("-+.0123456789")),
+}
+_BASES = {"0o": 8, "0x": 16}
 
 _BaseLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exists depends on how PyYAML was built
-    """Safe YAML whose values are JSON: dates stay texts, and a key given twice is an error."""
+    """Safe YAML 1.2 whose values are JSON; what the core schema does not know is a text, a key given twice an error."""
 
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -68,6 +81,38 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exis
         return result
 
 
+def _scalar(loader: _Loader, node: yaml.ScalarNode) -> bool | float | None:
+    """What a scalar of the core schema writes, whether its tag follows from its form or was written before it."""
+    text: str = loader.construct_scalar(node)
+    if not _CORE_SCHEMA[node.tag][0].match(text):
+        kind = node.tag.rpartition(":")[2]
+        _refuse_scalar(f"{one_line(text[:_SHOWN])!r} is not a YAML 1.2 {kind}", node)
+    if node.tag == _NULL:
+        return None
+    if node.tag == _BOOL:
+        return text.lower() == "true"
+    if text[:2] in _BASES:
+        return int(text[2:], _BASES[text[:2]])
+    if len(text) > _MAX_DIGITS:
+        _refuse_scalar(f"holds a number of {len(text):,} digits", node)
+    if node.tag == _INT:
+        return int(text)
+    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if math.isinf(number) and "inf" not in text.lower():
+        _refuse_scalar(f"{text[:_SHOWN]} is beyond the range of a 64-bit float", node)
+    return number
+
+
+def _refuse_scalar(problem: str, node: yaml.ScalarNode) -> NoReturn:
+    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+_Loader.add_implicit_resolver(_MERGE, re.compile(r"<<\Z"), ["<"])
+for _tag, (_form, _firsts) in _CORE_SCHEMA.items():
+    _Loader.add_implicit_resolver(_tag, _form, _firsts)
+    _Loader.add_constructor(_tag, _scalar)
+
+
 def parse_yaml(text: str, *, where: str) -> Any:
     """The JSON value that a YAML text writes.
 
@@ -97,26 +142,31 @@ def parse_yaml(text: str, *, where: str) -> Any:
 
 
 def parse_toml(text: str, *, where: str) -> Any:
-    """The JSON value that a TOML text writes; dates become texts.
+    """The JSON value that a TOML text writes; a date becomes the text that it was written as.
 
     Raises:
-        ConfigError: it is not TOML, or not a JSON value of reasonable size.
+        ConfigError: it is not TOML, or not a JSON value of reasonable size; or it holds a time of day, which is not
+            given back as it was written.
     """
     try:
-        value = tomllib.loads(text)
-        value = _dates_as_texts(value)
+        value = _dates_as_texts(tomllib.loads(text), (), where)
+    except ConfigError:
+        raise
     except (ValueError, RecursionError) as error:
         raise ConfigError(where=where, detail=f"not valid TOML: {one_line(str(error))}") from None
     _check_size(value, where)
     return value
 
 
-def _dates_as_texts(value: Any) -> Any:
+def _dates_as_texts(value: Any, path: tuple[str | int, ...], where: str) -> Any:
     if isinstance(value, dict):
-        return {key: _dates_as_texts(item) for key, item in value.items()}
+        return {key: _dates_as_texts(item, (*path, key), where) for key, item in value.items()}
     if isinstance(value, list):
-        return [_dates_as_texts(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime | date | time) else value
+        return [_dates_as_texts(item, (*path, number), where) for number, item in enumerate(value)]
+    if isinstance(value, datetime | time):
+        key = one_line(".".join(map(str, path)))
+        raise ConfigError(where=where, detail=f"{key}: holds a time, which JSON does not have; write it in quotes")
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _check_nesting(text: str, where: str) -> None:

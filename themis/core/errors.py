@@ -173,6 +173,10 @@ class StoreIOError(StoreOutageError):
     """{path}: the disk cannot be read or written ({detail})"""
 
 
+class StoreDescriptorsError(StoreOutageError):
+    """{path}: cannot be opened: too many files are open (the limit is {limit}); close some, or raise it (ulimit -n)"""
+
+
 class StoreReadOnlyError(StoreOutageError):
     """{path}: cannot be opened for writing ({detail}); check its permissions and those of its folder"""
 
@@ -218,6 +222,10 @@ class QueueUnwritableError(QueueRootError):
     """{path}: cannot be written: {detail}; give it room, or this user the right to write there"""
 
     exit_code = 4
+
+
+class QueueFileError(QueueRootError):
+    """{path}: its queue.json {detail}; themis queue doctor --fix writes it again"""
 
 
 class NewerQueueFormatError(QueueRootError):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from themis.core.base import as_json
 from themis.core.errors import UnknownRunError
 from themis.core.results import ExecutionState
 from themis.core.snapshot import RunSnapshot
@@ -45,5 +46,5 @@ def quickcheck(store: RunStore, run_id: str) -> dict[str, Any]:
         "failed_cases": benchmark.failed_cases,
         "metric_means": benchmark.metric_means,
         "metrics": {metric_id: found.document() for metric_id, found in benchmark.metrics.items()},
-        "score_rows": [row.model_dump(mode="json") for row in benchmark.score_rows],
+        "score_rows": [as_json(row) for row in benchmark.score_rows],
     }

@@ -11,13 +11,13 @@ class Case(FrozenModel):
     """One example of a dataset.
 
     Attributes:
-        case_id: unique within its dataset.
+        case_id: unique within its dataset; one given as a number becomes its text.
         input: what the generator is given.
         expected_output: what a metric compares with; None when there is nothing to compare with.
         metadata: labels that travel with the case.
     """
 
-    case_id: str = Field(min_length=1)
+    case_id: str = Field(min_length=1, coerce_numbers_to_str=True)
     input: JSONValue
     expected_output: JSONValue = None
     metadata: dict[str, str] = Field(default_factory=dict)

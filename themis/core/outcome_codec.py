@@ -128,7 +128,8 @@ def json_text(value: Any) -> str:
     try:
         text = pydantic_core.to_json(value).decode()
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
-        text = json.dumps(pydantic_core.to_jsonable_python(value), ensure_ascii=True, allow_nan=False)
+        # Not `to_jsonable_python` for all of it: that refuses a lone surrogate in a key.
+        text = json.dumps(value, ensure_ascii=True, allow_nan=False, default=pydantic_core.to_jsonable_python)
     return _readable(text)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, TextIO
 
+from themis.core.base import as_json
 from themis.core.canonical import compact_json
 from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
@@ -80,7 +81,7 @@ class Reporter:
         """Everything, as one JSON object: the snapshot, the execution state and each view of the run."""
         document = {
             "snapshot": get_run_snapshot(self._store, run_id).model_dump(mode="json"),
-            "execution_state": get_execution_state(self._store, run_id).model_dump(mode="json"),
+            "execution_state": as_json(get_execution_state(self._store, run_id)),
         }
         return compact_json(document | {name: self._store.get_projection(run_id, name) for name in _VIEWS})
 
@@ -128,7 +129,7 @@ class Reporter:
     def export_score_table(self, run_id: str) -> list[dict[str, Any]]:
         """The rows of the CSV as JSON values."""
         snapshot = get_run_snapshot(self._store, run_id)
-        return [row.model_dump(mode="json") for row in projections.score_rows(self._store, snapshot)]
+        return [as_json(row) for row in projections.score_rows(self._store, snapshot)]
 
     def _summarized(self, run_id: str) -> tuple[RunResult, RunSnapshot, _Summary]:
         result = projections.run_result(self._store, run_id)

@@ -1,5 +1,6 @@
 """An experiment into a queue or a batch folder, and out of it into a result."""
 
+import os
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -107,6 +108,7 @@ def submit_experiment(
         raise InvalidArgumentError(argument="not_before", detail="has no time zone")
     needed = checked([*experiment.runtime.tags, *checked(tags)])
     _refuse_url_passwords(experiment.runtime)
+    _refuse_unwritable_paths(experiment, config_path)
     snapshot = experiment.compile()
     targets = _targets(snapshot)
     store = _persistent_store(experiment)
@@ -215,6 +217,20 @@ def _refuse_url_passwords(runtime: RuntimeConfig) -> None:
         if redacted != value:
             key = redacted_key(redacted)
             raise LiteralSecretError(where="runtime", key=name if key is None else f"{name}.{key}")
+
+
+def _refuse_unwritable_paths(experiment: Experiment, config_path: str | Path | None) -> None:
+    """A job's file and its row are UTF-8: a worker could not be told a path that is not."""
+    runtime, parameters = experiment.runtime, experiment.storage.parameters
+    datasets = [getattr(dataset, "path", None) for dataset in experiment.datasets]
+    for path in (config_path, parameters.get("path"), runtime.queue_root, runtime.batch_root, *datasets):
+        absolute = os.path.abspath(str(path)) if isinstance(path, str | Path) else ""  # noqa: PTH100  # text in, text out
+        try:
+            absolute.encode("utf-8")
+        except UnicodeEncodeError:
+            shown = os.fsencode(absolute).decode("utf-8", "replace")
+            detail = "the path is not UTF-8 text, so a job cannot name it; rename the folder, or use themis run"
+            raise ConfigError(where=shown, detail=detail) from None
 
 
 def _persistent_store(experiment: Experiment) -> SqliteRunStore:

@@ -33,6 +33,24 @@ Seconds = Callable[[Callable[[], object]], float]
         ("5e3", "5000"), ("1e-3", "0.001"), (r"2 \times 10^{3}", "2000"), ("2 \xd7 10^3", "2000"),
         ("x = 5", "5"), ("**18**", "18"), ("10²", "10^2"),
         ("Yes", "yes"), (r"\frac{x}{2}", r"\dfrac{x}{2}"), ("x^{2} + 1", "x^2+1"), (r"\sqrt{2}", r"\sqrt 2"),
+        # matrices, tuples and sets, part by part
+        (r"\begin{pmatrix}6\\3\\0\end{pmatrix}", r"\begin{pmatrix} 6 \\ 3 \\ 0 \end{pmatrix}"),
+        (r"\begin{pmatrix}6\\3\end{pmatrix}", r"\begin{bmatrix}6\\3\\\end{bmatrix}"),
+        (r"\begin{pmatrix} -1/3 \\ 2/3 \end{pmatrix}", r"\begin{pmatrix}-\frac{1}{3}\\\frac{2}{3}\end{pmatrix}"),
+        (r"\left(\begin{array}{cc}1&2\\3&4\end{array}\right)", r"\begin{pmatrix}1 & 2\\3 & 4\end{pmatrix}"),
+        (r"(1,\frac{1}{2})", "(1, 0.5)"), (r"\{1,2\}", r"\left\{1, 2\right\}"), (r"(-\infty, 3]", "(-∞,3]"),
+        # one sign, several names
+        (r"\frac1{13}", "1/13"), (r"\frac{1}3", "1/3"), (r"\frac1{13}", r"\dfrac{1}{13}"), (r"\frac{1.5}{3}", "1/2"),
+        (r"x\le 5", r"x \leq 5"), (r"x\le5", "x ≤ 5"), (r"x \ge 5", "x≥5"), (r"2\pi", "2π"), (r"\pi", "π"),
+        (r"\frac{\pi}{2}", r"\dfrac\pi2"), (r"\frac{\pi}{2}", "π/2"), (r"-\frac{\pi}{2}", r"\frac{-\pi}{2}"),
+        (r"\frac{\sqrt{3}}{2}", r"\sqrt{3}/2"), (r"\frac{x+1}{2}", "(x+1)/2"), (r"\sqrt[3]{2}", r"\sqrt[3]2"),
+        (r"2\cdot x", r"2 \times x"), (r"\mathbb{R}", "R"), (r"\text{(B)}", "B"), (r"\boldsymbol{5}", "5"),
+        # units
+        ("48g", "48"), ("48g", "48 g"), ("48g", "48 grams"), ("6th", "6"), (r"6^\text{th}", "6th"), ("1st", "1"),
+        ("-10°F", "-10"), ("-10°F", r"-10^{\circ}\text{F}"), ("-10°F", "-10 degrees Fahrenheit"),
+        ("5 square meters", "5 m^2"), ("5 m²", "5 square metres"), ("5 sq ft", "5 square feet"),
+        (r"5\text{ m}^2", "5 meters squared"), ("5 mph", "5 miles per hour"), ("60 km/h", "60 kilometers per hour"),
+        ("18 large eggs", "18 eggs"), ("18 eggs in total", "18 eggs"), ("10 lbs", "10 pounds"), ("5m", "5 m"),
         (18, "18"), (18.0, "18"), (0.1, "0.1"), (1e22, "10000000000000000000000"),
     ],
 )  # fmt: skip
@@ -48,6 +66,14 @@ def test_these_mean_the_same(one: Any, other: Any) -> None:
         ("5x", "5"), ("5 x", "5"), ("5i", "5"), ("5 pi", "5"), (r"5\pi", "5"), ("5!", "5"), ("2 sqrt(2)", "2"),
         ("5 km", "5 m"), ("18 dollars", "18 euros"), ("1.8 billion", "1.8"), ("1,2", "12"), ("1,0000", "10000"),
         ("5 6", "56"), ("12", "1 2"), ("(1,2)", "1"), ("18 because 3", "18"), ("5 or six", "5"), ("five", "5"),
+        ("5 square meters", "5 square feet"), ("5 m^2", "5 m"), ("5 cubic meters", "5 square meters"), ("5 m/s", "5 m"),
+        (r"20^\circ", r"20\%"), ("20°", "20%"), ("$20", "20%"), ("10°F", "10°C"), ("5m", "5"), ("5 apples", "5 m"),
+        (r"\begin{pmatrix}6\\3\\0\end{pmatrix}", r"\begin{pmatrix}6\\3\\1\end{pmatrix}"),
+        (r"\begin{pmatrix}6\\3\\0\end{pmatrix}", r"\begin{pmatrix}630\end{pmatrix}"),
+        (r"\begin{pmatrix}6&3\end{pmatrix}", r"\begin{pmatrix}6\\3\end{pmatrix}"),
+        (r"x\le 5", "x < 5"), (r"2\pi", "2"), (r"x\frac{1}{2}", "x1/2"), ("(1,2)", "[1,2]"), (r"\{1,2\}", "(1,2)"),
+        (r"1\frac12", "11/2"), (r"\sqrt{23}", r"\sqrt23"), ("6x", "6"), ("6the", "6"), ("48gx", "48"), ("5 J", "5 N"),
+        ("12,34", "1234"), ("1.000", "1000"),
         ("1/0", "1"), ("1/0", "0"), ("9**9**9", "9"), ("1e999999999", "1"), ("10 : 3", "10"), ("yes", "no"),
     ],
 )  # fmt: skip
@@ -85,7 +111,8 @@ def test_it_needs_a_parsed_text_or_number(score: ScoreIt, value: Any, what: str)
 
 @pytest.mark.parametrize(
     "piece",
-    ["9", "1,", "1 ", "0 ", "1 000", "(", "{", "$", "½", "\\frac{", "\\text{", "\\left", "9**", "x=", "a", " ", "=",
+    ["\\frac{1}", "((((", "####", "\\sqrt[", "^{", "\\begin{pmatrix}", "}", "\\\\", "5^2", " m^2", " per ", "-\\frac",
+     "9", "1,", "1 ", "0 ", "1 000", "(", "{", "$", "½", "\\frac{", "\\text{", "\\left", "9**", "x=", "a", " ", "=",
      "1/", "\ufdfa", "٣", "5 m", "**", "-", "%", "1e9", "\\,"],
 )  # fmt: skip
 def test_no_text_takes_long(seconds: Seconds, piece: str) -> None:
@@ -120,6 +147,20 @@ def test_a_decimal_is_read_exactly_with_and_without_separators(number: Any) -> N
         found = read_quantity(text)
         assert found is not None
         assert found.value == Fraction(number)
+
+
+PIECES = r"""
+\frac { } 1 2 13 x \\ & \begin{pmatrix} \end{pmatrix} \sqrt [ ] ( ) ^ _ \circ ° % \% $ A m cm ² ½ - = . , \text{ \pi
+≤ 中 th per / \ g square \, ~ °F
+"""
+FORMULAS = st.lists(st.sampled_from([" ", "\n", *PIECES.split()]), max_size=10).map("".join)
+
+
+@given(FORMULAS, FORMULAS)
+def test_formulas_equal_themselves_in_whatever_order_and_with_whatever_space(one: str, other: str) -> None:
+    assert same_answer(one, one)
+    assert same_answer(one.replace(" ", " \n  "), f"\t{one} ")
+    assert same_answer(one, other) == same_answer(other, one)
 
 
 @given(st.text(max_size=80), st.text(max_size=80))

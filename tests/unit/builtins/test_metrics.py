@@ -16,7 +16,9 @@ from themis.core.builtins.choice_accuracy import ChoiceAccuracy
 from themis.core.builtins.exact_match import ExactMatch, same_json
 from themis.core.builtins.f1 import F1, squad_words, token_f1
 from themis.core.components import METRIC, load_component
+from themis.core.contexts import ScoreContext
 from themis.core.errors import MissingExtraError
+from themis.core.models import Case, ParsedOutput, Score
 
 ScoreIt = Callable[[Any, Any, Any], float | str]
 
@@ -142,7 +144,72 @@ def test_naming_bleu_does_not_load_sacrebleu() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("metric", [F1(), Bleu()], ids=["f1", "bleu"])
+TEXT_METRICS = pytest.mark.parametrize("metric", [F1(), Bleu()], ids=["f1", "bleu"])
+
+
+@TEXT_METRICS
+def test_of_several_expected_texts_the_best_counts(score: ScoreIt, metric: Any) -> None:
+    worse, best = score(metric, "the red cat sat", "a dog"), score(metric, "the red cat sat", "the red cat sat down")
+    assert isinstance(worse, float)
+    assert isinstance(best, float)
+    assert worse < best
+    texts = ["a dog", "the red cat sat down"]
+    for expected in (texts, texts[::-1], {"answers": texts}, {"answer": texts[1]}, {"answer": texts, "id": 3}):
+        assert score(metric, "the red cat sat", expected) == best
+
+
+@TEXT_METRICS
+@pytest.mark.parametrize(
+    ("expected", "reason"),
+    [
+        ([], "expected_output must be a text, not an empty list"),
+        (["a", 3], "expected_output must be a list of texts, but holds a number"),
+        ({"answers": []}, "expected_output must be a text, not an empty list"),
+        ({"answer": 3}, "expected_output must be a text, not a number"),
+        ({"answer": None}, "expected_output must be a text, not an object"),
+        (2, "expected_output must be a text, not a number"),
+    ],
+)
+def test_metrics_of_texts_say_what_they_cannot_compare_with(
+    score: ScoreIt, metric: Any, expected: Any, reason: str
+) -> None:
+    assert score(metric, "a", expected) == reason
+
+
+def _said(caplog: pytest.LogCaptureFixture, pairs: list[tuple[Any, Any]], run_ids: str = "r") -> list[str]:
+    metric = ExactMatch()
+    for run_id in run_ids:
+        for number, (value, expected) in enumerate(pairs):
+            case = Case(case_id=f"c{number}", input="q", expected_output=expected)
+            parsed = ParsedOutput(value=value)
+            found = metric.score(parsed, case, ScoreContext(run_id=run_id, case=case, parsed_output=parsed))
+            assert isinstance(found, Score)
+            assert found.value == 0.0
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_text_that_reads_like_the_expected_number_is_wrong_and_said_once_a_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    said = _said(caplog, [("x", "y"), ("2", 2), ("3", 3)], run_ids="rrs")
+    assert len(said) == 2
+    assert said[0].startswith(
+        'builtin/exact_match: case "c1": the answer "2" (a text) is not the expected 2 (a number), so it scores 0; '
+        "a text stands in quotes in a file of cases"
+    )
+
+
+@pytest.mark.parametrize(("value", "expected"), [(2, "2"), ("2.0", 2), (" 2 ", 2.0), ("True", True), (1.5, "1.5")])
+def test_what_reads_the_same_is_said(caplog: pytest.LogCaptureFixture, value: Any, expected: Any) -> None:
+    assert len(_said(caplog, [(value, expected)])) == 1
+
+
+@pytest.mark.parametrize(("value", "expected"), [("2", 3), ("4", "5"), (6, 7), ("two", 2), ("1", True), ("[1]", [1])])
+def test_what_is_just_wrong_is_not(caplog: pytest.LogCaptureFixture, value: Any, expected: Any) -> None:
+    assert _said(caplog, [(value, expected)]) == []
+
+
+@TEXT_METRICS
 def test_metrics_of_texts_score_texts_only(score: ScoreIt, metric: Any) -> None:
     assert score(metric, "x", None) == "expected_output must be a text, not null"
     assert score(metric, "x", {"a": 1}) == "expected_output must be a text, not an object"

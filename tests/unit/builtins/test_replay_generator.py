@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import json
 import os
 import tracemalloc
@@ -137,3 +138,11 @@ def test_outputs_stay_in_the_file_and_the_file_is_closed_in_the_end(tmp_path: Pa
     gc.collect()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+def test_a_packed_file_is_refused_as_one_and_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "outputs.jsonl.gz").write_bytes(gzip.compress(b'{"case_id": "a", "text": 1}\n'))
+    (tmp_path / "outputs.jsonl").write_bytes(b'{"case_id": "a", "text": 1}\n')
+    assert "outputs.jsonl.gz: is packed with gzip; unpack it" in refusal(tmp_path / "outputs.jsonl.gz")
+    assert replay(ReplayGenerator("~/outputs.jsonl", "text"), "a").final_output == 1

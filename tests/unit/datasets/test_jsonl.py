@@ -1,5 +1,6 @@
 """A JSONL file as a stream of cases, and what it says about lines that are none."""
 
+import gzip
 import json
 import os
 import tracemalloc
@@ -105,7 +106,8 @@ def test_metadata_can_be_mapped_to_an_object_of_texts(file: Path) -> None:
         (b"{}", "has no 'input'"),
         (b'{"question": 1}', "`fields: {input: question}`"),
         (b'{"input": 1, "expectd_output": 2}', 'did you mean "expected_output"?'),
-        (b'{"case_id": 3, "input": 1}', "case_id"),
+        (b'{"case_id": [3], "input": 1}', "case_id"),
+        (b'{"case_id": true, "input": 1}', "case_id"),
         (b'{"case_id": "", "input": 1}', "case_id"),
         (b'{"input": 1, "metadata": {"n": 3}}', "metadata.n"),
         (b'{"input": ' + b"[" * 300 + b"]" * 300 + b"}", "nested too deeply"),
@@ -283,3 +285,59 @@ def test_a_line_that_became_none_is_a_change_too(file: Path, line: bytes) -> Non
     file.write_bytes(CONTENT.replace(b'{"input": 1}', line))
     with pytest.raises(DatasetChangedError, match=f"{file}:1: the cases of dataset 'd' are not those"):
         again(source, known)
+
+
+def test_a_packed_file_is_read_like_the_file_that_it_packs(tmp_path: Path) -> None:
+    content = b'\xef\xbb\xbf{"input": 1}\n\n{"input": 2}\n'
+    plain, packed = tmp_path / "c.jsonl", tmp_path / "c.jsonl.gz"
+    plain.write_bytes(content)
+    packed.write_bytes(gzip.compress(content, mtime=0))
+    found = read_through(JsonlSource("d", packed))
+    assert found == read_through(JsonlSource("d", plain))
+    assert [case.input for case in JsonlSource("d", packed).cases_again(found)] == [1, 2]
+    assert JsonlSource("d", packed).where(1) == f"{packed}:3"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("c.jsonl.gz", b'{"input": 1}\n', ": cannot be unpacked: Not a gzipped file"),
+        (
+            "c.jsonl.gz",
+            gzip.compress(b'{"input": 1}\n' * 999, mtime=0)[:40],
+            ": cannot be unpacked: Compressed file ended",
+        ),
+        (
+            "c.jsonl.gz",
+            gzip.compress(b"[1]\n", mtime=0),
+            ":1: must be a JSON object, not a list; cases are JSON objects, one per",
+        ),
+        (
+            "c.jsonl",
+            gzip.compress(b'{"input": 1}\n', mtime=0),
+            "; it is packed with gzip: let its name end in .gz, or unpack it",
+        ),
+        ("c.jsonl.zst", b"\x28\xb5\x2f\xfd\x00", "; it is packed with zstd: unpack it"),
+        ("c.csv", b"question,answer\n1,2\n", "; .csv files are not read: cases are JSON objects, one per line (JSONL)"),
+        ("c.json", b'[\n{"input": 1}\n]\n', "; cases are JSON objects, one per line (JSONL), without a list around"),
+        ("c.json", b'[{"input": 1}]', ":1: must be a JSON object, not a list; cases are JSON objects, one per line"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_with_what_it_is(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    message = refusal(tmp_path / name, content)
+    assert words in message
+
+
+@pytest.mark.parametrize("fields", [None, {"case_id": "case_id", "input": "input"}])
+def test_a_number_as_an_id_is_its_text(file: Path, fields: dict[str, str] | None) -> None:
+    assert [
+        case.case_id for case in read(file, b'{"case_id": 3, "input": 1}\n{"input": 1, "case_id": -1}', fields)
+    ] == [
+        "3",
+        "-1",
+    ]
+    file.write_bytes(b'{"case_id": 3, "input": 1}\n{"case_id": "3", "input": 1}')
+    with pytest.raises(DatasetError, match="case id '3' is used twice"):
+        read_through(JsonlSource("d", file))

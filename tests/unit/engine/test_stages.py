@@ -1,7 +1,10 @@
 """Each stage of a case: what passes on, and what becomes of what does not."""
 
 import asyncio
+import json
+import logging
 import signal
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -32,6 +35,7 @@ from themis.core.models import (
     TraceStep,
 )
 from themis.core.prompts import PromptSpec
+from themis.core.reports import Reporter
 from themis.core.results import RunResult
 from themis.core.stores import InMemoryRunStore, sqlite_store
 
@@ -580,3 +584,38 @@ def test_cases_come_back_in_the_order_of_their_dataset() -> None:
 
     result = experiment(ScriptedGenerator(lambda case, ctx: answer(case)), datasets=[dataset(10)]).run()
     assert [case.case_id for case in result.cases] == [f"q{no}" for no in range(10)]
+
+
+HALVES: dict[str, Any] = {"\ud800": {"deep\udc00": ["\ud83d", {"\ud83d": None}]}, "whole": "é"}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "memory"])
+def test_half_a_character_is_kept_in_a_key_as_in_a_value(kind: str, tmp_path: Any) -> None:
+    store = sqlite_store(tmp_path / "s.sqlite3") if kind == "sqlite" else InMemoryRunStore()
+    made = GenerationResult(
+        candidate_id="c",
+        final_output=HALVES,
+        trace=[TraceStep(step_name="s", step_type="t", output=HALVES, timestamp=datetime(2026, 1, 1, tzinfo=UTC))],
+        artifacts=HALVES,
+    )
+    result = experiment(ScriptedGenerator(lambda case, ctx: made), datasets=ONE_CASE).run(store=store)
+    assert result.status == "completed"
+    assert result.cases[0].generated_candidates == [made]
+    parsed = result.cases[0].parsed_output
+    assert parsed is not None
+    assert parsed.value == HALVES
+    json.dumps(score_rows(store, result))
+    Reporter(store).export_json(result.run_id).encode()
+    Reporter(store).export_markdown(result.run_id).encode()
+    store.close()
+
+
+@pytest.mark.parametrize(("samples", "reducer", "said"), [(1, None, 0), (3, None, 1), (3, "builtin/majority_vote", 0)])
+def test_candidates_that_nobody_reduces_are_told_once(
+    samples: int, reducer: Any, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "themis.engine"):
+        experiment(ScriptedGenerator(), samples=samples, reducer=reducer).run()
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == said
+    assert all("3 candidates a case and no reducer: the first is scored" in message for message in messages)

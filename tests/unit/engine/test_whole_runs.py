@@ -184,6 +184,13 @@ def test_an_experiment_without_a_case_is_refused() -> None:
             experiment(datasets=datasets).run()
 
 
+def test_a_file_without_a_case_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "empty.jsonl"
+    file.write_text("\n")
+    with pytest.raises(ThemisError, match=rf"datasets: there is no case to run in {file}$"):
+        experiment(datasets=[DatasetFile(dataset_id="d", path=str(file))]).run()
+
+
 def test_an_empty_dataset_beside_others_is_none_of_their_business() -> None:
     empty = Dataset(dataset_id="empty", cases=[])
     result = experiment(datasets=[empty, dataset(2), Dataset(dataset_id="none", cases=[])]).run()

@@ -18,14 +18,17 @@ from themis.core.errors import (
     JobError,
     ManifestError,
     NewerQueueFormatError,
+    QueueFileError,
     QueueRootError,
     StoreIOError,
     ThemisError,
     UnknownJobError,
 )
 from themis.core.queue import FileQueue, layout, manifest_file
+from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.states import Cause, JobState
 from themis.core.stores.job_rows import job_key
+from themis.core.stores.sqlite_jobs import SqliteJobStore
 
 NAME = f"0-{layout.stamp(5)}-{{}}.json"
 
@@ -289,3 +292,83 @@ def test_a_folder_without_a_queue_has_nothing_to_claim_and_is_left_as_it_is(tmp_
         with pytest.raises(ThemisError, match="the first submit makes it"):
             here.queue.cancel("abc")
         assert not here.queue.path.exists()
+
+
+def test_what_is_no_job_s_file_among_the_ended_ones_is_left_listed_by_nobody_and_told_once(here: World) -> None:
+    _next_job_is_unharmed(here)
+    for name in ("README.md", "notes.json"):
+        (here.queue.path / "done" / name).write_text("hello")
+    assert here.queue.claim(here.owner) is None
+    for fix in (False, True):
+        found = here.queue.doctor(fix=fix)
+        assert [(one.what, one.harmless, one.fixed) for one in found] == [
+            ("done/README.md", True, False),
+            ("done/notes.json", True, False),
+        ]
+    assert here.queue.counts()["done"] == 1
+    assert [job.folder for job in here.queue.list_jobs()] == ["done"]
+    assert {path.name for path in (here.queue.path / "done").iterdir()} >= {"README.md", "notes.json"}
+    assert list((here.queue.path / "rejected").iterdir()) == []
+
+
+def _again(here: World) -> FileQueue:
+    return FileQueue(here.queue.path, lambda _: here.store)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", None])
+def test_the_doctor_writes_a_lost_queue_file_again_with_the_id_of_its_jobs(here: World, text: str | None) -> None:
+    file = here.queue.path / "queue.json"
+    queue_id = json.loads(file.read_text())["queue_id"]
+    file.unlink() if text is None else file.write_text(text)
+    words = r"its queue\.json is .*; themis queue doctor --fix writes it again$"
+    with pytest.raises(QueueFileError, match=words):
+        _again(here).claim(here.owner)
+    with pytest.raises(QueueFileError, match=words):
+        _again(here).submit(here.job("other"))
+    (finding,) = _again(here).doctor(fix=False)
+    assert (finding.what, finding.fixed) == (str(file), False)
+    assert file.exists() is (text is not None)
+    assert [one.fixed for one in _again(here).doctor()] == [True]
+    document = json.loads(file.read_text())
+    assert (document["queue_id"], document["shared"]) == (queue_id, False)
+    _next_job_is_unharmed(here)
+
+
+def test_a_queue_file_is_not_made_up_while_nobody_can_tell_the_id(here: World) -> None:
+    (here.queue.path / "queue.json").write_text("")
+
+    def refuse(address: StoreAddress) -> SqliteJobStore:
+        raise StoreIOError(path=address.path, detail="gone")
+
+    (finding,) = FileQueue(here.queue.path, refuse).doctor()
+    assert not finding.fixed
+    assert finding.advice is not None
+    assert finding.advice.startswith("put the results store of its jobs back first")
+    assert (here.queue.path / "queue.json").read_text() == ""
+
+
+def test_a_queue_that_other_hosts_used_is_shared_when_its_file_is_written_again(here: World) -> None:
+    (here.queue.path / "queue.json").write_text("")
+    (here.queue.path / "workers" / "w.json").write_text('{"host": "elsewhere"}')
+    _again(here).doctor()
+    assert json.loads((here.queue.path / "queue.json").read_text())["shared"] is True
+
+
+def test_an_emptied_queue_without_jobs_gets_a_new_id(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        here.submit("one")
+        for path in here.queue.path.rglob("*.json"):
+            path.unlink()
+        (here.queue.path / "queue.json").write_text("")
+        (finding,) = FileQueue(here.queue.path, lambda _: here.store).doctor()
+        assert finding.fixed
+        assert "with a new id" in str(finding.action)
+
+
+def test_the_file_of_a_copied_queue_is_not_written_as_if_the_original_s_jobs_were_its_own(here: World) -> None:
+    copy = here.folder / "copy"
+    shutil.copytree(here.queue.path, copy)
+    (copy / "queue.json").write_text("")
+    (finding,) = FileQueue(copy, lambda _: here.store).doctor()
+    assert not finding.fixed
+    assert f"its jobs are in the queue at {here.queue.path}: put the file back" in str(finding.advice)

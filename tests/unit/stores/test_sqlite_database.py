@@ -1,9 +1,10 @@
 import os
+import resource
 import sqlite3
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from themis.core.errors import (
     NewerSchemaError,
     StoreBusyError,
     StoreCorruptError,
+    StoreDescriptorsError,
     StoreError,
     StoreFullError,
     StoreIOError,
@@ -288,3 +290,25 @@ def test_a_log_that_a_long_reader_let_grow_shrinks_when_it_has_gone(tmp_path: Pa
         write_kib(1)
     assert log.stat().st_size <= sqlite_database.LOG_MOST_BYTES < grown
     database.close()
+
+
+def test_too_many_open_files_are_no_matter_of_permissions(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.sqlite3", busy_timeout_s=0.0, retry_attempts=0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                opened.append(os.open(os.devnull, os.O_RDONLY))
+        for spare in (0, 1, 1):  # making the file, opening it, opening its log
+            for _ in range(spare):
+                os.close(opened.pop())
+            with pytest.raises(StoreDescriptorsError, match=r"too many files are open \(the limit is 200\)"):
+                database.ensure_schema(SCHEMA, 1)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with closing(database):
+        database.ensure_schema(SCHEMA, 1)

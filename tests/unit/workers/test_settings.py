@@ -31,6 +31,8 @@ def test_there_is_a_slot_for_each_device_unless_another_number_is_said() -> None
         ({"slots": 2, "devices": ("0",)}, "2 slots have only 1 devices"),
         ({"tags": ("No Tag",)}, "tag"),
         ({"metrics_port": 70_000}, "^--metrics-port: "),
+        ({"slots": True}, "^--slots: must be a number, not true"),
+        ({"job_grace": False}, "^--job-grace: must be a number, not false"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(options: dict[str, Any], words: str) -> None:
@@ -57,3 +59,9 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_settings({}, tmp_path)
+
+
+def test_a_settings_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "worker.toml"
+    file.write_bytes(b"\xef\xbb\xbfslots = 4\n")
+    assert load_settings({}, file).slots == 4

@@ -1,5 +1,6 @@
 """`themis queue doctor`: where files and rows disagree."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,7 @@ from themis.cli.opening import opened_queue
 from themis.cli.output import document, emit_list, note, say, say_table
 from themis.cli.progress import shown
 from themis.cli.queue.place import finding_of, relocate, told
-from themis.core.errors import QueueElsewhereError
+from themis.core.errors import QueueElsewhereError, QueueFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +50,8 @@ def doctor(*, place: QueuePlace, fix: bool, moved: bool, copied: bool, as_json: 
             else:
                 _show(findings, fix=fix)
             if not seen.elsewhere:
-                check_writable(opened, ())
+                with suppress(QueueFileError):  # which was told
+                    check_writable(opened, ())
     if not seen.findings and not as_json:
         say("Nothing is out of place, and the queue can be written.")
     if seen.fixable:
@@ -77,7 +79,7 @@ class _Seen:
         """The findings, counted."""
         for finding in findings:
             self.findings += 1
-            self.left += not finding.fixed
+            self.left += not finding.fixed and not finding.harmless
             self.fixable += not finding.fixed and finding.action is not None
             yield finding
 

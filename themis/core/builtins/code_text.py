@@ -6,17 +6,24 @@ from themis.core.builtins.component import BuiltinComponent, text_of
 from themis.core.contexts import ParseContext
 from themis.core.models import ParsedOutput, ReducedCandidate
 
-# A line of its own, as CommonMark has it: https://spec.commonmark.org/0.31.2/#fenced-code-blocks
-_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([^`]*)")
+# A line of its own, which may begin an item of a list or stand in a quotation, as CommonMark has it:
+# https://spec.commonmark.org/0.31.2/#fenced-code-blocks
+_CONTAINER = r"(?P<container>(?:[ \t]*(?:>|[-+*](?=[ \t])|[0-9]{1,9}[.)](?=[ \t])))*[ \t]*)"
+_FENCE = re.compile(rf"{_CONTAINER}(?P<fence>`{{3,}}(?=[^`]*$)|~{{3,}})(?P<info>.*)")
+_QUOTE = re.compile(r"[ \t]*>[ ]?")
+_TAB_STOP = 4
+_LOOSE = 3  # so much further than its beginning may the end of a block be indented; beyond it is content
 
 
 class CodeText(BuiltinComponent):
     """Takes the content of the last fenced block, else the whole text, with its indentation.
 
-    A last block that the text breaks off in counts when it holds anything. Nothing but space is no code: None.
+    The content of a block that is itself indented, as in a list, loses that much indentation. A last block that the
+    text breaks off in counts when it holds anything. Nothing but space is no code: None.
     """
 
     component_id = "builtin/code_text"
+    version = "2"
 
     def parse(self, candidate: ReducedCandidate, ctx: ParseContext) -> ParsedOutput:  # noqa: ARG002  # part of the protocol
         """The code in the output."""
@@ -30,16 +37,50 @@ class CodeText(BuiltinComponent):
 def last_fenced_block(text: str) -> str | None:
     """Content of the last block between lines of three or more backticks or tildes; None when there is no block."""
     found: str | None = None
-    fence: str | None = None
-    body: list[str] = []
+    block: _Block | None = None
     for line in text.split("\n"):
         mark = _FENCE.fullmatch(line.rstrip("\r"))
-        if fence is None:
-            if mark:
-                fence, body = mark[1], []
-        elif mark and mark[1].startswith(fence) and not mark[2].strip():
-            found, fence = "\n".join(body), None
+        if block is None:
+            block = _Block(mark) if mark else None
+        elif block.ends_with(mark):
+            found, block = block.content, None
         else:
-            body.append(line)
-    unfinished = "\n".join(body) if fence is not None else ""
+            block.lines.append(block.without_indentation(line))
+    unfinished = block.content if block is not None else ""
     return unfinished if unfinished.strip() else found
+
+
+class _Block:
+    """A fenced block that has begun."""
+
+    def __init__(self, begin: re.Match[str]) -> None:
+        self._fence = begin["fence"]
+        self._quotes = begin["container"].count(">")
+        # The column of the fence: that is what the lines of an item of a list are indented by.
+        self._width = len(_unquoted(begin["container"], self._quotes).expandtabs(_TAB_STOP))
+        self.lines: list[str] = []
+
+    @property
+    def content(self) -> str:
+        return "\n".join(self.lines)
+
+    def ends_with(self, mark: re.Match[str] | None) -> bool:
+        if mark is None or not mark["fence"].startswith(self._fence) or mark["info"].strip():
+            return False
+        indentation = _unquoted(mark["container"], self._quotes)
+        return not indentation.strip() and len(indentation.expandtabs(_TAB_STOP)) <= self._width + _LOOSE
+
+    def without_indentation(self, line: str) -> str:
+        """The line less as much of its indentation as the block itself has."""
+        line = _unquoted(line, self._quotes)
+        if not self._width:
+            return line
+        body = line.lstrip(" \t")
+        indentation = line[: len(line) - len(body)].expandtabs(_TAB_STOP)
+        return indentation[self._width :] + body
+
+
+def _unquoted(line: str, quotes: int) -> str:
+    for _ in range(quotes):
+        line = _QUOTE.sub("", line, count=1)
+    return line

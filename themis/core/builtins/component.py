@@ -56,6 +56,25 @@ class BuiltinMetric(BuiltinComponent):
         return ScoreError(metric_id=self.component_id, reason=reason)
 
 
+def expected_texts(expected: JSONValue) -> list[str] | str:
+    """The texts that a metric of texts compares with, any of which is right; else what is wrong with `expected`.
+
+    A text, a list of texts, `{answer: <one of both>}` or `{answers: <one of both>}`.
+    """
+    if isinstance(expected, dict):
+        inner = next((expected[key] for key in ("answers", "answer") if key in expected), None)
+        expected = expected if inner is None or isinstance(inner, dict) else inner
+    if isinstance(expected, str):
+        return [expected]
+    if isinstance(expected, list) and expected:
+        wrong = next((item for item in expected if not isinstance(item, str)), None)
+        texts = [item for item in expected if isinstance(item, str)]
+        if len(texts) == len(expected):
+            return texts
+        return f"expected_output must be a list of texts, but holds {kind_of(wrong)}"
+    return f"expected_output must be a text, not {'an empty list' if expected == [] else kind_of(expected)}"
+
+
 def text_of(value: JSONValue) -> str | None:
     """A candidate's output as text: a text as it is, another value as JSON, None when there is none."""
     if value is None or isinstance(value, str):

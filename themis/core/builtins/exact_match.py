@@ -1,27 +1,66 @@
 """A metric that asks for the very same value."""
 
+import json
+import logging
+
 from themis.core.base import JSONValue
-from themis.core.builtins.component import BuiltinMetric
+from themis.core.builtins.component import BuiltinMetric, kind_of
 from themis.core.contexts import ScoreContext
 from themis.core.models import Case, ParsedOutput, Score, ScoreError
+
+logger = logging.getLogger("themis.metrics")
+
+_LONGEST_READ = 40
 
 
 class ExactMatch(BuiltinMetric):
     """1 when the parsed value equals the expected output as JSON, else 0.
 
     Types count, and so do case and space in texts: "1" is not 1, and true is not 1. Numbers are equal when their values
-    are, so 1 equals 1.0; the order of an object's keys does not count.
+    are, so 1 equals 1.0; the order of an object's keys does not count. Where a text and a number read the same, which
+    is nearly always a missing pair of quotes, that is said once a run.
     """
 
     component_id = "builtin/exact_match"
 
-    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
+    def __init__(self) -> None:
+        """Nothing was said yet."""
+        self._said_of_run: str | None = None
+
+    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:
         """1 or 0; no score when nothing was parsed or nothing is expected."""
         if case.expected_output is None:
             return self.unscored("the case has no expected_output")
         if parsed.value is None:
             return self.unscored("nothing was parsed from the output")
-        return self.scored(float(same_json(parsed.value, case.expected_output)))
+        if same_json(parsed.value, case.expected_output):
+            return self.scored(1.0)
+        if self._said_of_run != ctx.run_id and reads_the_same(parsed.value, case.expected_output):
+            self._said_of_run = ctx.run_id
+            _warn(case.case_id, parsed.value, case.expected_output)
+        return self.scored(0.0)
+
+
+def reads_the_same(left: JSONValue, right: JSONValue) -> bool:
+    """Whether one of two values is a text, and the other the number, the truth value or the null that it spells."""
+    text, other = (left, right) if isinstance(left, str) else (right, left)
+    if not isinstance(text, str) or isinstance(other, str | list | dict) or len(text) > _LONGEST_READ:
+        return False
+    try:
+        read = json.loads(text.strip().lower())
+    except ValueError:
+        return False
+    return not isinstance(read, list | dict) and same_json(read, other)
+
+
+def _warn(case_id: str, answer: JSONValue, expected: JSONValue) -> None:
+    values = [f"{json.dumps(value)} ({kind_of(value)})" for value in (answer, expected)]
+    logger.warning(
+        "builtin/exact_match: case %s: the answer %s is not the expected %s, so it scores 0; a text stands in quotes in"
+        " a file of cases, and builtin/math_equivalence compares by value (said once per run)",
+        json.dumps(case_id),
+        *values,
+    )
 
 
 def same_json(left: JSONValue, right: JSONValue) -> bool:

@@ -4,7 +4,7 @@ import re
 import string
 from collections import Counter
 
-from themis.core.builtins.component import BuiltinMetric, kind_of
+from themis.core.builtins.component import BuiltinMetric, expected_texts, kind_of
 from themis.core.contexts import ScoreContext
 from themis.core.models import Case, ParsedOutput, Score, ScoreError
 
@@ -18,19 +18,24 @@ class F1(BuiltinMetric):
     Words are compared as SQuAD does it: in lower case, without ASCII punctuation and English articles. When one side
     has no words left, the score is 1 if the other has none either, else 0.
 
+    The expected output is a text, a list of texts (the best counts), or `{answer: …}` or `{answers: […]}` with them.
+
     Source: Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text", EMNLP 2016, section 6.1;
     the case of no words is that of the evaluation script for SQuAD 2.0.
     """
 
     component_id = "builtin/f1"
+    version = "2"
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
-        """The overlap; no score unless both are texts."""
-        if not isinstance(case.expected_output, str):
-            return self.unscored(f"expected_output must be a text, not {kind_of(case.expected_output)}")
+        """The overlap with the expected text that is most alike; no score unless both sides are texts."""
+        expected = expected_texts(case.expected_output)
+        if isinstance(expected, str):
+            return self.unscored(expected)
         if not isinstance(parsed.value, str):
             return self.unscored(f"the parsed value must be a text, not {kind_of(parsed.value)}")
-        return self.scored(token_f1(parsed.value, case.expected_output))
+        answer = parsed.value
+        return self.scored(max(token_f1(answer, text) for text in expected))
 
 
 def squad_words(text: str) -> list[str]:

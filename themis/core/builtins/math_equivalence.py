@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinMetric, is_blank, kind_of
-from themis.core.builtins.math_text import Quantity, comparable, read_quantity
+from themis.core.builtins.math_text import Quantity, comparable, parts, read_quantity
 from themis.core.contexts import ScoreContext
 from themis.core.models import Case, ParsedOutput, Score, ScoreError
 
@@ -13,14 +13,16 @@ class MathEquivalence(BuiltinMetric):
     r"""1 when the parsed answer is the expected one, else 0.
 
     Numbers are compared exactly, as fractions, however they are written: `1,000`, `$18.00`, `\frac{1}{2}`, `3/4`,
-    `1 1/2`, `5e3`, `2 \times 10^3`, `50%`, `18 dollars`. A unit counts only when both sides have one (then their first
-    words must agree); 50 % equals both 50 and 0.5. What is not a number is compared as text, without case, space, and
-    LaTeX's spacing; formulas are not rearranged.
+    `1 1/2`, `5e3`, `2 \times 10^3`, `50%`, `18 dollars`, `48g`, `6th`. A unit counts only when both sides have one: 5
+    square meters are 5 m² and not 5 square feet. 50 % equals both 50 and 0.5, but not 50°. What is not a number
+    is compared as a formula, each sign of LaTeX read as what it stands for, without case and space; formulas are not
+    rearranged. The parts of tuples, sets and matrices are compared one by one.
 
     The expected output is a text or a number, or `{answer: <text or number>}`.
     """
 
     component_id = "builtin/math_equivalence"
+    version = "2"
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
         """1 or 0; no score when either side is neither text nor number."""
@@ -43,7 +45,22 @@ def same_answer(answer: JSONValue, expected: JSONValue) -> bool:
     ours, theirs = _quantity(answer), _quantity(expected)
     if ours is not None and theirs is not None:
         return ours.equals(theirs)
-    return ours is theirs and comparable(str(answer)) == comparable(str(expected))
+    if not isinstance(answer, str) or not isinstance(expected, str):
+        return False
+    one, other = comparable(answer), comparable(expected)
+    return one == other or (ours is theirs and _same_parts(parts(one), parts(other)))
+
+
+def _same_parts(one: list[str], other: list[str]) -> bool:
+    """Whether two tuples, sets or matrices have the same numbers and formulas at the same places."""
+    return 1 < len(one) == len(other) and all(map(_same_part, one, other))
+
+
+def _same_part(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    ours, theirs = read_quantity(one), read_quantity(other)
+    return ours is not None and theirs is not None and ours.equals(theirs)
 
 
 def _is_answer(value: JSONValue) -> bool:

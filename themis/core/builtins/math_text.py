@@ -9,6 +9,9 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
+from themis.core.builtins.formula_text import CELL, MATRIX_CLOSE, MATRIX_OPEN, ROW, SET_CLOSE, SET_OPEN, plain_formula
+from themis.core.builtins.unit_text import CURRENCIES, MAGNITUDES, Unit, is_measure, read_unit, same_unit
+
 MAX_CHARACTERS = 512
 MAX_EXPONENT = 400
 
@@ -23,7 +26,8 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\[;: ]|~|\\q?quad(?![A-Za-z])", " "),
         (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
         (r"\\(?:text|mbox|mathrm|mathbf|mathit|textbf|textrm|operatorname)\s?\{([^{}]*)\}", r" \1 "),
-        (r"\^\s?\{?\s?\\circ\s?\}?|°", " degrees "),
+        (r"\^\s?\{?\s?\\circ\s?\}?|°|\\degree(?![A-Za-z])", " degrees "),
+        (r"\^ ?\{? ?(st|nd|rd|th) ?\}?(?![A-Za-z])", r"\1"),  # 6^{\text{th}}
         (r"\\(?:times|cdot)(?![A-Za-z])|\xd7", " * "),
         (r"\\%", "%"),
         (r"(?<![0-9$])(?:\\\$|\$(?!.*\$)) ?(?=-?[.0-9])", "¤"),  # a single $ before a number is money, else it is LaTeX
@@ -31,8 +35,10 @@ _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _SPECIAL = re.compile(r"[\\$~{°\xd7]")
-_CURRENCIES = str.maketrans({"¤": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₹": "rupee"})
 _DASHES = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{FRACTION SLASH}": "/"})
+_SPACE = re.compile(r"(?<![0-9]) +| +(?![0-9])")
+_LONE_IN_PARENTHESES = re.compile(r"\([a-z]\)")
+_EDGES = re.compile(rf"([,;()\[\]{CELL}{ROW}{MATRIX_OPEN}{MATRIX_CLOSE}{SET_OPEN}{SET_CLOSE}])")
 _NAMED = re.compile(r"[A-Za-z]\w{0,20} ?= ?([^=]+)")
 
 
@@ -41,14 +47,21 @@ def tidy(text: str) -> str:
     text = " ".join(text.split())
     if len(text) > MAX_CHARACTERS:
         return text
-    if not text.isascii():
-        text = "".join(map(_plain_character, text)).translate(_DASHES)
+    text = _plain_characters(text)
     if _SPECIAL.search(text):
         for pattern, by in _REPLACEMENTS:
             text = pattern.sub(by, text)
+    return _bare(text)
+
+
+def _bare(text: str) -> str:
     text = " ".join(text.split()).strip("*_`:;, ").rstrip(".").strip("*_` ")
     named = _NAMED.fullmatch(text)
     return named[1] if named else text
+
+
+def _plain_characters(text: str) -> str:
+    return text if text.isascii() else "".join(map(_plain_character, text)).translate(_DASHES)
 
 
 def _plain_character(character: str) -> str:
@@ -61,8 +74,20 @@ def _plain_character(character: str) -> str:
 
 
 def comparable(text: str) -> str:
-    """What is left of a text that is not a number, for comparing it with another one: no case, no space, few braces."""
-    return re.sub(r"\{(\w)\}", r"\1", tidy(text).replace(" ", "").casefold())
+    """What is left of a text that is not a number, for comparing it with another one.
+
+    A formula written one way, without space (but between digits), case, ornaments, a leading `x =` and a final stop.
+    """
+    if len(text) > MAX_CHARACTERS:
+        return "".join(text.split()).casefold()
+    plain = _bare(plain_formula(_plain_characters(text)))
+    plain = _SPACE.sub("", plain).casefold()
+    return plain[1] if _LONE_IN_PARENTHESES.fullmatch(plain) else plain
+
+
+def parts(text: str) -> list[str]:
+    """A comparable text cut at the brackets, commas and edges of cells that make a tuple, a set or a matrix of it."""
+    return _EDGES.split(text)
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
@@ -70,11 +95,13 @@ def comparable(text: str) -> str:
 _DECIMAL = r"(?:(?:[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+)(?![0-9])|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)"
 _SIGN = r"(?P<sign>[+-]?) ?"
 _MONEY = r"(?P<money>[¤€£¥₹])? ?"
-_BRACED = r"\{ ?(?P<over>-?[0-9]+) ?\} ?\{ ?(?P<under>[0-9]+) ?\}"
+_INNER = r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_OVER = rf"(?:\{{ ?(?P<over>{_INNER}) ?\}}|(?P<digit_over>[0-9]))"
+_UNDER = rf"(?:\{{ ?(?P<under>{_INNER}) ?\}}|(?P<digit_under>[0-9]))"
 _POWER = r"(?:(?P<ten>[+-]?[0-9]+)|\{ ?(?P<braced_ten>[+-]?[0-9]+) ?\})"
 _AMOUNT = "|".join(
     (
-        rf"(?:(?P<whole>[0-9]+) ?)?\\frac ?(?:{_BRACED}|(?P<digit_over>[0-9]) ?(?P<digit_under>[0-9]))",
+        rf"(?:(?P<whole>[0-9]+) ?)?\\frac ?{_OVER} ?{_UNDER}",
         r"(?P<mixed_whole>[0-9]+) (?P<mixed_over>[0-9]+) ?/ ?(?P<mixed_under>[0-9]+)",
         rf"(?P<dividend>{_DECIMAL}) ?/ ?(?P<divisor>{_DECIMAL})",
         rf"(?P<decimal>{_DECIMAL})(?:[eE](?P<e>[+-]?[0-9]+)| ?\* ?10 ?\^ ?{_POWER})?",
@@ -85,17 +112,6 @@ _QUANTITY = re.compile(
     rf"(?:{_AMOUNT})(?: ?(?P<percent>%))?(?P<rest>(?: ?[€£¥₹¤A-Za-z(/].*)?)"
 )
 _DIGITS = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
-_MAGNITUDES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_SYNONYMS = {"usd": "dollar", "eur": "euro", "gbp": "pound", "jpy": "yen", "inr": "rupee", "percentage": "percent"}
-_ATTACHED = frozenset(
-    re.split(",", "km,cm,mm,kg,mg,ml,lb,lbs,oz,ft,mi,mph,kph,kmh,hr,hrs,min,mins,sec,secs,am,pm,usd,eur,gbp")
-)
-_ONE_LETTER = frozenset("mghslvwk")
-_MATHEMATICS = frozenset(
-    re.split(",", "pi,sqrt,sin,cos,tan,log,ln,exp,inf,infinity,or,and,to,mod,choose,factorial,squared,cubed")
-)
-_REST = re.compile(r"[^0-9=\\+*!<>{}\[\]|]*(?:(?<=[A-Za-z])\^?[0-9](?![0-9])[^0-9=\\+*!<>{}\[\]|]*)?")
-_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +121,22 @@ class Quantity:
     Attributes:
         value: the number before a percent sign.
         percent: whether a percent sign, or the word, follows it.
-        unit: first word of its unit, in the singular; None without one.
+        unit: what it is a number of; empty when that is not said.
     """
 
     value: Fraction
     percent: bool = False
-    unit: str | None = None
+    unit: Unit = ()
 
     def equals(self, other: "Quantity") -> bool:
         """Whether both are the same amount.
 
         A unit on one side only is no difference. Percent on one side only is either a unit (50 % and 50) or a
-        hundredth (50 % and 0.5).
+        hundredth (50 % and 0.5), but it is not another unit (20 % and 20°).
         """
-        if self.unit and other.unit and self.unit != other.unit:
+        if not same_unit(self.unit, other.unit):
+            return False
+        if self.percent is not other.percent and is_measure(self.unit + other.unit):
             return False
         if self.value == other.value:
             return True
@@ -134,15 +152,15 @@ def read_quantity(text: str) -> Quantity | None:
     value = _value(found) if found else None
     if found is None or value is None:
         return None
-    words = _unit_words(found["rest"])
-    if words is None:
+    unit = read_unit(found["rest"])
+    if unit is None:
         return None
-    if words and words[0] in _MAGNITUDES:
-        value *= _MAGNITUDES[words.pop(0)]
-    percent = bool(found["percent"]) or words[:1] == ["percent"]
-    money = found["money"] or found["money2"]
-    unit = money.translate(_CURRENCIES) if money else next((word for word in words if word != "percent"), None)
-    return Quantity(value, percent, unit)
+    if unit and unit[0] in MAGNITUDES:
+        value *= MAGNITUDES[unit[0]]
+        unit = unit[1:]
+    percent = bool(found["percent"]) or unit[:1] == ("percent",)
+    money = (found["money"] or found["money2"] or "").translate(CURRENCIES).split()
+    return Quantity(value, percent, (*money, *(word for word in unit if word not in {"percent", *money})))
 
 
 def _value(found: re.Match[str]) -> Fraction | None:
@@ -165,19 +183,3 @@ def _value(found: re.Match[str]) -> Fraction | None:
 
 def _decimal(digits: str) -> Fraction:
     return Fraction(digits.replace(",", "").replace(" ", "").rstrip(".") or "0")
-
-
-def _unit_words(rest: str) -> list[str] | None:
-    """The words after a number, in the singular; None when they are not a unit but more mathematics."""
-    if not rest:
-        return []
-    if not _REST.fullmatch(rest):
-        return None
-    words = [word.lower() for word in _WORD.findall(rest.translate(_CURRENCIES))]
-    attached = rest[0].isalpha() and rest[0].isascii()
-    if attached and words[0] not in _ATTACHED and words[0] not in _MAGNITUDES:
-        return None
-    if any(word in _MATHEMATICS or (len(word) == 1 and word not in _ONE_LETTER) for word in words if word != "a"):
-        return None
-    words = [word.rstrip("s") if len(word) > len("ms") else word for word in words]
-    return [_SYNONYMS.get(word, word) for word in words] or None

@@ -21,6 +21,7 @@ from themis.core.models import Case, GenerationResult
 MAX_LINE_BYTES = 64 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
 _ABSENT = object()
 
 
@@ -46,7 +47,7 @@ class ReplayGenerator(BuiltinComponent):
             ReplayError: the file cannot be read, a line is not a JSON object with an id, an id stands twice, or no line
                 has an output. File and line are named.
         """
-        self._path = Path(path).absolute()
+        self._path = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111  # an unknown user's stays as it is
         self._output = output
         self._case_id = case_id
         self._row_by_id: dict[str, int] = {}
@@ -123,6 +124,8 @@ class ReplayGenerator(BuiltinComponent):
         try:
             value = from_json(line, allow_inf_nan=False)
         except ValueError as error:
+            if line.startswith(_GZIP):
+                self._refuse(None, "is packed with gzip; unpack it, as outputs are read from their places in the file")
             # The reader counts lines too, but knows this one only.
             self._refuse(line_number, f"is not JSON: {str(error).replace('line 1 ', '')}")
         if not isinstance(value, dict):

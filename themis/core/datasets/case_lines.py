@@ -99,9 +99,7 @@ class MappedKeys:
         """The case that `line` writes; without a mapped id it is `case-<case_number>`."""
         value = _object(line)
         found = {name: _at(value, path, name) for name, path in self._paths.items()}
-        case_id = found.setdefault("case_id", f"case-{case_number}")
-        if type(case_id) is int:
-            found["case_id"] = str(case_id)
+        found.setdefault("case_id", f"case-{case_number}")
         try:
             case: Case = self._validate(found)
         except ValidationError as error:

@@ -122,8 +122,6 @@ def _pick(row: Mapping[str, Any], columns: Mapping[str, str | None], *, where: s
         if column not in row:
             raise DatasetError(where=where, detail=f"has no column {column!r}; there are {', '.join(row)}")
         found[field] = row[column]
-    if type(found.get("case_id")) is int:
-        found["case_id"] = str(found["case_id"])
     return found
 
 

@@ -1,22 +1,30 @@
 """Cases that are lines of a JSONL file."""
 
+import gzip
+import io
 import stat
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from themis.core.datasets.case_lines import CaseLines, MappedKeys, OwnKeys
 from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
 from themis.core.errors import DatasetChangedError, DatasetError
+from themis.core.lines import one_line
 from themis.core.models import Case
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_PACKED = {_GZIP: "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
+_ONE_A_LINE = "cases are JSON objects, one per line (JSONL)"
 
 
 class JsonlSource:
-    """A file of one JSON object a line, in UTF-8; empty lines do not count.
+    """A file of one JSON object a line, in UTF-8; empty lines do not count. One whose name ends in `.gz` is unpacked.
 
     Without `fields` a line's keys are those of a case: `input`, and optionally `case_id` (else `case-<n>`, n counting
     cases from 1), `expected_output`, `metadata`. With `fields` each is found by its dotted path, where a number picks
@@ -58,7 +66,8 @@ class JsonlSource:
             try:
                 case = self._lines.case(line, case_number)
             except ValueError as error:
-                raise self._refusal(line_number, str(error)) from None
+                hint = _hint(self.path, line) if case_number == 1 else ""
+                raise self._refusal(line_number, f"{error}{hint}") from None
             yield case
 
     def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
@@ -93,10 +102,7 @@ class JsonlSource:
 
     def _filled_lines(self) -> Iterator[tuple[int, bytes]]:
         try:
-            # Looked at before it is opened: opening a FIFO would wait for somebody to write to it.
-            if not stat.S_ISREG(self.path.stat().st_mode):
-                raise DatasetError(where=str(self.path), detail="is not a regular file")
-            with self.path.open("rb", buffering=_BUFFER_BYTES) as file:
+            with self._open() as file:
                 # Not `for line in file`: that would read a line of any length into memory.
                 for line_number, read in enumerate(iter(partial(file.readline, MAX_LINE_BYTES + 1), b""), start=1):
                     if len(read) > MAX_LINE_BYTES:
@@ -104,8 +110,32 @@ class JsonlSource:
                     line = read.removeprefix(_BOM) if line_number == 1 else read
                     if line and not line.isspace():
                         yield line_number, line
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DatasetError(where=str(self.path), detail=f"cannot be unpacked: {one_line(str(error))}") from None
         except OSError as error:
             raise DatasetError(where=str(self.path), detail=f"cannot be read: {error.strerror}") from None
 
+    def _open(self) -> IO[bytes]:
+        # Looked at before it is opened: opening a FIFO would wait for somebody to write to it.
+        if not stat.S_ISREG(self.path.stat().st_mode):
+            raise DatasetError(where=str(self.path), detail="is not a regular file")
+        if self.path.suffix == ".gz":
+            return io.BufferedReader(gzip.GzipFile(self.path, "rb"), _BUFFER_BYTES)
+        return self.path.open("rb", buffering=_BUFFER_BYTES)
+
     def _refusal(self, line_number: int, detail: str) -> DatasetError:
         return DatasetError(where=f"{self.path}:{line_number}", detail=detail)
+
+
+def _hint(path: Path, first_line: bytes) -> str:
+    """What a file probably is whose first line is no case, as the end of a message; empty when that cannot be told."""
+    packing = next((name for magic, name in _PACKED.items() if first_line.startswith(magic)), None)
+    if packing == "gzip":
+        return "; it is packed with gzip: let its name end in .gz, or unpack it"
+    if packing is not None:
+        return f"; it is packed with {packing}: unpack it"
+    if path.suffix in {".csv", ".tsv", ".parquet"}:
+        return f"; {path.suffix} files are not read: {_ONE_A_LINE}"
+    if first_line.lstrip().startswith(b"["):
+        return f"; {_ONE_A_LINE}, without a list around them"
+    return ""

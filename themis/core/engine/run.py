@@ -87,6 +87,7 @@ class RunExecution:
         stored = self._settle_existing()
         if stored is not None:
             return stored
+        self._say_what_is_scored()
         self._store.start_run(self._run_id, fence=self._options.fence)
         span = await self._observers.run_started()
         try:
@@ -144,6 +145,18 @@ class RunExecution:
                     place,
                     shortened(edited),
                 )
+
+    def _say_what_is_scored(self) -> None:
+        """Say so when most of what is generated is not scored."""
+        count = self._run.snapshot.candidate_count
+        if count > 1 and self._run.components.reducer is None and self._options.until > Stage.GENERATE:
+            logger.warning(
+                "run %s: %d candidates a case and no reducer: the first%s is scored, the others are only kept; with"
+                " generation.reducer, such as builtin/majority_vote, one is made of them",
+                self._run_id[:16],
+                count,
+                "" if self._run.components.selector is None else " that the selector keeps",
+            )
 
     async def _all_cases(self) -> None:
         """Every case through the pipeline, so many at a time."""

@@ -1,8 +1,5 @@
 """The datasets of a run: where their cases are read from, and what the run keeps of them."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from themis.core.config import DatasetFile
 from themis.core.datasets import CaseSource, InlineSource, JsonlSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
@@ -16,9 +13,7 @@ def source_of(spec: Dataset | DatasetFile) -> CaseSource:
     """Where the cases of a dataset that a user gives are read from."""
     if isinstance(spec, Dataset):
         return InlineSource(spec)
-    return JsonlSource(
-        spec.dataset_id, spec.path, fields=_text_keys(spec.fields), revision=spec.revision, metadata=spec.metadata
-    )
+    return JsonlSource(spec.dataset_id, spec.path, fields=spec.fields, revision=spec.revision, metadata=spec.metadata)
 
 
 def stored_source(dataset: SnapshotDataset) -> CaseSource:
@@ -44,11 +39,7 @@ def snapshot_dataset(spec: Dataset | DatasetFile, found: DatasetFingerprint) -> 
     )
     if isinstance(spec, Dataset):
         return made.model_copy(update={"cases": spec.cases})
-    return made.model_copy(update={"path": spec.path, "fields": _text_keys(spec.fields)})
-
-
-def _text_keys(fields: Mapping[Any, str] | None) -> dict[str, str] | None:
-    return None if fields is None else dict(fields)
+    return made.model_copy(update={"path": spec.path, "fields": spec.fields})
 
 
 def refuse_unusable(datasets: list[SnapshotDataset], where: str) -> None:
@@ -58,7 +49,8 @@ def refuse_unusable(datasets: list[SnapshotDataset], where: str) -> None:
         ConfigError: there is nothing to run, or an id stands twice.
     """
     if not sum(dataset.case_count for dataset in datasets):
-        raise ConfigError(where=where, detail="datasets: there is no case to run")
+        files = ", ".join(dataset.path for dataset in datasets if dataset.path is not None)
+        raise ConfigError(where=where, detail=f"datasets: there is no case to run{files and f' in {files}'}")
     ids = [dataset.dataset_id for dataset in datasets]
     if twice := next((dataset_id for dataset_id in ids if ids.count(dataset_id) > 1), None):
         raise ConfigError(where=where, detail=f"datasets: id {twice!r} stands twice")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from themis.core import durable_files
-from themis.core.errors import JobError, QueueError, StoreError
+from themis.core.errors import JobError, QueueError, QueueFileError, StoreError
 from themis.core.queue import (
     details,
     doctor,
@@ -18,6 +18,7 @@ from themis.core.queue import (
     pausing,
     processes,
     pruning,
+    rebuilding,
     relocation,
     requests,
 )
@@ -226,9 +227,16 @@ class QueueControl(ABC):
 
     def doctor_each(self, *, fix: bool = True, progress: ScanProgress | None = None) -> Iterator[Finding]:
         """What `doctor` finds, and with `fix` puts right, while it is asked for; `progress` is kept up to date."""
-        root, book, picker = self._parts(write=True)
+        try:
+            root, book, picker = self._parts(write=True)
+        except QueueFileError as error:
+            finding = rebuilding.write_again(self.path, self._open_store, error, fix=fix)
+            yield finding
+            if not finding.fixed:
+                return
+            root, book, picker = self._parts(write=True)
         by = picker if fix else Looker(root, book)
-        return doctor.examine(root, book, by, processes.this_process(), fix=fix, progress=progress)
+        yield from doctor.examine(root, book, by, processes.this_process(), fix=fix, progress=progress)
 
     def relocate(self, told: Told) -> Relocated | None:
         """Bring the paths of a queue up to date that was moved or copied, as is `told`; None when it was neither.

@@ -37,6 +37,7 @@ class Finding:
         action: what puts it right; None when nothing here can.
         advice: what a person can do about it; None when nothing is left to do.
         fixed: whether the action was taken.
+        harmless: whether all is well though nothing is done.
     """
 
     what: str
@@ -44,6 +45,7 @@ class Finding:
     action: str | None = None
     advice: str | None = None
     fixed: bool = False
+    harmless: bool = False
 
 
 def examine(
@@ -68,7 +70,7 @@ def examine(
     yield from _claimed(root, book, picker, owner, fix=fix)
     nameless, files = _files(root)
     for folder, name in nameless:
-        yield from _misplaced(root, picker, folder, name, owner, fix=fix)
+        yield from _nameless(root, picker, folder, name, owner, fix=fix)
     claimed = os.listdir(root.folder(layout.CLAIMED))  # noqa: PTH208  # few: what runs just now
     for entries, known in _side_by_side(files, rows_of(root, book, progress)):
         found = known
@@ -184,6 +186,16 @@ def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
         advice = f"left where it lies: put the store back, or submit its experiment again ({again}) and remove {path}"
         return Finding(entry.key, problem, advice=advice)
     return None
+
+
+def _nameless(
+    root: QueueRoot, picker: Picker | Looker, folder: str, name: str, owner: Owner, *, fix: bool
+) -> list[Finding]:
+    """A file that no job's file is called like; where jobs have ended it is in nobody's way."""
+    if folder not in layout.END_FOLDERS:
+        return _misplaced(root, picker, folder, name, owner, fix=fix)
+    problem = "is no job's file, and is left alone: no worker takes anything from there"
+    return [Finding(f"{folder}/{name}", problem, advice="nothing needs to be done", harmless=True)]
 
 
 def _misplaced(

@@ -68,6 +68,8 @@ _WAITING = re.compile(rf"(?P<stamp>{_STAMP_PATTERN})-(?P<priority>[0-9])-(?P<key
 _CLAIMED = re.compile(rf"(?P<key>{KEY_PATTERN})\.(?P<attempt>[0-9]{{1,9}})\.(?P<token>[0-9a-f]{{16}})\.json")
 _ENDED = re.compile(rf"(?P<key>{KEY_PATTERN})\.json")
 
+_ENDED_CHARACTERS = frozenset(map(len, ("0123456789abcdef.json", "0123456789abcdef.s001of002.json")))
+
 _SECOND_CHARACTERS = len("20270131T080000")
 _NS = 1_000_000_000
 LATEST_NS = 9_000_000_000 * _NS
@@ -158,6 +160,11 @@ def parse(folder: str, name: str) -> Entry | None:
         attempt=None if attempt is None else int(attempt),
         token=found.get("token"),
     )
+
+
+def may_have_ended(name: str) -> bool:
+    """Whether a name in an end folder can be that of a job's file: cheaper than to `parse` it, of very many."""
+    return len(name) in _ENDED_CHARACTERS and name.endswith(".json")
 
 
 def order(entry: Entry) -> tuple[int, str, str]:

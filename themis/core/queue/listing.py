@@ -59,8 +59,13 @@ def names_in(folder: Path | str) -> list[str]:
 
 
 def names_by_folder(queue_root: Path) -> dict[str, list[str]]:
-    """The names in each of `SHOWN_FOLDERS`, and of the files in `rejected`; each folder is listed once."""
+    """The names in each of `SHOWN_FOLDERS`, and of the files in `rejected`; each folder is listed once.
+
+    What is no job's file in a folder of ended jobs, such as a README, is not among them.
+    """
     names = {folder: names_in(queue_root / folder) for folder in (*SHOWN_FOLDERS, layout.REJECTED)}
+    for folder in layout.END_FOLDERS:
+        names[folder] = list(filter(layout.may_have_ended, names[folder]))
     names[layout.REJECTED] = [name for name in names[layout.REJECTED] if not name.endswith(layout.REASON_SUFFIX)]
     return names
 

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from themis.core import durable_files, guarded_files
-from themis.core.errors import NewerQueueFormatError, QueueElsewhereError, QueueRootError, QueueUnwritableError
+from themis.core.errors import (
+    NewerQueueFormatError,
+    QueueElsewhereError,
+    QueueFileError,
+    QueueRootError,
+    QueueUnwritableError,
+)
 from themis.core.filesystems import network_filesystem
 from themis.core.queue import layout, places, troubles
 from themis.core.queue.places import Place, Whereabouts
@@ -73,7 +79,8 @@ def make_root(path: str | Path, *, shared: bool = False) -> QueueRoot:
             durable_files.make_folder(root / name, private=True)
         _probe(root)
         if not (root / layout.QUEUE_FILE).exists():
-            _publish_queue_file(root, shared=shared)
+            _refuse_orphans(root)
+            publish_queue_file(root, str(uuid.uuid4()), shared=shared, once=True)
     except OSError as error:
         raise _root_error(root, error) from error
     return _read_root(root, shared=shared, write=True)
@@ -99,6 +106,7 @@ def open_root(path: str | Path, *, write: bool = True, shared: bool = False) -> 
         if not root.is_dir():
             raise QueueRootError(path=root, detail="is not a folder")
         if not (root / layout.QUEUE_FILE).exists():
+            _refuse_orphans(root)
             return None
         if write:
             _probe(root)
@@ -129,10 +137,27 @@ def _probe(root: Path) -> None:
         durable_files.probe_rename(root / layout.TMP, root / name)
 
 
-def _publish_queue_file(root: Path, *, shared: bool) -> None:
-    document = {"format": FORMAT, "queue_id": str(uuid.uuid4()), "shared": shared, "lease_s": LEASE_S}
-    text = json.dumps(places.tell(document, places.here(root)))
-    durable_files.publish_once(_hidden(root), root / layout.QUEUE_FILE, text.encode() + b"\n")
+def publish_queue_file(root: Path, queue_id: str, *, shared: bool, once: bool = False) -> None:
+    """Write the queue's file; one that is there is replaced, unless it is to be made `once`.
+
+    Raises:
+        QueueRootError: it cannot be written.
+    """
+    document = {"format": FORMAT, "queue_id": queue_id, "shared": shared, "lease_s": LEASE_S}
+    publish = durable_files.publish_once if once else durable_files.publish
+    try:
+        text = json.dumps(places.tell(document, places.here(root)))
+        publish(_hidden(root), root / layout.QUEUE_FILE, text.encode() + b"\n")
+    except OSError as error:
+        raise _root_error(root, error) from error
+
+
+def _refuse_orphans(root: Path) -> None:
+    """Refuse a folder with jobs in it that does not say which queue it is: a new id would make strangers of them."""
+    for name in layout.JOB_FOLDERS:
+        folder = root / name
+        if folder.is_dir() and any(layout.parse(name, file) for file in os.listdir(folder)):  # noqa: PTH208  # names only
+            raise QueueFileError(path=root, detail="is missing, though jobs lie in its folders")
 
 
 def write_queue_file(root: Path, document: dict[str, Any]) -> None:
@@ -217,9 +242,9 @@ def read_queue_file(root: Path) -> dict[str, Any]:
     except OSError as error:
         raise _root_error(root, error) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise QueueRootError(path=root, detail=f"its {layout.QUEUE_FILE} is not readable: {error}") from error
+        raise QueueFileError(path=root, detail=f"is not readable ({error})") from error
     if not isinstance(found, int) or not isinstance(queue_id, str):
-        raise QueueRootError(path=root, detail=f"its {layout.QUEUE_FILE} is not that of a queue")
+        raise QueueFileError(path=root, detail="is not that of a queue")
     if found > FORMAT:
         raise NewerQueueFormatError(path=root, found=found, known=FORMAT)
     return dict(document)

@@ -128,8 +128,7 @@ class StoreBook:
     @staticmethod
     def addresses_of(root: QueueRoot) -> list[StoreAddress]:
         """All stores that jobs of a queue were submitted for."""
-        files = sorted((root.path / layout.STORES).glob("*.json"))
-        return [address for address in map(_read, files) if address is not None]
+        return addresses_in(root.path)
 
     def usable(self) -> Iterator[tuple[StoreAddress, JobStore]]:
         """Those of them that can be opened now."""
@@ -176,6 +175,12 @@ class StoreBook:
             if row is not None and row.queue_id == self._root.queue_id:
                 return store, row
         return None
+
+
+def addresses_in(root: Path) -> list[StoreAddress]:
+    """All stores that jobs were submitted for to the queue in a folder."""
+    files = sorted((root / layout.STORES).glob("*.json"))
+    return [address for address in map(_read, files) if address is not None]
 
 
 def rows_of(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from themis.core import outcome_codec as codec
+from themis.core.base import as_json
 from themis.core.errors import InvalidArgumentError, UnknownRunError
 from themis.core.nearest import nearest_hint
 from themis.core.outcomes import Outcome
@@ -112,7 +113,7 @@ def trace_view(store: "RunStore", run_id: str) -> dict[str, Any]:
                 "candidate_id": candidate.candidate_id,
                 "trace_id": f"{case.key}#{item}",
             }
-            document = candidate.model_dump(mode="json", include={"trace", "conversation"})
+            document = as_json(candidate, include={"trace", "conversation"})
             if candidate.trace is not None:
                 generation_traces.append({**place, "steps": document["trace"]})
             if candidate.conversation is not None:
@@ -140,12 +141,12 @@ def project(store: "RunStore", run_id: str, name: str) -> Any:
 
 def _run_result_document(store: "RunStore", run_id: str) -> dict[str, Any]:
     result = run_result(store, run_id)
-    return {**result.model_dump(mode="json"), "cases": [case.model_dump(mode="json") for case in result.cases]}
+    return {**as_json(result), "cases": [as_json(case) for case in result.cases]}
 
 
 _PROJECTIONS: dict[str, Callable[["RunStore", str], Any]] = {
     "run_result": _run_result_document,
-    "benchmark_result": lambda store, run_id: benchmark_result(store, run_id).model_dump(mode="json"),
+    "benchmark_result": lambda store, run_id: as_json(benchmark_result(store, run_id)),
     "timeline_view": timeline_view,
     "trace_view": trace_view,
     "snapshot": lambda store, run_id: _find(store, run_id)[1].model_dump(mode="json"),

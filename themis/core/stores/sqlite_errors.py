@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import sqlite3
 from pathlib import Path
 from typing import NoReturn
@@ -9,6 +10,7 @@ from typing import NoReturn
 from themis.core.errors import (
     StoreBusyError,
     StoreCorruptError,
+    StoreDescriptorsError,
     StoreError,
     StoreFullError,
     StoreIOError,
@@ -25,6 +27,8 @@ _ERRORS: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_CANTOPEN: StoreReadOnlyError,
     sqlite3.SQLITE_PERM: StoreReadOnlyError,
 }
+_TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
+_DESCRIPTORS = 3  # the file, its log, and the memory that its processes share
 _ERRNOS = {errno.ENOSPC: StoreFullError, errno.EDQUOT: StoreFullError, errno.EIO: StoreIOError}
 
 
@@ -43,6 +47,8 @@ def raise_translated(error: sqlite3.Error, path: Path, busy_timeout_s: float) ->
     code = _primary_code(error)
     if code in _BUSY_CODES:
         raise StoreBusyError(path=path, seconds=busy_timeout_s) from error
+    if code == sqlite3.SQLITE_CANTOPEN and not _can_open_files():
+        raise _too_many_files(path) from error
     if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
         raise StoreFullError(path=path, detail=str(error)) from error
     if code in _ERRORS:
@@ -54,8 +60,27 @@ def raise_translated(error: sqlite3.Error, path: Path, busy_timeout_s: float) ->
 
 def of_system(error: OSError, path: Path) -> StoreError:
     """What the system's error means for the store at `path`."""
+    if error.errno in _TOO_MANY:
+        return _too_many_files(path)
     found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)
     return found(path=path, detail=error.strerror or str(error))
+
+
+def _too_many_files(path: Path) -> StoreDescriptorsError:
+    return StoreDescriptorsError(path=path, limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _can_open_files() -> bool:
+    """Whether this process can open so many more files as a database needs: SQLite does not say that it cannot."""
+    opened: list[int] = []
+    try:
+        opened.extend(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_DESCRIPTORS))
+    except OSError as error:
+        return error.errno not in _TOO_MANY
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return True
 
 
 def _is_full(folder: Path) -> bool:
