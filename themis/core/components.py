@@ -21,6 +21,7 @@ from themis.core.errors import (
     UnknownComponentError,
     WrongComponentKindError,
 )
+from themis.core.masking import mask
 from themis.core.nearest import nearest_hint
 from themis.core.secrets import redact_urls, resolve_references
 
@@ -132,7 +133,7 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str) -> Compo
         if not isinstance(value, str) or not value:
             detail = f"{label} must be a text, not {_shown(value)}"
             raise ComponentError(where=where, reference=repr(name), detail=detail)
-    component_id, version, fingerprint = values
+    component_id, version, fingerprint = map(mask, values)  # what it is does not depend on whose key it has
     return ComponentRef(
         component_id=component_id,
         version=version,
@@ -241,7 +242,7 @@ def _source_hash(module_name: str) -> str | None:
 
 def _shown(value: Any) -> str:
     try:
-        return " ".join(repr(value).split())[:_SHOWN_CHARACTERS]
+        return mask(" ".join(repr(value).split()))[:_SHOWN_CHARACTERS]
     except Exception:  # noqa: BLE001  # a value that cannot even be shown
         return f"a {type(value).__name__}"
 

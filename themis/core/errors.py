@@ -7,6 +7,8 @@ stay readable as attributes. Bad input is a `ValueError` too, a wrong state a `R
 
 from typing import Any, ClassVar
 
+from themis.core.masking import mask, masked
+
 
 class ThemisError(Exception):
     """Something went wrong in Themis."""
@@ -14,12 +16,13 @@ class ThemisError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, **facts: Any) -> None:
-        """Fill the class's docstring with `facts`."""
+        """Fill the class's docstring with `facts`, of which none shows a secret that was resolved."""
+        facts = {name: masked(value) for name, value in facts.items()}
         self.facts = facts
         for name, value in facts.items():
             setattr(self, name, value)
         template = (self.__doc__ or f"{type(self).__name__}: {facts}").strip()
-        super().__init__(template.format_map(facts) if self.__doc__ else template)
+        super().__init__(mask(template.format_map(facts) if self.__doc__ else template))
 
 
 class InputError(ThemisError, ValueError):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from themis.core import masking
 from themis.core.errors import LiteralSecretError, MissingSecretError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -85,7 +86,7 @@ def redacted_key(value: Any) -> str | None:
 
 
 def resolve_references(value: Any, *, where: str, environ: Mapping[str, str] = os.environ) -> Any:
-    """A copy of a JSON value in which each reference is replaced by its secret.
+    """A copy of a JSON value in which each reference is replaced by its secret, which no text shows from now on.
 
     Raises:
         MissingSecretError: a reference names nothing in `environ`, or no file.
@@ -111,15 +112,18 @@ def _environment(name: str, where: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name)
     if value is None:
         raise MissingSecretError(where=where, name=name)
+    masking.register(name, value, is_key=is_secret_variable(name, value))
     return value
 
 
 def _credential(name: str, where: str, environ: Mapping[str, str]) -> str:
     folder = Path(environ.get("CREDENTIALS_DIRECTORY", "/run/secrets"))
     try:
-        return (folder / name).read_text(encoding="utf-8").rstrip("\n")
+        value = (folder / name).read_text(encoding="utf-8").rstrip("\n")
     except (OSError, UnicodeDecodeError):
         raise MissingSecretError(where=where, name=f"for secret://{name} (looked in {folder})") from None
+    masking.register(name, value, is_key=True)
+    return value
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
