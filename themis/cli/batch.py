@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from themis.cli import streams
 from themis.cli.command import command, group, quiet_option
 from themis.cli.interrupts import ends_cleanly
 from themis.cli.output import emit
@@ -30,6 +31,7 @@ def run(*, request: Path, quiet: bool) -> int:
     from themis.core.engine.run import RunProgress
     from themis.core.submission import run_batch_request
 
+    streams.keep_apart()
     progress = RunProgress()
     farewell = "what is done is kept, and the same command goes on with the rest"
     with ends_cleanly(farewell), shown(progress, quiet=quiet):

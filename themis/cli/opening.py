@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from themis.cli import streams
 from themis.cli.errors import UNAVAILABLE
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import UnknownRunError
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
-    """The experiment in a config file."""
+    """The experiment in a config file; what its components print from here on goes to standard error."""
     from themis.core.experiment import Experiment
 
+    streams.keep_apart()
     return Experiment.from_config(config, overrides=overrides)
 
 

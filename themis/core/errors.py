@@ -292,3 +292,14 @@ class WorkerNameError(InputError):
 
 class SlotLostError(UnavailableError):
     """slot {slot} was lost and could not be replaced, {times} times in a row: {detail}"""
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+class ClosedOutputError(InputError):
+    """standard output is closed, so that there is nowhere to print to; send it to a file, or to /dev/null"""
+
+
+class UnwritableOutputError(UnavailableError):
+    """standard output cannot be written: {detail}"""

@@ -22,9 +22,9 @@ MOST_CHARACTERS = 65_536
 _WORD_CHARACTERS = 16
 _FRAGMENT_CHARACTERS = 16
 # Texts, as few processes ever need them compiled.
-_TOKEN = r"[A-Za-z0-9_.~+/=-]{24,}"
+_ONE_WORD = r"[A-Za-z0-9_.~+/=-]{24,}"
 _UNQUOTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-"
-_URL_PASSWORD = r"[A-Za-z][\w+.-]*://[^\s/?#@:]*:([^\s/?#]+)@"
+_URL_OF_SOMEBODY = r"[A-Za-z][\w+.-]*://[^\s/?#@:]*:([^\s/?#]+)@"
 
 
 class Mask:
@@ -51,7 +51,7 @@ class Mask:
         for part in _parts(value):
             for form in _forms(part):
                 self._labels.setdefault(form, label)
-            if is_key and re.fullmatch(_TOKEN, part):
+            if is_key and re.fullmatch(_ONE_WORD, part):
                 self._tokens.setdefault(part, label)
                 for end in (part[:_FRAGMENT_CHARACTERS], part[-_FRAGMENT_CHARACTERS:]):
                     self._labels.setdefault(end, label)
@@ -182,7 +182,7 @@ def _parts(value: str) -> Iterator[str]:
     """A value, and what of it is a secret by itself."""
     whole = value.strip()[:MOST_CHARACTERS]
     yield whole
-    if (found := re.match(_URL_PASSWORD, whole)) and len(found[1]) >= LEAST_CHARACTERS:
+    if (found := re.match(_URL_OF_SOMEBODY, whole)) and len(found[1]) >= LEAST_CHARACTERS:
         yield found[1]
     pieces = [piece for line in whole.splitlines() for piece in (line.strip(), *line.split())]
     yield from (piece for piece in [*pieces, *_texts_of(whole)] if len(piece) >= _WORD_CHARACTERS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from themis.cli import streams
 from themis.cli.command import Words, command, queue_options, quiet_option
 from themis.cli.errors import UNAVAILABLE
 from themis.cli.interrupts import ends_cleanly
@@ -72,6 +73,7 @@ def run(  # noqa: PLR0913  # an argument an option
 
     root = find_queue_root(queue_root, config, overrides)
     policy = ClaimPolicy(tags, version_mismatch)
+    streams.keep_apart()
     progress = RunProgress()
     with (
         ends_cleanly("the experiment is back in the queue, and what is done of it is kept"),
