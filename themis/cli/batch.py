@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from themis.cli import streams
 from themis.cli.command import command, group, quiet_option
 from themis.cli.interrupts import ends_cleanly
 from themis.cli.output import emit
@@ -28,10 +27,11 @@ def batch() -> None:
 @quiet_option
 def run(*, request: Path, quiet: bool) -> int:
     """Run one batch request; when it is done, its file moves to `completed/`. One that fails can be run again."""
+    from themis.cli.with_components import expect_components
     from themis.core.engine.run import RunProgress
     from themis.core.submission import run_batch_request
 
-    streams.keep_apart()
+    expect_components()
     progress = RunProgress()
     farewell = "what is done is kept, and the same command goes on with the rest"
     with ends_cleanly(farewell), shown(progress, quiet=quiet):

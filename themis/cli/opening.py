@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli import streams
 from themis.cli.errors import UNAVAILABLE
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import UnknownRunError
@@ -20,9 +19,10 @@ if TYPE_CHECKING:
 
 def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
     """The experiment in a config file; what its components print from here on goes to standard error."""
+    from themis.cli.with_components import expect_components
     from themis.core.experiment import Experiment
 
-    streams.keep_apart()
+    expect_components()
     return Experiment.from_config(config, overrides=overrides)
 
 

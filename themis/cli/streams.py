@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple, TextIO
 
-import click
-
 from themis.core.errors import ClosedOutputError, UnwritableOutputError
 from themis.core.masking import mask
 
@@ -101,23 +99,14 @@ def occupy_closed() -> None:
             os.set_inheritable(nowhere, True)  # noqa: FBT003  # as the other two are
 
 
-def keep_apart() -> None:
-    """Keep standard output for results until the command that is being carried out has ended.
+@contextmanager
+def kept_apart() -> Iterator[None]:
+    """A block in which nothing but a result reaches standard output.
 
     Raises:
         ClosedOutputError: it is closed; better said before a run than after it.
     """
-    results()
-    context = click.get_current_context(silent=True)
-    if context is not None and not is_kept_apart():
-        context.find_root().with_resource(_kept_apart())
-
-
-@contextmanager
-def _kept_apart() -> Iterator[None]:
     global _apart  # noqa: PLW0603  # a process has one standard output
-    from themis.cli.log_lines import logged_as_messages
-
     printed, said = results(), sys.stderr
     printed.flush()
     with ExitStack() as stack:
@@ -131,7 +120,6 @@ def _kept_apart() -> Iterator[None]:
         if is_ours:
             sys.stderr = _Masked.over(_ERR)
         sys.stdout = _Masked.over(_OUT) if is_ours else said
-        stack.enter_context(logged_as_messages())
         yield
 
 

@@ -290,6 +290,10 @@ class WorkerNameError(InputError):
     """worker {name!r}: {detail}"""
 
 
+class ForbiddenAddressError(StateError):
+    """{host} is at {address}, a {kind} address, to which nothing is sent"""
+
+
 class SlotLostError(UnavailableError):
     """slot {slot} was lost and could not be replaced, {times} times in a row: {detail}"""
 

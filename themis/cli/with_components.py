@@ -1,11 +1,26 @@
-"""What the library and components log, where nobody has set logging up: messages like the command's own."""
+"""For commands that have components in their process: what those print and log is neither a result nor hides one."""
 
 import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
+from themis.cli import streams
 from themis.cli.output import note, note_lines
+
+
+def expect_components() -> None:
+    """Keep standard output for results, and say what is logged, until the command that is being carried out has ended.
+
+    Raises:
+        ClosedOutputError: standard output is closed.
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and not streams.is_kept_apart():
+        context.find_root().with_resource(streams.kept_apart())
+        context.find_root().with_resource(_logged_as_messages())
 
 
 class _Messages(logging.Handler):
@@ -22,8 +37,8 @@ class _Messages(logging.Handler):
 
 
 @contextmanager
-def logged_as_messages() -> Iterator[None]:
-    """A block in which a warning that has no handler of its own is said like a message of the command."""
+def _logged_as_messages() -> Iterator[None]:
+    """A block in which a warning that has no handler of its own is a message like the command's own."""
     before, logging.lastResort = logging.lastResort, _Messages(logging.WARNING)
     try:
         yield
