@@ -13,7 +13,7 @@ from themis.cli import streams
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, say
+from themis.cli.output import emit, printable, say
 from themis.cli.times import Seconds
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _show_live(watcher: "Watcher", interval_s: float) -> None:
         def show(look: "Look") -> None:
             text = Text(no_wrap=True, overflow="ellipsis")
             for line in lines(look, console.width, console.height):
-                text.append(f"{line.text}\n", _STYLES.get(line.kind))
+                text.append(f"{printable(line.text)}\n", _STYLES.get(line.kind))
             live.update(text, refresh=True)
 
         _repeat(watcher, interval_s, show)
