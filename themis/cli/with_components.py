@@ -24,12 +24,14 @@ def expect_components() -> None:
 
 
 class _Messages(logging.Handler):
-    """Says warnings and errors on standard error, one line each, and below it the traceback that came with it."""
+    """Says warnings and errors on standard error, and below them the traceback that came with them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it."""
         try:
-            note(record.getMessage())
+            first, *rest = record.getMessage().splitlines() or [""]
+            note(first)
+            note_lines("\n".join(rest))
             if record.exc_info and record.exc_info[1] is not None:
                 note_lines("".join(traceback.format_exception(record.exc_info[1])))
         except Exception:  # noqa: BLE001  # what cannot be said stops no work

@@ -104,6 +104,12 @@ class CompiledRun:
         )
 
 
+def provider_of(run: CompiledRun) -> str | None:
+    """Whom the generator of a run asks; None when it does not say."""
+    provider = getattr(run.components.generator.live, "provider_key", None)
+    return provider if isinstance(provider, str) else None
+
+
 def load_components(
     generation: GenerationConfig, evaluation: EvaluationConfig, *, allow_modules: Sequence[str] | None = None
 ) -> Components:

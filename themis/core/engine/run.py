@@ -8,9 +8,10 @@ from typing import Any
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.case_pipeline import CasePipeline
-from themis.core.engine.compiled import CompiledRun
+from themis.core.engine.compiled import CompiledRun, provider_of
 from themis.core.engine.crew import Crew
 from themis.core.engine.interpreter import set_for_runs
+from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import pending_work
 from themis.core.engine.retries import message_of
@@ -85,6 +86,8 @@ class RunExecution:
         stored = self._settle_existing()
         if stored is not None:
             return stored
+        for text in idle_limits(self._runtime, provider_of(self._run)):
+            logger.warning("%s", text)
         self._store.start_run(self._run_id, fence=self._options.fence)
         span = await self._observers.run_started()
         try:
