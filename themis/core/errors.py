@@ -56,6 +56,10 @@ class LiteralSecretError(ConfigError):
     """{where}: {key} holds what looks like a secret; write a reference to it instead, such as ${{MY_KEY}} or env:MY_KEY"""
 
 
+class UnresolvedReferenceError(ConfigError):
+    """{where}: {key}: {reference} would not be replaced here; what stands here is kept, so a secret belongs under a component's `with`"""
+
+
 class MissingSecretError(ConfigError):
     """{where}: the secret {name} is not set; set it in the environment of the process that runs this"""
 
