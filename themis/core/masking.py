@@ -22,7 +22,7 @@ MOST_CHARACTERS = 65_536
 _WORD_CHARACTERS = 16
 _FRAGMENT_CHARACTERS = 16
 # Texts, as few processes ever need them compiled.
-_ONE_WORD = r"[A-Za-z0-9_.~+/=-]{24,}"
+_LONG_WORD = r"(?!.*://)\S{24,}"
 _UNQUOTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-"
 _URL_OF_SOMEBODY = r"[A-Za-z][\w+.-]*://[^\s/?#@:]*:([^\s/?#]+)@"
 
@@ -51,7 +51,7 @@ class Mask:
         for part in _parts(value):
             for form in _forms(part):
                 self._labels.setdefault(form, label)
-            if is_key and re.fullmatch(_ONE_WORD, part):
+            if is_key and re.fullmatch(_LONG_WORD, part):
                 self._tokens.setdefault(part, label)
                 for end in (part[:_FRAGMENT_CHARACTERS], part[-_FRAGMENT_CHARACTERS:]):
                     self._labels.setdefault(end, label)
