@@ -127,7 +127,7 @@ def test_a_key_that_a_component_gives_away_in_every_way_is_found_nowhere(tmp_pat
     config(tmp_path, "all", *DEEDS)
     config(tmp_path, "bad", "raise", "raise a header")
     environment = {**os.environ, "LAB_KEY": KEY, "PYTHONDONTWRITEBYTECODE": "1"}
-    ended = {}
+    ended: dict[str, int] = {}
 
     def themis(*words: str, **more: str) -> None:
         number = len(ended)
