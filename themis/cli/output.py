@@ -74,7 +74,7 @@ def emit_object(
 def _write_items(items: Iterable[Any]) -> None:
     streams.write("[")
     for number, item in enumerate(items):
-        streams.write(("," if number else "") + _encode(item))
+        streams.write(("," if number else "") + mask_json(_encode(item)))
     streams.write("]")
 
 
