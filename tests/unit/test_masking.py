@@ -7,6 +7,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from themis.core import masking, outcome_codec
+from themis.core.engine.retries import attempt_record, message_of
 from themis.core.errors import ConfigError
 from themis.core.models import GenerationResult
 from themis.core.secrets import resolve_references
@@ -103,3 +104,9 @@ def test_what_is_raised_to_the_caller_shows_no_secret() -> None:
     error = ConfigError(where="here", detail=f"cannot be made: {KEY}")
     assert str(error) == "here: cannot be made: [secret KEY]"
     assert error.facts["detail"] == "cannot be made: [secret KEY]"
+
+
+def test_what_an_error_says_shows_no_secret_to_a_job_or_a_subscriber_either() -> None:
+    masking.register("KEY", KEY, is_key=True)
+    assert message_of(RuntimeError(f"401 for {KEY}")) == "401 for [secret KEY]"
+    assert attempt_record(RuntimeError(KEY), 1, 0.0)["message"] == "[secret KEY]"
