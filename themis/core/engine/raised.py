@@ -8,8 +8,6 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from pydantic import ValidationError
-
 from themis.core.base import JSONValue
 from themis.core.engine.retries import is_passing, message_of
 from themis.core.errors import ThemisError
@@ -39,7 +37,6 @@ _BUGS = (
     StopAsyncIteration,
     StopIteration,
     TypeError,
-    ValidationError,
 )
 """What Python itself raises where code is wrong, with few words; what is raised on purpose says what it means."""
 
