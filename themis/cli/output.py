@@ -86,8 +86,8 @@ def document(row: Any) -> dict[str, Any]:
 
 
 def say(line: str = "") -> None:
-    """Print a line for reading on standard output, where it does nothing to a terminal but fill a line."""
-    streams.write(f"{printable(mask(line))}\n")
+    """Print a line, or a few, for reading on standard output, where they do nothing to a terminal but fill lines."""
+    streams.write("".join(f"{printable(text)}\n" for text in mask(line).split("\n")))
 
 
 def note(text: str) -> None:
