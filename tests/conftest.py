@@ -1,9 +1,12 @@
 """What all tests share."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from themis.core import masking
 
 # The machine may be busy with the other tests' processes: an example that takes long says nothing about the code.
 settings.register_profile("themis", deadline=None)
@@ -18,6 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--soak-seconds", type=float, default=600.0, help="how long a soak test goes on; one round at least"
     )
+
+
+@pytest.fixture(autouse=True)
+def no_secret_is_known_from_another_test() -> Iterator[None]:
+    """What one test resolved is nothing to the next one in its process."""
+    yield
+    masking.forget()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_a_markdown_report_shows_whatever_a_model_wrote_as_text(store: InMemoryR
     )
     cells = line.replace(r"\|", "").split("|")
     assert len(cells) == 7, "a | in a message must not make a cell"
-    assert "`` =fail \\| <b>`no`</b> ``" in line
+    assert re.search(r"`` LookupError: =fail \\\| <b>`no`</b> \(test_reports\.py:\d+\) ``", line)
 
 
 def test_a_markdown_report_lists_the_first_failures_only(store: InMemoryRunStore) -> None:
@@ -252,3 +253,33 @@ def test_a_snapshot_report_leaves_the_cases_out(store: InMemoryRunStore, run_id:
     assert report["run_id"] == run_id
     assert report["run_metadata"] == {"note": "mine"}
     assert json.dumps(report)
+
+
+HOSTILE = "a\x1b[2J\x1b]0;title\x07b\N{RIGHT-TO-LEFT OVERRIDE}c\x9b31m\rd\x7f\N{LEFT-TO-RIGHT ISOLATE}e"
+SEEN = r"a\x1b[2J\x1b]0;title\x07b\u202ec\x9b31m\rd\x7f\u2066e"
+
+
+@pytest.mark.parametrize("form", ["markdown", "csv", "latex"])
+def test_what_would_move_a_cursor_or_turn_a_line_around_is_seen_in_every_report(form: str) -> None:
+    store = InMemoryRunStore()
+    hostile = Case(case_id=f"case {HOSTILE}", input=f"fail {HOSTILE}", expected_output="x")
+    run_id = run(store, [hostile], metric=f"metric {HOSTILE}")
+    text = getattr(Reporter(store), f"export_{form}")(run_id)
+    assert [sign for sign in text if not sign.isprintable() and sign != "\n"] == []
+    if form == "csv":
+        (row,) = csv.DictReader(io.StringIO(text))
+        assert row["case_id"] == f"case {SEEN}"
+        assert SEEN in row["error_message"]
+    elif form == "markdown":
+        one_line = SEEN.replace(r"\r", " ")
+        assert f"`metric {one_line}`" in text
+        assert f"`case {one_line}`" in text
+
+
+def test_json_alone_has_a_text_as_it_was() -> None:
+    store = InMemoryRunStore()
+    run_id = run(store, [Case(case_id="a", input=HOSTILE, expected_output=HOSTILE)])
+    text = Reporter(store).export_json(run_id)
+    assert text.isascii()
+    assert text.isprintable()
+    assert json.loads(text)["run_result"]["cases"][0]["generated_candidates"][0]["final_output"] == HOSTILE

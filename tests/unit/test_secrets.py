@@ -9,7 +9,7 @@ from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experi
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.config_file import load_config
 from themis.core.contexts import GenerateContext, ScoreContext
-from themis.core.errors import LiteralSecretError, MissingSecretError
+from themis.core.errors import LiteralSecretError, MissingSecretError, UnresolvedReferenceError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset, GenerationResult, ParsedOutput
 from themis.core.prompts import PromptSpec
@@ -336,3 +336,73 @@ def test_a_secret_in_a_list_or_beside_a_reference_is_refused(value: dict[str, An
 
 def test_a_reference_may_stand_within_a_text() -> None:
     refuse_literal_secrets({"authorization": "Bearer ${TOKEN}", "key": "env:KEY"}, where="here")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"base_url": "https://host/v1?api_key=abc123def"},
+        {"base_url": "https://host/v1?x=1&access_token=abcd1234"},
+        {"base_url": "https://a1b2c3d4e5f6a7b8c9d0e1f2@host/1"},
+        {"base_url": f"https://ghp_{'a1' * 15}:x-oauth-basic@host"},
+        {"headers": {"Cookie": "s=1"}},
+        {"headers": {"x-api-key": "abc"}},
+        {"headers": [["Authorization", "abc"]]},
+        {"headers": [{"name": "X-Api-Key", "value": "abc"}]},
+        {"headers": ["Cookie: session=abcdef"]},
+        {"cookies": {"session": "abc"}},
+        {"instructions": "Use the key sk-proj-Ab12Cd34Ef56Gh78Ij90 for it."},
+        {"prefix": "curl -H 'Authorization: Bearer abc123def456ghi789'"},
+        {"limits": {f"sk-{'a' * 24}": 1}},
+    ],
+)
+def test_a_literal_in_a_url_a_header_a_cookie_or_within_a_prompt_is_refused(value: dict[str, Any]) -> None:
+    with pytest.raises(LiteralSecretError, match="holds what looks like a secret"):
+        refuse_literal_secrets(value, where="here")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"instructions": "A bearer certificate? Cookie: a biscuit. Use sk-learn for task-management-and-planning."},
+        {"instructions": "Authorization: the act of allowing. Basic training in 2026."},
+        {"base_url": "https://host/?api_key=${KEY}"},
+        {"base_url": "https://host/?api_key=YOUR_KEY&monkey=abcdefgh"},
+        {"base_url": "https://alice@host/"},
+        {"base_url": "https://${KEY}@host/"},
+        {"headers": {"Cookie": "${COOKIE}", "x-api-key": "env:KEY"}},
+        {"cookies": {"session": "${SESSION}"}},
+        {"credentials": {"type": "x"}},
+        {"pairs": [["x", "y"], {"name": "n", "value": "v"}]},
+    ],
+)
+def test_prose_placeholders_and_references_are_no_literals(value: dict[str, Any]) -> None:
+    refuse_literal_secrets(value, where="here")
+    assert value
+
+
+def test_a_key_in_a_url_s_query_is_shown_to_nobody() -> None:
+    text = "no answer from https://host/v1?q=1&api_key=abc123def#x and https://host?token=${TOKEN}"
+    assert redact_urls(text) == "no answer from https://host/v1?q=1&api_key=***#x and https://host?token=${TOKEN}"
+
+
+def test_a_secret_s_reference_in_a_prompt_is_refused_for_it_would_be_kept(lab_key: str) -> None:
+    with pytest.raises(UnresolvedReferenceError) as caught:
+        experiment(prompt=PromptSpec(instructions="Use ${LAB_KEY}.")).compile()
+    assert "generation.prompt_spec.instructions: ${LAB_KEY} would not be replaced here" in str(caught.value)
+
+
+def test_another_reference_in_a_prompt_is_remarked_on_and_stays(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOPE", "value")
+    asked: list[Any] = []
+
+    def answer(case: Case, ctx: Any) -> str:
+        asked.append(ctx.prompt_spec.instructions)
+        return "x"
+
+    experiment(ScriptedGenerator(answer), prompt=PromptSpec(instructions="${NOPE} hi"), datasets=[dataset(1)]).run()
+    assert asked == ["${NOPE} hi"]
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said.startswith("experiment: generation.prompt_spec.instructions: ${NOPE} stays as it is written here")

@@ -27,9 +27,11 @@ def batch() -> None:
 @quiet_option
 def run(*, request: Path, quiet: bool) -> int:
     """Run one batch request; when it is done, its file moves to `completed/`. One that fails can be run again."""
+    from themis.cli.with_components import expect_components
     from themis.core.engine.run import RunProgress
     from themis.core.submission import run_batch_request
 
+    expect_components()
     progress = RunProgress()
     farewell = "what is done is kept, and the same command goes on with the rest"
     with ends_cleanly(farewell), shown(progress, quiet=quiet):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from themis.cli.command import command, config_options, group
 from themis.cli.opening import open_experiment
-from themis.cli.output import emit
+from themis.cli.output import emit, note
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -19,7 +19,13 @@ def config() -> None:
 @config_options()
 def validate(*, config: Path, overrides: Sequence[str]) -> None:
     """Check all that can be checked without running: keys, components, data sets."""
-    snapshot = open_experiment(config, overrides).compile()
+    from themis.core.engine.compiled import provider_of
+    from themis.core.engine.limits import idle_limits
+
+    experiment = open_experiment(config, overrides)
+    snapshot = experiment.compile()
+    for text in idle_limits(experiment.runtime, provider_of(experiment.compiled())):
+        note(text)
     emit({"valid": True, "run_id": snapshot.run_id, "total_cases": snapshot.total_cases})
 
 

@@ -6,8 +6,8 @@ import traceback
 
 import click
 
-from themis.cli.output import note, one_line
-from themis.core.errors import ThemisError
+from themis.cli.output import note, note_lines, one_line
+from themis.core.errors import ThemisError, UnwritableOutputError
 
 INTERNAL_ERROR = 1
 BAD_INPUT = 2
@@ -32,7 +32,9 @@ def report(error: BaseException) -> int:
         _close_pipe()
         return BROKEN_PIPE
     if os.environ.get(DEBUG_VARIABLE):
-        traceback.print_exception(error)
+        note_lines("".join(traceback.format_exception(error)))
+    if isinstance(error, UnwritableOutputError):
+        _close_pipe()
     message, code = _explained(error)
     note(message)
     return code

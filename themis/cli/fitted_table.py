@@ -1,10 +1,10 @@
 """Tables that fit a terminal: what is least wanted gives way first."""
 
 import shutil
-import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from themis.cli import streams
 from themis.cli.output import one_line
 
 _GAP = "  "
@@ -50,7 +50,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int 
 
 def terminal_width() -> int | None:
     """How wide the terminal is that standard output goes to; None when it goes elsewhere, where nothing is left out."""
-    return shutil.get_terminal_size((_PLAIN_WIDTH, 0)).columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size((_PLAIN_WIDTH, 0)).columns if streams.results().isatty() else None
 
 
 def shortened(text: str, width: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from themis.cli import errors
+from themis.cli import errors, streams
 from themis.cli.command import Group
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
@@ -97,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None for those of this process.
     """
+    if arguments is None:
+        streams.occupy_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than a report has
     if arguments is not None:
@@ -110,7 +112,7 @@ def _run(words: Sequence[str]) -> int:
     try:
         with cli.make_context("themis", list(words)) as context:
             code = cli.invoke(context)
-        sys.stdout.flush()
+            streams.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code

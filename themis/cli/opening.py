@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 
 def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
-    """The experiment in a config file."""
+    """The experiment in a config file; what its components print from here on goes to standard error."""
+    from themis.cli.with_components import expect_components
     from themis.core.experiment import Experiment
 
+    expect_components()
     return Experiment.from_config(config, overrides=overrides)
 
 

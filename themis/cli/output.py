@@ -1,14 +1,16 @@
 """What the commands print: one compact JSON object or a table on standard output, messages on standard error."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from themis.cli import streams
 from themis.core.lines import cut, one_line, printable
+from themis.core.masking import mask, mask_json
 
 __all__ = [
     "cut",
@@ -18,6 +20,7 @@ __all__ = [
     "emit_object",
     "how_long",
     "note",
+    "note_lines",
     "one_line",
     "printable",
     "say",
@@ -35,13 +38,20 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
 def emit(document: Any) -> None:
     """Print a JSON value in one line, in ASCII: any text, and any terminal, can take it."""
-    sys.stdout.write(_encode(document) + "\n")
+    streams.write(mask_json(_encode(document)) + "\n")
+    if not streams.is_kept_apart():
+        return
+    try:
+        streams.flush()
+    except BrokenPipeError:
+        note("nobody reads standard output any more: the result was not printed")
+        raise
 
 
 def emit_list(items: Iterable[Any]) -> None:
     """Print a JSON list in one line, item by item: it may be longer than memory allows."""
     _write_items(items)
-    sys.stdout.write("\n")
+    streams.write("\n")
 
 
 def emit_object(
@@ -55,17 +65,17 @@ def emit_object(
         items: of the list.
         after: what comes after it, asked for when it has ended.
     """
-    sys.stdout.write("{" + "".join(f"{_encode(key)}:{_encode(value)}," for key, value in before.items()))
-    sys.stdout.write(f"{_encode(name)}:")
+    streams.write("{" + "".join(f"{_encode(key)}:{_encode(value)}," for key, value in before.items()))
+    streams.write(f"{_encode(name)}:")
     _write_items(items)
-    sys.stdout.write("".join(f",{_encode(key)}:{_encode(value)}" for key, value in after().items()) + "}\n")
+    streams.write("".join(f",{_encode(key)}:{_encode(value)}" for key, value in after().items()) + "}\n")
 
 
 def _write_items(items: Iterable[Any]) -> None:
-    sys.stdout.write("[")
+    streams.write("[")
     for number, item in enumerate(items):
-        sys.stdout.write(("," if number else "") + _encode(item))
-    sys.stdout.write("]")
+        streams.write(("," if number else "") + mask_json(_encode(item)))
+    streams.write("]")
 
 
 def document(row: Any) -> dict[str, Any]:
@@ -76,14 +86,26 @@ def document(row: Any) -> dict[str, Any]:
 
 
 def say(line: str = "") -> None:
-    """Print a line for reading on standard output."""
-    sys.stdout.write(f"{line}\n")
+    """Print a line, or a few, for reading on standard output, where they do nothing to a terminal but fill lines."""
+    streams.write("".join(f"{printable(text)}\n" for text in mask(line).split("\n")))
 
 
 def note(text: str) -> None:
     """Print a message on standard error; a very long one is cut."""
-    sys.stderr.write(f"themis: {one_line(cut(text))}\n")
-    sys.stderr.flush()
+    _write_message(f"themis: {one_line(cut(mask(text)))}\n")
+
+
+def note_lines(text: str) -> None:
+    """Print lines on standard error as they are, such as a traceback."""
+    _write_message("".join(f"{printable(line)}\n" for line in mask(text).splitlines()))
+
+
+def _write_message(text: str) -> None:
+    stream = streams.messages()
+    if stream is not None:
+        with suppress(OSError, ValueError):  # nobody reads it: that is no reason to do anything else than before
+            stream.write(text)
+            stream.flush()
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> list[str]:

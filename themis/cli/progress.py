@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from themis.cli import streams
 from themis.cli.output import how_long, note
 
 BAR_EVERY_S = 0.2
@@ -84,7 +84,7 @@ class _Bar:
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TextColumn("{task.description}"),
-            console=Console(stderr=True),
+            console=Console(file=streams.messages()),
             auto_refresh=False,
         )
         self._task: Any = None
@@ -127,7 +127,7 @@ def _follow(progress: Progress, stop: threading.Event, unit: str) -> None:
     pace = Pace()
     pace.per_second(time.monotonic(), 0)
     view: _View | None = None
-    is_bar = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    is_bar = streams.has_terminal() and os.environ.get("TERM") != "dumb"
     every_s = BAR_EVERY_S if is_bar else LINE_EVERY_S
     while not stop.wait(every_s):
         if progress.total:

@@ -1,11 +1,11 @@
 """`themis report`: the whole result of a run, to read or to go on working with."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from themis.cli import streams
 from themis.cli.command import command, config_options
 from themis.cli.opening import open_experiment, stored_run
 from themis.cli.running import explain_partial
@@ -34,11 +34,12 @@ def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
         explain_partial(projections.run_result(store, run_id))
         reporter = Reporter(store)
         if form == "csv":
-            reporter.write_csv(run_id, sys.stdout)  # row by row: there may be very many
+            with streams.writing() as out:
+                reporter.write_csv(run_id, out)  # row by row: there may be very many
             return
         exports = {
             "json": reporter.export_json,
             "markdown": reporter.export_markdown,
             "latex": reporter.export_latex,
         }
-        sys.stdout.write(exports[form](run_id).rstrip("\n") + "\n")
+        streams.write(exports[form](run_id).rstrip("\n") + "\n")

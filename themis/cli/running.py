@@ -39,7 +39,7 @@ def explain_failures(result: "RunResult") -> None:
         note(f"the run failed: {result.error}")
     elif failed:
         failure = first_failure(islice(result.cases, _CASES_LOOKED_THROUGH))
-        first = f"; the first: {failure.category}: {failure.message or failure.error_type}" if failure else ""
+        first = f"; the first: {failure.category}: {failure.summary}" if failure else ""
         note(f"{failed:,} of {result.progress.total_cases:,} cases failed{first}")
 
 

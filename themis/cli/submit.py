@@ -1,6 +1,5 @@
 """`themis submit`: an experiment into the queue, or into a batch request."""
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from themis.cli import streams
 from themis.cli.command import Words, command, config_options
 from themis.cli.opening import open_experiment
 from themis.cli.output import emit, note
@@ -86,7 +86,7 @@ def _explain(manifest: "SubmissionManifest", tags: Sequence[str]) -> None:
     if manifest.status != "pending":
         again = "" if manifest.status == "running" else "; --set runtime.existing_run_policy=rerun runs it anew"
         note(f"this experiment was submitted before, and is {manifest.status}{again}")
-    elif sys.stderr.isatty():
+    elif streams.has_terminal():
         path = manifest.manifest_path
         if manifest.mode == "batch":
             note(f"run it with: themis batch run --request {path}")

@@ -22,6 +22,7 @@ from themis.core.errors import (
     WrongComponentKindError,
 )
 from themis.core.fingerprint_files import declared_files
+from themis.core.masking import mask
 from themis.core.nearest import nearest_hint
 from themis.core.secrets import redact_urls, resolve_references
 
@@ -156,7 +157,7 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str, folders:
         if not isinstance(value, str) or not value:
             detail = f"{label} must be a text, not {_shown(value)}"
             raise ComponentError(where=where, reference=repr(name), detail=detail)
-    component_id, version, fingerprint = values
+    component_id, version, fingerprint = map(mask, values)  # what it is does not depend on whose key it has
     return ComponentRef(
         component_id=component_id,
         version=version,
@@ -276,7 +277,7 @@ def _plugins() -> dict[str, str]:
 
 def _shown(value: Any) -> str:
     try:
-        return " ".join(repr(value).split())[:_SHOWN_CHARACTERS]
+        return mask(" ".join(repr(value).split()))[:_SHOWN_CHARACTERS]
     except Exception:  # noqa: BLE001  # a value that cannot even be shown
         return f"a {type(value).__name__}"
 

@@ -7,6 +7,8 @@ stay readable as attributes. Bad input is a `ValueError` too, a wrong state a `R
 
 from typing import Any, ClassVar
 
+from themis.core.masking import mask, masked
+
 
 class ThemisError(Exception):
     """Something went wrong in Themis."""
@@ -14,12 +16,13 @@ class ThemisError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, **facts: Any) -> None:
-        """Fill the class's docstring with `facts`."""
+        """Fill the class's docstring with `facts`, of which none shows a secret that was resolved."""
+        facts = {name: masked(value) for name, value in facts.items()}
         self.facts = facts
         for name, value in facts.items():
             setattr(self, name, value)
         template = (self.__doc__ or f"{type(self).__name__}: {facts}").strip()
-        super().__init__(template.format_map(facts) if self.__doc__ else template)
+        super().__init__(mask(template.format_map(facts) if self.__doc__ else template))
 
 
 class InputError(ThemisError, ValueError):
@@ -51,6 +54,10 @@ class UnknownConfigKeyError(ConfigError):
 
 class LiteralSecretError(ConfigError):
     """{where}: {key} holds what looks like a secret; write a reference to it instead, such as ${{MY_KEY}} or env:MY_KEY"""
+
+
+class UnresolvedReferenceError(ConfigError):
+    """{where}: {key}: {reference} would not be replaced here; what stands here is kept, so a secret belongs under a component's `with`"""
 
 
 class MissingSecretError(ConfigError):
@@ -295,5 +302,20 @@ class WorkerNameError(InputError):
     """worker {name!r}: {detail}"""
 
 
+class ForbiddenAddressError(StateError):
+    """{host} is at {address}, a {kind} address, to which nothing is sent"""
+
+
 class SlotLostError(UnavailableError):
     """slot {slot} was lost and could not be replaced, {times} times in a row: {detail}"""
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+class ClosedOutputError(InputError):
+    """standard output is closed, so that there is nowhere to print to; send it to a file, or to /dev/null"""
+
+
+class UnwritableOutputError(UnavailableError):
+    """standard output cannot be written: {detail}"""

@@ -164,7 +164,7 @@ def _outcome(record: RunRecord, store: RunStore) -> Outcome:
         if case
         else []
     )
-    first = f"; the first: {failures[0].error_type}: {failures[0].message}" if failures else ""
+    first = f"; the first: {failures[0].summary}" if failures else ""
     cause = Cause.TRANSIENT if failures and failures[0].retryable else Cause.EXCEPTION
     return Outcome(cause, f"every case failed{first}")
 

@@ -3,10 +3,12 @@
 import json
 import math
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import pydantic_core
 
+from themis.core import masking
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
 from themis.core.outcomes import Outcome
@@ -76,6 +78,20 @@ def failed(case_no: int, stage: Stage, item: int, failure: StageFailure) -> Outc
     rest = failure.model_dump(mode="json", exclude={"stage", "attempts"}, exclude_defaults=True)
     retries = json_text(failure.attempts) if failure.attempts else None
     return Outcome(case_no, stage, item, _FAILED, now_ms(), None, None, json_text(rest), retries)
+
+
+def without_secrets(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """The same outcomes without any secret that this process resolved; a component may echo what it was given."""
+    if masking.is_idle() or not masking.found_in("\n".join(_texts(outcomes))):  # one look at all of them is cheap
+        return outcomes
+    return [
+        outcome._replace(
+            output=None if outcome.output is None else masking.mask_json(outcome.output),
+            body=masking.mask_json(outcome.body),
+            retries=None if outcome.retries is None else masking.mask_json(outcome.retries),
+        )
+        for outcome in outcomes
+    ]
 
 
 def to_generation(outcome: Outcome) -> GenerationResult:
@@ -153,6 +169,11 @@ def _readable(text: str) -> str:
 def _refuse(constant: str) -> NoReturn:
     msg = f"{constant} is not a number that JSON has"
     raise ValueError(msg)
+
+
+def _texts(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for outcome in outcomes:
+        yield from (text for text in (outcome.output, outcome.body, outcome.retries) if text is not None)
 
 
 def _output(outcome: Outcome) -> JSONValue:

@@ -1,7 +1,8 @@
-"""A stored run as JSON, Markdown, CSV or LaTeX.
+r"""A stored run as JSON, Markdown, CSV or LaTeX.
 
 What a model, a dataset or a provider wrote stands in a report as text, whatever it looks like: Markdown shows it as
-code, LaTeX escapes it, and a CSV cell that a spreadsheet would take for a formula gets an apostrophe in front.
+code, LaTeX escapes it, and a CSV cell that a spreadsheet would take for a formula gets an apostrophe in front. What
+would move a terminal's cursor or turn a line around is written visibly, as in `\x1b`; JSON alone has it as it was.
 """
 
 import csv
@@ -14,6 +15,7 @@ from typing import Any, TextIO
 from themis.core.base import as_json
 from themis.core.canonical import compact_json
 from themis.core.inspection import get_execution_state, get_run_snapshot
+from themis.core.lines import visible
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.results import RunResult
 from themis.core.score_tally import MetricSummary, ScoreTally, figures
@@ -221,7 +223,9 @@ def _code(text: str | None) -> str:
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, dict | list):
-        return compact_json(value) if value else ""
+        return compact_json(value) if value else ""  # ASCII
+    if isinstance(value, str):
+        value = visible(value)
     if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) and not _is_number(value):
         return f"'{value}"
     return value
@@ -240,4 +244,4 @@ def _latex_row(*cells: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))

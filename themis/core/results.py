@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, SkipValidation
 
+from themis.core import errors
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.lines import cut
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
@@ -37,10 +38,10 @@ class StageFailure(FrozenModel):
     Attributes:
         stage: the stage's span name (`generation`, `parse`, `score`, …).
         category: `generation_failure`, `selection_failure`, `reduction_failure`, `parse_failure`, `score_failure`.
-        message: what the component said.
+        message: what the component said; of a bug as Python tells it, `KeyError: 'choices' (generators.py:12)`.
         error_type: the exception's class, or `ScoreError`.
         retryable: whether the cause may pass.
-        details: what a metric added.
+        details: what a metric added; of an exception, where it was raised (`at`) and the `traceback` of its code.
         attempts: the failed tries before the last one.
     """
 
@@ -51,6 +52,15 @@ class StageFailure(FrozenModel):
     retryable: bool = False
     details: dict[str, JSONValue] = Field(default_factory=dict)
     attempts: list[dict[str, JSONValue]] = Field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """The message, with the exception's class and its place if it has neither."""
+        if self.error_type == "ScoreError" or self.error_type in vars(errors):  # whose messages say all there is
+            return self.message
+        named = self.message if self.message.startswith(self.error_type) else f"{self.error_type}: {self.message}"
+        at = self.details.get("at")
+        return named if at is None or f"({at})" in named else f"{named} ({at})"
 
 
 class CaseResult(FrozenModel):

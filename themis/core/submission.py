@@ -1,5 +1,6 @@
 """An experiment into a queue or a batch folder, and out of it into a result."""
 
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import closing
@@ -13,6 +14,8 @@ from themis.core.batch_requests import run_batch_request, write_request
 from themis.core.components import ComponentTarget
 from themis.core.config import RuntimeConfig
 from themis.core.default_places import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
+from themis.core.engine.compiled import provider_of
+from themis.core.engine.limits import idle_limits
 from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
@@ -44,6 +47,8 @@ __all__ = [
     "run_worker_once_async",
     "submit_experiment",
 ]
+
+logger = logging.getLogger("themis.submission")
 
 Mode = Literal["worker_pool", "batch"]
 
@@ -110,6 +115,8 @@ def submit_experiment(
     _refuse_url_passwords(experiment.runtime)
     _refuse_unwritable_paths(experiment, config_path)
     snapshot = experiment.compile()
+    for text in idle_limits(experiment.runtime, provider_of(experiment.compiled())):
+        logger.warning("%s", text)
     targets = _targets(snapshot)
     store = _persistent_store(experiment)
     path_text = None if config_path is None else str(Path(config_path).absolute())

@@ -1,9 +1,21 @@
-"""What an attempt prints, in a file that cannot grow without end."""
+"""What an attempt prints, in a file that cannot grow without end and holds no secret that the attempt was told."""
 
+import contextlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from themis.core import guarded_files
+from themis.core.masking import MOST_CHARACTERS, ByteMask, Mask
+
+_ABOUT_SECRET = "secret"  # noqa: S105  # the name of a report
+_MOST_SECRETS = 1_000
+
+
+def secret_report(name: str, value: str, is_key: bool) -> dict[str, Any]:  # noqa: FBT001  # as it is listened for
+    """What a job's process reports of a secret that it is about to use."""
+    return {_ABOUT_SECRET: [name, value[:MOST_CHARACTERS], is_key]}
 
 
 class JobLog:
@@ -14,24 +26,45 @@ class JobLog:
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
         """Append to `path`, and begin anew whenever that holds `limit_bytes`."""
+        self._mask = Mask()
+        self._clean = ByteMask(self._mask)
+        self._secrets = 0
         self._path = path
         self._limit_bytes = limit_bytes
         self._descriptor: int | None = None
         self._size = 0
         self._open()
 
+    def take_secret(self, line: bytes) -> bool:
+        """Whether a report is about a secret, which is in nothing that is written from now on."""
+        if not line.startswith(b'{"%s":' % _ABOUT_SECRET.encode()):
+            return False
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            name, value, is_key = json.loads(line)[_ABOUT_SECRET]
+            if isinstance(value, str) and self._secrets < _MOST_SECRETS:
+                self._secrets += 1
+                self._mask.add(str(name), value, is_key=is_key is True)
+        return True
+
     def write(self, data: bytes) -> None:
         """Keep what was printed."""
+        self._append(self._clean.feed(data))
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        self._append(self._clean.rest())
+        self._close()
+
+    def _append(self, data: bytes) -> None:
         if self._size + len(data) > self._limit_bytes and self._size:
             self._rotate()
         if self._descriptor is not None:
             try:
                 self._size += os.write(self._descriptor, data)
             except OSError:
-                self.close()
+                self._close()
 
-    def close(self) -> None:
-        """Nothing more is written."""
+    def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -45,7 +78,7 @@ class JobLog:
             self._descriptor = None
 
     def _rotate(self) -> None:
-        self.close()
+        self._close()
         try:
             self._path.replace(f"{self._path}.1")
         except OSError:

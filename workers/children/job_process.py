@@ -2,6 +2,7 @@
 
 What it reports are lines of JSON: `{"progress": [total, done, failed]}` now and then, and at its end one of
 `{"outcome": …}`, `{"stopped": true}` (it was asked to end, and did) and `{"lost": true}` (the job is another worker's).
+Before any of its code has a secret, `{"secret": …}` tells the keeper, and nobody else, what must not be in the log.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
+from themis.core import masking
 from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, ThemisError
 from themis.core.job_environment import job_environment, named_variables
@@ -27,6 +29,7 @@ from themis.core.queue.states import Outcome
 from themis.core.store_cache import StoreCache
 from themis.core.stores.protocol import Fence, RunStore
 from workers import linux, messages
+from workers.children.job_log import secret_report
 
 BROKEN = 70
 """The exit code of a job's process that could not even begin; EX_SOFTWARE of sysexits.h."""
@@ -49,6 +52,7 @@ def main(order: dict[str, Any], channel: socket.socket, prints: int, reports: in
     # The kernel tells the worker by which number it knows the sender.
     messages.send(channel, {"event": "started"})
     _arrange_descriptors(prints, reports)
+    masking.listen(lambda *secret: _report(secret_report(*secret)))
     try:
         asyncio.run(_work(order))
         code = 0
@@ -56,7 +60,7 @@ def main(order: dict[str, Any], channel: socket.socket, prints: int, reports: in
         traceback.print_exc()
         code = BROKEN
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(Exception):  # whatever a component has put there
             stream.flush()
     # Not by way of the interpreter's own end: what a component left running is its keeper's affair.
     os._exit(code)

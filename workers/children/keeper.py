@@ -23,6 +23,7 @@ from workers.children.job_log import JobLog
 _CHUNK_BYTES = 65_536
 _MOST_CHUNKS = 16
 _LONGEST_REPORT_BYTES = 32_768  # an outcome's message takes 24,000 at most; what is longer is not of ours
+_LONGEST_PARTIAL_BYTES = 524_288  # a secret with every sign of it escaped
 _ENDING_S = 10.0
 _PAUSE_S = 0.005
 
@@ -147,17 +148,19 @@ class Keeper:
         job = self._job
         if job is None:
             return
-        for data in self._read_all(job.printed):
-            job.log.write(data)
+        # In this order: a secret is reported before it can be printed, so its report has come with what was printed.
+        printed = list(self._read_all(job.printed))
         for data in self._read_all(job.reported):
             job.partial += data
         while (end := job.partial.find(b"\n")) >= 0:
             line = bytes(job.partial[:end])
             del job.partial[: end + 1]
-            if 0 < len(line) <= _LONGEST_REPORT_BYTES:
+            if not job.log.take_secret(line) and 0 < len(line) <= _LONGEST_REPORT_BYTES:
                 self._tell({"event": "report", "text": line.decode("utf-8", "replace")})
-        if len(job.partial) > _LONGEST_REPORT_BYTES:
+        if len(job.partial) > _LONGEST_PARTIAL_BYTES:
             job.partial.clear()
+        for data in printed:
+            job.log.write(data)
 
     def _read_all(self, end: int) -> Iterator[bytes]:
         """What a pipe holds now, in chunks; no more than it can hold at once, so that everything has its turn."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from themis.core.lines import cut
+from themis.core.masking import mask, masked
 from themis.core.secrets import redact_urls
 
 
@@ -51,13 +52,13 @@ class JobEnded:
 
     @property
     def reason(self) -> str:
-        """Cause and message, for people; no URL in it holds a password."""
-        return cut(str(redact_urls(f"{self.cause}: {self.message}" if self.message else self.cause)))
+        """Cause and message, for people; no URL in it holds a password, and no secret stands in it."""
+        return cut(mask(str(redact_urls(f"{self.cause}: {self.message}" if self.message else self.cause))))
 
     def to_json(self) -> bytes:
         """One object in one line of ASCII; no URL in it holds a password, and a mean that is no number is null."""
         # Redacted before it is cut: half a URL is not seen to hold a password.
-        document = redact_urls(asdict(self))
+        document = masked(redact_urls(asdict(self)))
         document["message"] = cut(document["message"])
         if self.metric_means is not None:
             means = self.metric_means.items()

@@ -1,13 +1,20 @@
-"""One POST over http or https that has an end: no redirect is followed, no body is read, no other scheme is spoken."""
+"""One POST over http or https that has an end: no redirect is followed, no body is read, no other scheme is spoken.
+
+It goes to no address that `addresses` forbids. A proxy is the operator's choice, and may be anywhere; what it is asked
+for is checked as far as its addresses are known here.
+"""
 
 import contextlib
 import http.client
 import socket
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
+
+from workers.notifications import addresses
 
 
 def post(request: urllib.request.Request, limit_s: float) -> None:
@@ -18,6 +25,7 @@ def post(request: urllib.request.Request, limit_s: float) -> None:
 
     Raises:
         urllib.error.HTTPError: the answer is not 2xx; to be closed.
+        ForbiddenAddressError: it would go where nothing is sent.
         OSError, http.client.HTTPException: there was none.
     """
     opener = urllib.request.OpenerDirector()
@@ -42,9 +50,16 @@ class _Remembering(urllib.request.AbstractHTTPHandler):
         self.connections: list[http.client.HTTPConnection] = []
 
     def do_open(self, http_class: Any, req: urllib.request.Request, **options: Any) -> http.client.HTTPResponse:
+        asked = urllib.parse.urlsplit(req.full_url)
+        is_proxied = req.host != asked.netloc
+        if is_proxied:
+            _refuse_forbidden(asked.hostname or "")
+
         def connect(host: str, **more: Any) -> http.client.HTTPConnection:
             connection: http.client.HTTPConnection = http_class(host, **more)
             self.connections.append(connection)
+            if not is_proxied:  # the one place where http.client lets others make the connection
+                connection._create_connection = _connect  # type: ignore[attr-defined]  # noqa: SLF001
             return connection
 
         return super().do_open(connect, req, **options)
@@ -54,6 +69,17 @@ class _Http(_Remembering, urllib.request.HTTPHandler): ...
 
 
 class _Https(_Remembering, urllib.request.HTTPSHandler): ...
+
+
+def _connect(place: tuple[str, int], timeout_s: float | None, *_: object) -> socket.socket:
+    """As `socket.create_connection`, to addresses that were checked."""
+    return addresses.connect(*place, timeout_s)
+
+
+def _refuse_forbidden(host: str) -> None:
+    """Refuse what a proxy would be asked for; a name that only the proxy can resolve is its affair."""
+    with contextlib.suppress(OSError):
+        addresses.resolve(host, 0)
 
 
 @contextlib.contextmanager

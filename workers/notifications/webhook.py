@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass, replace
 
-from themis.core.errors import ConfigError, MissingSecretError
+from themis.core.errors import ConfigError, ForbiddenAddressError, MissingSecretError
 from themis.core.provenance import themis_version
 from themis.core.secrets import resolve_references
 from workers.notifications.event import JobEnded
@@ -62,8 +62,9 @@ class _Failure:
 class Webhook:
     """A URL, and the way to tell it.
 
-    A redirect is followed, as a POST, to the same scheme only; credentials go to no other host. Proxies are those of
-    the environment (`HTTPS_PROXY`, `NO_PROXY` …). Who lost an answer is told twice: the key and attempt are the same.
+    A redirect is followed, as a POST, to the same scheme only; credentials go to no other host. Neither the URL nor a
+    redirect leads to a link-local or metadata address, see `addresses`. Proxies are those of the environment
+    (`HTTPS_PROXY`, `NO_PROXY` …). Who lost an answer is told twice: the key and attempt are the same.
 
     Args:
         url: http or https; references in it are resolved each time. Credentials become an Authorization header.
@@ -123,10 +124,8 @@ class Webhook:
                     target = _redirected(target, place)
                 except ValueError as refusal:
                     return _Failure(f"redirects where nobody follows: {refusal}")
-            except OSError as error:
-                return _Failure(str(getattr(error, "reason", error)), again=True)
-            except http.client.HTTPException as error:
-                return _Failure(f"no HTTP answer ({type(error).__name__})", again=True)
+            except (ForbiddenAddressError, OSError, http.client.HTTPException) as error:
+                return _unanswered(error)
             else:
                 return None
         return _Failure("redirects for ever")
@@ -181,6 +180,12 @@ def _request(target: _Target, body: bytes) -> urllib.request.Request:
     if target.authorization is not None:
         headers["Authorization"] = target.authorization
     return urllib.request.Request(target.url, data=body, headers=headers, method="POST")  # noqa: S310  # http(s), checked
+
+
+def _unanswered(error: Exception) -> _Failure:
+    if isinstance(error, http.client.HTTPException):
+        return _Failure(f"no HTTP answer ({type(error).__name__})", again=True)
+    return _Failure(str(getattr(error, "reason", error)), again=isinstance(error, OSError))
 
 
 def _answered(error: urllib.error.HTTPError) -> _Failure:

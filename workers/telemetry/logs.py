@@ -5,7 +5,7 @@ Modules say an event in a word or two, and its facts beside it:
     logs.tell("attempt ended", key=key, cause="signal")
 
 What others wrote (an error's message, what a hook printed) is a fact, never the event: a newline in it makes no line,
-an escape code moves no cursor, and a password in a URL is not shown.
+an escape code moves no cursor, and neither a password in a URL nor a secret that this process resolved is shown.
 """
 
 import json
@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any, Literal, TextIO
 
 from themis.core.lines import one_line
+from themis.core.masking import mask
 from themis.core.secrets import redact_urls
 
 LogFormat = Literal["text", "json"]
@@ -102,17 +103,17 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
         facts["error"] = _plain(f"{type(error).__name__}: {error}")
-        facts["traceback"] = str(redact_urls("".join(traceback.format_exception(error))))[-_MAX_TEXT:]
+        facts["traceback"] = mask(str(redact_urls("".join(traceback.format_exception(error)))))[-_MAX_TEXT:]
     return facts
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """`value` as JSON that has an end and holds no password of a URL."""
+    """`value` as JSON that has an end and holds neither a password of a URL nor a secret."""
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         return "…" if depth == _MAX_DEPTH else _plain_items(value, depth + 1)
-    text = str(redact_urls(str(value)))
+    text = mask(str(redact_urls(str(value))))
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
 
 

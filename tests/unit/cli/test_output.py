@@ -31,6 +31,13 @@ def test_nothing_that_is_printed_for_people_moves_the_cursor() -> None:
     assert output.one_line("a\x07\tb") == "a\N{REPLACEMENT CHARACTER} b"
 
 
+def test_no_line_for_people_moves_the_cursor_or_turns_itself_around(capsys: pytest.CaptureFixture[str]) -> None:
+    output.say("store: /srv/\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}x")
+    output.note("store: /srv/\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}x")
+    said = "store: /srv/\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}x\n"
+    assert capsys.readouterr() == (said, f"themis: {said}")
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.25, "250 ms"), (2.5, "2.5 s"), (61, "1 min 1 s"), (7_260, "2 h 1 min"), (90_000, "1 d 1 h")],

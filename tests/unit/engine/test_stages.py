@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import signal
 from datetime import UTC, datetime
 from typing import Any
@@ -179,12 +180,12 @@ class MuteError(Exception):
         (ValueError("nul \x00 and bell \x07"), "nul \x00 and bell \x07"),
         (ValueError("line\nline"), "line\nline"),
         (ValueError("x" * 1_000_000), "x" * 1_000_000),
-        (KeyError("k"), "'k'"),
+        (KeyError("k"), "KeyError: 'k' (lab.py:LINE)"),
         (MuteError(), "MuteError"),
         (ExceptionGroup("several", [ValueError("one"), TypeError("two")]), "several (2 sub-exceptions)"),
-        (RecursionError("deep"), "deep"),
+        (RecursionError("deep"), "RecursionError: deep (lab.py:LINE)"),
         (MemoryError(), "MemoryError"),
-        (NotImplementedError(), "NotImplementedError"),
+        (NotImplementedError(), "NotImplementedError (lab.py:LINE)"),
     ],
     ids=["empty", "surrogate", "control", "lines", "huge", "key", "mute", "group", "recursion", "memory", "unwritten"],
 )
@@ -194,8 +195,9 @@ def test_whatever_a_component_raises_is_kept_as_data(kind: str, error: Exception
     result = experiment(generator).run(store=store)
     assert (result.status, result.progress.failed_cases) == ("partial_failure", 1)
     failure = result.cases[1].generation_failures["0"]
-    assert (failure.message, failure.error_type) == (message, type(error).__name__)
-    assert score_rows(store, result)[1]["error_message"] == message
+    said = re.sub(r"(?<=lab\.py:)\d+", "LINE", failure.message)
+    assert (said, failure.error_type) == (message, type(error).__name__)
+    assert score_rows(store, result)[1]["error_message"] == failure.message
     store.close()
 
 

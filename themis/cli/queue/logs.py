@@ -1,7 +1,6 @@
 """`themis queue logs`: a job's history, and what its attempts printed."""
 
 import itertools
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from themis.cli import streams
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.errors import INTERRUPTED
 from themis.cli.log_tail import LogTail, lines_of
@@ -116,7 +116,7 @@ def _follow_one(queue: "FileQueue", key: str, tail: LogTail, number: int, wanted
         row = queue.find(key)
         over = _is_over(row, number, wanted)
         _say_lines(tail.rest() if over else tail.new_lines())
-        sys.stdout.flush()
+        streams.flush()
         if over:
             return row
         time.sleep(LOOK_EVERY_S)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from themis.cli import streams
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.interrupts import ends_cleanly
 from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, say
+from themis.cli.output import emit, printable, say
 from themis.cli.times import Seconds
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def watch(
         with ends_cleanly(None):
             if once:
                 _print(watcher.look(), as_json=as_json)
-            elif as_json or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+            elif as_json or not streams.results().isatty() or os.environ.get("TERM") == "dumb":
                 _repeat(watcher, interval_s, lambda look: _print(look, as_json=as_json))
             else:
                 _show_live(watcher, interval_s)
@@ -82,11 +82,11 @@ def _print(look: "Look", *, as_json: bool) -> None:
     else:
         from themis.cli.watch.view import lines
 
-        width = shutil.get_terminal_size((PLAIN_WIDTH, 0)).columns if sys.stdout.isatty() else PLAIN_WIDTH
+        width = shutil.get_terminal_size((PLAIN_WIDTH, 0)).columns if streams.results().isatty() else PLAIN_WIDTH
         for line in lines(look, width):
             say(line.text)
         say()
-    sys.stdout.flush()
+    streams.flush()
 
 
 def _show_live(watcher: "Watcher", interval_s: float) -> None:
@@ -103,7 +103,7 @@ def _show_live(watcher: "Watcher", interval_s: float) -> None:
         def show(look: "Look") -> None:
             text = Text(no_wrap=True, overflow="ellipsis")
             for line in lines(look, console.width, console.height):
-                text.append(f"{line.text}\n", _STYLES.get(line.kind))
+                text.append(f"{printable(line.text)}\n", _STYLES.get(line.kind))
             live.update(text, refresh=True)
 
         _repeat(watcher, interval_s, show)

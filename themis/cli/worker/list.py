@@ -1,6 +1,5 @@
 """`themis worker list` and `stop`: who the workers of a queue are; have them end."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from themis.cli import errors
+from themis.cli import errors, streams
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
@@ -106,7 +105,7 @@ def stop(
     registry.request_stop(root, asked)
     left = asked if wait_s is None else _wait(root, asked, wait_s)
     emit({"asked": asked, "stopped": [name for name in asked if name not in left], "left": left})
-    if wait_s is None and asked and sys.stderr.isatty():
+    if wait_s is None and asked and streams.has_terminal():
         note("they end when what they run has ended; --wait S waits for that")
     for name in names:
         if not seen[name]:

@@ -66,12 +66,14 @@ def run(  # noqa: PLR0913  # an argument an option
     Calls may overlap. One that fails is queued again while it has tries left; that is no error of this command. Ends
     with 4 when jobs are queued and none could be taken, as a store cannot be used.
     """
+    from themis.cli.with_components import expect_components
     from themis.core.engine.run import RunProgress
     from themis.core.queue.claim_policy import ClaimPolicy
     from themis.core.submission import run_worker_once
 
     root = find_queue_root(queue_root, config, overrides)
     policy = ClaimPolicy(tags, version_mismatch)
+    expect_components()
     progress = RunProgress()
     with (
         ends_cleanly("the experiment is back in the queue, and what is done of it is kept"),

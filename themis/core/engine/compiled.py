@@ -29,9 +29,10 @@ from themis.core.engine.run_datasets import (
     stored_source,
     without_passwords,
 )
+from themis.core.engine.run_secrets import refuse_secrets
 from themis.core.errors import ConfigError, DatasetChangedError
 from themis.core.prompts import PromptSpec
-from themis.core.secrets import redact_urls, refuse_literal_secrets
+from themis.core.secrets import redact_urls
 from themis.core.snapshot import (
     COUNT_KEYS,
     ComponentRefs,
@@ -109,6 +110,12 @@ class CompiledRun:
         return replace(self, snapshot=self.snapshot.model_copy(update={"datasets": datasets}))
 
 
+def provider_of(run: CompiledRun) -> str | None:
+    """Whom the generator of a run asks; None when it does not say."""
+    provider = getattr(run.components.generator.live, "provider_key", None)
+    return provider if isinstance(provider, str) else None
+
+
 def load_components(
     generation: GenerationConfig,
     evaluation: EvaluationConfig,
@@ -159,7 +166,7 @@ def compile_run(
         ComponentError, DatasetError: a part of it cannot be had.
     """
     generation, evaluation = config.generation, config.evaluation
-    _refuse_secrets(config, provenance, where)
+    refuse_secrets(config, provenance, where)
     count = _check_seeds(config, where)
     components = load_components(generation, evaluation, folders=folders)
     specs = [without_passwords(dataset) for dataset in config.datasets]
@@ -263,23 +270,6 @@ def _check_seeds(config: ExperimentConfig, where: str) -> int:
         detail = f"seeds: there are {len(config.seeds)}, but {count} candidates a case; give one each, or none"
         raise ConfigError(where=where, detail=detail)
     return count
-
-
-def _refuse_secrets(config: ExperimentConfig, provenance: RunProvenance, where: str) -> None:
-    """Look through all that a run keeps, but for the cases, which are data, and live objects, which are not kept."""
-    sections = {
-        "generation": _plain(config.generation),
-        "evaluation": _plain(config.evaluation),
-        "datasets": [dataset.model_dump(exclude={"cases"}) for dataset in config.datasets],
-        **provenance.model_dump(include={"storage", "runtime", "provider_metadata", "environment_metadata"}),
-    }
-    for name, section in sections.items():
-        refuse_literal_secrets(section, where=where, path=name)
-
-
-def _plain(section: GenerationConfig | EvaluationConfig) -> dict[str, object]:
-    """The fields of a section, as far as they are plain values."""
-    return {key: value.model_dump() if isinstance(value, PromptSpec) else value for key, value in vars(section).items()}
 
 
 def _prompt(spec: PromptSpec | None) -> PromptSpec | None:

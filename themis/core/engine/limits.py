@@ -8,13 +8,27 @@ idles because of a queue at another one.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Protocol
 
 from themis.core.config import RuntimeConfig
+from themis.core.secrets import redact_urls
 from themis.core.stages import NAMES, Stage
 
 # A rate may catch up on what it missed in this time, since timers are coarser than a high rate's interval.
 _RATE_CATCH_UP_S = 0.25
+
+
+def idle_limits(runtime: RuntimeConfig, provider: str | None) -> list[str]:
+    """What to say of limits for providers that a run, which asks only `provider`, does not ask."""
+    asked = "its generator names no provider" if provider is None else f"this run asks {provider!r} alone"
+    found = []
+    for key in ("provider_concurrency", "provider_rate_limits"):
+        for name in getattr(runtime, key):
+            near = get_close_matches(name, [provider], n=1) if provider else []
+            hint = f"; did you mean {provider!r}?" if near else ""
+            found += [f"runtime.{key}: {name!r} limits nothing: {asked}{hint}"] if name != provider else []
+    return [str(redact_urls(text)) for text in found]
 
 
 class Limit(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from themis.core.masking import mask
 from themis.core.pydantic_errors import in_a_line
 from themis.core.secrets import redact_urls
 
@@ -65,12 +66,12 @@ def retry_after_s(error: BaseException) -> float:
 
 
 def message_of(error: BaseException) -> str:
-    """What an error says, else its class: text that UTF-8 can carry, in which no URL holds a password."""
+    """What an error says, else its class: text that UTF-8 can carry, without passwords of URLs and resolved secrets."""
     try:
         text = in_a_line(error) if isinstance(error, ValidationError) else str(error)
     except Exception:  # noqa: BLE001  # an error of the error's own
         text = ""
-    return str(redact_urls((text or type(error).__name__).encode("utf-8", "backslashreplace").decode()))
+    return mask(str(redact_urls((text or type(error).__name__).encode("utf-8", "backslashreplace").decode())))
 
 
 def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.case_pipeline import CasePipeline
-from themis.core.engine.compiled import CompiledRun
+from themis.core.engine.compiled import CompiledRun, provider_of
 from themis.core.engine.crew import Crew
 from themis.core.engine.edits import edited_parts, shortened
 from themis.core.engine.interpreter import set_for_runs
+from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import pending_work
 from themis.core.engine.retries import message_of
@@ -88,6 +89,8 @@ class RunExecution:
         if stored is not None:
             return stored
         self._say_what_is_scored()
+        for text in idle_limits(self._runtime, provider_of(self._run)):
+            logger.warning("%s", text)
         self._store.start_run(self._run_id, fence=self._options.fence)
         span = await self._observers.run_started()
         try:

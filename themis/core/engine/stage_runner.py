@@ -12,7 +12,8 @@ from themis.core.engine.interrupts import came_from_signal
 from themis.core.engine.limits import Admission
 from themis.core.engine.no_answer import NoAnswer
 from themis.core.engine.observers import Moment, Observers
-from themis.core.engine.retries import RetryPolicy, attempt_record, is_passing, message_of
+from themis.core.engine.raised import Tracebacks, line_of
+from themis.core.engine.retries import RetryPolicy, attempt_record, is_passing
 from themis.core.engine.sync_calls import SyncCalls
 from themis.core.engine.work import CaseWork
 from themis.core.engine.writer import OutcomeWriter
@@ -65,6 +66,7 @@ class StageRunner:
         self._sync_calls = SyncCalls(runtime.stage_concurrency.get("scoring"))
         self._writer = writer
         self._observers = observers if observers.anyone else None
+        self._tracebacks = Tracebacks()
         self._generation_retries = RetryPolicy(
             runtime.generation_retry_attempts, runtime.generation_retry_delay, runtime.generation_retry_backoff
         )
@@ -107,7 +109,7 @@ class StageRunner:
                 raise
             if isinstance(error, KeyboardInterrupt) and came_from_signal(error):
                 raise
-            failure = _failure(step, error, history)
+            failure = self._failure(step, work, error, history)
         self._writer.add(codec.failed(work.case_no, step.stage, step.item, failure))
         if observers is not None:
             await observers.failed(moment, span, failure)
@@ -142,6 +144,23 @@ class StageRunner:
                 gate.leave()
             await asyncio.sleep(delay)
 
+    def _failure(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> StageFailure:
+        names = NAMES[step.stage]
+        category = names.failure_category
+        if step.stage is Stage.PARSE and isinstance(error, BadResultError):
+            category = "parse_invalid"
+        line = line_of(error)
+        where = f"{names.span} of case {work.case.case_id!r} of dataset {work.dataset.dataset_id!r}"
+        return StageFailure(
+            stage=names.span,
+            category=category,
+            message=line,
+            error_type=type(error).__name__,
+            retryable=is_passing(error),
+            details=self._tracebacks.details(error, line, where),
+            attempts=history,
+        )
+
 
 def _check(step: Step, result: Any) -> None:
     if not isinstance(result, step.expected):
@@ -157,21 +176,6 @@ def _is_being_cancelled() -> bool:
     """Whether somebody asked this task to stop; else a component's own cancellation came through."""
     task = asyncio.current_task()
     return task is None or bool(task.cancelling())
-
-
-def _failure(step: Step, error: BaseException, history: list[dict[str, Any]]) -> StageFailure:
-    names = NAMES[step.stage]
-    category = names.failure_category
-    if step.stage is Stage.PARSE and isinstance(error, BadResultError):
-        category = "parse_invalid"
-    return StageFailure(
-        stage=names.span,
-        category=category,
-        message=message_of(error),
-        error_type=type(error).__name__,
-        retryable=is_passing(error),
-        attempts=history,
-    )
 
 
 def _no_score(step: Step, parsed: Any, error: ScoreError) -> StageFailure:

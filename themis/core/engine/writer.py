@@ -8,6 +8,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
+from themis.core.outcome_codec import without_secrets
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.stores.protocol import Fence, RunStore
 
@@ -106,7 +107,7 @@ class OutcomeWriter:
                 return
 
     def _commit(self, outcomes: list[Outcome], ends: list[CaseEnd]) -> None:
-        self._store.append(self._run_id, outcomes, ends, fence=self._fence)
+        self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
 
     def _raise_error(self) -> None:
         if self._error is not None:

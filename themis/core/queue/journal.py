@@ -11,6 +11,7 @@ from typing import Any
 
 from themis.core import guarded_files
 from themis.core.canonical import compact_json
+from themis.core.masking import masked
 
 _HOST = socket.gethostname()
 _MAX_READ_BYTES = 1_000_000
@@ -20,7 +21,7 @@ def note(folder: Path | str, key: str, move: str, **facts: Any) -> None:
     """Add a line to the journal of `key`; facts that are None are left out."""
     line = {"at": _now(), "move": move, "host": _HOST, "pid": os.getpid()} | facts
     try:
-        data = compact_json({name: value for name, value in line.items() if value is not None}).encode() + b"\n"
+        data = compact_json(masked({name: value for name, value in line.items() if value is not None})).encode() + b"\n"
         descriptor = guarded_files.open_to_append(f"{folder}/{key}.jsonl")
         try:
             os.write(descriptor, data)
