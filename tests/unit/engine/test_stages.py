@@ -210,13 +210,13 @@ def test_at_every_stage_whatever_a_component_raises_fails_its_case_alone(
         text = str(said[0][0].final_output if isinstance(said[0], list) else said[0])
         return kind("no") if text == "a1" else {"selector": said[0], "metric": 1.0}.get(stage, text)
 
-    parts: dict[str, Any] = {
+    choice: dict[str, dict[str, Any]] = {
         "selector": {"selector": selector(answer)},
         "reducer": {"reducer": reducer(answer)},
         "parser": {"parser": parser(answer)},
         "metric": {"metrics": [ScriptedMetric(answer)]},
-    }[stage]
-    result = experiment(**parts).run(subscribers=[object()] if listened_to else [])
+    }
+    result = experiment(**choice[stage]).run(subscribers=[object()] if listened_to else [])
     assert (result.status, result.progress.completed_cases) == ("partial_failure", 2)
 
 
