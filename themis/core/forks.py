@@ -34,12 +34,14 @@ class _Line:
         forks: how many there were, as far as this module was loaded.
         handlers: what is installed by `handling` now, and what was there before; innermost last.
         loops: the event loops of the runs that go in this process.
+        masks: by thread, which signals were blocked before the fork that it is at.
     """
 
     def __init__(self) -> None:
         self.forks = 0
         self.handlers: list[tuple[int, Handler, Any]] = []
         self.loops: list[AbstractEventLoop] = []
+        self.masks: dict[int, set[int]] = {}
 
 
 line = _Line()
@@ -107,6 +109,20 @@ def _put_back(entry: tuple[int, Handler, Any]) -> None:
         signal.signal(number, before)
 
 
+def _hold_signals() -> None:
+    """Before a fork: a signal that comes to the child before it has forgotten the parent's handlers would be lost."""
+    if line.handlers or line.loops:
+        line.masks[threading.get_ident()] = {
+            int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, _ASKING)
+        }
+
+
+def _let_signals_through() -> None:
+    mask = line.masks.pop(threading.get_ident(), None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _begin_copy() -> None:
     """In a forked child: forget the signals of the parent's run, and keep out of its event loop."""
     line.forks += 1
@@ -120,6 +136,7 @@ def _begin_copy() -> None:
         # Should the child come back to the loop, this is what it finds there; the loop's own wake-up is the parent's.
         with contextlib.suppress(RuntimeError):
             loop.call_soon(end_copy)
+    _let_signals_through()
 
 
 def _forget_signals_of_loops() -> None:
@@ -137,4 +154,4 @@ def _is_a_loops(handler: Any) -> bool:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_copy)
+    os.register_at_fork(before=_hold_signals, after_in_parent=_let_signals_through, after_in_child=_begin_copy)
