@@ -17,10 +17,9 @@ class ReorderedLoop(asyncio.SelectorEventLoop):
         ready = self._ready  # type: ignore[attr-defined]  # what every loop of CPython has
         held: list[Any] = []
         if len(ready) > 1:
-            shuffled = list(ready)
+            shuffled = [ready.popleft() for _ in range(len(ready))]  # other threads may append meanwhile
             self._dice.shuffle(shuffled)
             now = self._dice.randint(1, len(shuffled))
-            ready.clear()
             ready.extend(shuffled[:now])
             held = shuffled[now:]
         super()._run_once()  # type: ignore[misc]

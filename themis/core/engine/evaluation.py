@@ -7,6 +7,7 @@ cases wait there than is reasonable does the crew pause.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -24,6 +25,9 @@ from themis.core.outcomes import CaseEnd
 
 AHEAD = 8
 """So many times as many cases as may be in flight beside one may wait for their evaluation."""
+
+LAST_WORD_S = 0.25
+"""Seconds that cases have to be scored when their run is cancelled."""
 
 MOST_AHEAD = 1_000
 """Cases that may wait for it in any event: their answers are in memory."""
@@ -102,6 +106,12 @@ class Evaluation:
     async def finished(self) -> None:
         """Wait until every case is evaluated; raises as `room` does."""
         await self._until_pending(0)
+
+    async def last_word(self) -> None:
+        """Wait a little: cases that are all but done when a run is cancelled need not be done again."""
+        with suppress(Exception):  # the run ends by its cancellation, whatever this says
+            async with asyncio.timeout(LAST_WORD_S):
+                await self.finished()
 
     def close(self) -> None:
         """Forget what is not evaluated yet; a call that is being made ends by itself, and its answer is dropped."""

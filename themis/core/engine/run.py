@@ -172,6 +172,9 @@ class RunExecution:
                 with run_of(asyncio.get_running_loop()):
                     await Crew(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
                     await evaluation.finished()
+            except asyncio.CancelledError:
+                await evaluation.last_word()
+                raise
             finally:
                 evaluation.close()
 
