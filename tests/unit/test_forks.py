@@ -63,7 +63,13 @@ def score(value, case):
 calls = open("calls.txt", "a")
 store = sqlite_store("themis.sqlite3")
 script = (lambda case, ctx: generate_later(case, ctx)) if {stage!r} == "await" else generate
-made = experiment(ScriptedGenerator(script), metrics=[ScriptedMetric(score)], datasets=[dataset(6)])
+def score_again(value, case):
+    if os.getpid() != parent:
+        print("the child goes on scoring", flush=True)
+    return 1.0
+
+metrics = [ScriptedMetric(score), ScriptedMetric(score_again, component_id="lab/again")]
+made = experiment(ScriptedGenerator(script), metrics=metrics, datasets=[dataset(6)])
 try:
     result = asyncio.run(made.run_async(store=store)) if {under_a_loop} else made.run(store=store)
     print(result.status.value, result.progress.completed_cases)

@@ -15,6 +15,7 @@ from themis.core.engine import blocking
 from themis.core.engine.blocking import run_to_end
 from themis.core.engine.call_thread import at_home
 from themis.core.engine.case_evaluation import ScorePart
+from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import TimeLimitError
 from themis.core.interruption import Interruption
 from themis.core.stores import InMemoryRunStore
@@ -240,6 +241,12 @@ def test_an_error_of_the_engine_in_a_components_thread_ends_the_run_and_hangs_no
     for subscribers in ([], [object()]):
         with pytest.raises(ZeroDivisionError):
             experiment(metrics=[ScriptedMetric()], datasets=[dataset(60)]).run(subscribers=subscribers)
+
+
+def test_an_error_on_the_way_back_to_the_loop_ends_the_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OutcomeWriter, "add_all", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        experiment(metrics=[ScriptedMetric()], datasets=[dataset(60)]).run()
 
 
 def test_what_a_run_has_in_its_threads_is_dropped_when_it_is_cancelled() -> None:
