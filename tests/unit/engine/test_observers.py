@@ -224,7 +224,8 @@ class Raising:
         raise AttributeError(name)
 
     def fail(self, *_: Any) -> None:
-        raise self.kind("broken")
+        msg = "broken"
+        raise self.kind(msg)
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, SystemExit, KeyboardInterrupt, BaseException, asyncio.CancelledError])

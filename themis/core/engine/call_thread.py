@@ -53,7 +53,7 @@ class CallThread:
     """Makes calls, in whatever thread or threads `serve` it.
 
     Attributes:
-        is_calling: whether a call is being made.
+        is_calling: whether calls are being made.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,11 @@ class CallThread:
         while item is not _STOP:
             made: list[Call] = []
             loop = item[0]
-            item = self._make_some(item, made)
+            self.is_calling = True
+            try:
+                item = self._make_some(item, made)
+            finally:
+                self.is_calling = False
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_go_on, made)
             item = item or self._calls.get()
@@ -101,7 +105,6 @@ class CallThread:
         return item
 
     def _make(self, call: Call) -> None:
-        self.is_calling = True
         try:
             call.carry_out()
         except BaseException as error:  # raised again where it is waited for
@@ -110,8 +113,6 @@ class CallThread:
             if isinstance(error, Interruption) or (isinstance(error, KeyboardInterrupt) and came_from_signal(error)):
                 raise
             call.error = error
-        finally:
-            self.is_calling = False
         if line.forks != self._forks:
             end_copy()
 

@@ -46,7 +46,7 @@ class Evaluation:
 
     Attributes:
         stretches: what is done with each case.
-        writer: takes the outcomes.
+        runner: runs each part.
         loop: the event loop of the run.
         is_closed: whether nothing more is wanted.
     """
@@ -56,8 +56,7 @@ class Evaluation:
     ) -> None:
         """As `pipeline` says, by `runner`, within the limits of `runtime`; `ended` is told how each case ended."""
         self._until = pipeline.until
-        self._runner = runner
-        self.writer = runner.writer
+        self.runner = runner
         self._ended = ended
         self._calls = SyncCalls(runtime)
         threads = [(self._calls.thread_of(part.step.component, part.step.stage), part) for part in pipeline.parts]
@@ -83,7 +82,7 @@ class Evaluation:
             self._ended(case.end(self._until))
             return
         self._pending += 1
-        if self._runner.is_observed:
+        if self.runner.is_observed:
             task = asyncio.create_task(self._observed(case))
             self._tasks.add(task)
             task.add_done_callback(self._note_end)
@@ -120,18 +119,7 @@ class Evaluation:
             task.cancel()
         self._calls.close()
 
-    # --- what a call of a stretch does
-
-    def carry_out(self, number: int, case: CaseEvaluation) -> None:
-        """In its thread: the parts of a stretch."""
-        for part in self.stretches[number].parts:
-            arguments = None if self.is_closed else part.arguments(case)
-            if arguments is not None:
-                result, outcome, _ = self._runner.attempt(part.step, case.work, arguments)
-                case.outcomes.append(outcome)
-                part.take(case, result)
-            if case.is_over:
-                break
+    # --- for the calls of stretches
 
     def end(self, case: CaseEvaluation) -> None:
         """On the event loop: one case less is pending."""
@@ -168,11 +156,11 @@ class Evaluation:
             arguments = part.arguments(case)
             if arguments is not None:
                 step, work = part.step, case.work
-                ask = partial(make_call, stretch.thread, self._runner.attempt, step, work, arguments)
-                part.take(case, await self._runner.run_observed(step, work, arguments, ask))
+                ask = partial(make_call, stretch.thread, self.runner.attempt, step, work, arguments)
+                part.take(case, await self.runner.run_observed(step, work, arguments, ask))
             elif case.outcomes and isinstance(part, ScorePart) and case.parsed is not None:
                 context = part.context(case, case.parsed)
-                await self._runner.stand_in(part.step, case.work, case.outcomes.pop(), case.parsed, context)
+                await self.runner.stand_in(part.step, case.work, case.outcomes.pop(), case.parsed, context)
             if case.is_over:
                 break
         self.end(case)
@@ -197,8 +185,16 @@ class _Call:
         evaluation.stretches[number].thread.put(evaluation.loop, self)
 
     def carry_out(self) -> None:
-        """In the thread."""
-        self._evaluation.carry_out(self._number, self._case)
+        """In the thread: the parts of the stretch."""
+        evaluation, case = self._evaluation, self._case
+        for part in evaluation.stretches[self._number].parts:
+            arguments = None if evaluation.is_closed else part.arguments(case)
+            if arguments is not None:
+                result, outcome, _ = evaluation.runner.attempt(part.step, case.work, arguments)
+                case.outcomes.append(outcome)
+                part.take(case, result)
+                if case.is_over:
+                    break
 
     def returned(self) -> None:
         """On the event loop: keep what came of it, and begin the next stretch."""
@@ -209,7 +205,7 @@ class _Call:
             if self.error is not None:
                 evaluation.fail(self.error)
                 return
-            evaluation.writer.add_all(case.outcomes)
+            evaluation.runner.writer.add_all(case.outcomes)
             case.outcomes.clear()
             if case.is_over or self._number + 1 == len(evaluation.stretches):
                 evaluation.end(case)
