@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedGenerator, cases, dataset, experiment
-from themis.core import components, distributions, durable_files, provenance, time_limit
+from themis.core import components, distributions, durable_files, provenance
 from themis.core.components import make_importable
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.contexts import GenerateContext, ScoreContext
+from themis.core.engine import blocking
 from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
@@ -438,7 +439,7 @@ def test_the_time_limit_holds_for_many_cases_that_each_never_give_way(tmp_path: 
 def test_a_component_that_will_not_be_stopped_is_charged_with_the_time_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, attempts: int, places: dict[str, int]
 ) -> None:
-    monkeypatch.setattr(time_limit, "LAST_WORD_S", 0.3)
+    monkeypatch.setattr(blocking, "LAST_WORD_S", 0.3)
     limits = {"timeout_s": 0.2, "max_attempts": attempts, "max_concurrent_tasks": 1}
     _submit(tmp_path, generator=f"{__name__}:{name}", datasets=[dataset(1_000)], runtime=limits)
     assert _run(tmp_path).status is RunStatus.FAILED
@@ -451,7 +452,7 @@ def test_a_component_that_will_not_be_stopped_is_charged_with_the_time_limit(
 def test_a_batch_request_whose_component_will_not_be_stopped_comes_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time_limit, "LAST_WORD_S", 0.3)
+    monkeypatch.setattr(blocking, "LAST_WORD_S", 0.3)
     made = _experiment(tmp_path, generator=f"{__name__}:EndlessGenerator", runtime={"timeout_s": 0.2})
     request = submit_experiment(made, mode="batch").manifest_path
     assert run_batch_request(request).status is RunStatus.FAILED
@@ -460,7 +461,7 @@ def test_a_batch_request_whose_component_will_not_be_stopped_comes_to_its_end(
 
 
 def test_a_worker_among_other_work_leaves_the_loop_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time_limit, "LAST_WORD_S", 0.3)
+    monkeypatch.setattr(blocking, "LAST_WORD_S", 0.3)
     _submit(tmp_path, generator=f"{__name__}:EndlessGenerator", runtime={"timeout_s": 0.2, "max_attempts": 1})
 
     async def program() -> RunStatus:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from themis.cli.output import note
+from themis.core.forks import handling
 
 _POLITE = (signal.SIGTERM, signal.SIGHUP)
 
@@ -15,7 +16,7 @@ _POLITE = (signal.SIGTERM, signal.SIGHUP)
 def ends_cleanly(farewell: str | None) -> Iterator[None]:
     """A block that SIGINT, SIGTERM and SIGHUP end by a KeyboardInterrupt, after which `farewell` is said, if any.
 
-    SIGTERM and SIGHUP are passed on as SIGINT, which the event loop turns into the cancellation of what it runs.
+    SIGTERM and SIGHUP are passed on as SIGINT, which a run turns into its cancellation.
 
     Raises:
         click.exceptions.Exit: with 128 and the signal's number, when one came.
@@ -31,14 +32,10 @@ def ends_cleanly(farewell: str | None) -> Iterator[None]:
 
     # What is ignored (nohup) stays ignored, and somebody else's handler his.
     ours = [number for number in _POLITE if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, pass_on)
     try:
-        yield
+        with handling(dict.fromkeys(ours, pass_on)):
+            yield
     except KeyboardInterrupt:
         if farewell is not None:
             note(f"interrupted; {farewell}")
         raise click.exceptions.Exit(128 + (came[0] if came else signal.SIGINT)) from None
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)

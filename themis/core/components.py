@@ -13,6 +13,7 @@ from pydantic import Field
 
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.builtins import BUILTINS
+from themis.core.component_methods import fault_of
 from themis.core.component_sources import sources_of
 from themis.core.errors import (
     ComponentError,
@@ -260,6 +261,8 @@ def _check_kind(live: Any, kind: Kind, where: str) -> None:
             raise WrongComponentKindError(where=where, reference=name, kind=kind.name, missing=required)
     if not callable(_attribute(live, kind.method, None)):
         raise WrongComponentKindError(where=where, reference=name, kind=kind.name, missing=f"method {kind.method}")
+    if fault := fault_of(live, kind.method):
+        raise ComponentError(where=where, reference=repr(name), detail=fault)
 
 
 def _attribute(live: Any, name: str, otherwise: Any) -> Any:

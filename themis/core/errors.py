@@ -147,6 +147,10 @@ class TimeLimitError(StateError):
     """the time limit of {seconds:g} s is over"""
 
 
+class ForkedCopyError(StateError):
+    """process {pid} is a forked copy of one in which a run goes, and may do nothing of it: {what}; end a forked child by os._exit"""
+
+
 class RunningLoopError(StateError):
     """{method}() cannot run inside a running event loop; await {method}_async() instead"""
 

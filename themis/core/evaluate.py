@@ -1,6 +1,5 @@
 """One call from model, data and metric to a result."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
@@ -8,6 +7,7 @@ from typing import Any, ParamSpec
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.config_file import validate
 from themis.core.dataset_inputs import dataset_from_inline
+from themis.core.engine.blocking import run_to_end
 from themis.core.errors import InvalidArgumentError
 from themis.core.experiment import Experiment, refuse_running_loop
 from themis.core.models import Dataset
@@ -26,7 +26,7 @@ def _blocking(function: Callable[P, Coroutine[Any, Any, RunResult]]) -> Callable
     @wraps(function)
     def run(*arguments: P.args, **keywords: P.kwargs) -> RunResult:
         refuse_running_loop(name)
-        return asyncio.run(function(*arguments, **keywords))
+        return run_to_end(function(*arguments, **keywords))
 
     run.__name__ = run.__qualname__ = name
     return run

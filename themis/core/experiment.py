@@ -12,6 +12,8 @@ from themis.core.base import JSONValue
 from themis.core.components import make_importable
 from themis.core.config import ExperimentConfig, RuntimeConfig
 from themis.core.config_file import load_config
+from themis.core.engine.blocking import run_to_end
+from themis.core.engine.call_thread import at_home
 from themis.core.engine.compiled import CompiledRun, compile_run
 from themis.core.engine.run import RunExecution, RunOptions, RunProgress
 from themis.core.errors import InvalidArgumentError, RunningLoopError
@@ -121,7 +123,7 @@ class Experiment(ExperimentConfig):
             RunningLoopError: there is a running event loop.
         """
         refuse_running_loop("run")
-        return asyncio.run(
+        return run_to_end(
             self.run_async(
                 until_stage, runtime, store, subscribers, tracing_provider=tracing_provider, progress=progress
             )
@@ -152,7 +154,7 @@ class Experiment(ExperimentConfig):
             ThemisError: the run cannot go on; failing cases are not errors, they are in the result.
         """
         until = parse_until_stage(until_stage)
-        run = self.compiled()
+        run = await at_home(self.compiled)
         own_store = store or self.open_store()
         execution = RunExecution(
             run,

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from themis.core.components import make_importable
+from themis.core.engine.blocking import run_to_end
+from themis.core.engine.call_thread import at_home
 from themis.core.engine.compiled import recompile
 from themis.core.engine.retries import is_passing, message_of, retry_after_s
 from themis.core.engine.run import RunExecution, RunOptions, RunProgress
@@ -57,6 +59,30 @@ class JobOptions:
     fence: Fence | None = None
     progress: RunProgress | None = None
     enforce_time_limit: bool = True
+
+
+def carry_out_job(
+    manifest: Manifest, store: RunStore, options: JobOptions, *, stop_on: Collection[int] = ()
+) -> Outcome:
+    """The same as `run_job`, for who waits: this thread makes the calls of synchronous components meanwhile.
+
+    Args:
+        manifest: the job.
+        store: where its results are kept.
+        options: what the executor adds.
+        stop_on: signals that cancel it.
+
+    Raises:
+        ClaimLostError: the job belongs to another worker now.
+        asyncio.CancelledError: one of these signals came.
+        KeyboardInterrupt: it was interrupted.
+    """
+    try:
+        return run_to_end(run_job(manifest, store, options), stop_on=stop_on)
+    except TimeLimitError as error:  # its event loop is blocked by what cannot be interrupted, and was left to itself
+        outcome = classify(error)
+        _note_end(manifest, store, RunStatus.FAILED, outcome.message, options.fence)
+        return outcome
 
 
 async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> Outcome:
@@ -134,7 +160,7 @@ async def _execute(manifest: Manifest, store: RunStore, options: JobOptions) -> 
     snapshot = store.load_snapshot(manifest.run_id)
     if snapshot is None:
         raise UnknownRunError(run_id=manifest.run_id, nearest="")
-    run = recompile(snapshot, allow_modules=options.allow_modules, folders=folders)
+    run = await at_home(lambda: recompile(snapshot, allow_modules=options.allow_modules, folders=folders))
     # What the policy asks for was done when the job was submitted; every attempt goes on from there.
     runtime = payload.runtime.model_copy(update={"existing_run_policy": "auto"})
     run_options = RunOptions(

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
 from themis.core.experiment import refuse_running_loop
-from themis.core.job_run import JobOptions, run_job
+from themis.core.job_run import JobOptions, carry_out_job, run_job
 from themis.core.process_limits import ProcessLimits
 from themis.core.queue import troubles
 from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch
@@ -24,7 +24,6 @@ from themis.core.results import RunResult
 from themis.core.store_cache import StoreCache
 from themis.core.stores import projections
 from themis.core.stores.protocol import Fence, RunStore
-from themis.core.time_limit import run_to_end
 
 logger = logging.getLogger("themis.worker")
 
@@ -43,15 +42,12 @@ def run_worker_once(
         RunningLoopError: there is a running event loop.
     """
     refuse_running_loop("run_worker_once")
-    return run_to_end(
-        run_worker_once_async(
-            queue_root,
-            allow_modules=allow_modules,
-            progress=progress,
-            tags=tags,
-            version_mismatch=version_mismatch,
-        )
-    )
+    with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
+        if job is None:
+            return None
+        with job.in_hand(allow_modules, progress) as options:
+            job.settle(carry_out_job(job.claim.manifest, job.store, options))
+        return job.result()
 
 
 async def run_worker_once_async(
@@ -84,7 +80,17 @@ async def run_worker_once_async(
             back, charged to nobody, and the next worker finds it.
         StoreError: the job's store cannot be read.
     """
-    policy = ClaimPolicy(tags, version_mismatch)
+    with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
+        if job is None:
+            return None
+        with job.in_hand(allow_modules, progress) as options:
+            job.settle(await run_job(job.claim.manifest, job.store, options))
+        return job.result()
+
+
+@contextlib.contextmanager
+def _claimed(queue_root: str | Path, policy: ClaimPolicy) -> Iterator["_ClaimedJob | None"]:
+    """A block that has a job of the queue, or None when no job is ready."""
     stores = StoreCache()
     queue = FileQueue(queue_root, stores)
     try:
@@ -93,11 +99,7 @@ async def run_worker_once_async(
         claim = queue.claim(worker, allow=_Intake(policy, queue, stores))
         for why in dict.fromkeys(queue.passed_over.values()):
             logger.warning("left where it lies: %s", why)
-        if claim is None:
-            return None
-        store = stores.run_store(claim.manifest.store)
-        await _carry_out(queue, claim, store, allow_modules, progress)
-        return own_result(store, claim.manifest.run_id)
+        yield None if claim is None else _ClaimedJob(queue, claim, stores.run_store(claim.manifest.store))
     finally:
         stores.close()
 
@@ -137,38 +139,57 @@ class _Intake:
         return why_not
 
 
-async def _carry_out(
-    queue: FileQueue, claim: Claim, store: RunStore, allow_modules: Sequence[str] | None, progress: RunProgress | None
-) -> None:
-    """Run a claimed job and settle it; whatever happens, the claim is over afterwards."""
-    limits = ProcessLimits()
-    lease = LeaseKeeper(claim.lease, lambda: queue.renew(claim))
-    options = JobOptions(
-        allow_modules=allow_modules,
-        cancelled=lambda: lease.lost is not None or queue.is_cancel_requested(claim),
-        fence=Fence(claim.key, claim.version),
-        progress=progress,
-    )
-    try:
-        if remark := queue.note_versions(claim):
-            logger.warning(remark)
-        with lease:
-            outcome = await run_job(claim.manifest, store, options)
-            if lease.lost is not None and outcome.cause is Cause.CANCELLED:
-                outcome = Outcome(Cause.LEASE_LOST, f"its lease was lost: {lease.lost}")
-            _settle(queue, claim, outcome, limits)
-    except UnsettledError:
-        raise
-    except ClaimLostError:
-        queue.lose(claim)  # the job is another worker's now, who will settle it
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        _settle(queue, claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"), limits)
-        raise
-    except BaseException as error:
-        if isinstance(error, Exception) and troubles.is_of_machine(error):
-            queue.excuse(claim)
-        queue.abandon(claim)
-        raise
+class _ClaimedJob:
+    """A job that this process has in hand.
+
+    Attributes:
+        claim: of this process.
+        store: where its results are kept.
+    """
+
+    def __init__(self, queue: FileQueue, claim: Claim, store: RunStore) -> None:
+        self.claim = claim
+        self.store = store
+        self._queue = queue
+        self._limits = ProcessLimits()
+        self._lease = LeaseKeeper(claim.lease, lambda: queue.renew(claim))
+
+    @contextlib.contextmanager
+    def in_hand(self, allow_modules: Sequence[str] | None, progress: RunProgress | None) -> Iterator[JobOptions]:
+        """A block that runs and settles the job; whatever happens in it, the claim is over afterwards."""
+        queue, claim, lease = self._queue, self.claim, self._lease
+        try:
+            if remark := queue.note_versions(claim):
+                logger.warning(remark)
+            with lease:
+                yield JobOptions(
+                    allow_modules=allow_modules,
+                    cancelled=lambda: lease.lost is not None or queue.is_cancel_requested(claim),
+                    fence=Fence(claim.key, claim.version),
+                    progress=progress,
+                )
+        except UnsettledError:
+            raise
+        except ClaimLostError:
+            queue.lose(claim)  # the job is another worker's now, who will settle it
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            _settle(queue, claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"), self._limits)
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception) and troubles.is_of_machine(error):
+                queue.excuse(claim)
+            queue.abandon(claim)
+            raise
+
+    def settle(self, outcome: Outcome) -> None:
+        """End the attempt."""
+        if self._lease.lost is not None and outcome.cause is Cause.CANCELLED:
+            outcome = Outcome(Cause.LEASE_LOST, f"its lease was lost: {self._lease.lost}")
+        _settle(self._queue, self.claim, outcome, self._limits)
+
+    def result(self) -> RunResult:
+        """What is stored of the job's run."""
+        return own_result(self.store, self.claim.manifest.run_id)
 
 
 def _settle(queue: FileQueue, claim: Claim, outcome: Outcome, limits: ProcessLimits) -> None:

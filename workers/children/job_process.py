@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from typing import Any, NoReturn
 
@@ -22,7 +23,7 @@ from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, ThemisError
 from themis.core.job_environment import job_environment, named_variables
 from themis.core.job_payload import read_payload
-from themis.core.job_run import JobOptions, classify, run_job
+from themis.core.job_run import JobOptions, carry_out_job, classify
 from themis.core.queue import manifest_file
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.states import Outcome
@@ -54,7 +55,7 @@ def main(order: dict[str, Any], channel: socket.socket, prints: int, reports: in
     _arrange_descriptors(prints, reports)
     masking.listen(lambda *secret: _report(secret_report(*secret)))
     try:
-        asyncio.run(_work(order))
+        _work(order)
         code = 0
     except BaseException:  # noqa: BLE001  # whatever it is, it must stand in the log
         traceback.print_exc()
@@ -80,23 +81,21 @@ def _arrange_descriptors(prints: int, reports: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
 
 
-async def _work(order: dict[str, Any]) -> None:
+def _work(order: dict[str, Any]) -> None:
     manifest = manifest_file.decode(order["manifest"].encode(), order["key"], key=order["key"])
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    progress = RunProgress()
-    watch = asyncio.create_task(_report_progress(progress))
+    progress, ended = RunProgress(), threading.Event()
+    # A daemon: what blocks this process must not be blocked by it, either.
+    threading.Thread(target=_report_progress, args=(progress, ended), name="themis-progress", daemon=True).start()
     stores = StoreCache()
     try:
-        ended = await _run(manifest, order, stores, progress)
+        result = _run(manifest, order, stores, progress)
     finally:
-        watch.cancel()
+        ended.set()
         stores.close()
-    _report({"progress": _counts(progress)} | ended)
+    _report({"progress": _counts(progress)} | result)
 
 
-async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, progress: RunProgress) -> dict[str, Any]:
+def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, progress: RunProgress) -> dict[str, Any]:
     options = JobOptions(
         allow_modules=order["allow_modules"],
         fence=Fence(order["key"], int(order["version"])),
@@ -107,7 +106,9 @@ async def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, pr
         outcome = _open(manifest, stores)
         if outcome is None:
             store = stores.run_store(manifest.store)
-            outcome = _arrange_environment(manifest, store, order) or await run_job(manifest, store, options)
+            outcome = _arrange_environment(manifest, store, order) or carry_out_job(
+                manifest, store, options, stop_on=(signal.SIGTERM,)
+            )
     except asyncio.CancelledError:
         return {"stopped": True}
     except ClaimLostError as error:
@@ -148,10 +149,9 @@ def _arrange_environment(manifest: Manifest, store: RunStore, order: dict[str, A
     return None
 
 
-async def _report_progress(progress: RunProgress) -> None:
+def _report_progress(progress: RunProgress, ended: threading.Event) -> None:
     before: list[int] = []
-    while True:
-        await asyncio.sleep(PROGRESS_S)
+    while not ended.wait(PROGRESS_S):
         counts = _counts(progress)
         if counts != before:
             _report({"progress": counts})

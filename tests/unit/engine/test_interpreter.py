@@ -5,10 +5,11 @@ import gc
 import signal
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.support.lab import ScriptedGenerator, experiment
+from tests.support.lab import ScriptedGenerator, ScriptedMetric, experiment
 from themis.core.contexts import GenerateContext
 from themis.core.engine.crew import BREATH_S
 from themis.core.engine.interpreter import SWITCH_S, YOUNG_OBJECTS
@@ -80,14 +81,13 @@ def test_what_was_set_before_is_set_again_when_the_last_of_several_runs_ends() -
 def test_what_was_set_before_is_set_again_when_a_run_fails() -> None:
     before = settings()
 
-    class Interrupted(ScriptedGenerator):
-        async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGINT)
-            raise AssertionError
+    def interrupted(value: Any, case: Case) -> float:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError
 
     with pytest.raises(KeyboardInterrupt):
-        experiment(Interrupted()).run()
+        experiment(metrics=[ScriptedMetric(interrupted)]).run()
     assert settings() == before
 
 

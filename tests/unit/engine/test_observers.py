@@ -215,6 +215,9 @@ def test_a_run_that_fails_as_a_whole_ends_its_span_and_its_events_in_error() -> 
 class Raising:
     """Raises from everything."""
 
+    def __init__(self, kind: type[BaseException]) -> None:
+        self.kind = kind
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith(("before_", "after_", "on_", "start_", "end_")):
             return self.fail
@@ -222,18 +225,23 @@ class Raising:
 
     def fail(self, *_: Any) -> None:
         msg = "broken"
-        raise RuntimeError(msg)
+        raise self.kind(msg)
 
 
-def test_a_subscriber_or_tracer_that_raises_never_hurts_the_run(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, KeyboardInterrupt, BaseException, asyncio.CancelledError])
+def test_a_subscriber_or_tracer_that_raises_never_hurts_the_run(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     healthy = Listener()
     with caplog.at_level(logging.WARNING, "themis.observers"):
-        result = experiment(datasets=[dataset(20)]).run(subscribers=[Raising(), healthy], tracing_provider=Raising())
+        result = experiment(datasets=[dataset(20)]).run(
+            subscribers=[Raising(kind), healthy], tracing_provider=Raising(kind)
+        )
     assert result.status == "completed"
     assert result.progress.completed_cases == 20
     assert len([name for name, _, _ in healthy.heard if name == "after_score"]) == 20
     messages = [record.getMessage() for record in caplog.records]
-    assert "Raising.before_generate raised RuntimeError: broken" in messages
+    assert f"Raising.before_generate raised {kind.__name__}: broken" in messages
     assert len(messages) == len(set(messages)), "an error that comes with every case is logged once"
 
 

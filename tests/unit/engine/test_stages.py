@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import signal
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 
 from tests.support.lab import (
     NotAResult,
-    Scripted,
     ScriptedGenerator,
     ScriptedMetric,
     ScriptedParser,
@@ -41,6 +41,13 @@ from themis.core.results import RunResult
 from themis.core.stores import InMemoryRunStore, sqlite_store
 
 ONE_CASE = [dataset(1)]
+
+
+class PanicError(BaseException):
+    """What comes out of a panic in another language."""
+
+
+BASE = [SystemExit, KeyboardInterrupt, GeneratorExit, PanicError, RecursionError, MemoryError]
 
 
 def selector(script: Any) -> ScriptedSelector:
@@ -154,16 +161,6 @@ def test_a_generator_that_returns_something_else_fails_its_case(wrong: Any) -> N
     assert failure.message == f"lab/generator returned {type(wrong).__name__} instead of a GenerationResult"
 
 
-def test_a_generator_that_is_not_asynchronous_fails_its_cases_with_a_reason() -> None:
-    class Blocking(Scripted):
-        def generate(self, case: Case, ctx: Any) -> GenerationResult:
-            return GenerationResult(candidate_id="c", final_output="x")
-
-    result = experiment(Blocking(str, component_id="lab/blocking"), datasets=ONE_CASE).run()
-    assert result.status == "failed"
-    assert "await" in result.cases[0].generation_failures["0"].message
-
-
 class MuteError(Exception):
     """An error that raises when it is asked what it is."""
 
@@ -202,7 +199,7 @@ def test_whatever_a_component_raises_is_kept_as_data(kind: str, error: Exception
 
 
 @pytest.mark.parametrize("samples", [1, 2])
-@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("kind", BASE)
 def test_a_component_that_wants_to_end_the_process_fails_its_case(kind: type[BaseException], samples: int) -> None:
     generator = ScriptedGenerator(lambda case, ctx: kind() if case.case_id == "q1" else "x")
     result = experiment(generator, samples=samples).run()
@@ -210,17 +207,69 @@ def test_a_component_that_wants_to_end_the_process_fails_its_case(kind: type[Bas
     assert result.cases[1].generation_failures["0"].error_type == kind.__name__
 
 
+@pytest.mark.parametrize("kind", BASE)
+@pytest.mark.parametrize("stage", ["selector", "reducer", "parser", "metric"])
+@pytest.mark.parametrize("listened_to", [False, True])
+def test_at_every_stage_whatever_a_component_raises_fails_its_case_alone(
+    kind: type[BaseException], stage: str, listened_to: bool
+) -> None:
+    def answer(*said: Any) -> Any:
+        text = str(said[0][0].final_output if isinstance(said[0], list) else said[0])
+        return kind("no") if text == "a1" else {"selector": said[0], "metric": 1.0}.get(stage, text)
+
+    choice: dict[str, dict[str, Any]] = {
+        "selector": {"selector": selector(answer)},
+        "reducer": {"reducer": reducer(answer)},
+        "parser": {"parser": parser(answer)},
+        "metric": {"metrics": [ScriptedMetric(answer)]},
+    }
+    result = experiment(**choice[stage]).run(subscribers=[object()] if listened_to else [])
+    assert (result.status, result.progress.completed_cases) == ("partial_failure", 2)
+
+
+# Not GeneratorExit: Python closes every coroutine that waits for a task that ended by it.
+@pytest.mark.parametrize("kind", [kind for kind in BASE if kind is not GeneratorExit])
+def test_a_task_of_a_component_that_wants_to_end_the_process_fails_its_case(kind: type[BaseException]) -> None:
+    async def ask(case: Case) -> str:
+        async def inner() -> str:
+            await asyncio.sleep(0)
+            if case.case_id == "q1":
+                raise kind
+            return "x"
+
+        return await asyncio.create_task(inner())
+
+    result = experiment(ScriptedGenerator(lambda case, ctx: ask(case))).run()
+    assert (result.status, result.progress.completed_cases) == ("partial_failure", 2)
+    assert kind.__name__ in result.cases[1].generation_failures["0"].error_type
+
+
 def test_an_interrupt_that_a_signal_brought_into_a_component_ends_the_run() -> None:
-    def interrupted(case: Case, ctx: Any) -> str:
-        for _ in range(2):  # the first one cancels the run as soon as the event loop has its turn
+    def interrupted(value: Any, case: Case) -> float:
+        for _ in range(2):  # the first one has the run cancelled, when the event loop comes to it
             signal.raise_signal(signal.SIGINT)
-        return "x"
+        raise AssertionError
 
     store = InMemoryRunStore()
-    lab = experiment(ScriptedGenerator(interrupted))
+    lab = experiment(metrics=[ScriptedMetric(interrupted)])
     with pytest.raises(KeyboardInterrupt):
         lab.run(store=store)
     assert store.count_ends(lab.compile().run_id) == (0, 0)
+
+
+def test_an_interrupt_cancels_what_a_model_is_asked() -> None:
+    async def wait(case: Case) -> str:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        await asyncio.sleep(60)
+        return "x"
+
+    store = InMemoryRunStore()
+    lab = experiment(ScriptedGenerator(lambda case, ctx: wait(case)))
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(store=store)
+    record = store.load_run(lab.compile().run_id)
+    assert record is not None
+    assert record.status == "cancelled"
 
 
 def test_while_pythons_own_handler_is_there_every_interrupt_is_believed() -> None:

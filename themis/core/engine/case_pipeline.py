@@ -1,4 +1,7 @@
-"""One case through the stages, as far as it goes: what is stored already is taken, what is missing is run."""
+"""One case through the stages, as far as it goes: what is stored already is taken, what is missing is run.
+
+The asynchronous stages are run here, one after the other; of the others it is said what they are (`parts`).
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,13 +10,13 @@ from typing import Any
 from themis.core import outcome_codec as codec
 from themis.core.components import Component
 from themis.core.config import OnNoAnswer
-from themis.core.contexts import GenerateContext, ParseContext, ReduceContext, ScoreContext, SelectContext
-from themis.core.engine.no_answer import count_no_answer, wants_no_answer
+from themis.core.contexts import GenerateContext, ReduceContext, SelectContext
+from themis.core.engine.case_evaluation import ParsePart, Part, ScorePart
 from themis.core.engine.stage_runner import StageRunner, Step
 from themis.core.engine.work import CaseWork
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.outcomes import CaseEnd
-from themis.core.pass_through import first_candidate, whole_output
+from themis.core.pass_through import first_candidate
 from themis.core.prompts import PromptSpec
 from themis.core.stages import Stage
 
@@ -39,41 +42,41 @@ class Parts:
 
 
 class CasePipeline:
-    """Takes cases through the stages up to and including `until`."""
+    """Takes cases through the stages up to and including `until`.
+
+    Attributes:
+        parts: the synchronous stages, in order.
+    """
 
     def __init__(self, parts: Parts, runner: StageRunner, until: Stage) -> None:
         """With the components `parts`; each stage is run by `runner`."""
         self._parts = parts
         self._runner = runner
-        self._until = until
-        self._reduces, self._parses, self._scores = until >= Stage.REDUCE, until >= Stage.PARSE, until >= Stage.SCORE
+        self.until = until
+        self._reduces, self._evaluates = until >= Stage.REDUCE, until >= Stage.PARSE
         self._generate_steps = [_generate_step(parts.generator.live, item) for item in range(len(parts.seeds[0]))]
         self._select_step = _select_step(parts.selector.live) if parts.selector else None
         self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
-        self._parse_step = _parse_step(parts.parser.live) if parts.parser else None
-        self._score_steps = [_score_step(metric, item) for item, metric in enumerate(parts.metrics)]
+        self.parts: list[Part] = []
+        if parts.parser and self._evaluates:
+            self.parts.append(ParsePart(_parse_step(parts.parser.live), parts.run_id))
+        if until >= Stage.SCORE:
+            steps = [_score_step(metric, item) for item, metric in enumerate(parts.metrics)]
+            seeds = [of_dataset[0] for of_dataset in parts.seeds]
+            self.parts += [ScorePart(step, parts.run_id, seeds, parts.on_no_answer) for step in steps]
 
-    async def run(self, work: CaseWork) -> CaseEnd:
-        """How far the case came; its outcomes are with the writer by then."""
-        through, failed = await self._go(work)
-        return CaseEnd(work.case_no, work.dataset_no, work.case.case_id, work.digest, failed, through)
-
-    async def _go(self, work: CaseWork) -> tuple[Stage, bool]:
-        """The last stage of the case, and whether it failed there."""
+    async def answer(self, work: CaseWork) -> ReducedCandidate | CaseEnd:
+        """What is to be evaluated of a case; else how far it came. Its outcomes are with the writer by then."""
         candidates = await self._generate(work)
         if candidates is None or not self._reduces:
-            return Stage.GENERATE, candidates is None
+            return work.end(Stage.GENERATE, failed=candidates is None)
         kept = await self._select(work, candidates, self._select_step) if self._select_step else candidates
         if kept is None:
-            return Stage.SELECT, True
+            return work.end(Stage.SELECT, failed=True)
         reduced = await self._reduce(work, kept, self._reduce_step) if self._reduce_step else first_candidate(kept)
-        if reduced is None or not self._parses:
-            return Stage.REDUCE, reduced is None
-        parsed = await self._parse(work, reduced, self._parse_step) if self._parse_step else whole_output(reduced)
-        if parsed is None or not self._scores:
-            return Stage.PARSE, parsed is None
-        scored = await self._score(work, parsed)
-        return (self._until, False) if scored else (Stage.SCORE, True)
+        if reduced is None or not self._evaluates:
+            return work.end(Stage.REDUCE, failed=reduced is None)
+        return reduced
 
     async def _generate(self, work: CaseWork) -> list[GenerationResult] | None:
         """All candidates; None when one of them is missing, since fewer would be another experiment."""
@@ -86,7 +89,7 @@ class CasePipeline:
         return present if len(present) == len(steps) else None
 
     async def _candidate(self, work: CaseWork, step: Step) -> GenerationResult | None:
-        if stored := work.stored.get(step.key):
+        if work.stored and (stored := work.stored.get(step.key)):
             return codec.to_generation(stored)
         parts = self._parts
         context = GenerateContext(
@@ -102,51 +105,17 @@ class CasePipeline:
     async def _select(
         self, work: CaseWork, candidates: list[GenerationResult], step: Step
     ) -> list[GenerationResult] | None:
-        if stored := work.stored.get(step.key):
+        if work.stored and (stored := work.stored.get(step.key)):
             return [candidates[index] for index in codec.to_selection(stored)]
         context = SelectContext(**self._choice(work, candidates))
         kept = await self._runner.run(step, work, candidates, context)
         return None if kept is None else [candidates[index] for index in kept]
 
     async def _reduce(self, work: CaseWork, candidates: list[GenerationResult], step: Step) -> ReducedCandidate | None:
-        if stored := work.stored.get(step.key):
+        if work.stored and (stored := work.stored.get(step.key)):
             return codec.to_reduced(stored)
         context = ReduceContext(**self._choice(work, candidates))
         return await self._runner.run(step, work, candidates, context)
-
-    async def _parse(self, work: CaseWork, candidate: ReducedCandidate, step: Step) -> ParsedOutput | None:
-        if stored := work.stored.get(step.key):
-            return codec.to_parsed(stored)
-        context = ParseContext(
-            run_id=self._parts.run_id,
-            case_id=work.case.case_id,
-            dataset_id=work.dataset.dataset_id,
-            case_key=work.case_key,
-            candidate_id=candidate.candidate_id,
-        )
-        return await self._runner.run(step, work, candidate, context)
-
-    async def _score(self, work: CaseWork, parsed: ParsedOutput) -> bool:
-        """Whether no metric failed; one is not asked where there is no answer, unless it wants to be."""
-        context = ScoreContext(
-            run_id=self._parts.run_id,
-            case=work.case,
-            parsed_output=parsed,
-            dataset_id=work.dataset.dataset_id,
-            case_key=work.case_key,
-            dataset_metadata=work.dataset.metadata,
-            seed=self._parts.seeds[work.dataset_no][0],
-        )
-        succeeded = True
-        for step in self._score_steps:
-            if step.key in work.stored:
-                continue
-            if parsed.value is None and not wants_no_answer(step.component):
-                no_answer = count_no_answer(self._parts.on_no_answer, work.case)
-                await self._runner.stand_in(step, work, no_answer, parsed, context)
-            else:
-                succeeded &= await self._runner.run(step, work, parsed, work.case, context) is not None
-        return succeeded
 
     def _choice(self, work: CaseWork, candidates: list[GenerationResult]) -> dict[str, Any]:
         """What a selector and a reducer are told alike."""

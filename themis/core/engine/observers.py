@@ -1,5 +1,6 @@
 """Subscribers and a tracing provider: told what happens, never able to hurt it."""
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Iterable
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from themis.core.engine.interrupts import asks_for_the_end
 from themis.core.engine.work import CaseWork
 from themis.core.events import COMPLETED, FAILED, STARTED, RunCompletedEvent, RunEvent, RunFailedEvent, RunStartedEvent
 from themis.core.protocols import TracingProvider
@@ -86,6 +88,7 @@ class Observers:
             await self._tell("on_event", kind(run_id=self._run_id, occurred_at=datetime.now(tz=UTC), **facts))
 
     async def _tell(self, method: str, *arguments: Any) -> None:
+        task = asyncio.current_task()
         for subscriber in self._subscribers:
             hook = getattr(subscriber, method, None)
             if hook is None:
@@ -94,7 +97,9 @@ class Observers:
                 answer = hook(*arguments)
                 if inspect.isawaitable(answer):
                     await answer
-            except Exception as error:  # noqa: BLE001  # whatever a subscriber raises is its own affair
+            except BaseException as error:  # whatever a subscriber raises is its own affair
+                if asks_for_the_end(error, task):
+                    raise
                 self._complain(subscriber, method, error)
 
     def _start_span(self, name: str, attributes: dict[str, Any]) -> Any:
@@ -102,7 +107,9 @@ class Observers:
             return None
         try:
             return self._tracer.start_span(name, attributes)
-        except Exception as error:  # noqa: BLE001
+        except BaseException as error:
+            if asks_for_the_end(error, None):
+                raise
             self._complain(self._tracer, "start_span", error)
             return None
 
@@ -111,10 +118,12 @@ class Observers:
             return
         try:
             self._tracer.end_span(span, "error" if failed else "ok")
-        except Exception as error:  # noqa: BLE001
+        except BaseException as error:
+            if asks_for_the_end(error, None):
+                raise
             self._complain(self._tracer, "end_span", error)
 
-    def _complain(self, listener: Any, method: str, error: Exception) -> None:
+    def _complain(self, listener: Any, method: str, error: BaseException) -> None:
         """Log a listener's error once: it is likely to come with every case."""
         if (id(listener), method) not in self._complained:
             self._complained.add((id(listener), method))

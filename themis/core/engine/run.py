@@ -11,6 +11,7 @@ from themis.core.engine.case_pipeline import CasePipeline
 from themis.core.engine.compiled import CompiledRun, provider_of
 from themis.core.engine.crew import Crew
 from themis.core.engine.edits import edited_parts, shortened
+from themis.core.engine.evaluation import Evaluation
 from themis.core.engine.interpreter import set_for_runs
 from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
@@ -20,6 +21,8 @@ from themis.core.engine.stage_runner import StageRunner
 from themis.core.engine.work import CaseWork
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import ClaimLostError, RunExistsError, UnavailableError
+from themis.core.forks import line, refuse_copy, run_of
+from themis.core.outcomes import CaseEnd
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
@@ -72,6 +75,7 @@ class RunExecution:
         self._run_id = run.snapshot.run_id
         self._observers = Observers(self._run_id, options.subscribers, options.tracer)
         self._progress = options.progress
+        self._forks = line.forks
 
     async def execute(self) -> RunRecord:
         """Bring the run as far as asked and return its row; a run that is there already is returned as it is stored.
@@ -170,18 +174,33 @@ class RunExecution:
             runner = StageRunner(self._runtime, writer, self._observers)
             pipeline = CasePipeline(self._run.parts(), runner, until)
 
-            async def work_off(case: CaseWork) -> None:
-                end = await pipeline.run(case)
+            def ended(end: CaseEnd) -> None:
                 writer.end_case(end)
                 progress.done += 1
                 progress.failed += end.failed
+
+            evaluation = Evaluation(pipeline, runner, self._runtime, ended)
+
+            async def work_off(work: CaseWork) -> None:
+                answer = await pipeline.answer(work)
+                if isinstance(answer, CaseEnd):
+                    ended(answer)
+                else:
+                    evaluation.begin(work, answer)
+                if evaluation.is_full:
+                    await evaluation.room()
                 if writer.is_full:
                     await writer.room()
 
             try:
-                await Crew(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
+                with run_of(asyncio.get_running_loop()):
+                    await Crew(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
+                    await evaluation.finished()
+            except asyncio.CancelledError:
+                await evaluation.last_word()
+                raise
             finally:
-                runner.close()
+                evaluation.close()
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
         afresh = self._options.afresh or self._runtime.existing_run_policy == "rerun"
@@ -192,6 +211,7 @@ class RunExecution:
             yield from left
 
     async def _end(self, span: Any, status: RunStatus, error: str | None) -> None:
+        refuse_copy(self._forks, "saying how it ended")
         through = None
         if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
             before = self._record().completed_through  # what went further already is not taken back

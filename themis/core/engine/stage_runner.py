@@ -1,27 +1,34 @@
-"""The one place that runs a stage: limits, tries, observers, the outcome."""
+"""The one place that runs a stage: limits, tries, observers, the outcome.
+
+An asynchronous component is called on the event loop (`run`). A synchronous one is called in a thread, by `attempt`,
+which touches nothing else; where observers are told of it, they are on the event loop (`run_observed`).
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from themis.core import outcome_codec as codec
 from themis.core.config import RuntimeConfig
 from themis.core.contexts import ScoreContext
-from themis.core.engine.interrupts import came_from_signal
+from themis.core.engine.interrupts import asks_for_the_end
 from themis.core.engine.limits import Admission
-from themis.core.engine.no_answer import NoAnswer
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.raised import Tracebacks, line_of
 from themis.core.engine.retries import RetryPolicy, attempt_record, is_passing
-from themis.core.engine.sync_calls import SyncCalls
 from themis.core.engine.work import CaseWork
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import BadResultError
+from themis.core.forks import end_copy, line
 from themis.core.models import ParsedOutput, ScoreError
 from themis.core.outcomes import Outcome
 from themis.core.results import StageFailure
 from themis.core.stages import NAMES, Stage
+
+Attempt = tuple[Any | None, Outcome, StageFailure | None]
+"""A result, None when there is none; its outcome; and why there is none."""
 
 ONCE = RetryPolicy(attempts=1, delay_s=0.0, backoff=1.0)
 
@@ -36,7 +43,6 @@ class Step:
         expected: what it must return.
         encode: from the case's number, the item, the result and the history of tries (JSON or None) to the outcome.
         provider: whom it asks, for the provider's limits.
-        is_async: whether `method` is.
         key: what its outcomes are stored under.
     """
 
@@ -48,79 +54,112 @@ class Step:
     encode: Callable[[int, int, Any, str | None], Outcome]
     provider: str | None = None
     metric_id: str | None = None
-    is_async: bool = field(init=False)
     key: tuple[Stage, int] = field(init=False)
 
     def __post_init__(self) -> None:
         """Work out what every case would have to."""
-        object.__setattr__(self, "is_async", self.stage < Stage.PARSE)
         object.__setattr__(self, "key", (self.stage, self.item))
 
 
 class StageRunner:
-    """Runs stages of the cases of one run."""
+    """Runs stages of the cases of one run.
+
+    Attributes:
+        writer: takes the outcomes.
+    """
 
     def __init__(self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers) -> None:
         """With the limits and retries of `runtime`; outcomes go to `writer`."""
         self._admission = Admission(runtime)
-        self._sync_calls = SyncCalls(runtime.stage_concurrency.get("scoring"))
-        self._writer = writer
+        self.writer = writer
         self._observers = observers if observers.anyone else None
         self._tracebacks = Tracebacks()
+        self._forks = line.forks
         self._generation_retries = RetryPolicy(
             runtime.generation_retry_attempts, runtime.generation_retry_delay, runtime.generation_retry_backoff
         )
 
-    def close(self) -> None:
-        """End the threads that slow components were moved to."""
-        self._sync_calls.close()
+    @property
+    def is_observed(self) -> bool:
+        """Whether anybody is told of each stage."""
+        return self._observers is not None
 
     async def run(self, step: Step, work: CaseWork, *arguments: Any) -> Any | None:
-        """The result of `step` for a case, after its outcome was handed to the writer; None when it failed.
+        """The result of an asynchronous step for a case, after its outcome was handed to the writer; None on failure.
 
         Args:
             step: what to do.
             work: the case.
             arguments: the component's, the subject first and the context last.
         """
+        if self._observers is not None:
+            return await self.run_observed(step, work, arguments, partial(self._ask, step, work, arguments))
+        result, outcome, _ = await self._ask(step, work, arguments)
+        self.writer.add(outcome)
+        return result
+
+    async def run_observed(
+        self, step: Step, work: CaseWork, arguments: tuple[Any, ...], ask: Callable[[], Awaitable[Attempt]]
+    ) -> Any | None:
+        """The result that `ask` obtains, of which observers are told; None on failure."""
         observers = self._observers
-        if observers is not None:
-            moment = Moment(step.stage, work, step.item, step.metric_id, arguments[0], arguments[-1])
-            span = await observers.before(moment)
-        history: list[dict[str, Any]] = []
-        try:
-            if step.is_async:
-                result = await self._try(step, arguments, history)
-            elif self._sync_calls.has_moved(step.component):
-                result = await self._sync_calls.in_thread(step.component, step.method, arguments)
-            else:
-                result = self._sync_calls.here(step.component, step.method, arguments)
-            _check(step, result)
-            if isinstance(result, ScoreError):
-                failure = _no_score(step, arguments[0], result)
-            else:
-                retries = codec.json_text(history) if history else None
-                self._writer.add(step.encode(work.case_no, step.item, result, retries))
-                if observers is not None:
-                    await observers.succeeded(moment, span, result)
-                return result
-        except (Exception, SystemExit, KeyboardInterrupt, asyncio.CancelledError) as error:  # what it raises is data
-            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
-                raise
-            if isinstance(error, KeyboardInterrupt) and came_from_signal(error):
-                raise
-            failure = self._failure(step, work, error, history)
-        self._writer.add(codec.failed(work.case_no, step.stage, step.item, failure))
-        if observers is not None:
+        assert observers is not None, "there is somebody to tell"  # noqa: S101
+        moment = Moment(step.stage, work, step.item, step.metric_id, arguments[0], arguments[-1])
+        span = await observers.before(moment)
+        result, outcome, failure = await ask()
+        self.writer.add(outcome)
+        if failure is None:
+            await observers.succeeded(moment, span, result)
+        else:
             await observers.failed(moment, span, failure)
-        return None
+        return result
+
+    def attempt(self, step: Step, work: CaseWork, arguments: tuple[Any, ...]) -> Attempt:
+        """The result of a synchronous step for a case, and its outcome, which is still to be kept."""
+        try:
+            result = step.method(*arguments)
+            if line.forks != self._forks:
+                end_copy()
+            return self._concluded(step, work, arguments, result, [])
+        except BaseException as error:  # what it raises is data
+            if asks_for_the_end(error, None):
+                raise
+            return self._failed(step, work, error, [])
+
+    async def _ask(self, step: Step, work: CaseWork, arguments: tuple[Any, ...]) -> Attempt:
+        history: list[dict[str, Any]] = []
+        task = asyncio.current_task()
+        try:
+            result = await self._try(step, arguments, history)
+            if line.forks != self._forks:
+                end_copy()
+            return self._concluded(step, work, arguments, result, history)
+        except BaseException as error:  # what it raises is data
+            if asks_for_the_end(error, task):
+                raise
+            return self._failed(step, work, error, history)
+
+    def _concluded(
+        self, step: Step, work: CaseWork, arguments: tuple[Any, ...], result: Any, history: list[dict[str, Any]]
+    ) -> Attempt:
+        _check(step, result)
+        if isinstance(result, ScoreError):
+            failure = _no_score(step, arguments[0], result)
+            return None, codec.failed(work.case_no, step.stage, step.item, failure), failure
+        retries = codec.json_text(history) if history else None
+        return result, step.encode(work.case_no, step.item, result, retries), None
+
+    def _failed(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> Attempt:
+        if line.forks != self._forks:
+            end_copy(error)
+        failure = self._failure(step, work, error, history)
+        return None, codec.failed(work.case_no, step.stage, step.item, failure), failure
 
     async def stand_in(
-        self, step: Step, work: CaseWork, no_answer: NoAnswer, parsed: ParsedOutput, context: ScoreContext
+        self, step: Step, work: CaseWork, outcome: Outcome, parsed: ParsedOutput, context: ScoreContext
     ) -> None:
         """Hand the outcome of a metric that is not asked to the writer; observers see its score, if it counts one."""
-        outcome = codec.no_answer(work.case_no, step.item, no_answer.value, no_answer.details)
-        self._writer.add(outcome)
+        self.writer.add(outcome)
         score = codec.to_score(outcome, step.metric_id or "")
         if self._observers is not None and score is not None:
             moment = Moment(step.stage, work, step.item, step.metric_id, parsed, context)
@@ -133,6 +172,8 @@ class StageRunner:
         while True:
             if not gate.enter_at_once():
                 await gate.enter()
+            if line.forks != self._forks:
+                end_copy()
             try:
                 return await step.method(*arguments)
             except Exception as error:
@@ -170,12 +211,6 @@ def _check(step: Step, result: Any) -> None:
             found=type(result).__name__,
             expected=expected.__name__,
         )
-
-
-def _is_being_cancelled() -> bool:
-    """Whether somebody asked this task to stop; else a component's own cancellation came through."""
-    task = asyncio.current_task()
-    return task is None or bool(task.cancelling())
 
 
 def _no_score(step: Step, parsed: Any, error: ScoreError) -> StageFailure:

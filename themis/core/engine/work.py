@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from themis.core.models import Case
-from themis.core.outcomes import Outcome
+from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.snapshot import SnapshotDataset
 from themis.core.stages import Stage
 
@@ -25,3 +25,7 @@ class CaseWork:
     dataset: SnapshotDataset
     case_key: str
     stored: dict[tuple[Stage, int], Outcome] = field(default_factory=dict)
+
+    def end(self, through: Stage, *, failed: bool) -> CaseEnd:
+        """That the case came so far."""
+        return CaseEnd(self.case_no, self.dataset_no, self.case.case_id, self.digest, failed, through)

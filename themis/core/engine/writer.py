@@ -5,9 +5,11 @@ lost with a killed process, seldom enough that a commit's sync to disk is shared
 """
 
 import asyncio
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
+from themis.core.forks import line, refuse_copy
 from themis.core.outcome_codec import without_secrets
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.stores.protocol import Fence, RunStore
@@ -41,6 +43,7 @@ class OutcomeWriter:
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._closing = False
+        self._forks = line.forks
         self._error: BaseException | None = None
         self._pump: asyncio.Task[None] | None = None
 
@@ -64,6 +67,10 @@ class OutcomeWriter:
         """Have an outcome committed."""
         self._outcomes.append(outcome)
 
+    def add_all(self, outcomes: Iterable[Outcome]) -> None:
+        """Have several outcomes committed."""
+        self._outcomes.extend(outcomes)
+
     def end_case(self, end: CaseEnd) -> None:
         """Have a case's end committed, with or after its outcomes."""
         self._ends.append(end)
@@ -81,8 +88,9 @@ class OutcomeWriter:
     async def room(self) -> None:
         """Wait until there is room for more."""
         self._raise_error()
-        await self._has_room.wait()
-        self._raise_error()
+        while not self._has_room.is_set():  # looked at again: between its setting and this task's turn it may be full
+            await self._has_room.wait()
+            self._raise_error()
 
     async def _commit_until_closed(self) -> None:
         loop = asyncio.get_running_loop()
@@ -107,6 +115,7 @@ class OutcomeWriter:
                 return
 
     def _commit(self, outcomes: list[Outcome], ends: list[CaseEnd]) -> None:
+        refuse_copy(self._forks, "writing its outcomes")
         self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
 
     def _raise_error(self) -> None:

@@ -67,6 +67,8 @@ class Claim:
         """Let the lease, if there is one, begin anew; see `FileQueue.renew`."""
         if self.lease is None:
             return
+        if not self.lock.is_held:
+            raise ClaimLostError(key=self.key, version=self.version)
         asked_s = time.monotonic()
         if not self.store.renew_lease(self.key, self.version, self.lease.milliseconds):
             raise ClaimLostError(key=self.key, version=self.version)

@@ -87,6 +87,8 @@ def clear_flag(root: QueueRoot, key: str) -> None:
 
 def _commit(claim: Claim, outcome: Outcome, also: Callable[[], object] | None, now_ns: int, jitter: float) -> JobRow:
     # An outcome that ends the job does so whether or not somebody asked its owner to stop.
+    if not claim.lock.is_held:  # let go already, or this is a forked copy of its process
+        raise ClaimLostError(key=claim.key, version=claim.version)
     known = claim.row if POLICIES[outcome.cause].ends else None
     with claim.store.transaction():
         change = claim.store.change(

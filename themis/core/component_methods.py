@@ -1,0 +1,56 @@
+"""Whether a component's method is of the kind that its role has, seen before anything is asked of it.
+
+The engine awaits what a generator, a selector and a reducer answer, and takes what a parser and a metric return. The
+other way round every call would be made, and perhaps paid for, and its answer thrown away.
+"""
+
+import functools
+import inspect
+from typing import Any
+
+_ASYNCHRONOUS = frozenset({"generate", "select", "reduce"})
+_AWAITABLES = ("Awaitable", "Coroutine", "Future", "Task")
+
+MOST_CONCURRENT = 1_024
+"""Threads that a component may ask for."""
+
+
+def fault_of(live: Any, method: str) -> str | None:
+    """What is wrong with `method` of a component, or with how many calls it says it takes at once; None for nothing.
+
+    A plain function counts as asynchronous when it says that it returns an awaitable, or wraps what does. What is no
+    function of Python's is believed to be right.
+    """
+    function = _function(getattr(live, method))
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return f"{method} yields, and must return its result"
+    is_async = inspect.iscoroutinefunction(function)
+    if method in _ASYNCHRONOUS:
+        if inspect.isfunction(function) and not is_async and not _says_awaitable(function):
+            return f"{method} must be asynchronous: write async def {method}"
+        return None
+    if is_async:
+        return f"{method} must not be asynchronous: write def {method}, and asyncio.run in it for what is awaited"
+    return _wrong_number(live)
+
+
+def _wrong_number(live: Any) -> str | None:
+    number = getattr(live, "concurrent", 1)
+    if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= MOST_CONCURRENT:
+        return None
+    return f"concurrent must be a whole number from 1 to {MOST_CONCURRENT}, the calls that it takes at once"
+
+
+def _function(method: Any) -> Any:
+    """What is called in the end."""
+    while isinstance(method, functools.partial):
+        method = method.func
+    if inspect.iscoroutinefunction(method):  # marked as one
+        return method
+    found = inspect.unwrap(method)
+    return getattr(found, "__func__", found)
+
+
+def _says_awaitable(function: Any) -> bool:
+    said = getattr(function, "__annotations__", {}).get("return", "")
+    return any(name in str(said) for name in _AWAITABLES)
