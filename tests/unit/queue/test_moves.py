@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes.queue_world import World, world
 from themis.core import durable_files
-from themis.core.queue import Cause, Claim, Outcome, layout, locks, moves, settling
+from themis.core.queue import Cause, Claim, Outcome, layout, locks, moves
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow
@@ -123,7 +123,7 @@ def test_a_claim_whose_file_cannot_be_placed_lets_go_of_its_lock(here: World, mo
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as context:
-        context.setattr(settling.moves, "place", full)
+        context.setattr(moves, "place", full)
         with pytest.raises(OSError, match="No space"):
             here.finish(claim)
     assert not claim.lock.is_held
@@ -222,7 +222,12 @@ def test_the_process_of_a_lost_job_is_killed_before_the_job_is_queued_again(here
         here.queue.note_process(claim, job.pid)
         here.queue.abandon(claim)
         ends: list[int] = []
-        before = durable_files.set_observer(lambda kind, *_: kind == "commit" and ends.append(job.wait(PATIENCE_S)))
+
+        def observe(kind: str, *_: object) -> None:
+            if kind == "commit":
+                ends.append(job.wait(PATIENCE_S))
+
+        before = durable_files.set_observer(observe)
         try:
             (row,) = here.queue.recover(here.owner)
         finally:
