@@ -91,6 +91,20 @@ def test_size_and_depth_are_bounded_before_anything_is_parsed() -> None:
     assert _reason(b'{"a":' * 10_000) == "too_deep"
 
 
+def test_what_is_just_within_the_bounds_is_read() -> None:
+    most = manifest_file.MAX_DEPTH
+    deep: Any = 1
+    for _ in range(most - 2):
+        deep = [deep]
+    manifest = replace(MANIFEST, payload={"a": deep})
+    data = manifest_file.encode(manifest)
+    assert manifest_file.decode(data, "name", key=KEY) == manifest
+    assert _reason(data.replace(b"[1]", b"[[1]]")) == "too_deep"
+    whole = data + b" " * (manifest_file.MAX_BYTES - len(data))
+    assert manifest_file.decode(whole, "name", key=KEY) == manifest
+    assert _reason(whole + b" ") == "too_large"
+
+
 @pytest.mark.parametrize(
     "text", [b'"' + b'\\"' * 32_000, b'"' * 65_000, b"\\" * 65_000, b'"[' * 32_000, b'["\\' * 20_000]
 )

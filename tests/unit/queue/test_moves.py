@@ -5,15 +5,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.processes.queue_world import World, world
 from themis.core import durable_files
-from themis.core.queue import Cause, Claim, Outcome, layout, locks, moves
+from themis.core.queue import Cause, Claim, Outcome, journal, layout, locks, moves
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow
@@ -147,6 +149,16 @@ def test_a_listing_is_not_believed_when_nothing_of_it_is_there(here: World) -> N
     assert moves.locate(_root(here), row) == [now]
 
 
+def test_one_listing_has_the_files_of_all_jobs_that_have_not_ended(here: World) -> None:
+    first, second, third = (here.submit(f"run-{number}") for number in range(3))
+    here.queue.cancel(third)
+    here.queue.reschedule(second, not_before_ns=time.time_ns() + HOUR_NS)
+    claim = _claim(here)
+    (here.queue.path / "queued" / "no job").touch()
+    assert moves.list_files(_root(here)) == {first: [claim.path], second: [str(_file(here, "waiting"))]}
+    here.finish(claim)
+
+
 def test_many_jobs_are_cancelled_though_one_has_moved_since_they_were_listed(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +224,38 @@ def test_a_file_of_another_queue_is_put_aside_and_its_job_left_alone(tmp_path: P
         assert file.exists()
 
 
+def test_a_job_that_became_urgent_is_taken_first_by_whoever_was_told(here: World) -> None:
+    with world(here.folder, "person") as person:
+        keys = [here.submit(f"run-{number}") for number in range(4)]
+        here.queue._parts()[2].window._rescan_s = 3_600.0
+        assert _claim(here).key == keys[0]
+        person.queue.reschedule(keys[2], priority=0)
+        assert _claim(here).key == keys[1], "by the listing of a moment ago"
+        here.queue.wake()
+        assert _claim(here).key == keys[2]
+
+
+def test_a_file_that_is_still_being_copied_is_waited_for_unless_nobody_is_to_wait(tmp_path: Path) -> None:
+    with closing(World(tmp_path, copy_grace_s=0.3)) as here:
+        here.submit("another")
+        here.drain()
+        key = here.submit(RUN)
+        path = _file(here, "queued")
+        whole = path.read_bytes()
+        path.write_bytes(whole[:20])
+        here.queue.wake()
+        assert here.queue.claim(here.owner, patient=False) is None
+        assert path.name in here.queue.passed_over
+        here.queue.wake()
+        copied = threading.Timer(0.1, lambda: path.write_bytes(whole))
+        copied.start()
+        claim = here.queue.claim(here.owner)
+        copied.join()
+        assert claim is not None
+        assert claim.key == key
+        here.finish(claim)
+
+
 # --- what a lost worker leaves
 
 
@@ -237,6 +281,17 @@ def test_the_process_of_a_lost_job_is_killed_before_the_job_is_queued_again(here
     assert ends == [-signal.SIGKILL], "it is dead when the row says that the job is queued"
 
 
+def test_what_claims_put_right_on_their_way_is_told_once(here: World) -> None:
+    here.submit(RUN)
+    here.queue.abandon(_claim(here))
+    claim = _claim(here)
+    assert claim.attempt == 2
+    (row,) = here.queue.take_put_right()
+    assert (row.key, row.cause) == (claim.key, Cause.WORKER_LOST)
+    assert here.queue.take_put_right() == []
+    here.finish(claim)
+
+
 def test_a_process_that_has_the_number_of_a_lost_one_is_left_alone(here: World) -> None:
     here.submit(RUN)
     claim = _claim(here)
@@ -248,6 +303,50 @@ def test_a_process_that_has_the_number_of_a_lost_one_is_left_alone(here: World) 
         time.sleep(0.05)
         assert other.poll() is None
         other.kill()
+
+
+# --- the journal
+
+
+def test_every_move_is_told_in_the_journal_with_its_numbers_and_why(here: World) -> None:
+    key = here.submit(RUN)
+    here.queue.abandon(_claim(here))
+    (lost,) = here.queue.recover(here.owner)
+    claim = _claim(here)
+    here.queue.cancel(key)
+    here.finish(claim, Outcome(Cause.CANCELLED, exit_code=-15))
+    here.queue.retry(key)
+    here.queue.reschedule(key, priority=1)
+    here.finish(_claim(here))
+    told = journal.read(str(here.queue.path / "journal"), key)
+    assert [(line["move"], line.get("state"), line.get("attempt"), line.get("version")) for line in told] == [
+        ("submit", "queued", 0, 1),
+        ("claim", None, 1, 2),
+        ("recover", "queued", 1, 3),
+        ("claim", None, 2, 4),
+        ("cancel requested", None, None, None),
+        ("settle", "cancelled", 2, 5),
+        ("retry", "queued", 2, 6),
+        ("set", "queued", 2, 7),
+        ("claim", None, 3, 8),
+        ("settle", "done", 3, 9),
+    ]
+    assert told[2]["why"] == lost.message
+    assert told[5]["exit"] == -15
+    assert str(told[5]["why"]).startswith("cancelled: ")
+    assert told[9]["why"] == "done"
+    assert 0 <= told[9]["duration_s"] < 60
+    assert told[9]["worker"] == here.owner.worker
+
+
+def test_a_job_found_out_of_place_is_told_with_where_it_was(here: World) -> None:
+    key = here.submit(RUN)
+    claim = _claim(here)
+    here.finish(claim)
+    _file(here, "done").rename(here.queue.path / "claimed" / layout.claimed_name(key, 1, "0" * 16))
+    (row,) = here.queue.recover(here.owner)
+    told = journal.read(str(here.queue.path / "journal"), key)
+    assert (told[-1]["move"], told[-1]["why"], told[-1]["state"]) == ("recover", "found in claimed", row.state)
 
 
 # --- the flag that wakes an owner

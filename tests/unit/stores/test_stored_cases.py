@@ -1,0 +1,46 @@
+"""A stored run's cases and its timeline, as they are read: by the page, and with the times that were stored."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support.lab import ScriptedGenerator, dataset, experiment
+from themis.core.stores import InMemoryRunStore, RunStore, sqlite_store, stored_cases
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
+    made: RunStore = InMemoryRunStore() if request.param == "memory" else sqlite_store(tmp_path / "s.sqlite3")
+    with closing(made):
+        yield made
+
+
+def test_stretches_of_cases_are_read_by_the_page_and_in_order(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_cases, "PAGE", 3)
+    result = experiment(ScriptedGenerator(), datasets=[dataset(10)]).run(store=store)
+    ids = [f"q{no}" for no in range(10)]
+    assert [case.case_id for case in result.cases] == ids
+    for part in (slice(0, 10), slice(1, 9), slice(4, 5), slice(2, 2), slice(7, 99), slice(0, 10, 3), slice(-4, None)):
+        assert [case.case_id for case in result.cases[part]] == ids[part]
+    assert result.cases[-1].case_id == "q9"
+    with pytest.raises(IndexError, match="case 10 of 10"):
+        result.cases[10]
+
+
+def test_each_entry_of_the_timeline_has_the_time_that_was_stored(store: RunStore) -> None:
+    result = experiment(ScriptedGenerator()).run(store=store)
+    record = store.load_run(result.run_id)
+    assert record is not None
+    entries = store.get_projection(result.run_id, "timeline_view")["entries"]
+    outcomes = [(o.finished_ms, f"q{o.case_no}") for o in store.outcomes_between(result.run_id, 0, 99)]
+    told = [
+        (round(datetime.fromisoformat(entry["occurred_at"]).timestamp() * 1_000), entry["case_id"])
+        for entry in entries
+        if entry["case_id"]
+    ]
+    assert sorted(told) == sorted(outcomes)
+    times = {entry["occurred_at"] for entry in entries}
+    assert all(time.endswith("+00:00") for time in times)
