@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.scratch import REPOSITORY, Copy
+from tests.mutants.scratch import Copy
 
 _SETTINGS = """\
 [run]
@@ -42,15 +42,15 @@ class Part:
     lines: dict[str, dict[int, list[str]]]
     texts: dict[str, str]
 
-    def tests_of(self, path: str, first: int, last: int) -> Iterator[str]:
-        """The tests that run some lines of a file, by their numbers of now."""
+    def tests_of(self, tree: Path, path: str, first: int, last: int) -> Iterator[str]:
+        """The tests that run some lines of a file, by their numbers in the tree."""
         known = self.lines.get(path, {})
-        for number in self._numbers_then(path, range(first, last + 1)):
+        for number in self._numbers_then(tree, path, range(first, last + 1)):
             yield from known.get(number, ())
 
-    def _numbers_then(self, path: str, numbers: Sequence[int]) -> Iterator[int]:
+    def _numbers_then(self, tree: Path, path: str, numbers: Sequence[int]) -> Iterator[int]:
         then = self.texts.get(path, "").splitlines()
-        now = (REPOSITORY / path).read_text(encoding="utf-8").splitlines()
+        now = (tree / path).read_text(encoding="utf-8").splitlines()
         if then == now:
             yield from numbers
             return
@@ -70,9 +70,10 @@ class Record:
     seconds: dict[str, float] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
 
-    def tests_of(self, path: str, first: int, last: int) -> set[str]:
-        """The tests that run some lines of a file."""
-        return {test for part in self.parts for test in part.tests_of(path, first, last) if test in self.seconds}
+    def tests_of(self, tree: Path, path: str, first: int, last: int) -> set[str]:
+        """The tests that run some lines of a file of a tree."""
+        found = {test for part in self.parts for test in part.tests_of(tree, path, first, last)}
+        return found & self.seconds.keys()
 
     def add(self, other: "Record") -> None:
         """Know what a later measurement of some files of tests found instead of what was known of them."""

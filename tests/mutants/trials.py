@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.mutants.changes import Mutant
 from tests.mutants.recording import Record
-from tests.mutants.scratch import REPOSITORY, Copy
+from tests.mutants.scratch import Copy
 
 FIRST_S = 5.0
 """Seconds' worth of tests that are run before all others: most changes are noticed by them."""
@@ -111,11 +111,11 @@ class Trials:
         yield rest
 
     def _tests(self, mutant: Mutant) -> list[str]:
-        found = set(self._record.tests_of(mutant.path, mutant.line, mutant.last_line))
+        found = self._record.tests_of(self._copy.tree, mutant.path, mutant.line, mutant.last_line)
         if name := _NAME.match(mutant.before):
             # A constant of the module: whatever runs a line that names it.
-            for path, number in _lines_with(name[1], Path(mutant.path).parts[:3]):
-                found.update(self._record.tests_of(path, number, number))
+            for path, number in _lines_with(self._copy.tree, name[1], Path(mutant.path).parts[:3]):
+                found |= self._record.tests_of(self._copy.tree, path, number, number)
         near = next((names for folder, names in _NEAR.items() if mutant.path.startswith(folder)), ())
         seconds = self._record.seconds
         usable = [test for test in found & self._known if seconds[test] <= _LONGEST_TEST_S]
@@ -126,9 +126,9 @@ def _is_moody(test: str) -> bool:
     return test.startswith(("tests/processes", "tests/acceptance"))
 
 
-def _lines_with(name: str, area: Iterable[str]) -> Iterator[tuple[str, int]]:
+def _lines_with(tree: Path, name: str, area: Iterable[str]) -> Iterator[tuple[str, int]]:
     word = re.compile(rf"\b{name}\b")
-    for file in sorted(REPOSITORY.joinpath(*area).rglob("*.py")):
+    for file in sorted(tree.joinpath(*area).rglob("*.py")):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             if word.search(line):
-                yield str(file.relative_to(REPOSITORY)), number
+                yield str(file.relative_to(tree)), number

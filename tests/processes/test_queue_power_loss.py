@@ -289,8 +289,9 @@ def test_whatever_the_disk_kept_the_queue_keeps_its_promise(
     recorder = _recorded(story, tmp_path)
     states = _states(recorder.moments)
     chosen = states[:: 7 if short else 1]
-    for number, (moment, files, commit) in enumerate(chosen):
-        folder = tmp_path / "after" / str(number)
+    folder = tmp_path / "world"  # a machine whose power failed is where it was
+    folder.rename(tmp_path / "recorded")
+    for moment, files, commit in chosen:
         _rebuild(tmp_path, folder, files, commit)
         try:
             _assert_promise(folder, moment)
@@ -344,7 +345,7 @@ def _states(moments: list[Moment]) -> list[tuple[Moment, Files, int]]:
 
 
 def _rebuild(tmp_path: Path, folder: Path, files: Files, commit: int) -> None:
-    original = tmp_path / "world" / "queue"
+    original = tmp_path / "recorded" / "queue"
     for name in (*KEPT_FOLDERS, "locks", "cancel", "journal", "logs", "rejected", "workers"):
         (folder / "queue" / name).mkdir(parents=True)
         (folder / "queue" / name).chmod(0o700)

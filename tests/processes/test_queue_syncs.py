@@ -171,7 +171,7 @@ VERBS: dict[str, tuple[Callable[[World], object], Callable[[World], object], lis
     "prune": (
         _settled(FAILED),
         _prune,
-        ["unlink journal", "unlink logs", "unlink failed", "fsync_folder failed", "commit"],
+        ["unlink journal", "unlink failed", "fsync_folder failed", "commit", "unlink locks"],
     ),
 }
 

@@ -84,11 +84,11 @@ def test_one_of_several_files_may_be_gone_and_the_others_become_one(here: World)
     leftover = here.queue.path / "done" / f"{here.job(RUN).key}.json"
     shutil.copy(queued, leftover)
     sources = [str(here.queue.path / "queued" / "gone.json"), str(queued), str(leftover)]
-    hand = moves.take(_root(here), here.job(RUN).key, 1, moves.new_token(), sources)
+    hand = moves.take(_root(here), here.job(RUN).key, 1, layout.new_token(), sources)
     assert hand == str(_file(here, "claimed"))
     assert not queued.exists()
     assert not leftover.exists()
-    assert moves.take(_root(here), here.job(RUN).key, 1, moves.new_token(), sources) is None
+    assert moves.take(_root(here), here.job(RUN).key, 1, layout.new_token(), sources) is None
 
 
 def test_a_job_whose_version_has_changed_keeps_its_row_and_its_file_in_hand(here: World) -> None:
@@ -126,8 +126,7 @@ def test_a_claim_whose_file_cannot_be_placed_lets_go_of_its_lock(here: World, mo
 
     with monkeypatch.context() as context:
         context.setattr(moves, "place", full)
-        with pytest.raises(OSError, match="No space"):
-            here.finish(claim)
+        assert here.finish(claim) == JobState.DONE, "the row says so, and that stands"
     assert not claim.lock.is_held
     assert not _is_locked(here)
     (row,) = here.queue.recover(here.owner)
@@ -208,7 +207,7 @@ def test_a_file_of_another_queue_is_put_aside_and_its_job_left_alone(tmp_path: P
         ours.drain()
         theirs.submit(RUN)
         row, file = _row(theirs), _file(theirs, "queued")
-        ours.queue._parts()[1]._opened[theirs.address] = theirs.store  # as one process opens both
+        ours.queue._parts()[1]._opened[theirs.address] = theirs.address, theirs.store  # as one process opens both
         copy = ours.queue.path / "queued" / file.name
         shutil.copy(file, copy)
         if not is_known:
