@@ -289,3 +289,11 @@ def test_a_folder_without_a_queue_has_nothing_to_claim_and_is_left_as_it_is(tmp_
         with pytest.raises(ThemisError, match="the first submit makes it"):
             here.queue.cancel("abc")
         assert not here.queue.path.exists()
+
+
+@pytest.mark.parametrize("name", ["queued", "tmp", "locks"])
+def test_a_folder_of_a_queue_that_is_a_file_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "queue" / name).touch()
+    with world(tmp_path) as here, pytest.raises(QueueRootError, match=f"queue/{name} is not a folder"):
+        here.submit("run-1")
