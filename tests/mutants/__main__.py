@@ -40,6 +40,8 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     harmless = _harmless()
     chosen, left_out = _chosen(options.files, options.sample, options.seed, harmless)
+    for path, before, after in _not_made(harmless):
+        print(f"harmless.toml names what is no longer made: {path}: {before} -> {after}")
     known = _recorded(folder, options.record, short=options.short)
     print(f"{len(chosen)} changes are tried, {len(left_out)} that are known to be harmless are not", flush=True)
     trials = _tried(chosen, known, folder, options.processes)
@@ -71,6 +73,13 @@ def _harmless() -> dict[tuple[str, str, str], str]:
     text = (Path(__file__).parent / "harmless.toml").read_text(encoding="utf-8")
     entries = tomllib.loads(text).get("harmless", [])
     return {(entry["path"], entry["before"], entry["after"]): entry["why"] for entry in entries}
+
+
+def _not_made(harmless: dict[tuple[str, str, str], str]) -> list[tuple[str, str, str]]:
+    """Those of the harmless changes that the code of now has no place for."""
+    paths = {path for path, _, _ in harmless if (REPOSITORY / path).exists()}
+    made = {(m.path, m.before, m.after) for path in paths for m in mutants_of(REPOSITORY, path)}
+    return [change for change in harmless if change not in made]
 
 
 def _chosen(

@@ -166,8 +166,18 @@ def _of_statement(node: ast.stmt, source: _Source) -> Iterator[Change]:
             yield node, "break"
         case ast.Break():
             yield node, "continue"
-        case ast.If(test=test) | ast.While(test=test):
+        case ast.If(test=test) | ast.While(test=test) if not _has_an_opposite(test):
             yield test, f"not ({source.of(test)})"
+
+
+def _has_an_opposite(test: ast.expr) -> bool:
+    """Whether a condition is turned round by another change already."""
+    match test:
+        case ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.Compare(ops=[ast.Eq() | ast.NotEq() | ast.Is() | ast.IsNot() | ast.In() | ast.NotIn()]):
+            return True
+    return False
 
 
 def _of_expression(node: ast.expr, source: _Source) -> Iterator[Change]:
@@ -182,7 +192,7 @@ def _of_expression(node: ast.expr, source: _Source) -> Iterator[Change]:
                 yield node, word.join(texts[:dropped] + texts[dropped + 1 :])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             yield node, source.of(operand)
-        case ast.IfExp(test=test):
+        case ast.IfExp(test=test) if not _has_an_opposite(test):
             yield test, f"not ({source.of(test)})"
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OTHER_OPERATOR:
             yield node, f"{_bound(left, source)} {_OTHER_OPERATOR[type(operator)]} {_bound(right, source)}"
