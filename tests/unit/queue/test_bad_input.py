@@ -297,3 +297,44 @@ def test_a_folder_of_a_queue_that_is_a_file_is_named(tmp_path: Path, name: str) 
     (tmp_path / "queue" / name).touch()
     with world(tmp_path) as here, pytest.raises(QueueRootError, match=f"queue/{name} is not a folder"):
         here.submit("run-1")
+
+
+def test_a_queue_that_cannot_be_used_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "queue"
+
+    def refused(folder: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    with world(tmp_path) as here:
+        monkeypatch.setattr(durable_files, "make_folder", refused)
+        with pytest.raises(QueueRootError) as raised:
+            here.submit("run-1")
+    assert str(raised.value).count(str(root)) == 1
+
+
+def test_a_queue_made_before_it_said_where_it_lies_says_so_once_it_is_used(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        here.submit("run-1")
+        path = here.queue.path / "queue.json"
+        document = json.loads(path.read_text())
+    path.write_text(json.dumps({name: document[name] for name in ("format", "queue_id")}))
+    with world(tmp_path) as here:
+        assert here.queue.counts()["queued"] == 1
+        assert set(json.loads(path.read_text())) == {"format", "queue_id"}, "looking changes nothing"
+        here.submit("run-2")
+    told = json.loads(path.read_text())
+    assert told["queue_id"] == document["queue_id"]
+    assert set(told) == set(document) - {"shared", "lease_s"}
+
+
+def test_trying_whether_a_queue_can_be_written_leaves_nothing(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.queue.probe()
+    assert list((here.queue.path / "tmp").iterdir()) == []
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        here.queue.probe()
+    assert list((here.queue.path / "tmp").iterdir()) == []

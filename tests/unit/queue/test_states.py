@@ -182,3 +182,13 @@ def test_nobody_pays_for_what_is_nobodys_fault() -> None:
         assert POLICIES[cause].charge is Charge.NOBODY
         row = states.settled(_running(failures=2, lost=1), Outcome(cause), NOW_NS, 0).row
         assert (row.state, row.ready_ns) == (JobState.QUEUED, None)
+
+
+def test_an_end_that_could_not_be_written_is_charged_to_nobody_and_says_so() -> None:
+    row = _running(failures=1, lost=1)
+    excused = states.recovered(row, NOW_NS, excused=True).row
+    assert (excused.state, excused.cause, excused.failures, excused.lost) == (JobState.QUEUED, Cause.OUTAGE, 1, 1)
+    assert excused.message == "the end of attempt 1 could not be written"
+    lost = states.recovered(row, NOW_NS).row
+    assert (lost.state, lost.cause, lost.failures, lost.lost) == (JobState.FAILED, Cause.WORKER_LOST, 1, 2)
+    assert lost.message == "worker w (pid 7) died in attempt 1"

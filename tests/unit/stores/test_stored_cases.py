@@ -44,3 +44,16 @@ def test_each_entry_of_the_timeline_has_the_time_that_was_stored(store: RunStore
     assert sorted(told) == sorted(outcomes)
     times = {entry["occurred_at"] for entry in entries}
     assert all(time.endswith("+00:00") for time in times)
+
+
+def test_an_entry_of_the_timeline_names_a_candidate_or_a_metric_where_there_is_one(store: RunStore) -> None:
+    result = experiment(ScriptedGenerator(), parser="builtin/text").run(store=store)
+    entries = store.get_projection(result.run_id, "timeline_view")["entries"]
+    told = {entry["event_type"]: (entry["candidate_id"], entry["metric_id"]) for entry in entries}
+    assert told == {
+        "run_started": (None, None),
+        "generation_completed": (f"q2-{result.cases[2].generated_candidates[0].candidate_id[3:]}", None),
+        "parse_completed": (None, None),
+        "score_completed": (None, "builtin/exact_match"),
+        "run_completed": (None, None),
+    }
