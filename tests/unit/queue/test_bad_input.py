@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,7 @@ from themis.core.errors import (
     ThemisError,
     UnknownJobError,
 )
-from themis.core.queue import FileQueue, layout, manifest_file
+from themis.core.queue import FileQueue, layout, locks, manifest_file
 from themis.core.queue.states import Cause, JobState
 from themis.core.stores.job_rows import job_key
 
@@ -338,3 +339,38 @@ def test_trying_whether_a_queue_can_be_written_leaves_nothing(here: World, monke
     with pytest.raises(OSError, match="No space left"):
         here.queue.probe()
     assert list((here.queue.path / "tmp").iterdir()) == []
+
+
+def test_a_queue_is_made_for_its_owner_alone(here: World) -> None:
+    for folder in (here.queue.path, *(here.queue.path / name for name in layout.FOLDERS)):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+
+
+def test_files_of_one_name_are_rejected_under_names_that_are_counted_from_two(here: World) -> None:
+    for content in ("a", "b", "c"):
+        (here.queue.path / "queued" / "no job").write_text(content)
+        here.queue.wake()
+        claim = here.queue.claim(here.owner)
+        assert claim is not None
+        here.queue.give_back(claim)
+    rejected = here.queue.path / "rejected"
+    assert {path.name: path.read_text() for path in rejected.iterdir() if path.suffix != ".json"} == {
+        "no job": "a",
+        "no job.2": "b",
+        "no job.3": "c",
+    }
+
+
+def test_whether_a_claim_left_a_job_that_somebody_had_in_hand_is_told(here: World) -> None:
+    assert not FileQueue(here.queue.path, lambda _: here.store).left_busy
+    key = here.job("good").key
+    lock = locks.acquire(here.queue.path / "locks", key)
+    assert lock is not None
+    assert here.queue.claim(here.owner) is None
+    assert here.queue.left_busy
+    lock.release()
+    here.queue.wake()
+    claim = here.queue.claim(here.owner)
+    assert claim is not None
+    assert not here.queue.left_busy
+    here.finish(claim)

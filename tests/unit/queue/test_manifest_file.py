@@ -91,7 +91,7 @@ def test_size_and_depth_are_bounded_before_anything_is_parsed() -> None:
     assert _reason(b'{"a":' * 10_000) == "too_deep"
 
 
-def test_what_is_just_within_the_bounds_is_read() -> None:
+def test_what_is_just_within_the_bounds_is_read(tmp_path: Path) -> None:
     most = manifest_file.MAX_DEPTH
     deep: Any = 1
     for _ in range(most - 2):
@@ -103,6 +103,12 @@ def test_what_is_just_within_the_bounds_is_read() -> None:
     whole = data + b" " * (manifest_file.MAX_BYTES - len(data))
     assert manifest_file.decode(whole, "name", key=KEY) == manifest
     assert _reason(whole + b" ") == "too_large"
+    path = tmp_path / "m.json"
+    path.write_bytes(whole)
+    assert manifest_file.read(str(path), key=KEY) == manifest
+    path.write_bytes(whole + b" ")
+    with pytest.raises(ManifestError, match="more than 65536 bytes"):
+        manifest_file.read(str(path), key=KEY)
 
 
 @pytest.mark.parametrize(
