@@ -100,7 +100,7 @@ def test_what_is_just_within_the_bounds_is_read(tmp_path: Path) -> None:
     data = manifest_file.encode(manifest)
     assert manifest_file.decode(data, "name", key=KEY) == manifest
     assert _reason(data.replace(b"[1]", b"[[1]]")) == "too_deep"
-    whole = data + b" " * (manifest_file.MAX_BYTES - len(data))
+    whole = b" " * (manifest_file.MAX_BYTES - len(data)) + data
     assert manifest_file.decode(whole, "name", key=KEY) == manifest
     assert _reason(whole + b" ") == "too_large"
     path = tmp_path / "m.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import ScriptedGenerator, dataset, experiment
+from themis.core.outcomes import CaseEnd
 from themis.core.stores import InMemoryRunStore, RunStore, sqlite_store, stored_cases
 
 
@@ -57,3 +58,16 @@ def test_an_entry_of_the_timeline_names_a_candidate_or_a_metric_where_there_is_o
         "score_completed": (None, "builtin/exact_match"),
         "run_completed": (None, None),
     }
+
+
+class Shrinking(InMemoryRunStore):
+    """A store whose cases are taken away while they are read."""
+
+    def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
+        return [] if first else super().ends_from(run_id, first, limit)
+
+
+def test_cases_that_are_gone_while_they_are_read_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_cases, "PAGE", 2)
+    result = experiment(ScriptedGenerator()).run(store=Shrinking())
+    assert [case.case_id for case in result.cases[0:3]] == ["q0", "q1"]
