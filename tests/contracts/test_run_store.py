@@ -546,6 +546,15 @@ def test_the_view_of_traces_has_what_the_generators_left(store: RunStore) -> Non
     assert len({trace["trace_id"] for trace in view["generation_traces"]}) == 4
 
 
+def test_a_metric_that_never_gave_a_score_has_no_tally(store: RunStore) -> None:
+    metrics = [
+        ScriptedMetric(lambda value, case: ValueError("no"), component_id="lab/never"),
+        ScriptedMetric(component_id="lab/always"),
+    ]
+    result = experiment(ScriptedGenerator(), metrics=metrics).run(store=store)
+    assert list(store.score_tallies(result.run_id)) == [1]
+
+
 def test_the_timeline_begins_and_ends_with_the_run(store: RunStore) -> None:
     result = told_everything().run(store=store)
     entries = store.get_projection(result.run_id, "timeline_view")["entries"]

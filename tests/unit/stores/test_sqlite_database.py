@@ -62,7 +62,7 @@ def test_nothing_depends_on_how_sqlite_was_built(tmp_path: Path, monkeypatch: py
     connect = sqlite3.connect
 
     def built_otherwise(*arguments: Any, **facts: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **facts)
+        connection: sqlite3.Connection = connect(*arguments, **facts)
         for setting in ("synchronous = OFF", "foreign_keys = ON", "cache_size = 7", "journal_size_limit = 7"):
             connection.execute(f"PRAGMA {setting}")
         return connection
