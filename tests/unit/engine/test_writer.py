@@ -282,3 +282,12 @@ def test_a_store_in_trouble_stops_the_run_which_then_goes_on_where_it_was(error:
     result = lab.run(store=store)
     assert result.status == "completed"
     assert len(generator.calls) - called == 5_000 - kept
+
+
+def test_a_writer_that_has_taken_nothing_has_room() -> None:
+    async def program() -> None:
+        async with OutcomeWriter(Commits(), "r", None) as writer:
+            assert not writer.is_full
+            await writer.room()
+
+    run(program())
