@@ -3,13 +3,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 SECONDS ?= 600
+SAMPLE ?= 100
+SEED ?= 1
 BIN := $(VENV)/bin
 # Two at a time: the tests start processes of their own. A file stays in one process, as its fixtures are shared.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check slow slow-short soak bench bench-short screens docs format clean
+.PHONY: help demo test check slow slow-short soak bench bench-short mutants mutants-short screens docs format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -41,6 +43,12 @@ bench: $(VENV)/dev.stamp  ## measure speed and memory, as ratios to what this ma
 
 bench-short: $(VENV)/dev.stamp  ## the same on small inputs: that it runs, not how fast
 	$(BIN)/python -m tests.benchmarks --short
+
+mutants: $(VENV)/dev.stamp  ## change SAMPLE (100) lines, one at a time, and see whether the tests notice; SEED chooses
+	$(BIN)/python -m tests.mutants --sample $(SAMPLE) --seed $(SEED)
+
+mutants-short: $(VENV)/dev.stamp  ## the same with a few lines and the quickest tests
+	$(BIN)/python -m tests.mutants --short
 
 screens: $(VENV)/dev.stamp  ## hold the terminal session of the documentation anew, and capture its screens
 	$(BIN)/python -m tests.screens

@@ -573,6 +573,32 @@ def test_the_view_of_traces_has_what_the_generators_left(store: RunStore) -> Non
     assert len({trace["trace_id"] for trace in view["generation_traces"]}) == 4
 
 
+@pytest.mark.parametrize(("characters", "blobs"), [(INLINE_CHARACTERS, 0), (INLINE_CHARACTERS + 1, 2)])
+def test_a_long_text_is_kept_by_reference_and_a_short_one_as_it_is(
+    sqlite: SqliteRunStore, characters: int, blobs: int
+) -> None:
+    run_id = experiment().run(store=sqlite).run_id
+
+    def count() -> int:
+        return int(sqlite._open().query("SELECT count(*) FROM blobs")[0][0])
+
+    before = count()
+    texts = ['"' + letter * (characters - 2) + '"' for letter in "xy"]
+    made = Outcome(0, Stage.PARSE, 0, ok=True, finished_ms=0, value=None, output=texts[0], body=texts[1])
+    sqlite.append(run_id, [made], [])
+    assert count() - before == blobs
+    assert made in sqlite.outcomes_between(run_id, 0, 1)
+
+
+def test_a_metric_that_never_gave_a_score_has_no_tally(store: RunStore) -> None:
+    metrics = [
+        ScriptedMetric(lambda value, case: ValueError("no"), component_id="lab/never"),
+        ScriptedMetric(component_id="lab/always"),
+    ]
+    result = experiment(ScriptedGenerator(), metrics=metrics).run(store=store)
+    assert list(store.score_tallies(result.run_id)) == [1]
+
+
 def test_the_timeline_begins_and_ends_with_the_run(store: RunStore) -> None:
     result = told_everything().run(store=store)
     entries = store.get_projection(result.run_id, "timeline_view")["entries"]

@@ -1,7 +1,9 @@
 """The power may fail at any moment, and the disk then keeps no more than it must.
 
-Real operations are recorded, step by step, with the content of every file and a copy of the database after every
-commit. From the record every state is built that a disk may legally be found in:
+Real operations are recorded, call by call, with the content of every file and a copy of the database after every
+commit. What counts is what was asked of the system, not what was announced: an fsync that is not made covers nothing,
+and a commit is synced if its connection was set so. From the record every state is built that a disk may legally be
+found in:
 
 - the folders as they were durably, and after that any number, in order, of the later operations that no fsync covers;
   a rename may be found half done, so that the file has both names. An fsync of a folder covers the operations before it
@@ -22,6 +24,7 @@ import pytest
 
 from tests.processes import test_queue_crashes as verbs
 from tests.processes.queue_world import World, copy_database, world
+from tests.support.disk_calls import disk_calls
 from themis.core import durable_files
 from themis.core.queue import Cause, Claim, Outcome
 from themis.core.queue.layout import JOB_FOLDERS, STORES
@@ -31,6 +34,7 @@ RUN = verbs.RUN
 HOUR_NS = verbs.HOUR_NS
 STORE = "store.sqlite3"
 KEPT_FOLDERS = (*JOB_FOLDERS, "tmp", STORES)
+CHANGES = frozenset({"rename", "unlink", "write", "link"})
 
 Files = dict[str, bytes]
 """Path within the queue → content."""
@@ -38,10 +42,10 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class Moment:
-    """What was true when a step was announced, which is before it was taken.
+    """What was true just before a call was made.
 
     Attributes:
-        kind, paths: the step.
+        kind, paths: the call.
         files: of the queue.
         acknowledged: what had been promised by then.
         commit: number of the last commit, whose copy of the database is `<folder>/<commit>`.
@@ -58,7 +62,7 @@ class Moment:
 
 @dataclass
 class Recorder:
-    """Observes the steps of real operations on the world in `folder`."""
+    """Sees the calls of real operations on the world in `folder`."""
 
     folder: Path
     copies: Path
@@ -68,12 +72,17 @@ class Recorder:
     synced: int = 0
     pending: bool | None = None
 
-    def __call__(self, kind: str, *facts: object) -> None:
-        """A step is announced: those before it have been taken."""
+    def announced(self, kind: str, *facts: object) -> None:
+        """A file is about to be written: the one step that is taken by its announcement."""
+        if kind == "write":
+            self(kind, str(facts[0]))
+
+    def __call__(self, kind: str, *facts: str) -> None:
+        """A call is about to be made: those before it have been."""
         self._finish_commit()
-        if kind == "commit":
-            self.pending = bool(facts[1])
-        paths = tuple(self._within(fact) for fact in facts if isinstance(fact, str | Path))
+        if kind.startswith("commit"):
+            self.pending = kind == "commit"
+        paths = tuple(map(self._within, facts))
         self.moments.append(
             Moment(kind, paths, files_in(self.folder / "queue"), self.acknowledged, self.commit, self.synced)
         )
@@ -95,7 +104,7 @@ class Recorder:
             self.synced = self.commit if self.pending else self.synced
             self.pending = None
 
-    def _within(self, path: str | Path) -> str:
+    def _within(self, path: str) -> str:
         try:
             return str(Path(path).relative_to(self.folder / "queue"))
         except ValueError:
@@ -103,13 +112,13 @@ class Recorder:
 
 
 def files_in(root: Path) -> Files:
-    """The files of a queue that its promise is about."""
+    """The files of a queue that its promise is about: not those that only try whether files can be moved."""
     return {
         f"{folder}/{path.name}": path.read_bytes()
         for folder in KEPT_FOLDERS
         if (root / folder).is_dir()
         for path in (root / folder).iterdir()
-        if path.is_file()
+        if path.is_file() and not path.name.startswith(".probe-")
     }
 
 
@@ -142,11 +151,12 @@ def surviving(moments: list[Moment]) -> Iterator[Files]:
     durable = moments[0].files
     later: list[Operation] = []
     for moment, after in itertools.pairwise(moments):
-        if moment.kind in {"rename", "unlink", "write", "link"}:
+        if moment.kind in CHANGES:
             later.append(Operation(moment.kind, moment.paths))
         elif moment.kind == "fsync":
             made = Operation("write", moment.paths)
-            later[later.index(made)] = replace(made, content=after.files[moment.paths[0]])
+            if made in later:
+                later[later.index(made)] = replace(made, content=after.files[moment.paths[0]])
         elif moment.kind == "fsync_folder":
             covered = [number for number, step in enumerate(later) if step.touches(moment.paths[0])]
             count = covered[-1] + 1 if covered else 0
@@ -279,8 +289,9 @@ def test_whatever_the_disk_kept_the_queue_keeps_its_promise(
     recorder = _recorded(story, tmp_path)
     states = _states(recorder.moments)
     chosen = states[:: 7 if short else 1]
-    for number, (moment, files, commit) in enumerate(chosen):
-        folder = tmp_path / "after" / str(number)
+    folder = tmp_path / "world"  # a machine whose power failed is where it was
+    folder.rename(tmp_path / "recorded")
+    for moment, files, commit in chosen:
         _rebuild(tmp_path, folder, files, commit)
         try:
             _assert_promise(folder, moment)
@@ -310,12 +321,15 @@ def _recorded(story: Callable[[World, Recorder], None], tmp_path: Path) -> Recor
     copy_database(folder / STORE, copies / "0")
     recorder = Recorder(folder, copies)
     with world(folder) as here:
-        durable_files.set_observer(recorder)
+        durable_files.set_observer(recorder.announced)
         try:
-            story(here, recorder)
-            recorder("end")
+            with disk_calls(recorder):
+                story(here, recorder)
+                recorder("end")
         finally:
             durable_files.set_observer(None)
+    for moment, after in itertools.pairwise(recorder.moments):
+        assert moment.files == after.files or moment.kind in CHANGES, f"changed after {moment.kind} {moment.paths}"
     return recorder
 
 
@@ -331,7 +345,7 @@ def _states(moments: list[Moment]) -> list[tuple[Moment, Files, int]]:
 
 
 def _rebuild(tmp_path: Path, folder: Path, files: Files, commit: int) -> None:
-    original = tmp_path / "world" / "queue"
+    original = tmp_path / "recorded" / "queue"
     for name in (*KEPT_FOLDERS, "locks", "cancel", "journal", "logs", "rejected", "workers"):
         (folder / "queue" / name).mkdir(parents=True)
         (folder / "queue" / name).chmod(0o700)

@@ -1,3 +1,4 @@
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,22 @@ def test_a_file_is_published_whole_and_each_step_is_announced(tmp_path: Path, st
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
     assert _names(tmp_path) == ["file"]
     assert steps == ["write", "fsync", "rename", "fsync_folder"]
+
+
+def test_a_file_is_written_whole_though_the_system_takes_a_few_bytes_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    write = os.write
+
+    def few(descriptor: int, data: bytes) -> int:
+        sizes.append(write(descriptor, data[:7]))
+        return sizes[-1]
+
+    monkeypatch.setattr(os, "write", few)
+    durable_files.write_synced(tmp_path / "file", b"0123456789" * 3)
+    assert (tmp_path / "file").read_bytes() == b"0123456789" * 3
+    assert sizes == [7, 7, 7, 7, 2]
 
 
 def test_a_file_that_cannot_be_published_leaves_nothing(tmp_path: Path) -> None:

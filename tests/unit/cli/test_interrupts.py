@@ -36,11 +36,14 @@ def test_a_signal_ends_the_block_with_a_farewell_and_its_number(
     assert signal.getsignal(number) is before
 
 
-def test_an_ignored_signal_stays_ignored() -> None:
+def test_an_ignored_signal_stays_ignored(capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with ends_cleanly("never said"):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert capsys.readouterr().err == ""
     finally:
         signal.signal(signal.SIGHUP, before)
 

@@ -20,6 +20,7 @@ from themis.cli.watch.stores import SCHEMA
 from themis.cli.watch.values import About, Ended, Look, Next, Running
 from themis.cli.watch.view import about, lines, outlook
 from themis.core.config import RuntimeConfig
+from themis.core.errors import StoreReadOnlyError
 from themis.core.outcomes import CaseEnd
 from themis.core.queue import FileQueue
 from themis.core.queue.forecast import Forecast
@@ -93,7 +94,7 @@ def test_a_watcher_cannot_write_to_a_store(tmp_path: Path, watcher: Watcher) -> 
     submit(tmp_path)
     watcher.look()
     (store,) = watcher._stores._stores.values()
-    with pytest.raises(Exception, match="readonly"), store._database.transaction() as connection:
+    with pytest.raises(StoreReadOnlyError, match="readonly"), store._database.transaction() as connection:
         connection.execute("DELETE FROM jobs")
 
 
@@ -281,6 +282,7 @@ FULL = Look(
 @pytest.mark.parametrize("width", [1, 40, 80, 120, 300])
 def test_nothing_is_wider_than_the_terminal_nor_does_anything_to_it(width: int) -> None:
     found = lines(FULL, width)
+    assert len(found) > len(FULL.running)
     assert all(len(line.text) <= width and line.text.isprintable() for line in found)
 
 

@@ -28,7 +28,9 @@ def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
 
 
 def test_a_config_is_one_that_themis_reads(tmp_path: Path) -> None:
-    for path in write_demo(tmp_path, problems=3):
+    written = write_demo(tmp_path, problems=3)
+    assert {path.suffix for path in written} == {".yaml"}
+    for path in written:
         config = load_config(path)
         assert config.storage.parameters["path"] == str(tmp_path / "runs" / "themis.sqlite3")
         assert config.runtime.queue_root == str(tmp_path / "runs" / "queue")

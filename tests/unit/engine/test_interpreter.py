@@ -25,6 +25,8 @@ def settings() -> Settings:
 @pytest.fixture(autouse=True)
 def put_back() -> Iterator[None]:
     interval, thresholds = settings()
+    sys.setswitchinterval(0.005)  # whatever the tests before have left
+    gc.set_threshold(700, 10, 10)
     yield
     sys.setswitchinterval(interval)
     gc.set_threshold(*thresholds)

@@ -266,3 +266,12 @@ def test_a_run_that_is_complete_tells_nobody_anything() -> None:
     lab.run(store=store)
     lab.run(store=store, subscribers=[listener])
     assert listener.heard == []
+
+
+def test_the_score_of_a_case_without_an_answer_names_its_metric() -> None:
+    listener = Listener()
+    parser = ScriptedParser(lambda output: None, component_id="lab/parser")
+    lab = experiment(ScriptedGenerator(), parser=parser, metrics=[ScriptedMetric()])
+    lab.run(subscribers=[listener])
+    scores = [subject for name, subject, _ in listener.heard if name == "after_score"]
+    assert [(score.metric_id, score.value) for score in scores] == [("lab/metric", 0.0)] * 3

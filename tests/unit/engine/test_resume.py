@@ -261,7 +261,7 @@ def test_a_rerun_to_an_earlier_stage_forgets_the_later_ones(store: RunStore) -> 
     lab.experiment().run(store=store)
     result = lab.experiment(runtime=policy("rerun")).run(until_stage="generate", store=store)
     assert (result.status, result.completed_through_stage) == ("completed", "generate")
-    assert all(case.scores == [] for case in result.cases)
+    assert [case.scores for case in result.cases] == [[], [], []]
 
 
 @pytest.mark.parametrize("name", ["auto", "error", "rerun"])
@@ -321,3 +321,28 @@ def test_two_runs_share_an_event_loop() -> None:
 
     results = asyncio.run(program())
     assert [result.progress.completed_cases for result in results] == [5, 7]
+
+
+# --- what failed is tried again --------------------------------------------------------------------------------------
+
+FAILING = {"generate": 0, "select": 1, "reduce": 2, "parse": 3, "score": 5}
+"""Which part of a `Lab` fails, by the stage that it is for."""
+
+
+@pytest.mark.parametrize("stage", FAILING)
+@pytest.mark.parametrize("until", UNTIL_STAGES)
+def test_what_failed_is_tried_again_by_the_same_run_whatever_stage_it_stops_after(
+    store: RunStore, stage: str, until: str
+) -> None:
+    lab, failing = Lab(), FAILING[stage]
+    part = lab.parts[failing]
+    script, part.script = part.script, lambda *_: ValueError("not today")
+    first = lab.experiment().run(until_stage=until, store=store)
+    comes_there = failing < DONE_BY[until]
+    assert first.status == ("failed" if comes_there else "completed")
+    lab.counts()
+    part.script = script
+    again = lab.experiment().run(until_stage=until, store=store)
+    assert (again.status, again.completed_through_stage) == ("completed", until)
+    assert again.progress.failed_cases == 0
+    assert lab.counts()[failing] == (ALL[failing] if comes_there else 0)

@@ -220,6 +220,33 @@ def test_what_was_finished_before_a_cancellation_is_committed() -> None:
     assert sum(ends for _, ends in store.commits) == 5
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_cancellation_while_the_last_outcomes_are_committed_loses_none_of_them(times: int) -> None:
+    store = Commits()
+    store.open.clear()
+
+    async def work() -> None:
+        async with OutcomeWriter(store, "r", None) as writer:
+            put(writer, 0, 1)
+            await until(store.begun.is_set)  # its commit is under way,
+            put(writer, 1, 5)  # and these wait for the next one
+
+    async def program() -> None:
+        task = asyncio.create_task(work())
+        await until(store.begun.is_set)
+        await asyncio.sleep(0.01)
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        store.open.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(program())
+    assert sum(ends for _, ends in store.commits) == 5
+
+
 class Failing(InMemoryRunStore):
     """A store whose disk is full after so many commits."""
 
@@ -257,3 +284,12 @@ def test_a_store_in_trouble_stops_the_run_which_then_goes_on_where_it_was(error:
     result = lab.run(store=store)
     assert result.status == "completed"
     assert len(generator.calls) - called == 5_000 - generated
+
+
+def test_a_writer_that_has_taken_nothing_has_room() -> None:
+    async def program() -> None:
+        async with OutcomeWriter(Commits(), "r", None) as writer:
+            assert not writer.is_full
+            await writer.room()
+
+    run(program())

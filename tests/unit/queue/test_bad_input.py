@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +25,7 @@ from themis.core.errors import (
     ThemisError,
     UnknownJobError,
 )
-from themis.core.queue import FileQueue, layout, manifest_file
+from themis.core.queue import FileQueue, layout, locks, manifest_file
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.states import Cause, JobState
 from themis.core.stores.job_rows import job_key
@@ -372,3 +373,87 @@ def test_the_file_of_a_copied_queue_is_not_written_as_if_the_original_s_jobs_wer
     (finding,) = FileQueue(copy, lambda _: here.store).doctor()
     assert not finding.fixed
     assert f"its jobs are in the queue at {here.queue.path}: put the file back" in str(finding.advice)
+
+
+@pytest.mark.parametrize("name", ["queued", "tmp", "locks"])
+def test_a_folder_of_a_queue_that_is_a_file_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "queue" / name).touch()
+    with world(tmp_path) as here, pytest.raises(QueueRootError, match=f"queue/{name} is not a folder"):
+        here.submit("run-1")
+
+
+def test_a_queue_that_cannot_be_used_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "queue"
+
+    def refused(folder: Path, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    with world(tmp_path) as here:
+        monkeypatch.setattr(durable_files, "make_folder", refused)
+        with pytest.raises(QueueRootError) as raised:
+            here.submit("run-1")
+    assert str(raised.value).count(str(root)) == 1
+
+
+def test_a_queue_made_before_it_said_where_it_lies_says_so_once_it_is_used(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        here.submit("run-1")
+        path = here.queue.path / "queue.json"
+        document = json.loads(path.read_text())
+    path.write_text(json.dumps({name: document[name] for name in ("format", "queue_id")}))
+    with world(tmp_path) as here:
+        assert here.queue.counts()["queued"] == 1
+        assert set(json.loads(path.read_text())) == {"format", "queue_id"}, "looking changes nothing"
+        here.submit("run-2")
+    told = json.loads(path.read_text())
+    assert told["queue_id"] == document["queue_id"]
+    assert set(told) == set(document) - {"shared", "lease_s"}
+
+
+def test_trying_whether_a_queue_can_be_written_leaves_nothing(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.queue.probe()
+    assert list((here.queue.path / "tmp").iterdir()) == []
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        here.queue.probe()
+    assert list((here.queue.path / "tmp").iterdir()) == []
+
+
+def test_a_queue_is_made_for_its_owner_alone(here: World) -> None:
+    for folder in (here.queue.path, *(here.queue.path / name for name in layout.FOLDERS)):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+
+
+def test_files_of_one_name_are_rejected_under_names_that_are_counted_from_two(here: World) -> None:
+    for content in ("a", "b", "c"):
+        (here.queue.path / "queued" / "no job").write_text(content)
+        here.queue.wake()
+        claim = here.queue.claim(here.owner)
+        assert claim is not None
+        here.queue.give_back(claim)
+    rejected = here.queue.path / "rejected"
+    assert {path.name: path.read_text() for path in rejected.iterdir() if path.suffix != ".json"} == {
+        "no job": "a",
+        "no job.2": "b",
+        "no job.3": "c",
+    }
+
+
+def test_whether_a_claim_left_a_job_that_somebody_had_in_hand_is_told(here: World) -> None:
+    assert not FileQueue(here.queue.path, lambda _: here.store).left_busy
+    key = here.job("good").key
+    lock = locks.acquire(here.queue.path / "locks", key)
+    assert lock is not None
+    assert here.queue.claim(here.owner) is None
+    assert here.queue.left_busy
+    lock.release()
+    here.queue.wake()
+    claim = here.queue.claim(here.owner)
+    assert claim is not None
+    assert not here.queue.left_busy
+    here.finish(claim)

@@ -358,3 +358,12 @@ def test_how_many_jobs_go_before_counts_those_whose_time_has_come(here: World) -
     here.queue.reschedule(first, priority=0)
     with later(7_200):
         assert here.queue.jobs_before(here.queue.show(third)) == 2
+
+
+def test_a_job_whose_manifest_the_store_has_lost_is_shown_without_what_it_said(here: World) -> None:
+    key = here.queue.submit(here.job("run-1", tags=("gpu",))).row.key
+    assert here.queue.show(key).tags == ("gpu",)
+    with here.database.transaction() as connection:
+        connection.execute("DELETE FROM job_manifests")
+    assert here.queue.show(key).tags == ()
+    assert here.queue.show(key).row.run_id == "run-1"

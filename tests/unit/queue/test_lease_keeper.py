@@ -22,6 +22,22 @@ LOST = ClaimLostError(key="k", version=1)
 BUSY = StoreBusyError(path="p", seconds=1.0)
 
 
+def test_a_lease_is_due_after_a_third_of_it_and_over_after_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    lease = Lease(60.0, 100.0)
+    assert (lease.renew_at_s, lease.milliseconds) == (120.0, 60_000)
+    for now_s, is_due, is_over in (  # noqa: B007  # the clock reads the time
+        (119.9, False, False),
+        (120.0, True, False),
+        (159.9, True, False),
+        (160.0, True, True),
+    ):
+        assert (lease.is_due, lease.is_over) == (is_due, is_over)
+    lease.renewed(150.0)
+    assert (lease.is_due, lease.is_over, lease.renew_at_s) == (False, False, 170.0)
+
+
 def test_a_lease_is_renewed_each_third_of_it_also_while_the_block_keeps_its_thread_busy() -> None:
     lease, asked = Lease(SHORT_S, time.monotonic()), []
 

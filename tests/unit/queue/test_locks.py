@@ -1,6 +1,7 @@
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -89,3 +90,26 @@ def test_waiting_for_a_lock_ends_when_it_is_released(tmp_path: Path) -> None:
 def test_asking_whether_a_key_is_locked_makes_no_file(tmp_path: Path) -> None:
     assert not locks.is_locked(tmp_path, "key")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_waits_for_a_lock_pauses_between_its_tries_and_gives_up_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, pauses = 100.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now_s
+        pauses.append(seconds)
+        now_s += seconds
+
+    held = locks.acquire(tmp_path, "k")
+    assert held is not None
+    monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=lambda: now_s, sleep=sleep))
+    assert locks.acquire(tmp_path, "k") is None
+    assert pauses == []
+    assert locks.acquire(tmp_path, "k", wait_s=1.0) is None
+    assert sum(pauses) == pytest.approx(1.0, abs=0.01)
+    held.release()
+    again = locks.acquire(tmp_path, "k", wait_s=1.0)
+    assert again is not None
+    again.release()

@@ -92,6 +92,26 @@ def test_size_and_depth_are_bounded_before_anything_is_parsed() -> None:
     assert _reason(b'{"a":' * 10_000) == "too_deep"
 
 
+def test_what_is_just_within_the_bounds_is_read(tmp_path: Path) -> None:
+    most = manifest_file.MAX_DEPTH
+    deep: Any = 1
+    for _ in range(most - 2):
+        deep = [deep]
+    manifest = replace(MANIFEST, payload={"a": deep})
+    data = manifest_file.encode(manifest)
+    assert manifest_file.decode(data, "name", key=KEY) == manifest
+    assert _reason(data.replace(b"[1]", b"[[1]]")) == "too_deep"
+    whole = b" " * (manifest_file.MAX_BYTES - len(data)) + data
+    assert manifest_file.decode(whole, "name", key=KEY) == manifest
+    assert _reason(whole + b" ") == "too_large"
+    path = tmp_path / "m.json"
+    path.write_bytes(whole)
+    assert manifest_file.read(str(path), key=KEY) == manifest
+    path.write_bytes(whole + b" ")
+    with pytest.raises(ManifestError, match="more than 65536 bytes"):
+        manifest_file.read(str(path), key=KEY)
+
+
 @pytest.mark.parametrize(
     "text", [b'"' + b'\\"' * 32_000, b'"' * 65_000, b"\\" * 65_000, b'"[' * 32_000, b'["\\' * 20_000]
 )

@@ -598,3 +598,17 @@ def test_a_suspended_process_here_says_nothing_of_a_worker_elsewhere_that_has_it
 
 def _words(reasons: list[Reason]) -> list[str]:
     return [reason.word for reason in reasons]
+
+
+def test_the_doctor_who_only_looks_leaves_what_may_be_in_the_middle_of_a_move_and_nothing_else(
+    hosts: tuple[World, World],
+) -> None:
+    a, _ = hosts
+    key = a.job(RUN).key
+    (path,) = (a.queue.path / "queued").iterdir()
+    taken = path.rename(a.queue.path / "claimed" / layout.claimed_name(key, 0, layout.new_token()))
+    assert a.queue.doctor(fix=False) == [], "only time will tell"
+    taken.rename(a.queue.path / "done" / f"{key}.json")
+    (finding,) = a.queue.doctor(fix=False)
+    assert (finding.what, finding.problem, finding.fixed) == (key, "its file lay in done", False)
+    assert a.files_of(key) == ["done"]

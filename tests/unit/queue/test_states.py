@@ -109,6 +109,16 @@ def test_the_backoff_doubles_up_to_a_limit_and_is_never_shorter_than_was_asked_f
     assert backoff.FIRST_S / 2 <= delay_s <= max(backoff.MOST_S, retry_after_s or 0)
 
 
+@pytest.mark.parametrize(
+    ("failures", "most_s"), [(1, 2.0), (2, 4.0), (3, 8.0), (4, 16.0), (9, 512.0), (10, 600.0), (1_000, 600.0)]
+)
+def test_each_wait_is_twice_the_one_before_and_spread_over_its_upper_half(failures: int, most_s: float) -> None:
+    row = _running(max_attempts=2_000, failures=failures - 1)
+    for jitter, delay_s in ((1.0, most_s), (0.5, most_s * 0.75), (0.0, most_s / 2)):
+        after = states.settled(row, Outcome(Cause.EXCEPTION), NOW_NS, jitter).row
+        assert after.ready_ns == NOW_NS + int(delay_s * 1e9)
+
+
 def test_sending_back_begins_budgets_anew_and_lets_numbers_go_on() -> None:
     ended = _row(state=JobState.FAILED, attempt=6, failures=3, lost=1, cancel_requested=True, ended_ns=4)
     row = states.sent_back(ended, NOW_NS).row
@@ -172,3 +182,13 @@ def test_nobody_pays_for_what_is_nobodys_fault() -> None:
         assert POLICIES[cause].charge is Charge.NOBODY
         row = states.settled(_running(failures=2, lost=1), Outcome(cause), NOW_NS, 0).row
         assert (row.state, row.ready_ns) == (JobState.QUEUED, None)
+
+
+def test_an_end_that_could_not_be_written_is_charged_to_nobody_and_says_so() -> None:
+    row = _running(failures=1, lost=1)
+    excused = states.recovered(row, NOW_NS, excused=True).row
+    assert (excused.state, excused.cause, excused.failures, excused.lost) == (JobState.QUEUED, Cause.OUTAGE, 1, 1)
+    assert excused.message == "the end of attempt 1 could not be written"
+    lost = states.recovered(row, NOW_NS).row
+    assert (lost.state, lost.cause, lost.failures, lost.lost) == (JobState.FAILED, Cause.WORKER_LOST, 1, 2)
+    assert lost.message == "worker w (pid 7) died in attempt 1"

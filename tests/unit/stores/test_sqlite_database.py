@@ -60,6 +60,22 @@ def test_commits_are_synced_unless_their_transaction_says_otherwise(database: Da
     assert level() == 2
 
 
+def test_nothing_depends_on_how_sqlite_was_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+
+    def built_otherwise(*arguments: Any, **facts: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **facts)
+        for setting in ("synchronous = OFF", "foreign_keys = ON", "cache_size = 7", "journal_size_limit = 7"):
+            connection.execute(f"PRAGMA {setting}")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", built_otherwise)
+    with closing(Database(tmp_path / "s.sqlite3")) as database:
+        names = ("synchronous", "foreign_keys", "cache_size", "journal_size_limit", "journal_mode")
+        found = [database.query(f"PRAGMA {name}")[0][0] for name in names]
+    assert found == [2, 0, -sqlite_database.PAGE_CACHE_KIB, sqlite_database.LOG_MOST_BYTES, "wal"]
+
+
 def test_an_error_undoes_the_whole_transaction(database: Database) -> None:
     with pytest.raises(KeyError), database.transaction() as connection:  # noqa: PT012  # what is undone is tested
         connection.execute("INSERT INTO t VALUES (1)")

@@ -1,5 +1,6 @@
 """One case from its answer to its scores: what a parser and metrics are told, and what becomes of what they say."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from themis.core import outcome_codec as codec
@@ -94,7 +95,7 @@ class ScorePart:
     """A metric's. It is not asked where there is no answer, unless it wants to be."""
 
     def __init__(self, step: Step, run_id: str, seeds: Sequence[int], on_no_answer: OnNoAnswer) -> None:
-        """Of the run `run_id`, whose datasets have these first seeds; what a case without an answer counts, `on_no_answer` says."""
+        """Of the run `run_id`; `seeds` are the first ones of its datasets, `on_no_answer` what no answer counts."""
         self.step = step
         self._run_id = run_id
         self._seeds = seeds

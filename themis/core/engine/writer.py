@@ -53,14 +53,18 @@ class OutcomeWriter:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Commit what is left, then stop."""
+        """Commit what is left, then stop; whoever is cancelled meanwhile waits for it too."""
         self._closing = True
         self._worth_a_commit.set()
-        try:
-            if self._pump is not None:
+        cancelled: asyncio.CancelledError | None = None
+        while self._pump is not None and not self._pump.done():
+            try:
                 await asyncio.shield(self._pump)
-        finally:
-            self._thread.shutdown(wait=True)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        self._thread.shutdown(wait=True)
+        if cancelled is not None:
+            raise cancelled
         self._raise_error()
 
     def add(self, outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ from themis.core.errors import ClaimLostError, StoreError
 from themis.core.queue import excuses, journal, layout, moves, states
 from themis.core.queue.claims import Claim
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.states import POLICIES, Cause, Outcome
+from themis.core.queue.states import ENDED, POLICIES, Cause, Outcome
 from themis.core.stores.job_rows import JobRow
 
 logger = logging.getLogger("themis.queue")
@@ -30,7 +30,7 @@ def settle(root: QueueRoot, claim: Claim, outcome: Outcome, also: Callable[[], o
         raise
     try:
         moves.place(root, claim.store, claim.path, row, now_ns)
-        if row.cancel_requested:
+        if row.state in ENDED:
             clear_flag(root, claim.key)
     except OSError as error:  # the job has ended, or is queued, and its row says so: that stands
         logger.warning("job %s: its file is left in %s for a worker to move: %s", claim.key, layout.CLAIMED, error)

@@ -123,7 +123,10 @@ def test_a_worker_whose_heart_has_stopped_is_not_up_though_it_answers(
 
 
 def test_every_name_follows_the_conventions(metrics: WorkerMetrics, server: MetricsServer) -> None:
-    for family in text_string_to_metric_families(get(server.port)):
+    families = list(text_string_to_metric_families(get(server.port)))
+    assert {family.type for family in families} == {"gauge", "counter"}
+    for family in families:
+        assert family.samples
         assert family.name.startswith("themis_")
         assert family.documentation.endswith(".")
         assert family.type in {"gauge", "counter"}

@@ -1,0 +1,97 @@
+"""The changes that `make mutants` makes: one line, one thing, still Python."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.changes import mutants_of
+from tests.mutants.scratch import Copy
+
+
+def _changed(tmp_path: Path, *lines: str) -> list[str]:
+    """What becomes of a function's body, each change as its changed lines are after it."""
+    text = "async def f(a, b, c, log):\n" + "".join(f"    {line}\n" for line in lines)
+    (tmp_path / "m.py").write_text(text)
+    found = mutants_of(tmp_path, "m.py")
+    for mutant in found:
+        ast.parse(mutant.text)
+        assert mutant.text != text
+        changed = [
+            n
+            for n, pair in enumerate(zip(mutant.text.split("\n"), text.split("\n"), strict=False), 1)
+            if len(set(pair)) > 1
+        ]
+        assert changed[0] in range(mutant.line, mutant.last_line + 1)
+    return [mutant.after for mutant in found]
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("log(a)", ["pass"]),
+        ("await log(a)", ["pass"]),
+        ("a.b = c", ["pass"]),
+        ("a += b", ["pass"]),
+        ("raise a", ["pass"]),
+        ("return a", ["return None"]),
+        ("return None", []),
+        ("return False", ["return True"]),
+        ("return", []),
+        ('"""A docstring."""', []),
+        ("a = b < c", ["a = b <= c"]),
+        ("a = b <= c", ["a = b < c"]),
+        ("a = b is not c", ["a = b is c"]),
+        ("a = b not in c", ["a = b in c"]),
+        ("a = not b", ["a = b"]),
+        ("a = b + c", ["a = b - c"]),
+        ("a = b and c == b", ["a = b or (c == b)", "a = (c == b)", "a = b", "a = b and c != b"]),
+        ("a = True", ["a = False"]),
+        ("a = 0", ["a = 1"]),
+        ("a = 7", []),
+        ("a = min(b, c)", ["a = max(b, c)"]),
+        ("a = b if c else log", ["a = b if not (c) else log"]),
+        (
+            'a = "UPDATE t SET v = 1 WHERE k = ? AND w <= ?"',
+            ['a = "UPDATE t SET v = 1 WHERE k = ? OR w <= ?"', 'a = "UPDATE t SET v = 1 WHERE k = ? AND w < ?"'],
+        ),
+        ('a = "and 0 < 1"', []),
+        ('a = f"{b + 1} and {not c}"', []),
+    ],
+)
+def test_a_line_is_changed_in_each_of_these_ways(tmp_path: Path, line: str, after: list[str]) -> None:
+    assert _changed(tmp_path, line) == after
+
+
+def test_conditions_loops_and_handlers_are_changed_too(tmp_path: Path) -> None:
+    assert _changed(tmp_path, "while log(a):", "    if a == b:", "        continue", "    break") == [
+        "while not (log(a)):",
+        "if a != b:",
+        "break",
+        "continue",
+    ]
+    assert _changed(tmp_path, "try:", "    a = b", "except ValueError:", "    c = log(b)") == ["pass"]
+
+
+def test_what_an_argument_is_when_nobody_says_concerns_the_whole_function(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text("def f(a=True):\n    b = a\n    return\n")
+    (mutant,) = mutants_of(tmp_path, "m.py")
+    assert (mutant.after, mutant.line, mutant.last_line) == ("def f(a=False):", 1, 3)
+
+
+def test_nothing_outside_functions_is_changed_but_statements_of_sql(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        'LIMIT = 1\nSELECT = "SELECT v FROM t WHERE a = ? AND b"\n\nclass C:\n    x: int = 0\n'
+    )
+    assert [mutant.before[:6] for mutant in mutants_of(tmp_path, "m.py")] == ["SELECT"]
+
+
+def test_a_file_that_was_changed_in_the_copy_is_put_back(tmp_path: Path) -> None:
+    copy = Copy(tmp_path)
+    path = copy.tree / "themis" / "core" / "lines.py"
+    before = path.read_text()
+    copy.write("themis/core/lines.py", "one")
+    copy.write("themis/core/lines.py", "two")
+    assert path.read_text() == "two"
+    copy.restore("themis/core/lines.py")
+    assert path.read_text() == before

@@ -1,0 +1,202 @@
+"""What a worker does about a slot whose keeper, or whose job, does not do what it was asked to."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from themis.core.queue import Cause, Claim
+from themis.core.queue.manifest_file import Limits
+from workers import messages
+from workers import slot as slot_module
+from workers.attempt import Attempt
+from workers.exits import Stop
+from workers.slot import END_S, READY_S, Slot
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(slot_module, "time", made)
+    return made
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, its = messages.pair()
+    its.setblocking(False)
+    messages.tell_senders(ours)
+    with ours, its:
+        yield ours, its
+
+
+@pytest.fixture
+def keeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+        yield process
+        process.kill()
+
+
+def _attempt() -> Attempt:
+    limits = SimpleNamespace(limits=Limits())
+    return Attempt(claim=cast("Claim", SimpleNamespace(manifest=limits)))
+
+
+def _slot(ours: socket.socket, keeper: int | None = None) -> Slot:
+    slot = Slot(3, ours, lambda _: None)
+    slot._take({"event": "ready", "isolation": "keeper"}, keeper)
+    return slot
+
+
+def _said(its: socket.socket) -> list[Any]:
+    found: list[Any] = []
+    try:
+        while (message := messages.receive(its)) is not None:
+            found.append(message["do"])
+    except BlockingIOError:
+        pass
+    return found
+
+
+def test_a_job_that_does_not_end_in_its_grace_is_killed_once(
+    clock: Clock, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    slot = _slot(ends[0])
+    slot.attempt = attempt = _attempt()
+    slot.look_after()
+    slot.stop(Stop.CANCELLED, 5.0)
+    assert (attempt.stop, attempt.asked, _said(ends[1])) == (Stop.CANCELLED, True, ["terminate"])
+    clock.now_s += 4.9
+    slot.look_after()
+    assert _said(ends[1]) == []
+    clock.now_s += 0.1
+    slot.look_after()
+    slot.look_after()
+    assert (_said(ends[1]), attempt.killed, slot.is_lost) == (["kill"], True, False)
+
+
+def test_a_job_without_a_grace_is_killed_unasked(clock: Clock, ends: tuple[socket.socket, socket.socket]) -> None:
+    slot = _slot(ends[0])
+    slot.attempt = attempt = _attempt()
+    slot.stop(Stop.MEMORY_LIMIT, 0.0)
+    slot.look_after()
+    assert (_said(ends[1]), attempt.asked, attempt.killed) == (["kill"], False, True)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "second_s", "killed_after_s"), [(60.0, 5.0, 5.0), (5.0, 60.0, 5.0), (60.0, 0.0, 0.0)]
+)
+def test_of_two_graces_the_one_that_is_over_earlier_counts_and_the_first_reason(
+    clock: Clock,
+    ends: tuple[socket.socket, socket.socket],
+    first_s: float,
+    second_s: float,
+    killed_after_s: float,
+) -> None:
+    slot = _slot(ends[0])
+    slot.attempt = attempt = _attempt()
+    slot.stop(Stop.GIVEN_BACK, first_s)
+    slot.stop(Stop.TIME_LIMIT, second_s)
+    assert (attempt.stop, _said(ends[1])) == (Stop.GIVEN_BACK, ["terminate"])
+    clock.now_s += killed_after_s - 0.01
+    slot.look_after()
+    assert not attempt.killed
+    clock.now_s += 0.02
+    slot.look_after()
+    assert attempt.killed
+
+
+def test_what_was_killed_or_has_ended_is_not_asked_again(
+    clock: Clock, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    slot = _slot(ends[0])
+    slot.stop(Stop.CANCELLED, 5.0)  # nothing runs
+    slot.attempt = attempt = _attempt()
+    attempt.ended(0)
+    slot.stop(Stop.CANCELLED, 5.0)
+    assert (attempt.stop, _said(ends[1])) == (None, [])
+    slot.attempt = attempt = _attempt()
+    slot.stop(Stop.CANCELLED, 0.0)
+    slot.look_after()
+    slot.stop(Stop.CANCELLED, 1.0)
+    assert attempt.kill_s == clock.now_s + END_S
+    assert _said(ends[1]) == ["kill"]
+
+
+def test_a_keeper_that_does_not_end_a_job_is_killed_itself_and_the_job_is_the_workers_loss(
+    clock: Clock, ends: tuple[socket.socket, socket.socket], keeper: subprocess.Popen[bytes]
+) -> None:
+    slot = _slot(ends[0], keeper.pid)
+    slot.attempt = attempt = _attempt()
+    slot.stop(Stop.TIME_LIMIT, 0.0)
+    slot.look_after()
+    clock.now_s += END_S - 0.1
+    slot.look_after()
+    assert not slot.is_lost
+    assert keeper.poll() is None
+    clock.now_s += 0.2
+    slot.look_after()
+    assert slot.is_lost
+    assert keeper.wait(20) == -signal.SIGKILL
+    assert attempt.outcome is not None
+    assert attempt.outcome.cause is Cause.TIME_LIMIT, "it is known why it was to end"
+    assert slot.why_lost == "its keeper did not end a job in time"
+
+
+def test_a_keeper_that_is_not_ready_in_time_is_lost(clock: Clock, ends: tuple[socket.socket, socket.socket]) -> None:
+    slot = Slot(0, ends[0], lambda _: None)
+    clock.now_s += READY_S
+    slot.look_after()
+    assert (slot.is_free, slot.is_lost) == (False, False)
+    clock.now_s += 0.1
+    slot.look_after()
+    assert (slot.is_lost, slot.why_lost) == (True, "its keeper did not begin in time")
+    ready = _slot(ends[0])
+    clock.now_s += 10 * READY_S
+    ready.look_after()
+    assert ready.is_free
+
+
+def test_a_job_whose_keeper_is_gone_is_charged_to_nobody_but_the_worker(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, its = ends
+    messages.send(its, {"event": "ready", "isolation": "namespace"})
+    began: list[Attempt] = []
+    slot = Slot(3, ours, began.append)
+    slot.hear()
+    assert slot.isolation == "namespace"
+    slot.attempt = attempt = _attempt()
+    messages.send(its, {"event": "report", "text": '{"progress": [3, 2, 1]}'})
+    slot.hear()
+    assert (attempt.reports.total, attempt.reports.done, attempt.reports.failed) == (3, 2, 1)
+    its.close()
+    slot.hear()
+    assert slot.is_lost
+    assert attempt.outcome is not None
+    assert attempt.outcome.cause is Cause.WORKER_LOST
+    assert attempt.outcome.message == "slot 3 was lost: its keeper is gone"
+
+
+def test_a_message_is_not_waited_for(ends: tuple[socket.socket, socket.socket]) -> None:
+    slot = _slot(ends[0])
+    began_s = time.monotonic()
+    slot.hear()
+    assert time.monotonic() - began_s < 5.0
+    assert not slot.is_lost
