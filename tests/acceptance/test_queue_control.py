@@ -412,7 +412,7 @@ def test_a_failed_run_and_a_cancelled_one_end_the_waiting_with_3(themis: Themis)
     assert themis("status", run_id, "--wait").code == 3
     (key,) = submit(themis, 1)
     waiting = started("status", "--wait", "--json")
-    time.sleep(0.5)
+    time.sleep(3.0)  # a loaded machine takes its time to start a command
     themis("queue", "cancel", key)
     waiting.communicate(timeout=PATIENCE_S)
     assert waiting.returncode == 3
