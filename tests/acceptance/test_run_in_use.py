@@ -102,16 +102,15 @@ def test_a_worker_leaves_a_run_that_is_in_use_uncharged_behind_the_others(themis
     other = themis("submit", *CONFIG, "--set", "seeds=[7]").document["run_id"]
     worker = ("worker", "run", "--quiet")
     with run_locks.hold(STORE.absolute(), run_id, job=None):
-        found = themis(*worker).document
-        assert (found["run_id"], found["status"], found["completed_cases"]) == (run_id, "pending", 0)
-        assert themis(*worker).document == {"run_id": other, "status": "completed"}
+        assert themis(*worker).document.items() >= {"run_id": run_id, "status": "pending"}.items()
+        assert themis(*worker).document.items() >= {"run_id": other, "status": "completed"}.items()
         shown = themis("queue", "show", key, "--json").document
         assert (shown["state"], shown["failures"], shown["lost"]) == ("queued", 0, 0)
         assert shown["cause"] == Cause.RUN_IN_USE
         assert f"process {os.getpid()} on " in shown["message"]
         assert shown["ready_ns"] > time.time_ns()
     themis("queue", "set", key, "--not-before", "now")
-    assert themis(*worker).document == {"run_id": run_id, "status": "completed"}
+    assert themis(*worker).document.items() >= {"run_id": run_id, "status": "completed"}.items()
 
 
 def test_what_a_worker_runs_is_not_run_twice(themis: Themis, run_id: str) -> None:
