@@ -79,7 +79,8 @@ def test_a_running_one_is_cancelled_and_the_queue_paused_by_somebody_for_a_reaso
     assert '"state":"running","attempt":1,"cancel_requested":true' in unbroken(cancelled)
     assert "state      cancelled" in cancelled
     assert "the queue is paused, by me@desk at 2027-01-04 09:0" in paused
-    assert "0 running, 2 queued, 0 waiting, 0 failed, 1 cancelled, 2 done" in paused
+    # How many were done by then is a matter of the machine's speed.
+    assert re.search(r"0 running, [12] queued, 0 waiting, 0 failed, 1 cancelled, [23] done", paused)
     assert f": {PAUSE_REASON}" in watched
     assert "paused, by me@desk at" in watched
 
