@@ -128,8 +128,11 @@ def record(copy: Copy, chosen: Sequence[str]) -> Record:
         "COVERAGE_PROCESS_START": str(folder / "settings"),
         "THEMIS_MUTANTS_TIMES": str(folder / "times.jsonl"),
     }
-    _, output = copy.pytest(["-p", "tests.mutants.recording", *chosen], _LONGEST_S, variables)
+    code, output = copy.pytest(["-p", "tests.mutants.recording", *chosen], _LONGEST_S, variables)
     (folder / "output").write_text(output)
+    if code not in {0, 1}:
+        msg = f"the tests did not come to their end ({code}), so that nothing is known of them; see {folder / 'output'}"
+        raise RuntimeError(msg)
     times = [json.loads(line) for line in (folder / "times.jsonl").read_text().splitlines()]
     seconds = {test: seconds for test, seconds, passed in times if passed}
     measured: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))

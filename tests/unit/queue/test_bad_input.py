@@ -19,13 +19,14 @@ from themis.core.errors import (
     JobError,
     ManifestError,
     NewerQueueFormatError,
+    QueueBusyError,
     QueueFileError,
     QueueRootError,
     StoreIOError,
     ThemisError,
     UnknownJobError,
 )
-from themis.core.queue import FileQueue, layout, locks, manifest_file
+from themis.core.queue import FileQueue, layout, locks, manifest_file, rejection
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.states import Cause, JobState
 from themis.core.stores.job_rows import job_key
@@ -457,3 +458,17 @@ def test_whether_a_claim_left_a_job_that_somebody_had_in_hand_is_told(here: Worl
     assert claim is not None
     assert not here.queue.left_busy
     here.finish(claim)
+
+
+@pytest.mark.parametrize(("key", "named"), [("f" * 16, "f" * 16), ("", "no job")])
+def test_a_file_that_cannot_be_put_aside_while_others_are_is_named(
+    here: World, monkeypatch: pytest.MonkeyPatch, key: str, named: str
+) -> None:
+    monkeypatch.setattr(rejection, "LOCK_WAIT_S", 0.0)
+    lock = locks.acquire(here.queue.path / "locks", rejection.LOCK)
+    assert lock is not None
+    error = ManifestError(name="no job", reason="not_json", detail="d")
+    with pytest.raises(QueueBusyError) as raised:
+        rejection.put_aside(here.queue._parts()[0], layout.Entry("queued", "no job", key), error, "w")
+    assert raised.value.facts["key"] == named
+    lock.release()

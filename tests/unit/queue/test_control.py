@@ -17,7 +17,7 @@ from themis.core.errors import (
     StoreError,
     UnknownJobError,
 )
-from themis.core.queue import Cause, Claim, FileQueue, Outcome, journal, locks
+from themis.core.queue import Cause, Claim, FileQueue, Outcome, journal, listing, locks
 from themis.core.queue.control import JobProblem
 from themis.core.queue.layout import PRUNABLE
 from themis.core.queue.states import JobState
@@ -367,3 +367,15 @@ def test_a_job_whose_manifest_the_store_has_lost_is_shown_without_what_it_said(h
         connection.execute("DELETE FROM job_manifests")
     assert here.queue.show(key).tags == ()
     assert here.queue.show(key).row.run_id == "run-1"
+
+
+def test_nothing_is_before_a_job_that_does_not_wait(here: World) -> None:
+    keys = [here.submit(f"run-{number}") for number in range(3)]
+    root = here.queue._parts()[0]
+    assert [here.queue.jobs_before(here.queue.show(key)) for key in keys] == [0, 1, 2]
+    assert listing.count_before(root, []) == 0
+    taken = claim(here)
+    assert here.queue.jobs_before(here.queue.show(taken.key)) == 0
+    here.finish(taken)
+    assert here.queue.jobs_before(here.queue.show(taken.key)) == 0
+    assert [here.queue.jobs_before(here.queue.show(key)) for key in keys[1:]] == [0, 1]

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import time
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from themis.core import guarded_files
 from themis.core.errors import ManifestError, TornManifestError
 from themis.core.queue import manifest_file
 from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
@@ -152,3 +154,12 @@ def test_links_pipes_and_folders_are_not_opened(tmp_path: Path) -> None:
             manifest_file.read(str(tmp_path / name), key=KEY)
     with pytest.raises(FileNotFoundError):
         manifest_file.read(str(tmp_path / "nothing"), key=KEY)
+
+
+def test_a_manifest_that_may_not_be_read_is_no_bad_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: str) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(guarded_files, "open_to_read", refused)
+    with pytest.raises(PermissionError):
+        manifest_file.read(str(tmp_path / "m.json"), key=KEY)

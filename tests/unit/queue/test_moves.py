@@ -15,7 +15,8 @@ import pytest
 
 from tests.processes.queue_world import World, world
 from themis.core import durable_files
-from themis.core.queue import Cause, Claim, Outcome, journal, layout, locks, moves
+from themis.core.queue import Cause, Claim, Outcome, journal, layout, locks, manifest_file, moves
+from themis.core.queue.manifest_file import Limits
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow
@@ -391,3 +392,16 @@ def test_a_request_to_stop_that_comes_between_a_claims_look_and_its_commit_is_ke
     assert asked == [True]
     assert _row(here).cancel_requested
     assert here.finish(claim, Outcome(Cause.EXCEPTION)) == JobState.CANCELLED
+
+
+def test_a_rerun_is_kept_with_what_its_new_manifest_says(here: World) -> None:
+    here.submit(RUN)
+    here.finish(_claim(here))
+    job = here.job(RUN, priority=2, tags=("gpu",), limits=Limits(max_attempts=7, timeout_s=9.0))
+    row = here.queue.submit(job, rerun=True).row
+    assert (row.priority, row.max_attempts, row.timeout_s) == (2, 7, 9.0)
+    kept = here.store.manifest(row.key)
+    assert kept is not None
+    assert kept == _file(here, "queued").read_text()
+    manifest = manifest_file.decode(kept.encode(), "", key=row.key)
+    assert (manifest.priority, manifest.tags, manifest.limits.max_attempts) == (2, ("gpu",), 7)

@@ -104,3 +104,8 @@ def test_a_job_that_is_no_group_of_its_own_is_left_with_its_workers() -> None:
 @pytest.mark.parametrize("fields", [[], ["S"], ["S", *["x"] * 30]])
 def test_what_the_system_does_not_say_in_full_is_no_start(fields: list[str]) -> None:
     assert processes._started(fields) is None
+
+
+def test_a_worker_whose_start_nobody_can_say_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "process_started", lambda _: None)
+    assert processes.this_process().pid_started == 0

@@ -3,6 +3,7 @@ import resource
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -328,3 +329,43 @@ def test_too_many_open_files_are_no_matter_of_permissions(tmp_path: Path) -> Non
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     with closing(database):
         database.ensure_schema(SCHEMA, 1)
+
+
+@pytest.mark.parametrize("attempts", [0, 1, 3])
+def test_a_busy_file_is_asked_again_so_often_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    database = Database(tmp_path / "s.sqlite3", busy_timeout_s=0.0, retry_attempts=attempts, retry_delay_s=1.0)
+    calls: list[int] = []
+
+    def busy() -> None:
+        calls.append(1)
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+    with pytest.raises(StoreBusyError):
+        database._patiently(busy)
+    assert len(calls) == attempts + 1
+    assert len(pauses) == attempts
+    assert all(2 ** (n + 1) * 0.5 <= pause <= 2 ** (n + 1) * 1.5 for n, pause in enumerate(pauses))
+
+
+def test_what_a_thread_that_has_ended_had_open_is_closed(database: Database) -> None:
+    opened: list[sqlite3.Connection] = []
+
+    def use() -> None:
+        database.query("SELECT 1")
+        opened.append(database._connection())
+
+    for _ in range(3):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+    assert len(set(map(id, opened))) == 3
+    for connection in opened[:2]:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+    assert opened[2].execute("SELECT 1").fetchone() == (1,)

@@ -58,6 +58,7 @@ CASES = [
     (RUNNING, job("queued", ready_in_s=86_400), FREE, "waiting"),
     (RUNNING, job("running"), FREE, "running"),
     (RUNNING, job("failed", ended_ms=LATER_MS), FREE, "failed"),
+    (RUNNING, job("queued", ready_in_s=-60), FREE, "queued"),
     (RUNNING, job("cancelled"), FREE, "cancelled"),  # nobody knows when
     (Run("partial_failure", ended_ms=NOW_MS), job("cancelled", ended_ms=NOW_MS), FREE, "cancelled"),
     (Run("partial_failure", ended_ms=NOW_MS), job("cancelled", ended_ms=NOW_MS - 1), FREE, "partial_failure"),

@@ -71,3 +71,22 @@ def test_cases_that_are_gone_while_they_are_read_are_left_out(monkeypatch: pytes
     monkeypatch.setattr(stored_cases, "PAGE", 2)
     result = experiment(ScriptedGenerator()).run(store=Shrinking())
     assert [case.case_id for case in result.cases[0:3]] == ["q0", "q1"]
+
+
+def test_cases_are_equal_to_equal_cases_and_to_nothing_else(store: RunStore) -> None:
+    result = experiment(ScriptedGenerator()).run(store=store)
+    assert result.cases == list(result.cases)
+    assert result.cases != list(result.cases)[:2]
+    anything: object = 5
+    assert result.cases != anything
+
+
+def test_a_case_that_was_not_taken_so_far_has_nothing_parsed(store: RunStore) -> None:
+    lab = experiment(ScriptedGenerator())
+    stopped = lab.run(until_stage="generate", store=store)
+    assert [(case.reduced_candidate, case.parsed_output) for case in stopped.cases] == [(None, None)] * 3
+    stopped = lab.run(until_stage="reduce", store=store)
+    assert [case.parsed_output for case in stopped.cases] == [None] * 3
+    assert all(case.reduced_candidate is not None for case in stopped.cases)
+    whole = lab.run(until_stage="parse", store=store)
+    assert [case.parsed_output and case.parsed_output.value for case in whole.cases] == ["a0", "a1", "a2"]
