@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import pydantic_core
+from pydantic import TypeAdapter
 
 from themis.core import masking
 from themis.core.base import FrozenModel, JSONValue
@@ -23,6 +24,7 @@ _OK, _FAILED = True, False
 _GENERATE, _SELECT, _REDUCE, _PARSE, _SCORE = Stage.GENERATE, Stage.SELECT, Stage.REDUCE, Stage.PARSE, Stage.SCORE
 _OUTPUT = {"final_output"}
 _VALUE = {"value"}
+_ANY_JSON: TypeAdapter[Any] = TypeAdapter(JSONValue)
 _MAX_DIGITS = 4300  # beyond them Python refuses to read a number
 
 
@@ -146,6 +148,7 @@ def json_text(value: Any) -> str:
     except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
         # Not `to_jsonable_python` for all of it: that refuses a lone surrogate in a key.
         text = json.dumps(value, ensure_ascii=True, allow_nan=False, default=pydantic_core.to_jsonable_python)
+        _ANY_JSON.validate_python(json.loads(text))  # what is nested too deeply could not be read again
     return _readable(text)
 
 

@@ -316,6 +316,7 @@ CARELESS: dict[str, Any] = {
     "an object": lambda good: good.model_copy(update={"final_output": object()}),
     "a huge number, unchecked": lambda good: good.model_copy(update={"final_output": 10**5000}),
     "a deep value, unchecked": lambda good: good.model_copy(update={"final_output": deep(5_000)}),
+    "a value too deep to be read, unchecked": lambda good: good.model_copy(update={"final_output": deep(500)}),
     "an artifact": lambda good: good.model_copy(update={"artifacts": {"a": object()}}),
     "a huge number": lambda good: GenerationResult(candidate_id="c", final_output=10**5000),
     "a deep value": lambda good: GenerationResult(candidate_id="c", final_output=deep(300)),
