@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, experiment
 from themis.core.contexts import GenerateContext
+from themis.core.engine import interpreter
 from themis.core.engine.crew import BREATH_S
 from themis.core.engine.interpreter import SWITCH_S, YOUNG_OBJECTS
 from themis.core.models import Case, GenerationResult
@@ -23,7 +24,9 @@ def settings() -> Settings:
 
 
 @pytest.fixture(autouse=True)
-def put_back() -> Iterator[None]:
+def put_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # A run that a test before has left to itself still counts as one that goes.
+    monkeypatch.setattr(interpreter, "_settings", interpreter._Settings())
     interval, thresholds = settings()
     sys.setswitchinterval(0.005)  # whatever the tests before have left
     gc.set_threshold(700, 10, 10)
