@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.queue_world import World, world
+from tests.processes.queue_world import World, copy_database, world
 from themis.core import durable_files
 from themis.core.queue import Cause, Claim, Outcome, journal, layout, locks, manifest_file, moves
 from themis.core.queue.manifest_file import Limits
@@ -405,3 +405,18 @@ def test_a_rerun_is_kept_with_what_its_new_manifest_says(here: World) -> None:
     assert kept == _file(here, "queued").read_text()
     manifest = manifest_file.decode(kept.encode(), "", key=row.key)
     assert (manifest.priority, manifest.tags, manifest.limits.max_attempts) == (2, ("gpu",), 7)
+
+
+def test_an_unfinished_job_in_a_copy_of_another_queues_store_becomes_ours_and_stays_theirs(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    with world(tmp_path / "one") as theirs:
+        key = theirs.submit(RUN)
+        copy_database(tmp_path / "one" / "store.sqlite3", tmp_path / "two" / "store.sqlite3")
+        with world(tmp_path / "two") as ours:
+            assert ours.store.store_id == theirs.store.store_id
+            assert ours.submit(RUN) == key
+            assert ours.files_of(key) == ["queued"]
+            here, there = _row(ours), _row(theirs)
+            assert (here.queue_id, there.queue_id) == (_root(ours).queue_id, _root(theirs).queue_id)
+            assert theirs.files_of(key) == ["queued"]

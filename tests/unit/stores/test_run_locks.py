@@ -171,3 +171,17 @@ def _until_held(store: Path) -> None:
     while not run_locks.look(store, RUN).pid:
         assert time.monotonic() < patient_until
         time.sleep(0.005)
+
+
+def test_who_takes_a_run_after_one_that_said_more_is_named_alone(store: Path) -> None:
+    def hold() -> None:
+        with run_locks.hold(store, RUN, job="k" * 300):
+            time.sleep(60)
+
+    pid = _in_child(hold)
+    _until_held(store)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    with run_locks.hold(store, RUN, job=None):
+        holder = run_locks.look(store, RUN)
+        assert (holder.held, holder.pid, holder.job) == (True, os.getpid(), None)
