@@ -50,6 +50,21 @@ def test_the_place_is_in_the_user_s_code_not_in_what_that_called() -> None:
     assert failure.details["at"] == f"test_raised.py:{calls_a_library.__code__.co_firstlineno + 1}"
 
 
+@pytest.mark.parametrize(
+    ("file", "is_installed"),
+    [
+        ("<string>", True),
+        ("/lab/.venv/lib/python3.11/site-packages/torch/nn.py", True),
+        ("/usr/lib/python3/dist-packages/numpy/core.py", True),
+        (json.__file__, True),
+        ("/lab/models.py", False),
+        ("/lab/site-packages.py", False),
+    ],
+)
+def test_what_somebody_else_installed_is_not_the_users_code(file: str, is_installed: bool) -> None:
+    assert raised._is_installed(file) is is_installed
+
+
 def test_each_distinct_traceback_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     result = experiment(ScriptedGenerator(buggy), datasets=[dataset(5)]).run()
     (record,) = (record for record in caplog.records if record.name == "themis.engine")

@@ -367,6 +367,17 @@ def test_an_emptied_queue_without_jobs_gets_a_new_id(tmp_path: Path) -> None:
         assert "with a new id" in str(finding.action)
 
 
+def test_a_queue_that_lost_all_its_files_has_the_id_of_the_jobs_that_were_submitted_there(here: World) -> None:
+    queue_id = json.loads((here.queue.path / "queue.json").read_text())["queue_id"]
+    other = FileQueue(here.folder / "other", lambda _: here.store)
+    other.submit(here.job("theirs"), prepare=lambda: None)
+    for path in here.queue.path.glob("queued/*"):
+        path.unlink()
+    (here.queue.path / "queue.json").write_text("")
+    assert _again(here).doctor()[0].fixed
+    assert json.loads((here.queue.path / "queue.json").read_text())["queue_id"] == queue_id
+
+
 def test_the_file_of_a_copied_queue_is_not_written_as_if_the_original_s_jobs_were_its_own(here: World) -> None:
     copy = here.folder / "copy"
     shutil.copytree(here.queue.path, copy)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -13,6 +13,7 @@ from tests.processes.queue_world import World, world
 from themis.core.errors import QueueElsewhereError
 from themis.core.queue import FileQueue, StoreAddress, places
 from themis.core.queue.places import Place, Whereabouts
+from themis.core.queue.relocation import relocate
 from themis.core.queue.root import make_root, open_root
 from themis.core.stores.sqlite_jobs import SqliteJobStore
 
@@ -64,13 +65,33 @@ def test_a_disk_that_got_another_number_is_noted_and_no_move(here: World) -> Non
     (root / "queue.json").write_text(
         json.dumps(places.tell(_document(root), replace(recorded, device=recorded.device + 1)))
     )
+    open_root(root, write=False)
+    assert _recorded(root) != recorded
     open_root(root)
     assert _recorded(root) == recorded
 
 
+def test_on_a_share_the_number_that_another_host_saw_stays_and_nothing_is_written_at_each_opening(
+    tmp_path: Path,
+) -> None:
+    root = make_root(tmp_path / "queue", shared=True).path
+    theirs = replace(_recorded(root), device=-1)
+    (root / "queue.json").write_text(json.dumps(places.tell(_document(root), theirs)))
+    inode = (root / "queue.json").stat().st_ino
+    open_root(root)
+    assert (_recorded(root), (root / "queue.json").stat().st_ino) == (theirs, inode)
+
+
 @pytest.mark.parametrize(
     "place",
-    [None, [], {}, {"path": "a", "device": 1, "inode": 1, "host": "h"}, {"path": "/a", "device": "1", "host": 1}],
+    [
+        *(None, [], {}),
+        {"path": "a", "device": 1, "inode": 1, "host": "h"},
+        {"path": 1, "device": 1, "inode": 1, "host": "h"},
+        {"path": "/a", "device": "1", "inode": 1, "host": "h"},
+        {"path": "/a", "device": 1, "inode": None, "host": "h"},
+        {"path": "/a", "device": 1, "inode": 1, "host": 1},
+    ],
 )
 def test_what_is_no_place_is_none(place: object) -> None:
     assert places.said({"place": place}) is None
@@ -97,6 +118,8 @@ def test_another_mount_of_the_same_folder_is_known_by_what_is_written_there(
     assert _find(other / "queue", recorded) is Whereabouts.HOME
     assert _find(tmp_path / "copy" / "queue", recorded) is Whereabouts.COPIED
     assert not list((tmp_path / "a" / "queue" / "tmp").iterdir()), "the hint is removed"
+    open_root(other / "queue")
+    assert _recorded(here.queue.path) == recorded, "who comes by another way changes nothing"
 
 
 def test_a_copy_is_one_while_the_original_is_there(here: World, tmp_path: Path) -> None:
@@ -172,6 +195,31 @@ def test_a_copy_gets_the_same_id_when_it_is_told_again(tmp_path: Path) -> None:
     one = "7a0c54a8-4d9f-4b58-8dd2-2ad4aa4b0a11"
     assert places.id_of_copy(one, place) == places.id_of_copy(one, place) != one
     assert places.id_of_copy(one, place) != places.id_of_copy(one, replace(place, path="/elsewhere"))
+
+
+@pytest.mark.parametrize("told", ["moved", "copied"])
+def test_a_job_that_was_found_again_is_another_version_of_itself(
+    tmp_path: Path, told: Literal["moved", "copied"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqliteJobStore, "move_run", lambda *_: None)  # these stores have jobs alone
+    old, new = tmp_path / "a", tmp_path / "b"
+    old.mkdir()
+    with world(old) as there:
+        before = there.store.load(there.submit("run"))
+    assert before is not None
+    shutil.copytree(old, new)
+    if told == "moved":
+        shutil.rmtree(old)
+    with world(new) as there:
+        done = relocate(there.queue.path, lambda _: there.store, told)
+        assert there.store.load(before.key) == before._replace(
+            version=before.version + 1,
+            queue_root=str(there.queue.path),
+            queue_id=_document(there.queue.path)["queue_id"],
+        )
+        assert (_document(there.queue.path)["queue_id"] == before.queue_id) is (told == "moved")
+    assert done is not None
+    assert (done.jobs, done.left, done.stores) == (1, (), (str(new / "store.sqlite3"),))
 
 
 def test_a_store_is_reached_by_the_path_that_was_written_last(here: World) -> None:
