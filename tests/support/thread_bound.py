@@ -7,10 +7,37 @@ import asyncio
 import multiprocessing
 import signal
 import sqlite3
+import threading
 import time
 from typing import Any
 
 from themis.core.models import Score
+
+_here = threading.local()
+
+
+class _Connections(list[sqlite3.Connection]):
+    """Those of one thread, which alone may close them: at its end, or when it is asked to."""
+
+    def close(self) -> None:
+        while self:
+            self.pop().close()
+
+    __del__ = close
+
+
+def _connect() -> sqlite3.Connection:
+    if not hasattr(_here, "connections"):
+        _here.connections = _Connections()
+    _here.connections.append(sqlite3.connect(":memory:"))
+    made: sqlite3.Connection = _here.connections[-1]
+    return made
+
+
+def close_connections() -> None:
+    """Close what metrics have connected in this thread."""
+    if hasattr(_here, "connections"):
+        _here.connections.close()
 
 
 class _Metric:
@@ -69,7 +96,7 @@ class Connected(_Metric):
     def __init__(self, work_s: float = 0.01) -> None:
         """Connect at once."""
         super().__init__(work_s)
-        self.database = sqlite3.connect(":memory:")
+        self.database = _connect()
 
     def value(self, case: Any) -> float:
         time.sleep(self._work_s)
@@ -82,7 +109,7 @@ class LateConnected(_Metric):
     database: sqlite3.Connection | None = None
 
     def value(self, case: Any) -> float:
-        self.database = self.database or sqlite3.connect(":memory:")
+        self.database = self.database or _connect()
         time.sleep(self._work_s)
         return float(self.database.execute("SELECT 1").fetchone()[0])
 

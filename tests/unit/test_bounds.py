@@ -4,6 +4,7 @@ import json
 import signal
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -147,5 +148,5 @@ def test_the_bounds_are_within_what_the_system_can_do() -> None:
     assert bounds.MOST_SECONDS < threading.TIMEOUT_MAX
     signal.setitimer(signal.ITIMER_REAL, bounds.MOST_SECONDS)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         assert database.execute("SELECT ?", (bounds.MOST_COUNT,)).fetchone() == (bounds.MOST_COUNT,)

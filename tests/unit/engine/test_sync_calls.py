@@ -2,12 +2,11 @@
 
 import asyncio
 import contextvars
-import gc
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,12 @@ from themis.core.results import RunResult
 from themis.core.submission import run_worker_once, submit_experiment
 
 PATIENCE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+def no_connection_is_left_open() -> Iterator[None]:
+    yield
+    thread_bound.close_connections()
 
 
 def run_async(made: Experiment) -> RunResult:
@@ -134,7 +139,6 @@ def test_under_a_callers_loop_it_works_for_every_case_or_for_none(kind: type[Any
     count = 4 if kind is thread_bound.Pooled else 12
     (only,) = set(scores(run_async(experiment(metrics=[kind()], datasets=[dataset(count)]))))
     assert str(only).startswith(ELSEWHERE.get(kind, "1.0"))
-    gc.collect()  # a connection is closed where it was made
 
 
 @pytest.mark.parametrize("kind", thread_bound.ALL)

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_no_value_in_a_payload_keeps_a_worker_from_the_job_behind_it(tmp_path: P
 
 def _send_back(folder: Path, key: str, path: Path) -> None:
     """Have the job be queued as it was, whatever came of it."""
-    with sqlite3.connect(folder / "themis.sqlite3") as database:
+    with closing(sqlite3.connect(folder / "themis.sqlite3")) as database, database:
         database.execute("UPDATE jobs SET state = 'queued', ready_ns = NULL, failures = 0 WHERE key = ?", (key,))
     for found in (folder / "queue").glob(f"*/*{key}*.json"):
         if found.parent.name in layout.JOB_FOLDERS and found != path:
