@@ -26,6 +26,8 @@ from typing import Any
 
 import pytest
 
+from themis.core.builtins import BUILTINS
+
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
 COMMANDS = Path(sysconfig.get_path("scripts"))
@@ -137,6 +139,11 @@ def test_the_readme_can_be_followed_again_in_another_folder(reader: Path, monkey
         folder.mkdir()
         monkeypatch.chdir(folder)
         test_a_page_can_be_followed_from_an_empty_folder(TOP / "README.md", folder)
+
+
+def test_the_built_in_components_are_listed_and_no_others() -> None:
+    page = (TOP / "docs" / "experiments.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(builtin/\w+)` \|", page, re.MULTILINE) == list(BUILTINS)
 
 
 def test_every_block_is_found() -> None:
