@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.model_module import model_module
 from tests.support.waiting import until
-from themis.cli import progress
+from themis.cli import progress, status_wait
 from themis.core.queue import Cause, Outcome, locks, this_process
 from themis.core.submission import open_queue
 
@@ -23,6 +23,7 @@ Themis = Any
 """The fixture's class: see conftest."""
 
 SLOW_MODEL = model_module("""
+    (HERE / "asked").touch()
     await asyncio.sleep(60)
     return GenerationResult(candidate_id=case.case_id, final_output="x")
 """)
@@ -62,7 +63,7 @@ def running(themis: Themis, request: pytest.FixtureRequest) -> Iterator[tuple[st
         queue = open_queue("runs/queue")
         until(lambda: queue.find(key).state == "running", "the worker to begin")
         until(lambda: "running" in str(themis("status", "--json").document[0]["state"]), "the run to begin")
-        time.sleep(0.5)
+        until(Path("asked").exists, "the model to be asked")
         yield key, worker
     finally:
         if worker.poll() is None:
@@ -405,17 +406,19 @@ def test_a_run_is_waited_for_and_its_end_is_the_exit_code(themis: Themis) -> Non
     assert themis("status", run_id[:10], "--wait").code == 0
 
 
-def test_a_failed_run_and_a_cancelled_one_end_the_waiting_with_3(themis: Themis) -> None:
+def test_a_failed_run_and_a_cancelled_one_end_the_waiting_with_3(
+    themis: Themis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     themis("submit", "--config", themis.failing(of=1, failures=1), "--set", "runtime.max_attempts=1")
     themis("worker", "run")
     run_id = themis("status", "--json").document[0]["run_id"]
     assert themis("status", run_id, "--wait").code == 3
     (key,) = submit(themis, 1)
-    waiting = started("status", "--wait", "--json")
-    time.sleep(3.0)  # a loaded machine takes its time to start a command
-    themis("queue", "cancel", key)
-    waiting.communicate(timeout=PATIENCE_S)
-    assert waiting.returncode == 3
+    monkeypatch.setattr(status_wait, "LOOK_EVERY_S", 0.05)
+    cancel = threading.Timer(0.5, open_queue("runs/queue").cancel, [key])
+    cancel.start()
+    assert themis("status", "--wait", "--json").code == 3
+    cancel.join()
     assert themis("status", "--wait").code == 0, "nothing is unfinished now, so nothing failed while it waited"
 
 

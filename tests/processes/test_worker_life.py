@@ -37,11 +37,19 @@ def calls(world: World) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
+def tell(world: World) -> None:
+    """Let what runs `until told` end, once the worker takes no more jobs."""
+    until(lambda: "no more jobs are taken" in world.said(), "it to take no more jobs")
+    (world.folder / "told").touch()
+
+
 def test_a_first_signal_lets_what_runs_end(world: World) -> None:
-    running, queued = world.submit("wait 1.5"), world.submit("well")
+    running, queued = world.submit("until told"), world.submit("well")
     with world.daemon() as daemon:
         world.wait_for(running, "running")
-        assert stop(daemon) == 0, world.said()
+        daemon.send_signal(signal.SIGTERM)
+        tell(world)
+        assert daemon.wait(30) == 0, world.said()
     assert (world.state(running), world.state(queued)) == ("done", "queued")
 
 
@@ -49,7 +57,7 @@ def test_at_the_end_of_its_grace_runs_are_given_back_uncharged_and_go_on_where_t
     key = world.submit("well", "well", "wait 1.2")
     with world.daemon("--grace", "0.2") as daemon:
         until(lambda: "c2" in calls(world), "the last case to begin")
-        time.sleep(0.5)
+        time.sleep(0.5)  # what ended before is committed
         assert stop(daemon) == 5, world.said()
     row = world.show(key).row
     assert (row.state, row.failures, row.lost) == ("queued", 0, 0)
@@ -70,10 +78,11 @@ def test_a_second_signal_ends_at_once(world: World) -> None:
 
 
 def test_the_interrupt_of_a_terminal_reaches_the_worker_alone(world: World) -> None:
-    key = world.submit("wait 1.0")
+    key = world.submit("until told")
     with world.daemon() as daemon:
         world.wait_for(key, "running")
         daemon.send_signal(signal.SIGINT)
+        tell(world)
         assert daemon.wait(30) == 0, world.said()
     assert world.state(key) == "done"
 
@@ -159,7 +168,7 @@ def test_a_running_job_is_cancelled_within_a_second(world: World) -> None:
 
 
 def test_the_job_of_a_worker_that_was_killed_is_run_by_another_within_seconds(world: World) -> None:
-    key = world.submit("wait 2.0", max_worker_lost=5)
+    key = world.submit("until told", max_worker_lost=5)
     with world.daemon() as first, world.daemon() as second:
         world.wait_for(key, "running")
         owner = world.show(key).row.owner
@@ -170,6 +179,7 @@ def test_the_job_of_a_worker_that_was_killed_is_run_by_another_within_seconds(wo
         began_s = time.monotonic()
         until(lambda: world.show(key).row.attempt == 2, "another attempt", 10.0)
         assert time.monotonic() - began_s < 6.0  # two seconds, and what a busy machine adds
+        (world.folder / "told").touch()
         details = world.wait_for(key, "done")
         assert [attempt.cause for attempt in details.attempts] == ["worker lost", "done"]
         assert stop(heir) == 0

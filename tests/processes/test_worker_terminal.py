@@ -51,7 +51,7 @@ def workers_that_live(world: World) -> list[str]:
 
 
 def test_a_worker_goes_on_when_its_terminal_is_closed_and_says_so(world: World) -> None:
-    key = world.submit("wait 3")
+    key = world.submit("until told")
     with open_terminal(world) as terminal:
         terminal.begin(worker_that_leaves_its_exit_code("2>log"))
         world.wait_for(key, "running")
@@ -60,6 +60,7 @@ def test_a_worker_goes_on_when_its_terminal_is_closed_and_says_so(world: World) 
     assert f'stop_with="themis worker stop w1 --queue-root {world.queue_root}"' in said.read_text()
     assert workers_that_live(world) == ["w1"]
     assert world.state(key) == "running"
+    (world.folder / "told").touch()
     world.wait_for(key, "done")
     assert exit_code_when_stopped(world) == 0
     assert "the settings were read again" not in said.read_text()
@@ -76,10 +77,12 @@ def test_a_worker_that_wrote_to_its_terminal_can_still_work_and_end_without_it(w
 
 
 def test_one_ctrl_c_lets_a_run_end_and_a_second_gives_it_back_at_once(world: World, terminal: Terminal) -> None:
-    key = world.submit("wait 1.5")
+    key = world.submit("until told")
     terminal.begin("themis worker --queue-root queue; echo ended with $?")
     terminal.until_shows("attempt begins")
     terminal.press(CTRL_C)
+    terminal.until_shows("no more jobs are taken")
+    (world.folder / "told").touch()
     terminal.until_shows("ended with 0")
     assert world.state(key) == "done"
     key = world.submit("hang deaf")
