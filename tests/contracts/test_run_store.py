@@ -489,6 +489,15 @@ def test_an_unknown_run_comes_with_the_nearest_known_one(store: RunStore, run_id
         store.get_projection(run_id[:-2] + "zz", "run_result")
 
 
+@pytest.mark.parametrize("half", ["load_standing", "load_snapshot"])
+def test_a_run_that_is_removed_while_it_is_read_is_an_unknown_one(
+    store: RunStore, run_id: str, monkeypatch: pytest.MonkeyPatch, half: str
+) -> None:
+    monkeypatch.setattr(store, half, lambda _: None)
+    with pytest.raises(UnknownRunError, match=f"run {run_id}: not in this store"):
+        store.get_projection(run_id, "run_result")
+
+
 # --- views -----------------------------------------------------------------------------------------------------------
 
 

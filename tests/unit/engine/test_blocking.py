@@ -224,6 +224,45 @@ def test_what_ignores_its_cancellation_is_left_to_itself() -> None:
     released.set()
 
 
+def test_work_that_ignores_its_cancellation_does_nothing_more_once_it_is_left() -> None:
+    released, rounds = threading.Event(), list[int]()
+
+    async def endless() -> None:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.01)
+            rounds.append(1)
+
+    threading.Timer(0.1, interrupt).start()
+    threading.Timer(0.2, interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_to_end(endless())
+    until = len(rounds)
+    time.sleep(0.2)
+    assert len(rounds) == until
+    released.set()
+
+
+def test_what_still_runs_at_the_end_is_cancelled_and_can_end() -> None:
+    ended: list[int] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append(1)
+
+    async def program() -> str:
+        task = asyncio.create_task(endless())
+        await asyncio.sleep(0)
+        del task
+        return "done"
+
+    assert run_to_end(program()) == "done"
+    assert ended == [1]
+
+
 def test_nested_work_is_interrupted_from_outside() -> None:
     async def inner() -> None:
         await asyncio.sleep(60)

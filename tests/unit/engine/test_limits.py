@@ -308,3 +308,25 @@ def test_the_limit_of_another_provider_does_not_count() -> None:
     runtime = RuntimeConfig(max_concurrent_tasks=8, provider_concurrency={"lab:there": 1})
     experiment(generator, datasets=[dataset(40)], runtime=runtime).run()
     assert meter.most == 8
+
+
+def test_however_many_wait_for_a_rate_one_timer_wakes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+        call_later, timers = loop.call_later, []
+
+        def remembered(*arguments: Any) -> asyncio.TimerHandle:
+            timers.append(call_later(*arguments))
+            return timers[-1]
+
+        monkeypatch.setattr(loop, "call_later", remembered)
+        gate = Admission(RuntimeConfig(provider_rate_limits={"slow": 60.0})).gate(Stage.GENERATE, "slow")
+        assert gate.enter_at_once()
+        waiting = [asyncio.ensure_future(gate.enter()) for _ in range(5)]
+        await asyncio.sleep(0)
+        assert [timer.cancelled() for timer in timers] == [True] * 4 + [False]
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(program())

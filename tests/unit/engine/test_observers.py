@@ -212,6 +212,18 @@ def test_a_run_that_fails_as_a_whole_ends_its_span_and_its_events_in_error() -> 
     assert isinstance(listener.heard[-1], events.RunFailedEvent)
 
 
+def test_a_span_that_did_not_start_is_not_ended() -> None:
+    class Starting(Tracer):
+        def start_span(self, name: str, attributes: dict[str, Any]) -> str:
+            if name == "parse":
+                raise ValueError(name)
+            return super().start_span(name, attributes)
+
+    tracer = Starting()
+    whole().run(tracing_provider=tracer)
+    assert tracer.ended == [(name, "ok") for name in ("generation", "selection", "reduction", "score", "run")]
+
+
 class Raising:
     """Raises from everything."""
 
@@ -258,6 +270,15 @@ def test_a_subscriber_hears_of_what_is_run_not_of_what_was_stored() -> None:
         "score_completed",
         "run_completed",
     ]
+
+
+def test_a_subscriber_hears_of_the_metric_that_is_run_beside_one_that_was_stored() -> None:
+    store, listener = InMemoryRunStore(), Listener()
+    whole().run(store=store)
+    lab = whole(metrics=[ScriptedMetric(), ScriptedMetric(component_id="lab/other")])
+    result = lab.run(store=store, subscribers=[listener])
+    assert [subject.metric_id for name, subject, _ in listener.heard if name == "after_score"] == ["lab/other"]
+    assert [score.metric_id for score in result.cases[0].scores] == ["lab/metric", "lab/other"]
 
 
 def test_a_run_that_is_complete_tells_nobody_anything() -> None:

@@ -141,6 +141,15 @@ def test_a_shuffled_and_longer_dataset_is_taken_over_by_content(desk: Lab) -> No
         assert case.parsed_output.value == f"a{case.case_id[1:]}"
 
 
+def test_cases_that_stand_where_they_stood_are_found_without_a_look_at_all_of_them(
+    desk: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(desk.store, "case_numbers", asked.append)
+    desk.run(metrics=[{"component_id": "lab/other"}])
+    assert (desk.calls, len(desk.scores), asked) == ([], 5, [])
+
+
 def test_a_case_whose_content_changed_is_made_again(desk: Lab) -> None:
     changed = cases(5)
     changed[2] = Case(case_id="q2", input="a2", expected_output="another answer")

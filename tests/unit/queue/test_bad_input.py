@@ -166,6 +166,32 @@ def test_a_file_that_stays_half_copied_is_left_until_it_has_been_left_alone(tmp_
         assert list(_reasons(here).values()) == ["not_json"]
 
 
+@pytest.mark.parametrize("becomes", ["rejected", "gone"])
+def test_a_half_copied_file_that_is_done_with_is_not_waited_for(
+    here: World, monkeypatch: pytest.MonkeyPatch, becomes: str
+) -> None:
+    good = here.queue.claim(here.owner)
+    assert good is not None
+    here.finish(good)
+    torn = here.queue.path / "queued" / NAME.format("f" * 16)
+    torn.write_text("{")
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    if becomes == "gone":
+        here.queue = FileQueue(here.queue.path, lambda _: here.store, copy_grace_s=30)
+        really = os.lstat
+
+        def lstat(path: str, **options: int | None) -> os.stat_result:
+            if path == str(torn):
+                torn.unlink(missing_ok=True)  # just then
+            return really(path, **options)
+
+        monkeypatch.setattr(os, "lstat", lstat)
+    assert here.queue.claim(here.owner) is None
+    assert (pauses, torn.exists()) == ([], False)
+    assert here.queue.counts()["rejected"] == (becomes == "rejected")
+
+
 def test_a_store_that_cannot_be_used_now_leaves_its_jobs_where_they_are(here: World) -> None:
     elsewhere = here.folder / "elsewhere"
     elsewhere.mkdir()

@@ -162,3 +162,24 @@ def test_a_job_whose_file_cannot_be_moved_is_settled_all_the_same(
             durable_files.set_observer(before)
         here.queue.recover(here.owner)
         here.assert_promise(RUN, state=JobState.DONE)
+
+
+def test_files_are_moved_under_the_mark_of_the_claim_when_one_of_them_bears_it_and_only_then(tmp_path: Path) -> None:
+    with world(tmp_path) as here:
+        here.submit(RUN)
+        claim = _claim(here)
+        row = _job(here)
+        assert row.token is not None
+
+        def named(token: str) -> str:
+            return layout.claimed_name(row.key, row.attempt, token)
+
+        def excuses_when_moved(*names: str) -> bool:
+            return excuses.is_excused(row, named(excuses.token_for(row, names)))
+
+        plain, marked = named(row.token), named(excuses.marked_token(row.token))
+        assert excuses_when_moved(marked)
+        assert excuses_when_moved(plain, marked)
+        assert not excuses_when_moved(plain)
+        assert not excuses_when_moved()
+        here.finish(claim)

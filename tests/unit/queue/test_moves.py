@@ -15,7 +15,8 @@ import pytest
 
 from tests.processes.queue_world import World, copy_database, world
 from themis.core import durable_files
-from themis.core.queue import Cause, Claim, Outcome, journal, layout, locks, manifest_file, moves
+from themis.core.errors import JobError
+from themis.core.queue import Cause, Claim, FileQueue, Outcome, journal, layout, locks, manifest_file, moves
 from themis.core.queue.manifest_file import Limits
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
@@ -420,3 +421,13 @@ def test_an_unfinished_job_in_a_copy_of_another_queues_store_becomes_ours_and_st
             here, there = _row(ours), _row(theirs)
             assert (here.queue_id, there.queue_id) == (_root(ours).queue_id, _root(theirs).queue_id)
             assert theirs.files_of(key) == ["queued"]
+
+
+def test_an_unfinished_job_stays_another_queues_that_no_longer_says_where_its_store_is(here: World) -> None:
+    here.submit(RUN)
+    for path in (here.queue.path / "stores").iterdir():
+        path.unlink()
+    other = FileQueue(here.folder / "other", lambda _: here.store)
+    with pytest.raises(JobError, match="queued in another queue"):
+        other.submit(here.job(RUN), prepare=lambda: None)
+    assert _row(here).queue_id == _root(here).queue_id

@@ -206,6 +206,7 @@ def test_a_job_that_was_found_again_is_another_version_of_itself(
     old.mkdir()
     with world(old) as there:
         before = there.store.load(there.submit("run"))
+        (there.queue.path / "workers" / "w1").touch()
     assert before is not None
     shutil.copytree(old, new)
     if told == "moved":
@@ -218,6 +219,8 @@ def test_a_job_that_was_found_again_is_another_version_of_itself(
             queue_id=_document(there.queue.path)["queue_id"],
         )
         assert (_document(there.queue.path)["queue_id"] == before.queue_id) is (told == "moved")
+        workers = [path.name for path in (there.queue.path / "workers").iterdir()]
+        assert workers == (["w1"] if told == "moved" else []), "a copy's workers are the original's"
     assert done is not None
     assert (done.jobs, done.left, done.stores) == (1, (), (str(new / "store.sqlite3"),))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.queue_world import World, later, leases_over, world
-from themis.core.queue import Cause, Limits, Outcome, readiness
+from themis.core.queue import Cause, Limits, Outcome, backoff, readiness
 from themis.core.queue.lease import Lease
 from themis.core.queue.states import JobState
 
@@ -73,6 +73,21 @@ def test_hosts_whose_clocks_differ_a_little_wait_as_they_should(tmp_path: Path) 
         with later(readiness.CLOCKS_DIFFER_NS / 1e9 - 1.0):
             _fail(here)
         assert here.queue.claim(here.owner) is None
+
+
+@pytest.mark.parametrize(("later_ns", "behind_ns", "is_ready"), [(0, 1, True), (1, 1, False), (0, 0, False)])
+def test_a_wait_is_a_wrong_clocks_within_what_failures_explain_and_beyond_what_clocks_differ(
+    tmp_path: Path, later_ns: int, behind_ns: int, is_ready: bool
+) -> None:
+    with world(tmp_path) as here:
+        here.submit(RUN)
+        _fail(here)
+        row = here.store.load(here.job(RUN).key)
+        assert row is not None
+        longest_ns = int((backoff.longest_s(row.failures) + 1.0) * 1e9)
+        waits = row._replace(ready_ns=row.updated_ns + longest_ns + later_ns)
+        now_ns = row.updated_ns - readiness.CLOCKS_DIFFER_NS - behind_ns
+        assert readiness.is_ready(waits, now_ns) is is_ready
 
 
 def test_a_delay_that_was_asked_for_beyond_all_measure_is_a_day(tmp_path: Path) -> None:

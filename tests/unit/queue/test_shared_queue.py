@@ -17,11 +17,13 @@ from tests.processes.queue_world import World, leases_over, world
 from themis.cli.queue.show import reasons_of
 from themis.cli.reasons import Reason
 from themis.core.errors import ClaimLostError, JobStateError, QueueBusyError, QueueRootError
-from themis.core.queue import Cause, Claim, FileQueue, Outcome, layout, locks, moves, root
+from themis.core.queue import Cause, Claim, FileQueue, Outcome, layout, liveness, locks, moves, root
 from themis.core.queue.processes import process_started
+from themis.core.queue.readiness import CLOCKS_DIFFER_NS
 from themis.core.queue.root import LEASE_S
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow
+from themis.core.stores.sqlite_jobs import SqliteJobStore
 
 RUN = "run-1"
 HALF_S = LEASE_S / 2
@@ -56,6 +58,20 @@ def _taken(here: World) -> str:
 
 
 # --- the lease
+
+
+@pytest.mark.parametrize(("more_ms", "is_misdated"), [(0, False), (1, True)])
+def test_a_lease_is_misdated_when_it_lasts_longer_than_any_that_is_given_by_clocks_that_differ(
+    hosts: tuple[World, World], monkeypatch: pytest.MonkeyPatch, more_ms: int, is_misdated: bool
+) -> None:
+    a, _ = hosts
+    claim, now_ms = _claim(a), 10**12
+    monkeypatch.setattr(SqliteJobStore, "clock_ms", lambda _: now_ms)
+    longest_ms = LEASE_S * 1_000 + CLOCKS_DIFFER_NS // 10**6
+    here = root.open_root(a.queue.path)
+    assert here is not None
+    row = claim.row._replace(lease_until_ms=int(now_ms + longest_ms) + more_ms)
+    assert liveness._is_misdated(here, a.store, row) is is_misdated
 
 
 def test_a_claim_takes_its_lease_in_its_own_commit_and_any_change_ends_it(hosts: tuple[World, World]) -> None:

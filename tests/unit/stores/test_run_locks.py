@@ -1,5 +1,6 @@
 """The lock of a run: who has it keeps others out, and it is free the moment that one is gone."""
 
+import json
 import os
 import signal
 import threading
@@ -149,6 +150,14 @@ def test_what_stands_in_a_lock_file_is_not_trusted(store: Path, text: bytes) -> 
     path.write_bytes(text)
     assert run_locks.look(store, RUN) == run_locks.RunHolder(held=False)
     _take(store)
+
+
+@pytest.mark.parametrize(("since_ms", "known"), [(-1, None), (0, None), (1, 1), (10**15, None)])
+def test_since_when_a_run_is_held_is_a_time_that_has_been(store: Path, since_ms: int, known: int | None) -> None:
+    path = run_locks._path(store, RUN)
+    path.parent.mkdir()
+    path.write_text(json.dumps({"since_ms": since_ms}))
+    assert run_locks.look(store, RUN) == run_locks.RunHolder(held=False, since_ms=known)
 
 
 def _hold_for_ever(store: Path) -> None:

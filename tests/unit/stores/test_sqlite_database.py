@@ -1,5 +1,6 @@
 import os
 import resource
+import signal
 import sqlite3
 import stat
 import threading
@@ -369,3 +370,18 @@ def test_what_a_thread_that_has_ended_had_open_is_closed(database: Database) -> 
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connection.execute("SELECT 1")
     assert opened[2].execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork while there are threads, as there may be any
+def test_a_fork_while_another_thread_opens_the_database_can_use_it(database: Database) -> None:
+    database.query("SELECT 1")
+    with database._guard:
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(10)
+            try:
+                database.query("SELECT 1")
+                os._exit(0)
+            finally:
+                os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0
