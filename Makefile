@@ -47,7 +47,7 @@ bench-short: $(VENV)/dev.stamp  ## the same on small inputs: that it runs, not h
 mutants: $(VENV)/dev.stamp  ## change SAMPLE (100) lines, one at a time, and see whether the tests notice; SEED chooses
 	$(BIN)/python -m tests.mutants --sample $(SAMPLE) --seed $(SEED)
 
-mutants-short: $(VENV)/dev.stamp  ## the same with a few lines and the quickest tests
+mutants-short: $(VENV)/dev.stamp  ## the same with a few lines, each by the tests that are known to notice it
 	$(BIN)/python -m tests.mutants --short
 
 screens: $(VENV)/dev.stamp  ## hold the terminal session of the documentation anew, and capture its screens

@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.mutants.changes import Mutant, mutants_of
+from tests.mutants.known import complaints, known_changes
 from tests.mutants.recording import Record, record
 from tests.mutants.scratch import REPOSITORY, Copy
 from tests.mutants.trials import Trial, Trials
@@ -29,8 +30,6 @@ AREAS: dict[str, tuple[str, ...]] = {
     "engine": ("themis/core/engine/*.py",),
 }
 _NOT_NOTICED_OF_100 = 5
-_QUICK_TESTS = ("tests/unit/queue", "tests/unit/engine", "tests/unit/stores", "tests/contracts", "tests/unit/test_*.py")
-_SHORT = 12
 
 
 def main() -> int:
@@ -38,11 +37,16 @@ def main() -> int:
     options = _options()
     folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if options.short:
+        wrong = list(complaints(Copy(folder / "short"), known_changes()))
+        for complaint in wrong:
+            print(f"\n{complaint}")
+        return int(bool(wrong))
     harmless = _harmless()
     chosen, left_out = _chosen(options.files, options.sample, options.seed, harmless)
     for path, before, after in _not_made(harmless):
         print(f"harmless.toml names what is no longer made: {path}: {before} -> {after}")
-    known = _recorded(folder, options.record, short=options.short)
+    known = _recorded(folder, options.record)
     print(f"{len(chosen)} changes are tried, {len(left_out)} that are known to be harmless are not", flush=True)
     trials = _tried(chosen, known, folder, options.processes)
     return _report(trials)
@@ -56,16 +60,11 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--files", nargs="*", default=[], help="only of these files, as patterns")
     parser.add_argument("--record", nargs="*", help="measure again which lines tests run: those of some files, or all")
-    parser.add_argument(
-        "--short", action="store_true", help="a few changes, and only the tests that are near and quick"
-    )
+    parser.add_argument("--short", action="store_true", help="only the changes of known.toml, by the tests named there")
     parser.add_argument("--processes", type=int, default=1, help="changes that are tried at once")
     default = Path(tempfile.gettempdir()) / f"themis-mutants-{hashlib.sha256(bytes(REPOSITORY)).hexdigest()[:8]}"
     parser.add_argument("--folder", default=str(default), help="for copies and records (%(default)s)")
-    options = parser.parse_args()
-    if options.short:
-        options.sample = min(options.sample, _SHORT)
-    return options
+    return parser.parse_args()
 
 
 def _harmless() -> dict[tuple[str, str, str], str]:
@@ -108,8 +107,8 @@ def _order(seed: str) -> Callable[[Mutant], str]:
     return lambda mutant: hashlib.sha256(f"{seed}\n{mutant.key}".encode()).hexdigest()
 
 
-def _recorded(folder: Path, again: list[str] | None, *, short: bool) -> Record:
-    kept = folder / ("record-short.json" if short else "record.json")
+def _recorded(folder: Path, again: list[str] | None) -> Record:
+    kept = folder / "record.json"
     if again and kept.exists():
         found = Record.load(kept)
         found.add(record(Copy(folder / "recording"), ["-m", "not soak", "--short", *again]))
@@ -117,11 +116,7 @@ def _recorded(folder: Path, again: list[str] | None, *, short: bool) -> Record:
         return Record.load(kept)
     else:
         print("measuring which tests run which line", flush=True)
-        chosen = ["-m", "not soak", "--short"]
-        if short:
-            tests = sorted(str(path.relative_to(REPOSITORY)) for name in _QUICK_TESTS for path in REPOSITORY.glob(name))
-            chosen = ["-n", "2", "--dist", "loadfile", *tests]
-        found = record(Copy(folder / "recording"), chosen)
+        found = record(Copy(folder / "recording"), ["-m", "not soak", "--short"])
     found.save(kept)
     return found
 

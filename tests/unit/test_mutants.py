@@ -1,12 +1,15 @@
 """The changes that `make mutants` makes: one line, one thing, still Python."""
 
 import ast
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.mutants import known
 from tests.mutants.changes import mutants_of
-from tests.mutants.scratch import Copy
+from tests.mutants.known import Known, complaints, known_changes
+from tests.mutants.scratch import REPOSITORY, Copy
 
 
 def _changed(tmp_path: Path, *lines: str) -> list[str]:
@@ -95,3 +98,49 @@ def test_a_file_that_was_changed_in_the_copy_is_put_back(tmp_path: Path) -> None
     assert path.read_text() == "two"
     copy.restore("themis/core/lines.py")
     assert path.read_text() == before
+
+
+class Told(Copy):
+    """A copy whose tests come to what it is told: exit codes, in their order."""
+
+    def __init__(self, folder: Path, codes: Sequence[int | None]) -> None:
+        self.tree = folder
+        self.codes = list(codes)
+        self._before = {}
+
+    def pytest(self, *_: object) -> tuple[int | None, str]:
+        return self.codes.pop(0), "FAILED"
+
+
+NO_MORE = Known("m.py", "a = b + c", "a = b - c", "tests/test_m.py")
+
+
+@pytest.mark.parametrize(
+    ("change", "codes", "complaint"),
+    [
+        (NO_MORE, [0, 1], None),
+        (NO_MORE, [0, None], None),
+        (NO_MORE, [0, 0], "tests/test_m.py does not notice it: m.py: a = b + c -> a = b - c"),
+        (NO_MORE, [1], "the tests are red as they are"),
+        (Known("m.py", "a = b * c", "a = b - c", "tests/test_m.py"), [0], "is made 0 times"),
+        (Known("m.py", "return 1", "return None", "tests/test_m.py"), [0], "is made 2 times"),
+    ],
+)
+def test_a_known_change_must_be_made_and_noticed_and_its_tests_be_green_without_it(
+    tmp_path: Path, change: Known, codes: list[int | None], complaint: str | None
+) -> None:
+    text = "def f(b, c):\n    a = b + c\n    if a:\n        return 1\n    return 1\n"
+    (tmp_path / "m.py").write_text(text)
+    copy = Told(tmp_path, codes)
+    found = list(complaints(copy, [change]))
+    assert [one.partition(complaint or " ")[0] for one in found] == ([] if complaint is None else [""])
+    assert (copy.codes, (tmp_path / "m.py").read_text()) == ([], text)
+
+
+def test_each_known_change_is_one_of_those_that_are_made_today() -> None:
+    changes = known_changes()
+    assert len(changes) >= 12
+    for change in changes:
+        assert (REPOSITORY / change.by).is_file(), change.by
+        made = [(mutant.before, mutant.after) for mutant in mutants_of(REPOSITORY, change.path)]
+        assert made.count((change.before, change.after)) == 1, f"{known.FILE.name}: {change.path}: {change.before}"
