@@ -6,12 +6,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from themis.core.errors import RunBusyError
-from themis.core.stores import run_locks
+from themis.core.errors import RunBusyError, StoreCorruptError
+from themis.core.stores import SqliteRunStore, run_locks
 
 RUN = "0123456789abcdef"
 
@@ -194,3 +195,11 @@ def test_who_takes_a_run_after_one_that_said_more_is_named_alone(store: Path) ->
     with run_locks.hold(store, RUN, job=None):
         holder = run_locks.look(store, RUN)
         assert (holder.held, holder.pid, holder.job) == (True, os.getpid(), None)
+
+
+def test_no_lock_is_made_beside_a_file_that_is_no_store(tmp_path: Path) -> None:
+    path = tmp_path / "notes.sqlite3"
+    path.write_text("no database " * 100)
+    with closing(SqliteRunStore(path)) as opened, pytest.raises(StoreCorruptError), opened.hold_run(RUN):
+        pass
+    assert list(tmp_path.iterdir()) == [path]
