@@ -133,6 +133,7 @@ def test_a_page_can_be_followed_from_an_empty_folder(page: Path, reader: Path) -
         follow(block, reader, names)
 
 
+@pytest.mark.slow
 def test_the_readme_can_be_followed_again_in_another_folder(reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in ("first", "second"):
         folder = reader / place

@@ -74,7 +74,7 @@ def committed() -> set[str]:
     return {case["case_id"] for case in state["case_states"].values()}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_run_ends_cleanly_and_is_resumed(number: signal.Signals) -> None:
     process = start("run", "--config", "experiment.yaml")
     wait_until(8)

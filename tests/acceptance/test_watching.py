@@ -173,6 +173,7 @@ def test_a_watch_of_a_folder_that_is_no_queue_says_so(themis: Themis) -> None:
     assert "file: is not a folder" in done.err
 
 
+@pytest.mark.slow
 def test_when_forty_equal_jobs_will_be_done_is_foreseen_within_a_factor_of_two(themis: Themis) -> None:
     Path(f"{SLOW_MODULE}.py").write_text(SLOW_MODEL, encoding="utf-8")
     cases = [{"case_id": f"c{no}", "input": "x", "expected_output": "y"} for no in range(4)]

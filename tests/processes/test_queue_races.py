@@ -107,6 +107,7 @@ def test_a_lock_does_not_outlive_its_worker_in_a_child_that_it_forked(tmp_path: 
             os.kill(grandchild, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_sixteen_processes_write_one_database_and_none_sees_it_locked(tmp_path: Path) -> None:
     children = [_start(write_much, tmp_path, number) for number in range(16)]
     for child in children:

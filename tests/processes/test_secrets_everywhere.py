@@ -121,6 +121,7 @@ def config(folder: Path, name: str, *deeds: str) -> None:
     (folder / f"{name}.yaml").write_text(json.dumps(document))
 
 
+@pytest.mark.slow
 def test_a_key_that_a_component_gives_away_in_every_way_is_found_nowhere(tmp_path: Path, server: Server) -> None:
     (tmp_path / "indiscreet.py").write_text(INDISCREET)
     (tmp_path / "hook.py").write_text(HOOK)

@@ -73,6 +73,7 @@ def test_submit_and_worker_run_work_on_a_fuse_mount(mount: Callable[[str], Path]
     assert _document(_themis(tmp_path, "worker", "run", queue=queue))["status"] == "idle"
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_suspended_on_one_host_is_relieved_by_another_and_fenced(
     mount: Callable[[str], Path], tmp_path: Path
 ) -> None:

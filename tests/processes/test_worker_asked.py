@@ -81,6 +81,7 @@ def test_a_paused_queue_gives_nothing_away_but_lets_what_runs_end(world: World) 
     assert "the queue is resumed" in world.said()
 
 
+@pytest.mark.slow
 def test_priorities_and_times_decide_what_comes_next(world: World) -> None:
     first = submit(world, "first", "until told", options=("--priority", "0"))
     last = submit(world, "last", "well")
@@ -102,6 +103,7 @@ def test_priorities_and_times_decide_what_comes_next(world: World) -> None:
     assert calls(world)[-1] == "later-0"
 
 
+@pytest.mark.slow
 def test_a_run_can_be_waited_for_and_its_results_so_far_be_read(world: World) -> None:
     config = world.config("long", "well", "raise no", "until told", "well")
     run_id = json.loads(world.themis("submit", "--config", str(config)).stdout)["run_id"]

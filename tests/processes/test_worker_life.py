@@ -185,7 +185,7 @@ def test_the_job_of_a_worker_that_was_killed_is_run_by_another_within_seconds(wo
         assert stop(heir) == 0
 
 
-@pytest.mark.parametrize("isolation", ["namespace", "keeper"])
+@pytest.mark.parametrize("isolation", ["namespace", pytest.param("keeper", marks=pytest.mark.slow)])
 def test_a_slot_whose_keeper_is_killed_is_replaced_and_its_job_tried_again(world: World, isolation: str) -> None:
     key = world.submit("wait 1.5")
     with world.daemon("--isolation", isolation) as daemon:
@@ -204,7 +204,8 @@ def test_a_suspended_worker_keeps_its_job_until_it_goes_on(world: World) -> None
         world.wait_for(key, "running")
         first.send_signal(signal.SIGSTOP)
         with world.daemon() as second:
-            time.sleep(2.5)
+            until(lambda: sum(seen.alive for seen in workers_of(world.queue_root)) == 2, "the second to register")
+            time.sleep(2.0)
             assert (world.state(key), world.show(key).row.attempt) == ("running", 1)
             first.send_signal(signal.SIGCONT)
             assert [attempt.cause for attempt in world.wait_for(key, "done").attempts] == ["done"]
@@ -212,6 +213,7 @@ def test_a_suspended_worker_keeps_its_job_until_it_goes_on(world: World) -> None
         assert stop(first) == 0
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_worker_three_times_ends_in_failed_with_its_history(world: World) -> None:
     key = world.submit("hang deaf")
     for attempt in range(1, 4):

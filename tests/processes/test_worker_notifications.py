@@ -89,6 +89,7 @@ def test_a_hook_and_a_webhook_are_told_of_each_end_once_with_its_numbers(world: 
     assert world.said().count("hook ran") == 2
 
 
+@pytest.mark.slow
 def test_a_hook_that_hangs_holds_up_no_job_and_the_end_no_longer_than_its_limit(world: World) -> None:
     keys = [world.submit("well", *["well"] * number) for number in range(6)]
     command = hook(world, "import os, sys, time\nopen(sys.argv[1], 'a').write('{}\\n')\ntime.sleep(600)\n")
@@ -105,6 +106,7 @@ def test_a_hook_that_hangs_holds_up_no_job_and_the_end_no_longer_than_its_limit(
     assert "notifications given up" in world.said()
 
 
+@pytest.mark.slow
 def test_whoever_answers_no_or_nothing_costs_no_job_anything(world: World) -> None:
     def nothing(request: Request) -> None:
         time.sleep(30)

@@ -107,6 +107,7 @@ def test_a_store_whose_disk_is_full_costs_no_job_anything(tmp_path: Path, disk: 
     assert len(again) <= 2, calls(world)
 
 
+@pytest.mark.slow
 def test_a_queue_whose_disk_is_full_costs_no_job_anything(tmp_path: Path, disk: SmallDisk) -> None:
     world = QueueOnDisk(tmp_path)
     world.prepare()
@@ -125,6 +126,7 @@ def test_a_queue_whose_disk_is_full_costs_no_job_anything(tmp_path: Path, disk: 
     assert set(outcomes(world).values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_queue_that_is_full_to_the_last_byte_loses_nothing(tmp_path: Path, disk: SmallDisk) -> None:
     """Without `--min-free-mb` the worker learns of it only when something cannot be written."""
     world = QueueOnDisk(tmp_path)

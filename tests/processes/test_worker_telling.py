@@ -75,7 +75,7 @@ class Manager:
 _STATES = {"READY=1", "RELOADING=1", "STOPPING=1"}
 
 
-@pytest.fixture(params=["a file", "an abstract one"])
+@pytest.fixture(params=["a file", pytest.param("an abstract one", marks=pytest.mark.slow)])
 def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
     name = str(tmp_path / "notify") if request.param == "a file" else f"@themis-test-{os.getpid()}"
     with closing(Manager(name.replace("@", "\0"))) as made:
@@ -210,6 +210,7 @@ def _port(world: World) -> int:
     return int(found[-1])
 
 
+@pytest.mark.slow
 def test_the_numbers_are_right_after_all_that_can_happen_to_a_job(world: World) -> None:
     orphan = world.submit("hang", max_worker_lost=2)
     with world.daemon() as first:

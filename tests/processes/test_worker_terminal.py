@@ -66,6 +66,7 @@ def test_a_worker_goes_on_when_its_terminal_is_closed_and_says_so(world: World) 
     assert "the settings were read again" not in said.read_text()
 
 
+@pytest.mark.slow
 def test_a_worker_that_wrote_to_its_terminal_can_still_work_and_end_without_it(world: World) -> None:
     with open_terminal(world) as terminal:
         terminal.begin(worker_that_leaves_its_exit_code())

@@ -66,6 +66,7 @@ def calls(world: World) -> list[str]:
     return (world.folder / "calls").read_text().split()
 
 
+@pytest.mark.slow
 def test_additions_of_the_next_version_disturb_nobody(world: World) -> None:
     before, between = world.submit("well"), world.submit("raise no", "well")
     with world.daemon() as daemon:
@@ -126,6 +127,7 @@ def test_a_worker_whose_store_a_later_generation_takes_over_costs_no_job_an_atte
     assert world.show(waiting).row.failures == 0
 
 
+@pytest.mark.slow
 def test_a_job_that_was_taken_before_the_store_was_taken_over_is_given_back(world: World) -> None:
     first = world.submit("well")
     with world.daemon() as daemon:
@@ -244,6 +246,7 @@ def test_version_4_0_leaves_the_jobs_of_this_one_and_what_it_began_keeps_its_see
             assert snapshot.seeds(0) == [int(content_hash([begun, 0])[:8], 16) & 0x7FFF_FFFF]
 
 
+@pytest.mark.slow
 def test_a_version_of_the_first_schema_does_no_harm_to_the_jobs_of_a_store_that_was_upgraded_and_says_why(
     world: World, earlier: Earlier
 ) -> None:

@@ -143,7 +143,7 @@ def killed_at_the_end(folder: Path, words: Sequence[str]) -> Iterator[subprocess
             time.sleep(0.5)
 
 
-@pytest.mark.parametrize("kind", WORKERS)
+@pytest.mark.parametrize("kind", ["worker run", pytest.param("worker start", marks=pytest.mark.slow)])
 def test_a_backup_made_while_a_worker_runs_finishes_everything_once(place: Path, tmp_path: Path, kind: str) -> None:
     jobs = 6
     submit(place, *range(jobs))
@@ -170,6 +170,7 @@ def test_a_backup_made_while_a_worker_runs_finishes_everything_once(place: Path,
     assert len(asked) + len(known) == jobs * CASES
 
 
+@pytest.mark.slow
 def test_what_happens_between_the_two_halves_of_a_backup_is_put_right(place: Path, tmp_path: Path) -> None:
     submit(place, 0, 1, 2)
     themis(place, "worker", "run", "--quiet")
@@ -187,6 +188,7 @@ def test_what_happens_between_the_two_halves_of_a_backup_is_put_right(place: Pat
     everything_is_done(elsewhere, 4)
 
 
+@pytest.mark.slow
 def test_the_other_order_would_lose_what_was_submitted_between(place: Path, tmp_path: Path) -> None:
     submit(place, 0)
     *folders, store = recipe(0)
@@ -202,6 +204,7 @@ def test_the_other_order_would_lose_what_was_submitted_between(place: Path, tmp_
     assert len([path for path in (elsewhere / "runs/queue/rejected").iterdir() if path.suffix == ".json"]) == 2
 
 
+@pytest.mark.slow
 def test_an_old_copy_of_the_folder_is_enough_beside_the_store(place: Path) -> None:
     submit(place, 0)
     assert run("cp", "-a", "runs/queue", "old", cwd=place).returncode == 0
