@@ -127,6 +127,13 @@ def load_component(
     return Component(live, ref, tuple(folders))
 
 
+def preload_builtins() -> None:
+    """Import the shipped components and read their sources: what this process knows, those that it forks know too."""
+    for use in BUILTINS.values():
+        module, _, name = use.partition(":")
+        sources_of(getattr(importlib.import_module(module), name).__mro__, module)
+
+
 def target_of(spec: Any) -> ComponentTarget | None:
     """Where `spec` can be loaded from; None for a live object."""
     if isinstance(spec, ComponentTarget):

@@ -13,6 +13,7 @@ A guardian does nothing but begin the namespace: whoever leaves a PID namespace 
 import contextlib
 import functools
 import gc
+import importlib
 import os
 import selectors
 import signal
@@ -23,11 +24,14 @@ from typing import NoReturn
 
 import themis.core.job_run  # so that no job has to wait for it
 import themis.core.store_cache  # noqa: F401
+from themis.core.components import preload_builtins
 from workers import linux, messages
 from workers.children.keeper import Keeper
 
 FAREWELL_S = 4.0
 """Seconds that keepers have to end when the worker has let them go; ending what runs takes them milliseconds."""
+
+_IMPORTED_LATE = ("email.parser", "encodings.ascii", "filelock")
 
 
 def main(descriptor: int) -> NoReturn:
@@ -36,12 +40,20 @@ def main(descriptor: int) -> NoReturn:
     linux.adopt_orphans()
     linux.call_this_process("themis-nursery")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    preload()
     gc.collect()
     gc.freeze()  # what every child shares should not be touched by its collector
     with socket.socket(fileno=descriptor) as channel:
         channel.setblocking(False)  # noqa: FBT003  # a socket's own way
         _serve(channel)
     os._exit(0)
+
+
+def preload() -> None:
+    """Import and read what each job's process would import and read for itself, every time."""
+    for module in _IMPORTED_LATE:
+        importlib.import_module(module)
+    preload_builtins()
 
 
 def _serve(channel: socket.socket) -> None:

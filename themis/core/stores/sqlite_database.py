@@ -226,9 +226,8 @@ class Database:
         self._local = _Local()
 
     def _open(self) -> sqlite3.Connection:
-        kind = network_filesystem(self.path)
-        if kind is not None:
-            raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=_NETWORK_REASON)
+        if self._identity is None:
+            self._refuse_network()
         self._refuse_other_file()  # which a connection of another thread is open to
         try:
             durable_files.make_folder(self.path.parent)
@@ -239,6 +238,11 @@ class Database:
         if self._identity is None:
             self._identity = _identity_of(self.path)
         return connection
+
+    def _refuse_network(self) -> None:
+        kind = network_filesystem(self.path)
+        if kind is not None:
+            raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=_NETWORK_REASON)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
