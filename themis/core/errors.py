@@ -188,6 +188,10 @@ class StoreDescriptorsError(StoreOutageError):
     """{path}: cannot be opened: too many files are open (the limit is {limit}); close some, or raise it (ulimit -n)"""
 
 
+class OpenFilesError(UnavailableError):
+    """a run cannot begin: too many files are open (the limit is {limit}); close some, or raise it (ulimit -n)"""
+
+
 class StoreReadOnlyError(StoreOutageError):
     """{path}: cannot be opened for writing ({detail}); check its permissions and those of its folder"""
 

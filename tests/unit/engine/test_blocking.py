@@ -1,6 +1,8 @@
 """Work for a caller who waits: what interrupts it, what is left to itself, and what comes back."""
 
 import asyncio
+import os
+import resource
 import signal
 import threading
 import time
@@ -16,7 +18,7 @@ from themis.core.engine.blocking import run_to_end
 from themis.core.engine.call_thread import at_home
 from themis.core.engine.case_evaluation import ScorePart
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.errors import TimeLimitError
+from themis.core.errors import OpenFilesError, TimeLimitError
 from themis.core.interruption import Interruption
 from themis.core.stores import InMemoryRunStore
 from themis.core.time_limit import within
@@ -304,3 +306,28 @@ def test_what_a_run_has_in_its_threads_is_dropped_when_it_is_cancelled() -> None
     assert len(scored) < 40
     result = lab.run(store=store)
     assert (result.status, len(result.cases)) == ("completed", 80)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_process_that_may_open_no_more_files_says_so_in_one_line(
+    left: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def work() -> None: ...
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(opened) + 40, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                opened.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(left):
+            os.close(opened.pop())
+        with pytest.raises(OpenFilesError, match="too many files are open"):
+            run_to_end(work())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in opened:
+            os.close(descriptor)
+    assert not capfd.readouterr().err

@@ -6,7 +6,11 @@ nobody blocks. So whoever calls a blocking function lends his thread to synchron
 
 import asyncio
 import contextvars
+import errno
+import resource
+import selectors
 import signal
+import socket
 import threading
 import time
 from collections.abc import Collection, Coroutine
@@ -14,6 +18,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from themis.core.engine.call_thread import CallThread, home
+from themis.core.errors import OpenFilesError
 from themis.core.forks import Handler, handling
 from themis.core.interruption import Interruptible, Interruption, interruptible
 
@@ -50,6 +55,20 @@ def run_to_end(main: Coroutine[Any, Any, Value], *, stop_on: Collection[int] = (
     return value
 
 
+def _new_loop(main: Coroutine[Any, Any, Any]) -> asyncio.AbstractEventLoop:
+    """An event loop for `main`, which is closed when there can be none."""
+    try:
+        with selectors.DefaultSelector():  # a loop that is half made complains of itself when it is thrown away
+            for end in socket.socketpair():
+                end.close()
+        return asyncio.new_event_loop()
+    except OSError as error:
+        main.close()
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise OpenFilesError(limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0]) from error
+        raise
+
+
 class _Work:
     """A coroutine that a second thread runs.
 
@@ -60,7 +79,7 @@ class _Work:
     def __init__(self, main: Coroutine[Any, Any, Any]) -> None:
         self.calls = CallThread()
         self._main = main
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop(main)
         self._task: asyncio.Task[Any] | None = None
         self._is_over = False
         self._left: BaseException | None = None
