@@ -32,7 +32,7 @@ LOG_MOST_BYTES = 32 * 1024 * 1024
 BUSY_TIMEOUT_S = 30.0
 """How long a writer waits for another one, where nobody says otherwise."""
 
-_NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
+NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
 Value = TypeVar("Value")
 Row = tuple[Any, ...] | None
 
@@ -228,7 +228,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         kind = network_filesystem(self.path)
         if kind is not None:
-            raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=_NETWORK_REASON)
+            raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=NETWORK_REASON)
         self._refuse_other_file()  # which a connection of another thread is open to
         try:
             durable_files.make_folder(self.path.parent)

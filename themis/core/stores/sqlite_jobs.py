@@ -13,7 +13,7 @@ from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
 from themis.core.stores.sql import jobs as sql
 from themis.core.stores.sqlite_database import Database
 
-_STORE_ID = "store_id"
+STORE_ID = "store_id"
 _PROBED = "probed_ns"
 _AFTER_ANY_KEY = "\U0010ffff"
 
@@ -39,11 +39,11 @@ class SqliteJobStore:
     def store_id(self) -> str:
         """A UUID that this store was given once and keeps, wherever its file lies."""
         if self._store_id is None:
-            row = self._database.query_one(sql.SELECT_META, (_STORE_ID,))
+            row = self._database.query_one(sql.SELECT_META, (STORE_ID,))
             if row is None:
                 with self.transaction() as connection:
-                    connection.execute(sql.INSERT_META, (_STORE_ID, str(uuid.uuid4())))
-                row = self._database.query_one(sql.SELECT_META, (_STORE_ID,))
+                    connection.execute(sql.INSERT_META, (STORE_ID, str(uuid.uuid4())))
+                row = self._database.query_one(sql.SELECT_META, (STORE_ID,))
             if row is None:
                 raise StoreCorruptError(path=self._database.path, detail="its id was lost while it was read")
             self._store_id = str(row[0])
@@ -69,7 +69,7 @@ class SqliteJobStore:
     def load(self, key: str) -> JobRow | None:
         """A job, or None."""
         found = self._database.query_one(sql.SELECT_JOB, (key,))
-        return _job(found) if found else None
+        return job_of(found) if found else None
 
     def manifest(self, key: str) -> str | None:
         """The text of a job's manifest, or None."""
@@ -79,11 +79,11 @@ class SqliteJobStore:
     def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
         """The first jobs whose key begins with `prefix`, in order of their keys."""
         found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + _AFTER_ANY_KEY, limit))
-        return [_job(row) for row in found]
+        return [job_of(row) for row in found]
 
     def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
         """The jobs of a queue whose keys come after `after`, in order of their keys."""
-        return [_job(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
+        return [job_of(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
 
     def counts(self, queue_id: str) -> dict[str, int]:
         """How many jobs of a queue are in each state."""
@@ -113,7 +113,7 @@ class SqliteJobStore:
                 found = connection.execute(sql.SELECT_JOB, (key,)).fetchone()
                 if found is None or found[_VERSION] != version:
                     return None
-                known = _job(found)
+                known = job_of(found)
             change = decide(known)
             if change is None:
                 return None
@@ -223,7 +223,8 @@ def _values(row: JobRow) -> tuple[Any, ...]:
     )
 
 
-def _job(found: tuple[Any, ...]) -> JobRow:
+def job_of(found: tuple[Any, ...]) -> JobRow:
+    """A job from its row as `COLUMNS` selects it."""
     owner = None if found[18] is None else Owner(*found[18:25])
     values = (*found[:16], bool(found[16]), found[17], owner, *found[25:])
     return JobRow(*values)

@@ -1,129 +1,147 @@
-"""Jobs and their runs for whoever looks on, from a SQLite file that is only read."""
+"""A SQLite file, for those who only look: the file is opened for reading alone."""
 
-import json
 import sqlite3
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any
 
-from themis.core.canonical import content_hash
-from themis.core.errors import StoreError
-from themis.core.stores.job_rows import Owner
+from themis.core.errors import NetworkFilesystemError, StoreError
+from themis.core.filesystems import network_filesystem
+from themis.core.score_tally import ScoreTally
+from themis.core.stores import run_locks
+from themis.core.stores.job_rows import AttemptRow, JobRow
+from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader
+from themis.core.stores.run_locks import RunHolder
+from themis.core.stores.score_tallies import read_tallies
 from themis.core.stores.sql import runs, watch
-from themis.core.stores.sqlite_database import Database
-from themis.core.stores.sqlite_schema import is_usable
+from themis.core.stores.sql.jobs import COLUMNS, SELECT_META
+from themis.core.stores.sqlite_database import NETWORK_REASON, PAGE_CACHE_KIB, Database
+from themis.core.stores.sqlite_jobs import STORE_ID, SqliteJobStore, job_of
+from themis.core.stores.sqlite_schema import APPLICATION_ID, is_usable
 
-_PATIENCE_S = 0.5
+OLDEST_SCHEMA = 2
+"""The first schema with all that is looked at but scores: a store that only old workers have written is read too."""
+
+KNOWN_SCHEMA = 3
+"""The schema that scores are read from; a store that has not all of it is upgraded first."""
+
 _SHAPES = (8, 64, 512)  # few, as SQLite keeps every statement that it compiled
-_REMEMBERED = 4_096
+_AFTER_ANY_RUN = 2**62
+_JOB_COLUMNS = len(COLUMNS.split(","))
 
 
-class WatchedJob(NamedTuple):
-    """A job and its run. Times are nanoseconds since 1970 UTC; the fields are those of `JobRow` and `RunRecord`.
-
-    Attributes:
-        run_no, snapshot: the run's number and its snapshot's hash in this store.
-    """
-
-    key: str
-    run_id: str
-    state: str
-    attempt: int
-    cancel_requested: bool
-    submitted_ns: int
-    ready_ns: int | None
-    started_ns: int | None
-    ended_ns: int | None
-    cause: str | None
-    message: str | None
-    owner: Owner | None
-    run_no: int
-    total: int
-    snapshot: str
-
-
-class RunNames(NamedTuple):
-    """What a run is about.
-
-    Attributes:
-        generator: its id.
-        datasets: their ids.
-        kinds: equal in runs that should take as long for a case: whose generation and metrics are the same; and, more
-            widely, whose generator is.
-    """
-
-    generator: str
-    datasets: tuple[str, ...]
-    kinds: tuple[str, str]
-
-
-UNKNOWN_NAMES = RunNames("?", (), ("", "?"))
-
-
-class SqliteWatch:
-    """Reads a store that others write; it is never written, nor made.
+class SqliteReader(StoreReader):
+    """Reads a SQLite file that others write; neither is it written nor made.
 
     Args:
-        path: the file.
-        schema: whose tables it must have.
-
-    Raises:
-        StoreError: on any use, when it cannot be read now, or its schema is older, or too new.
+        location: the file.
+        patience_s: how long it is waited for when another process keeps it locked, in seconds.
     """
 
-    def __init__(self, path: Path, schema: int) -> None:
+    def __init__(self, location: StoreLocation, patience_s: float) -> None:
         """Nothing is opened yet."""
-        self._schema = schema
-        self._database = _ReadOnly(path, busy_timeout_s=_PATIENCE_S, retry_attempts=0)
-        self._names: dict[str, RunNames] = {}
+        self._location = location
+        self._database = _ReadOnly(location.path, busy_timeout_s=patience_s, retry_attempts=0)
+        self._jobs = SqliteJobStore(self._database)
         self._is_known = False
 
+    @property
+    def location(self) -> StoreLocation:
+        """Where the file is."""
+        return self._location
+
+    @property
+    def store_id(self) -> str | None:
+        """The UUID of this store; None before a queue first used it."""
+        found = self._database.query_one(SELECT_META, (STORE_ID,))
+        return str(found[0]) if found else None
+
+    def upgrade(self) -> None:
+        """Bring the tables of an earlier version to this one."""
+        owner = self._database.query("PRAGMA application_id")[0][0]
+        if owner == APPLICATION_ID and is_usable(self._schema(), KNOWN_SCHEMA):
+            return
+        from themis.core.stores.sqlite import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms, for a store that is old
+
+        with closing(SqliteRunStore(self._database.path)) as store:
+            store.initialize()  # says why it cannot be read; or brings it to the schema that can
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Close every connection."""
         self._database.close()
 
-    def jobs(self, keys: Sequence[str]) -> dict[str, WatchedJob]:
-        """Those of the jobs that this store has, by key."""
-        found: dict[str, WatchedJob] = {}
+    def runs_before(self, prefix: str, run_no: int | None, limit: int) -> list[RunRow]:
+        """The newest runs whose id begins with `prefix`, of those older than number `run_no`, the newest first."""
+        # LIKE has letters of its own.
+        pattern = "".join(sign for sign in prefix if sign.isalnum()) + "%"
+        before = _AFTER_ANY_RUN if run_no is None else run_no
+        return [RunRow(*row) for row in self._query(watch.SELECT_RUNS_BEFORE, (pattern, before, limit))]
+
+    def job(self, key: str) -> JobRow | None:
+        """A job, or None."""
+        self._check_schema()
+        return self._jobs.load(key)
+
+    def jobs(self, keys: Sequence[str]) -> dict[str, JobAndRun]:
+        """Those of the jobs that this store has, each with its run, by key."""
+        found: dict[str, JobAndRun] = {}
         for start in range(0, len(keys), _SHAPES[-1]):
             portion = keys[start : start + _SHAPES[-1]]
             shape = next(size for size in _SHAPES if size >= len(portion))
             places = [*portion, *[portion[-1]] * (shape - len(portion))]
-            found |= {row[0]: _job(row) for row in self._query(watch.select_named(shape), places)}
+            found |= {row[0]: _job_and_run(row) for row in self._query(watch.select_named(shape), places)}
         return found
 
-    def last_ended(self, queue_id: str, limit: int) -> list[WatchedJob]:
-        """The jobs of a queue that ended last, the latest first; looks at every row."""
-        return [_job(row) for row in self._query(watch.SELECT_LAST_ENDED, (queue_id, limit))]
+    def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
+        """The jobs of a queue, in order of their keys."""
+        self._check_schema()
+        after = ""
+        while page := self._jobs.jobs_of(queue_id, after=after):
+            yield from page
+            after = page[-1].key
 
-    def count_cases(self, job: WatchedJob) -> tuple[int, int]:
-        """How many cases of a job's run ended, and how many of those failed; looks at each."""
-        done, failed = self._query(runs.COUNT_CASES, (job.run_no,))[0]
+    def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
+        """The jobs of a queue that ended last, the latest first; looks at every row."""
+        return [_job_and_run(row) for row in self._query(watch.SELECT_LAST_ENDED, (queue_id, limit))]
+
+    def attempts(self, key: str) -> list[AttemptRow]:
+        """The attempts of a job that have ended, in order."""
+        self._check_schema()
+        return self._jobs.attempts(key)
+
+    def count_cases(self, run: RunRow) -> tuple[int, int]:
+        """How many cases of a run ended, and how many of those failed; looks at each."""
+        done, failed = self._query(runs.COUNT_CASES, (run.run_no,))[0]
         return done, failed
 
-    def names(self, job: WatchedJob) -> RunNames:
-        """What a job's run is about; read once."""
-        known = self._names.get(job.snapshot)
-        if known is None:
-            if len(self._names) >= _REMEMBERED:
-                self._names.clear()
-            found = self._query(runs.SELECT_BLOB, (job.snapshot,))
-            known = self._names[job.snapshot] = _names(bytes(found[0][0])) if found else UNKNOWN_NAMES
-        return known
+    def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
+        """The scores of each metric of a run, added up, by its item."""
+        return read_tallies(self._query, run.run_no, run.total)
+
+    def snapshot_text(self, run: RunRow) -> bytes | None:
+        """The JSON text of a run's snapshot; None when it is not there."""
+        found = self._query(runs.SELECT_BLOB, (run.snapshot,))
+        return bytes(found[0][0]) if found else None
+
+    def run_holder(self, run_id: str) -> RunHolder:
+        """Who carries a run out, or was killed while doing so."""
+        return run_locks.look(self._database.path, run_id)
 
     def _query(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        if not self._is_known:
-            self._check_schema()
-            self._is_known = True
+        self._check_schema()
         return self._database.query(statement, values)
 
     def _check_schema(self) -> None:
-        path = self._database.path
-        found = self._database.query("PRAGMA user_version")[0][0]
-        if not is_usable(found, self._schema):
-            raise StoreError(
-                path=path, detail=f"is of schema {found}, of which only schema {self._schema} is read here"
-            )
+        if self._is_known:
+            return
+        found = self._schema()
+        if not is_usable(found, OLDEST_SCHEMA):
+            detail = f"is of schema {found}, of which only schema {OLDEST_SCHEMA} is read here"
+            raise StoreError(path=self._database.path, detail=detail)
+        self._is_known = True
+
+    def _schema(self) -> int:
+        return int(self._database.query("PRAGMA user_version")[0][0])
 
 
 class _ReadOnly(Database):
@@ -132,29 +150,23 @@ class _ReadOnly(Database):
     def _open(self) -> sqlite3.Connection:
         if not self.path.is_file():
             raise StoreError(path=self.path, detail="is not there")
+        kind = network_filesystem(self.path)
+        if kind is not None:
+            raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=NETWORK_REASON)
         return self._patiently(self._connect)
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self.path.as_uri()}?mode=ro"
-        return sqlite3.connect(uri, uri=True, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB:d}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
-def _job(row: tuple[Any, ...]) -> WatchedJob:
-    key, run_id, state, attempt, cancel_requested, *rest = row
-    before, who, run = rest[:6], rest[6:11], rest[11:]
-    owner = None if who[0] is None else Owner(*who)
-    values = (key, run_id, state, attempt, bool(cancel_requested), *before, owner, *run)
-    return WatchedJob(*values)
-
-
-def _names(data: bytes) -> RunNames:
-    """What a snapshot's text says of it; another version's may say it differently."""
-    try:
-        document = json.loads(data)
-        identity, refs = document["identity"], document["component_refs"]
-        generator = str(refs["generator"]["component_id"])
-        datasets = tuple(str(dataset["dataset_id"]) for dataset in document["datasets"])
-        parts = [identity[name] for name in ("generator", "candidate_policy", "generation_prompt_spec", "metrics")]
-        return RunNames(generator, datasets, (content_hash(parts), generator))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return UNKNOWN_NAMES
+def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
+    return JobAndRun(job_of(row[:_JOB_COLUMNS]), RunRow(*row[_JOB_COLUMNS:]))

@@ -86,16 +86,16 @@ _CHANGING = (
     "timeout_s, memory_limit_mb, failures, lost, cancel_requested, token, worker, host, boot_id, pid, pid_started, "
     "job_pid, job_pid_started, cause, message, started_ns, ended_ns, updated_ns, lease_until_ms"
 )
-_COLUMNS = f"{_FIXED}, {_CHANGING}"
-_PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
+COLUMNS = f"{_FIXED}, {_CHANGING}"
+_PLACES = ", ".join("?" * len(COLUMNS.split(",")))
 # Not the request to cancel: it may come at any time, from others than those who change the row.
 _SET = ", ".join(f"{name.strip()} = ?" for name in _CHANGING.split(",") if name.strip() != "cancel_requested")
 
 # Everything that is put into the texts below is a constant above.
-INSERT_JOB = f"INSERT INTO jobs ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (key) DO NOTHING"  # noqa: S608
-SELECT_JOB = f"SELECT {_COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
-SELECT_JOBS_BETWEEN = f"SELECT {_COLUMNS} FROM jobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608
-SELECT_JOBS_OF_QUEUE = f"SELECT {_COLUMNS} FROM jobs WHERE queue_id = ? AND key > ? ORDER BY key LIMIT ?"  # noqa: S608
+INSERT_JOB = f"INSERT INTO jobs ({COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (key) DO NOTHING"  # noqa: S608
+SELECT_JOB = f"SELECT {COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
+SELECT_JOBS_BETWEEN = f"SELECT {COLUMNS} FROM jobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608
+SELECT_JOBS_OF_QUEUE = f"SELECT {COLUMNS} FROM jobs WHERE queue_id = ? AND key > ? ORDER BY key LIMIT ?"  # noqa: S608
 UPDATE_JOB = f"UPDATE jobs SET {_SET} WHERE key = ? AND version = ?"  # noqa: S608
 SELECT_VERSION = "SELECT version FROM jobs WHERE key = ?"
 REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = 1 WHERE key = ? AND state IN ('queued', 'running')"

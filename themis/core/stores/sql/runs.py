@@ -76,13 +76,9 @@ DELETE_REUSE_KEYS = "DELETE FROM reuse_keys WHERE run_no = ?"
 SELECT_RUN_NO = "SELECT run_no FROM runs WHERE run_id = ?"
 SELECT_SNAPSHOT = "SELECT snapshot FROM runs WHERE run_id = ?"
 UPDATE_SNAPSHOT = "UPDATE runs SET snapshot = ? WHERE run_id = ?"
-_RUN_COLUMNS = "run_id, status, completed_through, total_cases, error, created_ms, started_ms, ended_ms"
-SELECT_RUN = f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id = ?"  # noqa: S608  # a constant
-SELECT_RUNS = f"SELECT {_RUN_COLUMNS} FROM runs WHERE run_id LIKE ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
-SELECT_RUNS_BEFORE = (
-    f"SELECT {_RUN_COLUMNS}, run_no FROM runs WHERE run_id LIKE ? AND run_no < ? "  # noqa: S608
-    "ORDER BY run_no DESC LIMIT ?"
-)
+RUN_COLUMNS = "run_id, status, completed_through, total_cases, error, created_ms, started_ms, ended_ms"
+SELECT_RUN = f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id = ?"  # noqa: S608  # a constant
+SELECT_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id LIKE ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
 START_RUN = "UPDATE runs SET status = ?, started_ms = ?, ended_ms = NULL, error = NULL WHERE run_id = ?"
 END_RUN = "UPDATE runs SET status = ?, completed_through = ?, error = ?, ended_ms = ? WHERE run_id = ?"
 DELETE_CASES = "DELETE FROM cases WHERE run_no = ?"

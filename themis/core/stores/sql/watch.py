@@ -1,17 +1,23 @@
-"""Statements for looking on while jobs run."""
+"""Statements for those who look while others write: runs, and jobs with their runs."""
 
 from functools import lru_cache
 
-_COLUMNS = (
-    "j.key, j.run_id, j.state, j.attempt, j.cancel_requested, j.submitted_ns, j.ready_ns, j.started_ns, j.ended_ns, "
-    "j.cause, j.message, j.worker, j.host, j.boot_id, j.pid, j.pid_started, r.run_no, r.total_cases, r.snapshot"
-)
-_FROM = "FROM jobs j JOIN runs r ON r.run_id = j.run_id"
+from themis.core.stores.sql.jobs import COLUMNS
+from themis.core.stores.sql.runs import RUN_COLUMNS
+
+
+def _of(table: str, columns: str) -> str:
+    return ", ".join(f"{table}.{name.strip()}" for name in columns.split(","))
+
+
+_RUN = f"{RUN_COLUMNS}, run_no, snapshot"
+_JOB_AND_RUN = f"{_of('j', COLUMNS)}, {_of('r', _RUN)}"
 
 # Everything that is put into the texts below is a constant above, or a number of places.
+SELECT_RUNS_BEFORE = f"SELECT {_RUN} FROM runs WHERE run_id LIKE ? AND run_no < ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
 # The last are found before their runs are looked for.
 SELECT_LAST_ENDED = (
-    f"SELECT {_COLUMNS} FROM (SELECT job_no FROM jobs WHERE queue_id = ? AND ended_ns IS NOT NULL "  # noqa: S608
+    f"SELECT {_JOB_AND_RUN} FROM (SELECT job_no FROM jobs WHERE queue_id = ? AND ended_ns IS NOT NULL "  # noqa: S608
     "ORDER BY ended_ns DESC LIMIT ?) last JOIN jobs j ON j.job_no = last.job_no "
     "JOIN runs r ON r.run_id = j.run_id ORDER BY j.ended_ns DESC"
 )
@@ -19,6 +25,6 @@ SELECT_LAST_ENDED = (
 
 @lru_cache
 def select_named(keys: int) -> str:
-    """Select so many jobs by their keys, in no order."""
+    """Select so many jobs by their keys, in no order, each with its run."""
     places = ", ".join("?" * keys)
-    return f"SELECT {_COLUMNS} {_FROM} WHERE j.key IN ({places})"
+    return f"SELECT {_JOB_AND_RUN} FROM jobs j JOIN runs r ON r.run_id = j.run_id WHERE j.key IN ({places})"  # noqa: S608

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from themis.cli.output import how_long, when
+from themis.core.durations import how_long, when
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # who only says why a queue is paused needs none of them
     from themis.core.queue.pausing import Pause
+    from themis.core.queue.worker_registry import SeenWorker
     from themis.core.stores.job_rows import JobRow
-    from workers.registry import SeenWorker
 
 _NS = 1e9
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from themis.core.monitor.depth import look
+from themis.core.monitor.queue_files import read
 from themis.core.queue import layout
 from themis.core.queue.root import make_root
-from workers.telemetry.depth import FreshLook, QueueDepth, look
 
 NS = 1_000_000_000
 
@@ -79,9 +80,10 @@ def test_a_time_in_a_name_can_be_read_back() -> None:
     assert layout.time_of("99999999T999999999999999Z") is None
 
 
-def test_a_look_is_taken_anew_when_it_is_no_longer_fresh() -> None:
-    looks = iter([QueueDepth(rejected=1), QueueDepth(rejected=2)])
-    fresh = FreshLook(lambda: next(looks), fresh_s=0.05)
-    assert (fresh(), fresh()) == (QueueDepth(rejected=1), QueueDepth(rejected=1))
-    time.sleep(0.06)
-    assert fresh() == QueueDepth(rejected=2)
+def test_names_that_are_no_jobs_are_counted_and_not_looked_into(root: Path) -> None:
+    (root / "queued" / "hello.txt").touch()
+    (root / "queued" / ".hidden").touch()
+    found = read(root)
+    assert (found.counts["queued"], found.upcoming(10).queued) == (1, [])
+    (job,) = found.jobs(["queued"], None)
+    assert (job.key, job.path) == (None, f"{root}/queued/hello.txt")

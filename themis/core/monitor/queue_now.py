@@ -1,11 +1,11 @@
-"""A queue at one moment, as it is shown."""
+"""A queue at one moment: its workers, what runs, what comes next, what ended last, and when it will be empty."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from themis.core.queue.forecast import Forecast
 from themis.core.queue.pausing import Pause
-from workers.registry import SeenWorker
+from themis.core.queue.worker_registry import SeenWorker
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningJob:
     """A job that somebody runs.
 
     Attributes:
@@ -44,7 +44,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class NextJob:
     """A job that comes next; `ready_ns` is when it may be taken, if not now."""
 
     about: About
@@ -55,7 +55,7 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedJob:
     """A job that ended lately."""
 
     about: About
@@ -67,11 +67,12 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class QueueNow:
     """A queue at one moment.
 
     Attributes:
         exists: whether anything was ever submitted.
+        counts: files by state, and of those that were `rejected`.
         slots: of the workers that live and take jobs.
         forecast: when it will be empty; None when nobody can say. Without slots, as one slot would do it.
         troubles: stores that cannot be read now.
@@ -85,15 +86,15 @@ class Look:
     slots: int = 0
     forecast: Forecast | None = None
     workers: list[SeenWorker] = field(default_factory=list)
-    running: list[Running] = field(default_factory=list)
-    next: list[Next] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)
+    running: list[RunningJob] = field(default_factory=list)
+    next: list[NextJob] = field(default_factory=list)
+    ended: list[EndedJob] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
-        """All of it as JSON."""
+        """All of it as JSON; a job is one flat object."""
         found = asdict(self)
         for name in ("running", "next", "ended"):
             found[name] = [{**row.pop("about"), **row} for row in found[name]]
-        found["workers"] = [{"alive": worker["alive"], **worker["report"]} for worker in found["workers"]]
+        found["workers"] = [worker.document() for worker in self.workers]
         return found

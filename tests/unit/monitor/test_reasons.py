@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from themis.cli.reasons import Surroundings, pause_text, reasons
+from themis.core.monitor.reasons import Surroundings, pause_text, reasons
 from themis.core.queue.pausing import Pause
+from themis.core.queue.worker_registry import SeenWorker, SlotReport, WorkerReport
 from themis.core.stores.job_rows import JobRow, Owner
-from workers.registry import SeenWorker, SlotReport, WorkerReport
 
 NOW_NS = 1_800_000_000_000_000_000
 HOUR_NS = 3_600_000_000_000
