@@ -12,7 +12,6 @@ from themis.core.queue import Cause, JobState
 from themis.core.queue.worker_registry import SlotReport, WorkerReport, forget_dead
 from themis.core.score_tally import means_of
 from themis.core.stores.job_rows import JobRow, Owner
-from themis.core.stores.reading import StoreLocation
 from workers.attempt import Attempt
 from workers.intake import Intake
 from workers.notifications import CaseCounts, JobEnded, Notifications
@@ -182,7 +181,7 @@ def _job_ended(attempt: Attempt, row: JobRow) -> JobEnded:
     store = attempt.claim.manifest.store
     metrics = {}
     with suppress(Exception):  # whoever is told can look the scores up
-        metrics = metrics_of(StoreLocation(store.kind, store.path), row.run_id, patience_s=_PATIENCE_S)
+        metrics = metrics_of(store.location, row.run_id, patience_s=_PATIENCE_S)
     owner, reports = attempt.claim.row.owner, attempt.reports
     return JobEnded(
         key=row.key,

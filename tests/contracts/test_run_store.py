@@ -38,10 +38,10 @@ from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.results import CaseResult, RunStatus
 from themis.core.snapshot import RunSnapshot, reuse_name
 from themis.core.stages import Stage
-from themis.core.stores import InMemoryRunStore, RunStore, SqliteRunStore, score_tallies, sqlite_store
-from themis.core.stores.job_rows import JobRow
-from themis.core.stores.outcome_rows import INLINE_CHARACTERS
-from themis.core.stores.protocol import Fence
+from themis.core.stores import InMemoryRunStore, RunStore, SqliteRunStore, sqlite_store
+from themis.core.stores.job_rows import Fence, JobRow
+from themis.core.stores.sqlite import score_tallies
+from themis.core.stores.sqlite.outcome_rows import INLINE_CHARACTERS
 from themis.core.stores.stored_cases import PAGE
 
 UNKNOWN = "f" * 64

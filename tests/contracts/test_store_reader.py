@@ -15,8 +15,8 @@ from themis.core.monitor.run_outline import outline_of
 from themis.core.queue.root import open_root
 from themis.core.stores import SqliteRunStore, sqlite_store
 from themis.core.stores.job_rows import job_key
-from themis.core.stores.reader_factory import reader_of
 from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
+from themis.core.stores.registry import reader_of
 from themis.core.submission import run_worker_once, submit_experiment
 
 STORES: dict[str, Callable[[Path], str]] = {"sqlite": lambda folder: str(folder / "runs.sqlite3")}
@@ -67,9 +67,9 @@ def test_a_reader_knows_where_and_which_its_store_is(lab: Lab) -> None:
 def test_runs_are_read_page_by_page_the_newest_first(lab: Lab) -> None:
     newest_first = [*reversed(lab.submitted), lab.alone]
     first = lab.reader.runs_before("", None, 3)
-    rest = lab.reader.runs_before("", first[-1].run_no, 3)
+    rest = lab.reader.runs_before("", first[-1], 3)
     assert [run.run_id for run in [*first, *rest]] == newest_first
-    assert lab.reader.runs_before("", rest[-1].run_no, 3) == []
+    assert lab.reader.runs_before("", rest[-1], 3) == []
     assert [run.run_id for run in lab.reader.runs_before(lab.alone[:9], None, 3)] == [lab.alone]
     assert lab.reader.runs_before("%", None, 9) == lab.reader.runs_before("", None, 9)
 

@@ -116,14 +116,14 @@ def _worker(number: int, queue_root: Path, names: dict[str, str], problems: list
 def _show_scores(configs: list[Path]) -> None:
     from themis.cli.opening import open_experiment
     from themis.core.monitor.runs import StoredRuns
-    from themis.core.monitor.stores import sqlite_at
     from themis.core.score_tally import ScoreTally
+    from themis.core.stores.registry import location_of
 
     rows = []
     for config in configs:
         experiment = open_experiment(config, [])
         snapshot = experiment.compile()
-        with closing(StoredRuns(sqlite_at(str(experiment.storage.parameters["path"])))) as runs:
+        with closing(StoredRuns(location_of(experiment.storage))) as runs:
             run = next(runs.find(snapshot.run_id, 1), None)
         took = (run.ended_ms or 0) - (run.started_ms or 0) if run else 0
         found = next(iter(run.metrics.values() if run else ()), ScoreTally().summary(snapshot.total_cases))

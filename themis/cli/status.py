@@ -119,19 +119,18 @@ def _note_nobody(place: QueuePlace, states: set[str]) -> None:
 
 
 def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> "list[StoreLocation]":
-    from themis.core.monitor.stores import sqlite_at, stores_of
+    from themis.core.monitor.stores import is_there, stores_of
 
     if config is None or queue_root is not None:
         return stores_of(find_queue_root(queue_root, config, overrides))
     from themis.core.config_file import load_config
+    from themis.core.stores.registry import location_of
 
     storage = load_config(config, overrides=overrides).storage
-    if storage.store != "sqlite":
-        raise ConfigError(
-            where=str(config), detail=f"storage.store is {storage.store}, whose runs only their process sees"
-        )
-    path = Path(str(storage.parameters["path"]))
-    return [sqlite_at(path)] if path.exists() else []
+    if storage.store == "memory":
+        raise ConfigError(where=str(config), detail="storage.store is memory, whose runs only their process sees")
+    location = location_of(storage)
+    return [location] if is_there(location) else []
 
 
 def _opened(locations: "Sequence[StoreLocation]") -> "list[StoredRuns]":

@@ -27,7 +27,7 @@ from themis.core.queue.root import make_root
 from themis.core.queue.worker_registry import SeenWorker, SlotReport, WorkerReport
 from themis.core.stages import Stage
 from themis.core.store_cache import StoreCache
-from themis.core.stores.sqlite_watch import OLDEST_SCHEMA, SqliteReader
+from themis.core.stores.sqlite.reader import OLDEST_SCHEMA, SqliteReader
 from themis.core.submission import run_worker_once, submit_experiment
 from workers.registry import Registration
 

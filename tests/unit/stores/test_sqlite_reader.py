@@ -9,12 +9,13 @@ import pytest
 
 from tests.processes.queue_world import world
 from tests.support.lab import experiment
+from themis.core.config import StorageConfig
 from themis.core.errors import NetworkFilesystemError, NewerSchemaError, StoreCorruptError, StoreError
-from themis.core.stores import sqlite_store
-from themis.core.stores.reader_factory import reader_of, register_reader
+from themis.core.stores import RunStore, sqlite_store
 from themis.core.stores.reading import StoreLocation
-from themis.core.stores.sqlite import SCHEMA_VERSION
-from themis.core.stores.sqlite_watch import SqliteReader
+from themis.core.stores.registry import reader_of, register_store_backend
+from themis.core.stores.sqlite.reader import SqliteReader
+from themis.core.stores.sqlite.tables import SCHEMA_VERSION
 
 
 def reader_at(path: Path) -> SqliteReader:
@@ -67,7 +68,7 @@ def test_a_file_of_another_application_is_refused_as_the_store_refuses_it(tmp_pa
 
 
 def test_a_store_on_a_network_filesystem_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("themis.core.stores.sqlite_watch.network_filesystem", lambda _: "nfs4")
+    monkeypatch.setattr("themis.core.stores.sqlite.reader.network_filesystem", lambda _: "nfs4")
     with closing(reader_at(path)) as reader, pytest.raises(NetworkFilesystemError, match="nfs4"):
         reader.upgrade()
 
@@ -100,14 +101,19 @@ def test_a_reader_that_was_closed_opens_again(reader: SqliteReader) -> None:
 
 
 def test_a_kind_of_store_that_only_its_process_sees_is_said(tmp_path: Path) -> None:
-    with pytest.raises(
-        StoreError, match="is a store of kind 'memory', which no other process can read; those that can be: sqlite"
-    ):
+    with pytest.raises(StoreError, match="is a store of kind 'memory', which no other process can read"):
         reader_of(StoreLocation("memory", "/x"))
 
 
 def test_a_store_of_another_kind_brings_its_own_reader(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("themis.core.stores.reader_factory._READERS", {})
-    register_reader("elsewhere", lambda location, _: reader_at(Path(location.path.removeprefix("db://"))))
+    monkeypatch.setattr("themis.core.stores.registry._registered", {})
+
+    def build(config: StorageConfig) -> RunStore:
+        raise AssertionError
+
+    def open_reader(location: StoreLocation, patience_s: float) -> SqliteReader:
+        return reader_at(Path(location.path.removeprefix("db://")))
+
+    register_store_backend("elsewhere", build, open_reader=open_reader)
     with closing(reader_of(StoreLocation("elsewhere", f"db://{path}"))) as reader:
         assert len(reader.runs_before("", None, 10)) == 1

@@ -119,7 +119,7 @@ class QueueWatcher:
         return _Files({**files.counts, "rejected": files.rejected}, files.upcoming(AHEAD))
 
     def _run(self, found: JobAndRun, live: LiveWorkers, now_ns: int) -> _Run:
-        job, total = found.job, found.run.total
+        job, total = found.job, found.run.total_cases
         report = live.report(job.key, job.attempt)
         if report is not None and total > COUNTED_CASES and report.total:
             done, failed = report.done, report.failed
@@ -129,7 +129,7 @@ class QueueWatcher:
         return _Run(found, self._stores.outline(found), done, failed, for_s)
 
     def _running(self, run: _Run, live: LiveWorkers, paces: Paces) -> RunningJob:
-        job, total = run.found.job, run.found.run.total
+        job, total = run.found.job, run.found.run.total_cases
         recent = self._rates.setdefault(_attempt(run), RecentRate()).per_second(time.monotonic(), run.done)
         rate = recent if recent > 0 else run.average
         cases = max(total - run.done, 0)
@@ -158,7 +158,7 @@ class QueueWatcher:
         queued = [
             Work(
                 self._stores.outline(found).kinds,
-                max(found.run.total - self._stores.count_cases(found)[0], 0),
+                max(found.run.total_cases - self._stores.count_cases(found)[0], 0),
                 ready_s=max((found.job.ready_ns or 0) - now_ns, 0) / _NS,
             )
             for entry in [*upcoming.queued, *upcoming.waiting]
@@ -178,14 +178,14 @@ class QueueWatcher:
         if found is None:
             return NextJob(About(entry.key, None, UNKNOWN.generator, ()), entry.priority, 0, 0, None)
         about = _about(found.job, self._stores.outline(found))
-        return NextJob(about, entry.priority, found.job.attempt + 1, found.run.total, found.job.ready_ns)
+        return NextJob(about, entry.priority, found.job.attempt + 1, found.run.total_cases, found.job.ready_ns)
 
     def _read_history(self) -> tuple[list[EndedJob], list[Past]]:
         found = self._stores.last_ended(self._locations.get(), self._queue_id, HISTORY)
         past = [
-            Past(outline.kinds, took_s / run.total)
+            Past(outline.kinds, took_s / run.total_cases)
             for (job, run), outline in found
-            if job.state == "done" and job.attempt == 1 and run.total and (took_s := _took_s(job)) is not None
+            if job.state == "done" and job.attempt == 1 and run.total_cases and (took_s := _took_s(job)) is not None
         ]
         ended = [
             EndedJob(
@@ -207,7 +207,7 @@ class QueueWatcher:
                 return job.message
             return ": ".join(part for part in (job.cause, job.message) if part)
         failed = self._stores.failed_cases(found)
-        return f"{failed:,} of {found.run.total:,} cases failed" if failed else ""
+        return f"{failed:,} of {found.run.total_cases:,} cases failed" if failed else ""
 
 
 def _looked_at(upcoming: Upcoming) -> list[Entry]:

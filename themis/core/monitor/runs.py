@@ -15,8 +15,8 @@ from themis.core.monitor.run_outline import RunOutlines
 from themis.core.queue.root import open_root
 from themis.core.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
-from themis.core.stores.reader_factory import PATIENCE_S, reader_of
 from themis.core.stores.reading import RunRow, StoreLocation
+from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
 
 PAGE_RUNS = 1_000
@@ -103,10 +103,10 @@ class StoredRuns:
             yield self._now(run, with_means=with_means)
 
     def _pages(self, prefix: str) -> Iterator[RunRow]:
-        before: int | None = None
+        before: RunRow | None = None
         while page := self._reader.runs_before(prefix, before, PAGE_RUNS):
             yield from page
-            before = page[-1].run_no
+            before = page[-1]
 
     def _now(self, run: RunRow, *, with_means: bool) -> RunNow:
         done, failed = self._reader.count_cases(run)
@@ -115,7 +115,7 @@ class StoredRuns:
             run_id=run.run_id,
             status=run.status,
             completed_through=run.completed_through,
-            total=run.total,
+            total=run.total_cases,
             started_ms=run.started_ms,
             ended_ms=run.ended_ms,
             done=done,
@@ -128,7 +128,7 @@ class StoredRuns:
 
     def _metrics(self, run: RunRow, failed: int) -> dict[str, MetricSummary]:
         tallies = self._reader.score_tallies(run)
-        return summaries(self._outlines.of(run).metrics, tallies, total=run.total, failed=failed)
+        return summaries(self._outlines.of(run).metrics, tallies, total=run.total_cases, failed=failed)
 
     def attempts(self, job: JobRow) -> list[AttemptRow]:
         """The attempts of a job that have ended, in order."""

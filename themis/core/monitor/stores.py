@@ -3,18 +3,25 @@
 from contextlib import closing
 from pathlib import Path
 
-from themis.core.default_places import DEFAULT_STORE_PATH
-from themis.core.errors import OtherStoreError, UnavailableError
+from themis.core.default_places import DEFAULT_STORE_KIND, DEFAULT_STORE_PATH
+from themis.core.errors import OtherStoreError, StoreMissingError, UnavailableError
 from themis.core.queue import places
 from themis.core.queue.root import QueueRoot, open_root, read_queue_file
 from themis.core.queue.store_book import addresses_in
-from themis.core.stores.reader_factory import reader_of
 from themis.core.stores.reading import StoreLocation
+from themis.core.stores.registry import reader_of
 
 
-def sqlite_at(path: str | Path) -> StoreLocation:
-    """Where the store in a SQLite file is."""
-    return StoreLocation("sqlite", str(path))
+def is_there(location: StoreLocation) -> bool:
+    """Whether there is a store at a location, be it one that cannot be read now; none is made for looking."""
+    try:
+        with closing(reader_of(location)) as reader:
+            _ = reader.store_id
+    except StoreMissingError:
+        return False
+    except UnavailableError:
+        return True
+    return True
 
 
 def stores_of(queue_root: Path) -> list[StoreLocation]:
@@ -28,11 +35,11 @@ def stores_of(queue_root: Path) -> list[StoreLocation]:
     """
     root = open_root(queue_root, write=False)
     beside = queue_root.parent / Path(DEFAULT_STORE_PATH).name
-    found = [sqlite_at(beside)] if beside.exists() else []
+    found = [StoreLocation(DEFAULT_STORE_KIND, str(beside))] if beside.exists() else []
     if root is not None:
         recorded = places.said(read_queue_file(root.path))
         now = places.rebase(recorded.path, str(root.path)) if recorded else str
-        found += [StoreLocation(address.kind, now(address.path)) for address in addresses_in(root.path)]
+        found += [address.moved(now).location for address in addresses_in(root.path)]
     return list(dict.fromkeys(found))
 
 
@@ -41,7 +48,7 @@ def unusable_stores(root: QueueRoot) -> dict[str, str]:
     found = {}
     for address in addresses_in(root.path):
         try:
-            with closing(reader_of(StoreLocation(address.kind, address.path))) as reader:
+            with closing(reader_of(address.location)) as reader:
                 store_id = reader.store_id
             if store_id != address.id:
                 raise OtherStoreError(path=address.path, found=store_id, expected=address.id)

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from themis.core.errors import UnavailableError
 from themis.core.monitor.run_outline import UNKNOWN, RunOutline, RunOutlines
-from themis.core.stores.reader_factory import reader_of
 from themis.core.stores.reading import JobAndRun, StoreLocation, StoreReader
+from themis.core.stores.registry import reader_of
 
 PATIENCE_S = 0.5
 """A store that is busy for longer is shown as it was."""

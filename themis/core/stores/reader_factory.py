@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from themis.core.errors import StoreError
 from themis.core.stores.reading import StoreLocation, StoreReader
-from themis.core.stores.sqlite_watch import SqliteReader
+from themis.core.stores.sqlite.reader import SqliteReader
 
 OpenReader = Callable[[StoreLocation, float], StoreReader]
 """Makes the reader of the store at a location, which waits for so many seconds for one that is busy."""

@@ -1,7 +1,7 @@
 """The reading port of a store: runs, and the jobs of queues, for those who only look.
 
 Whoever looks does so beside the processes that write, and should have an answer at once: a reader never writes, makes
-no store, and needs neither the engine nor its models. Each kind of store brings one, see `reader_factory`.
+no store, and needs neither the engine nor its models. Each kind of store brings one, or is read itself, see `registry`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ class StoreLocation(NamedTuple):
 
     Attributes:
         kind: as in `storage.store`.
-        path: where a store of that kind lies.
+        path: of its file; or, of a store that is no file, its parameters as JSON, with secrets as references.
     """
 
     kind: str
@@ -31,23 +31,27 @@ class RunRow(NamedTuple):
         run_id: its id.
         status: a `RunStatus`.
         completed_through: the last stage that it was brought through.
-        total: how many cases it has.
+        total_cases: how many cases it has.
         error: why it failed as a whole.
         created_ms, started_ms, ended_ms: when it was first kept, last begun, and ended.
-        run_no: its number in this store, in which newer runs have higher ones.
+        run_no: its number in a store that numbers them.
         snapshot: the name under which this store keeps the text of its snapshot.
     """
 
     run_id: str
     status: str
     completed_through: str | None
-    total: int
+    total_cases: int
     error: str | None
     created_ms: int
     started_ms: int | None
     ended_ms: int | None
     run_no: int
     snapshot: str
+
+
+RUN_FIELDS: tuple[str, ...] = RunRow._fields[:-2]
+"""The fields of a run that every store keeps; the others are a store's own."""
 
 
 class JobAndRun(NamedTuple):
@@ -81,8 +85,8 @@ class StoreReader(Protocol):
     def close(self) -> None:
         """Close what is open; it is opened again when it is next used."""
 
-    def runs_before(self, prefix: str, run_no: int | None, limit: int) -> list[RunRow]:
-        """The newest runs whose id begins with `prefix`, of those older than number `run_no`, the newest first."""
+    def runs_before(self, prefix: str, run: RunRow | None, limit: int) -> list[RunRow]:
+        """The newest runs whose id begins with `prefix`, of those older than `run`, the newest first."""
 
     def job(self, key: str) -> JobRow | None:
         """A job, or None."""

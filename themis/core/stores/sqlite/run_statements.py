@@ -2,69 +2,12 @@
 
 from functools import lru_cache
 
-RUNS_SCHEMA: tuple[str, ...] = (
-    """
-    CREATE TABLE IF NOT EXISTS runs (
-        run_no INTEGER PRIMARY KEY,
-        run_id TEXT NOT NULL UNIQUE,
-        status TEXT NOT NULL,
-        completed_through TEXT,
-        total_cases INTEGER NOT NULL,
-        snapshot TEXT NOT NULL,
-        error TEXT,
-        created_ms INTEGER NOT NULL,
-        started_ms INTEGER,
-        ended_ms INTEGER
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS reuse_keys (
-        reuse_key TEXT NOT NULL,
-        run_no INTEGER NOT NULL,
-        name TEXT NOT NULL,
-        PRIMARY KEY (reuse_key, run_no, name)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS cases (
-        run_no INTEGER NOT NULL,
-        case_no INTEGER NOT NULL,
-        dataset_no INTEGER NOT NULL,
-        case_id TEXT NOT NULL,
-        digest BLOB NOT NULL,
-        failed INTEGER NOT NULL,
-        through INTEGER NOT NULL,
-        PRIMARY KEY (run_no, case_no)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS outcomes (
-        run_no INTEGER NOT NULL,
-        case_no INTEGER NOT NULL,
-        stage INTEGER NOT NULL,
-        item INTEGER NOT NULL,
-        ok INTEGER NOT NULL,
-        finished_ms INTEGER NOT NULL,
-        value REAL,
-        output TEXT,
-        body TEXT NOT NULL,
-        retries TEXT,
-        category TEXT,
-        PRIMARY KEY (run_no, case_no, stage, item)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS blobs (
-        digest TEXT PRIMARY KEY,
-        data BLOB NOT NULL
-    ) WITHOUT ROWID
-    """,
-)
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.stores.reading import RUN_FIELDS
 
-RUNS_UPGRADES: dict[int, tuple[str, ...]] = {
-    2: ("ALTER TABLE outcomes ADD COLUMN category TEXT",),
-}
-"""What leads from an earlier version of the schema to the next."""
+_CASE = ", ".join(CaseEnd._fields)
+_OUTCOME = ", ".join(Outcome._fields)
+_LATER = ("ok", *Outcome._fields[Outcome._fields.index("ok") + 1 :])
 
 INSERT_RUN = """
 INSERT INTO runs (run_id, status, total_cases, snapshot, created_ms) VALUES (?, ?, ?, ?, ?)
@@ -76,9 +19,8 @@ DELETE_REUSE_KEYS = "DELETE FROM reuse_keys WHERE run_no = ?"
 SELECT_RUN_NO = "SELECT run_no FROM runs WHERE run_id = ?"
 SELECT_SNAPSHOT = "SELECT snapshot FROM runs WHERE run_id = ?"
 UPDATE_SNAPSHOT = "UPDATE runs SET snapshot = ? WHERE run_id = ?"
-RUN_COLUMNS = "run_id, status, completed_through, total_cases, error, created_ms, started_ms, ended_ms"
+RUN_COLUMNS = ", ".join(RUN_FIELDS)
 SELECT_RUN = f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id = ?"  # noqa: S608  # a constant
-SELECT_RUNS = f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id LIKE ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
 START_RUN = "UPDATE runs SET status = ?, started_ms = ?, ended_ms = NULL, error = NULL WHERE run_id = ?"
 END_RUN = "UPDATE runs SET status = ?, completed_through = ?, error = ?, ended_ms = ? WHERE run_id = ?"
 DELETE_CASES = "DELETE FROM cases WHERE run_no = ?"
@@ -88,32 +30,24 @@ UPDATE runs SET status = ?, completed_through = NULL, error = NULL, started_ms =
 """
 
 # A success is final; only a failure gives way to a later outcome of the same key.
+_NEWER = ", ".join(f"{name} = excluded.{name}" for name in _LATER)
 _INSERT_OUTCOMES = (
-    "INSERT INTO outcomes ({columns}) VALUES {rows} "
-    "ON CONFLICT (run_no, case_no, stage, item) DO UPDATE SET ok = excluded.ok, finished_ms = excluded.finished_ms, "
-    "value = excluded.value, output = excluded.output, body = excluded.body, retries = excluded.retries, "
-    "category = excluded.category "
-    "WHERE outcomes.ok = 0"
+    "INSERT INTO outcomes ({columns}) VALUES {rows} "  # noqa: S608  # constants
+    f"ON CONFLICT (run_no, case_no, stage, item) DO UPDATE SET {_NEWER} WHERE outcomes.ok = 0"
 )
 _INSERT_CASES = (
-    "INSERT INTO cases (run_no, case_no, dataset_no, case_id, digest, failed, through) VALUES {rows} "
+    f"INSERT INTO cases (run_no, {_CASE}) VALUES {{rows}} "  # noqa: S608  # a constant
     "ON CONFLICT (run_no, case_no) DO UPDATE SET failed = excluded.failed, through = excluded.through "
     "WHERE cases.failed = 1 OR cases.through < excluded.through"
 )
 _INSERT_BLOBS = "INSERT INTO blobs (digest, data) VALUES {rows} ON CONFLICT (digest) DO NOTHING"
 SELECT_BLOB = "SELECT data FROM blobs WHERE digest = ?"
 
-SELECT_CASES = (
-    "SELECT case_no, dataset_no, case_id, digest, failed, through FROM cases "
-    "WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no"
-)
-SELECT_CASES_FROM = (
-    "SELECT case_no, dataset_no, case_id, digest, failed, through FROM cases "
-    "WHERE run_no = ? AND case_no >= ? ORDER BY case_no LIMIT ?"
-)
+SELECT_CASES = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no"  # noqa: S608
+SELECT_CASES_FROM = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? ORDER BY case_no LIMIT ?"  # noqa: S608
 SELECT_NTH_CASE = "SELECT case_no FROM cases WHERE run_no = ? ORDER BY case_no LIMIT 1 OFFSET ?"
 SELECT_OUTCOMES = (
-    "SELECT case_no, stage, item, ok, finished_ms, value, output, body, retries, category FROM outcomes "
+    f"SELECT {_OUTCOME} FROM outcomes "  # noqa: S608  # a constant
     "WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no, stage, item"
 )
 COUNT_CASES = "SELECT count(*), coalesce(sum(failed), 0) FROM cases WHERE run_no = ?"
@@ -142,8 +76,8 @@ def insert_outcomes(columns: tuple[str, ...], rows: int) -> str:
 
 @lru_cache
 def insert_cases(rows: int) -> str:
-    """Insert so many ends of cases, seven values each."""
-    return _INSERT_CASES.format(rows=_places(7, rows))
+    """Insert so many ends of cases, each with the number of its run before it."""
+    return _INSERT_CASES.format(rows=_places(1 + len(CaseEnd._fields), rows))
 
 
 @lru_cache

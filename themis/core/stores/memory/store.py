@@ -1,10 +1,11 @@
 """A store in memory: for trying things out, for tests, and for runs whose result is all that is wanted."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from threading import RLock
+from functools import partial
+from itertools import dropwhile, islice
 from typing import Any
 
 from themis.core.canonical import bytes_hash
@@ -16,7 +17,10 @@ from themis.core.score_tally import ScoreTally
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import Stage, until_name
 from themis.core.stores.base import BaseRunStore
-from themis.core.stores.protocol import Fence, RunRecord
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.memory.jobs import InMemoryJobStore
+from themis.core.stores.memory.undo import Undo
+from themis.core.stores.protocol import RunRecord
 
 
 @dataclass(slots=True)
@@ -35,7 +39,28 @@ class InMemoryRunStore(BaseRunStore):
         """An empty store."""
         self._runs: dict[str, _Run] = {}
         self._blobs: dict[str, bytes] = {}
-        self._lock = RLock()
+        self._undo = Undo()
+        self._jobs = InMemoryJobStore(self._undo, self._move_run)
+
+    @property
+    def label(self) -> str:
+        """It has no place."""
+        return "memory"
+
+    @property
+    def outlives_process(self) -> bool:
+        """Nobody else finds it."""
+        return False
+
+    @property
+    def is_there(self) -> bool:
+        """It is."""
+        return True
+
+    @property
+    def jobs(self) -> InMemoryJobStore:
+        """The jobs of queues of this process."""
+        return self._jobs
 
     def initialize(self) -> None:
         """Nothing to do."""
@@ -44,21 +69,21 @@ class InMemoryRunStore(BaseRunStore):
         """Nothing to do."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Nothing to commit: every write is one step already."""
-        return nullcontext()
+        """A block whose writes are kept together, or not at all; blocks nest."""
+        return self._undo.transaction()
 
     def create_run(self, snapshot: RunSnapshot) -> bool:
         """Keep a run as `pending`; False when it is there already."""
         if snapshot.run_id in self._runs:
             return False
         record = RunRecord(snapshot.run_id, RunStatus.PENDING, None, snapshot.total_cases, None, now_ms(), None, None)
-        self._runs[snapshot.run_id] = _Run(snapshot, record, _by_key(snapshot.reuse_keys()))
+        self._undo.put(self._runs, snapshot.run_id, _Run(snapshot, record, _by_key(snapshot.reuse_keys())))
         return True
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Mark a run as running."""
-        del fence  # there is no queue in memory, so nobody to fence off; the same below
-        self._update(run_id, status=RunStatus.RUNNING, started_ms=now_ms(), ended_ms=None, error=None)
+        with self._fenced(fence):
+            self._update(run_id, status=RunStatus.RUNNING, started_ms=now_ms(), ended_ms=None, error=None)
 
     def end_run(
         self,
@@ -70,29 +95,33 @@ class InMemoryRunStore(BaseRunStore):
         fence: Fence | None = None,
     ) -> None:
         """Mark a run as ended."""
-        del fence
         name = None if through is None else until_name(through)
-        self._update(run_id, status=status, completed_through=name, error=error, ended_ms=now_ms())
+        with self._fenced(fence):
+            self._update(run_id, status=status, completed_through=name, error=error, ended_ms=now_ms())
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Forget the outcomes of a run, and that it ever ran."""
-        del fence
-        self._update(
-            run_id, status=RunStatus.PENDING, completed_through=None, error=None, started_ms=None, ended_ms=None
-        )
-        run = self._run(run_id)
-        run.outcomes.clear()
-        run.ends.clear()
+        with self._fenced(fence):
+            self._update(
+                run_id, status=RunStatus.PENDING, completed_through=None, error=None, started_ms=None, ended_ms=None
+            )
+            run = self._run(run_id)
+            self._undo.note(partial(_restore, run, "outcomes", run.outcomes))
+            self._undo.note(partial(_restore, run, "ends", run.ends))
+            run.outcomes, run.ends = {}, {}
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """A run's row, or None."""
         run = self._runs.get(run_id)
         return run.record if run else None
 
-    def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
-        """Runs whose id begins with `prefix`, newest first."""
-        found = [run.record for run_id, run in reversed(self._runs.items()) if run_id.startswith(prefix)]
-        return found[:limit]
+    def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
+        """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
+        newest_first = reversed(list(self._runs))
+        if older_than is not None:
+            self._run(older_than)
+            newest_first = islice(dropwhile(lambda run_id: run_id != older_than, newest_first), 1, None)
+        return [self._runs[run_id].record for run_id in newest_first if run_id.startswith(prefix)][:limit]
 
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """A run's snapshot, or None."""
@@ -103,18 +132,20 @@ class InMemoryRunStore(BaseRunStore):
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
     ) -> None:
         """Keep outcomes and ends of cases; a success stays as it is."""
-        del fence
         run = self._run(run_id)
-        with self._lock:
+        with self._fenced(fence):
             for outcome in outcomes:
-                of_case = run.outcomes.setdefault(outcome.case_no, {})
+                of_case = run.outcomes.get(outcome.case_no)
+                if of_case is None:
+                    of_case = {}
+                    self._undo.put(run.outcomes, outcome.case_no, of_case)
                 known = of_case.get((outcome.stage, outcome.item))
                 if known is None or not known.ok:
-                    of_case[outcome.stage, outcome.item] = outcome
+                    self._undo.put(of_case, (outcome.stage, outcome.item), outcome)
             for end in ends:
                 before = run.ends.get(end.case_no)
                 if before is None or before.failed or before.through < end.through:
-                    run.ends[end.case_no] = end
+                    self._undo.put(run.ends, end.case_no, end)
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
@@ -172,10 +203,11 @@ class InMemoryRunStore(BaseRunStore):
 
     def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
         """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes."""
-        del fence
         run = self._run(run_id)
         now = _by_key(keys)
-        run.names_by_key = {k: n for k, n in now.items() if run.names_by_key.get(k) == n} if run.outcomes else now
+        with self._fenced(fence):
+            self._undo.note(partial(_restore, run, "names_by_key", run.names_by_key))
+            run.names_by_key = {k: n for k, n in now.items() if run.names_by_key.get(k) == n} if run.outcomes else now
 
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Numbers of the ended cases by digest and dataset number."""
@@ -184,12 +216,33 @@ class InMemoryRunStore(BaseRunStore):
     def put_blob(self, data: bytes) -> str:
         """Keep bytes under their SHA-256."""
         digest = bytes_hash(data)
-        self._blobs[digest] = data
+        self._undo.put(self._blobs, digest, data)
         return digest
 
     def get_blob(self, digest: str) -> bytes | None:
         """The bytes kept under a hash, or None."""
         return self._blobs.get(digest)
+
+    @contextmanager
+    def _fenced(self, fence: Fence | None) -> Iterator[None]:
+        """A transaction that begins by making sure that the writer still owns its job."""
+        with self._undo.lock if fence is None else self._undo.transaction():
+            if fence is not None:
+                self._jobs.check_fence(fence)
+            yield
+
+    def _move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
+        run = self._runs.get(run_id)
+        if run is None:
+            return
+        datasets = [
+            dataset
+            if dataset.path is None
+            else dataset.model_copy(update={"path": new_path(dataset.dataset_id, dataset.path)})
+            for dataset in run.snapshot.datasets
+        ]
+        self._undo.note(partial(_restore, run, "snapshot", run.snapshot))
+        run.snapshot = run.snapshot.model_copy(update={"datasets": datasets})
 
     def _run(self, run_id: str) -> _Run:
         try:
@@ -199,7 +252,12 @@ class InMemoryRunStore(BaseRunStore):
 
     def _update(self, run_id: str, **changes: Any) -> None:
         run = self._run(run_id)
+        self._undo.note(partial(_restore, run, "record", run.record))
         run.record = replace(run.record, **changes)
+
+
+def _restore(run: _Run, name: str, value: object) -> None:
+    setattr(run, name, value)
 
 
 def _by_key(keys: Mapping[str, str]) -> dict[str, str]:

@@ -22,7 +22,9 @@ from themis.core.errors import (
     StoreGoneError,
 )
 from themis.core.filesystems import network_filesystem
-from themis.core.stores import sqlite_errors, sqlite_schema
+from themis.core.stores import file_errors
+from themis.core.stores.sqlite import errors as sqlite_errors
+from themis.core.stores.sqlite import schema as sqlite_schema
 
 PAGE_CACHE_KIB = 16_384
 
@@ -172,6 +174,11 @@ class Database:
                 connection.close()
 
     @property
+    def identity(self) -> Identity | None:
+        """What the system calls the file that was opened; None before one is."""
+        return self._identity
+
+    @property
     def is_in_place(self) -> bool:
         """Whether the file that was opened is still the one at the path; so too before it is opened."""
         return self._identity is None or _identity_of(self.path) == self._identity
@@ -234,7 +241,7 @@ class Database:
             durable_files.make_folder(self.path.parent)
             durable_files.make_private_file(self.path)
         except OSError as error:
-            raise sqlite_errors.of_system(error, self.path) from error
+            raise file_errors.of_system(error, self.path) from error
         connection = self._patiently(self._connect)
         if self._identity is None:
             self._identity = _identity_of(self.path)

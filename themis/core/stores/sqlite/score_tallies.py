@@ -10,7 +10,7 @@ from typing import Any
 
 from themis.core.score_tally import ScoreTally
 from themis.core.stages import Stage
-from themis.core.stores.sql import runs as sql
+from themis.core.stores.sqlite import run_statements as sql
 
 PAGE_CASES = 10_000
 """Cases whose scores are read at a time."""

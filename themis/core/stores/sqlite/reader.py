@@ -5,29 +5,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-from themis.core.errors import NetworkFilesystemError, StoreError
+from themis.core.errors import NetworkFilesystemError, StoreError, StoreMissingError
 from themis.core.filesystems import network_filesystem
 from themis.core.score_tally import ScoreTally
 from themis.core.stores import run_locks
-from themis.core.stores.job_rows import AttemptRow, JobRow
+from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, JobRow, unflat
 from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader
 from themis.core.stores.run_locks import RunHolder
-from themis.core.stores.score_tallies import read_tallies
-from themis.core.stores.sql import runs, watch
-from themis.core.stores.sql.jobs import COLUMNS, SELECT_META
-from themis.core.stores.sqlite_database import NETWORK_REASON, PAGE_CACHE_KIB, Database
-from themis.core.stores.sqlite_jobs import STORE_ID, SqliteJobStore, job_of
-from themis.core.stores.sqlite_schema import APPLICATION_ID, is_usable
+from themis.core.stores.sqlite import reading_statements as statements
+from themis.core.stores.sqlite import run_statements
+from themis.core.stores.sqlite.database import NETWORK_REASON, PAGE_CACHE_KIB, Database
+from themis.core.stores.sqlite.job_statements import SELECT_META
+from themis.core.stores.sqlite.jobs import STORE_ID, SqliteJobStore
+from themis.core.stores.sqlite.schema import APPLICATION_ID, is_usable
+from themis.core.stores.sqlite.score_tallies import read_tallies
+from themis.core.stores.sqlite.tables import SCHEMA_VERSION
 
 OLDEST_SCHEMA = 2
 """The first schema with all that is looked at but scores: a store that only old workers have written is read too."""
 
-KNOWN_SCHEMA = 3
-"""The schema that scores are read from; a store that has not all of it is upgraded first."""
-
 _SHAPES = (8, 64, 512)  # few, as SQLite keeps every statement that it compiled
-_AFTER_ANY_RUN = 2**62
-_JOB_COLUMNS = len(COLUMNS.split(","))
+_JOB_COLUMNS = len(JOB_COLUMNS)
 
 
 class SqliteReader(StoreReader):
@@ -59,7 +57,7 @@ class SqliteReader(StoreReader):
     def upgrade(self) -> None:
         """Bring the tables of an earlier version to this one."""
         owner = self._database.query("PRAGMA application_id")[0][0]
-        if owner == APPLICATION_ID and is_usable(self._schema(), KNOWN_SCHEMA):
+        if owner == APPLICATION_ID and is_usable(self._schema(), SCHEMA_VERSION):
             return
         from themis.core.stores.sqlite import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms, for a store that is old
 
@@ -70,12 +68,12 @@ class SqliteReader(StoreReader):
         """Close every connection."""
         self._database.close()
 
-    def runs_before(self, prefix: str, run_no: int | None, limit: int) -> list[RunRow]:
-        """The newest runs whose id begins with `prefix`, of those older than number `run_no`, the newest first."""
+    def runs_before(self, prefix: str, run: RunRow | None, limit: int) -> list[RunRow]:
+        """The newest runs whose id begins with `prefix`, of those older than `run`, the newest first."""
         # LIKE has letters of its own.
         pattern = "".join(sign for sign in prefix if sign.isalnum()) + "%"
-        before = _AFTER_ANY_RUN if run_no is None else run_no
-        return [RunRow(*row) for row in self._query(watch.SELECT_RUNS_BEFORE, (pattern, before, limit))]
+        before = statements.AFTER_ANY_RUN if run is None else run.run_no
+        return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_BEFORE, (pattern, before, limit))]
 
     def job(self, key: str) -> JobRow | None:
         """A job, or None."""
@@ -89,7 +87,7 @@ class SqliteReader(StoreReader):
             portion = keys[start : start + _SHAPES[-1]]
             shape = next(size for size in _SHAPES if size >= len(portion))
             places = [*portion, *[portion[-1]] * (shape - len(portion))]
-            found |= {row[0]: _job_and_run(row) for row in self._query(watch.select_named(shape), places)}
+            found |= {row[0]: _job_and_run(row) for row in self._query(statements.select_named(shape), places)}
         return found
 
     def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
@@ -102,7 +100,7 @@ class SqliteReader(StoreReader):
 
     def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
         """The jobs of a queue that ended last, the latest first; looks at every row."""
-        return [_job_and_run(row) for row in self._query(watch.SELECT_LAST_ENDED, (queue_id, limit))]
+        return [_job_and_run(row) for row in self._query(statements.SELECT_LAST_ENDED, (queue_id, limit))]
 
     def attempts(self, key: str) -> list[AttemptRow]:
         """The attempts of a job that have ended, in order."""
@@ -111,16 +109,16 @@ class SqliteReader(StoreReader):
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
         """How many cases of a run ended, and how many of those failed; looks at each."""
-        done, failed = self._query(runs.COUNT_CASES, (run.run_no,))[0]
+        done, failed = self._query(run_statements.COUNT_CASES, (run.run_no,))[0]
         return done, failed
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
         """The scores of each metric of a run, added up, by its item."""
-        return read_tallies(self._query, run.run_no, run.total)
+        return read_tallies(self._query, run.run_no, run.total_cases)
 
     def snapshot_text(self, run: RunRow) -> bytes | None:
         """The JSON text of a run's snapshot; None when it is not there."""
-        found = self._query(runs.SELECT_BLOB, (run.snapshot,))
+        found = self._query(run_statements.SELECT_BLOB, (run.snapshot,))
         return bytes(found[0][0]) if found else None
 
     def run_holder(self, run_id: str) -> RunHolder:
@@ -149,7 +147,7 @@ class _ReadOnly(Database):
 
     def _open(self) -> sqlite3.Connection:
         if not self.path.is_file():
-            raise StoreError(path=self.path, detail="is not there")
+            raise StoreMissingError(path=self.path)
         kind = network_filesystem(self.path)
         if kind is not None:
             raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=NETWORK_REASON)
@@ -169,4 +167,4 @@ class _ReadOnly(Database):
 
 
 def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
-    return JobAndRun(job_of(row[:_JOB_COLUMNS]), RunRow(*row[_JOB_COLUMNS:]))
+    return JobAndRun(unflat(row[:_JOB_COLUMNS]), RunRow(*row[_JOB_COLUMNS:]))

@@ -1,8 +1,6 @@
-"""From what SQLite and the system say is wrong with a store's file to our errors."""
+"""From what SQLite says is wrong with a store's file to our errors."""
 
-import errno
 import os
-import resource
 import sqlite3
 from pathlib import Path
 from typing import NoReturn
@@ -10,12 +8,12 @@ from typing import NoReturn
 from themis.core.errors import (
     StoreBusyError,
     StoreCorruptError,
-    StoreDescriptorsError,
     StoreError,
     StoreFullError,
     StoreIOError,
     StoreReadOnlyError,
 )
+from themis.core.stores import file_errors
 
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _ERRORS: dict[int, type[StoreError]] = {
@@ -27,9 +25,7 @@ _ERRORS: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_CANTOPEN: StoreReadOnlyError,
     sqlite3.SQLITE_PERM: StoreReadOnlyError,
 }
-_TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
 _DESCRIPTORS = 3  # the file, its log, and the memory that its processes share
-_ERRNOS = {errno.ENOSPC: StoreFullError, errno.EDQUOT: StoreFullError, errno.EIO: StoreIOError}
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -48,7 +44,7 @@ def raise_translated(error: sqlite3.Error, path: Path, busy_timeout_s: float) ->
     if code in _BUSY_CODES:
         raise StoreBusyError(path=path, seconds=busy_timeout_s) from error
     if code == sqlite3.SQLITE_CANTOPEN and not _can_open_files():
-        raise _too_many_files(path) from error
+        raise file_errors.too_many_files(path) from error
     if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
         raise StoreFullError(path=path, detail=str(error)) from error
     if code in _ERRORS:
@@ -58,25 +54,13 @@ def raise_translated(error: sqlite3.Error, path: Path, busy_timeout_s: float) ->
     raise error
 
 
-def of_system(error: OSError, path: Path) -> StoreError:
-    """What the system's error means for the store at `path`."""
-    if error.errno in _TOO_MANY:
-        return _too_many_files(path)
-    found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)
-    return found(path=path, detail=error.strerror or str(error))
-
-
-def _too_many_files(path: Path) -> StoreDescriptorsError:
-    return StoreDescriptorsError(path=path, limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-
-
 def _can_open_files() -> bool:
     """Whether this process can open so many more files as a database needs: SQLite does not say that it cannot."""
     opened: list[int] = []
     try:
         opened.extend(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_DESCRIPTORS))
     except OSError as error:
-        return error.errno not in _TOO_MANY
+        return error.errno not in file_errors.TOO_MANY
     finally:
         for descriptor in opened:
             os.close(descriptor)

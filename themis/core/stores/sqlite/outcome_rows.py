@@ -10,7 +10,7 @@ from typing import Any
 
 from themis.core.canonical import bytes_hash
 from themis.core.outcomes import Outcome
-from themis.core.stores.many_rows import Row
+from themis.core.stores.sqlite.many_rows import Row
 
 INLINE_CHARACTERS = 256
 """A longer text is kept as a blob: short ones cost less than a reference, long ones are often the same."""

@@ -2,16 +2,14 @@
 
 from functools import lru_cache
 
-from themis.core.stores.sql.jobs import COLUMNS
-from themis.core.stores.sql.runs import RUN_COLUMNS
+from themis.core.stores.job_rows import JOB_COLUMNS
+from themis.core.stores.reading import RunRow
 
+_RUN = ", ".join(RunRow._fields)
+_JOB_AND_RUN = ", ".join([*(f"j.{name}" for name in JOB_COLUMNS), *(f"r.{name}" for name in RunRow._fields)])
 
-def _of(table: str, columns: str) -> str:
-    return ", ".join(f"{table}.{name.strip()}" for name in columns.split(","))
-
-
-_RUN = f"{RUN_COLUMNS}, run_no, snapshot"
-_JOB_AND_RUN = f"{_of('j', COLUMNS)}, {_of('r', _RUN)}"
+AFTER_ANY_RUN = 2**62
+"""A greater number than any run has."""
 
 # Everything that is put into the texts below is a constant above, or a number of places.
 SELECT_RUNS_BEFORE = f"SELECT {_RUN} FROM runs WHERE run_id LIKE ? AND run_no < ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608

@@ -5,7 +5,6 @@ Outcomes are appended, keyed so that a repeat changes nothing; long texts are ke
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,19 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.stages import Stage, until_name
 from themis.core.stores import run_locks
 from themis.core.stores.base import BaseRunStore
-from themis.core.stores.job_rows import job_key
-from themis.core.stores.many_rows import insert_rows
-from themis.core.stores.outcome_rows import BLOB_MARK, outcome_rows
-from themis.core.stores.protocol import Fence, RunRecord
-from themis.core.stores.score_tallies import read_tallies
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.protocol import RunRecord
+from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
-from themis.core.stores.sql import runs as sql
-from themis.core.stores.sql.jobs import JOBS_SCHEMA, JOBS_UPGRADES
-from themis.core.stores.sqlite_database import BUSY_TIMEOUT_S, Database
-from themis.core.stores.sqlite_jobs import SqliteJobStore
-from themis.core.stores.standing import standing
-
-SCHEMA_VERSION = 3
-SCHEMA = (*sql.RUNS_SCHEMA, *JOBS_SCHEMA)
-UPGRADES = {**JOBS_UPGRADES, **sql.RUNS_UPGRADES}
+from themis.core.stores.sqlite import run_statements as sql
+from themis.core.stores.sqlite.database import BUSY_TIMEOUT_S, Database
+from themis.core.stores.sqlite.jobs import SqliteJobStore
+from themis.core.stores.sqlite.many_rows import insert_rows
+from themis.core.stores.sqlite.outcome_rows import BLOB_MARK, outcome_rows
+from themis.core.stores.sqlite.reading_statements import AFTER_ANY_RUN, SELECT_RUNS_BEFORE
+from themis.core.stores.sqlite.row_values import case_ends, run_record
+from themis.core.stores.sqlite.score_tallies import read_tallies
+from themis.core.stores.sqlite.tables import SCHEMA, SCHEMA_VERSION, UPGRADES
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
@@ -66,6 +63,16 @@ class SqliteRunStore(BaseRunStore):
         )
         self._jobs: SqliteJobStore | None = None
         self._ready = False
+
+    @property
+    def label(self) -> str:
+        """The path of the file."""
+        return str(self.path)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a file."""
+        return self.path.is_file()
 
     @property
     def jobs(self) -> SqliteJobStore:
@@ -140,26 +147,24 @@ class SqliteRunStore(BaseRunStore):
     def load_run(self, run_id: str) -> RunRecord | None:
         """A run's row, or None."""
         row = self._open().query_one(sql.SELECT_RUN, (run_id,))
-        return _record(row) if row else None
-
-    def load_standing(self, run_id: str) -> RunRecord | None:
-        """A run's row with the status and the error that it is shown with, by its job and its lock too; or None."""
-        if (record := self.load_run(run_id)) is None:
-            return None
-        job = self.jobs.load(job_key(run_id, self.jobs.store_id))
-        found = standing(record, job, lambda: run_locks.look(self.path, run_id))
-        return replace(record, status=RunStatus(found.status), error=found.reason)
+        return run_record(row) if row else None
 
     def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
         """Keep a run for this process for the block; workers, whose claims are fenced, share it."""
         self._open()
         return run_locks.hold(self.path, run_id, job=fence and fence.key)
 
-    def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
-        """Runs whose id begins with `prefix`, newest first."""
+    def run_holder(self, run_id: str) -> RunHolder:
+        """Who has a run for itself now, or had it and was killed."""
+        return run_locks.look(self.path, run_id)
+
+    def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
+        """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
         if not _HEX_DIGITS.issuperset(prefix):
             return []  # LIKE has letters of its own, and knows no capitals
-        return [_record(row) for row in self._open().query(sql.SELECT_RUNS, (prefix + "%", limit))]
+        before = AFTER_ANY_RUN if older_than is None else self._run_no(older_than)
+        rows = self._open().query(SELECT_RUNS_BEFORE, (prefix + "%", before, limit))
+        return [run_record(row) for row in rows]
 
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """A run's snapshot, or None."""
@@ -196,11 +201,11 @@ class SqliteRunStore(BaseRunStore):
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Ends of the cases numbered from `first` to before `stop`, in order."""
-        return _ends(self._open().query(sql.SELECT_CASES, (self._run_no(run_id), first, stop)))
+        return case_ends(self._open().query(sql.SELECT_CASES, (self._run_no(run_id), first, stop)))
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
         """The next `limit` ended cases numbered `first` or higher, in order."""
-        return _ends(self._open().query(sql.SELECT_CASES_FROM, (self._run_no(run_id), first, limit)))
+        return case_ends(self._open().query(sql.SELECT_CASES_FROM, (self._run_no(run_id), first, limit)))
 
     def nth_ended_case(self, run_id: str, index: int) -> int | None:
         """Number of the ended case that stands `index` places from the first; None when there are not so many."""
@@ -254,7 +259,7 @@ class SqliteRunStore(BaseRunStore):
         """A transaction that begins by making sure that the writer still owns its job."""
         with self.transaction() as connection:
             if fence is not None:
-                self.jobs.check_fence(fence.key, fence.version)
+                self.jobs.check_fence(fence)
             yield connection
 
     def _open(self) -> Database:
@@ -286,13 +291,8 @@ class SqliteRunStore(BaseRunStore):
         return data
 
 
-def _ends(rows: list[tuple[Any, ...]]) -> list[CaseEnd]:
-    return [
-        CaseEnd(no, dataset_no, case_id, digest, bool(failed), Stage(through))
-        for no, dataset_no, case_id, digest, failed, through in rows
-    ]
-
-
-def _record(row: tuple[Any, ...]) -> RunRecord:
-    run_id, status, through, total, error, created, started, ended = row
-    return RunRecord(run_id, RunStatus(status), through, total, error, created, started, ended)
+def sqlite_store(path: str | Path, *, retry_attempts: int = 5, retry_delay_s: float = 0.01) -> SqliteRunStore:
+    """A store in the SQLite file `path`, ready for use."""
+    store = SqliteRunStore(path, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
+    store.initialize()
+    return store

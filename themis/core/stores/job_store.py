@@ -1,10 +1,10 @@
-"""What the queue asks of a results store: it keeps the truth about each job."""
+"""The half of the port of a store that is for the queue: it keeps the truth about each job."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from themis.core.stores.job_rows import AttemptRow, Change, JobRow
+from themis.core.stores.job_rows import AttemptRow, Change, Fence, JobRow
 
 
 class JobStore(Protocol):
@@ -20,6 +20,10 @@ class JobStore(Protocol):
     @property
     def is_in_place(self) -> bool:
         """Whether what was opened is still what is at the store's address."""
+
+    @property
+    def identity(self) -> object:
+        """What tells this store from a copy of it, which has the same id: equal however one and the same is reached."""
 
     def transaction(self, *, synced: bool = True) -> AbstractContextManager[Any]:
         """A block whose writes are committed together, or not at all; blocks nest."""
@@ -83,10 +87,14 @@ class JobStore(Protocol):
         """The time by the store's own clock, which leases go by: milliseconds since 1970 UTC."""
 
     def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
-        """Let a claim's lease begin anew, without changing the version; False when the version is another."""
+        """Let a claim's lease begin again, without changing the version; False when the version is another."""
 
-    def check_fence(self, key: str, version: int) -> None:
-        """See, inside a transaction, that a job's version is still `version`; else `ClaimLostError`."""
+    def check_fence(self, fence: Fence) -> None:
+        """See, inside a transaction, that a claim is still its owner's.
+
+        Raises:
+            ClaimLostError: the job has changed since; nothing may be written for it.
+        """
 
     def probe(self) -> None:
         """Commit something, synced: whether this store can be written."""

@@ -5,26 +5,28 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
+from themis.core.canonical import bytes_hash
 from themis.core.errors import ClaimLostError, StoreCorruptError
-from themis.core.stores import moved_datasets
-from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
-from themis.core.stores.sql import jobs as sql
-from themis.core.stores.sqlite_database import Database
+from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, Change, Fence, JobRow, flat, unflat
+from themis.core.stores.job_store import JobStore
+from themis.core.stores.moved_datasets import with_moved_datasets
+from themis.core.stores.sqlite import job_statements as sql
+from themis.core.stores.sqlite import run_statements as runs
+from themis.core.stores.sqlite.database import Database
 
 STORE_ID = "store_id"
 _PROBED = "probed_ns"
 _AFTER_ANY_KEY = "\U0010ffff"
 
-# Places in a row as it is selected.
-_FIRST_CHANGING = 2
-_VERSION = 4
-_REQUEST = 16
+_VERSION = JOB_COLUMNS.index("version")
+_changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
 
 
-class SqliteJobStore:
-    """Keeps jobs in tables that `JOBS_SCHEMA` made.
+class SqliteJobStore(JobStore):
+    """Keeps jobs in the `tables` of a database.
 
     Raises:
         StoreError: on any use, when the database cannot be used; its subclasses say why.
@@ -58,10 +60,16 @@ class SqliteJobStore:
         """Whether the file that was opened is still the one at its path."""
         return self._database.is_in_place
 
+    @property
+    def identity(self) -> object:
+        """The device and the inode of the file that was opened."""
+        self._database.query(sql.SELECT_CLOCK)
+        return self._database.identity
+
     def add(self, row: JobRow, manifest: str) -> bool:
         """Keep a new job; False, and nothing changed, when its key is there already."""
         with self.transaction() as connection:
-            if connection.execute(sql.INSERT_JOB, _values(row)).rowcount == 0:
+            if connection.execute(sql.INSERT_JOB, flat(row)).rowcount == 0:
                 return False
             connection.execute(sql.INSERT_MANIFEST, (manifest, row.key))
         return True
@@ -69,7 +77,7 @@ class SqliteJobStore:
     def load(self, key: str) -> JobRow | None:
         """A job, or None."""
         found = self._database.query_one(sql.SELECT_JOB, (key,))
-        return job_of(found) if found else None
+        return unflat(found) if found else None
 
     def manifest(self, key: str) -> str | None:
         """The text of a job's manifest, or None."""
@@ -79,11 +87,11 @@ class SqliteJobStore:
     def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
         """The first jobs whose key begins with `prefix`, in order of their keys."""
         found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + _AFTER_ANY_KEY, limit))
-        return [job_of(row) for row in found]
+        return [unflat(row) for row in found]
 
     def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
         """The jobs of a queue whose keys come after `after`, in order of their keys."""
-        return [job_of(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
+        return [unflat(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
 
     def counts(self, queue_id: str) -> dict[str, int]:
         """How many jobs of a queue are in each state."""
@@ -113,14 +121,12 @@ class SqliteJobStore:
                 found = connection.execute(sql.SELECT_JOB, (key,)).fetchone()
                 if found is None or found[_VERSION] != version:
                     return None
-                known = job_of(found)
+                known = unflat(found)
             change = decide(known)
             if change is None:
                 return None
             after = change.row
-            values = _values(after)
-            changing = (*values[_FIRST_CHANGING:_REQUEST], *values[_REQUEST + 1 :])
-            if connection.execute(sql.UPDATE_JOB, (*changing, key, version)).rowcount == 0:
+            if connection.execute(sql.UPDATE_JOB, (*_changing(flat(after)), key, version)).rowcount == 0:
                 return None
             if known.cancel_requested and not after.cancel_requested:
                 connection.execute(sql.CLEAR_REQUEST, (key,))
@@ -138,8 +144,14 @@ class SqliteJobStore:
             connection.execute(sql.UPDATE_MANIFEST, (manifest, key))
 
     def move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
-        """Have a run, if it is there, read its datasets from where they are now; see `moved_datasets`."""
-        moved_datasets.move_run(self._database, run_id, new_path)
+        """Have a run, if it is there, read its datasets from where they are now."""
+        found = self._database.query_one(runs.SELECT_SNAPSHOT, (run_id,))
+        blob = None if found is None else self._database.query_one(runs.SELECT_BLOB, (found[0],))
+        data = None if blob is None else with_moved_datasets(bytes(blob[0]), new_path)
+        if data is not None:
+            with self.transaction() as connection:
+                connection.execute(runs.insert_blobs(1), (bytes_hash(data), data))
+                connection.execute(runs.UPDATE_SNAPSHOT, (bytes_hash(data), run_id))
 
     def attempts(self, key: str) -> list[AttemptRow]:
         """The attempts of a job that have ended, in order."""
@@ -165,66 +177,17 @@ class SqliteJobStore:
         with self.transaction(synced=False) as connection:
             return bool(connection.execute(sql.RENEW_LEASE, (lease_ms, key, version)).rowcount)
 
-    def check_fence(self, key: str, version: int) -> None:
+    def check_fence(self, fence: Fence) -> None:
         """See, inside a transaction, that a claim is still its owner's.
 
         Raises:
             ClaimLostError: the job has changed since; nothing may be written for it.
         """
-        found = self._database.query_one(sql.SELECT_VERSION, (key,))
-        if found is None or found[0] != version:
-            raise ClaimLostError(key=key, version=version)
+        found = self._database.query_one(sql.SELECT_VERSION, (fence.key,))
+        if found is None or found[0] != fence.version:
+            raise ClaimLostError(key=fence.key, version=fence.version)
 
     def probe(self) -> None:
         """Commit something, synced: whether this store can be written."""
         with self.transaction() as connection:
             connection.execute(sql.TOUCH_META, (_PROBED, str(time.time_ns())))
-
-
-def _values(row: JobRow) -> tuple[Any, ...]:
-    owner = row.owner
-    who: tuple[Any, ...] = (None,) * 7
-    if owner is not None:
-        who = (
-            owner.worker,
-            owner.host,
-            owner.boot_id,
-            owner.pid,
-            owner.pid_started,
-            owner.job_pid,
-            owner.job_pid_started,
-        )
-    return (
-        row.key,
-        row.run_id,
-        row.queue_id,
-        row.queue_root,
-        row.version,
-        row.state,
-        row.attempt,
-        row.priority,
-        row.submitted_ns,
-        row.ready_ns,
-        row.max_attempts,
-        row.max_worker_lost,
-        row.timeout_s,
-        row.memory_limit_mb,
-        row.failures,
-        row.lost,
-        int(row.cancel_requested),
-        row.token,
-        *who,
-        row.cause,
-        row.message,
-        row.started_ns,
-        row.ended_ns,
-        row.updated_ns,
-        row.lease_until_ms,
-    )
-
-
-def job_of(found: tuple[Any, ...]) -> JobRow:
-    """A job from its row as `COLUMNS` selects it."""
-    owner = None if found[18] is None else Owner(*found[18:25])
-    values = (*found[:16], bool(found[16]), found[17], owner, *found[25:])
-    return JobRow(*values)
