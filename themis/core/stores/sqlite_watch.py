@@ -15,7 +15,7 @@ from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.score_tallies import read_tallies
 from themis.core.stores.sql import runs, watch
 from themis.core.stores.sql.jobs import COLUMNS, SELECT_META
-from themis.core.stores.sqlite_database import NETWORK_REASON, PAGE_CACHE_KIB, Database
+from themis.core.stores.sqlite_database import NETWORK_REASON, Database
 from themis.core.stores.sqlite_jobs import STORE_ID, SqliteJobStore, job_of
 from themis.core.stores.sqlite_schema import APPLICATION_ID, is_usable
 
@@ -157,15 +157,9 @@ class _ReadOnly(Database):
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self.path.as_uri()}?mode=ro"
-        connection = sqlite3.connect(
+        return sqlite3.connect(
             uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )
-        try:
-            connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB:d}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
 
 def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
