@@ -59,13 +59,13 @@ def test_whoever_asks_while_it_is_looked_for_waits_and_gets_the_same() -> None:
 
 
 def test_a_value_that_cannot_be_found_is_looked_for_again() -> None:
-    answers = iter([OSError("gone"), 7])
+    tries: list[int] = []
 
     def find() -> int:
-        answer = next(answers)
-        if isinstance(answer, OSError):
-            raise answer
-        return answer
+        tries.append(7)
+        if len(tries) == 1:
+            raise OSError(5, "gone")
+        return tries[-1]
 
     cache = ThrottledCache(find, fresh_s=60.0)
     with pytest.raises(OSError, match="gone"):

@@ -12,6 +12,7 @@ from themis.core.errors import (
     NetworkFilesystemError,
     OtherStoreError,
     StoreFullError,
+    StoreMissingError,
     UnknownJobError,
 )
 from themis.core.queue import Cause, FileQueue, Outcome, StoreAddress

@@ -86,8 +86,10 @@ def test_a_store_of_an_earlier_version_is_upgraded_when_that_is_asked_for(path: 
         assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
 
 
-def test_a_store_that_is_looked_at_is_not_written(reader: SqliteReader) -> None:
-    assert reader.store_id is None, "no queue has used it, and whoever looks gives it no id"
+def test_a_store_that_is_looked_at_is_not_written(reader: SqliteReader, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("DELETE FROM store_meta")
+    assert reader.store_id is None, "whoever looks gives it no id"
     assert reader.jobs(["0" * 16]) == {}
     assert reader.jobs([]) == {}
     with pytest.raises(StoreError, match="readonly"), reader._database.transaction() as connection:

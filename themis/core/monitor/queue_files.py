@@ -42,7 +42,16 @@ class JobFile(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
-        return self._asdict()
+        # Written out: in half of the time that `_asdict` takes, of very many.
+        return {
+            "state": self.state,
+            "key": self.key,
+            "priority": self.priority,
+            "submitted": self.submitted,
+            "not_before": self.not_before,
+            "attempt": self.attempt,
+            "path": self.path,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +100,7 @@ class QueueFiles:
             names = self.names[layout.SHOWN_STATES[state]]
             chosen = sorted(names) if left is None else heapq.nsmallest(left, names)
             left = None if left is None else left - len(chosen)
-            for name in chosen:
-                yield self._job(state, name)
-
-    def _job(self, state: str, name: str) -> JobFile:
-        folder = layout.SHOWN_STATES[state]
-        entry = layout.parse(folder, name)
-        path = f"{self.root}/{folder}/{name}"
-        if entry is None:
-            return JobFile(state, None, None, None, None, None, path)
-        submitted = entry.stamp if state == "queued" else None
-        not_before = entry.stamp if state == "waiting" else None
-        return JobFile(state, entry.key, entry.priority, submitted, not_before, entry.attempt, path)
+            yield from _files(self.root, state, chosen)
 
     def upcoming(self, limit: int) -> Upcoming:
         """The first `limit` jobs of each state that has not ended."""
@@ -143,6 +141,20 @@ def read(queue_root: Path) -> QueueFiles:
         OSError: one cannot be read.
     """
     return QueueFiles(queue_root, names_by_folder(queue_root))
+
+
+def _files(root: Path, state: str, names: Iterable[str]) -> Iterator[JobFile]:
+    folder = layout.SHOWN_STATES[state]
+    beginning = f"{root}/{folder}/"
+    is_queued, is_waiting = state == "queued", state == "waiting"
+    for name in names:
+        entry, path = layout.parse(folder, name), beginning + name
+        if entry is None:
+            yield JobFile(state, None, None, None, None, None, path)
+            continue
+        stamp = entry.stamp
+        submitted, not_before = stamp if is_queued else None, stamp if is_waiting else None
+        yield JobFile(state, entry.key, entry.priority, submitted, not_before, entry.attempt, path)
 
 
 def _first(folder: str, names: list[str], limit: int) -> list[Entry]:

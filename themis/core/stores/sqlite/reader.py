@@ -14,7 +14,7 @@ from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreRe
 from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.sqlite import reading_statements as statements
 from themis.core.stores.sqlite import run_statements
-from themis.core.stores.sqlite.database import NETWORK_REASON, PAGE_CACHE_KIB, Database
+from themis.core.stores.sqlite.database import NETWORK_REASON, Database
 from themis.core.stores.sqlite.job_statements import SELECT_META
 from themis.core.stores.sqlite.jobs import STORE_ID, SqliteJobStore
 from themis.core.stores.sqlite.schema import APPLICATION_ID, is_usable
@@ -155,15 +155,9 @@ class _ReadOnly(Database):
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self.path.as_uri()}?mode=ro"
-        connection = sqlite3.connect(
+        return sqlite3.connect(
             uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )
-        try:
-            connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB:d}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
 
 def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
