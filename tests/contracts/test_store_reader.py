@@ -1,6 +1,6 @@
 """What every kind of store's reader tells those who only look: the same as the store tells those who work with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,25 +9,24 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedMetric, dataset, experiment
+from tests.support.stores import PERSISTENT
 from themis.core.config import RuntimeConfig
 from themis.core.errors import StoreError
+from themis.core.experiment import Experiment
 from themis.core.monitor.run_outline import outline_of
 from themis.core.queue.root import open_root
-from themis.core.stores import SqliteRunStore, sqlite_store
+from themis.core.stores import RunStore, create_run_store
 from themis.core.stores.job_rows import job_key
-from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
-from themis.core.stores.registry import reader_of
+from themis.core.stores.reading import RunRow, StoreReader
+from themis.core.stores.registry import location_of, reader_of
 from themis.core.submission import run_worker_once, submit_experiment
-
-STORES: dict[str, Callable[[Path], str]] = {"sqlite": lambda folder: str(folder / "runs.sqlite3")}
-"""Where a store of each kind is, for a test in a folder."""
 
 
 @dataclass(frozen=True)
 class Lab:
     """A store with a run that was in no queue, and three of a queue: two done, one queued; and its reader."""
 
-    store: SqliteRunStore
+    store: RunStore
     reader: StoreReader
     queue_id: str
     alone: str
@@ -41,26 +40,30 @@ class Lab:
         return found
 
 
-@pytest.fixture(scope="module", params=list(STORES))
+@pytest.fixture(scope="module", params=list(PERSISTENT))
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("reader")
-    location = StoreLocation(request.param, STORES[request.param](folder))
-    facts: dict[str, Any] = {"path": Path(location.path), "runtime": RuntimeConfig(queue_root=str(folder / "queue"))}
+    storage = PERSISTENT[request.param](folder)
+    runtime = RuntimeConfig(queue_root=str(folder / "queue"))
+
+    def stored(**facts: Any) -> Experiment:
+        return experiment(runtime=runtime, **facts).model_copy(update={"storage": storage})
+
     half = ScriptedMetric(lambda value, case: 0.5 if case.case_id == "q0" else 1.0)
-    alone = experiment(metrics=["builtin/exact_match", half], **facts).run().run_id
+    alone = stored(metrics=["builtin/exact_match", half]).run().run_id
     submitted = []
     for seed in range(3):
-        submitted.append(submit_experiment(experiment(seeds=[seed], **facts), mode="worker_pool").run_id)
+        submitted.append(submit_experiment(stored(seeds=[seed]), mode="worker_pool").run_id)
         if seed < 2:
             run_worker_once(folder / "queue")
     root = open_root(folder / "queue")
     assert root is not None
-    with closing(sqlite_store(location.path)) as store, closing(reader_of(location)) as reader:
+    with closing(create_run_store(storage)) as store, closing(reader_of(location_of(storage))) as reader:
         yield Lab(store, reader, root.queue_id, alone, submitted)
 
 
 def test_a_reader_knows_where_and_which_its_store_is(lab: Lab) -> None:
-    assert lab.reader.location.path == str(lab.store.path)
+    assert Path(lab.store.label).name in lab.reader.location.path
     assert lab.reader.store_id == lab.store.jobs.store_id
 
 
@@ -135,9 +138,9 @@ def test_who_carries_a_run_out_is_seen_by_others(lab: Lab) -> None:
     assert not lab.reader.run_holder(lab.alone).held
 
 
-@pytest.mark.parametrize("kind", list(STORES))
+@pytest.mark.parametrize("kind", list(PERSISTENT))
 def test_a_store_that_is_not_there_cannot_be_read_and_is_not_made(kind: str, tmp_path: Path) -> None:
-    reader = reader_of(StoreLocation(kind, STORES[kind](tmp_path)))
+    reader = reader_of(location_of(PERSISTENT[kind](tmp_path)))
     for ask in (lambda: reader.store_id, lambda: reader.runs_before("", None, 1), reader.upgrade):
         with pytest.raises(StoreError, match="is not there"):
             ask()
