@@ -1,8 +1,7 @@
 """A kind of store, for the registry: how one is made, where it is, and how it is looked at."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from themis.core.config import StorageConfig
@@ -13,8 +12,7 @@ BUSY_TIMEOUT_S = 30.0
 """How long a store is waited for that another process keeps locked, where nobody says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """How long a store is waited for that others write to.
 
     Attributes:
@@ -31,8 +29,7 @@ OpenReader = Callable[["StoreLocation", float], "StoreReader"]
 """Makes the reader of the store at a location, which waits for so many seconds for one that is busy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(NamedTuple):
     """A kind of store.
 
     Attributes:

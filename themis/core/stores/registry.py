@@ -10,12 +10,10 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from themis.core.canonical import canonical_json
 from themis.core.errors import ConfigError, StoreError, StoreMissingError
-from themis.core.nearest import nearest_hint
 from themis.core.stores.backend import BUSY_TIMEOUT_S, Backend, OpenReader, Patience
 from themis.core.stores.reading import StoreLocation, StoreReader
 
@@ -124,6 +122,8 @@ def _opened(config: "StorageConfig", patience: Patience, *, must_exist: bool) ->
 def _of_config(config: "StorageConfig") -> Backend:
     backend = _find(config.store)
     if backend is None:
+        from themis.core.nearest import nearest_hint  # noqa: PLC0415  # difflib, for an error alone
+
         hint = nearest_hint(config.store, {*_BUILT_IN, *_registered, *_installed()})
         raise ConfigError(where="storage.store", detail=f"no store {config.store!r}{hint}")
     return backend
@@ -155,11 +155,15 @@ def _find(name: str) -> Backend | None:
 @lru_cache(maxsize=1)
 def _installed() -> frozenset[str]:
     """The kinds that installed packages name."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  # takes 20 ms, and only unknown names are looked for
+
     return frozenset(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
 
 
 @lru_cache
 def _installed_backend(name: str) -> Backend:
+    from importlib.metadata import entry_points  # noqa: PLC0415  # see above
+
     (point, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
     try:
         return _of_builder(point.load(), None)
