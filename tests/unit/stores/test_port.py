@@ -7,12 +7,14 @@ import pytest
 
 import themis
 import workers
+from tests.support.lab import experiment
 from themis.core.config import StorageConfig
-from themis.core.errors import ConfigError, StoreError
-from themis.core.stores import RunStore, registry
+from themis.core.errors import ConfigError, LiteralSecretError, StoreError
+from themis.core.stores import InMemoryRunStore, RunStore, registry
 from themis.core.stores.backend import Patience
 from themis.core.stores.reading import StoreLocation
 from themis.core.stores.registry import location_of, open_store
+from themis.core.submission import submit_experiment
 
 PACKAGES = [Path(str(package.__file__)).parent for package in (themis, workers)]
 FOLDER = PACKAGES[0] / "core" / "stores" / "sqlite"
@@ -63,3 +65,24 @@ def test_a_registered_kind_is_said_by_its_parameters_with_secrets_as_references(
     assert seen == [StorageConfig(store="lab", parameters={"url": "lab://user:pw@host", "shelf": 3})]
     with pytest.raises(StoreError, match="does not say where a store of kind 'lab' is"):
         open_store(StoreLocation("lab", "/a/path"), Patience())
+
+
+def test_a_store_whose_url_holds_a_password_is_not_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+
+    def build(config: StorageConfig) -> RunStore:
+        raise AssertionError
+
+    registry.register_store_backend("lab", build)
+    storage = StorageConfig(store="lab", parameters={"url": "lab://user:secret-word@host/runs"})
+    with pytest.raises(LiteralSecretError) as raised:
+        submit_experiment(experiment().model_copy(update={"storage": storage}))
+    assert "storage.parameters" in str(raised.value)
+    assert "secret-word" not in str(raised.value)
+
+
+def test_a_store_that_no_other_process_finds_is_not_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+    registry.register_store_backend("lab", lambda _: InMemoryRunStore())
+    with pytest.raises(ConfigError, match="'lab' keeps nothing that a worker in another process could find"):
+        submit_experiment(experiment().model_copy(update={"storage": StorageConfig(store="lab")}))
