@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedMetric, dataset, experiment
-from tests.support.stores import PERSISTENT
+from tests.support.stores import PERSISTENT, third_kind
 from themis.core.config import RuntimeConfig
 from themis.core.errors import StoreError
 from themis.core.experiment import Experiment
@@ -38,6 +38,12 @@ class Lab:
     def row(self, run_id: str) -> RunRow:
         (found,) = self.reader.runs_before(run_id, None, 10)
         return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _third_kind() -> Iterator[None]:
+    with third_kind():
+        yield
 
 
 @pytest.fixture(scope="module", params=list(PERSISTENT))

@@ -1,13 +1,22 @@
 """One store of each kind, for tests of what every store promises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.shared_file_store import KIND, SharedFileStore, build
 from themis.core.config import StorageConfig
-from themis.core.stores import InMemoryRunStore, RunStore, register_store_backend, sqlite_store
+from themis.core.stores import InMemoryRunStore, RunStore, register_store_backend, registry, sqlite_store
 
-register_store_backend(KIND, build)
+
+@contextmanager
+def third_kind() -> Iterator[None]:
+    """A block in which the kind of store that the tests bring is registered."""
+    register_store_backend(KIND, build)
+    try:
+        yield
+    finally:
+        del registry._registered[KIND]
 
 
 def _shared_file(folder: Path) -> RunStore:
