@@ -81,6 +81,20 @@ def test_a_store_whose_url_holds_a_password_is_not_submitted(monkeypatch: pytest
     assert "secret-word" not in str(raised.value)
 
 
+def test_a_bug_in_somebodys_builder_is_not_called_a_mistake_in_the_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+
+    def build(config: StorageConfig) -> RunStore:
+        msg = "bug"
+        raise TypeError(msg)
+
+    registry.register_store_backend("lab", build)
+    with pytest.raises(TypeError, match="bug"):
+        registry.create_run_store(StorageConfig(store="lab"))
+
+
 def test_a_store_that_no_other_process_finds_is_not_submitted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_registered", {})
     registry.register_store_backend("lab", lambda _: InMemoryRunStore())

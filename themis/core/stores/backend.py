@@ -1,7 +1,9 @@
 """A kind of store, for the registry: how one is made, where it is, and how it is looked at."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from themis.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from themis.core.config import StorageConfig
@@ -45,3 +47,18 @@ class Backend(NamedTuple):
     path_of: Callable[[Mapping[str, Any]], str] | None = None
     parameters_of: Callable[[str], dict[str, Any]] | None = None
     outlives_process: bool = True
+
+
+Store = TypeVar("Store")
+
+
+def made(kind: Callable[..., Store], parameters: Mapping[str, Any], **more: Any) -> Store:
+    """A store of ours, whose parameters are its arguments, with `more` of them that no configuration gives.
+
+    Raises:
+        ConfigError: they do not fit.
+    """
+    try:
+        return kind(**{**parameters, **more})
+    except TypeError as error:
+        raise ConfigError(where="storage.parameters", detail=str(error).partition(") ")[2] or str(error)) from None

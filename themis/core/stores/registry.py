@@ -109,10 +109,7 @@ def _opened(config: "StorageConfig", patience: Patience, *, must_exist: bool) ->
 
     backend = _of_config(config)
     parameters: dict[str, Any] = resolve_references(config.parameters, where="storage.parameters")
-    try:
-        store = backend.build(config.model_copy(update={"parameters": parameters}), patience)
-    except TypeError as error:
-        raise ConfigError(where="storage.parameters", detail=str(error).partition(") ")[2] or str(error)) from None
+    store = backend.build(config.model_copy(update={"parameters": parameters}), patience)
     if must_exist and not store.is_there:
         raise StoreMissingError(path=store.label)
     store.initialize()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from themis.core.stores.backend import Backend, Patience
+from themis.core.stores.backend import Backend, Patience, made
 from themis.core.stores.sqlite.reader import SqliteReader
 
 if TYPE_CHECKING:
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 def _build(config: "StorageConfig", patience: Patience) -> "SqliteRunStore":
     from themis.core.stores.sqlite.store import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms
 
-    parameters: dict[str, Any] = {
-        "busy_timeout_s": patience.busy_timeout_s,
-        "retry_attempts": patience.retry_attempts,
-        "retry_delay_s": patience.retry_delay_s,
-    }
-    return SqliteRunStore(**{**config.parameters, **parameters})
+    return made(SqliteRunStore, config.parameters, **patience._asdict())
 
 
 def _path_of(parameters: Mapping[str, Any]) -> str:
