@@ -10,12 +10,12 @@ from themis.core.queue import FileQueue
 from themis.core.queue.processes import this_process
 from themis.core.queue.root import make_root, open_root
 from themis.core.queue.window import rescan_s
+from themis.core.queue.worker_registry import check_name
 from themis.core.store_cache import StoreCache
 from workers.loop import work
 from workers.memory import find_cgroup_folder
 from workers.place import Place
 from workers.queue_watch import QueueWatch
-from workers.registry import check_name
 from workers.settings import WorkerSettings
 from workers.signals import Signals
 from workers.stopping import ExitCode

@@ -1,128 +1,27 @@
-"""The workers of a queue: each keeps a file that says who it is and how it goes, and a lock that proves that it lives.
-
-workers/<worker>.json    who, since when, what it runs; written anew with every heartbeat
-workers/<worker>.lock    held as long as it lives; on another host, where locks do not reach, the heartbeat tells
-workers/<worker>.stop    somebody asks it to stop
-"""
+"""This process among the workers of a queue: the file that says how it goes, and the lock that proves that it lives."""
 
 import contextlib
 import json
 import os
-import re
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, TypeAdapter
-
-from themis.core import durable_files, guarded_files
+from themis.core import guarded_files
 from themis.core.errors import WorkerNameError
 from themis.core.queue import layout, locks
-from themis.core.queue.processes import this_process
+from themis.core.queue.worker_registry import WorkerReport, check_name, report_file, stop_file
 from themis.core.stores.job_rows import Owner
 
 HEARTBEAT_S = 5.0
 """Seconds between heartbeats while nothing else changes."""
-
-SILENT_S = 60.0
-"""A worker of another host that has been silent for longer is taken for dead."""
-
-FORGOTTEN_S = 86_400.0
-"""The files of a worker of another host that has been silent for longer are removed."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_NS = 1_000_000_000
-
-Whole = Annotated[int, Field(ge=0, lt=2**63)]
-"""A number in a report, which anybody may have written: no larger than what can be reckoned with."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlotReport:
-    """What one slot of a worker runs. Times are nanoseconds since 1970 UTC.
-
-    Attributes:
-        slot: its number, from 0.
-        key, run_id, attempt: the job; None while the slot is free.
-        pid: of the job's process.
-        started_ns: when the attempt began.
-        total, done, failed: cases of the run, those that have ended, and those of them that failed.
-    """
-
-    slot: Whole
-    key: str | None = None
-    run_id: str | None = None
-    attempt: Whole | None = None
-    pid: Whole | None = None
-    started_ns: Whole | None = None
-    total: Whole = 0
-    done: Whole = 0
-    failed: Whole = 0
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerReport:
-    """A worker, as its file says. Times are nanoseconds since 1970 UTC.
-
-    Attributes:
-        worker: its name.
-        host, boot_id, pid, pid_started: where it is; see `Owner`.
-        version: of the library.
-        started_ns, heartbeat_ns: when it began, and when it last wrote this.
-        state: `running`, `draining` (it takes no more jobs) or `waiting` (for a disk or a store that failed).
-        why: why it takes no job though it could, if it does not.
-        tags: the tags that it serves.
-        slots: what each slot runs.
-        claimed: jobs that it took since it began.
-        ended: how many attempts ended, by cause.
-        cases: cases that ended in its runs.
-    """
-
-    worker: str
-    host: str
-    boot_id: str
-    pid: Whole
-    pid_started: Whole
-    version: str
-    started_ns: Whole
-    heartbeat_ns: Whole
-    state: str = "running"
-    why: str | None = None
-    tags: tuple[str, ...] = ()
-    slots: tuple[SlotReport, ...] = ()
-    claimed: Whole = 0
-    ended: dict[str, Whole] | None = None
-    cases: Whole = 0
-
-    @property
-    def busy(self) -> int:
-        """How many slots run something."""
-        return sum(slot.key is not None for slot in self.slots)
-
-
-_REPORT = TypeAdapter(WorkerReport)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenWorker:
-    """A worker that has a file in the queue.
-
-    Attributes:
-        report: what the file says.
-        alive: whether it lives, by its lock; by its heartbeat when it is on another host.
-    """
-
-    report: WorkerReport
-    alive: bool
 
 
 class Registration:
     """This process's place among the workers of a queue.
 
     Raises:
-        WorkerNameError: the name is none, or a worker that lives has it.
+        WorkerNameError: it cannot be a name, or a worker that lives has it.
     """
 
     def __init__(self, queue_root: Path, owner: Owner) -> None:
@@ -130,6 +29,8 @@ class Registration:
         self._folder = queue_root / layout.WORKERS
         self.name = owner.worker
         check_name(self.name)
+        self._report_file = report_file(queue_root, self.name)
+        self._stop_file = stop_file(queue_root, self.name)
         lock = locks.acquire(self._folder, self.name)
         if lock is None:
             raise WorkerNameError(name=self.name, detail="a worker of this queue that lives is called so already")
@@ -141,7 +42,7 @@ class Registration:
         """Publish how the worker goes; best effort, never synced: it is of no use after a crash."""
         data = json.dumps(asdict(report), separators=(",", ":")).encode() + b"\n"
         with contextlib.suppress(OSError):
-            guarded_files.replace(self._folder / f"{self.name}.json", data)
+            guarded_files.replace(self._report_file, data)
 
     @property
     def stop_requested(self) -> bool:
@@ -150,7 +51,7 @@ class Registration:
 
     def close(self) -> None:
         """Leave: nothing of this worker stays in the folder."""
-        for path in (self._folder / f"{self.name}.json", self._stop_file):
+        for path in (self._report_file, self._stop_file):
             with contextlib.suppress(OSError):
                 path.unlink()
         if self._lock.is_held:
@@ -165,77 +66,3 @@ class Registration:
     def __exit__(self, *_: object) -> None:
         """Leave."""
         self.close()
-
-    @property
-    def _stop_file(self) -> Path:
-        return self._folder / f"{self.name}.stop"
-
-
-def check_name(name: str) -> None:
-    """Refuse what cannot be a worker's name.
-
-    Raises:
-        WorkerNameError: it cannot.
-    """
-    if not _NAME.fullmatch(name):
-        detail = "use letters, digits, '.', '_' and '-', at most 100, the first a letter or digit"
-        raise WorkerNameError(name=name, detail=detail)
-
-
-def workers_of(queue_root: Path) -> list[SeenWorker]:
-    """Every worker that has a file in the queue, by name; dead ones too. Empty when there is no queue."""
-    folder = queue_root / layout.WORKERS
-    here = this_process()
-    reports = [report for path in sorted(folder.glob("*.json")) if (report := _read(path)) is not None]
-    return [SeenWorker(report, _is_alive(folder, report, here)) for report in reports]
-
-
-def request_stop(queue_root: Path, names: Sequence[str]) -> None:
-    """Ask workers to take no more jobs and to end when what they run has."""
-    for name in names:
-        durable_files.mark(queue_root / layout.WORKERS / f"{name}.stop")
-
-
-def forget_dead(queue_root: Path) -> None:
-    """Remove the files of workers that have died: of this host's at once, of others' when they are long silent."""
-    folder = queue_root / layout.WORKERS
-    here = this_process().host
-    gone = []
-    for seen in workers_of(queue_root):
-        if not seen.alive and (seen.report.host == here or _silence_s(seen.report) > FORGOTTEN_S):
-            gone.append(seen.report.worker)
-            for suffix in (".json", ".stop"):
-                with contextlib.suppress(OSError):
-                    (folder / f"{seen.report.worker}{suffix}").unlink()
-    with contextlib.suppress(OSError):
-        locks.remove_unused(folder, [*gone, *_nobodys_locks(folder)])
-
-
-def _nobodys_locks(folder: Path) -> list[str]:
-    """Names with a lock and no report, since long enough that nobody is just registering."""
-    with os.scandir(folder) as files:
-        old = [
-            file.name.removesuffix(".lock")
-            for file in files
-            if file.name.endswith(".lock") and time.time() - file.stat(follow_symlinks=False).st_mtime > SILENT_S
-        ]
-    return [name for name in old if _NAME.fullmatch(name) and not (folder / f"{name}.json").exists()]
-
-
-def _is_alive(folder: Path, report: WorkerReport, here: Owner) -> bool:
-    if report.host == here.host:
-        return locks.is_locked(folder, report.worker)
-    return _silence_s(report) < SILENT_S
-
-
-def _silence_s(report: WorkerReport) -> float:
-    return (time.time_ns() - report.heartbeat_ns) / _NS
-
-
-def _read(path: Path) -> WorkerReport | None:
-    """A worker's report; None when it is none: one bad file must not hide the others. A newer worker may say more."""
-    try:
-        report = _REPORT.validate_json(guarded_files.read(path, layout.MAX_WORKER_FILE_BYTES))
-    except (OSError, ValueError):
-        return None
-    return report if report.worker == path.stem and _NAME.fullmatch(report.worker) else None

@@ -5,20 +5,22 @@ from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from themis.core.monitor import depth
+from themis.core.monitor.runs import metrics_of
 from themis.core.provenance import themis_version
 from themis.core.queue import Cause, JobState
-from themis.core.store_cache import StoreCache
+from themis.core.queue.worker_registry import SlotReport, WorkerReport, forget_dead
+from themis.core.score_tally import means_of
 from themis.core.stores.job_rows import JobRow, Owner
-from themis.core.stores.stored_metrics import means_of, read_metrics
 from workers.attempt import Attempt
 from workers.intake import Intake
 from workers.notifications import CaseCounts, JobEnded, Notifications
-from workers.registry import HEARTBEAT_S, Registration, SlotReport, WorkerReport, forget_dead
+from workers.registry import HEARTBEAT_S, Registration
 from workers.settings import WorkerSettings
 from workers.slot import Slot
 from workers.slots import Slots
 from workers.stopping import Stopping
-from workers.telemetry import depth, logs
+from workers.telemetry import logs
 from workers.telemetry.exporters import MetricsFile, MetricsServer
 from workers.telemetry.health import HealthFile
 from workers.telemetry.metrics import WorkerMetrics
@@ -31,6 +33,7 @@ FAREWELL_S = 10.0
 """Seconds that a hook or a webhook has to be told of the last jobs when the worker ends."""
 
 _LOOK_AT_MEMORY_S = 5.0
+_PATIENCE_S = 2.0  # for longer a worker does not wait for a store that is busy
 _KIB_A_MIB = 1_024
 _TOLD_STATES = frozenset({JobState.DONE, JobState.FAILED})
 
@@ -87,7 +90,7 @@ class Reporting:
         self._claimed += 1
         self._due_s = 0.0
 
-    def note_end(self, attempt: Attempt, cause: Cause, row: JobRow | None, stores: StoreCache) -> None:
+    def note_end(self, attempt: Attempt, cause: Cause, row: JobRow | None) -> None:
         """An attempt has ended; `row` is what its job is now, where this worker has decided that."""
         self._ended[cause] += 1
         self._cases += attempt.reports.done
@@ -96,7 +99,7 @@ class Reporting:
             return
         self._metrics.settled(row)
         if self._told and row.state in _TOLD_STATES:
-            self._notifications.tell(_job_ended(attempt, row, stores))
+            self._notifications.tell(_job_ended(attempt, row))
 
     def note_orphans(self, count: int) -> None:
         """So many jobs that dead workers had left were put right."""
@@ -152,9 +155,8 @@ class Reporting:
 
 def _line(report: WorkerReport) -> str:
     """How the worker goes, for `systemctl status`."""
-    busy = sum(slot.key is not None for slot in report.slots)
     why = f": {report.why}" if report.why else ""
-    return f"{report.state}, {busy} of {len(report.slots)} slots busy{why}"
+    return f"{report.state}, {report.busy} of {len(report.slots)} slots busy{why}"
 
 
 def _slot_report(slot: Slot) -> SlotReport:
@@ -175,12 +177,11 @@ def _slot_report(slot: Slot) -> SlotReport:
     )
 
 
-def _job_ended(attempt: Attempt, row: JobRow, stores: StoreCache) -> JobEnded:
-    store = stores.run_store(attempt.claim.manifest.store)
+def _job_ended(attempt: Attempt, row: JobRow) -> JobEnded:
+    store = attempt.claim.manifest.store
     metrics = {}
     with suppress(Exception):  # whoever is told can look the scores up
-        snapshot = store.load_snapshot(row.run_id)
-        metrics = read_metrics(store, snapshot) if snapshot is not None else {}
+        metrics = metrics_of(store.location, row.run_id, patience_s=_PATIENCE_S)
     owner, reports = attempt.claim.row.owner, attempt.reports
     return JobEnded(
         key=row.key,

@@ -205,7 +205,7 @@ class Worker:
             self.stopping.cut_short = True
         elif cause is Cause.OUTAGE:
             self.intake.note_outage(attempt.outcome.message)
-        self.reporting.note_end(attempt, cause if row else Cause.LEASE_LOST, row, self._place.stores)
+        self.reporting.note_end(attempt, cause if row else Cause.LEASE_LOST, row)
         return True
 
     def _gives_up(self, attempt: Attempt, slot: int) -> bool:

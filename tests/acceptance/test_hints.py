@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from themis.core.queue.processes import this_process
-from workers.registry import Registration, SlotReport, WorkerReport
+from themis.core.queue.worker_registry import SlotReport, WorkerReport
+from workers.registry import Registration
 
 Themis = Any
 """The fixture's class: see conftest."""

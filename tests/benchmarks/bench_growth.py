@@ -21,8 +21,8 @@ from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.root import QueueRoot, make_root
 from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import JobRow, job_key
-from themis.core.stores.sql import runs as sql
 from themis.core.stores.sqlite import SqliteRunStore
+from themis.core.stores.sqlite import run_statements as sql
 
 MOST_MB = 200
 THEMIS = "import sys; from themis.cli.main import main; sys.exit(main())"

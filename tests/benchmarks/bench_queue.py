@@ -23,9 +23,9 @@ from pathlib import Path
 from themis.core import durable_files
 from themis.core.queue import FileQueue, NewJob, Outcome, StoreAddress, this_process
 from themis.core.queue.states import Cause
-from themis.core.stores.sql.jobs import JOBS_SCHEMA
-from themis.core.stores.sqlite_database import Database
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite.database import Database
+from themis.core.stores.sqlite.jobs import SqliteJobStore
+from themis.core.stores.sqlite.tables import JOB_TABLES
 
 BLOCK = 25
 PAYLOAD = {"mode": "worker_pool", "targets": {f"component_{number}": "package.module:name" for number in range(12)}}
@@ -98,7 +98,7 @@ class Subject:
     def __init__(self, folder: Path, waiting: int) -> None:
         """A queue with `waiting` jobs."""
         self._database = Database(folder / "store.sqlite3")
-        self._database.ensure_schema(JOBS_SCHEMA, 1)
+        self._database.ensure_schema(JOB_TABLES, 1)
         self._store = SqliteJobStore(self._database)
         self._address = StoreAddress("sqlite", str(folder / "store.sqlite3"), self._store.store_id)
         self.queue = FileQueue(folder / "queue", lambda _: self._store)

@@ -1,4 +1,4 @@
-"""What every store promises: the same tests for the one in memory and the one in a SQLite file."""
+"""What every store promises of runs: the same tests for each kind of store."""
 
 import json
 import math
@@ -23,10 +23,10 @@ from tests.support.lab import (
     dataset,
     experiment,
 )
+from tests.support.stores import STORES
 from themis.core import durable_files
 from themis.core.config import DatasetFile
 from themis.core.errors import (
-    ClaimLostError,
     InvalidArgumentError,
     NewerSchemaError,
     StoreCorruptError,
@@ -38,19 +38,17 @@ from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.results import CaseResult, RunStatus
 from themis.core.snapshot import RunSnapshot, reuse_name
 from themis.core.stages import Stage
-from themis.core.stores import InMemoryRunStore, RunStore, SqliteRunStore, score_tallies, sqlite_store
-from themis.core.stores.job_rows import JobRow
-from themis.core.stores.outcome_rows import INLINE_CHARACTERS
-from themis.core.stores.protocol import Fence
+from themis.core.stores import RunStore, SqliteRunStore, sqlite_store
+from themis.core.stores.sqlite import score_tallies
+from themis.core.stores.sqlite.outcome_rows import INLINE_CHARACTERS
 from themis.core.stores.stored_cases import PAGE
 
 UNKNOWN = "f" * 64
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=list(STORES))
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
-    made: RunStore = InMemoryRunStore() if request.param == "memory" else sqlite_store(tmp_path / "s.sqlite3")
-    with closing(made):
+    with closing(STORES[request.param](tmp_path)) as made:
         yield made
 
 
@@ -818,59 +816,6 @@ def test_a_run_that_was_undone_is_forgotten(sqlite: SqliteRunStore) -> None:
     sqlite.append(first.run_id, [outcome(1)], [end(1)])
     assert sqlite.count_ends(second.run_id) == (0, 0)
     assert sqlite.count_ends(first.run_id) == (1, 0)
-
-
-def claimed_job(sqlite: SqliteRunStore, run_id: str) -> Fence:
-    row = JobRow(
-        key="job",
-        run_id=run_id,
-        queue_id="queue",
-        queue_root="/queue",
-        version=7,
-        state="running",
-        attempt=1,
-        priority=5,
-        submitted_ns=1,
-        ready_ns=None,
-        max_attempts=1,
-        max_worker_lost=1,
-        timeout_s=None,
-        memory_limit_mb=None,
-    )
-    assert sqlite.jobs.add(row, "{}")
-    return Fence("job", 7)
-
-
-FENCED: dict[str, Callable[[SqliteRunStore, str, Fence], None]] = {
-    "append": lambda store, run_id, fence: store.append(run_id, [outcome(0)], [end(0)], fence=fence),
-    "start_run": lambda store, run_id, fence: store.start_run(run_id, fence=fence),
-    "end_run": lambda store, run_id, fence: store.end_run(run_id, RunStatus.COMPLETED, through=None, fence=fence),
-    "clear_run": lambda store, run_id, fence: store.clear_run(run_id, fence=fence),
-    "lend_only": lambda store, run_id, fence: store.lend_only(run_id, {"1.0.0": "0" * 64}, fence=fence),
-}
-
-
-@pytest.mark.parametrize("method", FENCED)
-@pytest.mark.parametrize("fence", [Fence("job", 6), Fence("job", 8), Fence("other", 7)], ids=["old", "new", "another"])
-def test_who_has_lost_the_job_writes_nothing(sqlite: SqliteRunStore, method: str, fence: Fence) -> None:
-    snapshot = snapshot_of()
-    sqlite.create_run(snapshot)
-    sqlite.append(snapshot.run_id, [outcome(2)], [end(2)])
-    claimed_job(sqlite, snapshot.run_id)
-    before = list(rows_of(sqlite.path, "SELECT * FROM runs")), sqlite.outcomes_between(snapshot.run_id, 0, 3)
-    with pytest.raises(ClaimLostError, match="no longer this worker's"):
-        FENCED[method](sqlite, snapshot.run_id, fence)
-    assert (list(rows_of(sqlite.path, "SELECT * FROM runs")), sqlite.outcomes_between(snapshot.run_id, 0, 3)) == before
-
-
-@pytest.mark.parametrize("method", FENCED)
-def test_who_has_the_job_writes(sqlite: SqliteRunStore, method: str) -> None:
-    snapshot = snapshot_of()
-    sqlite.create_run(snapshot)
-    fence = claimed_job(sqlite, snapshot.run_id)
-    FENCED[method](sqlite, snapshot.run_id, fence)
-    record = sqlite.load_run(snapshot.run_id)
-    assert record is not None
 
 
 def test_completion_is_synced_to_disk_before_it_is_reported(sqlite: SqliteRunStore) -> None:

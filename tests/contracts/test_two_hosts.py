@@ -17,6 +17,7 @@ from themis.core.errors import ClaimLostError
 from themis.core.queue import Cause, Claim, Outcome
 from themis.core.queue.root import LEASE_S
 from themis.core.queue.states import ENDED, JobState
+from themis.core.stores.job_rows import Fence
 
 RUNS = ("run-1", "run-2")
 HOSTS = ("a", "b")
@@ -149,7 +150,7 @@ class TwoHosts(RuleBasedStateMachine):
             with pytest.raises(ClaimLostError):
                 self.worlds[held.host].queue.renew(held.claim)
             with pytest.raises(ClaimLostError):
-                self.worlds[held.host].store.check_fence(held.claim.key, held.claim.version)
+                self.worlds[held.host].store.check_fence(Fence(held.claim.key, held.claim.version))
         else:
             self.worlds[held.host].queue.renew(held.claim)
             held.until_s = self._now() + LEASE_S

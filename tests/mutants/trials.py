@@ -22,7 +22,12 @@ _TIMES_SLOWER = 4.0
 _NEAR = {
     "themis/core/queue": ("tests/unit/queue", "tests/contracts/test_queue", "tests/processes/test_queue"),
     "themis/core/engine": ("tests/unit/engine", "tests/processes/test_experiment"),
-    "themis/core/stores": ("tests/unit/stores", "tests/contracts/test_run_store", "tests/unit/test_reports"),
+    "themis/core/stores": (
+        "tests/unit/stores",
+        "tests/contracts/test_run_store",
+        "tests/contracts/test_job_store",
+        "tests/unit/test_reports",
+    ),
     "themis/core/durable_files.py": ("tests/unit/test_durable_files", "tests/processes/test_queue_syncs"),
 }
 _RED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)

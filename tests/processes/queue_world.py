@@ -11,15 +11,15 @@ from themis.core.queue import Cause, Claim, FileQueue, NewJob, Outcome, StoreAdd
 from themis.core.queue.layout import JOB_FOLDERS, parse
 from themis.core.queue.root import LEASE_S, QueueRoot
 from themis.core.queue.states import ENDED, JobState
-from themis.core.stores.sql.jobs import JOBS_SCHEMA
-from themis.core.stores.sqlite_database import Database
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite.database import Database
+from themis.core.stores.sqlite.jobs import SqliteJobStore
+from themis.core.stores.sqlite.tables import JOB_TABLES
 
 RESULTS_SCHEMA = (
     "CREATE TABLE runs_made (run_id TEXT NOT NULL)",
     "CREATE TABLE results (run_id TEXT NOT NULL, attempt INTEGER NOT NULL)",
 )
-SCHEMA = (*JOBS_SCHEMA, *RESULTS_SCHEMA)
+SCHEMA = (*JOB_TABLES, *RESULTS_SCHEMA)
 VERSION = 1
 
 

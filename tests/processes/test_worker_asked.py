@@ -12,9 +12,9 @@ from tests.processes.worker_world import World, stop
 from tests.support.waiting import until
 from themis.core.queue import FileQueue, NewJob, layout
 from themis.core.queue.manifest_file import StoreAddress
+from themis.core.queue.worker_registry import workers_of
 from themis.core.store_cache import StoreCache
 from themis.core.stores.sqlite import SqliteRunStore
-from workers.registry import workers_of
 
 
 @pytest.fixture

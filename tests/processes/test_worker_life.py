@@ -15,8 +15,8 @@ import pytest
 from tests.processes.worker_world import PATIENCE_S, World, is_gone, stop
 from tests.support.waiting import until
 from themis.core.queue import FileQueue
+from themis.core.queue.worker_registry import SeenWorker, request_stop, workers_of
 from themis.core.store_cache import StoreCache
-from workers.registry import SeenWorker, request_stop, workers_of
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ import pytest
 from tests.processes.worker_world import World, stop
 from tests.support.waiting import until
 from themis.core.queue import FileQueue, layout
+from themis.core.queue.worker_registry import request_stop
 from themis.core.store_cache import StoreCache
-from workers.registry import request_stop
 
 HOSTILE = "first line\nsecond line \x1b[2J\r\x00 " + json.dumps({"event": "forged"}) + " http://me:hunter2@host/x"
 

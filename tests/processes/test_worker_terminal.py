@@ -11,7 +11,7 @@ from tests.processes.worker_world import World
 from tests.screens.session import environment
 from tests.screens.terminal import CTRL_C, Terminal
 from tests.support.waiting import until
-from workers import registry
+from themis.core.queue import worker_registry
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the daemon needs Linux")
 
@@ -21,7 +21,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     found = World(tmp_path)
     found.prepare()
     yield found
-    for seen in registry.workers_of(found.queue_root):
+    for seen in worker_registry.workers_of(found.queue_root):
         if seen.alive:  # a test has failed, and its worker would outlive it
             os.kill(seen.report.pid, signal.SIGKILL)
 
@@ -42,12 +42,12 @@ def worker_that_leaves_its_exit_code(more: str = "") -> str:
 
 
 def exit_code_when_stopped(world: World) -> int:
-    registry.request_stop(world.queue_root, ["w1"])
+    worker_registry.request_stop(world.queue_root, ["w1"])
     return world.noted("code")
 
 
 def workers_that_live(world: World) -> list[str]:
-    return [seen.report.worker for seen in registry.workers_of(world.queue_root) if seen.alive]
+    return [seen.report.worker for seen in worker_registry.workers_of(world.queue_root) if seen.alive]
 
 
 def test_a_worker_goes_on_when_its_terminal_is_closed_and_says_so(world: World) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from themis.core import durable_files
-from themis.core.stores.sqlite_database import Database
+from themis.core.stores.sqlite.database import Database
 
 Seen = Callable[..., None]
 """Called as `seen(call, *paths)` before a call is made."""

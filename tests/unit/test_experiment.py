@@ -15,7 +15,7 @@ from themis.core import provenance
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.errors import ConfigError, FingerprintChangedError, StoreError, ThemisError
 from themis.core.experiment import Experiment
-from themis.core.stores import InMemoryRunStore, RunStore, factory, register_store_backend, sqlite_store
+from themis.core.stores import InMemoryRunStore, RunStore, register_store_backend, registry, sqlite_store
 
 CONFIG = """\
 generation: {generator: builtin/demo_generator}
@@ -197,11 +197,11 @@ def test_results_outlive_the_experiment(tmp_path: Path) -> None:
 
 
 def test_a_backend_of_the_users_own_is_a_store_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factory, "_BACKENDS", {**factory._BACKENDS})
+    monkeypatch.setattr(registry, "_registered", {})
     made: list[RunStore] = []
 
-    def make(**parameters: Any) -> RunStore:
-        assert parameters == {"shelf": 3}
+    def make(config: StorageConfig) -> RunStore:
+        assert config == StorageConfig(store="lab", parameters={"shelf": 3})
         made.append(InMemoryRunStore())
         return made[-1]
 

@@ -43,7 +43,7 @@ from themis.core.results import RunResult, RunStatus
 from themis.core.store_cache import StoreCache
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.sqlite import SqliteRunStore
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite.jobs import SqliteJobStore
 from themis.core.submission import (
     SubmissionManifest,
     open_queue,

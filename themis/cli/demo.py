@@ -115,17 +115,18 @@ def _worker(number: int, queue_root: Path, names: dict[str, str], problems: list
 
 def _show_scores(configs: list[Path]) -> None:
     from themis.cli.opening import open_experiment
+    from themis.core.monitor.runs import StoredRuns
     from themis.core.score_tally import ScoreTally
-    from themis.core.stores.stored_metrics import read_metrics
+    from themis.core.stores.registry import location_of
 
     rows = []
     for config in configs:
         experiment = open_experiment(config, [])
         snapshot = experiment.compile()
-        with closing(experiment.open_store()) as store:
-            record, metrics = store.load_run(snapshot.run_id), read_metrics(store, snapshot)
-        took = (record.ended_ms or 0) - (record.started_ms or 0) if record else 0
-        found = next(iter(metrics.values()), ScoreTally().summary(snapshot.total_cases))
+        with closing(StoredRuns(location_of(experiment.storage))) as runs:
+            run = next(runs.find(snapshot.run_id, 1), None)
+        took = (run.ended_ms or 0) - (run.started_ms or 0) if run else 0
+        found = next(iter(run.metrics.values() if run else ()), ScoreTally().summary(snapshot.total_cases))
         interval = None if found.ci_lower is None else f"{found.ci_lower:.1%} to {found.ci_upper:.1%}"
         accuracy = None if found.mean is None else f"{found.mean:.1%}"
         counts = (found.scored, found.no_answer, found.unscored)

@@ -9,7 +9,7 @@ import click
 
 from themis.cli.errors import UNAVAILABLE
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
-from themis.core.errors import UnknownRunError
+from themis.core.errors import StoreMissingError, UnknownRunError
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
@@ -37,14 +37,18 @@ def stored_run(experiment: "Experiment") -> "Iterator[tuple[RunStore, str]]":
     storage = experiment.storage
     if storage.store == "memory":
         raise UnknownRunError(run_id=run_id, nearest=", for storage.store is memory, which keeps nothing")
-    path = storage.parameters.get("path")
-    if storage.store == "sqlite" and isinstance(path, str) and not Path(path).exists():
-        raise UnknownRunError(run_id=run_id, nearest=f": there is no {path} yet")
-    with closing(experiment.open_store()) as store:
+    with closing(_opened(experiment, run_id)) as store:
         if store.load_run(run_id) is None:
             hint = "; nothing of it was run yet, or the config, the data or a component has changed since"
             raise UnknownRunError(run_id=run_id, nearest=hint)
         yield store, run_id
+
+
+def _opened(experiment: "Experiment", run_id: str) -> "RunStore":
+    try:
+        return experiment.open_store(must_exist=True)
+    except StoreMissingError as error:
+        raise UnknownRunError(run_id=run_id, nearest=f": there is no {error.facts['path']} yet") from None
 
 
 @contextmanager

@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from themis.cli import streams
+from themis.core.durations import how_long, when
 from themis.core.lines import cut, one_line, printable
 from themis.core.masking import mask, mask_json
 
@@ -33,7 +33,6 @@ PAGE_ROWS = 1_000
 """Rows in one table; the columns of the next one are fitted to its own."""
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
 
 def emit(document: Any) -> None:
@@ -129,26 +128,3 @@ def say_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: S
     while page := list(islice(left, PAGE_ROWS)):
         for line in table(headers, page, right=right):
             say(line)
-
-
-def when(nanoseconds: int | None) -> str | None:
-    """A time for people, in UTC to the second; None too for a number that is no time."""
-    if nanoseconds is None:
-        return None
-    try:
-        return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
-def how_long(seconds: float) -> str:
-    """A duration for people."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < _MINUTE_S:
-        return f"{seconds:.1f} s"
-    if seconds < _HOUR_S:
-        return f"{seconds // _MINUTE_S:.0f} min {seconds % _MINUTE_S:.0f} s"
-    if seconds < _DAY_S:
-        return f"{seconds // _HOUR_S:.0f} h {seconds % _HOUR_S // _MINUTE_S:.0f} min"
-    return f"{seconds // _DAY_S:.0f} d {seconds % _DAY_S // _HOUR_S:.0f} h"

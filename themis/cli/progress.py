@@ -4,32 +4,15 @@ import contextlib
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 from themis.cli import streams
 from themis.cli.output import how_long, note
+from themis.core.monitor.recent_rate import RecentRate
 
 BAR_EVERY_S = 0.2
 LINE_EVERY_S = 5.0
-_PACE_OVER_S = 20.0
-
-
-class Pace:
-    """How fast it goes, over the last seconds."""
-
-    def __init__(self) -> None:
-        """Nothing is known yet."""
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def per_second(self, now_s: float, done: int) -> float:
-        """Cases a second, given how many were done by now; 0 while that is not known."""
-        self._seen.append((now_s, done))
-        while len(self._seen) > 2 and now_s - self._seen[0][0] > _PACE_OVER_S:  # noqa: PLR2004  # two make a pace
-            self._seen.popleft()
-        then_s, before = self._seen[0]
-        return (done - before) / (now_s - then_s) if now_s > then_s else 0.0
 
 
 class Progress(Protocol):
@@ -124,17 +107,17 @@ def shown(progress: Progress, *, quiet: bool, unit: str = "cases") -> Iterator[N
 
 
 def _follow(progress: Progress, stop: threading.Event, unit: str) -> None:
-    pace = Pace()
-    pace.per_second(time.monotonic(), 0)
+    rate = RecentRate()
+    rate.per_second(time.monotonic(), 0)
     view: _View | None = None
     is_bar = streams.has_terminal() and os.environ.get("TERM") != "dumb"
     every_s = BAR_EVERY_S if is_bar else LINE_EVERY_S
     while not stop.wait(every_s):
         if progress.total:
             view = view or (_Bar() if is_bar else _Lines(unit))
-            view.show(progress, pace.per_second(time.monotonic(), progress.done - _resumed(progress)))
+            view.show(progress, rate.per_second(time.monotonic(), progress.done - _resumed(progress)))
     if view is not None:
-        view.show(progress, pace.per_second(time.monotonic(), progress.done - _resumed(progress)))
+        view.show(progress, rate.per_second(time.monotonic(), progress.done - _resumed(progress)))
         view.close()
 
 

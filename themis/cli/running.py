@@ -16,7 +16,7 @@ _CASES_LOOKED_THROUGH = 10_000
 
 def document(result: "RunResult") -> dict[str, Any]:
     """What a run came to, as JSON: how many cases that is of, and each metric with what stands beside its mean."""
-    from themis.core.stores.stored_metrics import means_of
+    from themis.core.score_tally import means_of
 
     return {
         "run_id": result.run_id,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,14 +15,14 @@ from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
 from themis.cli.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
 from themis.cli.times import Seconds
-from themis.cli.worker_hint import nobody_works
 from themis.core.default_places import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from themis.cli.run_rows import RunRow, RunRows
+    from themis.core.monitor.runs import RunNow, StoredRuns
+    from themis.core.stores.reading import StoreLocation
 
 SHOWN_RUNS = 20
 _ID_CHARACTERS = 12
@@ -71,12 +71,12 @@ def status(
     if timeout_s is not None and not wait:
         message = "--timeout needs --wait"
         raise click.UsageError(message, click.get_current_context())
-    paths = _stores(*place)
+    locations = _stores(*place)
     with ExitStack() as stack:
-        stores = [stack.enter_context(closing(store)) for store in _opened(paths)]
-        left_out = errors.UNAVAILABLE if len(stores) < len(paths) else 0
+        stores = [stack.enter_context(closing(store)) for store in _opened(locations)]
+        left_out = errors.UNAVAILABLE if len(stores) < len(locations) else 0
         if wait and run_id is None:
-            _note_nobody(place, {state_of(row) for store in stores for row in store.find("", SHOWN_RUNS)})
+            _note_nobody(place, {row.state for store in stores for row in store.find("", SHOWN_RUNS)})
         code = _waited(stores, run_id, place, timeout_s) if wait else 0
         if run_id is not None:
             _show_one(stores, run_id, as_json=as_json)  # says so itself when it is in none of them
@@ -85,24 +85,24 @@ def status(
         pages = _pages(stores, None if show_all else SHOWN_RUNS + 1)
         first = next(pages, [])
         if not first and not as_json:
-            where = ", ".join(map(str, paths)) or _looked_at(place.queue_root)
+            where = ", ".join(location.path for location in locations) or _looked_at(place.queue_root)
             note(f"no runs yet ({where}); --config or --queue-root look elsewhere")
             return code
         shown = chain([first], pages) if show_all else iter([first[:SHOWN_RUNS]])
         if as_json:
-            emit_list(document(row) for page in shown for row in page)
+            emit_list(row.document() for page in shown for row in page)
             return code
         for page in shown:
             _show_all(page)
     if len(first) > SHOWN_RUNS and not show_all:
         say(f"\nThe newest {SHOWN_RUNS}; --all shows them all.")
-    _note_nobody(place, {state_of(row) for row in first})
+    _note_nobody(place, {row.state for row in first})
     return code
 
 
-def _pages(stores: "Sequence[RunRows]", limit: int | None) -> "Iterator[list[RunRow]]":
+def _pages(stores: "Sequence[StoredRuns]", limit: int | None) -> "Iterator[list[RunNow]]":
     """The runs of all stores, the newest first: at most `limit` of each, a page of each at a time."""
-    from themis.cli.run_rows import PAGE_RUNS
+    from themis.core.monitor.runs import PAGE_RUNS
 
     found = [store.find("", limit) for store in stores]
     while page := [row for rows in found for row in islice(rows, PAGE_RUNS)]:
@@ -111,62 +111,38 @@ def _pages(stores: "Sequence[RunRows]", limit: int | None) -> "Iterator[list[Run
 
 def _note_nobody(place: QueuePlace, states: set[str]) -> None:
     """Say so when runs are queued, and nobody is there to take them."""
-    if "queued" in states and "running" not in states and (hint := nobody_works(find_queue_root(*place))):
-        note(hint)
+    if "queued" in states and "running" not in states:
+        from themis.core.monitor.workers import nobody_works
+
+        if hint := nobody_works(find_queue_root(*place)):
+            note(hint)
 
 
-def document(row: "RunRow") -> dict[str, Any]:
-    """A run as JSON."""
-    job = row.job
-    return {
-        "run_id": row.run_id,
-        "state": state_of(row),
-        "completed_through_stage": row.completed_through,
-        "total_cases": row.total,
-        "completed_cases": row.done - row.failed,
-        "failed_cases": row.failed,
-        "partial": row.done < row.total,
-        "metric_means": {name: found.mean for name, found in row.metrics.items() if found.mean is not None},
-        "metrics": {name: found.document() for name, found in row.metrics.items()},
-        "attempt": job.attempt if job else None,
-        "worker": job.owner.worker if job and job.owner else None,
-        "job": job.key if job else None,
-        "error": row.standing.error,
-        "store": str(row.store),
-    }
-
-
-def state_of(row: "RunRow") -> str:
-    """One word for how a run stands."""
-    return row.standing.state
-
-
-def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> list[Path]:
-    from themis.cli.run_rows import stores_of
+def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> "list[StoreLocation]":
+    from themis.core.monitor.stores import is_there, stores_of
 
     if config is None or queue_root is not None:
         return stores_of(find_queue_root(queue_root, config, overrides))
     from themis.core.config_file import load_config
+    from themis.core.stores.registry import location_of
 
     storage = load_config(config, overrides=overrides).storage
-    if storage.store != "sqlite":
-        raise ConfigError(
-            where=str(config), detail=f"storage.store is {storage.store}, whose runs only their process sees"
-        )
-    path = Path(str(storage.parameters["path"]))
-    return [path] if path.exists() else []
+    if storage.store == "memory":
+        raise ConfigError(where=str(config), detail="storage.store is memory, whose runs only their process sees")
+    location = location_of(storage)
+    return [location] if is_there(location) else []
 
 
-def _opened(paths: Sequence[Path]) -> "list[RunRows]":
+def _opened(locations: "Sequence[StoreLocation]") -> "list[StoredRuns]":
     """The stores that can be read; the others are said, and one that is alone is an error."""
-    from themis.cli.run_rows import RunRows
+    from themis.core.monitor.runs import StoredRuns
 
     found = []
-    for path in paths:
+    for location in locations:
         try:
-            found.append(RunRows(path))
+            found.append(StoredRuns(location))
         except UnavailableError as error:
-            if len(paths) == 1:
+            if len(locations) == 1:
                 raise
             note(f"left out: {error}")
     return found
@@ -177,16 +153,16 @@ def _looked_at(queue_root: Path | None) -> str:
     return f"there is no store in {root} or beside it"
 
 
-def _newest_first(row: "RunRow") -> int:
+def _newest_first(row: "RunNow") -> int:
     job_ms = row.job.submitted_ns // _MS if row.job else 0
     return -max(row.started_ms or 0, row.ended_ms or 0, job_ms)
 
 
-def _show_all(rows: "Sequence[RunRow]") -> None:
+def _show_all(rows: "Sequence[RunNow]") -> None:
     lines = [
         (
             row.run_id[:_ID_CHARACTERS],
-            state_of(row),
+            row.state,
             f"{row.done:,}/{row.total:,}",
             f"{row.failed:,}",
             _scores(row) or None,
@@ -204,7 +180,9 @@ def _show_all(rows: "Sequence[RunRow]") -> None:
             say(f"{row.run_id[:_ID_CHARACTERS]} was {row.standing.error}")
 
 
-def _found(stores: "Sequence[RunRows]", prefix: str, *, with_means: bool = True) -> "list[tuple[RunRows, RunRow]]":
+def _found(
+    stores: "Sequence[StoredRuns]", prefix: str, *, with_means: bool = True
+) -> "list[tuple[StoredRuns, RunNow]]":
     """The one run whose id begins with `prefix`, in each store that has it."""
     if not prefix.isalnum():
         found = []
@@ -218,22 +196,22 @@ def _found(stores: "Sequence[RunRows]", prefix: str, *, with_means: bool = True)
     return found
 
 
-def _waited(stores: "Sequence[RunRows]", run_id: str | None, place: QueuePlace, timeout_s: float | None) -> int:
+def _waited(stores: "Sequence[StoredRuns]", run_id: str | None, place: QueuePlace, timeout_s: float | None) -> int:
     from themis.cli.status_wait import wait_for_queue, wait_for_run
 
     if run_id is None:
         return wait_for_queue(find_queue_root(*place), stores, timeout_s)
 
-    def look() -> "list[RunRow]":
+    def look() -> "list[RunNow]":
         return [row for _, row in _found(stores, run_id, with_means=False)]
 
-    return wait_for_run(look, state_of, timeout_s)
+    return wait_for_run(look, timeout_s)
 
 
-def _show_one(stores: "Sequence[RunRows]", prefix: str, *, as_json: bool) -> None:
+def _show_one(stores: "Sequence[StoredRuns]", prefix: str, *, as_json: bool) -> None:
     found = _found(stores, prefix)
     if as_json:
-        documents = [document(row) for _, row in found]
+        documents = [row.document() for _, row in found]
         emit(documents[0] if len(documents) == 1 else documents)
         return
     for store, row in found:
@@ -250,11 +228,11 @@ def _show_one(stores: "Sequence[RunRows]", prefix: str, *, as_json: bool) -> Non
                 say(line)
 
 
-def _facts(row: "RunRow") -> list[tuple[str, str]]:
+def _facts(row: "RunNow") -> list[tuple[str, str]]:
     job = row.job
     found = [
         ("run", row.run_id),
-        ("state", state_of(row)),
+        ("state", row.state),
         ("cases", f"{row.done:,} of {row.total:,} ended, {row.failed:,} failed"),
         ("scores", _scores(row) + (", so far" if row.metrics and row.done < row.total else "")),
         ("through", row.completed_through or ""),
@@ -264,12 +242,12 @@ def _facts(row: "RunRow") -> list[tuple[str, str]]:
         ("worker", f"{job.owner.worker}, pid {job.owner.pid}" if job and job.owner else ""),
         ("not before", (when(job.ready_ns) or "") if job else ""),
         ("error", one_line(cut(row.standing.error or ""))),
-        ("store", str(row.store)),
+        ("store", row.store),
     ]
     return [(name, value) for name, value in found if value]
 
 
-def _show_metrics(row: "RunRow") -> None:
+def _show_metrics(row: "RunNow") -> None:
     from themis.cli.scores import in_full
 
     say()
@@ -277,16 +255,16 @@ def _show_metrics(row: "RunRow") -> None:
         say(line)
 
 
-def _scores(row: "RunRow") -> str:
+def _scores(row: "RunNow") -> str:
     from themis.cli.scores import in_short
 
     return in_short(row.metrics, ended=row.done == row.total)
 
 
-def _took(row: "RunRow") -> str | None:
+def _took(row: "RunNow") -> str | None:
     if row.started_ms is None:
         return None
     if row.ended_ms is not None:
         return how_long((row.ended_ms - row.started_ms) / 1000)
     since = how_long(max(time.time() - row.started_ms / 1000, 0.0))
-    return f"{since} so far" if row.status == "running" and state_of(row) == "running" else None
+    return f"{since} so far" if row.status == "running" and row.state == "running" else None

@@ -11,7 +11,7 @@ from themis.cli.output import note
 from themis.cli.progress import shown
 
 if TYPE_CHECKING:
-    from themis.cli.run_rows import RunRow, RunRows
+    from themis.core.monitor.runs import RunNow, StoredRuns
 
 LOOK_EVERY_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -30,14 +30,11 @@ class Waited:
     resumed: int = 0
 
 
-def wait_for_run(
-    look: "Callable[[], list[RunRow]]", state_of: "Callable[[RunRow], str]", timeout_s: float | None
-) -> int:
+def wait_for_run(look: "Callable[[], list[RunNow]]", timeout_s: float | None) -> int:
     """Wait until a run, which may be in several stores, has ended everywhere; returns the exit code.
 
     Args:
         look: reads the run's rows.
-        state_of: one word for how a run stands.
         timeout_s: seconds after which it is enough; None for never.
     """
     states: set[str] = set()
@@ -45,7 +42,7 @@ def wait_for_run(
     def all_ended(progress: Waited) -> bool:
         rows = look()
         states.clear()
-        states.update(map(state_of, rows))
+        states.update(row.state for row in rows)
         progress.total = sum(row.total for row in rows)
         progress.done = sum(row.done for row in rows)
         progress.failed = sum(row.failed for row in rows)
@@ -57,12 +54,11 @@ def wait_for_run(
     return errors.BAD_NEWS if states & _BAD_ENDS else 0
 
 
-def wait_for_queue(queue_root: Path, stores: "Sequence[RunRows]", timeout_s: float | None) -> int:
+def wait_for_queue(queue_root: Path, stores: "Sequence[StoredRuns]", timeout_s: float | None) -> int:
     """Wait until every job that a queue now has, and that has not ended, has ended; returns the exit code."""
-    from themis.core.queue.root import open_root
+    from themis.core.monitor.runs import unfinished_jobs
 
-    root = open_root(queue_root, write=False)
-    left = [] if root is None else [(store, key) for store in stores for key in store.unfinished_jobs(root.queue_id)]
+    left = unfinished_jobs(queue_root, stores)
     total, failed = len(left), 0
 
     def all_ended(progress: Waited) -> bool:

@@ -12,7 +12,6 @@ from themis.cli.command import Words, command, config_options
 from themis.cli.opening import open_experiment
 from themis.cli.output import emit, note
 from themis.cli.times import When
-from themis.cli.worker_hint import nobody_works
 
 if TYPE_CHECKING:
     from themis.core.submission import SubmissionManifest
@@ -87,6 +86,8 @@ def _explain(manifest: "SubmissionManifest", tags: Sequence[str]) -> None:
         again = "" if manifest.status == "running" else "; --set runtime.existing_run_policy=rerun runs it anew"
         note(f"this experiment was submitted before, and is {manifest.status}{again}")
     elif streams.has_terminal():
+        from themis.core.monitor.workers import nobody_works
+
         path = manifest.manifest_path
         if manifest.mode == "batch":
             note(f"run it with: themis batch run --request {path}")

@@ -114,7 +114,7 @@ def _without_nul(value: Any) -> Any:
 
 
 class StorageConfig(FrozenModel):
-    """Where results are kept: `store` is `memory` or `sqlite`; for SQLite, `parameters.path` is the file."""
+    """Where results are kept: `store` is `memory`, `sqlite` (`parameters.path` is the file), or a registered kind."""
 
     store: str = Field(min_length=1)
     parameters: Annotated[dict[str, JSONValue], AfterValidator(_without_nul)] = Field(default_factory=dict)

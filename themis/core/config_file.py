@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from themis.core.config import ExperimentConfig
 from themis.core.config_text import parse_toml, parse_yaml
-from themis.core.default_places import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT, DEFAULT_STORE_PATH
+from themis.core.default_places import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT, DEFAULT_STORE_KIND, STORE_DEFAULTS
 from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
 from themis.core.nearest import nearest_hint
 from themis.core.pydantic_errors import UNKNOWN_KEY, problems, words
@@ -36,7 +36,7 @@ def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> 
     """
     file = Path(path)
     raw = _read(file)
-    raw.setdefault("storage", {"store": "sqlite"})
+    raw.setdefault("storage", {"store": DEFAULT_STORE_KIND})
     for override in overrides or ():
         _apply_override(raw, override)
     refuse_literal_secrets({**raw, "datasets": _without_cases(raw.get("datasets"))}, where=str(file))
@@ -165,9 +165,7 @@ def _resolved(nodes: list[dict[str, Any]], schema: dict[str, Any]) -> list[dict[
 
 
 def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
-    parameters = dict(config.storage.parameters)
-    if config.storage.store == "sqlite":
-        parameters.setdefault("path", DEFAULT_STORE_PATH)
+    parameters = {**STORE_DEFAULTS.get(config.storage.store, {}), **config.storage.parameters}
     for key in ("path", "root", "blob_root"):
         if isinstance(parameters.get(key), str):
             parameters[key] = _absolute(folder, str(parameters[key]))

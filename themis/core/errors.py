@@ -162,6 +162,10 @@ class StoreError(UnavailableError):
     """{path}: {detail}"""
 
 
+class StoreMissingError(StoreError):
+    """{path}: is not there"""
+
+
 class StoreBusyError(StoreError):
     """{path}: another process kept the database locked for {seconds:g} s; try again, or raise runtime.store_retry_attempts"""
 

@@ -100,12 +100,17 @@ class Experiment(ExperimentConfig):
         """What a run will take."""
         return estimate_run(self.compiled())
 
-    def open_store(self) -> RunStore:
-        """The store that `storage` names, ready for use."""
+    def open_store(self, *, must_exist: bool = False) -> RunStore:
+        """The store that `storage` names, ready for use; with `must_exist` none is made.
+
+        Raises:
+            StoreMissingError: it must exist, and does not.
+        """
         return create_run_store(
             self.storage,
             retry_attempts=self.runtime.store_retry_attempts,
             retry_delay_s=self.runtime.store_retry_delay,
+            must_exist=must_exist,
         )
 
     def run(

@@ -27,7 +27,8 @@ from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.states import DONE, Cause, Outcome
 from themis.core.results import RunStatus
 from themis.core.stores import stored_cases
-from themis.core.stores.protocol import Fence, RunRecord, RunStore
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.protocol import RunRecord, RunStore
 from themis.core.time_limit import within
 
 CANCEL_POLL_S = 0.1

@@ -138,6 +138,11 @@ def summaries(
     return {name: tallies.get(item, ScoreTally()).summary(total) for item, name in enumerate(metric_ids)}
 
 
+def means_of(metrics: Mapping[str, MetricSummary]) -> dict[str, float]:
+    """The means alone; a metric without scores is absent."""
+    return {metric_id: found.mean for metric_id, found in metrics.items() if found.mean is not None}
+
+
 def figures(summary: MetricSummary) -> dict[str, str]:
     """The figures by what they are called, for people: the one place that writes them as texts."""
     lower, upper = number(summary.ci_lower), number(summary.ci_upper)

@@ -1,58 +1,57 @@
 """The stores that manifests name, each opened once."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from themis.core.errors import OtherStoreError, StoreError
+from themis.core.errors import OtherStoreError
 from themis.core.queue.manifest_file import StoreAddress
-from themis.core.stores.sqlite import SqliteRunStore
-from themis.core.stores.sqlite_database import BUSY_TIMEOUT_S
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.backend import BUSY_TIMEOUT_S, Patience
+from themis.core.stores.job_store import JobStore
+from themis.core.stores.protocol import RunStore
+from themis.core.stores.registry import open_store
+
+if TYPE_CHECKING:
+    from themis.core.stores.reading import StoreLocation
 
 
 class StoreCache:
     """Opens the stores that manifests name, each once; it never makes one.
 
     Args:
-        busy_timeout_s, retry_attempts: how long a store is waited for that others write to; see `SqliteRunStore`.
+        busy_timeout_s, retry_attempts: how long a store is waited for that others write to; see `Patience`.
     """
 
     def __init__(self, *, busy_timeout_s: float = BUSY_TIMEOUT_S, retry_attempts: int = 5) -> None:
         """Nothing is opened yet."""
-        self._busy_timeout_s = busy_timeout_s
-        self._retry_attempts = retry_attempts
-        self._stores: dict[str, SqliteRunStore] = {}
+        self._patience = Patience(busy_timeout_s, retry_attempts)
+        self._stores: dict[StoreLocation, RunStore] = {}
 
-    def __call__(self, address: StoreAddress) -> SqliteJobStore:
+    def __call__(self, address: StoreAddress) -> JobStore:
         """The jobs of the store at an address.
 
         Raises:
-            StoreError: it is not there.
+            StoreError: it is not there, or this process does not know its kind.
             OtherStoreError: another one is.
         """
-        if address.kind != "sqlite":
-            raise StoreError(
-                path=address.path, detail=f"is a store of kind {address.kind!r}, which workers cannot open"
-            )
-        if not Path(address.path).is_file():
-            raise StoreError(path=address.path, detail="is not there")
-        store = self.run_store(address)
-        if store.jobs.store_id != address.id:
-            raise OtherStoreError(path=address.path, found=store.jobs.store_id, expected=address.id)
-        return store.jobs
+        jobs = self.run_store(address).jobs
+        if jobs.store_id != address.id:
+            raise OtherStoreError(path=address.path, found=jobs.store_id, expected=address.id)
+        return jobs
 
-    def run_store(self, address: StoreAddress) -> SqliteRunStore:
-        """The store at an address."""
-        store = self._stores.get(address.path)
+    def run_store(self, address: StoreAddress) -> RunStore:
+        """The store at an address.
+
+        Raises:
+            StoreError: it is not there, or this process does not know its kind.
+        """
+        store = self._stores.get(address.location)
         if store is not None and not store.jobs.is_in_place:
-            store.close()  # what is there now is another file
+            store.close()  # what is there now is another one
             store = None
         if store is None:
-            store = self._stores[address.path] = SqliteRunStore(
-                address.path, busy_timeout_s=self._busy_timeout_s, retry_attempts=self._retry_attempts
-            )
+            store = self._stores[address.location] = open_store(address.location, self._patience)
         return store
 
-    def opened(self) -> list[SqliteJobStore]:
+    def opened(self) -> list[JobStore]:
         """The jobs of each store that is open."""
         return [store.jobs for store in self._stores.values()]
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -33,9 +33,9 @@ from themis.core.queue.submitting import NewJob
 from themis.core.secrets import redact_urls, redacted_key
 from themis.core.snapshot import RunSnapshot
 from themis.core.store_cache import StoreCache
+from themis.core.stores.job_store import JobStore
 from themis.core.stores.protocol import RunStore
-from themis.core.stores.sqlite import SqliteRunStore
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.registry import location_of
 from themis.core.tags import checked
 from themis.core.worker_once import open_queue, run_worker_once, run_worker_once_async
 
@@ -112,16 +112,19 @@ def submit_experiment(
     if not_before is not None and not_before.tzinfo is None:
         raise InvalidArgumentError(argument="not_before", detail="has no time zone")
     needed = checked([*experiment.runtime.tags, *checked(tags)])
-    _refuse_url_passwords(experiment.runtime)
+    _refuse_url_passwords("runtime", experiment.runtime.model_dump(mode="json"))
+    _refuse_url_passwords("storage.parameters", experiment.storage.parameters)
     _refuse_unwritable_paths(experiment, config_path)
     snapshot = experiment.compile()
     for text in idle_limits(experiment.runtime, provider_of(experiment.compiled())):
         logger.warning("%s", text)
     targets = _targets(snapshot)
+    location = location_of(experiment.storage)
     store = _persistent_store(experiment)
+    address = StoreAddress(location.kind, location.path, store.jobs.store_id)
     path_text = None if config_path is None else str(Path(config_path).absolute())
     job = replace(
-        _job(snapshot.run_id, store, experiment.runtime, _payload(experiment, mode, path_text)),
+        _job(snapshot.run_id, address, experiment.runtime, _payload(experiment, mode, path_text)),
         priority=priority,
         not_before_ns=None if not_before is None else _nanoseconds(not_before),
         tags=needed,
@@ -155,11 +158,11 @@ def _payload(experiment: Experiment, mode: Mode, config_path: str | None) -> dic
     return payload.model_dump(mode="json", exclude_defaults=True, exclude={"runtime": {"tags"}}) | {"mode": mode}
 
 
-def _job(run_id: str, store: SqliteRunStore, runtime: RuntimeConfig, payload: dict[str, Any]) -> NewJob:
+def _job(run_id: str, address: StoreAddress, runtime: RuntimeConfig, payload: dict[str, Any]) -> NewJob:
     """The job of a run, within the limits of its `runtime`, with nothing said of when and where."""
     return NewJob(
         run_id=run_id,
-        store=StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id),
+        store=address,
         payload=payload,
         version=themis_version(),
         limits=Limits(
@@ -171,15 +174,13 @@ def _job(run_id: str, store: SqliteRunStore, runtime: RuntimeConfig, payload: di
     )
 
 
-def _submit_to_queue(
-    experiment: Experiment, store: SqliteRunStore, snapshot: RunSnapshot, job: NewJob
-) -> tuple[Path, str]:
+def _submit_to_queue(experiment: Experiment, store: RunStore, snapshot: RunSnapshot, job: NewJob) -> tuple[Path, str]:
     policy = experiment.runtime.existing_run_policy
     _find_datasets_again(store, snapshot)
     with closing(StoreCache()) as others:
         own = job.store
 
-        def open_store(address: StoreAddress) -> SqliteJobStore:
+        def open_store(address: StoreAddress) -> JobStore:
             return store.jobs if address == own else others(address)
 
         queue = FileQueue(experiment.runtime.queue_root or DEFAULT_QUEUE_ROOT, open_store)
@@ -189,14 +190,14 @@ def _submit_to_queue(
     return submission.path, STATUS_OF_STATE[submission.state]
 
 
-def _find_datasets_again(store: SqliteRunStore, snapshot: RunSnapshot) -> None:
+def _find_datasets_again(store: RunStore, snapshot: RunSnapshot) -> None:
     """Have a run that is stored read its datasets from where they are now, if they are no longer where they were."""
     now = {dataset.dataset_id: dataset.path for dataset in snapshot.datasets if dataset.path is not None}
     if now:
         store.jobs.move_run(snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path)
 
 
-def _prepare(store: SqliteRunStore, snapshot: RunSnapshot, policy: str) -> None:
+def _prepare(store: RunStore, snapshot: RunSnapshot, policy: str) -> None:
     """Make the run, or do what the policy asks for when it is there: once, not at each attempt."""
     created = store.create_run(snapshot)
     if not created and policy == "error":
@@ -217,13 +218,13 @@ def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
     return targets
 
 
-def _refuse_url_passwords(runtime: RuntimeConfig) -> None:
-    """A password in a manifest would be on disk, and a limit without it would not hold."""
-    for name, value in runtime.model_dump(mode="json").items():
+def _refuse_url_passwords(where: str, values: Mapping[str, Any]) -> None:
+    """A password in a manifest would be on disk, and a limit, or a store, without it would be another one."""
+    for name, value in values.items():
         redacted = redact_urls(value)
         if redacted != value:
             key = redacted_key(redacted)
-            raise LiteralSecretError(where="runtime", key=name if key is None else f"{name}.{key}")
+            raise LiteralSecretError(where=where, key=name if key is None else f"{name}.{key}")
 
 
 def _refuse_unwritable_paths(experiment: Experiment, config_path: str | Path | None) -> None:
@@ -240,11 +241,10 @@ def _refuse_unwritable_paths(experiment: Experiment, config_path: str | Path | N
             raise ConfigError(where=shown, detail=detail) from None
 
 
-def _persistent_store(experiment: Experiment) -> SqliteRunStore:
-    name = experiment.storage.store
-    store = experiment.open_store() if name != "memory" else None
-    if not isinstance(store, SqliteRunStore):
-        detail = f"{name!r} cannot be reached by a worker in another process; use sqlite to submit"
+def _persistent_store(experiment: Experiment) -> RunStore:
+    store = experiment.open_store()
+    if not store.outlives_process:
+        detail = f"{experiment.storage.store!r} keeps nothing that a worker in another process could find"
         raise ConfigError(where="storage.store", detail=detail)
     return store
 

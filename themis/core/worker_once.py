@@ -23,7 +23,8 @@ from themis.core.queue.states import Cause, Outcome
 from themis.core.results import RunResult
 from themis.core.store_cache import StoreCache
 from themis.core.stores import projections
-from themis.core.stores.protocol import Fence, RunStore
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.protocol import RunStore
 
 logger = logging.getLogger("themis.worker")
 

@@ -28,7 +28,8 @@ from themis.core.queue import manifest_file
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.states import Outcome
 from themis.core.store_cache import StoreCache
-from themis.core.stores.protocol import Fence, RunStore
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.protocol import RunStore
 from workers import linux, messages
 from workers.children.job_log import secret_report
 

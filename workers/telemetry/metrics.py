@@ -3,20 +3,24 @@
 One thread works and writes; another one is asked and reads. Between them stand values that are replaced whole.
 """
 
+import contextlib
 import platform
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from themis.core.monitor.depth import QueueDepth
+from themis.core.monitor.health import is_beating
+from themis.core.monitor.throttled_cache import ThrottledCache
 from themis.core.provenance import themis_version
 from themis.core.queue.states import POLICIES, Cause, Charge, JobState
+from themis.core.queue.worker_registry import WorkerReport
 from themis.core.stores.job_rows import JobRow
-from workers.registry import WorkerReport
-from workers.telemetry.depth import FreshLook, QueueDepth
-from workers.telemetry.health import MAX_AGE_S
+
+FRESH_S = 1.0
+"""A look at the queue is good for so many seconds: who scrapes more often sees the same."""
 
 _NS = 1_000_000_000
 _NO_FAILURES = frozenset({Cause.DONE, Cause.CANCELLED, Cause.GIVEN_BACK, Cause.LEASE_LOST, Cause.OUTAGE})
@@ -61,12 +65,13 @@ class WorkerMetrics:
 
     Args:
         worker: its name.
-        look: how deep the queue is; called by the thread that is asked for metrics, at most once a second.
+        look: how deep the queue is; called by the thread that is asked for metrics, at most every `FRESH_S`. An
+            `OSError` leaves out what is told of the queue, and is not tried more often either.
     """
 
     def __init__(self, worker: str, look: Callable[[], QueueDepth]) -> None:
         self.worker = worker
-        self._look = FreshLook(look)
+        self._depth = ThrottledCache(lambda: _or_none(look), fresh_s=FRESH_S)
         self._lock = threading.Lock()
         self._report: WorkerReport | None = None
         self._retried = self._recovered = 0
@@ -98,7 +103,7 @@ class WorkerMetrics:
         """All that there is to tell now; what cannot be told, as the queue cannot be read, is left out."""
         with self._lock:
             tally = Tally(self._retried, dict(self._failed), self._recovered)
-        report, depth = self._report, self._look()
+        report, depth = self._report, self._depth.get()
         yield Family("gauge", "themis_build_info", "Versions; always 1.", _build(), ("version", "python"))
         yield _gauge(
             "themis_worker_up", "1 while the worker's heart beats.", int(not self._ended and _is_alive(report))
@@ -163,4 +168,10 @@ def _build() -> dict[tuple[str, ...], float]:
 
 def _is_alive(report: WorkerReport | None) -> bool:
     """Whether the heart beats; before its first beat a worker starts, and is alive."""
-    return report is None or time.time_ns() - report.heartbeat_ns <= MAX_AGE_S * _NS
+    return report is None or is_beating(report.heartbeat_ns)
+
+
+def _or_none(look: Callable[[], QueueDepth]) -> QueueDepth | None:
+    with contextlib.suppress(OSError):
+        return look()
+    return None

@@ -6,10 +6,11 @@ import pytest
 
 from themis.cli import progress
 from themis.core.engine.run import RunProgress
+from themis.core.monitor.recent_rate import RecentRate
 
 
 def test_the_pace_is_that_of_the_last_seconds() -> None:
-    pace = progress.Pace()
+    pace = RecentRate()
     assert pace.per_second(0.0, 0) == 0.0
     assert pace.per_second(10.0, 100) == 10.0
     pace.per_second(100.0, 1_000)

@@ -15,7 +15,7 @@ from themis.core.errors import ClaimLostError, StoreFullError
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.stages import Stage
 from themis.core.stores import InMemoryRunStore
-from themis.core.stores.protocol import Fence
+from themis.core.stores.job_rows import Fence
 
 PATIENCE_S = 20.0
 

@@ -30,7 +30,7 @@ from themis.core.queue import FileQueue, layout, locks, manifest_file, rejection
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.states import Cause, JobState
 from themis.core.stores.job_rows import job_key
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite.jobs import SqliteJobStore
 
 NAME = f"0-{layout.stamp(5)}-{{}}.json"
 

@@ -12,7 +12,7 @@ from themis.core.errors import StoreError
 from themis.core.queue import FileQueue, locks
 from themis.core.queue.layout import JOB_FOLDERS, PRUNABLE
 from themis.core.queue.manifest_file import StoreAddress
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite.jobs import SqliteJobStore
 
 HOUR_NS = 3_600_000_000_000
 

@@ -15,7 +15,7 @@ from themis.core.queue import FileQueue, StoreAddress, places
 from themis.core.queue.places import Place, Whereabouts
 from themis.core.queue.relocation import relocate
 from themis.core.queue.root import make_root, open_root
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite.jobs import SqliteJobStore
 
 
 @pytest.fixture

@@ -8,22 +8,22 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from tests.processes.queue_world import World, leases_over, world
-from themis.cli.queue.show import reasons_of
-from themis.cli.reasons import Reason
 from themis.core.errors import ClaimLostError, JobStateError, QueueBusyError, QueueRootError
+from themis.core.monitor.jobs import job_now
 from themis.core.queue import Cause, Claim, FileQueue, Outcome, layout, liveness, locks, moves, root
 from themis.core.queue.processes import process_started
 from themis.core.queue.readiness import CLOCKS_DIFFER_NS
 from themis.core.queue.root import LEASE_S
 from themis.core.queue.states import JobState
+from themis.core.queue.worker_registry import WorkerReport
 from themis.core.stores.job_rows import JobRow
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite.jobs import SqliteJobStore
 
 RUN = "run-1"
 HALF_S = LEASE_S / 2
@@ -534,7 +534,8 @@ def test_a_shared_folder_is_listed_less_often(tmp_path: Path) -> None:
 
 
 def _register(here: World, **facts: object) -> None:
-    document = {"host": "a", "boot_id": "another", "heartbeat_ns": time.time_ns()} | facts
+    report = WorkerReport("other", "a", "another", 1, 1, "4", time.time_ns(), time.time_ns())
+    document = asdict(report) | facts
     (here.queue.path / "workers" / "other.json").write_text(json.dumps(document))
 
 
@@ -602,18 +603,18 @@ def test_a_suspended_process_here_says_nothing_of_a_worker_elsewhere_that_has_it
         told = {}
         for here in (a, b):
             with here.at_home():
-                told[here.owner.host] = _words(reasons_of(here.queue, here.queue.show(claim.key)))
+                told[here.owner.host] = _words(here, claim.key)
         assert told == {"a": ["suspended"], "b": []}
         with b.at_home(), leases_over():
-            assert _words(reasons_of(b.queue, b.queue.show(claim.key))) == ["worker lost"]
+            assert _words(b, claim.key) == ["worker lost"]
     finally:
         child.kill()
         child.wait()
     a.finish(claim)
 
 
-def _words(reasons: list[Reason]) -> list[str]:
-    return [reason.word for reason in reasons]
+def _words(here: World, key: str) -> list[str]:
+    return [reason.word for reason in job_now(here.queue, key).reasons]
 
 
 def test_the_doctor_who_only_looks_leaves_what_may_be_in_the_middle_of_a_move_and_nothing_else(

@@ -11,13 +11,13 @@ from themis.core.errors import (
     HiddenJobError,
     NetworkFilesystemError,
     OtherStoreError,
-    StoreError,
     StoreFullError,
+    StoreMissingError,
     UnknownJobError,
 )
 from themis.core.queue import Cause, FileQueue, Outcome, StoreAddress
 from themis.core.queue.doctor import Finding
-from themis.core.stores.sqlite_jobs import SqliteJobStore
+from themis.core.stores.sqlite.jobs import SqliteJobStore
 
 FOLDERS = ("queued", "claimed", "done")
 
@@ -43,8 +43,8 @@ def _queue(here: World, error: Exception) -> FileQueue:
     return FileQueue(here.queue.path, open_store)
 
 
-def _gone(here: World) -> StoreError:
-    return StoreError(path=here.address.path, detail="is not there")
+def _gone(here: World) -> StoreMissingError:
+    return StoreMissingError(path=here.address.path)
 
 
 def _replaced(here: World) -> OtherStoreError:

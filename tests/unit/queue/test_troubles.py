@@ -1,7 +1,6 @@
 """Whose trouble an exception is, and what the machine lacks."""
 
 import errno
-import sqlite3
 
 import pytest
 
@@ -32,8 +31,6 @@ THREADS = RuntimeError("can't start new thread")
         (RuntimeError("something else"), False, None),
         (ValueError("can't start new thread"), False, None),
         (MemoryError(), True, None),
-        (sqlite3.OperationalError("locked"), True, None),
-        (sqlite3.ProgrammingError("ours"), False, None),
         (StoreFullError(path="p", detail="d"), True, Lack.SCARCE),
         (StoreIOError(path="p", detail="d"), True, Lack.BROKEN),
         (StoreBusyError(path="p", seconds=1), True, Lack.BUSY),

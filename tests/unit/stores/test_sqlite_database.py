@@ -25,8 +25,8 @@ from themis.core.errors import (
     StoreIOError,
     StoreReadOnlyError,
 )
-from themis.core.stores import sqlite_database
-from themis.core.stores.sqlite_database import Database
+from themis.core.stores.sqlite import database as sqlite_database
+from themis.core.stores.sqlite.database import Database
 
 SCHEMA = ("CREATE TABLE t (v)",)
 

@@ -16,7 +16,8 @@ from themis.core.errors import (
     StoreIOError,
     StoreReadOnlyError,
 )
-from themis.core.stores import sqlite_errors
+from themis.core.stores import file_errors
+from themis.core.stores.sqlite import errors as sqlite_errors
 
 PATH = Path("/srv/s.sqlite3")
 
@@ -86,7 +87,7 @@ def test_an_error_of_reading_on_a_disk_without_room_is_that_of_a_full_one(
     ],
 )
 def test_each_number_of_the_system_has_its_meaning(error: OSError, kind: type[StoreError], word: str) -> None:
-    found = sqlite_errors.of_system(error, PATH)
+    found = file_errors.of_system(error, PATH)
     assert type(found) is kind
     assert word in str(found)
     assert "Errno" not in str(found)

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from themis.core.stores.job_rows import Change, JobRow
-from themis.core.stores.sqlite import SCHEMA, SCHEMA_VERSION, UPGRADES, SqliteRunStore
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS, Change, Fence, JobRow
+from themis.core.stores.reading import RUN_FIELDS
+from themis.core.stores.sqlite import SqliteRunStore
+from themis.core.stores.sqlite.schema import APPLICATION_ID
+from themis.core.stores.sqlite.tables import FIRST_TABLES, SCHEMA_VERSION, UPGRADES
 
 KEY = "0123456789abcdef"
-ADDED_COLUMNS = (",\n        lease_until_ms BIGINT", "\n        category TEXT,")
 ROW = JobRow(KEY, "run", "queue", "/queue", 7, "running", 1, 5, 1, None, 3, 3, None, None)
 
 
@@ -56,7 +59,7 @@ def test_a_lease_is_renewed_without_changing_the_version_and_by_its_owner_alone(
     assert not store.jobs.renew_lease(KEY, 6, 1_000_000)
     assert not store.jobs.renew_lease("no such job", 7, 1_000_000)
     assert (_lease(store) or 0) < first + 100_000
-    store.jobs.check_fence(KEY, 7)
+    store.jobs.check_fence(Fence(KEY, 7))
 
 
 def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp_path: Path) -> None:
@@ -81,20 +84,33 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
 
 
 def test_the_first_schema_and_its_upgrades_make_the_tables_of_this_one(tmp_path: Path) -> None:
-    first = [*SCHEMA]
-    for column in ADDED_COLUMNS:
-        without = [statement.replace(column, "") for statement in first]
-        assert without != first
-        first = without
-    for name, statements in {
-        "upgraded": [*first, *(step for version in UPGRADES.values() for step in version)],
-        "fresh": [*SCHEMA],
-    }.items():
-        with closing(sqlite3.connect(tmp_path / name)) as database:
-            for statement in statements:
-                database.execute(statement)
-    assert _columns(tmp_path / "upgraded") == _columns(tmp_path / "fresh")
     assert set(UPGRADES) == set(range(1, SCHEMA_VERSION)), "a step for every older version"
+    with closing(sqlite3.connect(tmp_path / "old.sqlite3")) as old:
+        for statement in FIRST_TABLES:
+            old.execute(statement)
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+    for name in ("old", "fresh"):
+        with closing(SqliteRunStore(tmp_path / f"{name}.sqlite3")) as store:
+            store.initialize()
+    assert _columns(tmp_path / "old.sqlite3") == _columns(tmp_path / "fresh.sqlite3")
+
+
+ROW_FIELDS = {
+    "runs": ("run_no", *RUN_FIELDS, "snapshot"),
+    "cases": ("run_no", *CaseEnd._fields),
+    "outcomes": ("run_no", *Outcome._fields),
+    "jobs": ("job_no", *JOB_COLUMNS),
+    "job_attempts": ("job_no", *ATTEMPT_COLUMNS),
+}
+
+
+@pytest.mark.parametrize("table", ROW_FIELDS)
+def test_a_table_has_a_column_for_each_field_of_its_rows(tmp_path: Path, table: str) -> None:
+    with closing(SqliteRunStore(tmp_path / "fresh.sqlite3")) as store:
+        store.initialize()
+    assert {column[1] for column in _columns(tmp_path / "fresh.sqlite3")[table]} == set(ROW_FIELDS[table])
 
 
 def _columns(path: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -12,7 +12,7 @@ from themis.core.models import Case, Dataset
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.store_cache import StoreCache
 from themis.core.stores import SqliteRunStore, sqlite_store
-from themis.core.stores.sqlite_database import Database
+from themis.core.stores.sqlite.database import Database
 
 
 @pytest.fixture

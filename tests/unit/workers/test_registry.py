@@ -14,7 +14,8 @@ import pytest
 from themis.core.errors import WorkerNameError
 from themis.core.queue.processes import this_process
 from themis.core.queue.root import make_root
-from workers.registry import Registration, SlotReport, WorkerReport, forget_dead, request_stop, workers_of
+from themis.core.queue.worker_registry import SlotReport, WorkerReport, forget_dead, request_stop, workers_of
+from workers.registry import Registration
 
 DIES_REGISTERED = """
 import os, sys

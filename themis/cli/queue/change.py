@@ -123,7 +123,7 @@ def set_place(
 @click.option("--reason", metavar="TEXT", help="Why; shown to whoever asks.")
 def pause(*, place: QueuePlace, reason: str | None) -> None:
     """Have no worker take a job until `themis queue resume`. What runs goes on, and jobs can be submitted."""
-    from themis.cli.reasons import pause_text
+    from themis.core.monitor.reasons import pause_text
 
     with opened_queue(*place) as opened:
         before = opened.paused

@@ -1,22 +1,19 @@
 """`themis queue list`: what is in a queue, from the names of its files alone."""
 
-import heapq
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.opening import find_queue_root
-from themis.cli.output import document, emit_object, note, one_line, say, say_table
-from themis.cli.worker_hint import nobody_works
+from themis.cli.output import emit_object, note, one_line, say, say_table
+from themis.core.monitor.reasons import pause_text
 from themis.core.queue.layout import SHOWN_STATES
 
 if TYPE_CHECKING:
-    from themis.core.queue.pausing import Pause
+    from themis.core.monitor.queue_files import JobFile
 
 SHOWN_ROWS = 100
 
@@ -36,21 +33,20 @@ def list_jobs(
     as_json: bool,
 ) -> None:
     """List the jobs of a queue, in the order in which they will be taken."""
+    from themis.core.monitor.queue_summary import summary_of
+
     root = find_queue_root(queue_root, config, overrides)
-    names = _names(root)
-    counts = {name: len(names.get(folder, ())) for name, folder in SHOWN_STATES.items()}
-    rejected = len(names.get("rejected", ()))
+    found = summary_of(root)
+    files, pause = found.files, found.pause
+    counts, rejected = files.counts, files.rejected
     states = [state] if state else list(SHOWN_STATES)
     total = sum(counts[name] for name in states)
-    jobs = _jobs(root, names, states, None if show_all else SHOWN_ROWS)
-    pause = _pause(root)
-    unusable = _unusable_stores(root) if names else {}
+    jobs = files.jobs(states, None if show_all else SHOWN_ROWS)
     if as_json:
-        found = {"queue_root": str(root), "paused": pause is not None, "pause": document(pause) if pause else None}
-        before = {**found, "counts": {**counts, "rejected": rejected}}
-        emit_object(before, "jobs", jobs, after=lambda: {"unusable_stores": unusable})
+        documents = (job.document() for job in jobs)
+        emit_object(found.document(), "jobs", documents, after=lambda: {"unusable_stores": found.unusable_stores})
         return
-    if not names:
+    if not found.exists:
         note(f"there is no queue at {root} yet; the first submit makes it")
         return
     _show(jobs, total)
@@ -61,84 +57,36 @@ def list_jobs(
     if rejected:
         say(f"What was rejected, and why, is in {root / 'rejected'}.")
     if pause is not None:
-        from themis.cli.reasons import pause_text
-
         say(one_line(f"Nobody takes a job: {pause_text(pause)}. themis queue resume ends that."))
-    elif counts["queued"] and not counts["running"] and (hint := nobody_works(root)):
-        say(f"{hint[0].upper()}{hint[1:]}")
-    for why in unusable.values():
+    elif counts["queued"] and not counts["running"]:
+        _say_nobody_works(root)
+    for why in found.unusable_stores.values():
         say(f"A results store cannot be used, and its jobs wait: {why}")
 
 
-def _unusable_stores(root: Path) -> dict[str, str]:
-    """The stores of a queue's jobs that cannot be opened now, and why; none is made for looking."""
-    from themis.cli.run_rows import JobStores
-    from themis.core.queue.root import open_root
-    from themis.core.queue.store_book import StoreBook
-
-    opened = open_root(root, write=False)
-    with closing(JobStores()) as stores:
-        found = {} if opened is None else StoreBook(opened, stores).unusable()
-    return {address.path: str(error) for address, error in found.items()}
-
-
-def _pause(root: Path) -> "Pause | None":
-    if not os.path.lexists(root / "paused"):
-        return None
-    from themis.core.queue.pausing import read
-
-    return read(root / "paused")
-
-
-def _names(root: Path) -> dict[str, list[str]]:
-    """The names in each folder of a queue; empty without a queue."""
-    from themis.core.queue.listing import names_by_folder
-    from themis.core.queue.root import open_root
-
-    return {} if open_root(root, write=False) is None else names_by_folder(root)
-
-
-def _jobs(
-    root: Path, names: dict[str, list[str]], states: Sequence[str], limit: int | None
-) -> Iterator[dict[str, Any]]:
-    """The jobs, one at a time: there may be very many."""
-    from themis.core.queue.layout import parse
-
-    left = limit
-    for state in states:
-        folder = SHOWN_STATES[state]
-        of_state = names.get(folder, [])
-        chosen = sorted(of_state) if left is None else heapq.nsmallest(left, of_state)
-        left = None if left is None else left - len(chosen)
-        for name in chosen:
-            entry = parse(folder, name)
-            yield {
-                "state": state,
-                "key": entry.key if entry else None,
-                "priority": entry.priority if entry else None,
-                "submitted": entry.stamp if entry and state == "queued" else None,
-                "not_before": entry.stamp if entry and state == "waiting" else None,
-                "attempt": entry.attempt if entry else None,
-                "path": f"{root}/{folder}/{name}",
-            }
-
-
-def _show(jobs: Iterable[dict[str, Any]], total: int) -> None:
+def _show(jobs: "Iterable[JobFile]", total: int) -> None:
     headers = ("state", "key", "priority", "submitted", "not before", "attempt")
     rows = (
         (
-            job["state"],
-            job["key"] or Path(job["path"]).name,
-            job["priority"],
-            _moment(job["submitted"]),
-            _moment(job["not_before"]),
-            job["attempt"],
+            job.state,
+            job.key or Path(job.path).name,
+            job.priority,
+            _moment(job.submitted),
+            _moment(job.not_before),
+            job.attempt,
         )
         for job in jobs
     )
     say_table(headers, rows, right=("priority", "attempt"))
     if total:
         say()
+
+
+def _say_nobody_works(root: Path) -> None:
+    from themis.core.monitor.workers import nobody_works
+
+    if hint := nobody_works(root):
+        say(f"{hint[0].upper()}{hint[1:]}")
 
 
 def _moment(stamp: str | None) -> str | None:

@@ -47,6 +47,8 @@ def logs(
 
     With --follow only what is printed, as it comes; Ctrl-C ends that and not the job.
     """
+    from themis.core.monitor.jobs import logs_by_attempt
+
     if follow and as_json:
         message = "give --follow or --json, not both"
         raise click.UsageError(message, click.get_current_context())
@@ -55,9 +57,9 @@ def logs(
             _follow(queue, key, attempt, lines)
             return
         details = queue.show(key)
-    parts = _parts(details, attempt)
+    parts = logs_by_attempt(details, attempt)
     if attempt is not None and not parts:
-        there = ", ".join(str(number) for number in _parts(details, None)) or "none"
+        there = ", ".join(str(number) for number in logs_by_attempt(details)) or "none"
         detail = f"nothing is kept of what attempt {attempt} printed; there are logs of attempts: {there}"
         raise JobError(key=details.row.key, detail=detail)
     if as_json:
@@ -69,18 +71,6 @@ def logs(
     for number, paths in parts.items():
         say(f"\n--- attempt {number}: {paths[-1]}")
         _say_lines(_last(lines_of(paths), lines))
-
-
-def _parts(details: "JobDetails", attempt: int | None) -> dict[int, list[Path]]:
-    """The parts of the log of each attempt, in order."""
-    from themis.core.queue.log_files import attempt_of
-
-    found: dict[int, list[Path]] = {}
-    for path in details.logs:
-        number = attempt_of(path)
-        if number is not None and attempt in {None, number}:
-            found.setdefault(number, []).append(path)
-    return found
 
 
 def _say_history(details: "JobDetails") -> None:

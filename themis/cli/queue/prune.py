@@ -137,6 +137,6 @@ def _document(item: "Prunable") -> dict[str, Any]:
 
 
 def _forget_dead_workers(queue_root: Path) -> None:
-    from workers.registry import forget_dead
+    from themis.core.queue.worker_registry import forget_dead
 
     forget_dead(queue_root)

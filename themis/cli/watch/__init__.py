@@ -1,1 +1,1 @@
-"""`themis queue watch`: what a queue does now, read from its files and its stores, which are never written."""
+"""`themis queue watch`: what a queue does now, drawn again and again."""

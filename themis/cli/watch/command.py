@@ -17,8 +17,8 @@ from themis.cli.output import emit, printable, say
 from themis.cli.times import Seconds
 
 if TYPE_CHECKING:
-    from themis.cli.watch.facts import Watcher
-    from themis.cli.watch.values import Look
+    from themis.core.monitor.queue_now import QueueNow
+    from themis.core.monitor.queue_watcher import QueueWatcher
 
 PLAIN_WIDTH = 120
 """Where there is no terminal."""
@@ -53,9 +53,9 @@ def watch(
     When the queue will be empty is predicted from how long runs like those that are left took before. Nothing is
     written, and workers are not disturbed. With --json, an object a look.
     """
-    from themis.cli.watch.facts import Watcher
+    from themis.core.monitor.queue_watcher import QueueWatcher
 
-    watcher = Watcher(find_queue_root(queue_root, config, overrides))
+    watcher = QueueWatcher(find_queue_root(queue_root, config, overrides))
     try:
         with ends_cleanly(None):
             if once:
@@ -68,7 +68,7 @@ def watch(
         watcher.close()
 
 
-def _repeat(watcher: "Watcher", interval_s: float, show: "Callable[[Look], None]") -> None:
+def _repeat(watcher: "QueueWatcher", interval_s: float, show: "Callable[[QueueNow], None]") -> None:
     """Look every `interval_s` seconds, and never twice in a row to make up for a slow one."""
     while True:
         began_s = time.monotonic()
@@ -76,7 +76,7 @@ def _repeat(watcher: "Watcher", interval_s: float, show: "Callable[[Look], None]
         time.sleep(max(interval_s - (time.monotonic() - began_s), 0.0))
 
 
-def _print(look: "Look", *, as_json: bool) -> None:
+def _print(look: "QueueNow", *, as_json: bool) -> None:
     if as_json:
         emit(look.document())
     else:
@@ -89,7 +89,7 @@ def _print(look: "Look", *, as_json: bool) -> None:
     streams.flush()
 
 
-def _show_live(watcher: "Watcher", interval_s: float) -> None:
+def _show_live(watcher: "QueueWatcher", interval_s: float) -> None:
     """Redraw the terminal at each look; afterwards it is as it was before."""
     from rich.console import Console
     from rich.live import Live
@@ -100,7 +100,7 @@ def _show_live(watcher: "Watcher", interval_s: float) -> None:
     console = Console(highlight=False)
     with Live(console=console, screen=True, auto_refresh=False) as live:
 
-        def show(look: "Look") -> None:
+        def show(look: "QueueNow") -> None:
             text = Text(no_wrap=True, overflow="ellipsis")
             for line in lines(look, console.width, console.height):
                 text.append(f"{printable(line.text)}\n", _STYLES.get(line.kind))

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 from themis.cli.fitted_table import Column, fitted, shortened
 from themis.cli.output import how_long, one_line, when
-from themis.cli.reasons import pause_text
-from themis.cli.watch.values import About, Ended, Look, Next, Running
-from themis.cli.worker.list import busy_slots, state_of
+from themis.core.monitor.queue_now import About, EndedJob, NextJob, QueueNow, RunningJob
+from themis.core.monitor.reasons import pause_text
 from themis.core.queue.forecast import Forecast
 
 WORKERS_SHOWN = 8
@@ -72,7 +71,7 @@ class Line(NamedTuple):
     kind: str
 
 
-def lines(look: Look, width: int, height: int | None = None) -> list[Line]:
+def lines(look: QueueNow, width: int, height: int | None = None) -> list[Line]:
     """A look at a queue, in lines at most `width` wide; at most `height` of them, from 24 on, if that is said."""
     found = [*_head(look)]
     wanted = [min(len(look.workers), WORKERS_SHOWN), len(look.running), len(look.next), len(look.ended)]
@@ -93,7 +92,7 @@ def _shares(wanted: Sequence[int], lines: int) -> list[int]:
     return shares
 
 
-def _head(look: Look) -> Iterator[Line]:
+def _head(look: QueueNow) -> Iterator[Line]:
     yield Line(f"{when(look.at_ns)}  {one_line(look.queue_root)}", "head")
     if not look.exists:
         yield Line("there is no queue here yet; the first submit makes it", "quiet")
@@ -107,7 +106,7 @@ def _head(look: Look) -> Iterator[Line]:
         yield Line(one_line(f"as it was before: {trouble}"), "bad")
 
 
-def outlook(look: Look) -> str:
+def outlook(look: QueueNow) -> str:
     """When a queue will be empty, in a sentence."""
     left = sum(look.counts.get(state, 0) for state in ("running", "queued", "waiting"))
     slots = f"{look.slots} slot{'' if look.slots == 1 else 's'}"
@@ -147,7 +146,7 @@ def _span(found: Forecast) -> str:
     return f"about {about(found.middle_s)}" + ("" if is_sure else f" ({about(found.low_s)} to {about(found.high_s)})")
 
 
-def _workers(look: Look, width: int, limit: int) -> Iterator[Line]:
+def _workers(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
     rows = []
     for seen in look.workers[:limit]:
         report = seen.report
@@ -155,8 +154,8 @@ def _workers(look: Look, width: int, limit: int) -> Iterator[Line]:
         rows.append(
             (
                 report.worker,
-                state_of(seen) + (f": {shortened(one_line(report.why), 40)}" if report.why and seen.alive else ""),
-                f"{busy_slots(seen)}/{len(report.slots)}",
+                seen.state + (f": {shortened(one_line(report.why), 40)}" if report.why and seen.alive else ""),
+                f"{seen.busy}/{len(report.slots)}",
                 f"{report.claimed:,}",
                 f"{report.cases:,}",
                 report.host,
@@ -169,13 +168,13 @@ def _workers(look: Look, width: int, limit: int) -> Iterator[Line]:
     yield from _section("workers", _WORKERS, rows, kinds, len(look.workers), width)
 
 
-def _running(look: Look, width: int, limit: int) -> Iterator[Line]:
+def _running(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
     shown = look.running[:limit]
     kinds = ["bad" if run.state == "lost" else "row" for run in shown]
     yield from _section("running", _RUNNING, [_run_row(run) for run in shown], kinds, len(look.running), width)
 
 
-def _run_row(run: Running) -> Sequence[Any]:
+def _run_row(run: RunningJob) -> Sequence[Any]:
     worker = run.worker if run.slot is None else f"{run.worker}/{run.slot}"
     return (
         *_about(run.about),
@@ -191,13 +190,13 @@ def _run_row(run: Running) -> Sequence[Any]:
     )
 
 
-def _next(look: Look, width: int, limit: int) -> Iterator[Line]:
+def _next(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
     rows = [_next_row(job, look.at_ns) for job in look.next[:limit]]
     count = look.counts.get("queued", 0) + look.counts.get("waiting", 0)
     yield from _section("next", _NEXT, rows, ["row"] * len(rows), count, width)
 
 
-def _next_row(job: Next, now_ns: int) -> Sequence[Any]:
+def _next_row(job: NextJob, now_ns: int) -> Sequence[Any]:
     wait_s = ((job.ready_ns or 0) - now_ns) / _NS
     return (
         *_about(job.about),
@@ -208,13 +207,13 @@ def _next_row(job: Next, now_ns: int) -> Sequence[Any]:
     )
 
 
-def _ended(look: Look, width: int, limit: int) -> Iterator[Line]:
+def _ended(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
     rows = [_ended_row(job, look.at_ns) for job in look.ended[:limit]]
     kinds = [{"done": "good", "failed": "bad"}.get(job.state, "quiet") for job in look.ended]
     yield from _section("ended last", _ENDED, rows, kinds, len(rows), width)
 
 
-def _ended_row(job: Ended, now_ns: int) -> Sequence[Any]:
+def _ended_row(job: EndedJob, now_ns: int) -> Sequence[Any]:
     return (
         *_about(job.about),
         job.state,

@@ -7,7 +7,7 @@ import click
 from themis.cli.command import command
 from themis.cli.output import note, say
 from themis.cli.times import Seconds
-from workers.telemetry.health import MAX_AGE_S, health_of
+from themis.core.monitor.health import MAX_AGE_S, health_of
 
 UNHEALTHY = 1
 

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +13,9 @@ from themis.cli.fitted_table import Column, fitted, terminal_width
 from themis.cli.opening import find_queue_root
 from themis.cli.output import emit, how_long, note, one_line, say, when
 from themis.cli.times import Seconds
-from themis.cli.worker_hint import start_one
 
 if TYPE_CHECKING:
-    from workers.registry import SeenWorker
+    from themis.core.queue.worker_registry import SeenWorker
 
 LOOK_EVERY_S = 0.2
 _NS = 1e9
@@ -58,14 +56,15 @@ def list_workers(
 
     A worker that was killed left its file here; it is marked as dead until it starts again or is forgotten.
     """
-    from workers import registry
+    from themis.core.monitor.workers import start_one
+    from themis.core.queue import worker_registry
 
     root = find_queue_root(queue_root, config, overrides)
     if forget_dead:
-        registry.forget_dead(root)
-    seen = registry.workers_of(root)
+        worker_registry.forget_dead(root)
+    seen = worker_registry.workers_of(root)
     if as_json:
-        emit({"queue_root": str(root), "workers": [document(worker) for worker in seen]})
+        emit({"queue_root": str(root), "workers": [worker.document() for worker in seen]})
     elif seen:
         _show(seen)
     else:
@@ -93,16 +92,16 @@ def stop(
     overrides: Sequence[str],
 ) -> int:
     """Ask workers to take no more jobs, and to end when what they run has ended."""
-    from workers import registry
+    from themis.core.queue import worker_registry
 
     if bool(names) == stop_all:
         message = "name the workers to stop, or give --all, not both" if names else "name the workers to stop, or --all"
         raise click.UsageError(message, click.get_current_context())
     root = find_queue_root(queue_root, config, overrides)
-    seen = {worker.report.worker: worker.alive for worker in registry.workers_of(root)}
+    seen = {worker.report.worker: worker.alive for worker in worker_registry.workers_of(root)}
     _refuse_unknown(names, seen)
     asked = [name for name in seen if seen[name] and (stop_all or name in names)]
-    registry.request_stop(root, asked)
+    worker_registry.request_stop(root, asked)
     left = asked if wait_s is None else _wait(root, asked, wait_s)
     emit({"asked": asked, "stopped": [name for name in asked if name not in left], "left": left})
     if wait_s is None and asked and streams.has_terminal():
@@ -116,21 +115,6 @@ def stop(
         note(f"after {how_long(wait_s)} still there: {', '.join(left)}; they end when what they run has ended")
         return errors.TIMED_OUT
     return 0
-
-
-def document(worker: "SeenWorker") -> dict[str, Any]:
-    """A worker as JSON."""
-    return {"alive": worker.alive, **asdict(worker.report)}
-
-
-def state_of(worker: "SeenWorker") -> str:
-    """One word for how a worker stands."""
-    return worker.report.state if worker.alive else "dead"
-
-
-def busy_slots(worker: "SeenWorker") -> int:
-    """How many of a worker's slots run something."""
-    return worker.report.busy if worker.alive else 0
 
 
 def ended_by_cause(worker: "SeenWorker") -> str:
@@ -151,11 +135,11 @@ def _refuse_unknown(names: Sequence[str], known: dict[str, bool]) -> None:
 
 def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
     """Wait until these workers are gone; returns those that are still there at the end."""
-    from workers import registry
+    from themis.core.queue import worker_registry
 
     patient_until = time.monotonic() + wait_s
     while True:
-        alive = {worker.report.worker for worker in registry.workers_of(root) if worker.alive}
+        alive = {worker.report.worker for worker in worker_registry.workers_of(root) if worker.alive}
         left = [name for name in names if name in alive]
         if not left or time.monotonic() >= patient_until:
             return left
@@ -170,8 +154,8 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
             worker.report.worker,
             worker.report.host,
             worker.report.pid,
-            state_of(worker),
-            f"{busy_slots(worker)}/{len(worker.report.slots)}",
+            worker.state,
+            f"{worker.busy}/{len(worker.report.slots)}",
             f"{worker.report.claimed:,}",
             ended_by_cause(worker) or None,
             when(worker.report.started_ns),

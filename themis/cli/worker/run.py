@@ -1,8 +1,6 @@
 """`themis worker run`: one experiment from the queue."""
 
-from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +15,9 @@ from themis.cli.progress import shown
 from themis.cli.running import document, explain_failures
 
 if TYPE_CHECKING:
-    from themis.core.queue import FileQueue
     from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch
 
-_LOOKED_INTO = 1_000
+_SHOWN_REASONS = 3
 
 
 @command(
@@ -94,42 +91,20 @@ def run(  # noqa: PLR0913  # an argument an option
 
 def _say_why_idle(root: Path, policy: "ClaimPolicy") -> int:
     """An idle worker is often a mistyped folder, or a job that waits; the exit code is that of what went wrong."""
-    from themis.cli.reasons import pause_text
+    from themis.core.monitor import idle
+    from themis.core.monitor.reasons import pause_text
     from themis.core.submission import open_queue
 
-    queue = open_queue(root)
-    counts = queue.counts()
-    if not counts:
+    found = idle.look(open_queue(root), policy)
+    if not found.exists:
         note(f"there is no queue at {root} yet; the first submit makes it")
-    elif (pause := queue.paused) is not None:
-        note(f"{pause_text(pause)}; themis queue resume ends that")
-    elif counts["queued"]:
-        unusable = queue.unusable_stores()
-        why = "; ".join([*unusable, _refused(queue, policy)]).strip("; ") or "others took them"
-        note(f"none of the jobs that are queued ({counts['queued']:,}) could be taken: {why}")
-        return UNAVAILABLE if unusable else 0
-    elif counts["waiting"]:
-        note(f"nothing may be taken now; for a later time wait: {counts['waiting']:,} (see themis queue list)")
+    elif found.pause is not None:
+        note(f"{pause_text(found.pause)}; themis queue resume ends that")
+    elif found.queued:
+        refused = "; ".join(f"{count:,} {reason}" for reason, count in found.refused[:_SHOWN_REASONS])
+        why = "; ".join([*found.unusable_stores, refused]).strip("; ") or "others took them"
+        note(f"none of the jobs that are queued ({found.queued:,}) could be taken: {why}")
+        return UNAVAILABLE if found.unusable_stores else 0
+    elif found.waiting:
+        note(f"nothing may be taken now; for a later time wait: {found.waiting:,} (see themis queue list)")
     return 0
-
-
-def _refused(queue: "FileQueue", policy: "ClaimPolicy") -> str:
-    """Why jobs that are queued are left to other workers, and how many of the first ones each reason is for."""
-    from themis.core.errors import ManifestError
-
-    reasons = Counter[str]()
-    for job in queue.list_jobs(("queued",), limit=_LOOKED_INTO):
-        with suppress(OSError, ManifestError):
-            reason = _reason(job.path, job.key, policy)
-            reasons.update([reason] if reason else [])
-    return "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(3))
-
-
-def _reason(path: Path, key: str, policy: "ClaimPolicy") -> str | None:
-    from themis.core.errors import NewerManifestError
-    from themis.core.queue import manifest_file
-
-    try:
-        return policy(manifest_file.read(str(path), key=key))
-    except NewerManifestError:
-        return "was submitted by a newer Themis, whose manifests this one cannot read"

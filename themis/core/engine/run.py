@@ -27,7 +27,8 @@ from themis.core.protocols import TracingProvider
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import UNTIL_STAGES, Stage
-from themis.core.stores.protocol import Fence, RunRecord, RunStore
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.protocol import RunRecord, RunStore
 
 logger = logging.getLogger("themis.engine")
 

@@ -12,7 +12,8 @@ from typing import Self
 from themis.core.forks import line, refuse_copy
 from themis.core.outcome_codec import without_secrets
 from themis.core.outcomes import CaseEnd, Outcome
-from themis.core.stores.protocol import Fence, RunStore
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.protocol import RunStore
 
 COMMIT_INTERVAL_S = 0.2
 """Seconds that an outcome waits for its commit at most, when the disk keeps up."""

@@ -17,7 +17,6 @@ from themis.core.queue import (
     rejection,
     states,
 )
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.lease import Lease
 from themis.core.queue.locks import KeyLock
@@ -26,6 +25,7 @@ from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import Change, JobRow, Owner
+from themis.core.stores.job_store import JobStore
 
 
 @dataclass(eq=False, slots=True)

@@ -6,13 +6,13 @@ from typing import Any
 
 from themis.core.errors import AmbiguousJobError, ManifestError, OtherStoreError, StoreError, UnknownJobError
 from themis.core.queue import journal, layout, listing, liveness, locks, log_files, manifest_file, moves
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import AttemptRow, JobRow, Owner
+from themis.core.stores.job_store import JobStore
 
 
 @dataclass(frozen=True, slots=True)

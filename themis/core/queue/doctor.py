@@ -9,16 +9,15 @@ from functools import partial
 from itertools import groupby
 
 from themis.core import durable_files
-from themis.core.errors import ManifestError, OtherStoreError, UnavailableError
+from themis.core.errors import ManifestError, OtherStoreError, StoreMissingError, UnavailableError
 from themis.core.queue import journal, layout, leftovers, locks, manifest_file, moves, numbers
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.looking import Looker
-from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.store_book import ScanProgress, StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow, Owner
+from themis.core.stores.job_store import JobStore
 
 _PUT_BACK = (
     "put it back; or, if it was moved, submit one of its experiments again from where it is; "
@@ -66,7 +65,7 @@ def examine(
     again. Its row cannot be made anew, as the run that it belongs to was in that store too.
     """
     for address, error in book.unusable().items():
-        yield Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(address, error) else None)
+        yield Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(error) else None)
     yield from _claimed(root, book, picker, owner, fix=fix)
     nameless, files = _files(root)
     for folder, name in nameless:
@@ -152,9 +151,9 @@ def _lies_right(row: JobRow, folder: str) -> bool:
     return folder == right or (right == layout.QUEUED and folder == layout.WAITING)
 
 
-def _is_gone(address: StoreAddress, error: UnavailableError) -> bool:
+def _is_gone(error: UnavailableError) -> bool:
     """Whether a store is not the one it was; one that is there, and cannot be used just now, says itself what to do."""
-    return isinstance(error, OtherStoreError) or not os.path.lexists(address.path)
+    return isinstance(error, OtherStoreError | StoreMissingError)
 
 
 def _claimed(
@@ -178,7 +177,7 @@ def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
     try:
         book.get(manifest.store)
     except UnavailableError as error:
-        if not _is_gone(manifest.store, error):
+        if not _is_gone(error):
             return Finding(entry.key, f"its row cannot be read: {error}", advice=_WAITS)
         config = manifest.payload.get("config_path")
         again = f"themis submit --config {config}" if isinstance(config, str) else "themis submit"

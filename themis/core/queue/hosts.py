@@ -1,17 +1,15 @@
 """Two machines must not share a queue under one name: each would judge the other's workers by its own locks."""
 
-import json
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from themis.core import guarded_files
 from themis.core.errors import QueueRootError
 from themis.core.queue import layout
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.queue.store_book import StoreBook
+from themis.core.queue.worker_registry import reports_of
 from themis.core.stores.job_rows import Owner
 
 _NS = 1e9
@@ -38,15 +36,11 @@ def refuse_namesake(root: QueueRoot, book: StoreBook, here: Owner) -> None:
 
 def _heartbeats(root: QueueRoot, host: str) -> Iterator[tuple[str, str, float]]:
     """Registered workers of a host: name, boot id, and for how many seconds yet the last heartbeat proves life."""
-    for path in sorted(Path(root.folder(layout.WORKERS)).glob("*.json")):
-        try:
-            document = json.loads(guarded_files.read(path, layout.MAX_WORKER_FILE_BYTES))
-            if document["host"] == host:
-                # Ahead or behind: the clocks of two hosts differ.
-                age_s = abs(time.time_ns() - int(document["heartbeat_ns"])) / _NS
-                yield path.stem, str(document["boot_id"]), root.lease_s - age_s
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
-            continue
+    for report in reports_of(root.path):
+        if report.host == host:
+            # Ahead or behind: the clocks of two hosts differ.
+            age_s = abs(time.time_ns() - report.heartbeat_ns) / _NS
+            yield report.worker, report.boot_id, root.lease_s - age_s
 
 
 def _leases(root: QueueRoot, book: StoreBook, host: str) -> Iterator[tuple[str, str, float]]:

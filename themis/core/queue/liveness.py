@@ -13,12 +13,12 @@ from pathlib import Path
 
 from themis.core import durable_files, guarded_files
 from themis.core.queue import layout
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.readiness import CLOCKS_DIFFER_NS
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow, Owner
+from themis.core.stores.job_store import JobStore
 
 _MAX_BYTES = 64
 _NS_A_MS = 1_000_000

@@ -4,11 +4,11 @@ import time
 
 from themis.core.errors import ManifestError, UnavailableError
 from themis.core.queue import layout, liveness, locks, manifest_file, states
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import JobRow, Owner
+from themis.core.stores.job_store import JobStore
 
 
 class Looker:

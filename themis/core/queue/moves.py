@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from themis.core import durable_files
 from themis.core.queue import excuses, layout
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import Change, JobRow
+from themis.core.stores.job_store import JobStore
 
 _OPEN_FOLDERS = (layout.QUEUED, layout.WAITING, layout.CLAIMED)
 

@@ -10,9 +10,9 @@ from collections.abc import Collection
 from typing import Any
 
 from themis.core.queue import journal, layout, locks
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import Change, JobRow
+from themis.core.stores.job_store import JobStore
 
 _MOST = 100_000_000  # what lies in the folder is not to be trusted, and larger numbers fit into no name
 

@@ -183,4 +183,5 @@ def _has_lost_its_stores(root: Path) -> bool:
     for file in (root / layout.STORES).glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             paths.append(Path(str(json.loads(guarded_files.read(file, MAX_QUEUE_FILE_BYTES))["path"])))
+    paths = [path for path in paths if path.is_absolute()]  # a store that is no file is not lost by a move
     return bool(paths) and not any(path.exists() for path in paths)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from themis.core.errors import QueueError
 from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.job_store import JobStore
+from themis.core.stores.job_store import JobStore
 
 
 def check_writable(queue: FileQueue, stores: Iterable[JobStore]) -> None:

@@ -23,12 +23,12 @@ from itertools import islice
 from themis.core import durable_files
 from themis.core.errors import QueueBusyError
 from themis.core.queue import layout, locks, moves, rejection, states
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.settling import clear_flag
 from themis.core.queue.states import ENDED
 from themis.core.queue.store_book import ScanProgress, StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow
+from themis.core.stores.job_store import JobStore
 
 _BATCH = 200  # jobs whose locks are held, folders synced, and rows committed, together
 

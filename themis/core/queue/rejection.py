@@ -10,12 +10,12 @@ from typing import Any
 from themis.core import durable_files
 from themis.core.errors import ManifestError, QueueBusyError
 from themis.core.queue import layout, liveness, locks, moves, states
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import JobRow, Owner
+from themis.core.stores.job_store import JobStore
 
 LOCK = "rejected"
 """The lock on the names in `rejected/`."""

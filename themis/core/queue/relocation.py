@@ -19,13 +19,13 @@ from typing import Any, Literal
 from themis.core import durable_files
 from themis.core.errors import ManifestError, QueueRootError, UnavailableError
 from themis.core.queue import journal, layout, locks, manifest_file, moves, places, states
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.places import Place, Whereabouts
 from themis.core.queue.root import QueueRoot, open_root, read_queue_file, whereabouts, write_queue_file
 from themis.core.queue.states import Cause, JobState, Outcome
 from themis.core.queue.store_book import OpenStore, StoreBook, rows_of
 from themis.core.stores.job_rows import Change, JobRow
+from themis.core.stores.job_store import JobStore
 
 Told = Literal["moved", "copied"]
 Rebase = Callable[[str], str]
@@ -111,13 +111,13 @@ class _Relocation:
     def _bring_stores(self) -> Iterator[StoreAddress]:
         """Write where each store is now; a copy forgets those that did not come with it."""
         for address in StoreBook(self._root, self._open_store).addresses():
-            there = replace(address, path=self._rebase(address.path))
+            there = address.moved(self._rebase)
             target = self._root.path / layout.STORES / f"{address.id}.json"
             if there != address and self._is(there):
                 document = {"kind": there.kind, "path": there.path, "id": there.id}
                 durable_files.publish(self._root.hidden_name(), target, json.dumps(document).encode() + b"\n")
                 yield there
-            elif self._copy_id is not None and not Path(address.path).is_relative_to(self._project):
+            elif self._copy_id is not None and not any(Path(p).is_relative_to(self._project) for p in address.paths):
                 durable_files.unlink(target)
                 self._let_go.append(address.path)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from themis.core import durable_files
 from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
 from themis.core.queue import journal, layout, locks, moves, processes, states
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.settling import clear_flag
@@ -14,6 +13,7 @@ from themis.core.queue.states import ENDED, JobState
 from themis.core.queue.store_book import StoreBook
 from themis.core.queue.submitting import refuse_place
 from themis.core.stores.job_rows import Change, JobRow
+from themis.core.stores.job_store import JobStore
 
 Listed = Mapping[str, Sequence[str]]
 """What `moves.list_files` found, for a request about many jobs."""

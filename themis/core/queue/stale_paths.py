@@ -22,7 +22,7 @@ def refreshed(before: str, now: str) -> str | None:
     # All of them together: the folder that modules are imported from may be there still, without them.
     is_stale = any(_is_gone(value) for value in old.payload.values())
     paths = {name: value for name, value in new.payload.items() if is_stale and _paths(value)}
-    store = old.store if os.path.lexists(old.store.path) else new.store
+    store = old.store if all(map(os.path.lexists, old.store.paths)) else new.store
     moved = replace(old, store=store, payload={**old.payload, **paths})
     return None if moved == old else manifest_file.encode(moved).decode("ascii")
 

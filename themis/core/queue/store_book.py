@@ -3,7 +3,6 @@
 import contextlib
 import heapq
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from themis.core.errors import (
     UnknownJobError,
 )
 from themis.core.queue import layout
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import JobRow
+from themis.core.stores.job_store import JobStore
 
 OpenStore = Callable[[StoreAddress], JobStore]
 """Opens the store at an address. It must not make one: a store that is not there is a `StoreError`."""
@@ -96,10 +95,10 @@ class StoreBook:
         target = self._file_of(address.id)
         known = _read(target)
         if known is not None and known != address:
-            if _is_one_file(known.path, address.path):
-                known = address
-            elif self._is_there(known):
+            other = self._identity_of(known)
+            if other is not None and other != self._identity_of(address):
                 raise StoreCopyError(path=address.path, other=known.path)
+            known = address if other is not None else known
         if known != address:
             document = {"kind": address.kind, "path": address.path, "id": address.id}
             durable_files.publish(self._root.hidden_name(), target, json.dumps(document).encode() + b"\n")
@@ -114,12 +113,12 @@ class StoreBook:
             raise OtherStoreError(path=address.path, found=store.store_id, expected=address.id)
         return store
 
-    def _is_there(self, address: StoreAddress) -> bool:
+    def _identity_of(self, address: StoreAddress) -> object | None:
+        """What the store at an address is, whatever other addresses it has; None when it is not there."""
         try:
-            self._open(address)
+            return self._open(address).identity
         except UnavailableError:
-            return False
-        return True
+            return None
 
     def addresses(self) -> list[StoreAddress]:
         """All stores that jobs were submitted for."""
@@ -204,14 +203,6 @@ def _pages(root: QueueRoot, store: JobStore) -> Iterator[tuple[JobStore, JobRow]
     while page := store.jobs_of(root.queue_id, after=after, limit=_PAGE):
         yield from ((store, row) for row in page)
         after = page[-1].key
-
-
-def _is_one_file(one: str, other: str) -> bool:
-    """Whether two paths lead to one file: through a link, or another mount."""
-    try:
-        return os.path.samefile(one, other)  # noqa: PTH121  # text in
-    except OSError:
-        return False
 
 
 def _read(path: Path) -> StoreAddress | None:

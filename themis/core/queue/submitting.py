@@ -10,12 +10,12 @@ from typing import Any
 from themis.core import durable_files
 from themis.core.errors import JobError, QueueBusyError
 from themis.core.queue import journal, layout, locks, manifest_file, moves, stale_paths, states
-from themis.core.queue.job_store import JobStore
 from themis.core.queue.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest, StoreAddress
 from themis.core.queue.root import QueueRoot, open_root
 from themis.core.queue.states import ENDED, JobState
 from themis.core.queue.store_book import StoreBook
 from themis.core.stores.job_rows import Change, JobRow, job_key
+from themis.core.stores.job_store import JobStore
 
 Prepare = Callable[[], object]
 """Writes what belongs to a job's row (its run, its snapshot), inside the row's own transaction."""

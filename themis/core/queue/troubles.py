@@ -6,7 +6,6 @@ looked into, so that no file stops a worker.
 """
 
 import errno
-import sqlite3
 from enum import StrEnum
 
 from themis.core.errors import (
@@ -62,7 +61,7 @@ def lack_of(error: Exception) -> Lack | None:
 
 def is_of_machine(error: Exception) -> bool:
     """Whether an error is one of the machine and what it has, rather than one of what was worked on."""
-    machine = (OSError, StoreError, NetworkFilesystemError, MemoryError, sqlite3.OperationalError)
+    machine = (OSError, StoreError, NetworkFilesystemError, MemoryError)
     return isinstance(error, machine) or lacks_threads(error)
 
 

@@ -1,14 +1,14 @@
-"""Where runs are kept: one protocol, a store in memory and one in a SQLite file."""
+"""Stores of runs and jobs: one port, a store in memory and one in a SQLite file behind it."""
 
 from typing import TYPE_CHECKING
 
 from themis.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from themis.core.stores.factory import create_run_store, register_store_backend, sqlite_store
     from themis.core.stores.memory import InMemoryRunStore
     from themis.core.stores.protocol import RunStore
-    from themis.core.stores.sqlite import SqliteRunStore
+    from themis.core.stores.registry import create_run_store, register_store_backend
+    from themis.core.stores.sqlite import SqliteRunStore, sqlite_store
 
 __all__ = [
     "InMemoryRunStore",
@@ -26,8 +26,8 @@ __getattr__ = lazy_names(
         "InMemoryRunStore": ".memory",
         "RunStore": ".protocol",
         "SqliteRunStore": ".sqlite",
-        "create_run_store": ".factory",
-        "register_store_backend": ".factory",
-        "sqlite_store": ".factory",
+        "create_run_store": ".registry",
+        "register_store_backend": ".registry",
+        "sqlite_store": ".sqlite",
     },
 )

@@ -1,8 +1,14 @@
-"""What a store keeps of a queue's jobs: plain rows, whose meaning `themis.core.queue` decides."""
+"""Rows of queues' jobs, as a store keeps them; what they mean is decided by `themis.core.queue`.
+
+The fields of `JobRow`, `Owner` and `AttemptRow` are the one list of a row's columns: `JOB_COLUMNS`, `flat` and `unflat`
+follow from them. A field that is added here is kept by every store, once its tables have a column of that name.
+"""
 
 import hashlib
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 
 def job_key(run_id: str, store_id: str, shard: tuple[int, int] | None = None) -> str:
@@ -32,6 +38,13 @@ class Owner:
     pid_started: int
     job_pid: int | None = None
     job_pid_started: int | None = None
+
+
+class Fence(NamedTuple):
+    """The claim under which results are written: the job's key and the version that its row must still have."""
+
+    key: str
+    version: int
 
 
 class JobRow(NamedTuple):
@@ -128,3 +141,33 @@ class Change:
     row: JobRow
     ended: AttemptRow | None = None
     lease_ms: int | None = None
+
+
+_OWNER = JobRow._fields.index("owner")
+_REQUEST = JobRow._fields.index("cancel_requested")
+_OWNER_COLUMNS = tuple(field.name for field in fields(Owner))
+_AFTER_OWNER = _OWNER + len(_OWNER_COLUMNS)
+_owner_values = attrgetter(*_OWNER_COLUMNS)
+_NO_OWNER: tuple[Any, ...] = (None,) * len(_OWNER_COLUMNS)
+
+JOB_COLUMNS: tuple[str, ...] = (*JobRow._fields[:_OWNER], *_OWNER_COLUMNS, *JobRow._fields[_OWNER + 1 :])
+"""The fields of a job's row in a table, in the order of `flat`: those of its owner stand in the owner's place."""
+
+ATTEMPT_COLUMNS: tuple[str, ...] = AttemptRow._fields
+"""The fields of an attempt's row in a table, beside what says whose it is."""
+
+
+def flat(row: JobRow) -> tuple[Any, ...]:
+    """A job's values, one for each of `JOB_COLUMNS`: texts, numbers and None."""
+    who = _NO_OWNER if row.owner is None else _owner_values(row.owner)
+    # A plain int, as not every database has truth values.
+    return (*row[:_REQUEST], +row.cancel_requested, *row[_REQUEST + 1 : _OWNER], *who, *row[_OWNER + 1 :])
+
+
+def unflat(values: Sequence[Any]) -> JobRow:
+    """The job whose values these are, as `flat` gave them."""
+    who = values[_OWNER:_AFTER_OWNER]
+    owner = None if who[0] is None else Owner(*who)
+    request = bool(values[_REQUEST])
+    before, between, after = values[:_REQUEST], values[_REQUEST + 1 : _OWNER], values[_AFTER_OWNER:]
+    return JobRow._make((*before, request, *between, owner, *after))

@@ -11,10 +11,11 @@ from themis.core.nearest import nearest_hint
 from themis.core.outcomes import Outcome
 from themis.core.read_models import BenchmarkResult, BenchmarkScoreRow
 from themis.core.results import ExecutionState, ProgressSnapshot, RunResult, StageFailure
+from themis.core.score_tally import means_of
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import NAMES, Stage
 from themis.core.stores.stored_cases import StoredCase, StoredCases, iter_cases
-from themis.core.stores.stored_metrics import StoredMetrics, means_of, read_metrics
+from themis.core.stores.stored_metrics import StoredMetrics, read_metrics
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunRecord, RunStore

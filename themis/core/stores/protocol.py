@@ -1,4 +1,8 @@
-"""What the engine and the reports ask of a store.
+"""The port of a store: all that is asked of one, whatever keeps it.
+
+`RunStore` is for the engine and the reports; its `jobs`, a `JobStore`, for the queue, in the same transactions. Whoever
+only looks does so through a `StoreReader`, which each store has, see `registry`. A backend is a folder that implements
+these, and nothing outside that folder knows what it keeps them in; `tests/contracts` says what each method promises.
 
 A store keeps facts: runs, outcomes, ends of cases, blobs. Everything a person reads is computed from them (see
 `themis.core.stores.projections`), never stored beside them.
@@ -7,13 +11,16 @@ A store keeps facts: runs, outcomes, ends of cases, blobs. Everything a person r
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.results import ExecutionState, RunStatus
 from themis.core.score_tally import ScoreTally
 from themis.core.snapshot import RunSnapshot
 from themis.core.stages import Stage
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.job_store import JobStore
+from themis.core.stores.run_locks import RunHolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +37,6 @@ class RunRecord:
     ended_ms: int | None
 
 
-class Fence(NamedTuple):
-    """The claim under which results are written: the job's key and the version that its row must still have."""
-
-    key: str
-    version: int
-
-
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """A run found again: what it is, and what is finished of it."""
@@ -48,6 +48,22 @@ class StoredRun:
 class RunStore(Protocol):
     """Keeps runs. Every write is atomic and repeating it changes nothing."""
 
+    @property
+    def label(self) -> str:
+        """Where the store is, for messages: never with a password."""
+
+    @property
+    def outlives_process(self) -> bool:
+        """Whether another process finds what is kept here, so that a worker can."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a store already; looking makes none."""
+
+    @property
+    def jobs(self) -> JobStore:
+        """The jobs of queues, in the same place and the same transactions."""
+
     def initialize(self) -> None:
         """Make the store ready; harmless when it is."""
 
@@ -55,7 +71,7 @@ class RunStore(Protocol):
         """Let go of files; the store opens again when it is next used."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A block whose writes are committed together, durably, or not at all; blocks nest."""
+        """A block whose writes, those of `jobs` too, are committed together, durably, or not at all; blocks nest."""
 
     def create_run(self, snapshot: RunSnapshot) -> bool:
         """Keep a run as `pending`; False, and nothing written, when it is there already."""
@@ -94,8 +110,11 @@ class RunStore(Protocol):
             RunBusyError: another process has it.
         """
 
-    def list_runs(self, prefix: str = "", limit: int = 1000) -> list[RunRecord]:
-        """Runs whose id begins with `prefix`, newest first."""
+    def run_holder(self, run_id: str) -> RunHolder:
+        """Who has a run for itself now, or had it and was killed."""
+
+    def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
+        """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
 
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """A run's snapshot, or None."""

@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from themis.core import guarded_files
 from themis.core.errors import RunBusyError
-from themis.core.stores import sqlite_errors
+from themis.core.stores import file_errors
 
 PATIENCE_S = 0.5
 """Seconds that a lock is waited for which is held just now: a look at it takes it for a moment, too."""
@@ -75,7 +75,7 @@ def hold(store: Path, run_id: str, *, job: str | None) -> Iterator[None]:
     try:
         descriptor = _acquire(path, shared=job is not None)
     except OSError as error:
-        raise sqlite_errors.of_system(error, store) from error
+        raise file_errors.of_system(error, store) from error
     if descriptor is None:
         raise _busy(run_id, look(store, run_id))
     _held.add(descriptor)

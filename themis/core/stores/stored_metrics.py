@@ -17,11 +17,6 @@ def read_metrics(store: "RunStore", snapshot: RunSnapshot) -> dict[str, MetricSu
     return summaries(snapshot.metric_ids, tallies, total=snapshot.total_cases, failed=failed)
 
 
-def means_of(metrics: Mapping[str, MetricSummary]) -> dict[str, float]:
-    """The means alone; a metric without scores is absent."""
-    return {metric_id: found.mean for metric_id, found in metrics.items() if found.mean is not None}
-
-
 class StoredMetrics(Mapping[str, MetricSummary]):
     """The metrics of a run by their ids, as they were when first asked for."""
 

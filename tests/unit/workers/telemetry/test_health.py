@@ -13,9 +13,10 @@ import pytest
 
 from themis.cli.main import main
 from themis.core.errors import ConfigError
+from themis.core.monitor.health import health_of
 from themis.core.queue.processes import this_process
-from workers.registry import SlotReport, WorkerReport
-from workers.telemetry.health import HealthFile, health_of
+from themis.core.queue.worker_registry import SlotReport, WorkerReport
+from workers.telemetry.health import HealthFile
 
 NS = 1_000_000_000
 

@@ -19,10 +19,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.waiting import until
 from themis.core.errors import ConfigError, MissingExtraError
+from themis.core.monitor.depth import QueueDepth
 from themis.core.queue.processes import this_process
 from themis.core.queue.states import Cause, JobState
-from workers.registry import SlotReport, WorkerReport
-from workers.telemetry.depth import QueueDepth
+from themis.core.queue.worker_registry import SlotReport, WorkerReport
 from workers.telemetry.exporters import MetricsFile, MetricsServer
 from workers.telemetry.metrics import WorkerMetrics
 

@@ -1,0 +1,247 @@
+"""A third kind of store: everything in one JSON file, shared by processes under a file lock.
+
+It is slow and small, and complete: it shows that a kind of store needs no change outside its own folder. What it keeps
+is a store in memory, read again whenever the file has changed, and written whole when a transaction ends.
+"""
+
+import base64
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from themis.core.config import StorageConfig
+from themis.core.errors import StoreMissingError
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.results import RunStatus
+from themis.core.snapshot import RunSnapshot
+from themis.core.stages import Stage
+from themis.core.stores import InMemoryRunStore, run_locks
+from themis.core.stores.job_rows import AttemptRow, Fence, flat, unflat
+from themis.core.stores.memory.jobs import InMemoryJobStore
+from themis.core.stores.memory.store import _Run
+from themis.core.stores.protocol import RunRecord
+
+KIND = "shared-file"
+
+_Method = Callable[..., Any]
+
+
+class SharedFileStore(InMemoryRunStore):
+    """Keeps runs and jobs in the JSON file `path`."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Nothing is opened yet."""
+        super().__init__()
+        self.path = Path(path).absolute()
+        self._thread = threading.RLock()
+        self._is_locked = self._is_writing = False
+        self._seen: tuple[int, int] | None = None
+        self._jobs = self._own = _SharedJobs(self)
+
+    @property
+    def label(self) -> str:
+        return str(self.path)
+
+    @property
+    def outlives_process(self) -> bool:
+        return True
+
+    @property
+    def is_there(self) -> bool:
+        return self.path.is_file()
+
+    def initialize(self) -> None:
+        if not self.is_there:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._locked(make=True):
+                if not self.is_there:
+                    self._write()
+
+    def close(self) -> None:
+        self._seen = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Under the file's lock: what is committed is in the file, and what fails is read from there again."""
+        self.initialize()
+        with self._locked():
+            if self._is_writing:
+                yield
+                return
+            self._is_writing = True
+            try:
+                with super().transaction():
+                    yield
+                self._write()
+            except BaseException:
+                self._seen = None
+                raise
+            finally:
+                self._is_writing = False
+
+    def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
+        return run_locks.hold(self.path, run_id, job=fence and fence.key)
+
+    def run_holder(self, run_id: str) -> run_locks.RunHolder:
+        return run_locks.look(self.path, run_id)
+
+    @contextmanager
+    def _locked(self, *, make: bool = False) -> Iterator[None]:
+        with self._thread:
+            if self._is_locked:
+                yield
+                return
+            descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if not make:
+                    self._read()
+                self._is_locked = True
+                yield
+            finally:
+                self._is_locked = False
+                os.close(descriptor)
+
+    def _read(self) -> None:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            raise StoreMissingError(path=self.path) from None
+        if self._seen == (found.st_ino, found.st_mtime_ns):
+            return
+        document = json.loads(self.path.read_text())
+        self._runs = {run["record"]["run_id"]: _run(run) for run in document["runs"]}
+        self._blobs = {digest: base64.b64decode(data) for digest, data in document["blobs"].items()}
+        self._own.put(document["jobs"])
+        self._seen = (found.st_ino, found.st_mtime_ns)
+
+    def _write(self) -> None:
+        document = {
+            "runs": [_document(run) for run in self._runs.values()],
+            "blobs": {digest: base64.b64encode(data).decode() for digest, data in self._blobs.items()},
+            "jobs": self._own.document(),
+        }
+        hidden = self.path.with_name(f".{self.path.name}.new")
+        hidden.write_text(json.dumps(document))
+        hidden.replace(self.path)
+        found = self.path.stat()
+        self._seen = (found.st_ino, found.st_mtime_ns)
+
+
+class _SharedJobs(InMemoryJobStore):
+    """The jobs of that store."""
+
+    def __init__(self, store: SharedFileStore) -> None:
+        super().__init__(store._undo, store._move_run)
+        self.store = store
+
+    @property
+    def store_id(self) -> str:
+        self.store.initialize()
+        with self.store._locked():
+            return self._store_id
+
+    @property
+    def is_in_place(self) -> bool:
+        return self.store.is_there
+
+    @property
+    def identity(self) -> object:
+        return self.store.path.resolve()
+
+    def transaction(self, *, synced: bool = True) -> AbstractContextManager[None]:
+        return self.store.transaction()
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "store_id": self._store_id,
+            "rows": [flat(row) for row in self._rows.values()],
+            "manifests": self._manifests,
+            "attempts": self._attempts,
+        }
+
+    def put(self, document: dict[str, Any]) -> None:
+        self._store_id = document["store_id"]
+        self._rows = {row.key: row for row in map(unflat, document["rows"])}
+        self._keys = sorted(self._rows)
+        self._manifests = document["manifests"]
+        self._attempts = {key: tuple(AttemptRow(*row) for row in rows) for key, rows in document["attempts"].items()}
+
+
+def _under_lock(method: _Method, *, writes: bool) -> _Method:
+    """A method that first reads what others have written; one that writes is a transaction."""
+
+    @wraps(method)
+    def locked(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        store: SharedFileStore = getattr(self, "store", self)
+        if not writes:
+            store.initialize()
+        with store.transaction() if writes else store._locked():
+            return method(self, *arguments, **keywords)
+
+    return locked
+
+
+_RUN_WRITES = ("create_run", "start_run", "end_run", "clear_run", "append", "lend_only", "put_blob")
+_RUN_READS = (
+    *("load_run", "list_runs", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between", "ends_from"),
+    *("nth_ended_case", "count_ends", "score_tallies", "reusable_runs", "case_numbers", "get_blob"),
+)
+_JOB_WRITES = (
+    "add",
+    "change",
+    "replace_manifest",
+    "move_run",
+    "request_cancel",
+    "note_process",
+    "renew_lease",
+    "probe",
+)
+_JOB_READS = ("load", "manifest", "find", "jobs_of", "counts", "attempts", "check_fence")
+for _kind, _names, _is_write in (
+    (SharedFileStore, _RUN_WRITES, True),
+    (SharedFileStore, _RUN_READS, False),
+    (_SharedJobs, _JOB_WRITES, True),
+    (_SharedJobs, _JOB_READS, False),
+):
+    for _name in _names:
+        setattr(_kind, _name, _under_lock(getattr(_kind, _name), writes=_is_write))
+
+
+def build(config: StorageConfig) -> SharedFileStore:
+    """What is registered as the kind of store."""
+    return SharedFileStore(str(config.parameters["path"]))
+
+
+def _document(run: _Run) -> dict[str, Any]:
+    return {
+        "snapshot": run.snapshot.model_dump(mode="json", exclude={"run_id"}),
+        "record": asdict(run.record),
+        "names_by_key": run.names_by_key,
+        "outcomes": [outcome for of_case in run.outcomes.values() for outcome in of_case.values()],
+        "ends": [_plain(end) for end in run.ends.values()],
+    }
+
+
+def _plain(end: CaseEnd) -> tuple[Any, ...]:
+    return tuple(value.hex() if isinstance(value, bytes) else value for value in end)
+
+
+def _run(document: dict[str, Any]) -> _Run:
+    record = RunRecord(**document["record"])
+    record = replace(record, status=RunStatus(record.status))
+    run = _Run(RunSnapshot.model_validate(document["snapshot"]), record, document["names_by_key"])
+    for values in document["outcomes"]:
+        outcome = Outcome(*values)._replace(stage=Stage(values[1]))
+        run.outcomes.setdefault(outcome.case_no, {})[outcome.stage, outcome.item] = outcome
+    for values in document["ends"]:
+        end = CaseEnd(*values)
+        run.ends[end.case_no] = end._replace(digest=bytes.fromhex(str(end.digest)), through=Stage(end.through))
+    return run

@@ -1,0 +1,39 @@
+"""One store of each kind, for tests of what every store promises."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.shared_file_store import KIND, SharedFileStore, build
+from themis.core.config import StorageConfig
+from themis.core.stores import InMemoryRunStore, RunStore, register_store_backend, registry, sqlite_store
+
+
+@contextmanager
+def third_kind() -> Iterator[None]:
+    """A block in which the kind of store that the tests bring is registered."""
+    register_store_backend(KIND, build)
+    try:
+        yield
+    finally:
+        del registry._registered[KIND]
+
+
+def _shared_file(folder: Path) -> RunStore:
+    store = SharedFileStore(folder / "s.json")
+    store.initialize()
+    return store
+
+
+STORES: dict[str, Callable[[Path], RunStore]] = {
+    "memory": lambda _: InMemoryRunStore(),
+    "sqlite": lambda folder: sqlite_store(folder / "s.sqlite3"),
+    KIND: _shared_file,
+}
+"""Makes a store, ready for use, in a test's folder."""
+
+PERSISTENT: dict[str, Callable[[Path], StorageConfig]] = {
+    "sqlite": lambda folder: StorageConfig(store="sqlite", parameters={"path": str(folder / "runs.sqlite3")}),
+    KIND: lambda folder: StorageConfig(store=KIND, parameters={"path": str(folder / "runs.json")}),
+}
+"""The configuration of a store that other processes find, in a test's folder."""

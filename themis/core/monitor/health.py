@@ -1,0 +1,70 @@
+"""The health file of a worker, for probes that can only run a command: Docker's, Kubernetes', cron's."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from themis.core.lines import one_line
+
+if TYPE_CHECKING:  # a probe runs every few seconds: it imports nothing that only the worker needs
+    from themis.core.queue.worker_registry import WorkerReport
+
+MAX_AGE_S = 30.0
+"""A heartbeat that is older, in seconds, is that of a worker that hangs; one comes every 5 s."""
+
+_MAX_FILE_BYTES = 65_536
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a probe finds.
+
+    Attributes:
+        is_healthy: whether the worker's heart has beaten lately. One that drains, or waits for a disk, is healthy: to
+            restart it would better nothing.
+        line: that, for people.
+    """
+
+    is_healthy: bool
+    line: str
+
+
+def encode(report: "WorkerReport") -> bytes:
+    """What a health file holds, for a worker that reports so of itself."""
+    document = {
+        "worker": report.worker,
+        "pid": report.pid,
+        "state": report.state,
+        "why": report.why,
+        "heartbeat_ns": report.heartbeat_ns,
+        "slots": {"total": len(report.slots), "busy": report.busy},
+    }
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def health_of(path: Path, max_age_s: float = MAX_AGE_S) -> Health:
+    """The health of the worker that writes the file `path`, whose last heartbeat may be `max_age_s` seconds old."""
+    try:
+        with path.open("rb") as file:
+            found: Any = json.loads(file.read(_MAX_FILE_BYTES))
+        age_s = (time.time_ns() - found["heartbeat_ns"]) / _NS
+        state, slots = one_line(str(found["state"])), found["slots"]
+        line = f"{state}, {slots['busy']:d} of {slots['total']:d} slots busy, heartbeat {age_s:.1f} s ago"
+    except OSError as error:
+        return Health(is_healthy=False, line=f"{path}: cannot be read: {error.strerror}; does the worker run?")
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return Health(is_healthy=False, line=f"{path}: is no health file of a worker")
+    if not is_beating(found["heartbeat_ns"], max_age_s):
+        return Health(is_healthy=False, line=f"{line}, which is more than {max_age_s:g} s")
+    return Health(is_healthy=True, line=line)
+
+
+def is_beating(heartbeat_ns: int, max_age_s: float = MAX_AGE_S) -> bool:
+    """Whether a heart has beaten lately, given when it last did, in nanoseconds since 1970 UTC.
+
+    A heartbeat of the future says nothing: the clock was set back. Nor does one that is not a number.
+    """
+    return abs(time.time_ns() - heartbeat_ns) <= max_age_s * _NS

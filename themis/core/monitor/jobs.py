@@ -1,0 +1,99 @@
+"""A job as it is now: all that is known of it, and why it is as it is."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from themis.core.durations import how_long
+from themis.core.monitor.reasons import Reason, Surroundings, reasons
+from themis.core.monitor.workers import start_one
+from themis.core.queue.details import JobDetails
+from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.log_files import attempt_of
+from themis.core.queue.processes import is_suspended
+from themis.core.queue.worker_registry import workers_of
+
+_NS = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class JobNow:
+    """A job at one moment.
+
+    Attributes:
+        details: its row, its attempts and its files.
+        reasons: why a queued job does not run yet, or what is amiss with a running one.
+        why: that, and what may be done about it, for people.
+    """
+
+    details: JobDetails
+    reasons: tuple[Reason, ...]
+    why: str
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON."""
+        details, row = self.details, self.details.row
+        return {
+            **row._asdict(),
+            "owner": asdict(row.owner) if row.owner else None,
+            "why": self.why,
+            "reasons": [asdict(reason) for reason in self.reasons],
+            "tags": list(details.tags),
+            "alive": details.alive,
+            "attempts": [attempt._asdict() for attempt in details.attempts],
+            "journal": details.journal,
+            "paths": [str(path) for path in details.paths],
+            "logs": [str(path) for path in details.logs],
+        }
+
+
+def job_now(queue: FileQueue, key: str) -> JobNow:
+    """A job of a queue, named by its key or the beginning of it.
+
+    Raises:
+        UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+    """
+    details = queue.show(key)
+    around = Surroundings(
+        now_ns=time.time_ns(),
+        pause=queue.paused,
+        held=details.alive,
+        before=queue.jobs_before(details),
+        tags=details.tags,
+        workers=workers_of(queue.path),
+        store_error=details.store_error,
+        suspended=is_suspended(details.row.owner),
+    )
+    found = reasons(details.row, around)
+    return JobNow(details, tuple(found), _explanation(details, found, queue.path))
+
+
+def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int, list[Path]]:
+    """The parts of the log of each attempt, or of one, in the order in which they were written."""
+    found: dict[int, list[Path]] = {}
+    for path in details.logs:
+        number = attempt_of(path)
+        if number is not None and attempt in {None, number}:
+            found.setdefault(number, []).append(path)
+    return found
+
+
+def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path) -> str:
+    """Why a job stands as it does, and what may be done about it."""
+    row = details.row
+    found = "; ".join(reason.text for reason in why)
+    words = {reason.word for reason in why}
+    if row.state == "queued":
+        help_text = f"; {start_one(queue_root, details.tags)}"
+        return found + (help_text if words & {"no worker", "tags"} else "")
+    if row.state == "running":
+        since = f"it has been running for {how_long(time.time() - (row.started_ns or 0) / _NS)}"
+        return found if words - {"cancel requested"} else "; ".join(filter(None, (since, found)))
+    if row.state == "done":
+        return f"it ran to its end; themis status {row.run_id[:12]} shows its scores"
+    again = f"; themis queue retry {row.key} queues it again"
+    if row.message and row.cause and row.message.startswith(row.cause):
+        return row.message + again
+    return f"{row.cause or 'no cause is known'}: {row.message or 'nothing was said'}{again}"

@@ -1,0 +1,100 @@
+"""A queue at one moment: its workers, what runs, what comes next, what ended last, and when it will be empty."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from themis.core.queue.forecast import Forecast
+from themis.core.queue.pausing import Pause
+from themis.core.queue.worker_registry import SeenWorker
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A job, and what its run is about."""
+
+    key: str
+    run_id: str | None
+    generator: str
+    datasets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that somebody runs.
+
+    Attributes:
+        state: `running`, `stopping` (it is to be cancelled) or `lost` (its worker is dead).
+        slot: of its worker, where that says so.
+        for_s: seconds since the attempt began.
+        rate: cases a second, over the last seconds, else since the attempt began.
+        left_s: seconds until it is done.
+    """
+
+    about: About
+    state: str
+    attempt: int
+    worker: str | None
+    slot: int | None
+    for_s: float | None
+    total: int
+    done: int
+    failed: int
+    rate: float | None
+    left_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NextJob:
+    """A job that comes next; `ready_ns` is when it may be taken, if not now."""
+
+    about: About
+    priority: int | None
+    attempt: int
+    total: int
+    ready_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job that ended lately."""
+
+    about: About
+    state: str
+    attempt: int
+    ended_ns: int
+    took_s: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueNow:
+    """A queue at one moment.
+
+    Attributes:
+        exists: whether anything was ever submitted.
+        counts: files by state, and of those that were `rejected`.
+        slots: of the workers that live and take jobs.
+        forecast: when it will be empty; None when nobody can say. Without slots, as one slot would do it.
+        troubles: stores that cannot be read now.
+    """
+
+    queue_root: str
+    at_ns: int
+    exists: bool = True
+    paused: Pause | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    slots: int = 0
+    forecast: Forecast | None = None
+    workers: list[SeenWorker] = field(default_factory=list)
+    running: list[RunningJob] = field(default_factory=list)
+    next: list[NextJob] = field(default_factory=list)
+    ended: list[EndedJob] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """All of it as JSON; a job is one flat object."""
+        found = asdict(self)
+        for name in ("running", "next", "ended"):
+            found[name] = [{**row.pop("about"), **row} for row in found[name]]
+        found["workers"] = [worker.document() for worker in self.workers]
+        return found

@@ -1,0 +1,163 @@
+"""Runs as they stand now: by their rows, those of the jobs that do them, and their locks.
+
+Read without the engine and its models, whose import takes longer than the reading.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from themis.core.monitor.run_outline import RunOutlines
+from themis.core.queue.root import open_root
+from themis.core.score_tally import MetricSummary, means_of, summaries
+from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
+from themis.core.stores.reading import RunRow, StoreLocation
+from themis.core.stores.registry import PATIENCE_S, reader_of
+from themis.core.stores.standing import Standing, standing
+
+PAGE_RUNS = 1_000
+"""Runs that are read at a time: there may be very many."""
+
+_UNFINISHED = frozenset({"queued", "running"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunNow:
+    """A run, and the job that does it, as they stand.
+
+    Attributes:
+        status: of the run's row: `pending`, `running`, `completed`, …
+        started_ms, ended_ms: milliseconds since 1970 UTC.
+        done, failed: how many cases ended, and how many of those failed.
+        metrics: what they come to, with the scores that there are.
+        job: None for a run that was not submitted to a queue.
+        store: the path of the store that it is in.
+        standing: how it stands, by all of that and its lock.
+    """
+
+    run_id: str
+    status: str
+    completed_through: str | None
+    total: int
+    started_ms: int | None
+    ended_ms: int | None
+    done: int
+    failed: int
+    metrics: dict[str, MetricSummary]
+    job: JobRow | None
+    store: str
+    standing: Standing
+
+    @property
+    def state(self) -> str:
+        """One word for how it stands."""
+        return self.standing.state
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON."""
+        job = self.job
+        return {
+            "run_id": self.run_id,
+            "state": self.state,
+            "completed_through_stage": self.completed_through,
+            "total_cases": self.total,
+            "completed_cases": self.done - self.failed,
+            "failed_cases": self.failed,
+            "partial": self.done < self.total,
+            "metric_means": means_of(self.metrics),
+            "metrics": {name: found.document() for name, found in self.metrics.items()},
+            "attempt": job.attempt if job else None,
+            "worker": job.owner.worker if job and job.owner else None,
+            "job": job.key if job else None,
+            "error": self.standing.error,
+            "store": self.store,
+        }
+
+
+class StoredRuns:
+    """The runs in a store.
+
+    Raises:
+        StoreError: when it is opened or used, if it is not there or cannot be read.
+    """
+
+    def __init__(self, location: StoreLocation, *, patience_s: float = PATIENCE_S) -> None:
+        """Open the store at a location, waiting so long for one that is busy; one of an earlier version is upgraded."""
+        self._reader = reader_of(location, patience_s=patience_s)
+        self._reader.upgrade()
+        self._outlines = RunOutlines(self._reader)
+        self._store_id: str | None = None
+
+    def close(self) -> None:
+        """Close the store."""
+        self._reader.close()
+
+    def find(self, prefix: str, limit: int | None, *, with_means: bool = True) -> Iterator[RunNow]:
+        """Runs whose id begins with `prefix`, newest first, `limit` of them or all; quick without their means."""
+        self._store_id = self._store_id or self._reader.store_id
+        for run in islice(self._pages(prefix), limit):
+            yield self._now(run, with_means=with_means)
+
+    def _pages(self, prefix: str) -> Iterator[RunRow]:
+        before: RunRow | None = None
+        while page := self._reader.runs_before(prefix, before, PAGE_RUNS):
+            yield from page
+            before = page[-1]
+
+    def _now(self, run: RunRow, *, with_means: bool) -> RunNow:
+        done, failed = self._reader.count_cases(run)
+        job = None if self._store_id is None else self._reader.job(job_key(run.run_id, self._store_id))
+        return RunNow(
+            run_id=run.run_id,
+            status=run.status,
+            completed_through=run.completed_through,
+            total=run.total_cases,
+            started_ms=run.started_ms,
+            ended_ms=run.ended_ms,
+            done=done,
+            failed=failed,
+            metrics=self._metrics(run, failed) if done and with_means else {},
+            job=job,
+            store=self._reader.location.path,
+            standing=standing(run, job, partial(self._reader.run_holder, run.run_id)),
+        )
+
+    def _metrics(self, run: RunRow, failed: int) -> dict[str, MetricSummary]:
+        tallies = self._reader.score_tallies(run)
+        return summaries(self._outlines.of(run).metrics, tallies, total=run.total_cases, failed=failed)
+
+    def attempts(self, job: JobRow) -> list[AttemptRow]:
+        """The attempts of a job that have ended, in order."""
+        return self._reader.attempts(job.key)
+
+    def unfinished_jobs(self, queue_id: str) -> Iterator[str]:
+        """The keys of a queue's jobs that have not ended."""
+        return (row.key for row in self._reader.jobs_of(queue_id) if row.state in _UNFINISHED)
+
+    def job(self, key: str) -> JobRow | None:
+        """A job, or None."""
+        return self._reader.job(key)
+
+
+def unfinished_jobs(queue_root: Path, stores: Iterable[StoredRuns]) -> list[tuple[StoredRuns, str]]:
+    """The jobs of a queue that have not ended, by their keys, each with its store; none before the first submit.
+
+    Raises:
+        QueueRootError: the folder is there and is not a queue's.
+    """
+    root = open_root(queue_root, write=False)
+    return [] if root is None else [(store, key) for store in stores for key in store.unfinished_jobs(root.queue_id)]
+
+
+def metrics_of(location: StoreLocation, run_id: str, *, patience_s: float = PATIENCE_S) -> dict[str, MetricSummary]:
+    """What the metrics of one run come to; empty while nothing of it has ended, and when the store does not have it.
+
+    Raises:
+        StoreError: the store is not there, or cannot be read.
+    """
+    with closing(StoredRuns(location, patience_s=patience_s)) as runs:
+        return next((run.metrics for run in runs.find(run_id, 1)), {})

@@ -1,0 +1,57 @@
+"""The stores that a queue's jobs are in, for those who only look."""
+
+from contextlib import closing
+from pathlib import Path
+
+from themis.core.default_places import DEFAULT_STORE_KIND, DEFAULT_STORE_PATH
+from themis.core.errors import OtherStoreError, StoreMissingError, UnavailableError
+from themis.core.queue import places
+from themis.core.queue.root import QueueRoot, open_root, read_queue_file
+from themis.core.queue.store_book import addresses_in
+from themis.core.stores.reading import StoreLocation
+from themis.core.stores.registry import reader_of
+
+
+def is_there(location: StoreLocation) -> bool:
+    """Whether there is a store at a location, be it one that cannot be read now; none is made for looking."""
+    try:
+        with closing(reader_of(location)) as reader:
+            _ = reader.store_id
+    except StoreMissingError:
+        return False
+    except UnavailableError:
+        return True
+    return True
+
+
+def stores_of(queue_root: Path) -> list[StoreLocation]:
+    """The stores that a queue's jobs are in, and the one that lies beside a queue by default, if it is there.
+
+    Those that the queue names are among them though they be gone. One that went with a queue that was moved or copied
+    is where it is now.
+
+    Raises:
+        QueueRootError: the folder is not a queue's, and not missing either.
+    """
+    root = open_root(queue_root, write=False)
+    beside = queue_root.parent / Path(DEFAULT_STORE_PATH).name
+    found = [StoreLocation(DEFAULT_STORE_KIND, str(beside))] if beside.exists() else []
+    if root is not None:
+        recorded = places.said(read_queue_file(root.path))
+        now = places.rebase(recorded.path, str(root.path)) if recorded else str
+        found += [address.moved(now).location for address in addresses_in(root.path)]
+    return list(dict.fromkeys(found))
+
+
+def unusable_stores(root: QueueRoot) -> dict[str, str]:
+    """Why stores of a queue's jobs cannot be opened now, by their paths; none is made for looking."""
+    found = {}
+    for address in addresses_in(root.path):
+        try:
+            with closing(reader_of(address.location)) as reader:
+                store_id = reader.store_id
+            if store_id != address.id:
+                raise OtherStoreError(path=address.path, found=store_id, expected=address.id)
+        except UnavailableError as error:
+            found[address.path] = str(error)
+    return found

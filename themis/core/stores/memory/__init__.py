@@ -1,0 +1,5 @@
+"""A store in the memory of one process."""
+
+from themis.core.stores.memory.store import InMemoryRunStore
+
+__all__ = ["InMemoryRunStore"]

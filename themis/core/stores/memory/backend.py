@@ -1,0 +1,13 @@
+"""Memory, as a kind of store."""
+
+from themis.core.config import StorageConfig
+from themis.core.stores.backend import Backend, Patience, made
+from themis.core.stores.memory.store import InMemoryRunStore
+
+
+def _build(config: StorageConfig, patience: Patience) -> InMemoryRunStore:
+    del patience  # nobody else writes
+    return made(InMemoryRunStore, config.parameters)
+
+
+BACKEND = Backend(_build, outlives_process=False)

@@ -1,0 +1,264 @@
+"""A store in memory: for trying things out, for tests, and for runs whose result is all that is wanted."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import dropwhile, islice
+from typing import Any
+
+from themis.core.canonical import bytes_hash
+from themis.core.errors import UnknownRunError
+from themis.core.outcome_codec import now_ms
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.results import RunStatus
+from themis.core.score_tally import ScoreTally
+from themis.core.snapshot import RunSnapshot
+from themis.core.stages import Stage, until_name
+from themis.core.stores.base import BaseRunStore
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.memory.jobs import InMemoryJobStore
+from themis.core.stores.memory.undo import Undo
+from themis.core.stores.protocol import RunRecord
+
+
+@dataclass(slots=True)
+class _Run:
+    snapshot: RunSnapshot
+    record: RunRecord
+    names_by_key: dict[str, str]
+    outcomes: dict[int, dict[tuple[Stage, int], Outcome]] = field(default_factory=dict)
+    ends: dict[int, CaseEnd] = field(default_factory=dict)
+
+
+class InMemoryRunStore(BaseRunStore):
+    """Keeps runs for as long as the object lives."""
+
+    def __init__(self) -> None:
+        """An empty store."""
+        self._runs: dict[str, _Run] = {}
+        self._blobs: dict[str, bytes] = {}
+        self._undo = Undo()
+        self._jobs = InMemoryJobStore(self._undo, self._move_run)
+
+    @property
+    def label(self) -> str:
+        """It has no place."""
+        return "memory"
+
+    @property
+    def outlives_process(self) -> bool:
+        """Nobody else finds it."""
+        return False
+
+    @property
+    def is_there(self) -> bool:
+        """It is."""
+        return True
+
+    @property
+    def jobs(self) -> InMemoryJobStore:
+        """The jobs of queues of this process."""
+        return self._jobs
+
+    def initialize(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A block whose writes are kept together, or not at all; blocks nest."""
+        return self._undo.transaction()
+
+    def create_run(self, snapshot: RunSnapshot) -> bool:
+        """Keep a run as `pending`; False when it is there already."""
+        if snapshot.run_id in self._runs:
+            return False
+        record = RunRecord(snapshot.run_id, RunStatus.PENDING, None, snapshot.total_cases, None, now_ms(), None, None)
+        self._undo.put(self._runs, snapshot.run_id, _Run(snapshot, record, _by_key(snapshot.reuse_keys())))
+        return True
+
+    def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Mark a run as running."""
+        with self._fenced(fence):
+            self._update(run_id, status=RunStatus.RUNNING, started_ms=now_ms(), ended_ms=None, error=None)
+
+    def end_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        through: Stage | None,
+        error: str | None = None,
+        fence: Fence | None = None,
+    ) -> None:
+        """Mark a run as ended."""
+        name = None if through is None else until_name(through)
+        with self._fenced(fence):
+            self._update(run_id, status=status, completed_through=name, error=error, ended_ms=now_ms())
+
+    def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Forget the outcomes of a run, and that it ever ran."""
+        with self._fenced(fence):
+            self._update(
+                run_id, status=RunStatus.PENDING, completed_through=None, error=None, started_ms=None, ended_ms=None
+            )
+            run = self._run(run_id)
+            self._undo.note(partial(_restore, run, "outcomes", run.outcomes))
+            self._undo.note(partial(_restore, run, "ends", run.ends))
+            run.outcomes, run.ends = {}, {}
+
+    def load_run(self, run_id: str) -> RunRecord | None:
+        """A run's row, or None."""
+        run = self._runs.get(run_id)
+        return run.record if run else None
+
+    def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
+        """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
+        newest_first = reversed(list(self._runs))
+        if older_than is not None:
+            self._run(older_than)
+            newest_first = islice(dropwhile(lambda run_id: run_id != older_than, newest_first), 1, None)
+        return [self._runs[run_id].record for run_id in newest_first if run_id.startswith(prefix)][:limit]
+
+    def load_snapshot(self, run_id: str) -> RunSnapshot | None:
+        """A run's snapshot, or None."""
+        run = self._runs.get(run_id)
+        return run.snapshot if run else None
+
+    def append(
+        self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
+    ) -> None:
+        """Keep outcomes and ends of cases; a success stays as it is."""
+        run = self._run(run_id)
+        with self._fenced(fence):
+            for outcome in outcomes:
+                of_case = run.outcomes.get(outcome.case_no)
+                if of_case is None:
+                    of_case = {}
+                    self._undo.put(run.outcomes, outcome.case_no, of_case)
+                known = of_case.get((outcome.stage, outcome.item))
+                if known is None or not known.ok:
+                    self._undo.put(of_case, (outcome.stage, outcome.item), outcome)
+            for end in ends:
+                before = run.ends.get(end.case_no)
+                if before is None or before.failed or before.through < end.through:
+                    self._undo.put(run.ends, end.case_no, end)
+
+    def has_outcomes(self, run_id: str) -> bool:
+        """Whether anything of a run is finished."""
+        return bool(self._run(run_id).outcomes)
+
+    def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
+        """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+        outcomes = self._run(run_id).outcomes
+        return [of_case[key] for no in range(first, stop) if (of_case := outcomes.get(no)) for key in sorted(of_case)]
+
+    def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
+        """Ends of the cases numbered from `first` to before `stop`, in order."""
+        ends = self._run(run_id).ends
+        return [ends[no] for no in range(first, stop) if no in ends]
+
+    def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
+        """The next `limit` ended cases numbered `first` or higher, in order."""
+        ends = self._run(run_id).ends
+        return [ends[no] for no in sorted(no for no in ends if no >= first)[:limit]]
+
+    def nth_ended_case(self, run_id: str, index: int) -> int | None:
+        """Number of the ended case that stands `index` places from the first; None when there are not so many."""
+        numbers = sorted(self._run(run_id).ends)
+        return numbers[index] if index < len(numbers) else None
+
+    def count_ends(self, run_id: str) -> tuple[int, int]:
+        """How many cases ended, and how many of those failed."""
+        ends = self._run(run_id).ends
+        return len(ends), sum(end.failed for end in ends.values())
+
+    def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
+        """The scores of each metric, added up, by its item."""
+        found: dict[int, Counter[float]] = {}
+        no_answers: Counter[int] = Counter()
+        for of_case in self._run(run_id).outcomes.values():
+            for outcome in of_case.values():
+                if outcome.stage is Stage.SCORE and outcome.ok:
+                    counts = found.setdefault(outcome.item, Counter())
+                    no_answers[outcome.item] += outcome.category is not None
+                    if outcome.value is not None:
+                        counts[outcome.value] += 1
+        tallies = {item: ScoreTally(no_answers[item]) for item in sorted(found)}
+        for item, tally in tallies.items():
+            tally.add_counted(found[item])
+        return tallies
+
+    def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
+        """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+        found = [
+            (run_id, name)
+            for run_id, run in reversed(self._runs.items())
+            if run_id != other_than and (name := run.names_by_key.get(key))
+        ]
+        return found[:limit]
+
+    def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
+        """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes."""
+        run = self._run(run_id)
+        now = _by_key(keys)
+        with self._fenced(fence):
+            self._undo.note(partial(_restore, run, "names_by_key", run.names_by_key))
+            run.names_by_key = {k: n for k, n in now.items() if run.names_by_key.get(k) == n} if run.outcomes else now
+
+    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
+        """Numbers of the ended cases by digest and dataset number."""
+        return {(end.digest, end.dataset_no): end.case_no for end in self._run(run_id).ends.values()}
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep bytes under their SHA-256."""
+        digest = bytes_hash(data)
+        self._undo.put(self._blobs, digest, data)
+        return digest
+
+    def get_blob(self, digest: str) -> bytes | None:
+        """The bytes kept under a hash, or None."""
+        return self._blobs.get(digest)
+
+    @contextmanager
+    def _fenced(self, fence: Fence | None) -> Iterator[None]:
+        """A transaction that begins by making sure that the writer still owns its job."""
+        with self._undo.lock if fence is None else self._undo.transaction():
+            if fence is not None:
+                self._jobs.check_fence(fence)
+            yield
+
+    def _move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
+        run = self._runs.get(run_id)
+        if run is None:
+            return
+        datasets = [
+            dataset
+            if dataset.path is None
+            else dataset.model_copy(update={"path": new_path(dataset.dataset_id, dataset.path)})
+            for dataset in run.snapshot.datasets
+        ]
+        self._undo.note(partial(_restore, run, "snapshot", run.snapshot))
+        run.snapshot = run.snapshot.model_copy(update={"datasets": datasets})
+
+    def _run(self, run_id: str) -> _Run:
+        try:
+            return self._runs[run_id]
+        except KeyError:
+            raise UnknownRunError(run_id=run_id, nearest="") from None
+
+    def _update(self, run_id: str, **changes: Any) -> None:
+        run = self._run(run_id)
+        self._undo.note(partial(_restore, run, "record", run.record))
+        run.record = replace(run.record, **changes)
+
+
+def _restore(run: _Run, name: str, value: object) -> None:
+    setattr(run, name, value)
+
+
+def _by_key(keys: Mapping[str, str]) -> dict[str, str]:
+    return {key: name for name, key in keys.items()}

@@ -1,0 +1,185 @@
+"""Kinds of stores by their names: from a configuration, or from where a store is, to the store.
+
+A kind is one that Themis brings, one that this process registered, or one that an installed package names under the
+entry-point group `themis.stores`; the last alone is found by every process, commands and workers too. What a queue and
+its manifests say of a store is its kind and a text: the path of a file, or the parameters of `storage` as JSON, with
+secrets as the references that they are.
+"""
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from themis.core.canonical import canonical_json
+from themis.core.errors import ConfigError, StoreError, StoreMissingError
+from themis.core.stores.backend import BUSY_TIMEOUT_S, Backend, OpenReader, Patience
+from themis.core.stores.reading import StoreLocation, StoreReader
+
+if TYPE_CHECKING:
+    from themis.core.config import StorageConfig
+    from themis.core.stores.protocol import RunStore
+
+ENTRY_POINT_GROUP = "themis.stores"
+
+PATIENCE_S = BUSY_TIMEOUT_S
+
+StoreBuilder = Callable[["StorageConfig"], "RunStore"]
+
+_BUILT_IN = {"memory": "themis.core.stores.memory.backend", "sqlite": "themis.core.stores.sqlite.backend"}
+_registered: dict[str, Backend] = {}
+
+
+def register_store_backend(name: str, builder: StoreBuilder, *, open_reader: OpenReader | None = None) -> None:
+    """Make `storage.store: <name>` a store that `builder` makes from the storage configuration.
+
+    Other processes, such as a worker, must register it too; or install it under the entry-point group `themis.stores`.
+
+    Args:
+        name: of the kind of store.
+        builder: given the configuration, with secrets resolved; it must not make what is not there, see
+            `RunStore.initialize`.
+        open_reader: makes what only looks at a store; by default the store itself is opened for that.
+    """
+    _registered[name] = _of_builder(builder, open_reader)
+
+
+def create_run_store(
+    config: "StorageConfig", *, retry_attempts: int = 5, retry_delay_s: float = 0.01, must_exist: bool = False
+) -> "RunStore":
+    """The store that a configuration names, ready for use; with `must_exist` none is made.
+
+    Raises:
+        ConfigError: there is no such store, or its parameters do not fit.
+        StoreMissingError: it must exist, and does not.
+        StoreError: it cannot be used.
+    """
+    patience = Patience(retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
+    return _opened(config, patience, must_exist=must_exist)
+
+
+def open_store(location: StoreLocation, patience: Patience) -> "RunStore":
+    """The store at a location, ready for use; none is made.
+
+    Raises:
+        StoreMissingError: it is not there.
+        StoreError: it cannot be used; this process does not know its kind.
+    """
+    from themis.core.config import StorageConfig  # noqa: PLC0415  # its models cost 100 ms, and readers need none
+
+    backend = _known(location)
+    parameters = _parameters_of(backend, location)
+    try:
+        return _opened(StorageConfig(store=location.kind, parameters=parameters), patience, must_exist=True)
+    except ConfigError as error:
+        raise StoreError(path=location.path, detail=str(error)) from error
+
+
+def location_of(config: "StorageConfig") -> StoreLocation:
+    """Where the store is that a configuration names, for other processes.
+
+    Raises:
+        ConfigError: there is no such kind of store, or its stores cannot be reached by other processes.
+    """
+    backend = _of_config(config)
+    if not backend.outlives_process:
+        detail = f"{config.store!r} cannot be reached by a worker in another process; use sqlite to submit"
+        raise ConfigError(where="storage.store", detail=detail)
+    path_of = backend.path_of or canonical_json
+    return StoreLocation(config.store, path_of(config.parameters))
+
+
+def reader_of(location: StoreLocation, *, patience_s: float = PATIENCE_S) -> StoreReader:
+    """The reader of the store at a location; nothing is opened before it is first used.
+
+    Raises:
+        StoreError: stores of that kind cannot be read by other processes.
+    """
+    backend = _known(location)
+    if backend.open_reader is not None:
+        return backend.open_reader(location, patience_s)
+    from themis.core.stores.store_as_reader import StoreAsReader  # noqa: PLC0415  # it needs the models
+
+    return StoreAsReader(location, lambda: open_store(location, Patience(patience_s, retry_attempts=0)))
+
+
+def _opened(config: "StorageConfig", patience: Patience, *, must_exist: bool) -> "RunStore":
+    from themis.core.secrets import resolve_references  # noqa: PLC0415  # readers need none
+
+    backend = _of_config(config)
+    parameters: dict[str, Any] = resolve_references(config.parameters, where="storage.parameters")
+    store = backend.build(config.model_copy(update={"parameters": parameters}), patience)
+    if must_exist and not store.is_there:
+        raise StoreMissingError(path=store.label)
+    store.initialize()
+    return store
+
+
+def _of_config(config: "StorageConfig") -> Backend:
+    backend = _find(config.store)
+    if backend is None:
+        from themis.core.nearest import nearest_hint  # noqa: PLC0415  # difflib, for an error alone
+
+        hint = nearest_hint(config.store, {*_BUILT_IN, *_registered, *_installed()})
+        raise ConfigError(where="storage.store", detail=f"no store {config.store!r}{hint}")
+    return backend
+
+
+def _known(location: StoreLocation) -> Backend:
+    """The kind of store that others can reach at a location."""
+    backend = _find(location.kind)
+    if backend is not None and backend.outlives_process:
+        return backend
+    if backend is None:
+        detail = (
+            f"is a store of kind {location.kind!r}, which no package here provides (entry points {ENTRY_POINT_GROUP})"
+        )
+    else:
+        detail = f"is a store of kind {location.kind!r}, which no other process can read"
+    raise StoreError(path=location.path, detail=detail)
+
+
+def _find(name: str) -> Backend | None:
+    if (known := _registered.get(name)) is not None:
+        return known
+    if name in _BUILT_IN:
+        found: Backend = import_module(_BUILT_IN[name]).BACKEND
+        return found
+    return _installed_backend(name) if name in _installed() else None
+
+
+@lru_cache(maxsize=1)
+def _installed() -> frozenset[str]:
+    """The kinds that installed packages name."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  # takes 20 ms, and only unknown names are looked for
+
+    return frozenset(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
+
+
+@lru_cache
+def _installed_backend(name: str) -> Backend:
+    from importlib.metadata import entry_points  # noqa: PLC0415  # see above
+
+    (point, *_) = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    try:
+        return _of_builder(point.load(), None)
+    except Exception as error:
+        detail = f"{name!r} is {point.value}, which cannot be imported: {type(error).__name__}: {error}"
+        raise ConfigError(where="storage.store", detail=detail) from error
+
+
+def _of_builder(builder: StoreBuilder, open_reader: OpenReader | None) -> Backend:
+    return Backend(lambda config, _: builder(config), open_reader)
+
+
+def _parameters_of(backend: Backend, location: StoreLocation) -> dict[str, Any]:
+    if backend.parameters_of is not None:
+        return backend.parameters_of(location.path)
+    try:
+        found = json.loads(location.path)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise StoreError(path=location.path, detail=f"does not say where a store of kind {location.kind!r} is")
+    return found

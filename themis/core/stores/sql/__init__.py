@@ -1,1 +1,0 @@
-"""Every SQL statement, in one place, plain enough for another database to run."""

@@ -1,0 +1,300 @@
+"""One SQLite file, used by any number of threads and processes of one machine.
+
+Every commit is synced to disk (`synchronous=FULL`) unless its transaction says that it need not be. A transaction
+begins IMMEDIATE: it waits for the one writer's place before it reads, so that it can never fail half-way because
+another process wrote in between. Nothing here knows a table.
+"""
+
+import contextlib
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from themis.core import durable_files
+from themis.core.errors import (
+    NetworkFilesystemError,
+    StoreError,
+    StoreGoneError,
+)
+from themis.core.filesystems import network_filesystem
+from themis.core.stores import file_errors
+from themis.core.stores.sqlite import errors as sqlite_errors
+from themis.core.stores.sqlite import schema as sqlite_schema
+
+PAGE_CACHE_KIB = 8_192
+"""What each connection keeps of the file: twice as much makes no run quicker, and every thread has one."""
+
+LOG_MOST_BYTES = 32 * 1024 * 1024
+"""What the write-ahead log is cut down to when it begins again from its start: a reader that stays may let it grow."""
+
+BUSY_TIMEOUT_S = 30.0
+"""How long a writer waits for another one, where nobody says otherwise."""
+
+NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
+Value = TypeVar("Value")
+Row = tuple[Any, ...] | None
+
+# A connection that came through a fork belongs to the parent: it may be neither used nor closed here.
+_inherited: list[sqlite3.Connection] = []
+
+
+class _Local(threading.local):
+    """What one thread has of a database."""
+
+    connection: sqlite3.Connection | None = None
+    pid = 0
+    depth = 0
+    synced = True
+
+
+Identity = tuple[int, int]
+"""Device and inode of a file: what it is, whatever it is called."""
+
+
+class Database:
+    """A SQLite file with one connection a thread.
+
+    Args:
+        path: the file. It (mode 0600) and its folder are made on first use.
+        busy_timeout_s: how long SQLite itself waits for another writer.
+        retry_attempts: how often it is asked again after that.
+        retry_delay_s: the first pause before asking again, in seconds; it doubles, with jitter.
+
+    Raises:
+        NetworkFilesystemError: on any use, when the file lies on a network filesystem.
+        StoreError: on any use, when the file cannot be used; its subclasses say why.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        retry_attempts: int = 5,
+        retry_delay_s: float = 0.01,
+    ) -> None:
+        """A database on `path`; nothing is opened yet."""
+        self.path = Path(path).absolute()
+        self._busy_timeout_s = busy_timeout_s
+        self._retry_attempts = retry_attempts
+        self._retry_delay_s = retry_delay_s
+        self._local = _Local()
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
+        self._guard = threading.Lock()
+        self._opened_by: int | None = None
+        self._identity: Identity | None = None
+
+    def __del__(self) -> None:
+        """Close what nobody closed, in the process that opened it."""
+        if getattr(self, "_opened_by", None) == os.getpid():
+            self.close()
+
+    @contextlib.contextmanager
+    def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """A block whose writes are committed together, or not at all; within another one it is a part of that.
+
+        Args:
+            synced: whether the commit is on disk before the block ends. One that is not may be undone by a loss of
+                power, together with all that follow it, never by the death of a process.
+
+        Raises:
+            StoreBusyError: another writer kept the file for longer than all waiting.
+            StoreGoneError: the file that was opened is no longer the one at the path; nothing was committed.
+            StoreError: the file cannot be written; its subclasses say why.
+        """
+        connection = self._connection()
+        local = self._local
+        if local.depth:
+            if synced and not local.synced:
+                raise StoreError(path=self.path, detail="a synced transaction cannot be a part of one that is not")
+            local.depth += 1
+            try:
+                yield connection
+            finally:
+                local.depth -= 1
+            return
+        local.depth, local.synced = 1, synced
+        try:
+            self._begin(connection, synced=synced)
+            yield connection
+            self._refuse_other_file()
+            durable_files.step("commit", self.path, synced)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            sqlite_errors.raise_translated(error, self.path, self._busy_timeout_s)
+        finally:
+            local.depth = 0
+            self._end(connection, synced=synced)
+
+    def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        connection = self._connection()
+        if self._local.depth:
+            return connection.execute(sql, params).fetchall()
+        return self._patiently(lambda: connection.execute(sql, params).fetchall())
+
+    def query_one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """The first row of a SELECT, or None."""
+        connection = self._connection()
+        if self._local.depth:
+            return cast("Row", connection.execute(sql, params).fetchone())
+        return self._patiently(lambda: cast("Row", connection.execute(sql, params).fetchone()))
+
+    def ensure_schema(
+        self, statements: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]] | None = None
+    ) -> None:
+        """Make the tables in a fresh file, or bring those of an older one to `version`; all or nothing.
+
+        Those of a newer one that have all of `version` are left as they are; see `sqlite_schema`.
+
+        Args:
+            statements: make the tables of `version`.
+            version: of the schema.
+            upgrades: by each older version, the statements that lead from it to the next.
+
+        Raises:
+            NewerSchemaError: a newer Themis made the file, with tables that this one cannot use.
+            StoreCorruptError: another application made it, or it is no database.
+            StoreError: the file is so old that nothing leads from its version to this one.
+        """
+        sqlite_schema.ensure(self, statements, version, upgrades or {})
+
+    def close(self) -> None:
+        """Close the connections of all threads; a later use opens new ones."""
+        with self._guard:
+            opened, self._opened = self._opened, []
+            self._local = _Local()
+            self._identity = None
+        for _, connection in opened:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    @property
+    def identity(self) -> Identity | None:
+        """What the system calls the file that was opened; None before one is."""
+        return self._identity
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still the one at the path; so too before it is opened."""
+        return self._identity is None or _identity_of(self.path) == self._identity
+
+    def _refuse_other_file(self) -> None:
+        """SQLite goes on with a file that was removed or replaced, and all that it writes then is lost in silence."""
+        if not self.is_in_place:
+            raise StoreGoneError(path=self.path)
+
+    def _begin(self, connection: sqlite3.Connection, *, synced: bool) -> None:
+        def begin() -> None:
+            if not synced:
+                connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("BEGIN IMMEDIATE")
+
+        self._patiently(begin)
+
+    def _end(self, connection: sqlite3.Connection, *, synced: bool) -> None:
+        """Undo what was not committed, and sync the commits to come."""
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if not synced:
+                connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            # Closing it undoes what was not committed, and the next one syncs its commits.
+            connection.close()
+            self._local.connection = None
+
+    def _connection(self) -> sqlite3.Connection:
+        local = self._local
+        if local.connection is not None:
+            if local.pid == os.getpid():
+                return local.connection
+            self._forget_inherited()
+            local = self._local
+        connection = self._open()
+        local.connection, local.pid = connection, os.getpid()
+        self._opened_by = local.pid
+        with self._guard:
+            ended = [pair for pair in self._opened if not pair[0].is_alive()]
+            self._opened = [pair for pair in self._opened if pair[0].is_alive()]
+            self._opened.append((threading.current_thread(), connection))
+        for _, unused in ended:
+            unused.close()
+        return connection
+
+    def _forget_inherited(self) -> None:
+        _inherited.extend(connection for _, connection in self._opened)
+        self._opened = []
+        self._guard = threading.Lock()
+        self._local = _Local()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._identity is None:
+            self._refuse_network()
+        self._refuse_other_file()  # which a connection of another thread is open to
+        try:
+            durable_files.make_folder(self.path.parent)
+            durable_files.make_private_file(self.path)
+        except OSError as error:
+            raise file_errors.of_system(error, self.path) from error
+        connection = self._patiently(self._connect)
+        if self._identity is None:
+            self._identity = _identity_of(self.path)
+        return connection
+
+    def _refuse_network(self) -> None:
+        kind = network_filesystem(self.path)
+        if kind is not None:
+            raise NetworkFilesystemError(path=self.path, filesystem=kind, reason=NETWORK_REASON)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._configure(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _configure(self, connection: sqlite3.Connection) -> None:
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise StoreError(path=self.path, detail=f"its filesystem allows no write-ahead log (mode {mode})")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB:d}")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_MOST_BYTES:d}")
+
+    def _patiently(self, action: Callable[[], Value]) -> Value:
+        """Result of `action`, which is tried again while the file is busy.
+
+        SQLite does not wait in every case, though it was told to (the change to WAL, the recovery of a log), so that
+        the waiting here is by the clock first and counted only after that.
+        """
+        patient_until = time.monotonic() + self._busy_timeout_s
+        attempt = 0
+        while True:
+            try:
+                return action()
+            except sqlite3.Error as error:
+                if time.monotonic() >= patient_until:
+                    attempt += 1
+                if not sqlite_errors.is_busy(error) or attempt > self._retry_attempts:
+                    sqlite_errors.raise_translated(error, self.path, self._busy_timeout_s)
+            delay_s = self._retry_delay_s * 2 ** min(attempt, 8)
+            time.sleep(delay_s * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+
+
+def _identity_of(path: Path) -> Identity | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # once a commit
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,50 @@
+"""Statements on the jobs of queues, and on what a store knows of itself."""
+
+from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
+
+_CLOCK_MS = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
+
+SELECT_META = "SELECT value FROM store_meta WHERE key = ?"
+INSERT_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+TOUCH_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+
+_COLUMNS = ", ".join(JOB_COLUMNS)
+_PLACES = ", ".join("?" * len(JOB_COLUMNS))
+_ATTEMPT = ", ".join(ATTEMPT_COLUMNS)
+
+_FIXED = frozenset({"key", "run_id"})
+# Not the request to cancel: it may come at any time, from others than those who change the row.
+CHANGING: tuple[str, ...] = tuple(name for name in JOB_COLUMNS if name not in {*_FIXED, "cancel_requested"})
+"""The columns that a change of a job writes, in the order of `UPDATE_JOB`."""
+
+_SET = ", ".join(f"{name} = ?" for name in CHANGING)
+
+# Everything that is put into the texts below is a constant above.
+INSERT_JOB = f"INSERT INTO jobs ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (key) DO NOTHING"  # noqa: S608
+SELECT_JOB = f"SELECT {_COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
+SELECT_JOBS_BETWEEN = f"SELECT {_COLUMNS} FROM jobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608
+SELECT_JOBS_OF_QUEUE = f"SELECT {_COLUMNS} FROM jobs WHERE queue_id = ? AND key > ? ORDER BY key LIMIT ?"  # noqa: S608
+UPDATE_JOB = f"UPDATE jobs SET {_SET} WHERE key = ? AND version = ?"  # noqa: S608
+SELECT_VERSION = "SELECT version FROM jobs WHERE key = ?"
+REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = 1 WHERE key = ? AND state IN ('queued', 'running')"
+CLEAR_REQUEST = "UPDATE jobs SET cancel_requested = 0 WHERE key = ?"
+NOTE_PROCESS = "UPDATE jobs SET job_pid = ?, job_pid_started = ? WHERE key = ? AND version = ?"
+# By the database's own clock, the only one that all hosts have in common.
+RENEW_LEASE = f"UPDATE jobs SET lease_until_ms = {_CLOCK_MS} + ? WHERE key = ? AND version = ?"  # noqa: S608
+SELECT_CLOCK = f"SELECT {_CLOCK_MS}"
+SELECT_LEASE = "SELECT lease_until_ms FROM jobs WHERE key = ?"
+COUNT_JOBS = "SELECT state, count(*) FROM jobs WHERE queue_id = ? GROUP BY state"
+
+INSERT_MANIFEST = "INSERT INTO job_manifests (job_no, manifest) SELECT job_no, ? FROM jobs WHERE key = ?"
+UPDATE_MANIFEST = "UPDATE job_manifests SET manifest = ? WHERE job_no = (SELECT job_no FROM jobs WHERE key = ?)"
+SELECT_MANIFEST = "SELECT m.manifest FROM job_manifests m JOIN jobs j ON j.job_no = m.job_no WHERE j.key = ?"
+
+# One outcome an attempt: a second one for the same number is an error of the database.
+INSERT_ATTEMPT = (
+    f"INSERT INTO job_attempts (job_no, {_ATTEMPT}) "  # noqa: S608  # a constant
+    f"SELECT job_no, {', '.join('?' * len(ATTEMPT_COLUMNS))} FROM jobs WHERE key = ?"
+)
+SELECT_ATTEMPTS = (
+    f"SELECT {', '.join(f'a.{name}' for name in ATTEMPT_COLUMNS)} "  # noqa: S608  # a constant
+    "FROM job_attempts a JOIN jobs j ON j.job_no = a.job_no WHERE j.key = ? ORDER BY a.attempt"
+)

@@ -1,0 +1,193 @@
+"""The rows of queues' jobs, in a SQLite file."""
+
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any
+
+from themis.core.canonical import bytes_hash
+from themis.core.errors import ClaimLostError, StoreCorruptError
+from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, Change, Fence, JobRow, flat, unflat
+from themis.core.stores.job_store import JobStore
+from themis.core.stores.moved_datasets import with_moved_datasets
+from themis.core.stores.sqlite import job_statements as sql
+from themis.core.stores.sqlite import run_statements as runs
+from themis.core.stores.sqlite.database import Database
+
+STORE_ID = "store_id"
+_PROBED = "probed_ns"
+_AFTER_ANY_KEY = "\U0010ffff"
+
+_VERSION = JOB_COLUMNS.index("version")
+_changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
+
+
+class SqliteJobStore(JobStore):
+    """Keeps jobs in the `tables` of a database.
+
+    Raises:
+        StoreError: on any use, when the database cannot be used; its subclasses say why.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """The jobs in `database`."""
+        self._database = database
+        self._store_id: str | None = None
+
+    @property
+    def store_id(self) -> str:
+        """A UUID that this store was given once and keeps, wherever its file lies."""
+        if self._store_id is None:
+            row = self._database.query_one(sql.SELECT_META, (STORE_ID,))
+            if row is None:
+                with self.transaction() as connection:
+                    connection.execute(sql.INSERT_META, (STORE_ID, str(uuid.uuid4())))
+                row = self._database.query_one(sql.SELECT_META, (STORE_ID,))
+            if row is None:
+                raise StoreCorruptError(path=self._database.path, detail="its id was lost while it was read")
+            self._store_id = str(row[0])
+        return self._store_id
+
+    def transaction(self, *, synced: bool = True) -> AbstractContextManager[Any]:
+        """A block whose writes are committed together, or not at all; blocks nest."""
+        return self._database.transaction(synced=synced)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still the one at its path."""
+        return self._database.is_in_place
+
+    @property
+    def identity(self) -> object:
+        """The device and the inode of the file that was opened."""
+        self._database.query(sql.SELECT_CLOCK)
+        return self._database.identity
+
+    def add(self, row: JobRow, manifest: str) -> bool:
+        """Keep a new job; False, and nothing changed, when its key is there already."""
+        with self.transaction() as connection:
+            if connection.execute(sql.INSERT_JOB, flat(row)).rowcount == 0:
+                return False
+            connection.execute(sql.INSERT_MANIFEST, (manifest, row.key))
+        return True
+
+    def load(self, key: str) -> JobRow | None:
+        """A job, or None."""
+        found = self._database.query_one(sql.SELECT_JOB, (key,))
+        return unflat(found) if found else None
+
+    def manifest(self, key: str) -> str | None:
+        """The text of a job's manifest, or None."""
+        found = self._database.query_one(sql.SELECT_MANIFEST, (key,))
+        return str(found[0]) if found else None
+
+    def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
+        """The first jobs whose key begins with `prefix`, in order of their keys."""
+        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + _AFTER_ANY_KEY, limit))
+        return [unflat(row) for row in found]
+
+    def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
+        """The jobs of a queue whose keys come after `after`, in order of their keys."""
+        return [unflat(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
+
+    def counts(self, queue_id: str) -> dict[str, int]:
+        """How many jobs of a queue are in each state."""
+        return {str(state): int(count) for state, count in self._database.query(sql.COUNT_JOBS, (queue_id,))}
+
+    def change(
+        self,
+        key: str,
+        version: int,
+        decide: Callable[[JobRow], Change | None],
+        *,
+        synced: bool = True,
+        known: JobRow | None = None,
+    ) -> Change | None:
+        """Write what `decide` makes of a job, if its version is still `version`; None, and nothing written, if not.
+
+        Args:
+            key: the job.
+            version: as it was read.
+            decide: given the row as it stands inside the transaction; must have no effect of its own. None leaves it.
+            synced: whether the change must survive a loss of power when this returns.
+            known: the row of that version, if the caller has it and decides without regard to a request to cancel,
+                the one thing in it that others may have changed: it is then not read again.
+        """
+        with self._database.transaction(synced=synced) as connection:
+            if known is None:
+                found = connection.execute(sql.SELECT_JOB, (key,)).fetchone()
+                if found is None or found[_VERSION] != version:
+                    return None
+                known = unflat(found)
+            change = decide(known)
+            if change is None:
+                return None
+            after = change.row
+            if connection.execute(sql.UPDATE_JOB, (*_changing(flat(after)), key, version)).rowcount == 0:
+                return None
+            if known.cancel_requested and not after.cancel_requested:
+                connection.execute(sql.CLEAR_REQUEST, (key,))
+            if change.ended is not None:
+                connection.execute(sql.INSERT_ATTEMPT, (*change.ended, key))
+            if change.lease_ms is not None:
+                connection.execute(sql.RENEW_LEASE, (change.lease_ms, key, after.version))
+                lease_until_ms = connection.execute(sql.SELECT_LEASE, (key,)).fetchone()[0]
+                change = replace(change, row=after._replace(lease_until_ms=lease_until_ms))
+        return change
+
+    def replace_manifest(self, key: str, manifest: str) -> None:
+        """Keep another text as a job's manifest; a part of the change that makes it so."""
+        with self.transaction() as connection:
+            connection.execute(sql.UPDATE_MANIFEST, (manifest, key))
+
+    def move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
+        """Have a run, if it is there, read its datasets from where they are now."""
+        found = self._database.query_one(runs.SELECT_SNAPSHOT, (run_id,))
+        blob = None if found is None else self._database.query_one(runs.SELECT_BLOB, (found[0],))
+        data = None if blob is None else with_moved_datasets(bytes(blob[0]), new_path)
+        if data is not None:
+            with self.transaction() as connection:
+                connection.execute(runs.insert_blobs(1), (bytes_hash(data), data))
+                connection.execute(runs.UPDATE_SNAPSHOT, (bytes_hash(data), run_id))
+
+    def attempts(self, key: str) -> list[AttemptRow]:
+        """The attempts of a job that have ended, in order."""
+        return [AttemptRow(*row) for row in self._database.query(sql.SELECT_ATTEMPTS, (key,))]
+
+    def request_cancel(self, key: str) -> bool:
+        """Ask whoever has a job to stop; synced, without changing its version. False when it has ended."""
+        with self.transaction() as connection:
+            return bool(connection.execute(sql.REQUEST_CANCEL, (key,)).rowcount)
+
+    def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
+        """Record the process group that runs a claimed job; False when the claim is no longer the owner's."""
+        with self.transaction(synced=False) as connection:
+            return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, key, version)).rowcount)
+
+    def clock_ms(self) -> int:
+        """The time by the database's clock, which leases go by: milliseconds since 1970 UTC."""
+        return int(self._database.query(sql.SELECT_CLOCK)[0][0])
+
+    def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
+        """Let a claim's lease begin anew, without changing the version; False when the claim is lost."""
+        # Not synced: forgotten in a loss of power, it ends sooner, and whoever lost the power has lost the claim.
+        with self.transaction(synced=False) as connection:
+            return bool(connection.execute(sql.RENEW_LEASE, (lease_ms, key, version)).rowcount)
+
+    def check_fence(self, fence: Fence) -> None:
+        """See, inside a transaction, that a claim is still its owner's.
+
+        Raises:
+            ClaimLostError: the job has changed since; nothing may be written for it.
+        """
+        found = self._database.query_one(sql.SELECT_VERSION, (fence.key,))
+        if found is None or found[0] != fence.version:
+            raise ClaimLostError(key=fence.key, version=fence.version)
+
+    def probe(self) -> None:
+        """Commit something, synced: whether this store can be written."""
+        with self.transaction() as connection:
+            connection.execute(sql.TOUCH_META, (_PROBED, str(time.time_ns())))

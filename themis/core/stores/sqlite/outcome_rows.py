@@ -1,0 +1,58 @@
+"""Outcomes as rows for the database, sorted by the columns that they fill.
+
+To bind None, sqlite3 looks for an adapter first, which takes as long as five texts. So a column that all outcomes of a
+kind leave empty is not named at all. A long text is kept once, as a blob under its hash, and its place holds `@<hash>`:
+a JSON text never begins with `@`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from themis.core.canonical import bytes_hash
+from themis.core.outcomes import Outcome
+from themis.core.stores.sqlite.many_rows import Row
+
+INLINE_CHARACTERS = 256
+"""A longer text is kept as a blob: short ones cost less than a reference, long ones are often the same."""
+
+BLOB_MARK = "@"
+
+Columns = tuple[str, ...]
+_KEY = ("run_no", "case_no", "stage", "item", "ok", "finished_ms")
+_OUTPUTS: Columns = (*_KEY, "output", "body")
+_SCORES: Columns = (*_KEY, "value", "body")
+_ANY: Columns = (*_KEY, "value", "output", "body", "retries")
+_NO_ANSWERS: Columns = (*_KEY, "value", "body", "category")
+
+
+def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, bytes]) -> dict[Columns, list[Row]]:
+    """The rows of `outcomes` by the columns that they fill; long texts are added to `blobs`, by their hashes."""
+    outputs: list[Row] = []
+    scores: list[Row] = []
+    others: list[Row] = []
+    no_answers: list[Row] = []
+    for no, stage, item, ok, at, value, output, body, retries, category in outcomes:
+        # Plain ints: for a value of a subclass, too, sqlite3 looks for an adapter.
+        kept: Any = body if len(body) <= INLINE_CHARACTERS else _refer(body, blobs)
+        if output is None:
+            if category is not None:
+                no_answers.append((run_no, no, +stage, item, +ok, at, value, kept, category))
+            elif value is not None and retries is None:
+                scores.append((run_no, no, +stage, item, +ok, at, value, kept))
+            else:
+                others.append((run_no, no, +stage, item, +ok, at, value, None, kept, retries))
+            continue
+        text = output if len(output) <= INLINE_CHARACTERS else _refer(output, blobs)
+        if value is None and retries is None:
+            outputs.append((run_no, no, +stage, item, +ok, at, text, kept))
+        else:
+            others.append((run_no, no, +stage, item, +ok, at, value, text, kept, retries))
+    return {_OUTPUTS: outputs, _SCORES: scores, _NO_ANSWERS: no_answers, _ANY: others}
+
+
+def _refer(text: str, blobs: dict[str, bytes]) -> str:
+    """The reference to a text, after adding it to `blobs`."""
+    data = text.encode()
+    digest = bytes_hash(data)
+    blobs[digest] = data
+    return BLOB_MARK + digest

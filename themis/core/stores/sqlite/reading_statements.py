@@ -1,0 +1,28 @@
+"""Statements for those who look while others write: runs, and jobs with their runs."""
+
+from functools import lru_cache
+
+from themis.core.stores.job_rows import JOB_COLUMNS
+from themis.core.stores.reading import RunRow
+
+_RUN = ", ".join(RunRow._fields)
+_JOB_AND_RUN = ", ".join([*(f"j.{name}" for name in JOB_COLUMNS), *(f"r.{name}" for name in RunRow._fields)])
+
+AFTER_ANY_RUN = 2**62
+"""A greater number than any run has."""
+
+# Everything that is put into the texts below is a constant above, or a number of places.
+SELECT_RUNS_BEFORE = f"SELECT {_RUN} FROM runs WHERE run_id LIKE ? AND run_no < ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
+# The last are found before their runs are looked for.
+SELECT_LAST_ENDED = (
+    f"SELECT {_JOB_AND_RUN} FROM (SELECT job_no FROM jobs WHERE queue_id = ? AND ended_ns IS NOT NULL "  # noqa: S608
+    "ORDER BY ended_ns DESC LIMIT ?) last JOIN jobs j ON j.job_no = last.job_no "
+    "JOIN runs r ON r.run_id = j.run_id ORDER BY j.ended_ns DESC"
+)
+
+
+@lru_cache
+def select_named(keys: int) -> str:
+    """Select so many jobs by their keys, in no order, each with its run."""
+    places = ", ".join("?" * keys)
+    return f"SELECT {_JOB_AND_RUN} FROM jobs j JOIN runs r ON r.run_id = j.run_id WHERE j.key IN ({places})"  # noqa: S608

@@ -1,0 +1,24 @@
+"""Rows of runs and of ended cases, as statements select them, as values."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from themis.core.outcomes import CaseEnd
+from themis.core.results import RunStatus
+from themis.core.stages import Stage
+from themis.core.stores.protocol import RunRecord
+from themis.core.stores.reading import RUN_FIELDS
+
+
+def run_record(row: Sequence[Any]) -> RunRecord:
+    """A run, from a row that begins with `RUN_FIELDS`."""
+    values = dict(zip(RUN_FIELDS, row, strict=False))
+    return RunRecord(**{**values, "status": RunStatus(values["status"])})
+
+
+def case_ends(rows: Iterable[Sequence[Any]]) -> list[CaseEnd]:
+    """Ended cases, from rows of the fields of `CaseEnd`."""
+    return [
+        CaseEnd(no, dataset_no, case_id, digest, bool(failed), Stage(through))
+        for no, dataset_no, case_id, digest, failed, through in rows
+    ]

@@ -1,0 +1,90 @@
+"""Statements on runs, their cases and outcomes, and blobs."""
+
+from functools import lru_cache
+
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.stores.reading import RUN_FIELDS
+
+_CASE = ", ".join(CaseEnd._fields)
+_OUTCOME = ", ".join(Outcome._fields)
+_LATER = ("ok", *Outcome._fields[Outcome._fields.index("ok") + 1 :])
+
+INSERT_RUN = """
+INSERT INTO runs (run_id, status, total_cases, snapshot, created_ms) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (run_id) DO NOTHING
+"""
+INSERT_REUSE_KEY = "INSERT INTO reuse_keys (reuse_key, run_no, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+SELECT_REUSE_KEY = "SELECT 1 FROM reuse_keys WHERE reuse_key = ? AND run_no = ? AND name = ?"
+DELETE_REUSE_KEYS = "DELETE FROM reuse_keys WHERE run_no = ?"
+SELECT_RUN_NO = "SELECT run_no FROM runs WHERE run_id = ?"
+SELECT_SNAPSHOT = "SELECT snapshot FROM runs WHERE run_id = ?"
+UPDATE_SNAPSHOT = "UPDATE runs SET snapshot = ? WHERE run_id = ?"
+RUN_COLUMNS = ", ".join(RUN_FIELDS)
+SELECT_RUN = f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id = ?"  # noqa: S608  # a constant
+START_RUN = "UPDATE runs SET status = ?, started_ms = ?, ended_ms = NULL, error = NULL WHERE run_id = ?"
+END_RUN = "UPDATE runs SET status = ?, completed_through = ?, error = ?, ended_ms = ? WHERE run_id = ?"
+DELETE_CASES = "DELETE FROM cases WHERE run_no = ?"
+DELETE_OUTCOMES = "DELETE FROM outcomes WHERE run_no = ?"
+RESET_RUN = """
+UPDATE runs SET status = ?, completed_through = NULL, error = NULL, started_ms = NULL, ended_ms = NULL WHERE run_no = ?
+"""
+
+# A success is final; only a failure gives way to a later outcome of the same key.
+_NEWER = ", ".join(f"{name} = excluded.{name}" for name in _LATER)
+_INSERT_OUTCOMES = (
+    "INSERT INTO outcomes ({columns}) VALUES {rows} "  # noqa: S608  # constants
+    f"ON CONFLICT (run_no, case_no, stage, item) DO UPDATE SET {_NEWER} WHERE outcomes.ok = 0"
+)
+_INSERT_CASES = (
+    f"INSERT INTO cases (run_no, {_CASE}) VALUES {{rows}} "  # noqa: S608  # a constant
+    "ON CONFLICT (run_no, case_no) DO UPDATE SET failed = excluded.failed, through = excluded.through "
+    "WHERE cases.failed = 1 OR cases.through < excluded.through"
+)
+_INSERT_BLOBS = "INSERT INTO blobs (digest, data) VALUES {rows} ON CONFLICT (digest) DO NOTHING"
+SELECT_BLOB = "SELECT data FROM blobs WHERE digest = ?"
+
+SELECT_CASES = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no"  # noqa: S608
+SELECT_CASES_FROM = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? ORDER BY case_no LIMIT ?"  # noqa: S608
+SELECT_NTH_CASE = "SELECT case_no FROM cases WHERE run_no = ? ORDER BY case_no LIMIT 1 OFFSET ?"
+SELECT_OUTCOMES = (
+    f"SELECT {_OUTCOME} FROM outcomes "  # noqa: S608  # a constant
+    "WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no, stage, item"
+)
+COUNT_CASES = "SELECT count(*), coalesce(sum(failed), 0) FROM cases WHERE run_no = ?"
+HAS_OUTCOMES = "SELECT 1 FROM outcomes WHERE run_no = ? LIMIT 1"
+COUNT_SCORES = """
+SELECT item, count(value), sum(CASE WHEN value = 0 THEN 1 ELSE 0 END), sum(CASE WHEN value = 1 THEN 1 ELSE 0 END),
+    count(category)
+FROM outcomes WHERE run_no = ? AND stage = ? AND ok = 1 GROUP BY item ORDER BY item
+"""
+SELECT_SCORES = """
+SELECT item, value FROM outcomes
+WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage = ? AND ok = 1 AND value IS NOT NULL
+"""
+SELECT_REUSABLE = """
+SELECT r.run_id, k.name FROM reuse_keys k JOIN runs r ON r.run_no = k.run_no
+WHERE k.reuse_key = ? AND r.run_id <> ? ORDER BY k.run_no DESC LIMIT ?
+"""
+SELECT_DIGESTS = "SELECT digest, dataset_no, case_no FROM cases WHERE run_no = ?"
+
+
+@lru_cache
+def insert_outcomes(columns: tuple[str, ...], rows: int) -> str:
+    """Insert so many outcomes that leave all but these columns empty."""
+    return _INSERT_OUTCOMES.format(columns=", ".join(columns), rows=_places(len(columns), rows))
+
+
+@lru_cache
+def insert_cases(rows: int) -> str:
+    """Insert so many ends of cases, each with the number of its run before it."""
+    return _INSERT_CASES.format(rows=_places(1 + len(CaseEnd._fields), rows))
+
+
+@lru_cache
+def insert_blobs(rows: int) -> str:
+    """Insert so many blobs, two values each."""
+    return _INSERT_BLOBS.format(rows=_places(2, rows))
+
+
+def _places(columns: int, rows: int) -> str:
+    return ", ".join(["(" + ", ".join("?" * columns) + ")"] * rows)

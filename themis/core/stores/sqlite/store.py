@@ -1,0 +1,298 @@
+"""A store in one SQLite file, shared by any number of processes on one machine.
+
+Outcomes are appended, keyed so that a repeat changes nothing; long texts are kept apart (see `outcome_rows`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from themis.core.canonical import bytes_hash
+from themis.core.errors import StoreCorruptError, UnknownRunError
+from themis.core.outcome_codec import now_ms
+from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.results import RunStatus
+from themis.core.score_tally import ScoreTally
+from themis.core.snapshot import RunSnapshot
+from themis.core.stages import Stage, until_name
+from themis.core.stores import run_locks
+from themis.core.stores.base import BaseRunStore
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.protocol import RunRecord
+from themis.core.stores.run_locks import RunHolder
+from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
+from themis.core.stores.sqlite import run_statements as sql
+from themis.core.stores.sqlite.database import BUSY_TIMEOUT_S, Database
+from themis.core.stores.sqlite.jobs import SqliteJobStore
+from themis.core.stores.sqlite.many_rows import insert_rows
+from themis.core.stores.sqlite.outcome_rows import BLOB_MARK, outcome_rows
+from themis.core.stores.sqlite.reading_statements import AFTER_ANY_RUN, SELECT_RUNS_BEFORE
+from themis.core.stores.sqlite.row_values import case_ends, run_record
+from themis.core.stores.sqlite.score_tallies import read_tallies
+from themis.core.stores.sqlite.tables import SCHEMA, SCHEMA_VERSION, UPGRADES
+
+_HEX_DIGITS = frozenset("0123456789abcdef")
+
+
+class SqliteRunStore(BaseRunStore):
+    """Keeps runs in a SQLite file.
+
+    Args:
+        path: the file; it and its folder are made when first written to.
+        busy_timeout_s: how long SQLite itself waits for another writer.
+        retry_attempts, retry_delay_s: how often and after how many seconds a busy database is tried again after that.
+
+    Raises:
+        StoreError: on any use, when the file cannot be used; its subclasses say why.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        retry_attempts: int = 5,
+        retry_delay_s: float = 0.01,
+    ) -> None:
+        """A store on `path`; nothing is opened yet."""
+        self.path = Path(path).absolute()
+        self._database = Database(
+            self.path, busy_timeout_s=busy_timeout_s, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s
+        )
+        self._jobs: SqliteJobStore | None = None
+        self._ready = False
+
+    @property
+    def label(self) -> str:
+        """The path of the file."""
+        return str(self.path)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a file."""
+        return self.path.is_file()
+
+    @property
+    def jobs(self) -> SqliteJobStore:
+        """The queue's rows, in the same file and the same transactions."""
+        database = self._open()
+        if self._jobs is None:
+            self._jobs = SqliteJobStore(database)
+        return self._jobs
+
+    def initialize(self) -> None:
+        """Make the file and its tables, unless they are there; tables of an older version are brought to this one."""
+        self._database.ensure_schema(SCHEMA, SCHEMA_VERSION, UPGRADES)
+        self._ready = True
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """A block whose writes are committed together and synced, or not at all; blocks nest."""
+        return self._open().transaction()
+
+    def create_run(self, snapshot: RunSnapshot) -> bool:
+        """Keep a run as `pending`; False when it is there already."""
+        with self.transaction() as connection:
+            if connection.execute(sql.SELECT_RUN_NO, (snapshot.run_id,)).fetchone():
+                return False
+            connection.execute(
+                sql.INSERT_RUN,
+                (
+                    snapshot.run_id,
+                    RunStatus.PENDING.value,
+                    snapshot.total_cases,
+                    put_snapshot(snapshot, self.put_blob),
+                    now_ms(),
+                ),
+            )
+            run_no = self._run_no(snapshot.run_id)
+            keys = snapshot.reuse_keys().items()
+            connection.executemany(sql.INSERT_REUSE_KEY, [(key, run_no, name) for name, key in keys])
+        return True
+
+    def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Mark a run as running."""
+        with self._fenced(fence) as connection:
+            self._run_no(run_id)
+            connection.execute(sql.START_RUN, (RunStatus.RUNNING.value, now_ms(), run_id))
+
+    def end_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        through: Stage | None,
+        error: str | None = None,
+        fence: Fence | None = None,
+    ) -> None:
+        """Mark a run as ended; synced to disk before this returns."""
+        name = None if through is None else until_name(through)
+        with self._fenced(fence) as connection:
+            self._run_no(run_id)
+            connection.execute(sql.END_RUN, (status.value, name, error, now_ms(), run_id))
+
+    def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
+        """Forget the outcomes of a run, and that it ever ran."""
+        with self._fenced(fence) as connection:
+            run_no = self._run_no(run_id)
+            connection.execute(sql.DELETE_OUTCOMES, (run_no,))
+            connection.execute(sql.DELETE_CASES, (run_no,))
+            connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
+
+    def load_run(self, run_id: str) -> RunRecord | None:
+        """A run's row, or None."""
+        row = self._open().query_one(sql.SELECT_RUN, (run_id,))
+        return run_record(row) if row else None
+
+    def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
+        """Keep a run for this process for the block; workers, whose claims are fenced, share it."""
+        self._open()
+        return run_locks.hold(self.path, run_id, job=fence and fence.key)
+
+    def run_holder(self, run_id: str) -> RunHolder:
+        """Who has a run for itself now, or had it and was killed."""
+        return run_locks.look(self.path, run_id)
+
+    def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
+        """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
+        if not _HEX_DIGITS.issuperset(prefix):
+            return []  # LIKE has letters of its own, and knows no capitals
+        before = AFTER_ANY_RUN if older_than is None else self._run_no(older_than)
+        rows = self._open().query(SELECT_RUNS_BEFORE, (prefix + "%", before, limit))
+        return [run_record(row) for row in rows]
+
+    def load_snapshot(self, run_id: str) -> RunSnapshot | None:
+        """A run's snapshot, or None."""
+        row = self._open().query_one(sql.SELECT_SNAPSHOT, (run_id,))
+        return get_snapshot(row[0], self._blob) if row else None
+
+    def append(
+        self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
+    ) -> None:
+        """Keep outcomes and ends of cases, all or none, in one synced commit."""
+        run_no = self._run_no(run_id)
+        blobs: dict[str, bytes] = {}
+        with self._fenced(fence) as connection:
+            for columns, rows in outcome_rows(run_no, outcomes, blobs).items():
+                insert_rows(connection, partial(sql.insert_outcomes, columns), rows)
+            cases = [
+                (run_no, no, dataset_no, case_id, digest, +failed, +through)
+                for no, dataset_no, case_id, digest, failed, through in ends
+            ]
+            insert_rows(connection, sql.insert_cases, cases)
+            insert_rows(connection, sql.insert_blobs, list(blobs.items()))
+
+    def has_outcomes(self, run_id: str) -> bool:
+        """Whether anything of a run is finished."""
+        return self._open().query_one(sql.HAS_OUTCOMES, (self._run_no(run_id),)) is not None
+
+    def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
+        """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+        rows = self._open().query(sql.SELECT_OUTCOMES, (self._run_no(run_id), first, stop))
+        return [
+            Outcome(no, Stage(stage), item, bool(ok), at, value, self._text(output), self._text(body) or "", *rest)
+            for no, stage, item, ok, at, value, output, body, *rest in rows
+        ]
+
+    def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
+        """Ends of the cases numbered from `first` to before `stop`, in order."""
+        return case_ends(self._open().query(sql.SELECT_CASES, (self._run_no(run_id), first, stop)))
+
+    def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
+        """The next `limit` ended cases numbered `first` or higher, in order."""
+        return case_ends(self._open().query(sql.SELECT_CASES_FROM, (self._run_no(run_id), first, limit)))
+
+    def nth_ended_case(self, run_id: str, index: int) -> int | None:
+        """Number of the ended case that stands `index` places from the first; None when there are not so many."""
+        row = self._open().query_one(sql.SELECT_NTH_CASE, (self._run_no(run_id), index))
+        return row[0] if row else None
+
+    def count_ends(self, run_id: str) -> tuple[int, int]:
+        """How many cases ended, and how many of those failed."""
+        row = self._open().query_one(sql.COUNT_CASES, (self._run_no(run_id),))
+        return (row[0], row[1]) if row else (0, 0)
+
+    def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
+        """The scores of each metric, added up, by its item."""
+        record = self.load_run(run_id)
+        return read_tallies(self._open().query, self._run_no(run_id), record.total_cases if record else 0)
+
+    def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
+        """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+        return [(row[0], row[1]) for row in self._open().query(sql.SELECT_REUSABLE, (key, other_than, limit))]
+
+    def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
+        """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes."""
+        run_no = self._run_no(run_id)
+        rows = [(key, run_no, name) for name, key in keys.items()]
+        known = [row for row in rows if self._open().query_one(sql.SELECT_REUSE_KEY, row)]
+        if len(known) == len(rows):
+            return  # as it nearly always is
+        with self._fenced(fence) as connection:
+            connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))
+            connection.executemany(sql.INSERT_REUSE_KEY, known if self.has_outcomes(run_id) else rows)
+
+    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
+        """Numbers of the ended cases by digest and dataset number."""
+        rows = self._open().query(sql.SELECT_DIGESTS, (self._run_no(run_id),))
+        return {(digest, dataset_no): case_no for digest, dataset_no, case_no in rows}
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep bytes under their SHA-256, once."""
+        digest = bytes_hash(data)
+        with self.transaction() as connection:
+            connection.execute(sql.insert_blobs(1), (digest, data))
+        return digest
+
+    def get_blob(self, digest: str) -> bytes | None:
+        """The bytes kept under a hash, or None."""
+        row = self._open().query_one(sql.SELECT_BLOB, (digest,))
+        return bytes(row[0]) if row else None
+
+    @contextmanager
+    def _fenced(self, fence: Fence | None) -> Iterator[Any]:
+        """A transaction that begins by making sure that the writer still owns its job."""
+        with self.transaction() as connection:
+            if fence is not None:
+                self.jobs.check_fence(fence)
+            yield connection
+
+    def _open(self) -> Database:
+        if not self._ready:
+            self.initialize()
+        return self._database
+
+    def _run_no(self, run_id: str) -> int:
+        """The number that stands for a run; not remembered, as a transaction may yet undo the run and reuse it."""
+        row = self._open().query_one(sql.SELECT_RUN_NO, (run_id,))
+        if row is None:
+            raise UnknownRunError(run_id=run_id, nearest="")
+        return int(row[0])
+
+    def _text(self, stored: str | None) -> str | None:
+        if stored is None or not stored.startswith(BLOB_MARK):
+            return stored
+        return self._blob(stored[len(BLOB_MARK) :]).decode()
+
+    def _blob(self, digest: str) -> bytes:
+        """Bytes that a row refers to.
+
+        Raises:
+            StoreCorruptError: they are not there; an empty answer in their place would be a wrong one.
+        """
+        data = self.get_blob(digest)
+        if data is None:
+            raise StoreCorruptError(path=self.path, detail=f"the text {digest} is missing")
+        return data
+
+
+def sqlite_store(path: str | Path, *, retry_attempts: int = 5, retry_delay_s: float = 0.01) -> SqliteRunStore:
+    """A store in the SQLite file `path`, ready for use."""
+    store = SqliteRunStore(path, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
+    store.initialize()
+    return store

@@ -1,0 +1,148 @@
+"""Tables of a SQLite store: those of the first version, and the steps from each version to the next.
+
+A fresh file gets both, so that it has the very tables of one that was upgraded. A table or a column that comes later is
+a step more, see `schema` for what number it gets; the tables of the first version stay as they are.
+"""
+
+_RUNS: tuple[str, ...] = (
+    """
+    CREATE TABLE IF NOT EXISTS runs (
+        run_no INTEGER PRIMARY KEY,
+        run_id TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL,
+        completed_through TEXT,
+        total_cases INTEGER NOT NULL,
+        snapshot TEXT NOT NULL,
+        error TEXT,
+        created_ms INTEGER NOT NULL,
+        started_ms INTEGER,
+        ended_ms INTEGER
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS reuse_keys (
+        reuse_key TEXT NOT NULL,
+        run_no INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (reuse_key, run_no, name)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS cases (
+        run_no INTEGER NOT NULL,
+        case_no INTEGER NOT NULL,
+        dataset_no INTEGER NOT NULL,
+        case_id TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        failed INTEGER NOT NULL,
+        through INTEGER NOT NULL,
+        PRIMARY KEY (run_no, case_no)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS outcomes (
+        run_no INTEGER NOT NULL,
+        case_no INTEGER NOT NULL,
+        stage INTEGER NOT NULL,
+        item INTEGER NOT NULL,
+        ok INTEGER NOT NULL,
+        finished_ms INTEGER NOT NULL,
+        value REAL,
+        output TEXT,
+        body TEXT NOT NULL,
+        retries TEXT,
+        PRIMARY KEY (run_no, case_no, stage, item)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS blobs (
+        digest TEXT PRIMARY KEY,
+        data BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+
+_JOBS: tuple[str, ...] = (
+    """
+    CREATE TABLE IF NOT EXISTS store_meta (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    )
+    """,
+    # Numbered in the order of submission, which is about the order of claiming: neighbours change together.
+    """
+    CREATE TABLE IF NOT EXISTS jobs (
+        job_no INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
+        run_id TEXT NOT NULL,
+        queue_id TEXT NOT NULL,
+        queue_root TEXT NOT NULL,
+        version BIGINT NOT NULL,
+        state TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        priority INTEGER NOT NULL,
+        submitted_ns BIGINT NOT NULL,
+        ready_ns BIGINT,
+        max_attempts INTEGER NOT NULL,
+        max_worker_lost INTEGER NOT NULL,
+        timeout_s REAL,
+        memory_limit_mb INTEGER,
+        failures INTEGER NOT NULL,
+        lost INTEGER NOT NULL,
+        cancel_requested INTEGER NOT NULL,
+        token TEXT,
+        worker TEXT,
+        host TEXT,
+        boot_id TEXT,
+        pid INTEGER,
+        pid_started BIGINT,
+        job_pid INTEGER,
+        job_pid_started BIGINT,
+        cause TEXT,
+        message TEXT,
+        started_ns BIGINT,
+        ended_ns BIGINT,
+        updated_ns BIGINT NOT NULL
+    )
+    """,
+    # Apart from the row: a manifest may be large, never changes, and the row changes twice an attempt.
+    """
+    CREATE TABLE IF NOT EXISTS job_manifests (
+        job_no INTEGER PRIMARY KEY,
+        manifest TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS job_attempts (
+        job_no INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        token TEXT NOT NULL,
+        worker TEXT NOT NULL,
+        host TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        started_ns BIGINT NOT NULL,
+        ended_ns BIGINT NOT NULL,
+        cause TEXT NOT NULL,
+        message TEXT NOT NULL,
+        exit_code INTEGER,
+        PRIMARY KEY (job_no, attempt)
+    ) WITHOUT ROWID
+    """,
+)
+
+FIRST_TABLES: tuple[str, ...] = (*_RUNS, *_JOBS)
+"""Statements that make the tables of version 1."""
+
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: ("ALTER TABLE jobs ADD COLUMN lease_until_ms BIGINT",),
+    2: ("ALTER TABLE outcomes ADD COLUMN category TEXT",),
+}
+"""By each version, the statements that lead from it to the next."""
+
+SCHEMA_VERSION = 3
+
+SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
+"""Statements that make the tables of `SCHEMA_VERSION`."""
+
+JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1])
+"""Statements that make the tables that jobs are in, alone."""
