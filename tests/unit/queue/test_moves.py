@@ -17,6 +17,7 @@ from tests.processes.queue_world import World, world
 from themis.core import durable_files
 from themis.core.queue import Cause, Claim, Outcome, journal, layout, locks, manifest_file, moves
 from themis.core.queue.manifest_file import Limits
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow
@@ -68,9 +69,9 @@ def test_a_move_whose_file_another_has_taken_changes_nothing(here: World) -> Non
     here.submit(RUN)
     row, gone = _row(here), str(here.queue.path / "queued" / "gone.json")
     with pytest.raises(AssertionError, match="asked"):
-        moves.move(_root(here), here.store, row, (str(_file(here, "queued")),), _never, time.time_ns())
+        moves.make(_root(here), here.store, row, Move(_never, (str(_file(here, "queued")),)), time.time_ns())
     Path(_file(here, "claimed")).rename(here.queue.path / "elsewhere")
-    assert moves.move(_root(here), here.store, row, (gone,), _never, time.time_ns()) is None
+    assert moves.make(_root(here), here.store, row, Move(_never, (gone,)), time.time_ns()) is None
     assert _row(here) == row
 
 
@@ -98,7 +99,7 @@ def test_a_job_whose_version_has_changed_keeps_its_row_and_its_file_in_hand(here
     here.queue.reschedule(old.key, priority=2)
     now = _row(here)
     source = str(_file(here, "queued"))
-    assert moves.move(_root(here), here.store, old, (source,), _never, time.time_ns()) is None
+    assert moves.make(_root(here), here.store, old, Move(_never, (source,)), time.time_ns()) is None
     assert _row(here) == now
     assert len(list((here.queue.path / "claimed").iterdir())) == 1
     (after,) = here.queue.recover(here.owner)

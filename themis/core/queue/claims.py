@@ -22,6 +22,7 @@ from themis.core.queue.layout import Entry
 from themis.core.queue.lease import Lease
 from themis.core.queue.locks import KeyLock
 from themis.core.queue.manifest_file import Manifest
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.queue.store_book import StoreBook
@@ -173,30 +174,28 @@ class Claimer:
             return None
         token = layout.new_token()
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
-        hand = moves.take(self._root, row.key, row.attempt + 1, token, (source,))
-        if hand is None:
-            return None
         lease = Lease(self._root.lease_s, time.monotonic()) if self._root.shared else None
         lease_ms = None if lease is None else lease.milliseconds
         # Not synced: forgotten in a loss of power, it leaves a queued job whose file is in `claimed/`: given back.
-        change = store.change(
-            row.key,
-            row.version,
-            lambda read: states.claimed(read, owner, token, now_ns, lease_ms),
+        move = Move(
+            decide=lambda read: states.claimed(read, owner, token, now_ns, lease_ms),
+            sources=(source,),
+            claim_token=token,
             synced=False,
-            known=row,
+            heeds_requests=False,
         )
-        if change is None:
+        moved = moves.make(self._root, store, row, move, now_ns)
+        if moved is None or moved.path is None:
             return None
         journal.note(
             self._root.folder(layout.JOURNAL),
             row.key,
             "claim",
             worker=owner.worker,
-            attempt=change.row.attempt,
-            version=change.row.version,
+            attempt=moved.row.attempt,
+            version=moved.row.version,
         )
-        return Claim(manifest, change.row, store, hand, lock, lease)
+        return Claim(manifest, moved.row, store, moved.path, lock, lease)
 
     def _put_right(self, entry: Entry, store: JobStore, row: JobRow, owner: Owner) -> JobRow | None:
         if liveness.is_in_hand_elsewhere(self._root, store, row, entry, owner):
@@ -212,7 +211,8 @@ class Claimer:
             return states.recovered(read, now_ns, excused=excuses.is_excused(read, entry.name))
 
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
-        after = moves.move(self._root, store, row, (source,), decide, now_ns)
+        moved = moves.make(self._root, store, row, Move(decide, (source,)), now_ns)
+        after = None if moved is None else moved.row
         if after is not None:
             journal.note(
                 self._root.folder(layout.JOURNAL),

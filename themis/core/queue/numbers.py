@@ -9,8 +9,9 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from themis.core.queue import journal, layout, locks
+from themis.core.queue import journal, layout, locks, moves
 from themis.core.queue.job_store import JobStore
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import Change, JobRow
 
@@ -49,14 +50,15 @@ def raise_numbers(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
         after = row._replace(
             version=max(version, row.version) + 1, attempt=max(attempt, row.attempt), updated_ns=time.time_ns()
         )
-        change = store.change(key, row.version, lambda _: Change(after), known=row)
+        move = Move(lambda _: Change(after), heeds_requests=False)
+        moved = moves.make(root, store, row, move, after.updated_ns)
     finally:
         lock.release()
-    if change is not None:
+    if moved is not None:
         journal.note(
             root.folder(layout.JOURNAL), key, "raise", attempt=after.attempt, version=after.version, why="older backup"
         )
-    return None if change is None else after
+    return None if moved is None else moved.row
 
 
 def _is_behind(row: JobRow, version: int, attempt: int) -> bool:

@@ -24,6 +24,7 @@ from themis.core import durable_files
 from themis.core.errors import QueueBusyError
 from themis.core.queue import layout, locks, moves, rejection, states
 from themis.core.queue.job_store import JobStore
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.settling import clear_flag
 from themis.core.queue.states import ENDED
@@ -101,7 +102,7 @@ def _prune_jobs(root: QueueRoot, items: Sequence[Prunable], listed: Mapping[str,
         now_ns = time.time_ns()
         with store.transaction():
             for _, row, _ in going:
-                store.change(row.key, row.version, lambda read: states.pruned(read, now_ns))
+                moves.make(root, store, row, Move(lambda read: states.pruned(read, now_ns)), now_ns)
         for _, _, lock in going:
             lock.remove(root.locks_folder)
         return [item for item, _, _ in going]

@@ -12,6 +12,7 @@ from themis.core.errors import ManifestError, QueueBusyError
 from themis.core.queue import layout, liveness, locks, moves, states
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.layout import Entry
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.store_book import StoreBook
@@ -82,10 +83,11 @@ def _fail_job(root: QueueRoot, store: JobStore, row: JobRow, entry: Entry, error
     now_ns = time.time_ns()
     if row.state not in states.ENDED:
         outcome = Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}")
-        change = store.change(row.key, row.version, lambda read: states.refused(read, outcome, now_ns))
-        if change is None:
+        move = Move(lambda read: states.refused(read, outcome, now_ns))
+        moved = moves.make(root, store, row, move, now_ns)
+        if moved is None:
             return
-        row = change.row
+        row = moved.row
     moves.publish(root, store, row, now_ns)
 
 

@@ -21,6 +21,7 @@ from themis.core.errors import ManifestError, QueueRootError, UnavailableError
 from themis.core.queue import journal, layout, locks, manifest_file, moves, places, states
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.manifest_file import StoreAddress
+from themis.core.queue.moves import Move
 from themis.core.queue.places import Place, Whereabouts
 from themis.core.queue.root import QueueRoot, open_root, read_queue_file, whereabouts, write_queue_file
 from themis.core.queue.states import Cause, JobState, Outcome
@@ -141,10 +142,8 @@ class _Relocation:
             if text is not None:
                 for path in moves.locate(self._root, now):
                     durable_files.publish(self._root.hidden_name(), path, text.encode())
-            with store.transaction():
-                if text is not None:
-                    store.replace_manifest(row.key, text)
-                store.change(row.key, now.version, self._row_now)
+            if moves.make(self._root, store, now, Move(self._row_now, manifest=text), time.time_ns()) is None:
+                return False
         finally:
             lock.release()
         if self._copy_id is not None and now.state == JobState.RUNNING:

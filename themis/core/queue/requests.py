@@ -7,6 +7,7 @@ from themis.core import durable_files
 from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
 from themis.core.queue import journal, layout, locks, moves, processes, states
 from themis.core.queue.job_store import JobStore
+from themis.core.queue.moves import Move
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.settling import clear_flag
@@ -122,9 +123,10 @@ def _moved(
     """One move of a job that is locked here; a file that has vanished is published again first."""
     now_ns = time.time_ns()
     sources = moves.locate(root, row, listed) or [moves.publish(root, store, row, now_ns)]
-    after = moves.move(root, store, row, sources, decide, now_ns)
-    if after is None:
+    moved = moves.make(root, store, row, Move(decide, sources), now_ns)
+    if moved is None:
         raise QueueBusyError(path=root.path, key=row.key)
+    after = moved.row
     journal.note(
         root.folder(layout.JOURNAL), row.key, move, state=after.state, attempt=after.attempt, version=after.version
     )

@@ -11,6 +11,7 @@ from themis.core import durable_files
 from themis.core.errors import ClaimLostError, StoreError
 from themis.core.queue import excuses, journal, layout, moves, states
 from themis.core.queue.claims import Claim
+from themis.core.queue.moves import Move, Moved
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import ENDED, POLICIES, Cause, Outcome
 from themis.core.stores.job_rows import JobRow
@@ -24,18 +25,20 @@ def settle(root: QueueRoot, claim: Claim, outcome: Outcome, also: Callable[[], o
     """Steps 3 to 5 of the move that the claim began; see `FileQueue.settle`."""
     now_ns, jitter = time.time_ns(), random.random()  # noqa: S311  # spreads the next tries
     try:
-        row = _commit(claim, outcome, also, now_ns, jitter)
+        moved = _move(root, claim, outcome, also, now_ns, jitter)
     except ClaimLostError:
         lose(root, claim)
         raise
+    row, problem = moved.row, moved.not_placed
     try:
-        moves.place(root, claim.store, claim.path, row, now_ns)
-        if row.state in ENDED:
+        if row.state in ENDED and problem is None:
             clear_flag(root, claim.key)
-    except OSError as error:  # the job has ended, or is queued, and its row says so: that stands
-        logger.warning("job %s: its file is left in %s for a worker to move: %s", claim.key, layout.CLAIMED, error)
+    except OSError as error:
+        problem = error
     finally:
         claim.lock.release()
+    if problem is not None:  # the job has ended, or is queued, and its row says so: that stands
+        logger.warning("job %s: its file is left in %s for a worker to move: %s", claim.key, layout.CLAIMED, problem)
     _note(root, claim, outcome, row, now_ns)
     return row
 
@@ -85,20 +88,23 @@ def clear_flag(root: QueueRoot, key: str) -> None:
         durable_files.unlink(flag)
 
 
-def _commit(claim: Claim, outcome: Outcome, also: Callable[[], object] | None, now_ns: int, jitter: float) -> JobRow:
-    # An outcome that ends the job does so whether or not somebody asked its owner to stop.
+def _move(
+    root: QueueRoot, claim: Claim, outcome: Outcome, also: Callable[[], object] | None, now_ns: int, jitter: float
+) -> Moved:
     if not claim.lock.is_held:  # let go already, or this is a forked copy of its process
         raise ClaimLostError(key=claim.key, version=claim.version)
-    known = claim.row if POLICIES[outcome.cause].ends else None
-    with claim.store.transaction():
-        change = claim.store.change(
-            claim.key, claim.version, lambda read: states.settled(read, outcome, now_ns, jitter), known=known
-        )
-        if change is None:
-            raise ClaimLostError(key=claim.key, version=claim.version)
-        if also is not None:
-            also()
-    return change.row
+    move = Move(
+        decide=lambda read: states.settled(read, outcome, now_ns, jitter),
+        hand=claim.path,
+        also=also,
+        # An outcome that ends the job does so whether or not somebody asked its owner to stop.
+        heeds_requests=not POLICIES[outcome.cause].ends,
+        may_stay=True,
+    )
+    moved = moves.make(root, claim.store, claim.row, move, now_ns)
+    if moved is None:
+        raise ClaimLostError(key=claim.key, version=claim.version)
+    return moved
 
 
 def _note(root: QueueRoot, claim: Claim, outcome: Outcome, row: JobRow, now_ns: int) -> None:
