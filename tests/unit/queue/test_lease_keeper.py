@@ -172,8 +172,8 @@ def test_a_run_whose_lease_was_lost_is_stopped_and_says_so(
     run_worker_once(shared / "queue")
     assert time.monotonic() - began < 10
     queue = open_queue(shared / "queue")
-    (job,) = queue.list_jobs(("claimed",))
-    details = queue.show(job.key)
+    (job,) = queue.admin.list_jobs(("claimed",))
+    details = queue.admin.show(job.key)
     assert (details.row.state, details.attempts) == ("running", []), "nothing was written for the attempt"
     assert [line["move"] for line in details.journal].count("fenced") == 1
     assert [record for record in caplog.records if "had lost the job" in record.getMessage()]
@@ -190,7 +190,7 @@ def test_a_worker_keeps_its_lease_while_a_component_keeps_the_loop_busy(
         store = SqliteRunStore(shared / "store.sqlite3")
         for _ in range(12):
             time.sleep(0.1)
-            (job,) = open_queue(shared / "queue").list_jobs(("claimed",))
+            (job,) = open_queue(shared / "queue").admin.list_jobs(("claimed",))
             row = store.jobs.load(job.key)
             assert row is not None
             assert row.lease_until_ms is not None
@@ -211,4 +211,4 @@ def test_a_worker_on_a_second_machine_of_the_same_name_is_refused_before_it_clai
     (shared / "queue" / "workers" / "other.json").write_text(json.dumps(other))
     with pytest.raises(QueueRootError, match="worker other"):
         run_worker_once(shared / "queue")
-    assert open_queue(shared / "queue").counts()["queued"] == 1
+    assert open_queue(shared / "queue").admin.counts()["queued"] == 1

@@ -28,7 +28,7 @@ _NS = 1e9
 def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool) -> None:
     """Show one job, named by its key or the beginning of it: its state, its attempts, and why it is not running."""
     with opened_queue(queue_root, config, overrides) as queue:
-        details = queue.show(key)
+        details = queue.admin.show(key)
         why = reasons_of(queue, details)
     text = explanation(details, why, queue.path)
     if as_json:
@@ -82,7 +82,7 @@ def reasons_of(queue: "FileQueue", details: "JobDetails") -> "list[Reason]":
         now_ns=time.time_ns(),
         pause=queue.paused,
         held=details.alive,
-        before=queue.jobs_before(details),
+        before=queue.admin.jobs_before(details),
         tags=details.tags,
         workers=workers_of(queue.path),
         store_error=details.store_error,

@@ -98,13 +98,13 @@ def _say_why_idle(root: Path, policy: "ClaimPolicy") -> int:
     from themis.core.submission import open_queue
 
     queue = open_queue(root)
-    counts = queue.counts()
+    counts = queue.admin.counts()
     if not counts:
         note(f"there is no queue at {root} yet; the first submit makes it")
     elif (pause := queue.paused) is not None:
         note(f"{pause_text(pause)}; themis queue resume ends that")
     elif counts["queued"]:
-        unusable = queue.unusable_stores()
+        unusable = queue.admin.unusable_stores()
         why = "; ".join([*unusable, _refused(queue, policy)]).strip("; ") or "others took them"
         note(f"none of the jobs that are queued ({counts['queued']:,}) could be taken: {why}")
         return UNAVAILABLE if unusable else 0
@@ -118,7 +118,7 @@ def _refused(queue: "FileQueue", policy: "ClaimPolicy") -> str:
     from themis.core.errors import ManifestError
 
     reasons = Counter[str]()
-    for job in queue.list_jobs(("queued",), limit=_LOOKED_INTO):
+    for job in queue.admin.list_jobs(("queued",), limit=_LOOKED_INTO):
         with suppress(OSError, ManifestError):
             reason = _reason(job.path, job.key, policy)
             reasons.update([reason] if reason else [])

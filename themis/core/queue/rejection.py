@@ -25,7 +25,7 @@ LOCK_WAIT_S = 10.0
 _LONGEST_NAME_BYTES = 200
 
 
-def reject(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError, owner: Owner) -> None:
+def quarantine(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError, owner: Owner) -> None:
     """Move a file to `rejected/`, its reason beside it; the job that it stood for, if there is one, fails.
 
     Harmless when another worker is at it; a job that another host may have in hand is left alone.
@@ -40,14 +40,14 @@ def reject(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError,
                 if liveness.is_in_hand_elsewhere(root, *found, entry, owner):
                     return
                 _fail_job(root, *found, entry, error)
-            put_aside(root, entry, error, owner.worker)
+            quarantine_file(root, entry, error, owner.worker)
         finally:
             lock.release()
     else:
-        put_aside(root, entry, error, owner.worker)
+        quarantine_file(root, entry, error, owner.worker)
 
 
-def put_aside(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) -> None:
+def quarantine_file(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) -> None:
     """Move a file to `rejected/`, its reason beside it; its key, if it has one, is locked by the caller."""
     # One at a time: two workers that reject the same file must not both find its name free.
     lock = locks.acquire(root.locks_folder, LOCK, wait_s=LOCK_WAIT_S)
