@@ -42,7 +42,7 @@ class Runs:
             allow_modules=settings.allow_modules,
             device=settings.devices[slot.number] if settings.devices else None,
         )
-        slot.run(Attempt(claim, self._memory_limit(slot, claim)), order)
+        slot.start(Attempt(claim, self._memory_limit(slot, claim)), order)
         logs.tell("attempt begins", job=claim.key, attempt=claim.attempt, slot=slot.number)
         return True
 

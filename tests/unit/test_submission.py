@@ -32,7 +32,7 @@ from themis.core.errors import (
     TagError,
 )
 from themis.core.experiment import Experiment
-from themis.core.job_run import JobOptions, run_job
+from themis.core.job_run import JobOptions, execute_job_async
 from themis.core.models import Case, GenerationResult, ParsedOutput, Score
 from themis.core.provenance import themis_version
 from themis.core.queue import layout
@@ -483,7 +483,7 @@ def test_whoever_owns_the_process_may_keep_the_time_limit_himself(tmp_path: Path
     claim = queue.claim(this_process()).claim
     assert claim is not None
     store = stores.run_store(claim.manifest.store)
-    outcome = asyncio.run(run_job(claim.manifest, store, JobOptions(enforce_time_limit=False)))
+    outcome = asyncio.run(execute_job_async(claim.manifest, store, JobOptions(enforce_time_limit=False)))
     assert outcome.cause is Cause.DONE
     claim.settle(outcome)
     stores.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
 from themis.core.experiment import refuse_running_loop
-from themis.core.job_run import JobOptions, carry_out_job, run_job
+from themis.core.job_run import JobOptions, execute_job, execute_job_async
 from themis.core.process_limits import ProcessLimits
 from themis.core.queue import troubles
 from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch
@@ -46,7 +46,7 @@ def run_worker_once(
         if job is None:
             return None
         with job.in_hand(allow_modules, progress) as options:
-            job.settle(carry_out_job(job.claim.manifest, job.store, options))
+            job.settle(execute_job(job.claim.manifest, job.store, options))
         return job.result()
 
 
@@ -84,7 +84,7 @@ async def run_worker_once_async(
         if job is None:
             return None
         with job.in_hand(allow_modules, progress) as options:
-            job.settle(await run_job(job.claim.manifest, job.store, options))
+            job.settle(await execute_job_async(job.claim.manifest, job.store, options))
         return job.result()
 
 

@@ -39,7 +39,7 @@ class Claimer:
         self._book = book
 
     def read(self, entry: Entry, owner: Owner) -> Manifest | None:
-        """The manifest that a name stands for; None when there is none: gone, or bad and put aside.
+        """The manifest that a name stands for; None when there is none: gone, or bad and quarantined.
 
         Raises:
             TornManifestError: the file is no whole JSON text, and may still be being written.
@@ -64,7 +64,7 @@ class Claimer:
 
         Raises:
             StoreError: its store cannot be used now; the file is left.
-            QueueBusyError: somebody has it in hand: as a rule whoever is just submitting it.
+            QueueBusyError: somebody has it locked: as a rule whoever is just submitting it.
         """
         store = self._store(entry, manifest, owner)
         if store is None:

@@ -64,7 +64,7 @@ class QueueAdmin:
         return requests.cancel(*self._folder.parts(write=True), key)
 
     def retry(self, key: str) -> JobRow:
-        """Queue a failed or cancelled job again; its budgets begin anew, its numbers go on.
+        """Queue a failed or cancelled job again; its budgets begin again, its numbers continue.
 
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
@@ -134,7 +134,7 @@ class QueueAdmin:
         return _each(keys, lambda key: requests.retry(root, book, key, rerun=False, listed=listed))
 
     def pause(self, reason: str | None = None) -> Pause:
-        """Have nobody claim until `resume`; what runs goes on."""
+        """Have nobody claim until `resume`; what runs continues."""
         root, _, _ = self._folder.parts(write=True)
         return pausing.pause(root, reason)
 
@@ -212,7 +212,7 @@ class QueueAdmin:
         return list(self.doctor_each(fix=fix))
 
     def doctor_each(self, *, fix: bool = True, progress: ScanProgress | None = None) -> Iterator[Finding]:
-        """What `doctor` finds, and with `fix` puts right, while it is asked for; `progress` is kept up to date."""
+        """What `doctor` finds, and with `fix` repairs, while it is asked for; `progress` is kept up to date."""
         try:
             root, book, next_job = self._folder.parts(write=True)
         except QueueFileError as error:

@@ -1,4 +1,4 @@
-"""Where folder and store disagree, the store is right and the folder is put right."""
+"""Where folder and store disagree, the store is right and the folder is repaired."""
 
 import heapq
 import os
@@ -57,13 +57,13 @@ def examine(
     fix: bool = True,
     progress: ScanProgress | None = None,
 ) -> Iterator[Finding]:
-    """Compare every file with its row and every row with its file, and say what nobody has in hand and is out of place.
+    """Compare every file with its row and every row with its file, and say what is out of place and locked by nobody.
 
-    With `fix` it is put right; without, `next_job` is a `DryRun`, and nothing is changed. Files and rows are gone
+    With `fix` it is repaired; without, `next_job` is a `DryRun`, and nothing is changed. Files and rows are gone
     through in order of their keys, side by side, so that only the files' names are in memory.
 
     A file whose store cannot be opened, or was replaced by another, is left where it lies: put back, the store is right
-    again. Its row cannot be made anew, as the run that it belongs to was in that store too.
+    again. Its row cannot be made again, as the run that it belongs to was in that store too.
     """
     for address, error in book.unusable().items():
         yield Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(address, error) else None)
@@ -78,7 +78,7 @@ def examine(
             found, finding = _ahead(root, *found, fix=fix)
             yield from finding
         for entry in entries:
-            # What lies in `claimed` was looked at before: somebody has it in hand.
+            # What lies in `claimed` was looked at before: somebody has it locked.
             if entry.folder == layout.CLAIMED or (found is not None and _lies_right(found[1], entry.folder)):
                 continue
             if found is None and (stray := _stray(root, book, entry)):

@@ -71,10 +71,10 @@ class FileQueue:
         Args:
             job: what to queue.
             prepare: writes what belongs to the job's row, in the row's own transaction.
-            rerun: queue one that has ended anew, under this manifest; attempt numbers go on.
+            rerun: queue one that has ended again, under this manifest; attempt numbers continue.
 
         Raises:
-            QueueError: the folder cannot be a queue, or the job is in somebody's hands and stays there.
+            QueueError: the folder cannot be a queue, or the job is locked by somebody and stays so.
             JobError, ManifestError: the job cannot be queued as it is.
             StoreError: its store cannot be used.
         """

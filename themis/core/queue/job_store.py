@@ -83,7 +83,7 @@ class JobStore(Protocol):
         """The time by the store's own clock, which leases go by: milliseconds since 1970 UTC."""
 
     def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
-        """Let a claim's lease begin anew, without changing the version; False when the version is another."""
+        """Let a claim's lease begin again, without changing the version; False when the version is another."""
 
     def check_fence(self, key: str, version: int) -> None:
         """See, inside a transaction, that a job's version is still `version`; else `ClaimLostError`."""

@@ -160,7 +160,7 @@ def place(root: QueueRoot, store: JobStore, hand: str, row: JobRow, now_ns: int)
 
 
 def publish(root: QueueRoot, store: JobStore, row: JobRow, now_ns: int) -> str:
-    """Write a job's file anew, from the store's copy, to where its row says; durable when this returns."""
+    """Write a job's file again, from the store's copy, to where its row says; durable when this returns."""
     target = path_of(root, row, now_ns)
     durable_files.publish(root.hidden_name(), target, (store.manifest(row.key) or "").encode())
     return target

@@ -32,7 +32,7 @@ def is_behind(root: QueueRoot, row: JobRow, claimed: Collection[str] | None = No
 def raise_restored_row(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
     """Raise a job's numbers above all that were used; the job as it is then, or None when nothing was to be done.
 
-    Lock and version as in every move; no file is taken, as the state stays what it is. What is in hand is left alone.
+    Lock and version as in every move; no file is taken, as the state stays what it is. A locked job is left alone.
     """
     row = store.load(key)
     if row is None or not is_behind(root, row):

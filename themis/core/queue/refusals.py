@@ -11,7 +11,7 @@ Allow = Callable[[Manifest], str | None]
 """Why a worker may not run a job; None when it may. One that it may not is left for another worker.
 
 The answer for a job is remembered by the name of its file, so it may depend on nothing but the manifest; equal ones
-give equal answers, and another one is asked anew.
+give equal answers, and another one is asked again.
 """
 
 

@@ -80,7 +80,7 @@ class Submission:
 
     Attributes:
         row: the job.
-        path: its file; where it belongs, while somebody has it in hand.
+        path: its file; where it belongs, while somebody has it.
         created: whether this submission brought it in.
     """
 
@@ -115,7 +115,7 @@ class Submitter:
         self._book = book
 
     def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
-        """Queue a job, unless it is there; with `rerun` one that has ended is queued anew, under this manifest.
+        """Queue a job, unless it is there; with `rerun` one that has ended is queued again, under this manifest.
 
         Raises:
             JobError: it is unfinished in another queue, or not one that can be.

@@ -69,11 +69,11 @@ class ListingCache:
         self._guard = threading.Lock()
 
     def is_old(self) -> bool:
-        """Whether it should be filled anew though it is not empty."""
+        """Whether it should be filled again though it is not empty."""
         return time.monotonic() >= self._old_at
 
     def wake(self) -> None:
-        """Something may have changed in the folders: fill it anew at the next claim."""
+        """Something may have changed in the folders: fill it again at the next claim."""
         self._old_at = 0.0
 
     def next(self) -> Entry | None:
@@ -82,7 +82,7 @@ class ListingCache:
             return self._entries.popleft() if self._entries else None
 
     def fill(self, now_ns: int, passed_over: AbstractSet[str] = frozenset()) -> None:
-        """Begin anew with what the folders hold, without the names that this claim has already passed over."""
+        """Start over with what the folders hold, without the names that this claim has already passed over."""
         began_s = time.monotonic()
         entries = self._listed(now_ns, passed_over)
         with self._guard:
