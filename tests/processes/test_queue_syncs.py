@@ -254,9 +254,9 @@ with world(Path(sys.argv[1])) as here:
         os.write(1, b"settle")
         here.finish(claim, Outcome(Cause.CONFIGURATION))
         os.write(1, b"retry")
-        here.queue.retry(key)
+        here.queue.admin.retry(key)
         os.write(1, b"cancel")
-        here.queue.cancel(key)
+        here.queue.admin.cancel(key)
         os.write(1, b"end")
 """
 
