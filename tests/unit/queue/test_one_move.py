@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.queue_world import World, world
+from themis.core import durable_files
 from themis.core.errors import StoreIOError
 from themis.core.queue import Cause, ClaimResult, Outcome, excuses, layout, manifest_file, moves, states
 from themis.core.queue.moves import Move
@@ -95,7 +96,13 @@ def test_a_claim_keeps_the_file_in_hand_under_the_name_of_its_attempt(here: Worl
     here.submit(RUN)
     token = layout.new_token()
     move = Move(lambda read: states.claimed(read, here.owner, token, time.time_ns()), _paths(here), claim_token=token)
-    moved = moves.make(_root(here), here.store, _row(here), move, time.time_ns())
+    calls: list[str] = []
+    before = durable_files.set_observer(lambda kind, *_: calls.append(kind))
+    try:
+        moved = moves.make(_root(here), here.store, _row(here), move, time.time_ns())
+    finally:
+        durable_files.set_observer(before)
+    assert calls.count("rename") == 1
     assert moved is not None
     name = layout.claimed_name(moved.row.key, 1, token)
     assert moved.path == f"{here.queue.path}/claimed/{name}"
