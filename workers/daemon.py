@@ -74,7 +74,7 @@ def run_worker(
         signals = stack.enter_context(Signals())
         wake = stack.enter_context(Wake())
         queue = FileQueue(root.path, stores)
-        queue.refuse_namesake(owner)
+        queue.refuse_hostname_clash(owner)
         notifier = Notifier()
         place = Place(queue, stores, owner, rescan_s(root), find_cgroup_folder(), notifier)
         worker = Worker(place, load_settings, wake, signals)

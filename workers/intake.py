@@ -2,9 +2,10 @@
 
 import shutil
 import time
+from collections.abc import Mapping
 
 from themis.core.errors import QueueError, StoreError
-from themis.core.queue import Claim, ClaimPolicy, FileQueue, layout
+from themis.core.queue import ClaimPolicy, ClaimResult, FileQueue, layout
 from themis.core.queue.probing import check_writable
 from themis.core.store_cache import StoreCache
 from themis.core.stores.job_rows import Owner
@@ -46,26 +47,29 @@ class Intake:
         self._outage: str | None = None
         self._full: str | None = None
         self._was_paused = False
-        self._passed_over: dict[str, str] = {}
+        self._last = ClaimResult()
+        self._said: dict[str, str] = {}
 
-    def claim(self) -> Claim | None:
-        """The next job; None when there is none, or none is to be taken now."""
+    def take_job(self) -> ClaimResult:
+        """The next job, claimed, if there is one and it may be taken now; and what was found on the way."""
         self.look()
         if self.why_not is not None:
-            return None
+            return ClaimResult()
         try:
-            claim = self._queue.claim(self._owner, allow=self._policy(), patient=False)
+            result = self._queue.claim(self._owner, allow=self._policy(), patient=False)
         except (OSError, QueueError, StoreError) as error:
             self.note_outage(str(error))
-            return None
-        self._note_passed_over()
+            return ClaimResult()
+        if not self._was_paused:  # else the queue was not looked into
+            self._note_left(result)
+        claim = result.claim
         self._found_nothing = claim is None
-        self._look_again_s = self._next_look_s() if claim is None and self._queue.left_busy else None
+        self._look_again_s = self._next_look_s() if claim is None and result.is_busy else None
         if claim is not None:
             self.claimed += 1
-            if remark := self._queue.note_versions(claim):
-                logs.warn("versions differ", job=claim.key, why=remark)
-        return claim
+            if difference := claim.note_versions():
+                logs.warn("versions differ", job=claim.key, why=difference)
+        return result
 
     def look(self) -> None:
         """See whether anything speaks against taking jobs; what has changed is said, though no slot may be free."""
@@ -105,14 +109,14 @@ class Intake:
         return not any(name <= soon for name in waiting if not name.startswith("."))  # a name begins with its time
 
     @property
-    def skipped(self) -> dict[str, str]:
+    def unusable(self) -> Mapping[str, str]:
         """Jobs that nobody could take as things are, by the names of their files, and why."""
-        return self._queue.skipped
+        return self._last.unusable
 
     @property
     def left_to_others(self) -> int:
         """How many jobs are for workers with other tags or versions."""
-        return len(self._queue.passed_over) - len(self._queue.skipped)
+        return len(self._last.skipped.keys() - self._last.unusable.keys())
 
     def _look_at_pause(self) -> None:
         pause = self._queue.paused
@@ -159,13 +163,13 @@ class Intake:
             return None
         return f"{folder}: only {free_mb} MiB are free, fewer than {self.settings.min_free_mb} (--min-free-mb)"
 
-    def _note_passed_over(self) -> None:
+    def _note_left(self, result: ClaimResult) -> None:
         """Say what is left, and why: a line a reason, as thousands may have the same."""
-        passed_over = self._queue.newly_passed_over
+        self._last, newly_left = result, result.newly_left
         names: dict[str, list[str]] = {}
-        for name, why in passed_over.items():
-            if self._passed_over.get(name) != why:
+        for name, why in newly_left.items():
+            if self._said.get(name) != why:
                 names.setdefault(why, []).append(name)
         for why, left in names.items():
-            logs.warn("a file is left where it lies", file=left[0], more=len(left) - 1 or None, why=why)
-        self._passed_over = passed_over
+            logs.warn("a file is skipped", file=left[0], more=len(left) - 1 or None, why=why)
+        self._said = newly_left

@@ -42,7 +42,7 @@ class Runs:
             allow_modules=settings.allow_modules,
             device=settings.devices[slot.number] if settings.devices else None,
         )
-        slot.run(Attempt(claim, self._memory_limit(slot, claim)), order)
+        slot.start(Attempt(claim, self._memory_limit(slot, claim)), order)
         logs.tell("attempt begins", job=claim.key, attempt=claim.attempt, slot=slot.number)
         return True
 
@@ -75,9 +75,9 @@ class Runs:
             attempt.judged = True
         outcome = attempt.outcome
         try:
-            row = self._place.queue.settle(claim, outcome)
+            row = claim.settle(outcome)
         except ClaimLostError as error:
-            self._place.queue.lose(claim)
+            claim.lose()
             logs.warn("the attempt is fenced off", job=claim.key, attempt=claim.attempt, slot=slot.number, why=error)
             return None
         say = logs.tell if outcome.cause is Cause.DONE else logs.warn
@@ -95,9 +95,9 @@ class Runs:
     def _refuse(self, claim: Claim, error: ManifestError) -> None:
         logs.warn("a job cannot be begun", job=claim.key, why=error)
         try:
-            self._place.queue.settle(claim, Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}"))
+            claim.settle(Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}"))
         except (ClaimLostError, StoreError, OSError):
-            self._place.queue.abandon(claim)
+            claim.abandon()
             raise
 
     def _can_write(self, claim: Claim) -> bool:
@@ -113,7 +113,7 @@ class Runs:
         if attempt.pid is None:
             return
         try:
-            self._place.queue.note_process(attempt.claim, attempt.pid)
+            attempt.claim.note_process(attempt.pid)
         except ClaimLostError:
             pass  # the run finds out by itself
         except StoreError as error:
@@ -136,7 +136,7 @@ class Runs:
         if lease is None or not lease.is_due:
             return True
         try:
-            self._place.queue.renew(attempt.claim)
+            attempt.claim.renew()
         except ClaimLostError:
             return False
         except (StoreError, OSError) as error:
@@ -146,7 +146,7 @@ class Runs:
 
     def _is_cancelled(self, attempt: Attempt) -> bool:
         try:
-            return self._place.queue.is_cancel_requested(attempt.claim)
+            return attempt.claim.is_cancel_requested()
         except (StoreError, OSError) as error:
             logs.warn("requests to cancel cannot be read", job=attempt.claim.key, error=error)
             return False

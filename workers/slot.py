@@ -75,8 +75,8 @@ class Slot:
         """The process below which all processes of its jobs are."""
         return self._keeper
 
-    def run(self, attempt: Attempt, order: Order) -> None:
-        """Begin an attempt."""
+    def start(self, attempt: Attempt, order: Order) -> None:
+        """Have an attempt begin."""
         claim = attempt.claim
         self.attempt = attempt
         self._say(

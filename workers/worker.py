@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError, StoreGoneError
 from themis.core.queue import Cause
@@ -106,7 +106,7 @@ class Worker:
             self._place.notifier.watchdog()  # each may take as long as a store is waited for
 
     def recover_orphans(self) -> None:
-        """Put right what dead workers left, now and then."""
+        """Recover what dead workers left, now and then."""
         now_s = time.monotonic()
         if now_s < self._recover_s:
             return
@@ -122,12 +122,12 @@ class Worker:
         """Claim jobs for the free slots; then see whether the worker's own time has come."""
         self.intake.look()
         while self.stopping.why is None and (slot := self.slots.free()) is not None:
-            claim = self.intake.claim()
-            self._note_recovered(self._place.queue.take_put_right())
-            if claim is None:
+            result = self.intake.take_job()
+            self._note_recovered(result.recovered)
+            if result.claim is None:
                 break
             try:
-                begun = self.runs.begin(slot, claim, self.settings)
+                begun = self.runs.begin(slot, result.claim, self.settings)
             except (StoreError, OSError) as error:
                 self.intake.note_outage(str(error))
                 break
@@ -161,9 +161,9 @@ class Worker:
 
     # --- inside
 
-    def _note_recovered(self, rows: list[JobRow]) -> None:
+    def _note_recovered(self, rows: Sequence[JobRow]) -> None:
         for row in rows:
-            logs.warn("a job in nobody's hands was put right", job=row.key, state=row.state, why=row.message)
+            logs.warn("an orphaned job was recovered", job=row.key, state=row.state, why=row.message)
         if rows:
             self.reporting.note_orphans(len(rows))
             self._place.queue.wake()
@@ -188,18 +188,18 @@ class Worker:
         except StoreGoneError as error:
             # Nothing is left to be written to. Should the store come back, the job is found as that of a dead worker.
             logs.warn("the attempt cannot be settled", job=attempt.claim.key, slot=slot.number, why=error)
-            self._place.queue.abandon(attempt.claim)
+            attempt.claim.abandon()
             return True
         except (StoreError, OSError) as error:
             logs.warn("the attempt cannot be settled yet", job=attempt.claim.key, slot=slot.number, why=error)
             self._settle_s = time.monotonic() + SETTLE_AGAIN_S
             if not isinstance(error, StoreBusyError):  # somebody else writes: nothing is broken
                 self.intake.note_outage(str(error))
-            self._place.queue.excuse(attempt.claim)  # now: this process may be killed while it waits for room
+            attempt.claim.excuse()  # now: this process may be killed while it waits for room
             return self._gives_up(attempt, slot.number)
         except Exception as error:  # noqa: BLE001  # over one job: the others must not lose their worker for it
             logs.tell("the attempt cannot be settled", level=logs.ERROR, job=attempt.claim.key, error=repr(error))
-            self._place.queue.abandon(attempt.claim)
+            attempt.claim.abandon()
             return True
         if cause is Cause.GIVEN_BACK:
             self.stopping.cut_short = True
@@ -212,7 +212,7 @@ class Worker:
         """Whether an attempt that cannot be settled is let go, as the worker itself must end."""
         if not self.stopping.gives_up:
             return False
-        self._place.queue.abandon(attempt.claim)
+        attempt.claim.abandon()
         self.stopping.cut_short = True
         why = "its end could not be written; whoever finds it charges nobody"
         logs.warn("the attempt is let go", job=attempt.claim.key, attempt=attempt.claim.attempt, slot=slot, why=why)
@@ -239,12 +239,12 @@ class Worker:
 
     def _drained(self) -> str:
         """What there is to say at the end of --drain, by what the last look at the queue could not take."""
-        skipped = self.intake.skipped
-        self.stopping.left = bool(skipped)
-        for name, why in skipped.items():
+        unusable = self.intake.unusable
+        self.stopping.left = bool(unusable)
+        for name, why in unusable.items():
             logs.warn("a job is left that could not be taken", file=name, why=why)
-        if skipped:
-            return f"nothing can be taken that is left in the queue: {len(skipped):,} (--drain)"
+        if unusable:
+            return f"nothing can be taken that is left in the queue: {len(unusable):,} (--drain)"
         if others := self.intake.left_to_others:
             return f"nothing is left in the queue but for other workers: {others:,} (--drain)"
         return "nothing is left in the queue (--drain)"

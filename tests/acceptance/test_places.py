@@ -125,16 +125,16 @@ def test_a_copied_project_never_writes_into_the_original(themis: Themis, project
 
 def test_a_copy_does_not_kill_what_runs_in_the_original(themis: Themis, project: Path) -> None:
     original = open_queue(queue_of(project))
-    claim = original.claim(this_process())
+    claim = original.claim(this_process()).claim
     assert claim is not None
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as job:
-        original.note_process(claim, job.pid)
+        claim.note_process(job.pid)
         copy = Path(shutil.copytree(project, "two", symlinks=True)).absolute()
         assert doctor(themis, copy, "--fix", "--copied").code == 0
         assert work(themis, copy).document["status"] == "completed"
         assert job.poll() is None, "it is the original's"
         job.kill()
-    original.give_back(claim)
+    claim.give_back()
     assert work(themis, project).document["status"] == "completed"
 
 

@@ -61,7 +61,7 @@ def running(themis: Themis, request: pytest.FixtureRequest) -> Iterator[tuple[st
     worker = started(*WORKERS[request.param])
     try:
         queue = open_queue("runs/queue")
-        until(lambda: queue.find(key).state == "running", "the worker to begin")
+        until(lambda: queue.admin.find(key).state == "running", "the worker to begin")
         until(lambda: "running" in str(themis("status", "--json").document[0]["state"]), "the run to begin")
         until(Path("asked").exists, "the model to be asked")
         yield key, worker
@@ -81,7 +81,7 @@ def test_a_running_job_is_cancelled_within_a_second(themis: Themis, running: tup
     assert job["cancel_requested"]
     assert job["state"] in {"running", "cancelled"}, "a daemon may be quicker than the answer"
     queue = open_queue("runs/queue")
-    until(lambda: queue.find(key).state == "cancelled", "it to be cancelled")
+    until(lambda: queue.admin.find(key).state == "cancelled", "it to be cancelled")
     took_s = time.monotonic() - began
     assert took_s < 1.0, f"it took {took_s:.2f} s"
     assert worker.wait(PATIENCE_S) == 0
@@ -349,18 +349,18 @@ def test_logs_are_followed_through_rotation_and_attempts_until_the_job_ends(them
     thread.start()
     queue = open_queue("runs/queue")
     try:
-        claim = queue.claim(this_process("w"))
+        claim = queue.claim(this_process("w")).claim
         assert claim is not None
         until(lambda: "begun\n" in lines, "the beginning to be followed")
         log.replace(folder / "1.log.1")
         log.write_text("after the rotation\n")
         until(lambda: "after the rotation\n" in lines, "a rotation to be followed")
-        queue.give_back(claim)
-        claim = queue.claim(this_process("w"))
+        claim.give_back()
+        claim = queue.claim(this_process("w")).claim
         assert claim is not None
         (folder / "2.log").write_text("second attempt\n\x1b[2J no end of line")
         until(lambda: "second attempt\n" in lines, "the next attempt to be followed")
-        queue.settle(claim, Outcome(Cause.CANCELLED))
+        claim.settle(Outcome(Cause.CANCELLED))
         assert reader.wait(PATIENCE_S) == 0
     finally:
         if reader.poll() is None:
@@ -415,7 +415,7 @@ def test_a_failed_run_and_a_cancelled_one_end_the_waiting_with_3(
     assert themis("status", run_id, "--wait").code == 3
     (key,) = submit(themis, 1)
     monkeypatch.setattr(status_wait, "LOOK_EVERY_S", 0.05)
-    cancel = threading.Timer(0.5, open_queue("runs/queue").cancel, [key])
+    cancel = threading.Timer(0.5, open_queue("runs/queue").admin.cancel, [key])
     cancel.start()
     assert themis("status", "--wait", "--json").code == 3
     cancel.join()

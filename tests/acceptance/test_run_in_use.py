@@ -164,13 +164,13 @@ def test_when_a_job_ends_without_a_word_of_its_run_all_say_the_same(
 ) -> None:
     key, _ = themis.submit("--set", "runtime.max_attempts=1")
     queue = open_queue(QUEUE)
-    claim = queue.claim(this_process())
+    claim = queue.claim(this_process()).claim
     assert claim is not None
     run_id = claim.row.run_id
     with closing(sqlite_store(STORE)) as store:
         store.start_run(run_id)
     assert set(said_of(themis, run_id).values()) == {"running"}
-    queue.settle(claim, Outcome(cause, "why"))
+    claim.settle(Outcome(cause, "why"))
     assert set(said_of(themis, run_id).values()) == states
     shown = themis("queue", "show", key, "--json").document
     assert shown["state"] in states

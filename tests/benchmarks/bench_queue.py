@@ -115,11 +115,11 @@ class Subject:
 
     def claim_and_settle(self) -> None:
         """One job less."""
-        claim = self.queue.claim(self._owner)
+        claim = self.queue.claim(self._owner).claim
         if claim is None:
             msg = "no job to claim"
             raise RuntimeError(msg)
-        self.queue.settle(claim, Outcome(Cause.DONE))
+        claim.settle(Outcome(Cause.DONE))
 
     def close(self) -> None:
         """Close the store."""

@@ -60,7 +60,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for claim in self.claims.values():
-            self.here.queue.abandon(claim)
+            claim.abandon()
         if self.model:
             self.here.drain()
             for run in self.model:
@@ -81,7 +81,7 @@ class QueueMachine(RuleBasedStateMachine):
         if worker in self.claims:
             return
         with later():
-            claim = self.here.queue.claim(self.here.owner)
+            claim = self.here.claim()
         if not self.model:
             assert claim is None
             return
@@ -118,7 +118,7 @@ class QueueMachine(RuleBasedStateMachine):
     def crash(self, worker: str) -> None:
         claim = self.claims.pop(worker, None)
         if claim is not None:
-            self.here.queue.abandon(claim)
+            claim.abandon()
             self.stale.append(claim)
 
     @rule()
@@ -145,17 +145,17 @@ class QueueMachine(RuleBasedStateMachine):
         if run not in self.model:
             if self.model:
                 with pytest.raises(UnknownJobError):
-                    self.here.queue.cancel(key)
+                    self.here.queue.admin.cancel(key)
             return
         job = self.model[run]
         held = [claim for claim in self.claims.values() if claim.key == key]
-        row = self.here.queue.cancel(key)
+        row = self.here.queue.admin.cancel(key)
         if job.state == JobState.QUEUED:
             job.state = JobState.CANCELLED
         elif job.state == JobState.RUNNING:
             job.asked = True
             if held:
-                assert self.here.queue.is_cancel_requested(held[0])
+                assert held[0].is_cancel_requested()
             else:
                 self._dead_are_found()
         assert row.state == job.state
@@ -166,7 +166,7 @@ class QueueMachine(RuleBasedStateMachine):
         if job is None:
             return
         key = self.here.job(run).key
-        send = self.here.queue.rerun if rerun else self.here.queue.retry
+        send = self.here.queue.admin.rerun if rerun else self.here.queue.admin.retry
         if job.state in ENDED and (rerun or job.state != JobState.DONE):
             assert send(key).state == JobState.QUEUED
             job.back()
@@ -185,21 +185,21 @@ class QueueMachine(RuleBasedStateMachine):
         # What waits for a minute is due when `claim` looks, an hour later.
         not_before_ns = None if minutes is None else time.time_ns() + minutes * 60_000_000_000
         if job.state == JobState.QUEUED:
-            row = self.here.queue.reschedule(key, priority=priority, not_before_ns=not_before_ns)
+            row = self.here.queue.admin.reschedule(key, priority=priority, not_before_ns=not_before_ns)
             assert (row.state, row.priority) == (JobState.QUEUED, row.priority if priority is None else priority)
         else:
             with pytest.raises(JobStateError):
-                self.here.queue.reschedule(key, priority=priority, not_before_ns=not_before_ns)
+                self.here.queue.admin.reschedule(key, priority=priority, not_before_ns=not_before_ns)
 
     @precondition(lambda self: self.model)
     @rule()
     def prune(self) -> None:
         ended = {self.here.job(run).key for run, job in self.model.items() if job.state in ENDED}
-        found = self.here.queue.prunable(
+        found = self.here.queue.admin.prunable(
             ("done", "failed", "cancelled"), time.time_ns() + 10**14
         )  # `claim` is an hour ahead
-        assert {item.name for item in self.here.queue.prune(found)} == ended
-        assert {row.key for row in self.here.queue.select()}.isdisjoint(ended)
+        assert {item.name for item in self.here.queue.admin.prune(found)} == ended
+        assert {row.key for row in self.here.queue.admin.select()}.isdisjoint(ended)
         for run in self.model:  # and every one comes back as it ended
             if self.here.job(run).key in ended:
                 assert self.here.queue.submit(self.here.job(run)).state == self.model[run].state
@@ -207,9 +207,9 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model)
     @rule()
     def nobody_claims_while_it_is_paused(self) -> None:
-        self.here.queue.pause()
-        assert self.here.queue.claim(self.here.owner) is None
-        self.here.queue.resume()
+        self.here.queue.admin.pause()
+        assert self.here.claim() is None
+        self.here.queue.admin.resume()
 
     @precondition(lambda self: self.model)
     @rule(seed=st.integers(0, 9))
@@ -219,7 +219,7 @@ class QueueMachine(RuleBasedStateMachine):
             for path in sorted((self.here.queue.path / folder).iterdir()):
                 if random.Random(f"{seed}{path.name}").random() < 0.5 and not any(key in path.name for key in keys):
                     path.unlink()
-        self.here.queue.doctor()
+        self.here.queue.admin.doctor()
         self._dead_are_found()
 
     @invariant()

@@ -55,7 +55,7 @@ class TwoHosts(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             for held in self.held:
-                self.worlds[held.host].queue.abandon(held.claim)
+                held.claim.abandon()
             self._wait(LEASE_S)
             for _ in HOSTS if self.model else ():
                 for here in self.worlds.values():
@@ -86,7 +86,7 @@ class TwoHosts(RuleBasedStateMachine):
     def claim(self, host: str) -> None:
         here = self.worlds[host]
         with later():
-            claim = here.queue.claim(here.owner)
+            claim = here.claim()
         self._recovered_by(host)
         free = {run for run, job in self.model.items() if job.state == JobState.QUEUED and not self._locked(run, host)}
         assert (claim is None) == (not free)
@@ -105,7 +105,7 @@ class TwoHosts(RuleBasedStateMachine):
     def doctor(self, host: str) -> None:
         if self.model:
             with self.worlds[host].at_home():
-                self.worlds[host].queue.doctor()
+                self.worlds[host].queue.admin.doctor()
             self._recovered_by(host)
 
     @rule(run=st.sampled_from(RUNS), host=st.sampled_from(HOSTS))
@@ -114,7 +114,7 @@ class TwoHosts(RuleBasedStateMachine):
         if job is None or (job.state == JobState.QUEUED and self._locked(run, host)):
             return
         with self.worlds[host].at_home():
-            row = self.worlds[host].queue.cancel(self._key(run))
+            row = self.worlds[host].queue.admin.cancel(self._key(run))
         if job.state == JobState.QUEUED:
             job.state = JobState.CANCELLED
         elif job.state == JobState.RUNNING:
@@ -128,14 +128,14 @@ class TwoHosts(RuleBasedStateMachine):
         job = self.model.get(run)
         if job is None or job.state not in {JobState.FAILED, JobState.CANCELLED} or self._locked(run, host):
             return
-        assert self.worlds[host].queue.retry(self._key(run)).state == JobState.QUEUED
+        assert self.worlds[host].queue.admin.retry(self._key(run)).state == JobState.QUEUED
         job.back()
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
     def crash(self, data: st.DataObject) -> None:
         held = data.draw(st.sampled_from(self.held))
-        self.worlds[held.host].queue.abandon(held.claim)
+        held.claim.abandon()
         held.alive = False
         if held.stale:
             self.held.remove(held)
@@ -148,11 +148,11 @@ class TwoHosts(RuleBasedStateMachine):
             return
         if held.stale:
             with pytest.raises(ClaimLostError):
-                self.worlds[held.host].queue.renew(held.claim)
+                held.claim.renew()
             with pytest.raises(ClaimLostError):
                 self.worlds[held.host].store.check_fence(Fence(held.claim.key, held.claim.version))
         else:
-            self.worlds[held.host].queue.renew(held.claim)
+            held.claim.renew()
             held.until_s = self._now() + LEASE_S
 
     @precondition(lambda self: self.held)

@@ -205,10 +205,10 @@ def check(folder: Path, calm: Path, queue_root: Path, told: Told) -> None:
     stores = StoreCache()
     try:
         queue = FileQueue(queue_root, stores)
-        counts = queue.counts()
+        counts = queue.admin.counts()
         assert {state: count for state, count in counts.items() if count and state != "done"} == {}
-        for job in queue.list_jobs(limit=None):
-            attempts = queue.show(job.key).attempts
+        for job in queue.admin.list_jobs(limit=None):
+            attempts = queue.admin.show(job.key).attempts
             told.attempts += len(attempts)
             told.causes.update(attempt.cause for attempt in attempts)
             assert [attempt.cause for attempt in attempts].count("done") == 1

@@ -7,8 +7,19 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from themis.core.queue import Cause, Claim, FileQueue, NewJob, Outcome, StoreAddress, processes, this_process
+from themis.core.queue import (
+    Cause,
+    Claim,
+    ClaimResult,
+    FileQueue,
+    NewJob,
+    Outcome,
+    StoreAddress,
+    processes,
+    this_process,
+)
 from themis.core.queue.layout import JOB_FOLDERS, parse
+from themis.core.queue.refusals import Allow
 from themis.core.queue.root import LEASE_S, QueueRoot
 from themis.core.queue.states import ENDED, JobState
 from themis.core.stores.sqlite.database import Database
@@ -38,11 +49,15 @@ class ClockedDatabase(Database):
 class HostQueue(FileQueue):
     """A queue as another host would see it, whose locks do not reach this one."""
 
-    locks_folder: Path
+    def lock_in(self, folder: Path) -> None:
+        """Have it keep its locks in a folder of its own."""
+        use = self._folder._use
 
-    def _use(self, root: QueueRoot) -> None:
-        self.locks_folder.mkdir(exist_ok=True)
-        super()._use(replace(root, locks_folder=str(self.locks_folder)))
+        def use_with_locks(root: QueueRoot) -> None:
+            folder.mkdir(exist_ok=True)
+            use(replace(root, locks_folder=str(folder)))
+
+        self._folder._use = use_with_locks  # type: ignore[method-assign]
 
 
 class World:
@@ -75,7 +90,8 @@ class World:
             shared=shared or host is not None,
         )
         if isinstance(self.queue, HostQueue):
-            self.queue.locks_folder = folder / f"locks-of-{host}"
+            self.queue.lock_in(folder / f"locks-of-{host}")
+        self.result = ClaimResult()
         self._machine = processes._machine() if host is None else (host, f"boot-of-{host}")
         with self.at_home():
             self.owner = this_process(worker)
@@ -89,21 +105,26 @@ class World:
         submission = self.queue.submit(self.job(run_id), prepare=lambda: self._make_run(run_id), rerun=rerun)
         return submission.row.key
 
+    def claim(self, *, allow: Allow | None = None, patient: bool = True) -> Claim | None:
+        """The next job, claimed; what else the look for it came to is in `result`."""
+        self.result = self.queue.claim(self.owner, allow=allow, patient=patient)
+        return self.result.claim
+
     def finish(self, claim: Claim, outcome: Outcome | None = None) -> JobState:
         """Settle a claim, by default as done, with its result in the same transaction."""
         outcome = outcome or Outcome(Cause.DONE)
         also = (lambda: self._write_result(claim)) if outcome.cause is Cause.DONE else None
-        return JobState(self.queue.settle(claim, outcome, also=also).state)
+        return JobState(claim.settle(outcome, also=also).state)
 
     def drain(self) -> int:
         """Run every job to its end, also those that wait for a later time; returns how many attempts that took."""
         attempts = 0
         while True:
             with later() if attempts % 2 else now():
-                claim = self.queue.claim(self.owner)
+                claim = self.claim()
             if claim is None:
                 with later():
-                    claim = self.queue.claim(self.owner)
+                    claim = self.claim()
             if claim is None:
                 return attempts
             attempts += 1

@@ -152,39 +152,41 @@ def _of_queue(do: Callable[[FileQueue, random.Random], object]) -> Callable[[Pat
 
 
 def _some_key(queue: FileQueue, chance: random.Random, *states: str) -> str | None:
-    rows = queue.select(states=states)
+    rows = queue.admin.select(states=states)
     return chance.choice(rows).key if rows else None
 
 
 def _cancel(queue: FileQueue, chance: random.Random) -> None:
     if chance.random() < 0.3 and (key := _some_key(queue, chance)):
-        queue.cancel(key)
+        queue.admin.cancel(key)
 
 
 def _retry(queue: FileQueue, chance: random.Random) -> None:
     if key := _some_key(queue, chance, "failed", "cancelled"):
-        queue.retry(key)
+        queue.admin.retry(key)
 
 
 def _set(queue: FileQueue, chance: random.Random) -> None:
     if key := _some_key(queue, chance, "queued"):
-        queue.reschedule(key, priority=chance.randrange(10), not_before_ns=time.time_ns() + chance.randrange(10**9))
+        queue.admin.reschedule(
+            key, priority=chance.randrange(10), not_before_ns=time.time_ns() + chance.randrange(10**9)
+        )
 
 
 def _prune(queue: FileQueue, chance: random.Random) -> None:
-    found = list(queue.prunable(("done", "failed", "cancelled", "rejected"), time.time_ns()))
-    list(queue.prune(chance.sample(found, min(len(found), 20))))
+    found = list(queue.admin.prunable(("done", "failed", "cancelled", "rejected"), time.time_ns()))
+    list(queue.admin.prune(chance.sample(found, min(len(found), 20))))
 
 
 def _doctor(queue: FileQueue, chance: random.Random) -> None:
-    queue.doctor(fix=True)
+    queue.admin.doctor(fix=True)
 
 
 def _look(queue: FileQueue, chance: random.Random) -> None:
-    queue.overview()
+    queue.admin.overview()
     if key := _some_key(queue, chance):
-        queue.show(key)
-    queue.doctor(fix=False)
+        queue.admin.show(key)
+    queue.admin.doctor(fix=False)
 
 
 def _work(home: Path, disk: Path, order: Order, chance: random.Random) -> None:

@@ -55,7 +55,7 @@ def check(home: Path, disk: Path, dropped: set[str], counts: Counts) -> None:
             for path in (disk / "queue" / folder).iterdir():
                 if entry := parse(folder, path.name):
                     files.setdefault(entry.key, []).append(folder)
-        rows = {row.key: row for row in queue.select()}
+        rows = {row.key: row for row in queue.admin.select()}
         with closing(sqlite3.connect(disk / "themis.sqlite3")) as store:
             known = dict(store.execute("SELECT key, state FROM jobs").fetchall())
             _check_attempts(store, counts)

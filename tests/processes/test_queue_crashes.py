@@ -38,7 +38,7 @@ def submitted(folder: Path) -> None:
 def claimed_and_dead(folder: Path) -> None:
     submitted(folder)
     with world(folder) as here:
-        here.queue.abandon(_claim(here))
+        _claim(here).abandon()
 
 
 def ended(folder: Path, cause: Cause) -> None:
@@ -59,15 +59,15 @@ def let_go(folder: Path) -> None:
     submitted(folder)
     with world(folder) as here:
         claim = _claim(here)
-        here.queue.excuse(claim)
-        here.queue.abandon(claim)
+        claim.excuse()
+        claim.abandon()
 
 
 def claim_and_let_go(folder: Path) -> None:
     with world(folder) as here:
         claim = _claim(here)
-        here.queue.excuse(claim)
-        here.queue.abandon(claim)
+        claim.excuse()
+        claim.abandon()
         _acknowledge(folder)
 
 
@@ -76,8 +76,8 @@ def asked_to_stop(folder: Path) -> None:
     with world(folder) as here:
         claim = _claim(here)
         with world(folder, "person") as there:
-            there.queue.cancel(claim.key)
-        here.queue.abandon(claim)
+            there.queue.admin.cancel(claim.key)
+        claim.abandon()
 
 
 def submit(folder: Path) -> None:
@@ -103,19 +103,19 @@ def recover(folder: Path) -> None:
 
 def cancel(folder: Path) -> None:
     with world(folder) as here:
-        here.queue.cancel(here.job(RUN).key)
+        here.queue.admin.cancel(here.job(RUN).key)
         _acknowledge(folder)
 
 
 def retry(folder: Path) -> None:
     with world(folder) as here:
-        here.queue.retry(here.job(RUN).key)
+        here.queue.admin.retry(here.job(RUN).key)
         _acknowledge(folder)
 
 
 def rerun(folder: Path) -> None:
     with world(folder) as here:
-        here.queue.rerun(here.job(RUN).key)
+        here.queue.admin.rerun(here.job(RUN).key)
         _acknowledge(folder)
 
 
@@ -128,26 +128,26 @@ def submit_again(folder: Path) -> None:
 def waiting(folder: Path) -> None:
     submitted(folder)
     with world(folder) as here:
-        here.queue.reschedule(here.job(RUN).key, not_before_ns=time.time_ns() + HOUR_NS)
+        here.queue.admin.reschedule(here.job(RUN).key, not_before_ns=time.time_ns() + HOUR_NS)
 
 
 def set_aside(folder: Path) -> None:
     with world(folder) as here:
-        here.queue.reschedule(here.job(RUN).key, priority=0, not_before_ns=time.time_ns() + HOUR_NS)
+        here.queue.admin.reschedule(here.job(RUN).key, priority=0, not_before_ns=time.time_ns() + HOUR_NS)
         _acknowledge(folder)
 
 
 def hurry(folder: Path) -> None:
     with world(folder) as here:
-        here.queue.reschedule(here.job(RUN).key, not_before_ns=0)
+        here.queue.admin.reschedule(here.job(RUN).key, not_before_ns=0)
         _acknowledge(folder)
 
 
 def prune(folder: Path) -> None:
     with world(folder) as here:
         key = here.job(RUN).key
-        found = here.queue.prunable(("done", "failed", "cancelled"), time.time_ns() + HOUR_NS)
-        assert [item.name for item in here.queue.prune(found) if item.name == key] == [key]
+        found = here.queue.admin.prunable(("done", "failed", "cancelled"), time.time_ns() + HOUR_NS)
+        assert [item.name for item in here.queue.admin.prune(found) if item.name == key] == [key]
         _acknowledge(folder)
 
 
@@ -155,7 +155,7 @@ def doctor(folder: Path) -> None:
     with world(folder) as here:
         for path in (*here.queue.path.glob("queued/*"), *here.queue.path.glob("failed/*")):
             path.unlink()
-        here.queue.doctor()
+        here.queue.admin.doctor()
 
 
 VERBS: list[tuple[str, Callable[[Path], None], Callable[[Path], None]]] = [
@@ -239,7 +239,7 @@ def _fresh(tmp_path: Path, name: str, *, shared: bool = False) -> Path:
 
 
 def _claim(here: World) -> Claim:
-    claim = here.queue.claim(here.owner)
+    claim = here.claim()
     assert claim is not None
     return claim
 
@@ -250,16 +250,16 @@ def _acknowledge(folder: Path) -> None:
 
 def _assert_pruned_or_whole(here: World, *, acknowledged: bool) -> None:
     """Nothing is resurrected, and nothing is lost: the job is whole, or it is gone, and comes back as it ended."""
-    here.queue.doctor()
+    here.queue.admin.doctor()
     key = here.job(RUN).key
     row = here.store.load(key)
     assert row is not None
     gone = row.queue_id == ""
     assert gone >= acknowledged
     assert here.files_of(key) == ([] if gone else [row.state])
-    assert here.queue.claim(here.owner) is None, "nobody runs it again"
+    assert here.claim() is None, "nobody runs it again"
     assert list((here.queue.path / "rejected").iterdir()) == []
-    assert here.queue.doctor() == []
+    assert here.queue.admin.doctor() == []
     again = here.queue.submit(here.job(RUN))
     assert (again.row.state, again.row.attempt, again.created) == (row.state, row.attempt, False)
 
@@ -276,7 +276,7 @@ def _assert_promise(folder: Path, name: str, when: str, host: str | None) -> Non
                 _assert_pruned_or_whole(here, acknowledged=acknowledged)
             here.drain()
             if name.startswith("doctor"):
-                here.queue.doctor()
+                here.queue.admin.doctor()
                 here.drain()
         people = 1 if name in {"rerun", "submit again, to rerun"} else 0
         here.assert_promise(RUN, ended_by_people=people)

@@ -175,7 +175,7 @@ def surviving(moments: list[Moment]) -> Iterator[Files]:
 
 
 def _claim(here: World) -> Claim:
-    claim = here.queue.claim(here.owner)
+    claim = here.claim()
     assert claim is not None
     return claim
 
@@ -198,7 +198,7 @@ def fail_and_run(here: World, recorder: Recorder) -> None:
 def lose_and_recover(here: World, recorder: Recorder) -> None:
     here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.queue.abandon(_claim(here))
+    _claim(here).abandon()
     here.queue.recover(here.owner)
     here.finish(_claim(here))
     recorder.acknowledge("done")
@@ -207,10 +207,10 @@ def lose_and_recover(here: World, recorder: Recorder) -> None:
 def cancel_and_retry(here: World, recorder: Recorder) -> None:
     key = here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.queue.cancel(key)
+    here.queue.admin.cancel(key)
     recorder.acknowledge("cancelled")
     recorder.retract("cancelled")
-    here.queue.retry(key)
+    here.queue.admin.retry(key)
     recorder.acknowledge("retried")
     here.finish(_claim(here))
     recorder.acknowledge("done")
@@ -220,7 +220,7 @@ def cancel_while_running(here: World, recorder: Recorder) -> None:
     key = here.submit(RUN)
     recorder.acknowledge("submitted")
     claim = _claim(here)
-    here.queue.cancel(key)
+    here.queue.admin.cancel(key)
     recorder.acknowledge("asked to stop")
     here.finish(claim, Outcome(Cause.CANCELLED))
 
@@ -231,7 +231,7 @@ def fail_for_good_and_retry(here: World, recorder: Recorder) -> None:
     here.finish(_claim(here), Outcome(Cause.CONFIGURATION))
     recorder.acknowledge("failed")
     recorder.retract("failed")
-    here.queue.retry(key)
+    here.queue.admin.retry(key)
     recorder.acknowledge("retried")
     here.finish(_claim(here))
     recorder.acknowledge("done")
@@ -252,8 +252,8 @@ def run_and_rerun(here: World, recorder: Recorder) -> None:
 def set_and_run(here: World, recorder: Recorder) -> None:
     key = here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.queue.reschedule(key, priority=0, not_before_ns=time.time_ns() + HOUR_NS)
-    here.queue.reschedule(key, not_before_ns=0)
+    here.queue.admin.reschedule(key, priority=0, not_before_ns=time.time_ns() + HOUR_NS)
+    here.queue.admin.reschedule(key, not_before_ns=0)
     here.finish(_claim(here))
     recorder.acknowledge("done")
 
@@ -264,7 +264,7 @@ def run_and_prune(here: World, recorder: Recorder) -> None:
     here.finish(_claim(here))
     recorder.acknowledge("done")
     recorder.acknowledge("being pruned")
-    assert here.queue.prune(here.queue.prunable(("done",), time.time_ns() + HOUR_NS))
+    assert here.queue.admin.prune(here.queue.admin.prunable(("done",), time.time_ns() + HOUR_NS))
     recorder.acknowledge("pruned")
 
 
@@ -361,7 +361,7 @@ def _assert_promise(folder: Path, moment: Moment) -> None:
         if "submitted" not in moment.acknowledged:
             here.submit(RUN)
         if "being pruned" in moment.acknowledged:
-            here.queue.doctor()
+            here.queue.admin.doctor()
             assert list((here.queue.path / "rejected").iterdir()) == []
             pruned = row is not None and row.queue_id == ""
             assert pruned >= ("pruned" in moment.acknowledged)

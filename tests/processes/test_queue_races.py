@@ -32,7 +32,7 @@ def work(folder: Path, name: str, first: int, jobs: int, host: str | None = None
             here.queue = type(here.queue)(here.queue.path, lambda _: here.store, rescan_s=1.5)
         for number in range(jobs):
             here.submit(f"run-{(first + number) % jobs}")
-        while (claim := here.queue.claim(here.owner)) is not None:
+        while (claim := here.claim()) is not None:
             with (folder / "ran" / name).open("a", encoding="ascii") as ran:
                 ran.write(f"{claim.row.run_id}\n")
             here.finish(claim)
@@ -41,7 +41,7 @@ def work(folder: Path, name: str, first: int, jobs: int, host: str | None = None
 def claim_and_hang(folder: Path) -> None:
     """Claim a job, say so, and never end."""
     with world(folder, "hangs") as here:
-        assert here.queue.claim(here.owner) is not None
+        assert here.claim() is not None
         (folder / "claimed").touch()
         time.sleep(600)
 
@@ -49,7 +49,7 @@ def claim_and_hang(folder: Path) -> None:
 def claim_fork_and_die(folder: Path) -> None:
     """Claim a job, leave a child behind that lives on, and die."""
     with world(folder, "forks") as here:
-        assert here.queue.claim(here.owner) is not None
+        assert here.claim() is not None
         if os.fork() == 0:
             (folder / "hidden").write_text(str(os.getpid()), encoding="ascii")
             (folder / "hidden").rename(folder / "claimed")
@@ -89,7 +89,7 @@ def test_a_live_worker_keeps_its_job_and_a_killed_one_loses_it_at_once(tmp_path:
         child = _start(claim_and_hang, tmp_path)
         until((tmp_path / "claimed").exists, "the claim")
         assert here.queue.recover(here.owner) == []
-        assert here.queue.claim(here.owner) is None
+        assert here.claim() is None
         child.kill()
         child.join()
         _assert_lost(here)
@@ -127,12 +127,12 @@ def meddle(folder: Path, seed: int, jobs: int, moves: int) -> None:
             in_an_hour_ns = time.time_ns() + 3_600_000_000_000
             meddling: list[Callable[[], object]] = [
                 lambda run=run: here.submit(run),  # type: ignore[misc]
-                lambda key=key: here.queue.reschedule(key, priority=draw.randrange(10), not_before_ns=0),  # type: ignore[misc]
-                lambda key=key: here.queue.cancel(key),  # type: ignore[misc]
-                lambda key=key: list(here.queue.retry_each([key])),  # type: ignore[misc]
-                lambda ns=in_an_hour_ns: here.queue.prune(here.queue.prunable(("done", "cancelled"), ns)),  # type: ignore[misc]
-                here.queue.doctor,
-                lambda: here.queue.doctor(fix=False),
+                lambda key=key: here.queue.admin.reschedule(key, priority=draw.randrange(10), not_before_ns=0),  # type: ignore[misc]
+                lambda key=key: here.queue.admin.cancel(key),  # type: ignore[misc]
+                lambda key=key: list(here.queue.admin.retry_each([key])),  # type: ignore[misc]
+                lambda ns=in_an_hour_ns: here.queue.admin.prune(here.queue.admin.prunable(("done", "cancelled"), ns)),  # type: ignore[misc]
+                here.queue.admin.doctor,
+                lambda: here.queue.admin.doctor(fix=False),
             ]
             with contextlib.suppress(JobStateError, QueueBusyError, UnknownJobError):
                 draw.choice(meddling)()
@@ -154,10 +154,10 @@ def test_whatever_people_do_at_once_while_workers_run_each_job_has_one_end_and_o
     with world(tmp_path) as here:
         for number in range(jobs):
             here.submit(f"run-{number}")  # one that was pruned comes back
-        here.queue.doctor()
+        here.queue.admin.doctor()
         here.drain()
-        assert here.queue.doctor() == []
-        assert here.queue.counts()["rejected"] == 0
+        assert here.queue.admin.doctor() == []
+        assert here.queue.admin.counts()["rejected"] == 0
         for number in range(jobs):
             here.assert_promise(f"run-{number}")
 
@@ -186,7 +186,7 @@ def _race(folder: Path, jobs: int, processes: int = PROCESSES, hosts: tuple[str 
             assert here.drain() == 0
         for number in range(jobs):
             here.assert_promise(f"run-{number}", state=JobState.DONE)
-        assert here.queue.counts()["done"] == jobs
+        assert here.queue.admin.counts()["done"] == jobs
 
 
 def _start(action: object, *arguments: object) -> multiprocessing.process.BaseProcess:

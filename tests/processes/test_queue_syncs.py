@@ -84,7 +84,7 @@ def _seen(here: World) -> Iterator[Calls]:
 
 
 def _claim(here: World) -> Claim:
-    claim = here.queue.claim(here.owner)
+    claim = here.claim()
     assert claim is not None
     return claim
 
@@ -94,15 +94,15 @@ def _settled(outcome: Outcome) -> Callable[[World], object]:
 
 
 def _lose(here: World) -> None:
-    here.queue.abandon(_claim(here))
+    _claim(here).abandon()
 
 
 def _retry(here: World) -> None:
-    here.queue.retry(here.job(RUN).key)
+    here.queue.admin.retry(here.job(RUN).key)
 
 
 def _cancel(here: World) -> None:
-    here.queue.cancel(here.job(RUN).key)
+    here.queue.admin.cancel(here.job(RUN).key)
 
 
 def _nothing(here: World) -> None:
@@ -110,7 +110,7 @@ def _nothing(here: World) -> None:
 
 
 def _prune(here: World) -> None:
-    here.queue.prune(here.queue.prunable(("failed",), time.time_ns() + HOUR_NS))
+    here.queue.admin.prune(here.queue.admin.prunable(("failed",), time.time_ns() + HOUR_NS))
 
 
 FAILED = Outcome(Cause.CONFIGURATION)
@@ -127,7 +127,7 @@ VERBS: dict[str, tuple[Callable[[World], object], Callable[[World], object], lis
     ),
     "give back": (
         _nothing,
-        lambda here: here.queue.give_back(_claim(here)),
+        lambda here: _claim(here).give_back(),
         [*CLAIMED, "commit", "rename claimed queued"],
     ),
     "recover": (
@@ -164,10 +164,10 @@ VERBS: dict[str, tuple[Callable[[World], object], Callable[[World], object], lis
     ),
     "set": (
         _nothing,
-        lambda here: here.queue.reschedule(here.job(RUN).key, not_before_ns=time.time_ns() + HOUR_NS),
+        lambda here: here.queue.admin.reschedule(here.job(RUN).key, not_before_ns=time.time_ns() + HOUR_NS),
         ["rename queued claimed", "commit", "rename claimed waiting"],
     ),
-    "pause": (_nothing, lambda here: here.queue.pause(), ["fsync tmp", "rename tmp .", "fsync_folder ."]),
+    "pause": (_nothing, lambda here: here.queue.admin.pause(), ["fsync tmp", "rename tmp .", "fsync_folder ."]),
     "prune": (
         _settled(FAILED),
         _prune,
@@ -250,13 +250,13 @@ with world(Path(sys.argv[1])) as here:
         os.write(1, b"submit")
         key = here.submit(f"run-{{number}}")
         os.write(1, b"claim")
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         os.write(1, b"settle")
         here.finish(claim, Outcome(Cause.CONFIGURATION))
         os.write(1, b"retry")
-        here.queue.retry(key)
+        here.queue.admin.retry(key)
         os.write(1, b"cancel")
-        here.queue.cancel(key)
+        here.queue.admin.cancel(key)
         os.write(1, b"end")
 """
 

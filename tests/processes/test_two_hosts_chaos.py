@@ -31,7 +31,7 @@ def work(folder: Path, number: int) -> None:
     chance = random.Random(os.getpid())
     with world(folder, f"worker-{number}", host=HOSTS[number % len(HOSTS)]) as here, here.at_home():
         while not (folder / "stop").exists():
-            claim = here.queue.claim(here.owner)
+            claim = here.claim()
             if claim is None:
                 time.sleep(0.05)
                 continue
@@ -62,7 +62,7 @@ def try_two_hosts(tmp_path: Path, jobs: int, blows: int, seed: int) -> Counter[s
             number = chance.randrange(WORKERS)
             struck[_strike(tmp_path, children, number, chance)] += 1
         patient_until = time.monotonic() + PATIENCE_S
-        while here.queue.counts()["done"] < jobs and time.monotonic() < patient_until:
+        while here.queue.admin.counts()["done"] < jobs and time.monotonic() < patient_until:
             time.sleep(0.1)
         (tmp_path / "stop").touch()
         for child in children:

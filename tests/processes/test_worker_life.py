@@ -160,7 +160,7 @@ def test_a_running_job_is_cancelled_within_a_second(world: World) -> None:
         until(lambda: calls(world), "the run to begin")
         stores = StoreCache()
         began_s = time.monotonic()
-        FileQueue(world.queue_root, stores).cancel(key)
+        FileQueue(world.queue_root, stores).admin.cancel(key)
         world.wait_for(key, "cancelled")
         assert time.monotonic() - began_s < 3.0  # a second, and what a busy machine adds
         stores.close()

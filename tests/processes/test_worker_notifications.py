@@ -62,7 +62,7 @@ def test_a_hook_and_a_webhook_are_told_of_each_end_once_with_its_numbers(world: 
     options = ("--slots", "3", "--hook", hook(world, HOOK), "--webhook", webhook, "--name", "w")
     with world.daemon(*options) as daemon, closing(StoreCache()) as stores:
         world.noted("hanging")
-        FileQueue(world.queue_root, stores).cancel(cancelled)
+        FileQueue(world.queue_root, stores).admin.cancel(cancelled)
         world.wait_for(cancelled, "cancelled")
         world.wait_for(good, "done")
         world.wait_for(bad, "failed")

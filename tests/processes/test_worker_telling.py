@@ -231,7 +231,7 @@ def test_the_numbers_are_right_after_all_that_can_happen_to_a_job(world: World) 
         assert during("themis_worker_slots") == 2
         during = _scrape(url, lambda read: read("themis_queue_jobs", state="running") == 1)
         assert during("themis_queue_oldest_job_age_seconds", state="running") > 0
-        FileQueue(world.queue_root, stores).cancel(orphan)
+        FileQueue(world.queue_root, stores).admin.cancel(orphan)
         world.wait_for(orphan, "cancelled")
         until(lambda: all(world.state(key) == "failed" for key in (failing, retried)), "all to end")
         _scrape(url, lambda read: read("themis_worker_slots_busy") == 0)

@@ -201,7 +201,7 @@ class World:
     def show(self, key: str) -> JobDetails:
         stores = StoreCache()
         try:
-            return FileQueue(self.queue_root, stores).show(key)
+            return FileQueue(self.queue_root, stores).admin.show(key)
         finally:
             stores.close()
 

@@ -32,7 +32,7 @@ from themis.core.errors import (
     TagError,
 )
 from themis.core.experiment import Experiment
-from themis.core.job_run import JobOptions, run_job
+from themis.core.job_run import JobOptions, execute_job_async
 from themis.core.models import Case, GenerationResult, ParsedOutput, Score
 from themis.core.provenance import themis_version
 from themis.core.queue import layout
@@ -73,7 +73,7 @@ class LabGenerator:
         CALLS.append(case.case_id)
         if FACTS["cancel"]:
             queue = open_queue(FACTS["cancel"])
-            queue.cancel(queue.list_jobs(("claimed",))[0].key)
+            queue.admin.cancel(queue.admin.list_jobs(("claimed",))[0].key)
             await asyncio.sleep(60)
         if FACTS["fail"]:
             raise ValueError(FACTS["fail"])
@@ -175,13 +175,13 @@ def _run(folder: Path, **more: Any) -> RunResult:
 
 def _places(folder: Path) -> dict[str, int]:
     """How many jobs there are in each folder that holds one."""
-    return {name: count for name, count in open_queue(folder / "queue").counts().items() if count}
+    return {name: count for name, count in open_queue(folder / "queue").admin.counts().items() if count}
 
 
 def _why(folder: Path) -> tuple[str, str]:
     """The cause and the message of the only job."""
     queue = open_queue(folder / "queue")
-    row = queue.show(queue.list_jobs(FOLDERS[:6])[0].key).row
+    row = queue.admin.show(queue.admin.list_jobs(FOLDERS[:6])[0].key).row
     return str(row.cause), str(row.message)
 
 
@@ -303,7 +303,7 @@ def test_a_failed_job_that_is_retried_succeeds(tmp_path: Path) -> None:
     _run(tmp_path)
     FACTS["fail"] = ""
     queue = open_queue(tmp_path / "queue")
-    queue.retry(queue.list_jobs(("failed",))[0].key)
+    queue.admin.retry(queue.admin.list_jobs(("failed",))[0].key)
     assert _run(tmp_path).status is RunStatus.COMPLETED
     assert _places(tmp_path) == {"done": 1}
 
@@ -480,12 +480,12 @@ def test_whoever_owns_the_process_may_keep_the_time_limit_himself(tmp_path: Path
     _submit(tmp_path, generator=f"{__name__}:SwallowingGenerator", datasets=[dataset(2)], runtime=limits)
     stores = StoreCache()
     queue = FileQueue(tmp_path / "queue", stores)
-    claim = queue.claim(this_process())
+    claim = queue.claim(this_process()).claim
     assert claim is not None
     store = stores.run_store(claim.manifest.store)
-    outcome = asyncio.run(run_job(claim.manifest, store, JobOptions(enforce_time_limit=False)))
+    outcome = asyncio.run(execute_job_async(claim.manifest, store, JobOptions(enforce_time_limit=False)))
     assert outcome.cause is Cause.DONE
-    queue.settle(claim, outcome)
+    claim.settle(outcome)
     stores.close()
     assert sorted(CALLS) == ["q0", "q1"]
 
@@ -502,7 +502,7 @@ def test_a_job_that_is_cancelled_while_it_runs_ends_cancelled(tmp_path: Path) ->
 def _row(folder: Path, manifest: SubmissionManifest) -> JobRow:
     key = layout.parse(manifest.manifest_path.parent.name, manifest.manifest_path.name)
     assert key is not None
-    return open_queue(folder / "queue").show(key.key).row
+    return open_queue(folder / "queue").admin.show(key.key).row
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
@@ -544,7 +544,7 @@ def test_a_job_whose_store_cannot_be_written_is_left_and_the_next_one_runs(
         assert _run(tmp_path).status is RunStatus.COMPLETED
         assert run_worker_once(tmp_path / "queue") is None
     assert _places(tmp_path) == {"queued": 1, "done": 1}
-    assert "left where it lies: " in caplog.text
+    assert "skipped: " in caplog.text
     assert "the disk is full, or a quota is used up (as the test says)" in caplog.text
     assert _row(tmp_path, full).attempt == 0
     assert _run(tmp_path).status is RunStatus.COMPLETED
@@ -622,7 +622,7 @@ def _made_by_another_version(folder: Path) -> str:
     """Submit a job, as an older version of the library would have; returns its key."""
     path = _submit(folder).manifest_path
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": "3.9"}))
-    return open_queue(folder / "queue").list_jobs(("queued",))[0].key
+    return open_queue(folder / "queue").admin.list_jobs(("queued",))[0].key
 
 
 def test_a_job_of_another_version_is_run_and_says_so_in_log_journal_and_warning(
@@ -632,7 +632,7 @@ def test_a_job_of_another_version_is_run_and_says_so_in_log_journal_and_warning(
     assert _run(tmp_path).status is RunStatus.COMPLETED
     line = f"job {key} was submitted by themis-eval 3.9 ({themis_version()} here); it is run all the same"
     assert [record.getMessage() for record in caplog.records if record.name == "themis.worker"] == [line]
-    details = open_queue(tmp_path / "queue").show(key)
+    details = open_queue(tmp_path / "queue").admin.show(key)
     assert [entry["why"] for entry in details.journal if entry["move"] == "remark"] == [line]
     assert [path.read_text() for path in details.logs] == [f"themis: {line}\n"]
     assert details.logs[0].stat().st_mode & 0o077 == 0

@@ -65,7 +65,7 @@ def note_left_out(queue: "FileQueue") -> int:
     """Say of which stores' jobs a command that is about many jobs knows nothing; its exit code, as far as that goes."""
     from themis.cli.output import note
 
-    unusable = queue.unusable_stores()
+    unusable = queue.admin.unusable_stores()
     for why in unusable:
         note(f"left out: the jobs of a store that cannot be opened: {why}")
     return UNAVAILABLE if unusable else 0

@@ -8,7 +8,7 @@ from themis.core import durable_files
 from themis.core.engine.run import RunProgress
 from themis.core.errors import ConfigError, QueueBusyError
 from themis.core.experiment import refuse_running_loop
-from themis.core.job_run import JobOptions, carry_out_job
+from themis.core.job_run import JobOptions, execute_job
 from themis.core.queue import locks, manifest_file
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.states import Cause
@@ -52,7 +52,7 @@ def run_batch_request(
         stores(manifest.store)
         store = stores.run_store(manifest.store)
         options = JobOptions(allow_modules=allow_modules, progress=progress)
-        outcome = carry_out_job(manifest, store, options)
+        outcome = execute_job(manifest, store, options)
         if outcome.cause is Cause.DONE:
             completed = _folder(batch_root, "completed")
             durable_files.rename(request, completed / request.name)

@@ -62,10 +62,8 @@ class JobOptions:
     enforce_time_limit: bool = True
 
 
-def carry_out_job(
-    manifest: Manifest, store: RunStore, options: JobOptions, *, stop_on: Collection[int] = ()
-) -> Outcome:
-    """The same as `run_job`, for who waits: this thread makes the calls of synchronous components meanwhile.
+def execute_job(manifest: Manifest, store: RunStore, options: JobOptions, *, stop_on: Collection[int] = ()) -> Outcome:
+    """The same as `execute_job_async`, for who waits: this thread makes the calls of synchronous components meanwhile.
 
     Args:
         manifest: the job.
@@ -79,14 +77,14 @@ def carry_out_job(
         KeyboardInterrupt: it was interrupted.
     """
     try:
-        return run_to_end(run_job(manifest, store, options), stop_on=stop_on)
+        return run_to_end(execute_job_async(manifest, store, options), stop_on=stop_on)
     except TimeLimitError as error:  # its event loop is blocked by what cannot be interrupted, and was left to itself
         outcome = classify(error)
         _note_end(manifest, store, RunStatus.FAILED, outcome.message, options.fence)
         return outcome
 
 
-async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> Outcome:
+async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOptions) -> Outcome:
     """Carry a job out within its time limit, and say how that ended; its cases' outcomes are in the store by then.
 
     Raises:
@@ -99,7 +97,7 @@ async def run_job(manifest: Manifest, store: RunStore, options: JobOptions) -> O
     watch = asyncio.create_task(_watch(options.cancelled, stop, run)) if options.cancelled and run else None
     limit_s = manifest.limits.timeout_s if options.enforce_time_limit else None
     try:
-        record = await within(limit_s, _execute(manifest, store, options))
+        record = await within(limit_s, _run_of(manifest, store, options))
     except asyncio.CancelledError:
         if not stop.is_set():
             raise
@@ -153,7 +151,7 @@ def _cause(error: Exception) -> Cause:
     return Cause.TRANSIENT if is_passing(error) else Cause.EXCEPTION
 
 
-async def _execute(manifest: Manifest, store: RunStore, options: JobOptions) -> RunRecord:
+async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> RunRecord:
     payload = read_payload(manifest.payload, name=manifest.key)
     folders = payload.import_from if options.allow_modules is None else []
     for folder in folders:

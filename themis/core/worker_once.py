@@ -9,7 +9,7 @@ from pathlib import Path
 from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
 from themis.core.experiment import refuse_running_loop
-from themis.core.job_run import JobOptions, carry_out_job, run_job
+from themis.core.job_run import JobOptions, execute_job, execute_job_async
 from themis.core.process_limits import ProcessLimits
 from themis.core.queue import troubles
 from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch
@@ -47,7 +47,7 @@ def run_worker_once(
         if job is None:
             return None
         with job.in_hand(allow_modules, progress) as options:
-            job.settle(carry_out_job(job.claim.manifest, job.store, options))
+            job.settle(execute_job(job.claim.manifest, job.store, options))
         return job.result()
 
 
@@ -85,7 +85,7 @@ async def run_worker_once_async(
         if job is None:
             return None
         with job.in_hand(allow_modules, progress) as options:
-            job.settle(await run_job(job.claim.manifest, job.store, options))
+            job.settle(await execute_job_async(job.claim.manifest, job.store, options))
         return job.result()
 
 
@@ -96,11 +96,12 @@ def _claimed(queue_root: str | Path, policy: ClaimPolicy) -> Iterator["_ClaimedJ
     queue = FileQueue(queue_root, stores)
     try:
         worker = this_process()
-        queue.refuse_namesake(worker)
-        claim = queue.claim(worker, allow=_Intake(policy, queue, stores))
-        for why in dict.fromkeys(queue.passed_over.values()):
-            logger.warning("left where it lies: %s", why)
-        yield None if claim is None else _ClaimedJob(queue, claim, stores.run_store(claim.manifest.store))
+        queue.refuse_hostname_clash(worker)
+        found = queue.claim(worker, allow=_WritableJobs(policy, queue, stores))
+        for why in dict.fromkeys(found.left.values()):
+            logger.warning("skipped: %s", why)
+        claim = found.claim
+        yield None if claim is None else _ClaimedJob(claim, stores.run_store(claim.manifest.store))
     finally:
         stores.close()
 
@@ -116,7 +117,7 @@ def open_queue(queue_root: str | Path) -> FileQueue:
     return FileQueue(queue_root, StoreCache())
 
 
-class _Intake:
+class _WritableJobs:
     """Lets a job be claimed that the policy allows, once its queue and its store were written to.
 
     A full disk must not spend a job's tries.
@@ -148,60 +149,59 @@ class _ClaimedJob:
         store: where its results are kept.
     """
 
-    def __init__(self, queue: FileQueue, claim: Claim, store: RunStore) -> None:
+    def __init__(self, claim: Claim, store: RunStore) -> None:
         self.claim = claim
         self.store = store
-        self._queue = queue
         self._limits = ProcessLimits()
-        self._lease = LeaseKeeper(claim.lease, lambda: queue.renew(claim))
+        self._lease = LeaseKeeper(claim.lease, claim.renew)
 
     @contextlib.contextmanager
     def in_hand(self, allow_modules: Sequence[str] | None, progress: RunProgress | None) -> Iterator[JobOptions]:
         """A block that runs and settles the job; whatever happens in it, the claim is over afterwards."""
-        queue, claim, lease = self._queue, self.claim, self._lease
+        claim, lease = self.claim, self._lease
         try:
-            if remark := queue.note_versions(claim):
+            if remark := claim.note_versions():
                 logger.warning(remark)
             with lease:
                 yield JobOptions(
                     allow_modules=allow_modules,
-                    cancelled=lambda: lease.lost is not None or queue.is_cancel_requested(claim),
+                    cancelled=lambda: lease.lost is not None or claim.is_cancel_requested(),
                     fence=Fence(claim.key, claim.version),
                     progress=progress,
                 )
         except UnsettledError:
             raise
         except ClaimLostError:
-            queue.lose(claim)  # the job is another worker's now, who will settle it
+            claim.lose()  # the job is another worker's now, who will settle it
         except (KeyboardInterrupt, asyncio.CancelledError):
-            _settle(queue, claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"), self._limits)
+            _settle(claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"), self._limits)
             raise
         except BaseException as error:
             if isinstance(error, Exception) and troubles.is_of_machine(error):
-                queue.excuse(claim)
-            queue.abandon(claim)
+                claim.excuse()
+            claim.abandon()
             raise
 
     def settle(self, outcome: Outcome) -> None:
         """End the attempt."""
         if self._lease.lost is not None and outcome.cause is Cause.CANCELLED:
             outcome = Outcome(Cause.LEASE_LOST, f"its lease was lost: {self._lease.lost}")
-        _settle(self._queue, self.claim, outcome, self._limits)
+        _settle(self.claim, outcome, self._limits)
 
     def result(self) -> RunResult:
         """What is stored of the job's run."""
         return own_result(self.store, self.claim.manifest.run_id)
 
 
-def _settle(queue: FileQueue, claim: Claim, outcome: Outcome, limits: ProcessLimits) -> None:
+def _settle(claim: Claim, outcome: Outcome, limits: ProcessLimits) -> None:
     """Settle a claim; one whose end cannot be written is let go, charged to nobody.
 
     Unless the experiment has taken from this process what writing needs: then it is as if it had killed its worker.
     """
     try:
-        queue.settle(claim, outcome)
+        claim.settle(outcome)
     except (StoreError, OSError) as error:
         if limits.why_not() is None:
-            queue.excuse(claim)
-        queue.abandon(claim)
+            claim.excuse()
+        claim.abandon()
         raise UnsettledError(key=claim.key, attempt=claim.attempt, detail=str(error)) from error

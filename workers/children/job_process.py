@@ -23,7 +23,7 @@ from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, ThemisError
 from themis.core.job_environment import job_environment, named_variables
 from themis.core.job_payload import read_payload
-from themis.core.job_run import JobOptions, carry_out_job, classify
+from themis.core.job_run import JobOptions, classify, execute_job
 from themis.core.queue import manifest_file
 from themis.core.queue.manifest_file import Manifest
 from themis.core.queue.states import Outcome
@@ -107,7 +107,7 @@ def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, progress
         outcome = _open(manifest, stores)
         if outcome is None:
             store = stores.run_store(manifest.store)
-            outcome = _arrange_environment(manifest, store, order) or carry_out_job(
+            outcome = _arrange_environment(manifest, store, order) or execute_job(
                 manifest, store, options, stop_on=(signal.SIGTERM,)
             )
     except asyncio.CancelledError:

@@ -25,13 +25,13 @@ def test_a_queued_job_says_why_it_does_not_run_and_what_to_type(tmp_path: Path) 
 def test_a_running_job_names_its_owner_and_an_ended_one_its_attempts_and_its_end(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         assert claim is not None
         running = job_now(here.queue, claim.key)
         assert running.document()["owner"]["worker"] == here.owner.worker
         assert running.why.startswith("it has been running for ")
         assert running.reasons == ()
-        here.queue.settle(claim, Outcome(Cause.CONFIGURATION, "no such model"))
+        claim.settle(Outcome(Cause.CONFIGURATION, "no such model"))
         ended = job_now(here.queue, claim.key)
         assert ended.why == f"configuration: no such model; themis queue retry {claim.key} queues it again"
         assert [attempt["cause"] for attempt in ended.document()["attempts"]] == ["configuration"]

@@ -23,7 +23,7 @@ def test_a_queue_that_is_not_there_yet_is_empty_and_says_so(tmp_path: Path) -> N
 def test_a_queue_says_what_it_holds_who_paused_it_and_which_store_is_gone(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
-        here.queue.pause("the endpoint is down")
+        here.queue.admin.pause("the endpoint is down")
         found = summary_of(here.queue.path)
         assert found.unusable_stores == {}
         (job,) = found.files.jobs(["running", "queued"], 5)
@@ -56,9 +56,9 @@ def test_a_worker_that_got_nothing_is_told_what_keeps_the_jobs_from_it(tmp_path:
         assert idle.look(here.queue, policy) == IdleQueue(exists=False)
         here.submit(RUN)
         assert idle.look(here.queue, policy) == IdleQueue(exists=True, queued=1)
-        here.queue.reschedule(here.job(RUN).key, not_before_ns=time.time_ns() + 10**13)
+        here.queue.admin.reschedule(here.job(RUN).key, not_before_ns=time.time_ns() + 10**13)
         assert idle.look(here.queue, policy) == IdleQueue(exists=True, waiting=1)
-        here.queue.pause("hot")
+        here.queue.admin.pause("hot")
         found = idle.look(here.queue, policy)
         assert found.pause is not None
         assert found.pause.reason == "hot"

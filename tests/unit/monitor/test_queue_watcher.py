@@ -181,7 +181,7 @@ def test_a_run_in_a_slot_is_shown_there_and_its_slot_counts_once(
     root, me = tmp_path / "queue", this_process("w")
     with closing(StoreCache()) as stores, Registration(root, me) as registration:
         queue = FileQueue(root, stores)
-        claim = queue.claim(me)
+        claim = queue.claim(me).claim
         assert claim is not None
         slot = SlotReport(0, key=claim.key, attempt=1, total=3, done=2, failed=1)
         registration.write(report("w", slots=(slot, SlotReport(1))))
@@ -191,10 +191,10 @@ def test_a_run_in_a_slot_is_shown_there_and_its_slot_counts_once(
         monkeypatch.setattr(queue_watcher, "COUNTED_CASES", 2)
         (run,) = look_again(root).running
         assert (run.done, run.failed) == (2, 1)
-        queue.cancel(claim.key)
+        queue.admin.cancel(claim.key)
         (run,) = look_again(root).running
         assert run.state == "stopping"
-        queue.abandon(claim)
+        claim.abandon()
 
 
 def test_what_was_done_before_this_attempt_says_nothing_about_its_rate(tmp_path: Path) -> None:
@@ -202,14 +202,14 @@ def test_what_was_done_before_this_attempt_says_nothing_about_its_rate(tmp_path:
     with closing(StoreCache()) as stores:
         queue = FileQueue(tmp_path / "queue", stores)
         for attempt in (1, 2):
-            claim = queue.claim(this_process("w"))
+            claim = queue.claim(this_process("w")).claim
             assert claim is not None
             store = stores.run_store(claim.manifest.store)
             store.append(claim.manifest.run_id, [], [CaseEnd(0, 0, "q0", b"0", failed=True, through=Stage.GENERATE)])
             (run,) = look_again(tmp_path / "queue").running
             assert (run.done, run.failed, run.attempt) == (1, 1, attempt)
             assert (run.rate is None, run.left_s is None) == (attempt == 2, attempt == 2)
-            queue.give_back(claim)
+            claim.give_back()
 
 
 def test_the_owner_of_a_job_lives_while_its_process_does(tmp_path: Path) -> None:

@@ -48,11 +48,11 @@ def _reasons(here: World) -> dict[str, str]:
 
 
 def _next_job_is_unharmed(here: World) -> None:
-    claim = here.queue.claim(here.owner)
+    claim = here.claim()
     assert claim is not None
     assert claim.row.run_id == "good"
     here.finish(claim)
-    assert here.queue.claim(here.owner) is None
+    assert here.claim() is None
     here.assert_promise("good", state=JobState.DONE)
 
 
@@ -94,7 +94,7 @@ def test_a_file_with_a_name_of_its_own_is_rejected(here: World, name: str) -> No
         (here.queue.path / folder / name).write_text("{}")
     _next_job_is_unharmed(here)
     assert _reasons(here) == {name: "bad_name"}
-    assert here.queue.counts()["rejected"] == 2
+    assert here.queue.admin.counts()["rejected"] == 2
 
 
 def test_hidden_files_are_left_alone(here: World) -> None:
@@ -122,14 +122,14 @@ def test_a_manifest_for_another_store_at_its_address_is_rejected(here: World) ->
 
 def test_a_job_whose_file_went_bad_fails_as_an_invalid_manifest_and_can_be_tried_again(here: World) -> None:
     key = here.submit("spoilt")
-    (path,) = here.queue.show(key).paths
+    (path,) = here.queue.admin.show(key).paths
     path.write_text('{"format": 1')
     _next_job_is_unharmed(here)
     row = here.store.load(key)
     assert row is not None
     assert (row.state, row.cause) == (JobState.FAILED, Cause.INVALID_MANIFEST)
     assert here.files_of(key) == ["failed"]
-    here.queue.retry(key)
+    here.queue.admin.retry(key)
     here.drain()
     here.assert_promise("spoilt", state=JobState.DONE)
 
@@ -142,15 +142,15 @@ def test_a_bad_copy_does_not_end_the_job_that_has_a_good_file(here: World) -> No
 def test_a_file_that_is_still_being_copied_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with world(tmp_path) as here:
         key = here.submit("slow")
-        (path,) = here.queue.show(key).paths
+        (path,) = here.queue.admin.show(key).paths
         whole = path.read_bytes()
         path.write_bytes(whole[:50])
         here.queue = FileQueue(here.queue.path, lambda _: here.store, copy_grace_s=30)
         monkeypatch.setattr(time, "sleep", lambda _: path.write_bytes(whole))
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         assert claim is not None
         here.finish(claim)
-        assert here.queue.counts()["rejected"] == 0
+        assert here.queue.admin.counts()["rejected"] == 0
 
 
 def test_a_file_that_stays_half_copied_is_left_until_it_has_been_left_alone(tmp_path: Path) -> None:
@@ -158,11 +158,11 @@ def test_a_file_that_stays_half_copied_is_left_until_it_has_been_left_alone(tmp_
         here.submit("good")
         (here.queue.path / "queued" / NAME.format("f" * 16)).write_text("{")
         here.queue = FileQueue(here.queue.path, lambda _: here.store, copy_grace_s=0.2)
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         assert claim is not None
-        assert list(here.queue.passed_over) == [NAME.format("f" * 16)]
+        assert list(here.result.left) == [NAME.format("f" * 16)]
         here.finish(claim)
-        assert here.queue.claim(here.owner) is None
+        assert here.claim() is None
         assert list(_reasons(here).values()) == ["not_json"]
 
 
@@ -170,7 +170,7 @@ def test_a_file_that_stays_half_copied_is_left_until_it_has_been_left_alone(tmp_
 def test_a_half_copied_file_that_is_done_with_is_not_waited_for(
     here: World, monkeypatch: pytest.MonkeyPatch, becomes: str
 ) -> None:
-    good = here.queue.claim(here.owner)
+    good = here.claim()
     assert good is not None
     here.finish(good)
     torn = here.queue.path / "queued" / NAME.format("f" * 16)
@@ -187,9 +187,9 @@ def test_a_half_copied_file_that_is_done_with_is_not_waited_for(
             return really(path, **options)
 
         monkeypatch.setattr(os, "lstat", lstat)
-    assert here.queue.claim(here.owner) is None
+    assert here.claim() is None
     assert (pauses, torn.exists()) == ([], False)
-    assert here.queue.counts()["rejected"] == (becomes == "rejected")
+    assert here.queue.admin.counts()["rejected"] == (becomes == "rejected")
 
 
 def test_a_store_that_cannot_be_used_now_leaves_its_jobs_where_they_are(here: World) -> None:
@@ -205,13 +205,14 @@ def test_a_store_that_cannot_be_used_now_leaves_its_jobs_where_they_are(here: Wo
         there.queue = FileQueue(here.queue.path, lambda _: there.store)
         there.submit("other")
         queue = FileQueue(here.queue.path, open_store)  # type: ignore[arg-type]
-        claim = queue.claim(here.owner)
+        result = queue.claim(here.owner)
+        claim = result.claim
         assert claim is not None
         assert claim.row.run_id == "other"
-        assert [str(why) for why in queue.passed_over.values()] == [
+        assert [str(why) for why in result.left.values()] == [
             f"{here.address.path}: the disk cannot be read or written (as the test says)"
         ]
-        queue.give_back(claim)
+        claim.give_back()
     assert here.files_of(here.job("good").key) == ["queued"]
 
 
@@ -236,11 +237,11 @@ def test_jobs_are_named_by_the_beginning_of_their_keys(here: World) -> None:
     for number in range(20):
         here.submit(f"run-{number}")
     key = here.job("good").key
-    assert here.queue.show(key[:12]).row.key == key
+    assert here.queue.admin.show(key[:12]).row.key == key
     with pytest.raises(AmbiguousJobError):
-        here.queue.show("")
+        here.queue.admin.show("")
     with pytest.raises(UnknownJobError):
-        here.queue.cancel("zzz")
+        here.queue.admin.cancel("zzz")
 
 
 def test_a_payload_that_could_not_be_read_again_is_refused_before_anything_is_written(here: World) -> None:
@@ -307,18 +308,18 @@ def test_a_queue_that_others_can_write_to_is_not_claimed_from_unless_told_to(her
     here.queue.path.joinpath("queued").chmod(0o777)
     with pytest.raises(QueueRootError, match="other users can write"):
         FileQueue(here.queue.path, lambda _: here.store).claim(here.owner)
-    claim = FileQueue(here.queue.path, lambda _: here.store, trust_others=True).claim(here.owner)
+    claim = FileQueue(here.queue.path, lambda _: here.store, trust_others=True).claim(here.owner).claim
     assert claim is not None
-    here.queue.abandon(claim)
+    claim.abandon()
 
 
 def test_a_folder_without_a_queue_has_nothing_to_claim_and_is_left_as_it_is(tmp_path: Path) -> None:
     with world(tmp_path) as here:
-        assert here.queue.claim(here.owner) is None
-        assert here.queue.counts() == {}
-        assert here.queue.list_jobs() == []
+        assert here.claim() is None
+        assert here.queue.admin.counts() == {}
+        assert here.queue.admin.list_jobs() == []
         with pytest.raises(ThemisError, match="the first submit makes it"):
-            here.queue.cancel("abc")
+            here.queue.admin.cancel("abc")
         assert not here.queue.path.exists()
 
 
@@ -326,15 +327,15 @@ def test_what_is_no_job_s_file_among_the_ended_ones_is_left_listed_by_nobody_and
     _next_job_is_unharmed(here)
     for name in ("README.md", "notes.json"):
         (here.queue.path / "done" / name).write_text("hello")
-    assert here.queue.claim(here.owner) is None
+    assert here.claim() is None
     for fix in (False, True):
-        found = here.queue.doctor(fix=fix)
+        found = here.queue.admin.doctor(fix=fix)
         assert [(one.what, one.harmless, one.fixed) for one in found] == [
             ("done/README.md", True, False),
             ("done/notes.json", True, False),
         ]
-    assert here.queue.counts()["done"] == 1
-    assert [job.folder for job in here.queue.list_jobs()] == ["done"]
+    assert here.queue.admin.counts()["done"] == 1
+    assert [job.folder for job in here.queue.admin.list_jobs()] == ["done"]
     assert {path.name for path in (here.queue.path / "done").iterdir()} >= {"README.md", "notes.json"}
     assert list((here.queue.path / "rejected").iterdir()) == []
 
@@ -353,10 +354,10 @@ def test_the_doctor_writes_a_lost_queue_file_again_with_the_id_of_its_jobs(here:
         _again(here).claim(here.owner)
     with pytest.raises(QueueFileError, match=words):
         _again(here).submit(here.job("other"))
-    (finding,) = _again(here).doctor(fix=False)
+    (finding,) = _again(here).admin.doctor(fix=False)
     assert (finding.what, finding.fixed) == (str(file), False)
     assert file.exists() is (text is not None)
-    assert [one.fixed for one in _again(here).doctor()] == [True]
+    assert [one.fixed for one in _again(here).admin.doctor()] == [True]
     document = json.loads(file.read_text())
     assert (document["queue_id"], document["shared"]) == (queue_id, False)
     _next_job_is_unharmed(here)
@@ -368,7 +369,7 @@ def test_a_queue_file_is_not_made_up_while_nobody_can_tell_the_id(here: World) -
     def refuse(address: StoreAddress) -> SqliteJobStore:
         raise StoreIOError(path=address.path, detail="gone")
 
-    (finding,) = FileQueue(here.queue.path, refuse).doctor()
+    (finding,) = FileQueue(here.queue.path, refuse).admin.doctor()
     assert not finding.fixed
     assert finding.advice is not None
     assert finding.advice.startswith("put the results store of its jobs back first")
@@ -378,7 +379,7 @@ def test_a_queue_file_is_not_made_up_while_nobody_can_tell_the_id(here: World) -
 def test_a_queue_that_other_hosts_used_is_shared_when_its_file_is_written_again(here: World) -> None:
     (here.queue.path / "queue.json").write_text("")
     (here.queue.path / "workers" / "w.json").write_text('{"host": "elsewhere"}')
-    _again(here).doctor()
+    _again(here).admin.doctor()
     assert json.loads((here.queue.path / "queue.json").read_text())["shared"] is True
 
 
@@ -388,7 +389,7 @@ def test_an_emptied_queue_without_jobs_gets_a_new_id(tmp_path: Path) -> None:
         for path in here.queue.path.rglob("*.json"):
             path.unlink()
         (here.queue.path / "queue.json").write_text("")
-        (finding,) = FileQueue(here.queue.path, lambda _: here.store).doctor()
+        (finding,) = FileQueue(here.queue.path, lambda _: here.store).admin.doctor()
         assert finding.fixed
         assert "with a new id" in str(finding.action)
 
@@ -400,7 +401,7 @@ def test_a_queue_that_lost_all_its_files_has_the_id_of_the_jobs_that_were_submit
     for path in here.queue.path.glob("queued/*"):
         path.unlink()
     (here.queue.path / "queue.json").write_text("")
-    assert _again(here).doctor()[0].fixed
+    assert _again(here).admin.doctor()[0].fixed
     assert json.loads((here.queue.path / "queue.json").read_text())["queue_id"] == queue_id
 
 
@@ -408,7 +409,7 @@ def test_the_file_of_a_copied_queue_is_not_written_as_if_the_original_s_jobs_wer
     copy = here.folder / "copy"
     shutil.copytree(here.queue.path, copy)
     (copy / "queue.json").write_text("")
-    (finding,) = FileQueue(copy, lambda _: here.store).doctor()
+    (finding,) = FileQueue(copy, lambda _: here.store).admin.doctor()
     assert not finding.fixed
     assert f"its jobs are in the queue at {here.queue.path}: put the file back" in str(finding.advice)
 
@@ -441,7 +442,7 @@ def test_a_queue_made_before_it_said_where_it_lies_says_so_once_it_is_used(tmp_p
         document = json.loads(path.read_text())
     path.write_text(json.dumps({name: document[name] for name in ("format", "queue_id")}))
     with world(tmp_path) as here:
-        assert here.queue.counts()["queued"] == 1
+        assert here.queue.admin.counts()["queued"] == 1
         assert set(json.loads(path.read_text())) == {"format", "queue_id"}, "looking changes nothing"
         here.submit("run-2")
     told = json.loads(path.read_text())
@@ -471,9 +472,9 @@ def test_files_of_one_name_are_rejected_under_names_that_are_counted_from_two(he
     for content in ("a", "b", "c"):
         (here.queue.path / "queued" / "no job").write_text(content)
         here.queue.wake()
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         assert claim is not None
-        here.queue.give_back(claim)
+        claim.give_back()
     rejected = here.queue.path / "rejected"
     assert {path.name: path.read_text() for path in rejected.iterdir() if path.suffix != ".json"} == {
         "no job": "a",
@@ -483,17 +484,16 @@ def test_files_of_one_name_are_rejected_under_names_that_are_counted_from_two(he
 
 
 def test_whether_a_claim_left_a_job_that_somebody_had_in_hand_is_told(here: World) -> None:
-    assert not FileQueue(here.queue.path, lambda _: here.store).left_busy
     key = here.job("good").key
     lock = locks.acquire(here.queue.path / "locks", key)
     assert lock is not None
-    assert here.queue.claim(here.owner) is None
-    assert here.queue.left_busy
+    assert here.claim() is None
+    assert here.result.is_busy
     lock.release()
     here.queue.wake()
-    claim = here.queue.claim(here.owner)
+    claim = here.claim()
     assert claim is not None
-    assert not here.queue.left_busy
+    assert not here.result.is_busy
     here.finish(claim)
 
 
@@ -506,6 +506,6 @@ def test_a_file_that_cannot_be_put_aside_while_others_are_is_named(
     assert lock is not None
     error = ManifestError(name="no job", reason="not_json", detail="d")
     with pytest.raises(QueueBusyError) as raised:
-        rejection.put_aside(here.queue._parts()[0], layout.Entry("queued", "no job", key), error, "w")
+        rejection.quarantine_file(here.queue._folder.parts()[0], layout.Entry("queued", "no job", key), error, "w")
     assert raised.value.facts["key"] == named
     lock.release()

@@ -35,7 +35,7 @@ def _submit(here: World, run_id: str, **facts: object) -> str:
 
 
 def _claimed(here: World, policy: ClaimPolicy | None) -> str | None:
-    claim = here.queue.claim(here.owner, allow=policy)
+    claim = here.claim(allow=policy)
     if claim is None:
         return None
     here.finish(claim)
@@ -99,19 +99,19 @@ def test_a_job_is_left_where_it_lies_for_a_worker_that_has_its_tags(here: World)
     key = _submit(here, "heavy", tags=("big", "gpu"), priority=0)
     _submit(here, "light")
     assert _claimed(here, GPU) == "light"
-    assert list(here.queue.passed_over.values()) == ["needs a worker with the tag big"]
+    assert list(here.result.left.values()) == ["needs a worker with the tag big"]
     assert _claimed(here, GPU) is None
     assert here.files_of(key) == ["queued"]
     assert here.store.load(key).version == 1  # type: ignore[union-attr]
-    assert here.queue.show(key).tags == ("big", "gpu")
+    assert here.queue.admin.show(key).tags == ("big", "gpu")
     assert _claimed(here, ClaimPolicy(["gpu", "big", "more"])) == "heavy"
-    assert here.queue.passed_over == {}
+    assert here.result.left == {}
 
 
 def test_a_job_of_other_versions_is_left_by_a_worker_that_refuses_and_run_by_one_that_does_not(here: World) -> None:
     _submit(here, "old")
     assert _claimed(here, ClaimPolicy(version_mismatch="refuse")) is None
-    (reason,) = here.queue.passed_over.values()
+    (reason,) = here.result.left.values()
     assert reason == f"was submitted by {DISTRIBUTION} test ({themis_version()} here)"
     assert _claimed(here, NONE) == "old"
 
@@ -127,16 +127,16 @@ def test_a_changed_policy_counts_at_once_though_the_listing_is_fresh(here: World
 def test_a_job_that_others_took_is_no_longer_passed_over(here: World) -> None:
     key = _submit(here, "heavy", tags=("gpu",))
     assert _claimed(here, NONE) is None
-    assert len(here.queue.passed_over) == 1
-    here.queue.cancel(key)
+    assert len(here.result.left) == 1
+    here.queue.admin.cancel(key)
     assert _claimed(here, NONE) is None
-    assert here.queue.passed_over == {}
+    assert here.result.left == {}
 
 
 def test_a_job_of_which_is_asked_something_else_after_it_was_tried_again_is_looked_into_anew(here: World) -> None:
     key = _submit(here, "run", tags=("gpu",))
     assert _claimed(here, NONE) is None
-    here.queue.cancel(key)
+    here.queue.admin.cancel(key)
     here.queue.submit(here.job("run"), rerun=True)
     assert _claimed(here, NONE) == "run"
 
@@ -168,13 +168,13 @@ def test_ten_thousand_jobs_for_others_in_front_starve_nobody_and_are_read_once(
     monkeypatch.setattr(manifest_file, "read", read)
     assert _claimed(here, NONE) == "light"
     assert len(opened) == count + 1
-    assert len(here.queue.passed_over) == count
+    assert len(here.result.left) == count
     opened.clear()
     _submit(here, "light too", priority=9)
     assert _claimed(here, ClaimPolicy()) == "light too"
     assert _claimed(here, NONE) is None
     assert len(opened) == 1
-    reasons = here.queue.passed_over.values()
+    reasons = here.result.left.values()
     assert len({id(reason) for reason in reasons}) == 1, "each has a text of its own"
 
 
@@ -189,7 +189,7 @@ WRITTEN_BEFORE = (
 
 def _rewrite(here: World, run_id: str, **changes: Any) -> Path:
     """Submit a job, and have its file say what another version would."""
-    (path,) = here.queue.show(_submit(here, run_id)).paths
+    (path,) = here.queue.admin.show(_submit(here, run_id)).paths
     path.write_text(json.dumps(json.loads(path.read_bytes()) | changes))
     return path
 
@@ -236,19 +236,19 @@ def test_a_job_of_a_newer_format_is_left_for_newer_workers_who_then_run_it(here:
     before = path.read_bytes()
     _submit(here, "old")
     assert _claimed(here, NONE) == "old"
-    assert here.queue.passed_over == {
+    assert here.result.left == {
         path.name: f"{path.name}: written by a newer Themis (manifest format 3, this version reads up to 2); "
         "upgrade Themis to run it"
     }
-    here.queue.doctor()
+    here.queue.admin.doctor()
     assert _claimed(here, NONE) is None
     assert path.read_bytes() == before
-    assert here.queue.counts()["rejected"] == 0
+    assert here.queue.admin.counts()["rejected"] == 0
     assert here.store.load(here.job("new").key).state == JobState.QUEUED  # type: ignore[union-attr]
     path.write_bytes(manifest_file.encode(here.job("new").manifest(5)))  # as a worker that knows the format reads it
     assert _claimed(here, NONE) is None, "it is looked into once"
     newer = FileQueue(here.queue.path, lambda _: here.store)
-    claim = newer.claim(here.owner)
+    claim = newer.claim(here.owner).claim
     assert claim is not None
     here.finish(claim)
     here.assert_promise("new", state=JobState.DONE)
@@ -259,7 +259,7 @@ def test_what_a_dead_newer_worker_left_is_left_to_newer_workers_too(here: World)
     left = here.queue.path / "claimed" / layout.claimed_name(here.job("new").key, 1, "0" * 16)
     path.rename(left)
     assert _claimed(here, NONE) is None
-    assert "written by a newer Themis" in here.queue.passed_over[left.name]
-    assert left.name in [finding.what for finding in here.queue.doctor()]
+    assert "written by a newer Themis" in here.result.left[left.name]
+    assert left.name in [finding.what for finding in here.queue.admin.doctor()]
     assert left.exists()
-    assert here.queue.counts()["rejected"] == 0
+    assert here.queue.admin.counts()["rejected"] == 0

@@ -16,7 +16,7 @@ RUN = "run-1"
 
 
 def _claim(here: World) -> Claim:
-    claim = here.queue.claim(here.owner)
+    claim = here.claim()
     assert claim is not None
     return claim
 
@@ -29,8 +29,8 @@ def _job(here: World) -> JobRow:
 
 def _let_go(here: World) -> None:
     claim = _claim(here)
-    here.queue.excuse(claim)
-    here.queue.abandon(claim)
+    claim.excuse()
+    claim.abandon()
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["local", "shared"])
@@ -81,7 +81,7 @@ def test_the_mark_of_one_attempt_excuses_no_later_one(tmp_path: Path) -> None:
         renumbered = layout.claimed_name(claim.key, claim.attempt, entry.token or "")
         assert not excuses.is_excused(claim.row, renumbered)
         Path(claim.path).rename(here.queue.path / "claimed" / renumbered)
-        here.queue.abandon(claim)
+        claim.abandon()
         (after,) = here.queue.recover(here.owner)
         assert (after.cause, after.lost) == (Cause.WORKER_LOST, 1)
 
@@ -90,8 +90,8 @@ def test_an_excused_claim_can_still_be_settled(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
         claim = _claim(here)
-        here.queue.excuse(claim)
-        here.queue.excuse(claim)
+        claim.excuse()
+        claim.excuse()
         here.finish(claim)
         here.assert_promise(RUN, state=JobState.DONE)
         assert list((here.queue.path / "claimed").iterdir()) == []
@@ -103,7 +103,7 @@ def test_who_lost_the_job_excuses_nothing(tmp_path: Path) -> None:
         claim = _claim(here)
         claim.lock.release()
         here.queue.recover(here.owner)
-        here.queue.excuse(claim)
+        claim.excuse()
         assert _job(here).lost == 1
         here.drain()
         here.assert_promise(RUN, state=JobState.DONE)
@@ -113,9 +113,9 @@ def test_a_job_that_was_to_be_cancelled_is(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
         claim = _claim(here)
-        here.queue.cancel(claim.key)
-        here.queue.excuse(claim)
-        here.queue.abandon(claim)
+        here.queue.admin.cancel(claim.key)
+        claim.excuse()
+        claim.abandon()
         (after,) = here.queue.recover(here.owner)
         assert after.state == JobState.CANCELLED
 
@@ -136,8 +136,8 @@ def test_a_mark_needs_no_room_and_a_recovery_that_finds_none_loses_no_mark(
         try:
             with pytest.raises(StoreFullError):
                 here.finish(claim)
-            here.queue.excuse(claim)
-            here.queue.abandon(claim)
+            claim.excuse()
+            claim.abandon()
             assert here.queue.recover(here.owner) == []  # takes it in hand, and then cannot commit
         finally:
             durable_files.set_observer(before)

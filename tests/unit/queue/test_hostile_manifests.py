@@ -47,17 +47,17 @@ def test_no_value_in_a_manifest_keeps_a_worker_from_the_job_behind_it(tmp_path: 
             path.write_bytes(text.replace(pattern, key.encode()).replace(b"pattern", good["run_id"].encode()))
             keys[key] = what
         finished = set()
-        while (claim := here.queue.claim(here.owner, patient=False)) is not None:
+        while (claim := here.claim(patient=False)) is not None:
             finished.add(claim.row.run_id)
             here.finish(claim)
         assert "good" in finished
         left = {entry.key for entry in _queued(here.queue.path) if entry is not None}
-        told = " ".join(here.queue.passed_over)
+        told = " ".join(here.result.left)
         for key, what in keys.items():
             row = here.store.load(key)
             assert row is not None
             assert row.state in ENDED or (key in left and key in told), what
-        here.queue.doctor()
+        here.queue.admin.doctor()
 
 
 @pytest.mark.parametrize("stride", [pytest.param(29, id="a few"), *STRIDES[1:]])
@@ -116,7 +116,7 @@ def test_whatever_is_raised_over_one_file_is_that_files_alone(
             return real(path, key=key)
 
         monkeypatch.setattr(manifest_file, "read", read)
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         assert claim is not None
         assert claim.row.run_id == "good"
         row = here.store.load(key)
@@ -141,8 +141,8 @@ def test_a_job_that_cannot_even_be_set_aside_keeps_nobody_waiting(
             return real(here.store, wanted)
 
         monkeypatch.setattr(type(here.store), "load", load)
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         assert claim is not None
         assert claim.row.run_id == "good"
         assert path.exists()
-        assert "nor set aside" in here.queue.passed_over[path.name]
+        assert "nor set aside" in here.result.left[path.name]

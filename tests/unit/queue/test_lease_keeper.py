@@ -3,6 +3,7 @@ import itertools
 import json
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -172,8 +173,8 @@ def test_a_run_whose_lease_was_lost_is_stopped_and_says_so(
     run_worker_once(shared / "queue")
     assert time.monotonic() - began < 10
     queue = open_queue(shared / "queue")
-    (job,) = queue.list_jobs(("claimed",))
-    details = queue.show(job.key)
+    (job,) = queue.admin.list_jobs(("claimed",))
+    details = queue.admin.show(job.key)
     assert (details.row.state, details.attempts) == ("running", []), "nothing was written for the attempt"
     assert [line["move"] for line in details.journal].count("fenced") == 1
     assert [record for record in caplog.records if "had lost the job" in record.getMessage()]
@@ -190,7 +191,7 @@ def test_a_worker_keeps_its_lease_while_a_component_keeps_the_loop_busy(
         store = SqliteRunStore(shared / "store.sqlite3")
         for _ in range(12):
             time.sleep(0.1)
-            (job,) = open_queue(shared / "queue").list_jobs(("claimed",))
+            (job,) = open_queue(shared / "queue").admin.list_jobs(("claimed",))
             row = store.jobs.load(job.key)
             assert row is not None
             assert row.lease_until_ms is not None
@@ -207,8 +208,9 @@ def test_a_worker_keeps_its_lease_while_a_component_keeps_the_loop_busy(
 
 def test_a_worker_on_a_second_machine_of_the_same_name_is_refused_before_it_claims(shared: Path) -> None:
     submit_experiment(_experiment(shared, "builtin/demo_generator"))
-    other = {"host": this_process().host, "boot_id": "another", "heartbeat_ns": time.time_ns()}
-    (shared / "queue" / "workers" / "other.json").write_text(json.dumps(other))
+    here, now_ns = this_process("other"), time.time_ns()
+    other = WorkerReport("other", here.host, "another", here.pid, here.pid_started, "4", now_ns, now_ns)
+    (shared / "queue" / "workers" / "other.json").write_text(json.dumps(asdict(other)))
     with pytest.raises(QueueRootError, match="worker other"):
         run_worker_once(shared / "queue")
-    assert open_queue(shared / "queue").counts()["queued"] == 1
+    assert open_queue(shared / "queue").admin.counts()["queued"] == 1

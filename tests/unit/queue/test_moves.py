@@ -18,6 +18,7 @@ from themis.core import durable_files
 from themis.core.errors import JobError
 from themis.core.queue import Cause, Claim, FileQueue, Outcome, journal, layout, locks, manifest_file, moves
 from themis.core.queue.manifest_file import Limits
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import JobState
 from themis.core.stores.job_rows import JobRow
@@ -34,13 +35,13 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 
 def _claim(here: World) -> Claim:
-    claim = here.queue.claim(here.owner)
+    claim = here.claim()
     assert claim is not None
     return claim
 
 
 def _root(here: World) -> QueueRoot:
-    return here.queue._parts()[0]
+    return here.queue._folder.parts()[0]
 
 
 def _row(here: World) -> JobRow:
@@ -69,9 +70,9 @@ def test_a_move_whose_file_another_has_taken_changes_nothing(here: World) -> Non
     here.submit(RUN)
     row, gone = _row(here), str(here.queue.path / "queued" / "gone.json")
     with pytest.raises(AssertionError, match="asked"):
-        moves.move(_root(here), here.store, row, (str(_file(here, "queued")),), _never, time.time_ns())
+        moves.make(_root(here), here.store, row, Move(_never, (str(_file(here, "queued")),)), time.time_ns())
     Path(_file(here, "claimed")).rename(here.queue.path / "elsewhere")
-    assert moves.move(_root(here), here.store, row, (gone,), _never, time.time_ns()) is None
+    assert moves.make(_root(here), here.store, row, Move(_never, (gone,)), time.time_ns()) is None
     assert _row(here) == row
 
 
@@ -96,10 +97,10 @@ def test_one_of_several_files_may_be_gone_and_the_others_become_one(here: World)
 def test_a_job_whose_version_has_changed_keeps_its_row_and_its_file_in_hand(here: World) -> None:
     here.submit(RUN)
     old = _row(here)
-    here.queue.reschedule(old.key, priority=2)
+    here.queue.admin.reschedule(old.key, priority=2)
     now = _row(here)
     source = str(_file(here, "queued"))
-    assert moves.move(_root(here), here.store, old, (source,), _never, time.time_ns()) is None
+    assert moves.make(_root(here), here.store, old, Move(_never, (source,)), time.time_ns()) is None
     assert _row(here) == now
     assert len(list((here.queue.path / "claimed").iterdir())) == 1
     (after,) = here.queue.recover(here.owner)
@@ -141,7 +142,7 @@ def test_a_claim_whose_file_cannot_be_placed_lets_go_of_its_lock(here: World, mo
 def test_a_listing_is_not_believed_when_nothing_of_it_is_there(here: World) -> None:
     key = here.submit(RUN)
     old = moves.list_files(_root(here))
-    here.queue.reschedule(key, priority=1)
+    here.queue.admin.reschedule(key, priority=1)
     row, now = _row(here), str(_file(here, "queued"))
     assert old[key] != [now]
     assert moves.locate(_root(here), row, old) == [now]
@@ -152,8 +153,8 @@ def test_a_listing_is_not_believed_when_nothing_of_it_is_there(here: World) -> N
 
 def test_one_listing_has_the_files_of_all_jobs_that_have_not_ended(here: World) -> None:
     first, second, third = (here.submit(f"run-{number}") for number in range(3))
-    here.queue.cancel(third)
-    here.queue.reschedule(second, not_before_ns=time.time_ns() + HOUR_NS)
+    here.queue.admin.cancel(third)
+    here.queue.admin.reschedule(second, not_before_ns=time.time_ns() + HOUR_NS)
     claim = _claim(here)
     (here.queue.path / "queued" / "no job").touch()
     assert moves.list_files(_root(here)) == {first: [claim.path], second: [str(_file(here, "waiting"))]}
@@ -165,9 +166,9 @@ def test_many_jobs_are_cancelled_though_one_has_moved_since_they_were_listed(
 ) -> None:
     key = here.submit(RUN)
     stale = moves.list_files(_root(here))
-    here.queue.reschedule(key, priority=1)
+    here.queue.admin.reschedule(key, priority=1)
     monkeypatch.setattr(moves, "list_files", lambda _: stale)
-    (row,) = here.queue.cancel_each([key])
+    (row,) = here.queue.admin.cancel_each([key])
     assert isinstance(row, JobRow)
     assert (row.state, here.files_of(key)) == (JobState.CANCELLED, ["cancelled"])
 
@@ -185,18 +186,18 @@ def test_only_a_jobs_own_files_are_found(here: World) -> None:
 
 def test_a_job_that_is_not_ready_is_not_claimed_wherever_its_file_lies(here: World) -> None:
     key = here.submit(RUN)
-    here.queue.reschedule(key, not_before_ns=time.time_ns() + HOUR_NS)
+    here.queue.admin.reschedule(key, not_before_ns=time.time_ns() + HOUR_NS)
     row = _row(here)
     _file(here, "waiting").rename(here.queue.path / "queued" / f"5-{layout.stamp(row.submitted_ns)}-{key}.json")
     here.queue.wake()
-    assert here.queue.claim(here.owner) is None
+    assert here.claim() is None
     assert (_row(here).state, _row(here).attempt, here.files_of(key)) == (JobState.QUEUED, 0, ["waiting"])
 
 
 def test_a_queued_job_that_is_to_be_cancelled_is_cancelled_and_not_run(here: World) -> None:
     key = here.submit(RUN)
     assert here.store.request_cancel(key)
-    assert here.queue.claim(here.owner) is None
+    assert here.claim() is None
     assert (_row(here).state, _row(here).attempt, here.files_of(key)) == (JobState.CANCELLED, 0, ["cancelled"])
 
 
@@ -209,14 +210,17 @@ def test_a_file_of_another_queue_is_put_aside_and_its_job_left_alone(tmp_path: P
         ours.drain()
         theirs.submit(RUN)
         row, file = _row(theirs), _file(theirs, "queued")
-        ours.queue._parts()[1]._opened[theirs.address] = theirs.address, theirs.store  # as one process opens both
+        ours.queue._folder.parts()[1]._opened[theirs.address] = (
+            theirs.address,
+            theirs.store,
+        )  # as one process opens both
         copy = ours.queue.path / "queued" / file.name
         shutil.copy(file, copy)
         if not is_known:
             theirs.database.query("SELECT 1")
             with theirs.database.transaction() as connection:
                 connection.execute("DELETE FROM jobs")
-        assert ours.queue.claim(ours.owner) is None
+        assert ours.claim() is None
         assert not copy.exists()
         reason = (ours.queue.path / "rejected" / f"{file.name}.reason.json").read_text()
         assert ("belongs to the queue at" in reason) is is_known
@@ -228,9 +232,9 @@ def test_a_file_of_another_queue_is_put_aside_and_its_job_left_alone(tmp_path: P
 def test_a_job_that_became_urgent_is_taken_first_by_whoever_was_told(here: World) -> None:
     with world(here.folder, "person") as person:
         keys = [here.submit(f"run-{number}") for number in range(4)]
-        here.queue._parts()[2].window._rescan_s = 3_600.0
+        here.queue._folder.parts()[2].listing._rescan_s = 3_600.0
         assert _claim(here).key == keys[0]
-        person.queue.reschedule(keys[2], priority=0)
+        person.queue.admin.reschedule(keys[2], priority=0)
         assert _claim(here).key == keys[1], "by the listing of a moment ago"
         here.queue.wake()
         assert _claim(here).key == keys[2]
@@ -245,12 +249,12 @@ def test_a_file_that_is_still_being_copied_is_waited_for_unless_nobody_is_to_wai
         whole = path.read_bytes()
         path.write_bytes(whole[:20])
         here.queue.wake()
-        assert here.queue.claim(here.owner, patient=False) is None
-        assert path.name in here.queue.passed_over
+        assert here.claim(patient=False) is None
+        assert path.name in here.result.left
         here.queue.wake()
         copied = threading.Timer(0.1, lambda: path.write_bytes(whole))
         copied.start()
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         copied.join()
         assert claim is not None
         assert claim.key == key
@@ -264,8 +268,8 @@ def test_the_process_of_a_lost_job_is_killed_before_the_job_is_queued_again(here
     here.submit(RUN)
     claim = _claim(here)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as job:
-        here.queue.note_process(claim, job.pid)
-        here.queue.abandon(claim)
+        claim.note_process(job.pid)
+        claim.abandon()
         ends: list[int] = []
 
         def observe(kind: str, *_: object) -> None:
@@ -282,15 +286,16 @@ def test_the_process_of_a_lost_job_is_killed_before_the_job_is_queued_again(here
     assert ends == [-signal.SIGKILL], "it is dead when the row says that the job is queued"
 
 
-def test_what_claims_put_right_on_their_way_is_told_once(here: World) -> None:
+def test_what_a_claim_recovers_on_its_way_is_told_once(here: World) -> None:
     here.submit(RUN)
-    here.queue.abandon(_claim(here))
+    _claim(here).abandon()
     claim = _claim(here)
     assert claim.attempt == 2
-    (row,) = here.queue.take_put_right()
+    (row,) = here.result.recovered
     assert (row.key, row.cause) == (claim.key, Cause.WORKER_LOST)
-    assert here.queue.take_put_right() == []
     here.finish(claim)
+    assert here.claim() is None
+    assert here.result.recovered == ()
 
 
 def test_a_process_that_has_the_number_of_a_lost_one_is_left_alone(here: World) -> None:
@@ -298,7 +303,7 @@ def test_a_process_that_has_the_number_of_a_lost_one_is_left_alone(here: World) 
     claim = _claim(here)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as other:
         here.store.note_process(claim.key, claim.version, other.pid, 1)  # another start
-        here.queue.abandon(claim)
+        claim.abandon()
         (row,) = here.queue.recover(here.owner)
         assert row.cause == Cause.WORKER_LOST
         time.sleep(0.05)
@@ -311,13 +316,13 @@ def test_a_process_that_has_the_number_of_a_lost_one_is_left_alone(here: World) 
 
 def test_every_move_is_told_in_the_journal_with_its_numbers_and_why(here: World) -> None:
     key = here.submit(RUN)
-    here.queue.abandon(_claim(here))
+    _claim(here).abandon()
     (lost,) = here.queue.recover(here.owner)
     claim = _claim(here)
-    here.queue.cancel(key)
+    here.queue.admin.cancel(key)
     here.finish(claim, Outcome(Cause.CANCELLED, exit_code=-15))
-    here.queue.retry(key)
-    here.queue.reschedule(key, priority=1)
+    here.queue.admin.retry(key)
+    here.queue.admin.reschedule(key, priority=1)
     here.finish(_claim(here))
     told = journal.read(str(here.queue.path / "journal"), key)
     assert [(line["move"], line.get("state"), line.get("attempt"), line.get("version")) for line in told] == [
@@ -357,9 +362,9 @@ def test_a_job_found_out_of_place_is_told_with_where_it_was(here: World) -> None
 def test_the_flag_of_a_request_to_stop_goes_with_the_job(here: World, cause: Cause) -> None:
     key = here.submit(RUN)
     claim = _claim(here)
-    here.queue.cancel(key)
+    here.queue.admin.cancel(key)
     assert _flag(here).exists()
-    assert here.queue.is_cancel_requested(claim)
+    assert claim.is_cancel_requested()
     here.finish(claim, Outcome(cause))
     assert not os.path.lexists(_flag(here))
 
@@ -367,13 +372,13 @@ def test_the_flag_of_a_request_to_stop_goes_with_the_job(here: World, cause: Cau
 def test_a_job_that_is_tried_again_is_not_asked_to_stop_again(here: World) -> None:
     key = here.submit(RUN)
     claim = _claim(here)
-    here.queue.cancel(key)
+    here.queue.admin.cancel(key)
     here.finish(claim, Outcome(Cause.CANCELLED))
     _flag(here).touch()  # as whoever asked may make it a moment too late
-    here.queue.retry(key)
+    here.queue.admin.retry(key)
     assert not os.path.lexists(_flag(here))
     claim = _claim(here)
-    assert not here.queue.is_cancel_requested(claim)
+    assert not claim.is_cancel_requested()
     here.finish(claim)
 
 

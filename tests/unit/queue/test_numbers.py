@@ -17,9 +17,9 @@ RUN = "run-1"
 def here(tmp_path: Path) -> Iterator[World]:
     with world(tmp_path) as opened:
         opened.submit(RUN)
-        claim = opened.queue.claim(opened.owner)
+        claim = opened.claim()
         assert claim is not None
-        opened.queue.give_back(claim)
+        claim.give_back()
         yield opened
 
 
@@ -35,7 +35,7 @@ def _told(here: World, **facts: object) -> None:
 
 
 def _raised(here: World) -> JobRow | None:
-    return numbers.raise_numbers(here.queue._parts()[0], here.store, here.job(RUN).key)
+    return numbers.raise_restored_row(here.queue._folder.parts()[0], here.store, here.job(RUN).key)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_row_starts_above_every_number_that_the_journal_tells(
     before = _row(here)
     assert (before.version, before.attempt) == (3, 1)
     _told(here, version=version, attempt=attempt)
-    assert numbers.is_behind(here.queue._parts()[0], before) is (after is not None)
+    assert numbers.is_behind(here.queue._folder.parts()[0], before) is (after is not None)
     raised = _raised(here)
     if after is None:
         assert raised is None
@@ -75,7 +75,7 @@ def test_a_row_starts_above_every_number_that_the_journal_tells(
 
 
 def test_a_name_in_hand_tells_an_attempt_too_and_another_jobs_does_not(here: World) -> None:
-    key, root = here.job(RUN).key, here.queue._parts()[0]
+    key, root = here.job(RUN).key, here.queue._folder.parts()[0]
     claimed = here.queue.path / "claimed"
     (claimed / layout.claimed_name(f"{key}.s000of002", 7, "0" * 16)).touch()
     assert not numbers.is_behind(root, _row(here))
@@ -94,4 +94,4 @@ def test_what_is_in_hand_is_left_alone(here: World) -> None:
     assert _raised(here) is None
     lock.release()
     assert _raised(here) is not None
-    assert numbers.raise_numbers(here.queue._parts()[0], here.store, "0" * 16) is None
+    assert numbers.raise_restored_row(here.queue._folder.parts()[0], here.store, "0" * 16) is None

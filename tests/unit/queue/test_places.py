@@ -237,8 +237,8 @@ def test_a_store_is_reached_by_the_path_that_was_written_last(here: World) -> No
         return here.store
 
     queue = FileQueue(here.queue.path, open_store)
-    claim = queue.claim(here.owner)
+    claim = queue.claim(here.owner).claim
     assert claim is not None
     assert claim.manifest.store == moved
     assert asked == [moved]
-    queue.give_back(claim)
+    claim.give_back()

@@ -38,7 +38,7 @@ def hosts(tmp_path: Path) -> Iterator[tuple[World, World]]:
 
 
 def _claim(here: World) -> Claim:
-    claim = here.queue.claim(here.owner)
+    claim = here.claim()
     assert claim is not None
     return claim
 
@@ -97,7 +97,7 @@ def test_a_claim_on_a_local_queue_takes_none(tmp_path: Path) -> None:
         here.submit(RUN)
         claim = _claim(here)
         assert (claim.lease, _row(here).lease_until_ms) == (None, None)
-        here.queue.renew(claim)
+        claim.renew()
         assert _row(here) == claim.row
         here.finish(claim)
 
@@ -106,7 +106,7 @@ def test_renewing_prolongs_the_lease_and_leaves_the_version(hosts: tuple[World, 
     a, _ = hosts
     claim = _claim(a)
     with leases_over(HALF_S):
-        a.queue.renew(claim)
+        claim.renew()
         assert claim.lease is not None
         assert not claim.lease.is_due
         row = _row(a)
@@ -121,7 +121,7 @@ def test_a_lease_that_is_over_and_not_taken_is_renewed_and_the_run_goes_on(hosts
     a, b = hosts
     claim = _claim(a)
     with leases_over():
-        a.queue.renew(claim)
+        claim.renew()
         assert b.queue.recover(b.owner) == []
         assert a.finish(claim) == JobState.DONE
     a.assert_promise(RUN, state=JobState.DONE)
@@ -132,10 +132,10 @@ def test_a_lease_that_is_over_and_not_taken_is_renewed_and_the_run_goes_on(hosts
 
 def test_another_host_takes_a_job_over_when_its_lease_is_over_and_not_before(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    a.queue.abandon(_claim(a))
+    _claim(a).abandon()
     with leases_over(LEASE_S - 5):
         assert b.queue.recover(b.owner) == []
-        assert b.queue.claim(b.owner) is None
+        assert b.claim() is None
         assert _row(b).state == JobState.RUNNING
     with leases_over():
         (after,) = b.queue.recover(b.owner)
@@ -147,7 +147,7 @@ def test_another_host_takes_a_job_over_when_its_lease_is_over_and_not_before(hos
 
 def test_the_owners_own_host_knows_by_the_lock_and_need_not_wait(hosts: tuple[World, World]) -> None:
     a, _ = hosts
-    a.queue.abandon(_claim(a))
+    _claim(a).abandon()
     (after,) = a.queue.recover(a.owner)
     assert (after.state, after.lost) == (JobState.QUEUED, 1)
 
@@ -160,7 +160,7 @@ def test_a_suspended_owner_keeps_its_job_on_its_own_host_and_loses_it_to_another
         (after,) = b.queue.recover(b.owner)
         assert after.state == JobState.QUEUED
     with pytest.raises(ClaimLostError):
-        a.queue.renew(claim)
+        claim.renew()
     with pytest.raises(ClaimLostError):
         a.finish(claim)
     assert b.drain() == 1
@@ -169,7 +169,7 @@ def test_a_suspended_owner_keeps_its_job_on_its_own_host_and_loses_it_to_another
 
 def test_a_machine_that_was_started_anew_is_another_host(hosts: tuple[World, World], tmp_path: Path) -> None:
     a, _ = hosts
-    a.queue.abandon(_claim(a))
+    _claim(a).abandon()
     with world(tmp_path, "later", host="a") as again:
         again._machine = ("a", "another-boot")
         with again.at_home():
@@ -187,7 +187,7 @@ def test_a_lease_that_is_renewed_in_the_middle_of_a_recovery_holds(
     take = moves.take
 
     def take_late(*arguments: object) -> object:
-        a.queue.renew(claim)
+        claim.renew()
         return take(*arguments)  # type: ignore[arg-type]
 
     with leases_over():
@@ -271,7 +271,7 @@ def test_an_owner_without_a_lease_is_left_in_peace_as_long(hosts: tuple[World, W
         assert b.queue.recover(b.owner) == []
     with leases_over():
         assert len(b.queue.recover(b.owner)) == 1
-    a.queue.abandon(claim)
+    claim.abandon()
 
 
 def test_a_lease_counts_also_for_a_host_that_takes_the_queue_for_a_local_one(
@@ -284,7 +284,7 @@ def test_a_lease_counts_also_for_a_host_that_takes_the_queue_for_a_local_one(
         assert server.queue.recover(server.owner) == []
         with leases_over():
             assert len(server.queue.recover(server.owner)) == 1
-    a.queue.abandon(claim)
+    claim.abandon()
 
 
 # --- every other way in which a job might be taken from its owner
@@ -297,10 +297,10 @@ def test_a_leftover_in_queued_of_a_job_that_runs_elsewhere_is_no_proof_of_a_lost
     claim = _claim(a)
     leftover = b.queue.path / "queued" / f"5-{layout.stamp(7)}-{claim.key}.json"
     leftover.write_text(a.store.manifest(claim.key) or "")
-    assert b.queue.claim(b.owner) is None
+    assert b.claim() is None
     assert _row(b).version == claim.version
     assert a.finish(claim) == JobState.DONE
-    assert b.queue.claim(b.owner) is None
+    assert b.claim() is None
     b.assert_promise(RUN, state=JobState.DONE)
 
 
@@ -308,10 +308,10 @@ def test_cancelling_what_runs_elsewhere_asks_its_owner(hosts: tuple[World, World
     a, b = hosts
     claim = _claim(a)
     with b.at_home():
-        row = b.queue.cancel(claim.key)
+        row = b.queue.admin.cancel(claim.key)
     assert (row.state, row.cancel_requested, row.version) == (JobState.RUNNING, True, claim.version)
     (a.queue.path / "cancel" / claim.key).unlink()  # as a client's cache may hide it
-    assert a.queue.is_cancel_requested(claim)
+    assert claim.is_cancel_requested()
     a.finish(claim, Outcome(Cause.CANCELLED))
     a.assert_promise(RUN, state=JobState.CANCELLED)
 
@@ -329,7 +329,7 @@ def test_a_cancel_that_another_hosts_claim_forestalls_becomes_a_request(
 
     monkeypatch.setattr(moves, "take", claimed_meanwhile)
     with b.at_home():
-        row = b.queue.cancel(a.job(RUN).key)
+        row = b.queue.admin.cancel(a.job(RUN).key)
     assert (row.state, row.cancel_requested) == (JobState.RUNNING, True)
     assert a.finish(claims[0], Outcome(Cause.TRANSIENT)) == JobState.CANCELLED
     a.assert_promise(RUN, state=JobState.CANCELLED)
@@ -338,7 +338,7 @@ def test_a_cancel_that_another_hosts_claim_forestalls_becomes_a_request(
 def test_retrying_what_runs_elsewhere_is_refused(hosts: tuple[World, World]) -> None:
     a, b = hosts
     claim = _claim(a)
-    for send in (b.queue.retry, b.queue.rerun):
+    for send in (b.queue.admin.retry, b.queue.admin.rerun):
         with pytest.raises(JobStateError):
             send(claim.key)
     assert a.finish(claim) == JobState.DONE
@@ -351,7 +351,7 @@ def test_the_doctor_leaves_what_runs_elsewhere_to_its_owner(hosts: tuple[World, 
     if file == "vanished":
         Path(claim.path).unlink()
     with b.at_home():
-        b.queue.doctor()
+        b.queue.admin.doctor()
     assert (_row(b).state, _row(b).version) == (JobState.RUNNING, claim.version)
     assert a.finish(claim) == JobState.DONE
     b.assert_promise(RUN, state=JobState.DONE)
@@ -363,7 +363,7 @@ def test_a_bad_file_of_a_job_that_runs_elsewhere_does_not_end_it(hosts: tuple[Wo
     Path(claim.path).write_text('{"format": 1, "nonsense": true}')
     b.queue.recover(b.owner)
     assert (_row(b).state, _row(b).version) == (JobState.RUNNING, claim.version)
-    a.queue.abandon(claim)
+    claim.abandon()
     with leases_over():
         b.queue.recover(b.owner)
     assert (_row(b).state, _row(b).cause) == (JobState.FAILED, Cause.INVALID_MANIFEST)
@@ -424,9 +424,9 @@ def test_a_stale_owner_says_once_in_journal_and_log_that_it_was_fenced(
         current = _claim(b)
     with caplog.at_level(logging.WARNING, "themis.queue"), pytest.raises(ClaimLostError):
         a.finish(stale)
-    a.queue.lose(stale)
+    stale.lose()
     assert not stale.lock.is_held
-    (line,) = [line for line in a.queue.show(stale.key).journal if line["move"] == "fenced"]
+    (line,) = [line for line in a.queue.admin.show(stale.key).journal if line["move"] == "fenced"]
     assert line["worker"] == "worker-a"
     assert (
         "attempt 1 of worker worker-a had lost the job, which is running, attempt 2 of worker worker-b" in line["why"]
@@ -443,11 +443,11 @@ def test_show_tells_by_the_lease_whether_a_job_elsewhere_lives(hosts: tuple[Worl
     a, b = hosts
     claim = _claim(a)
     with b.at_home():
-        assert b.queue.show(claim.key).alive
+        assert b.queue.admin.show(claim.key).alive
         with leases_over():
-            assert not b.queue.show(claim.key).alive
+            assert not b.queue.admin.show(claim.key).alive
             with a.at_home():
-                assert a.queue.show(claim.key).alive, "its lock is held here"
+                assert a.queue.admin.show(claim.key).alive, "its lock is held here"
     a.finish(claim)
 
 
@@ -521,13 +521,13 @@ def test_a_shared_folder_is_listed_less_often(tmp_path: Path) -> None:
         with world(tmp_path / str(shared), shared=shared) as here:
             queue = FileQueue(here.queue.path, lambda _, here=here: here.store, shared=shared)  # type: ignore[misc]
             queue.submit(here.job(RUN))
-            claim = queue.claim(here.owner)
+            claim = queue.claim(here.owner).claim
             assert claim is not None
-            assert queue._picker is not None
+            _, _, next_job = queue._folder.parts()
             for _ in range(50):
-                queue._picker.window.fill(time.time_ns())
-                assert least_s <= queue._picker.window._old_at - time.monotonic() <= most_s
-            here.queue.abandon(claim)
+                next_job.listing.fill(time.time_ns())
+                assert least_s <= next_job.listing._old_at - time.monotonic() <= most_s
+            claim.abandon()
 
 
 # --- two machines of one name
@@ -543,8 +543,8 @@ def test_a_second_machine_of_the_same_name_is_refused_by_its_heartbeat(hosts: tu
     a, b = hosts
     _register(a)
     with pytest.raises(QueueRootError, match=r"another machine that calls itself 'a' .*worker other.*again in \d+ s"):
-        a.queue.refuse_namesake(a.owner)
-    b.queue.refuse_namesake(b.owner)
+        a.queue.refuse_hostname_clash(a.owner)
+    b.queue.refuse_hostname_clash(b.owner)
 
 
 @pytest.mark.parametrize(
@@ -565,7 +565,7 @@ def test_what_proves_no_second_machine_refuses_nobody(hosts: tuple[World, World]
     for name, text in {"torn": "{", "list": "[]", "deep": "[" * 9_000}.items():
         (a.queue.path / "workers" / f"{name}.json").write_text(text)
     (a.queue.path / "workers" / "link.json").symlink_to("/dev/zero")
-    a.queue.refuse_namesake(a.owner)
+    a.queue.refuse_hostname_clash(a.owner)
 
 
 def test_a_second_machine_of_the_same_name_is_refused_by_the_lease_of_its_job(hosts: tuple[World, World]) -> None:
@@ -573,21 +573,21 @@ def test_a_second_machine_of_the_same_name_is_refused_by_the_lease_of_its_job(ho
     claim = _claim(a)
     twin = type(a.owner)("twin", "a", "another-boot", 1, 1)
     with pytest.raises(QueueRootError, match="worker worker-a"):
-        b.queue.refuse_namesake(twin)
+        b.queue.refuse_hostname_clash(twin)
     with leases_over():
-        b.queue.refuse_namesake(twin)
-    a.queue.refuse_namesake(a.owner)
+        b.queue.refuse_hostname_clash(twin)
+    a.queue.refuse_hostname_clash(a.owner)
     a.finish(claim)
-    b.queue.refuse_namesake(twin)
+    b.queue.refuse_hostname_clash(twin)
 
 
 def test_on_a_local_queue_names_do_not_matter(tmp_path: Path) -> None:
     with ExitStack() as stack:
         here = stack.enter_context(world(tmp_path))
-        here.queue.refuse_namesake(here.owner)
+        here.queue.refuse_hostname_clash(here.owner)
         here.submit(RUN)
         _register(here, host=here.owner.host)
-        here.queue.refuse_namesake(here.owner)
+        here.queue.refuse_hostname_clash(here.owner)
 
 
 def test_a_suspended_process_here_says_nothing_of_a_worker_elsewhere_that_has_its_number(
@@ -624,8 +624,8 @@ def test_the_doctor_who_only_looks_leaves_what_may_be_in_the_middle_of_a_move_an
     key = a.job(RUN).key
     (path,) = (a.queue.path / "queued").iterdir()
     taken = path.rename(a.queue.path / "claimed" / layout.claimed_name(key, 0, layout.new_token()))
-    assert a.queue.doctor(fix=False) == [], "only time will tell"
+    assert a.queue.admin.doctor(fix=False) == [], "only time will tell"
     taken.rename(a.queue.path / "done" / f"{key}.json")
-    (finding,) = a.queue.doctor(fix=False)
+    (finding,) = a.queue.admin.doctor(fix=False)
     assert (finding.what, finding.problem, finding.fixed) == (key, "its file lay in done", False)
     assert a.files_of(key) == ["done"]

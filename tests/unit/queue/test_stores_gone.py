@@ -29,9 +29,9 @@ def here(tmp_path: Path) -> Iterator[World]:
         opened.submit("done")
         opened.drain()
         opened.submit("claimed")
-        claim = opened.queue.claim(opened.owner)
+        claim = opened.claim()
         assert claim is not None
-        opened.queue.abandon(claim)
+        claim.abandon()
         opened.submit("queued")
         yield opened
 
@@ -63,7 +63,7 @@ def test_the_doctor_says_what_to_do_about_each_job_whose_store_is_not_there(
     error = make(here)
     away = here.folder / "away.sqlite3"
     here.database.path.rename(away)
-    findings = _queue(here, error).doctor()
+    findings = _queue(here, error).admin.doctor()
     away.rename(here.database.path)
     found = _of(findings, here.address.path)
     assert (found.problem, found.action) == (str(error), None)
@@ -84,7 +84,7 @@ def test_the_doctor_says_what_to_do_about_each_job_whose_store_is_not_there(
 
 def test_a_store_that_only_cannot_be_written_now_is_not_called_gone(here: World) -> None:
     error = StoreFullError(path=here.address.path, detail="as the test says")
-    findings = _queue(here, error).doctor()
+    findings = _queue(here, error).admin.doctor()
     assert _of(findings, here.address.path) == Finding(here.address.path, str(error))
     for run in FOLDERS:
         finding = _of(findings, here.job(run).key)
@@ -96,7 +96,7 @@ def test_a_job_s_config_is_named_where_it_is_known(here: World) -> None:
     job = here.job("with config")
     job.payload["config_path"] = "/a/b.yaml"
     here.queue.submit(job)
-    advice = _of(_queue(here, _replaced(here)).doctor(), job.key).advice
+    advice = _of(_queue(here, _replaced(here)).admin.doctor(), job.key).advice
     assert advice is not None
     assert "themis submit --config /a/b.yaml" in advice
 
@@ -108,7 +108,7 @@ def test_a_store_made_anew_is_told_from_the_one_that_was_there(here: World) -> N
     for name in ("-wal", "-shm"):
         here.database.path.with_name(f"{here.database.path.name}{name}").unlink(missing_ok=True)
     with world(here.folder) as anew:
-        findings = anew.queue.doctor()
+        findings = anew.queue.admin.doctor()
         assert "is gone: " in _of(findings, key).problem
         assert anew.submit("queued") != key
         assert anew.drain() == 1
@@ -117,22 +117,22 @@ def test_a_store_made_anew_is_told_from_the_one_that_was_there(here: World) -> N
 
 def test_the_doctor_says_of_a_file_that_no_store_knows_that_it_was_rejected(here: World) -> None:
     key = here.submit("late")
-    (path,) = here.queue.show(key).paths
+    (path,) = here.queue.admin.show(key).paths
     text = path.read_bytes()
     here.database.query("DELETE FROM jobs WHERE key = ?", (key,))
-    finding = _of(here.queue.doctor(), path.name)
+    finding = _of(here.queue.admin.doctor(), path.name)
     assert "no store knows such a job" in finding.problem
     assert (here.queue.path / "rejected" / path.name).read_bytes() == text
 
 
 def test_a_job_is_not_called_unknown_while_a_store_cannot_be_looked_into(here: World) -> None:
     with pytest.raises(HiddenJobError, match=r"store\.sqlite3: is not there") as caught:
-        _queue(here, _gone(here)).cancel(here.job("queued").key)
+        _queue(here, _gone(here)).admin.cancel(here.job("queued").key)
     assert caught.value.exit_code == 4
     with pytest.raises(HiddenJobError, match=r"store\.sqlite3: is not there"):
-        _queue(here, _gone(here)).show("0" * 16)
+        _queue(here, _gone(here)).admin.show("0" * 16)
     with pytest.raises(UnknownJobError, match="not in this queue"):
-        here.queue.show("nowhere")
+        here.queue.admin.show("nowhere")
 
 
 def test_a_store_on_a_network_filesystem_harms_no_other_job(here: World) -> None:
@@ -148,10 +148,10 @@ def test_a_store_on_a_network_filesystem_harms_no_other_job(here: World) -> None
     with world(elsewhere) as there:
         there.queue = FileQueue(here.queue.path, open_store, rescan_s=0.0)
         there.submit("other")
-        claim = there.queue.claim(here.owner)
+        claim = there.claim()
         assert claim is not None
         assert claim.row.run_id == "other"
-        assert str(refusal) in there.queue.passed_over.values()
+        assert str(refusal) in there.result.left.values()
         there.finish(claim)
     shutil.rmtree(elsewhere)
     here.drain()
@@ -164,7 +164,7 @@ def test_a_job_that_a_backup_brought_back_goes_on_above_every_number_that_was_us
     backup = here.folder / "backup.sqlite3"
     copy_database(here.database.path, backup)
     for cause in (Cause.GIVEN_BACK, Cause.GIVEN_BACK, Cause.DONE):
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         assert claim is not None
         here.finish(claim, Outcome(cause))
     ended = here.store.load(key)
@@ -175,7 +175,7 @@ def test_a_job_that_a_backup_brought_back_goes_on_above_every_number_that_was_us
     assert before is not None
     assert (before.state, before.attempt) == ("queued", 0)
 
-    problems = [finding.problem for finding in here.queue.doctor() if finding.what == key]
+    problems = [finding.problem for finding in here.queue.admin.doctor() if finding.what == key]
     assert len(problems) == 2
     assert "restored from a backup" in problems[0]
     assert problems[1] == "its file lay in done"
@@ -183,7 +183,7 @@ def test_a_job_that_a_backup_brought_back_goes_on_above_every_number_that_was_us
     assert raised is not None
     assert (raised.state, raised.attempt) == ("queued", ended.attempt)
     assert raised.version > ended.version
-    assert here.queue.doctor() == []
+    assert here.queue.admin.doctor() == []
     assert here.drain() == 1
     final = here.store.load(key)
     assert final is not None
@@ -196,5 +196,5 @@ def test_a_journal_is_not_to_be_trusted_with_numbers(here: World, number: str) -
     with (here.queue.path / "journal" / f"{key}.jsonl").open("a") as file:
         file.write(f'{{"version": {number}, "attempt": {number}}}\n')
     before = here.store.load(key)
-    here.queue.doctor()
+    here.queue.admin.doctor()
     assert here.store.load(key) == before

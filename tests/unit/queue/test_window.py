@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from themis.core.queue import layout, window
-from themis.core.queue.refusals import Refusals
+from themis.core.queue.refusals import SkippedJobs
 from themis.core.queue.root import QueueRoot, make_root
-from themis.core.queue.window import Window
+from themis.core.queue.window import ListingCache
 
 SETTLED_S = 0.05
 """Several times as long as a step of the local disk's clock."""
@@ -44,7 +44,7 @@ def put(root: QueueRoot, number: int) -> str:
     return name
 
 
-def names(look: Window, passed_over: frozenset[str] = frozenset()) -> list[str]:
+def names(look: ListingCache, passed_over: frozenset[str] = frozenset()) -> list[str]:
     look.fill(time.time_ns(), passed_over)
     return [entry.name for entry in iter(look.next, None)]
 
@@ -57,7 +57,7 @@ def test_folders_that_have_not_changed_are_listed_once_and_give_the_same_names_e
     root: QueueRoot, listed: list[str]
 ) -> None:
     first, second = put(root, 1), put(root, 2)
-    look = Window(root, Refusals(), 0.0)
+    look = ListingCache(root, SkippedJobs(), 0.0)
     settle()
     assert names(look) == [first, second]
     assert sorted(listed) == [layout.QUEUED, layout.WAITING]
@@ -89,7 +89,7 @@ def test_a_change_is_seen_even_if_the_time_of_the_last_one_is_set_back(
 ) -> None:
     folder = root.path / layout.QUEUED
     name = put(root, 1)
-    look = Window(root, Refusals(), 0.0)
+    look = ListingCache(root, SkippedJobs(), 0.0)
     settle()
     assert names(look) == [name]
     before = folder.stat()
@@ -101,7 +101,7 @@ def test_a_change_is_seen_even_if_the_time_of_the_last_one_is_set_back(
 
 
 def test_of_changes_that_follow_each_other_at_once_none_is_missed(root: QueueRoot, listed: list[str]) -> None:
-    look = Window(root, Refusals(), 0.0)
+    look = ListingCache(root, SkippedJobs(), 0.0)
     settle()
     names(look)
     listed.clear()
@@ -115,7 +115,7 @@ def test_a_job_whose_time_comes_is_seen_though_its_folder_has_not_changed(root: 
     soon_ns = time.time_ns() + 300_000_000
     name = f"{layout.stamp(soon_ns)}-5-{1:016x}.json"
     (root.path / layout.WAITING / name).touch()
-    look = Window(root, Refusals(), 0.0)
+    look = ListingCache(root, SkippedJobs(), 0.0)
     settle()
     assert names(look) == []
     assert names(look) == []
@@ -126,19 +126,19 @@ def test_a_job_whose_time_comes_is_seen_though_its_folder_has_not_changed(root: 
 
 
 def test_what_was_refused_is_left_until_somebody_else_is_asked(root: QueueRoot, listed: list[str]) -> None:
-    name, refusals = put(root, 1), Refusals()
-    look = Window(root, refusals, 0.0)
+    name, skipped = put(root, 1), SkippedJobs()
+    look = ListingCache(root, skipped, 0.0)
     settle()
     assert names(look) == [name]
-    refusals.note(name, "not for this one")
+    skipped.note(name, "not for this one")
     assert names(look) == names(look) == []
-    refusals.begin(lambda _: None)
+    skipped.begin(lambda _: None)
     assert names(look) == [name]
     assert listed.count(layout.QUEUED) == 1
 
 
 def test_a_folder_that_hosts_share_is_listed_each_time(root: QueueRoot, listed: list[str]) -> None:
-    look = Window(replace(root, shared=True), Refusals(), 0.0)
+    look = ListingCache(replace(root, shared=True), SkippedJobs(), 0.0)
     settle()
     for _ in range(3):
         names(look)

@@ -17,7 +17,7 @@ def test_a_manifest_that_has_no_place_in_an_order_ends_its_job_and_not_the_worke
         # Small enough as it lies there; written again, in ASCII, it is three times as long.
         text = submission.path.read_text().replace('{"run":"victim"}', f'{{"run":"{"é" * 20_000}"}}')
         submission.path.write_text(text, encoding="utf-8")
-        claim = here.queue.claim(here.owner)
+        claim = here.claim()
         assert claim is not None
         place = cast("Any", SimpleNamespace(queue=here.queue, cgroups=None, owner=here.owner))
         assert Runs(place).begin(cast("Any", SimpleNamespace(number=0)), claim, WorkerSettings()) is False

@@ -49,7 +49,7 @@ def cancel(
         raise click.UsageError(message, click.get_current_context())
     with opened_queue(*place) as opened:
         if len(keys) == 1 and not all_matching:
-            row = opened.cancel(keys[0])
+            row = opened.admin.cancel(keys[0])
             emit(_job(row))
             _explain(row)
             return 0
@@ -58,7 +58,7 @@ def cancel(
         if everything and not yes and sys.stdin.isatty() and rows and not _confirmed(rows):
             rows = []
         rows.sort(key=lambda row: row.state == "running")  # last, as its worker takes the next one
-        found = list(opened.cancel_each([row.key for row in rows]))
+        found = list(opened.admin.cancel_each([row.key for row in rows]))
     ended = [row.state for row in _jobs(found)]
     asked = ended.count("running")
     note(f"{ended.count('cancelled'):,} cancelled, {asked:,} asked to stop, {_others(ended)} had ended before")
@@ -81,12 +81,12 @@ def retry(
     _refuse_unclear(keys, everything=all_failed, flag="--all-failed", all_matching=all_matching)
     with opened_queue(*place) as opened:
         if len(keys) == 1 and not all_matching:
-            emit(_job(opened.retry(keys[0])))
+            emit(_job(opened.admin.retry(keys[0])))
             return 0
         states = ("failed",) if all_failed else _SENT_BACK
         left_out = note_left_out(opened) if all_failed or all_matching else 0
         rows = _chosen(opened, keys, states, everything=all_failed, matching=all_matching)
-        found = list(opened.retry_each([row.key for row in rows]))
+        found = list(opened.admin.retry_each([row.key for row in rows]))
     note(f"queued again: {len(list(_jobs(found))):,}")
     return _report(found) or left_out
 
@@ -114,7 +114,7 @@ def set_place(
         raise click.UsageError(message, click.get_current_context())
     not_before_ns = None if not_before is None else max(nanoseconds(not_before), 0)
     with opened_queue(*place) as opened:
-        row = opened.reschedule(key, priority=priority, not_before_ns=not_before_ns)
+        row = opened.admin.reschedule(key, priority=priority, not_before_ns=not_before_ns)
     emit({**_job(row), "priority": row.priority, "not_before": when(row.ready_ns)})
 
 
@@ -127,7 +127,7 @@ def pause(*, place: QueuePlace, reason: str | None) -> None:
 
     with opened_queue(*place) as opened:
         before = opened.paused
-        made = opened.pause(reason)
+        made = opened.admin.pause(reason)
     emit({"paused": True, "by": made.by, "at": when(made.at_ns), "reason": made.reason})
     if before is not None:
         note(f"it was paused before: {pause_text(before)}")
@@ -138,7 +138,7 @@ def pause(*, place: QueuePlace, reason: str | None) -> None:
 def resume(*, place: QueuePlace) -> None:
     """Have workers take jobs again after `themis queue pause`."""
     with opened_queue(*place) as opened:
-        was_paused = opened.resume()
+        was_paused = opened.admin.resume()
     emit({"paused": False})
     if not was_paused:
         note("it was not paused")
@@ -155,11 +155,11 @@ def _chosen(
 ) -> "list[JobRow]":
     """The jobs that the words name, each once; all of them are found before anything is changed."""
     if everything:
-        return queue.select(states=states)
+        return queue.admin.select(states=states)
     found: dict[str, JobRow] = {}
-    rows = queue.select(states=states) if matching else []
+    rows = queue.admin.select(states=states) if matching else []
     for key in keys:
-        meant = [row for row in rows if key and row.key.startswith(key)] if matching else [queue.find(key)]
+        meant = [row for row in rows if key and row.key.startswith(key)] if matching else [queue.admin.find(key)]
         if not meant:
             raise UnknownJobError(key=key)
         found.update({row.key: row for row in meant})

@@ -62,7 +62,7 @@ def doctor(*, place: QueuePlace, fix: bool, moved: bool, copied: bool, as_json: 
 def _findings(queue: "FileQueue", progress: "ScanProgress", seen: "_Seen", *, fix: bool) -> "Iterator[Finding]":
     """What is out of place; where that is the queue itself, nothing else of it is looked at."""
     try:
-        yield from queue.doctor_each(fix=fix, progress=progress)
+        yield from queue.admin.doctor_each(fix=fix, progress=progress)
     except QueueElsewhereError as error:
         seen.elsewhere = True
         yield finding_of(error)

@@ -56,7 +56,7 @@ def logs(
         if follow:
             _follow(queue, key, attempt, lines)
             return
-        details = queue.show(key)
+        details = queue.admin.show(key)
     parts = logs_by_attempt(details, attempt)
     if attempt is not None and not parts:
         there = ", ".join(str(number) for number in logs_by_attempt(details)) or "none"
@@ -88,7 +88,7 @@ def _follow(queue: "FileQueue", key: str, attempt: int | None, lines: int | None
 
 def _follow_attempts(queue: "FileQueue", key: str, wanted: int | None, lines: int | None) -> None:
     """Print what an attempt, or each from the last one on, prints, until there is no more to come."""
-    row = queue.find(key)
+    row = queue.admin.find(key)
     number = wanted or max(row.attempt, 1)
     while True:
         with closing(LogTail(queue.log_path(row.key, number))) as tail:
@@ -103,7 +103,7 @@ def _follow_attempts(queue: "FileQueue", key: str, wanted: int | None, lines: in
 def _follow_one(queue: "FileQueue", key: str, tail: LogTail, number: int, wanted: int | None) -> "JobRow":
     while True:
         # What an attempt prints is in its log before its end is in the row: so the row is read first.
-        row = queue.find(key)
+        row = queue.admin.find(key)
         over = _is_over(row, number, wanted)
         _say_lines(tail.rest() if over else tail.new_lines())
         streams.flush()

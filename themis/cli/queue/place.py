@@ -37,7 +37,7 @@ def finding_of(error: QueueElsewhereError) -> "Finding":
 
 def relocate(queue: "FileQueue", word: "Told") -> bool:
     """Bring a queue's paths up to date, and say what that came to; False when jobs were left that are in use."""
-    found = queue.relocate(word)
+    found = queue.admin.relocate(word)
     if found is None:
         note(f"the queue lies where it says, {queue.path}: it was not {word}")
         return True

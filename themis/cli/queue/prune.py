@@ -65,15 +65,15 @@ def prune(
     progress, seen = ScanProgress(), _Seen()
     with opened_queue(*place) as opened, shown(progress, quiet=False, unit="jobs"):
         code = note_left_out(opened)
-        found = seen.each_found(opened.prunable(states, before_ns, progress=progress))
-        items = seen.each(opened.prune_each(found) if yes else found)
+        found = seen.each_found(opened.admin.prunable(states, before_ns, progress=progress))
+        items = seen.each(opened.admin.prune_each(found) if yes else found)
         if as_json:
             emit_object({"removed": yes}, "items", map(_document, items), after=seen.summary)
         else:
             for _ in items:
                 pass
         if yes:
-            opened.sweep(progress=progress)
+            opened.admin.sweep(progress=progress)
             _forget_dead_workers(opened.path)
     if not as_json:
         seen.show(removed=yes)

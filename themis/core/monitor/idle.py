@@ -37,7 +37,7 @@ class IdleQueue:
 
 def look(queue: FileQueue, policy: ClaimPolicy) -> IdleQueue:
     """What keeps the jobs of a queue from a worker that takes them by `policy`."""
-    counts = queue.counts()
+    counts = queue.admin.counts()
     if not counts:
         return IdleQueue(exists=False)
     pause, queued = queue.paused, counts["queued"]
@@ -48,14 +48,14 @@ def look(queue: FileQueue, policy: ClaimPolicy) -> IdleQueue:
         exists=True,
         queued=queued,
         waiting=found.waiting,
-        unusable_stores=tuple(queue.unusable_stores()),
+        unusable_stores=tuple(queue.admin.unusable_stores()),
         refused=tuple(_refused(queue, policy).most_common()),
     )
 
 
 def _refused(queue: FileQueue, policy: ClaimPolicy) -> Counter[str]:
     reasons = Counter[str]()
-    for job in queue.list_jobs(("queued",), limit=LOOKED_INTO):
+    for job in queue.admin.list_jobs(("queued",), limit=LOOKED_INTO):
         with suppress(OSError, ManifestError):
             reason = _reason(job.path, job.key, policy)
             reasons.update([reason] if reason else [])

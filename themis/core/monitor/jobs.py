@@ -55,12 +55,12 @@ def job_now(queue: FileQueue, key: str) -> JobNow:
     Raises:
         UnknownJobError, AmbiguousJobError: no job, or several, are called so.
     """
-    details = queue.show(key)
+    details = queue.admin.show(key)
     around = Surroundings(
         now_ns=time.time_ns(),
         pause=queue.paused,
         held=details.alive,
-        before=queue.jobs_before(details),
+        before=queue.admin.jobs_before(details),
         tags=details.tags,
         workers=workers_of(queue.path),
         store_error=details.store_error,

@@ -1,31 +1,29 @@
-"""A job in a worker's hands, and how it gets there."""
+"""A job that this process has claimed, what its worker may do with it, and how it ends."""
 
+import contextlib
+import logging
+import os
+import random
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from themis.core.errors import ClaimLostError, ManifestError, NewerManifestError, OtherStoreError, QueueBusyError
-from themis.core.queue import (
-    excuses,
-    journal,
-    layout,
-    liveness,
-    locks,
-    manifest_file,
-    moves,
-    processes,
-    readiness,
-    rejection,
-    states,
-)
-from themis.core.queue.layout import Entry
+from themis.core import durable_files
+from themis.core.errors import ClaimLostError, StoreError
+from themis.core.queue import excuses, journal, layout, log_files, moves, processes, states
+from themis.core.queue.claim_policy import version_difference
 from themis.core.queue.lease import Lease
 from themis.core.queue.locks import KeyLock
 from themis.core.queue.manifest_file import Manifest
+from themis.core.queue.moves import Move, Moved
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.states import JobState
-from themis.core.queue.store_book import StoreBook
-from themis.core.stores.job_rows import Change, JobRow, Owner
+from themis.core.queue.states import ENDED, POLICIES, Cause, Outcome
+from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
+
+logger = logging.getLogger("themis.queue")
+
+_NS = 1_000_000_000
 
 
 @dataclass(eq=False, slots=True)
@@ -33,6 +31,7 @@ class Claim:
     """A job that this process runs now. It is settled, or given back, or lost; or its process dies.
 
     Attributes:
+        root: the queue's folder.
         manifest: the job.
         row: the job's row as the claim left it.
         store: that keeps the row.
@@ -41,6 +40,7 @@ class Claim:
         lease: that proves it to other hosts, as long as it is renewed; None where locks reach everybody.
     """
 
+    root: QueueRoot
     manifest: Manifest
     row: JobRow
     store: JobStore
@@ -63,8 +63,20 @@ class Claim:
         """What the row's version is as long as the claim is this worker's."""
         return self.row.version
 
+    @property
+    def worker(self) -> str | None:
+        """The name of the worker that has it."""
+        return None if self.row.owner is None else self.row.owner.worker
+
+    # --- while it runs
+
     def renew(self) -> None:
-        """Let the lease, if there is one, begin anew; see `FileQueue.renew`."""
+        """Let the lease begin again, as is due when `lease.is_due`; nothing where there are no leases.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's: stop the run, then `lose` the claim.
+            StoreError: the store cannot be written; the lease stands until it `is_over`.
+        """
         if self.lease is None:
             return
         if not self.lock.is_held:
@@ -74,154 +86,177 @@ class Claim:
             raise ClaimLostError(key=self.key, version=self.version)
         self.lease.renewed(asked_s)
 
+    def is_cancel_requested(self) -> bool:
+        """Whether somebody asked its owner to stop; costs one stat while nobody did, or one query."""
+        # What another host has written may be long hidden by this one's cache of a shared folder; the row never is.
+        if not self.root.shared and not os.path.lexists(_cancel_flag(self.root, self.key)):
+            return False
+        row = self.store.load(self.key)
+        return row is not None and row.version == self.version and row.cancel_requested
 
-class Claimer:
-    """Takes jobs into hand, one name at a time, and puts right what it finds out of place."""
-
-    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
-        """For the queue `root`."""
-        self._root = root
-        self._book = book
-
-    def read(self, entry: Entry, owner: Owner) -> Manifest | None:
-        """The manifest that a name stands for; None when there is none: gone, or bad and put aside.
+    def note_process(self, pid: int) -> None:
+        """Record the process group, led by `pid`, that runs the job: it is killed if this worker is lost.
 
         Raises:
-            TornManifestError: the file is no whole JSON text, and may still be being written.
-            NewerManifestError: it is for newer workers.
+            ClaimLostError: the job is no longer this worker's.
         """
+        if not self.store.note_process(self.key, self.version, pid, processes.process_started(pid) or 0):
+            raise ClaimLostError(key=self.key, version=self.version)
+
+    def note_versions(self) -> str | None:
+        """Say in the job's journal and log that other versions submitted it; what was said, None if they did not.
+
+        Best effort: no job fails for what cannot be written there.
+        """
+        difference = version_difference(self.manifest)
+        if difference is None:
+            return None
+        text = f"job {self.key} {difference}; it is run all the same"
+        self._note("remark", attempt=self.attempt, why=text)
+        log_files.append_line(layout.log_path(self.root.path, self.key, self.attempt), f"themis: {text}")
+        return text
+
+    # --- its end
+
+    def settle(self, outcome: Outcome, *, also: Callable[[], object] | None = None) -> JobRow:
+        """End the attempt: steps 3 to 5 of the move that the claim began; synced when this returns.
+
+        Args:
+            outcome: how the attempt ended.
+            also: writes the last results, in the same transaction.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
+            StoreError: the store cannot be written; the claim stands, and can be settled again.
+        """
+        now_ns = time.time_ns()
         try:
-            found = manifest_file.read(f"{self._root.path}/{entry.folder}/{entry.name}", key=entry.key)
-            where = self._book.where(found.store)
-            return found if where == found.store else replace(found, store=where)
-        except FileNotFoundError:
-            return None  # another worker was faster
-        except NewerManifestError:
+            moved = self._settle(outcome, also, now_ns)
+        except ClaimLostError:
+            self.lose()
             raise
-        except ManifestError as error:
-            if error.facts.get("reason") == "not_json" and entry.key:
-                raise
-            rejection.reject(self._root, self._book, entry, error, owner)
-            return None
-
-    def claim(self, entry: Entry, manifest: Manifest, owner: Owner) -> Claim | None:
-        """The job of a name in `queued` or `waiting`, as `read` read it, claimed; None when it is not to be had.
-
-        Raises:
-            StoreError: its store cannot be used now; the file is left.
-            QueueBusyError: somebody has it in hand: as a rule whoever is just submitting it.
-        """
-        store = self._store(entry, manifest, owner)
-        if store is None:
-            return None
-        lock = locks.acquire(self._root.locks_folder, entry.key)
-        if lock is None:
-            raise QueueBusyError(path=self._root.path, key=entry.key)
-        claim = None
+        row, problem = moved.row, moved.not_placed
         try:
-            row = self._row(entry, store, owner)
-            if row is not None:
-                claim = self._claim_locked(entry, manifest, store, lock, owner, row)
+            if row.state in ENDED and problem is None:
+                clear_cancel_flag(self.root, self.key)
+        except OSError as error:
+            problem = error
         finally:
-            if claim is None:
-                lock.release()
-        return claim
+            self.lock.release()
+        if problem is not None:  # the job has ended, or is queued, and its row says so: that stands
+            text = "job %s: its file is left in %s for a worker to move: %s"
+            logger.warning(text, self.key, layout.CLAIMED, problem)
+        self._note(
+            "settle",
+            state=row.state,
+            attempt=row.attempt,
+            version=row.version,
+            why=str(outcome.cause) if outcome.cause is Cause.DONE else f"{outcome.cause}: {row.message}",
+            exit=outcome.exit_code,
+            duration_s=round((now_ns - (self.row.started_ns or now_ns)) / _NS, 3),
+        )
+        return row
 
-    def recover(self, entry: Entry, owner: Owner) -> JobRow | None:
-        """Put right a file that lies in nobody's hands; None when it is in somebody's, or gone.
+    def give_back(self, why: str = "given back") -> JobRow:
+        """Queue the job again, at once and charged to nobody; raises what `settle` does."""
+        return self.settle(Outcome(Cause.GIVEN_BACK, why))
 
-        Raises:
-            TornManifestError, NewerManifestError, StoreError: as `read` and `claim` do.
+    def excuse(self) -> None:
+        """Mark that the attempt has ended, and cannot be settled: whoever finds its file charges nobody for it.
+
+        The claim stands, and can still be settled. It needs no room: it is a rename.
         """
-        if locks.is_locked(self._root.locks_folder, entry.key):
-            return None
-        manifest = self.read(entry, owner)
-        store = None if manifest is None else self._store(entry, manifest, owner)
-        lock = None if store is None else locks.acquire(self._root.locks_folder, entry.key)
-        if store is None or lock is None:
-            return None
-        try:
-            row = self._row(entry, store, owner)
-            return None if row is None else self._put_right(entry, store, row, owner)
-        finally:
-            lock.release()
+        token = self.row.token
+        if token is None or excuses.is_excused(self.row, os.path.basename(self.path)):  # noqa: PTH119  # a text
+            return
+        name = layout.claimed_name(self.key, self.attempt, excuses.marked_token(token))
+        marked = f"{self.root.folder(layout.CLAIMED)}/{name}"
+        with contextlib.suppress(OSError):  # where not even that can be done, it cannot be told from a worker's death
+            durable_files.rename(self.path, marked)
+            self.path = marked
 
-    def _store(self, entry: Entry, manifest: Manifest, owner: Owner) -> JobStore | None:
-        try:
-            return self._book.get(manifest.store)
-        except OtherStoreError as error:
-            refusal = ManifestError(name=entry.name, reason="other_store", detail=str(error))
-            rejection.reject(self._root, self._book, entry, refusal, owner)
-            return None
+    def abandon(self) -> None:
+        """Let go without a word, as if this process had died; charged to the job unless it is excused."""
+        self.lock.release()
 
-    def _row(self, entry: Entry, store: JobStore, owner: Owner) -> JobRow | None:
-        """The job's row; without one, or with another queue's, the file is put aside."""
-        row = store.load(entry.key)
-        if row is not None and row.queue_id == self._root.queue_id:
-            return row
-        detail = "its store knows no such job" if row is None else f"its job belongs to the queue at {row.queue_root}"
-        refusal = ManifestError(name=entry.name, reason="unknown_job", detail=detail)
-        rejection.put_aside(self._root, entry, refusal, owner.worker)
-        return None
-
-    def _claim_locked(
-        self, entry: Entry, manifest: Manifest, store: JobStore, lock: KeyLock, owner: Owner, row: JobRow
-    ) -> Claim | None:
-        now_ns = time.time_ns()
-        if row.state != JobState.QUEUED or row.cancel_requested or not readiness.is_ready(row, now_ns):
-            self._put_right(entry, store, row, owner)
-            return None
-        token = layout.new_token()
-        source = f"{self._root.path}/{entry.folder}/{entry.name}"
-        hand = moves.take(self._root, row.key, row.attempt + 1, token, (source,))
-        if hand is None:
-            return None
-        lease = Lease(self._root.lease_s, time.monotonic()) if self._root.shared else None
-        lease_ms = None if lease is None else lease.milliseconds
-        # Not synced: forgotten in a loss of power, it leaves a queued job whose file is in `claimed/`: given back.
-        change = store.change(
-            row.key,
-            row.version,
-            lambda read: states.claimed(read, owner, token, now_ns, lease_ms),
-            synced=False,
-            known=row,
+    def lose(self) -> None:
+        """Let go of a claim that is no longer this worker's, and say so in the journal and the log; once."""
+        if not self.lock.is_held:
+            return
+        self.lock.release()
+        row = None
+        with contextlib.suppress(StoreError):
+            row = self.store.load(self.key)
+        now = "cannot be read just now" if row is None else f"is {row.state}, attempt {row.attempt}"
+        if row is not None and row.owner is not None:
+            now += f" of worker {row.owner.worker} on {row.owner.host}"
+        worker = self.worker or "unknown"
+        why = (
+            f"attempt {self.attempt} of worker {worker} had lost the job, which {now}; it was stopped and wrote no more"
         )
-        if change is None:
-            return None
-        journal.note(
-            self._root.folder(layout.JOURNAL),
-            row.key,
-            "claim",
-            worker=owner.worker,
-            attempt=change.row.attempt,
-            version=change.row.version,
+        self._note("fenced", attempt=self.attempt, version=self.version, why=why)
+        logger.warning("job %s: %s", self.key, why)
+
+    # --- inside
+
+    def _settle(self, outcome: Outcome, also: Callable[[], object] | None, now_ns: int) -> Moved:
+        if not self.lock.is_held:  # let go already, or this is a forked copy of its process
+            raise ClaimLostError(key=self.key, version=self.version)
+        jitter = random.random()  # noqa: S311  # spreads the next tries
+        move = Move(
+            decide=lambda read: states.settled(read, outcome, now_ns, jitter),
+            hand=self.path,
+            also=also,
+            # An outcome that ends the job does so whether or not somebody asked its owner to stop.
+            heeds_requests=not POLICIES[outcome.cause].ends,
+            may_stay=True,
         )
-        return Claim(manifest, change.row, store, hand, lock, lease)
+        moved = moves.make(self.root, self.store, self.row, move, now_ns)
+        if moved is None:
+            raise ClaimLostError(key=self.key, version=self.version)
+        return moved
 
-    def _put_right(self, entry: Entry, store: JobStore, row: JobRow, owner: Owner) -> JobRow | None:
-        if liveness.is_in_hand_elsewhere(self._root, store, row, entry, owner):
-            return None
-        now_ns = time.time_ns()
-        if row.state == JobState.RUNNING:
-            processes.kill_job_of(row.owner)
+    def _note(self, move: str, **facts: object) -> None:
+        journal.note(self.root.folder(layout.JOURNAL), self.key, move, worker=self.worker, **facts)
 
-        def decide(read: JobRow) -> Change | None:
-            # Another lease than was seen to be over has been renewed since: then its owner lives.
-            if read.lease_until_ms != row.lease_until_ms:
-                return None
-            return states.recovered(read, now_ns, excused=excuses.is_excused(read, entry.name))
 
-        source = f"{self._root.path}/{entry.folder}/{entry.name}"
-        after = moves.move(self._root, store, row, (source,), decide, now_ns)
-        if after is not None:
-            journal.note(
-                self._root.folder(layout.JOURNAL),
-                row.key,
-                "recover",
-                worker=owner.worker,
-                state=after.state,
-                attempt=after.attempt,
-                version=after.version,
-                why=after.message if row.state == JobState.RUNNING else f"found in {entry.folder}",
-            )
-        return after
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """What one look for a job came to.
+
+    Attributes:
+        claim: the job; None when there is none that this worker may have now.
+        skipped: files whose jobs are left to other workers, by name, and why; also those that an earlier claim skipped.
+        newly_skipped: those of them that this claim looked into.
+        unusable: files that no worker could take now, by name, and why: a store cannot be used, or a file not be read.
+        is_busy: whether a job was left that somebody else had locked: as a rule who was just submitting it.
+        recovered: jobs of dead workers that were recovered on the way, as they are now.
+    """
+
+    claim: Claim | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict, repr=False)
+    newly_skipped: Mapping[str, str] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    is_busy: bool = False
+    recovered: tuple[JobRow, ...] = ()
+
+    @property
+    def left(self) -> dict[str, str]:
+        """All files that were left where they lie, by name, and why."""
+        return {**self.skipped, **self.unusable}
+
+    @property
+    def newly_left(self) -> dict[str, str]:
+        """Those of them that this claim looked into."""
+        return {**self.newly_skipped, **self.unusable}
+
+
+def clear_cancel_flag(root: QueueRoot, key: str) -> None:
+    """Remove what would wake an owner that there is no longer."""
+    flag = _cancel_flag(root, key)
+    if os.path.lexists(flag):
+        durable_files.unlink(flag)
+
+
+def _cancel_flag(root: QueueRoot, key: str) -> str:
+    return f"{root.folder(layout.CANCEL)}/{key}"

@@ -1,10 +1,8 @@
 """What people ask of a queue: to look at it, to change a job's fate or its place, to pause, prune and mend it."""
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from themis.core import durable_files
 from themis.core.errors import JobError, QueueError, QueueFileError, StoreError
@@ -25,13 +23,12 @@ from themis.core.queue import (
 from themis.core.queue.details import JobDetails
 from themis.core.queue.doctor import Finding
 from themis.core.queue.listing import ListedJob, Overview
-from themis.core.queue.looking import Looker
+from themis.core.queue.looking import DryRun
+from themis.core.queue.opening import QueueFolder
 from themis.core.queue.pausing import Pause
-from themis.core.queue.picker import Picker
 from themis.core.queue.pruning import Prunable
 from themis.core.queue.relocation import Relocated, Told
-from themis.core.queue.root import QueueRoot
-from themis.core.queue.store_book import OpenStore, ScanProgress, StoreBook, rows_of
+from themis.core.queue.store_book import ScanProgress, rows_of
 from themis.core.stores.job_rows import JobRow
 
 
@@ -48,10 +45,12 @@ class JobProblem:
     error: JobError | QueueError | StoreError
 
 
-class QueueControl(ABC):
-    """The part of `FileQueue` that is for people."""
+class QueueAdmin:
+    """The part of a queue that is for people: `FileQueue.admin`."""
 
-    path: Path
+    def __init__(self, folder: QueueFolder) -> None:
+        """For the queue in a folder."""
+        self._folder = folder
 
     def cancel(self, key: str) -> JobRow:
         """Cancel a job, named by its key or the beginning of it; one that runs is asked to stop.
@@ -62,24 +61,24 @@ class QueueControl(ABC):
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
         """
-        return requests.cancel(*self._parts(write=True), key)
+        return requests.cancel(*self._folder.parts(write=True), key)
 
     def retry(self, key: str) -> JobRow:
-        """Queue a failed or cancelled job again; its budgets begin anew, its numbers go on.
+        """Queue a failed or cancelled job again; its budgets begin again, its numbers continue.
 
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
             JobStateError: it has not ended, or is done.
             QueueBusyError: somebody else is moving it.
         """
-        root, book, picker = self._parts(write=True)
-        picker.window.wake()
+        root, book, next_job = self._folder.parts(write=True)
+        next_job.listing.wake()
         return requests.retry(root, book, key, rerun=False)
 
     def rerun(self, key: str) -> JobRow:
         """Queue an ended job again, a done one too; raises what `retry` does."""
-        root, book, picker = self._parts(write=True)
-        picker.window.wake()
+        root, book, next_job = self._folder.parts(write=True)
+        next_job.listing.wake()
         return requests.retry(root, book, key, rerun=True)
 
     def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:
@@ -96,8 +95,8 @@ class QueueControl(ABC):
             JobError: the priority or the time is out of range.
             QueueBusyError: somebody else is moving it.
         """
-        root, book, picker = self._parts(write=True)
-        picker.window.wake()
+        root, book, next_job = self._folder.parts(write=True)
+        next_job.listing.wake()
         return requests.reschedule(root, book, key, priority=priority, not_before_ns=not_before_ns)
 
     def select(self, prefix: str = "", states: Collection[str] = ()) -> list[JobRow]:
@@ -105,7 +104,7 @@ class QueueControl(ABC):
 
         Those of stores that cannot be opened are not among them, see `unusable_stores`.
         """
-        root, book, _ = self._parts()
+        root, book, _ = self._folder.parts()
         rows = (row for _, row in rows_of(root, book) if row.key.startswith(prefix))
         return sorted((row for row in rows if not states or row.state in states), key=lambda row: row.key)
 
@@ -115,55 +114,46 @@ class QueueControl(ABC):
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
         """
-        return self._parts()[1].find(key)[1]
+        return self._folder.parts()[1].find(key)[1]
 
     def unusable_stores(self) -> list[str]:
         """Why stores cannot be opened now, a line each: their jobs are in no selection."""
-        return [str(error) for error in self._parts()[1].unusable().values()]
+        return [str(error) for error in self._folder.parts()[1].unusable().values()]
 
     def cancel_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
         """Cancel many jobs by one listing of the folders; what keeps one from it does not keep the others."""
-        root, book, picker = self._parts(write=True)
+        root, book, next_job = self._folder.parts(write=True)
         listed = moves.list_files(root)
-        return _each(keys, lambda key: requests.cancel(root, book, picker, key, listed))
+        return _each(keys, lambda key: requests.cancel(root, book, next_job, key, listed))
 
     def retry_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
         """Queue many jobs again, as `cancel_each` cancels them."""
-        root, book, picker = self._parts(write=True)
-        picker.window.wake()
+        root, book, next_job = self._folder.parts(write=True)
+        next_job.listing.wake()
         listed = moves.list_files(root)
         return _each(keys, lambda key: requests.retry(root, book, key, rerun=False, listed=listed))
 
     def pause(self, reason: str | None = None) -> Pause:
-        """Have nobody claim until `resume`; what runs goes on."""
-        root, _, _ = self._parts(write=True)
+        """Have nobody claim until `resume`; what runs continues."""
+        root, _, _ = self._folder.parts(write=True)
         return pausing.pause(root, reason)
 
     def resume(self) -> bool:
         """Have workers claim again; False when the queue was not paused."""
-        self._parts(write=True)
-        was_paused = self.is_paused
-        durable_files.unlink(self._paused)
+        self._folder.parts(write=True)
+        paused = self._folder.path / layout.PAUSED_FILE
+        was_paused = os.path.lexists(paused)
+        durable_files.unlink(paused)
         return was_paused
-
-    @property
-    def paused(self) -> Pause | None:
-        """Who paused the queue, when and why; None while it is not paused."""
-        return pausing.read(self._paused)
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether nobody claims for now."""
-        return os.path.lexists(self._paused)
 
     def overview(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> Overview:
         """The first jobs of the given folders and the counts of all, by the names of files alone.
 
         Quick however many there are: about a microsecond a waiting job. Empty when there is no queue yet.
         """
-        if not self._exists(write=False):
+        if not self._folder.exists(write=False):
             return Overview([], {})
-        return listing.look_over(self._parts()[0], folders, limit)
+        return listing.look_over(self._folder.parts()[0], folders, limit)
 
     def list_jobs(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:
         """The first jobs of the given folders, by the names of their files alone; see `overview`."""
@@ -181,15 +171,11 @@ class QueueControl(ABC):
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several, are called so.
         """
-        return details.of_job(*self._parts()[:2], key, processes.this_process())
-
-    def log_path(self, key: str, attempt: int) -> Path:
-        """Where what an attempt prints is kept."""
-        return layout.log_path(self.path, key, attempt)
+        return details.of_job(*self._folder.parts()[:2], key, processes.this_process())
 
     def jobs_before(self, job: JobDetails) -> int:
         """How many jobs are to be taken before this one, by the names of their files."""
-        root, _, _ = self._parts()
+        root, _, _ = self._folder.parts()
         return listing.count_before(root, job.paths)
 
     def prunable(
@@ -199,7 +185,7 @@ class QueueControl(ABC):
 
         They are found while they are asked for, in order of their keys; `progress` is kept up to date meanwhile.
         """
-        root, book, _ = self._parts()
+        root, book, _ = self._folder.parts()
         return pruning.prunable(root, book, states, before_ns, progress)
 
     def prune(self, items: Iterable[Prunable]) -> list[Prunable]:
@@ -214,28 +200,28 @@ class QueueControl(ABC):
 
     def prune_each(self, items: Iterable[Prunable]) -> Iterator[Prunable]:
         """Remove what `prune` removes, a few at a time while they are asked for: of very many, few are in memory."""
-        return pruning.prune(self._parts(write=True)[0], items)
+        return pruning.prune(self._folder.parts(write=True)[0], items)
 
     def sweep(self, *, progress: ScanProgress | None = None) -> int:
         """Remove what killed processes left, and lock files of jobs that are gone; returns how many files."""
-        root, book, _ = self._parts(write=True)
+        root, book, _ = self._folder.parts(write=True)
         return leftovers.sweep(root, book, progress)
 
     def doctor(self, *, fix: bool = True) -> list[Finding]:
-        """Compare files and rows, and say what is out of place; with `fix` put right what nobody has in hand."""
+        """Compare files and rows, and say what is out of place; with `fix` recover what no living worker has."""
         return list(self.doctor_each(fix=fix))
 
     def doctor_each(self, *, fix: bool = True, progress: ScanProgress | None = None) -> Iterator[Finding]:
-        """What `doctor` finds, and with `fix` puts right, while it is asked for; `progress` is kept up to date."""
+        """What `doctor` finds, and with `fix` repairs, while it is asked for; `progress` is kept up to date."""
         try:
-            root, book, picker = self._parts(write=True)
+            root, book, next_job = self._folder.parts(write=True)
         except QueueFileError as error:
-            finding = rebuilding.write_again(self.path, self._open_store, error, fix=fix)
+            finding = rebuilding.write_again(self._folder.path, self._folder.open_store, error, fix=fix)
             yield finding
             if not finding.fixed:
                 return
-            root, book, picker = self._parts(write=True)
-        by = picker if fix else Looker(root, book)
+            root, book, next_job = self._folder.parts(write=True)
+        by = next_job if fix else DryRun(root, book)
         yield from doctor.examine(root, book, by, processes.this_process(), fix=fix, progress=progress)
 
     def relocate(self, told: Told) -> Relocated | None:
@@ -244,23 +230,7 @@ class QueueControl(ABC):
         Raises:
             QueueRootError: there is no queue, or it is seen that it was not.
         """
-        return relocation.relocate(self.path, self._open_store, told)
-
-    # --- what the rest of the queue brings
-
-    _open_store: OpenStore
-
-    @property
-    def _paused(self) -> str:
-        return f"{self.path}/{layout.PAUSED_FILE}"
-
-    @abstractmethod
-    def _exists(self, *, write: bool) -> bool:
-        """Whether there is a queue."""
-
-    @abstractmethod
-    def _parts(self, *, write: bool = False) -> tuple[QueueRoot, StoreBook, Picker]:
-        """The queue, opened."""
+        return relocation.relocate(self._folder.path, self._folder.open_store, told)
 
 
 def _each(keys: Iterable[str], ask: Callable[[str], JobRow]) -> Iterator[JobRow | JobProblem]:

@@ -24,7 +24,7 @@ class JobDetails:
         attempts: those that have ended, in order.
         journal: its history for people, oldest line first.
         paths: where its file lies.
-        alive: whether somebody has it in hand now, on this host by its lock, on another by its lease.
+        alive: whether a living worker has it now, on this host by its lock, on another by its lease.
         logs: what its attempts printed, where that was kept, in the order in which it was printed.
         tags: what a worker must have to take it.
         store_error: why its store cannot be opened; then `row` is no more than its file tells. None when it can.

@@ -1,4 +1,4 @@
-"""Where folder and store disagree, the store is right and the folder is put right."""
+"""Where folder and store disagree, the store is right and the folder is repaired."""
 
 import heapq
 import os
@@ -12,8 +12,8 @@ from themis.core import durable_files
 from themis.core.errors import ManifestError, OtherStoreError, StoreMissingError, UnavailableError
 from themis.core.queue import journal, layout, leftovers, locks, manifest_file, moves, numbers
 from themis.core.queue.layout import Entry
-from themis.core.queue.looking import Looker
-from themis.core.queue.picker import Picker
+from themis.core.queue.looking import DryRun
+from themis.core.queue.picker import NextJob
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.store_book import ScanProgress, StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow, Owner
@@ -50,26 +50,26 @@ class Finding:
 def examine(
     root: QueueRoot,
     book: StoreBook,
-    picker: Picker | Looker,
+    next_job: NextJob | DryRun,
     owner: Owner,
     *,
     fix: bool = True,
     progress: ScanProgress | None = None,
 ) -> Iterator[Finding]:
-    """Compare every file with its row and every row with its file, and say what nobody has in hand and is out of place.
+    """Compare every file with its row and every row with its file, and say what is out of place and locked by nobody.
 
-    With `fix` it is put right; without, `picker` is a `Looker`, and nothing is changed. Files and rows are gone through
-    in order of their keys, side by side, so that only the files' names are in memory.
+    With `fix` it is repaired; without, `next_job` is a `DryRun`, and nothing is changed. Files and rows are gone
+    through in order of their keys, side by side, so that only the files' names are in memory.
 
     A file whose store cannot be opened, or was replaced by another, is left where it lies: put back, the store is right
-    again. Its row cannot be made anew, as the run that it belongs to was in that store too.
+    again. Its row cannot be made again, as the run that it belongs to was in that store too.
     """
     for address, error in book.unusable().items():
         yield Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(error) else None)
-    yield from _claimed(root, book, picker, owner, fix=fix)
+    yield from _claimed(root, book, next_job, owner, fix=fix)
     nameless, files = _files(root)
     for folder, name in nameless:
-        yield from _nameless(root, picker, folder, name, owner, fix=fix)
+        yield from _nameless(root, next_job, folder, name, owner, fix=fix)
     claimed = os.listdir(root.folder(layout.CLAIMED))  # noqa: PTH208  # few: what runs just now
     for entries, known in _side_by_side(files, rows_of(root, book, progress)):
         found = known
@@ -77,17 +77,17 @@ def examine(
             found, finding = _ahead(root, *found, fix=fix)
             yield from finding
         for entry in entries:
-            # What lies in `claimed` was looked at before: somebody has it in hand.
+            # What lies in `claimed` was looked at before: somebody has it locked.
             if entry.folder == layout.CLAIMED or (found is not None and _lies_right(found[1], entry.folder)):
                 continue
             if found is None and (stray := _stray(root, book, entry)):
                 yield stray
             else:
-                yield from _misplaced(root, picker, entry.folder, entry.name, owner, fix=fix)
+                yield from _misplaced(root, next_job, entry.folder, entry.name, owner, fix=fix)
         if found is not None and not entries:
-            yield from _without_file(root, picker, *found, owner, fix=fix)
+            yield from _without_file(root, next_job, *found, owner, fix=fix)
     yield from _left(root, fix=fix)
-    for name, why in picker.passed_over.items():
+    for name, why in next_job.unusable.items():
         yield Finding(name, f"left where it lies: {why}")
 
 
@@ -138,7 +138,7 @@ def _ahead(root: QueueRoot, store: JobStore, row: JobRow, *, fix: bool) -> tuple
     action = "goes on from there, above what was used since"
     if not fix:
         return (store, row), [Finding(row.key, problem, action)]
-    after = numbers.raise_numbers(root, store, row.key)
+    after = numbers.raise_restored_row(root, store, row.key)
     if after is None:
         return (store, row), []
     action += f": attempt {after.attempt}, version {after.version}"
@@ -157,13 +157,13 @@ def _is_gone(error: UnavailableError) -> bool:
 
 
 def _claimed(
-    root: QueueRoot, book: StoreBook, picker: Picker | Looker, owner: Owner, *, fix: bool
+    root: QueueRoot, book: StoreBook, next_job: NextJob | DryRun, owner: Owner, *, fix: bool
 ) -> Iterator[Finding]:
     for name in sorted(os.listdir(root.folder(layout.CLAIMED))):  # noqa: PTH208
         entry = layout.parse(layout.CLAIMED, name)
         if entry is not None and (stray := _stray(root, book, entry)):
             yield stray
-        elif name[0] != "." and (row := picker.put_right(layout.CLAIMED, name, owner)):
+        elif name[0] != "." and (row := next_job.recover_file(layout.CLAIMED, name, owner)):
             yield Finding(row.key, "was claimed by a worker that is dead", f"given back: {row.state}", fixed=fix)
 
 
@@ -188,19 +188,19 @@ def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
 
 
 def _nameless(
-    root: QueueRoot, picker: Picker | Looker, folder: str, name: str, owner: Owner, *, fix: bool
+    root: QueueRoot, next_job: NextJob | DryRun, folder: str, name: str, owner: Owner, *, fix: bool
 ) -> list[Finding]:
     """A file that no job's file is called like; where jobs have ended it is in nobody's way."""
     if folder not in layout.END_FOLDERS:
-        return _misplaced(root, picker, folder, name, owner, fix=fix)
+        return _misplaced(root, next_job, folder, name, owner, fix=fix)
     problem = "is no job's file, and is left alone: no worker takes anything from there"
     return [Finding(f"{folder}/{name}", problem, advice="nothing needs to be done", harmless=True)]
 
 
 def _misplaced(
-    root: QueueRoot, picker: Picker | Looker, folder: str, name: str, owner: Owner, *, fix: bool
+    root: QueueRoot, next_job: NextJob | DryRun, folder: str, name: str, owner: Owner, *, fix: bool
 ) -> list[Finding]:
-    row = picker.put_right(folder, name, owner)
+    row = next_job.recover_file(folder, name, owner)
     if row is not None:
         return [Finding(row.key, f"its file lay in {folder}", f"moved to where its row says: {row.state}", fixed=fix)]
     if os.path.lexists(f"{root.path}/{folder}/{name}"):
@@ -212,7 +212,7 @@ def _misplaced(
 
 
 def _without_file(
-    root: QueueRoot, picker: Picker | Looker, store: JobStore, row: JobRow, owner: Owner, *, fix: bool
+    root: QueueRoot, next_job: NextJob | DryRun, store: JobStore, row: JobRow, owner: Owner, *, fix: bool
 ) -> list[Finding]:
     lock = locks.acquire(root.locks_folder, row.key)
     if lock is None:
@@ -227,7 +227,7 @@ def _without_file(
     if fix:
         journal.note(root.folder(layout.JOURNAL), row.key, "publish again", why="its file had vanished")
     folder, name = path.rsplit("/", 2)[1:]
-    after = picker.put_right(folder, name, owner) if fix and folder == layout.CLAIMED else now
+    after = next_job.recover_file(folder, name, owner) if fix and folder == layout.CLAIMED else now
     action = f"written again: {after.state if after else now.state}"
     return [Finding(row.key, "its file had vanished", action, fixed=fix)]
 

@@ -1,4 +1,4 @@
-"""A queue in a folder: submit, claim, settle, recover; what people ask of it is in `control`.
+"""A queue in a folder: submit, claim, settle, recover; what people ask of it is `FileQueue.admin`.
 
 Three ideas, and nothing else. The folder that a job's file lies in shows its state, and a rename moves it: people can
 `ls` the queue. A lock proves that a worker lives: the kernel frees it the moment its owner dies. The results store
@@ -12,25 +12,26 @@ power, loses nothing that was acknowledged. How each verb keeps that is said in 
 
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 from themis.core import durable_files
-from themis.core.errors import ClaimLostError, QueueRootError
-from themis.core.queue import hosts, layout, processes, remarks, settling, window
-from themis.core.queue.claims import Claim
-from themis.core.queue.control import QueueControl
-from themis.core.queue.picker import Picker
+from themis.core.queue import hosts, layout, pausing
+from themis.core.queue.claims import ClaimResult
+from themis.core.queue.control import QueueAdmin
+from themis.core.queue.opening import QueueFolder
+from themis.core.queue.pausing import Pause
 from themis.core.queue.refusals import Allow
-from themis.core.queue.root import QueueRoot, make_root, open_root, refuse_writable_by_others
-from themis.core.queue.states import Cause, Outcome
-from themis.core.queue.store_book import OpenStore, StoreBook
+from themis.core.queue.store_book import OpenStore
 from themis.core.queue.submitting import NewJob, Prepare, Submission, Submitter
 from themis.core.stores.job_rows import JobRow, Owner
 
 
-class FileQueue(QueueControl):
+class FileQueue:
     """The queue in a folder.
+
+    Attributes:
+        path: the folder.
+        admin: looks at the queue, and changes what is in it, for people.
 
     Args:
         root: the folder; the first submit makes it.
@@ -42,7 +43,7 @@ class FileQueue(QueueControl):
         shared: treat the folder as shared by several hosts, whatever its filesystem is; from then on all do.
     """
 
-    def __init__(
+    def __init__(  # what a queue may be told, all but two by keyword
         self,
         root: str | Path,
         open_store: OpenStore,
@@ -54,17 +55,15 @@ class FileQueue(QueueControl):
     ) -> None:
         """The queue in `root`; nothing is opened yet."""
         self.path = Path(root).absolute()
-        self._open_store = open_store
-        self._rescan_s = rescan_s
-        self._copy_grace_s = copy_grace_s
-        self._trusted = trust_others
-        self._shared = shared
-        self._root: QueueRoot | None = None
-        self._book: StoreBook | None = None
-        self._picker: Picker | None = None
-        self._made = self._checked = False
-
-    # --- what submitters and workers do
+        self._folder = QueueFolder(
+            self.path,
+            open_store,
+            rescan_s=rescan_s,
+            copy_grace_s=copy_grace_s,
+            trust_others=trust_others,
+            shared=shared,
+        )
+        self.admin = QueueAdmin(self._folder)
 
     def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
         """Queue a job durably; one that is there already is returned as it stands.
@@ -72,151 +71,51 @@ class FileQueue(QueueControl):
         Args:
             job: what to queue.
             prepare: writes what belongs to the job's row, in the row's own transaction.
-            rerun: queue one that has ended anew, under this manifest; attempt numbers go on.
+            rerun: queue one that has ended again, under this manifest; attempt numbers continue.
 
         Raises:
-            QueueError: the folder cannot be a queue, or the job is in somebody's hands and stays there.
+            QueueError: the folder cannot be a queue, or the job is locked by somebody and stays so.
             JobError, ManifestError: the job cannot be queued as it is.
             StoreError: its store cannot be used.
         """
-        if not self._made:
-            self._use(make_root(self.path, shared=self._shared))
-            self._made = self._checked = True
-        root, book, _ = self._parts()
+        root, book, _ = self._folder.make()
         return Submitter(root, book).submit(job, prepare=prepare, rerun=rerun)
 
-    def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> Claim | None:
-        """The next job, for this worker to run; None when there is none that it may have now.
+    def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult:
+        """The next job, for this worker to run, and what was found on the way.
 
-        What dead workers left is put right on the way. A bad file is moved to `rejected/`. One that may still be being
+        What dead workers left is recovered. A bad file is quarantined in `rejected/`. One that may still be being
         copied is waited for once, for `copy_grace_s`, when there is nothing else to do, by who is `patient`. One whose
-        store cannot be used is left; so is one that `allow` gives a reason against, or that is for newer workers: see
-        `passed_over`.
+        store cannot be used is left; so is one that `allow` gives a reason against, or that is for newer workers.
 
         Raises:
             QueueRootError: the folder cannot be used, or others can write to it and `trust_others` was not said.
         """
-        if not self._exists(write=True) or self.is_paused:
-            return None
-        root, _, picker = self._parts()
-        if not self._trusted:
-            refuse_writable_by_others(root)
-            self._trusted = True
-        return picker.claim(worker, allow, patient=patient)
+        if not self._folder.exists(write=True) or self.is_paused:
+            return ClaimResult()
+        self._folder.refuse_writable_by_others()
+        return self._folder.parts()[2].find(worker, allow, patient=patient)
 
-    def refuse_namesake(self, worker: Owner) -> None:
+    def recover(self, worker: Owner) -> list[JobRow]:
+        """Recover whatever dead workers left in `claimed/`; returns the jobs as they are now."""
+        if not self._folder.exists(write=True):
+            return []
+        return self._folder.parts()[2].recover(worker)
+
+    def wake(self) -> None:
+        """Something may have changed in the folders: the next claim lists them again."""
+        if (opened := self._folder.opened()) is not None:
+            opened[2].listing.wake()
+
+    def refuse_hostname_clash(self, worker: Owner) -> None:
         """See, before this worker begins, that no other machine of its host's name works on a shared queue.
 
         Raises:
             QueueRootError: one does.
         """
-        if self._exists(write=True):
-            hosts.refuse_namesake(*self._parts()[:2], worker)
-
-    @property
-    def passed_over(self) -> dict[str, str]:
-        """Files that the last claim left where they lie, by name, and why: for messages."""
-        return {} if self._picker is None else {**self._picker.refusals.reasons, **self._picker.passed_over}
-
-    @property
-    def skipped(self) -> dict[str, str]:
-        """Those of `passed_over` that no worker could take now: a store cannot be used, or a file not be read."""
-        return {} if self._picker is None else dict(self._picker.passed_over)
-
-    @property
-    def newly_passed_over(self) -> dict[str, str]:
-        """Those of `passed_over` that the last claim looked into; the others were left by one before."""
-        return {} if self._picker is None else {**self._picker.newly_refused, **self._picker.passed_over}
-
-    @property
-    def left_busy(self) -> bool:
-        """Whether the last claim left a job that somebody had in hand: as a rule who was just submitting it."""
-        return self._picker is not None and self._picker.left_busy
-
-    def take_put_right(self) -> list[JobRow]:
-        """The jobs of dead workers that claims have put right on their way, since this was last asked."""
-        if self._picker is None:
-            return []
-        rows, self._picker.put_right_by_claims = self._picker.put_right_by_claims, []
-        return rows
-
-    def wake(self) -> None:
-        """Something may have changed in the folders: the next claim lists them anew."""
-        if self._picker is not None:
-            self._picker.window.wake()
-
-    def settle(self, claim: Claim, outcome: Outcome, *, also: Callable[[], object] | None = None) -> JobRow:
-        """End the attempt of a claim; synced when this returns.
-
-        Args:
-            claim: of this process.
-            outcome: how the attempt ended.
-            also: writes the last results, in the same transaction.
-
-        Raises:
-            ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
-            StoreError: the store cannot be written; the claim stands, and can be settled again.
-        """
-        return settling.settle(self._parts()[0], claim, outcome, also)
-
-    def give_back(self, claim: Claim, why: str = "given back") -> JobRow:
-        """Queue a claimed job again, at once and charged to nobody."""
-        return self.settle(claim, Outcome(Cause.GIVEN_BACK, why))
-
-    def renew(self, claim: Claim) -> None:
-        """Let a claim's lease begin anew, as is due when `claim.lease.is_due`; nothing where there are no leases.
-
-        Raises:
-            ClaimLostError: the job is no longer this worker's: stop the run, then `lose` the claim.
-            StoreError: the store cannot be written; the lease stands until it `is_over`.
-        """
-        claim.renew()
-
-    def lose(self, claim: Claim) -> None:
-        """Let go of a claim that is no longer this worker's, and say so in the journal and the log; once."""
-        settling.lose(self._parts()[0], claim)
-
-    def excuse(self, claim: Claim) -> None:
-        """Mark a claim whose attempt has ended, and cannot be settled: whoever finds its file charges nobody for it.
-
-        The claim stands, and can still be settled. It needs no room: it is a rename.
-        """
-        settling.excuse(self._parts()[0], claim)
-
-    def abandon(self, claim: Claim) -> None:
-        """Let go of a claim without a word, as if this process had died; charged to the job unless it is excused."""
-        claim.lock.release()
-
-    def is_cancel_requested(self, claim: Claim) -> bool:
-        """Whether somebody asked the owner of a claim to stop; costs one stat while nobody did, or one query."""
-        root = self._parts()[0]
-        # What another host has written may be long hidden by this one's cache of a shared folder; the row never is.
-        if not root.shared and not os.path.lexists(f"{root.folder(layout.CANCEL)}/{claim.key}"):
-            return False
-        row = claim.store.load(claim.key)
-        return row is not None and row.version == claim.version and row.cancel_requested
-
-    def note_versions(self, claim: Claim) -> str | None:
-        """Say in a claim's journal and log that other versions submitted its job; what was said, None if they did not.
-
-        Best effort: no job fails for what cannot be written there.
-        """
-        return remarks.note_versions(self._parts()[0], claim)
-
-    def note_process(self, claim: Claim, pid: int) -> None:
-        """Record the process group, led by `pid`, that runs a claim's job: it is killed if this worker is lost.
-
-        Raises:
-            ClaimLostError: the job is no longer this worker's.
-        """
-        if not claim.store.note_process(claim.key, claim.version, pid, processes.process_started(pid) or 0):
-            raise ClaimLostError(key=claim.key, version=claim.version)
-
-    def recover(self, worker: Owner) -> list[JobRow]:
-        """Put right whatever dead workers left in `claimed/`; returns the jobs as they are now."""
-        if not self._exists(write=True):
-            return []
-        return self._parts()[2].recover(worker)
+        if self._folder.exists(write=True):
+            root, book, _ = self._folder.parts()
+            hosts.refuse_hostname_clash(root, book, worker)
 
     def probe(self) -> None:
         """Write and sync a file of no consequence: whether the folder can be written.
@@ -224,35 +123,27 @@ class FileQueue(QueueControl):
         Raises:
             OSError: it cannot.
         """
-        root, _, _ = self._parts()
+        root, _, _ = self._folder.parts()
         hidden = f"{root.folder(layout.TMP)}/.{secrets.token_hex(8)}"
         try:
             durable_files.write_synced(hidden, b"probe\n")
         finally:
             durable_files.unlink(hidden)
 
-    # --- inside
+    def log_path(self, key: str, attempt: int) -> Path:
+        """Where what an attempt prints is kept."""
+        return layout.log_path(self.path, key, attempt)
 
-    def _exists(self, *, write: bool) -> bool:
-        """Whether there is a queue; before it is first written to, it is looked at whether it can be."""
-        if self._root is None or (write and not self._checked):
-            root = open_root(self.path, write=write, shared=self._shared)
-            if root is None:
-                return False
-            self._use(root)
-            self._checked = self._checked or write
-        return True
+    @property
+    def paused(self) -> Pause | None:
+        """Who paused the queue, when and why; None while it is not paused."""
+        return pausing.read(self._paused)
 
-    def _use(self, root: QueueRoot) -> None:
-        if self._root != root:
-            self._root = root
-            self._book = StoreBook(root, self._open_store)
-            rescan_s = window.rescan_s(root) if self._rescan_s is None else self._rescan_s
-            self._picker = Picker(root, self._book, rescan_s=rescan_s, copy_grace_s=self._copy_grace_s)
+    @property
+    def is_paused(self) -> bool:
+        """Whether nobody claims for now."""
+        return os.path.lexists(self._paused)
 
-    def _parts(self, *, write: bool = False) -> tuple[QueueRoot, StoreBook, Picker]:
-        if self._root is None or write:
-            self._exists(write=write)
-        if self._root is None or self._book is None or self._picker is None:
-            raise QueueRootError(path=self.path, detail="there is no queue; the first submit makes it")
-        return self._root, self._book, self._picker
+    @property
+    def _paused(self) -> str:
+        return f"{self.path}/{layout.PAUSED_FILE}"

@@ -15,10 +15,10 @@ from themis.core.stores.job_rows import Owner
 _NS = 1e9
 
 
-def refuse_namesake(root: QueueRoot, book: StoreBook, here: Owner) -> None:
+def refuse_hostname_clash(root: QueueRoot, book: StoreBook, here: Owner) -> None:
     """Refuse to work on a shared queue while another machine works on it that has the name of this one.
 
-    A machine that was started anew is another one until its earlier life is past: its heartbeats and leases.
+    A machine that was restarted is another one until its earlier life is past: its heartbeats and leases.
 
     Raises:
         QueueRootError: there is one.

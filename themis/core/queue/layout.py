@@ -139,7 +139,7 @@ def log_path(root: Path, key: str, attempt: int) -> Path:
 
 
 def claimed_name(key: str, attempt: int, token: str) -> str:
-    """Name of a job's file in somebody's hands."""
+    """Name of a job's file while somebody runs or moves it."""
     return f"{key}.{attempt}.{token}.json"
 
 

@@ -55,7 +55,7 @@ class Lease:
         return round(self.seconds * 1_000)
 
     def renewed(self, asked_s: float) -> None:
-        """It begins anew; it was asked for at a time of `time.monotonic`."""
+        """It begins again; it was asked for at a time of `time.monotonic`."""
         self._asked_s = asked_s
 
 
@@ -63,7 +63,7 @@ class LeaseKeeper:
     """Renews a lease while a block lasts, from a thread of its own: what runs in the block may keep its loop busy.
 
     Attributes:
-        lost: why the lease was lost; None while it is kept, and where there is none.
+        lost: why the lease was lost; None while it is kept, and where there are no leases.
     """
 
     def __init__(self, lease: Lease | None, renew: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Whether somebody on another host may have a job in hand.
+"""Whether a worker on another host may have a job.
 
 Asked under the job's lock, which answers it for this host: a lock that can be taken proves that nobody here has the
 job. Where locks do not reach from host to host, a lease answers it for the others, by the clock of the store. A file in

@@ -1,7 +1,11 @@
 """What the attempts of a job printed: `<attempt>.log`, and before it what was rotated away to `<attempt>.log.1`."""
 
+import contextlib
+import os
 import re
 from pathlib import Path
+
+from themis.core import durable_files, guarded_files
 
 _NAME = re.compile(r"(?P<attempt>[0-9]{1,9})\.log(?:\.(?P<part>[0-9]{1,3}))?")
 
@@ -19,6 +23,14 @@ def of_job(folder: Path) -> list[Path]:
     except OSError:
         return []
     return sorted(paths, key=_order)
+
+
+def append_line(path: Path, text: str) -> None:
+    """Add a line to a log, which is made if it is not there. Best effort: no job fails for its log."""
+    with contextlib.suppress(OSError):
+        durable_files.make_folder(path.parent, private=True)
+        with os.fdopen(guarded_files.open_to_append(path), "w", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(f"{text}\n")
 
 
 def _order(path: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What would be put right, without putting it right."""
+"""What would be recovered, without recovering it."""
 
 import time
 
@@ -11,20 +11,20 @@ from themis.core.stores.job_rows import JobRow, Owner
 from themis.core.stores.job_store import JobStore
 
 
-class Looker:
-    """Stands in for a `Picker` where nothing may be changed: says what that would make of a file."""
+class DryRun:
+    """Stands in for a `NextJob` where nothing may be changed: says what that would make of a file."""
 
     def __init__(self, root: QueueRoot, book: StoreBook) -> None:
         """For the queue `root`."""
-        self.passed_over: dict[str, str] = {}
+        self.unusable: dict[str, str] = {}
         self._root = root
         self._book = book
 
-    def put_right(self, folder: str, name: str, owner: Owner) -> JobRow | None:
-        """The job of a file as it would be; None when it is in somebody's hands, gone, or bad."""
+    def recover_file(self, folder: str, name: str, owner: Owner) -> JobRow | None:
+        """The job of a file as it would be; None when a living worker has it, or it is gone, or bad."""
         entry = layout.parse(folder, name)
         if entry is None:
-            self.passed_over[name] = "no job's file is called so; a worker will move it to rejected/"
+            self.unusable[name] = "no job's file is called so; a worker will move it to rejected/"
             return None
         if locks.is_locked(self._root.locks_folder, entry.key):
             return None
@@ -47,9 +47,9 @@ class Looker:
         except FileNotFoundError:
             return None
         except (ManifestError, UnavailableError, OSError) as error:
-            self.passed_over[name] = str(error)
+            self.unusable[name] = str(error)
             return None
         if row is None or row.queue_id != self._root.queue_id:
-            self.passed_over[name] = "its store knows no such job of this queue; it will be moved to rejected/"
+            self.unusable[name] = "its store knows no such job of this queue; it will be moved to rejected/"
             return None
         return store, row

@@ -1,16 +1,21 @@
-"""The one move: lock, take, decide, place, release.
+"""The one move: lock, take, decide, place, release. Every change of a job's row is made here, and nowhere else.
 
-Claim, settle, recover, cancel, retry and rerun differ only in what they decide.
+Claim, settle, recover, cancel, retry, rerun and set differ only in what they decide, and where they begin and end.
 
 1. Lock the key (by the caller, who also reads the row and its version v).
 2. Take: rename the job's file, from wherever it lies, to a name in `claimed/` that only this mover uses. From now on
-   nobody who goes by an older listing of the folders finds it. No file: touch nothing.
+   nobody who goes by an older listing of the folders finds it. No file: touch nothing. A rerun writes its new manifest
+   into the file here, while nobody else can find it.
 3. Decide, in one transaction of the store that demands version v and makes it v + 1 even when nothing else changes, so
-   that whoever read v before can change nothing any more. Another version: touch nothing; the file in `claimed/` is
-   put right by the next recovery.
+   that whoever read v before can change nothing any more. Another version: touch nothing; the next recovery moves the
+   file in `claimed/` to where it belongs. What belongs to the change (last results, a new manifest, a new run) is
+   written in the same transaction.
 4. Place the file in the folder that the row now names. Dying before this leaves a file in `claimed/` whose lock is
    free, and a row that says where it belongs.
 5. Release (by the caller).
+
+A claim stops after 3, with the file in hand, and keeps the lock while the job runs; its settling is 3 to 5. A change
+that leaves the job in its folder (another queue's job is taken over, numbers are raised) is 3 alone, under the lock.
 
 Every commit but the claim's is synced before the file is placed: were a row to forget its end while the file lay in an
 end folder, where nobody looks for work, the job would be stuck. For the same reason a file that leaves an end folder
@@ -19,8 +24,10 @@ has left it durably before the row says that the job is queued again.
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from themis.core import durable_files
+from themis.core.errors import StoreError
 from themis.core.queue import excuses, layout
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import Change, JobRow
@@ -29,31 +36,96 @@ from themis.core.stores.job_store import JobStore
 _OPEN_FOLDERS = (layout.QUEUED, layout.WAITING, layout.CLAIMED)
 
 
-def move(
-    root: QueueRoot,
-    store: JobStore,
-    row: JobRow,
-    sources: Sequence[str],
-    decide: Callable[[JobRow], Change | None],
-    now_ns: int,
-) -> JobRow | None:
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one move of a job does; its key is locked by the caller.
+
+    Attributes:
+        decide: what becomes of the row; None leaves it. It must have no effect of its own.
+        sources: where the job's file, and leftovers of it, lie; None when no file is to be taken.
+        hand: the path of a file that an earlier move took and kept; None when there is none.
+        claim_token: take the file under the name of the next attempt, with this token, and keep it in hand.
+        manifest: another text for the job's manifest, in the file and in the store; None leaves it.
+        also: writes what belongs to the change, in the same transaction.
+        synced: whether the change must survive a loss of power. Forgotten, it must leave what a recovery can mend.
+        heeds_requests: whether `decide` looks at a request to cancel, which others may make without the lock; the row
+            is then read again inside the transaction.
+        may_stay: whether an error while the file is placed is told by `Moved.not_placed` instead of raised.
+    """
+
+    decide: Callable[[JobRow], Change | None]
+    sources: Sequence[str] | None = None
+    hand: str | None = None
+    claim_token: str | None = None
+    manifest: str | None = None
+    also: Callable[[], object] | None = None
+    synced: bool = True
+    heeds_requests: bool = True
+    may_stay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A move that was made.
+
+    Attributes:
+        row: the job as it is now.
+        path: its file, in hand or where the row says; None when no file was taken.
+        not_placed: why the file of a change that is committed is still in `claimed/`, for the next recovery to place.
+    """
+
+    row: JobRow
+    path: str | None = None
+    not_placed: OSError | StoreError | None = None
+
+
+def make(root: QueueRoot, store: JobStore, row: JobRow, move: Move, now_ns: int) -> Moved | None:
     """Steps 2 to 4, under the key's lock; None when somebody else has changed the job or taken its file.
 
     Args:
         root: the queue.
         store: that keeps the job.
         row: the job as it was read under the lock.
-        sources: where its file, and leftovers of it, lie.
-        decide: what becomes of the job; None leaves it.
+        move: what to do.
         now_ns: the time.
     """
-    hand = take(root, row.key, row.attempt, excuses.token_for(row, sources), sources)
-    if hand is None:
+    hand = move.hand
+    if move.sources is not None:
+        token, attempt = move.claim_token, row.attempt + 1
+        if token is None:
+            token, attempt = excuses.token_for(row, move.sources), row.attempt
+        hand = take(root, row.key, attempt, token, move.sources)
+        if hand is None:
+            return None
+        if move.manifest is not None:
+            durable_files.publish(root.hidden_name(), hand, move.manifest.encode())
+    after = _decide(store, row, move)
+    if after is None:
         return None
-    change = store.change(row.key, row.version, decide)
-    if change is None:
-        return None
-    place(root, store, hand, change.row, now_ns)
+    if hand is None or move.claim_token is not None:
+        return Moved(after, hand)
+    try:
+        return Moved(after, place(root, store, hand, after, now_ns))
+    except (OSError, StoreError) as error:
+        if not move.may_stay:
+            raise
+        return Moved(after, hand, not_placed=error)
+
+
+def _decide(store: JobStore, row: JobRow, move: Move) -> JobRow | None:
+    """Step 3: the row as it is then, or None, and nothing written."""
+    known = None if move.heeds_requests else row
+    if move.manifest is None and move.also is None:
+        change = store.change(row.key, row.version, move.decide, synced=move.synced, known=known)
+        return None if change is None else change.row
+    with store.transaction(synced=move.synced):
+        change = store.change(row.key, row.version, move.decide, synced=move.synced, known=known)
+        if change is None:
+            return None
+        if move.manifest is not None:
+            store.replace_manifest(row.key, move.manifest)
+        if move.also is not None:
+            move.also()
     return change.row
 
 
@@ -88,7 +160,7 @@ def place(root: QueueRoot, store: JobStore, hand: str, row: JobRow, now_ns: int)
 
 
 def publish(root: QueueRoot, store: JobStore, row: JobRow, now_ns: int) -> str:
-    """Write a job's file anew, from the store's copy, to where its row says; durable when this returns."""
+    """Write a job's file again, from the store's copy, to where its row says; durable when this returns."""
     target = path_of(root, row, now_ns)
     durable_files.publish(root.hidden_name(), target, (store.manifest(row.key) or "").encode())
     return target

@@ -9,7 +9,8 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from themis.core.queue import journal, layout, locks
+from themis.core.queue import journal, layout, locks, moves
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
@@ -28,10 +29,10 @@ def is_behind(root: QueueRoot, row: JobRow, claimed: Collection[str] | None = No
     return _is_behind(row, *_used(root, row, claimed))
 
 
-def raise_numbers(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
+def raise_restored_row(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
     """Raise a job's numbers above all that were used; the job as it is then, or None when nothing was to be done.
 
-    Lock and version as in every move; no file is taken, as the state stays what it is. What is in hand is left alone.
+    Lock and version as in every move; no file is taken, as the state stays what it is. A locked job is left alone.
     """
     row = store.load(key)
     if row is None or not is_behind(root, row):
@@ -49,14 +50,15 @@ def raise_numbers(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
         after = row._replace(
             version=max(version, row.version) + 1, attempt=max(attempt, row.attempt), updated_ns=time.time_ns()
         )
-        change = store.change(key, row.version, lambda _: Change(after), known=row)
+        move = Move(lambda _: Change(after), heeds_requests=False)
+        moved = moves.make(root, store, row, move, after.updated_ns)
     finally:
         lock.release()
-    if change is not None:
+    if moved is not None:
         journal.note(
             root.folder(layout.JOURNAL), key, "raise", attempt=after.attempt, version=after.version, why="older backup"
         )
-    return None if change is None else after
+    return None if moved is None else moved.row
 
 
 def _is_behind(row: JobRow, version: int, attempt: int) -> bool:

@@ -23,8 +23,9 @@ from itertools import islice
 from themis.core import durable_files
 from themis.core.errors import QueueBusyError
 from themis.core.queue import layout, locks, moves, rejection, states
+from themis.core.queue.claims import clear_cancel_flag
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.settling import clear_flag
 from themis.core.queue.states import ENDED
 from themis.core.queue.store_book import ScanProgress, StoreBook, rows_of
 from themis.core.stores.job_rows import JobRow
@@ -101,7 +102,7 @@ def _prune_jobs(root: QueueRoot, items: Sequence[Prunable], listed: Mapping[str,
         now_ns = time.time_ns()
         with store.transaction():
             for _, row, _ in going:
-                store.change(row.key, row.version, lambda read: states.pruned(read, now_ns))
+                moves.make(root, store, row, Move(lambda read: states.pruned(read, now_ns)), now_ns)
         for _, _, lock in going:
             lock.remove(root.locks_folder)
         return [item for item, _, _ in going]
@@ -116,7 +117,7 @@ def _is_moved_elsewhere(root: QueueRoot, row: JobRow, listed: Mapping[str, Seque
 def _remove_files(root: QueueRoot, rows: Sequence[JobRow], listed: Mapping[str, Sequence[str]]) -> None:
     touched: set[str] = set()
     for row in rows:
-        clear_flag(root, row.key)
+        clear_cancel_flag(root, row.key)
         durable_files.unlink(_journal(root, row.key))
         _remove_tree(_logs(root, row.key))
         for path in moves.locate(root, row, listed):

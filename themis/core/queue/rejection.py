@@ -11,6 +11,7 @@ from themis.core import durable_files
 from themis.core.errors import ManifestError, QueueBusyError
 from themis.core.queue import layout, liveness, locks, moves, states
 from themis.core.queue.layout import Entry
+from themis.core.queue.moves import Move
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.store_book import StoreBook
@@ -24,7 +25,7 @@ LOCK_WAIT_S = 10.0
 _LONGEST_NAME_BYTES = 200
 
 
-def reject(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError, owner: Owner) -> None:
+def quarantine(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError, owner: Owner) -> None:
     """Move a file to `rejected/`, its reason beside it; the job that it stood for, if there is one, fails.
 
     Harmless when another worker is at it; a job that another host may have in hand is left alone.
@@ -39,14 +40,14 @@ def reject(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError,
                 if liveness.is_in_hand_elsewhere(root, *found, entry, owner):
                     return
                 _fail_job(root, *found, entry, error)
-            put_aside(root, entry, error, owner.worker)
+            quarantine_file(root, entry, error, owner.worker)
         finally:
             lock.release()
     else:
-        put_aside(root, entry, error, owner.worker)
+        quarantine_file(root, entry, error, owner.worker)
 
 
-def put_aside(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) -> None:
+def quarantine_file(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) -> None:
     """Move a file to `rejected/`, its reason beside it; its key, if it has one, is locked by the caller."""
     # One at a time: two workers that reject the same file must not both find its name free.
     lock = locks.acquire(root.locks_folder, LOCK, wait_s=LOCK_WAIT_S)
@@ -82,10 +83,11 @@ def _fail_job(root: QueueRoot, store: JobStore, row: JobRow, entry: Entry, error
     now_ns = time.time_ns()
     if row.state not in states.ENDED:
         outcome = Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}")
-        change = store.change(row.key, row.version, lambda read: states.refused(read, outcome, now_ns))
-        if change is None:
+        move = Move(lambda read: states.refused(read, outcome, now_ns))
+        moved = moves.make(root, store, row, move, now_ns)
+        if moved is None:
             return
-        row = change.row
+        row = moved.row
     moves.publish(root, store, row, now_ns)
 
 

@@ -20,6 +20,7 @@ from themis.core import durable_files
 from themis.core.errors import ManifestError, QueueRootError, UnavailableError
 from themis.core.queue import journal, layout, locks, manifest_file, moves, places, states
 from themis.core.queue.manifest_file import StoreAddress
+from themis.core.queue.moves import Move
 from themis.core.queue.places import Place, Whereabouts
 from themis.core.queue.root import QueueRoot, open_root, read_queue_file, whereabouts, write_queue_file
 from themis.core.queue.states import Cause, JobState, Outcome
@@ -39,7 +40,7 @@ class Relocated:
         was: where it said that it lay.
         stores: those that were found again, by their new paths.
         jobs: how many jobs' paths were looked through.
-        left: jobs that somebody had in hand, and which are as they were.
+        left: jobs that somebody had locked, and which are as they were.
         let_go: paths of stores that are the original's alone; their jobs are in this queue no more.
     """
 
@@ -96,7 +97,7 @@ class _Relocation:
             if not self._bring_job(book, store, row):
                 self._left.append(row.key)
         if self._left:
-            return self._result(stores, jobs)  # said again once they are in nobody's hands
+            return self._result(stores, jobs)  # said again once nobody has them locked
         if self._copy_id is not None:
             self._forget_workers()
         document = places.tell(read_queue_file(self._root.path), self._now)
@@ -128,7 +129,7 @@ class _Relocation:
             return False
 
     def _bring_job(self, book: StoreBook, store: JobStore, row: JobRow) -> bool:
-        """Bring a job's row, manifest, file and snapshot up to date; False when somebody has it in hand."""
+        """Bring a job's row, manifest, file and snapshot up to date; False when somebody has it."""
         lock = locks.acquire(self._root.locks_folder, row.key)
         if lock is None:
             return False
@@ -141,10 +142,8 @@ class _Relocation:
             if text is not None:
                 for path in moves.locate(self._root, now):
                     durable_files.publish(self._root.hidden_name(), path, text.encode())
-            with store.transaction():
-                if text is not None:
-                    store.replace_manifest(row.key, text)
-                store.change(row.key, now.version, self._row_now)
+            if moves.make(self._root, store, now, Move(self._row_now, manifest=text), time.time_ns()) is None:
+                return False
         finally:
             lock.release()
         if self._copy_id is not None and now.state == JobState.RUNNING:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from themis.core import durable_files
 from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
 from themis.core.queue import journal, layout, locks, moves, processes, states
-from themis.core.queue.picker import Picker
+from themis.core.queue.claims import clear_cancel_flag
+from themis.core.queue.moves import Move
+from themis.core.queue.picker import NextJob
 from themis.core.queue.root import QueueRoot
-from themis.core.queue.settling import clear_flag
 from themis.core.queue.states import ENDED, JobState
 from themis.core.queue.store_book import StoreBook
 from themis.core.queue.submitting import refuse_place
@@ -21,7 +22,7 @@ Listed = Mapping[str, Sequence[str]]
 _LOCK_WAIT_S = 2.0
 
 
-def cancel(root: QueueRoot, book: StoreBook, picker: Picker, prefix: str, listed: Listed | None = None) -> JobRow:
+def cancel(root: QueueRoot, book: StoreBook, next_job: NextJob, prefix: str, listed: Listed | None = None) -> JobRow:
     """See `FileQueue.cancel`."""
     store, row = book.find(prefix)
     lock = locks.acquire(root.locks_folder, row.key)
@@ -44,7 +45,7 @@ def cancel(root: QueueRoot, book: StoreBook, picker: Picker, prefix: str, listed
     finally:
         lock.release()
     # Its lock was free, so that its owner is dead, or on another host: recovery tells which, and ends a dead one.
-    picker.recover(processes.this_process())
+    next_job.recover(processes.this_process())
     return _current(root, store, row.key)
 
 
@@ -62,7 +63,7 @@ def retry(root: QueueRoot, book: StoreBook, prefix: str, *, rerun: bool, listed:
             raise QueueBusyError(path=root.path, key=row.key)
         now_ns = time.time_ns()
         back = _moved(root, store, row, "retry", lambda read: states.sent_back(read, now_ns), listed)
-        clear_flag(root, row.key)
+        clear_cancel_flag(root, row.key)
         return back
     finally:
         if lock is not None:
@@ -122,9 +123,10 @@ def _moved(
     """One move of a job that is locked here; a file that has vanished is published again first."""
     now_ns = time.time_ns()
     sources = moves.locate(root, row, listed) or [moves.publish(root, store, row, now_ns)]
-    after = moves.move(root, store, row, sources, decide, now_ns)
-    if after is None:
+    moved = moves.make(root, store, row, Move(decide, sources), now_ns)
+    if moved is None:
         raise QueueBusyError(path=root.path, key=row.key)
+    after = moved.row
     journal.note(
         root.folder(layout.JOURNAL), row.key, move, state=after.state, attempt=after.attempt, version=after.version
     )

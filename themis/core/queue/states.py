@@ -202,7 +202,7 @@ def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change
 
 
 def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
-    """What a job becomes whose file was found in nobody's hands: its owner, if it had one, is dead.
+    """What a job becomes whose file was found, and that no living worker has: its owner, if it had one, is dead.
 
     With `excused` it had ended its attempt, and could not write that down.
     """
@@ -237,7 +237,7 @@ def refused(row: JobRow, outcome: Outcome, now_ns: int) -> Change:
 
 
 def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Change:
-    """An ended job is queued again: budgets begin anew, numbers go on."""
+    """An ended job is queued again: budgets begin again, numbers continue."""
     after = _next(
         row,
         now_ns,

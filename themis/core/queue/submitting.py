@@ -11,6 +11,7 @@ from themis.core import durable_files
 from themis.core.errors import JobError, QueueBusyError
 from themis.core.queue import journal, layout, locks, manifest_file, moves, stale_paths, states
 from themis.core.queue.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest, StoreAddress
+from themis.core.queue.moves import Move, Moved
 from themis.core.queue.root import QueueRoot, open_root
 from themis.core.queue.states import ENDED, JobState
 from themis.core.queue.store_book import StoreBook
@@ -79,7 +80,7 @@ class Submission:
 
     Attributes:
         row: the job.
-        path: its file; where it belongs, while somebody has it in hand.
+        path: its file; where it belongs, while somebody has it.
         created: whether this submission brought it in.
     """
 
@@ -114,7 +115,7 @@ class Submitter:
         self._book = book
 
     def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
-        """Queue a job, unless it is there; with `rerun` one that has ended is queued anew, under this manifest.
+        """Queue a job, unless it is there; with `rerun` one that has ended is queued again, under this manifest.
 
         Raises:
             JobError: it is unfinished in another queue, or not one that can be.
@@ -239,27 +240,18 @@ class Submitter:
         is_there = other is not None and other.queue_id == row.queue_id and not self._is_copied_from(other, store)
         if row.state not in ENDED and is_there:
             raise JobError(key=row.key, detail=f"it is {row.state} in another queue, {row.queue_root}")
-        change = store.change(
-            row.key,
-            row.version,
+        move = Move(
             lambda read: Change(
                 read._replace(version=read.version + 1, queue_id=self._root.queue_id, queue_root=str(self._root.path))
-            ),
+            )
         )
-        if change is None:
-            raise QueueBusyError(path=self._root.path, key=row.key)
-        return change.row
+        return self._moved(store, row, move).row
 
     def _rerun(self, store: JobStore, present: JobRow, new: JobRow, text: str, prepare: Prepare | None) -> Submission:
         """An ended job is queued again, with the limits and the manifest of a new submission."""
         now_ns = time.time_ns()
         if not moves.locate(self._root, present):
             moves.publish(self._root, store, present, now_ns)
-        sources = moves.locate(self._root, present)
-        hand = moves.take(self._root, present.key, present.attempt, layout.new_token(), sources)
-        if hand is None:
-            raise QueueBusyError(path=self._root.path, key=present.key)
-        durable_files.publish(self._root.hidden_name(), hand, text.encode())
 
         def decide(read: JobRow) -> Change:
             back = states.sent_back(read, now_ns, priority=new.priority).row
@@ -273,16 +265,17 @@ class Submitter:
                 )
             )
 
-        with store.transaction():
-            change = store.change(present.key, present.version, decide)
-            if change is None:
-                raise QueueBusyError(path=self._root.path, key=present.key)
-            store.replace_manifest(present.key, text)
-            if prepare is not None:
-                prepare()
-        path = moves.place(self._root, store, hand, change.row, now_ns)
-        self._note(change.row, "rerun")
-        return Submission(change.row, Path(path), created=True)
+        sources = moves.locate(self._root, present)
+        moved = self._moved(store, present, Move(decide, sources, manifest=text, also=prepare), now_ns)
+        self._note(moved.row, "rerun")
+        path = moves.path_of(self._root, moved.row, now_ns) if moved.path is None else moved.path
+        return Submission(moved.row, Path(path), created=True)
+
+    def _moved(self, store: JobStore, row: JobRow, move: Move, now_ns: int = 0) -> Moved:
+        moved = moves.make(self._root, store, row, move, now_ns)
+        if moved is None:
+            raise QueueBusyError(path=self._root.path, key=row.key)
+        return moved
 
     def _note(self, row: JobRow, move: str) -> None:
         journal.note(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from themis.core.queue import layout
 from themis.core.queue.layout import Entry
-from themis.core.queue.refusals import Refusals
+from themis.core.queue.refusals import SkippedJobs
 from themis.core.queue.root import QueueRoot
 from themis.core.queue.waits import Due, due_by_name
 
@@ -47,21 +47,21 @@ class _Listing:
     changed: tuple[int, int]
 
 
-class Window:
+class ListingCache:
     """The first names of `queued/`, and of those in `waiting/` that are due, in the order of claiming.
 
     It ages: others claim too, and a new job may go before all that is listed. Nothing depends on its being fresh, as
     a claim begins with opening the file that a name says.
     """
 
-    def __init__(self, root: QueueRoot, refusals: Refusals, rescan_s: float, due: Due = due_by_name) -> None:
-        """An empty window on `root`, but for `refusals`, that is old after about `rescan_s` seconds.
+    def __init__(self, root: QueueRoot, skipped: SkippedJobs, rescan_s: float, due: Due = due_by_name) -> None:
+        """An empty cache of what `root` lists, but for `skipped`, that is old after about `rescan_s` seconds.
 
         `due` says which of the names in `waiting/` may be claimed.
         """
         self._root = root
         self._due = due
-        self._refusals = refusals
+        self._skipped = skipped
         self._rescan_s = rescan_s
         self._entries: deque[Entry] = deque()
         self._listings: dict[str, _Listing] = {}
@@ -69,11 +69,11 @@ class Window:
         self._guard = threading.Lock()
 
     def is_old(self) -> bool:
-        """Whether it should be filled anew though it is not empty."""
+        """Whether it should be filled again though it is not empty."""
         return time.monotonic() >= self._old_at
 
     def wake(self) -> None:
-        """Something may have changed in the folders: fill it anew at the next claim."""
+        """Something may have changed in the folders: fill it again at the next claim."""
         self._old_at = 0.0
 
     def next(self) -> Entry | None:
@@ -82,7 +82,7 @@ class Window:
             return self._entries.popleft() if self._entries else None
 
     def fill(self, now_ns: int, passed_over: AbstractSet[str] = frozenset()) -> None:
-        """Begin anew with what the folders hold, without the names that this claim has already passed over."""
+        """Start over with what the folders hold, without the names that this claim has already passed over."""
         began_s = time.monotonic()
         entries = self._listed(now_ns, passed_over)
         with self._guard:
@@ -93,13 +93,13 @@ class Window:
 
     def _listed(self, now_ns: int, passed_over: AbstractSet[str]) -> list[Entry]:
         queued, waiting = self._names(layout.QUEUED), self._names(layout.WAITING)
-        self._refusals.keep(queued, waiting)
+        self._skipped.keep(queued, waiting)
         due = self._due(waiting, now_ns)
         entries = [
             # A name that nobody gave is a job too: of the first priority, to be rejected.
             layout.parse(folder, name) or Entry(folder, name, key="")
             for folder, names in ((layout.QUEUED, queued), (layout.WAITING, due))
-            for name in heapq.nsmallest(WINDOW_NAMES, names.difference(self._refusals.reasons, passed_over))
+            for name in heapq.nsmallest(WINDOW_NAMES, names.difference(self._skipped.reasons, passed_over))
         ]
         return sorted(entries, key=layout.order)[:WINDOW_NAMES]
 

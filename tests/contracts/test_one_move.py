@@ -1,0 +1,43 @@
+"""A job's row is changed in one place: every change of state is the one move."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STORES = "stores"
+
+
+def _changes(source: str) -> list[int]:
+    """The lines on which something's `change` is asked for by name, whether it is called there or handed on."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.Attribute) and node.attr == "change")
+        or (isinstance(node, ast.Constant) and node.value == "change")
+    ]
+
+
+def _sources() -> dict[str, str]:
+    """The text of every module, but for those of the stores, which implement the change, by path."""
+    paths = [path for package in ("themis", "workers") for path in (ROOT / package).rglob("*.py")]
+    return {str(path): path.read_text() for path in paths if STORES not in path.relative_to(ROOT).parts[:-1]}
+
+
+def test_only_the_move_changes_a_row() -> None:
+    found = {path: lines for path, source in _sources().items() if (lines := _changes(source))}
+    assert {Path(path).name for path in found} == {"moves.py"}, found
+
+
+def test_the_move_changes_it_in_one_function() -> None:
+    (source,) = [source for path, source in _sources().items() if Path(path).name == "moves.py"]
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    assert [function.name for function in functions if _changes(ast.unparse(function))] == ["_decide"]
+
+
+@pytest.mark.parametrize(
+    "source", ["store.change(key, 1, decide)", "change = self._store.change", "getattr(store, 'change')(key)"]
+)
+def test_a_change_made_elsewhere_would_be_noticed(source: str) -> None:
+    assert _changes(source) == [1]
