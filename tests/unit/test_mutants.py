@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.__main__ import AREAS, harmless_changes, not_made
 from tests.mutants.changes import mutants_of
-from tests.mutants.scratch import Copy
+from tests.mutants.scratch import REPOSITORY, Copy
+from tests.mutants.trials import NEAR
 
 
 def _changed(tmp_path: Path, *lines: str) -> list[str]:
@@ -95,3 +97,14 @@ def test_a_file_that_was_changed_in_the_copy_is_put_back(tmp_path: Path) -> None
     assert path.read_text() == "two"
     copy.restore("themis/core/lines.py")
     assert path.read_text() == before
+
+
+def test_each_area_has_files_and_tests_that_are_near() -> None:
+    assert [glob for globs in AREAS.values() for glob in globs if not any(REPOSITORY.glob(glob))] == []
+    assert [area for area in NEAR if not (REPOSITORY / area).exists()] == []
+    named = [test for tests in NEAR.values() for test in tests]
+    assert [test for test in named if not any(REPOSITORY.glob(f"{test}*"))] == []
+
+
+def test_each_change_that_is_known_to_be_harmless_can_still_be_made() -> None:
+    assert not_made(harmless_changes()) == []
