@@ -1,8 +1,9 @@
 """What can go wrong, one class each; the class's docstring is its message.
 
 An error is raised with facts, not with prose: `raise UnknownRunError(run_id=run_id)`. The facts fill the docstring and
-stay readable as attributes. Bad input is a `ValueError` too, a wrong state a `RuntimeError`. `exit_code` is what the
-`themis` command ends with.
+stay readable as attributes. What a class declares beside its docstring is a fact for programs: its message does not name
+it. That each is given, and no other, is one of the rules that `make check` tries (`tests/rules`). Bad input is a
+`ValueError` too, a wrong state a `RuntimeError`. `exit_code` is what the `themis` command ends with.
 """
 
 from typing import Any, ClassVar
@@ -134,6 +135,8 @@ class RunExistsError(InputError):
 class RunBusyError(UnavailableError):
     """run {run}: {holder} has had it in hand{since}, and two of them would pay for each case twice; wait for it (themis run --wait), or stop it first"""
 
+    retry_after_s: float
+
 
 class InvalidArgumentError(InputError):
     """{argument}: {detail}"""
@@ -226,7 +229,7 @@ class QueueRootError(QueueError, ValueError):
 class QueueElsewhereError(QueueRootError):
     """{path}: {problem}, so nothing is taken or changed; {advice}"""
 
-    # `whereabouts` is its word for programs.
+    whereabouts: str
 
 
 class QueueUnwritableError(QueueRootError):
@@ -288,7 +291,7 @@ class JobStateError(JobError):
 class ManifestError(InputError):
     """{name}: {detail}"""
 
-    # `reason` is its word for programs, in a rejected file's reason.
+    reason: str
 
 
 class TornManifestError(ManifestError):
