@@ -10,9 +10,12 @@ BIN := $(VENV)/bin
 # order of the folders the files that take long come first, so that both processes have something to do until the end.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+# The hooks of .pre-commit-config.yaml.
+CHECKS := check-style check-format check-types check-imports check-rules check-docs
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check slow slow-short soak bench bench-short mutants mutants-short screens docs format clean
+.PHONY: help demo test check $(CHECKS) hooks slow slow-short soak bench bench-short mutants mutants-short screens docs format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -23,12 +26,33 @@ demo: $(VENV)/runtime.stamp  ## evaluate several simulated models and show who w
 test: $(VENV)/dev.stamp  ## run the quick tests
 	$(PYTEST)
 
-check: $(VENV)/dev.stamp  ## check style, types, import direction and documentation
+# Where git does not know the tree (an unpacked archive, somebody else's folder), the same checks without pre-commit.
+check: $(VENV)/dev.stamp  ## check style, format, types, import direction, rules of the source and documentation
+	@if [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$(CURDIR)" ]; \
+	then SKIP= $(BIN)/pre-commit run --all-files; \
+	else $(MAKE) --keep-going --no-print-directory $(CHECKS); fi
+
+check-style: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
+
+check-format: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
+
+check-types: $(VENV)/dev.stamp
 	$(BIN)/mypy
+
+check-imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
-	$(BIN)/mkdocs build --strict --quiet
+
+check-rules: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests/rules
+
+# Strict counts warnings, so they must not be silenced: --quiet would hide them from it too.
+check-docs: $(VENV)/dev.stamp
+	$(BIN)/mkdocs build --strict
+
+hooks: $(VENV)/dev.stamp  ## have git run the checks before each commit
+	$(BIN)/pre-commit install
 
 slow: $(VENV)/dev.stamp  ## run the slow tests: crash points, power loss, races
 	$(PYTEST) -m slow

@@ -132,7 +132,7 @@ def measure(folder: Path, arguments: tuple[str, ...]) -> tuple[float, float, int
 
 
 def main() -> int:
-    """Print the table; 1 when a command takes more memory than it may."""
+    """Print the table; 1 when a command fails, takes more memory than it may, or leaves what it was to remove."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="few jobs: does it run at all")
     parser.add_argument("--jobs", type=int, help="how many jobs have ended")
@@ -140,18 +140,22 @@ def main() -> int:
     jobs = options.jobs or (2_000 if options.short else 100_000)
     folder = Path(tempfile.mkdtemp(prefix="bench-growth-"))
     print(f"{jobs:,} ended jobs\n\n| command | s | peak MB (at most {MOST_MB}) | exit |\n|---|---|---|---|")
-    too_much = False
+    wrong = []
     try:
         fill(folder, jobs)
         for arguments in COMMANDS:
             seconds, megabytes, code = measure(folder, arguments)
-            too_much |= megabytes > MOST_MB
-            print(f"| {' '.join(arguments)} | {seconds:.1f} | {megabytes:.0f} | {code} |", flush=True)
+            command = " ".join(arguments)
+            wrong += [command] if code or megabytes > MOST_MB else []
+            print(f"| {command} | {seconds:.1f} | {megabytes:.0f} | {code} |", flush=True)
         left = sum(1 for _ in (folder / "runs" / "queue" / layout.LOCKS).iterdir())
+        wrong += ["lock files left"] if left else []
         print(f"\nlock files left: {left}")
     finally:
         shutil.rmtree(folder)
-    return int(too_much)
+    if wrong:
+        print(f"\nwrong: {', '.join(wrong)}")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

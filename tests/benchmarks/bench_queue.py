@@ -14,12 +14,14 @@ import os
 import shutil
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from tests.benchmarks.figures import exit_code, judged
 from themis.core import durable_files
 from themis.core.queue import FileQueue, NewJob, Outcome, StoreAddress, this_process
 from themis.core.queue.states import Cause
@@ -28,6 +30,10 @@ from themis.core.stores.sqlite.jobs import SqliteJobStore
 from themis.core.stores.sqlite.tables import JOB_TABLES
 
 BLOCK = 25
+LEAST_SHARE = 0.5
+"""Of the floor's speed."""
+MOST_GROWTH = 1.2
+"""Of the time at the shorter length of the queue."""
 PAYLOAD = {"mode": "worker_pool", "targets": {f"component_{number}": "package.module:name" for number in range(12)}}
 
 
@@ -166,31 +172,34 @@ def measure(folder: Path, waiting: int, blocks: int) -> Iterator[tuple[str, int,
             yield name, waiting, *compare(mine, least, blocks)
 
 
-def main() -> None:
-    """Print the table."""
+def main() -> int:
+    """Print the table; 1 when a figure misses its target."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="fewer waiting jobs and rounds: does it run at all")
     short = parser.parse_args().short
     lengths, blocks = ((100, 1_000), 4) if short else ((1_000, 100_000), 24)
     durable_files.set_observer(None)
     results: dict[str, list[tuple[float, float]]] = {}
-    print("| operation | waiting | ours, ms | floor, ms | ours / floor, in speed |\n|---|---|---|---|---|")
+    print("| operation | waiting | ours, ms | floor, ms | ours / floor, in speed | target |\n|---|---|---|---|---|---|")
     folder = Path(tempfile.mkdtemp(prefix="bench-queue-"))
     try:
         for waiting in lengths:
             for name, length, ours_s, floor_s in measure(folder / str(waiting), waiting, blocks):
                 results.setdefault(name, []).append((ours_s, floor_s))
-                cells = (f"{ours_s * 1e3:.3f}", f"{floor_s * 1e3:.3f}", f"{floor_s / ours_s:.2f}")
+                share = floor_s / ours_s
+                target = judged(f"{name} at {length:,}", f"{LEAST_SHARE}", met=share >= LEAST_SHARE)
+                cells = (f"{ours_s * 1e3:.3f}", f"{floor_s * 1e3:.3f}", f"{share:.2f}", target)
                 print(f"| {name} | {length:,} | {' | '.join(cells)} |", flush=True)
     finally:
         # Last of all: ext4 makes files slowly for half a minute after many were removed.
         shutil.rmtree(folder)
     for name, (few, many) in results.items():
         ours, floor = (many_s / few_s for few_s, many_s in zip(few, many, strict=True))
-        print(
-            f"{name}: at {lengths[1]:,} waiting it takes {ours:.2f} of the time at {lengths[0]:,} (floor: {floor:.2f})"
-        )
+        target = judged(f"{name}, growth", f"{MOST_GROWTH} at most", met=ours <= MOST_GROWTH)
+        growth = f"it takes {ours:.2f} of the time at {lengths[0]:,} (floor: {floor:.2f})"
+        print(f"{name}: at {lengths[1]:,} waiting {growth}   target {target}")
+    return exit_code(short=short)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.benchmarks.figures import exit_code, judged
 from themis.core.queue import layout
 from themis.core.queue.manifest_file import StoreAddress
 from themis.core.queue.root import QueueRoot, make_root
@@ -38,6 +39,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "workers": (THEMIS, "worker", "list"),
 }
 """Each program with its arguments."""
+MOST_MS = 300.0
+"""What a command that looks at a queue may take in all."""
 
 
 def fill(folder: Path, waiting: int) -> None:
@@ -94,8 +97,11 @@ def medians_ms(folder: Path, rounds: int) -> dict[str, float]:
     return {name: statistics.median(found) for name, found in times.items()}
 
 
-def main(*, short: bool = False) -> None:
-    """Print a line for each figure: what, how many milliseconds, how many times its yardstick, the target."""
+def main(*, short: bool = False) -> int:
+    """Print a line for each figure: what, how many milliseconds, how many times its yardstick, the target.
+
+    Returns 1 when one misses it.
+    """
     waiting, rounds = (1_000, 3) if short else (100_000, 15)
     folder = Path(tempfile.mkdtemp(prefix="bench-startup-"))
     try:
@@ -104,23 +110,29 @@ def main(*, short: bool = False) -> None:
     finally:
         shutil.rmtree(folder)
     print("| as a whole process | ms | beyond | target |\n|---|---|---|---|")
-    report("`import themis`", found["import"], found["bare"], "a bare Python", "30 ms beyond a bare Python")
-    report("`themis --help`", found["help"], found["click"], "`import click`", "60 ms beyond `import click`")
+    bare, click = ("a bare Python", found["bare"]), ("`import click`", found["click"])
+    listdir = ("`os.listdir` alone", found["listdir"])
+    report("`import themis`", found["import"], bare, most_beyond_ms=30)
+    report("`themis --help`", found["help"], click, most_beyond_ms=60)
     at = f"at {waiting:,} waiting"
-    report(f"`themis queue list` {at}", found["list"], found["listdir"], "`os.listdir` alone", "300 ms in all")
-    report(f"`themis status` {at}", found["status"], found["click"], "`import click`", "300 ms in all")
-    report(f"`themis queue watch --once` {at}", found["watch"], found["listdir"], "`os.listdir` alone", "300 ms in all")
-    report(f"`themis worker list` {at}", found["workers"], found["click"], "`import click`", "300 ms in all")
+    report(f"`themis queue list` {at}", found["list"], listdir)
+    report(f"`themis status` {at}", found["status"], click)
+    report(f"`themis queue watch --once` {at}", found["watch"], listdir)
+    report(f"`themis worker list` {at}", found["workers"], click)
+    return exit_code(short=short)
 
 
-def report(what: str, found_ms: float, yardstick_ms: float, yardstick: str, target: str) -> None:
-    """A line of the table."""
-    times = found_ms / yardstick_ms
-    more = f"{found_ms - yardstick_ms:.0f} ms more than {yardstick} ({yardstick_ms:.0f}), {times:.2f} times"
-    print(f"| {what} | {found_ms:.0f} | {more} | {target} |", flush=True)
+def report(what: str, found_ms: float, yardstick: tuple[str, float], most_beyond_ms: float | None = None) -> None:
+    """A line of the table: what may take so much more than its yardstick, or `MOST_MS` in all."""
+    name, yardstick_ms = yardstick
+    beyond_ms = found_ms - yardstick_ms
+    target = f"{MOST_MS:.0f} ms in all" if most_beyond_ms is None else f"{most_beyond_ms:.0f} ms beyond {name}"
+    met = found_ms <= MOST_MS if most_beyond_ms is None else beyond_ms <= most_beyond_ms
+    more = f"{beyond_ms:.0f} ms more than {name} ({yardstick_ms:.0f}), {found_ms / yardstick_ms:.2f} times"
+    print(f"| {what} | {found_ms:.0f} | {more} | {judged(what, target, met=met)} |", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="few waiting jobs and rounds: does it run at all")
-    main(short=parser.parse_args().short)
+    sys.exit(main(short=parser.parse_args().short))

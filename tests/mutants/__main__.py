@@ -42,10 +42,11 @@ def main() -> int:
         for complaint in wrong:
             print(f"\n{complaint}")
         return int(bool(wrong))
-    harmless = _harmless()
+    harmless = harmless_changes()
     chosen, left_out = _chosen(options.files, options.sample, options.seed, harmless)
-    for path, before, after in _not_made(harmless):
-        print(f"harmless.toml names what is no longer made: {path}: {before} -> {after}")
+    if not chosen:
+        print("no change can be made: is it these files that are meant?", file=sys.stderr)
+        return 2
     known = _recorded(folder, options.record)
     print(f"{len(chosen)} changes are tried, {len(left_out)} that are known to be harmless are not", flush=True)
     trials = _tried(chosen, known, folder, options.processes)
@@ -67,14 +68,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _harmless() -> dict[tuple[str, str, str], str]:
+def harmless_changes() -> dict[tuple[str, str, str], str]:
     """The reasons of the changes that change nothing, by file, line before and line after."""
     text = (Path(__file__).parent / "harmless.toml").read_text(encoding="utf-8")
     entries = tomllib.loads(text).get("harmless", [])
     return {(entry["path"], entry["before"], entry["after"]): entry["why"] for entry in entries}
 
 
-def _not_made(harmless: dict[tuple[str, str, str], str]) -> list[tuple[str, str, str]]:
+def not_made(harmless: dict[tuple[str, str, str], str]) -> list[tuple[str, str, str]]:
     """Those of the harmless changes that the code of now has no place for."""
     paths = {path for path, _, _ in harmless if (REPOSITORY / path).exists()}
     made = {(m.path, m.before, m.after) for path in paths for m in mutants_of(REPOSITORY, path)}

@@ -8,20 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
-_COPIED = (
-    "themis",
-    "workers",
-    "tests",
-    "deploy",
-    "docs",
-    ".ci",
-    "pyproject.toml",
-    "README.md",
-    "Makefile",
-    "mkdocs.yml",
-)
-_LEFT = shutil.ignore_patterns("__pycache__", ".*_cache")
+from tests.support.project_copy import PROJECT, copy_project
+
+REPOSITORY = PROJECT
 
 
 class Copy:
@@ -34,12 +23,7 @@ class Copy:
         self._before: dict[str, str] = {}
         shutil.rmtree(self.tree, ignore_errors=True)
         self.tree.mkdir(parents=True)
-        for name in _COPIED:
-            source = REPOSITORY / name
-            if source.is_dir():
-                shutil.copytree(source, self.tree / name, ignore=_LEFT)
-            elif source.exists():
-                shutil.copy(source, self.tree / name)
+        copy_project(self.tree)
         # Tests look for their data beside the repository.
         for neighbour in ("shared",):
             if (REPOSITORY.parent / neighbour).exists() and not (folder / neighbour).exists():

@@ -19,7 +19,7 @@ MOST_S = 90.0
 _LONGEST_TEST_S = 40.0
 _PATIENCE_S = 60.0
 _TIMES_SLOWER = 4.0
-_NEAR = {
+NEAR = {
     "themis/core/queue": ("tests/unit/queue", "tests/contracts/test_queue", "tests/processes/test_queue"),
     "themis/core/engine": ("tests/unit/engine", "tests/processes/test_experiment"),
     "themis/core/stores": (
@@ -121,7 +121,7 @@ class Trials:
             # A constant of the module: whatever runs a line that names it.
             for path, number in _lines_with(self._copy.tree, name[1], Path(mutant.path).parts[:3]):
                 found |= self._record.tests_of(self._copy.tree, path, number, number)
-        near = next((names for folder, names in _NEAR.items() if mutant.path.startswith(folder)), ())
+        near = next((names for folder, names in NEAR.items() if mutant.path.startswith(folder)), ())
         seconds = self._record.seconds
         usable = [test for test in found & self._known if seconds[test] <= _LONGEST_TEST_S]
         return sorted(usable, key=lambda test: (not test.startswith(near), _is_moody(test), seconds[test], test))

@@ -36,6 +36,7 @@ def steps_of(action: Action, *arguments: object) -> list[str]:
     """The steps that `action` announces when nobody kills it, each as `kind folder/name`."""
     exit_code, steps = _run(None, action, arguments)
     assert exit_code == 0, "\n".join(steps)
+    assert steps, "it announced no step, so that nothing would be tried"
     return steps
 
 

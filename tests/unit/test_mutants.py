@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import known
+from tests.mutants.__main__ import AREAS, harmless_changes, not_made
 from tests.mutants.changes import mutants_of
 from tests.mutants.known import Known, complaints, known_changes
 from tests.mutants.scratch import REPOSITORY, Copy
+from tests.mutants.trials import NEAR
 
 
 def _changed(tmp_path: Path, *lines: str) -> list[str]:
@@ -144,3 +146,14 @@ def test_each_known_change_is_one_of_those_that_are_made_today() -> None:
         assert (REPOSITORY / change.by).is_file(), change.by
         made = [(mutant.before, mutant.after) for mutant in mutants_of(REPOSITORY, change.path)]
         assert made.count((change.before, change.after)) == 1, f"{known.FILE.name}: {change.path}: {change.before}"
+
+
+def test_each_area_has_files_and_tests_that_are_near() -> None:
+    assert [glob for globs in AREAS.values() for glob in globs if not any(REPOSITORY.glob(glob))] == []
+    assert [area for area in NEAR if not (REPOSITORY / area).exists()] == []
+    named = [test for tests in NEAR.values() for test in tests]
+    assert [test for test in named if not any(REPOSITORY.glob(f"{test}*"))] == []
+
+
+def test_each_change_that_is_known_to_be_harmless_can_still_be_made() -> None:
+    assert not_made(harmless_changes()) == []

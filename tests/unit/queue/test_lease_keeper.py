@@ -15,6 +15,7 @@ from themis.core.errors import ClaimLostError, QueueRootError, StoreBusyError
 from themis.core.experiment import Experiment
 from themis.core.queue import root, this_process
 from themis.core.queue.lease import Lease, LeaseKeeper
+from themis.core.queue.worker_registry import WorkerReport
 from themis.core.stores.sqlite import SqliteRunStore
 from themis.core.submission import open_queue, run_worker_once, submit_experiment
 

@@ -54,7 +54,7 @@ class Claimer:
         except NewerManifestError:
             raise
         except ManifestError as error:
-            if error.facts.get("reason") == "not_json" and entry.key:
+            if error.reason == "not_json" and entry.key:
                 raise
             rejection.quarantine(self._root, self._book, entry, error, owner)
             return None

@@ -61,7 +61,7 @@ def quarantine_file(root: QueueRoot, entry: Entry, error: ManifestError, worker:
                 "name": entry.name,
                 "found_in": entry.folder,
                 "key": entry.key or None,
-                "reason": error.facts.get("reason", "not_a_manifest"),
+                "reason": error.reason,
                 "detail": str(error),
                 "rejected_at_ns": time.time_ns(),
                 "worker": worker,

@@ -224,16 +224,8 @@ def refused(row: JobRow, outcome: Outcome, now_ns: int) -> Change:
     """A job that nobody runs can never run: it fails without an attempt."""
     if row.state == JobState.RUNNING:
         return settled(row, outcome, now_ns, 0.0)
-    failed = _next(
-        row,
-        now_ns,
-        state=JobState.FAILED,
-        cause=outcome.cause,
-        message=outcome.message,
-        ready_ns=None,
-        ended_ns=now_ns,
-    )
-    return Change(failed)
+    ended = {"state": JobState.FAILED, "ready_ns": None, "ended_ns": now_ns}
+    return Change(_next(row, now_ns, cause=outcome.cause, message=outcome.message, **ended))
 
 
 def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Change:
