@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from themis.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from themis.core.stores.factory import create_run_store, register_store_backend, sqlite_store
+    from themis.core.stores.factory import create_run_store, register_store_backend
     from themis.core.stores.memory import InMemoryRunStore
     from themis.core.stores.protocol import RunStore
-    from themis.core.stores.sqlite import SqliteRunStore
+    from themis.core.stores.sqlite import SqliteRunStore, sqlite_store
 
 __all__ = [
     "InMemoryRunStore",
@@ -28,6 +28,6 @@ __getattr__ = lazy_names(
         "SqliteRunStore": ".sqlite",
         "create_run_store": ".factory",
         "register_store_backend": ".factory",
-        "sqlite_store": ".factory",
+        "sqlite_store": ".sqlite",
     },
 )
