@@ -260,6 +260,14 @@ def test_a_completed_run_is_returned_refused_or_made_again_by_the_policy() -> No
     assert len(generator.calls) == 6
 
 
+@pytest.mark.parametrize("metrics", [["builtin/exact_match"], []], ids=["scored", "without metrics"])
+def test_a_completed_run_is_not_begun_again(metrics: list[str]) -> None:
+    store, seen = t.InMemoryRunStore(), Listener()
+    first = experiment(metrics=metrics).run(store=store)
+    assert experiment(metrics=metrics).run(store=store, subscribers=[seen]) == first
+    assert seen.events == []
+
+
 def test_what_failed_of_a_run_is_tried_again_and_the_rest_is_kept() -> None:
     broken = {"q1"}
     generator = ScriptedGenerator(lambda case, ctx: ValueError("no") if case.case_id in broken else case.input)
