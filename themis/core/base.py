@@ -111,17 +111,10 @@ def _number_as_text(value: Any) -> Any:
     return str(value) if type(value) in _NUMBERS and math.isfinite(value) else value
 
 
-Name = Annotated[
-    str,
-    Field(min_length=1, coerce_numbers_to_str=True),
-    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "number"}]}),
-]
+Name = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
 """An id that a user gives; a number becomes its text, since files and scripts write ids as numbers."""
 
-_Label = Annotated[
-    str, BeforeValidator(_number_as_text), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})
-]
-Labels = dict[str, _Label]
+Labels = dict[str, Annotated[str, BeforeValidator(_number_as_text)]]
 """Texts by name that travel with something; a number becomes its text."""
 
 
