@@ -41,7 +41,7 @@ def test_run_prints_what_came_out(themis: Themis) -> None:
     assert found.pop("metrics") == {"builtin/exact_match": ALL_RIGHT}
     assert found == {
         "status": "completed",
-        "completed_through_stage": "judge",
+        "completed_through_stage": "score",
         "total_cases": 2,
         "completed_cases": 2,
         "failed_cases": 0,
@@ -57,7 +57,7 @@ def test_a_run_stopped_early_is_gone_on_with(themis: Themis) -> None:
     assert themis("resume", "--config", "experiment.yaml").document == {
         "run_id": first["run_id"],
         "status": "completed",
-        "completed_through_stage": "judge",
+        "completed_through_stage": "score",
         "total_cases": 2,
         "completed_cases": 2,
         "failed_cases": 0,

@@ -54,7 +54,8 @@ def said_of(themis: Themis, run_id: str) -> dict[str, str]:
         "quickcheck": json.loads(themis("quickcheck", *CONFIG).out)["status"],
         "report": report["run_result"]["status"],
         "report's state": report["execution_state"]["status"],
-        "markdown": themis("report", *CONFIG, "--format", "markdown")
+        "markdown": themis("report", *CONFIG, "--format", "markdown").out.partition("\n- status: ")[2].split()[0],
+        "its summary": themis("report", *CONFIG, "--format", "markdown-summary")
         .out.partition("| status | ")[2]
         .partition(" |")[0],
         "inspect": json.loads(themis("inspect", "state", *CONFIG).out)["status"],

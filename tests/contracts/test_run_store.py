@@ -519,6 +519,17 @@ def told_everything() -> Any:
     return experiment(ScriptedGenerator(generate), parser=parser, metrics=metrics, datasets=[dataset(5)])
 
 
+def test_a_run_that_version_4_0_called_judged_is_read_as_what_it_was(store: RunStore) -> None:
+    lab = told_everything()
+    run_id = lab.run(store=store).run_id
+    store.end_run(run_id, RunStatus.COMPLETED, through=Stage.JUDGE)
+    assert store.get_projection(run_id, "run_result")["completed_through_stage"] == "score"
+    found = store.resume(run_id)
+    assert found is not None
+    assert found.execution_state.completed_through_stage == "score"
+    assert lab.run(store=store).completed_through_stage == "score"
+
+
 def test_the_view_of_a_result_has_what_the_result_has(store: RunStore) -> None:
     result = told_everything().run(store=store)
     view = store.get_projection(result.run_id, "run_result")
@@ -654,7 +665,7 @@ def test_a_run_found_again_has_its_snapshot_and_its_state(store: RunStore) -> No
     assert found is not None
     assert found.snapshot == lab.compile()
     state = found.execution_state
-    assert (state.run_id, state.status, state.completed_through_stage) == (result.run_id, "partial_failure", "judge")
+    assert (state.run_id, state.status, state.completed_through_stage) == (result.run_id, "partial_failure", "score")
     assert list(state.case_states) == [f"3:lab:q{no}" for no in range(5)]
     assert state.case_states["3:lab:q0"].generated_candidates["0"].candidate_id == "c"
     assert set(state.case_states["3:lab:q0"].successful_scores) == {"lab/a", "lab/b"}

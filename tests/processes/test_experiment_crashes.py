@@ -149,7 +149,7 @@ def _check_results(folder: Path, where: str) -> None:
     outcomes = _query(folder, "SELECT case_no, stage, count(*), sum(ok) FROM outcomes GROUP BY case_no, stage, item")
     expected = [(no, stage, 1, 1) for no in range(CASES) for stage in (Stage.GENERATE, Stage.PARSE, Stage.SCORE)]
     assert outcomes == expected, f"{where}: {outcomes}"
-    assert _query(folder, "SELECT status, completed_through FROM runs") == [("completed", "judge")], where
+    assert _query(folder, "SELECT status, completed_through FROM runs") == [("completed", "score")], where
     assert _query(folder, "SELECT count(*), sum(failed) FROM cases") == [(CASES, 0)], where
 
 

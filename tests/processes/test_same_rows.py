@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes.worker_world import World
 from tests.support import thread_bound
-from tests.support.lab import dataset, experiment
+from tests.support.lab import dataset, experiment, scores_of
 from themis.core.config import RuntimeConfig
 from themis.core.stores import projections, sqlite_store
 from themis.core.submission import submit_experiment
@@ -52,7 +52,7 @@ def rows_of(folder: Path, *, runs: int, daemons: int, busy: int) -> dict[str, li
     store = sqlite_store(world.store_path)
     found = {
         name: [
-            (case.case_id, [score.value for score in case.scores], dict(case.evaluation_failures))
+            (case.case_id, scores_of(case), dict(case.evaluation_failures))
             for case in projections.run_result(store, run_id).cases
         ]
         for name, run_id in submitted.items()

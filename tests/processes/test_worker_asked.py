@@ -114,13 +114,13 @@ def test_a_run_can_be_waited_for_and_its_results_so_far_be_read(world: World) ->
         found = _status(world, run_id)
         assert (found["state"], found["completed_cases"], found["total_cases"]) == ("running", 1, 4)
         assert (found["partial"], found["metric_means"]) == (True, {"builtin/exact_match": 1.0})
-        report = world.themis("report", "--config", str(config), "--format", "markdown")
+        report = world.themis("report", "--config", str(config), "--format", "markdown-summary")
         assert "This report is partial" in report.stdout, report.stderr
         assert world.themis("status", run_id, *root, "--wait", "--timeout", "0.2").returncode == 124
         (world.folder / "told").touch()
         waited = world.themis("status", run_id, *root, "--wait", "--timeout", "30")
         assert (waited.returncode, _status(world, run_id)["completed_cases"]) == (0, 3)
-        report = world.themis("report", "--config", str(config), "--format", "markdown")
+        report = world.themis("report", "--config", str(config), "--format", "markdown-summary")
         assert "This report is" not in report.stdout
         cancelled = world.show(submit(world, "cancelled", "wait 60")).row
         assert world.themis("status", cancelled.run_id, *root, "--wait", "--timeout", "0.1").returncode == 124

@@ -10,7 +10,7 @@ from themis.core.contexts import GenerateContext, ParseContext, ReduceContext, S
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset, GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.prompts import PromptSpec
-from themis.core.results import RunResult
+from themis.core.results import CaseResult, RunResult
 from themis.core.stores import RunStore
 
 Answer = Callable[..., Any]
@@ -154,6 +154,11 @@ def experiment(
         datasets=[dataset()] if datasets is None else list(datasets),
         seeds=list(seeds),
     )
+
+
+def scores_of(case: CaseResult) -> list[float]:
+    """The values of a case's scores, in order; a metric that gave none is left out."""
+    return [score.value for score in case.scores if isinstance(score, Score)]
 
 
 def score_rows(store: RunStore, result: RunResult) -> list[dict[str, Any]]:

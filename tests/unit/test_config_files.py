@@ -396,7 +396,7 @@ def test_an_unknown_key_in_an_optional_section_is_named_too(tmp_path: Path) -> N
         (f"{BASE}runtime: {{max_attempts: 0}}", "runtime.max_attempts: input should be greater than 0"),
         (f"{BASE}runtime: {{existing_run_policy: never}}", "runtime.existing_run_policy: input should be 'auto'"),
         (f"{BASE}runtime: {{stage_concurrency: {{parse: 2}}}}", "'parse' is not a stage; stages are evaluation"),
-        (f"{BASE}environment_metadata: {{a: 1}}", "environment_metadata.a: input should be a valid string"),
+        (f"{BASE}environment_metadata: {{a: [1]}}", "environment_metadata.a: input should be a valid string"),
         ("generation: {generator: 3}\nevaluation: {}", "generation.generator: a component is an id"),
         ("generation: {generator: ' '}\nevaluation: {}", "generation.generator: a component reference cannot be"),
         ("generation: {generator: {with: {}}}\nevaluation: {}", "generation.generator: a component mapping needs"),

@@ -57,6 +57,28 @@ def test_a_mapping_may_say_everything_that_a_case_has() -> None:
     assert result.cases[0].scores[0].value == 1.0
 
 
+def test_ids_and_labels_may_be_numbers() -> None:
+    store = InMemoryRunStore()
+    data = [{"case_id": 7, "input": "x", "expected_output": "x", "metadata": {"level": 3, "weight": 0.5}}]
+    result = run(data=data, environment_metadata={"gpus": 8}, store=store)
+    assert result.cases[0].case_id == "7"
+    snapshot = store.load_snapshot(result.run_id)
+    assert snapshot is not None
+    assert snapshot.datasets[0].cases is not None
+    assert snapshot.datasets[0].cases[0].metadata == {"level": "3", "weight": "0.5"}
+    assert snapshot.provenance.environment_metadata == {"gpus": "8"}
+
+
+def test_what_is_said_of_the_machine_may_be_given_and_decides_nothing() -> None:
+    store = InMemoryRunStore()
+    result = run(themis_version="4.0.0", python_version="3.12", platform="unknown", store=store)
+    snapshot = store.load_snapshot(result.run_id)
+    assert snapshot is not None
+    found = snapshot.provenance
+    assert (found.themis_version, found.python_version, found.platform) == ("4.0.0", "3.12", "unknown")
+    assert run().run_id == result.run_id
+
+
 @pytest.mark.parametrize(
     "data",
     [dataset(3), [dataset(3)], cases(3), (*DATA, {"input": "x", "expected_output": "x"})],
@@ -92,7 +114,7 @@ def test_several_datasets_are_one_run() -> None:
         ([{"input": float("nan")}], "dataset 'inline', case 1: input: nan is not a number"),
         ([{"input": {1: 2}}], "dataset 'inline', case 1: input: key 1 is not a text"),
         ([{"input": object()}], "dataset 'inline', case 1: input: a object is not JSON"),
-        ([{"input": "x", "metadata": {"a": 1}}], "dataset 'inline', case 1: metadata.a: "),
+        ([{"input": "x", "metadata": {"a": None}}], "dataset 'inline', case 1: metadata.a: "),
         ([{"input": "x", "case_id": ""}], "dataset 'inline', case 1: case_id: "),
         ([{"input": "half \ud83d"}], "holds a lone surrogate"),
         ([dataset(1), {"input": "x"}], "dataset 'inline', case 1: must be a Case or a mapping"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experiment
+from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experiment, scores_of
 from themis.core import provenance
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.errors import ConfigError, FingerprintChangedError, StoreError, ThemisError
@@ -59,7 +59,7 @@ def test_modules_beside_the_file_can_be_named(tmp_path: Path, monkeypatch: pytes
     (tmp_path / f"{module}.py").write_text(MODULE)
     made = Experiment.from_config(path)
     assert made.folder == tmp_path
-    assert made.run().cases[0].scores[0].value == 1.0
+    assert scores_of(made.run().cases[0]) == [1.0]
 
 
 def test_overrides_apply_before_anything_is_checked(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_store_and_a_runtime_may_be_given_for_one_run(tmp_path: Path) -> None:
 
 def test_without_a_store_memory_is_as_long_as_its_result(tmp_path: Path) -> None:
     result = experiment().run()
-    assert [case.scores[0].value for case in result.cases] == [1.0] * 3
+    assert [scores_of(case) for case in result.cases] == [[1.0]] * 3
 
 
 def test_results_outlive_the_experiment(tmp_path: Path) -> None:

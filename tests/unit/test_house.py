@@ -38,7 +38,7 @@ def test_help_imports_nothing_that_only_a_command_needs() -> None:
     assert not heavy & modules_loaded_by(SHOW_HELP)
 
 
-PACKAGES = ("themis", "themis.core.monitor", "themis.core.queue", "themis.core.stores")
+PACKAGES = ("themis", "themis.core", "themis.core.monitor", "themis.core.queue", "themis.core.stores")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -24,7 +24,7 @@ def test_the_parts_stand_in_their_order_parted_by_blank_lines() -> None:
     spec = PromptSpec(
         instructions="Answer.",
         prefix="Before.",
-        blocks=[{"title": "Hint", "content": "It is small."}, {"content": "Second."}],
+        blocks=[{"title": "Hint", "b": "It is small.", "a": 1}, {"content": "Second."}],
         suffix="After.",
     )
     rendered = spec.render_input("2 + 2?")
@@ -32,8 +32,8 @@ def test_the_parts_stand_in_their_order_parted_by_blank_lines() -> None:
     assert rendered.split("\n\n") == [
         "Instructions:\nAnswer.",
         "Before.",
-        "Hint:\nIt is small.",
-        "Block 2:\nSecond.",
+        'Hint:\n{"a": 1, "b": "It is small."}',
+        'Block 2:\n{"content": "Second."}',
         "After.",
         "Input:\n2 + 2?",
     ]
@@ -42,16 +42,26 @@ def test_the_parts_stand_in_their_order_parted_by_blank_lines() -> None:
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
-        ({"title": "Example", "question": "1 + 1", "answer": 2}, "Example:\nquestion: 1 + 1\nanswer: 2"),
-        ({"question": "1 + 1"}, "Block 1:\nquestion: 1 + 1"),
-        ({"title": ""}, "Block 1:"),
-        ({"title": 7, "content": "x"}, "Block 1:\nx"),
-        ({"content": {"ü": [1, None]}}, 'Block 1:\n{"ü": [1, null]}'),
-        ({}, "Block 1:"),
+        ({"title": "T", "a": 1}, 'T:\n{"a": 1}'),
+        ({"title": "Example", "question": "1 + 1", "answer": 2}, 'Example:\n{"answer": 2, "question": "1 + 1"}'),
+        ({"question": "1 + 1"}, 'Block 1:\n{"question": "1 + 1"}'),
+        ({"title": ""}, 'Block 1:\n{"title": ""}'),
+        ({"title": 7, "content": "x"}, 'Block 1:\n{"content": "x", "title": 7}'),
+        ({"content": {"ü": [1, None], "a": {}}}, 'Block 1:\n{"content": {"a": {}, "ü": [1, null]}}'),
+        ({"title": "T"}, "T:\n{}"),
+        ({}, "Block 1:\n{}"),
     ],
 )
 def test_a_block_is_headed_by_its_title_or_number(block: dict[str, Any], expected: str) -> None:
     assert PromptSpec(blocks=[block]).render_input("q") == f"{expected}\n\nInput:\nq"
+
+
+def test_equal_blocks_give_one_prompt_in_whatever_order_their_keys_were_written() -> None:
+    one, other = (
+        PromptSpec(blocks=[{"b": 1, "a": {"d": 1, "c": 2}}]),
+        PromptSpec(blocks=[{"a": {"c": 2, "d": 1}, "b": 1}]),
+    )
+    assert one.render_input("q") == other.render_input("q")
 
 
 @pytest.mark.parametrize(("value", "text"), [({"q": "é"}, '{"q": "é"}'), (None, "null"), (2.5, "2.5"), ("x", "x")])

@@ -95,8 +95,65 @@ def test_the_json_report_holds_each_view_of_the_run(store: InMemoryRunStore, run
     assert document["execution_state"] == get_execution_state(store, run_id).model_dump(mode="json")
 
 
-def test_the_markdown_report_says_what_there_is_to_say(store: InMemoryRunStore, run_id: str) -> None:
-    text = Reporter(store).export_markdown(run_id)
+def test_the_markdown_report_is_a_list_of_how_the_run_stands_and_a_line_for_each_score(
+    store: InMemoryRunStore, run_id: str
+) -> None:
+    lines = Reporter(store).export_markdown(run_id).split("\n")
+    assert lines[:9] == [
+        "# Run Report",
+        "",
+        f"- run_id: {run_id}",
+        "- status: partial_failure",
+        "- total_cases: 3",
+        "- completed_cases: 2",
+        "- failed_cases: 1",
+        "",
+        "## Metrics",
+    ]
+    scores = [line for line in lines[10:] if line]
+    assert scores[0] == (
+        "- case=right metric=test_metric outcome=correct value=1.0 candidate==right error_category=None"
+        " error_message=None dataset=`d|1`"
+    )
+    assert [line.partition(" outcome=")[2].split()[0] for line in scores] == ["correct", "incorrect", "error"]
+    assert "value=None candidate=None error_category=generation_failure error_message=`` LookupError:" in scores[2]
+
+
+def test_the_latex_report_is_a_table_with_a_row_for_each_score(store: InMemoryRunStore, run_id: str) -> None:
+    lines = Reporter(store).export_latex(run_id).splitlines()
+    assert lines[0] == rf"\begin{{tabular}}{{{'l' * len(COLUMNS)}}}"
+    assert lines[1] == " & ".join(COLUMNS).replace("_", r"\_") + r" \\"
+    assert (lines[2], lines[-1], len(lines)) == (r"\hline", r"\end{tabular}", 7)
+    assert lines[3].startswith(r"right & d|1 & 3:d|1:right & test\_metric & correct & 1.0 & =right &  &  & \{")
+    assert all(line.count("&") - line.count(r"\&") == len(COLUMNS) - 1 for line in lines[1:2] + lines[3:6])
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("a-plain id/1.5 (x)", "a-plain id/1.5 (x)"),
+        ("_emphasis_", "`_emphasis_`"),
+        ("<img src=x>", "`<img src=x>`"),
+        ("[a](b)", "`[a](b)`"),
+        ("**a**", "`**a**`"),
+        ("a`b", "`` a`b ``"),
+        ("https://example.org", "`https://example.org`"),
+        ("www.example.org", "`www.example.org`"),
+        ("a@b", "`a@b`"),
+        ("a&amp;b", "`a&amp;b`"),
+        ("a\\*b", "`a\\*b`"),
+        ("one\ntwo", "one two"),
+    ],
+)
+def test_a_line_of_the_markdown_report_shows_a_text_as_it_is_or_as_code(
+    written: str, shown: str, store: InMemoryRunStore
+) -> None:
+    text = Reporter(store).export_markdown(run(store, [Case(case_id=written, input="x")]))
+    assert f"- case={shown} metric=" in text
+
+
+def test_the_summary_in_markdown_says_what_there_is_to_say(store: InMemoryRunStore, run_id: str) -> None:
+    text = Reporter(store).export_markdown_summary(run_id)
     assert text.startswith("# Run Report\n")
     assert "| status | partial_failure |" in text
     assert "| cases | 2 of 3 completed, 1 failed |" in text
@@ -105,18 +162,20 @@ def test_the_markdown_report_says_what_there_is_to_say(store: InMemoryRunStore, 
     assert "\n1 generation_failure.\n" in text
 
 
-def test_a_markdown_report_shows_whatever_a_model_wrote_as_text(store: InMemoryRunStore, run_id: str) -> None:
+def test_a_markdown_summary_shows_whatever_a_model_wrote_as_text(store: InMemoryRunStore, run_id: str) -> None:
     (line,) = (
-        line for line in Reporter(store).export_markdown(run_id).splitlines() if "LookupError" in line or "`no`" in line
+        line
+        for line in Reporter(store).export_markdown_summary(run_id).splitlines()
+        if "LookupError" in line or "`no`" in line
     )
     cells = line.replace(r"\|", "").split("|")
     assert len(cells) == 7, "a | in a message must not make a cell"
     assert re.search(r"`` LookupError: =fail \\\| <b>`no`</b> \(test_reports\.py:\d+\) ``", line)
 
 
-def test_a_markdown_report_lists_the_first_failures_only(store: InMemoryRunStore) -> None:
+def test_a_markdown_summary_lists_the_first_failures_only(store: InMemoryRunStore) -> None:
     cases = [Case(case_id=f"c{number}", input=f"fail {number}") for number in range(FAILURES_SHOWN + 5)]
-    text = Reporter(store).export_markdown(run(store, cases))
+    text = Reporter(store).export_markdown_summary(run(store, cases))
     assert f"{FAILURES_SHOWN + 5} generation_failure. The first {FAILURES_SHOWN} of {FAILURES_SHOWN + 5}:" in text
     assert text.count("\n| `d\\|1` |") == FAILURES_SHOWN
     assert "| `test_metric` | - | - | 0 | 55 | 0 | 0 | 55 | 0.0000 | 1.0000 |" in text
@@ -154,9 +213,9 @@ def test_a_csv_cell_that_a_spreadsheet_would_compute_is_made_text(
     assert row["candidate_id"].startswith("'=")
 
 
-def test_the_latex_table_compiles_whatever_a_metric_is_called(store: InMemoryRunStore) -> None:
+def test_the_latex_table_of_metrics_compiles_whatever_a_metric_is_called(store: InMemoryRunStore) -> None:
     run_id = run(store, [Case(case_id="a", input="x", expected_output="x")], metric="50% & $1_{x}^~#\\")
-    lines = Reporter(store).export_latex(run_id).splitlines()
+    lines = Reporter(store).export_latex_summary(run_id).splitlines()
     assert lines[1] == r"\begin{tabular}{lrrrrrrrrr}"
     assert lines[3].startswith(r"Metric & Mean & 95 \% interval & Scored & Total & Correct & No answer & Unscored &")
     assert lines[-1] == r"\end{tabular}"
@@ -175,8 +234,8 @@ def test_every_report_can_be_made_of_strange_texts(case_id: str, store: InMemory
     run_id = run(store, [Case(case_id=case_id, input=case_id)])
     reporter = Reporter(store)
     assert json.loads(reporter.export_json(run_id))
-    assert reporter.export_markdown(run_id)
-    assert reporter.export_latex(run_id)
+    for form in ("markdown", "markdown_summary", "latex", "latex_summary"):
+        assert getattr(reporter, f"export_{form}")(run_id)
     assert len(read_csv(reporter.export_csv(run_id))) == 1
 
 
@@ -243,8 +302,8 @@ def test_every_report_has_the_exact_mean_whatever_the_scores_are(score: str, mea
     reporter = Reporter(store)
     assert json.loads(reporter.export_json(run_id))["benchmark_result"]["metrics"]["told"]["mean"] == mean
     assert quickcheck(store, run_id)["metric_means"] == {"told": mean}
-    assert f"| `told` | {shown} | {shown} to {shown} | 3 |" in reporter.export_markdown(run_id)
-    assert f"told & {shown} & {shown} to {shown} & 3 &" in reporter.export_latex(run_id)
+    assert f"| `told` | {shown} | {shown} to {shown} | 3 |" in reporter.export_markdown_summary(run_id)
+    assert f"told & {shown} & {shown} to {shown} & 3 &" in reporter.export_latex_summary(run_id)
 
 
 def test_a_snapshot_report_leaves_the_cases_out(store: InMemoryRunStore, run_id: str) -> None:
@@ -259,7 +318,7 @@ HOSTILE = "a\x1b[2J\x1b]0;title\x07b\N{RIGHT-TO-LEFT OVERRIDE}c\x9b31m\rd\x7f\N{
 SEEN = r"a\x1b[2J\x1b]0;title\x07b\u202ec\x9b31m\rd\x7f\u2066e"
 
 
-@pytest.mark.parametrize("form", ["markdown", "csv", "latex"])
+@pytest.mark.parametrize("form", ["markdown", "csv", "latex", "markdown_summary", "latex_summary"])
 def test_what_would_move_a_cursor_or_turn_a_line_around_is_seen_in_every_report(form: str) -> None:
     store = InMemoryRunStore()
     hostile = Case(case_id=f"case {HOSTILE}", input=f"fail {HOSTILE}", expected_output="x")
@@ -270,7 +329,7 @@ def test_what_would_move_a_cursor_or_turn_a_line_around_is_seen_in_every_report(
         (row,) = csv.DictReader(io.StringIO(text))
         assert row["case_id"] == f"case {SEEN}"
         assert SEEN in row["error_message"]
-    elif form == "markdown":
+    elif form.startswith("markdown"):
         one_line = SEEN.replace(r"\r", " ")
         assert f"`metric {one_line}`" in text
         assert f"`case {one_line}`" in text

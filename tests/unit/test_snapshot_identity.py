@@ -9,10 +9,12 @@ import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, cases, experiment
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
+from themis.core.engine.compiled import recompile
 from themis.core.errors import ConfigError, FingerprintChangedError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
-from themis.core.prompts import PromptSpec
+from themis.core.prompts import BLOCK_RENDERING, PromptSpec
+from themis.core.snapshot import RunSnapshot
 
 ROOT = Path(__file__).parents[2]
 CASES = [
@@ -172,6 +174,39 @@ def test_listed_cases_and_cases_from_a_file_give_the_same_id(tmp_path: Path, spa
     assert snapshot.run_id == PLAIN
     assert snapshot.datasets[0].cases is None
     assert snapshot.total_cases == 2
+
+
+def _as_of_4_0(snapshot: RunSnapshot) -> RunSnapshot:
+    """The snapshot that version 4.0 would have made."""
+    return snapshot.model_copy(update={"identity": snapshot.identity.model_copy(update={"block_rendering": 1})})
+
+
+def test_how_blocks_are_written_decides_the_run_and_what_is_taken_over() -> None:
+    now = experiment(prompt=PromptSpec(blocks=[{"title": "T", "a": 1}])).compile()
+    before = _as_of_4_0(now)
+    assert now.identity.block_rendering == BLOCK_RENDERING
+    # `run_id` is worked out once, and a copy has it: what was written and is read again has its own.
+    document = before.model_dump(mode="json", exclude={"run_id"})
+    assert RunSnapshot.model_validate(document).run_id != now.run_id
+    assert not set(before.reuse_keys().values()) & set(now.reuse_keys().values())
+    assert [before.with_derived_seeds().seeds(0)] != [now.seeds(0)]
+
+
+@pytest.mark.parametrize("prompt", [None, PromptSpec(), PromptSpec(instructions="Answer.", suffix="S")])
+def test_a_prompt_without_blocks_is_written_as_it_ever_was(prompt: PromptSpec | None) -> None:
+    identity = experiment(prompt=prompt).compile().identity
+    assert "block_rendering" not in identity.model_dump()
+    assert recompile(experiment(prompt=prompt).compile()).snapshot.identity == identity
+
+
+def test_a_stored_run_whose_blocks_would_be_written_in_another_way_is_refused() -> None:
+    snapshot = experiment(prompt=PromptSpec(blocks=[{"title": "T", "a": 1}])).compile()
+    assert recompile(snapshot).snapshot.identity == snapshot.identity
+    with pytest.raises(
+        FingerprintChangedError,
+        match=r"generation\.prompt_spec: the prompt is not what .* \(its blocks are written in way 2, expected 1\)",
+    ):
+        recompile(_as_of_4_0(snapshot))
 
 
 def test_a_snapshot_that_was_written_and_read_is_the_same_run() -> None:

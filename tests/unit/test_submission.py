@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import ScriptedGenerator, cases, dataset, experiment
+from tests.support.lab import ScriptedGenerator, cases, dataset, experiment, scores_of
 from themis.core import components, distributions, durable_files, provenance
 from themis.core.components import make_importable
 from themis.core.config import DatasetFile, RuntimeConfig
@@ -210,9 +210,9 @@ def test_a_config_file_is_submitted_and_run(tmp_path: Path) -> None:
     assert (result.run_id, result.status.value, result.completed_through_stage) == (
         manifest.run_id,
         "completed",
-        "judge",
+        "score",
     )
-    assert [score.value for case in result.cases for score in case.scores] == [1.0]
+    assert [scores_of(case) for case in result.cases] == [[1.0]]
     assert not manifest.manifest_path.exists()
     assert _places(tmp_path / "runs") == {"done": 1}
     assert run_worker_once(tmp_path / "runs" / "queue") is None
@@ -295,6 +295,32 @@ def test_an_experiment_whose_every_case_fails_comes_back_failed(
     assert cause == "exception"
     assert re.fullmatch(r"every case failed; the first: ValueError: no model today \(test_submission\.py:\d+\)", why)
     assert run_worker_once(tmp_path / "queue") is None
+
+
+class BrokenMetric:
+    """Raises, whatever the answer is."""
+
+    component_id = "test/broken_metric"
+    version = "1"
+
+    def fingerprint(self) -> str:
+        """Always the same."""
+        return "1"
+
+    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score:
+        """Nothing."""
+        raise KeyError(case.case_id)
+
+
+def test_an_experiment_whose_every_case_has_an_answer_but_no_score_is_done_and_not_tried_again(tmp_path: Path) -> None:
+    _submit(tmp_path, metrics=[f"{__name__}:BrokenMetric"])
+    result = _run(tmp_path)
+    assert result.status is RunStatus.PARTIAL_FAILURE
+    assert result.progress.model_dump() == {"total_cases": 3, "completed_cases": 0, "failed_cases": 3}
+    assert (result.completed_through_stage, result.error) == ("score", None)
+    assert _places(tmp_path) == {"done": 1}
+    assert run_worker_once(tmp_path / "queue") is None
+    assert len(CALLS) == 3
 
 
 def test_a_failed_job_that_is_retried_succeeds(tmp_path: Path) -> None:
@@ -748,8 +774,10 @@ def test_what_a_component_does_at_the_worker_ends_its_job_and_not_the_worker(
 
 def test_a_metric_that_wants_to_end_the_process_does_not_end_the_worker(tmp_path: Path) -> None:
     _submit(tmp_path, metrics=[f"{__name__}:ExitingMetric"])
-    assert _run(tmp_path).status is RunStatus.FAILED
-    assert "SystemExit" in _why(tmp_path)[1]
+    result = _run(tmp_path)
+    assert result.status is RunStatus.PARTIAL_FAILURE
+    assert {case.evaluation_failures["test/exiting_metric"].error_type for case in result.cases} == {"SystemExit"}
+    assert _places(tmp_path) == {"done": 1}
 
 
 class ExitingMetric(StubbornMetric):

@@ -51,7 +51,7 @@ def demo(*, path: Path) -> None:
     say("A case without an answer (the model gave no number) counts as wrong. One that failed (the model could not be")
     say("asked) has no score. The interval is where the accuracy lies with 95 % confidence.")
     say()
-    say(f"See everything about one model:  themis report --config {configs[0]} --format markdown")
+    say(f"See everything about one model:  themis report --config {configs[0]} --format markdown-summary")
     say("Begin an experiment of your own: themis init --path mine")
 
 

@@ -36,11 +36,13 @@ RUN = '''\
 from pathlib import Path
 
 from themis import Experiment
+from themis.core import Score
 
 result = Experiment.from_config(Path(__file__).with_name("experiment.yaml")).run()
 print(f"{result.run_id[:12]} {result.status}: {result.progress.completed_cases} of {result.progress.total_cases} cases")
 for case in result.cases:
-    print(case.case_id, *(f"{score.metric_id} = {score.value:g}" for score in case.scores))
+    for score in case.scores:
+        print(case.case_id, score.metric_id, "=", f"{score.value:g}" if isinstance(score, Score) else score.reason)
 '''
 
 FILES = {"experiment.yaml": EXPERIMENT, "data/sample.jsonl": SAMPLE, "run.py": RUN}

@@ -10,20 +10,23 @@ from themis.cli.command import command, config_options
 from themis.cli.opening import open_experiment, stored_run
 from themis.cli.running import explain_partial
 
+_FORMATS = ("json", "markdown", "csv", "latex", "markdown-summary", "latex-summary")
+
 
 @command(
     "report",
-    "themis report --config experiment.yaml --format markdown",
+    "themis report --config experiment.yaml --format markdown-summary",
     "themis report --config experiment.yaml --format csv > scores.csv",
 )
 @config_options()
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "markdown", "csv", "latex"]),
+    type=click.Choice(_FORMATS),
     default="json",
     show_default=True,
-    help="One JSON object with everything; a summary; a row a case and metric; a table for a paper.",
+    help="One JSON object with everything; a row for each case and metric, in Markdown, CSV or LaTeX; a summary to "
+    "read; a table of the metrics for a paper.",
 )
 def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
     """Print the result of a stored run; of one that is not at its end, what there is so far."""
@@ -33,13 +36,14 @@ def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
     with stored_run(open_experiment(config, overrides)) as (store, run_id):
         explain_partial(projections.run_result(store, run_id))
         reporter = Reporter(store)
-        if form == "csv":
+        rows = {"markdown": reporter.write_markdown, "csv": reporter.write_csv, "latex": reporter.write_latex}
+        if form in rows:
             with streams.writing() as out:
-                reporter.write_csv(run_id, out)  # row by row: there may be very many
+                rows[form](run_id, out)  # row by row: there may be very many
             return
         exports = {
             "json": reporter.export_json,
-            "markdown": reporter.export_markdown,
-            "latex": reporter.export_latex,
+            "markdown-summary": reporter.export_markdown_summary,
+            "latex-summary": reporter.export_latex_summary,
         }
         streams.write(exports[form](run_id).rstrip("\n") + "\n")

@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     JsonValue,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
@@ -19,6 +20,7 @@ from pydantic import (
 from pydantic_core import to_jsonable_python
 
 _TEXT = frozenset({str})
+_NUMBERS = frozenset({int, float})
 _PLAIN = frozenset({str, int, bool, type(None)})
 
 
@@ -104,6 +106,18 @@ else:
 """Any value that JSON can hold: None, bool, int, finite float, str, list, dict with text keys."""
 
 
+def _number_as_text(value: Any) -> Any:
+    """A finite number as its text; any other value as it is, to be checked."""
+    return str(value) if type(value) in _NUMBERS and math.isfinite(value) else value
+
+
+Name = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
+"""An id that a user gives; a number becomes its text, since files and scripts write ids as numbers."""
+
+Labels = dict[str, Annotated[str, BeforeValidator(_number_as_text)]]
+"""Texts by name that travel with something; a number becomes its text."""
+
+
 class FrozenModel(BaseModel):
     """A value: immutable, without unknown fields, without NaN or infinity in its numbers."""
 
@@ -150,6 +164,8 @@ __all__ = [
     "FrozenModel",
     "GrowingModel",
     "JSONValue",
+    "Labels",
+    "Name",
     "NotBool",
     "as_json",
     "check_json",

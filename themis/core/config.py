@@ -12,7 +12,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from themis.core.base import FrozenModel, JSONValue, check_json_at
+from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
 from themis.core.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.models import Case, Dataset
 from themis.core.nearest import nearest_hint
@@ -212,11 +212,11 @@ class DatasetFile(FrozenModel):
         fields: for each field of a case, the dotted path of its value in a line's object.
     """
 
-    dataset_id: str = Field(min_length=1)
+    dataset_id: Name
     path: Annotated[str, AfterValidator(_local_path)] = Field(min_length=1)
     fields: Annotated[dict[str, str], AfterValidator(_case_fields)] | None = None
     revision: str | None = None
-    metadata: dict[str, str] = Field(default_factory=dict)
+    metadata: Labels = Field(default_factory=dict)
 
 
 def _dataset_kind(value: Any) -> str:
@@ -257,4 +257,4 @@ class ExperimentConfig(FrozenModel):
     runtime: RuntimeConfig = RuntimeConfig()
     datasets: list[DatasetSpec] = Field(default_factory=list)
     seeds: list[Seed] = Field(default_factory=list)
-    environment_metadata: dict[str, str] = Field(default_factory=dict)
+    environment_metadata: Labels = Field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import Any, ParamSpec
 
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.config_file import validate
-from themis.core.dataset_inputs import dataset_from_inline
+from themis.core.dataset_inputs import dataset_from_cases
 from themis.core.engine.blocking import run_to_end
 from themis.core.errors import InvalidArgumentError
 from themis.core.experiment import Experiment, refuse_running_loop
@@ -47,6 +47,9 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     workflow_overrides: dict[str, Any] | None = None,
     judge_config: dict[str, Any] | None = None,
     environment_metadata: dict[str, str] | None = None,
+    themis_version: str | None = None,
+    python_version: str | None = None,
+    platform: str | None = None,
     store: RunStore | None = None,
     subscribers: Iterable[Any] | None = None,
     tracing_provider: TracingProvider | None = None,
@@ -68,6 +71,9 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         workflow_overrides: for metrics that ask a judge.
         judge_config: for metrics that ask a judge.
         environment_metadata: labels that are kept with the run.
+        themis_version: kept with the run, in place of what is true here; it decides nothing, nor do the next two.
+        python_version: the same.
+        platform: the same.
         store: instead of the one that `storage` names.
         subscribers: told what happens.
         tracing_provider: receives spans.
@@ -75,6 +81,11 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     Raises:
         InputError: an argument does not fit.
     """
+    here: dict[str, Any] = {
+        "themis_version": themis_version,
+        "python_version": python_version,
+        "platform": platform,
+    }
     experiment = Experiment(
         generation=validate(
             GenerationConfig,
@@ -101,6 +112,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         datasets=_datasets(data),
         seeds=seeds or [],
         environment_metadata=environment_metadata or {},
+        **{name: text for name, text in here.items() if text is not None},
     )
     return await experiment.run_async(store=store, subscribers=subscribers, tracing_provider=tracing_provider)
 
@@ -121,7 +133,7 @@ def _datasets(data: Any) -> list[Dataset | DatasetFile]:
     items = list(data)
     if items and all(isinstance(item, Dataset) for item in items):
         return items
-    return [dataset_from_inline(items)]
+    return [dataset_from_cases(items)]
 
 
 evaluate = _blocking(evaluate_async)

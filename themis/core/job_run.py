@@ -179,7 +179,7 @@ async def _watch(cancelled: Callable[[], bool], stop: asyncio.Event, run: "async
 
 
 def _outcome(record: RunRecord, store: RunStore) -> Outcome:
-    """What a run that came to its end means for its job: only one without a single good case is a failure."""
+    """What a run that came to its end means for its job: only one in which no case has an answer is a failure."""
     if record.status is not RunStatus.FAILED:
         return DONE
     snapshot = store.load_snapshot(record.run_id)

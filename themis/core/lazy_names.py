@@ -3,7 +3,23 @@
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
+
+
+class _Package(ModuleType):
+    """A package some of whose names are also those of the modules they come from: the name stands for the thing.
+
+    Python binds a module to its package when the module is first imported. Without this, what
+    `from package import name` gives would depend on what was imported before it.
+    """
+
+    namesakes: frozenset[str]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, ModuleType) and name in self.namesakes:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
@@ -13,6 +29,11 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         package: its `__name__`.
         homes: the module that each public name is imported from; one that begins with a dot is the package's own.
     """
+    namesakes = frozenset(name for name, home in homes.items() if home == f".{name}")
+    if namesakes:
+        module = sys.modules[package]
+        vars(module)["namesakes"] = namesakes
+        module.__class__ = _Package
 
     def find(name: str) -> Any:
         if name not in homes:

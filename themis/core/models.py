@@ -4,32 +4,34 @@ from datetime import datetime
 
 from pydantic import Field
 
-from themis.core.base import FrozenModel, JSONValue
+from themis.core.base import FrozenModel, JSONValue, Labels, Name
 
 
 class Case(FrozenModel):
     """One example of a dataset.
 
     Attributes:
-        case_id: unique within its dataset; one given as a number becomes its text.
+        case_id: unique within its dataset.
         input: what the generator is given.
         expected_output: what a metric compares with; None when there is nothing to compare with.
         metadata: labels that travel with the case.
+
+    An id or a label given as a number becomes its text.
     """
 
-    case_id: str = Field(min_length=1, coerce_numbers_to_str=True)
+    case_id: Name
     input: JSONValue
     expected_output: JSONValue = None
-    metadata: dict[str, str] = Field(default_factory=dict)
+    metadata: Labels = Field(default_factory=dict)
 
 
 class Dataset(FrozenModel):
     """Cases listed in full, with an identity. For cases in a file see `themis.core.datasets`."""
 
-    dataset_id: str = Field(min_length=1)
-    cases: list[Case]
+    dataset_id: Name
+    cases: list[Case] = Field(default_factory=list)
     revision: str | None = None
-    metadata: dict[str, str] = Field(default_factory=dict)
+    metadata: Labels = Field(default_factory=dict)
 
 
 class Message(FrozenModel):
@@ -76,7 +78,7 @@ class ReducedCandidate(FrozenModel):
     """The one candidate that a reducer made of several."""
 
     candidate_id: str
-    source_candidate_ids: list[str]
+    source_candidate_ids: list[str] = Field(default_factory=list)
     final_output: JSONValue
     metadata: dict[str, JSONValue] = Field(default_factory=dict)
 
@@ -110,11 +112,11 @@ class WorkflowTrace(FrozenModel):
     """The steps of one candidate under one id."""
 
     trace_id: str
-    steps: list[TraceStep]
+    steps: list[TraceStep] = Field(default_factory=list)
 
 
 class ConversationTrace(FrozenModel):
     """The messages of one candidate under one id."""
 
     trace_id: str
-    messages: list[Message]
+    messages: list[Message] = Field(default_factory=list)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from themis.core import masking
 from themis.core.base import FrozenModel, JSONValue
-from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
+from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.outcomes import Outcome
 from themis.core.results import StageFailure
 from themis.core.score_tally import NO_ANSWER
@@ -122,6 +122,14 @@ def to_score(outcome: Outcome, metric_id: str) -> Score | None:
     if outcome.value is None:
         return None
     return Score.model_validate({"metric_id": metric_id, "value": outcome.value, "details": to_details(outcome)})
+
+
+def to_given(outcome: Outcome, metric_id: str) -> Score | ScoreError | None:
+    """What a metric gave: its score, or why there is none, also where it raised; None as `to_score` says."""
+    if outcome.ok:
+        return to_score(outcome, metric_id)
+    failure = to_failure(outcome)
+    return ScoreError(metric_id=metric_id, reason=failure.message, retryable=failure.retryable, details=failure.details)
 
 
 def to_details(outcome: Outcome) -> dict[str, JSONValue]:

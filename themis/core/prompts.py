@@ -6,6 +6,12 @@ from pydantic import Field
 
 from themis.core.base import FrozenModel, JSONValue
 
+FIRST_BLOCK_RENDERING = 1
+"""Version of how blocks are written: a line for each key, as in version 4.0."""
+
+BLOCK_RENDERING = 2
+"""The version of today; whoever changes what is written raises it, and runs with blocks are other runs then."""
+
 
 class PromptSpec(FrozenModel):
     """The fixed parts of a prompt.
@@ -14,7 +20,8 @@ class PromptSpec(FrozenModel):
         instructions: what to do, first.
         prefix: text before the blocks.
         suffix: text after the blocks.
-        blocks: examples or context; a block's `title` heads it, else its number.
+        blocks: examples or context; a block's `title` heads it, else its number. What else is in it is written as one
+            line of JSON with sorted keys, so that blocks that are equal give the same prompt.
     """
 
     instructions: str | None = None
@@ -26,6 +33,11 @@ class PromptSpec(FrozenModel):
     def is_empty(self) -> bool:
         """Whether nothing at all is said around the input."""
         return not (self.instructions or self.prefix or self.suffix or self.blocks)
+
+    @property
+    def block_rendering(self) -> int:
+        """Which version of the writing of blocks decides what the model is told: 1, the first, if there are none."""
+        return BLOCK_RENDERING if self.blocks else FIRST_BLOCK_RENDERING
 
     def render_input(self, value: JSONValue) -> JSONValue:
         """The prompt for one input: `value` untouched when the spec is empty, else sections joined by blank lines."""
@@ -45,12 +57,13 @@ class PromptSpec(FrozenModel):
 
 def _render_block(number: int, block: dict[str, JSONValue]) -> str:
     title = block.get("title")
-    heading = f"{title}:" if isinstance(title, str) and title else f"Block {number}:"
-    body = {key: value for key, value in block.items() if key != "title"}
-    lines = (
-        [_as_text(body["content"])] if set(body) == {"content"} else [f"{k}: {_as_text(v)}" for k, v in body.items()]
-    )
-    return "\n".join([heading, *lines])
+    if not isinstance(title, str) or not title:
+        return f"Block {number}:\n{_as_sorted_json(block)}"
+    return f"{title}:\n{_as_sorted_json({key: value for key, value in block.items() if key != 'title'})}"
+
+
+def _as_sorted_json(value: JSONValue) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _as_text(value: JSONValue) -> str:

@@ -12,6 +12,7 @@ class BenchmarkScoreRow(FrozenModel):
     """One metric on one case.
 
     Attributes:
+        dataset_id, case_key: which case it is, where several datasets may have one of that id.
         outcome: `correct` for a value of 1 or more, `incorrect` below, `error` where there is no score.
         value: the score; None where there is none.
         candidate_id: the scored candidate's id.
@@ -21,14 +22,14 @@ class BenchmarkScoreRow(FrozenModel):
     """
 
     case_id: str
-    dataset_id: str
-    case_key: str
+    dataset_id: str | None = None
+    case_key: str | None = None
     metric_id: str
-    outcome: Literal["correct", "incorrect", "error"]
-    value: float | None
-    candidate_id: str | None
-    error_category: str | None
-    error_message: str | None
+    outcome: Literal["correct", "incorrect", "error"] = "incorrect"
+    value: float | None = None
+    candidate_id: str | None = None
+    error_category: str | None = None
+    error_message: str | None = None
     details: dict[str, JSONValue] = Field(default_factory=dict)
 
 
@@ -41,13 +42,13 @@ class BenchmarkResult(FrozenModel):
     """
 
     run_id: str
-    dataset_ids: list[str]
-    metric_ids: list[str]
-    total_cases: int
-    completed_cases: int
-    failed_cases: int
-    metric_means: dict[str, float]
+    dataset_ids: list[str] = Field(default_factory=list)
+    metric_ids: list[str] = Field(default_factory=list)
+    total_cases: int = 0
+    completed_cases: int = 0
+    failed_cases: int = 0
+    metric_means: dict[str, float] = Field(default_factory=dict)
     metrics: dict[str, MetricSummary] = Field(default_factory=dict)
-    outcome_counts: dict[str, int]
-    error_counts: dict[str, int]
-    score_rows: list[BenchmarkScoreRow]
+    outcome_counts: dict[str, int] = Field(default_factory=dict)
+    error_counts: dict[str, int] = Field(default_factory=dict)
+    score_rows: list[BenchmarkScoreRow] = Field(default_factory=list)

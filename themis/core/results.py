@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, SkipValidation
+from pydantic import Field, PlainSerializer, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
 from themis.core import errors
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.lines import cut
-from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
+from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.score_tally import MetricSummary
 
 
@@ -27,9 +27,9 @@ class RunStatus(StrEnum):
 class ProgressSnapshot(FrozenModel):
     """How far a run is; `completed_cases` went through every stage, `failed_cases` failed in one."""
 
-    total_cases: int
-    completed_cases: int
-    failed_cases: int
+    total_cases: int = 0
+    completed_cases: int = 0
+    failed_cases: int = 0
 
 
 class StageFailure(FrozenModel):
@@ -66,7 +66,8 @@ class StageFailure(FrozenModel):
 class CaseResult(FrozenModel):
     """Everything that is stored of one case.
 
-    Generation failures are keyed by candidate index, evaluation failures by metric id.
+    Generation failures are keyed by candidate index, evaluation failures by metric id. `scores` says of each metric
+    what it gave, in order: its score, or in a `ScoreError` why it gave none, also where it raised.
     """
 
     case_id: str
@@ -78,25 +79,37 @@ class CaseResult(FrozenModel):
     reduction_error: StageFailure | None = None
     parsed_output: ParsedOutput | None = None
     parse_error: StageFailure | None = None
-    scores: list[Score] = Field(default_factory=list)
+    scores: list[Score | ScoreError] = Field(default_factory=list)
     evaluation_executions: list[JSONValue] = Field(default_factory=list)
     evaluation_failures: dict[str, StageFailure] = Field(default_factory=dict)
+
+
+def _lazily(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """A sequence that reads its cases when they are asked for, as it is; any other value as a checked list."""
+    return value if isinstance(value, Sequence) and not isinstance(value, list | tuple | str | bytes) else check(value)
+
+
+if TYPE_CHECKING:
+    Cases = Sequence[CaseResult]
+else:
+    Cases = Annotated[list[CaseResult], WrapValidator(_lazily), PlainSerializer(list, return_type=list[CaseResult])]
+"""Cases of a run: a list, or a sequence that reads them from a store; it is dumped as a list either way."""
 
 
 class RunResult(FrozenModel):
     """A run's end, or how far it came.
 
     Attributes:
-        cases: a `CaseResult` each, in the datasets' order, read from the store when asked for.
+        cases: a `CaseResult` each, in the datasets' order, read from the store when asked for; `model_dump` reads all.
         metrics: by metric id what the run comes to, read from the store when first asked for.
         error: why a `failed` run failed as a whole, or was interrupted; None when only cases failed.
     """
 
     run_id: str
     status: RunStatus
-    completed_through_stage: str | None
-    progress: ProgressSnapshot
-    cases: SkipValidation[Sequence[CaseResult]] = Field(default=(), repr=False, exclude=True)
+    completed_through_stage: str | None = None
+    progress: ProgressSnapshot = Field(default_factory=ProgressSnapshot)
+    cases: Cases = Field(default_factory=list, repr=False)
     metrics: SkipValidation[Mapping[str, MetricSummary]] = Field(default_factory=dict, repr=False, exclude=True)
     error: str | None = None
 
@@ -129,8 +142,8 @@ class ExecutionState(FrozenModel):
     """What is finished of a run, by case key."""
 
     run_id: str
-    status: RunStatus
-    completed_through_stage: str | None
+    status: RunStatus = RunStatus.PENDING
+    completed_through_stage: str | None = None
     case_states: dict[str, CaseState] = Field(default_factory=dict)
 
 
@@ -142,18 +155,18 @@ class RunEstimate(FrozenModel):
     """
 
     run_id: str
-    total_cases: int
-    candidate_count: int
-    metric_count: int
-    pure_metric_count: int
-    workflow_metric_count: int
-    planned_generation_tasks: int
-    planned_reduction_tasks: int
-    planned_parse_tasks: int
-    planned_score_tasks: int
-    estimated_generation_input_tokens: int
-    estimated_generation_output_tokens: int
-    estimated_judge_prompt_tokens: int
-    estimated_judge_output_tokens: int
-    estimated_total_tokens: int
+    total_cases: int = 0
+    candidate_count: int = 0
+    metric_count: int = 0
+    pure_metric_count: int = 0
+    workflow_metric_count: int = 0
+    planned_generation_tasks: int = 0
+    planned_reduction_tasks: int = 0
+    planned_parse_tasks: int = 0
+    planned_score_tasks: int = 0
+    estimated_generation_input_tokens: int = 0
+    estimated_generation_output_tokens: int = 0
+    estimated_judge_prompt_tokens: int = 0
+    estimated_judge_output_tokens: int = 0
+    estimated_total_tokens: int = 0
     assumptions: dict[str, Any] = Field(default_factory=dict)

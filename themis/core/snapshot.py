@@ -11,11 +11,14 @@ from themis.core.canonical import content_hash
 from themis.core.components import ComponentRef
 from themis.core.config import OnNoAnswer
 from themis.core.models import Case
-from themis.core.prompts import PromptSpec
+from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
 from themis.core.stages import Stage
 
 COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
 """The keys of a candidate policy that say how many; the largest counts, and any other key only makes another run."""
+
+PURE = "pure"
+"""The kind of a metric that asks no judge."""
 
 _KEYS = 2
 """Version of the reuse keys: those of another one are never equal."""
@@ -76,7 +79,11 @@ class ComponentRefs(FrozenModel):
 
 
 class RunIdentity(GrowingModel):
-    """All that decides a `run_id`, and nothing else. A field that is added needs a default: ids of before stay."""
+    """All that decides a `run_id`, and nothing else. A field that is added needs a default: ids of before stay.
+
+    Attributes:
+        block_rendering: how the blocks of the generation's prompt are written; see `PromptSpec.block_rendering`.
+    """
 
     datasets: list[dict[str, JSONValue]]
     generator: dict[str, JSONValue]
@@ -92,6 +99,7 @@ class RunIdentity(GrowingModel):
     workflow_overrides: dict[str, JSONValue]
     seeds: list[int]
     on_no_answer: OnNoAnswer = "incorrect"
+    block_rendering: int = FIRST_BLOCK_RENDERING
 
 
 class RunProvenance(FrozenModel):
@@ -136,6 +144,13 @@ class RunSnapshot(FrozenModel):
     def metric_ids(self) -> list[str]:
         """Ids of the metrics, in order."""
         return [ref.component_id for ref in self.component_refs.metrics]
+
+    @property
+    def last_stage(self) -> Stage:
+        """The last stage in which anything is done: without metrics nothing is scored, without judges none judged."""
+        if any(kind != PURE for kind in self.metric_kinds.values()):
+            return Stage.JUDGE
+        return Stage.SCORE if self.component_refs.metrics else Stage.PARSE
 
     @property
     def candidate_count(self) -> int:
@@ -207,7 +222,10 @@ class RunSnapshot(FrozenModel):
 
     def _generation(self, generator: JSONValue) -> str:
         policy = {key: value for key, value in self.identity.candidate_policy.items() if key not in COUNT_KEYS}
-        return content_hash([generator, policy, _dump(self.identity.generation_prompt_spec)])
+        rendering = self.identity.block_rendering
+        # At its default it is left out, so that the keys and seeds of before stay.
+        later = [] if rendering == FIRST_BLOCK_RENDERING else [rendering]
+        return content_hash([generator, policy, _dump(self.identity.generation_prompt_spec), *later])
 
 
 def reuse_name(stage: Stage, item: int, dataset_no: int) -> str:
@@ -265,6 +283,7 @@ def _dump(spec: PromptSpec | None) -> dict[str, Any] | None:
 
 
 __all__ = [
+    "PURE",
     "ComponentRef",
     "ComponentRefs",
     "RunIdentity",

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from themis.core.base import FrozenModel
 from themis.core.batch_requests import run_batch_request, write_request
 from themis.core.components import ComponentTarget
@@ -72,11 +74,11 @@ class SubmissionManifest(FrozenModel):
 
     run_id: str
     mode: Mode
-    config_path: str | None
+    config_path: str | None = None
     manifest_path: Path
     snapshot: RunSnapshot
-    execution_targets: dict[str, ComponentTarget]
-    status: str
+    execution_targets: dict[str, ComponentTarget] = Field(default_factory=dict)
+    status: str = "pending"
 
 
 def submit_experiment(

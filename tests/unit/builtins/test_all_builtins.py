@@ -27,8 +27,9 @@ KINDS: dict[str, Kind] = {
 }
 
 VERSIONS = dict.fromkeys(KINDS, "1") | dict.fromkeys(
-    ("majority_vote", "choice_letter", "math_answer", "code_text", "f1", "bleu", "math_equivalence"), "2"
+    ("majority_vote", "choice_letter", "math_answer", "math_equivalence"), "2"
 )
+VERSIONS |= dict.fromkeys(("code_text", "f1", "bleu"), "3")
 """Raised with each rule that changed, so that no result of the earlier one is taken for one of this."""
 
 

@@ -159,6 +159,21 @@ def test_of_several_expected_texts_the_best_counts(score: ScoreIt, metric: Any) 
 
 
 @TEXT_METRICS
+def test_an_answer_may_be_given_as_the_expected_text_may(score: ScoreIt, metric: Any) -> None:
+    said, like = "the red cat sat", score(metric, "the red cat sat", "the red cat sat down")
+    for answer in ([said], {"answer": said}, {"answers": [said]}, {"answer": [said], "why": 3}):
+        assert score(metric, answer, "the red cat sat down") == like
+    expected = {"answers": ["the red cat sat", "a dog"]}
+    assert score(metric, expected, expected) == 1.0
+
+
+@TEXT_METRICS
+def test_of_several_answers_the_worst_counts_so_that_guessing_gains_nothing(score: ScoreIt, metric: Any) -> None:
+    expected = "the red cat sat"
+    assert score(metric, [expected, "a dog"], expected) == score(metric, "a dog", expected)
+
+
+@TEXT_METRICS
 @pytest.mark.parametrize(
     ("expected", "reason"),
     [
@@ -216,6 +231,10 @@ def test_metrics_of_texts_score_texts_only(score: ScoreIt, metric: Any) -> None:
     assert score(metric, None, "x") == "the parsed value must be a text, not null"
     assert score(metric, 3, "x") == "the parsed value must be a text, not a number"
     assert score(metric, True, "x") == "the parsed value must be a text, not true or false"
+    assert score(metric, [], "x") == "the parsed value must be a text, not an empty list"
+    assert score(metric, ["x", 3], "x") == "the parsed value must be a list of texts, but holds a number"
+    assert score(metric, {"answer": 3}, "x") == "the parsed value must be a text, not a number"
+    assert score(metric, {"said": "x"}, "x") == "the parsed value must be a text, not an object"
 
 
 @pytest.mark.parametrize(

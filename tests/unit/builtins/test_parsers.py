@@ -263,6 +263,24 @@ def test_code_text_takes_the_last_fenced_block_else_the_text(parse: Parse, outpu
     assert parse(CodeText(), output) == value
 
 
+@pytest.mark.parametrize(
+    ("output", "value"),
+    [
+        ({"code": "x = 1"}, "x = 1"),
+        ({"solution": "x = 2", "why": "so"}, "x = 2"),
+        ({"answer": "x = 3"}, "x = 3"),
+        ({"answer": "x = 3", "solution": "x = 2", "code": "x = 1"}, "x = 1"),
+        ({"code": " ", "solution": None, "answer": "x = 3"}, "x = 3"),
+        ({"code": "so:\n```py\nx = 1\n```"}, "x = 1"),
+        ({"code": ["x"]}, '{"code": ["x"]}'),
+        ({"text": "x"}, '{"text": "x"}'),
+        (["x"], '["x"]'),
+    ],
+)
+def test_code_text_reads_an_object_by_the_key_that_holds_its_code(parse: Parse, output: Any, value: Any) -> None:
+    assert parse(CodeText(), output) == value
+
+
 LENGTH = 100_000  # what grows with its square takes minutes already
 HOSTILE = [
     "\\boxed{", "\\boxed{}", "{", "}", "\\", "\\boxed", "A:", "A: ", "A: \n", "A: 1. ", "answer is", "answer ",

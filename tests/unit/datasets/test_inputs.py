@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from themis.core.dataset_inputs import dataset_from_huggingface, dataset_from_inline, dataset_from_jsonl
+from themis.core.dataset_inputs import (
+    dataset_from_cases,
+    dataset_from_huggingface,
+    dataset_from_inline,
+    dataset_from_jsonl,
+)
 from themis.core.errors import DatasetError, MissingExtraError
 from themis.core.models import Case
 
@@ -16,7 +21,7 @@ ROWS = [{"id": 7, "q": "why", "a": "so"}, {"id": 8, "q": "how", "a": "thus"}]
 
 def test_mappings_become_numbered_cases_of_the_dataset_inline() -> None:
     own = Case(case_id="own", input=2)
-    dataset = dataset_from_inline([{"input": 1, "expected_output": "x"}, own, {"input": 3, "case_id": "c"}])
+    dataset = dataset_from_cases([{"input": 1, "expected_output": "x"}, own, {"input": 3, "case_id": "c"}])
     assert (dataset.dataset_id, dataset.revision) == ("inline", "inline")
     assert dataset.cases == [Case(case_id="case-1", input=1, expected_output="x"), own, Case(case_id="c", input=3)]
 
@@ -27,7 +32,21 @@ def test_mappings_become_numbered_cases_of_the_dataset_inline() -> None:
 )
 def test_what_is_no_case_is_named_by_its_number(value: Any, reason: str) -> None:
     with pytest.raises(DatasetError, match=rf"dataset 'inline', case 2: .*{reason}"):
-        dataset_from_inline([{"input": 1}, value])
+        dataset_from_cases([{"input": 1}, value])
+
+
+def test_one_value_is_a_dataset_of_one_case() -> None:
+    plain = dataset_from_inline(input_value={"q": 1})
+    assert (plain.dataset_id, plain.revision, plain.cases) == (
+        "inline",
+        "inline",
+        [Case(case_id="case-1", input={"q": 1})],
+    )
+    told = dataset_from_inline(input_value="x", expected_output="y", dataset_id="d", case_id="c", revision="r")
+    assert (told.dataset_id, told.revision) == ("d", "r")
+    assert told.cases == [Case(case_id="c", input="x", expected_output="y")]
+    with pytest.raises(DatasetError, match="case 1: input: nan is not a number"):
+        dataset_from_inline(input_value=float("nan"))
 
 
 def test_a_file_gives_a_dataset_named_by_its_stem(tmp_path: Path) -> None:
@@ -58,8 +77,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 def test_a_split_on_the_hub_is_a_dataset_of_its_own(hub: list[tuple[Any, ...]]) -> None:
     dataset = dataset_from_huggingface(
-        "org/set",
-        "test",
+        dataset_name="org/set",
+        split="test",
         input_field="q",
         expected_output_field="a",
         case_id_field="id",
@@ -69,19 +88,20 @@ def test_a_split_on_the_hub_is_a_dataset_of_its_own(hub: list[tuple[Any, ...]]) 
     assert hub == [("org/set", "m", "test", "abc")]
     assert (dataset.dataset_id, dataset.revision) == ("org/set:m:test", "abc")
     assert dataset.cases[0] == Case(case_id="7", input="why", expected_output="so")
-    assert [c.case_id for c in dataset_from_huggingface("s", "test", input_field="q").cases] == ["case-1", "case-2"]
+    plain = dataset_from_huggingface(dataset_name="s", split="test", input_field="q")
+    assert [case.case_id for case in plain.cases] == ["case-1", "case-2"]
 
 
 def test_what_goes_wrong_on_the_hub_is_one_line(hub: list[tuple[Any, ...]]) -> None:
     with pytest.raises(
         DatasetError, match=r"dataset 'missing:test': cannot be loaded: FileNotFoundError: no such dataset$"
     ):
-        dataset_from_huggingface("missing", "test", input_field="q")
+        dataset_from_huggingface(dataset_name="missing", split="test", input_field="q")
     with pytest.raises(DatasetError, match=r"row 1: has no column 'question'; there are id, q, a"):
-        dataset_from_huggingface("s", "test", input_field="question")
+        dataset_from_huggingface(dataset_name="s", split="test", input_field="question")
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'themis-eval\[huggingface\]'"):
-        dataset_from_huggingface("s", "test", input_field="q")
+        dataset_from_huggingface(dataset_name="s", split="test", input_field="q")

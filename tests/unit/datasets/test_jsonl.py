@@ -75,7 +75,13 @@ def test_without_a_mapped_id_cases_are_numbered(file: Path) -> None:
 def test_metadata_can_be_mapped_to_an_object_of_texts(file: Path) -> None:
     fields = {"input": "q", "metadata": "about"}
     assert read(file, b'{"q": 1, "about": {"a": "b"}}', fields)[0].metadata == {"a": "b"}
-    assert "metadata.a" in refusal(file, b'{"q": 1, "about": {"a": 1}}', fields)
+    assert "metadata.a" in refusal(file, b'{"q": 1, "about": {"a": null}}', fields)
+
+
+def test_labels_that_are_numbers_become_their_texts(file: Path) -> None:
+    fields = {"input": "q", "metadata": "about"}
+    assert read(file, b'{"q": 1, "about": {"a": 1, "b": 0.5}}', fields)[0].metadata == {"a": "1", "b": "0.5"}
+    assert read(file, b'{"input": 1, "metadata": {"a": 1, "b": 0.5}}')[0].metadata == {"a": "1", "b": "0.5"}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,7 @@ def test_metadata_can_be_mapped_to_an_object_of_texts(file: Path) -> None:
         (b'{"case_id": [3], "input": 1}', "case_id"),
         (b'{"case_id": true, "input": 1}', "case_id"),
         (b'{"case_id": "", "input": 1}', "case_id"),
-        (b'{"input": 1, "metadata": {"n": 3}}', "metadata.n"),
+        (b'{"input": 1, "metadata": {"n": [3]}}', "metadata.n"),
         (b'{"input": ' + b"[" * 300 + b"]" * 300 + b"}", "nested too deeply"),
         (b'{"input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
         (b'{"input": ' + b"9" * 5_000 + b"}", "a number of 5000 digits"),

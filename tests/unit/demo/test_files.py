@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.lab import scores_of
 from themis.core.config_file import load_config
 from themis.core.experiment import Experiment
 from themis.core.results import RunStatus
@@ -43,7 +44,7 @@ def test_an_experiment_runs_and_scores_what_was_answered(tmp_path: Path, model: 
     result = Experiment.from_config(config, overrides=["generation.generator.with.latency_ms=0"]).run()
     assert result.status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}
     assert result.progress.total_cases == 60
-    scores = [score.value for case in result.cases for score in case.scores]
+    scores = [score for case in result.cases for score in scores_of(case)]
     assert len(scores) == result.progress.completed_cases
     assert not any(case.generation_failures for case in result.cases)
     assert set(scores) == {0.0, 1.0}

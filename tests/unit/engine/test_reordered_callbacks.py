@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, ScriptedReducer, dataset, experiment
+from tests.support.lab import (
+    ScriptedGenerator,
+    ScriptedMetric,
+    ScriptedParser,
+    ScriptedReducer,
+    dataset,
+    experiment,
+    scores_of,
+)
 from tests.support.reordered_loop import ReorderedLoop
 from themis.core.config import RuntimeConfig
 from themis.core.engine import writer as writer_module
@@ -33,7 +41,7 @@ def on_reordered_loop(seed: int, program: Callable[[], Coroutine[Any, Any, Any]]
 
 def rows(result: RunResult) -> list[Any]:
     return [
-        (case.case_id, [(s.metric_id, s.value) for s in case.scores], sorted(case.evaluation_failures))
+        (case.case_id, [s.metric_id for s in case.scores], scores_of(case), sorted(case.evaluation_failures))
         for case in result.cases
     ]
 

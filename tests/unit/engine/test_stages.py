@@ -519,7 +519,10 @@ def test_one_metric_that_fails_leaves_the_others_their_scores() -> None:
     ]
     result = experiment(metrics=metrics).run(store=store)
     assert metric_means(store, result) == {"lab/good": 0.25}
-    assert [score.metric_id for score in result.cases[0].scores] == ["lab/good"]
+    assert result.cases[0].scores[1] == Score(metric_id="lab/good", value=0.25)
+    error = result.cases[0].scores[0]
+    assert isinstance(error, ScoreError)
+    assert (error.metric_id, error.retryable, error.reason) == ("lab/bad", False, "no")
     assert list(result.cases[0].evaluation_failures) == ["lab/bad"]
 
 
@@ -596,7 +599,7 @@ def test_a_metric_sees_the_labels_of_its_dataset() -> None:
 
 def test_an_experiment_without_metrics_completes() -> None:
     result = experiment(metrics=[]).run()
-    assert (result.status, result.completed_through_stage) == ("completed", "judge")
+    assert (result.status, result.completed_through_stage) == ("completed", "parse")
     assert result.progress.completed_cases == 3
 
 
@@ -608,6 +611,18 @@ def test_when_every_case_fails_so_does_the_run() -> None:
     assert result.status == "failed"
     assert result.progress.failed_cases == result.progress.total_cases == 3
     assert result.progress.completed_cases == 0
+
+
+def test_a_run_whose_every_case_has_an_answer_has_not_failed_whatever_its_metrics_did() -> None:
+    broken = ScriptedMetric(lambda value, case: ValueError("no"))
+    result = experiment(metrics=[broken]).run()
+    assert (result.status, result.progress.failed_cases) == ("partial_failure", 3)
+    one_answer = ScriptedGenerator(lambda case, ctx: "x" if case.case_id == "q2" else ValueError("no"))
+    assert experiment(one_answer, metrics=[broken]).run().status == "partial_failure"
+
+
+def test_a_run_whose_answers_cannot_be_parsed_has_failed() -> None:
+    assert experiment(parser=parser(lambda output: ValueError("no"))).run().status == "failed"
 
 
 def test_when_some_cases_fail_the_run_says_so_and_goes_on() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import ScriptedGenerator, ScriptedMetric, cases, experiment
+from tests.support.lab import ScriptedGenerator, ScriptedMetric, cases, experiment, scores_of
 from themis.core.config import RuntimeConfig
 from themis.core.errors import ConfigError, FingerprintChangedError
 from themis.core.experiment import Experiment
@@ -242,7 +242,7 @@ def test_scores_follow_their_dataset_when_the_order_changes_and_the_labels_do_no
     def run(*named: tuple[str, str]) -> dict[str, float]:
         data = [Dataset(dataset_id=name, cases=cases(1), metadata={"w": weight}) for name, weight in named]
         result = experiment(ScriptedGenerator(), metrics=[Labelled()], datasets=data).run(store=store)
-        return {case.dataset_id: case.scores[0].value for case in result.cases}
+        return {case.dataset_id: scores_of(case)[0] for case in result.cases}
 
     assert run(("a", "1"), ("b", "2")) == {"a": 1.0, "b": 2.0}
     assert run(("b", "1"), ("a", "2")) == {"b": 1.0, "a": 2.0}

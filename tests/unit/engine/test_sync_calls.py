@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import thread_bound
-from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, dataset, experiment
+from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, dataset, experiment, scores_of
 from themis import evaluate
 from themis.core.config import RuntimeConfig
 from themis.core.engine.evaluation import AHEAD
@@ -41,7 +41,7 @@ def run_async(made: Experiment) -> RunResult:
 def scores(result: RunResult) -> list[Any]:
     """The score of each case, or why it has none."""
     return [
-        case.scores[0].value if case.scores else next(iter(case.evaluation_failures.values())).message
+        scores_of(case)[0] if scores_of(case) else next(iter(case.evaluation_failures.values())).message
         for case in result.cases
     ]
 
@@ -163,7 +163,7 @@ def test_a_metric_may_run_an_evaluation_of_its_own() -> None:
             data=[{"input": value, "expected_output": value}],
             metric=ScriptedMetric(record),
         )
-        return float(inner.cases[0].scores[0].value)
+        return scores_of(inner.cases[0])[0]
 
     assert scores(experiment(metrics=[ScriptedMetric(score)]).run()) == [1.0] * 3
     assert set(record.threads) == {threading.main_thread()}
@@ -268,7 +268,9 @@ def test_whatever_a_metric_raises_is_data(run: Callable[[Experiment], RunResult]
     metric.concurrent = concurrent  # type: ignore[attr-defined]
     result = run(experiment(metrics=[metric], datasets=[dataset(8)]))
     assert (result.status, result.progress.completed_cases) == ("partial_failure", 3)
-    types = [next(iter(case.evaluation_failures.values())).error_type for case in result.cases if not case.scores]
+    types = [
+        next(iter(case.evaluation_failures.values())).error_type for case in result.cases if case.evaluation_failures
+    ]
     assert types == ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "ValueError", "StopIteration"]
 
 

@@ -6,10 +6,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from themis.core.base import JSONValue
-from themis.core.builtins.component import BuiltinMetric, expected_texts, kind_of
-from themis.core.contexts import ScoreContext
+from themis.core.builtins.component import TextMetric
 from themis.core.errors import MissingExtraError
-from themis.core.models import Case, ParsedOutput, Score, ScoreError
 
 _FULL_MARKS = 100.0
 _OPTIONS: dict[str, JSONValue] = {
@@ -20,20 +18,21 @@ _OPTIONS: dict[str, JSONValue] = {
 }
 
 
-class Bleu(BuiltinMetric):
+class Bleu(TextMetric):
     """Sentence BLEU against one reference, from 0 to 1; of several expected texts the most alike counts.
 
     It is `sacrebleu.sentence_bleu` with its defaults (tokenizer 13a, exponential smoothing, effective order) divided by
     100: here a value of 1 is what counts as correct, and on sacrebleu's own scale nearly every text would be. The
     version of sacrebleu and these options are in the fingerprint.
 
-    The expected output is a text, a list of texts, or `{answer: …}` or `{answers: […]}` with them.
+    Answer and expected output are texts, lists of texts, or `{answer: …}` or `{answers: […]}` with them; of several
+    answers the worst counts.
 
     Source: Post, "A Call for Clarity in Reporting BLEU Scores", WMT 2018.
     """
 
     component_id = "builtin/bleu"
-    version = "2"
+    version = "3"
     libraries: ClassVar[dict[str, dict[str, JSONValue]]] = {"sacrebleu": _OPTIONS}
 
     def __init__(self) -> None:
@@ -55,13 +54,7 @@ class Bleu(BuiltinMetric):
     def _sentence_bleu(self) -> Any:
         return importlib.import_module("sacrebleu").sentence_bleu
 
-    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
-        """The likeness to the expected text; no score unless both sides are texts."""
-        expected = expected_texts(case.expected_output)
-        if isinstance(expected, str):
-            return self.unscored(expected)
-        if not isinstance(parsed.value, str):
-            return self.unscored(f"the parsed value must be a text, not {kind_of(parsed.value)}")
-        value = max(float(self._sentence_bleu(parsed.value, [text], **_OPTIONS).score) for text in expected)
-        # The same text twice gives 100.00000000000004.
-        return self.scored(min(value / _FULL_MARKS, 1.0))
+    def likeness(self, answer: str, expected: str) -> float:
+        """Sacrebleu's score, from 0 to 1."""
+        value = float(self._sentence_bleu(answer, [expected], **_OPTIONS).score)
+        return min(value / _FULL_MARKS, 1.0)  # the same text twice gives 100.00000000000004

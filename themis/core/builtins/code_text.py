@@ -2,6 +2,7 @@
 
 import re
 
+from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinComponent, text_of
 from themis.core.contexts import ParseContext
 from themis.core.models import ParsedOutput, ReducedCandidate
@@ -10,6 +11,7 @@ from themis.core.models import ParsedOutput, ReducedCandidate
 # https://spec.commonmark.org/0.31.2/#fenced-code-blocks
 _CONTAINER = r"(?P<container>(?:[ \t]*(?:>|[-+*](?=[ \t])|[0-9]{1,9}[.)](?=[ \t])))*[ \t]*)"
 _FENCE = re.compile(rf"{_CONTAINER}(?P<fence>`{{3,}}(?=[^`]*$)|~{{3,}})(?P<info>.*)")
+_KEYS = ("code", "solution", "answer")
 _QUOTE = re.compile(r"[ \t]*>[ ]?")
 _TAB_STOP = 4
 _LOOSE = 3  # so much further than its beginning may the end of a block be indented; beyond it is content
@@ -18,20 +20,29 @@ _LOOSE = 3  # so much further than its beginning may the end of a block be inden
 class CodeText(BuiltinComponent):
     """Takes the content of the last fenced block, else the whole text, with its indentation.
 
+    An output that is an object is read by the first of its keys `code`, `solution` and `answer` that holds a text.
     The content of a block that is itself indented, as in a list, loses that much indentation. A last block that the
     text breaks off in counts when it holds anything. Nothing but space is no code: None.
     """
 
     component_id = "builtin/code_text"
-    version = "2"
+    version = "3"
 
     def parse(self, candidate: ReducedCandidate, ctx: ParseContext) -> ParsedOutput:  # noqa: ARG002  # part of the protocol
         """The code in the output."""
-        text = text_of(candidate.final_output)
+        text = text_of(_written(candidate.final_output))
         code = None if text is None else last_fenced_block(text)
         if code is None:
             code = text
         return ParsedOutput(value=code if code and not code.isspace() else None, format="code")
+
+
+def _written(output: JSONValue) -> JSONValue:
+    """What an output that is an object holds as its code; any other output as it is."""
+    if not isinstance(output, dict):
+        return output
+    texts = [text for key in _KEYS if isinstance(text := output.get(key), str) and text.strip()]
+    return texts[0] if texts else output
 
 
 def last_fenced_block(text: str) -> str | None:

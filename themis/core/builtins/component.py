@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from themis.core.base import JSONValue
 from themis.core.canonical import content_hash
+from themis.core.contexts import ScoreContext
 from themis.core.distributions import installed_version
-from themis.core.models import Score, ScoreError
+from themis.core.models import Case, ParsedOutput, Score, ScoreError
 
 _KINDS: dict[type, str] = {
     bool: "true or false",
@@ -56,23 +57,42 @@ class BuiltinMetric(BuiltinComponent):
         return ScoreError(metric_id=self.component_id, reason=reason)
 
 
-def expected_texts(expected: JSONValue) -> list[str] | str:
-    """The texts that a metric of texts compares with, any of which is right; else what is wrong with `expected`.
+class TextMetric(BuiltinMetric):
+    """A metric that compares the parsed value, as text, with the expected one.
 
-    A text, a list of texts, `{answer: <one of both>}` or `{answers: <one of both>}`.
+    Either may be a text, a list of texts, `{answer: …}` or `{answers: …}` with one of both. Of several expected texts
+    the best counts, as any of them is right; of several answers the worst, so that it gains nothing to give more.
     """
-    if isinstance(expected, dict):
-        inner = next((expected[key] for key in ("answers", "answer") if key in expected), None)
-        expected = expected if inner is None or isinstance(inner, dict) else inner
-    if isinstance(expected, str):
-        return [expected]
-    if isinstance(expected, list) and expected:
-        wrong = next((item for item in expected if not isinstance(item, str)), None)
-        texts = [item for item in expected if isinstance(item, str)]
-        if len(texts) == len(expected):
+
+    def likeness(self, answer: str, expected: str) -> float:
+        """How much an answer is like an expected text, from 0 to 1."""
+        raise NotImplementedError
+
+    def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
+        """The likeness to the expected text that is most alike; no score unless there are texts on both sides."""
+        expected = _texts_of(case.expected_output, "expected_output")
+        if isinstance(expected, str):
+            return self.unscored(expected)
+        answers = _texts_of(parsed.value, "the parsed value")
+        if isinstance(answers, str):
+            return self.unscored(answers)
+        return self.scored(min(max(self.likeness(answer, text) for text in expected) for answer in answers))
+
+
+def _texts_of(value: JSONValue, what: str) -> list[str] | str:
+    """The texts that a value is, as a metric of texts takes them; else what is wrong with it, calling it `what`."""
+    if isinstance(value, dict):
+        inner = next((value[key] for key in ("answers", "answer") if key in value), None)
+        value = value if inner is None or isinstance(inner, dict) else inner
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and value:
+        wrong = next((item for item in value if not isinstance(item, str)), None)
+        texts = [item for item in value if isinstance(item, str)]
+        if len(texts) == len(value):
             return texts
-        return f"expected_output must be a list of texts, but holds {kind_of(wrong)}"
-    return f"expected_output must be a text, not {'an empty list' if expected == [] else kind_of(expected)}"
+        return f"{what} must be a list of texts, but holds {kind_of(wrong)}"
+    return f"{what} must be a text, not {'an empty list' if value == [] else kind_of(value)}"
 
 
 def text_of(value: JSONValue) -> str | None:

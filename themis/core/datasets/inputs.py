@@ -19,6 +19,23 @@ INLINE = "inline"
 
 
 def dataset_from_inline(
+    *,
+    input_value: JSONValue,
+    expected_output: JSONValue = None,
+    dataset_id: str = INLINE,
+    case_id: str = "case-1",
+    revision: str | None = INLINE,
+) -> Dataset:
+    """A dataset of one case.
+
+    Raises:
+        DatasetError: a value cannot be a case's; it is named.
+    """
+    case = {"case_id": case_id, "input": input_value, "expected_output": expected_output}
+    return dataset_from_cases([case], dataset_id=dataset_id, revision=revision)
+
+
+def dataset_from_cases(
     cases: Iterable[Case | Mapping[str, Any]],
     *,
     dataset_id: str = INLINE,
@@ -27,7 +44,8 @@ def dataset_from_inline(
 ) -> Dataset:
     """A dataset of cases given as `Case` or as mappings with `input` and optionally the other fields of a case.
 
-    A mapping without `case_id` becomes `case-<n>`, n counting all cases from 1.
+    A mapping without `case_id` becomes `case-<n>`, n counting all cases from 1. Ids and labels may be numbers, which
+    become their texts.
 
     Raises:
         DatasetError: one of them is not a case; its number is named.
@@ -58,19 +76,19 @@ def dataset_from_jsonl(
 
 
 def dataset_from_huggingface(  # noqa: PLR0913  # keywords, one a column
-    dataset: str,
-    split: str,
     *,
+    dataset_name: str,
+    split: str,
     input_field: str,
     expected_output_field: str | None = None,
     case_id_field: str | None = None,
     revision: str | None = None,
     config_name: str | None = None,
 ) -> Dataset:
-    """One split of a dataset on the Hugging Face hub, with dataset id `<dataset>[:<config_name>]:<split>`.
+    """One split of a dataset on the Hugging Face hub, with dataset id `<dataset_name>[:<config_name>]:<split>`.
 
     Args:
-        dataset: name on the hub, or a local folder.
+        dataset_name: name on the hub, or a local folder.
         split: such as `test` or `train[:100]`.
         input_field: column of the input.
         expected_output_field: column of the expected output.
@@ -83,10 +101,10 @@ def dataset_from_huggingface(  # noqa: PLR0913  # keywords, one a column
         DatasetError: it cannot be loaded, has no such column, or a row is not a case.
     """
     hub = _huggingface()
-    name = ":".join(part for part in (dataset, config_name, split) if part)
+    name = ":".join(part for part in (dataset_name, config_name, split) if part)
     where = f"dataset {name!r}"
     try:
-        rows = hub.load_dataset(dataset, config_name, split=split, revision=revision)
+        rows = hub.load_dataset(dataset_name, config_name, split=split, revision=revision)
     except Exception as error:
         reason = f"{type(error).__name__}: {_one_line(error)}"
         raise DatasetError(where=where, detail=f"cannot be loaded: {reason}") from error

@@ -30,11 +30,12 @@ from themis.core.engine.run_datasets import (
     without_passwords,
 )
 from themis.core.engine.run_secrets import refuse_secrets
-from themis.core.errors import ConfigError, DatasetChangedError
-from themis.core.prompts import PromptSpec
+from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
+from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
 from themis.core.secrets import redact_urls
 from themis.core.snapshot import (
     COUNT_KEYS,
+    PURE,
     ComponentRefs,
     RunIdentity,
     RunProvenance,
@@ -175,6 +176,7 @@ def compile_run(
     datasets = [snapshot_dataset(spec, found) for spec, found in zip(specs, fingerprints, strict=True)]
     refuse_unusable(datasets, where)
     refs = components.refs()
+    prompt = _prompt(generation.prompt_spec)
     identity = RunIdentity(
         datasets=[dataset.identity() for dataset in datasets],
         generator=refs.generator.identity(),
@@ -184,19 +186,20 @@ def compile_run(
         metrics=[ref.identity() for ref in refs.metrics],
         judge_models=[],
         candidate_policy=redact_urls(generation.candidate_policy),
-        generation_prompt_spec=_prompt(generation.prompt_spec),
+        generation_prompt_spec=prompt,
         evaluation_prompt_spec=_prompt(evaluation.prompt_spec),
         judge_config=redact_urls(evaluation.judge_config),
         workflow_overrides=redact_urls(evaluation.workflow_overrides),
         seeds=config.seeds[:count],
         on_no_answer=evaluation.on_no_answer,
+        block_rendering=_block_rendering(prompt),
     )
     snapshot = RunSnapshot(
         identity=identity,
         provenance=provenance,
         component_refs=refs,
         datasets=datasets,
-        metric_kinds={ref.component_id: "pure" for ref in refs.metrics},
+        metric_kinds={ref.component_id: PURE for ref in refs.metrics},
     )
     return CompiledRun(snapshot.with_derived_seeds(), components, sources, fingerprints)
 
@@ -210,10 +213,11 @@ def recompile(
 
     Raises:
         ComponentError: a component cannot be had here.
-        FingerprintChangedError: a component is not what it was.
+        FingerprintChangedError: a component is not what it was, or what is said to it would be written in another way.
         DatasetError, DatasetChangedError: a dataset cannot be read here, or is not what it was.
     """
     refs, identity = snapshot.component_refs, snapshot.identity
+    _refuse_other_rendering(identity)
     generation = GenerationConfig(
         generator=refs.generator.target,
         candidate_policy=identity.candidate_policy,
@@ -270,6 +274,21 @@ def _check_seeds(config: ExperimentConfig, where: str) -> int:
         detail = f"seeds: there are {len(config.seeds)}, but {count} candidates a case; give one each, or none"
         raise ConfigError(where=where, detail=detail)
     return count
+
+
+def _refuse_other_rendering(identity: RunIdentity) -> None:
+    """See that the prompt of a stored run is written as it was meant to be when the run was compiled."""
+    now, before = _block_rendering(identity.generation_prompt_spec), identity.block_rendering
+    if now != before:
+        raise FingerprintChangedError(
+            where="generation.prompt_spec",
+            reference="the prompt",
+            difference=f"its blocks are written in way {now}, expected {before}",
+        )
+
+
+def _block_rendering(spec: PromptSpec | None) -> int:
+    return FIRST_BLOCK_RENDERING if spec is None else spec.block_rendering
 
 
 def _prompt(spec: PromptSpec | None) -> PromptSpec | None:

@@ -15,7 +15,7 @@ from themis.core.engine.evaluation import Evaluation
 from themis.core.engine.interpreter import set_for_runs
 from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
-from themis.core.engine.planning import pending_work
+from themis.core.engine.planning import PAGE, pending_work
 from themis.core.engine.retries import message_of
 from themis.core.engine.stage_runner import StageRunner
 from themis.core.engine.work import CaseWork
@@ -74,6 +74,8 @@ class RunExecution:
         self._runtime = runtime
         self._options = options
         self._run_id = run.snapshot.run_id
+        # A complete run goes through its last stage that has work, and is said to be complete through that one.
+        self._until = min(options.until, run.snapshot.last_stage)
         self._observers = Observers(self._run_id, options.subscribers, options.tracer)
         self._progress = options.progress
         self._forks = line.forks
@@ -109,12 +111,24 @@ class RunExecution:
         except Exception as error:
             await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
-        ended, failed = self._store.count_ends(self._run_id)
-        status = (
-            RunStatus.COMPLETED if not failed else RunStatus.FAILED if failed == ended else RunStatus.PARTIAL_FAILURE
-        )
-        await self._end(span, status, None)
+        await self._end(span, self._status(), None)
         return self._record()
+
+    def _status(self) -> RunStatus:
+        """What the cases make of their run: it is `failed` only where all of them did, and none has an answer."""
+        ended, failed = self._store.count_ends(self._run_id)
+        if not failed:
+            return RunStatus.COMPLETED
+        return RunStatus.FAILED if failed == ended and not self._has_answers() else RunStatus.PARTIAL_FAILURE
+
+    def _has_answers(self) -> bool:
+        """Whether any case came as far as its metrics, though they may have failed."""
+        first = 0
+        while ends := self._store.ends_from(self._run_id, first, PAGE):
+            if any(end.through >= Stage.SCORE for end in ends):
+                return True
+            first = ends[-1].case_no + 1
+        return False
 
     def _settle_existing(self) -> RunRecord | None:
         """Create the run, or decide by the policy what its existence means; a row that is final is returned."""
@@ -137,7 +151,7 @@ class RunExecution:
         return None
 
     def _reaches(self, record: RunRecord) -> bool:
-        return UNTIL_STAGES[record.completed_through or "judge"] >= self._options.until
+        return UNTIL_STAGES[record.completed_through or "judge"] >= self._until
 
     def _warn_of_edits(self, stored: RunSnapshot) -> None:
         """Say so when a component's source is not what it was: its fingerprint, which decides what a run is, is."""
@@ -157,7 +171,7 @@ class RunExecution:
     def _say_what_is_scored(self) -> None:
         """Say so when most of what is generated is not scored."""
         count = self._run.snapshot.candidate_count
-        if count > 1 and self._run.components.reducer is None and self._options.until > Stage.GENERATE:
+        if count > 1 and self._run.components.reducer is None and self._until > Stage.GENERATE:
             logger.warning(
                 "run %s: %d candidates a case and no reducer: the first%s is scored, the others are only kept; with"
                 " generation.reducer, such as builtin/majority_vote, one is made of them",
@@ -168,12 +182,11 @@ class RunExecution:
 
     async def _all_cases(self) -> None:
         """Every case through the pipeline, so many at a time."""
-        until = self._options.until
         progress = self._progress
         progress.total = self._run.snapshot.total_cases
         async with OutcomeWriter(self._store, self._run_id, self._options.fence) as writer:
             runner = StageRunner(self._runtime, writer, self._observers)
-            pipeline = CasePipeline(self._run.parts(), runner, until)
+            pipeline = CasePipeline(self._run.parts(), runner, self._until)
 
             def ended(end: CaseEnd) -> None:
                 writer.end_case(end)
@@ -205,7 +218,7 @@ class RunExecution:
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
         afresh = self._options.afresh or self._runtime.existing_run_policy == "rerun"
-        for left, done in pending_work(self._run, self._store, writer, self._options.until, afresh=afresh):
+        for left, done in pending_work(self._run, self._store, writer, self._until, afresh=afresh):
             self._progress.done += len(done)
             self._progress.resumed += len(done)
             self._progress.failed += sum(end.failed for end in done)
@@ -216,7 +229,8 @@ class RunExecution:
         through = None
         if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
             before = self._record().completed_through  # what went further already is not taken back
-            through = max(self._options.until, UNTIL_STAGES[before] if before else Stage.GENERATE)
+            through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
+            through = min(through, self._run.snapshot.last_stage)  # version 4.0 called each complete run judged
         self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
         await self._observers.run_ended(span, status.value, error)
 

@@ -13,7 +13,7 @@ from themis.core.read_models import BenchmarkResult, BenchmarkScoreRow
 from themis.core.results import ExecutionState, ProgressSnapshot, RunResult, StageFailure
 from themis.core.score_tally import means_of
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import NAMES, Stage
+from themis.core.stages import NAMES, UNTIL_STAGES, Stage, until_name
 from themis.core.stores.stored_cases import StoredCase, StoredCases, iter_cases
 from themis.core.stores.stored_metrics import StoredMetrics, read_metrics
 
@@ -29,7 +29,7 @@ def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -
     return RunResult(
         run_id=run_id,
         status=record.status,
-        completed_through_stage=record.completed_through,
+        completed_through_stage=_completed_through(record, snapshot),
         progress=ProgressSnapshot(total_cases=record.total_cases, completed_cases=ended - failed, failed_cases=failed),
         cases=StoredCases(store, snapshot),
         metrics=StoredMetrics(store, snapshot),
@@ -43,7 +43,7 @@ def execution_state(store: "RunStore", run_id: str) -> ExecutionState:
     return ExecutionState(
         run_id=run_id,
         status=record.status,
-        completed_through_stage=record.completed_through,
+        completed_through_stage=_completed_through(record, snapshot),
         case_states={case.key: case.state() for case in iter_cases(store, snapshot)},
     )
 
@@ -140,13 +140,8 @@ def project(store: "RunStore", run_id: str, name: str) -> Any:
     return view(store, run_id)
 
 
-def _run_result_document(store: "RunStore", run_id: str) -> dict[str, Any]:
-    result = run_result(store, run_id)
-    return {**as_json(result), "cases": [as_json(case) for case in result.cases]}
-
-
 _PROJECTIONS: dict[str, Callable[["RunStore", str], Any]] = {
-    "run_result": _run_result_document,
+    "run_result": lambda store, run_id: as_json(run_result(store, run_id)),
     "benchmark_result": lambda store, run_id: as_json(benchmark_result(store, run_id)),
     "timeline_view": timeline_view,
     "trace_view": trace_view,
@@ -166,6 +161,13 @@ def _find(store: "RunStore", run_id: str) -> "tuple[RunRecord, RunSnapshot]":
     if record is None or snapshot is None:
         raise UnknownRunError(run_id=run_id, nearest=nearest_hint(run_id, [run.run_id for run in store.list_runs()]))
     return record, snapshot
+
+
+def _completed_through(record: "RunRecord", snapshot: RunSnapshot) -> str | None:
+    """The stage that a run was brought through; version 4.0 called a complete one judged, whatever there was to do."""
+    if record.completed_through is None:
+        return None
+    return until_name(min(UNTIL_STAGES[record.completed_through], snapshot.last_stage))
 
 
 def _rows_of(case: StoredCase) -> Iterator[BenchmarkScoreRow]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, overload
 
 from themis.core import outcome_codec as codec
-from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate
+from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.outcomes import CaseEnd, Outcome
 from themis.core.pass_through import first_candidate, whole_output
 from themis.core.results import CaseResult, CaseState, StageFailure
@@ -70,6 +70,12 @@ class StoredCase:
             return None
         return whole_output(reduced)
 
+    def scores(self) -> list[Score | ScoreError]:
+        """What each metric gave, in order: its score, or why there is none; nothing where no answer counts nothing."""
+        metric_ids = self.snapshot.metric_ids
+        given = (codec.to_given(o, metric_ids[o.item]) for o in self.outcomes if o.stage is Stage.SCORE)
+        return [score for score in given if score is not None]
+
     def _passed(self, stage: Stage) -> bool:
         return self.end.through > stage or (self.end.through == stage and not self.end.failed)
 
@@ -88,7 +94,7 @@ class StoredCase:
             reduction_error=reduction_failures.get(0),
             parsed_output=self.parsed(reduced),
             parse_error=self.failures(Stage.PARSE).get(0),
-            scores=[s for o in self.succeeded(Stage.SCORE) if (s := codec.to_score(o, metric_ids[o.item])) is not None],
+            scores=self.scores(),
             evaluation_failures={metric_ids[item]: failure for item, failure in self.failures(Stage.SCORE).items()},
         )
 
@@ -102,7 +108,7 @@ class StoredCase:
             generation_failures=result.generation_failures,
             reduced_candidate=result.reduced_candidate,
             parsed_output=result.parsed_output,
-            successful_scores={score.metric_id: score for score in result.scores},
+            successful_scores={score.metric_id: score for score in result.scores if isinstance(score, Score)},
             score_failures=result.evaluation_failures,
         )
 

@@ -100,16 +100,9 @@ class SqliteRunStore(BaseRunStore):
         with self.transaction() as connection:
             if connection.execute(sql.SELECT_RUN_NO, (snapshot.run_id,)).fetchone():
                 return False
-            connection.execute(
-                sql.INSERT_RUN,
-                (
-                    snapshot.run_id,
-                    RunStatus.PENDING.value,
-                    snapshot.total_cases,
-                    put_snapshot(snapshot, self.put_blob),
-                    now_ms(),
-                ),
-            )
+            kept = put_snapshot(snapshot, self.put_blob)
+            values = (snapshot.run_id, RunStatus.PENDING.value, snapshot.total_cases, kept, now_ms())
+            connection.execute(sql.INSERT_RUN, values)
             run_no = self._run_no(snapshot.run_id)
             keys = snapshot.reuse_keys().items()
             connection.executemany(sql.INSERT_REUSE_KEY, [(key, run_no, name) for name, key in keys])

@@ -1,0 +1,129 @@
+"""Reports in Markdown: a line for each score, and a summary to read."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from themis.core.read_models import BenchmarkScoreRow
+from themis.core.reporting.cells import one_line
+from themis.core.reporting.summary import FIGURES, RunSummary
+from themis.core.results import RunResult
+
+_PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
+"""A text in which Markdown finds nothing to do; a URL, which it would make a link, is none."""
+
+
+def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow]) -> Iterator[str]:
+    """Lines: how the run stands, a key each, and its scores, a row each; what there is not, is `None`."""
+    counts = result.progress
+    yield "# Run Report"
+    yield ""
+    yield f"- run_id: {result.run_id}"
+    yield f"- status: {result.status.value}"
+    yield f"- total_cases: {counts.total_cases}"
+    yield f"- completed_cases: {counts.completed_cases}"
+    yield f"- failed_cases: {counts.failed_cases}"
+    if result.error:
+        yield f"- error: {_value(result.error)}"
+    if result.what_is_missing:
+        yield f"- missing: {_value(result.what_is_missing)}"
+    yield ""
+    yield "## Metrics"
+    yield ""
+    for row in rows:
+        yield (
+            f"- case={_value(row.case_id)} metric={_value(row.metric_id)} outcome={row.outcome} value={row.value}"
+            f" candidate={_value(row.candidate_id)} error_category={row.error_category}"
+            f" error_message={_value(row.error_message)} dataset={_value(row.dataset_id)}"
+        )
+
+
+def summary_report(summary: RunSummary) -> Iterator[str]:
+    """Lines: what the run is, its metrics with what stands beside a mean, and the first failures."""
+    yield from _head(summary)
+    yield from _metrics(summary)
+    if summary.failures:
+        yield from _failures(summary)
+
+
+def _head(summary: RunSummary) -> Iterator[str]:
+    result, snapshot = summary.result, summary.snapshot
+    counts = result.progress
+    yield "# Run Report"
+    yield ""
+    yield from _table(
+        ("", ""),
+        [
+            ("run", _code(result.run_id)),
+            ("status", result.status.value),
+            ("completed through", result.completed_through_stage or "-"),
+            ("generator", _code(snapshot.component_refs.generator.component_id)),
+            ("datasets", ", ".join(_code(dataset.dataset_id) for dataset in snapshot.datasets) or "-"),
+            ("cases", f"{counts.completed_cases} of {counts.total_cases} completed, {counts.failed_cases} failed"),
+            *([("error", _code(result.error))] if result.error else []),
+        ],
+    )
+    if result.what_is_missing:
+        yield f"This report is {result.what_is_missing}."
+        yield ""
+
+
+def _metrics(summary: RunSummary) -> Iterator[str]:
+    yield "## Metrics"
+    yield ""
+    rows = [(_code(name), *(found[figure] for figure in FIGURES)) for name, found in summary.table()]
+    yield from _table(("metric", *FIGURES), rows)
+    yield (
+        "A mean is over the cases that are scored. A case without an answer counts as the run's on_no_answer says, 0 "
+        "unless told otherwise; one that failed is unscored. Low and high are the mean if all that are unscored had "
+        "scored 0, had scored 1."
+    )
+    yield ""
+
+
+def _failures(summary: RunSummary) -> Iterator[str]:
+    total = sum(summary.errors.values())
+    counted = ", ".join(f"{count} {category}" for category, count in sorted(summary.errors.items()))
+    yield "## Failures"
+    yield ""
+    yield f"{counted}." + (f" The first {len(summary.failures)} of {total}:" if total > len(summary.failures) else "")
+    yield ""
+    rows = [
+        (
+            _code(row.dataset_id),
+            _code(row.case_id),
+            _code(row.metric_id),
+            row.error_category or "",
+            _code(row.error_message),
+        )
+        for row in summary.failures
+    ]
+    yield from _table(("dataset", "case", "metric", "category", "message"), rows)
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield f"| {' | '.join(headers)} |"
+    yield f"|{'---|' * len(headers)}"
+    for row in rows:
+        yield f"| {' | '.join(map(str, row))} |"
+    yield ""
+
+
+def _value(text: str | None) -> str:
+    """A text in a list: as it is when Markdown would leave it so, else as code."""
+    line = one_line(str(text))
+    if line and "://" not in line and "www." not in line and _PLAIN.fullmatch(line):
+        return line
+    return _as_code(line)
+
+
+def _code(text: str | None) -> str:
+    """A text as code in a table's cell, in which nothing of it means anything."""
+    return _as_code(one_line(text or "").replace("|", r"\|"))
+
+
+def _as_code(line: str) -> str:
+    if not line:
+        return ""
+    runs = {len(run) for run in "".join(sign if sign == "`" else " " for sign in line).split()}
+    fence = "`" * next(length for length in range(1, len(runs) + 2) if length not in runs)
+    return f"{fence} {line} {fence}" if runs else f"{fence}{line}{fence}"
