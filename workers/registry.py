@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter
 
 from themis.core import durable_files, guarded_files
 from themis.core.errors import WorkerNameError
-from themis.core.queue import layout, locks
+from themis.core.queue import bell, layout, locks
 from themis.core.queue.processes import this_process
 from themis.core.stores.job_rows import Owner
 
@@ -194,6 +194,7 @@ def request_stop(queue_root: Path, names: Sequence[str]) -> None:
     """Ask workers to take no more jobs and to end when what they run has."""
     for name in names:
         durable_files.mark(queue_root / layout.WORKERS / f"{name}.stop")
+    bell.ring(queue_root)
 
 
 def forget_dead(queue_root: Path) -> None:

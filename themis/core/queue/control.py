@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from themis.core import durable_files
 from themis.core.errors import JobError, QueueError, QueueFileError, StoreError
 from themis.core.queue import (
     details,
@@ -141,10 +140,7 @@ class QueueControl(ABC):
 
     def resume(self) -> bool:
         """Have workers claim again; False when the queue was not paused."""
-        self._parts(write=True)
-        was_paused = self.is_paused
-        durable_files.unlink(self._paused)
-        return was_paused
+        return pausing.resume(self._parts(write=True)[0])
 
     @property
     def paused(self) -> Pause | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from themis.core import durable_files
 from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
-from themis.core.queue import journal, layout, locks, moves, processes, states
+from themis.core.queue import bell, journal, layout, locks, moves, processes, states
 from themis.core.queue.job_store import JobStore
 from themis.core.queue.picker import Picker
 from themis.core.queue.root import QueueRoot
@@ -108,6 +108,7 @@ def _request(root: QueueRoot, store: JobStore, key: str) -> None:
     """Ask a job's owner to stop: the row first, which is the request, then the file that wakes the owner."""
     if store.request_cancel(key):
         durable_files.mark(f"{root.folder(layout.CANCEL)}/{key}")
+        bell.ring(root.path)
         journal.note(root.folder(layout.JOURNAL), key, "cancel requested")
 
 
