@@ -1,5 +1,6 @@
 """A worker as a process: everything that it needs is begun here, and ended here."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,10 +13,10 @@ from themis.core.queue.root import make_root, open_root
 from themis.core.queue.window import rescan_s
 from themis.core.queue.worker_registry import check_name
 from themis.core.store_cache import StoreCache
+from workers import capabilities
 from workers.loop import work
 from workers.memory import find_cgroup_folder
 from workers.place import Place
-from workers.queue_watch import QueueWatch
 from workers.settings import WorkerSettings
 from workers.signals import Signals
 from workers.stopping import ExitCode
@@ -56,11 +57,15 @@ def run_worker(
         WorkerNameError: the name is none, or a worker of this queue that lives has it.
         QueueRootError: the folder cannot be a queue, or another machine of this one's name works on it; or it is to be
             drained, and there is none.
-        UnavailableError: this is not Linux.
+        IsolationError: jobs cannot be isolated here as the settings ask for.
+        UnavailableError: this is no POSIX system.
     """
-    if sys.platform != "linux":
-        raise UnavailableError(detail="`themis worker start` needs Linux; `themis worker run` works everywhere")
+    if os.name != "posix":
+        raise UnavailableError(
+            detail="`themis worker start` needs a POSIX system; `themis worker run` works everywhere"
+        )
     settings = load_settings()
+    capabilities.refuse_impossible(settings.isolation)
     owner = this_process(name)
     check_name(owner.worker)
     logs.configure(log_format, sys.stderr, owner.worker)
@@ -79,7 +84,6 @@ def run_worker(
         place = Place(queue, stores, owner, rescan_s(root), find_cgroup_folder(), notifier)
         worker = Worker(place, load_settings, wake, signals)
         stack.callback(worker.close)
-        stack.callback(QueueWatch(queue, wake).close)
         logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
         if is_new:
             logs.tell("the queue is new: nothing was submitted here yet")

@@ -1,20 +1,11 @@
 """How a job's process ended, classified: a pure function of what it reported and what the kernel says."""
 
-import json
-import math
 import signal
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from themis.core.queue.states import Cause, Outcome
-from themis.core.queue.troubles import Lack
-
-_REPORTABLE = frozenset(
-    {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
-    | {Cause.OTHER_STORE, Cause.OUTAGE, Cause.RUN_IN_USE}
-)
-_LARGEST_COUNT = 2**53
+from workers.messages import Progress, Report, RunEnded, Stopped
 
 
 class Stop(StrEnum):
@@ -45,21 +36,16 @@ class Reports:
     done: int = 0
     failed: int = 0
 
-    def take(self, text: str) -> None:
-        """One line that the process reported; what makes no sense is passed over: user code can write there too."""
-        try:
-            document = json.loads(text)
-        except (ValueError, RecursionError):
-            return
-        if not isinstance(document, dict):
-            return
-        counts = document.get("progress")
-        if isinstance(counts, list) and len(counts) == 3 and all(map(_is_count, counts)):  # noqa: PLR2004
-            self.total, self.done, self.failed = counts
-        self.stopped = self.stopped or document.get("stopped") is True
-        self.lost = self.lost or document.get("lost") is True
-        if isinstance(document.get("outcome"), dict):
-            self.outcome = _outcome(document["outcome"]) or self.outcome
+    def take(self, report: Report) -> None:
+        """One more report of the process."""
+        if isinstance(report, Progress):
+            self.total, self.done, self.failed = report.total, report.done, report.failed
+        elif isinstance(report, RunEnded):
+            self.outcome = report.outcome
+        elif isinstance(report, Stopped):
+            self.stopped = True
+        else:
+            self.lost = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,35 +111,6 @@ _SAID = {
     Stop.GIVEN_BACK: "its worker was stopped",
     Stop.LEASE_LOST: "its worker lost the lease",
 }
-
-
-def _outcome(document: dict[str, Any]) -> Outcome | None:
-    try:
-        cause = Cause(str(document.get("cause")))
-    except ValueError:
-        return None
-    if cause not in _REPORTABLE:
-        return None
-    retry_after_s = document.get("retry_after_s")
-    if (
-        isinstance(retry_after_s, bool)
-        or not isinstance(retry_after_s, int | float)
-        or not math.isfinite(retry_after_s)
-    ):
-        retry_after_s = None
-    message = str(document.get("message", ""))
-    return Outcome(cause, message, retry_after_s=retry_after_s, lack=_lack(document.get("lack")))
-
-
-def _lack(word: object) -> Lack | None:
-    try:
-        return Lack(str(word))
-    except ValueError:
-        return None
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_COUNT
 
 
 def _signal_name(number: int) -> str:

@@ -1,9 +1,11 @@
-"""What Linux alone can do, and Python does not offer: namespaces, subreapers, news of folders, a parent's death."""
+"""What Linux alone can do, and Python does not offer: namespaces, subreapers, a parent's death.
+
+Whether this machine can, and may, is answered by `capabilities`.
+"""
 
 import ctypes
 import os
 import signal
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +22,12 @@ _CLONE_NEWPID = 0x2000_0000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _MS_REC, _MS_SLAVE = 0x4000, 0x8_0000
 
-_IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
-_EVENT = struct.Struct("iIII")
-
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def has_prctl() -> bool:
+    """Whether the C library knows what the first of these functions need."""
+    return hasattr(_libc, "prctl")
 
 
 def die_with_parent() -> None:
@@ -71,34 +75,6 @@ def mount_own_proc() -> None:
     _call(_libc.mount, b"proc", b"/proc", b"proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, None)
 
 
-def inotify_open() -> int:
-    """A descriptor that tells what happens in folders, see inotify(7); it does not wait.
-
-    Raises:
-        OSError: this user has too many of them.
-    """
-    return _descriptor(_libc.inotify_init1, os.O_CLOEXEC | os.O_NONBLOCK)
-
-
-def inotify_watch(descriptor: int, folder: str) -> int:
-    """Have `descriptor` tell what is made in `folder`, or moved there; returns the number that its events will have.
-
-    Raises:
-        OSError: the folder is not there, or this user watches too many.
-    """
-    return _descriptor(_libc.inotify_add_watch, descriptor, os.fsencode(folder), _IN_CREATE | _IN_MOVED_TO)
-
-
-def inotify_events(data: bytes) -> Iterator[tuple[int, str]]:
-    """The events that were read: the number of the folder, and the name that appeared; -1 when some were lost."""
-    place = 0
-    while place < len(data):
-        number, _, _, length = _EVENT.unpack_from(data, place)
-        place += _EVENT.size
-        yield number, os.fsdecode(data[place : place + length].rstrip(b"\0"))
-        place += length
-
-
 def descendants(pid: int) -> list[int]:
     """Every process that comes from `pid`, as `/proc` shows them now; children before grandchildren."""
     children: dict[int, list[int]] = {}
@@ -116,14 +92,6 @@ def _parents() -> Iterator[tuple[int, int]]:
             fields = processes.stat_fields(name)
             if fields:
                 yield int(name), int(fields[processes.PARENT_FIELD])
-
-
-def _descriptor(function: "ctypes._NamedFuncPointer", *arguments: object) -> int:
-    found = int(function(*arguments))
-    if found < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return found
 
 
 def _call(function: "ctypes._NamedFuncPointer", *arguments: object) -> None:

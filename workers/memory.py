@@ -119,7 +119,8 @@ class WatchedLimit:
             return False
         for process in processes:
             try:
-                shares += process.memory_full_info().pss
+                found = process.memory_full_info()
+                shares += getattr(found, "pss", found.uss)  # which share of a page is whose, Linux alone tells
             except psutil.AccessDenied:
                 return True
             except psutil.Error:

@@ -35,6 +35,7 @@ FAREWELL_S = 10.0
 _LOOK_AT_MEMORY_S = 5.0
 _PATIENCE_S = 2.0  # for longer a worker does not wait for a store that is busy
 _KIB_A_MIB = 1_024
+_BYTES_A_MIB = 1_048_576
 _TOLD_STATES = frozenset({JobState.DONE, JobState.FAILED})
 
 
@@ -204,6 +205,16 @@ def _memory_mb(pid: int) -> float:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     except OSError:
-        return 0.0
+        return _resident_mb(pid)
     share = next((line for line in text.splitlines() if line.startswith("Pss:")), "Pss: 0 kB")
     return int(share.split()[1]) / _KIB_A_MIB
+
+
+def _resident_mb(pid: int) -> float:
+    """MiB of a process where only Linux would tell its share of what several use; 0 where nothing is told."""
+    import psutil  # noqa: PLC0415  # of no use on Linux
+
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / _BYTES_A_MIB
+    except (psutil.Error, OSError):
+        return 0.0

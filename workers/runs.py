@@ -4,13 +4,14 @@ from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreE
 from themis.core.queue import Cause, Claim, JobState, Outcome, manifest_file
 from themis.core.queue.probing import check_writable
 from themis.core.stores.job_rows import JobRow
-from workers import outages
+from workers import capabilities, outages
 from workers.attempt import Attempt
 from workers.exits import Stop
 from workers.memory import MemoryLimit, WatchedLimit
+from workers.messages import RunJob
 from workers.place import Place
 from workers.settings import WorkerSettings
-from workers.slot import Order, Slot
+from workers.slot import Slot
 from workers.telemetry import logs
 
 _MIB = 1_048_576
@@ -35,14 +36,18 @@ class Runs:
         except ManifestError as error:
             self._refuse(claim, error)
             return False
-        order = Order(
+        memory = self._memory_limit(slot, claim)
+        order = RunJob(
+            key=claim.key,
+            version=claim.version,
             manifest=text,
-            log=self._place.queue.log_path(claim.key, claim.attempt),
+            log=str(self._place.queue.log_path(claim.key, claim.attempt)),
             log_limit_bytes=settings.log_limit_mb * _MIB,
             allow_modules=settings.allow_modules,
             device=settings.devices[slot.number] if settings.devices else None,
+            cgroup=memory.cgroup if memory else None,
         )
-        slot.start(Attempt(claim, self._memory_limit(slot, claim)), order)
+        slot.start(Attempt(claim, memory), order)
         logs.tell("attempt begins", job=claim.key, attempt=claim.attempt, slot=slot.number)
         return True
 
@@ -128,6 +133,8 @@ class Runs:
                 return self._place.cgroups.limit(f"themis-{self._place.owner.worker}-{slot.number}", limit_mb)
             except OSError as error:
                 logs.warn("no cgroup could be made: memory is watched instead", error=error.strerror)
+        if not capabilities.shows_memory():
+            logs.warn("a memory limit cannot be kept: no cgroup may be made, and /proc is hidden", job=claim.key)
         return WatchedLimit(limit_mb)
 
     def _keeps_lease(self, attempt: Attempt) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from themis.core import tags
 from themis.core.base import FrozenModel, NotBool
@@ -13,12 +13,17 @@ from themis.core.config_file import validate
 from themis.core.config_text import parse_toml
 from themis.core.errors import ConfigError
 from themis.core.queue.claim_policy import VersionMismatch
+from workers.isolation import current_name
 
 MAX_SLOTS = 1_024
 
 
 def _checked_tags(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(tags.checked(value))
+
+
+def _current_isolation(value: Any) -> Any:
+    return current_name(value) if isinstance(value, str) else value
 
 
 class WorkerSettings(FrozenModel):
@@ -36,8 +41,9 @@ class WorkerSettings(FrozenModel):
         devices: slot i has number i of them as its `CUDA_VISIBLE_DEVICES`.
         allow_modules: prefixes of the modules that a job may import; None allows all.
         version_mismatch: what to do with a job that another version of the library, or of its components, submitted.
-        isolation: how a job is kept from outliving its worker: `namespace` (a PID namespace), `keeper` (a process that
-            kills), or `auto`, the first where it is permitted.
+        isolation: how a job is kept from outliving its worker: `namespace` (a PID namespace), `supervisor` (a process
+            that finds and kills all descendants; also called `keeper`), `group` (process groups alone), or `auto`, the
+            first of them that is possible.
         min_free_mb: no job is taken while the queue's or a store's disk has less free, in MiB.
         log_limit_mb: an attempt's log is rotated at this size, in MiB; one older part is kept.
         health_file: written anew with every heartbeat, for probes.
@@ -58,7 +64,9 @@ class WorkerSettings(FrozenModel):
     devices: tuple[str, ...] = ()
     allow_modules: tuple[str, ...] | None = None
     version_mismatch: VersionMismatch = "run"
-    isolation: Literal["auto", "namespace", "keeper"] = "auto"
+    isolation: Annotated[Literal["auto", "namespace", "supervisor", "group"], BeforeValidator(_current_isolation)] = (
+        "auto"
+    )
     min_free_mb: Mebibytes = 64
     log_limit_mb: PositiveMebibytes = 16
     health_file: Path | None = None

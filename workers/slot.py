@@ -3,18 +3,31 @@
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from themis.core.errors import MessageError
 from themis.core.queue import Cause, Outcome
 from themis.core.queue.troubles import Lack
-from workers import messages
 from workers.attempt import Attempt
+from workers.channel import Channel, Received
 from workers.exits import Stop
+from workers.isolation import Isolation
+from workers.messages import (
+    ClaimLost,
+    Exited,
+    Kill,
+    Message,
+    NotStarted,
+    Progress,
+    Ready,
+    Refused,
+    RunEnded,
+    RunJob,
+    Started,
+    Stopped,
+    Terminate,
+)
 
 READY_S = 20.0
 """Seconds in which a keeper must be ready; forking one takes a few milliseconds."""
@@ -23,41 +36,21 @@ END_S = 15.0
 """Seconds in which a keeper must have ended a job that it was told to kill; else it is killed itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a job's process needs beside its claim.
-
-    Attributes:
-        manifest: the text of the job's manifest.
-        log: where it prints to.
-        log_limit_bytes: size at which the log is rotated.
-        allow_modules: prefixes of the modules that it may import; None for all.
-        device: its `CUDA_VISIBLE_DEVICES`; None leaves that alone.
-    """
-
-    manifest: str
-    log: Path
-    log_limit_bytes: int
-    allow_modules: tuple[str, ...] | None
-    device: str | None
-
-
 class Slot:
     """Runs one attempt at a time.
 
     Attributes:
         number: from 0.
-        isolation: `namespace` or `keeper`, once the keeper is ready.
+        isolation: how its jobs are kept from outliving the worker, once the keeper is ready.
         attempt: what it runs; it stays here, with its outcome, until it is settled.
         is_lost: whether the keeper is gone.
     """
 
-    def __init__(self, number: int, channel: socket.socket, began: Callable[[Attempt], None]) -> None:
+    def __init__(self, number: int, channel: Channel, began: Callable[[Attempt], None]) -> None:
         """With the worker's end of the channel; `began` is told when an attempt's process is there."""
-        channel.setblocking(False)  # noqa: FBT003  # a socket's own way
         self.number = number
         self.channel = channel
-        self.isolation: str | None = None
+        self.isolation: Isolation | None = None
         self.attempt: Attempt | None = None
         self.is_lost = False
         self.why_lost = "its keeper is gone"
@@ -75,23 +68,10 @@ class Slot:
         """The process below which all processes of its jobs are."""
         return self._keeper
 
-    def start(self, attempt: Attempt, order: Order) -> None:
-        """Have an attempt begin."""
-        claim = attempt.claim
+    def start(self, attempt: Attempt, order: RunJob) -> None:
+        """Begin an attempt."""
         self.attempt = attempt
-        self._say(
-            {
-                "do": "run",
-                "key": claim.key,
-                "version": claim.version,
-                "manifest": order.manifest,
-                "log": str(order.log),
-                "log_limit_bytes": order.log_limit_bytes,
-                "allow_modules": order.allow_modules,
-                "device": order.device,
-                "cgroup": attempt.memory.cgroup if attempt.memory else None,
-            }
-        )
+        self._say(order)
 
     def stop(self, why: Stop, grace_s: float) -> None:
         """Ask what runs to end, and have it killed if it has not within `grace_s` seconds; the first reason counts."""
@@ -103,7 +83,7 @@ class Slot:
             attempt.stop, attempt.kill_s = why, kill_s
             if grace_s > 0:
                 attempt.asked = True
-                self._say({"do": "terminate"})
+                self._say(Terminate())
         elif attempt.kill_s is not None:
             attempt.kill_s = min(attempt.kill_s, kill_s)
 
@@ -118,43 +98,53 @@ class Slot:
         if not attempt.killed:
             attempt.killed = True
             attempt.kill_s = now_s + END_S
-            self._say({"do": "kill"})
+            self._say(Kill())
         elif attempt.outcome is None:
             self._lose("its keeper did not end a job in time")
 
     def hear(self) -> None:
         """Take what the keeper and the job's process have to say."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             while not self.is_lost:
-                message, sender = messages.receive_with_sender(self.channel)
-                if message is None:
+                received = self.channel.receive()
+                if received is None:
                     self._lose(self.why_lost, is_gone=True)
                 else:
-                    self._take(message, sender)
+                    self._take(received)
+        except BlockingIOError:
+            pass
+        except MessageError as error:
+            self._lose(str(error))
 
     def close(self) -> None:
         """Let the keeper go: it ends everything that it keeps."""
         self.channel.close()
 
-    def _take(self, message: dict[str, Any], sender: int | None) -> None:
-        event = message.get("event")
-        attempt = self.attempt
-        if event == "ready":
-            self.isolation, self._keeper = str(message.get("isolation")), sender
-        elif event == "refused":
-            self.why_lost = str(message.get("why"))
+    def _take(self, received: Received) -> None:
+        message, attempt = received.message, self.attempt
+        if isinstance(message, Ready):
+            self.isolation = message.isolation
+            self._keeper = self._number(received, message.pid)
+        elif isinstance(message, Refused):
+            self.why_lost = message.why
         elif attempt is None:
             return
-        elif event == "started" and sender != self._keeper:
-            attempt.pid = sender
+        elif isinstance(message, Started):
+            attempt.pid = self._number(received, message.pid)
             self._began(attempt)
-        elif event == "report":
-            attempt.reports.take(str(message.get("text")))
-        elif event == "ended":
-            attempt.ended(int(message.get("exit", 0)))
-        elif event == "not begun":
-            why = f"the system lacks what a process needs: {message.get('why')}"
+        elif isinstance(message, Progress | RunEnded | Stopped | ClaimLost):
+            attempt.reports.take(message)
+        elif isinstance(message, Exited):
+            attempt.ended(message.exit_code)
+        elif isinstance(message, NotStarted):
+            why = f"the system lacks what a process needs: {message.why}"
             attempt.outcome = Outcome(Cause.OUTAGE, why, lack=Lack.SCARCE)
+
+    def _number(self, received: Received, said: int) -> int | None:
+        """The number of the process that sent a message: the kernel's, else, outside of namespaces, its own."""
+        if received.sender is not None or self.isolation is Isolation.NAMESPACE:
+            return received.sender
+        return said
 
     def _lose(self, why: str, *, is_gone: bool = False) -> None:
         """The keeper is of no use any more, or gone; all that it keeps dies with it, and an attempt of its is lost."""
@@ -163,13 +153,16 @@ class Slot:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self._keeper, signal.SIGKILL)
         attempt = self.attempt
+        if self.isolation is Isolation.GROUP and attempt is not None and attempt.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(attempt.pid, signal.SIGKILL)  # nobody else does
         if attempt is not None and attempt.outcome is None:
             attempt.ended(-signal.SIGKILL)
             if attempt.stop is None and attempt.outcome is not None and attempt.outcome.cause is Cause.SIGNAL:
                 attempt.outcome = Outcome(Cause.WORKER_LOST, f"slot {self.number} was lost: {why}")
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _say(self, message: Message) -> None:
         try:
-            messages.send(self.channel, message)
+            self.channel.send(message)
         except OSError as error:
             self._lose(f"its keeper does not listen: {error.strerror}")

@@ -25,7 +25,7 @@ class Slots:
     """
 
     def __init__(self, wake: Wake, isolation: str, began: Callable[[Attempt], None]) -> None:
-        """None yet. `isolation` is `auto`, `namespace` or `keeper`."""
+        """None yet. `isolation` of the jobs is an `Isolation`, or `auto`."""
         self._wake = wake
         self._isolation = isolation
         self._began = began
@@ -33,7 +33,7 @@ class Slots:
         self._losses: dict[int, int] = {}
         self._again_s: dict[int, float] = {}
         self.count = 0
-        self._nursery = Nursery()
+        self._nursery = Nursery(self._isolation)
 
     def __iter__(self) -> Iterator[Slot]:
         """Those that are there, in order."""
@@ -95,12 +95,12 @@ class Slots:
 
     def _new(self, number: int) -> Slot:
         try:
-            channel = self._nursery.ask_for_keeper(self._isolation)
+            channel = self._nursery.ask_for_keeper()
         except OSError:
             logs.warn("the nursery was lost; it is replaced")
             self._nursery.close()
-            self._nursery = Nursery()
-            channel = self._nursery.ask_for_keeper(self._isolation)
+            self._nursery = Nursery(self._isolation)
+            channel = self._nursery.ask_for_keeper()
         slot = Slot(number, channel, self._began)
         self._wake.listen(channel, slot.hear)
         return slot

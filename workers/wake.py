@@ -5,7 +5,14 @@ import selectors
 import signal
 import socket
 from collections.abc import Callable
-from typing import Self
+from typing import Protocol, Self
+
+
+class Listened(Protocol):
+    """Something that has a descriptor."""
+
+    def fileno(self) -> int:
+        """The number of it."""
 
 
 class Wake:
@@ -41,11 +48,11 @@ class Wake:
         with contextlib.suppress(BlockingIOError, OSError):
             self._calls.send(b"!")
 
-    def listen(self, channel: socket.socket | int, hear: Callable[[], None]) -> None:
+    def listen(self, channel: Listened, hear: Callable[[], None]) -> None:
         """Call `hear`, in the thread that sleeps, whenever `channel` has something to read."""
         self._selector.register(channel, selectors.EVENT_READ, hear)
 
-    def forget(self, channel: socket.socket | int) -> None:
+    def forget(self, channel: Listened) -> None:
         """Listen to `channel` no more."""
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(channel)

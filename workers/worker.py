@@ -11,6 +11,7 @@ from workers.attempt import Attempt
 from workers.exits import Stop
 from workers.intake import Intake
 from workers.place import Place
+from workers.queue_watch import QueueWatch
 from workers.reporting import Reporting
 from workers.runs import Runs
 from workers.settings import WorkerSettings
@@ -52,6 +53,7 @@ class Worker:
         self.runs = Runs(place)
         self.slots = Slots(wake, self.settings.isolation, self.runs.note_process)
         self.intake = Intake(place.queue, place.stores, place.owner, self.settings)
+        self._bell = QueueWatch(place.queue, wake)
         self._place = place
         self._load_settings = load_settings
         self._wake = wake
@@ -68,6 +70,7 @@ class Worker:
 
     def heed_requests(self) -> None:
         """Do what signals and files ask for."""
+        self._bell.look_after()
         if self._signals.terminal_lost:
             self._signals.terminal_lost = False
             logs.warn("the terminal is gone; the worker goes on", stop_with=self._place.stop_command)
@@ -156,6 +159,7 @@ class Worker:
 
     def close(self) -> None:
         """End the slots, and whatever is in them."""
+        self._bell.close()
         self.slots.close()
         self.reporting.close()
 

@@ -2,26 +2,31 @@
 
 import os
 import select
-import socket
 from collections.abc import Iterator
 
 import pytest
 
 from tests.processes.worker_world import is_gone
 from tests.support.waiting import until
-from workers import linux, messages
+from workers import capabilities, linux
+from workers.channel import Channel
+from workers.isolation import Isolation
 from workers.nursery import Nursery
 from workers.slot import Slot
+
+pytestmark = pytest.mark.skipif(
+    capabilities.why_not(Isolation.SUPERVISOR) is not None, reason="this isolation is not possible here"
+)
 
 
 @pytest.fixture
 def nursery() -> Iterator[Nursery]:
-    made = Nursery()
+    made = Nursery("supervisor")
     yield made
     made.close(patience_s=5.0)
 
 
-def listened_to_late(channel: socket.socket) -> Slot:
+def listened_to_late(channel: Channel) -> Slot:
     """A slot that is made only after its keeper has spoken, as by a worker that had no time before."""
     assert select.select([channel], [], [], 20.0)[0]
     slot = Slot(0, channel, lambda _: None)
@@ -30,13 +35,13 @@ def listened_to_late(channel: socket.socket) -> Slot:
 
 
 def test_a_keeper_that_answers_before_anybody_listens_is_known_all_the_same(nursery: Nursery) -> None:
-    slot = listened_to_late(nursery.ask_for_keeper("keeper"))
+    slot = listened_to_late(nursery.ask_for_keeper())
     assert slot.keeper in linux.descendants(nursery.pid)
     slot.close()
 
 
 def test_a_lost_slot_costs_nobody_but_its_keeper(nursery: Nursery) -> None:
-    slots = [listened_to_late(nursery.ask_for_keeper("keeper")) for _ in range(2)]
+    slots = [listened_to_late(nursery.ask_for_keeper()) for _ in range(2)]
     lost, other = (slot.keeper for slot in slots)
     assert lost is not None
     assert other is not None
@@ -48,11 +53,3 @@ def test_a_lost_slot_costs_nobody_but_its_keeper(nursery: Nursery) -> None:
     assert not is_gone(other)
     for slot in slots:
         slot.close()
-
-
-def test_who_cannot_be_told_is_nobody_and_not_a_number_that_means_a_group() -> None:
-    ours, its = messages.pair()
-    with ours, its:
-        messages.send(its, {"event": "early"})
-        messages.tell_senders(ours)
-        assert messages.receive_with_sender(ours) == ({"event": "early"}, None)

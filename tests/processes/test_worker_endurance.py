@@ -49,7 +49,7 @@ def run_jobs(world: World, numbers: range) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("isolation", ["namespace", "keeper"])
+@pytest.mark.parametrize("isolation", ["namespace", "supervisor"])
 def test_hundreds_of_jobs_leave_no_descriptor_no_process_no_memory_and_no_file_behind(
     tmp_path: Path, isolation: str, short: bool
 ) -> None:

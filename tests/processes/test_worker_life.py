@@ -185,14 +185,17 @@ def test_the_job_of_a_worker_that_was_killed_is_run_by_another_within_seconds(wo
         assert stop(heir) == 0
 
 
-@pytest.mark.parametrize("isolation", ["namespace", pytest.param("keeper", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("isolation", ["namespace", "supervisor", "group"])
 def test_a_slot_whose_keeper_is_killed_is_replaced_and_its_job_tried_again(world: World, isolation: str) -> None:
     key = world.submit("wait 1.5")
     with world.daemon("--isolation", isolation) as daemon:
         world.wait_for(key, "running")
         until(lambda: the_worker(world).report.slots[0].pid, "the job's process to be known")
-        for pid in children(daemon.pid):
-            os.kill(pid, signal.SIGKILL)  # the nursery, and with it, or after it, every keeper
+        victims = children(daemon.pid)  # the nursery, and with it, or after it, every keeper
+        if isolation == "group":  # where they do not die with it
+            victims += [pid for child in victims for pid in children(child)]
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
         details = world.wait_for(key, "done")
         assert [attempt.cause for attempt in details.attempts][-1] == "done"
         assert stop(daemon) == 0, world.said()

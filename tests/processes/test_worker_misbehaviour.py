@@ -26,6 +26,10 @@ DEEDS: list[tuple[str, dict[str, float], str, str]] = [
 ]
 
 
+ESCAPES = frozenset({"fork without end", "leave a grandchild, then hang"})
+"""What begins sessions of its own."""
+
+
 @pytest.fixture(params=["root", "an ordinary user"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A world whose daemons run as one or the other user; nothing of it may live on."""
@@ -43,10 +47,10 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("isolation", ["namespace", "keeper"])
+@pytest.mark.parametrize("isolation", ["namespace", "supervisor"])
 def test_every_misdeed_is_booked_with_its_cause_and_the_slot_goes_on(world: World, isolation: str, short: bool) -> None:
     # A sample is another one under each user and isolation: together they are all.
-    deeds = DEEDS[2 * bool(world.user) + (isolation == "keeper") :: 4] if short else DEEDS
+    deeds = DEEDS[2 * bool(world.user) + (isolation == "supervisor") :: 4] if short else DEEDS
     keys = {deed: world.submit(deed, **runtime) for deed, runtime, _, _ in deeds}
     keys["well"] = world.submit("well", "leave a grandchild")
     with world.daemon("--isolation", isolation, "--slots", "2", "--job-grace", "0.5", "--drain") as daemon:
@@ -61,9 +65,33 @@ def test_every_misdeed_is_booked_with_its_cause_and_the_slot_goes_on(world: Worl
     assert "a slot was lost" not in world.said()
 
 
-@pytest.mark.parametrize("isolation", ["namespace", "keeper"])
-def test_no_job_outlives_a_worker_that_is_killed(world: World, isolation: str) -> None:
-    world.submit("leave a grandchild, then hang")
+@pytest.mark.slow
+def test_every_misdeed_but_an_escape_is_booked_where_only_groups_are_killed(world: World, short: bool) -> None:
+    deeds = [deed for deed in DEEDS if deed[0] not in ESCAPES]
+    deeds = deeds[bool(world.user) :: 3] if short else deeds
+    keys = {deed: world.submit(deed, **runtime) for deed, runtime, _, _ in deeds}
+    keys["well"] = world.submit("well", "leave a child")
+    with world.daemon("--isolation", "group", "--slots", "2", "--job-grace", "0.5", "--drain") as daemon:
+        assert daemon.wait(180) == 0, world.said()
+    for deed, _, cause, words in deeds:
+        found = [(attempt.cause, attempt.message) for attempt in world.show(keys[deed]).attempts]
+        assert [(deed, booked) for booked, _ in found] == [(deed, cause)], found
+        assert words in found[0][1]
+    assert world.state(keys["well"]) == "done"
+    assert processes_with(str(world.folder)) == []
+    assert "a slot was lost" not in world.said()
+
+
+@pytest.mark.parametrize(
+    ("isolation", "deed"),
+    [
+        ("namespace", "leave a grandchild, then hang"),
+        ("supervisor", "leave a grandchild, then hang"),
+        ("group", "leave a child, then hang"),  # one that begins a session of its own is not reached
+    ],
+)
+def test_no_job_outlives_a_worker_that_is_killed(world: World, isolation: str, deed: str) -> None:
+    world.submit(deed)
     with world.daemon("--isolation", isolation) as daemon:
         world.noted("grandchild")
         assert len(processes_with(str(world.folder))) > 3
@@ -73,9 +101,12 @@ def test_no_job_outlives_a_worker_that_is_killed(world: World, isolation: str) -
 
 
 @pytest.mark.slow
-def test_a_job_that_kills_its_keeper_costs_itself_three_tries_and_the_slot_nothing(world: World) -> None:
+@pytest.mark.parametrize("isolation", ["supervisor", "group"])
+def test_a_job_that_kills_its_keeper_costs_itself_three_tries_and_the_slot_nothing(
+    world: World, isolation: str
+) -> None:
     key, well = world.submit("kill its parent"), world.submit("well")
-    with world.daemon("--isolation", "keeper") as daemon:
+    with world.daemon("--isolation", isolation) as daemon:
         details = world.wait_for(key, "failed")
         assert [attempt.cause for attempt in details.attempts] == ["worker lost"] * 3
         world.wait_for(well, "done")

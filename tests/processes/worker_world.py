@@ -83,6 +83,13 @@ def deeds(name):
     if name == "leave a grandchild":
         grandchild("grandchild", start_new_session=True)
         return "well"
+    if name == "leave a child":
+        grandchild("child")
+        return "well"
+    if name == "leave a child, then hang":
+        grandchild("grandchild")
+        be_deaf()
+        time.sleep(600)
     if name == "leave a grandchild, then hang":
         grandchild("grandchild", start_new_session=True)
         be_deaf()
@@ -112,7 +119,7 @@ def deeds(name):
         time.sleep(1.0)
         return "well"
     if name == "lie":
-        os.write(3, b'{"outcome": {"cause": "done"}' + b"\\n" * 3 + b"[1]\\n" + b"{" * 50_000)
+        os.write(3, b'{"type": "RunEnded", "cause": "done"}' + b"\\n" * 3 + b"[1]\\n" + b"{" * 50_000)
         return "well"
     raise AssertionError(name)
 
@@ -253,7 +260,9 @@ class World:
 
 def _namespaces_are_permitted(world: World) -> bool:
     """Whether the world's user may have what `--isolation namespace` needs."""
-    program = "import sys; from workers.children.nursery import namespaces_are_permitted as may; sys.exit(not may())"
+    program = (
+        "import sys; from workers.capabilities import namespaces_refused; sys.exit(namespaces_refused() is not None)"
+    )
     command = [*world.command_prefix(), sys.executable, "-c", program]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
 

@@ -28,6 +28,19 @@ def open_to_append(path: Path | str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _GUARDED, _PRIVATE_MODE)
 
 
+def touch(path: Path | str) -> None:
+    """Write the one byte of a file again, which is made (mode 0600) unless it is there: who watches it notices.
+
+    Raises:
+        OSError: it cannot be opened or written; ELOOP when it is a link, ENXIO when it is a pipe that nobody reads.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _GUARDED, _PRIVATE_MODE)
+    try:
+        os.pwrite(descriptor, b"!", 0)
+    finally:
+        os.close(descriptor)
+
+
 def read(path: Path | str, most_bytes: int) -> bytes:
     """What a file begins with, as far as `most_bytes`.
 

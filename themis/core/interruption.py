@@ -5,15 +5,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, ModuleType
 
 from themis.core.forks import handling
 
 # Ignored by whoever does not handle it, so that one that comes late does no harm; and hardly used by anybody.
 _SIGNAL = getattr(signal, "SIGURG", None)
-
-# A store must end what it began, or could not be written any more; the next ring comes soon.
-_NOT_INTERRUPTED = "themis.core.stores"
 
 
 class Interruption(BaseException):
@@ -27,9 +24,15 @@ class Interruptible:
     notices when it comes back to Python.
     """
 
-    def __init__(self, may: Callable[[], bool]) -> None:
-        """This thread, for as long as `may` says so; it is asked each time."""
+    def __init__(self, may: Callable[[], bool], *, spared: ModuleType) -> None:
+        """This thread, for as long as `may` says so.
+
+        Args:
+            may: whether it may be interrupted; asked each time.
+            spared: a package whose code is never interrupted.
+        """
         self._may = may
+        self._spared = spared
         self._outer = None if _SIGNAL is None else signal.getsignal(_SIGNAL)
         self._ident = threading.get_ident()
         self._by_signal = _SIGNAL is not None and threading.current_thread() is threading.main_thread()
@@ -55,20 +58,22 @@ class Interruptible:
             self._outer(number, frame)
 
     def _is_ready(self, frame: FrameType | None) -> bool:
-        return self._may() and not _is_in_store(frame)
+        return self._may() and not _is_within(frame, self._spared)
 
 
 @contextmanager
-def interruptible(may: Callable[[], bool]) -> Iterator[Interruptible]:
-    """A block in which this thread can be interrupted by others, while `may` says so."""
-    this = Interruptible(may)
+def interruptible(may: Callable[[], bool], *, spared: ModuleType) -> Iterator[Interruptible]:
+    """A block in which others can interrupt this thread, while `may` says so, but not in the package `spared`."""
+    this = Interruptible(may, spared=spared)
     with handling({_SIGNAL: this.on_signal} if _SIGNAL is not None else {}):
         yield this
 
 
-def _is_in_store(frame: FrameType | None) -> bool:
+def _is_within(frame: FrameType | None, package: ModuleType) -> bool:
+    """Whether code of a package is being run, or has called what is."""
+    inside = f"{package.__name__}."
     while frame is not None:
-        if str(frame.f_globals.get("__name__")).startswith(_NOT_INTERRUPTED):
+        if f"{frame.f_globals.get('__name__')}.".startswith(inside):
             return True
         frame = frame.f_back
     return False

@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+from themis.core import stores
 from themis.core.engine import blocking
 from themis.core.engine.call_thread import home
 from themis.core.errors import TimeLimitError
@@ -64,7 +65,8 @@ def _alarm(seconds: float | None) -> Iterator[None]:
         yield
         return
     alarm = _Alarm(seconds)
-    with interruptible(alarm.is_due) as thread:
+    # A store must end what it began, or could not be written any more; the next ring comes soon.
+    with interruptible(alarm.is_due, spared=stores) as thread:
         threading.Thread(target=alarm.watch, args=(thread,), name="themis-time-limit", daemon=True).start()
         try:
             yield

@@ -1,21 +1,13 @@
 """What an attempt prints, in a file that cannot grow without end and holds no secret that the attempt was told."""
 
-import contextlib
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 from themis.core import guarded_files
-from themis.core.masking import MOST_CHARACTERS, ByteMask, Mask
+from themis.core.masking import ByteMask, Mask
+from workers.messages import Secret
 
-_ABOUT_SECRET = "secret"  # noqa: S105  # the name of a report
 _MOST_SECRETS = 1_000
-
-
-def secret_report(name: str, value: str, is_key: bool) -> dict[str, Any]:  # noqa: FBT001  # as it is listened for
-    """What a job's process reports of a secret that it is about to use."""
-    return {_ABOUT_SECRET: [name, value[:MOST_CHARACTERS], is_key]}
 
 
 class JobLog:
@@ -35,16 +27,11 @@ class JobLog:
         self._size = 0
         self._open()
 
-    def take_secret(self, line: bytes) -> bool:
-        """Whether a report is about a secret, which is in nothing that is written from now on."""
-        if not line.startswith(b'{"%s":' % _ABOUT_SECRET.encode()):
-            return False
-        with contextlib.suppress(ValueError, TypeError, RecursionError):
-            name, value, is_key = json.loads(line)[_ABOUT_SECRET]
-            if isinstance(value, str) and self._secrets < _MOST_SECRETS:
-                self._secrets += 1
-                self._mask.add(str(name), value, is_key=is_key is True)
-        return True
+    def keep_out(self, secret: Secret) -> None:
+        """Have a secret be in nothing that is written from now on."""
+        if self._secrets < _MOST_SECRETS:
+            self._secrets += 1
+            self._mask.add(secret.name, secret.value, is_key=secret.is_key)
 
     def write(self, data: bytes) -> None:
         """Keep what was printed."""

@@ -1,22 +1,21 @@
 """The process of one job: from its keeper's order to a report of how it ended.
 
-What it reports are lines of JSON: `{"progress": [total, done, failed]}` now and then, and at its end one of
-`{"outcome": …}`, `{"stopped": true}` (it was asked to end, and did) and `{"lost": true}` (the job is another worker's).
-Before any of its code has a secret, `{"secret": …}` tells the keeper, and nobody else, what must not be in the log.
+What it reports are messages, a line each: its progress now and then, and at its end how the run ended, that it was
+asked to end and did, or that the job is another worker's by now. Before any of its code has a secret, the keeper, and
+nobody else, is told what must not be in the log.
 """
 
 import asyncio
 import contextlib
 import faulthandler
-import json
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
+import time
 import traceback
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from themis.core import masking
 from themis.core.engine.run import RunProgress
@@ -30,31 +29,45 @@ from themis.core.queue.states import Outcome
 from themis.core.store_cache import StoreCache
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
-from workers import linux, messages
-from workers.children.job_log import secret_report
+from workers import capabilities, linux
+from workers.channel import Channel
+from workers.children.open_files import close_from
+from workers.messages import ClaimLost, Progress, Report, RunEnded, RunJob, Secret, Started, Stopped, encode
 
 BROKEN = 70
 """The exit code of a job's process that could not even begin; EX_SOFTWARE of sysexits.h."""
 
 PROGRESS_S = 0.5
 
+WATCH_S = 0.5
+"""Seconds between looks whether the keeper lives, where the kernel does not tell."""
+
 _REPORTS = 3  # the descriptor, beside the standard three
 
 
-def main(order: dict[str, Any], channel: socket.socket, prints: int, reports: int) -> NoReturn:
-    """Carry the order out in this process, which was just forked, and end it."""
+def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int | None) -> NoReturn:
+    """Carry the order out in this process, which was just forked, and end it.
+
+    Args:
+        order: what to run.
+        channel: the keeper's, to the worker.
+        pipes: to print to, and to report to.
+        watched: the keeper, whose end this process has to notice itself; None where the kernel ends both.
+    """
     os.setsid()
-    linux.die_with_parent()
-    linux.call_this_process("themis-job")
+    if watched is None:
+        linux.die_with_parent()
+    capabilities.name_this_process("themis-job")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    if order.get("cgroup"):
-        with open(f"{order['cgroup']}/cgroup.procs", "w", encoding="ascii") as file:  # noqa: PTH123
+    if order.cgroup is not None:
+        with open(f"{order.cgroup}/cgroup.procs", "w", encoding="ascii") as file:  # noqa: PTH123
             file.write("0")
-    # The kernel tells the worker by which number it knows the sender.
-    messages.send(channel, {"event": "started"})
-    _arrange_descriptors(prints, reports)
-    masking.listen(lambda *secret: _report(secret_report(*secret)))
+    channel.send(Started(os.getpid()))
+    _arrange_descriptors(*pipes)
+    masking.listen(lambda name, value, is_key: _report(Secret(name, value[: masking.MOST_CHARACTERS], is_key)))
+    if watched is not None:
+        threading.Thread(target=_watch, args=(watched,), name="themis-watch", daemon=True).start()
     try:
         _work(order)
         code = 0
@@ -74,7 +87,7 @@ def _arrange_descriptors(prints: int, reports: int) -> None:
     os.dup2(prints, 2)
     os.dup2(reports, _REPORTS, inheritable=False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.closerange(_REPORTS + 1, os.sysconf("SC_OPEN_MAX"))
+    close_from(_REPORTS + 1)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
@@ -82,8 +95,15 @@ def _arrange_descriptors(prints: int, reports: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
 
 
-def _work(order: dict[str, Any]) -> None:
-    manifest = manifest_file.decode(order["manifest"].encode(), order["key"], key=order["key"])
+def _watch(keeper: int) -> None:
+    """End this process and its group when the keeper, which would, has died."""
+    while os.getppid() == keeper:
+        time.sleep(WATCH_S)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _work(order: RunJob) -> None:
+    manifest = manifest_file.decode(order.manifest.encode(), order.key, key=order.key)
     progress, ended = RunProgress(), threading.Event()
     # A daemon: what blocks this process must not be blocked by it, either.
     threading.Thread(target=_report_progress, args=(progress, ended), name="themis-progress", daemon=True).start()
@@ -93,13 +113,14 @@ def _work(order: dict[str, Any]) -> None:
     finally:
         ended.set()
         stores.close()
-    _report({"progress": _counts(progress)} | result)
+    _report(_counts(progress))
+    _report(result)
 
 
-def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, progress: RunProgress) -> dict[str, Any]:
+def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress) -> Report:
     options = JobOptions(
-        allow_modules=order["allow_modules"],
-        fence=Fence(order["key"], int(order["version"])),
+        allow_modules=order.allow_modules,
+        fence=Fence(order.key, order.version),
         progress=progress,
         enforce_time_limit=False,  # the worker does, for whatever this process and its children may do
     )
@@ -111,15 +132,13 @@ def _run(manifest: Manifest, order: dict[str, Any], stores: StoreCache, progress
                 manifest, store, options, stop_on=(signal.SIGTERM,)
             )
     except asyncio.CancelledError:
-        return {"stopped": True}
+        return Stopped()
     except ClaimLostError as error:
         logging.getLogger("themis").error("%s", error)  # noqa: TRY400  # one line says it all
-        return {"lost": True}
+        return ClaimLost()
     if outcome.message:
         logging.getLogger("themis").error("%s: %s", outcome.cause, outcome.message)
-    retry = {} if outcome.retry_after_s is None else {"retry_after_s": outcome.retry_after_s}
-    lack = {} if outcome.lack is None else {"lack": outcome.lack}
-    return {"outcome": {"cause": outcome.cause, "message": outcome.message, **retry, **lack}}
+    return RunEnded.by(outcome)
 
 
 def _open(manifest: Manifest, stores: StoreCache) -> Outcome | None:
@@ -131,7 +150,7 @@ def _open(manifest: Manifest, stores: StoreCache) -> Outcome | None:
     return None
 
 
-def _arrange_environment(manifest: Manifest, store: RunStore, order: dict[str, Any]) -> Outcome | None:
+def _arrange_environment(manifest: Manifest, store: RunStore, order: RunJob) -> Outcome | None:
     """Have this process's environment be the job's; the outcome when that cannot be."""
     snapshot = store.load_snapshot(manifest.run_id)
     if snapshot is None:
@@ -143,28 +162,28 @@ def _arrange_environment(manifest: Manifest, store: RunStore, order: dict[str, A
         return classify(error)
     if withheld := sorted(os.environ.keys() - arranged.keys()):
         logging.getLogger("themis").info("withheld, as the experiment does not name them: %s", ", ".join(withheld))
-    if order.get("device") is not None:
-        arranged["CUDA_VISIBLE_DEVICES"] = str(order["device"])
+    if order.device is not None:
+        arranged["CUDA_VISIBLE_DEVICES"] = order.device
     os.environ.clear()
     os.environ.update(arranged)
     return None
 
 
 def _report_progress(progress: RunProgress, ended: threading.Event) -> None:
-    before: list[int] = []
+    before: Progress | None = None
     while not ended.wait(PROGRESS_S):
         counts = _counts(progress)
         if counts != before:
-            _report({"progress": counts})
+            _report(counts)
             before = counts
 
 
-def _counts(progress: RunProgress) -> list[int]:
-    return [progress.total, progress.done, progress.failed]
+def _counts(progress: RunProgress) -> Progress:
+    return Progress(progress.total, progress.done, progress.failed)
 
 
-def _report(document: dict[str, Any]) -> None:
+def _report(report: Report | Secret) -> None:
     # On a line of its own, whatever a component may have written there before.
-    data = b"\n" + json.dumps(document).encode() + b"\n"
+    data = b"\n" + encode(report) + b"\n"
     while data:
         data = data[os.write(_REPORTS, data) :]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from themis.core.queue import processes
@@ -109,3 +110,41 @@ def test_what_the_system_does_not_say_in_full_is_no_start(fields: list[str]) -> 
 def test_a_worker_whose_start_nobody_can_say_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "process_started", lambda _: None)
     assert processes.this_process().pid_started == 0
+
+
+def test_where_no_process_is_shown_its_number_alone_says_that_it_lives_and_nobody_is_killed_for_a_number(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = _owner(child)
+    monkeypatch.setattr(processes, "stat_fields", lambda _: [])
+    assert processes.process_started(child.pid) == 0
+    unknown = replace(recorded, pid_started=0, job_pid_started=0)
+    assert processes.lives(unknown)
+    assert not processes.is_suspended(unknown)
+    assert not processes.kill_job_of(unknown)
+    assert not processes.kill_job_of(recorded)
+    assert child.poll() is None
+    child.kill()
+    child.wait()
+    assert processes.process_started(child.pid) is None
+    assert not processes.lives(unknown)
+    for number in (0, -1, 2**40):
+        assert processes.process_started(number) is None
+
+
+def test_other_systems_than_linux_tell_by_psutil(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert psutil.Process(child.pid).is_running()  # it is imported as for this system
+    monkeypatch.setattr(processes, "stat_fields", lambda _: [])
+    monkeypatch.setattr(sys, "platform", "darwin")
+    owner = _owner(child)
+    assert owner.pid_started > 0
+    assert processes.lives(owner)
+    assert not processes.lives(replace(owner, pid_started=owner.pid_started + 1))
+    assert not processes.is_suspended(owner)
+    os.kill(child.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+    assert processes.is_suspended(owner)
+    assert processes.kill_job_of(owner)
+    assert child.wait(20) == -signal.SIGKILL

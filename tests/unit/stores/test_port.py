@@ -20,6 +20,7 @@ PACKAGES = [Path(str(package.__file__)).parent for package in (themis, workers)]
 FOLDER = PACKAGES[0] / "core" / "stores" / "sqlite"
 NAMED = {
     "themis/__init__.py": "the public names",
+    "themis/core/__init__.py": "the public names",
     "themis/core/stores/__init__.py": "the public names",
     "themis/core/stores/registry.py": "where each kind of store is found",
     "themis/core/default_places.py": "the kind of store where no config file names one",

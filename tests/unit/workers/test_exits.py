@@ -1,14 +1,12 @@
 """How a job's process ended, and what that means for the attempt."""
 
-import json
 import signal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from themis.core.queue.states import Cause, Outcome
 from workers.exits import JobExit, Reports, Stop, classify
+from workers.messages import ClaimLost, Progress, RunEnded, Stopped
 
 DONE = Reports(outcome=Outcome(Cause.DONE))
 FAILED = Reports(outcome=Outcome(Cause.EXCEPTION, "KeyError: 'x'"))
@@ -44,49 +42,13 @@ def test_an_end_is_classified_once(end: JobExit, cause: Cause, words: str) -> No
 
 def test_what_a_process_reports_is_taken() -> None:
     reports = Reports()
-    reports.take('{"progress": [40, 7, 1]}')
-    reports.take('{"outcome": {"cause": "transient", "message": "503", "retry_after_s": 7}, "progress": [40, 9, 1]}')
+    reports.take(Progress(40, 7, 1))
+    reports.take(Progress(40, 9, 1))
+    reports.take(RunEnded(Cause.TRANSIENT, "503", retry_after_s=7))
     assert (reports.total, reports.done, reports.failed) == (40, 9, 1)
     assert reports.outcome == Outcome(Cause.TRANSIENT, "503", retry_after_s=7)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "null",
-        "{",
-        "[" * 100_000,
-        '{"progress": [1, 2]}',
-        '{"progress": [1, 2, -3]}',
-        '{"progress": [1, 2, true]}',
-        '{"progress": [1, 2, 1e99]}',
-        '{"outcome": {"cause": "worker lost"}}',
-        '{"outcome": {"cause": "cancelled"}}',
-        '{"outcome": {"cause": ["done"]}}',
-        '{"outcome": "done"}',
-        '{"stopped": 1, "lost": "yes"}',
-    ],
-)
-def test_what_makes_no_sense_is_passed_over(text: str) -> None:
-    reports = Reports()
-    reports.take(text)
-    assert reports == Reports()
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text(),
-        lambda kids: (
-            st.lists(kids)
-            | st.dictionaries(
-                st.sampled_from(["progress", "outcome", "stopped", "lost", "cause", "message", "retry_after_s"]), kids
-            )
-        ),
-    )
-)
-def test_no_report_however_odd_breaks_the_worker(document: object) -> None:
-    reports = Reports()
-    reports.take(json.dumps(document))
-    classify(JobExit(0, reports))
+    assert (reports.stopped, reports.lost) == (False, False)
+    reports.take(Stopped())
+    assert (reports.stopped, reports.lost) == (True, False)
+    reports.take(ClaimLost())
+    assert reports.lost

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from workers import linux, messages
+from workers import capabilities, linux
+
+pytestmark = pytest.mark.skipif(not capabilities.shows_processes(), reason="there is no /proc here")
 
 
 def test_descendants_are_found_however_deep() -> None:
@@ -18,75 +19,3 @@ def test_descendants_are_found_however_deep() -> None:
         found = linux.descendants(os.getpid())
         assert found.index(process.pid) < found.index(grandchildren[0])
         process.communicate(b"\n")
-
-
-def test_what_appears_in_a_watched_folder_is_told_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "watched").mkdir()
-    descriptor = linux.inotify_open()
-    try:
-        number = linux.inotify_watch(descriptor, str(tmp_path / "watched"))
-        (tmp_path / "made elsewhere").touch()
-        (tmp_path / "watched" / "made").touch()
-        (tmp_path / "made elsewhere").rename(tmp_path / "watched" / "moved")
-        (tmp_path / "watched" / "made").unlink()
-        (tmp_path / "watched" / "moved").rename(tmp_path / "gone")
-        assert list(linux.inotify_events(os.read(descriptor, 4_096))) == [(number, "made"), (number, "moved")]
-    finally:
-        os.close(descriptor)
-
-
-def test_a_folder_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
-    descriptor = linux.inotify_open()
-    try:
-        with pytest.raises(FileNotFoundError):
-            linux.inotify_watch(descriptor, str(tmp_path / "nowhere"))
-    finally:
-        os.close(descriptor)
-
-
-def test_messages_arrive_whole_in_order_and_with_their_sender() -> None:
-    ours, its = messages.pair()
-    with ours, its:
-        messages.tell_senders(ours)
-        messages.send(its, {"event": "one"})
-        messages.send(its, {"event": "two", "text": "ü" * 10_000})
-        assert messages.receive_with_sender(ours) == ({"event": "one"}, os.getpid())
-        message, sender = messages.receive_with_sender(ours)
-        assert message is not None
-        assert (message["text"], sender) == ("ü" * 10_000, os.getpid())
-        its.close()
-        assert messages.receive_with_sender(ours)[0] is None
-
-
-def test_an_end_that_went_without_reading_everything_is_gone_like_any_other() -> None:
-    ours, its = messages.pair()
-    with ours:
-        messages.send(ours, {"do": "run"})
-        its.close()
-        assert messages.receive_with_sender(ours) == (None, None)
-
-
-@pytest.mark.parametrize("data", [b"no JSON", b"[1]", b"\xff", b"[" * 100_000])
-def test_what_is_no_message_counts_as_an_empty_one(data: bytes) -> None:
-    ours, its = messages.pair()
-    with ours, its:
-        its.send(data)
-        assert messages.receive(ours) == {}
-
-
-def test_an_open_file_goes_along(tmp_path: Path) -> None:
-    ours, its = messages.pair()
-    with ours, its, (tmp_path / "file").open("wb") as file:
-        messages.send(its, {"take": "this"}, descriptor=file.fileno())
-        message, descriptor = messages.receive_with_descriptor(ours)
-        assert message == {"take": "this"}
-        assert descriptor is not None
-        os.write(descriptor, b"written")
-        os.close(descriptor)
-    assert (tmp_path / "file").read_bytes() == b"written"
-
-
-def test_neither_end_of_a_channel_is_inherited() -> None:
-    ours, its = messages.pair()
-    with ours, its:
-        assert not any(os.get_inheritable(end.fileno()) for end in (ours, its))

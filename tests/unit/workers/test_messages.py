@@ -1,69 +1,166 @@
-"""Whatever processes have to tell each other arrives whole, or is refused where it is said."""
+"""Whatever processes have to tell each other has one type and one form, and what is of no such type is refused."""
 
-import errno
 import json
 from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from themis.core.errors import ComponentError
+from themis.core.errors import ComponentError, MessageError
 from themis.core.job_run import classify
-from themis.core.queue import manifest_file
-from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
-from themis.core.stores.job_rows import job_key
+from themis.core.queue.states import Cause, Outcome
+from themis.core.queue.troubles import Lack
 from workers import messages
 from workers.children import keeper
-from workers.exits import Reports
+from workers.isolation import Isolation
+from workers.messages import (
+    ClaimLost,
+    Exited,
+    Kill,
+    Message,
+    NotStarted,
+    Progress,
+    Ready,
+    Refused,
+    RunEnded,
+    RunJob,
+    Secret,
+    Started,
+    StartSupervisor,
+    Stopped,
+    Terminate,
+    decode,
+    encode,
+)
 
-STORE = StoreAddress("sqlite", "/srv/runs/themis.sqlite3", "id")
+EXAMPLES: list[Message] = [
+    StartSupervisor(),
+    RunJob("k", 3, '{"a": "\\u00fc"}', "/srv/\udcff.log", 10),
+    RunJob("k", 2**53, "", "/log", 10, allow_modules=("a", "b"), device="0", cgroup="/sys/fs/cgroup/x"),
+    RunJob("k", 1, "", "/log", 10, allow_modules=()),
+    Terminate(),
+    Kill(),
+    *(Ready(isolation, 7) for isolation in Isolation),
+    Refused("no"),
+    Started(12),
+    NotStarted("no process"),
+    Exited(-9),
+    Progress(3, 2, 1),
+    RunEnded(Cause.TRANSIENT, "503", retry_after_s=7, lack=None),
+    RunEnded(Cause.OUTAGE, "full", lack=Lack.SCARCE),
+    Stopped(),
+    ClaimLost(),
+    Secret("KEY", "s\udcffcret\n", is_key=True),
+]
 
 
-def _largest_manifest(sign: str) -> str:
-    """The text of a manifest as large as one may be, of a sign that JSON escapes."""
-    manifest = Manifest(
-        key=job_key("run", STORE.id),
-        run_id="run",
-        store=STORE,
-        limits=Limits(),
-        priority=5,
-        submitted_ns=1,
-        version="1",
-        payload={"text": ""},
-    )
-    room = manifest_file.MAX_BYTES - len(manifest_file.encode(manifest)) - 1
-    count = room // (len(json.dumps(sign)) - 2)
-    return manifest_file.encode(replace(manifest, payload={"text": sign * count})).decode()
+@pytest.mark.parametrize("message", EXAMPLES, ids=repr)
+def test_a_message_is_read_as_it_was_written(message: Message) -> None:
+    data = encode(message)
+    assert decode(data) == message
+    assert b"\n" not in data
+    assert data.isascii()
 
 
-@pytest.mark.parametrize("sign", ['"', "\\", "漢"])
-def test_the_largest_manifest_arrives_in_an_order(sign: str) -> None:
-    text = _largest_manifest(sign)
-    assert len(text) > manifest_file.MAX_BYTES - 10
-    order = {"do": "run", "manifest": text, "log": "/" * 4_000}
-    ours, its = messages.pair()
-    with ours, its:
-        messages.send(ours, order)
-        assert messages.receive(its) == order
+def test_every_type_of_message_has_an_example() -> None:
+    assert {type(message) for message in EXAMPLES} == set(get_args(messages.Message))
 
 
-def test_a_message_that_would_be_cut_on_its_way_is_refused() -> None:
-    ours, its = messages.pair()
-    with ours, its, pytest.raises(OSError, match="is longer than") as raised:
-        messages.send(ours, {"text": "x" * messages.MAX_BYTES})
-    assert raised.value.errno == errno.EMSGSIZE
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "type is unknown"),
+        (b"null", "type is unknown"),
+        (b"{}", "type is unknown"),
+        (b'{"type": "Order"}', "type is unknown"),
+        (b'{"type": ["Kill"]}', "type is unknown"),
+        (b'{"type": "Report"}', "type is unknown"),
+        (b'{"type": "Kill", "pid": 1}', "other fields"),
+        (b'{"type": "Progress", "total": 1, "done": 1}', "other fields"),
+        (b'{"type": "Progress", "total": 1, "done": 1, "failed": true}', "Progress.failed is not"),
+        (b'{"type": "Progress", "total": 1, "done": 1, "failed": -1}', "negative"),
+        (b'{"type": "Progress", "total": 1, "done": 1, "failed": 1e99}', "Progress.failed is not"),
+        (b'{"type": "Progress", "total": 1, "done": 1, "failed": 1' + b"0" * 400 + b"}", "Progress.failed is not"),
+        (b'{"type": "Progress", "total": 1, "done": 1, "failed": 1' + b"0" * 9_000 + b"}", "not JSON"),
+        (b'{"type": "Started", "pid": 0}', "is no process"),
+        (b'{"type": "Started", "pid": -1}', "is no process"),
+        (b'{"type": "Ready", "isolation": "group", "pid": 0}', "is no process"),
+        (b'{"type": "Exited", "exit_code": "0"}', "Exited.exit_code is not"),
+        (b'{"type": "Ready", "isolation": "wishful", "pid": 1}', "Ready.isolation is not"),
+        (b'{"type": "RunEnded", "cause": "worker lost", "message": "", "retry_after_s": null, "lack": null}', "cannot"),
+        (b'{"type": "RunEnded", "cause": "cancelled", "message": "", "retry_after_s": null, "lack": null}', "cannot"),
+        (
+            b'{"type": "RunEnded", "cause": ["done"], "message": "", "retry_after_s": null, "lack": null}',
+            "cause is not",
+        ),
+        (b'{"type": "RunEnded", "cause": "done", "message": "", "retry_after_s": NaN, "lack": null}', "retry_after_s"),
+        (b'{"type": "RunEnded", "cause": "done", "message": "", "retry_after_s": true, "lack": null}', "retry_after_s"),
+        (b'{"type": "RunEnded", "cause": "done", "message": "", "retry_after_s": null, "lack": "luck"}', "lack is not"),
+        (
+            b'{"type": "RunEnded", "cause": "done", "message": null, "retry_after_s": null, "lack": null}',
+            "message is not",
+        ),
+        (b'{"type": "Secret", "name": "A", "value": "b", "is_key": 1}', "Secret.is_key is not"),
+    ],
+)
+def test_what_is_no_message_of_ours_is_refused_as_a_whole(data: bytes, words: str) -> None:
+    with pytest.raises(MessageError, match=words):
+        decode(data)
+
+
+@pytest.mark.parametrize("modules", ["a", [1], {}, [["a"]]])
+def test_a_list_of_words_is_nothing_else(modules: object) -> None:
+    document = json.loads(encode(RunJob("k", 1, "", "/log", 1))) | {"allow_modules": modules}
+    with pytest.raises(MessageError, match="allow_modules"):
+        decode(json.dumps(document).encode())
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda kids: st.lists(kids) | st.dictionaries(st.text(), kids),
+    max_leaves=5,
+)
+
+
+@given(
+    kind=st.sampled_from(get_args(messages.Message)),
+    fields=st.dictionaries(
+        st.sampled_from(["total", "done", "failed", "cause", "message", "retry_after_s", "lack", "pid", "why"]),
+        _ANYTHING,
+    ),
+)
+def test_whatever_is_said_is_a_message_or_refused(kind: type[Message], fields: dict[str, Any]) -> None:
+    data = json.dumps({"type": kind.__name__, **fields}).encode()
+    try:
+        found = decode(data)
+    except MessageError:
+        return
+    assert isinstance(found, kind)
+    assert decode(encode(found)) == found
 
 
 @pytest.mark.parametrize("sign", ["z", "é", "漢", "🦉", "\x00", '"', "\ud800"])
 def test_how_an_attempt_ended_fits_into_a_report_however_long_its_message_is(sign: str) -> None:
     outcome = classify(ValueError(sign * 1_000_000))
-    report = {"progress": [2**53] * 3, "outcome": {"cause": outcome.cause, "message": outcome.message}}
-    line = json.dumps(report)
+    line = encode(RunEnded.by(outcome))
     assert len(line) <= keeper._LONGEST_REPORT_BYTES
-    reports = Reports()
-    reports.take(line)
-    assert reports.outcome == outcome
+    report = decode(line)
+    assert isinstance(report, RunEnded)
+    assert report.outcome == outcome
     assert outcome.message.startswith("ValueError: ")
     assert outcome.message.endswith(" bytes)")
+
+
+def test_an_outcome_survives_being_said() -> None:
+    outcome = Outcome(Cause.OUTAGE, "full", retry_after_s=2.5, lack=Lack.BROKEN)
+    assert RunEnded.by(outcome).outcome == outcome
+    assert RunEnded.by(replace(outcome, exit_code=9)).outcome == outcome, "the worker knows that itself"
 
 
 def test_an_error_of_ours_is_cut_too() -> None:

@@ -1,23 +1,28 @@
 """What a worker does about a slot whose keeper, or whose job, does not do what it was asked to."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
+from tests.support.waiting import until
 from themis.core.queue import Cause, Claim
 from themis.core.queue.manifest_file import Limits
-from workers import messages
 from workers import slot as slot_module
 from workers.attempt import Attempt
+from workers.channel import Channel, Received, pair
 from workers.exits import Stop
+from workers.isolation import Isolation
+from workers.messages import Exited, Kill, Message, Progress, Ready, Refused, RunJob, Started, Terminate
 from workers.slot import END_S, READY_S, Slot
+
+NOBODY = 2**30
+"""No process has such a number."""
 
 
 class Clock:
@@ -38,10 +43,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, its = messages.pair()
-    its.setblocking(False)
-    messages.tell_senders(ours)
+def ends() -> Iterator[tuple[Channel, Channel]]:
+    ours, its = pair()
+    its.stop_waiting()
+    ours.stop_waiting(1.0)
+    ours.tell_senders()
     with ours, its:
         yield ours, its
 
@@ -58,45 +64,43 @@ def _attempt() -> Attempt:
     return Attempt(claim=cast("Claim", SimpleNamespace(manifest=limits)))
 
 
-def _slot(ours: socket.socket, keeper: int | None = None) -> Slot:
+def _slot(ours: Channel, keeper: int | None = None, isolation: Isolation = Isolation.SUPERVISOR) -> Slot:
     slot = Slot(3, ours, lambda _: None)
-    slot._take({"event": "ready", "isolation": "keeper"}, keeper)
+    slot._take(Received(Ready(isolation, NOBODY), keeper))
     return slot
 
 
-def _said(its: socket.socket) -> list[Any]:
-    found: list[Any] = []
+def _said(its: Channel) -> list[Message]:
+    found: list[Message] = []
     try:
-        while (message := messages.receive(its)) is not None:
-            found.append(message["do"])
+        while (received := its.receive()) is not None:
+            found.append(received.message)
     except BlockingIOError:
         pass
     return found
 
 
-def test_a_job_that_does_not_end_in_its_grace_is_killed_once(
-    clock: Clock, ends: tuple[socket.socket, socket.socket]
-) -> None:
+def test_a_job_that_does_not_end_in_its_grace_is_killed_once(clock: Clock, ends: tuple[Channel, Channel]) -> None:
     slot = _slot(ends[0])
     slot.attempt = attempt = _attempt()
     slot.look_after()
     slot.stop(Stop.CANCELLED, 5.0)
-    assert (attempt.stop, attempt.asked, _said(ends[1])) == (Stop.CANCELLED, True, ["terminate"])
+    assert (attempt.stop, attempt.asked, _said(ends[1])) == (Stop.CANCELLED, True, [Terminate()])
     clock.now_s += 4.9
     slot.look_after()
     assert _said(ends[1]) == []
     clock.now_s += 0.1
     slot.look_after()
     slot.look_after()
-    assert (_said(ends[1]), attempt.killed, slot.is_lost) == (["kill"], True, False)
+    assert (_said(ends[1]), attempt.killed, slot.is_lost) == ([Kill()], True, False)
 
 
-def test_a_job_without_a_grace_is_killed_unasked(clock: Clock, ends: tuple[socket.socket, socket.socket]) -> None:
+def test_a_job_without_a_grace_is_killed_unasked(clock: Clock, ends: tuple[Channel, Channel]) -> None:
     slot = _slot(ends[0])
     slot.attempt = attempt = _attempt()
     slot.stop(Stop.MEMORY_LIMIT, 0.0)
     slot.look_after()
-    assert (_said(ends[1]), attempt.asked, attempt.killed) == (["kill"], False, True)
+    assert (_said(ends[1]), attempt.asked, attempt.killed) == ([Kill()], False, True)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_a_job_without_a_grace_is_killed_unasked(clock: Clock, ends: tuple[socke
 )
 def test_of_two_graces_the_one_that_is_over_earlier_counts_and_the_first_reason(
     clock: Clock,
-    ends: tuple[socket.socket, socket.socket],
+    ends: tuple[Channel, Channel],
     first_s: float,
     second_s: float,
     killed_after_s: float,
@@ -113,7 +117,7 @@ def test_of_two_graces_the_one_that_is_over_earlier_counts_and_the_first_reason(
     slot.attempt = attempt = _attempt()
     slot.stop(Stop.GIVEN_BACK, first_s)
     slot.stop(Stop.TIME_LIMIT, second_s)
-    assert (attempt.stop, _said(ends[1])) == (Stop.GIVEN_BACK, ["terminate"])
+    assert (attempt.stop, _said(ends[1])) == (Stop.GIVEN_BACK, [Terminate()])
     clock.now_s += killed_after_s - 0.01
     slot.look_after()
     assert not attempt.killed
@@ -122,9 +126,7 @@ def test_of_two_graces_the_one_that_is_over_earlier_counts_and_the_first_reason(
     assert attempt.killed
 
 
-def test_what_was_killed_or_has_ended_is_not_asked_again(
-    clock: Clock, ends: tuple[socket.socket, socket.socket]
-) -> None:
+def test_what_was_killed_or_has_ended_is_not_asked_again(clock: Clock, ends: tuple[Channel, Channel]) -> None:
     slot = _slot(ends[0])
     slot.stop(Stop.CANCELLED, 5.0)  # nothing runs
     slot.attempt = attempt = _attempt()
@@ -136,11 +138,11 @@ def test_what_was_killed_or_has_ended_is_not_asked_again(
     slot.look_after()
     slot.stop(Stop.CANCELLED, 1.0)
     assert attempt.kill_s == clock.now_s + END_S
-    assert _said(ends[1]) == ["kill"]
+    assert _said(ends[1]) == [Kill()]
 
 
 def test_a_keeper_that_does_not_end_a_job_is_killed_itself_and_the_job_is_the_workers_loss(
-    clock: Clock, ends: tuple[socket.socket, socket.socket], keeper: subprocess.Popen[bytes]
+    clock: Clock, ends: tuple[Channel, Channel], keeper: subprocess.Popen[bytes]
 ) -> None:
     slot = _slot(ends[0], keeper.pid)
     slot.attempt = attempt = _attempt()
@@ -159,7 +161,7 @@ def test_a_keeper_that_does_not_end_a_job_is_killed_itself_and_the_job_is_the_wo
     assert slot.why_lost == "its keeper did not end a job in time"
 
 
-def test_a_keeper_that_is_not_ready_in_time_is_lost(clock: Clock, ends: tuple[socket.socket, socket.socket]) -> None:
+def test_a_keeper_that_is_not_ready_in_time_is_lost(clock: Clock, ends: tuple[Channel, Channel]) -> None:
     slot = Slot(0, ends[0], lambda _: None)
     clock.now_s += READY_S
     slot.look_after()
@@ -174,16 +176,16 @@ def test_a_keeper_that_is_not_ready_in_time_is_lost(clock: Clock, ends: tuple[so
 
 
 def test_a_job_whose_keeper_is_gone_is_charged_to_nobody_but_the_worker(
-    ends: tuple[socket.socket, socket.socket],
+    ends: tuple[Channel, Channel],
 ) -> None:
     ours, its = ends
-    messages.send(its, {"event": "ready", "isolation": "namespace"})
+    its.send(Ready(Isolation.NAMESPACE, 1))
     began: list[Attempt] = []
     slot = Slot(3, ours, began.append)
     slot.hear()
-    assert slot.isolation == "namespace"
+    assert slot.isolation is Isolation.NAMESPACE
     slot.attempt = attempt = _attempt()
-    messages.send(its, {"event": "report", "text": '{"progress": [3, 2, 1]}'})
+    its.send(Progress(3, 2, 1))
     slot.hear()
     assert (attempt.reports.total, attempt.reports.done, attempt.reports.failed) == (3, 2, 1)
     its.close()
@@ -194,9 +196,85 @@ def test_a_job_whose_keeper_is_gone_is_charged_to_nobody_but_the_worker(
     assert attempt.outcome.message == "slot 3 was lost: its keeper is gone"
 
 
-def test_a_message_is_not_waited_for(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_a_message_is_not_waited_for(ends: tuple[Channel, Channel]) -> None:
     slot = _slot(ends[0])
     began_s = time.monotonic()
     slot.hear()
     assert time.monotonic() - began_s < 5.0
     assert not slot.is_lost
+
+
+@pytest.mark.parametrize(
+    ("isolation", "sender", "known"),
+    [
+        (Isolation.NAMESPACE, 77, 77),
+        (Isolation.NAMESPACE, None, None),  # what it calls itself in there is somebody else's number outside
+        (Isolation.SUPERVISOR, 77, 77),
+        (Isolation.GROUP, None, 12),
+    ],
+)
+def test_a_process_is_known_by_the_kernels_number_and_by_its_own_where_that_means_the_same(
+    ends: tuple[Channel, Channel], isolation: Isolation, sender: int | None, known: int | None
+) -> None:
+    began: list[Attempt] = []
+    slot = Slot(3, ends[0], began.append)
+    slot._take(Received(Ready(isolation, 12), sender))
+    assert slot.keeper == known
+    slot.attempt = attempt = _attempt()
+    slot._take(Received(Started(12), sender))
+    assert (attempt.pid, began) == (known, [attempt])
+
+
+def test_a_keeper_that_says_what_makes_no_sense_is_lost_with_a_reason(ends: tuple[Channel, Channel]) -> None:
+    slot = _slot(ends[0])
+    slot.attempt = attempt = _attempt()
+    ends[1]._end.send(b"GET / HTTP/1.1\r\n")
+    slot.hear()
+    assert slot.is_lost
+    assert "if Themis was upgraded meanwhile, restart the worker" in slot.why_lost
+    assert attempt.outcome is not None
+    assert attempt.outcome.cause is Cause.WORKER_LOST
+
+
+def test_a_keeper_that_cannot_begin_says_why(ends: tuple[Channel, Channel]) -> None:
+    slot = Slot(3, ends[0], lambda _: None)
+    ends[1].send(Refused("no room"))
+    ends[1].close()
+    slot.hear()
+    assert (slot.is_lost, slot.why_lost) == (True, "no room")
+
+
+def test_an_order_is_said_as_it_is_and_its_end_is_heard(ends: tuple[Channel, Channel]) -> None:
+    slot = _slot(ends[0])
+    order = RunJob("k", 1, "", "/log", 1)
+    slot.start(_attempt(), order)
+    assert _said(ends[1]) == [order]
+    ends[1].send(Exited(3))
+    slot.hear()
+    assert slot.attempt is not None
+    assert slot.attempt.outcome is not None
+    assert slot.attempt.outcome.cause is Cause.EXIT_CODE
+
+
+@pytest.mark.parametrize("isolation", list(Isolation))
+def test_the_job_of_a_lost_keeper_is_killed_by_the_worker_where_nobody_else_does(
+    ends: tuple[Channel, Channel], isolation: Isolation
+) -> None:
+    program = "import time; print(flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as job:
+        try:
+            assert job.stdout is not None
+            job.stdout.readline()
+            slot = _slot(ends[0], isolation=isolation)
+            slot.attempt = attempt = _attempt()
+            attempt.pid = job.pid
+            ends[1].close()
+            slot.hear()
+            assert slot.is_lost
+            if isolation is Isolation.GROUP:
+                until(lambda: job.poll() is not None, "the job to be killed", 20.0)
+            else:
+                assert job.poll() is None
+        finally:
+            job.kill()

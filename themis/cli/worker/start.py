@@ -8,6 +8,16 @@ import click
 
 from themis.cli.command import Words, command, queue_options
 from themis.cli.opening import find_queue_root
+from workers.isolation import CHOICES, current_name
+
+
+class _IsolationChoice(click.Choice[str]):
+    """An isolation, by its name or one that it had before."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Its name."""
+        return super().convert(current_name(str(value)), param, ctx)
+
 
 # By field of `WorkerSettings`, whose defaults and bounds are the only ones.
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -37,7 +47,7 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "isolation",
         {
-            "type": click.Choice(["auto", "namespace", "keeper"]),
+            "type": _IsolationChoice(CHOICES),
             "help": "What keeps a job from outliving its worker.  [default: auto]",
         },
     ),

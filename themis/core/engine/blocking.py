@@ -17,6 +17,7 @@ from collections.abc import Collection, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from themis.core import stores
 from themis.core.engine.call_thread import CallThread, home
 from themis.core.errors import OpenFilesError
 from themis.core.forks import Handler, handling
@@ -96,7 +97,7 @@ class _Work:
         handlers: dict[int, Handler] = dict.fromkeys(stop_on, self._on_stop)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             handlers[signal.SIGINT] = self._on_interrupt
-        with interruptible(self._may_be_interrupted) as self._lent, handling(handlers):
+        with interruptible(self._may_be_interrupted, spared=stores) as self._lent, handling(handlers):
             thread.start()
             try:
                 self._serve()
@@ -187,7 +188,7 @@ class _Work:
 
     def _run_loop(self) -> None:
         home.set(self)
-        self._looping = Interruptible(lambda: not self._is_over)
+        self._looping = Interruptible(lambda: not self._is_over, spared=stores)
         asyncio.set_event_loop(self._loop)
         try:
             self._task = self._loop.create_task(self._main)

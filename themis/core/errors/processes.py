@@ -11,6 +11,14 @@ class ForbiddenAddressError(StateError):
     """{host} is at {address}, a {kind} address, to which nothing is sent"""
 
 
+class MessageError(StateError):
+    """a process of a worker was told what it does not understand: {detail}; if Themis was upgraded meanwhile, restart the worker"""
+
+
+class IsolationError(InputError):
+    """--isolation {isolation} is not possible here: {why}; use --isolation auto, the best that this machine permits"""
+
+
 class SlotLostError(UnavailableError):
     """slot {slot} was lost and could not be replaced, {times} times in a row: {detail}"""
 

@@ -1,15 +1,12 @@
 """What people ask of a queue: to look at it, to change a job's fate or its place, to pause, prune and mend it."""
 
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from themis.core import durable_files
 from themis.core.errors import JobError, QueueError, QueueFileError, StoreError
 from themis.core.queue import (
     details,
     doctor,
-    layout,
     leftovers,
     listing,
     moves,
@@ -140,11 +137,8 @@ class QueueAdmin:
 
     def resume(self) -> bool:
         """Have workers claim again; False when the queue was not paused."""
-        self._folder.parts(write=True)
-        paused = self._folder.path / layout.PAUSED_FILE
-        was_paused = os.path.lexists(paused)
-        durable_files.unlink(paused)
-        return was_paused
+        root, _, _ = self._folder.parts(write=True)
+        return pausing.resume(root)
 
     def overview(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> Overview:
         """The first jobs of the given folders and the counts of all, by the names of files alone.

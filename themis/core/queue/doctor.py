@@ -10,7 +10,7 @@ from itertools import groupby
 
 from themis.core import durable_files
 from themis.core.errors import ManifestError, OtherStoreError, StoreMissingError, UnavailableError
-from themis.core.queue import journal, layout, leftovers, locks, manifest_file, moves, numbers
+from themis.core.queue import bell, journal, layout, leftovers, locks, manifest_file, moves, numbers
 from themis.core.queue.layout import Entry
 from themis.core.queue.looking import DryRun
 from themis.core.queue.picker import NextJob
@@ -87,6 +87,7 @@ def examine(
         if found is not None and not entries:
             yield from _without_file(root, next_job, *found, owner, fix=fix)
     yield from _left(root, fix=fix)
+    yield from _doorbell(root, fix=fix)
     for name, why in next_job.unusable.items():
         yield Finding(name, f"left where it lies: {why}")
 
@@ -230,6 +231,19 @@ def _without_file(
     after = next_job.recover_file(folder, name, owner) if fix and folder == layout.CLAIMED else now
     action = f"written again: {after.state if after else now.state}"
     return [Finding(row.key, "its file had vanished", action, fixed=fix)]
+
+
+def _doorbell(root: QueueRoot, *, fix: bool) -> Iterator[Finding]:
+    why = bell.why_silent(root.path)
+    if why is None:
+        return
+    folder = root.folder(layout.BELL)
+    problem = f"{why}: workers hear of nothing at once, and find it by looking"
+    if fix and bell.mend(root.path):
+        yield Finding(folder, problem, "made again", fixed=True)
+    else:
+        advice = f"make {folder} a folder, and in it {layout.RING} a file, that this user can write to"
+        yield Finding(folder, problem, advice=advice)
 
 
 def _left(root: QueueRoot, *, fix: bool) -> Iterator[Finding]:

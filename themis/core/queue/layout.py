@@ -29,6 +29,8 @@ JOURNAL = "journal"
 LOGS = "logs"
 WORKERS = "workers"
 STORES = "stores"
+BELL = "bell"
+RING = "ring"
 
 END_FOLDERS: dict[str, JobState] = {
     "done": JobState.DONE,
@@ -52,6 +54,7 @@ SHOWN_STATES: dict[str, str] = {
 """The folder of each state, by the names and in the order in which people want to see them."""
 
 FOLDERS: tuple[str, ...] = (*JOB_FOLDERS, TMP, REJECTED, LOCKS, CANCEL, JOURNAL, LOGS, WORKERS, STORES)
+"""What every queue has. The doorbell's folder is not among them: a queue does without where it cannot be made."""
 
 QUEUE_FILE = "queue.json"
 PAUSED_FILE = "paused"

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 from themis.core import durable_files
 from themis.core.errors import StoreError
-from themis.core.queue import excuses, layout
+from themis.core.queue import bell, excuses, layout
 from themis.core.queue.root import QueueRoot
 from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
@@ -155,7 +155,8 @@ def place(root: QueueRoot, store: JobStore, hand: str, row: JobRow, now_ns: int)
     try:
         durable_files.rename(hand, target)
     except FileNotFoundError:
-        publish(root, store, row, now_ns)
+        return publish(root, store, row, now_ns)
+    announce(root, target)
     return target
 
 
@@ -163,7 +164,14 @@ def publish(root: QueueRoot, store: JobStore, row: JobRow, now_ns: int) -> str:
     """Write a job's file again, from the store's copy, to where its row says; durable when this returns."""
     target = path_of(root, row, now_ns)
     durable_files.publish(root.hidden_name(), target, (store.manifest(row.key) or "").encode())
+    announce(root, target)
     return target
+
+
+def announce(root: QueueRoot, path: str) -> None:
+    """Have workers hear of a job's file at `path`, if it is now where they take jobs from."""
+    if path.startswith(f"{root.folder(layout.QUEUED)}/"):
+        bell.ring(root.path)
 
 
 def path_of(root: QueueRoot, row: JobRow, now_ns: int) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from themis.core import durable_files, guarded_files
-from themis.core.queue import layout
+from themis.core.queue import bell, layout
 from themis.core.queue.root import QueueRoot
 
 REASON_CHARACTERS = 500
@@ -41,7 +41,17 @@ def pause(root: QueueRoot, reason: str | None) -> Pause:
     document = {"by": made.by, "pid": os.getpid(), "at_ns": made.at_ns, "reason": made.reason}
     data = json.dumps(document, indent=2).encode() + b"\n"
     durable_files.publish(root.hidden_name(), root.path / layout.PAUSED_FILE, data)
+    bell.ring(root.path)
     return made
+
+
+def resume(root: QueueRoot) -> bool:
+    """Have workers claim again; False when the queue was not paused."""
+    path = root.path / layout.PAUSED_FILE
+    was_paused = os.path.lexists(path)
+    durable_files.unlink(path)
+    bell.ring(root.path)
+    return was_paused
 
 
 def read(path: Path | str) -> Pause | None:

@@ -5,6 +5,7 @@ import functools
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 from themis.core.stores.job_rows import Owner
@@ -13,6 +14,7 @@ from themis.core.stores.job_rows import Owner
 _STATE_FIELD = 0
 PARENT_FIELD = 1
 _START_TIME_FIELD = 19
+_TICKS_PER_S = 100
 _STOPPED = frozenset({"T", "t"})
 
 
@@ -24,16 +26,27 @@ def this_process(worker: str | None = None) -> Owner:
 
 
 def process_started(pid: int) -> int | None:
-    """When a process started, in clock ticks since the machine did; None when there is none, or nobody can say."""
-    return _started(stat_fields(pid))
+    """What tells a process from a later one of the same number: when it started, in hundredths of a second or so.
+
+    0 when it is there and the system does not say, as where `/proc` is hidden; None when there is none.
+    """
+    fields = stat_fields(pid)
+    if fields or stat_fields("self"):
+        return _started(fields)
+    told = _told_elsewhere(pid)
+    if told is not None:
+        return told[0]
+    return 0 if _is_there(pid) else None
 
 
 def is_suspended(owner: Owner | None) -> bool:
     """Whether an owner's process is on this machine and stopped: it keeps its locks, and does nothing."""
-    if owner is None or not is_here(owner):
+    if owner is None or not lives(owner):
         return False
-    fields = stat_fields(owner.pid)
-    return _started(fields) == owner.pid_started and fields[_STATE_FIELD] in _STOPPED
+    if fields := stat_fields(owner.pid):
+        return fields[_STATE_FIELD] in _STOPPED
+    told = _told_elsewhere(owner.pid)
+    return told is not None and told[1]
 
 
 def kill_job_of(owner: Owner | None) -> bool:
@@ -45,7 +58,8 @@ def kill_job_of(owner: Owner | None) -> bool:
         return False
     if not is_here(owner):
         return False
-    if process_started(owner.job_pid) != owner.job_pid_started:
+    started = process_started(owner.job_pid)
+    if not started or started != owner.job_pid_started:  # by its number alone it may be anybody's
         return False
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(owner.job_pid, signal.SIGKILL)
@@ -71,6 +85,29 @@ def stat_fields(pid: int | str) -> list[str]:
     except OSError:
         return []
     return text.rpartition(")")[2].split()
+
+
+def _told_elsewhere(pid: int) -> tuple[int, bool] | None:
+    """When a process started, and whether it is stopped, on systems other than Linux; None where nobody tells."""
+    if sys.platform == "linux":  # it reads `/proc` there, and takes everybody for dead where that is hidden
+        return None
+    import psutil  # noqa: PLC0415  # of no use on Linux
+
+    try:
+        process = psutil.Process(pid)
+        return int(process.create_time() * _TICKS_PER_S), process.status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return None
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return pid > 0
 
 
 def _started(fields: list[str]) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from themis.core import durable_files
 from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
-from themis.core.queue import journal, layout, locks, moves, processes, states
+from themis.core.queue import bell, journal, layout, locks, moves, processes, states
 from themis.core.queue.claims import clear_cancel_flag
 from themis.core.queue.moves import Move
 from themis.core.queue.picker import NextJob
@@ -109,6 +109,7 @@ def _request(root: QueueRoot, store: JobStore, key: str) -> None:
     """Ask a job's owner to stop: the row first, which is the request, then the file that wakes the owner."""
     if store.request_cancel(key):
         durable_files.mark(f"{root.folder(layout.CANCEL)}/{key}")
+        bell.ring(root.path)
         journal.note(root.folder(layout.JOURNAL), key, "cancel requested")
 
 

@@ -19,7 +19,7 @@ from themis.core.errors import (
     QueueUnwritableError,
 )
 from themis.core.filesystems import network_filesystem
-from themis.core.queue import layout, places, troubles
+from themis.core.queue import bell, layout, places, troubles
 from themis.core.queue.places import Place, Whereabouts
 
 FORMAT = 1
@@ -77,6 +77,7 @@ def make_root(path: str | Path, *, shared: bool = False) -> QueueRoot:
         durable_files.make_folder(root, private=True)
         for name in layout.FOLDERS:
             durable_files.make_folder(root / name, private=True)
+        bell.hang(root)
         _probe(root)
         if not (root / layout.QUEUE_FILE).exists():
             _refuse_orphans(root)
@@ -110,6 +111,7 @@ def open_root(path: str | Path, *, write: bool = True, shared: bool = False) -> 
             return None
         if write:
             _probe(root)
+            bell.hang(root)
     except OSError as error:
         raise _root_error(root, error) from error
     return _read_root(root, shared=shared or network_filesystem(root) is not None, write=write)
@@ -121,7 +123,8 @@ def refuse_writable_by_others(root: QueueRoot) -> None:
     Raises:
         QueueRootError: they can.
     """
-    for folder in (root.path, *(root.path / name for name in layout.FOLDERS)):
+    bell_folder = [layout.BELL] if (root.path / layout.BELL).exists() else []
+    for folder in (root.path, *(root.path / name for name in (*layout.FOLDERS, *bell_folder))):
         found = folder.stat()
         if found.st_mode & _OTHERS_MAY_WRITE:
             detail = f"other users can write to {folder}, and so run code as this worker; chmod go-w it"

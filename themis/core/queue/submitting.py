@@ -177,6 +177,7 @@ class Submitter:
             if added:
                 path = moves.path_of(self._root, row, row.submitted_ns)
                 durable_files.publish(self._root.hidden_name(), path, text.encode())
+                moves.announce(self._root, path)
                 self._note(row, "submit")
                 return Submission(row, Path(path), created=True)
             present = store.load(row.key)
@@ -208,6 +209,7 @@ class Submitter:
             return
         for path in moves.locate(self._root, row):
             durable_files.publish(self._root.hidden_name(), path, after.encode())
+            moves.announce(self._root, path)
         store.replace_manifest(row.key, after)  # last: until then the next submission does all of it again
         self._note(row, "bring up to date")
 

@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter
 
 from themis.core import durable_files, guarded_files
 from themis.core.errors import WorkerNameError
-from themis.core.queue import layout, locks
+from themis.core.queue import bell, layout, locks
 from themis.core.queue.processes import this_process
 from themis.core.stores.job_rows import Owner
 
@@ -168,6 +168,7 @@ def request_stop(queue_root: Path, names: Sequence[str]) -> None:
     """Ask workers to take no more jobs and to end when what they run has."""
     for name in names:
         durable_files.mark(stop_file(queue_root, name))
+    bell.ring(queue_root)
 
 
 def forget_dead(queue_root: Path) -> None:

@@ -1,18 +1,25 @@
 """How a keeper ends what is left of a job, and what it still takes down of it."""
 
+import contextlib
 import os
 import selectors
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from workers import linux, messages
+from tests.processes.worker_world import is_gone
+from tests.support.waiting import until
+from themis.core.queue.states import Cause
+from workers import linux
+from workers.channel import Channel, pair
 from workers.children.job_log import JobLog
 from workers.children.keeper import Keeper, _Job, _kill_descendants
-
-PATIENCE_S = 20.0
+from workers.isolation import Isolation
+from workers.messages import Exited, Message, Progress, Ready, RunEnded, Secret, encode
 
 
 @pytest.fixture
@@ -37,33 +44,126 @@ def test_all_that_is_left_is_stopped_before_the_first_is_killed(asked: list[tupl
     assert killed == [(pid, signal.SIGKILL) for pid in (11, 12, 13)]
 
 
-def test_what_orphans_print_while_they_are_ended_is_kept_and_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours, its = messages.pair()
-    printed, prints = os.pipe()
-    reported, reports = os.pipe()
+@pytest.fixture
+def ends() -> Iterator[tuple[Channel, Channel]]:
+    ours, its = pair()
+    ours.stop_waiting()
     with ours, its:
-        ours.settimeout(PATIENCE_S)
-        keeper = Keeper(its, in_namespace=False)
-        for end in (printed, reported):
-            os.set_blocking(end, False)
-            keeper._selector.register(end, selectors.EVENT_READ)
-        log = JobLog(tmp_path / "1.log", 1_000)
-        keeper._job = _Job(0, printed, reported, log, status=signal.SIGTERM)
+        yield ours, its
 
-        def orphans_die() -> None:
-            os.write(prints, b"the last line of an orphan\n")
-            os.write(reports, b'{"progress": [1, 1, 0]}\n')
-            os.close(prints)
-            os.close(reports)
 
-        monkeypatch.setattr(keeper, "_kill_all", orphans_die)
-        keeper._end_job()
-        told: list[Any] = [messages.receive(ours), messages.receive(ours)]
+@pytest.fixture
+def keep() -> Iterator[Callable[..., Keeper]]:
+    """Makes keepers, and closes what they opened."""
+    made: list[Keeper] = []
+
+    def make(channel: Channel, isolation: Isolation = Isolation.SUPERVISOR) -> Keeper:
+        made.append(Keeper(channel, isolation))
+        return made[-1]
+
+    yield make
+    for keeper in made:
         keeper._selector.close()
         keeper._wakes.close()
         keeper._wake.close()
+
+
+def _job(keeper: Keeper, log: Path, pid: int = 0, status: int | None = None) -> tuple[_Job, int, int]:
+    """A job of a keeper's, and the ends of the pipes that its process would have."""
+    printed, prints = os.pipe()
+    reported, reports = os.pipe()
+    for end in (printed, reported):
+        os.set_blocking(end, False)
+        keeper._selector.register(end, selectors.EVENT_READ)
+    keeper._job = _Job(pid, printed, reported, JobLog(log, 1_000), status=status)
+    return keeper._job, prints, reports
+
+
+def _told(channel: Channel) -> list[Message]:
+    found: list[Message] = []
+    try:
+        while (received := channel.receive()) is not None:
+            found.append(received.message)
+    except BlockingIOError:
+        pass
+    return found
+
+
+def test_what_orphans_print_while_they_are_ended_is_kept_and_told(
+    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., Keeper], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = keep(ends[1])
+    _, prints, reports = _job(keeper, tmp_path / "1.log", status=signal.SIGTERM)
+
+    def orphans_die() -> None:
+        os.write(prints, b"the last line of an orphan\n")
+        os.write(reports, encode(Progress(1, 1, 0)) + b"\n")
+        os.close(prints)
+        os.close(reports)
+
+    monkeypatch.setattr(keeper, "_kill_all", orphans_die)
+    keeper._end_job()
     assert (tmp_path / "1.log").read_text() == "the last line of an orphan\n"
-    assert [message["event"] for message in told] == ["report", "ended"]
-    assert told[1]["exit"] == -signal.SIGTERM
+    assert _told(ends[0]) == [Progress(1, 1, 0), Exited(-signal.SIGTERM)]
+
+
+def test_of_what_a_job_writes_where_it_reports_only_reports_go_further_and_a_secret_does_not(
+    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., Keeper]
+) -> None:
+    keeper = keep(ends[1])
+    job, prints, reports = _job(keeper, tmp_path / "1.log")
+    lines = [
+        b"",
+        b"nonsense",
+        b"[" * 50_000,
+        encode(Secret("KEY", "sesame-open-up", is_key=False)),
+        encode(Exited(0)),
+        encode(Ready(Isolation.GROUP, 1)),
+        encode(Progress(2, 1, 0)),
+        b'{"type":"RunEnded","cause":"worker lost","message":"","retry_after_s":null,"lack":null}',
+        encode(RunEnded(Cause.EXCEPTION, "x" * 40_000)),
+        encode(RunEnded(Cause.DONE, "")),
+    ]
+    os.set_blocking(reports, False)
+    for line in lines:
+        os.write(reports, line + b"\n")
+        keeper._pump()
+    os.write(prints, b"it is sesame-open-up\n")
+    keeper._pump()
+    os.close(prints)
+    os.close(reports)
+    assert _told(ends[0]) == [Progress(2, 1, 0), RunEnded(Cause.DONE, "")]
+    for end in (job.printed, job.reported):
+        os.close(end)
+    job.log.close()
+    printed = (tmp_path / "1.log").read_text()
+    assert printed.startswith("it is ")
+    assert "sesame" not in printed
+
+
+def test_a_group_is_killed_with_what_its_leader_left_and_nothing_else(
+    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., Keeper]
+) -> None:
+    hold = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
+    leader = subprocess.Popen(
+        [sys.executable, "-c", f"{hold}print(p.pid, flush=True)"], stdout=subprocess.PIPE, start_new_session=True
+    )
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    with leader, other:
+        assert leader.stdout is not None
+        left = int(leader.stdout.readline())
+        leader.wait()
+        assert not is_gone(left)
+        keeper = keep(ends[1], Isolation.GROUP)
+        job, prints, reports = _job(keeper, tmp_path / "1.log", leader.pid, status=0)
+        try:
+            keeper._kill_all()
+            until(lambda: is_gone(left), "what the leader left to be gone", 20.0)
+            assert other.poll() is None
+        finally:
+            other.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
+    for end in (prints, reports, job.printed, job.reported):
+        os.close(end)
+    job.log.close()
