@@ -6,6 +6,8 @@ SECONDS ?= 600
 SAMPLE ?= 100
 SEED ?= 1
 BIN := $(VENV)/bin
+# Material announces its successor at each build: docs/decisions/0063-tools-of-the-documentation.md says what we think of it.
+export NO_MKDOCS_2_WARNING = 1
 # Two at a time: the tests start processes of their own. A file stays in one process, as its fixtures are shared.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
