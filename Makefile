@@ -12,6 +12,8 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The hooks of .pre-commit-config.yaml.
 CHECKS := check-style check-format check-types check-imports check-rules check-docs
+# Material announces its successor at each build: docs/decisions/0063-tools-of-the-documentation.md says what we think of it.
+export NO_MKDOCS_2_WARNING = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -10,9 +10,9 @@ import socket
 import sys
 
 from themis.core.errors import IsolationError
+from themis.core.isolation import AUTO, Isolation
 from themis.core.queue import processes
 from workers import linux
-from workers.isolation import AUTO, Isolation
 
 _MOST_ERRNO = 255
 

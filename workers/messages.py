@@ -19,9 +19,9 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from themis.core.errors import MessageError
+from themis.core.isolation import Isolation
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.troubles import Lack
-from workers.isolation import Isolation
 
 REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}

@@ -12,8 +12,8 @@ from themis.core.bounded_numbers import Mebibytes, PositiveCount, PositiveMebiby
 from themis.core.config_file import validate
 from themis.core.config_text import parse_toml
 from themis.core.errors import ConfigError
+from themis.core.isolation import current_name
 from themis.core.queue.claim_policy import VersionMismatch
-from workers.isolation import current_name
 
 MAX_SLOTS = 1_024
 

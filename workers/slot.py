@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 
 from themis.core.errors import MessageError
+from themis.core.isolation import Isolation
 from themis.core.queue import Cause, Outcome
 from themis.core.queue.troubles import Lack
 from workers.attempt import Attempt
 from workers.channel import Channel, Received
 from workers.exits import Stop
-from workers.isolation import Isolation
 from workers.messages import (
     ClaimLost,
     Exited,

@@ -1,4 +1,4 @@
-"""Each command does what docs/commands.md says."""
+"""Each command does what docs/reference/commands.md says."""
 
 import csv
 import errno

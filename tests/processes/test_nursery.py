@@ -8,9 +8,9 @@ import pytest
 
 from tests.processes.worker_world import is_gone
 from tests.support.waiting import until
+from themis.core.isolation import Isolation
 from workers import capabilities, linux
 from workers.channel import Channel
-from workers.isolation import Isolation
 from workers.nursery import Nursery
 from workers.slot import Slot
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.screens.page import page
 from tests.screens.session import COLUMNS, Session
 
-PAGE = Path(__file__).parents[2] / "docs" / "guides" / "terminal-session.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tutorials" / "terminal-session.md"
 
 
 def main() -> None:

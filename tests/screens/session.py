@@ -86,7 +86,7 @@ class Session:
         self._mine.run(f'themis queue pause --reason "{PAUSE_REASON}"')
         self._watch.until(lambda: self._watch.shows("paused") and not self._running())
         self._mine.run("themis queue list")
-        yield Screen("The queue is paused. What runs goes on to its end, and nothing more is taken.", self._mine.text)
+        yield Screen("The queue is paused. What runs continues to its end, and nothing more is taken.", self._mine.text)
         yield Screen("The watch, meanwhile:", self._watch.text)
         self._mine.clear()
         self._mine.run("themis queue resume")
@@ -95,7 +95,7 @@ class Session:
         self._mine.run(f"themis queue retry {self._cancelled}")
         self._mine.run("themis status --wait")
         yield Screen(
-            "The queue goes on, and so does what was cancelled: with what it had done kept. `status --wait` returns "
+            "The queue is resumed, and the cancelled one retried: what it had done is kept. `status --wait` returns "
             "when all have ended.",
             self._mine.text,
         )

@@ -90,7 +90,10 @@ class EvaluationConfig(FrozenModel):
     Attributes:
         metrics: each gives a score for each case.
         parsers: at most one; without it the candidate's output passes.
-        judge_models, prompt_spec, judge_config, workflow_overrides: for metrics that ask a judge.
+        judge_models: for metrics that ask a judge: whom they ask.
+        prompt_spec: for metrics that ask a judge: what is said around the question.
+        judge_config: for metrics that ask a judge: how it is asked.
+        workflow_overrides: for metrics that ask a judge: what replaces parts of their workflow.
         on_no_answer: what a case counts when the model answered, but nothing that can be scored was found in its answer
             (a parsed value of None): `incorrect` 0, `random_choice` what a guess is worth; `unscored` leaves it out.
     """
@@ -154,9 +157,14 @@ class RuntimeConfig(FrozenModel):
         generation_retry_attempts: tries in all for one call that fails for a passing cause.
         generation_retry_delay: seconds before the second try.
         generation_retry_backoff: factor from one delay to the next.
-        store_retry_attempts, store_retry_delay: the same for a busy database.
+        judge_retry_attempts: the same for calls of a judge.
+        judge_retry_delay: the same for calls of a judge.
+        judge_retry_backoff: the same for calls of a judge.
+        store_retry_attempts: further tries of a database that is busy.
+        store_retry_delay: seconds before the first of them.
         existing_run_policy: `auto` continues or returns a run that exists, `error` refuses, `rerun` starts afresh.
-        queue_root, batch_root: folders that submitted work lies in.
+        queue_root: folder that experiments are submitted to.
+        batch_root: folder that batch requests are written to.
         max_attempts: tries of a queued experiment that fails.
         max_worker_lost: tries of a queued experiment whose worker dies.
         timeout_s: seconds that one try of a queued experiment may last.

@@ -137,3 +137,4 @@ def _datasets(data: Any) -> list[Dataset | DatasetFile]:
 
 
 evaluate = _blocking(evaluate_async)
+"""The same as `evaluate_async`, for where there is no running event loop; inside one it raises RunningLoopError."""

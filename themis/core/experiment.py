@@ -28,11 +28,15 @@ from themis.core.stores import RunStore, create_run_store, projections
 
 
 class Experiment(ExperimentConfig):
-    """A configuration with the facts of the machine it is used on.
+    """A configuration with the facts of the machine it is used on, which are kept as provenance and decide nothing.
 
     Attributes:
-        themis_version, python_version, platform, git_commit, dependency_versions, provider_metadata: what is true here;
-            they are kept as provenance and decide nothing.
+        themis_version: of the installed library.
+        python_version: of this interpreter.
+        platform: system, release and machine.
+        git_commit: of the folder that the experiment is from; None where that is no clone.
+        dependency_versions: of the packages that Themis needs.
+        provider_metadata: what is known of the model's provider.
     """
 
     themis_version: str = Field(default_factory=provenance.themis_version)

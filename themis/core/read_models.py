@@ -16,8 +16,9 @@ class BenchmarkScoreRow(FrozenModel):
         outcome: `correct` for a value of 1 or more, `incorrect` below, `error` where there is no score.
         value: the score; None where there is none.
         candidate_id: the scored candidate's id.
-        error_category, error_message: why there is no score; `no_answer` also beside the score that an answer with
-            nothing to score counts.
+        error_category: why there is no score; `no_answer` also beside the score that an answer with nothing to score
+            counts.
+        error_message: the same in words.
         details: what the metric added.
     """
 

@@ -30,7 +30,8 @@ class SnapshotDataset(FrozenModel):
     Attributes:
         content: hash over the content of all cases, in order; equal for equal cases, listed or from a file.
         case_count: how many cases it has.
-        path, fields: where its cases are, for a dataset by reference.
+        path: the file with its cases, for a dataset by reference.
+        fields: where the values of a case stand in a line of that file.
         cases: the cases, for a dataset that was listed in full.
         derived_seeds: one for each candidate of its cases, when the run was given none; None in runs of version 4.0.
     """

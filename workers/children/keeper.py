@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from themis.core.errors import MessageError
+from themis.core.isolation import Isolation
 from workers import capabilities, linux
 from workers.channel import Channel
 from workers.children import job_process
 from workers.children.job_log import JobLog
-from workers.isolation import Isolation
 from workers.messages import (
     ClaimLost,
     Exited,

@@ -26,11 +26,11 @@ from typing import NoReturn
 import themis.core.job_run  # so that no job has to wait for it
 import themis.core.store_cache  # noqa: F401
 from themis.core.components import preload_builtins
+from themis.core.isolation import AUTO, Isolation
 from workers import capabilities, linux
 from workers.channel import Channel
 from workers.children.keeper import Keeper
 from workers.children.open_files import close_all_but
-from workers.isolation import AUTO, Isolation
 from workers.messages import Refused, StartSupervisor
 
 FAREWELL_S = 4.0

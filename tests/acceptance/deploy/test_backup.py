@@ -29,7 +29,8 @@ MODEL = model_module("""
 
 def recipe(number: int) -> list[str]:
     """The commands of a shell block of the section on backups: 0 to make one, 1 to restore it."""
-    section = (TOP / "docs/operations.md").read_text("utf-8").partition("\n## Back up\n")[2].partition("\n## ")[0]
+    page = (TOP / "docs/guides/back-up-and-move.md").read_text("utf-8")
+    section = page.partition("\n## Back up\n")[2].partition("\n## ")[0]
     blocks: list[str] = re.findall(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     return blocks[number].splitlines()
 

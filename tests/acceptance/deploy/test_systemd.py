@@ -41,7 +41,7 @@ def test_a_service_is_as_little_exposed_as_the_documentation_says(name: str, uni
     shown = run(program, "security", "--offline=true", "--no-pager", units / name)
     figure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", shown.stdout)
     assert figure is not None, shown.stdout + shown.stderr
-    page = (TOP / "docs/operations.md").read_text("utf-8")
+    page = (TOP / "docs/guides/run-workers.md").read_text("utf-8")
     stated = re.search(r"systemd-analyze\s+security`\s+gives\s+it\s+([0-9.]+)", page)
     assert stated is not None
     assert float(figure[1]) <= float(stated[1])

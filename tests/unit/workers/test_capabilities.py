@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from themis.core.errors import ConfigError, IsolationError
+from themis.core.isolation import CHOICES, Isolation
 from themis.core.queue import processes
 from workers import capabilities, linux
-from workers.isolation import CHOICES, Isolation
 from workers.settings import load_settings
 
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from themis.core.errors import ComponentError, MessageError
+from themis.core.isolation import Isolation
 from themis.core.job_run import classify
 from themis.core.queue.states import Cause, Outcome
 from themis.core.queue.troubles import Lack
 from workers import messages
 from workers.children import keeper
-from workers.isolation import Isolation
 from workers.messages import (
     ClaimLost,
     Exited,

@@ -11,13 +11,13 @@ from typing import cast
 import pytest
 
 from tests.support.waiting import until
+from themis.core.isolation import Isolation
 from themis.core.queue import Cause, Claim
 from themis.core.queue.manifest_file import Limits
 from workers import slot as slot_module
 from workers.attempt import Attempt
 from workers.channel import Channel, Received, pair
 from workers.exits import Stop
-from workers.isolation import Isolation
 from workers.messages import Exited, Kill, Message, Progress, Ready, Refused, RunJob, Started, Terminate
 from workers.slot import END_S, READY_S, Slot
 

@@ -8,7 +8,7 @@ import click
 
 from themis.cli.command import Words, command, queue_options
 from themis.cli.opening import find_queue_root
-from workers.isolation import CHOICES, current_name
+from themis.core.isolation import CHOICES, current_name
 
 
 class _IsolationChoice(click.Choice[str]):

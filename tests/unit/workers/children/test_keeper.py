@@ -13,12 +13,12 @@ import pytest
 
 from tests.processes.worker_world import is_gone
 from tests.support.waiting import until
+from themis.core.isolation import Isolation
 from themis.core.queue.states import Cause
 from workers import linux
 from workers.channel import Channel, pair
 from workers.children.job_log import JobLog
 from workers.children.keeper import Keeper, _Job, _kill_descendants
-from workers.isolation import Isolation
 from workers.messages import Exited, Message, Progress, Ready, RunEnded, Secret, encode
 
 

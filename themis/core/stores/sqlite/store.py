@@ -42,7 +42,8 @@ class SqliteRunStore(BaseRunStore):
     Args:
         path: the file; it and its folder are made when first written to.
         busy_timeout_s: how long SQLite itself waits for another writer.
-        retry_attempts, retry_delay_s: how often and after how many seconds a busy database is tried again after that.
+        retry_attempts: how often a busy database is tried again after that.
+        retry_delay_s: how many seconds after the one before.
 
     Raises:
         StoreError: on any use, when the file cannot be used; its subclasses say why.
