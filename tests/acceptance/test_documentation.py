@@ -117,6 +117,7 @@ def matches(printed: str, expected: str) -> bool:
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder that Python blocks run in and can import from."""
+    monkeypatch.setattr("themis.core.stores.registry._registered", {})  # which a page may add to
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
