@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from themis.core import masking
+from themis.core.text import masking
 
 # The machine may be busy with the other tests' processes: an example that takes long says nothing about the code.
 settings.register_profile("themis", deadline=None)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from themis.core.lazy_names import lazy_names
+from themis.core.python.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from themis.core import (
@@ -65,7 +65,7 @@ _find = lazy_names(__name__, {name: "themis.core" for name in __all__ if name !=
 def __getattr__(name: str) -> Any:
     """A public name, or the version, on first use."""
     if name == "__version__":
-        from themis.core.provenance import themis_version
+        from themis.core.components.provenance import themis_version
 
         return themis_version()
     return _find(name)

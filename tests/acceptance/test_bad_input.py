@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from themis.core.queue.manifest_file import MAX_BYTES
+from themis.core.queue.model.manifest_file import MAX_BYTES
 
 Themis = Any
 """The fixture's class: see conftest."""

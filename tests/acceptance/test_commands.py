@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from themis.core import durable_files
+from themis.core.files import durable
 
 Themis = Any
 """The fixture's class: see conftest."""
@@ -325,7 +325,7 @@ def test_a_queue_that_cannot_be_written_is_said_to_be_and_nothing_is_taken(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
     with monkeypatch.context() as broken:
-        broken.setattr(durable_files, "write_synced", fail)
+        broken.setattr(durable, "write_synced", fail)
         for command in (("worker", "run"), ("queue", "doctor")):
             done = themis(*command)
             assert (done.code, done.out) == (4, "")

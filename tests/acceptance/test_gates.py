@@ -28,7 +28,7 @@ class Project:
 
     def empty(self) -> None:
         """Leave a module for each folder of source: all that types are checked of with `--short`."""
-        for name in ("themis/core", "workers", "tests"):
+        for name in ("themis/core", "workers/themis_workers", "tests"):
             for path in sorted((self.folder / name).rglob("*.py")):
                 path.unlink()
             self.add(f"{name}/other.py", "")

@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.lab import scores_of
 from themis import Experiment
-from themis.core.builtins.math_answer import MathAnswer
-from themis.core.builtins.math_equivalence import MathEquivalence
-from themis.core.builtins.replay_generator import ReplayGenerator
+from themis.core.builtins.generators.replay import ReplayGenerator
+from themis.core.builtins.metrics.math_equivalence import MathEquivalence
+from themis.core.builtins.parsers.math_answer import MathAnswer
 from themis.core.contexts import GenerateContext, ParseContext, ScoreContext
 from themis.core.datasets import JsonlSource
 from themis.core.models import Case, ReducedCandidate, Score

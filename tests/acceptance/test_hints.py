@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from themis.core.queue.processes import this_process
-from themis.core.queue.worker_registry import SlotReport, WorkerReport
-from workers.registry import Registration
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport
+from themis_workers.registry import Registration
 
 Themis = Any
 """The fixture's class: see conftest."""

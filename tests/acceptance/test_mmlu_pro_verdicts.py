@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from themis.core.builtins.choice_accuracy import ChoiceAccuracy
-from themis.core.builtins.choice_letter import ChoiceLetter
+from themis.core.builtins.metrics.choice_accuracy import ChoiceAccuracy
+from themis.core.builtins.parsers.choice_letter import ChoiceLetter
 from themis.core.contexts import ParseContext, ScoreContext
 from themis.core.models import Case, ParsedOutput, ReducedCandidate, Score
 

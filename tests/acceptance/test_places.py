@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.support.model_module import model_module
-from themis.core.queue import locks, this_process
+from themis.core.queue import this_process
+from themis.core.queue.folder import locks
 from themis.core.submission import open_queue
 
 Themis = Any

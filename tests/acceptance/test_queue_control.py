@@ -15,8 +15,10 @@ import pytest
 
 from tests.support.model_module import model_module
 from tests.support.waiting import until
-from themis.cli import progress, status_wait
-from themis.core.queue import Cause, Outcome, locks, this_process
+from themis.cli import status_wait
+from themis.cli.terminal import progress
+from themis.core.queue import Cause, Outcome, this_process
+from themis.core.queue.folder import locks
 from themis.core.submission import open_queue
 
 Themis = Any

@@ -25,9 +25,9 @@ Themis = Any
 REGISTERED = """
 import sys, time
 from pathlib import Path
-from themis.core.queue.processes import this_process
-from themis.core.queue.worker_registry import SlotReport, WorkerReport
-from workers.registry import Registration
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport
+from themis_workers.registry import Registration
 me = this_process(sys.argv[1])
 now_ns = time.time_ns()
 busy = SlotReport(0, key="4f1c09ab00112233", run_id="ab" * 32, attempt=1, started_ns=now_ns, total=60, done=7, failed=2)
@@ -211,8 +211,8 @@ def test_looking_imports_neither_the_engine_nor_rich(words: list[str], themis: T
         [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, env=environment, timeout=60
     )
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
-    assert "themis.core.queue.worker_registry" in loaded
-    assert not {"workers", "rich", "yaml", "asyncio", "themis.core.experiment", "themis.core.snapshot"} & loaded
+    assert "themis.core.queue.folder.worker_registry" in loaded
+    assert not {"themis_workers", "rich", "yaml", "asyncio", "themis.core.experiment", "themis.core.snapshot"} & loaded
 
 
 def test_on_a_terminal_the_screen_is_drawn_again_and_left_as_it_was(themis: Themis) -> None:

@@ -32,9 +32,9 @@ def test_a_wheel_holds_two_typed_packages_with_all_their_files_and_works_without
         names = set(archive.namelist())
     packages = {name for name in names if ".dist-info/" not in name}
     source = {
-        str(path.relative_to(TOP))
-        for package in ("themis", "workers")
-        for path in (TOP / package).rglob("*")
+        str(path.relative_to(folder))
+        for folder, package in ((TOP, "themis"), (TOP / "workers", "themis_workers"))
+        for path in (folder / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert packages == source

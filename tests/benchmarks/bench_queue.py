@@ -22,9 +22,9 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.benchmarks.figures import exit_code, judged
-from themis.core import durable_files
+from themis.core.files import durable
 from themis.core.queue import FileQueue, NewJob, Outcome, StoreAddress, this_process
-from themis.core.queue.states import Cause
+from themis.core.queue.model.states import Cause
 from themis.core.stores.sqlite.database import Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 from themis.core.stores.sqlite.tables import JOB_TABLES
@@ -178,7 +178,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="fewer waiting jobs and rounds: does it run at all")
     short = parser.parse_args().short
     lengths, blocks = ((100, 1_000), 4) if short else ((1_000, 100_000), 24)
-    durable_files.set_observer(None)
+    durable.set_observer(None)
     results: dict[str, list[tuple[float, float]]] = {}
     print("| operation | waiting | ours, ms | floor, ms | ours / floor, in speed | target |\n|---|---|---|---|---|---|")
     folder = Path(tempfile.mkdtemp(prefix="bench-queue-"))

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.figures import exit_code, judged
-from themis.core.queue import layout
-from themis.core.queue.manifest_file import StoreAddress
-from themis.core.queue.root import QueueRoot, make_root
-from themis.core.queue.store_book import StoreBook
+from themis.core.queue.folder.root import QueueRoot, make_root
+from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.model import layout
+from themis.core.queue.model.manifest_file import StoreAddress
 from themis.core.stores.job_rows import JobRow, job_key
 from themis.core.stores.sqlite import SqliteRunStore
 from themis.core.stores.sqlite import run_statements as sql

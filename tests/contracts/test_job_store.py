@@ -13,10 +13,10 @@ from tests.support.lab import dataset, experiment
 from tests.support.stores import STORES
 from themis.core.config import DatasetFile
 from themis.core.errors import ClaimLostError
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import Stage
 from themis.core.stores import RunStore
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, Change, Fence, JobRow, Owner, flat, unflat
 from themis.core.stores.job_store import JobStore

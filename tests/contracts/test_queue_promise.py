@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.processes.queue_world import World, later
 from themis.core.errors import ClaimLostError, JobStateError, UnknownJobError
 from themis.core.queue import Cause, Claim, Outcome
-from themis.core.queue.states import ENDED, JobState
+from themis.core.queue.model.states import ENDED, JobState
 from themis.core.stores.job_rows import Fence
 
 RUNS = ("run-1", "run-2")

@@ -24,7 +24,6 @@ from tests.support.lab import (
     experiment,
 )
 from tests.support.stores import STORES
-from themis.core import durable_files
 from themis.core.config import DatasetFile
 from themis.core.errors import (
     InvalidArgumentError,
@@ -33,11 +32,12 @@ from themis.core.errors import (
     StoreReadOnlyError,
     UnknownRunError,
 )
+from themis.core.files import durable
 from themis.core.models import Dataset, GenerationResult, Message, Score, TraceStep
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.results import CaseResult, RunStatus
 from themis.core.snapshot import RunSnapshot, reuse_name
-from themis.core.stages import Stage
 from themis.core.stores import RunStore, SqliteRunStore, sqlite_store
 from themis.core.stores.sqlite import score_tallies
 from themis.core.stores.sqlite.outcome_rows import INLINE_CHARACTERS
@@ -833,7 +833,7 @@ def test_completion_is_synced_to_disk_before_it_is_reported(sqlite: SqliteRunSto
     steps: list[tuple[str, tuple[object, ...]]] = []
     snapshot = snapshot_of()
     sqlite.create_run(snapshot)
-    before = durable_files.set_observer(lambda kind, *arguments: steps.append((kind, arguments)))
+    before = durable.set_observer(lambda kind, *arguments: steps.append((kind, arguments)))
     try:
         for write in (
             lambda: sqlite.append(snapshot.run_id, [outcome(0)], [end(0)]),
@@ -843,7 +843,7 @@ def test_completion_is_synced_to_disk_before_it_is_reported(sqlite: SqliteRunSto
             write()  # type: ignore[no-untyped-call]
             assert steps == [("commit", (sqlite.path, True))]
     finally:
-        durable_files.set_observer(before)
+        durable.set_observer(before)
     assert rows_of(sqlite.path, "PRAGMA journal_mode") == [("wal",)]
     assert sqlite._database.query("PRAGMA synchronous") == [(2,)]
     assert rows_of(sqlite.path, "SELECT status, completed_through FROM runs") == [("completed", "judge")]

@@ -14,7 +14,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.errors import StoreError
 from themis.core.experiment import Experiment
 from themis.core.monitor.run_outline import outline_of
-from themis.core.queue.root import open_root
+from themis.core.queue.folder.root import open_root
 from themis.core.stores import RunStore, create_run_store
 from themis.core.stores.job_rows import job_key
 from themis.core.stores.reading import RunRow, StoreReader

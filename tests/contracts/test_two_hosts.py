@@ -15,8 +15,8 @@ from tests.contracts.test_queue_promise import MEMORY, Job
 from tests.processes.queue_world import ClockedDatabase, World, later
 from themis.core.errors import ClaimLostError
 from themis.core.queue import Cause, Claim, Outcome
-from themis.core.queue.root import LEASE_S
-from themis.core.queue.states import ENDED, JobState
+from themis.core.queue.folder.root import LEASE_S
+from themis.core.queue.model.states import ENDED, JobState
 from themis.core.stores.job_rows import Fence
 
 RUNS = ("run-1", "run-2")

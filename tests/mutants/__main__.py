@@ -1,7 +1,7 @@
 """Would the tests notice? One line at a time is changed, and they are asked.
 
     python -m tests.mutants --sample 100 --seed 7
-    python -m tests.mutants --files themis/core/queue/moves.py --sample 0
+    python -m tests.mutants --files themis/core/queue/transitions/moves.py --sample 0
 
 Changes are made in a copy of the repository. Which tests run which line is measured first, once, and kept in `--folder`
 (`--record` measures again). What no test notices is printed; 1 is returned when that is more than 5 of 100.
@@ -25,7 +25,7 @@ from tests.mutants.scratch import REPOSITORY, Copy
 from tests.mutants.trials import Trial, Trials
 
 AREAS: dict[str, tuple[str, ...]] = {
-    "queue": ("themis/core/queue/*.py", "themis/core/durable_files.py"),
+    "queue": ("themis/core/queue/*.py", "themis/core/files/durable.py"),
     "stores": ("themis/core/stores/*.py",),
     "engine": ("themis/core/engine/*.py",),
 }

@@ -28,7 +28,7 @@ NEAR = {
         "tests/contracts/test_job_store",
         "tests/unit/test_reports",
     ),
-    "themis/core/durable_files.py": ("tests/unit/test_durable_files", "tests/processes/test_queue_syncs"),
+    "themis/core/files/durable.py": ("tests/unit/files/test_durable", "tests/processes/test_queue_syncs"),
 }
 _RED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
 _NAME = re.compile(r"^([A-Z_]{3,})\b")

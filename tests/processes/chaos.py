@@ -18,9 +18,9 @@ from tests.processes.worker_world import REPOSITORY
 from tests.support.waiting import until
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.experiment import Experiment
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.models import Case, Dataset
 from themis.core.queue import FileQueue
-from themis.core.store_cache import StoreCache
 from themis.core.submission import submit_experiment
 
 MODULE = '''

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from themis.core import durable_files
+from themis.core.files import durable
 
 Action = Callable[..., object]
 
@@ -89,7 +89,7 @@ def _child(sender: Connection, point: int | None, action: Action, arguments: tup
             os.kill(os.getpid(), signal.SIGKILL)
         steps.append(describe(kind, *facts))
 
-    durable_files.set_observer(observe)
+    durable.set_observer(observe)
     try:
         action(*arguments)
     except BaseException:  # whatever it is, the parent is to see it

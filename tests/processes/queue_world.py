@@ -7,21 +7,12 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from themis.core.queue import (
-    Cause,
-    Claim,
-    ClaimResult,
-    FileQueue,
-    NewJob,
-    Outcome,
-    StoreAddress,
-    processes,
-    this_process,
-)
-from themis.core.queue.layout import JOB_FOLDERS, parse
-from themis.core.queue.refusals import Allow
-from themis.core.queue.root import LEASE_S, QueueRoot
-from themis.core.queue.states import ENDED, JobState
+from themis.core.queue import Cause, Claim, ClaimResult, FileQueue, NewJob, Outcome, StoreAddress, this_process
+from themis.core.queue.folder import processes
+from themis.core.queue.folder.root import LEASE_S, QueueRoot
+from themis.core.queue.model.layout import JOB_FOLDERS, parse
+from themis.core.queue.model.states import ENDED, JobState
+from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.stores.sqlite.database import Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 from themis.core.stores.sqlite.tables import JOB_TABLES

@@ -26,7 +26,7 @@ from tests.processes.storm_promise import ENDED, Counts, check
 from tests.processes.worker_world import REPOSITORY
 from tests.support.hostile_manifests import hostile
 from tests.support.waiting import until
-from themis.core.queue.layout import parse
+from themis.core.queue.model.layout import parse
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from themis.core import durable_files
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.errors import ThemisError
 from themis.core.experiment import Experiment
+from themis.core.files import durable
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.models import Case, Dataset
 from themis.core.queue import FileQueue
-from themis.core.store_cache import StoreCache
 from themis.core.submission import run_worker_once, submit_experiment
 
 CASES = 8
@@ -82,7 +82,7 @@ def carry_out(home: str, disk: str, order: Order) -> None:
     sys.path.insert(0, home)
     chance = random.Random(order.seed)
     if order.harm != "none":
-        durable_files.set_observer(_harm(order, chance))
+        durable.set_observer(_harm(order, chance))
     try:
         COMMANDS[order.name](Path(home), Path(disk), order, chance)
     except (ThemisError, OSError, sqlite3.Error):
@@ -104,7 +104,7 @@ def fault(kind: str, chance: random.Random) -> Exception:
     return OSError(number, os.strerror(number), f"(injected at {kind})")
 
 
-def _harm(order: Order, chance: random.Random) -> durable_files.Observer:
+def _harm(order: Order, chance: random.Random) -> durable.Observer:
     steps = 0
 
     def observe(kind: str, *facts: object) -> None:

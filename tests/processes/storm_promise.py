@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.processes import storm_commands
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import FileQueue
-from themis.core.queue.layout import JOB_FOLDERS, parse
-from themis.core.store_cache import StoreCache
+from themis.core.queue.model.layout import JOB_FOLDERS, parse
 
 ENDED = frozenset({"done", "failed", "cancelled"})
 

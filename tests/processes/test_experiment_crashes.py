@@ -18,8 +18,8 @@ from themis.core.contexts import GenerateContext
 from themis.core.engine import writer
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset, GenerationResult
-from themis.core.queue.layout import JOB_FOLDERS
-from themis.core.stages import Stage
+from themis.core.outcomes.stages import Stage
+from themis.core.queue.model.layout import JOB_FOLDERS
 from themis.core.submission import run_worker_once, submit_experiment
 
 CASES = 9

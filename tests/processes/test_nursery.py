@@ -8,11 +8,11 @@ import pytest
 
 from tests.processes.worker_world import is_gone
 from tests.support.waiting import until
-from themis.core.isolation import Isolation
-from workers import capabilities, linux
-from workers.channel import Channel
-from workers.nursery import Nursery
-from workers.slot import Slot
+from themis.core.processes.isolation import Isolation
+from themis_workers import capabilities, linux
+from themis_workers.channel import Channel
+from themis_workers.slots.fork_server_client import Nursery
+from themis_workers.slots.slot import Slot
 
 pytestmark = pytest.mark.skipif(
     capabilities.why_not(Isolation.SUPERVISOR) is not None, reason="this isolation is not possible here"

@@ -9,8 +9,8 @@ import pytest
 from tests.processes.crash_points import kill_at, steps_of
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.queue import Cause, Claim, Outcome
-from themis.core.queue.root import make_root
-from themis.core.queue.states import JobState
+from themis.core.queue.folder.root import make_root
+from themis.core.queue.model.states import JobState
 
 RUN = "run-1"
 HOUR_NS = 3_600_000_000_000

@@ -25,10 +25,10 @@ import pytest
 from tests.processes import test_queue_crashes as verbs
 from tests.processes.queue_world import World, copy_database, world
 from tests.support.disk_calls import disk_calls
-from themis.core import durable_files
+from themis.core.files import durable
 from themis.core.queue import Cause, Claim, Outcome
-from themis.core.queue.layout import JOB_FOLDERS, STORES
-from themis.core.queue.states import JobState
+from themis.core.queue.model.layout import JOB_FOLDERS, STORES
+from themis.core.queue.model.states import JobState
 
 RUN = verbs.RUN
 HOUR_NS = verbs.HOUR_NS
@@ -322,13 +322,13 @@ def _recorded(story: Callable[[World, Recorder], None], tmp_path: Path) -> Recor
     copy_database(folder / STORE, copies / "0")
     recorder = Recorder(folder, copies)
     with world(folder) as here:
-        durable_files.set_observer(recorder.announced)
+        durable.set_observer(recorder.announced)
         try:
             with disk_calls(recorder):
                 story(here, recorder)
                 recorder("end")
         finally:
-            durable_files.set_observer(None)
+            durable.set_observer(None)
     for moment, after in itertools.pairwise(recorder.moments):
         assert moment.files == after.files or moment.kind in CHANGES, f"changed after {moment.kind} {moment.paths}"
     return recorder

@@ -16,7 +16,7 @@ from tests.processes.crash_points import context
 from tests.processes.queue_world import World, leases_over, world
 from tests.support.waiting import text_of, until
 from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
-from themis.core.queue.states import JobState
+from themis.core.queue.model.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,9 @@ import pytest
 
 from tests.processes.queue_world import World, world
 from tests.support.disk_calls import disk_calls
-from themis.core import durable_files
+from themis.core.files import durable
 from themis.core.queue import Cause, Claim, Outcome
-from themis.core.queue.layout import JOB_FOLDERS
+from themis.core.queue.model.layout import JOB_FOLDERS
 from themis.core.stores import sqlite_store
 
 RUN = "run-1"
@@ -75,12 +75,12 @@ def here(tmp_path: Path) -> Iterator[World]:
 @contextmanager
 def _seen(here: World) -> Iterator[Calls]:
     calls = Calls(here.folder)
-    before = durable_files.set_observer(calls.announced)
+    before = durable.set_observer(calls.announced)
     try:
         with disk_calls(calls):
             yield calls
     finally:
-        durable_files.set_observer(before)
+        durable.set_observer(before)
 
 
 def _claim(here: World) -> Claim:

@@ -17,7 +17,7 @@ import yaml
 
 from tests.support.model_module import model_module
 from tests.support.waiting import text_of
-from themis.core.filesystems import network_filesystem
+from themis.core.files.filesystems import network_filesystem
 from themis.core.stores.sqlite import SqliteRunStore
 
 # Counts what it is asked, and hangs the first time.

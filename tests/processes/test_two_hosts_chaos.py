@@ -17,8 +17,8 @@ from tests.processes.crash_points import context
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import ClaimLostError
 from themis.core.queue import Limits
-from themis.core.queue.lease import LeaseKeeper
-from themis.core.queue.states import JobState
+from themis.core.queue.folder.lease import LeaseKeeper
+from themis.core.queue.model.states import JobState
 
 HOSTS = ("a", "b")
 WORKERS = 4

@@ -10,10 +10,11 @@ import pytest
 
 from tests.processes.worker_world import World, stop
 from tests.support.waiting import until
-from themis.core.queue import FileQueue, NewJob, layout
-from themis.core.queue.manifest_file import StoreAddress
-from themis.core.queue.worker_registry import workers_of
-from themis.core.store_cache import StoreCache
+from themis.core.jobs.store_cache import StoreCache
+from themis.core.queue import FileQueue, NewJob
+from themis.core.queue.folder.worker_registry import workers_of
+from themis.core.queue.model import layout
+from themis.core.queue.model.manifest_file import StoreAddress
 from themis.core.stores.sqlite import SqliteRunStore
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from tests.processes.worker_world import PATIENCE_S, REPOSITORY, World, is_gone, stop
 from tests.support.waiting import until
-from themis.core.queue import layout
-from themis.core.queue.worker_registry import workers_of
+from themis.core.queue.folder.worker_registry import workers_of
+from themis.core.queue.model import layout
 
 HIDE_PROC = 'mount -t tmpfs none /proc && exec "$@"'
 

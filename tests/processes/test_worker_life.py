@@ -14,9 +14,9 @@ import pytest
 
 from tests.processes.worker_world import PATIENCE_S, World, is_gone, stop
 from tests.support.waiting import until
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import FileQueue
-from themis.core.queue.worker_registry import SeenWorker, request_stop, workers_of
-from themis.core.store_cache import StoreCache
+from themis.core.queue.folder.worker_registry import SeenWorker, request_stop, workers_of
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 from tests.processes.worker_world import World, stop
 from tests.support.waiting import until
 from tests.support.web_server import Request, Server, answer
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import FileQueue
-from themis.core.store_cache import StoreCache
-from workers.notifications.hook import LIMIT_S
-from workers.reporting import FAREWELL_S
+from themis_workers.notifications.hook import LIMIT_S
+from themis_workers.reporting import FAREWELL_S
 
 HOOK = """
 import json, os, sys

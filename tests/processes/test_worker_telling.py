@@ -19,9 +19,10 @@ import pytest
 
 from tests.processes.worker_world import World, stop
 from tests.support.waiting import until
-from themis.core.queue import FileQueue, layout
-from themis.core.queue.worker_registry import request_stop
-from themis.core.store_cache import StoreCache
+from themis.core.jobs.store_cache import StoreCache
+from themis.core.queue import FileQueue
+from themis.core.queue.folder.worker_registry import request_stop
+from themis.core.queue.model import layout
 
 HOSTILE = "first line\nsecond line \x1b[2J\r\x00 " + json.dumps({"event": "forged"}) + " http://me:hunter2@host/x"
 

@@ -11,7 +11,7 @@ from tests.processes.worker_world import World
 from tests.screens.session import environment
 from tests.screens.terminal import CTRL_C, Terminal
 from tests.support.waiting import until
-from themis.core.queue import worker_registry
+from themis.core.queue.folder import worker_registry
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the daemon needs Linux")
 

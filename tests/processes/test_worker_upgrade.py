@@ -15,11 +15,11 @@ import pytest
 
 from tests.processes.worker_world import PATIENCE_S, REPOSITORY, World, stop
 from tests.support.waiting import until
-from themis.core.canonical import content_hash
-from themis.core.queue import layout
+from themis.core.queue.model import layout
 from themis.core.stores import sqlite_store
 from themis.core.stores.sqlite.schema import GENERATION
 from themis.core.stores.sqlite.tables import SCHEMA_VERSION
+from themis.core.text.canonical import content_hash
 
 FIRST_SCHEMA = "9b33495"
 """A commit of the time when a store had its first schema, and any other was refused."""

@@ -17,10 +17,10 @@ from tests.support import ordinary_user
 from tests.support.waiting import text_of, until
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.experiment import Experiment
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.models import Case, Dataset
 from themis.core.queue import FileQueue
-from themis.core.queue.details import JobDetails
-from themis.core.store_cache import StoreCache
+from themis.core.queue.admin.details import JobDetails
 from themis.core.submission import submit_experiment
 
 REPOSITORY = Path(__file__).parents[2]
@@ -260,9 +260,7 @@ class World:
 
 def _namespaces_are_permitted(world: World) -> bool:
     """Whether the world's user may have what `--isolation namespace` needs."""
-    program = (
-        "import sys; from workers.capabilities import namespaces_refused; sys.exit(namespaces_refused() is not None)"
-    )
+    program = "import sys; from themis_workers import capabilities as c; sys.exit(c.namespaces_refused() is not None)"
     command = [*world.command_prefix(), sys.executable, "-c", program]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from themis.core import durable_files
+from themis.core.files import durable
 from themis.core.stores.sqlite.database import Database
 
 Seen = Callable[..., None]
@@ -78,9 +78,9 @@ def _commits(seen: Seen) -> Iterator[None]:
             seen("commit" if is_synced(begun[-1]) else "commit, not synced", str(facts[0]))
 
     with patch.object(Database, "_begin", note):
-        before = durable_files.set_observer(None)
-        durable_files.set_observer(observe)
+        before = durable.set_observer(None)
+        durable.set_observer(observe)
         try:
             yield
         finally:
-            durable_files.set_observer(before)
+            durable.set_observer(before)

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from workers.notifications import CaseCounts, JobEnded
+from themis_workers.notifications import CaseCounts, JobEnded
 
 EVENT = JobEnded(
     key="4f1c" * 4,

@@ -18,10 +18,10 @@ from typing import Any
 
 from themis.core.config import StorageConfig
 from themis.core.errors import StoreMissingError
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import Stage
 from themis.core.stores import InMemoryRunStore, run_locks
 from themis.core.stores.job_rows import AttemptRow, Fence, flat, unflat
 from themis.core.stores.memory.jobs import InMemoryJobStore

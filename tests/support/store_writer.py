@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.support.lab import dataset, experiment
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import Stage
 from themis.core.stores import sqlite_store
 
 PROCESSES = 16

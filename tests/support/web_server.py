@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.job_ended import EVENT
-from workers.notifications.webhook import Webhook
+from themis_workers.notifications.webhook import Webhook
 
 Answer = Callable[["Request"], None]
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experiment, scores_of
-from themis.core import provenance
+from themis.core.components import provenance
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.errors import ConfigError, FingerprintChangedError, StoreError, ThemisError
 from themis.core.experiment import Experiment

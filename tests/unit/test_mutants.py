@@ -93,12 +93,12 @@ def test_nothing_outside_functions_is_changed_but_statements_of_sql(tmp_path: Pa
 
 def test_a_file_that_was_changed_in_the_copy_is_put_back(tmp_path: Path) -> None:
     copy = Copy(tmp_path)
-    path = copy.tree / "themis" / "core" / "lines.py"
+    path = copy.tree / "themis" / "core" / "text" / "lines.py"
     before = path.read_text()
-    copy.write("themis/core/lines.py", "one")
-    copy.write("themis/core/lines.py", "two")
+    copy.write("themis/core/text/lines.py", "one")
+    copy.write("themis/core/text/lines.py", "two")
     assert path.read_text() == "two"
-    copy.restore("themis/core/lines.py")
+    copy.restore("themis/core/text/lines.py")
     assert path.read_text() == before
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, cases, experiment
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
-from themis.core.engine.compiled import recompile
+from themis.core.engine.compiling.compiled import recompile
 from themis.core.errors import ConfigError, FingerprintChangedError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedGenerator, cases, dataset, experiment, scores_of
-from themis.core import components, distributions, durable_files, provenance
-from themis.core.components import make_importable
+from themis.core.components import provenance, resolution
+from themis.core.components.provenance import themis_version
+from themis.core.components.resolution import make_importable
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.contexts import GenerateContext, ScoreContext
-from themis.core.engine import blocking
+from themis.core.engine.calls import blocking
 from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
@@ -32,15 +33,16 @@ from themis.core.errors import (
     TagError,
 )
 from themis.core.experiment import Experiment
-from themis.core.job_run import JobOptions, execute_job_async
+from themis.core.files import durable
+from themis.core.jobs.claimed_job import JobOptions, execute_job_async
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.models import Case, GenerationResult, ParsedOutput, Score
-from themis.core.provenance import themis_version
-from themis.core.queue import layout
+from themis.core.python import distributions
 from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.processes import this_process
-from themis.core.queue.states import Cause
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.model import layout
+from themis.core.queue.model.states import Cause
 from themis.core.results import RunResult, RunStatus
-from themis.core.store_cache import StoreCache
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.sqlite import SqliteRunStore
 from themis.core.stores.sqlite.jobs import SqliteJobStore
@@ -541,7 +543,7 @@ def test_nothing_is_claimed_while_the_queue_cannot_be_written(
         raise OSError(code, os.strerror(code), path)
 
     with monkeypatch.context() as broken:
-        broken.setattr(durable_files, "write_synced", fail)
+        broken.setattr(durable, "write_synced", fail)
         with pytest.raises(QueueError, match=f"cannot be written: {os.strerror(code)}") as why:
             run_worker_once(tmp_path / "queue")
         assert why.value.exit_code == 4
@@ -692,14 +694,14 @@ def test_a_manifest_names_the_distributions_that_its_components_come_from(
     (info / "RECORD").write_text("acme_evals.py,,\n")
     (installed / "acme_evals.py").write_text(AWAY)
     monkeypatch.syspath_prepend(str(installed))
-    for cache in (components._plugins, provenance._distributions_of_packages, distributions.installed_version):
+    for cache in (resolution._plugins, provenance._distributions_of_packages, distributions.installed_version):
         cache.cache_clear()
     try:
         for number, use in enumerate(("acme/away", "acme_evals:Generator", GENERATOR)):
             written = json.loads(_submit(tmp_path / str(number), generator=use).manifest_path.read_text())
             assert written.get("distributions") == ({"acme-evals": "2.5"} if "acme" in use else None)
     finally:
-        for cache in (components._plugins, provenance._distributions_of_packages, distributions.installed_version):
+        for cache in (resolution._plugins, provenance._distributions_of_packages, distributions.installed_version):
             cache.cache_clear()
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from themis.cli.command import command, group, quiet_option
-from themis.cli.interrupts import ends_cleanly
-from themis.cli.output import emit
-from themis.cli.progress import shown
-from themis.cli.running import document, exit_code, explain_failures
+from themis.cli.exit_status import document, exit_code, explain_failures
+from themis.cli.terminal.interrupts import ends_cleanly
+from themis.cli.terminal.output import emit
+from themis.cli.terminal.progress import shown
 
 
 @group("batch", "themis batch run --request runs/batch/requests/4f1c….json")
@@ -27,7 +27,7 @@ def batch() -> None:
 @quiet_option
 def run(*, request: Path, quiet: bool) -> int:
     """Run one batch request; when it is done, its file moves to `completed/`. One that fails can be run again."""
-    from themis.cli.with_components import expect_components
+    from themis.cli.terminal.component_output import expect_components
     from themis.core.engine.run import RunProgress
     from themis.core.submission import run_batch_request
 

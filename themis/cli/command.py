@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from themis.core.default_places import DEFAULT_QUEUE_ROOT
+from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -66,7 +66,7 @@ class Group(click.Group):
         """The command that the first word names; the nearest one is in the error's line."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from themis.core.nearest import nearest_hint
+            from themis.core.text.nearest import nearest_hint
 
             message = f"no command {name!r}{nearest_hint(name, self.list_commands(ctx))}"
             raise click.UsageError(message, ctx)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from themis.cli.command import command, config_options, group
-from themis.cli.opening import open_experiment
-from themis.cli.output import emit, note
+from themis.cli.targets import open_experiment
+from themis.cli.terminal.output import emit, note
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -19,7 +19,7 @@ def config() -> None:
 @config_options()
 def validate(*, config: Path, overrides: Sequence[str]) -> None:
     """Check all that can be checked without running: keys, components, data sets."""
-    from themis.core.engine.compiled import provider_of
+    from themis.core.engine.compiling.compiled import provider_of
     from themis.core.engine.limits import idle_limits
 
     experiment = open_experiment(config, overrides)
@@ -33,8 +33,8 @@ def validate(*, config: Path, overrides: Sequence[str]) -> None:
 @config_options()
 def show(*, config: Path, overrides: Sequence[str]) -> None:
     """Print a config file with its defaults, its overrides and absolute paths; secrets stay references."""
-    from themis.core.config_file import load_config
-    from themis.core.secrets import redact_urls
+    from themis.core.configuration.config_file import load_config
+    from themis.core.configuration.secrets import redact_urls
 
     emit(redact_urls(load_config(config, overrides=overrides).model_dump(mode="json", by_alias=True)))
 

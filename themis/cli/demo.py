@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from themis.cli.command import command
-from themis.cli.output import how_long, say, table
+from themis.cli.terminal.output import how_long, say, table
 from themis.core.errors import InvalidArgumentError, StateError
 
 DEFAULT_FOLDER = Path("demo")
@@ -74,7 +74,7 @@ def _write(folder: Path) -> list[Path]:
 
 
 def _submit(config: Path) -> str:
-    from themis.cli.opening import open_experiment
+    from themis.cli.targets import open_experiment
     from themis.core.submission import submit_experiment
 
     # Seen once already, it is to be seen again.
@@ -114,9 +114,9 @@ def _worker(number: int, queue_root: Path, names: dict[str, str], problems: list
 
 
 def _show_scores(configs: list[Path]) -> None:
-    from themis.cli.opening import open_experiment
+    from themis.cli.targets import open_experiment
     from themis.core.monitor.runs import StoredRuns
-    from themis.core.score_tally import ScoreTally
+    from themis.core.statistics.score_tally import ScoreTally
     from themis.core.stores.registry import location_of
 
     rows = []

@@ -6,7 +6,7 @@ import traceback
 
 import click
 
-from themis.cli.output import note, note_lines, one_line
+from themis.cli.terminal.output import note, note_lines, one_line
 from themis.core.errors import ThemisError, UnwritableOutputError
 
 INTERNAL_ERROR = 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from themis.cli.command import command
-from themis.cli.output import say
+from themis.cli.terminal.output import say
 from themis.core.errors import InvalidArgumentError
 
 EXPERIMENT = """\

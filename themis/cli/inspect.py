@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from themis.cli.command import command, config_options, group
-from themis.cli.opening import open_experiment, stored_run
-from themis.cli.output import emit
+from themis.cli.targets import open_experiment, stored_run
+from themis.cli.terminal.output import emit
 from themis.core.errors import UnknownRunError
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from themis.cli import errors, streams
+from themis.cli import errors
 from themis.cli.command import Group
+from themis.cli.terminal import streams
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Begin": {
@@ -69,7 +70,7 @@ class LazyGroup(Group):
 def _show_version(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     del parameter
     if value:
-        from themis.core.provenance import themis_version
+        from themis.core.components.provenance import themis_version
 
         click.echo(f"themis {themis_version()}")
         ctx.exit()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from themis.cli import streams
 from themis.cli.command import command, config_options
-from themis.cli.opening import open_experiment, stored_run
-from themis.cli.running import explain_partial
+from themis.cli.exit_status import explain_partial
+from themis.cli.targets import open_experiment, stored_run
+from themis.cli.terminal import streams
 
 _FORMATS = ("json", "markdown", "csv", "latex", "markdown-summary", "latex-summary")
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, config_options, quiet_option
-from themis.cli.interrupts import ends_cleanly
-from themis.cli.opening import open_experiment, stored_run
-from themis.cli.output import emit, note
-from themis.cli.progress import shown
-from themis.cli.running import document, exit_code, explain_failures, explain_partial
+from themis.cli.exit_status import document, exit_code, explain_failures, explain_partial
+from themis.cli.targets import open_experiment, stored_run
+from themis.cli.terminal.interrupts import ends_cleanly
+from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.progress import shown
 from themis.core.errors import RunBusyError
-from themis.core.stages import UNTIL_STAGES
+from themis.core.outcomes.stages import UNTIL_STAGES
 
 if TYPE_CHECKING:
     from themis.core.config import RuntimeConfig

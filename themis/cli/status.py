@@ -11,11 +11,11 @@ import click
 
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, queue_place
-from themis.cli.fitted_table import Column, fitted, terminal_width
-from themis.cli.opening import find_queue_root
-from themis.cli.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
-from themis.cli.times import Seconds
-from themis.core.default_places import DEFAULT_QUEUE_ROOT
+from themis.cli.targets import find_queue_root
+from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
+from themis.cli.terminal.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
+from themis.cli.terminal.times import Seconds
+from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[st
 
     if config is None or queue_root is not None:
         return stores_of(find_queue_root(queue_root, config, overrides))
-    from themis.core.config_file import load_config
+    from themis.core.configuration.config_file import load_config
     from themis.core.stores.registry import location_of
 
     storage = load_config(config, overrides=overrides).storage
@@ -248,7 +248,7 @@ def _facts(row: "RunNow") -> list[tuple[str, str]]:
 
 
 def _show_metrics(row: "RunNow") -> None:
-    from themis.cli.scores import in_full
+    from themis.cli.terminal.scores import in_full
 
     say()
     for line in in_full(row.metrics):
@@ -256,7 +256,7 @@ def _show_metrics(row: "RunNow") -> None:
 
 
 def _scores(row: "RunNow") -> str:
-    from themis.cli.scores import in_short
+    from themis.cli.terminal.scores import in_short
 
     return in_short(row.metrics, ended=row.done == row.total)
 

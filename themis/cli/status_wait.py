@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from themis.cli import errors
-from themis.cli.output import note
-from themis.cli.progress import shown
+from themis.cli.terminal.output import note
+from themis.cli.terminal.progress import shown
 
 if TYPE_CHECKING:
     from themis.core.monitor.runs import RunNow, StoredRuns

@@ -5,7 +5,7 @@ Every name that users import is a name of this package too.
 
 from typing import TYPE_CHECKING
 
-from themis.core.lazy_names import lazy_names
+from themis.core.python.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from themis.core.base import JSONValue

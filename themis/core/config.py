@@ -13,12 +13,12 @@ from pydantic import (
 )
 
 from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
-from themis.core.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.models import Case, Dataset
-from themis.core.nearest import nearest_hint
+from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompts import PromptSpec
-from themis.core.stages import CONCURRENCY_KEYS
-from themis.core.tags import checked as checked_tags
+from themis.core.text.nearest import nearest_hint
+from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
+from themis.core.values.tags import checked as checked_tags
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -5,9 +5,9 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
-from themis.core.config_file import validate
+from themis.core.configuration.config_file import validate
 from themis.core.dataset_inputs import dataset_from_cases
-from themis.core.engine.blocking import run_to_end
+from themis.core.engine.calls.blocking import run_to_end
 from themis.core.errors import InvalidArgumentError
 from themis.core.experiment import Experiment, refuse_running_loop
 from themis.core.models import Dataset

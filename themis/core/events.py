@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from themis.core.base import FrozenModel
-from themis.core.stages import Stage
+from themis.core.outcomes.stages import Stage
 
 
 class RunEvent(FrozenModel):

@@ -7,24 +7,24 @@ from typing import Any, Self
 
 from pydantic import Field, PrivateAttr
 
-from themis.core import provenance
 from themis.core.base import JSONValue
-from themis.core.components import make_importable
+from themis.core.components import provenance
+from themis.core.components.resolution import make_importable
 from themis.core.config import ExperimentConfig, RuntimeConfig
-from themis.core.config_file import load_config
-from themis.core.engine.blocking import run_to_end
-from themis.core.engine.call_thread import at_home
-from themis.core.engine.compiled import CompiledRun, compile_run
+from themis.core.configuration.config_file import load_config
+from themis.core.configuration.secrets import redact_urls
+from themis.core.engine.calls.blocking import run_to_end
+from themis.core.engine.calls.call_thread import at_home
+from themis.core.engine.compiling.compiled import CompiledRun, compile_run
+from themis.core.engine.estimate import estimate_run
 from themis.core.engine.run import RunExecution, RunOptions, RunProgress
 from themis.core.errors import InvalidArgumentError, RunningLoopError
-from themis.core.estimate import estimate_run
-from themis.core.nearest import nearest_hint
+from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunEstimate, RunResult
-from themis.core.secrets import redact_urls
 from themis.core.snapshot import RunProvenance, RunSnapshot
-from themis.core.stages import UNTIL_STAGES, Stage
 from themis.core.stores import RunStore, create_run_store, projections
+from themis.core.text.nearest import nearest_hint
 
 
 class Experiment(ExperimentConfig):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from themis.core.base import FrozenModel, JSONValue
-from themis.core.score_tally import MetricSummary
+from themis.core.statistics.score_tally import MetricSummary
 
 
 class BenchmarkScoreRow(FrozenModel):

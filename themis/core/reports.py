@@ -11,7 +11,6 @@ from io import StringIO
 from typing import Any, TextIO
 
 from themis.core.base import as_json
-from themis.core.canonical import compact_json
 from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting import latex, markdown
@@ -19,6 +18,7 @@ from themis.core.reporting.cells import COLUMNS, csv_cell
 from themis.core.reporting.summary import FAILURES_SHOWN, RunSummary
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore, projections
+from themis.core.text.canonical import compact_json
 
 __all__ = ["COLUMNS", "FAILURES_SHOWN", "Reporter", "snapshot_report"]
 

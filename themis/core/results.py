@@ -8,9 +8,9 @@ from pydantic import Field, PlainSerializer, SkipValidation, ValidatorFunctionWr
 
 from themis.core import errors
 from themis.core.base import FrozenModel, JSONValue
-from themis.core.lines import cut
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
-from themis.core.score_tally import MetricSummary
+from themis.core.statistics.score_tally import MetricSummary
+from themis.core.text.lines import cut
 
 
 class RunStatus(StrEnum):

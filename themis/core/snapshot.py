@@ -6,13 +6,13 @@ from typing import Any, Self
 from pydantic import Field, computed_field
 
 from themis.core.base import FrozenModel, GrowingModel, JSONValue
-from themis.core.bounds import MOST_COUNT
-from themis.core.canonical import content_hash
-from themis.core.components import ComponentRef
+from themis.core.components.resolution import ComponentRef
 from themis.core.config import OnNoAnswer
 from themis.core.models import Case
+from themis.core.outcomes.stages import Stage
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
-from themis.core.stages import Stage
+from themis.core.text.canonical import content_hash
+from themis.core.values.bounds import MOST_COUNT
 
 COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
 """The keys of a candidate policy that say how many; the largest counts, and any other key only makes another run."""

@@ -12,11 +12,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from themis.core.base import FrozenModel
-from themis.core.batch_requests import run_batch_request, write_request
-from themis.core.components import ComponentTarget
+from themis.core.components.provenance import distribution_versions, themis_version
+from themis.core.components.resolution import ComponentTarget
 from themis.core.config import RuntimeConfig
-from themis.core.default_places import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
-from themis.core.engine.compiled import provider_of
+from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
+from themis.core.configuration.secrets import redact_urls, redacted_key
+from themis.core.engine.compiling.compiled import provider_of
 from themis.core.engine.limits import idle_limits
 from themis.core.errors import (
     ConfigError,
@@ -26,20 +27,19 @@ from themis.core.errors import (
     RunExistsError,
 )
 from themis.core.experiment import Experiment
-from themis.core.job_payload import JobPayload
-from themis.core.provenance import distribution_versions, themis_version
+from themis.core.jobs.batch_requests import run_batch_request, write_request
+from themis.core.jobs.payload import JobPayload
+from themis.core.jobs.store_cache import StoreCache
+from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
 from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.manifest_file import DEFAULT_PRIORITY, Limits, StoreAddress
-from themis.core.queue.states import JobState
-from themis.core.queue.submitting import NewJob
-from themis.core.secrets import redact_urls, redacted_key
+from themis.core.queue.model.manifest_file import DEFAULT_PRIORITY, Limits, StoreAddress
+from themis.core.queue.model.states import JobState
+from themis.core.queue.transitions.submitting import NewJob
 from themis.core.snapshot import RunSnapshot
-from themis.core.store_cache import StoreCache
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.registry import location_of
-from themis.core.tags import checked
-from themis.core.worker_once import open_queue, run_worker_once, run_worker_once_async
+from themis.core.values.tags import checked
 
 __all__ = [
     "SubmissionManifest",

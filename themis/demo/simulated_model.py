@@ -5,9 +5,9 @@ import hashlib
 import operator
 from collections.abc import Callable
 
-from themis.core.canonical import content_hash
 from themis.core.contexts import GenerateContext
 from themis.core.models import Case, GenerationResult
+from themis.core.text.canonical import content_hash
 
 _SILENT_AT_WORST = 0.08
 _STEP_AT_WORST = 0.55

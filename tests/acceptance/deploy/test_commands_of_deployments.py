@@ -13,8 +13,8 @@ import yaml
 
 from tests.support.deployment import DEPLOY, SCRIPTS, fitted, run, themis_help
 from themis.cli.worker.health import UNHEALTHY
-from workers.reporting import FAREWELL_S
-from workers.settings import WorkerSettings
+from themis_workers.reporting import FAREWELL_S
+from themis_workers.settings import WorkerSettings
 
 
 def dockerfile_words(instruction: str) -> list[str]:

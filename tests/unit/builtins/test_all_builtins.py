@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from themis.core.builtins import BUILTINS
-from themis.core.components import GENERATOR, METRIC, PARSER, REDUCER, Kind, load_component
-from themis.core.import_statements import imported_modules
+from themis.core.components.resolution import GENERATOR, METRIC, PARSER, REDUCER, Kind, load_component
+from themis.core.python.import_statements import imported_modules
 
 KINDS: dict[str, Kind] = {
     "demo_generator": GENERATOR,

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from themis.core.builtins.choice_letter import ChoiceLetter
-from themis.core.builtins.demo_generator import DemoGenerator
-from themis.core.builtins.majority_vote import MajorityVote
-from themis.core.builtins.math_answer import MathAnswer
-from themis.core.components import REDUCER, load_component
+from themis.core.builtins.generators.demo import DemoGenerator
+from themis.core.builtins.parsers.choice_letter import ChoiceLetter
+from themis.core.builtins.parsers.math_answer import MathAnswer
+from themis.core.builtins.reducers.majority_vote import MajorityVote
+from themis.core.components.resolution import REDUCER, load_component
 from themis.core.contexts import GenerateContext, ReduceContext
 from themis.core.errors import ComponentError
 from themis.core.models import Case, GenerationResult, ParsedOutput, ReducedCandidate

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themis.core.builtins.math_equivalence import MathEquivalence, same_answer
-from themis.core.builtins.math_text import MAX_CHARACTERS, comparable, read_quantity
+from themis.core.builtins.answers.math_text import MAX_CHARACTERS, comparable, read_quantity
+from themis.core.builtins.metrics.math_equivalence import MathEquivalence, same_answer
 
 ScoreIt = Callable[[Any, Any, Any], float | str]
 Seconds = Callable[[Callable[[], object]], float]

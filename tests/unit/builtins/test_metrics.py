@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from themis.core.builtins import component
-from themis.core.builtins.bleu import Bleu
-from themis.core.builtins.choice_accuracy import ChoiceAccuracy
-from themis.core.builtins.exact_match import ExactMatch, same_json
-from themis.core.builtins.f1 import F1, squad_words, token_f1
-from themis.core.components import METRIC, load_component
+from themis.core.builtins.metrics.bleu import Bleu
+from themis.core.builtins.metrics.choice_accuracy import ChoiceAccuracy
+from themis.core.builtins.metrics.exact_match import ExactMatch, same_json
+from themis.core.builtins.metrics.f1 import F1, squad_words, token_f1
+from themis.core.components.resolution import METRIC, load_component
 from themis.core.contexts import ScoreContext
 from themis.core.errors import MissingExtraError
 from themis.core.models import Case, ParsedOutput, Score
@@ -138,7 +138,7 @@ def test_bleu_is_another_metric_with_another_sacrebleu(monkeypatch: pytest.Monke
 
 def test_naming_bleu_does_not_load_sacrebleu() -> None:
     program = (
-        "import sys; from themis.core.components import METRIC, load_component;"
+        "import sys; from themis.core.components.resolution import METRIC, load_component;"
         "load_component('builtin/bleu', METRIC, where='x'); sys.exit('sacrebleu' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

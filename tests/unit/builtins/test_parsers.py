@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from themis.core.builtins.choice_letter import ChoiceLetter
-from themis.core.builtins.code_text import CodeText
-from themis.core.builtins.json_identity import JsonIdentity
-from themis.core.builtins.math_answer import MathAnswer
-from themis.core.builtins.text import Text
+from themis.core.builtins.parsers.choice_letter import ChoiceLetter
+from themis.core.builtins.parsers.code_text import CodeText
+from themis.core.builtins.parsers.json_identity import JsonIdentity
+from themis.core.builtins.parsers.math_answer import MathAnswer
+from themis.core.builtins.parsers.text import Text
 from themis.core.errors import InvalidArgumentError
 
 Parse = Callable[[Any, Any], Any]

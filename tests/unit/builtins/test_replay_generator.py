@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from themis.core.builtins.replay_generator import ReplayGenerator
-from themis.core.components import GENERATOR, load_component
+from themis.core.builtins.generators.replay import ReplayGenerator
+from themis.core.components.resolution import GENERATOR, load_component
 from themis.core.contexts import GenerateContext
 from themis.core.errors import ReplayError, ThemisError
 from themis.core.models import Case, GenerationResult

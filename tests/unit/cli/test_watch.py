@@ -8,10 +8,10 @@ import pytest
 
 from themis.cli.watch.view import about, lines, outlook
 from themis.core.monitor.queue_now import About, EndedJob, NextJob, QueueNow, RunningJob
-from themis.core.queue.forecast import Forecast
-from themis.core.queue.pausing import Pause
-from themis.core.queue.processes import this_process
-from themis.core.queue.worker_registry import SeenWorker, SlotReport, WorkerReport
+from themis.core.queue.admin.forecast import Forecast
+from themis.core.queue.folder.pausing import Pause
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.worker_registry import SeenWorker, SlotReport, WorkerReport
 
 NOW_NS = 1_800_000_000 * 10**9
 

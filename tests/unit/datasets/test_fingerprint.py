@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themis.core.canonical import canonical_json
 from themis.core.datasets import InlineSource, JsonlSource, first_reading
 from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES, DatasetFingerprint, Marks, case_digest
 from themis.core.datasets.first_reading import read_through
 from themis.core.errors import DatasetChangedError, DatasetError, DuplicateCaseIdError
 from themis.core.models import Case, Dataset
+from themis.core.text.canonical import canonical_json
 
 
 def inline(*cases: Case) -> InlineSource:

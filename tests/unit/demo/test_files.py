@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import scores_of
-from themis.core.config_file import load_config
+from themis.core.configuration.config_file import load_config
 from themis.core.experiment import Experiment
 from themis.core.results import RunStatus
 from themis.demo import write_demo

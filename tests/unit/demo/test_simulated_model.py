@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from themis.core.builtins.math_answer import MathAnswer
-from themis.core.builtins.math_equivalence import same_answer
+from themis.core.builtins.metrics.math_equivalence import same_answer
+from themis.core.builtins.parsers.math_answer import MathAnswer
 from themis.core.contexts import GenerateContext, ParseContext
 from themis.core.models import Case, GenerationResult, ReducedCandidate
 from themis.demo.problems import Problem, make_problems

@@ -14,7 +14,7 @@ from tests.support.virtual_time import run_in_virtual_time, virtual_now
 from themis.core.config import RuntimeConfig
 from themis.core.engine import limits
 from themis.core.engine.limits import Admission, Capacity, Rate
-from themis.core.stages import NAMES, Stage
+from themis.core.outcomes.stages import NAMES, Stage
 
 STAGES = (Stage.GENERATE, Stage.REDUCE)
 PROVIDERS = (None, "fast", "slow")

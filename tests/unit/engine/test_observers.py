@@ -18,7 +18,7 @@ from tests.support.lab import (
 from themis.core import events
 from themis.core.contexts import GenerateContext, ParseContext, ReduceContext, ScoreContext
 from themis.core.models import Case, GenerationResult, ParsedOutput, ReducedCandidate, Score
-from themis.core.stages import Stage
+from themis.core.outcomes.stages import Stage
 from themis.core.stores import InMemoryRunStore
 
 ONE_CASE = [dataset(1)]

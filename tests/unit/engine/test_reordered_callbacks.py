@@ -22,9 +22,9 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine import writer as writer_module
 from themis.core.engine.limits import Admission
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.results import RunResult
-from themis.core.stages import Stage
 from themis.core.stores import InMemoryRunStore
 
 SEEDS = range(12)

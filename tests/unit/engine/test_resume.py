@@ -22,9 +22,9 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine.run import RunProgress
 from themis.core.errors import InvalidArgumentError, RunExistsError, RunningLoopError
 from themis.core.experiment import Experiment
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.results import RunStatus
-from themis.core.stages import UNTIL_STAGES, Stage
 from themis.core.stores import InMemoryRunStore, RunStore, sqlite_store
 
 PATIENCE_S = 20.0

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, ScriptedReducer, cases, experiment
-from themis.core import components
-from themis.core.component_sources import Sources
+from themis.core.components import resolution
+from themis.core.components.source_code import Sources
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.models import Case, Dataset
 from themis.core.prompts import PromptSpec
@@ -124,7 +124,7 @@ def test_repeats_are_never_made_of_one_another(store: RunStore) -> None:
 def test_an_edit_of_the_source_under_the_same_fingerprint_is_noticed(
     desk: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(components, "sources_of", lambda *_: Sources("edited", {"lab.py": "edited"}))
+    monkeypatch.setattr(resolution, "sources_of", lambda *_: Sources("edited", {"lab.py": "edited"}))
     desk.run(metrics=[{"component_id": "lab/other"}])
     assert len(desk.calls) == 5
 

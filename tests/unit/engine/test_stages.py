@@ -23,7 +23,7 @@ from tests.support.lab import (
     metric_means,
     score_rows,
 )
-from themis.core.engine.interrupts import came_from_signal
+from themis.core.engine.calls.interrupts import came_from_signal
 from themis.core.models import (
     Case,
     Dataset,

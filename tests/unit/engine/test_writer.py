@@ -12,8 +12,8 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine import writer as writer_module
 from themis.core.engine.writer import COMMIT_ROWS, MAX_WAITING_ROWS, OutcomeWriter
 from themis.core.errors import ClaimLostError, StoreFullError
-from themis.core.outcomes import CaseEnd, Outcome
-from themis.core.stages import Stage
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.stores import InMemoryRunStore
 from themis.core.stores.job_rows import Fence
 

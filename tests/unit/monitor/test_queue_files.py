@@ -8,8 +8,8 @@ import pytest
 
 from themis.core.monitor.depth import look
 from themis.core.monitor.queue_files import read
-from themis.core.queue import layout
-from themis.core.queue.root import make_root
+from themis.core.queue.folder.root import make_root
+from themis.core.queue.model import layout
 
 NS = 1_000_000_000
 

@@ -7,7 +7,8 @@ from tests.processes.queue_world import world
 from themis.core.monitor import idle
 from themis.core.monitor.idle import IdleQueue
 from themis.core.monitor.queue_summary import summary_of
-from themis.core.queue import ClaimPolicy, layout
+from themis.core.queue import ClaimPolicy
+from themis.core.queue.model import layout
 
 RUN = "run-1"
 

@@ -15,21 +15,21 @@ from tests.support import lab
 from themis.cli.watch.view import lines
 from themis.core.config import RuntimeConfig
 from themis.core.errors import StoreReadOnlyError
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.monitor import queue_watcher
 from themis.core.monitor.queue_now import QueueNow
 from themis.core.monitor.queue_watcher import QueueWatcher
 from themis.core.monitor.workers import LiveWorkers
-from themis.core.outcomes import CaseEnd
+from themis.core.outcomes.outcome import CaseEnd
+from themis.core.outcomes.stages import Stage
 from themis.core.queue import FileQueue
-from themis.core.queue.pausing import Pause
-from themis.core.queue.processes import this_process
-from themis.core.queue.root import make_root
-from themis.core.queue.worker_registry import SeenWorker, SlotReport, WorkerReport
-from themis.core.stages import Stage
-from themis.core.store_cache import StoreCache
+from themis.core.queue.folder.pausing import Pause
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.root import make_root
+from themis.core.queue.folder.worker_registry import SeenWorker, SlotReport, WorkerReport
 from themis.core.stores.sqlite.reader import OLDEST_SCHEMA, SqliteReader
 from themis.core.submission import run_worker_once, submit_experiment
-from workers.registry import Registration
+from themis_workers.registry import Registration
 
 
 def report(worker: str, **facts: Any) -> WorkerReport:

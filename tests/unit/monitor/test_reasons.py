@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from themis.core.monitor.reasons import Surroundings, pause_text, reasons
-from themis.core.queue.pausing import Pause
-from themis.core.queue.worker_registry import SeenWorker, SlotReport, WorkerReport
+from themis.core.queue.folder.pausing import Pause
+from themis.core.queue.folder.worker_registry import SeenWorker, SlotReport, WorkerReport
 from themis.core.stores.job_rows import JobRow, Owner
 
 NOW_NS = 1_800_000_000_000_000_000

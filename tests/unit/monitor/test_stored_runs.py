@@ -79,5 +79,5 @@ def test_looking_imports_neither_the_models_nor_the_engine(words: list[str], tmp
         [sys.executable, "-c", LIGHT, *words], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
     loaded = set(done.stderr.rpartition("loaded:")[2].split())
-    assert "themis.core.queue.layout" in loaded
+    assert "themis.core.queue.model.layout" in loaded
     assert not {"pydantic", "yaml", "rich", "asyncio", "filelock", "themis.core.experiment"} & loaded

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from tests.processes.queue_world import World, world
-from themis.core import durable_files
 from themis.core.errors import (
     AmbiguousJobError,
     JobError,
@@ -26,9 +25,13 @@ from themis.core.errors import (
     ThemisError,
     UnknownJobError,
 )
-from themis.core.queue import FileQueue, layout, locks, manifest_file, rejection
-from themis.core.queue.manifest_file import StoreAddress
-from themis.core.queue.states import Cause, JobState
+from themis.core.files import durable
+from themis.core.queue import FileQueue
+from themis.core.queue.folder import locks
+from themis.core.queue.model import layout, manifest_file
+from themis.core.queue.model.manifest_file import StoreAddress
+from themis.core.queue.model.states import Cause, JobState
+from themis.core.queue.transitions import quarantine
 from themis.core.stores.job_rows import job_key
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 
@@ -280,7 +283,7 @@ def test_a_root_that_cannot_be_written_is_one_clear_line(
     def fail(*_: object) -> None:
         raise OSError(code, os.strerror(code), "tmp", None, "queued")
 
-    monkeypatch.setattr(durable_files, "probe_rename", fail)
+    monkeypatch.setattr(durable, "probe_rename", fail)
     for use in ("submit", "claim"):
         queue = FileQueue(here.queue.path, lambda _: here.store)
         with pytest.raises(QueueRootError, match=os.strerror(code)) as caught:
@@ -429,7 +432,7 @@ def test_a_queue_that_cannot_be_used_is_named_once(tmp_path: Path, monkeypatch: 
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
     with world(tmp_path) as here:
-        monkeypatch.setattr(durable_files, "make_folder", refused)
+        monkeypatch.setattr(durable, "make_folder", refused)
         with pytest.raises(QueueRootError) as raised:
             here.submit("run-1")
     assert str(raised.value).count(str(root)) == 1
@@ -501,11 +504,11 @@ def test_whether_a_claim_left_a_job_that_somebody_had_in_hand_is_told(here: Worl
 def test_a_file_that_cannot_be_put_aside_while_others_are_is_named(
     here: World, monkeypatch: pytest.MonkeyPatch, key: str, named: str
 ) -> None:
-    monkeypatch.setattr(rejection, "LOCK_WAIT_S", 0.0)
-    lock = locks.acquire(here.queue.path / "locks", rejection.LOCK)
+    monkeypatch.setattr(quarantine, "LOCK_WAIT_S", 0.0)
+    lock = locks.acquire(here.queue.path / "locks", quarantine.LOCK)
     assert lock is not None
     error = ManifestError(name="no job", reason="not_json", detail="d")
     with pytest.raises(QueueBusyError) as raised:
-        rejection.quarantine_file(here.queue._folder.parts()[0], layout.Entry("queued", "no job", key), error, "w")
+        quarantine.quarantine_file(here.queue._folder.parts()[0], layout.Entry("queued", "no job", key), error, "w")
     assert raised.value.facts["key"] == named
     lock.release()

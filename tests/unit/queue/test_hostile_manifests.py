@@ -13,8 +13,9 @@ from tests.support.hostile_manifests import hostile
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
-from themis.core.queue import Cause, Limits, layout, manifest_file
-from themis.core.queue.states import ENDED, JobState
+from themis.core.queue import Cause, Limits
+from themis.core.queue.model import layout, manifest_file
+from themis.core.queue.model.states import ENDED, JobState
 from themis.core.submission import run_worker_once, submit_experiment
 
 

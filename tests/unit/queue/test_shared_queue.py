@@ -16,12 +16,15 @@ import pytest
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import ClaimLostError, JobStateError, QueueBusyError, QueueRootError
 from themis.core.monitor.jobs import job_now
-from themis.core.queue import Cause, Claim, FileQueue, Outcome, layout, liveness, locks, moves, root
-from themis.core.queue.processes import process_started
-from themis.core.queue.readiness import CLOCKS_DIFFER_NS
-from themis.core.queue.root import LEASE_S
-from themis.core.queue.states import JobState
-from themis.core.queue.worker_registry import WorkerReport
+from themis.core.queue import Cause, Claim, FileQueue, Outcome
+from themis.core.queue.folder import locks, root
+from themis.core.queue.folder.processes import process_started
+from themis.core.queue.folder.root import LEASE_S
+from themis.core.queue.folder.worker_registry import WorkerReport
+from themis.core.queue.model import layout
+from themis.core.queue.model.readiness import CLOCKS_DIFFER_NS
+from themis.core.queue.model.states import JobState
+from themis.core.queue.transitions import liveness, moves
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 

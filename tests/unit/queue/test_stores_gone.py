@@ -16,7 +16,7 @@ from themis.core.errors import (
     UnknownJobError,
 )
 from themis.core.queue import Cause, FileQueue, Outcome, StoreAddress
-from themis.core.queue.doctor import Finding
+from themis.core.queue.admin.doctor import Finding
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 
 FOLDERS = ("queued", "claimed", "done")

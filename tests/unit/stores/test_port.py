@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import themis
-import workers
+import themis_workers
 from tests.support.lab import experiment
 from themis.core.config import StorageConfig
 from themis.core.errors import ConfigError, LiteralSecretError, StoreError
@@ -16,14 +16,14 @@ from themis.core.stores.reading import StoreLocation
 from themis.core.stores.registry import location_of, open_store
 from themis.core.submission import submit_experiment
 
-PACKAGES = [Path(str(package.__file__)).parent for package in (themis, workers)]
+PACKAGES = [Path(str(package.__file__)).parent for package in (themis, themis_workers)]
 FOLDER = PACKAGES[0] / "core" / "stores" / "sqlite"
 NAMED = {
     "themis/__init__.py": "the public names",
     "themis/core/__init__.py": "the public names",
     "themis/core/stores/__init__.py": "the public names",
     "themis/core/stores/registry.py": "where each kind of store is found",
-    "themis/core/default_places.py": "the kind of store where no config file names one",
+    "themis/core/configuration/default_paths.py": "the kind of store where no config file names one",
 }
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from themis.core import durable_files
 from themis.core.errors import (
     NetworkFilesystemError,
     NewerSchemaError,
@@ -25,6 +24,7 @@ from themis.core.errors import (
     StoreIOError,
     StoreReadOnlyError,
 )
+from themis.core.files import durable
 from themis.core.stores.sqlite import database as sqlite_database
 from themis.core.stores.sqlite.database import Database
 
@@ -271,14 +271,14 @@ def test_errors_of_the_caller_stay_what_they_are(database: Database) -> None:
 
 def test_every_commit_announces_itself_and_whether_it_is_synced(database: Database) -> None:
     steps: list[tuple[object, ...]] = []
-    durable_files.set_observer(lambda *step: steps.append(step))
+    durable.set_observer(lambda *step: steps.append(step))
     try:
         with database.transaction(), database.transaction():
             pass
         with database.transaction(synced=False):
             pass
     finally:
-        durable_files.set_observer(None)
+        durable.set_observer(None)
     assert steps == [("commit", database.path, True), ("commit", database.path, False)]
 
 

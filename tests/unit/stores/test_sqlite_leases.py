@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS, Change, Fence, JobRow
 from themis.core.stores.reading import RUN_FIELDS
 from themis.core.stores.sqlite import SqliteRunStore

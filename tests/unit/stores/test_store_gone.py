@@ -8,9 +8,9 @@ import pytest
 from themis.core.config import EvaluationConfig, GenerationConfig, StorageConfig
 from themis.core.errors import StoreGoneError
 from themis.core.experiment import Experiment
+from themis.core.jobs.store_cache import StoreCache
 from themis.core.models import Case, Dataset
-from themis.core.queue.manifest_file import StoreAddress
-from themis.core.store_cache import StoreCache
+from themis.core.queue.model.manifest_file import StoreAddress
 from themis.core.stores import SqliteRunStore, sqlite_store
 from themis.core.stores.sqlite.database import Database
 

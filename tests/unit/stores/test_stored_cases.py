@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import ScriptedGenerator, dataset, experiment
-from themis.core.outcomes import CaseEnd
+from themis.core.outcomes.outcome import CaseEnd
 from themis.core.stores import InMemoryRunStore, RunStore, sqlite_store, stored_cases
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from themis.core.errors import ConfigError, IsolationError
-from themis.core.isolation import CHOICES, Isolation
-from themis.core.queue import processes
-from workers import capabilities, linux
-from workers.settings import load_settings
+from themis.core.processes.isolation import CHOICES, Isolation
+from themis.core.queue.folder import processes
+from themis_workers import capabilities, linux
+from themis_workers.settings import load_settings
 
 
 @pytest.fixture

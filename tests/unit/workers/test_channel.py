@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from themis.core.errors import MessageError
-from themis.core.queue import manifest_file
-from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
+from themis.core.queue.model import manifest_file
+from themis.core.queue.model.manifest_file import Limits, Manifest, StoreAddress
 from themis.core.stores.job_rows import job_key
-from workers import capabilities, channel
-from workers.channel import Channel, Received, pair
-from workers.messages import Kill, NotStarted, Refused, RunJob, Started, StartSupervisor, Terminate
+from themis_workers import capabilities, channel
+from themis_workers.channel import Channel, Received, pair
+from themis_workers.messages import Kill, NotStarted, Refused, RunJob, Started, StartSupervisor, Terminate
 
 STORE = StoreAddress("sqlite", "/srv/runs/themis.sqlite3", "id")
 

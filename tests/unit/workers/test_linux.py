@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from workers import capabilities, linux
+from themis_workers import capabilities, linux
 
 pytestmark = pytest.mark.skipif(not capabilities.shows_processes(), reason="there is no /proc here")
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from themis.core.errors import ComponentError, MessageError
-from themis.core.isolation import Isolation
-from themis.core.job_run import classify
-from themis.core.queue.states import Cause, Outcome
-from themis.core.queue.troubles import Lack
-from workers import messages
-from workers.children import keeper
-from workers.messages import (
+from themis.core.jobs.claimed_job import classify
+from themis.core.processes.isolation import Isolation
+from themis.core.queue.model.outages import Lack
+from themis.core.queue.model.states import Cause, Outcome
+from themis_workers import messages
+from themis_workers.children import slot_supervisor
+from themis_workers.messages import (
     ClaimLost,
     Exited,
     Kill,
@@ -149,7 +149,7 @@ def test_whatever_is_said_is_a_message_or_refused(kind: type[Message], fields: d
 def test_how_an_attempt_ended_fits_into_a_report_however_long_its_message_is(sign: str) -> None:
     outcome = classify(ValueError(sign * 1_000_000))
     line = encode(RunEnded.by(outcome))
-    assert len(line) <= keeper._LONGEST_REPORT_BYTES
+    assert len(line) <= slot_supervisor._LONGEST_REPORT_BYTES
     report = decode(line)
     assert isinstance(report, RunEnded)
     assert report.outcome == outcome

@@ -7,18 +7,22 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from watchdog.observers import Observer, inotify_c
 
 from tests.support.waiting import until
-from themis.core.queue import FileQueue, bell, layout
-from themis.core.queue.root import make_root
-from workers import queue_watch
-from workers.queue_watch import QueueWatch
-from workers.telemetry import logs
-from workers.wake import Wake
+from themis.core.queue.folder import bell
+from themis.core.queue.folder.root import make_root
+from themis.core.queue.model import layout
+from themis_workers import queue_watch
+from themis_workers.queue_watch import QueueWatch
+from themis_workers.telemetry import logs
+from themis_workers.wake import Wake
+
+if TYPE_CHECKING:
+    from themis.core.queue import FileQueue
 
 
 class Heard:

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from themis.core.errors import WorkerNameError
-from themis.core.queue.processes import this_process
-from themis.core.queue.root import make_root
-from themis.core.queue.worker_registry import SlotReport, WorkerReport, forget_dead, request_stop, workers_of
-from workers.registry import Registration
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.root import make_root
+from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport, forget_dead, request_stop, workers_of
+from themis_workers.registry import Registration
 
 DIES_REGISTERED = """
 import os, sys
 from pathlib import Path
 from tests.unit.workers.test_registry import report_of
-from themis.core.queue.processes import this_process
-from workers.registry import Registration
+from themis.core.queue.folder.processes import this_process
+from themis_workers.registry import Registration
 registration = Registration(Path(sys.argv[1]), this_process("gone"))
 registration.write(report_of("gone"))
 os._exit(9)

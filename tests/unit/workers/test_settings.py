@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from themis.core.errors import ConfigError
-from workers.settings import load_settings
+from themis_workers.settings import load_settings
 
 
 def test_options_go_before_the_file_and_the_file_before_the_defaults(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from workers import stopping as module
-from workers.stopping import SETTLE_PATIENCE_S, ExitCode, Stopping
+from themis_workers import stopping as module
+from themis_workers.stopping import SETTLE_PATIENCE_S, ExitCode, Stopping
 
 
 @pytest.fixture

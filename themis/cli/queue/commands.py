@@ -1,8 +1,8 @@
 """The commands of `themis queue`."""
 
 from themis.cli.command import group
-from themis.cli.queue.change import cancel, pause, resume, retry, set_place
 from themis.cli.queue.doctor import doctor
+from themis.cli.queue.job_commands import cancel, pause, resume, retry, set_place
 from themis.cli.queue.list import list_jobs
 from themis.cli.queue.logs import logs
 from themis.cli.queue.prune import prune

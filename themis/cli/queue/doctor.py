@@ -7,18 +7,18 @@ import click
 
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, queue_place
-from themis.cli.opening import opened_queue
-from themis.cli.output import document, emit_list, note, say, say_table
-from themis.cli.progress import shown
-from themis.cli.queue.place import finding_of, relocate, told
+from themis.cli.queue.moved_queue import finding_of, relocate, told
+from themis.cli.targets import opened_queue
+from themis.cli.terminal.output import document, emit_list, note, say, say_table
+from themis.cli.terminal.progress import shown
 from themis.core.errors import QueueElsewhereError, QueueFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from themis.core.queue import FileQueue
-    from themis.core.queue.doctor import Finding
-    from themis.core.queue.store_book import ScanProgress
+    from themis.core.queue.admin.doctor import Finding
+    from themis.core.queue.folder.store_registry import ScanProgress
 
 _NOTHING = "nothing can be done here"
 
@@ -35,8 +35,8 @@ def doctor(*, place: QueuePlace, fix: bool, moved: bool, copied: bool, as_json: 
     What a worker has in hand is left alone. Ends with 3 when something is out of place and was not put right. A queue
     whose folder was moved or copied is used by nobody until it is told which.
     """
-    from themis.core.queue.probing import check_writable
-    from themis.core.queue.store_book import ScanProgress
+    from themis.core.queue.folder.store_registry import ScanProgress
+    from themis.core.queue.write_check import check_writable
 
     word = told(fix=fix, moved=moved, copied=copied)
     progress, seen = ScanProgress(), _Seen()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, json_option, queue_options
-from themis.cli.opening import find_queue_root
-from themis.cli.output import emit_object, note, one_line, say, say_table
+from themis.cli.targets import find_queue_root
+from themis.cli.terminal.output import emit_object, note, one_line, say, say_table
 from themis.core.monitor.reasons import pause_text
-from themis.core.queue.layout import SHOWN_STATES
+from themis.core.queue.model.layout import SHOWN_STATES
 
 if TYPE_CHECKING:
     from themis.core.monitor.queue_files import JobFile

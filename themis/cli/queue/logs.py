@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli import streams
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.errors import INTERRUPTED
-from themis.cli.log_tail import LogTail, lines_of
-from themis.cli.opening import opened_queue
-from themis.cli.output import emit, printable, say
+from themis.cli.targets import opened_queue
+from themis.cli.terminal import streams
+from themis.cli.terminal.log_tail import LogTail, lines_of
+from themis.cli.terminal.output import emit, printable, say
 from themis.core.errors import JobError
 
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
-    from themis.core.queue.details import JobDetails
+    from themis.core.queue.admin.details import JobDetails
     from themis.core.stores.job_rows import JobRow
 
 LOOK_EVERY_S = 0.2

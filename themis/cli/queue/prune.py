@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from themis.cli.command import QueuePlace, Words, command, json_option, queue_place
-from themis.cli.opening import note_left_out, opened_queue
-from themis.cli.output import emit_object, note, say, table, when
-from themis.cli.progress import shown
-from themis.cli.times import Duration
-from themis.core.queue.layout import PRUNABLE
+from themis.cli.targets import note_left_out, opened_queue
+from themis.cli.terminal.output import emit_object, note, say, table, when
+from themis.cli.terminal.progress import shown
+from themis.cli.terminal.times import Duration
+from themis.core.queue.model.layout import PRUNABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from themis.core.queue.pruning import Prunable
+    from themis.core.queue.admin.pruning import Prunable
 
 SHOWN_ROWS = 20
 _NS = 1_000_000_000
@@ -59,7 +59,7 @@ def prune(
 
     Results stay in the store, and so does how each job ended: the same experiment submitted again is still known.
     """
-    from themis.core.queue.store_book import ScanProgress
+    from themis.core.queue.folder.store_registry import ScanProgress
 
     before_ns = time.time_ns() - int(older_than.total_seconds()) * _NS
     progress, seen = ScanProgress(), _Seen()
@@ -137,6 +137,6 @@ def _document(item: "Prunable") -> dict[str, Any]:
 
 
 def _forget_dead_workers(queue_root: Path) -> None:
-    from themis.core.queue.worker_registry import forget_dead
+    from themis.core.queue.folder.worker_registry import forget_dead
 
     forget_dead(queue_root)

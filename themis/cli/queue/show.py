@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, json_option, queue_options
-from themis.cli.opening import opened_queue
-from themis.cli.output import emit, how_long, one_line, say, table, when
+from themis.cli.targets import opened_queue
+from themis.cli.terminal.output import emit, how_long, one_line, say, table, when
 
 if TYPE_CHECKING:
-    from themis.core.queue.details import JobDetails
+    from themis.core.queue.admin.details import JobDetails
     from themis.core.stores.job_rows import JobRow
 
 _NS = 1e9

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli import streams
 from themis.cli.command import command, json_option, queue_options
-from themis.cli.interrupts import ends_cleanly
-from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, printable, say
-from themis.cli.times import Seconds
+from themis.cli.targets import find_queue_root
+from themis.cli.terminal import streams
+from themis.cli.terminal.interrupts import ends_cleanly
+from themis.cli.terminal.output import emit, printable, say
+from themis.cli.terminal.times import Seconds
 
 if TYPE_CHECKING:
     from themis.core.monitor.queue_now import QueueNow

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from themis.cli.fitted_table import Column, fitted, shortened
-from themis.cli.output import how_long, one_line, when
+from themis.cli.terminal.fitted_table import Column, fitted, shortened
+from themis.cli.terminal.output import how_long, one_line, when
 from themis.core.monitor.queue_now import About, EndedJob, NextJob, QueueNow, RunningJob
 from themis.core.monitor.reasons import pause_text
-from themis.core.queue.forecast import Forecast
+from themis.core.queue.admin.forecast import Forecast
 
 WORKERS_SHOWN = 8
 _ID_CHARACTERS = 8

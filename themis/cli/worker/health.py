@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from themis.cli.command import command
-from themis.cli.output import note, say
-from themis.cli.times import Seconds
+from themis.cli.terminal.output import note, say
+from themis.cli.terminal.times import Seconds
 from themis.core.monitor.health import MAX_AGE_S, health_of
 
 UNHEALTHY = 1

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli import errors, streams
+from themis.cli import errors
 from themis.cli.command import command, json_option, queue_options
-from themis.cli.fitted_table import Column, fitted, terminal_width
-from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, how_long, note, one_line, say, when
-from themis.cli.times import Seconds
+from themis.cli.targets import find_queue_root
+from themis.cli.terminal import streams
+from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
+from themis.cli.terminal.output import emit, how_long, note, one_line, say, when
+from themis.cli.terminal.times import Seconds
 
 if TYPE_CHECKING:
-    from themis.core.queue.worker_registry import SeenWorker
+    from themis.core.queue.folder.worker_registry import SeenWorker
 
 LOOK_EVERY_S = 0.2
 _NS = 1e9
@@ -57,7 +58,7 @@ def list_workers(
     A worker that was killed left its file here; it is marked as dead until it starts again or is forgotten.
     """
     from themis.core.monitor.workers import start_one
-    from themis.core.queue import worker_registry
+    from themis.core.queue.folder import worker_registry
 
     root = find_queue_root(queue_root, config, overrides)
     if forget_dead:
@@ -92,7 +93,7 @@ def stop(
     overrides: Sequence[str],
 ) -> int:
     """Ask workers to take no more jobs, and to end when what they run has ended."""
-    from themis.core.queue import worker_registry
+    from themis.core.queue.folder import worker_registry
 
     if bool(names) == stop_all:
         message = "name the workers to stop, or give --all, not both" if names else "name the workers to stop, or --all"
@@ -124,7 +125,7 @@ def ended_by_cause(worker: "SeenWorker") -> str:
 
 def _refuse_unknown(names: Sequence[str], known: dict[str, bool]) -> None:
     from themis.core.errors import WorkerNameError
-    from themis.core.nearest import nearest_hint
+    from themis.core.text.nearest import nearest_hint
 
     for name in names:
         if name not in known:
@@ -135,7 +136,7 @@ def _refuse_unknown(names: Sequence[str], known: dict[str, bool]) -> None:
 
 def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
     """Wait until these workers are gone; returns those that are still there at the end."""
-    from themis.core.queue import worker_registry
+    from themis.core.queue.folder import worker_registry
 
     patient_until = time.monotonic() + wait_s
     while True:

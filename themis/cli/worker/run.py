@@ -8,14 +8,14 @@ import click
 
 from themis.cli.command import Words, command, queue_options, quiet_option
 from themis.cli.errors import UNAVAILABLE
-from themis.cli.interrupts import ends_cleanly
-from themis.cli.opening import find_queue_root
-from themis.cli.output import emit, note
-from themis.cli.progress import shown
-from themis.cli.running import document, explain_failures
+from themis.cli.exit_status import document, explain_failures
+from themis.cli.targets import find_queue_root
+from themis.cli.terminal.interrupts import ends_cleanly
+from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.progress import shown
 
 if TYPE_CHECKING:
-    from themis.core.queue.claim_policy import ClaimPolicy, VersionMismatch
+    from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
 
 _SHOWN_REASONS = 3
 
@@ -63,9 +63,9 @@ def run(  # noqa: PLR0913  # an argument an option
     Calls may overlap. One that fails is queued again while it has tries left; that is no error of this command. Ends
     with 4 when jobs are queued and none could be taken, as a store cannot be used.
     """
-    from themis.cli.with_components import expect_components
+    from themis.cli.terminal.component_output import expect_components
     from themis.core.engine.run import RunProgress
-    from themis.core.queue.claim_policy import ClaimPolicy
+    from themis.core.queue.model.claim_policy import ClaimPolicy
     from themis.core.submission import run_worker_once
 
     root = find_queue_root(queue_root, config, overrides)

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from themis.cli.command import Words, command, queue_options
-from themis.cli.opening import find_queue_root
-from themis.core.isolation import CHOICES, current_name
+from themis.cli.targets import find_queue_root
+from themis.core.processes.isolation import CHOICES, current_name
 
 
 class _IsolationChoice(click.Choice[str]):
@@ -110,8 +110,8 @@ def start(
     Exit codes: 0 it ended by itself, or nothing was cut short; 4 with --drain jobs are left that could not be taken;
     5 runs were stopped and given back; 6 the same, at once; 7 a slot was lost and could not be replaced.
     """
-    from workers.daemon import run_worker
-    from workers.settings import load_settings
+    from themis_workers.daemon import run_worker
+    from themis_workers.settings import load_settings
 
     given = {field: value for field, value in options.items() if value is not None}
     root = find_queue_root(queue_root, config, overrides)

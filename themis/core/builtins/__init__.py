@@ -1,19 +1,19 @@
 """The shipped components. Each id maps to where its class is, so that naming one loads no other."""
 
 BUILTINS: dict[str, str] = {
-    "builtin/demo_generator": "themis.core.builtins.demo_generator:DemoGenerator",
-    "builtin/replay_generator": "themis.core.builtins.replay_generator:ReplayGenerator",
-    "builtin/majority_vote": "themis.core.builtins.majority_vote:MajorityVote",
-    "builtin/json_identity": "themis.core.builtins.json_identity:JsonIdentity",
-    "builtin/text": "themis.core.builtins.text:Text",
-    "builtin/choice_letter": "themis.core.builtins.choice_letter:ChoiceLetter",
-    "builtin/math_answer": "themis.core.builtins.math_answer:MathAnswer",
-    "builtin/code_text": "themis.core.builtins.code_text:CodeText",
-    "builtin/exact_match": "themis.core.builtins.exact_match:ExactMatch",
-    "builtin/f1": "themis.core.builtins.f1:F1",
-    "builtin/bleu": "themis.core.builtins.bleu:Bleu",
-    "builtin/choice_accuracy": "themis.core.builtins.choice_accuracy:ChoiceAccuracy",
-    "builtin/math_equivalence": "themis.core.builtins.math_equivalence:MathEquivalence",
+    "builtin/demo_generator": "themis.core.builtins.generators.demo:DemoGenerator",
+    "builtin/replay_generator": "themis.core.builtins.generators.replay:ReplayGenerator",
+    "builtin/majority_vote": "themis.core.builtins.reducers.majority_vote:MajorityVote",
+    "builtin/json_identity": "themis.core.builtins.parsers.json_identity:JsonIdentity",
+    "builtin/text": "themis.core.builtins.parsers.text:Text",
+    "builtin/choice_letter": "themis.core.builtins.parsers.choice_letter:ChoiceLetter",
+    "builtin/math_answer": "themis.core.builtins.parsers.math_answer:MathAnswer",
+    "builtin/code_text": "themis.core.builtins.parsers.code_text:CodeText",
+    "builtin/exact_match": "themis.core.builtins.metrics.exact_match:ExactMatch",
+    "builtin/f1": "themis.core.builtins.metrics.f1:F1",
+    "builtin/bleu": "themis.core.builtins.metrics.bleu:Bleu",
+    "builtin/choice_accuracy": "themis.core.builtins.metrics.choice_accuracy:ChoiceAccuracy",
+    "builtin/math_equivalence": "themis.core.builtins.metrics.math_equivalence:MathEquivalence",
 }
 
 __all__ = ["BUILTINS"]

@@ -4,10 +4,10 @@ import json
 from typing import ClassVar
 
 from themis.core.base import JSONValue
-from themis.core.canonical import content_hash
 from themis.core.contexts import ScoreContext
-from themis.core.distributions import installed_version
 from themis.core.models import Case, ParsedOutput, Score, ScoreError
+from themis.core.python.distributions import installed_version
+from themis.core.text.canonical import content_hash
 
 _KINDS: dict[type, str] = {
     bool: "true or false",

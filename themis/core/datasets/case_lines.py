@@ -10,8 +10,8 @@ from themis.core.base import JSONValue
 from themis.core.datasets.strict_json import count_keys, looks_strict, parse_strictly
 from themis.core.errors import DatasetError
 from themis.core.models import Case
-from themis.core.nearest import nearest_hint
-from themis.core.pydantic_errors import MISSING_KEY, UNKNOWN_KEY, problems, words
+from themis.core.text.nearest import nearest_hint
+from themis.core.text.pydantic_errors import MISSING_KEY, UNKNOWN_KEY, problems, words
 
 _ABSENT = object()
 _CASE_KEYS = ("case_id", "input", "expected_output", "metadata")

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from themis.core.canonical import canonical_json
 from themis.core.models import Case
+from themis.core.text.canonical import canonical_json
 
 CASE_DIGEST_BYTES = 16
 

@@ -12,8 +12,8 @@ from themis.core.base import JSONValue
 from themis.core.datasets.jsonl import JsonlSource
 from themis.core.errors import DatasetError, MissingExtraError
 from themis.core.models import Case, Dataset
-from themis.core.nearest import nearest_hint
-from themis.core.pydantic_errors import problems, words
+from themis.core.text.nearest import nearest_hint
+from themis.core.text.pydantic_errors import problems, words
 
 INLINE = "inline"
 

@@ -12,8 +12,8 @@ from typing import IO
 from themis.core.datasets.case_lines import CaseLines, MappedKeys, OwnKeys
 from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
 from themis.core.errors import DatasetChangedError, DatasetError
-from themis.core.lines import one_line
 from themis.core.models import Case
+from themis.core.text.lines import one_line
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024

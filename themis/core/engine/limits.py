@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from themis.core.config import RuntimeConfig
-from themis.core.secrets import redact_urls
-from themis.core.stages import NAMES, Stage
+from themis.core.configuration.secrets import redact_urls
+from themis.core.outcomes.stages import NAMES, Stage
 
 # A rate may catch up on what it missed in this time, since timers are coarser than a high rate's interval.
 _RATE_CATCH_UP_S = 0.25

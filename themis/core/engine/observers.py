@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from themis.core.engine.interrupts import asks_for_the_end
-from themis.core.engine.work import CaseWork
+from themis.core.engine.calls.interrupts import asks_for_the_end
+from themis.core.engine.case_work import CaseWork
 from themis.core.events import COMPLETED, FAILED, STARTED, RunCompletedEvent, RunEvent, RunFailedEvent, RunStartedEvent
+from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.protocols import TracingProvider
 from themis.core.results import StageFailure
-from themis.core.stages import NAMES, Stage
 
 logger = logging.getLogger("themis.observers")
 

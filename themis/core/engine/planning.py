@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from itertools import groupby, islice
 
-from themis.core.engine.compiled import CompiledRun
+from themis.core.engine.case_work import CaseWork
+from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.reuse import Reuse
-from themis.core.engine.work import CaseWork
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.outcomes import CaseEnd
+from themis.core.outcomes.outcome import CaseEnd
+from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import case_key
-from themis.core.stages import Stage
 from themis.core.stores.protocol import RunStore
 
 PAGE = 256

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from themis.core.engine.work import CaseWork
-from themis.core.outcomes import Outcome
+from themis.core.engine.case_work import CaseWork
+from themis.core.outcomes.outcome import Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot, reuse_place
-from themis.core.stages import Stage
 from themis.core.stores.protocol import RunStore
 
 Place = tuple[Stage, int, int]

@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from themis.core.config import RuntimeConfig
-from themis.core.engine.case_pipeline import CasePipeline
-from themis.core.engine.compiled import CompiledRun, provider_of
-from themis.core.engine.crew import Crew
-from themis.core.engine.edits import edited_parts, shortened
-from themis.core.engine.evaluation import Evaluation
-from themis.core.engine.interpreter import set_for_runs
+from themis.core.engine.calls.interpreter import set_for_runs
+from themis.core.engine.case_work import CaseWork
+from themis.core.engine.cases.evaluation import Evaluation
+from themis.core.engine.cases.pipeline import CasePipeline
+from themis.core.engine.cases.stage_runner import StageRunner
+from themis.core.engine.compiling.compiled import CompiledRun, provider_of
+from themis.core.engine.compiling.edits import edited_parts, shortened
 from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
-from themis.core.engine.retries import message_of
-from themis.core.engine.stage_runner import StageRunner
-from themis.core.engine.work import CaseWork
+from themis.core.engine.retry_policy import message_of
+from themis.core.engine.task_pool import Crew
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import ClaimLostError, RunExistsError, UnavailableError
-from themis.core.forks import line, refuse_copy, run_of
-from themis.core.outcomes import CaseEnd
+from themis.core.outcomes.outcome import CaseEnd
+from themis.core.outcomes.stages import UNTIL_STAGES, Stage
+from themis.core.processes.forks import line, refuse_copy, run_of
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import UNTIL_STAGES, Stage
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore
 

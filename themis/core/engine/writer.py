@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-from themis.core.forks import line, refuse_copy
-from themis.core.outcome_codec import without_secrets
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.codec import without_secrets
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.processes.forks import line, refuse_copy
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from themis.core.masking import mask, masked
+from themis.core.text.masking import mask, masked
 
 
 class ThemisError(Exception):

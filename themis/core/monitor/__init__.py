@@ -5,7 +5,7 @@ worker's report by itself. Nothing is written, and nobody who works is disturbed
 
 a queue                at a glance: queue_summary; in full, again and again: queue_watcher → queue_now; how deep: depth;
                        why a worker got nothing: idle
-its workers            workers, health (the files themselves: themis.core.queue.worker_registry)
+its workers            workers, health (the files themselves: themis.core.queue.folder.worker_registry)
 a job                  jobs, and why it is not running: reasons
 a run                  runs, and what it is about: run_outline
 what they are read of  queue_files (names), stores and watched_stores (rows)
@@ -14,7 +14,7 @@ how often              throttled_cache, recent_rate
 
 from typing import TYPE_CHECKING
 
-from themis.core.lazy_names import lazy_names
+from themis.core.python.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from themis.core.monitor.depth import QueueDepth

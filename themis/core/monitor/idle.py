@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from themis.core.errors import ManifestError, NewerManifestError
-from themis.core.queue import manifest_file
-from themis.core.queue.claim_policy import ClaimPolicy
 from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.pausing import Pause
+from themis.core.queue.folder.pausing import Pause
+from themis.core.queue.model import manifest_file
+from themis.core.queue.model.claim_policy import ClaimPolicy
 
 LOOKED_INTO = 1_000
 """As many manifests are read."""

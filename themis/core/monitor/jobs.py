@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from themis.core.durations import how_long
 from themis.core.monitor.reasons import Reason, Surroundings, reasons
 from themis.core.monitor.workers import start_one
-from themis.core.queue.details import JobDetails
+from themis.core.queue.admin.details import JobDetails
 from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.log_files import attempt_of
-from themis.core.queue.processes import is_suspended
-from themis.core.queue.worker_registry import workers_of
+from themis.core.queue.folder.log_files import attempt_of
+from themis.core.queue.folder.processes import is_suspended
+from themis.core.queue.folder.worker_registry import workers_of
+from themis.core.values.durations import how_long
 
 _NS = 1e9
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from themis.core.queue import layout
-from themis.core.queue.layout import Entry
-from themis.core.queue.listing import names_by_folder
+from themis.core.queue.folder.listing import names_by_folder
+from themis.core.queue.model import layout
+from themis.core.queue.model.layout import Entry
 
 _NS = 1_000_000_000
 

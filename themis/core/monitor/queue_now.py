@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from themis.core.queue.forecast import Forecast
-from themis.core.queue.pausing import Pause
-from themis.core.queue.worker_registry import SeenWorker
+from themis.core.queue.admin.forecast import Forecast
+from themis.core.queue.folder.pausing import Pause
+from themis.core.queue.folder.worker_registry import SeenWorker
 
 
 @dataclass(frozen=True, slots=True)

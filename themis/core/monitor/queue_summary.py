@@ -7,9 +7,10 @@ from typing import Any
 from themis.core.monitor import queue_files
 from themis.core.monitor.queue_files import QueueFiles
 from themis.core.monitor.stores import unusable_stores
-from themis.core.queue import layout, pausing
-from themis.core.queue.pausing import Pause
-from themis.core.queue.root import open_root
+from themis.core.queue.folder import pausing
+from themis.core.queue.folder.pausing import Pause
+from themis.core.queue.folder.root import open_root
+from themis.core.queue.model import layout
 
 
 @dataclass(frozen=True, slots=True)

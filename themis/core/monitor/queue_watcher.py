@@ -13,11 +13,12 @@ from themis.core.monitor.stores import stores_of
 from themis.core.monitor.throttled_cache import ThrottledCache
 from themis.core.monitor.watched_stores import WatchedStores
 from themis.core.monitor.workers import LiveWorkers
-from themis.core.queue import layout, pausing
-from themis.core.queue.forecast import Backlog, Paces, Past, Work, forecast
-from themis.core.queue.layout import Entry
-from themis.core.queue.root import open_root
-from themis.core.queue.worker_registry import workers_of
+from themis.core.queue.admin.forecast import Backlog, Paces, Past, Work, forecast
+from themis.core.queue.folder import pausing
+from themis.core.queue.folder.root import open_root
+from themis.core.queue.folder.worker_registry import workers_of
+from themis.core.queue.model import layout
+from themis.core.queue.model.layout import Entry
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.reading import JobAndRun
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from themis.core.durations import how_long, when
+from themis.core.values.durations import how_long, when
 
 if TYPE_CHECKING:  # who only says why a queue is paused needs none of them
-    from themis.core.queue.pausing import Pause
-    from themis.core.queue.worker_registry import SeenWorker
+    from themis.core.queue.folder.pausing import Pause
+    from themis.core.queue.folder.worker_registry import SeenWorker
     from themis.core.stores.job_rows import JobRow
 
 _NS = 1e9

@@ -3,8 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
-from themis.core.canonical import content_hash
 from themis.core.stores.reading import RunRow, StoreReader
+from themis.core.text.canonical import content_hash
 
 _REMEMBERED = 4_096
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from themis.core.monitor.run_outline import RunOutlines
-from themis.core.queue.root import open_root
-from themis.core.score_tally import MetricSummary, means_of, summaries
+from themis.core.queue.folder.root import open_root
+from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreLocation
 from themis.core.stores.registry import PATIENCE_S, reader_of

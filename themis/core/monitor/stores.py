@@ -3,11 +3,11 @@
 from contextlib import closing
 from pathlib import Path
 
-from themis.core.default_places import DEFAULT_STORE_KIND, DEFAULT_STORE_PATH
+from themis.core.configuration.default_paths import DEFAULT_STORE_KIND, DEFAULT_STORE_PATH
 from themis.core.errors import OtherStoreError, StoreMissingError, UnavailableError
-from themis.core.queue import places
-from themis.core.queue.root import QueueRoot, open_root, read_queue_file
-from themis.core.queue.store_book import addresses_in
+from themis.core.queue.folder import location
+from themis.core.queue.folder.root import QueueRoot, open_root, read_queue_file
+from themis.core.queue.folder.store_registry import addresses_in
 from themis.core.stores.reading import StoreLocation
 from themis.core.stores.registry import reader_of
 
@@ -37,8 +37,8 @@ def stores_of(queue_root: Path) -> list[StoreLocation]:
     beside = queue_root.parent / Path(DEFAULT_STORE_PATH).name
     found = [StoreLocation(DEFAULT_STORE_KIND, str(beside))] if beside.exists() else []
     if root is not None:
-        recorded = places.said(read_queue_file(root.path))
-        now = places.rebase(recorded.path, str(root.path)) if recorded else str
+        recorded = location.said(read_queue_file(root.path))
+        now = location.rebase(recorded.path, str(root.path)) if recorded else str
         found += [address.moved(now).location for address in addresses_in(root.path)]
     return list(dict.fromkeys(found))
 

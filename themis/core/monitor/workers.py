@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from themis.core.default_places import DEFAULT_QUEUE_ROOT
-from themis.core.queue import processes
-from themis.core.queue.worker_registry import SeenWorker, SlotReport, workers_of
+from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
+from themis.core.queue.folder import processes
+from themis.core.queue.folder.worker_registry import SeenWorker, SlotReport, workers_of
 from themis.core.stores.job_rows import Owner
 
 

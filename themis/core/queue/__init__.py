@@ -1,28 +1,26 @@
 """A queue in a folder, whose truth about each job is in a results store.
 
-what a job is          states, layout (its names), manifest_file, claim_policy, job_store (its row)
-the folder             root, listing, store_book, locks, pausing, journal, log_files
-the one move           moves; made by claiming, claims (settle), submitting, requests, rejection, numbers, pruning
-which job next         picker, window, waits, readiness, refusals
-how a job goes on      backoff, excuses, troubles
-whose is it            lease, liveness, hosts, processes
-what it looks like     details, forecast
-is it in order         doctor, looking, numbers, probing
-all of it              file_queue; opening (its folder); control, the part that is for people
+model          what a job is: states, layout (its names), manifests, policies; values and pure functions
+folder         the files: root, listing, store registry, locks, leases, bell, pausing, journal, logs, who works here
+transitions    the one move, and all that is a call of it: submit, claim, settle, recover, quarantine
+picking        which job is next
+open_folder    the folder, opened when it is first needed
+admin          what people ask: job commands, pruning, the doctor, details, the forecast
+file_queue     the face of all of it
 """
 
 from typing import TYPE_CHECKING
 
-from themis.core.lazy_names import lazy_names
+from themis.core.python.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from themis.core.queue.claim_policy import ClaimPolicy
-    from themis.core.queue.claims import Claim, ClaimResult
     from themis.core.queue.file_queue import FileQueue
-    from themis.core.queue.manifest_file import Limits, Manifest, StoreAddress
-    from themis.core.queue.processes import this_process
-    from themis.core.queue.states import Cause, JobState, Outcome
-    from themis.core.queue.submitting import NewJob, Submission
+    from themis.core.queue.folder.processes import this_process
+    from themis.core.queue.model.claim_policy import ClaimPolicy
+    from themis.core.queue.model.manifest_file import Limits, Manifest, StoreAddress
+    from themis.core.queue.model.states import Cause, JobState, Outcome
+    from themis.core.queue.transitions.claims import Claim, ClaimResult
+    from themis.core.queue.transitions.submitting import NewJob, Submission
 
 __all__ = [
     "Cause",
@@ -44,18 +42,18 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "Cause": ".states",
-        "Claim": ".claims",
-        "ClaimPolicy": ".claim_policy",
-        "ClaimResult": ".claims",
+        "Cause": ".model.states",
+        "Claim": ".transitions.claims",
+        "ClaimPolicy": ".model.claim_policy",
+        "ClaimResult": ".transitions.claims",
         "FileQueue": ".file_queue",
-        "JobState": ".states",
-        "Limits": ".manifest_file",
-        "Manifest": ".manifest_file",
-        "NewJob": ".submitting",
-        "Outcome": ".states",
-        "StoreAddress": ".manifest_file",
-        "Submission": ".submitting",
-        "this_process": ".processes",
+        "JobState": ".model.states",
+        "Limits": ".model.manifest_file",
+        "Manifest": ".model.manifest_file",
+        "NewJob": ".transitions.submitting",
+        "Outcome": ".model.states",
+        "StoreAddress": ".model.manifest_file",
+        "Submission": ".transitions.submitting",
+        "this_process": ".folder.processes",
     },
 )

@@ -14,15 +14,17 @@ import os
 import secrets
 from pathlib import Path
 
-from themis.core import durable_files
-from themis.core.queue import hosts, layout, pausing
-from themis.core.queue.claims import ClaimResult
-from themis.core.queue.control import QueueAdmin
-from themis.core.queue.opening import QueueFolder
-from themis.core.queue.pausing import Pause
-from themis.core.queue.refusals import Allow
-from themis.core.queue.store_book import OpenStore
-from themis.core.queue.submitting import NewJob, Prepare, Submission, Submitter
+from themis.core.files import durable
+from themis.core.queue.admin.administration import QueueAdmin
+from themis.core.queue.folder import pausing
+from themis.core.queue.folder.pausing import Pause
+from themis.core.queue.folder.store_registry import OpenStore
+from themis.core.queue.model import layout
+from themis.core.queue.open_folder import QueueFolder
+from themis.core.queue.picking.skipped_jobs import Allow
+from themis.core.queue.transitions import hostname_clash
+from themis.core.queue.transitions.claims import ClaimResult
+from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission, Submitter
 from themis.core.stores.job_rows import JobRow, Owner
 
 
@@ -115,7 +117,7 @@ class FileQueue:
         """
         if self._folder.exists(write=True):
             root, book, _ = self._folder.parts()
-            hosts.refuse_hostname_clash(root, book, worker)
+            hostname_clash.refuse_hostname_clash(root, book, worker)
 
     def probe(self) -> None:
         """Write and sync a file of no consequence: whether the folder can be written.
@@ -126,9 +128,9 @@ class FileQueue:
         root, _, _ = self._folder.parts()
         hidden = f"{root.folder(layout.TMP)}/.{secrets.token_hex(8)}"
         try:
-            durable_files.write_synced(hidden, b"probe\n")
+            durable.write_synced(hidden, b"probe\n")
         finally:
-            durable_files.unlink(hidden)
+            durable.unlink(hidden)
 
     def log_path(self, key: str, attempt: int) -> Path:
         """Where what an attempt prints is kept."""

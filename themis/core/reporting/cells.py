@@ -1,8 +1,8 @@
 """Values of a score row as texts: in one line, with nothing in them that would do something unseen."""
 
-from themis.core.canonical import compact_json
-from themis.core.lines import visible
 from themis.core.read_models import BenchmarkScoreRow
+from themis.core.text.canonical import compact_json
+from themis.core.text.lines import visible
 
 COLUMNS: tuple[str, ...] = tuple(BenchmarkScoreRow.model_fields)
 """The columns of the CSV and of the LaTeX table of scores, which are the fields of a row."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from themis.core.inspection import get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.results import RunResult
-from themis.core.score_tally import MetricSummary, ScoreTally, figures
 from themis.core.snapshot import RunSnapshot
+from themis.core.statistics.score_tally import MetricSummary, ScoreTally, figures
 from themis.core.stores import RunStore, projections
 
 FAILURES_SHOWN = 50

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from themis.core.lazy_names import lazy_names
+from themis.core.python.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from themis.core.stores.memory import InMemoryRunStore

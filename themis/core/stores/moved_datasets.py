@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from themis.core.canonical import compact_json
+from themis.core.text.canonical import compact_json
 
 
 def with_moved_datasets(snapshot: bytes, new_path: Callable[[str, str], str]) -> bytes | None:

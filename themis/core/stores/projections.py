@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from themis.core import outcome_codec as codec
 from themis.core.base import as_json
 from themis.core.errors import InvalidArgumentError, UnknownRunError
-from themis.core.nearest import nearest_hint
-from themis.core.outcomes import Outcome
+from themis.core.outcomes import codec
+from themis.core.outcomes.outcome import Outcome
+from themis.core.outcomes.stages import NAMES, UNTIL_STAGES, Stage, until_name
 from themis.core.read_models import BenchmarkResult, BenchmarkScoreRow
 from themis.core.results import ExecutionState, ProgressSnapshot, RunResult, StageFailure
-from themis.core.score_tally import means_of
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import NAMES, UNTIL_STAGES, Stage, until_name
+from themis.core.statistics.score_tally import means_of
 from themis.core.stores.stored_cases import StoredCase, StoredCases, iter_cases
 from themis.core.stores.stored_metrics import StoredMetrics, read_metrics
+from themis.core.text.nearest import nearest_hint
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunRecord, RunStore

@@ -13,11 +13,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.results import ExecutionState, RunStatus
-from themis.core.score_tally import ScoreTally
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import Stage
+from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.run_locks import RunHolder

@@ -7,7 +7,7 @@ no store, and needs neither the engine nor its models. Each kind of store brings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from themis.core.score_tally import ScoreTally
+from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.run_locks import RunHolder
 

@@ -12,10 +12,10 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from themis.core.canonical import canonical_json
 from themis.core.errors import ConfigError, StoreError, StoreMissingError
 from themis.core.stores.backend import BUSY_TIMEOUT_S, Backend, OpenReader, Patience
 from themis.core.stores.reading import StoreLocation, StoreReader
+from themis.core.text.canonical import canonical_json
 
 if TYPE_CHECKING:
     from themis.core.config import StorageConfig
@@ -105,7 +105,7 @@ def reader_of(location: StoreLocation, *, patience_s: float = PATIENCE_S) -> Sto
 
 
 def _opened(config: "StorageConfig", patience: Patience, *, must_exist: bool) -> "RunStore":
-    from themis.core.secrets import resolve_references  # noqa: PLC0415  # readers need none
+    from themis.core.configuration.secrets import resolve_references  # noqa: PLC0415  # readers need none
 
     backend = _of_config(config)
     parameters: dict[str, Any] = resolve_references(config.parameters, where="storage.parameters")
@@ -119,7 +119,7 @@ def _opened(config: "StorageConfig", patience: Patience, *, must_exist: bool) ->
 def _of_config(config: "StorageConfig") -> Backend:
     backend = _find(config.store)
     if backend is None:
-        from themis.core.nearest import nearest_hint  # noqa: PLC0415  # difflib, for an error alone
+        from themis.core.text.nearest import nearest_hint  # noqa: PLC0415  # difflib, for an error alone
 
         hint = nearest_hint(config.store, {*_BUILT_IN, *_registered, *_installed()})
         raise ConfigError(where="storage.store", detail=f"no store {config.store!r}{hint}")

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from themis.core import guarded_files
 from themis.core.errors import RunBusyError
+from themis.core.files import guarded
 from themis.core.stores import file_errors
 
 PATIENCE_S = 0.5
@@ -93,7 +93,7 @@ def look(store: Path, run_id: str) -> RunHolder:
     """Who holds the lock of a run, or held it last and was killed."""
     path = _path(store, run_id)
     try:
-        descriptor = guarded_files.open_to_read(path)
+        descriptor = guarded.open_to_read(path)
     except OSError:
         return RunHolder(held=False)
     try:

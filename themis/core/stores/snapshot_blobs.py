@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
-from themis.core.canonical import compact_json
 from themis.core.snapshot import RunSnapshot
+from themis.core.text.canonical import compact_json
 
 
 def put_snapshot(snapshot: RunSnapshot, put_blob: Callable[[bytes], str]) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from themis.core.canonical import compact_json
-from themis.core.score_tally import ScoreTally
+from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader
 from themis.core.stores.run_locks import RunHolder
+from themis.core.text.canonical import compact_json
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunRecord, RunStore

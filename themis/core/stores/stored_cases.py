@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, overload
 
-from themis.core import outcome_codec as codec
+from themis.core.components.pass_through import first_candidate, whole_output
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
-from themis.core.outcomes import CaseEnd, Outcome
-from themis.core.pass_through import first_candidate, whole_output
+from themis.core.outcomes import codec
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.results import CaseResult, CaseState, StageFailure
 from themis.core.snapshot import RunSnapshot, case_key
-from themis.core.stages import Stage
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunStore

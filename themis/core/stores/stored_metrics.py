@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from themis.core.score_tally import MetricSummary, summaries
 from themis.core.snapshot import RunSnapshot
+from themis.core.statistics.score_tally import MetricSummary, summaries
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunStore

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.children.job_log import JobLog
+from themis_workers.children.job_log import JobLog
 
 
 def test_a_log_that_is_full_begins_anew_and_its_last_part_is_kept(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ import pytest
 
 from tests.processes.worker_world import is_gone
 from tests.support.waiting import until
-from themis.core.isolation import Isolation
-from themis.core.queue.states import Cause
-from workers import linux
-from workers.channel import Channel, pair
-from workers.children.job_log import JobLog
-from workers.children.keeper import Keeper, _Job, _kill_descendants
-from workers.messages import Exited, Message, Progress, Ready, RunEnded, Secret, encode
+from themis.core.processes.isolation import Isolation
+from themis.core.queue.model.states import Cause
+from themis_workers import linux
+from themis_workers.channel import Channel, pair
+from themis_workers.children.job_log import JobLog
+from themis_workers.children.slot_supervisor import Keeper, _Job, _kill_descendants
+from themis_workers.messages import Exited, Message, Progress, Ready, RunEnded, Secret, encode
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.web_server import Server, answer, deliver, said
 from themis.core.errors import ForbiddenAddressError
-from workers.notifications import addresses
+from themis_workers.notifications import addresses
 
 Resolve = Callable[..., list[Any]]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.job_ended import EVENT, has_gone
 from themis.core.errors import ConfigError
-from workers.notifications import JobEnded, Notifications, dispatch
+from themis_workers.notifications import JobEnded, Notifications, dispatch
 
 
 class Slow:
@@ -145,7 +145,7 @@ def test_what_cannot_be_right_is_said_at_the_start(hook: str | None, webhook: st
 def test_a_worker_that_ends_without_a_word_is_not_kept_alive() -> None:
     program = (
         "import sys; from tests.support.job_ended import EVENT\n"
-        "from workers.notifications import Notifications\n"
+        "from themis_workers.notifications import Notifications\n"
         "Notifications('sleep 600', None)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=30).returncode == 0

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.job_ended import EVENT, has_gone
 from themis.core.errors import ConfigError, MissingSecretError
-from workers.notifications.hook import Hook
+from themis_workers.notifications.hook import Hook
 
 NOBODY = threading.Event()
 Write = Callable[[str], str]

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.job_ended import EVENT
 from tests.support.web_server import Answer, Request, Server, answer, deliver, said
-from workers.notifications.webhook import Webhook
+from themis_workers.notifications.webhook import Webhook
 
 OPENSSL = shutil.which("openssl")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.job_ended import EVENT
 from tests.support.web_server import Server, answer, deliver, said
 from themis.core.errors import ConfigError
-from workers.notifications.webhook import Webhook
+from themis_workers.notifications.webhook import Webhook
 
 # --- redirects
 

@@ -14,9 +14,9 @@ import pytest
 from themis.cli.main import main
 from themis.core.errors import ConfigError
 from themis.core.monitor.health import health_of
-from themis.core.queue.processes import this_process
-from themis.core.queue.worker_registry import SlotReport, WorkerReport
-from workers.telemetry.health import HealthFile
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport
+from themis_workers.telemetry.health import HealthFile
 
 NS = 1_000_000_000
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from workers.telemetry import logs
+from themis_workers.telemetry import logs
 
 
 class Log(io.StringIO):
@@ -154,7 +154,7 @@ def test_an_exception_is_one_line_too(log_format: logs.LogFormat) -> None:
     try:
         raise LookupError("no\nanswer")  # noqa: EM101, TRY003, TRY301  # the message is the test
     except LookupError:
-        logging.getLogger("workers.loop").exception("could not claim")
+        logging.getLogger("themis_workers.loop").exception("could not claim")
     assert "could not claim" in log.line
     assert "LookupError: no" in log.line
     assert "test_an_exception_is_one_line_too" in log.line

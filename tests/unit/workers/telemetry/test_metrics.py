@@ -20,11 +20,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.waiting import until
 from themis.core.errors import ConfigError, MissingExtraError
 from themis.core.monitor.depth import QueueDepth
-from themis.core.queue.processes import this_process
-from themis.core.queue.states import Cause, JobState
-from themis.core.queue.worker_registry import SlotReport, WorkerReport
-from workers.telemetry.exporters import MetricsFile, MetricsServer
-from workers.telemetry.metrics import WorkerMetrics
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport
+from themis.core.queue.model.states import Cause, JobState
+from themis_workers.telemetry.exporters import MetricsFile, MetricsServer
+from themis_workers.telemetry.metrics import WorkerMetrics
 
 NS = 1_000_000_000
 DEPTH = QueueDepth(jobs={"queued": 7, "failed": 1}, oldest_s={"queued": 12.5}, rejected=2)
@@ -134,7 +134,7 @@ def test_every_name_follows_the_conventions(metrics: WorkerMetrics, server: Metr
 
 
 def test_the_documentation_names_every_metric_and_no_other(metrics: WorkerMetrics, server: MetricsServer) -> None:
-    page = (Path(__file__).parents[4] / "docs" / "workers.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `themis_")]
     named = {name for row in rows for name in re.findall(r"themis_[a-z_]+", row.split("|")[1])}
     assert named == {name for name, _ in read(get(server.port))}
@@ -223,7 +223,7 @@ def test_without_prometheus_client_the_error_says_what_to_install(
 
 
 def test_prometheus_client_is_imported_only_when_it_is_asked_for() -> None:
-    program = "import sys; import workers.telemetry.exporters; print('prometheus_client' in sys.modules)"
+    program = "import sys; import themis_workers.telemetry.exporters; print('prometheus_client' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

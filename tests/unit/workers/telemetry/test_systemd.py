@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.telemetry import systemd
-from workers.telemetry.systemd import Notifier
+from themis_workers.telemetry import systemd
+from themis_workers.telemetry.systemd import Notifier
 
 SYSTEMD_NOTIFY = shutil.which("systemd-notify")
 

@@ -8,19 +8,19 @@ from functools import partial
 from itertools import dropwhile, islice
 from typing import Any
 
-from themis.core.canonical import bytes_hash
 from themis.core.errors import UnknownRunError
-from themis.core.outcome_codec import now_ms
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.codec import now_ms
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
-from themis.core.score_tally import ScoreTally
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import Stage, until_name
+from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.base import BaseRunStore
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.undo import Undo
 from themis.core.stores.protocol import RunRecord
+from themis.core.text.canonical import bytes_hash
 
 
 @dataclass(slots=True)

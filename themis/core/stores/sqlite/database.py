@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from themis.core import durable_files
 from themis.core.errors import (
     NetworkFilesystemError,
     StoreError,
     StoreGoneError,
 )
-from themis.core.filesystems import network_filesystem
+from themis.core.files import durable
+from themis.core.files.filesystems import network_filesystem
 from themis.core.stores import file_errors
 from themis.core.stores.sqlite import errors as sqlite_errors
 from themis.core.stores.sqlite import schema as sqlite_schema
@@ -123,7 +123,7 @@ class Database:
             self._begin(connection, synced=synced)
             yield connection
             self._refuse_other_file()
-            durable_files.step("commit", self.path, synced)
+            durable.step("commit", self.path, synced)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             sqlite_errors.raise_translated(error, self.path, self._busy_timeout_s)
@@ -238,8 +238,8 @@ class Database:
             self._refuse_network()
         self._refuse_other_file()  # which a connection of another thread is open to
         try:
-            durable_files.make_folder(self.path.parent)
-            durable_files.make_private_file(self.path)
+            durable.make_folder(self.path.parent)
+            durable.make_private_file(self.path)
         except OSError as error:
             raise file_errors.of_system(error, self.path) from error
         connection = self._patiently(self._connect)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
-from themis.core.canonical import bytes_hash
 from themis.core.errors import ClaimLostError, StoreCorruptError
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, Change, Fence, JobRow, flat, unflat
 from themis.core.stores.job_store import JobStore
@@ -16,6 +15,7 @@ from themis.core.stores.moved_datasets import with_moved_datasets
 from themis.core.stores.sqlite import job_statements as sql
 from themis.core.stores.sqlite import run_statements as runs
 from themis.core.stores.sqlite.database import Database
+from themis.core.text.canonical import bytes_hash
 
 STORE_ID = "store_id"
 _PROBED = "probed_ns"

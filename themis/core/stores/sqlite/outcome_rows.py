@@ -8,9 +8,9 @@ a JSON text never begins with `@`.
 from collections.abc import Iterable
 from typing import Any
 
-from themis.core.canonical import bytes_hash
-from themis.core.outcomes import Outcome
+from themis.core.outcomes.outcome import Outcome
 from themis.core.stores.sqlite.many_rows import Row
+from themis.core.text.canonical import bytes_hash
 
 INLINE_CHARACTERS = 256
 """A longer text is kept as a blob: short ones cost less than a reference, long ones are often the same."""

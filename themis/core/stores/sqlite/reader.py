@@ -6,8 +6,8 @@ from contextlib import closing
 from typing import Any
 
 from themis.core.errors import NetworkFilesystemError, StoreError, StoreMissingError
-from themis.core.filesystems import network_filesystem
-from themis.core.score_tally import ScoreTally
+from themis.core.files.filesystems import network_filesystem
+from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, JobRow, unflat
 from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader

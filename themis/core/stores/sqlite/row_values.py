@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from themis.core.outcomes import CaseEnd
+from themis.core.outcomes.outcome import CaseEnd
+from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
-from themis.core.stages import Stage
 from themis.core.stores.protocol import RunRecord
 from themis.core.stores.reading import RUN_FIELDS
 

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.stores.reading import RUN_FIELDS
 
 _CASE = ", ".join(CaseEnd._fields)

@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from themis.core.score_tally import ScoreTally
-from themis.core.stages import Stage
+from themis.core.outcomes.stages import Stage
+from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.sqlite import run_statements as sql
 
 PAGE_CASES = 10_000

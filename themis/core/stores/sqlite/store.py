@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from themis.core.canonical import bytes_hash
 from themis.core.errors import StoreCorruptError, UnknownRunError
-from themis.core.outcome_codec import now_ms
-from themis.core.outcomes import CaseEnd, Outcome
+from themis.core.outcomes.codec import now_ms
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
-from themis.core.score_tally import ScoreTally
 from themis.core.snapshot import RunSnapshot
-from themis.core.stages import Stage, until_name
+from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
 from themis.core.stores.base import BaseRunStore
 from themis.core.stores.job_rows import Fence
@@ -32,6 +31,7 @@ from themis.core.stores.sqlite.reading_statements import AFTER_ANY_RUN, SELECT_R
 from themis.core.stores.sqlite.row_values import case_ends, run_record
 from themis.core.stores.sqlite.score_tallies import read_tallies
 from themis.core.stores.sqlite.tables import SCHEMA, SCHEMA_VERSION, UPGRADES
+from themis.core.text.canonical import bytes_hash
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
 

@@ -1,0 +1,72 @@
+"""How far a run is, in words."""
+
+import time
+
+import pytest
+
+from themis.cli.terminal import progress
+from themis.core.engine.run import RunProgress
+from themis.core.monitor.recent_rate import RecentRate
+
+
+def test_the_pace_is_that_of_the_last_seconds() -> None:
+    pace = RecentRate()
+    assert pace.per_second(0.0, 0) == 0.0
+    assert pace.per_second(10.0, 100) == 10.0
+    pace.per_second(100.0, 1_000)
+    assert pace.per_second(110.0, 1_010) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "rate", "words"),
+    [
+        (RunProgress(100, 20, 3), 4.0, "20 of 100 cases, 3 failed, 4.0/s, 20.0 s left"),
+        (RunProgress(2_000, 1_999, 0), 4_000.0, "1,999 of 2,000 cases, 0 failed, 4,000/s, 1.0 s left"),
+        (RunProgress(100, 100, 0, 40), 20.0, "100 of 100 cases, 0 failed, 20/s, 40 were done before"),
+        (RunProgress(100, 0, 0), 0.0, "0 of 100 cases, 0 failed, 0.0/s"),
+    ],
+)
+def test_progress_is_described_with_what_is_left(state: RunProgress, rate: float, words: str) -> None:
+    assert progress.describe(state, rate) == words
+
+
+def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.01)
+    state = RunProgress(total=10, done=5, failed=1)
+    with progress.shown(state, quiet=False):
+        wait_for_a_line(capsys)
+
+
+def test_nothing_is_shown_before_it_is_known_how_much_there_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.001)
+    with progress.shown(RunProgress(), quiet=False):
+        time.sleep(0.05)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = progress._Bar()
+    bar.close()
+    bar.show(RunProgress(10, 5, 1), 2.0)
+    bar.close()
+    shown = capsys.readouterr().err
+    assert "5/10" in shown
+    assert "1 failed, 2.0/s, 2.5 s left" in shown
+
+
+def test_quiet_means_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.001)
+    with progress.shown(RunProgress(total=10), quiet=True):
+        time.sleep(0.05)
+    assert capsys.readouterr().err == ""
+
+
+def wait_for_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(1_000):
+        if shown := capsys.readouterr().err:
+            assert shown.startswith("themis: 5 of 10 cases, 1 failed, ")
+            return
+        time.sleep(0.01)
+    pytest.fail("no line came")

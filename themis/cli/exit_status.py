@@ -1,0 +1,69 @@
+"""What commands that run an experiment have in common: failures in words, and the exit code."""
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from themis.cli import errors
+from themis.cli.terminal.output import note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from themis.core.results import CaseResult, RunResult, StageFailure
+
+_CASES_LOOKED_THROUGH = 10_000
+
+
+def document(result: "RunResult") -> dict[str, Any]:
+    """What a run came to, as JSON: how many cases that is of, and each metric with what stands beside its mean."""
+    from themis.core.statistics.score_tally import means_of
+
+    return {
+        "run_id": result.run_id,
+        "status": result.status.value,
+        "completed_through_stage": result.completed_through_stage,
+        **result.progress.model_dump(mode="json"),
+        "metric_means": means_of(result.metrics),
+        "metrics": {metric_id: found.document() for metric_id, found in result.metrics.items()},
+    }
+
+
+def explain_failures(result: "RunResult") -> None:
+    """Say on standard error how many cases had no answer, how many failed, and what the first of those failed with."""
+    failed = result.progress.failed_cases
+    silent = max((found.no_answer for found in result.metrics.values()), default=0)
+    if silent:
+        counts = "evaluation.on_no_answer says what they count, 0 unless set"
+        note(f"{silent:,} of {result.progress.total_cases:,} answers held nothing that can be scored; {counts}")
+    if result.error:
+        note(f"the run failed: {result.error}")
+    elif failed:
+        failure = first_failure(islice(result.cases, _CASES_LOOKED_THROUGH))
+        first = f"; the first: {failure.category}: {failure.summary}" if failure else ""
+        note(f"{failed:,} of {result.progress.total_cases:,} cases failed{first}")
+
+
+def explain_partial(result: "RunResult") -> None:
+    """Say on standard error that a result is not the whole one, if it is not."""
+    if result.what_is_missing:
+        note(f"{result.what_is_missing}; this is what there is so far")
+
+
+def exit_code(result: "RunResult") -> int:
+    """Failing cases are data; a run of which nothing came is an error."""
+    return errors.RUN_FAILED if result.status.value == "failed" else 0
+
+
+def first_failure(cases: "Iterable[CaseResult]") -> "StageFailure | None":
+    """What the first failed of `cases` failed with."""
+    for case in cases:
+        failures = [
+            *case.generation_failures.values(),
+            case.reduction_error,
+            case.parse_error,
+            *case.evaluation_failures.values(),
+        ]
+        found = next((failure for failure in failures if failure is not None), None)
+        if found is not None:
+            return found
+    return None

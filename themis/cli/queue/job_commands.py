@@ -1,0 +1,216 @@
+"""`themis queue cancel`, `retry`, `set`, `pause` and `resume`: what becomes of jobs, and whether they are taken."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from themis.cli.command import QueuePlace, command, queue_place
+from themis.cli.targets import note_left_out, opened_queue
+from themis.cli.terminal.output import emit, note, when
+from themis.cli.terminal.times import When, nanoseconds
+from themis.core.errors import UnknownJobError
+
+if TYPE_CHECKING:
+    from themis.core.queue import FileQueue
+    from themis.core.queue.admin.administration import JobProblem
+    from themis.core.stores.job_rows import JobRow
+
+_UNFINISHED = ("queued", "running")
+_SENT_BACK = ("failed", "cancelled")
+
+_matching_option = click.option(
+    "--all-matching", is_flag=True, help="Every such job whose key begins with a KEY, not only one."
+)
+
+
+@command("cancel", "themis queue cancel 4f1c", "themis queue cancel --all --state queued --yes")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@queue_place
+@click.option("--all", "everything", is_flag=True, help="Every job that has not ended.")
+@_matching_option
+@click.option("--state", type=click.Choice(_UNFINISHED), help="With --all or --all-matching: only those of one state.")
+@click.option("--yes", "-y", is_flag=True, help="With --all: do not ask.")
+def cancel(
+    *,
+    keys: Sequence[str],
+    place: QueuePlace,
+    everything: bool,
+    all_matching: bool,
+    state: str | None,
+    yes: bool,
+) -> int:
+    """Cancel jobs. One that runs is asked to stop, which takes a second; what it has done is kept."""
+    _refuse_unclear(keys, everything=everything, flag="--all", all_matching=all_matching)
+    if state and not (everything or all_matching):
+        message = "--state needs --all or --all-matching"
+        raise click.UsageError(message, click.get_current_context())
+    with opened_queue(*place) as opened:
+        if len(keys) == 1 and not all_matching:
+            row = opened.admin.cancel(keys[0])
+            emit(_job(row))
+            _explain(row)
+            return 0
+        left_out = note_left_out(opened) if everything or all_matching else 0
+        rows = _chosen(opened, keys, (state,) if state else _UNFINISHED, everything=everything, matching=all_matching)
+        if everything and not yes and sys.stdin.isatty() and rows and not _confirmed(rows):
+            rows = []
+        rows.sort(key=lambda row: row.state == "running")  # last, as its worker takes the next one
+        found = list(opened.admin.cancel_each([row.key for row in rows]))
+    ended = [row.state for row in _jobs(found)]
+    asked = ended.count("running")
+    note(f"{ended.count('cancelled'):,} cancelled, {asked:,} asked to stop, {_others(ended)} had ended before")
+    return _report(found) or left_out
+
+
+@command("retry", "themis queue retry 4f1c", "themis queue retry --all-failed")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@queue_place
+@click.option("--all-failed", is_flag=True, help="Every job that failed.")
+@_matching_option
+def retry(
+    *,
+    keys: Sequence[str],
+    place: QueuePlace,
+    all_failed: bool,
+    all_matching: bool,
+) -> int:
+    """Queue failed or cancelled jobs again; each goes on with what it has done, and its tries begin anew."""
+    _refuse_unclear(keys, everything=all_failed, flag="--all-failed", all_matching=all_matching)
+    with opened_queue(*place) as opened:
+        if len(keys) == 1 and not all_matching:
+            emit(_job(opened.admin.retry(keys[0])))
+            return 0
+        states = ("failed",) if all_failed else _SENT_BACK
+        left_out = note_left_out(opened) if all_failed or all_matching else 0
+        rows = _chosen(opened, keys, states, everything=all_failed, matching=all_matching)
+        found = list(opened.admin.retry_each([row.key for row in rows]))
+    note(f"queued again: {len(list(_jobs(found))):,}")
+    return _report(found) or left_out
+
+
+@command("set", "themis queue set 4f1c --priority 0", "themis queue set 4f1c --not-before 2h")
+@click.argument("key")
+@queue_place
+@click.option("--priority", type=click.IntRange(0, 9), help="0 is first, 9 last.")
+@click.option(
+    "--not-before",
+    type=When(),
+    metavar="TIME",
+    help="No worker takes it before: a time, or a delay like 10m; `now` ends its waiting.",
+)
+def set_place(
+    *,
+    key: str,
+    place: QueuePlace,
+    priority: int | None,
+    not_before: datetime | None,
+) -> None:
+    """Give a job that waits to be taken another priority, or another time before which it is not taken."""
+    if priority is None and not_before is None:
+        message = "give --priority, --not-before or both"
+        raise click.UsageError(message, click.get_current_context())
+    not_before_ns = None if not_before is None else max(nanoseconds(not_before), 0)
+    with opened_queue(*place) as opened:
+        row = opened.admin.reschedule(key, priority=priority, not_before_ns=not_before_ns)
+    emit({**_job(row), "priority": row.priority, "not_before": when(row.ready_ns)})
+
+
+@command("pause", 'themis queue pause --reason "the endpoint is down"')
+@queue_place
+@click.option("--reason", metavar="TEXT", help="Why; shown to whoever asks.")
+def pause(*, place: QueuePlace, reason: str | None) -> None:
+    """Have no worker take a job until `themis queue resume`. What runs goes on, and jobs can be submitted."""
+    from themis.core.monitor.reasons import pause_text
+
+    with opened_queue(*place) as opened:
+        before = opened.paused
+        made = opened.admin.pause(reason)
+    emit({"paused": True, "by": made.by, "at": when(made.at_ns), "reason": made.reason})
+    if before is not None:
+        note(f"it was paused before: {pause_text(before)}")
+
+
+@command("resume", "themis queue resume")
+@queue_place
+def resume(*, place: QueuePlace) -> None:
+    """Have workers take jobs again after `themis queue pause`."""
+    with opened_queue(*place) as opened:
+        was_paused = opened.admin.resume()
+    emit({"paused": False})
+    if not was_paused:
+        note("it was not paused")
+
+
+def _refuse_unclear(keys: Sequence[str], *, everything: bool, flag: str, all_matching: bool) -> None:
+    if bool(keys) == everything or (everything and all_matching):
+        message = f"give KEYs or {flag}, one of both"
+        raise click.UsageError(message, click.get_current_context())
+
+
+def _chosen(
+    queue: "FileQueue", keys: Sequence[str], states: Sequence[str], *, everything: bool, matching: bool
+) -> "list[JobRow]":
+    """The jobs that the words name, each once; all of them are found before anything is changed."""
+    if everything:
+        return queue.admin.select(states=states)
+    found: dict[str, JobRow] = {}
+    rows = queue.admin.select(states=states) if matching else []
+    for key in keys:
+        meant = [row for row in rows if key and row.key.startswith(key)] if matching else [queue.admin.find(key)]
+        if not meant:
+            raise UnknownJobError(key=key)
+        found.update({row.key: row for row in meant})
+    return list(found.values())
+
+
+def _confirmed(rows: "Sequence[JobRow]") -> bool:
+    running = sum(row.state == "running" for row in rows)
+    jobs = "1 job" if len(rows) == 1 else f"{len(rows):,} jobs"
+    return click.confirm(f"Cancel {jobs}, {running:,} of them running?", err=True)
+
+
+def _explain(row: "JobRow") -> None:
+    if row.state == "running":
+        note("it is running, and was asked to stop; its worker ends it within a second")
+    elif row.state != "cancelled":
+        note(f"nothing was cancelled: it had ended before, and is {row.state}")
+
+
+def _jobs(found: "Iterable[JobRow | JobProblem]") -> "Iterable[JobRow]":
+    from themis.core.queue.admin.administration import JobProblem
+
+    return (row for row in found if not isinstance(row, JobProblem))
+
+
+def _others(states: Sequence[str]) -> str:
+    return f"{sum(state not in {'cancelled', 'running'} for state in states):,}"
+
+
+def _report(found: "Sequence[JobRow | JobProblem]") -> int:
+    """Print what became of many jobs; the exit code is that of the first problem."""
+    from themis.core.queue.admin.administration import JobProblem
+
+    problems = [row for row in found if isinstance(row, JobProblem)]
+    for problem in problems:
+        note(f"error: {problem.error}")
+    emit(
+        {
+            "jobs": [
+                {"key": row.key, "error": str(row.error)} if isinstance(row, JobProblem) else _job(row) for row in found
+            ]
+        }
+    )
+    return problems[0].error.exit_code if problems else 0
+
+
+def _job(row: "JobRow") -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "run_id": row.run_id,
+        "state": str(row.state),
+        "attempt": row.attempt,
+        "cancel_requested": row.cancel_requested,
+    }

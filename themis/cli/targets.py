@@ -1,0 +1,86 @@
+"""From the options of a command to what it works on."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from themis.cli.errors import UNAVAILABLE
+from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
+from themis.core.errors import StoreMissingError, UnknownRunError
+
+if TYPE_CHECKING:
+    from themis.core.experiment import Experiment
+    from themis.core.queue import FileQueue
+    from themis.core.stores import RunStore
+
+
+def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
+    """The experiment in a config file; what its components print from here on goes to standard error."""
+    from themis.cli.terminal.component_output import expect_components
+    from themis.core.experiment import Experiment
+
+    expect_components()
+    return Experiment.from_config(config, overrides=overrides)
+
+
+@contextmanager
+def stored_run(experiment: "Experiment") -> "Iterator[tuple[RunStore, str]]":
+    """The store that an experiment's run is in, open for the block, and the run's id; none is made for looking.
+
+    Raises:
+        UnknownRunError: it is in none.
+    """
+    run_id = experiment.compile().run_id
+    storage = experiment.storage
+    if storage.store == "memory":
+        raise UnknownRunError(run_id=run_id, nearest=", for storage.store is memory, which keeps nothing")
+    with closing(_opened(experiment, run_id)) as store:
+        if store.load_run(run_id) is None:
+            hint = "; nothing of it was run yet, or the config, the data or a component has changed since"
+            raise UnknownRunError(run_id=run_id, nearest=hint)
+        yield store, run_id
+
+
+def _opened(experiment: "Experiment", run_id: str) -> "RunStore":
+    try:
+        return experiment.open_store(must_exist=True)
+    except StoreMissingError as error:
+        raise UnknownRunError(run_id=run_id, nearest=f": there is no {error.facts['path']} yet") from None
+
+
+@contextmanager
+def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> "Iterator[FileQueue]":
+    """The queue that a command is about, with its stores open for the block."""
+    from themis.core.jobs.store_cache import StoreCache
+    from themis.core.queue import FileQueue
+
+    with closing(StoreCache()) as stores:
+        yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
+
+
+def note_left_out(queue: "FileQueue") -> int:
+    """Say of which stores' jobs a command that is about many jobs knows nothing; its exit code, as far as that goes."""
+    from themis.cli.terminal.output import note
+
+    unusable = queue.admin.unusable_stores()
+    for why in unusable:
+        note(f"left out: the jobs of a store that cannot be opened: {why}")
+    return UNAVAILABLE if unusable else 0
+
+
+def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> Path:
+    """The queue that a command is about."""
+    if queue_root is not None and config is not None:
+        message = "give --queue-root or --config, not both"
+        raise click.UsageError(message, click.get_current_context())
+    if config is None:
+        if overrides:
+            message = "--set needs --config"
+            raise click.UsageError(message, click.get_current_context())
+        return (queue_root or Path(DEFAULT_QUEUE_ROOT)).absolute()
+    from themis.core.configuration.config_file import load_config
+
+    return Path(load_config(config, overrides=overrides).runtime.queue_root or DEFAULT_QUEUE_ROOT).absolute()

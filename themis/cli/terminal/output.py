@@ -1,0 +1,130 @@
+"""What the commands print: one compact JSON object or a table on standard output, messages on standard error."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from itertools import islice
+from typing import Any
+
+from themis.cli.terminal import streams
+from themis.core.text.lines import cut, one_line, printable
+from themis.core.text.masking import mask, mask_json
+from themis.core.values.durations import how_long, when
+
+__all__ = [
+    "cut",
+    "document",
+    "emit",
+    "emit_list",
+    "emit_object",
+    "how_long",
+    "note",
+    "note_lines",
+    "one_line",
+    "printable",
+    "say",
+    "say_table",
+    "table",
+    "when",
+]
+
+PAGE_ROWS = 1_000
+"""Rows in one table; the columns of the next one are fitted to its own."""
+
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
+def emit(document: Any) -> None:
+    """Print a JSON value in one line, in ASCII: any text, and any terminal, can take it."""
+    streams.write(mask_json(_encode(document)) + "\n")
+    if not streams.is_kept_apart():
+        return
+    try:
+        streams.flush()
+    except BrokenPipeError:
+        note("nobody reads standard output any more: the result was not printed")
+        raise
+
+
+def emit_list(items: Iterable[Any]) -> None:
+    """Print a JSON list in one line, item by item: it may be longer than memory allows."""
+    _write_items(items)
+    streams.write("\n")
+
+
+def emit_object(
+    before: Mapping[str, Any], name: str, items: Iterable[Any], after: Callable[[], Mapping[str, Any]]
+) -> None:
+    """Print a JSON object in one line, one of whose values is a list that may be longer than memory allows.
+
+    Args:
+        before: what comes before the list.
+        name: of the list.
+        items: of the list.
+        after: what comes after it, asked for when it has ended.
+    """
+    streams.write("{" + "".join(f"{_encode(key)}:{_encode(value)}," for key, value in before.items()))
+    streams.write(f"{_encode(name)}:")
+    _write_items(items)
+    streams.write("".join(f",{_encode(key)}:{_encode(value)}" for key, value in after().items()) + "}\n")
+
+
+def _write_items(items: Iterable[Any]) -> None:
+    streams.write("[")
+    for number, item in enumerate(items):
+        streams.write(("," if number else "") + mask_json(_encode(item)))
+    streams.write("]")
+
+
+def document(row: Any) -> dict[str, Any]:
+    """A row of a store or a queue, a named tuple or a dataclass, as JSON."""
+    names = getattr(row, "_fields", None) or [field.name for field in fields(row)]
+    found = {name: getattr(row, name) for name in names}
+    return {name: document(value) if is_dataclass(value) else value for name, value in found.items()}
+
+
+def say(line: str = "") -> None:
+    """Print a line, or a few, for reading on standard output, where they do nothing to a terminal but fill lines."""
+    streams.write("".join(f"{printable(text)}\n" for text in mask(line).split("\n")))
+
+
+def note(text: str) -> None:
+    """Print a message on standard error; a very long one is cut."""
+    _write_message(f"themis: {one_line(cut(mask(text)))}\n")
+
+
+def note_lines(text: str) -> None:
+    """Print lines on standard error as they are, such as a traceback."""
+    _write_message("".join(f"{printable(line)}\n" for line in mask(text).splitlines()))
+
+
+def _write_message(text: str) -> None:
+    stream = streams.messages()
+    if stream is not None:
+        with suppress(OSError, ValueError):  # nobody reads it: that is no reason to do anything else than before
+            stream.write(text)
+            stream.flush()
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> list[str]:
+    """Lines of a table; the columns named in `right` are aligned to the right. None becomes `-`."""
+    cells = [[str(header) for header in headers]]
+    cells += [["-" if value is None else one_line(str(value)) for value in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
+    lines = []
+    for row in cells:
+        padded = [
+            text.rjust(width) if header in right else text.ljust(width)
+            for header, text, width in zip(headers, row, widths, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return lines
+
+
+def say_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; of very many rows several, so that few are in memory at a time."""
+    left = iter(rows)
+    while page := list(islice(left, PAGE_ROWS)):
+        for line in table(headers, page, right=right):
+            say(line)

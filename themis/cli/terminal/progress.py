@@ -1,0 +1,139 @@
+"""How far a run is, on standard error: a bar on a terminal, now and then a line elsewhere."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from themis.cli.terminal import streams
+from themis.cli.terminal.output import how_long, note
+from themis.core.monitor.recent_rate import RecentRate
+
+BAR_EVERY_S = 0.2
+LINE_EVERY_S = 5.0
+
+
+class Progress(Protocol):
+    """How far something is: of `total`, so many are `done`.
+
+    One that tells of a run says, too, how many `failed` of those, and were `resumed` with.
+    """
+
+    total: int
+    done: int
+
+
+class _View(Protocol):
+    """Something that shows progress."""
+
+    every_s: float
+
+    def show(self, progress: Progress, rate: float) -> None:
+        """Show it as it is now."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class _Lines:
+    """A line every few seconds: for logs and pipes."""
+
+    every_s = LINE_EVERY_S
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+
+    def show(self, progress: Progress, rate: float) -> None:
+        left = progress.total - progress.done
+        if left:
+            note(describe(progress, rate, self._unit))
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    """A bar on a terminal."""
+
+    every_s = BAR_EVERY_S
+
+    def __init__(self) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        self._progress = progress.Progress(
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.description}"),
+            console=Console(file=streams.messages()),
+            auto_refresh=False,
+        )
+        self._task: Any = None
+
+    def show(self, progress: Progress, rate: float) -> None:
+        if self._task is None:
+            self._progress.start()
+            self._task = self._progress.add_task("", total=progress.total)
+        self._progress.update(
+            self._task, total=progress.total, completed=progress.done, description=_rest(progress, rate), refresh=True
+        )
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._progress.stop()
+
+
+def describe(progress: Progress, rate: float, unit: str = "cases") -> str:
+    """Progress in words."""
+    return f"{progress.done:,} of {progress.total:,} {unit}, {_rest(progress, rate)}"
+
+
+@contextlib.contextmanager
+def shown(progress: Progress, *, quiet: bool, unit: str = "cases") -> Iterator[None]:
+    """Show `progress` of so many `unit`, which somebody keeps up to date, while the block runs."""
+    if quiet:
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(target=_follow, args=(progress, stop, unit), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _follow(progress: Progress, stop: threading.Event, unit: str) -> None:
+    rate = RecentRate()
+    rate.per_second(time.monotonic(), 0)
+    view: _View | None = None
+    is_bar = streams.has_terminal() and os.environ.get("TERM") != "dumb"
+    every_s = BAR_EVERY_S if is_bar else LINE_EVERY_S
+    while not stop.wait(every_s):
+        if progress.total:
+            view = view or (_Bar() if is_bar else _Lines(unit))
+            view.show(progress, rate.per_second(time.monotonic(), progress.done - _resumed(progress)))
+    if view is not None:
+        view.show(progress, rate.per_second(time.monotonic(), progress.done - _resumed(progress)))
+        view.close()
+
+
+def _rest(progress: Progress, rate: float) -> str:
+    parts = [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # few are worth a digit more
+    failed, resumed = getattr(progress, "failed", None), _resumed(progress)
+    if failed is not None:
+        parts.insert(0, f"{failed:,} failed")
+    left = progress.total - progress.done
+    if left and rate:
+        parts.append(f"{how_long(max(left / rate, 1.0))} left")
+    if resumed:
+        parts.append(f"{resumed:,} were done before")
+    return ", ".join(parts)
+
+
+def _resumed(progress: Progress) -> int:
+    """How many were there already, and say nothing of the pace."""
+    return getattr(progress, "resumed", 0)

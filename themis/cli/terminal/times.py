@@ -1,0 +1,89 @@
+"""Times and durations on the command line."""
+
+import contextlib
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import click
+
+from themis.core.values.bounds import MOST_SECONDS
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DELAY = re.compile(r"(?:\d+[smhdw])+")
+_PART = re.compile(r"(\d+)([smhdw])")
+
+
+class Seconds(click.FloatRange):
+    """So many seconds: none, or a number that a timer can be set to."""
+
+    name = "seconds"
+
+    def __init__(self, least: float = 0.0, *, least_open: bool = False) -> None:
+        """At least `least`, or more than that."""
+        super().__init__(min=least, max=MOST_SECONDS, min_open=least_open)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number that a text says."""
+        found: float = super().convert(cast("Any", value), param, ctx)
+        return self.fail(f"{value!r} is no number of seconds", param, ctx) if math.isnan(found) else found
+
+
+class When(click.ParamType[datetime]):
+    """A time with its zone, or a delay from now."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time that a text says; one without a zone is local, and never before what its words can mean."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        try:
+            if text == "now":
+                return datetime.now(tz=UTC)
+            if _DELAY.fullmatch(text):
+                return datetime.now(tz=UTC) + _duration(text)
+            return _local(datetime.fromisoformat(text))
+        except (ValueError, OverflowError, OSError):  # the last is what the platform says of a year that it lacks
+            example = "2027-01-31T08:00, of this machine's zone, or with another, as in 2027-01-31T08:00+01:00"
+            self.fail(f"{text!r} is neither a time ({example}) nor a delay (90s, 10m, 2h30m, 1d)", param, ctx)
+
+
+class Duration(click.ParamType[timedelta]):
+    """How long: 90s, 10m, 2h30m, 30d."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The duration that a text says."""
+        if isinstance(value, timedelta):
+            return value
+        text = str(value).strip()
+        with contextlib.suppress(OverflowError, ValueError):
+            if _DELAY.fullmatch(text):
+                return _duration(text)
+        return self.fail(f"{text!r} is no duration (90s, 10m, 2h30m, 30d)", param, ctx)
+
+
+def nanoseconds(when: datetime) -> int:
+    """A time in nanoseconds since 1970 UTC."""
+    return int(when.timestamp() * 1_000_000) * 1_000
+
+
+def _local(time: datetime) -> datetime:
+    """A time with its zone: this machine's, unless it says one.
+
+    One that the clocks skip, as they are put forward, is as far after that as it says: `not before 2:30` on such a day
+    starts nothing at half past one. One that comes twice, as they are put back, is the first; its zone tells the other.
+    """
+    if time.tzinfo is not None:
+        return time.astimezone()
+    first, second = time.replace(fold=0).astimezone(), time.replace(fold=1).astimezone()
+    is_skipped = first.replace(tzinfo=None) != time
+    return max(first, second).astimezone() if is_skipped else first
+
+
+def _duration(text: str) -> timedelta:
+    return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)), timedelta())

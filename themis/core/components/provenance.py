@@ -1,0 +1,70 @@
+"""What is true of this machine and this process: the part of a run's record that decides nothing."""
+
+import platform
+import subprocess
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.metadata import entry_points, packages_distributions
+from pathlib import Path
+
+from themis.core.builtins import BUILTINS
+from themis.core.components.resolution import ENTRY_POINT_GROUP
+from themis.core.python.distributions import installed_version
+
+DISTRIBUTION = "themis-eval"
+_DEPENDENCIES = ("pydantic", "click", "PyYAML", "filelock", "rich", "sacrebleu")
+_GIT_TIMEOUT_S = 5.0
+
+
+@lru_cache(maxsize=1)
+def themis_version() -> str:
+    """Version of the installed library."""
+    return installed_version(DISTRIBUTION) or "0+unknown"
+
+
+def distribution_versions(uses: Iterable[str]) -> dict[str, str]:
+    """Versions of the distributions, beside the library, that components come from.
+
+    Args:
+        uses: each component's id or `package.module:name`; what comes from no distribution adds nothing.
+    """
+    names = {name for use in uses if use not in BUILTINS for name in _distributions_of(use)}
+    return {name: found for name in sorted(names) if (found := installed_version(name)) is not None}
+
+
+def _distributions_of(use: str) -> list[str]:
+    if ":" in use:
+        return _distributions_of_packages().get(use.partition(":")[0].partition(".")[0], [])
+    return [point.dist.name for point in entry_points(group=ENTRY_POINT_GROUP, name=use) if point.dist]
+
+
+@lru_cache(maxsize=1)
+def _distributions_of_packages() -> dict[str, list[str]]:
+    return {package: list(names) for package, names in packages_distributions().items()}
+
+
+def python_version() -> str:
+    """Version of the running Python."""
+    return platform.python_version()
+
+
+@lru_cache(maxsize=1)
+def platform_name() -> str:
+    """Operating system, its release and the machine's architecture."""
+    return platform.platform()
+
+
+@lru_cache(maxsize=1)
+def dependency_versions() -> dict[str, str]:
+    """Versions of the libraries that can change a result; those that are not installed are absent."""
+    return {name: found for name in _DEPENDENCIES if (found := installed_version(name)) is not None}
+
+
+def git_commit(folder: Path | None = None) -> str | None:
+    """The commit that a folder's files are at, with `-dirty` when they differ from it; None outside a repository."""
+    command = ["git", "-C", str(folder or Path.cwd()), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,300 @@
+"""From a component as a user gives it to the object that does the work, and to its reference."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from themis.core.base import FrozenModel, JSONValue
+from themis.core.builtins import BUILTINS
+from themis.core.components.fingerprint_files import declared_files
+from themis.core.components.methods import fault_of
+from themis.core.components.source_code import sources_of
+from themis.core.configuration.secrets import redact_urls, resolve_references
+from themis.core.errors import (
+    ComponentError,
+    ComponentImportError,
+    ThemisError,
+    UnknownComponentError,
+    WrongComponentKindError,
+)
+from themis.core.text.masking import mask
+from themis.core.text.nearest import nearest_hint
+
+ENTRY_POINT_GROUP = "themis.components"
+_ABSENT = object()
+_SHOWN_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A role that a component can have, and the method that makes it one."""
+
+    name: str
+    method: str
+
+
+GENERATOR = Kind("generator", "generate")
+SELECTOR = Kind("selector", "select")
+REDUCER = Kind("reducer", "reduce")
+PARSER = Kind("parser", "parse")
+METRIC = Kind("metric", "score")
+_KIND_BY_NAME = {kind.name: kind for kind in (GENERATOR, SELECTOR, REDUCER, PARSER, METRIC)}
+
+
+class ComponentTarget(FrozenModel):
+    """Where a component can be loaded from again.
+
+    Attributes:
+        use: an id or `package.module:name`.
+        arguments: its keywords.
+    """
+
+    use: str
+    arguments: dict[str, JSONValue] = Field(default_factory=dict)
+
+
+class ComponentRef(FrozenModel):
+    """What a component is: enough to tell whether another one does the same.
+
+    Attributes:
+        component_id, version, fingerprint: as the component says.
+        source_hash: SHA-256 over its source, which notices an edit that the fingerprint does not tell.
+        sources: the parts of that source and their digests, see `component_sources`; None in what version 4.0 stored.
+        files: SHA-256 of each file that it names in `fingerprint_files`.
+        target: where to load it from; None for a live object.
+    """
+
+    component_id: str
+    version: str
+    fingerprint: str
+    source_hash: str | None = None
+    sources: dict[str, str] | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+    target: ComponentTarget | None = None
+
+    def identity(self) -> dict[str, JSONValue]:
+        """The part that decides a `run_id`; what it was not given is left out, so that ids of before stay."""
+        said: dict[str, JSONValue] = {
+            "id": self.component_id,
+            "version": self.version,
+            "fingerprint": self.fingerprint,
+        }
+        if self.target is not None and self.target.arguments:
+            said["arguments"] = self.target.arguments
+        if self.files:
+            said["files"] = list(self.files.values())
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A live component with its reference; `folders` are those in which its files were looked for."""
+
+    live: Any
+    ref: ComponentRef
+    folders: tuple[str, ...] = ()
+
+
+def load_component(
+    spec: Any, kind: Kind, *, where: str, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
+) -> Component:
+    """The component that `spec` stands for.
+
+    Args:
+        spec: an id, `package.module:name`, `{use, with}`, or a live object.
+        kind: the role it must be able to play.
+        where: the place in the configuration, for messages.
+        allow_modules: prefixes of the modules that may be imported; None allows all.
+        folders: where the files that it names may be, beside its module's folder.
+
+    Raises:
+        ComponentError: it does not exist, cannot be imported or made, or is of another kind.
+    """
+    target = target_of(spec)
+    live = spec if target is None else _make(target, where, allow_modules)
+    _check_kind(live, kind, where)
+    ref = reference(live, target, where=where, folders=folders)
+    sources = sources_of(type(live).__mro__, _path_of(target.use).partition(":")[0] if target else None)
+    if sources is not None:
+        ref = ref.model_copy(update={"source_hash": sources.digest, "sources": sources.parts})
+    return Component(live, ref, tuple(folders))
+
+
+def preload_builtins() -> None:
+    """Import the shipped components and read their sources: what this process knows, those that it forks know too."""
+    for use in BUILTINS.values():
+        module, _, name = use.partition(":")
+        sources_of(getattr(importlib.import_module(module), name).__mro__, module)
+
+
+def target_of(spec: Any) -> ComponentTarget | None:
+    """Where `spec` can be loaded from; None for a live object."""
+    if isinstance(spec, ComponentTarget):
+        return spec
+    if isinstance(spec, str):
+        return ComponentTarget(use=spec)
+    if isinstance(spec, dict):
+        return ComponentTarget(use=spec["use"], arguments=spec.get("with") or {})
+    return None
+
+
+def reference(live: Any, target: ComponentTarget | None, *, where: str, folders: Sequence[str] = ()) -> ComponentRef:
+    """The reference of a live component, without its source.
+
+    Raises:
+        ComponentError: it does not say what it is, or fails to.
+    """
+    name = target.use if target else type(live).__name__
+    try:
+        values = (live.component_id, live.version, live.fingerprint())
+        files = declared_files(live, folders, where=where, reference=repr(name))
+    except ThemisError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ComponentError(
+            where=where, reference=repr(name), detail=f"does not say what it is: {_describe(error)}"
+        ) from error
+    for label, value in zip(("component_id", "version", "fingerprint()"), values, strict=True):
+        if not isinstance(value, str) or not value:
+            detail = f"{label} must be a text, not {_shown(value)}"
+            raise ComponentError(where=where, reference=repr(name), detail=detail)
+    component_id, version, fingerprint = map(mask, values)  # what it is does not depend on whose key it has
+    return ComponentRef(
+        component_id=component_id,
+        version=version,
+        fingerprint=fingerprint,
+        files=files,
+        target=None if target is None else target.model_copy(update={"arguments": redact_urls(target.arguments)}),
+    )
+
+
+def make_importable(folder: Path | str) -> None:
+    """Let `package.module:name` name modules in `folder`, after everything that is installed."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def list_component_ids() -> list[str]:
+    """The ids of the built-ins and of installed plug-ins."""
+    return sorted({*BUILTINS, *_plugins()})
+
+
+def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | None) -> Any:
+    factory = _find(target.use, where, allow_modules)
+    # One whose id cannot be read is an instance too: what is wrong with it is said when it is asked what it is.
+    component_id = None if isinstance(factory, type) else _attribute(factory, "component_id", _ABSENT)
+    if not isinstance(factory, type) and (component_id is None or isinstance(component_id, str)):
+        if target.arguments:
+            raise ComponentError(
+                where=where, reference=repr(target.use), detail="is an instance and takes no arguments"
+            )
+        return factory
+    if not callable(factory):
+        raise ComponentError(
+            where=where, reference=repr(target.use), detail="is neither a component nor a factory of one"
+        )
+    arguments = resolve_references(target.arguments, where=where)
+    arguments |= _parts_among(arguments, factory, where, allow_modules)
+    try:
+        return factory(**arguments)
+    except ThemisError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ComponentError(
+            where=where, reference=repr(target.use), detail=f"cannot be made: {_describe(error)}"
+        ) from error
+
+
+def _parts_among(
+    arguments: dict[str, Any], factory: Any, where: str, allow_modules: Sequence[str] | None
+) -> dict[str, Any]:
+    """The arguments that are components, live: a class names them in `component_arguments`, each with its kind."""
+    found = {}
+    for name, kind_name in (_attribute(factory, "component_arguments", None) or {}).items():
+        spec, place = arguments.get(name), f"{where}.with.{name}"
+        if isinstance(spec, dict) and not isinstance(spec.get("use"), str):
+            raise ComponentError(where=place, reference=_shown(spec), detail="needs `use: <id or package.module:name>`")
+        if spec is not None:
+            found[name] = load_component(spec, _KIND_BY_NAME[kind_name], where=place, allow_modules=allow_modules).live
+    return found
+
+
+def _find(use: str, where: str, allow_modules: Sequence[str] | None) -> Any:
+    path = _path_of(use)
+    if not path:
+        raise UnknownComponentError(where=where, reference=use, nearest=nearest_hint(use, list_component_ids()))
+    module_name, _, attribute = path.partition(":")
+    if use not in BUILTINS and allow_modules is not None and not _allowed(module_name, allow_modules):
+        raise ComponentImportError(
+            where=where, reference=use, detail=f"module {module_name} is not among the allowed ones"
+        )
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:
+        raise ComponentImportError(where=where, reference=use, detail=_describe(error)) from error
+    return found
+
+
+def _path_of(use: str) -> str:
+    """`package.module:name` of what a component is called by; empty when there is none."""
+    return BUILTINS.get(use) or _plugins().get(use) or (use if ":" in use else "")
+
+
+def _allowed(module: str, prefixes: Sequence[str]) -> bool:
+    return any(module == prefix.rstrip(".") or module.startswith(prefix.rstrip(".") + ".") for prefix in prefixes)
+
+
+def _check_kind(live: Any, kind: Kind, where: str) -> None:
+    name = _attribute(live, "component_id", type(live).__name__)
+    if (
+        kind is METRIC
+        and not callable(_attribute(live, "score", None))
+        and callable(_attribute(live, "build_workflow", None))
+    ):
+        raise ComponentError(
+            where=where, reference=repr(name), detail="asks a judge, which this version of Themis does not do"
+        )
+    for required in ("component_id", "version", "fingerprint", kind.method):
+        if _attribute(live, required, _ABSENT) is _ABSENT:
+            raise WrongComponentKindError(where=where, reference=name, kind=kind.name, missing=required)
+    if not callable(_attribute(live, kind.method, None)):
+        raise WrongComponentKindError(where=where, reference=name, kind=kind.name, missing=f"method {kind.method}")
+    if fault := fault_of(live, kind.method):
+        raise ComponentError(where=where, reference=repr(name), detail=fault)
+
+
+def _attribute(live: Any, name: str, otherwise: Any) -> Any:
+    """An attribute of a component; one that cannot be read counts as there, and `reference` says what is wrong."""
+    try:
+        return getattr(live, name, otherwise)
+    except (Exception, SystemExit):  # noqa: BLE001  # a property may raise anything
+        return None
+
+
+@lru_cache(maxsize=1)
+def _plugins() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def _shown(value: Any) -> str:
+    try:
+        return mask(" ".join(repr(value).split()))[:_SHOWN_CHARACTERS]
+    except Exception:  # noqa: BLE001  # a value that cannot even be shown
+        return f"a {type(value).__name__}"
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001  # an error of the error's own
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,231 @@
+"""The source that a component is made of, as far as it can be known, so that an edit is noticed.
+
+It is made of files, by their names from the folder that they are imported from:
+
+1. those that define its class and the bases of it, and the one that it is loaded from (of a class that was typed into
+   a notebook, the code of its methods counts instead);
+2. all of the package that such a file is in: the outermost folder with an `__init__.py`, and what lies below;
+3. what these files import, and what those import, wherever in a file the statement stands.
+
+Python's own modules do not count, and what is installed counts by its version: that of the distribution which is called
+as it is imported, else its first file. A component that Themis ships counts with the modules beside it that it imports,
+but not with the rest of Themis. No absolute path is part of it, so it is the same on every machine.
+"""
+
+import os
+import stat
+import sys
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import file_digest
+from importlib.machinery import ModuleSpec
+
+from themis.core.python.class_code import class_code
+from themis.core.python.distributions import installed_version
+from themis.core.python.import_statements import imported_modules
+from themis.core.python.module_files import (
+    OWN,
+    SHIPPED,
+    Module,
+    dotted,
+    file_of,
+    files_of_package,
+    folder_of,
+    is_installed,
+    loaded_module,
+    place_of,
+)
+from themis.core.text.canonical import bytes_hash, content_hash
+
+MAX_FILES = 1_000
+"""Files of one component that are looked at, those that it imports first."""
+CUT = "(the rest)"
+"""Name of the part that stands for files beyond the limit; it never changes."""
+
+_SHOWN_DIGITS = 16
+_KEPT_FILES = 8_192
+_MAX_PARSED_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The source of a component.
+
+    Attributes:
+        digest: SHA-256, as 64 hex digits; that of the file itself where there is one only.
+        parts: of each file, by name, the first 16 digits of its SHA-256, and of what is installed the version; the
+            file that defines the component's class first.
+    """
+
+    digest: str
+    parts: dict[str, str]
+
+
+@dataclass(slots=True)
+class _Search:
+    """Files found, and those whose imports are still to be followed."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    tops: dict[str, str | None] = field(default_factory=dict)
+    queue: deque[Module] = field(default_factory=deque)
+    seen: set[str] = field(default_factory=set)
+    cut: bool = False
+
+    def begin(self, name: str) -> None:
+        """Look at a module that is loaded, and at its package."""
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or (top in OWN and not name.startswith(SHIPPED)):
+            return
+        module = loaded_module(name)
+        if module is not None and module.scope is None and is_installed(module.file):
+            self._note_installed(top, module.file)
+        elif module is not None:
+            self._add(module)
+
+    def follow(self) -> None:
+        """Look at all that is imported by what was found."""
+        while self.queue:
+            module = self.queue.popleft()
+            found = _looked_at(module)
+            if found is None:
+                continue
+            if len(self.digests) >= MAX_FILES:
+                self.cut = True
+                return
+            self.digests[module.label] = found[0]
+            for name in found[1]:
+                self._import(name, module)
+
+    def walk(self, packages: Iterable[Module]) -> None:
+        """Look at all files of the packages that these modules are in."""
+        for module in packages:
+            for file in files_of_package(module):
+                self._add(Module(dotted(file, module.root), module.root, file))
+
+    def end(self) -> Sources | None:
+        """All that was begun, its packages, and what they import."""
+        begun = [module for module in self.queue if module.scope is None]
+        self.follow()
+        self.walk(begun)
+        self.follow()
+        whole = self.digests | self.versions
+        if not whole:
+            return None
+        digest = next(iter(self.digests.values())) if len(whole) == len(self.digests) == 1 else content_hash(whole)
+        parts = {name: digest[:_SHOWN_DIGITS] for name, digest in self.digests.items()} | self.versions
+        return Sources(digest, parts | ({CUT: f"more than {MAX_FILES} files"} if self.cut else {}))
+
+    def _add(self, module: Module) -> None:
+        if module.file not in self.seen:
+            self.seen.add(module.file)
+            self.queue.append(module)
+
+    def _import(self, name: str, by: Module) -> None:
+        top, *_ = parts = name.split(".")
+        if by.scope is not None:
+            if not name.startswith(f"{by.scope}."):
+                return
+            root: str | None = by.root
+        elif top in sys.stdlib_module_names or top in OWN:
+            return
+        else:
+            root = self._root(top)
+        for length in range(1, len(parts) + 1) if root is not None else ():
+            file = file_of(str(root), parts[:length])
+            if file is not None and (by.scope is None or length > by.scope.count(".") + 1):
+                self._add(Module(".".join(parts[:length]), str(root), file, by.scope))
+
+    def _root(self, top: str) -> str | None:
+        """The folder that a top-level module is imported from; None when it is nowhere, or installed."""
+        if top not in self.tops:
+            place = place_of(top)
+            if place is not None and is_installed(place):
+                self._note_installed(top, place)
+                place = None
+            self.tops[top] = None if place is None else folder_of(place, top)
+        return self.tops[top]
+
+    def _note_installed(self, top: str, place: str) -> None:
+        version = installed_version(top)
+        if version is None and (found := _contents(place, "", _signature(place))) is not None:
+            version = found[0][:_SHOWN_DIGITS]
+        if version is not None:
+            self.versions[f"{top} (installed)"] = version
+
+
+def sources_of(classes: Sequence[type], module: str | None = None) -> Sources | None:
+    """The source of a component.
+
+    Args:
+        classes: its class first, and the bases of that.
+        module: the loaded module that it is taken from, if any.
+    """
+    names = [str(kind.__module__) for kind in classes] + ([] if module is None else [module])
+    if all(name.startswith(SHIPPED) or name == "builtins" for name in names):
+        return _sources_shipped(tuple(names))
+    search = _Search()
+    for kind in classes:
+        search.begin(str(kind.__module__))
+        if kind.__module__ == "__main__" and not search.queue:
+            search.digests[kind.__qualname__] = class_code(kind)
+    search.begin(names[-1])
+    return search.end()
+
+
+@lru_cache(maxsize=64)
+def _sources_shipped(names: tuple[str, ...]) -> Sources | None:
+    """The source of what Themis ships: looked at once, as nobody edits it under a process that runs."""
+    search = _Search()
+    for name in names:
+        search.begin(name)
+    return search.end()
+
+
+# --- contents, read once per process ---------------------------------------------------------------------------------
+
+_first_seen: dict[str, tuple[ModuleSpec | None, str]] = {}
+"""By file, what it held when this process first looked at the module that it has loaded from it."""
+
+
+def _looked_at(module: Module) -> tuple[str, tuple[str, ...]] | None:
+    """A module's digest and the names it imports; None when it cannot be read."""
+    found = _contents(module.file, module.package, _signature(module.file))
+    loaded = sys.modules.get(module.name)
+    if found is None or loaded is None:
+        return found
+    spec = getattr(loaded, "__spec__", None)
+    known, first = _first_seen.setdefault(module.file, (spec, found[0]))
+    if known is not spec:  # it was loaded again
+        first = found[0]
+        _first_seen[module.file] = spec, first
+    # What was edited since is not what this process runs, and what it ran is not what the file says.
+    return found if first == found[0] else (content_hash([first, found[0]]), found[1])
+
+
+def _signature(file: str) -> tuple[int, int, int] | None:
+    """What changes when a regular file is written to; None for anything else."""
+    try:
+        found = os.stat(file)  # noqa: PTH116  # a path is a text all along
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+
+
+@lru_cache(maxsize=_KEPT_FILES)
+def _contents(file: str, package: str, signature: tuple[int, int, int] | None) -> tuple[str, tuple[str, ...]] | None:
+    """Digest of a file that `signature` is of, and what it imports as a module of `package`."""
+    if signature is None:
+        return None
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123  # a path is a text all along
+            data = opened.read(_MAX_PARSED_BYTES + 1)
+            if len(data) <= _MAX_PARSED_BYTES:
+                text = data.decode(errors="replace") if file.endswith(".py") else ""
+                return bytes_hash(data), tuple(dict.fromkeys(imported_modules(text, package)))
+            opened.seek(0)
+            return file_digest(opened, "sha256").hexdigest(), ()
+    except OSError:
+        return None

@@ -1,0 +1,195 @@
+"""A YAML or TOML file, and overrides from the command line, as a checked configuration with absolute paths."""
+
+import os
+from collections.abc import Iterable, Mapping
+from copy import copy
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from themis.core.config import ExperimentConfig
+from themis.core.configuration.config_text import parse_toml, parse_yaml
+from themis.core.configuration.default_paths import (
+    DEFAULT_BATCH_ROOT,
+    DEFAULT_QUEUE_ROOT,
+    DEFAULT_STORE_KIND,
+    STORE_DEFAULTS,
+)
+from themis.core.configuration.secrets import refuse_literal_secrets
+from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
+from themis.core.text.nearest import nearest_hint
+from themis.core.text.pydantic_errors import UNKNOWN_KEY, problems, words
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_BYTES = 64 * 1024 * 1024
+
+_MAX_INDEX_DIGITS = 9
+
+
+def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> ExperimentConfig:
+    """The configuration in a file, after `overrides`, with every relative path made absolute.
+
+    Args:
+        path: a `.yaml`, `.yml` or `.toml` file.
+        overrides: `key.path=value` texts; a value is read as YAML, a number in a path addresses a list's item.
+
+    Raises:
+        ConfigError: the file cannot be read, or says something that is not a configuration.
+        OverrideError: an override has no place in it.
+    """
+    file = Path(path)
+    raw = _read(file)
+    raw.setdefault("storage", {"store": DEFAULT_STORE_KIND})
+    for override in overrides or ():
+        _apply_override(raw, override)
+    refuse_literal_secrets({**raw, "datasets": _without_cases(raw.get("datasets"))}, where=str(file))
+    config = validate(ExperimentConfig, raw, where=str(file))
+    return _with_absolute_paths(config, file.absolute().parent)
+
+
+def validate(model: type[Model], raw: Any, *, where: str) -> Model:
+    """`raw` as a `model`; the first thing wrong with it as one line that names the key."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise _first_problem(model, error, where) from None
+
+
+def _without_cases(datasets: Any) -> list[Any]:
+    """What is said of datasets beside their cases, which are data and may well look like a secret."""
+    specs = datasets if isinstance(datasets, list) else []
+    return [{k: v for k, v in spec.items() if k != "cases"} if isinstance(spec, dict) else None for spec in specs]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    where = str(file)
+    if file.suffix not in {".yaml", ".yml", ".toml"}:
+        raise ConfigError(where=where, detail="a config file ends in .yaml, .yml or .toml")
+    try:
+        if file.is_dir():
+            raise ConfigError(where=where, detail="is a folder, not a config file")
+        if not file.is_file() and file.exists():
+            raise ConfigError(where=where, detail="is not a regular file")
+        if (size := file.stat().st_size) > MAX_BYTES:
+            raise ConfigError(
+                where=where, detail=f"is {size:,} bytes long; put the cases in a JSONL file and name it by `path:`"
+            )
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(where=where, detail=f"is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise ConfigError(where=where, detail=f"cannot be read: {error.strerror}") from None
+    value = parse_toml(text, where=where) if file.suffix == ".toml" else parse_yaml(text, where=where)
+    if value is None:
+        raise ConfigError(where=where, detail="is empty")
+    if not isinstance(value, dict):
+        raise ConfigError(where=where, detail=f"must be a mapping of keys, not a {type(value).__name__}")
+    return value
+
+
+def _apply_override(raw: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise OverrideError(override=override, detail="has no key" if equals else "has no =")
+    value = parse_yaml(text, where=f"override {override!r}")
+    place: Any = raw
+    for key in keys[:-1]:
+        if isinstance(place, dict) and place.get(key) is None:
+            place[key] = {}
+        # Copied on the way: with aliases, another key may hold the very same value.
+        below = copy(_item(place, key, override))
+        _set(place, key, below)
+        place = below
+    if not isinstance(place, dict):
+        _item(place, keys[-1], override)
+    _set(place, keys[-1], value)
+
+
+def _set(place: Any, key: str, value: Any) -> None:
+    place[key if isinstance(place, dict) else int(key)] = value
+
+
+def _item(place: Any, key: str, override: str) -> Any:
+    if isinstance(place, dict):
+        return place[key]
+    if not isinstance(place, list):
+        raise OverrideError(override=override, detail=f"{key!r} is below a plain value")
+    if not key.isdecimal() or len(key) > _MAX_INDEX_DIGITS or int(key) >= len(place):
+        raise OverrideError(override=override, detail=f"{key!r} is no item of a list of {len(place)} (from 0)")
+    return place[int(key)]
+
+
+def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
+    problem, *others = problems(error)
+    path = _path_in_file(problem["loc"])
+    if problem["type"] == UNKNOWN_KEY:
+        known = _known_keys(model, path[:-1])
+        dotted = ".".join(map(str, path))
+        return UnknownConfigKeyError(where=where, key=dotted, nearest=nearest_hint(str(path[-1]), known))
+    more = f" (and {len(others)} more)" if others else ""
+    return ConfigError(where=where, detail=f"{words(problem, path)}{more}")
+
+
+def _path_in_file(location: tuple[int | str, ...]) -> list[int | str]:
+    """Where a problem is, without pydantic's tag of which kind of dataset it took a dataset for."""
+    match location:
+        case ("datasets", int(index), _, *rest):
+            return ["datasets", index, *rest]
+    return list(location)
+
+
+def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:
+    """The keys that the mapping at `path` may hold."""
+    schema = model.model_json_schema()
+    nodes = [schema]
+    for part in path:
+        nodes = [child for node in _resolved(nodes, schema) for child in _children(node, part)]
+    return [key for node in _resolved(nodes, schema) for key in node.get("properties", {})]
+
+
+def _children(node: Mapping[str, Any], part: int | str) -> list[dict[str, Any]]:
+    if isinstance(part, int):
+        return [node["items"]] if "items" in node else []
+    child = node.get("properties", {}).get(part)
+    return [child] if child else []
+
+
+def _resolved(nodes: list[dict[str, Any]], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for node in nodes:
+        if "$ref" in node:
+            found += _resolved([schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]], schema)
+        elif options := node.get("anyOf") or node.get("oneOf"):
+            found += _resolved(options, schema)
+        else:
+            found.append(node)
+    return found
+
+
+def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
+    parameters = {**STORE_DEFAULTS.get(config.storage.store, {}), **config.storage.parameters}
+    for key in ("path", "root", "blob_root"):
+        if isinstance(parameters.get(key), str):
+            parameters[key] = _absolute(folder, str(parameters[key]))
+    roots = {
+        "queue_root": _absolute(folder, config.runtime.queue_root or DEFAULT_QUEUE_ROOT),
+        "batch_root": _absolute(folder, config.runtime.batch_root or DEFAULT_BATCH_ROOT),
+    }
+    datasets = [
+        d.model_copy(update={"path": _absolute(folder, d.path)}) if hasattr(d, "path") else d for d in config.datasets
+    ]
+    return config.model_copy(
+        update={
+            "storage": config.storage.model_copy(update={"parameters": parameters}),
+            "runtime": config.runtime.model_copy(update=roots),
+            "datasets": datasets,
+        }
+    )
+
+
+def _absolute(folder: Path, path: str) -> str:
+    """`path` from `folder` on; one that begins with `~` is from a user's home, as a shell would have it."""
+    return str(folder / os.path.expanduser(path))  # noqa: PTH111  # an unknown user's is left as it is, not an error

@@ -1,0 +1,210 @@
+"""A YAML or TOML text as a JSON value of reasonable size, whatever somebody wrote into it."""
+
+import math
+import re
+import tomllib
+from collections.abc import Hashable
+from datetime import date, datetime, time
+from typing import Any, NoReturn
+
+import yaml
+
+from themis.core.errors import ConfigError
+from themis.core.text.lines import one_line
+
+MAX_NODES = 5_000_000
+MAX_DEPTH = 100
+MAX_MERGED_KEYS = 10_000
+
+_MERGE = "tag:yaml.org,2002:merge"
+_PLAIN = (str, int, float, bool, type(None))
+_MAX_BITS = 4096  # Python refuses to write a whole number of more than 4300 digits
+_MAX_DIGITS = 4300  # beyond them Python refuses to read a number
+_SHOWN = 40
+_OPENERS = "[{-?"
+_FEW_LEVELS = 5_000
+_TOO_DEEP = "maximum nesting depth"
+
+# The core schema of YAML 1.2.2, section 10.3.2: its form and first characters by tag. PyYAML itself goes by YAML 1.1,
+# where `no` is false, 010 is 8 and 12:30 is 750: in a file of questions and answers all three are wrong.
+_NULL, _BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
+_NUMBER = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+_CORE_SCHEMA = {
+    _NULL: (re.compile(r"(?:null|Null|NULL|~|)\Z"), ["~", "n", "N", ""]),
+    _BOOL: (re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
+    _INT: (re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"), list("-+0123456789")),
+    _FLOAT: (re.compile(rf"(?:{_NUMBER}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"), list("-+.0123456789")),
+}
+_BASES = {"0o": 8, "0x": 16}
+
+_BaseLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exists depends on how PyYAML was built
+    """Safe YAML 1.2 whose values are JSON; what the core schema does not know is a text, a key given twice an error."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._unfolded_keys: dict[yaml.Node, int] = {}
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Copy in what `<<` names, as long as that is not more than a file can hold: it multiplies with each level."""
+        size = len(node.value)
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                merged = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                for other in merged:
+                    if isinstance(other, yaml.MappingNode):
+                        self.flatten_mapping(other)
+                        size += self._unfolded_keys[other]
+        if size > MAX_MERGED_KEYS:
+            raise yaml.constructor.ConstructorError(None, None, "unfolds to too many keys", node.start_mark)
+        # Kept, as a flattened node no longer tells: some versions of PyYAML merge the same key once only.
+        self._unfolded_keys[node] = max(size, self._unfolded_keys.get(node, 0))
+        super().flatten_mapping(node)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002  # PyYAML's signature
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == _MERGE:
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key_node.start_mark)
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key_node.value!r} stands twice", key_node.start_mark
+                )
+            seen.add(key_node.value)
+        result: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return result
+
+
+def _scalar(loader: _Loader, node: yaml.ScalarNode) -> bool | float | None:
+    """What a scalar of the core schema writes, whether its tag follows from its form or was written before it."""
+    text: str = loader.construct_scalar(node)
+    if not _CORE_SCHEMA[node.tag][0].match(text):
+        kind = node.tag.rpartition(":")[2]
+        _refuse_scalar(f"{one_line(text[:_SHOWN])!r} is not a YAML 1.2 {kind}", node)
+    if node.tag == _NULL:
+        return None
+    if node.tag == _BOOL:
+        return text.lower() == "true"
+    if text[:2] in _BASES:
+        return int(text[2:], _BASES[text[:2]])
+    if len(text) > _MAX_DIGITS:
+        _refuse_scalar(f"holds a number of {len(text):,} digits", node)
+    if node.tag == _INT:
+        return int(text)
+    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if math.isinf(number) and "inf" not in text.lower():
+        _refuse_scalar(f"{text[:_SHOWN]} is beyond the range of a 64-bit float", node)
+    return number
+
+
+def _refuse_scalar(problem: str, node: yaml.ScalarNode) -> NoReturn:
+    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+_Loader.add_implicit_resolver(_MERGE, re.compile(r"<<\Z"), ["<"])
+for _tag, (_form, _firsts) in _CORE_SCHEMA.items():
+    _Loader.add_implicit_resolver(_tag, _form, _firsts)
+    _Loader.add_constructor(_tag, _scalar)
+
+
+def parse_yaml(text: str, *, where: str) -> Any:
+    """The JSON value that a YAML text writes.
+
+    Raises:
+        ConfigError: it is not YAML, or not a JSON value of reasonable size.
+    """
+    try:
+        _check_nesting(text, where)
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe loader, narrowed
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        problem = error.problem or "not valid YAML"
+        if _TOO_DEEP in problem:  # what PyYAML itself refuses since 6.0.4
+            problem = "nested too deeply"
+        raise ConfigError(where=where, detail=f"{line}{problem}") from None
+    except ConfigError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(where=where, detail=f"not valid YAML: {one_line(str(error))}") from None
+    except (KeyError, AttributeError, TypeError):
+        # What PyYAML raises for a tag that does not fit its value, such as `!!bool perhaps`.
+        raise ConfigError(where=where, detail="not valid YAML: a tag does not fit its value") from None
+    except RecursionError:
+        raise ConfigError(where=where, detail="nested too deeply") from None
+    _check_size(value, where)
+    return value
+
+
+def parse_toml(text: str, *, where: str) -> Any:
+    """The JSON value that a TOML text writes; a date becomes the text that it was written as.
+
+    Raises:
+        ConfigError: it is not TOML, or not a JSON value of reasonable size; or it holds a time of day, which is not
+            given back as it was written.
+    """
+    try:
+        value = _dates_as_texts(tomllib.loads(text), (), where)
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(where=where, detail=f"not valid TOML: {one_line(str(error))}") from None
+    _check_size(value, where)
+    return value
+
+
+def _dates_as_texts(value: Any, path: tuple[str | int, ...], where: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _dates_as_texts(item, (*path, key), where) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_dates_as_texts(item, (*path, number), where) for number, item in enumerate(value)]
+    if isinstance(value, datetime | time):
+        key = one_line(".".join(map(str, path)))
+        raise ConfigError(where=where, detail=f"{key}: holds a time, which JSON does not have; write it in quotes")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _check_nesting(text: str, where: str) -> None:
+    """PyYAML reads nested values by recursion in C, which no Python limit guards: very deep ones end the process."""
+    if sum(text.count(opener) for opener in _OPENERS) < _FEW_LEVELS:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ConfigError(where=where, detail="nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _check_size(value: Any, where: str) -> None:
+    """Aliases can make a short YAML text unfold without end: bound what it unfolds to."""
+    left = MAX_NODES
+    stack = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        left -= 1
+        if depth > MAX_DEPTH or left < 0:
+            raise ConfigError(where=where, detail="nested too deeply" if left >= 0 else "unfolds to too many values")
+        if isinstance(item, dict):
+            for key in item:
+                if not isinstance(key, str):
+                    raise ConfigError(where=where, detail=f"key {key!r} is not a text; write it in quotes")
+            stack.extend((child, depth + 1) for child in item.values())
+        elif isinstance(item, list):
+            stack.extend((child, depth + 1) for child in item)
+        else:
+            _check_plain(item, where)
+
+
+def _check_plain(item: Any, where: str) -> None:
+    if not isinstance(item, _PLAIN):
+        raise ConfigError(where=where, detail=f"holds a {type(item).__name__}, which JSON does not have")
+    if isinstance(item, int) and item.bit_length() > _MAX_BITS:
+        raise ConfigError(where=where, detail=f"holds a number of {item.bit_length():,} bits")

@@ -1,0 +1,242 @@
+"""Asynchronous work, carried out for a caller who waits: its event loop in a second thread, its components in this one.
+
+Signals, and the alarms that components set, reach a process's main thread alone; an event loop needs a thread that
+nobody blocks. So whoever calls a blocking function lends his thread to synchronous components, until the work is over.
+"""
+
+import asyncio
+import contextvars
+import errno
+import resource
+import selectors
+import signal
+import socket
+import threading
+import time
+from collections.abc import Collection, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from themis.core import stores
+from themis.core.engine.calls.call_thread import CallThread, home
+from themis.core.errors import OpenFilesError
+from themis.core.processes.forks import Handler, handling
+from themis.core.processes.interruption import Interruptible, Interruption, interruptible
+
+Value = TypeVar("Value")
+
+LAST_WORD_S = 5.0
+"""Seconds for what was cancelled to end in order."""
+
+GRACE_S = 0.5
+"""Seconds that a component's call, whose answer nobody waits for any more, has to end by itself."""
+
+AGAIN_S = 0.1
+"""Seconds until what does not give way is interrupted again."""
+
+# Kept, as a task that is thrown away is thrown one more exception, which it would ignore too, loudly.
+_abandoned: list["asyncio.Task[Any]"] = []
+
+
+def run_to_end(main: Coroutine[Any, Any, Value], *, stop_on: Collection[int] = ()) -> Value:
+    """What `main` returns, run in an event loop of its own, as by `asyncio.run`.
+
+    But for this: the loop has a thread of its own, while this one makes the calls of synchronous components. And what
+    ignores its cancellation, for which `asyncio.run` would wait for ever, is left to itself.
+
+    Args:
+        main: what is to be done.
+        stop_on: signals that cancel it.
+
+    Raises:
+        asyncio.CancelledError: it was cancelled by one of these signals.
+        KeyboardInterrupt: it was interrupted: the first time it is cancelled, the second time it is left.
+    """
+    value: Value = _Work(main).carry_out(stop_on)
+    return value
+
+
+def _new_loop(main: Coroutine[Any, Any, Any]) -> asyncio.AbstractEventLoop:
+    """An event loop for `main`, which is closed when there can be none."""
+    try:
+        with selectors.DefaultSelector():  # a loop that is half made complains of itself when it is thrown away
+            for end in socket.socketpair():
+                end.close()
+        return asyncio.new_event_loop()
+    except OSError as error:
+        main.close()
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise OpenFilesError(limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0]) from error
+        raise
+
+
+class _Work:
+    """A coroutine that a second thread runs.
+
+    Attributes:
+        calls: for this thread.
+    """
+
+    def __init__(self, main: Coroutine[Any, Any, Any]) -> None:
+        self.calls = CallThread()
+        self._main = main
+        self._loop = _new_loop(main)
+        self._task: asyncio.Task[Any] | None = None
+        self._is_over = False
+        self._left: BaseException | None = None
+        self._failed: BaseException | None = None
+        self._interrupts = 0
+        self._lent: Interruptible | None = None
+        self._looping: Interruptible | None = None
+        self._returned = threading.Event()
+
+    def carry_out(self, stop_on: Collection[int]) -> Any:
+        """In the thread that waits: lend it to components until the work is over."""
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(self._run_loop,), name="themis-loop", daemon=True)
+        handlers: dict[int, Handler] = dict.fromkeys(stop_on, self._on_stop)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            handlers[signal.SIGINT] = self._on_interrupt
+        with interruptible(self._may_be_interrupted, spared=stores) as self._lent, handling(handlers):
+            thread.start()
+            try:
+                self._serve()
+                if self._left is None:
+                    thread.join(2 * LAST_WORD_S)
+            except BaseException as error:
+                self._leave_loop(thread, error)
+                raise
+        return self._result()
+
+    def leave(self, error: BaseException) -> None:
+        """Have the function raise `error`, whatever its event loop does; from any thread."""
+        self._left = error
+        self.calls.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        threading.Thread(target=self._free_lent_thread, daemon=True).start()
+
+    # --- in the thread that waits
+
+    def _serve(self) -> None:
+        try:
+            while not self._serves_until_interrupted():
+                self._cancel()
+        except Interruption:
+            if not (self._is_over or self._left):
+                raise  # meant for something that this is a part of
+        finally:
+            self._returned.set()
+
+    def _serves_until_interrupted(self) -> bool:
+        """Make calls; whether that came to its end."""
+        try:
+            self.calls.serve()
+        except KeyboardInterrupt:
+            self._interrupts += 1
+            if self._interrupts > 1:
+                raise
+            return False
+        return True
+
+    def _on_stop(self, _number: int, _frame: object) -> None:
+        self._cancel()
+
+    def _on_interrupt(self, _number: int, _frame: object) -> None:
+        self._interrupts += 1
+        if self._interrupts > 1:
+            raise KeyboardInterrupt
+        self._cancel()
+
+    def _cancel(self) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._cancel_task)
+
+    def _cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _may_be_interrupted(self) -> bool:
+        return self.calls.is_calling and (self._is_over or self._left is not None)
+
+    def _leave_loop(self, thread: threading.Thread, error: BaseException) -> None:
+        """Have the loop end, also when something blocks it; one that does not end is left to itself."""
+        self._cancel()
+        patient_until = time.monotonic() + LAST_WORD_S
+        while thread.is_alive() and time.monotonic() < patient_until:
+            came_round = threading.Event()
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(came_round.set)
+            thread.join(AGAIN_S)
+            if thread.is_alive() and not came_round.is_set() and self._looping is not None:
+                self._looping.ring()
+        if thread.is_alive():
+            self._left = error
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _result(self) -> Any:
+        if self._left is not None:
+            raise self._left
+        if self._failed is not None:
+            raise self._failed
+        assert self._task is not None  # noqa: S101  # else it failed
+        if self._interrupts and (self._task.cancelled() or self._task.exception() is None):
+            raise KeyboardInterrupt  # also when it came too late to cancel anything: it is not only meant for this
+        return self._task.result()
+
+    # --- in the loop's thread
+
+    def _run_loop(self) -> None:
+        home.set(self)
+        self._looping = Interruptible(lambda: not self._is_over, spared=stores)
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._task = self._loop.create_task(self._main)
+            self._run_until_done(self._task)
+            self._is_over = True
+            self.calls.stop()
+            self._end_loop()
+        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+            self._failed = error
+            self._is_over = True
+            self.calls.stop()
+        self._free_lent_thread()
+
+    def _run_until_done(self, task: "asyncio.Task[Any]") -> None:
+        task.add_done_callback(lambda _: self._loop.stop())
+        while not task.done() and self._left is None:
+            # No signal arrives in this thread: it is a task of some component's that wants to end the process.
+            with suppress(SystemExit, KeyboardInterrupt):
+                self._loop.run_forever()
+
+    def _end_loop(self) -> None:
+        loop = self._loop
+        # When it was left, nothing of it may run any more: what it did is settled without it.
+        stubborn = loop.run_until_complete(_stop_all()) if self._left is None else asyncio.all_tasks(loop)
+        if stubborn:
+            _abandoned.extend(stubborn)
+            loop.set_exception_handler(lambda _loop, _context: None)  # it would tell that they were left
+        else:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        asyncio.set_event_loop(None)
+        loop.close()
+
+    def _free_lent_thread(self) -> None:
+        """Interrupt a component whose call goes on though the work is over, until it gives its thread back."""
+        wait_s = GRACE_S
+        while not self._returned.wait(wait_s):
+            wait_s = AGAIN_S
+            if self._lent is not None:
+                self._lent.ring()
+
+
+async def _stop_all() -> "set[asyncio.Task[Any]]":
+    """Stop whatever else runs in this loop; what did not end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if not others:
+        return set()
+    _, pending = await asyncio.wait(others, timeout=LAST_WORD_S)
+    return pending

@@ -1,0 +1,31 @@
+"""One case on its way through the stages."""
+
+from dataclasses import dataclass, field
+
+from themis.core.models import Case
+from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.stages import Stage
+from themis.core.snapshot import SnapshotDataset
+
+
+@dataclass(slots=True)
+class CaseWork:
+    """A case, where it stands in the run, and what is already finished of it.
+
+    Attributes:
+        case_no, dataset_no: positions in the run.
+        case_key: tells apart equal case ids of two datasets.
+        stored: successful outcomes from before, by stage and item; those stages are not run again.
+    """
+
+    case_no: int
+    dataset_no: int
+    case: Case
+    digest: bytes
+    dataset: SnapshotDataset
+    case_key: str
+    stored: dict[tuple[Stage, int], Outcome] = field(default_factory=dict)
+
+    def end(self, through: Stage, *, failed: bool) -> CaseEnd:
+        """That the case came so far."""
+        return CaseEnd(self.case_no, self.dataset_no, self.case.case_id, self.digest, failed, through)

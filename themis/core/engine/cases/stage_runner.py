@@ -1,0 +1,230 @@
+"""The one place that runs a stage: limits, tries, observers, the outcome.
+
+An asynchronous component is called on the event loop (`run`). A synchronous one is called in a thread, by `attempt`,
+which touches nothing else; where observers are told of it, they are on the event loop (`run_observed`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from themis.core.config import RuntimeConfig
+from themis.core.contexts import ScoreContext
+from themis.core.engine.calls.interrupts import asks_for_the_end
+from themis.core.engine.case_work import CaseWork
+from themis.core.engine.component_failures import Tracebacks, line_of
+from themis.core.engine.limits import Admission
+from themis.core.engine.observers import Moment, Observers
+from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing
+from themis.core.engine.writer import OutcomeWriter
+from themis.core.errors import BadResultError
+from themis.core.models import ParsedOutput, ScoreError
+from themis.core.outcomes import codec
+from themis.core.outcomes.outcome import Outcome
+from themis.core.outcomes.stages import NAMES, Stage
+from themis.core.processes.forks import end_copy, line
+from themis.core.results import StageFailure
+
+Attempt = tuple[Any | None, Outcome, StageFailure | None]
+"""A result, None when there is none; its outcome; and why there is none."""
+
+ONCE = RetryPolicy(attempts=1, delay_s=0.0, backoff=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a stage does in this run, the same for every case.
+
+    Attributes:
+        item: which candidate or metric it is for.
+        method: of `component`; asynchronous before the parse stage.
+        expected: what it must return.
+        encode: from the case's number, the item, the result and the history of tries (JSON or None) to the outcome.
+        provider: whom it asks, for the provider's limits.
+        key: what its outcomes are stored under.
+    """
+
+    stage: Stage
+    item: int
+    component: Any
+    method: Callable[..., Any]
+    expected: type | tuple[type, ...]
+    encode: Callable[[int, int, Any, str | None], Outcome]
+    provider: str | None = None
+    metric_id: str | None = None
+    key: tuple[Stage, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what every case would have to."""
+        object.__setattr__(self, "key", (self.stage, self.item))
+
+
+class StageRunner:
+    """Runs stages of the cases of one run.
+
+    Attributes:
+        writer: takes the outcomes.
+    """
+
+    def __init__(self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers) -> None:
+        """With the limits and retries of `runtime`; outcomes go to `writer`."""
+        self._admission = Admission(runtime)
+        self.writer = writer
+        self._observers = observers if observers.anyone else None
+        self._tracebacks = Tracebacks()
+        self._forks = line.forks
+        self._generation_retries = RetryPolicy(
+            runtime.generation_retry_attempts, runtime.generation_retry_delay, runtime.generation_retry_backoff
+        )
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether anybody is told of each stage."""
+        return self._observers is not None
+
+    async def run(self, step: Step, work: CaseWork, *arguments: Any) -> Any | None:
+        """The result of an asynchronous step for a case, after its outcome was handed to the writer; None on failure.
+
+        Args:
+            step: what to do.
+            work: the case.
+            arguments: the component's, the subject first and the context last.
+        """
+        if self._observers is not None:
+            return await self.run_observed(step, work, arguments, partial(self._ask, step, work, arguments))
+        result, outcome, _ = await self._ask(step, work, arguments)
+        self.writer.add(outcome)
+        return result
+
+    async def run_observed(
+        self, step: Step, work: CaseWork, arguments: tuple[Any, ...], ask: Callable[[], Awaitable[Attempt]]
+    ) -> Any | None:
+        """The result that `ask` obtains, of which observers are told; None on failure."""
+        observers = self._observers
+        assert observers is not None, "there is somebody to tell"  # noqa: S101
+        moment = Moment(step.stage, work, step.item, step.metric_id, arguments[0], arguments[-1])
+        span = await observers.before(moment)
+        result, outcome, failure = await ask()
+        self.writer.add(outcome)
+        if failure is None:
+            await observers.succeeded(moment, span, result)
+        else:
+            await observers.failed(moment, span, failure)
+        return result
+
+    def attempt(self, step: Step, work: CaseWork, arguments: tuple[Any, ...]) -> Attempt:
+        """The result of a synchronous step for a case, and its outcome, which is still to be kept."""
+        try:
+            result = step.method(*arguments)
+            if line.forks != self._forks:
+                end_copy()
+            return self._concluded(step, work, arguments, result, [])
+        except BaseException as error:  # what it raises is data
+            if asks_for_the_end(error, None):
+                raise
+            return self._failed(step, work, error, [])
+
+    async def _ask(self, step: Step, work: CaseWork, arguments: tuple[Any, ...]) -> Attempt:
+        history: list[dict[str, Any]] = []
+        task = asyncio.current_task()
+        try:
+            result = await self._try(step, arguments, history)
+            if line.forks != self._forks:
+                end_copy()
+            return self._concluded(step, work, arguments, result, history)
+        except BaseException as error:  # what it raises is data
+            if asks_for_the_end(error, task):
+                raise
+            return self._failed(step, work, error, history)
+
+    def _concluded(
+        self, step: Step, work: CaseWork, arguments: tuple[Any, ...], result: Any, history: list[dict[str, Any]]
+    ) -> Attempt:
+        _check(step, result)
+        if isinstance(result, ScoreError):
+            failure = _no_score(step, arguments[0], result)
+            return None, codec.failed(work.case_no, step.stage, step.item, failure), failure
+        retries = codec.json_text(history) if history else None
+        return result, step.encode(work.case_no, step.item, result, retries), None
+
+    def _failed(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> Attempt:
+        if line.forks != self._forks:
+            end_copy(error)
+        failure = self._failure(step, work, error, history)
+        return None, codec.failed(work.case_no, step.stage, step.item, failure), failure
+
+    async def stand_in(
+        self, step: Step, work: CaseWork, outcome: Outcome, parsed: ParsedOutput, context: ScoreContext
+    ) -> None:
+        """Hand the outcome of a metric that is not asked to the writer; observers see its score, if it counts one."""
+        self.writer.add(outcome)
+        score = codec.to_score(outcome, step.metric_id or "")
+        if self._observers is not None and score is not None:
+            moment = Moment(step.stage, work, step.item, step.metric_id, parsed, context)
+            await self._observers.succeeded(moment, await self._observers.before(moment), score)
+
+    async def _try(self, step: Step, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
+        """Call until it succeeds or its failure is final; a slot is held only while the component works."""
+        retries = self._generation_retries if step.stage is Stage.GENERATE else ONCE
+        gate = self._admission.gate(step.stage, step.provider)
+        while True:
+            if not gate.enter_at_once():
+                await gate.enter()
+            if line.forks != self._forks:
+                end_copy()
+            try:
+                return await step.method(*arguments)
+            except Exception as error:
+                delay = retries.delay_after(error, len(history) + 1)
+                if delay is None:
+                    raise
+                history.append(attempt_record(error, len(history) + 1, delay))
+            finally:
+                gate.leave()
+            await asyncio.sleep(delay)
+
+    def _failure(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> StageFailure:
+        names = NAMES[step.stage]
+        category = names.failure_category
+        if step.stage is Stage.PARSE and isinstance(error, BadResultError):
+            category = "parse_invalid"
+        line = line_of(error)
+        where = f"{names.span} of case {work.case.case_id!r} of dataset {work.dataset.dataset_id!r}"
+        return StageFailure(
+            stage=names.span,
+            category=category,
+            message=line,
+            error_type=type(error).__name__,
+            retryable=is_passing(error),
+            details=self._tracebacks.details(error, line, where),
+            attempts=history,
+        )
+
+
+def _check(step: Step, result: Any) -> None:
+    if not isinstance(result, step.expected):
+        expected = step.expected if isinstance(step.expected, type) else step.expected[0]
+        raise BadResultError(
+            component=getattr(step.component, "component_id", "the component"),
+            found=type(result).__name__,
+            expected=expected.__name__,
+        )
+
+
+def _no_score(step: Step, parsed: Any, error: ScoreError) -> StageFailure:
+    names = NAMES[step.stage]
+    return StageFailure(
+        stage=names.span,
+        category="parse_null" if parsed.value is None else names.failure_category,
+        message=_printable(error.reason),
+        error_type=type(error).__name__,
+        retryable=error.retryable,
+        details=error.details,
+    )
+
+
+def _printable(text: str) -> str:
+    """Text that UTF-8 can carry, whatever a component put into its message."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,1 @@
+"""Compilation of an experiment: its live components, its datasets, its secrets."""

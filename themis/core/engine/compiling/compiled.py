@@ -1,0 +1,296 @@
+"""A run made live: its snapshot, its components, and where its cases come from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from themis.core.components.resolution import (
+    GENERATOR,
+    METRIC,
+    PARSER,
+    REDUCER,
+    SELECTOR,
+    Component,
+    ComponentRef,
+    Kind,
+    load_component,
+    reference,
+)
+from themis.core.config import EvaluationConfig, ExperimentConfig, GenerationConfig
+from themis.core.configuration.secrets import redact_urls
+from themis.core.datasets import CaseSource
+from themis.core.datasets.fingerprint import DatasetFingerprint
+from themis.core.datasets.first_reading import read_through
+from themis.core.engine.cases.pipeline import Parts
+from themis.core.engine.compiling.edits import refuse_changed
+from themis.core.engine.compiling.run_datasets import (
+    refuse_unusable,
+    snapshot_dataset,
+    source_of,
+    stored_source,
+    without_passwords,
+)
+from themis.core.engine.compiling.run_secrets import refuse_secrets
+from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
+from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
+from themis.core.snapshot import (
+    COUNT_KEYS,
+    PURE,
+    ComponentRefs,
+    RunIdentity,
+    RunProvenance,
+    RunSnapshot,
+    candidate_count,
+)
+
+_MISTYPED = 0.8
+"""So much alike, from 0 to 1, that another key of a candidate policy than the nearest is not meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The live components of an experiment."""
+
+    generator: Component
+    selector: Component | None
+    reducer: Component | None
+    parsers: tuple[Component, ...]
+    metrics: tuple[Component, ...]
+
+    def refs(self) -> ComponentRefs:
+        """Their references."""
+        return ComponentRefs(
+            generator=self.generator.ref,
+            selector=self.selector.ref if self.selector else None,
+            reducer=self.reducer.ref if self.reducer else None,
+            parsers=[parser.ref for parser in self.parsers],
+            metrics=[metric.ref for metric in self.metrics],
+        )
+
+    def check_unchanged(self) -> None:
+        """Compare each component with what it was when it was loaded.
+
+        Raises:
+            FingerprintChangedError: one says something else now.
+        """
+        for component in (self.generator, self.selector, self.reducer, *self.parsers, *self.metrics):
+            if component is not None:
+                now = reference(component.live, component.ref.target, where="experiment", folders=component.folders)
+                refuse_changed(now, component.ref, where="experiment")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRun:
+    """All that the engine needs; `fingerprints` say what this process has read from the `sources`."""
+
+    snapshot: RunSnapshot
+    components: Components
+    sources: tuple[CaseSource, ...]
+    fingerprints: tuple[DatasetFingerprint, ...]
+
+    def parts(self) -> Parts:
+        """What the pipeline needs of it."""
+        return Parts(
+            run_id=self.snapshot.run_id,
+            generator=self.components.generator,
+            selector=self.components.selector,
+            reducer=self.components.reducer,
+            parser=self.components.parsers[0] if self.components.parsers else None,
+            metrics=self.components.metrics,
+            seeds=tuple(tuple(self.snapshot.seeds(no)) for no in range(len(self.snapshot.datasets))),
+            prompt_spec=self.snapshot.identity.generation_prompt_spec,
+            on_no_answer=self.snapshot.identity.on_no_answer,
+        )
+
+    def with_seeds_of(self, stored: RunSnapshot) -> "CompiledRun":
+        """The same run, continued with the seeds that it was begun with; an earlier version derived others."""
+        datasets = [
+            dataset.model_copy(update={"derived_seeds": before.derived_seeds})
+            for dataset, before in zip(self.snapshot.datasets, stored.datasets, strict=True)
+        ]
+        return replace(self, snapshot=self.snapshot.model_copy(update={"datasets": datasets}))
+
+
+def provider_of(run: CompiledRun) -> str | None:
+    """Whom the generator of a run asks; None when it does not say."""
+    provider = getattr(run.components.generator.live, "provider_key", None)
+    return provider if isinstance(provider, str) else None
+
+
+def load_components(
+    generation: GenerationConfig,
+    evaluation: EvaluationConfig,
+    *,
+    allow_modules: Sequence[str] | None = None,
+    folders: Sequence[str] = (),
+) -> Components:
+    """The components that a configuration names; `folders` are where their files may be, beside their modules.
+
+    Raises:
+        ComponentError: one cannot be had, or is of the wrong kind.
+        ConfigError: two metrics have the same id, or judges are asked for.
+    """
+
+    def load(spec: object, kind: Kind, where: str) -> Component:
+        return load_component(spec, kind, where=where, allow_modules=allow_modules, folders=folders)
+
+    if evaluation.judge_models:
+        raise ConfigError(where="evaluation.judge_models", detail="this version of Themis does not ask judges")
+    parsers = [load(spec, PARSER, f"evaluation.parsers.{no}") for no, spec in enumerate(evaluation.parsers)]
+    metrics = [load(spec, METRIC, f"evaluation.metrics.{no}") for no, spec in enumerate(evaluation.metrics)]
+    _refuse_twins([metric.ref for metric in metrics])
+    return Components(
+        generator=load(generation.generator, GENERATOR, "generation.generator"),
+        selector=load(generation.selector, SELECTOR, "generation.selector")
+        if generation.selector is not None
+        else None,
+        reducer=load(generation.reducer, REDUCER, "generation.reducer") if generation.reducer is not None else None,
+        parsers=tuple(parsers),
+        metrics=tuple(metrics),
+    )
+
+
+def compile_run(
+    config: ExperimentConfig, provenance: RunProvenance, *, where: str = "experiment", folders: Sequence[str] = ()
+) -> CompiledRun:
+    """The run that a configuration describes: components loaded, datasets read through once.
+
+    Args:
+        config: what to run.
+        provenance: where and with what.
+        where: what messages begin with.
+        folders: where files that components name may be, beside their modules.
+
+    Raises:
+        ConfigError: what it describes cannot be a run.
+        LiteralSecretError: a secret stands in it; one in a URL is left out of what is stored instead.
+        ComponentError, DatasetError: a part of it cannot be had.
+    """
+    generation, evaluation = config.generation, config.evaluation
+    refuse_secrets(config, provenance, where)
+    count = _check_seeds(config, where)
+    components = load_components(generation, evaluation, folders=folders)
+    specs = [without_passwords(dataset) for dataset in config.datasets]
+    sources = tuple(source_of(dataset) for dataset in specs)
+    fingerprints = tuple(read_through(source) for source in sources)
+    datasets = [snapshot_dataset(spec, found) for spec, found in zip(specs, fingerprints, strict=True)]
+    refuse_unusable(datasets, where)
+    refs = components.refs()
+    prompt = _prompt(generation.prompt_spec)
+    identity = RunIdentity(
+        datasets=[dataset.identity() for dataset in datasets],
+        generator=refs.generator.identity(),
+        selector=refs.selector.identity() if refs.selector else None,
+        reducer=refs.reducer.identity() if refs.reducer else None,
+        parsers=[ref.identity() for ref in refs.parsers],
+        metrics=[ref.identity() for ref in refs.metrics],
+        judge_models=[],
+        candidate_policy=redact_urls(generation.candidate_policy),
+        generation_prompt_spec=prompt,
+        evaluation_prompt_spec=_prompt(evaluation.prompt_spec),
+        judge_config=redact_urls(evaluation.judge_config),
+        workflow_overrides=redact_urls(evaluation.workflow_overrides),
+        seeds=config.seeds[:count],
+        on_no_answer=evaluation.on_no_answer,
+        block_rendering=_block_rendering(prompt),
+    )
+    snapshot = RunSnapshot(
+        identity=identity,
+        provenance=provenance,
+        component_refs=refs,
+        datasets=datasets,
+        metric_kinds={ref.component_id: PURE for ref in refs.metrics},
+    )
+    return CompiledRun(snapshot.with_derived_seeds(), components, sources, fingerprints)
+
+
+def recompile(
+    snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
+) -> CompiledRun:
+    """A stored run made live again in this process, checked against what it was compiled with.
+
+    Its components are described as they are here: their source may be another, see `RunExecution`.
+
+    Raises:
+        ComponentError: a component cannot be had here.
+        FingerprintChangedError: a component is not what it was, or what is said to it would be written in another way.
+        DatasetError, DatasetChangedError: a dataset cannot be read here, or is not what it was.
+    """
+    refs, identity = snapshot.component_refs, snapshot.identity
+    _refuse_other_rendering(identity)
+    generation = GenerationConfig(
+        generator=refs.generator.target,
+        candidate_policy=identity.candidate_policy,
+        prompt_spec=identity.generation_prompt_spec,
+        selector=refs.selector.target if refs.selector else None,
+        reducer=refs.reducer.target if refs.reducer else None,
+    )
+    evaluation = EvaluationConfig(
+        metrics=[ref.target for ref in refs.metrics],
+        parsers=[ref.target for ref in refs.parsers],
+        prompt_spec=identity.evaluation_prompt_spec,
+        judge_config=identity.judge_config,
+        workflow_overrides=identity.workflow_overrides,
+    )
+    components = load_components(generation, evaluation, allow_modules=allow_modules, folders=folders)
+    found_refs = components.refs()
+    for place, expected in refs.all().items():
+        refuse_changed(found_refs.all()[place], expected, where=place)
+    sources = tuple(stored_source(dataset) for dataset in snapshot.datasets)
+    fingerprints = tuple(read_through(source) for source in sources)
+    for found, dataset in zip(fingerprints, snapshot.datasets, strict=True):
+        if found.content != dataset.content:
+            raise DatasetChangedError(where=dataset.path or "store", dataset_id=dataset.dataset_id)
+    here = snapshot.model_copy(update={"component_refs": found_refs})
+    return CompiledRun(here, components, sources, fingerprints)
+
+
+def _refuse_twins(metrics: list[ComponentRef]) -> None:
+    known: dict[str, ComponentRef] = {}
+    for metric in metrics:
+        before = known.setdefault(metric.component_id, metric)
+        if before is not metric:
+            detail = f"metric {metric.component_id!r} stands twice"
+            if before.identity() != metric.identity():
+                detail += (
+                    ", as two that differ; scores are kept by a metric's id, so have each one's component_id say"
+                    " what it measures"
+                )
+            raise ConfigError(where="evaluation.metrics", detail=detail)
+
+
+def _check_seeds(config: ExperimentConfig, where: str) -> int:
+    policy = config.generation.candidate_policy
+    for key in policy:
+        near = get_close_matches(key, COUNT_KEYS, n=1, cutoff=_MISTYPED)
+        if near and key not in COUNT_KEYS:
+            detail = f"generation.candidate_policy: unknown key {key!r}; did you mean {near[0]!r}?"
+            raise ConfigError(where=where, detail=detail)
+    try:
+        count = candidate_count(policy)
+    except ValueError as error:
+        raise ConfigError(where=where, detail=f"generation.{error}") from None
+    if config.seeds and len(config.seeds) != count:
+        detail = f"seeds: there are {len(config.seeds)}, but {count} candidates a case; give one each, or none"
+        raise ConfigError(where=where, detail=detail)
+    return count
+
+
+def _refuse_other_rendering(identity: RunIdentity) -> None:
+    """See that the prompt of a stored run is written as it was meant to be when the run was compiled."""
+    now, before = _block_rendering(identity.generation_prompt_spec), identity.block_rendering
+    if now != before:
+        raise FingerprintChangedError(
+            where="generation.prompt_spec",
+            reference="the prompt",
+            difference=f"its blocks are written in way {now}, expected {before}",
+        )
+
+
+def _block_rendering(spec: PromptSpec | None) -> int:
+    return FIRST_BLOCK_RENDERING if spec is None else spec.block_rendering
+
+
+def _prompt(spec: PromptSpec | None) -> PromptSpec | None:
+    """What is said to the model and what is stored of it are the same."""
+    return None if spec is None else PromptSpec.model_validate(redact_urls(spec.model_dump()))

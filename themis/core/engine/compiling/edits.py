@@ -1,0 +1,61 @@
+"""What became of a component between two looks at it: it is another one, or its source was edited."""
+
+from collections.abc import Sequence
+
+from themis.core.base import JSONValue
+from themis.core.components.resolution import ComponentRef
+from themis.core.errors import FingerprintChangedError
+from themis.core.text.canonical import canonical_json
+
+_SHOWN_PARTS = 5
+_SHOWN_CHARACTERS = 40
+
+
+def refuse_changed(found: ComponentRef, expected: ComponentRef, *, where: str) -> None:
+    """See that a component is the one that is expected; its source does not count.
+
+    Raises:
+        FingerprintChangedError: it is another one; the message says in what.
+    """
+    before, now = expected.identity(), found.identity()
+    if canonical_json(now) == canonical_json(before):
+        return
+    edited = [name for name, content in found.files.items() if expected.files.get(name, content) != content]
+    part = next(name for name in {**before, **now} if before.get(name) != now.get(name))
+    difference = (
+        f"{edited[0]} has changed" if edited else f"{part} {_short(now, part)}, expected {_short(before, part)}"
+    )
+    raise FingerprintChangedError(where=where, reference=expected.component_id, difference=difference)
+
+
+def edited_parts(before: ComponentRef, now: ComponentRef) -> tuple[str, ...]:
+    """The files of a component's source that were edited, came or went, and what is installed in another version."""
+    if before.source_hash == now.source_hash or not now.sources:
+        return ()
+    if before.sources is None:  # stored by version 4.0, which looked at the first file alone
+        name, digest = next(iter(now.sources.items()))
+        return () if before.source_hash is None or before.source_hash.startswith(digest) else (name,)
+    names = {**now.sources, **before.sources}
+    return tuple(_said(name, before.sources, now.sources) for name in names if _differs(name, before, now))
+
+
+def shortened(parts: Sequence[str]) -> str:
+    """Some of the parts, and how many more there are."""
+    more = len(parts) - _SHOWN_PARTS
+    return ", ".join(parts[:_SHOWN_PARTS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _differs(name: str, before: ComponentRef, now: ComponentRef) -> bool:
+    return (before.sources or {}).get(name) != (now.sources or {}).get(name)
+
+
+def _said(name: str, before: dict[str, str], now: dict[str, str]) -> str:
+    if name not in now:
+        return f"{name} (no longer part of it)"
+    if name not in before:
+        return f"{name} (new)"
+    return f"{name}: {before[name]}, now {now[name]}" if name.endswith("(installed)") else name
+
+
+def _short(identity: dict[str, JSONValue], part: str) -> str:
+    return str(identity.get(part, "none"))[:_SHOWN_CHARACTERS]

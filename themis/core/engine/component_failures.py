@@ -1,0 +1,136 @@
+"""What a component raised: in one line for the results, and with its traceback for whoever mends it."""
+
+import functools
+import logging
+import os
+import sysconfig
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+from themis.core.base import JSONValue
+from themis.core.engine.retry_policy import is_passing, message_of
+from themis.core.errors import ThemisError
+from themis.core.text.masking import mask
+
+logger = logging.getLogger("themis.engine")
+
+MOST_LOGGED = 20
+"""So many distinct tracebacks of a run are logged; what else fails has its own in the store."""
+
+_MOST_KNOWN = 1_000
+_MOST_FRAMES = 50
+_MOST_CHARACTERS = 4_000
+
+_Place = tuple[str, int]
+
+
+_BUGS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    NotImplementedError,
+    RecursionError,
+    StopAsyncIteration,
+    StopIteration,
+    TypeError,
+)
+"""What Python itself raises where code is wrong, with few words; what is raised on purpose says what it means."""
+
+
+def line_of(error: BaseException) -> str:
+    """What `error` says; of a bug its class and place too: `KeyError: 'choices' (generators.py:12)`."""
+    message = message_of(error)
+    if not isinstance(error, _BUGS) or isinstance(error, ThemisError):
+        return message
+    name, place = type(error).__name__, place_of(error)
+    return f"{name if message == name else f'{name}: {message}'}{f' ({place})' if place else ''}"
+
+
+def place_of(error: BaseException) -> str | None:
+    """`generators.py:12`: where in the user's code it was raised, or what was called there raised it."""
+    found = _blamed(_places(error.__traceback__))
+    return f"{Path(found[0]).name}:{found[1]}" if found else None
+
+
+class Tracebacks:
+    """The tracebacks of one run: each distinct one is logged once."""
+
+    def __init__(self) -> None:
+        """Of a run in which nothing has failed yet."""
+        self._known: dict[tuple[type, tuple[_Place, ...]], str] = {}
+        self._logged = 0
+
+    def details(self, error: BaseException, line: str, where: str) -> dict[str, JSONValue]:
+        """What is kept of `error` beside its `line`: where it came from, unless it is ours or one that passes."""
+        if isinstance(error, ThemisError) or is_passing(error) or hasattr(type(error), "status_code"):
+            return {}
+        key = (type(error), tuple(_places(error.__traceback__)))
+        text = self._known.get(key)
+        if text is None:
+            text = _frames(error)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[key] = text
+            self._log(error, line, where)
+        return {"at": place_of(error), "traceback": text} if text else {}
+
+    def _log(self, error: BaseException, line: str, where: str) -> None:
+        self._logged += 1
+        if self._logged <= MOST_LOGGED:
+            logger.error("%s: %s\n%s", where, _shortened(line), _shortened(_whole(error)))
+        if self._logged == MOST_LOGGED:
+            logger.error("more tracebacks are not shown; each failure has its own in the store, among its details")
+
+
+def _places(trace: TracebackType | None) -> list[_Place]:
+    """The files and lines of the innermost frames, outermost first."""
+    found = []
+    while trace is not None:
+        found.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    return found[-_MOST_FRAMES:]
+
+
+def _blamed(places: list[_Place]) -> _Place | None:
+    """The innermost place in code that is neither installed nor ours; else the innermost that is not ours."""
+    others = [place for place in places if not place[0].startswith(_our_folder())]
+    own = [place for place in others if not _is_installed(place[0])]
+    found = own or others
+    return found[-1] if found else None
+
+
+def _frames(error: BaseException) -> str:
+    """The frames of a traceback below our own, the innermost last."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_FRAMES)
+    theirs = [frame for frame in frames if not frame.filename.startswith(_our_folder())]
+    text = "".join(traceback.format_list(theirs)).encode("utf-8", "backslashreplace").decode()
+    return mask(text)[-_MOST_CHARACTERS:]
+
+
+def _whole(error: BaseException) -> str:
+    """A traceback with its causes, as text that UTF-8 can carry."""
+    try:
+        text = "".join(traceback.format_exception(error, limit=-_MOST_FRAMES))
+    except Exception:  # noqa: BLE001  # an error of the error's own
+        text = "".join(traceback.format_tb(error.__traceback__, limit=-_MOST_FRAMES))
+    return mask(text.rstrip().encode("utf-8", "backslashreplace").decode())
+
+
+def _shortened(text: str) -> str:
+    half = _MOST_CHARACTERS
+    return text if len(text) <= 2 * half else f"{text[:half]} … {text[-half:]}"
+
+
+@functools.cache
+def _our_folder() -> str:
+    return f"{Path(__file__).parents[2]}{os.sep}"
+
+
+@functools.cache
+def _is_installed(file: str) -> bool:
+    if file.startswith("<") or f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file:
+        return True
+    return file.startswith((sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep))

@@ -1,0 +1,73 @@
+"""The workers of a run: each takes one case after the other.
+
+With a model that takes its time, many cases must be in flight; with components that answer at once, every worker more
+only delays everything else on the event loop. So a crew begins small, and grows while all its members wait.
+
+There are as many members as calls may be in flight, and none in reserve: a member that ends a case begins the next at
+once, and so spreads out calls that would otherwise go on ending all together, in bursts that wait for each other.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from time import perf_counter
+
+from themis.core.engine.case_work import CaseWork
+
+BREATH_S = 0.002
+"""Seconds of work without a pause after which the event loop gets its turn."""
+
+FIRST_MEMBERS = 2
+GROWTH_FACTOR = 4
+GROWTH_INTERVAL_S = 0.002
+
+
+class Crew:
+    """Works off cases, at most so many at a time."""
+
+    def __init__(self, cases: Iterator[CaseWork], work: Callable[[CaseWork], Awaitable[None]], limit: int) -> None:
+        """Call `work` for each of `cases`, for `limit` of them at once at most."""
+        self._cases = cases
+        self._work = work
+        self._limit = limit
+        self._members = 0
+        self._breathing = 0
+        self._finished = False
+        self._loop_had_turn = True
+        self._turn_began = 0.0
+
+    async def run(self) -> None:
+        """Return when every case is done; the first exception of a member ends it all, and is raised."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while self._members < self._limit and not self._finished:
+                    if not self._breathing:
+                        wanted = min(self._limit, max(FIRST_MEMBERS, self._members * GROWTH_FACTOR))
+                        for _ in range(wanted - self._members):
+                            group.create_task(self._member())
+                        self._members = wanted
+                    await asyncio.sleep(GROWTH_INTERVAL_S)
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from None
+
+    async def _member(self) -> None:
+        me = asyncio.current_task()
+        for case in self._cases:
+            await self._work(case)
+            if me is not None and me.cancelling():
+                raise asyncio.CancelledError  # a component swallowed it
+            if self._loop_had_turn:
+                self._begin_turn()
+            elif perf_counter() - self._turn_began > BREATH_S:
+                self._breathing += 1
+                await asyncio.sleep(0)
+                self._breathing -= 1
+        self._finished = True
+
+    def _begin_turn(self) -> None:
+        """Notice when the event loop comes round again: cases that wait for something let it, and need no breath."""
+        self._loop_had_turn = False
+        self._turn_began = perf_counter()
+        asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._loop_had_turn = True

@@ -1,0 +1,1 @@
+"""Files written and read with care: they outlive a crash, and no link or pipe leads astray."""

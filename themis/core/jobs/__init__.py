@@ -1,0 +1,1 @@
+"""Jobs carried out: payload, environment, limits, one claimed job, one worker cycle, batch requests."""

@@ -1,0 +1,62 @@
+"""The stores that manifests name, each opened once."""
+
+from typing import TYPE_CHECKING
+
+from themis.core.errors import OtherStoreError
+from themis.core.queue.model.manifest_file import StoreAddress
+from themis.core.stores.backend import BUSY_TIMEOUT_S, Patience
+from themis.core.stores.job_store import JobStore
+from themis.core.stores.protocol import RunStore
+from themis.core.stores.registry import open_store
+
+if TYPE_CHECKING:
+    from themis.core.stores.reading import StoreLocation
+
+
+class StoreCache:
+    """Opens the stores that manifests name, each once; it never makes one.
+
+    Args:
+        busy_timeout_s, retry_attempts: how long a store is waited for that others write to; see `Patience`.
+    """
+
+    def __init__(self, *, busy_timeout_s: float = BUSY_TIMEOUT_S, retry_attempts: int = 5) -> None:
+        """Nothing is opened yet."""
+        self._patience = Patience(busy_timeout_s, retry_attempts)
+        self._stores: dict[StoreLocation, RunStore] = {}
+
+    def __call__(self, address: StoreAddress) -> JobStore:
+        """The jobs of the store at an address.
+
+        Raises:
+            StoreError: it is not there, or this process does not know its kind.
+            OtherStoreError: another one is.
+        """
+        jobs = self.run_store(address).jobs
+        if jobs.store_id != address.id:
+            raise OtherStoreError(path=address.path, found=jobs.store_id, expected=address.id)
+        return jobs
+
+    def run_store(self, address: StoreAddress) -> RunStore:
+        """The store at an address.
+
+        Raises:
+            StoreError: it is not there, or this process does not know its kind.
+        """
+        store = self._stores.get(address.location)
+        if store is not None and not store.jobs.is_in_place:
+            store.close()  # what is there now is another one
+            store = None
+        if store is None:
+            store = self._stores[address.location] = open_store(address.location, self._patience)
+        return store
+
+    def opened(self) -> list[JobStore]:
+        """The jobs of each store that is open."""
+        return [store.jobs for store in self._stores.values()]
+
+    def close(self) -> None:
+        """Close them all."""
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()

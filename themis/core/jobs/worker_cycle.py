@@ -1,0 +1,207 @@
+"""One job out of a queue folder: claimed, run, settled."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from themis.core.engine.run import RunProgress
+from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
+from themis.core.experiment import refuse_running_loop
+from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_async
+from themis.core.jobs.process_limits import ProcessLimits
+from themis.core.jobs.store_cache import StoreCache
+from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.folder.lease import LeaseKeeper
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.model import outages
+from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
+from themis.core.queue.model.manifest_file import Manifest, StoreAddress
+from themis.core.queue.model.states import Cause, Outcome
+from themis.core.queue.transitions.claims import Claim
+from themis.core.queue.write_check import check_writable
+from themis.core.results import RunResult
+from themis.core.stores import projections
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.protocol import RunStore
+
+logger = logging.getLogger("themis.worker")
+
+
+def run_worker_once(
+    queue_root: str | Path,
+    *,
+    allow_modules: Sequence[str] | None = None,
+    progress: RunProgress | None = None,
+    tags: Collection[str] = (),
+    version_mismatch: VersionMismatch = "run",
+) -> RunResult | None:
+    """Claim one job, run it, settle it; see `run_worker_once_async`.
+
+    Raises:
+        RunningLoopError: there is a running event loop.
+    """
+    refuse_running_loop("run_worker_once")
+    with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
+        if job is None:
+            return None
+        with job.in_hand(allow_modules, progress) as options:
+            job.settle(execute_job(job.claim.manifest, job.store, options))
+        return job.result()
+
+
+async def run_worker_once_async(
+    queue_root: str | Path,
+    *,
+    allow_modules: Sequence[str] | None = None,
+    progress: RunProgress | None = None,
+    tags: Collection[str] = (),
+    version_mismatch: VersionMismatch = "run",
+) -> RunResult | None:
+    """Claim one job, run it, settle it, and return its result; None when no job is ready.
+
+    A job that fails is settled too, and comes back with status `failed`; a file that is no manifest is set aside, and
+    the next is taken.
+
+    Args:
+        queue_root: the queue's folder; one that is not there is an empty queue.
+        allow_modules: prefixes of the modules that a job may import; None allows all.
+        progress: kept up to date while the run goes.
+        tags: what this worker has; only a job is taken whose tags are all among them.
+        version_mismatch: `run` runs a job that other versions of the library or of its components submitted, and logs
+            a warning; `refuse` leaves it to another worker.
+
+    Raises:
+        TagError, InvalidArgumentError: the policy is none.
+        QueueRootError: the folder is not a queue, or others can write to it, or another machine of this one's name
+            works there too.
+        QueueError: the folder cannot be written just now; nothing was claimed.
+        UnsettledError: not even how the attempt ended could be written, as on a disk that is full; the job is given
+            back, charged to nobody, and the next worker finds it.
+        StoreError: the job's store cannot be read.
+    """
+    with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
+        if job is None:
+            return None
+        with job.in_hand(allow_modules, progress) as options:
+            job.settle(await execute_job_async(job.claim.manifest, job.store, options))
+        return job.result()
+
+
+@contextlib.contextmanager
+def _claimed(queue_root: str | Path, policy: ClaimPolicy) -> Iterator["_ClaimedJob | None"]:
+    """A block that has a job of the queue, or None when no job is ready."""
+    stores = StoreCache()
+    queue = FileQueue(queue_root, stores)
+    try:
+        worker = this_process()
+        queue.refuse_hostname_clash(worker)
+        found = queue.claim(worker, allow=_WritableJobs(policy, queue, stores))
+        for why in dict.fromkeys(found.left.values()):
+            logger.warning("skipped: %s", why)
+        claim = found.claim
+        yield None if claim is None else _ClaimedJob(claim, stores.run_store(claim.manifest.store))
+    finally:
+        stores.close()
+
+
+def own_result(store: RunStore, run_id: str) -> RunResult:
+    """What a run came to in this process; how it stands when it came to no end here."""
+    record = store.load_run(run_id)
+    return projections.run_result(store, run_id, None if record is None or record.ended_ms is None else record)
+
+
+def open_queue(queue_root: str | Path) -> FileQueue:
+    """The queue in a folder, for looking at it and asking things of it."""
+    return FileQueue(queue_root, StoreCache())
+
+
+class _WritableJobs:
+    """Lets a job be claimed that the policy allows, once its queue and its store were written to.
+
+    A full disk must not spend a job's tries.
+
+    What cannot be written raises, and that leaves the job, or ends the claim, see `check_writable`. Whoever claims
+    often pays for it once: the answer is kept.
+    """
+
+    def __init__(self, policy: ClaimPolicy, queue: FileQueue, stores: StoreCache) -> None:
+        self._policy = policy
+        self._queue = queue
+        self._stores = stores
+        self._written: set[StoreAddress] = set()
+
+    def __call__(self, manifest: Manifest) -> str | None:
+        why_not = self._policy(manifest)
+        if why_not is None and manifest.store not in self._written:
+            with contextlib.suppress(OtherStoreError):  # which the claim itself deals with
+                check_writable(self._queue, [self._stores(manifest.store)])
+            self._written.add(manifest.store)
+        return why_not
+
+
+class _ClaimedJob:
+    """A job that this process has in hand.
+
+    Attributes:
+        claim: of this process.
+        store: where its results are kept.
+    """
+
+    def __init__(self, claim: Claim, store: RunStore) -> None:
+        self.claim = claim
+        self.store = store
+        self._limits = ProcessLimits()
+        self._lease = LeaseKeeper(claim.lease, claim.renew)
+
+    @contextlib.contextmanager
+    def in_hand(self, allow_modules: Sequence[str] | None, progress: RunProgress | None) -> Iterator[JobOptions]:
+        """A block that runs and settles the job; whatever happens in it, the claim is over afterwards."""
+        claim, lease = self.claim, self._lease
+        try:
+            if remark := claim.note_versions():
+                logger.warning(remark)
+            with lease:
+                yield JobOptions(
+                    allow_modules=allow_modules,
+                    cancelled=lambda: lease.lost is not None or claim.is_cancel_requested(),
+                    fence=Fence(claim.key, claim.version),
+                    progress=progress,
+                )
+        except UnsettledError:
+            raise
+        except ClaimLostError:
+            claim.lose()  # the job is another worker's now, who will settle it
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            _settle(claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"), self._limits)
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception) and outages.is_of_machine(error):
+                claim.excuse()
+            claim.abandon()
+            raise
+
+    def settle(self, outcome: Outcome) -> None:
+        """End the attempt."""
+        if self._lease.lost is not None and outcome.cause is Cause.CANCELLED:
+            outcome = Outcome(Cause.LEASE_LOST, f"its lease was lost: {self._lease.lost}")
+        _settle(self.claim, outcome, self._limits)
+
+    def result(self) -> RunResult:
+        """What is stored of the job's run."""
+        return own_result(self.store, self.claim.manifest.run_id)
+
+
+def _settle(claim: Claim, outcome: Outcome, limits: ProcessLimits) -> None:
+    """Settle a claim; one whose end cannot be written is let go, charged to nobody.
+
+    Unless the experiment has taken from this process what writing needs: then it is as if it had killed its worker.
+    """
+    try:
+        claim.settle(outcome)
+    except (StoreError, OSError) as error:
+        if limits.why_not() is None:
+            claim.excuse()
+        claim.abandon()
+        raise UnsettledError(key=claim.key, attempt=claim.attempt, detail=str(error)) from error

@@ -1,0 +1,1 @@
+"""Processes and threads: forked copies, and the interruption of what does not give way."""

@@ -1,0 +1,1 @@
+"""Python itself: its packages, its modules, what they import, and their code."""

@@ -1,0 +1,1 @@
+"""Administration of a queue: commands on jobs, pruning, the doctor, details, the forecast."""

@@ -1,0 +1,135 @@
+"""All that is known of one job, from its row, its files and its store."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from themis.core.errors import AmbiguousJobError, ManifestError, OtherStoreError, StoreError, UnknownJobError
+from themis.core.queue.folder import journal, listing, locks, log_files
+from themis.core.queue.folder.root import QueueRoot
+from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.model import layout, manifest_file
+from themis.core.queue.model.layout import Entry
+from themis.core.queue.model.manifest_file import Manifest
+from themis.core.queue.model.states import JobState
+from themis.core.queue.transitions import liveness, moves
+from themis.core.stores.job_rows import AttemptRow, JobRow, Owner
+from themis.core.stores.job_store import JobStore
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetails:
+    """All that is known of a job.
+
+    Attributes:
+        row: the truth.
+        attempts: those that have ended, in order.
+        journal: its history for people, oldest line first.
+        paths: where its file lies.
+        alive: whether a living worker has it now, on this host by its lock, on another by its lease.
+        logs: what its attempts printed, where that was kept, in the order in which it was printed.
+        tags: what a worker must have to take it.
+        store_error: why its store cannot be opened; then `row` is no more than its file tells. None when it can.
+    """
+
+    row: JobRow
+    attempts: list[AttemptRow]
+    journal: list[dict[str, Any]]
+    paths: list[Path]
+    alive: bool
+    logs: list[Path]
+    tags: tuple[str, ...] = ()
+    store_error: str | None = None
+
+
+def of_job(root: QueueRoot, book: StoreBook, key: str, here: Owner) -> JobDetails:
+    """See `FileQueue.show`."""
+    try:
+        store, row = book.find(key)
+    except UnknownJobError:
+        found = _unreachable(root, book, key)
+        if found is None:
+            raise
+        return found
+    return JobDetails(
+        row=row,
+        attempts=store.attempts(row.key),
+        journal=journal.read(root.folder(layout.JOURNAL), row.key),
+        paths=[Path(path) for path in moves.locate(root, row)],
+        alive=locks.is_locked(root.locks_folder, row.key) or liveness.has_lease_elsewhere(store, row, here),
+        logs=log_files.of_job(root.path / layout.LOGS / row.key),
+        tags=_tags_needed(store, row.key),
+    )
+
+
+def _tags_needed(store: JobStore, key: str) -> tuple[str, ...]:
+    """What a worker must have to take a job, by the store's copy of its manifest; none when it cannot be read."""
+    try:
+        return manifest_file.decode((store.manifest(key) or "").encode(), key, key=key).tags
+    except ManifestError:
+        return ()
+
+
+def _unreachable(root: QueueRoot, book: StoreBook, prefix: str) -> JobDetails | None:
+    """What the file of a job tells whose store cannot be opened; None when there is no such job, or its store can.
+
+    Raises:
+        AmbiguousJobError: several are called so.
+    """
+    entries = [
+        entry
+        for folder in layout.JOB_FOLDERS
+        for name in listing.names_in(root.folder(folder))
+        if prefix in name and (entry := layout.parse(folder, name)) is not None and entry.key.startswith(prefix)
+    ]
+    found = [pair for entry in entries if (pair := _store_error(root, book, entry)) is not None]
+    if len({manifest.key for manifest, _, _ in found}) > 1:
+        raise AmbiguousJobError(key=prefix, matches=", ".join(sorted(manifest.key for manifest, _, _ in found)))
+    if not found:
+        return None
+    manifest, entry, error = found[0]
+    return JobDetails(
+        row=_row_of(root, manifest, entry),
+        attempts=[],
+        journal=journal.read(root.folder(layout.JOURNAL), manifest.key),
+        paths=[root.path / entry.folder / entry.name],
+        alive=locks.is_locked(root.locks_folder, manifest.key),
+        logs=log_files.of_job(root.path / layout.LOGS / manifest.key),
+        tags=manifest.tags,
+        store_error=error,
+    )
+
+
+def _store_error(root: QueueRoot, book: StoreBook, entry: Entry) -> tuple[Manifest, Entry, str] | None:
+    try:
+        manifest = manifest_file.read(f"{root.path}/{entry.folder}/{entry.name}", key=entry.key)
+    except (OSError, ManifestError):
+        return None
+    try:
+        book.get(manifest.store)
+    except (StoreError, OtherStoreError) as error:
+        return manifest, entry, str(error)
+    return None
+
+
+def _row_of(root: QueueRoot, manifest: Manifest, entry: Entry) -> JobRow:
+    """A job as its file tells."""
+    state = layout.END_FOLDERS.get(entry.folder)
+    if state is None:
+        state = JobState.RUNNING if entry.folder == layout.CLAIMED else JobState.QUEUED
+    return JobRow(
+        key=manifest.key,
+        run_id=manifest.run_id,
+        queue_id=root.queue_id,
+        queue_root=str(root.path),
+        version=0,
+        state=state,
+        attempt=entry.attempt or 0,
+        priority=manifest.priority if entry.priority is None else entry.priority,
+        submitted_ns=manifest.submitted_ns,
+        ready_ns=None,
+        max_attempts=manifest.limits.max_attempts,
+        max_worker_lost=manifest.limits.max_worker_lost,
+        timeout_s=manifest.limits.timeout_s,
+        memory_limit_mb=manifest.limits.memory_limit_mb,
+    )

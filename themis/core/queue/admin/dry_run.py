@@ -1,0 +1,57 @@
+"""What would be recovered, without recovering it."""
+
+import time
+
+from themis.core.errors import ManifestError, UnavailableError
+from themis.core.queue.folder import locks
+from themis.core.queue.folder.root import QueueRoot
+from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.model import layout, manifest_file, states
+from themis.core.queue.model.states import JobState
+from themis.core.queue.transitions import liveness
+from themis.core.stores.job_rows import JobRow, Owner
+from themis.core.stores.job_store import JobStore
+
+
+class DryRun:
+    """Stands in for a `NextJob` where nothing may be changed: says what that would make of a file."""
+
+    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
+        """For the queue `root`."""
+        self.unusable: dict[str, str] = {}
+        self._root = root
+        self._book = book
+
+    def recover_file(self, folder: str, name: str, owner: Owner) -> JobRow | None:
+        """The job of a file as it would be; None when a living worker has it, or it is gone, or bad."""
+        entry = layout.parse(folder, name)
+        if entry is None:
+            self.unusable[name] = "no job's file is called so; a worker will move it to rejected/"
+            return None
+        if locks.is_locked(self._root.locks_folder, entry.key):
+            return None
+        found = self._found(folder, name, entry.key)
+        if found is None:
+            return None
+        store, row = found
+        # Without a lease it may be in the middle of a move on another host, and only time will tell.
+        moving = self._root.shared and folder == layout.CLAIMED and row.state != JobState.RUNNING
+        if moving or liveness.has_lease_elsewhere(store, row, owner):
+            return None
+        return states.recovered(row, time.time_ns()).row
+
+    def _found(self, folder: str, name: str, key: str) -> tuple[JobStore, JobRow] | None:
+        """The job of a file, and its store; None, and a word about it, when it has none that can be read."""
+        try:
+            manifest = manifest_file.read(f"{self._root.path}/{folder}/{name}", key=key)
+            store = self._book.get(manifest.store)
+            row = store.load(key)
+        except FileNotFoundError:
+            return None
+        except (ManifestError, UnavailableError, OSError) as error:
+            self.unusable[name] = str(error)
+            return None
+        if row is None or row.queue_id != self._root.queue_id:
+            self.unusable[name] = "its store knows no such job of this queue; it will be moved to rejected/"
+            return None
+        return store, row

@@ -1,0 +1,136 @@
+"""What people ask of a job: cancel it, try it again, give it another place in the order."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
+from themis.core.files import durable
+from themis.core.queue.folder import bell, journal, locks, processes
+from themis.core.queue.folder.root import QueueRoot
+from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.model import layout, states
+from themis.core.queue.model.states import ENDED, JobState
+from themis.core.queue.picking.next_job import NextJob
+from themis.core.queue.transitions import moves
+from themis.core.queue.transitions.claims import clear_cancel_flag
+from themis.core.queue.transitions.moves import Move
+from themis.core.queue.transitions.submitting import refuse_place
+from themis.core.stores.job_rows import Change, JobRow
+from themis.core.stores.job_store import JobStore
+
+Listed = Mapping[str, Sequence[str]]
+"""What `moves.list_files` found, for a request about many jobs."""
+
+_LOCK_WAIT_S = 2.0
+
+
+def cancel(root: QueueRoot, book: StoreBook, next_job: NextJob, prefix: str, listed: Listed | None = None) -> JobRow:
+    """See `FileQueue.cancel`."""
+    store, row = book.find(prefix)
+    lock = locks.acquire(root.locks_folder, row.key)
+    if lock is None:
+        _request(root, store, row.key)
+        return _current(root, store, row.key)
+    try:
+        row = _current(root, store, row.key)
+        if row.state in ENDED:
+            return row
+        if row.state == JobState.QUEUED:
+            now_ns = time.time_ns()
+            try:
+                return _moved(root, store, row, "cancel", lambda read: states.cancelled(read, now_ns), listed)
+            except QueueBusyError:
+                if not root.shared:
+                    raise
+                # Another host, which this lock does not keep out, was faster: then it is asked like any other owner.
+        _request(root, store, row.key)
+    finally:
+        lock.release()
+    # Its lock was free, so that its owner is dead, or on another host: recovery tells which, and ends a dead one.
+    next_job.recover(processes.this_process())
+    return _current(root, store, row.key)
+
+
+def retry(root: QueueRoot, book: StoreBook, prefix: str, *, rerun: bool, listed: Listed | None = None) -> JobRow:
+    """See `FileQueue.retry`."""
+    store, row = book.find(prefix)
+    wait_s = _LOCK_WAIT_S if row.state in ENDED else 0.0
+    lock = locks.acquire(root.locks_folder, row.key, wait_s=wait_s)
+    try:
+        row = _current(root, store, row.key)
+        if row.state not in ENDED or (row.state == JobState.DONE and not rerun):
+            detail = "only a failed or cancelled job can be tried again"
+            raise JobStateError(key=row.key, state=row.state, detail=detail)
+        if lock is None:
+            raise QueueBusyError(path=root.path, key=row.key)
+        now_ns = time.time_ns()
+        back = _moved(root, store, row, "retry", lambda read: states.sent_back(read, now_ns), listed)
+        clear_cancel_flag(root, row.key)
+        return back
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def reschedule(
+    root: QueueRoot, book: StoreBook, prefix: str, *, priority: int | None, not_before_ns: int | None
+) -> JobRow:
+    """See `FileQueue.reschedule`."""
+    refuse_place(prefix, priority, not_before_ns)
+    store, row = book.find(prefix)
+    # Somebody who looks at a queued job holds its lock for a moment, somebody who runs it for longer.
+    wait_s = _LOCK_WAIT_S if row.state == JobState.QUEUED else 0.0
+    lock = locks.acquire(root.locks_folder, row.key, wait_s=wait_s)
+    try:
+        row = _current(root, store, row.key)
+        if row.state != JobState.QUEUED:
+            detail = "only a job that waits to be taken can be given another priority or time"
+            raise JobStateError(key=row.key, state=row.state, detail=detail)
+        if lock is None:
+            raise QueueBusyError(path=root.path, key=row.key)
+        now_ns = time.time_ns()
+
+        def decide(read: JobRow) -> Change:
+            return states.rescheduled(read, now_ns, priority=priority, ready_ns=not_before_ns)
+
+        return _moved(root, store, row, "set", decide)
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _current(root: QueueRoot, store: JobStore, key: str) -> JobRow:
+    """A job as it stands now; somebody may have pruned it since it was found."""
+    row = store.load(key)
+    if row is None or row.queue_id != root.queue_id:
+        raise UnknownJobError(key=key)
+    return row
+
+
+def _request(root: QueueRoot, store: JobStore, key: str) -> None:
+    """Ask a job's owner to stop: the row first, which is the request, then the file that wakes the owner."""
+    if store.request_cancel(key):
+        durable.mark(f"{root.folder(layout.CANCEL)}/{key}")
+        bell.ring(root.path)
+        journal.note(root.folder(layout.JOURNAL), key, "cancel requested")
+
+
+def _moved(
+    root: QueueRoot,
+    store: JobStore,
+    row: JobRow,
+    move: str,
+    decide: Callable[[JobRow], Change],
+    listed: Listed | None = None,
+) -> JobRow:
+    """One move of a job that is locked here; a file that has vanished is published again first."""
+    now_ns = time.time_ns()
+    sources = moves.locate(root, row, listed) or [moves.publish(root, store, row, now_ns)]
+    moved = moves.make(root, store, row, Move(decide, sources), now_ns)
+    if moved is None:
+        raise QueueBusyError(path=root.path, key=row.key)
+    after = moved.row
+    journal.note(
+        root.folder(layout.JOURNAL), row.key, move, state=after.state, attempt=after.attempt, version=after.version
+    )
+    return after

@@ -1,0 +1,77 @@
+"""Files that killed processes leave: hidden ones that were to be renamed, and lock files of jobs that are gone."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+
+from themis.core.files import durable
+from themis.core.queue.folder import locks
+from themis.core.queue.folder.root import QueueRoot
+from themis.core.queue.folder.store_registry import ScanProgress, StoreBook, rows_of
+from themis.core.queue.model import layout
+
+OLD_S = 3_600.0
+"""Seconds after which a hidden file is taken for left: whoever writes one renames or removes it at once."""
+
+_LOCK_SUFFIX = ".lock"
+
+
+def hidden_files(root: QueueRoot) -> Iterator[str]:
+    """The paths of files that were being written, or tried to be renamed, when their process was killed."""
+    for name in (layout.TMP, *layout.JOB_FOLDERS, layout.REJECTED):
+        with os.scandir(root.folder(name)) as files:
+            for file in files:
+                is_ours = name == layout.TMP or file.name.startswith(durable.PROBE_PREFIX)
+                with contextlib.suppress(FileNotFoundError):  # somebody has just renamed it into place
+                    if is_ours and time.time() - file.stat(follow_symlinks=False).st_mtime > OLD_S:
+                        yield file.path
+
+
+def sweep(root: QueueRoot, book: StoreBook, progress: ScanProgress | None = None) -> int:
+    """Remove them; returns how many there were.
+
+    The locks are left while a store cannot be opened: its jobs, which may need theirs, are not known then.
+    """
+    removed = 0
+    for path in hidden_files(root):
+        durable.unlink(path)
+        removed += 1
+    if not book.unusable():
+        for key in _unused_locks(root, book, progress):
+            removed += _remove_lock(root, book, key)
+    return removed
+
+
+def _unused_locks(root: QueueRoot, book: StoreBook, progress: ScanProgress | None) -> Iterator[str]:
+    """The keys that have a lock file, and no row in this queue.
+
+    Both come in order of the keys, so that neither need be kept as a set.
+    """
+    names = sorted(name for name in os.listdir(root.locks_folder) if name.endswith(_LOCK_SUFFIX))  # noqa: PTH208
+    keys = (name.removesuffix(_LOCK_SUFFIX) for name in names)
+    wanted = (key for key in keys if layout.is_key(key))
+    lock_key = next(wanted, None)
+    for _, row in rows_of(root, book, progress):
+        while lock_key is not None and lock_key < row.key:
+            yield lock_key
+            lock_key = next(wanted, None)
+        if lock_key == row.key:
+            lock_key = next(wanted, None)
+    if lock_key is not None:
+        yield lock_key
+        yield from wanted
+
+
+def _remove_lock(root: QueueRoot, book: StoreBook, key: str) -> bool:
+    """Remove a lock file, unless somebody holds it, or a job has come that needs it."""
+    lock = locks.acquire(root.locks_folder, key)
+    if lock is None:
+        return False
+    try:
+        if book.find_exactly(key) is None:
+            lock.remove(root.locks_folder)
+            return True
+    finally:
+        lock.release()
+    return False

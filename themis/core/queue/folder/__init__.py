@@ -1,0 +1,1 @@
+"""The folder of a queue: its files, locks, leases and journal."""

@@ -1,0 +1,217 @@
+"""The files of a queue's workers: who each of them is, what it runs, whether it lives, and the request to stop.
+
+workers/<worker>.json    who, since when, what it runs; written again with every heartbeat
+workers/<worker>.lock    held as long as it lives; on another host, where locks do not reach, the heartbeat tells
+workers/<worker>.stop    somebody asks it to stop
+"""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from themis.core.errors import WorkerNameError
+from themis.core.files import durable, guarded
+from themis.core.queue.folder import bell, locks
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.model import layout
+from themis.core.stores.job_rows import Owner
+
+SILENT_S = 60.0
+"""A worker of another host that has been silent for longer is taken for dead."""
+
+FORGOTTEN_S = 86_400.0
+"""The files of a worker of another host that has been silent for longer are removed."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NS = 1_000_000_000
+
+Whole = Annotated[int, Field(ge=0, lt=2**63)]
+"""A number in a report, which anybody may have written: no larger than what can be reckoned with."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReport:
+    """What one slot of a worker runs. Times are nanoseconds since 1970 UTC.
+
+    Attributes:
+        slot: its number, from 0.
+        key, run_id, attempt: the job; None while the slot is free.
+        pid: of the job's process.
+        started_ns: when the attempt began.
+        total, done, failed: cases of the run, those that have ended, and those of them that failed.
+    """
+
+    slot: Whole
+    key: str | None = None
+    run_id: str | None = None
+    attempt: Whole | None = None
+    pid: Whole | None = None
+    started_ns: Whole | None = None
+    total: Whole = 0
+    done: Whole = 0
+    failed: Whole = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """A worker, as its file says. Times are nanoseconds since 1970 UTC.
+
+    Attributes:
+        worker: its name.
+        host, boot_id, pid, pid_started: where it is; see `Owner`.
+        version: of the library.
+        started_ns, heartbeat_ns: when it began, and when it last wrote this.
+        state: `running`, `draining` (it takes no more jobs) or `waiting` (for a disk or a store that failed).
+        why: why it takes no job though it could, if it does not.
+        tags: the tags that it serves.
+        slots: what each slot runs.
+        claimed: jobs that it took since it began.
+        ended: how many attempts ended, by cause.
+        cases: cases that ended in its runs.
+    """
+
+    worker: str
+    host: str
+    boot_id: str
+    pid: Whole
+    pid_started: Whole
+    version: str
+    started_ns: Whole
+    heartbeat_ns: Whole
+    state: str = "running"
+    why: str | None = None
+    tags: tuple[str, ...] = ()
+    slots: tuple[SlotReport, ...] = ()
+    claimed: Whole = 0
+    ended: dict[str, Whole] | None = None
+    cases: Whole = 0
+
+    @property
+    def busy(self) -> int:
+        """How many slots run something."""
+        return sum(slot.key is not None for slot in self.slots)
+
+
+_REPORT = TypeAdapter(WorkerReport)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWorker:
+    """A worker that has a file in the queue.
+
+    Attributes:
+        report: what the file says.
+        alive: whether it lives, by its lock; by its heartbeat when it is on another host.
+    """
+
+    report: WorkerReport
+    alive: bool
+
+    @property
+    def state(self) -> str:
+        """One word for how it stands: what it reports of itself, or `dead`."""
+        return self.report.state if self.alive else "dead"
+
+    @property
+    def busy(self) -> int:
+        """How many of its slots run something."""
+        return self.report.busy if self.alive else 0
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return {"alive": self.alive, **asdict(self.report)}
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a worker's name.
+
+    Raises:
+        WorkerNameError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        detail = "use letters, digits, '.', '_' and '-', at most 100, the first a letter or digit"
+        raise WorkerNameError(name=name, detail=detail)
+
+
+def workers_of(queue_root: Path) -> list[SeenWorker]:
+    """Every worker that has a file in the queue, by name; dead ones too. Empty when there is no queue."""
+    folder = queue_root / layout.WORKERS
+    here = this_process()
+    return [SeenWorker(report, _is_alive(folder, report, here)) for report in reports_of(queue_root)]
+
+
+def reports_of(queue_root: Path) -> Iterator[WorkerReport]:
+    """What the workers of a queue say of themselves, by name, whether they live or not."""
+    for path in sorted((queue_root / layout.WORKERS).glob("*.json")):
+        report = _read(path)
+        if report is not None:
+            yield report
+
+
+def report_file(queue_root: Path, name: str) -> Path:
+    """The file in which a worker says how it goes."""
+    return queue_root / layout.WORKERS / f"{name}.json"
+
+
+def stop_file(queue_root: Path, name: str) -> Path:
+    """The file by which a worker is asked to stop."""
+    return queue_root / layout.WORKERS / f"{name}.stop"
+
+
+def request_stop(queue_root: Path, names: Sequence[str]) -> None:
+    """Ask workers to take no more jobs and to end when what they run has."""
+    for name in names:
+        durable.mark(stop_file(queue_root, name))
+    bell.ring(queue_root)
+
+
+def forget_dead(queue_root: Path) -> None:
+    """Remove the files of workers that have died: of this host's at once, of others' when they are long silent."""
+    folder = queue_root / layout.WORKERS
+    here = this_process().host
+    gone = []
+    for seen in workers_of(queue_root):
+        if not seen.alive and (seen.report.host == here or _silence_s(seen.report) > FORGOTTEN_S):
+            gone.append(seen.report.worker)
+            for file_of in (report_file, stop_file):
+                with contextlib.suppress(OSError):
+                    file_of(queue_root, seen.report.worker).unlink()
+    with contextlib.suppress(OSError):
+        locks.remove_unused(folder, [*gone, *_locks_without_report(folder)])
+
+
+def _locks_without_report(folder: Path) -> list[str]:
+    """Names with a lock and no report, since long enough that nobody is just registering."""
+    with os.scandir(folder) as files:
+        old = [
+            file.name.removesuffix(".lock")
+            for file in files
+            if file.name.endswith(".lock") and time.time() - file.stat(follow_symlinks=False).st_mtime > SILENT_S
+        ]
+    return [name for name in old if _NAME.fullmatch(name) and not (folder / f"{name}.json").exists()]
+
+
+def _is_alive(folder: Path, report: WorkerReport, here: Owner) -> bool:
+    if report.host == here.host:
+        return locks.is_locked(folder, report.worker)
+    return _silence_s(report) < SILENT_S
+
+
+def _silence_s(report: WorkerReport) -> float:
+    return (time.time_ns() - report.heartbeat_ns) / _NS
+
+
+def _read(path: Path) -> WorkerReport | None:
+    """A worker's report; None when it cannot be read: a bad file must not hide the others. A newer one may say more."""
+    try:
+        report = _REPORT.validate_json(guarded.read(path, layout.MAX_WORKER_FILE_BYTES))
+    except (OSError, ValueError):
+        return None
+    return report if report.worker == path.stem and _NAME.fullmatch(report.worker) else None

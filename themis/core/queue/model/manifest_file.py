@@ -1,0 +1,315 @@
+"""A job's manifest: bytes ⇄ a checked envelope around a payload that the queue does not look into.
+
+What lies in the queue's folder is not to be trusted. Size and depth are bounded before anything is parsed; only a
+regular file is opened, and never through a link; it is JSON, whose every field is looked at.
+
+Old and new workers share a queue through an upgrade. So a field that an older version may do without is added as an
+optional one: fields that are not known are not looked at. What no older version may run without makes a new format,
+and a manifest of a newer format is left for newer workers.
+"""
+
+import errno
+import json
+import os
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
+from themis.core.files import guarded
+from themis.core.queue.model import untrusted_json
+from themis.core.queue.model.layout import is_key
+from themis.core.stores.job_rows import job_key
+from themis.core.stores.reading import StoreLocation
+from themis.core.text.canonical import canonical_json, compact_json
+from themis.core.values.bounds import MOST_COUNT, MOST_SECONDS
+from themis.core.values.tags import checked as checked_tags
+
+FORMAT = 2  # 1: version 4.0; 2: the run's snapshot says more than that version can read
+MAX_BYTES = 65_536
+MAX_DEPTH = 32
+
+LOWEST_PRIORITY = 9
+DEFAULT_PRIORITY = 5
+
+_MAX_TEXT = 4_096
+_MOST_NS = 2**63 - 1  # as a store keeps times
+_WORD = re.compile(r"[A-Za-z0-9._+!-]{1,128}")
+_SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
+
+Field = TypeVar("Field")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAddress:
+    """Where a results store is, and which one it must be.
+
+    Attributes:
+        kind: of store, such as `sqlite`.
+        path: absolute, of its file; or, of a store that is no file, its parameters as JSON, see `StoreLocation`.
+        id: its `store_id`.
+    """
+
+    kind: str
+    path: str
+    id: str
+
+    @property
+    def location(self) -> StoreLocation:
+        """Where it is, whichever it must be."""
+        return StoreLocation(self.kind, self.path)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The absolute paths by which it is found; none where it is no file on this machine."""
+        return tuple(value for value in self._texts() if os.path.isabs(value))  # noqa: PTH117  # text in, text out
+
+    def moved(self, new_path: Callable[[str], str]) -> "StoreAddress":
+        """The same store, with what becomes of each of those paths."""
+        if os.path.isabs(self.path):  # noqa: PTH117  # text in, text out
+            return replace(self, path=new_path(self.path))
+        known = self.paths
+        now = {n: new_path(v) if v in known else v for n, v in self._parameters().items()}
+        return self if not known else replace(self, path=canonical_json(now))
+
+    def _texts(self) -> list[str]:
+        if os.path.isabs(self.path):  # noqa: PTH117  # text in, text out
+            return [self.path]
+        return [value for value in self._parameters().values() if isinstance(value, str)]
+
+    def _parameters(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self.path)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a job may cost.
+
+    Attributes:
+        max_attempts: failed attempts that end it.
+        max_worker_lost: lost workers that end it.
+        timeout_s: of one attempt; None for none.
+        memory_limit_mb: of one attempt, in MiB; None for none.
+    """
+
+    max_attempts: int = 3
+    max_worker_lost: int = 3
+    timeout_s: float | None = None
+    memory_limit_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A job, as its file says.
+
+    Attributes:
+        key: its name in the queue.
+        run_id: the run to do.
+        store: where the run is, and its results go.
+        limits: what it may cost.
+        priority: 0 (first) to 9.
+        submitted_ns: when, in nanoseconds since 1970 UTC.
+        version: of the library that wrote it.
+        payload: what the executor needs; JSON.
+        tags: what a worker must have to take it.
+        distributions: those that its components come from, beside the library, with the versions they had.
+        format: of the file.
+    """
+
+    key: str
+    run_id: str
+    store: StoreAddress
+    limits: Limits
+    priority: int
+    submitted_ns: int
+    version: str
+    payload: dict[str, Any]
+    tags: tuple[str, ...] = ()
+    distributions: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        ManifestError: it is larger or deeper than may be read again, or not JSON.
+    """
+    document: dict[str, Any] = {
+        "format": manifest.format,
+        "key": manifest.key,
+        "run_id": manifest.run_id,
+        "store": {"kind": manifest.store.kind, "path": manifest.store.path, "id": manifest.store.id},
+        "limits": {
+            "max_attempts": manifest.limits.max_attempts,
+            "max_worker_lost": manifest.limits.max_worker_lost,
+            "timeout_s": manifest.limits.timeout_s,
+            "memory_limit_mb": manifest.limits.memory_limit_mb,
+        },
+        "priority": manifest.priority,
+        "submitted_at_ns": manifest.submitted_ns,
+        "version": manifest.version,
+        "payload": manifest.payload,
+    }
+    if manifest.tags:
+        document["tags"] = list(manifest.tags)
+    if manifest.distributions:
+        document["distributions"] = manifest.distributions
+    try:
+        data = compact_json(document).encode("ascii")
+    except (TypeError, ValueError) as error:
+        raise ManifestError(name=manifest.key, reason="not_json", detail=f"not JSON: {error}") from error
+    decode(data, manifest.key, key=manifest.key)
+    return data + b"\n"
+
+
+def read(path: str, *, key: str | None) -> Manifest:
+    """The manifest in the file at `path`, whose name says `key`; None where names say something else.
+
+    Raises:
+        FileNotFoundError: there is none.
+        TornManifestError: it is no whole JSON text; it may still be being written.
+        NewerManifestError: it is of a format that only a newer version reads.
+        ManifestError: it is no manifest for this key, or nothing that may be opened; `reason` says which.
+    """
+    name = os.path.basename(path)  # noqa: PTH119  # hot: once a claim
+    return decode(_read_bytes(path, name), name, key=key)
+
+
+def decode(data: bytes, name: str, *, key: str | None) -> Manifest:
+    """The manifest that `data` holds; `name` is what an error calls it.
+
+    Raises:
+        TornManifestError: it is no whole JSON text.
+        NewerManifestError: it is of a format that only a newer version reads.
+        ManifestError: it is no manifest for `key`.
+    """
+    if len(data) > MAX_BYTES:
+        raise ManifestError(name=name, reason="too_large", detail=f"more than {MAX_BYTES} bytes")
+    if untrusted_json.depth(data, MAX_DEPTH) > MAX_DEPTH:
+        raise ManifestError(name=name, reason="too_deep", detail=f"nested more than {MAX_DEPTH} deep")
+    try:
+        document = untrusted_json.parse(data)
+    except ValueError as error:
+        raise TornManifestError(name=name, reason="not_json", detail=str(error)) from error
+    if not isinstance(document, dict):
+        raise ManifestError(name=name, reason="not_a_manifest", detail="not a JSON object")
+    found_format = document.get("format")
+    if isinstance(found_format, int) and found_format > FORMAT:
+        raise NewerManifestError(name=name, found=found_format, known=FORMAT, reason="newer_format")
+    try:
+        manifest = _checked(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ManifestError(name=name, reason="not_a_manifest", detail=f"not a manifest: {error}") from error
+    if key is not None and manifest.key != key:
+        raise ManifestError(name=name, reason="other_key", detail=f"holds the manifest of job {manifest.key}")
+    return manifest
+
+
+def _read_bytes(path: str, name: str) -> bytes:
+    try:
+        descriptor = guarded.open_to_read(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            raise ManifestError(name=name, reason="not_a_file", detail="not a regular file") from error
+        raise
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise ManifestError(name=name, reason="not_a_file", detail="not a regular file")
+        if found.st_size > MAX_BYTES:
+            raise ManifestError(name=name, reason="too_large", detail=f"more than {MAX_BYTES} bytes")
+        return os.read(descriptor, MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _checked(document: dict[str, Any]) -> Manifest:
+    store, limits = _field(document, "store", dict), _field(document, "limits", dict)
+    manifest = Manifest(
+        key=_text(document, "key"),
+        run_id=_text(document, "run_id"),
+        store=StoreAddress(kind=_text(store, "kind"), path=_text(store, "path"), id=_text(store, "id")),
+        limits=Limits(
+            max_attempts=_count(limits, "max_attempts"),
+            max_worker_lost=_count(limits, "max_worker_lost"),
+            timeout_s=_seconds(limits, "timeout_s"),
+            memory_limit_mb=None if limits["memory_limit_mb"] is None else _count(limits, "memory_limit_mb"),
+        ),
+        priority=_field(document, "priority", int),
+        submitted_ns=_field(document, "submitted_at_ns", int),
+        version=_text(document, "version"),
+        payload=_field(document, "payload", dict),
+        tags=checked_tags(_field(document, "tags", list)) if "tags" in document else (),
+        distributions=_distributions(document),
+        format=_count(document, "format"),
+    )
+    if not 0 <= manifest.priority <= LOWEST_PRIORITY:
+        msg = f"priority is not 0 to {LOWEST_PRIORITY}"
+        raise ValueError(msg)
+    if not 0 <= manifest.submitted_ns <= _MOST_NS:
+        msg = "submitted_at_ns is no time"
+        raise ValueError(msg)
+    if not is_key(manifest.key) or manifest.key != job_key(manifest.run_id, manifest.store.id, _shard(manifest.key)):
+        msg = "key does not belong to its run and store"
+        raise ValueError(msg)
+    return manifest
+
+
+def _distributions(document: dict[str, Any]) -> dict[str, str]:
+    if "distributions" not in document:
+        return {}
+    found = _field(document, "distributions", dict)
+    if not all(isinstance(word, str) and _WORD.fullmatch(word) for word in (*found, *found.values())):
+        msg = "distributions do not map names to versions"
+        raise ValueError(msg)
+    return found
+
+
+def _shard(key: str) -> tuple[int, int] | None:
+    match = _SHARD.search(key)
+    return None if match is None else (int(match[1]), int(match[2]))
+
+
+def _field(document: dict[str, Any], name: str, kind: type[Field]) -> Field:
+    value = document[name]
+    # True is an int to Python, but no number to us.
+    if not isinstance(value, kind) or isinstance(value, bool):
+        msg = f"{name} is not a JSON {kind.__name__}"
+        raise TypeError(msg)
+    return value
+
+
+def _text(document: dict[str, Any], name: str) -> str:
+    value = _field(document, name, str)
+    if not 0 < len(value) <= _MAX_TEXT:
+        msg = f"{name} is empty or longer than {_MAX_TEXT} characters"
+        raise ValueError(msg)
+    value.encode()  # a half of a character, as JSON can write it, is refused like any other bad value
+    return value
+
+
+def _count(document: dict[str, Any], name: str) -> int:
+    value = _field(document, name, int)
+    if not 0 < value <= MOST_COUNT:
+        msg = f"{name} is not 1 to {MOST_COUNT}"
+        raise ValueError(msg)
+    return value
+
+
+def _seconds(document: dict[str, Any], name: str) -> float | None:
+    value = document[name]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_SECONDS:
+        msg = f"{name} is not a positive number of at most {MOST_SECONDS:,.0f} seconds"
+        raise ValueError(msg)
+    return float(value)

@@ -1,0 +1,293 @@
+"""The states of a job, its moves between them, and why: the only list, and nothing but values.
+
+                 claim                    settle
+    submit → QUEUED ──────→ RUNNING ──────────────→ DONE
+               ↑ │             │ └────────────────→ FAILED      budget used up, or nothing to be gained by repeating
+               │ │ cancel      │ └────────────────→ CANCELLED
+               │ └─→ CANCELLED │
+               ├───────────────┘                    failed and tried again, worker lost, given back
+               ├── retry: FAILED, CANCELLED;  rerun: DONE too
+               └── set: QUEUED, with another priority or time
+
+Each function takes a row and says what it becomes. It decides nothing about files: the folder follows the row.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from themis.core.queue.model import retry_policy
+from themis.core.queue.model.outages import Lack
+from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
+from themis.core.text.lines import cut
+
+NO_QUEUE = ""
+"""The queue of a job that was pruned: none."""
+
+_NS = 1_000_000_000
+
+
+class JobState(StrEnum):
+    """Where a job is. One that waits for a later time is queued."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+
+MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.QUEUED, JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.RUNNING: frozenset({JobState.QUEUED, JobState.DONE, JobState.FAILED, JobState.CANCELLED}),
+    JobState.DONE: frozenset({JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.CANCELLED: frozenset({JobState.QUEUED}),
+}
+"""Where a job can go from each state."""
+
+
+class Cause(StrEnum):
+    """Why an attempt, or a job, ended."""
+
+    DONE = "done"
+    TRANSIENT = "transient"
+    EXCEPTION = "exception"
+    TIME_LIMIT = "time limit"
+    MEMORY_LIMIT = "memory limit"
+    EXIT_CODE = "exit code"
+    SIGNAL = "signal"
+    CONFIGURATION = "configuration"
+    INVALID_MANIFEST = "invalid manifest"
+    OTHER_STORE = "other store"
+    WORKER_LOST = "worker lost"
+    OUTAGE = "outage"
+    GIVEN_BACK = "given back"
+    LEASE_LOST = "lease lost"
+    RUN_IN_USE = "run in use"
+    CANCELLED = "cancelled"
+
+
+class Charge(StrEnum):
+    """Which budget of a job pays for an outcome."""
+
+    ATTEMPTS = "max_attempts"
+    WORKER_LOST = "max_worker_lost"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What follows from a cause.
+
+    Attributes:
+        charge: the budget that pays.
+        ends: the state that it leads to at once; None when the job is queued again while its budget lasts.
+        backoff: whether it waits before it is tried again.
+        behind: whether it goes behind all that is queued by then, so that what keeps it from running keeps no other.
+    """
+
+    charge: Charge = Charge.NOBODY
+    ends: JobState | None = None
+    backoff: bool = False
+    behind: bool = False
+
+
+_TRIED_AGAIN = Policy(charge=Charge.ATTEMPTS, backoff=True)
+_HOPELESS = Policy(ends=JobState.FAILED)
+_NOBODYS_FAULT = Policy()
+
+POLICIES: dict[Cause, Policy] = {
+    Cause.DONE: Policy(ends=JobState.DONE),
+    Cause.TRANSIENT: _TRIED_AGAIN,
+    Cause.EXCEPTION: _TRIED_AGAIN,
+    Cause.TIME_LIMIT: _TRIED_AGAIN,
+    Cause.MEMORY_LIMIT: _TRIED_AGAIN,
+    Cause.EXIT_CODE: _TRIED_AGAIN,
+    Cause.SIGNAL: _TRIED_AGAIN,
+    Cause.CONFIGURATION: _HOPELESS,
+    Cause.INVALID_MANIFEST: _HOPELESS,
+    Cause.OTHER_STORE: _HOPELESS,
+    Cause.WORKER_LOST: Policy(charge=Charge.WORKER_LOST),
+    Cause.OUTAGE: Policy(behind=True),
+    Cause.GIVEN_BACK: _NOBODYS_FAULT,
+    Cause.LEASE_LOST: _NOBODYS_FAULT,
+    Cause.RUN_IN_USE: Policy(backoff=True),
+    Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
+}
+"""Failures are classified, once, as a value, before anything is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended.
+
+    Attributes:
+        cause: what is charged for it and what follows.
+        message: for people; cut to `MESSAGE_BYTES`, so that it fits wherever an outcome has to go.
+        retry_after_s: not to be tried again before, in seconds, as the other side asked; None when it did not.
+        exit_code: of the job's own process, negative for a signal; None when it had none.
+        lack: of an outage, what it was about.
+    """
+
+    cause: Cause
+    message: str = ""
+    retry_after_s: float | None = None
+    exit_code: int | None = None
+    lack: Lack | None = None
+
+    def __post_init__(self) -> None:
+        """Cut the message."""
+        object.__setattr__(self, "message", cut(self.message))
+
+
+DONE = Outcome(Cause.DONE)
+
+
+def claimed(row: JobRow, owner: Owner, token: str, now_ns: int, lease_ms: int | None = None) -> Change:
+    """A queued job gets an owner and its next attempt, and, where locks do not reach everybody, a lease."""
+    after = _next(
+        row,
+        now_ns,
+        state=JobState.RUNNING,
+        attempt=row.attempt + 1,
+        token=token,
+        owner=owner,
+        ready_ns=None,
+        started_ns=now_ns,
+        ended_ns=None,
+    )
+    return Change(after, lease_ms=lease_ms)
+
+
+def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change:
+    """A running job's attempt has ended: the job ends with it, or is queued again.
+
+    Args:
+        row: the job, running.
+        outcome: how its attempt ended.
+        now_ns: the time.
+        jitter: a random number from 0 to 1, which spreads the next tries.
+    """
+    policy = POLICIES[outcome.cause]
+    failures = row.failures + (policy.charge is Charge.ATTEMPTS)
+    lost = row.lost + (policy.charge is Charge.WORKER_LOST)
+    used_up = failures >= row.max_attempts if policy.charge is Charge.ATTEMPTS else lost >= row.max_worker_lost
+    state, ready_ns, ended_ns = policy.ends, None, None
+    if state is None and policy.charge is not Charge.NOBODY and used_up:
+        state = JobState.FAILED
+    if state is not None:
+        ended_ns = now_ns
+    elif policy.backoff:
+        ready_ns = now_ns + int(retry_policy.delay_s(failures, outcome.retry_after_s, jitter) * _NS)
+    after = _next(
+        row,
+        now_ns,
+        state=state or JobState.QUEUED,
+        token=None,
+        owner=None,
+        submitted_ns=now_ns if policy.behind else row.submitted_ns,
+        failures=failures,
+        lost=lost,
+        cause=outcome.cause,
+        message=outcome.message,
+        ready_ns=ready_ns,
+        ended_ns=ended_ns,
+    )
+    if state is None and row.cancel_requested:
+        after = _cancelled(after, now_ns)
+    return Change(after, ended=_ended_attempt(row, outcome.cause, outcome.message, now_ns, outcome.exit_code))
+
+
+def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
+    """What a job becomes whose file was found, and that no living worker has: its owner, if it had one, is dead.
+
+    With `excused` it had ended its attempt, and could not write that down.
+    """
+    if row.state == JobState.RUNNING:
+        end = f"the end of attempt {row.attempt} could not be written", f"{_fate(row)} in attempt {row.attempt}"
+        outcome = Outcome(Cause.OUTAGE, end[0]) if excused else Outcome(Cause.WORKER_LOST, end[1])
+        return settled(row, outcome, now_ns, 0.0)
+    if row.state == JobState.QUEUED and row.cancel_requested:
+        return cancelled(row, now_ns)
+    return Change(_next(row, now_ns))
+
+
+def cancelled(row: JobRow, now_ns: int) -> Change:
+    """A queued job is cancelled."""
+    return Change(_cancelled(_next(row, now_ns), now_ns))
+
+
+def refused(row: JobRow, outcome: Outcome, now_ns: int) -> Change:
+    """A job that nobody runs can never run: it fails without an attempt."""
+    if row.state == JobState.RUNNING:
+        return settled(row, outcome, now_ns, 0.0)
+    ended = {"state": JobState.FAILED, "ready_ns": None, "ended_ns": now_ns}
+    return Change(_next(row, now_ns, cause=outcome.cause, message=outcome.message, **ended))
+
+
+def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Change:
+    """An ended job is queued again: budgets begin again, numbers continue."""
+    after = _next(
+        row,
+        now_ns,
+        state=JobState.QUEUED,
+        priority=row.priority if priority is None else priority,
+        submitted_ns=now_ns,
+        ready_ns=None,
+        failures=0,
+        lost=0,
+        cancel_requested=False,
+        token=None,
+        owner=None,
+        ended_ns=None,
+    )
+    return Change(after)
+
+
+def rescheduled(row: JobRow, now_ns: int, *, priority: int | None = None, ready_ns: int | None = None) -> Change:
+    """A queued job gets another priority, or another time before which it is not taken; what is None stays.
+
+    A time that has passed clears the one that it had.
+    """
+    changes: dict[str, Any] = {} if priority is None else {"priority": priority}
+    if ready_ns is not None:
+        changes["ready_ns"] = ready_ns if ready_ns > now_ns else None
+    return Change(_next(row, now_ns, **changes))
+
+
+def pruned(row: JobRow, now_ns: int) -> Change:
+    """An ended job leaves its queue. Its row stays, so that its end is known and its numbers never go back."""
+    return Change(_next(row, now_ns, queue_id=NO_QUEUE))
+
+
+def _next(row: JobRow, now_ns: int, **changes: Any) -> JobRow:
+    return row._replace(version=row.version + 1, updated_ns=now_ns, lease_until_ms=None, **changes)
+
+
+def _fate(row: JobRow) -> str:
+    owner = row.owner
+    if owner is None:
+        return "its worker died"
+    if row.lease_until_ms is None:
+        return f"worker {owner.worker} (pid {owner.pid}) died"
+    return f"worker {owner.worker} (pid {owner.pid} on {owner.host}) died, or let its lease run out,"
+
+
+def _ended_attempt(row: JobRow, cause: Cause, message: str, now_ns: int, exit_code: int | None) -> AttemptRow:
+    owner = row.owner
+    worker, host, pid = ("", "", 0) if owner is None else (owner.worker, owner.host, owner.pid)
+    started_ns = row.started_ns or now_ns
+    return AttemptRow(row.attempt, row.token or "", worker, host, pid, started_ns, now_ns, cause, message, exit_code)
+
+
+def _cancelled(row: JobRow, now_ns: int) -> JobRow:
+    return row._replace(
+        state=JobState.CANCELLED,
+        ready_ns=None,
+        cause=Cause.CANCELLED,
+        message="cancelled on request",
+        ended_ns=now_ns,
+    )

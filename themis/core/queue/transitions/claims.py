@@ -1,0 +1,264 @@
+"""A job that this process has claimed, what its worker may do with it, and how it ends."""
+
+import contextlib
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from themis.core.errors import ClaimLostError, StoreError
+from themis.core.files import durable
+from themis.core.queue.folder import journal, log_files, processes, uncharged_ends
+from themis.core.queue.folder.lease import Lease
+from themis.core.queue.folder.locks import KeyLock
+from themis.core.queue.folder.root import QueueRoot
+from themis.core.queue.model import layout, states
+from themis.core.queue.model.claim_policy import version_difference
+from themis.core.queue.model.manifest_file import Manifest
+from themis.core.queue.model.states import ENDED, POLICIES, Cause, Outcome
+from themis.core.queue.transitions import moves
+from themis.core.queue.transitions.moves import Move, Moved
+from themis.core.stores.job_rows import JobRow
+from themis.core.stores.job_store import JobStore
+
+logger = logging.getLogger("themis.queue")
+
+_NS = 1_000_000_000
+
+
+@dataclass(eq=False, slots=True)
+class Claim:
+    """A job that this process runs now. It is settled, or given back, or lost; or its process dies.
+
+    Attributes:
+        root: the queue's folder.
+        manifest: the job.
+        row: the job's row as the claim left it.
+        store: that keeps the row.
+        path: of the job's file while it is claimed; another one once it is excused.
+        lock: that proves that this worker lives.
+        lease: that proves it to other hosts, as long as it is renewed; None where locks reach everybody.
+    """
+
+    root: QueueRoot
+    manifest: Manifest
+    row: JobRow
+    store: JobStore
+    path: str
+    lock: KeyLock
+    lease: Lease | None = None
+
+    @property
+    def key(self) -> str:
+        """The job's name in the queue."""
+        return self.row.key
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1."""
+        return self.row.attempt
+
+    @property
+    def version(self) -> int:
+        """What the row's version is as long as the claim is this worker's."""
+        return self.row.version
+
+    @property
+    def worker(self) -> str | None:
+        """The name of the worker that has it."""
+        return None if self.row.owner is None else self.row.owner.worker
+
+    # --- while it runs
+
+    def renew(self) -> None:
+        """Let the lease begin again, as is due when `lease.is_due`; nothing where there are no leases.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's: stop the run, then `lose` the claim.
+            StoreError: the store cannot be written; the lease stands until it `is_over`.
+        """
+        if self.lease is None:
+            return
+        if not self.lock.is_held:
+            raise ClaimLostError(key=self.key, version=self.version)
+        asked_s = time.monotonic()
+        if not self.store.renew_lease(self.key, self.version, self.lease.milliseconds):
+            raise ClaimLostError(key=self.key, version=self.version)
+        self.lease.renewed(asked_s)
+
+    def is_cancel_requested(self) -> bool:
+        """Whether somebody asked its owner to stop; costs one stat while nobody did, or one query."""
+        # What another host has written may be long hidden by this one's cache of a shared folder; the row never is.
+        if not self.root.shared and not os.path.lexists(_cancel_flag(self.root, self.key)):
+            return False
+        row = self.store.load(self.key)
+        return row is not None and row.version == self.version and row.cancel_requested
+
+    def note_process(self, pid: int) -> None:
+        """Record the process group, led by `pid`, that runs the job: it is killed if this worker is lost.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's.
+        """
+        if not self.store.note_process(self.key, self.version, pid, processes.process_started(pid) or 0):
+            raise ClaimLostError(key=self.key, version=self.version)
+
+    def note_versions(self) -> str | None:
+        """Say in the job's journal and log that other versions submitted it; what was said, None if they did not.
+
+        Best effort: no job fails for what cannot be written there.
+        """
+        difference = version_difference(self.manifest)
+        if difference is None:
+            return None
+        text = f"job {self.key} {difference}; it is run all the same"
+        self._note("remark", attempt=self.attempt, why=text)
+        log_files.append_line(layout.log_path(self.root.path, self.key, self.attempt), f"themis: {text}")
+        return text
+
+    # --- its end
+
+    def settle(self, outcome: Outcome, *, also: Callable[[], object] | None = None) -> JobRow:
+        """End the attempt: steps 3 to 5 of the move that the claim began; synced when this returns.
+
+        Args:
+            outcome: how the attempt ended.
+            also: writes the last results, in the same transaction.
+
+        Raises:
+            ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
+            StoreError: the store cannot be written; the claim stands, and can be settled again.
+        """
+        now_ns = time.time_ns()
+        try:
+            moved = self._settle(outcome, also, now_ns)
+        except ClaimLostError:
+            self.lose()
+            raise
+        row, problem = moved.row, moved.not_placed
+        try:
+            if row.state in ENDED and problem is None:
+                clear_cancel_flag(self.root, self.key)
+        except OSError as error:
+            problem = error
+        finally:
+            self.lock.release()
+        if problem is not None:  # the job has ended, or is queued, and its row says so: that stands
+            text = "job %s: its file is left in %s for a worker to move: %s"
+            logger.warning(text, self.key, layout.CLAIMED, problem)
+        self._note(
+            "settle",
+            state=row.state,
+            attempt=row.attempt,
+            version=row.version,
+            why=str(outcome.cause) if outcome.cause is Cause.DONE else f"{outcome.cause}: {row.message}",
+            exit=outcome.exit_code,
+            duration_s=round((now_ns - (self.row.started_ns or now_ns)) / _NS, 3),
+        )
+        return row
+
+    def give_back(self, why: str = "given back") -> JobRow:
+        """Queue the job again, at once and charged to nobody; raises what `settle` does."""
+        return self.settle(Outcome(Cause.GIVEN_BACK, why))
+
+    def excuse(self) -> None:
+        """Mark that the attempt has ended, and cannot be settled: whoever finds its file charges nobody for it.
+
+        The claim stands, and can still be settled. It needs no room: it is a rename.
+        """
+        token = self.row.token
+        if token is None or uncharged_ends.is_excused(self.row, os.path.basename(self.path)):  # noqa: PTH119  # a text
+            return
+        name = layout.claimed_name(self.key, self.attempt, uncharged_ends.marked_token(token))
+        marked = f"{self.root.folder(layout.CLAIMED)}/{name}"
+        with contextlib.suppress(OSError):  # where not even that can be done, it cannot be told from a worker's death
+            durable.rename(self.path, marked)
+            self.path = marked
+
+    def abandon(self) -> None:
+        """Let go without a word, as if this process had died; charged to the job unless it is excused."""
+        self.lock.release()
+
+    def lose(self) -> None:
+        """Let go of a claim that is no longer this worker's, and say so in the journal and the log; once."""
+        if not self.lock.is_held:
+            return
+        self.lock.release()
+        row = None
+        with contextlib.suppress(StoreError):
+            row = self.store.load(self.key)
+        now = "cannot be read just now" if row is None else f"is {row.state}, attempt {row.attempt}"
+        if row is not None and row.owner is not None:
+            now += f" of worker {row.owner.worker} on {row.owner.host}"
+        worker = self.worker or "unknown"
+        why = (
+            f"attempt {self.attempt} of worker {worker} had lost the job, which {now}; it was stopped and wrote no more"
+        )
+        self._note("fenced", attempt=self.attempt, version=self.version, why=why)
+        logger.warning("job %s: %s", self.key, why)
+
+    # --- inside
+
+    def _settle(self, outcome: Outcome, also: Callable[[], object] | None, now_ns: int) -> Moved:
+        if not self.lock.is_held:  # let go already, or this is a forked copy of its process
+            raise ClaimLostError(key=self.key, version=self.version)
+        jitter = random.random()  # noqa: S311  # spreads the next tries
+        move = Move(
+            decide=lambda read: states.settled(read, outcome, now_ns, jitter),
+            hand=self.path,
+            also=also,
+            # An outcome that ends the job does so whether or not somebody asked its owner to stop.
+            heeds_requests=not POLICIES[outcome.cause].ends,
+            may_stay=True,
+        )
+        moved = moves.make(self.root, self.store, self.row, move, now_ns)
+        if moved is None:
+            raise ClaimLostError(key=self.key, version=self.version)
+        return moved
+
+    def _note(self, move: str, **facts: object) -> None:
+        journal.note(self.root.folder(layout.JOURNAL), self.key, move, worker=self.worker, **facts)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """What one look for a job came to.
+
+    Attributes:
+        claim: the job; None when there is none that this worker may have now.
+        skipped: files whose jobs are left to other workers, by name, and why; also those that an earlier claim skipped.
+        newly_skipped: those of them that this claim looked into.
+        unusable: files that no worker could take now, by name, and why: a store cannot be used, or a file not be read.
+        is_busy: whether a job was left that somebody else had locked: as a rule who was just submitting it.
+        recovered: jobs of dead workers that were recovered on the way, as they are now.
+    """
+
+    claim: Claim | None = None
+    skipped: Mapping[str, str] = field(default_factory=dict, repr=False)
+    newly_skipped: Mapping[str, str] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    is_busy: bool = False
+    recovered: tuple[JobRow, ...] = ()
+
+    @property
+    def left(self) -> dict[str, str]:
+        """All files that were left where they lie, by name, and why."""
+        return {**self.skipped, **self.unusable}
+
+    @property
+    def newly_left(self) -> dict[str, str]:
+        """Those of them that this claim looked into."""
+        return {**self.newly_skipped, **self.unusable}
+
+
+def clear_cancel_flag(root: QueueRoot, key: str) -> None:
+    """Remove what would wake an owner that there is no longer."""
+    flag = _cancel_flag(root, key)
+    if os.path.lexists(flag):
+        durable.unlink(flag)
+
+
+def _cancel_flag(root: QueueRoot, key: str) -> str:
+    return f"{root.folder(layout.CANCEL)}/{key}"

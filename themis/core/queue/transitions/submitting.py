@@ -1,0 +1,287 @@
+"""A job comes into the queue: its row first, then its file, and only then is it acknowledged."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from themis.core.errors import JobError, QueueBusyError
+from themis.core.files import durable
+from themis.core.queue.folder import journal, locks
+from themis.core.queue.folder.root import QueueRoot, open_root
+from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.model import layout, manifest_file, states
+from themis.core.queue.model.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest, StoreAddress
+from themis.core.queue.model.states import ENDED, JobState
+from themis.core.queue.transitions import moves, stale_paths
+from themis.core.queue.transitions.moves import Move, Moved
+from themis.core.stores.job_rows import Change, JobRow, job_key
+from themis.core.stores.job_store import JobStore
+
+Prepare = Callable[[], object]
+"""Writes what belongs to a job's row (its run, its snapshot), inside the row's own transaction."""
+
+_PATIENCE_S = 30.0
+_PAUSE_S = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be submitted.
+
+    Attributes:
+        run_id: the run to do.
+        store: where it is, and its results go.
+        payload: what the executor needs; JSON, small.
+        version: of the library that submits it.
+        limits: what it may cost.
+        priority: 0 (first) to 9.
+        not_before_ns: nanoseconds since 1970 UTC before which it is not claimed; None for at once.
+        shard: which part of the run it does, of how many; None for the whole.
+        tags: what a worker must have to take it.
+        distributions: those that its components come from, beside the library, with their versions.
+    """
+
+    run_id: str
+    store: StoreAddress
+    payload: dict[str, Any]
+    version: str
+    limits: Limits = field(default_factory=Limits)
+    priority: int = DEFAULT_PRIORITY
+    not_before_ns: int | None = None
+    shard: tuple[int, int] | None = None
+    tags: tuple[str, ...] = ()
+    distributions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Its name in any queue."""
+        return job_key(self.run_id, self.store.id, self.shard)
+
+    def manifest(self, submitted_ns: int) -> Manifest:
+        """What its file says when it is submitted at that time."""
+        return Manifest(
+            key=self.key,
+            run_id=self.run_id,
+            store=self.store,
+            limits=self.limits,
+            priority=self.priority,
+            submitted_ns=submitted_ns,
+            version=self.version,
+            payload=self.payload,
+            tags=self.tags,
+            distributions=self.distributions,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job that is durably in the queue, or was already.
+
+    Attributes:
+        row: the job.
+        path: its file; where it belongs, while somebody has it.
+        created: whether this submission brought it in.
+    """
+
+    row: JobRow
+    path: Path
+    created: bool
+
+    @property
+    def state(self) -> JobState:
+        """Where the job is."""
+        return JobState(self.row.state)
+
+
+def refuse_place(key: str, priority: int | None, not_before_ns: int | None) -> None:
+    """Refuse a priority, or a time, that a job cannot have; None is no request.
+
+    Raises:
+        JobError: it is out of range.
+    """
+    if priority is not None and not 0 <= priority <= LOWEST_PRIORITY:
+        raise JobError(key=key, detail=f"priority {priority} is not 0 (first) to {LOWEST_PRIORITY}")
+    if not_before_ns is not None and not 0 <= not_before_ns < layout.LATEST_NS:
+        raise JobError(key=key, detail="the time before which it must not start is out of range")
+
+
+class Submitter:
+    """Brings jobs into a queue."""
+
+    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
+        """For the queue `root`."""
+        self._root = root
+        self._book = book
+
+    def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
+        """Queue a job, unless it is there; with `rerun` one that has ended is queued again, under this manifest.
+
+        Raises:
+            JobError: it is unfinished in another queue, or not one that can be.
+            ManifestError: its payload is too large, too deep, or not JSON.
+            StoreCopyError: its store is a copy of the one that this queue has its jobs in.
+            QueueBusyError: somebody else is submitting or moving it, and does not end.
+            StoreError: its store cannot be used.
+        """
+        row, text = self._new(job)
+        self._book.register(job.store)
+        store = self._book.get(job.store)
+        patient_until = time.monotonic() + _PATIENCE_S
+        while True:
+            lock = locks.acquire(self._root.locks_folder, row.key)
+            if lock is not None:
+                try:
+                    return self._submit_locked(store, row, text, prepare, rerun=rerun)
+                finally:
+                    lock.release()
+            present = self._in_hand(store, row.key)
+            if present is not None:
+                return present
+            if time.monotonic() > patient_until:
+                raise QueueBusyError(path=self._root.path, key=row.key)
+            time.sleep(_PAUSE_S)
+
+    def _new(self, job: NewJob) -> tuple[JobRow, str]:
+        now_ns = time.time_ns()
+        refuse_place(job.key, job.priority, job.not_before_ns)
+        row = JobRow(
+            key=job.key,
+            run_id=job.run_id,
+            queue_id=self._root.queue_id,
+            queue_root=str(self._root.path),
+            version=1,
+            state=JobState.QUEUED,
+            attempt=0,
+            priority=job.priority,
+            submitted_ns=now_ns,
+            ready_ns=job.not_before_ns,
+            max_attempts=job.limits.max_attempts,
+            max_worker_lost=job.limits.max_worker_lost,
+            timeout_s=job.limits.timeout_s,
+            memory_limit_mb=job.limits.memory_limit_mb,
+            updated_ns=now_ns,
+        )
+        return row, manifest_file.encode(job.manifest(now_ns)).decode("ascii")
+
+    def _submit_locked(
+        self, store: JobStore, row: JobRow, text: str, prepare: Prepare | None, *, rerun: bool
+    ) -> Submission:
+        present = store.load(row.key)
+        if present is None:
+            with store.transaction():
+                # Not there yet, unless another host, which this lock does not keep out, is submitting it too.
+                added = store.add(row, text)
+                if added and prepare is not None:
+                    prepare()
+            if added:
+                path = moves.path_of(self._root, row, row.submitted_ns)
+                durable.publish(self._root.hidden_name(), path, text.encode())
+                moves.announce(self._root, path)
+                self._note(row, "submit")
+                return Submission(row, Path(path), created=True)
+            present = store.load(row.key)
+            if present is None:
+                raise QueueBusyError(path=self._root.path, key=row.key)
+        if present.queue_id != self._root.queue_id:
+            present = self._adopted(store, present)
+        if rerun and present.state in ENDED:
+            return self._rerun(store, present, row, text, prepare)
+        self._bring_up_to_date(store, present, text)
+        return Submission(present, Path(self._ensure_file(store, present)), created=False)
+
+    def _ensure_file(self, store: JobStore, row: JobRow) -> str:
+        """Path of a job's file, which is durably there when this returns."""
+        now_ns = time.time_ns()
+        found = moves.locate(self._root, row)
+        if not found:
+            return moves.publish(self._root, store, row, now_ns)
+        for folder in {os.path.dirname(path) for path in found}:  # noqa: PTH120
+            durable.fsync_folder(folder)
+        belongs = moves.path_of(self._root, row, now_ns)
+        return belongs if belongs in found else found[0]
+
+    def _bring_up_to_date(self, store: JobStore, row: JobRow, text: str) -> None:
+        """Have a job's manifest, and its file, say where things are now, where what it says leads nowhere any more."""
+        before = store.manifest(row.key)
+        after = None if before is None else stale_paths.refreshed(before, text)
+        if after is None:
+            return
+        for path in moves.locate(self._root, row):
+            durable.publish(self._root.hidden_name(), path, after.encode())
+            moves.announce(self._root, path)
+        store.replace_manifest(row.key, after)  # last: until then the next submission does all of it again
+        self._note(row, "bring up to date")
+
+    def _in_hand(self, store: JobStore, key: str) -> Submission | None:
+        """The job whose lock another has, if that is because it is being run or moved; None when it is not yet in."""
+        row = store.load(key)
+        if row is None or row.queue_id != self._root.queue_id:
+            return None
+        claimed = [path for path in moves.locate(self._root, row) if f"/{layout.CLAIMED}/" in path]
+        if not claimed:
+            return None
+        # Its submitter may have died before it synced the folder: then this submission is what acknowledges the job.
+        durable.fsync_folder(self._root.folder(layout.CLAIMED))
+        return Submission(row, Path(claimed[0]), created=False)
+
+    def _is_copied_from(self, other: QueueRoot, store: JobStore) -> bool:
+        """Whether a store is a copy of one that another queue uses, and tells of its jobs as they were then.
+
+        A queue knows where its store is; one that names another file than ours does not mean ours.
+        """
+        theirs = next((found for found in StoreBook.addresses_of(other) if found.id == store.store_id), None)
+        ours = next((found for found in self._book.addresses() if found.id == store.store_id), None)
+        if theirs is None or ours is None or not os.path.exists(theirs.path):  # noqa: PTH110  # text in
+            return False
+        return not os.path.samefile(theirs.path, ours.path)  # noqa: PTH121  # text in
+
+    def _adopted(self, store: JobStore, row: JobRow) -> JobRow:
+        """A job of another queue that has ended, or whose queue is gone, becomes one of this queue."""
+        other = open_root(row.queue_root, write=False)
+        is_there = other is not None and other.queue_id == row.queue_id and not self._is_copied_from(other, store)
+        if row.state not in ENDED and is_there:
+            raise JobError(key=row.key, detail=f"it is {row.state} in another queue, {row.queue_root}")
+        move = Move(
+            lambda read: Change(
+                read._replace(version=read.version + 1, queue_id=self._root.queue_id, queue_root=str(self._root.path))
+            )
+        )
+        return self._moved(store, row, move).row
+
+    def _rerun(self, store: JobStore, present: JobRow, new: JobRow, text: str, prepare: Prepare | None) -> Submission:
+        """An ended job is queued again, with the limits and the manifest of a new submission."""
+        now_ns = time.time_ns()
+        if not moves.locate(self._root, present):
+            moves.publish(self._root, store, present, now_ns)
+
+        def decide(read: JobRow) -> Change:
+            back = states.sent_back(read, now_ns, priority=new.priority).row
+            return Change(
+                back._replace(
+                    ready_ns=new.ready_ns,
+                    max_attempts=new.max_attempts,
+                    max_worker_lost=new.max_worker_lost,
+                    timeout_s=new.timeout_s,
+                    memory_limit_mb=new.memory_limit_mb,
+                )
+            )
+
+        sources = moves.locate(self._root, present)
+        moved = self._moved(store, present, Move(decide, sources, manifest=text, also=prepare), now_ns)
+        self._note(moved.row, "rerun")
+        path = moves.path_of(self._root, moved.row, now_ns) if moved.path is None else moved.path
+        return Submission(moved.row, Path(path), created=True)
+
+    def _moved(self, store: JobStore, row: JobRow, move: Move, now_ns: int = 0) -> Moved:
+        moved = moves.make(self._root, store, row, move, now_ns)
+        if moved is None:
+            raise QueueBusyError(path=self._root.path, key=row.key)
+        return moved
+
+    def _note(self, row: JobRow, move: str) -> None:
+        journal.note(
+            self._root.folder(layout.JOURNAL), row.key, move, state=row.state, attempt=row.attempt, version=row.version
+        )

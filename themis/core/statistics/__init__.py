@@ -1,0 +1,1 @@
+"""Figures from scores: exact sums, means and their confidence intervals."""

@@ -1,0 +1,180 @@
+"""What a metric comes to over the cases of a run: exact sums, and the figures that are made of them.
+
+A mean of floats that are added one by one depends on their order, and can overflow while every score is finite. Here a
+sum is a fraction, so that mean and variance are those of the scores as they are stored, rounded once.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+from themis.core.statistics.intervals import student_quantile, wilson
+
+NO_ANSWER = "no_answer"
+"""The category of a score that stands for an answer in which there was nothing to score."""
+
+_BINARY = frozenset({0.0, 1.0})
+_ROOT_BITS = 128
+_USUAL = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """A metric over all cases of a run.
+
+    Attributes:
+        mean: of the cases that have a score; None without any.
+        scored: how many those are.
+        total: all cases of the run, also those that have not ended.
+        no_answer: how many were answered with nothing that can be scored, however that counts.
+        unscored: how many have no score.
+        low, high: the mean if all of those had scored 0, had scored 1.
+        ci_lower, ci_upper: where the mean lies with 95 % confidence: Wilson's interval when every score is 0 or 1, else
+            Student's; None below two scores, and for a bound that is beyond all floats.
+    """
+
+    mean: float | None
+    scored: int
+    total: int
+    no_answer: int
+    unscored: int
+    low: float
+    high: float
+    ci_lower: float | None
+    ci_upper: float | None
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return asdict(self)
+
+
+class ScoreTally:
+    """The scores of one metric, added up exactly, in little memory however many they are."""
+
+    def __init__(self, no_answer: int = 0) -> None:
+        """Nothing is added yet; of all cases so many had no answer."""
+        self.no_answer = no_answer
+        self.count = 0
+        self._ones = 0
+        self._binary = True
+        # By denominator, which is a power of two: there are as many as the scores have magnitudes.
+        self._sums: defaultdict[int, int] = defaultdict(int)
+        self._squares: defaultdict[int, int] = defaultdict(int)
+
+    def add(self, values: Iterable[float]) -> None:
+        """Add scores; what is not a finite number is none."""
+        self.add_counted(Counter(values))
+
+    def add_counted(self, counts: Counter[float]) -> None:
+        """Add each score as often as it was counted."""
+        for odd in [value for value in counts if not math.isfinite(value)]:
+            del counts[odd]
+        self.count += counts.total()
+        self._ones += counts[1.0]
+        self._binary &= _BINARY.issuperset(counts)
+        for value, times in counts.items():
+            numerator, denominator = value.as_integer_ratio()
+            added = numerator * times
+            self._sums[denominator] += added
+            self._squares[denominator] += added * numerator
+
+    def mean(self) -> float | None:
+        """The mean, rounded once; None without scores."""
+        return float(self._sum() / self.count) if self.count else None
+
+    def summary(self, total: int) -> MetricSummary:
+        """The figures of this metric in a run of `total` cases."""
+        unscored = max(total - self.count, 0)
+        cases = self.count + unscored
+        added = self._sum()
+        lower, upper = self._interval()
+        return MetricSummary(
+            mean=self.mean(),
+            scored=self.count,
+            total=cases,
+            no_answer=self.no_answer,
+            unscored=unscored,
+            low=float(added / cases) if cases else 0.0,
+            high=float((added + unscored) / cases) if cases else 0.0,
+            ci_lower=lower,
+            ci_upper=upper,
+        )
+
+    def _sum(self) -> Fraction:
+        return sum((Fraction(value, denominator) for denominator, value in self._sums.items()), Fraction())
+
+    def _interval(self) -> tuple[float | None, float | None]:
+        if self.count < 2:  # noqa: PLR2004  # one score says nothing of how scores differ
+            return None, None
+        if self._binary:
+            return wilson(self._ones, self.count)
+        half = student_quantile(self.count - 1) * self._standard_error()
+        mean = self.mean() or 0.0
+        return _finite(mean - half), _finite(mean + half)
+
+    def _standard_error(self) -> float:
+        """Of the mean: the root of the scores' variance (n - 1 degrees of freedom) by their number."""
+        squares = (Fraction(value, denominator**2) for denominator, value in self._squares.items())
+        spread = sum(squares, Fraction()) - self._sum() ** 2 / self.count
+        return _root(spread / (self.count * (self.count - 1)))
+
+
+def summaries(
+    metric_ids: Sequence[str], tallies: Mapping[int, ScoreTally], *, total: int, failed: int
+) -> dict[str, MetricSummary]:
+    """What each metric of a run comes to, by its id; none at all while nothing was scored and nothing failed.
+
+    Args:
+        metric_ids: in their order, which the tallies are numbered by.
+        tallies: of the metrics that have any outcome.
+        total: all cases of the run.
+        failed: how many of them failed.
+    """
+    if not tallies and not failed:
+        return {}
+    return {name: tallies.get(item, ScoreTally()).summary(total) for item, name in enumerate(metric_ids)}
+
+
+def means_of(metrics: Mapping[str, MetricSummary]) -> dict[str, float]:
+    """The means alone; a metric without scores is absent."""
+    return {metric_id: found.mean for metric_id, found in metrics.items() if found.mean is not None}
+
+
+def figures(summary: MetricSummary) -> dict[str, str]:
+    """The figures by what they are called, for people: the one place that writes them as texts."""
+    lower, upper = number(summary.ci_lower), number(summary.ci_upper)
+    return {
+        "mean": number(summary.mean),
+        "95 % interval": "-" if summary.ci_lower is None and summary.ci_upper is None else f"{lower} to {upper}",
+        "scored": f"{summary.scored:,}",
+        "total": f"{summary.total:,}",
+        "no answer": f"{summary.no_answer:,}",
+        "unscored": f"{summary.unscored:,}",
+        "low": number(summary.low),
+        "high": number(summary.high),
+    }
+
+
+def number(value: float | None) -> str:
+    """A score for people: four decimals, as far as it is of a usual size; `-` for none."""
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if abs(value) < _USUAL else f"{value:.6g}"
+
+
+def _root(value: Fraction) -> float:
+    """The square root of a fraction that may lie beyond the floats while its root does not."""
+    top, bottom = value.numerator, value.denominator
+    shift = max(_ROOT_BITS - top.bit_length() + bottom.bit_length(), 0)
+    shift += shift % 2
+    try:
+        return math.ldexp(math.isqrt((top << shift) // bottom), -shift // 2)
+    except OverflowError:
+        return math.inf
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

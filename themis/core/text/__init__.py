@@ -1,0 +1,1 @@
+"""Texts: lines for people, canonical JSON, the nearest known word, secrets masked."""

@@ -1,0 +1,1 @@
+"""Single values with their grammar and bounds: numbers and tags."""

@@ -1,6 +1,0 @@
-"""Telling others that a job has ended: a command of theirs, or a URL."""
-
-from workers.notifications.dispatch import Notifications
-from workers.notifications.event import CaseCounts, JobEnded
-
-__all__ = ["CaseCounts", "JobEnded", "Notifications"]

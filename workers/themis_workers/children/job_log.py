@@ -1,0 +1,73 @@
+"""What an attempt prints, in a file that cannot grow without end and holds no secret that the attempt was told."""
+
+import os
+from pathlib import Path
+
+from themis.core.files import guarded
+from themis.core.text.masking import ByteMask, Mask
+from themis_workers.messages import Secret
+
+_MOST_SECRETS = 1_000
+
+
+class JobLog:
+    """The log of one attempt: `<attempt>.log`, and before it `<attempt>.log.1` once it was full.
+
+    A log that cannot be written is given up: no job fails for it.
+    """
+
+    def __init__(self, path: Path, limit_bytes: int) -> None:
+        """Append to `path`, and begin anew whenever that holds `limit_bytes`."""
+        self._mask = Mask()
+        self._clean = ByteMask(self._mask)
+        self._secrets = 0
+        self._path = path
+        self._limit_bytes = limit_bytes
+        self._descriptor: int | None = None
+        self._size = 0
+        self._open()
+
+    def keep_out(self, secret: Secret) -> None:
+        """Have a secret be in nothing that is written from now on."""
+        if self._secrets < _MOST_SECRETS:
+            self._secrets += 1
+            self._mask.add(secret.name, secret.value, is_key=secret.is_key)
+
+    def write(self, data: bytes) -> None:
+        """Keep what was printed."""
+        self._append(self._clean.feed(data))
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        self._append(self._clean.rest())
+        self._close()
+
+    def _append(self, data: bytes) -> None:
+        if self._size + len(data) > self._limit_bytes and self._size:
+            self._rotate()
+        if self._descriptor is not None:
+            try:
+                self._size += os.write(self._descriptor, data)
+            except OSError:
+                self._close()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _open(self) -> None:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = guarded.open_to_append(self._path)
+            self._size = os.fstat(self._descriptor).st_size
+        except OSError:
+            self._descriptor = None
+
+    def _rotate(self) -> None:
+        self._close()
+        try:
+            self._path.replace(f"{self._path}.1")
+        except OSError:
+            return
+        self._open()

@@ -1,0 +1,273 @@
+"""The process that keeps a slot: it forks each job's process, pumps its log, and lets nothing of it live on.
+
+Where that is permitted it is PID 1 of a PID namespace: all processes that are left can be killed in one call, and the
+kernel does so when the keeper dies. Else, on Linux, it adopts the orphans among its descendants, and finds all of them
+in `/proc`. Anywhere it can kill the job's process group, and ends it when its worker dies.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from themis.core.errors import MessageError
+from themis.core.processes.isolation import Isolation
+from themis_workers import capabilities, linux
+from themis_workers.channel import Channel
+from themis_workers.children import job_process
+from themis_workers.children.job_log import JobLog
+from themis_workers.messages import (
+    ClaimLost,
+    Exited,
+    Kill,
+    Message,
+    NotStarted,
+    Progress,
+    Ready,
+    RunEnded,
+    RunJob,
+    Secret,
+    Stopped,
+    Terminate,
+    decode,
+)
+
+_CHUNK_BYTES = 65_536
+_MOST_CHUNKS = 16
+_LONGEST_REPORT_BYTES = 32_768  # an outcome's message takes 24,000 at most; what is longer is not of ours
+_LONGEST_PARTIAL_BYTES = 524_288  # a secret with every sign of it escaped
+_ENDING_S = 10.0
+_GROUP_ENDING_S = 1.0  # where nobody buries the orphans of a group, it never seems to be gone
+_PAUSE_S = 0.005
+
+
+@dataclass(slots=True)
+class _Job:
+    """A job's process, as its keeper sees it.
+
+    Attributes:
+        pid: of its leader, which also numbers its process group.
+        printed, reported: the ends of the pipes that it writes its output and its reports to.
+        partial: the beginning of a report whose end has not come yet.
+        status: what the leader ended with, once it has.
+    """
+
+    pid: int
+    printed: int
+    reported: int
+    log: JobLog
+    partial: bytearray = field(default_factory=bytearray)
+    status: int | None = None
+
+
+class Keeper:
+    """Serves a worker through a channel: one job at a time."""
+
+    def __init__(self, channel: Channel, isolation: Isolation) -> None:
+        """For the worker at the other end of `channel`; `isolation` says what this process can rely on."""
+        self._channel = channel
+        self._isolation = isolation
+        self._selector = selectors.DefaultSelector()
+        self._wakes, self._wake = socket.socketpair()
+        self._job: _Job | None = None
+
+    def serve(self) -> NoReturn:
+        """Carry out what the worker asks for until it is gone; then kill everything, and end."""
+        capabilities.name_this_process("themis-keeper")
+        self._channel.stop_waiting()
+        for end in (self._wakes, self._wake):
+            end.setblocking(False)  # noqa: FBT003  # a socket's own way
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._wakes, selectors.EVENT_READ)
+        self._selector.register(self._channel, selectors.EVENT_READ)
+        try:
+            self._tell(Ready(self._isolation, os.getpid()))
+            while self._hear():
+                self._bury()
+                self._pump()
+                self._end_job()
+                self._selector.select()
+        finally:
+            self._kill_all()
+            os._exit(0)
+
+    def _hear(self) -> bool:
+        """Take what the worker says, and what woke this process; False when the worker is gone."""
+        with contextlib.suppress(BlockingIOError):
+            self._wakes.recv(4_096)
+        with contextlib.suppress(BlockingIOError):
+            while (received := self._channel.receive()) is not None:
+                self._obey(received.message)
+            return False
+        return True
+
+    def _obey(self, message: Message) -> None:
+        if isinstance(message, RunJob) and self._job is None:
+            try:
+                self._job = self._begin(message)
+            except OSError as error:  # no process, no memory, no open file left
+                self._tell(NotStarted(error.strerror or str(error)))
+        elif isinstance(message, Terminate) and self._job is not None:
+            _signal_group(self._job, signal.SIGTERM)
+        elif isinstance(message, Kill) and self._job is not None:
+            self._kill_all()
+
+    def _begin(self, order: RunJob) -> _Job:
+        printed, prints = os.pipe()
+        reported, reports = os.pipe()
+        keeper = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            for end in (printed, prints, reported, reports):
+                os.close(end)
+            raise
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                watched = keeper if self._isolation is Isolation.GROUP else None
+                job_process.main(order, self._channel, (prints, reports), watched)
+            finally:
+                os._exit(job_process.BROKEN)
+        os.close(prints)
+        os.close(reports)
+        for end in (printed, reported):
+            os.set_blocking(end, False)  # as it is called
+            self._selector.register(end, selectors.EVENT_READ)
+        return _Job(pid, printed, reported, JobLog(Path(order.log), order.log_limit_bytes))
+
+    def _end_job(self) -> None:
+        """When the job's leader has died, end all that is left of it, and say so."""
+        job = self._job
+        if job is None or job.status is None:
+            return
+        self._kill_all()
+        self._pump()
+        for end in (job.printed, job.reported):
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(end)
+            os.close(end)
+        job.log.close()
+        self._job = None
+        self._tell(Exited(os.waitstatus_to_exitcode(job.status)))
+
+    def _pump(self) -> None:
+        """Bring on what the job printed and reported."""
+        job = self._job
+        if job is None:
+            return
+        # In this order: a secret is reported before it can be printed, so its report has come with what was printed.
+        printed = list(self._read_all(job.printed))
+        for data in self._read_all(job.reported):
+            job.partial += data
+        while (end := job.partial.find(b"\n")) >= 0:
+            line = bytes(job.partial[:end])
+            del job.partial[: end + 1]
+            self._take_report(job, line)
+        if len(job.partial) > _LONGEST_PARTIAL_BYTES:
+            job.partial.clear()
+        for data in printed:
+            job.log.write(data)
+
+    def _take_report(self, job: _Job, line: bytes) -> None:
+        """Bring on one line that the job's process reported; what is no report is dropped, as user code writes there.
+
+        A secret goes no further.
+        """
+        try:
+            report = decode(line)
+        except MessageError:
+            return
+        if isinstance(report, Secret):
+            job.log.keep_out(report)
+        elif isinstance(report, Progress | RunEnded | Stopped | ClaimLost) and len(line) <= _LONGEST_REPORT_BYTES:
+            self._tell(report)
+
+    def _read_all(self, end: int) -> Iterator[bytes]:
+        """What a pipe holds now, in chunks; no more than it can hold at once, so that everything has its turn."""
+        for _ in range(_MOST_CHUNKS):
+            try:
+                data = os.read(end, _CHUNK_BYTES)
+            except BlockingIOError:
+                return
+            if not data:  # nobody writes any more: it would wake this process for ever
+                with contextlib.suppress(KeyError):
+                    self._selector.unregister(end)
+                return
+            yield data
+
+    def _bury(self) -> bool:
+        """Take note of children that have died; False when there is no child left, living or dead."""
+        try:
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return True
+                if self._job is not None and pid == self._job.pid:
+                    self._job.status = status
+        except ChildProcessError:
+            return False
+
+    def _kill_all(self) -> None:
+        """Kill every process below this one that can be reached; return when they are gone, or will not go."""
+        if self._isolation is Isolation.GROUP:
+            self._kill_group()
+            return
+        patient_until = time.monotonic() + _ENDING_S
+        # Every orphan below comes to this process as its child: without children nobody is left.
+        while self._bury() and time.monotonic() < patient_until:
+            if self._isolation is Isolation.NAMESPACE:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(-1, signal.SIGKILL)
+            else:
+                _kill_descendants()
+            time.sleep(_PAUSE_S)
+
+    def _kill_group(self) -> None:
+        """Kill the job's process group; return when it is gone, or will not go."""
+        job = self._job
+        if job is None:
+            return
+        began_s = time.monotonic()
+        while _signal_group(job, signal.SIGKILL) or job.status is None:
+            self._bury()
+            patience_s = _ENDING_S if job.status is None else _GROUP_ENDING_S
+            if time.monotonic() - began_s > patience_s:
+                return
+            time.sleep(_PAUSE_S)
+
+    def _tell(self, message: Message) -> None:
+        """Say something to the worker, who reads all the time; one that is gone is noticed elsewhere."""
+        with contextlib.suppress(OSError):
+            self._channel.send(message)
+
+
+def _signal_group(job: _Job, number: int) -> bool:
+    """Send a signal to the process group of a job; False when nobody is left in it, nor will be."""
+    try:
+        os.killpg(job.pid, number)
+    except PermissionError:  # some systems say so of a group whose processes have all ended
+        return job.status is None
+    except ProcessLookupError:
+        if job.status is not None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(job.pid, number)  # it has no group yet
+    return True
+
+
+def _kill_descendants() -> None:
+    # All are stopped before the first is killed: what forks without end would be ahead of us for ever.
+    found = linux.descendants(os.getpid())
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)

@@ -1,0 +1,95 @@
+"""A worker as a process: everything that it needs is begun here, and ended here."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from themis.core.errors import QueueRootError, UnavailableError
+from themis.core.jobs.store_cache import StoreCache
+from themis.core.queue import FileQueue
+from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.root import make_root, open_root
+from themis.core.queue.folder.worker_registry import check_name
+from themis.core.queue.picking.listing_cache import rescan_s
+from themis_workers import capabilities
+from themis_workers.loop import work
+from themis_workers.memory import find_cgroup_folder
+from themis_workers.settings import WorkerSettings
+from themis_workers.signals import Signals
+from themis_workers.stopping import ExitCode
+from themis_workers.telemetry import logs
+from themis_workers.telemetry.logs import LogFormat
+from themis_workers.telemetry.systemd import Notifier
+from themis_workers.wake import Wake
+from themis_workers.worker import Worker
+from themis_workers.worker_context import Place
+
+STORE_PATIENCE_S = 2.0
+"""Seconds that a store may be busy with somebody else's writing: what cannot be written by then is written later. A
+worker that waited longer would let time limits pass, and seem to hang."""
+
+_NOTHING_TO_DRAIN = (
+    "there is no queue to --drain; the first submit makes it: is this the right folder (--queue-root, --config)?"
+)
+
+
+def run_worker(
+    queue_root: Path,
+    load_settings: Callable[[], WorkerSettings],
+    *,
+    name: str | None = None,
+    log_format: LogFormat = "text",
+) -> ExitCode:
+    """Run jobs of the queue in `queue_root`, which is made unless it is there, until the worker is to end.
+
+    It must be called in the process's main thread.
+
+    Args:
+        queue_root: the queue's folder.
+        load_settings: gives the settings, at the beginning and when SIGHUP asks for them.
+        name: of the worker; by default the host's and the process's.
+        log_format: of what it says on standard error.
+
+    Raises:
+        ConfigError: the settings cannot be used.
+        WorkerNameError: the name is none, or a worker of this queue that lives has it.
+        QueueRootError: the folder cannot be a queue, or another machine of this one's name works on it; or it is to be
+            drained, and there is none.
+        IsolationError: jobs cannot be isolated here as the settings ask for.
+        UnavailableError: this is no POSIX system.
+    """
+    if os.name != "posix":
+        raise UnavailableError(
+            detail="`themis worker start` needs a POSIX system; `themis worker run` works everywhere"
+        )
+    settings = load_settings()
+    capabilities.refuse_impossible(settings.isolation)
+    owner = this_process(name)
+    check_name(owner.worker)
+    logs.configure(log_format, sys.stderr, owner.worker)
+    is_new = open_root(queue_root, write=False) is None
+    if is_new and settings.drain:
+        raise QueueRootError(path=queue_root, detail=_NOTHING_TO_DRAIN)
+    root = make_root(queue_root)
+    with ExitStack() as stack:
+        stores = StoreCache(busy_timeout_s=STORE_PATIENCE_S, retry_attempts=0)
+        stack.callback(stores.close)
+        signals = stack.enter_context(Signals())
+        wake = stack.enter_context(Wake())
+        queue = FileQueue(root.path, stores)
+        queue.refuse_hostname_clash(owner)
+        notifier = Notifier()
+        place = Place(queue, stores, owner, rescan_s(root), find_cgroup_folder(), notifier)
+        worker = Worker(place, load_settings, wake, signals)
+        stack.callback(worker.close)
+        logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
+        if is_new:
+            logs.tell("the queue is new: nothing was submitted here yet")
+        if signals.has_terminal and sys.stderr.isatty():
+            logs.tell("Ctrl-C ends the worker; it outlives this terminal", stop_with=place.stop_command)
+        code = work(worker)
+        notifier.stopping()
+        logs.tell("worker ends", name=owner.worker, how=code.name.lower().replace("_", " "), exit_code=int(code))
+    return code

@@ -1,0 +1,176 @@
+"""Which jobs a worker takes, and when it takes none."""
+
+import shutil
+import time
+from collections.abc import Mapping
+
+from themis.core.errors import QueueError, StoreError
+from themis.core.jobs.store_cache import StoreCache
+from themis.core.queue import ClaimPolicy, ClaimResult, FileQueue
+from themis.core.queue.model import layout
+from themis.core.queue.write_check import check_writable
+from themis.core.stores.job_rows import Owner
+from themis_workers.settings import WorkerSettings
+from themis_workers.telemetry import logs
+
+LOOK_AT_DISK_S = 1.0
+LOOK_AGAIN_S = 0.002
+PROBE_FIRST_S, PROBE_MOST_S = 1.0, 30.0
+
+WAITS_FOR_RETRIES_S = 600.0
+"""A worker that drains the queue waits for what becomes ready within so many seconds: longer than any backoff."""
+
+_MIB = 1_048_576
+_NS = 1_000_000_000
+
+
+class Intake:
+    """Claims jobs, unless something speaks against it.
+
+    Attributes:
+        settings: the worker's.
+        claimed: jobs taken so far.
+        why_not: why none is taken, when that is for another reason than that there is none.
+    """
+
+    def __init__(self, queue: FileQueue, stores: StoreCache, owner: Owner, settings: WorkerSettings) -> None:
+        """From `queue`, whose stores `stores` opens, for `owner`."""
+        self.settings = settings
+        self.claimed = 0
+        self.why_not: str | None = None
+        self._queue = queue
+        self._stores = stores
+        self._owner = owner
+        self._found_nothing = False
+        self._look_again_s: float | None = None
+        self._disk_s = self._probe_s = 0.0
+        self._pause_s = PROBE_FIRST_S
+        self._outage: str | None = None
+        self._full: str | None = None
+        self._was_paused = False
+        self._last = ClaimResult()
+        self._said: dict[str, str] = {}
+
+    def take_job(self) -> ClaimResult:
+        """The next job, claimed, if there is one and it may be taken now; and what was found on the way."""
+        self.look()
+        if self.why_not is not None:
+            return ClaimResult()
+        try:
+            result = self._queue.claim(self._owner, allow=self._policy(), patient=False)
+        except (OSError, QueueError, StoreError) as error:
+            self.note_outage(str(error))
+            return ClaimResult()
+        if not self._was_paused:  # else the queue was not looked into
+            self._note_left(result)
+        claim = result.claim
+        self._found_nothing = claim is None
+        self._look_again_s = self._next_look_s() if claim is None and result.is_busy else None
+        if claim is not None:
+            self.claimed += 1
+            if difference := claim.note_versions():
+                logs.warn("versions differ", job=claim.key, why=difference)
+        return result
+
+    def look(self) -> None:
+        """See whether anything speaks against taking jobs; what has changed is said, though no slot may be free."""
+        why_not = self._why_not()
+        if why_not != self.why_not:
+            if why_not is None:
+                logs.tell("jobs are taken again")
+            else:
+                logs.warn("no jobs are taken", why=why_not)
+            self.why_not = why_not
+        self._look_at_pause()
+
+    def note_outage(self, why: str) -> None:
+        """A disk or a store has failed: nothing is taken until writing is seen to work again."""
+        if self._outage is None:
+            self._pause_s = PROBE_FIRST_S
+        self._outage = why
+        self._probe_s = time.monotonic() + self._pause_s
+
+    @property
+    def look_again_s(self) -> float | None:
+        """Seconds until it is worth a look whether a job is free that somebody just had in hand; None without one."""
+        return self._look_again_s
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing that this worker could take is left, nor will be soon."""
+        if (
+            not self._found_nothing
+            or self._look_again_s is not None
+            or self.why_not is not None
+            or self._queue.is_paused
+        ):
+            return False
+        soon = layout.stamp(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
+        waiting = (path.name for path in (self._queue.path / layout.WAITING).iterdir())
+        return not any(name <= soon for name in waiting if not name.startswith("."))  # a name begins with its time
+
+    @property
+    def unusable(self) -> Mapping[str, str]:
+        """Jobs that nobody could take as things are, by the names of their files, and why."""
+        return self._last.unusable
+
+    @property
+    def left_to_others(self) -> int:
+        """How many jobs are for workers with other tags or versions."""
+        return len(self._last.skipped.keys() - self._last.unusable.keys())
+
+    def _look_at_pause(self) -> None:
+        pause = self._queue.paused
+        if pause is not None and not self._was_paused:
+            logs.tell("the queue is paused", by=pause.by, why=pause.reason)
+        elif pause is None and self._was_paused:
+            logs.tell("the queue is resumed")
+        self._was_paused = pause is not None
+
+    def _next_look_s(self) -> float:
+        """Soon, and then less and less soon: a submitter takes a millisecond, but somebody may keep a job for hours."""
+        self._queue.wake()
+        return LOOK_AGAIN_S if self._look_again_s is None else self._look_again_s * 2
+
+    def _policy(self) -> ClaimPolicy:
+        return ClaimPolicy(self.settings.tags, self.settings.version_mismatch)
+
+    def _why_not(self) -> str | None:
+        now_s = time.monotonic()
+        if self._outage is not None and now_s >= self._probe_s:
+            self._probe(now_s)
+        if now_s >= self._disk_s:
+            self._disk_s = now_s + LOOK_AT_DISK_S
+            self._full = self._nearly_full()
+        return self._outage or self._full
+
+    def _probe(self, now_s: float) -> None:
+        try:
+            check_writable(self._queue, self._stores.opened())
+        except (QueueError, StoreError) as error:
+            self._outage = str(error)
+            self._pause_s = min(self._pause_s * 2, PROBE_MOST_S)
+            self._probe_s = now_s + self._pause_s
+        else:
+            self._outage = None
+
+    def _nearly_full(self) -> str | None:
+        folder = self._queue.path
+        try:
+            free_mb = shutil.disk_usage(folder).free // _MIB
+        except OSError as error:
+            return f"{folder}: {error.strerror}"
+        if free_mb >= self.settings.min_free_mb:
+            return None
+        return f"{folder}: only {free_mb} MiB are free, fewer than {self.settings.min_free_mb} (--min-free-mb)"
+
+    def _note_left(self, result: ClaimResult) -> None:
+        """Say what is left, and why: a line a reason, as thousands may have the same."""
+        self._last, newly_left = result, result.newly_left
+        names: dict[str, list[str]] = {}
+        for name, why in newly_left.items():
+            if self._said.get(name) != why:
+                names.setdefault(why, []).append(name)
+        for why, left in names.items():
+            logs.warn("a file is skipped", file=left[0], more=len(left) - 1 or None, why=why)
+        self._said = newly_left

@@ -1,0 +1,289 @@
+"""Messages between a worker's processes: their types, and the one way in which they are written and read.
+
+    worker → fork server                StartSupervisor
+    worker → slot supervisor            RunJob, Terminate, Kill
+    slot supervisor → worker            Ready, Refused, NotStarted, Exited, and what its job reports
+    job process → worker                Started
+    job process → its supervisor        Progress, RunEnded, Stopped, ClaimLost, and Secret, which goes no further
+
+Whoever reads is strict: a message of an unknown type, with a field too many or too few, or with a value of another type
+is refused as a whole. User code can write where a job's process reports to, and after an upgrade a fork server may be
+newer than its worker.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from themis.core.errors import MessageError
+from themis.core.processes.isolation import Isolation
+from themis.core.queue.model.outages import Lack
+from themis.core.queue.model.states import Cause, Outcome
+
+REPORTABLE = frozenset(
+    {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
+    | {Cause.OTHER_STORE, Cause.OUTAGE, Cause.RUN_IN_USE}
+)
+"""The causes that a job's process may say of itself; all others are the worker's to find."""
+
+_LARGEST_NUMBER = 2**53  # of those that JSON keeps exactly, everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class StartSupervisor:
+    """Start a supervisor for a slot; the descriptor that comes along is its end of the channel to the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunJob:
+    """Run a job in a process of its own.
+
+    Attributes:
+        key, version: of the claimed job: its process may write as long as they stand.
+        manifest: the text of the job's manifest.
+        log: where it prints to.
+        log_limit_bytes: size at which the log is rotated.
+        allow_modules: prefixes of the modules that it may import; None for all.
+        device: its `CUDA_VISIBLE_DEVICES`; None leaves that alone.
+        cgroup: the folder of the cgroup that it joins first; None for none.
+    """
+
+    key: str
+    version: int
+    manifest: str
+    log: str
+    log_limit_bytes: int
+    allow_modules: tuple[str, ...] | None = None
+    device: str | None = None
+    cgroup: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """Ask the job to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Kill the job, and all that it left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The supervisor can run jobs.
+
+    Attributes:
+        isolation: how it keeps them from outliving the worker.
+        pid: its process, by its own number of it.
+    """
+
+    isolation: Isolation
+    pid: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no process."""
+        _refuse_group(self.pid)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No supervisor can be started now.
+
+    Attributes:
+        why: for people.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The job's process is there; said by itself.
+
+    Attributes:
+        pid: by its own number of itself.
+    """
+
+    pid: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no process."""
+        _refuse_group(self.pid)
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The system lacks what a process needs.
+
+    Attributes:
+        why: for people.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The job's process has ended, and all that it left.
+
+    Attributes:
+        exit_code: negative for a signal.
+    """
+
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        total, done, failed: cases of the run, those that ended, those of them that failed.
+    """
+
+    total: int
+    done: int
+    failed: int
+
+    def __post_init__(self) -> None:
+        """Refuse what counts nothing."""
+        if min(self.total, self.done, self.failed) < 0:
+            raise MessageError(detail="a count is negative")
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """How a run ended, as its process says; see `Outcome`.
+
+    Attributes:
+        cause: one of `REPORTABLE`.
+        message: for people.
+        retry_after_s: what a provider asked to wait.
+        lack: what the system lacked.
+    """
+
+    cause: Cause
+    message: str
+    retry_after_s: float | None = None
+    lack: Lack | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a cause that is not for a job's process to say."""
+        if self.cause not in REPORTABLE:
+            raise MessageError(detail=f"a job cannot end itself by {self.cause!r}")
+
+    @classmethod
+    def by(cls, outcome: Outcome) -> "RunEnded":
+        """What is said of a run with this outcome."""
+        return cls(outcome.cause, outcome.message, outcome.retry_after_s, outcome.lack)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the attempt is to be settled with."""
+        return Outcome(self.cause, self.message, retry_after_s=self.retry_after_s, lack=self.lack)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The job's process was asked to end, and did."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLost:
+    """The job is another worker's by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret that the job's code is about to have, and that must not be in its log.
+
+    Attributes:
+        name: what is written in its place.
+        value: of it.
+        is_key: whether it is a key of a provider.
+    """
+
+    name: str
+    value: str
+    is_key: bool
+
+
+Report = Progress | RunEnded | Stopped | ClaimLost
+"""What a job's process tells of its run."""
+
+Message = (
+    StartSupervisor | RunJob | Terminate | Kill | Ready | Refused | Started | NotStarted | Exited | Report | Secret
+)
+
+
+def _refuse_group(pid: int) -> None:
+    """Refuse a number that to `kill` is not one process, but a group, or all there are.
+
+    Raises:
+        MessageError: it is one.
+    """
+    if pid < 1:
+        raise MessageError(detail=f"{pid} is no process")
+
+
+def _fields(kind: type[Message]) -> dict[str, Any]:
+    """The type of each field."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+_TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
+_FIELDS = {name: _fields(kind) for name, kind in _TYPES.items()}
+_TYPE = "type"
+
+
+def encode(message: Message) -> bytes:
+    """A message as one line of ASCII without its end."""
+    document = {_TYPE: type(message).__name__, **asdict(message)}
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def decode(data: bytes) -> Message:
+    """The message that was encoded.
+
+    Raises:
+        MessageError: it is none of ours.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise MessageError(detail="it is not JSON") from None
+    name = document.pop(_TYPE, None) if isinstance(document, dict) else None
+    if not isinstance(name, str) or name not in _TYPES:
+        raise MessageError(detail="its type is unknown")
+    hints = _FIELDS[name]
+    if document.keys() != hints.keys():
+        raise MessageError(detail=f"{name} has other fields")
+    values = {field: _checked(value, hints[field], f"{name}.{field}") for field, value in document.items()}
+    return _TYPES[name](**values)
+
+
+def _checked(value: object, hint: Any, where: str) -> Any:
+    """A value as the type of its field wants it.
+
+    Raises:
+        MessageError: it is of another type, or out of range.
+    """
+    wanted = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    if value is None and NoneType in wanted:
+        return None
+    kind = wanted[0]
+    if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    if kind is int and type(value) is int and abs(value) <= _LARGEST_NUMBER:
+        return value
+    if kind in {str, bool} and type(value) is kind:
+        return value
+    if isinstance(kind, type) and issubclass(kind, StrEnum) and isinstance(value, str) and value in set(kind):
+        return kind(value)
+    raise MessageError(detail=f"{where} is not what it must be")

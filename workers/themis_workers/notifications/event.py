@@ -1,0 +1,66 @@
+"""What is told: a job has ended, as a value and as JSON."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from themis.core.configuration.secrets import redact_urls
+from themis.core.text.lines import cut
+from themis.core.text.masking import mask, masked
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCounts:
+    """Cases of a run: all of them, those that have ended, and those of them that failed."""
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A job that has ended. Times are nanoseconds since 1970 UTC.
+
+    Attributes:
+        key, run_id: which.
+        state: `done` or `failed`.
+        cause: why, in one of a few words; a `Cause`.
+        message: why, for people.
+        attempt: the number of its last attempt.
+        worker, host: who ran that.
+        started_ns, ended_ns: when that began and ended.
+        cases: of its run.
+        metric_means: by metric; None when nothing was scored.
+        metrics: by metric what stands beside its mean, as `themis run` prints it; None when nothing was tried.
+    """
+
+    key: str
+    run_id: str
+    state: str
+    cause: str
+    message: str
+    attempt: int
+    worker: str
+    host: str
+    started_ns: int
+    ended_ns: int
+    cases: CaseCounts = CaseCounts()
+    metric_means: dict[str, float] | None = None
+    metrics: dict[str, dict[str, Any]] | None = None
+
+    @property
+    def reason(self) -> str:
+        """Cause and message, for people; no URL in it holds a password, and no secret stands in it."""
+        return cut(mask(str(redact_urls(f"{self.cause}: {self.message}" if self.message else self.cause))))
+
+    def to_json(self) -> bytes:
+        """One object in one line of ASCII; no URL in it holds a password, and a mean that is no number is null."""
+        # Redacted before it is cut: half a URL is not seen to hold a password.
+        document = masked(redact_urls(asdict(self)))
+        document["message"] = cut(document["message"])
+        if self.metric_means is not None:
+            means = self.metric_means.items()
+            document["metric_means"] = {metric: mean if math.isfinite(mean) else None for metric, mean in means}
+        return json.dumps({"event": "job_ended", **document}, separators=(",", ":")).encode() + b"\n"

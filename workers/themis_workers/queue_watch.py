@@ -1,0 +1,128 @@
+"""The queue's doorbell, watched: what is new wakes the worker at once.
+
+It is a hint: events get lost, and another host's never come. The rescan is the truth.
+
+watchdog holds back the event of a file that left a watched folder for half a second, in case it arrives in another, and
+all later events wait behind it. Nothing ever leaves `bell/`, and only writing is asked for: nothing is held back.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import time
+from typing import TYPE_CHECKING
+
+from watchdog.events import FileModifiedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from themis.core.queue import FileQueue
+from themis.core.queue.folder import bell
+from themis.core.queue.model import layout
+from themis_workers.telemetry import logs
+from themis_workers.wake import Wake
+
+if TYPE_CHECKING:
+    from watchdog.observers.api import BaseObserver
+
+LOOK_AFTER_S = 5.0
+"""Seconds between looks whether the folder is still the one that is watched, or can be watched now."""
+
+
+class QueueWatch:
+    """Watches the doorbell until it is closed."""
+
+    def __init__(self, queue: FileQueue, wake: Wake) -> None:
+        """End the sleep of `wake` when the bell of `queue` is rung, and have the next claim list the folders."""
+        self._queue = queue
+        self._wake = wake
+        self._folder = f"{queue.path}/{layout.BELL}"
+        self._hears, self._rings = socket.socketpair()
+        for end in (self._hears, self._rings):
+            end.setblocking(False)  # noqa: FBT003  # a socket's own way
+        wake.listen(self._hears, self._hear)
+        self._observer: BaseObserver | None = None
+        self._watched: tuple[int, int] | None = None
+        self._is_deaf = False
+        self._look_s = 0.0
+        self.look_after()
+
+    def look_after(self) -> None:
+        """Begin to watch, or begin again where the folder was replaced or the watch has ended; costs a stat, rarely."""
+        now_s = time.monotonic()
+        if now_s < self._look_s:
+            return
+        self._look_s = now_s + LOOK_AFTER_S
+        if self._observer is not None and self._watched == self._identity() and _is_at_work(self._observer):
+            return
+        self._end()
+        try:
+            self._begin()
+        except (OSError, RuntimeError) as error:  # no folder, no watch, no instance or no thread left
+            if not self._is_deaf:
+                self._is_deaf = True
+                logs.warn("the queue's bell cannot be watched: what is new is found by looking", error=error)
+        else:
+            if self._is_deaf:
+                self._is_deaf = False
+                logs.tell("the queue's bell is watched again")
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._end()
+        self._wake.forget(self._hears)
+        self._hears.close()
+        self._rings.close()
+
+    def _begin(self) -> None:
+        bell.hang(self._queue.path)
+        watched = self._identity()
+        if watched is None:
+            raise NotADirectoryError(errno.ENOTDIR, "is no folder", self._folder)
+        observer = Observer()
+        try:
+            observer.schedule(_Ear(self._rings), self._folder, event_filter=[FileModifiedEvent])
+            observer.start()
+        except BaseException:
+            observer.stop()
+            raise
+        self._observer, self._watched = observer, watched
+        self._queue.wake()  # what came before was not heard
+
+    def _end(self) -> None:
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """What tells the folder from another one that is there later; None where there is no folder."""
+        try:
+            found = os.lstat(self._folder)
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
+
+    def _hear(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._hears.recv(4_096)
+        self._queue.wake()
+
+
+class _Ear(FileSystemEventHandler):
+    """Brings an event from the observer's thread to the worker's."""
+
+    def __init__(self, rings: socket.socket) -> None:
+        self._rings = rings
+
+    def on_modified(self, event: FileSystemEvent) -> None:
+        """The bell was rung."""
+        del event
+        with contextlib.suppress(OSError):  # so many rings were not heard yet that one more says nothing
+            self._rings.send(b"!")
+
+
+def _is_at_work(observer: "BaseObserver") -> bool:
+    emitters = observer.emitters
+    return bool(emitters) and all(emitter.is_alive() for emitter in emitters)

@@ -1,0 +1,220 @@
+"""What a worker tells of itself: in the queue, to probes, to whoever supervises it, and when a job has ended."""
+
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from themis.core.components.provenance import themis_version
+from themis.core.monitor import depth
+from themis.core.monitor.runs import metrics_of
+from themis.core.queue import Cause, JobState
+from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport, forget_dead
+from themis.core.statistics.score_tally import means_of
+from themis.core.stores.job_rows import JobRow, Owner
+from themis_workers.intake import Intake
+from themis_workers.notifications import CaseCounts, JobEnded, Notifications
+from themis_workers.registry import HEARTBEAT_S, Registration
+from themis_workers.settings import WorkerSettings
+from themis_workers.slots.attempt import Attempt
+from themis_workers.slots.pool import Slots
+from themis_workers.slots.slot import Slot
+from themis_workers.stopping import Stopping
+from themis_workers.telemetry import logs
+from themis_workers.telemetry.exporters import MetricsFile, MetricsServer
+from themis_workers.telemetry.health import HealthFile
+from themis_workers.telemetry.metrics import WorkerMetrics
+from themis_workers.telemetry.systemd import Notifier
+
+BUSY_HEARTBEAT_S = 1.0
+"""Seconds between heartbeats while something runs, whose progress people want to see."""
+
+FAREWELL_S = 10.0
+"""Seconds that a hook or a webhook has to be told of the last jobs when the worker ends."""
+
+_LOOK_AT_MEMORY_S = 5.0
+_PATIENCE_S = 2.0  # for longer a worker does not wait for a store that is busy
+_KIB_A_MIB = 1_024
+_BYTES_A_MIB = 1_048_576
+_TOLD_STATES = frozenset({JobState.DONE, JobState.FAILED})
+
+
+class Reporting:
+    """Registers the worker, and tells of it until it is closed."""
+
+    def __init__(self, queue_root: Path, owner: Owner, settings: WorkerSettings, notifier: Notifier) -> None:
+        """Register `owner`; `notifier` speaks to systemd, where that started this process.
+
+        Raises:
+            WorkerNameError: the name is none, or taken.
+            ConfigError: a file, an address, a command or a URL cannot be used.
+            MissingExtraError: metrics are asked for, and their client is not installed.
+        """
+        self._owner = owner
+        self._tags = settings.tags
+        self._notifier = notifier
+        self._started_ns = time.time_ns()
+        self._claimed = self._cases = 0
+        self._ended: Counter[str] = Counter()
+        self._due_s = 0.0
+        self._memory = (0.0, 0.0)
+        forget_dead(queue_root)
+        self._metrics = WorkerMetrics(owner.worker, lambda: depth.look(queue_root))
+        with ExitStack() as stack:
+            self._registration = stack.enter_context(Registration(queue_root, owner))
+            self._health = None if settings.health_file is None else HealthFile(settings.health_file)
+            if self._health is not None:
+                stack.callback(self._health.remove)
+            if settings.metrics_port is not None:
+                server = MetricsServer(self._metrics, settings.metrics_port, settings.metrics_address)
+                stack.callback(server.close)
+                logs.tell("metrics are served", address=settings.metrics_address, port=server.port)
+            if settings.metrics_file is not None:
+                stack.callback(MetricsFile(self._metrics, settings.metrics_file).close)
+            self._notifications = Notifications(settings.hook, settings.webhook)
+            self._told = settings.hook is not None or settings.webhook is not None
+            stack.callback(self._notifications.close, FAREWELL_S)
+            self._parts = stack.pop_all()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked this worker to stop."""
+        return self._registration.stop_requested
+
+    def settings_changed(self, settings: WorkerSettings) -> None:
+        """Report what the worker serves from now on; where it reports to stays as it was."""
+        self._tags = settings.tags
+        self._due_s = 0.0
+
+    def note_claim(self) -> None:
+        """A job was taken."""
+        self._claimed += 1
+        self._due_s = 0.0
+
+    def note_end(self, attempt: Attempt, cause: Cause, row: JobRow | None) -> None:
+        """An attempt has ended; `row` is what its job is now, where this worker has decided that."""
+        self._ended[cause] += 1
+        self._cases += attempt.reports.done
+        self._due_s = 0.0
+        if row is None:
+            return
+        self._metrics.settled(row)
+        if self._told and row.state in _TOLD_STATES:
+            self._notifications.tell(_job_ended(attempt, row))
+
+    def note_orphans(self, count: int) -> None:
+        """So many jobs that dead workers had left were put right."""
+        self._metrics.recovered(count)
+
+    def heartbeat(self, slots: Slots, intake: Intake, stopping: Stopping) -> None:
+        """Say how it goes, if it is time to."""
+        self._notifier.watchdog()
+        now_s = time.monotonic()
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + (BUSY_HEARTBEAT_S if slots.running() else HEARTBEAT_S)
+        report = self._report(slots, intake, stopping)
+        self._notifier.status(_line(report))
+        self._registration.write(report)
+        self._metrics.heartbeat(report)
+        if self._health is not None:
+            self._health.write(report)
+
+    def rss_mb(self, pids: list[int]) -> float:
+        """MiB that this process and those of `pids` use, looked at every few seconds; shared pages count once."""
+        looked_s, found_mb = self._memory
+        if time.monotonic() - looked_s > _LOOK_AT_MEMORY_S:
+            found_mb = sum(map(_memory_mb, [self._owner.pid, *pids]))
+            self._memory = (time.monotonic(), found_mb)
+        return found_mb
+
+    def close(self) -> None:
+        """The worker is no more; whom it tells of jobs is told the last."""
+        self._parts.close()
+
+    def _report(self, slots: Slots, intake: Intake, stopping: Stopping) -> WorkerReport:
+        owner = self._owner
+        running = sum(slot.attempt.reports.done for slot in slots.running() if slot.attempt)
+        return WorkerReport(
+            worker=owner.worker,
+            host=owner.host,
+            boot_id=owner.boot_id,
+            pid=owner.pid,
+            pid_started=owner.pid_started,
+            version=themis_version(),
+            started_ns=self._started_ns,
+            heartbeat_ns=time.time_ns(),
+            state="draining" if stopping.why else "waiting" if intake.why_not else "running",
+            why=stopping.why or intake.why_not,
+            tags=self._tags,
+            slots=tuple(map(_slot_report, slots)),
+            claimed=self._claimed,
+            ended=dict(self._ended),
+            cases=self._cases + running,
+        )
+
+
+def _line(report: WorkerReport) -> str:
+    """How the worker goes, for `systemctl status`."""
+    why = f": {report.why}" if report.why else ""
+    return f"{report.state}, {report.busy} of {len(report.slots)} slots busy{why}"
+
+
+def _slot_report(slot: Slot) -> SlotReport:
+    attempt = slot.attempt
+    if attempt is None:
+        return SlotReport(slot.number)
+    row, reports = attempt.claim.row, attempt.reports
+    return SlotReport(
+        slot=slot.number,
+        key=row.key,
+        run_id=row.run_id,
+        attempt=row.attempt,
+        pid=attempt.pid,
+        started_ns=row.started_ns,
+        total=reports.total,
+        done=reports.done,
+        failed=reports.failed,
+    )
+
+
+def _job_ended(attempt: Attempt, row: JobRow) -> JobEnded:
+    store = attempt.claim.manifest.store
+    metrics = {}
+    with suppress(Exception):  # whoever is told can look the scores up
+        metrics = metrics_of(store.location, row.run_id, patience_s=_PATIENCE_S)
+    owner, reports = attempt.claim.row.owner, attempt.reports
+    return JobEnded(
+        key=row.key,
+        run_id=row.run_id,
+        state=row.state,
+        cause=row.cause or "",
+        message=row.message or "",
+        attempt=row.attempt,
+        worker=owner.worker if owner else "",
+        host=owner.host if owner else "",
+        started_ns=attempt.claim.row.started_ns or 0,
+        ended_ns=row.ended_ns or 0,
+        cases=CaseCounts(reports.total, reports.done, reports.failed),
+        metric_means=means_of(metrics) or None,
+        metrics={metric_id: found.document() for metric_id, found in metrics.items()} or None,
+    )
+
+
+def _memory_mb(pid: int) -> float:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return _resident_mb(pid)
+    share = next((line for line in text.splitlines() if line.startswith("Pss:")), "Pss: 0 kB")
+    return int(share.split()[1]) / _KIB_A_MIB
+
+
+def _resident_mb(pid: int) -> float:
+    """MiB of a process where only Linux would tell its share of what several use; 0 where nothing is told."""
+    import psutil  # noqa: PLC0415  # of no use on Linux
+
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / _BYTES_A_MIB
+    except (psutil.Error, OSError):
+        return 0.0

@@ -1,0 +1,1 @@
+"""Slots of a worker: the attempts in them, and how each ends."""

@@ -1,0 +1,65 @@
+"""One attempt of a job in a slot: what was asked of its process, what is known of it, and how it is brought to end."""
+
+import time
+from dataclasses import dataclass, field
+
+from themis.core.queue import Claim, Outcome
+from themis_workers.memory import MemoryLimit
+from themis_workers.slots.exits import JobExit, Reports, Stop, classify
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A claimed job that a slot runs. Times are seconds of the monotonic clock.
+
+    Attributes:
+        claim: of this worker.
+        memory: the limit on its memory, if it has one.
+        began_s: when it was handed to the slot.
+        reports: what its process has reported.
+        pid: of its process; None until that has begun.
+        stop: why it is to end, once it is.
+        kill_s: when it is killed, if it has not ended by then.
+        asked: whether it was asked to end.
+        killed: whether it was killed.
+        outcome: what it is to be settled with, once it has ended.
+        judged: whether it was decided by then whose fault that was.
+    """
+
+    claim: Claim
+    memory: MemoryLimit | None = None
+    began_s: float = field(default_factory=time.monotonic)
+    reports: Reports = field(default_factory=Reports)
+    pid: int | None = None
+    stop: Stop | None = None
+    kill_s: float | None = None
+    asked: bool = False
+    killed: bool = False
+    outcome: Outcome | None = None
+    judged: bool = False
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether its time limit has passed."""
+        timeout_s = self.claim.manifest.limits.timeout_s
+        return timeout_s is not None and time.monotonic() - self.began_s > timeout_s
+
+    def ended(self, exit_code: int) -> None:
+        """Its process is gone, and all that it left: decide the outcome."""
+        end = JobExit(
+            exit_code=exit_code,
+            reports=self.reports,
+            stop=self.stop,
+            was_deaf=self.asked and self.killed,
+            limit=self._limit(),
+            out_of_memory=self.memory is not None and self.memory.was_enforced(),
+        )
+        self.outcome = classify(end)
+        if self.memory is not None:
+            self.memory.close()
+
+    def _limit(self) -> str:
+        limits = self.claim.manifest.limits
+        if self.stop is Stop.MEMORY_LIMIT:
+            return f"{limits.memory_limit_mb} MiB"
+        return f"{limits.timeout_s:g} s" if limits.timeout_s is not None else ""

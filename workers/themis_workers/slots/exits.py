@@ -1,0 +1,120 @@
+"""How a job's process ended, classified: a pure function of what it reported and what the kernel says."""
+
+import signal
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from themis.core.queue.model.states import Cause, Outcome
+from themis_workers.messages import Progress, Report, RunEnded, Stopped
+
+
+class Stop(StrEnum):
+    """Why a worker stops a job."""
+
+    TIME_LIMIT = "time limit"
+    MEMORY_LIMIT = "memory limit"
+    CANCELLED = "cancelled"
+    GIVEN_BACK = "given back"
+    LEASE_LOST = "lease lost"
+
+
+@dataclass(slots=True)
+class Reports:
+    """What a job's process has reported so far.
+
+    Attributes:
+        outcome: how it says that it ended.
+        stopped: it was asked to end, and did.
+        lost: the job is another worker's by now.
+        total, done, failed: cases of the run, those that ended, those of them that failed.
+    """
+
+    outcome: Outcome | None = None
+    stopped: bool = False
+    lost: bool = False
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+
+    def take(self, report: Report) -> None:
+        """One more report of the process."""
+        if isinstance(report, Progress):
+            self.total, self.done, self.failed = report.total, report.done, report.failed
+        elif isinstance(report, RunEnded):
+            self.outcome = report.outcome
+        elif isinstance(report, Stopped):
+            self.stopped = True
+        else:
+            self.lost = True
+
+
+@dataclass(frozen=True, slots=True)
+class JobExit:
+    """The end of a job's process.
+
+    Attributes:
+        exit_code: what it exited with; negative for a signal.
+        reports: what it had reported.
+        stop: why the worker stopped it, if it did.
+        was_deaf: it had been asked to end, and had to be killed.
+        limit: the limit that was passed, for people.
+        out_of_memory: the kernel killed some of it for the memory it used.
+    """
+
+    exit_code: int
+    reports: Reports = field(default_factory=Reports)
+    stop: Stop | None = None
+    was_deaf: bool = False
+    limit: str = ""
+    out_of_memory: bool = False
+
+
+def classify(end: JobExit) -> Outcome:
+    """The outcome to settle an attempt with.
+
+    A run that was done has its results committed, whatever happened to the process afterwards. Else the reason for
+    which the worker stopped it counts, then what it says itself, then what the kernel says.
+    """
+    reported = end.reports.outcome
+    if reported is not None and reported.cause is Cause.DONE:
+        return reported
+    if end.reports.lost:
+        return Outcome(Cause.LEASE_LOST, "the job is another worker's by now")
+    if end.stop is not None:
+        how = "; it did not end when asked to, and was killed" if end.was_deaf else ""
+        return Outcome(_CAUSE_OF[end.stop], f"{_SAID[end.stop].format(limit=end.limit)}{how}", exit_code=end.exit_code)
+    if end.out_of_memory:
+        return Outcome(Cause.MEMORY_LIMIT, "the kernel killed it for its memory", exit_code=end.exit_code)
+    return reported or _unreported(end)
+
+
+def _unreported(end: JobExit) -> Outcome:
+    """The outcome of a process that ended without a word of how its run did."""
+    if end.exit_code < 0 or end.reports.stopped:
+        number = -end.exit_code if end.exit_code < 0 else int(signal.SIGTERM)
+        return Outcome(Cause.SIGNAL, f"its process was killed by {_signal_name(number)}", exit_code=end.exit_code)
+    message = f"its process ended with exit code {end.exit_code} before the run had ended"
+    return Outcome(Cause.EXIT_CODE, message, exit_code=end.exit_code)
+
+
+_CAUSE_OF = {
+    Stop.TIME_LIMIT: Cause.TIME_LIMIT,
+    Stop.MEMORY_LIMIT: Cause.MEMORY_LIMIT,
+    Stop.CANCELLED: Cause.CANCELLED,
+    Stop.GIVEN_BACK: Cause.GIVEN_BACK,
+    Stop.LEASE_LOST: Cause.LEASE_LOST,
+}
+_SAID = {
+    Stop.TIME_LIMIT: "the time limit of {limit} is over",
+    Stop.MEMORY_LIMIT: "it used more memory than its limit of {limit}",
+    Stop.CANCELLED: "cancelled while running",
+    Stop.GIVEN_BACK: "its worker was stopped",
+    Stop.LEASE_LOST: "its worker lost the lease",
+}
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,111 @@
+"""The slots of a worker: what dies is replaced."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from themis.core.errors import SlotLostError
+from themis_workers.slots.attempt import Attempt
+from themis_workers.slots.fork_server_client import Nursery
+from themis_workers.slots.slot import Slot
+from themis_workers.telemetry import logs
+from themis_workers.wake import Wake
+
+MOST_LOSSES = 4
+"""Keepers of one slot in a row that never were ready, until the slot counts as one that cannot be replaced."""
+
+PAUSE_S = 1.0
+"""Seconds until it is tried again: what a system lacks for a moment, it may have then."""
+
+
+class Slots:
+    """The slots, each with a keeper.
+
+    Attributes:
+        count: how many there are to be, once they are mended.
+    """
+
+    def __init__(self, wake: Wake, isolation: str, began: Callable[[Attempt], None]) -> None:
+        """None yet. `isolation` of the jobs is an `Isolation`, or `auto`."""
+        self._wake = wake
+        self._isolation = isolation
+        self._began = began
+        self._slots: dict[int, Slot] = {}
+        self._losses: dict[int, int] = {}
+        self._again_s: dict[int, float] = {}
+        self.count = 0
+        self._nursery = Nursery(self._isolation)
+
+    def __iter__(self) -> Iterator[Slot]:
+        """Those that are there, in order."""
+        return iter(sorted(self._slots.values(), key=lambda slot: slot.number))
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that are there all the time."""
+        return [self._nursery.pid, *(slot.keeper for slot in self if slot.keeper is not None)]
+
+    @property
+    def are_up(self) -> bool:
+        """Whether each slot that there is to be can run jobs, or does."""
+        ready = {slot.number for slot in self if slot.isolation is not None and not slot.is_lost}
+        return ready.issuperset(range(self.count))
+
+    def free(self) -> Slot | None:
+        """A slot that can run a job now; None when there is none."""
+        return next((slot for slot in self if slot.is_free and slot.number < self.count), None)
+
+    def running(self) -> list[Slot]:
+        """The slots that have an attempt."""
+        return [slot for slot in self if slot.attempt is not None]
+
+    def mend(self) -> None:
+        """Replace what was lost, begin what is missing, end what is too many as soon as it is free.
+
+        Raises:
+            SlotLostError: a slot was lost and cannot be replaced.
+        """
+        for slot in self:
+            if slot.is_lost:
+                self._wake.forget(slot.channel)  # which has nothing to say any more, and would say that all the time
+        for slot in [slot for slot in self if slot.attempt is None]:
+            if slot.is_lost:
+                self._note_loss(slot)
+            if slot.is_lost or slot.number >= self.count:
+                self._drop(slot)
+        for number in range(self.count):
+            if number not in self._slots and time.monotonic() >= self._again_s.get(number, 0.0):
+                self._slots[number] = self._new(number)
+
+    def close(self) -> None:
+        """End all keepers, and all that they keep, and the nursery."""
+        for slot in list(self):
+            self._drop(slot)
+        self._nursery.close(patience_s=5.0)
+
+    def _note_loss(self, slot: Slot) -> None:
+        if slot.isolation is not None:
+            logs.warn("a slot was lost; it is replaced", slot=slot.number, why=slot.why_lost)
+            self._losses.pop(slot.number, None)
+            return
+        losses = self._losses[slot.number] = self._losses.get(slot.number, 0) + 1
+        logs.warn("a slot did not begin", slot=slot.number, why=slot.why_lost)
+        if losses >= MOST_LOSSES:
+            raise SlotLostError(slot=slot.number, times=losses, detail=slot.why_lost)
+        self._again_s[slot.number] = time.monotonic() + PAUSE_S
+
+    def _new(self, number: int) -> Slot:
+        try:
+            channel = self._nursery.ask_for_keeper()
+        except OSError:
+            logs.warn("the nursery was lost; it is replaced")
+            self._nursery.close()
+            self._nursery = Nursery(self._isolation)
+            channel = self._nursery.ask_for_keeper()
+        slot = Slot(number, channel, self._began)
+        self._wake.listen(channel, slot.hear)
+        return slot
+
+    def _drop(self, slot: Slot) -> None:
+        self._wake.forget(slot.channel)
+        slot.close()
+        self._slots.pop(slot.number, None)

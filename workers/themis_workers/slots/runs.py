@@ -1,0 +1,161 @@
+"""The attempts that a worker runs: begun, looked after, settled."""
+
+from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
+from themis.core.queue import Cause, Claim, JobState, Outcome
+from themis.core.queue.model import manifest_file
+from themis.core.queue.write_check import check_writable
+from themis.core.stores.job_rows import JobRow
+from themis_workers import capabilities
+from themis_workers.memory import MemoryLimit, WatchedLimit
+from themis_workers.messages import RunJob
+from themis_workers.settings import WorkerSettings
+from themis_workers.slots import outages
+from themis_workers.slots.attempt import Attempt
+from themis_workers.slots.exits import Stop
+from themis_workers.slots.slot import Slot
+from themis_workers.telemetry import logs
+from themis_workers.worker_context import Place
+
+_MIB = 1_048_576
+_NO_GRACE_S = 0.0
+
+
+class Runs:
+    """What a worker does with the jobs that it has claimed."""
+
+    def __init__(self, place: Place) -> None:
+        """In the worker's place."""
+        self._place = place
+
+    def begin(self, slot: Slot, claim: Claim, settings: WorkerSettings) -> bool:
+        """Have a slot run a claimed job; False when it is one that cannot be begun, and has ended with that.
+
+        Raises:
+            StoreError, OSError: that could not be written; the claim is over.
+        """
+        try:
+            text = manifest_file.encode(claim.manifest).decode()
+        except ManifestError as error:
+            self._refuse(claim, error)
+            return False
+        memory = self._memory_limit(slot, claim)
+        order = RunJob(
+            key=claim.key,
+            version=claim.version,
+            manifest=text,
+            log=str(self._place.queue.log_path(claim.key, claim.attempt)),
+            log_limit_bytes=settings.log_limit_mb * _MIB,
+            allow_modules=settings.allow_modules,
+            device=settings.devices[slot.number] if settings.devices else None,
+            cgroup=memory.cgroup if memory else None,
+        )
+        slot.start(Attempt(claim, memory), order)
+        logs.tell("attempt begins", job=claim.key, attempt=claim.attempt, slot=slot.number)
+        return True
+
+    def look_after(self, slot: Slot, job_grace_s: float) -> None:
+        """Keep the attempt's lease; have it end where it is over a limit, cancelled, or another worker's."""
+        attempt = slot.attempt
+        if attempt is None or attempt.outcome is not None:
+            return
+        if attempt.claim.lease is not None and not self._keeps_lease(attempt):
+            slot.stop(Stop.LEASE_LOST, _NO_GRACE_S)
+        elif attempt.is_over_time:
+            slot.stop(Stop.TIME_LIMIT, job_grace_s)
+        elif attempt.memory is not None and slot.keeper is not None and attempt.memory.is_exceeded(slot.keeper):
+            slot.stop(Stop.MEMORY_LIMIT, _NO_GRACE_S)
+        elif attempt.stop is None and self._is_cancelled(attempt):
+            slot.stop(Stop.CANCELLED, job_grace_s)
+
+    def settle(self, slot: Slot) -> JobRow | None:
+        """Settle an attempt that has ended; its job as it is now, or None when the claim was lost.
+
+        Raises:
+            StoreError, OSError: it cannot be settled now.
+        """
+        attempt = slot.attempt
+        assert attempt is not None  # noqa: S101  # by whoever asks
+        assert attempt.outcome is not None  # noqa: S101
+        claim = attempt.claim
+        if not attempt.judged:
+            attempt.outcome = outages.judged(attempt.outcome, claim.row.cause, lambda: self._can_write(claim))
+            attempt.judged = True
+        outcome = attempt.outcome
+        try:
+            row = claim.settle(outcome)
+        except ClaimLostError as error:
+            claim.lose()
+            logs.warn("the attempt is fenced off", job=claim.key, attempt=claim.attempt, slot=slot.number, why=error)
+            return None
+        say = logs.tell if outcome.cause is Cause.DONE else logs.warn
+        say(
+            "attempt ended",
+            job=row.key,
+            attempt=row.attempt,
+            slot=slot.number,
+            state="waiting" if row.state == JobState.QUEUED and row.ready_ns else row.state,
+            cause=outcome.cause,
+            why=outcome.message or None,
+        )
+        return row
+
+    def _refuse(self, claim: Claim, error: ManifestError) -> None:
+        logs.warn("a job cannot be begun", job=claim.key, why=error)
+        try:
+            claim.settle(Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}"))
+        except (ClaimLostError, StoreError, OSError):
+            claim.abandon()
+            raise
+
+    def _can_write(self, claim: Claim) -> bool:
+        """Whether this process can write to the queue and to a claim's store."""
+        try:
+            check_writable(self._place.queue, [claim.store])
+        except (QueueError, StoreError):
+            return False
+        return True
+
+    def note_process(self, attempt: Attempt) -> None:
+        """Keep in the job's row which process runs it: whoever recovers the job kills that first."""
+        if attempt.pid is None:
+            return
+        try:
+            attempt.claim.note_process(attempt.pid)
+        except ClaimLostError:
+            pass  # the run finds out by itself
+        except StoreError as error:
+            logs.warn("the attempt's process could not be noted", job=attempt.claim.key, error=error)
+
+    def _memory_limit(self, slot: Slot, claim: Claim) -> MemoryLimit | None:
+        limit_mb = claim.manifest.limits.memory_limit_mb
+        if limit_mb is None:
+            return None
+        if self._place.cgroups is not None:
+            try:
+                return self._place.cgroups.limit(f"themis-{self._place.owner.worker}-{slot.number}", limit_mb)
+            except OSError as error:
+                logs.warn("no cgroup could be made: memory is watched instead", error=error.strerror)
+        if not capabilities.shows_memory():
+            logs.warn("a memory limit cannot be kept: no cgroup may be made, and /proc is hidden", job=claim.key)
+        return WatchedLimit(limit_mb)
+
+    def _keeps_lease(self, attempt: Attempt) -> bool:
+        """Whether the job is still this worker's; its lease is renewed when that is due."""
+        lease = attempt.claim.lease
+        if lease is None or not lease.is_due:
+            return True
+        try:
+            attempt.claim.renew()
+        except ClaimLostError:
+            return False
+        except (StoreError, OSError) as error:
+            logs.warn("the lease could not be renewed", job=attempt.claim.key, error=error)
+            return not lease.is_over
+        return True
+
+    def _is_cancelled(self, attempt: Attempt) -> bool:
+        try:
+            return attempt.claim.is_cancel_requested()
+        except (StoreError, OSError) as error:
+            logs.warn("requests to cancel cannot be read", job=attempt.claim.key, error=error)
+            return False

@@ -1,0 +1,168 @@
+"""The worker's side of a slot: a keeper at the other end of a channel, and the attempt that it runs."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from themis.core.errors import MessageError
+from themis.core.processes.isolation import Isolation
+from themis.core.queue import Cause, Outcome
+from themis.core.queue.model.outages import Lack
+from themis_workers.channel import Channel, Received
+from themis_workers.messages import (
+    ClaimLost,
+    Exited,
+    Kill,
+    Message,
+    NotStarted,
+    Progress,
+    Ready,
+    Refused,
+    RunEnded,
+    RunJob,
+    Started,
+    Stopped,
+    Terminate,
+)
+from themis_workers.slots.attempt import Attempt
+from themis_workers.slots.exits import Stop
+
+READY_S = 20.0
+"""Seconds in which a keeper must be ready; forking one takes a few milliseconds."""
+
+END_S = 15.0
+"""Seconds in which a keeper must have ended a job that it was told to kill; else it is killed itself."""
+
+
+class Slot:
+    """Runs one attempt at a time.
+
+    Attributes:
+        number: from 0.
+        isolation: how its jobs are kept from outliving the worker, once the keeper is ready.
+        attempt: what it runs; it stays here, with its outcome, until it is settled.
+        is_lost: whether the keeper is gone.
+    """
+
+    def __init__(self, number: int, channel: Channel, began: Callable[[Attempt], None]) -> None:
+        """With the worker's end of the channel; `began` is told when an attempt's process is there."""
+        self.number = number
+        self.channel = channel
+        self.isolation: Isolation | None = None
+        self.attempt: Attempt | None = None
+        self.is_lost = False
+        self.why_lost = "its keeper is gone"
+        self._began = began
+        self._keeper: int | None = None
+        self._made_s = time.monotonic()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it could run a job."""
+        return self.isolation is not None and self.attempt is None and not self.is_lost
+
+    @property
+    def keeper(self) -> int | None:
+        """The process below which all processes of its jobs are."""
+        return self._keeper
+
+    def start(self, attempt: Attempt, order: RunJob) -> None:
+        """Begin an attempt."""
+        self.attempt = attempt
+        self._say(order)
+
+    def stop(self, why: Stop, grace_s: float) -> None:
+        """Ask what runs to end, and have it killed if it has not within `grace_s` seconds; the first reason counts."""
+        attempt = self.attempt
+        if attempt is None or attempt.outcome is not None or attempt.killed:
+            return
+        kill_s = time.monotonic() + grace_s
+        if attempt.stop is None:
+            attempt.stop, attempt.kill_s = why, kill_s
+            if grace_s > 0:
+                attempt.asked = True
+                self._say(Terminate())
+        elif attempt.kill_s is not None:
+            attempt.kill_s = min(attempt.kill_s, kill_s)
+
+    def look_after(self) -> None:
+        """Kill what did not end in time, and a keeper that is not up to its work."""
+        now_s = time.monotonic()
+        if self.isolation is None and now_s - self._made_s > READY_S:
+            self._lose("its keeper did not begin in time")
+        attempt = self.attempt
+        if attempt is None or attempt.kill_s is None or now_s < attempt.kill_s:
+            return
+        if not attempt.killed:
+            attempt.killed = True
+            attempt.kill_s = now_s + END_S
+            self._say(Kill())
+        elif attempt.outcome is None:
+            self._lose("its keeper did not end a job in time")
+
+    def hear(self) -> None:
+        """Take what the keeper and the job's process have to say."""
+        try:
+            while not self.is_lost:
+                received = self.channel.receive()
+                if received is None:
+                    self._lose(self.why_lost, is_gone=True)
+                else:
+                    self._take(received)
+        except BlockingIOError:
+            pass
+        except MessageError as error:
+            self._lose(str(error))
+
+    def close(self) -> None:
+        """Let the keeper go: it ends everything that it keeps."""
+        self.channel.close()
+
+    def _take(self, received: Received) -> None:
+        message, attempt = received.message, self.attempt
+        if isinstance(message, Ready):
+            self.isolation = message.isolation
+            self._keeper = self._number(received, message.pid)
+        elif isinstance(message, Refused):
+            self.why_lost = message.why
+        elif attempt is None:
+            return
+        elif isinstance(message, Started):
+            attempt.pid = self._number(received, message.pid)
+            self._began(attempt)
+        elif isinstance(message, Progress | RunEnded | Stopped | ClaimLost):
+            attempt.reports.take(message)
+        elif isinstance(message, Exited):
+            attempt.ended(message.exit_code)
+        elif isinstance(message, NotStarted):
+            why = f"the system lacks what a process needs: {message.why}"
+            attempt.outcome = Outcome(Cause.OUTAGE, why, lack=Lack.SCARCE)
+
+    def _number(self, received: Received, said: int) -> int | None:
+        """The number of the process that sent a message: the kernel's, else, outside of namespaces, its own."""
+        if received.sender is not None or self.isolation is Isolation.NAMESPACE:
+            return received.sender
+        return said
+
+    def _lose(self, why: str, *, is_gone: bool = False) -> None:
+        """The keeper is of no use any more, or gone; all that it keeps dies with it, and an attempt of its is lost."""
+        self.is_lost, self.why_lost = True, why
+        if self._keeper is not None and not is_gone:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self._keeper, signal.SIGKILL)
+        attempt = self.attempt
+        if self.isolation is Isolation.GROUP and attempt is not None and attempt.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(attempt.pid, signal.SIGKILL)  # nobody else does
+        if attempt is not None and attempt.outcome is None:
+            attempt.ended(-signal.SIGKILL)
+            if attempt.stop is None and attempt.outcome is not None and attempt.outcome.cause is Cause.SIGNAL:
+                attempt.outcome = Outcome(Cause.WORKER_LOST, f"slot {self.number} was lost: {why}")
+
+    def _say(self, message: Message) -> None:
+        try:
+            self.channel.send(message)
+        except OSError as error:
+            self._lose(f"its keeper does not listen: {error.strerror}")

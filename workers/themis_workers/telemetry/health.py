@@ -1,0 +1,36 @@
+"""The file in which a worker keeps its health fresh, for probes."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from themis.core.errors import ConfigError
+from themis.core.files import guarded
+from themis.core.monitor import health
+from themis.core.queue.folder.worker_registry import WorkerReport
+
+_FILE_MODE = 0o644  # less the umask: the probe may be another user's
+
+
+class HealthFile:
+    """A worker's health file.
+
+    Raises:
+        ConfigError: its folder is not there, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        folder = self._path.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(where=f"health file {path}", detail=f"{folder} is no folder that can be written")
+
+    def write(self, report: WorkerReport) -> None:
+        """Say how the worker goes. What cannot be written is not: the probe then sees an old heartbeat."""
+        with contextlib.suppress(OSError):
+            guarded.replace(self._path, health.encode(report), _FILE_MODE)
+
+    def remove(self) -> None:
+        """Take the file away: the worker has ended."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()

@@ -1,0 +1,177 @@
+"""What Prometheus is told about a worker and its queue: names, meanings and values.
+
+One thread works and writes; another one is asked and reads. Between them stand values that are replaced whole.
+"""
+
+import contextlib
+import platform
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from themis.core.components.provenance import themis_version
+from themis.core.monitor.depth import QueueDepth
+from themis.core.monitor.health import is_beating
+from themis.core.monitor.throttled_cache import ThrottledCache
+from themis.core.queue.folder.worker_registry import WorkerReport
+from themis.core.queue.model.states import POLICIES, Cause, Charge, JobState
+from themis.core.stores.job_rows import JobRow
+
+FRESH_S = 1.0
+"""A look at the queue is good for so many seconds: who scrapes more often sees the same."""
+
+_NS = 1_000_000_000
+_NO_FAILURES = frozenset({Cause.DONE, Cause.CANCELLED, Cause.GIVEN_BACK, Cause.LEASE_LOST, Cause.OUTAGE})
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric and its values.
+
+    Attributes:
+        kind: whether it can fall.
+        name: without the `_total` that a counter gets.
+        about: what it counts.
+        values: by the values of its labels.
+        labels: the names of its labels; `worker` comes to them.
+    """
+
+    kind: Literal["gauge", "counter"]
+    name: str
+    about: str
+    values: Mapping[tuple[str, ...], float]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a worker's report does not say; counted since the worker began.
+
+    Attributes:
+        retried: attempts after which the job was queued again, to be tried once more.
+        failed: jobs that ended in `failed`, by cause.
+        recovered: jobs of dead workers that this one put right.
+    """
+
+    retried: int
+    failed: Mapping[str, int]
+    recovered: int
+
+
+class WorkerMetrics:
+    """The metrics of one worker.
+
+    Args:
+        worker: its name.
+        look: how deep the queue is; called by the thread that is asked for metrics, at most every `FRESH_S`. An
+            `OSError` leaves out what is told of the queue, and is not tried more often either.
+    """
+
+    def __init__(self, worker: str, look: Callable[[], QueueDepth]) -> None:
+        self.worker = worker
+        self._depth = ThrottledCache(lambda: _or_none(look), fresh_s=FRESH_S)
+        self._lock = threading.Lock()
+        self._report: WorkerReport | None = None
+        self._retried = self._recovered = 0
+        self._failed: Counter[str] = Counter()
+        self._ended = False
+
+    def heartbeat(self, report: WorkerReport) -> None:
+        """The worker goes like this now."""
+        self._report = report
+
+    def settled(self, row: JobRow) -> None:
+        """An attempt has ended, and this is what its job became."""
+        cause = row.cause or ""
+        charged = cause in POLICIES and POLICIES[Cause(cause)].charge is not Charge.NOBODY
+        with self._lock:
+            self._failed[cause] += row.state == JobState.FAILED
+            self._retried += charged and row.state == JobState.QUEUED
+
+    def recovered(self, count: int) -> None:
+        """So many jobs of dead workers were put right."""
+        with self._lock:
+            self._recovered += count
+
+    def ended(self) -> None:
+        """The worker has ended: it is not up any more."""
+        self._ended = True
+
+    def families(self) -> Iterator[Family]:
+        """All that there is to tell now; what cannot be told, as the queue cannot be read, is left out."""
+        with self._lock:
+            tally = Tally(self._retried, dict(self._failed), self._recovered)
+        report, depth = self._report, self._depth.get()
+        yield Family("gauge", "themis_build_info", "Versions; always 1.", _build(), ("version", "python"))
+        yield _gauge(
+            "themis_worker_up", "1 while the worker's heart beats.", int(not self._ended and _is_alive(report))
+        )
+        yield from _of_tally(tally)
+        if report is not None:
+            yield from _of_report(report)
+        if depth is not None:
+            yield from _of_queue(depth)
+
+
+def _of_report(report: WorkerReport) -> Iterator[Family]:
+    ended = dict.fromkeys(map(str, Cause), 0) | (report.ended or {})
+    heartbeat_s, started_s = report.heartbeat_ns / _NS, report.started_ns / _NS
+    yield _gauge("themis_worker_draining", "1 once it takes no more jobs.", int(report.state == "draining"))
+    yield _gauge("themis_worker_waiting", "1 while a disk or a store fails.", int(report.state == "waiting"))
+    yield _gauge("themis_worker_slots", "Jobs that it can run at once.", len(report.slots))
+    yield _gauge("themis_worker_slots_busy", "Jobs that it runs now.", report.busy)
+    yield _gauge("themis_worker_heartbeat_timestamp_seconds", "When its heart beat last, since 1970.", heartbeat_s)
+    yield _gauge("themis_worker_start_timestamp_seconds", "When it began, since 1970.", started_s)
+    yield _counter("themis_jobs_claimed", "Jobs that it took.", report.claimed)
+    yield _counters("themis_attempts_ended", "Attempts that ended, by cause.", "cause", ended)
+    yield _counter("themis_cases_ended", "Cases that ended in its runs; its rate is their speed.", report.cases)
+
+
+def _of_tally(tally: Tally) -> Iterator[Family]:
+    failed = dict.fromkeys((cause for cause in map(str, Cause) if cause not in _NO_FAILURES), 0)
+    failed |= {cause: count for cause, count in tally.failed.items() if count}
+    yield _counter(
+        "themis_attempts_retried", "Attempts after which the job was queued to be tried again.", tally.retried
+    )
+    yield _counters("themis_jobs_failed", "Jobs that ended in failed, by cause.", "cause", failed)
+    yield _counter("themis_orphans_recovered", "Jobs of dead workers that it put right.", tally.recovered)
+
+
+def _of_queue(depth: QueueDepth) -> Iterator[Family]:
+    age = "Seconds for which the oldest job has been in a state."
+    yield Family("gauge", "themis_queue_jobs", "Jobs in the queue, by state.", _by_label(depth.jobs), ("state",))
+    yield Family("gauge", "themis_queue_oldest_job_age_seconds", age, _by_label(depth.oldest_s), ("state",))
+    yield _gauge("themis_queue_rejected_files", "Files that were rejected and still lie there.", depth.rejected)
+
+
+def _gauge(name: str, about: str, value: float) -> Family:
+    return Family("gauge", name, about, {(): value})
+
+
+def _counter(name: str, about: str, value: float) -> Family:
+    return Family("counter", name, about, {(): value})
+
+
+def _counters(name: str, about: str, label: str, values: Mapping[str, float]) -> Family:
+    return Family("counter", name, about, _by_label(values), (label,))
+
+
+def _by_label(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+    return {(label,): value for label, value in values.items()}
+
+
+def _build() -> dict[tuple[str, ...], float]:
+    return {(themis_version(), platform.python_version()): 1}
+
+
+def _is_alive(report: WorkerReport | None) -> bool:
+    """Whether the heart beats; before its first beat a worker starts, and is alive."""
+    return report is None or is_beating(report.heartbeat_ns)
+
+
+def _or_none(look: Callable[[], QueueDepth]) -> QueueDepth | None:
+    with contextlib.suppress(OSError):
+        return look()
+    return None

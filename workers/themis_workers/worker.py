@@ -1,0 +1,273 @@
+"""A worker: its slots, its intake, and each thing that it does in its loop, decided by one thread."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError, StoreGoneError
+from themis.core.queue import Cause
+from themis.core.stores.job_rows import JobRow
+from themis_workers.intake import Intake
+from themis_workers.queue_watch import QueueWatch
+from themis_workers.reporting import Reporting
+from themis_workers.settings import WorkerSettings
+from themis_workers.signals import Signals
+from themis_workers.slots.attempt import Attempt
+from themis_workers.slots.exits import Stop
+from themis_workers.slots.pool import Slots
+from themis_workers.slots.runs import Runs
+from themis_workers.slots.slot import Slot
+from themis_workers.stopping import ExitCode, Stopping
+from themis_workers.telemetry import logs
+from themis_workers.wake import Wake
+from themis_workers.worker_context import Place
+
+TICK_S = 0.25
+"""Seconds between looks at what runs, and at what nobody tells of: a limit that is passed, a request to stop."""
+
+SETTLE_AGAIN_S = 1.0
+"""Seconds until a job is settled again whose store could not be written."""
+
+_NO_GRACE_S = 0.0
+
+
+class Worker:
+    """Everything that a worker has; see `loop` for what it does with it."""
+
+    def __init__(self, place: Place, load_settings: Callable[[], WorkerSettings], wake: Wake, signals: Signals) -> None:
+        """A worker in its place; its keepers are on their way when this returns.
+
+        Args:
+            place: where it is, and what it works on.
+            load_settings: gives the settings, now and whenever they are to be read again.
+            wake: what it sleeps in.
+            signals: what it is told.
+
+        Raises:
+            ConfigError: the settings cannot be used.
+            WorkerNameError: the owner's name is none, or taken.
+        """
+        self.settings = load_settings()
+        self.stopping = Stopping()
+        self.reporting = Reporting(place.queue.path, place.owner, self.settings, place.notifier)
+        self.runs = Runs(place)
+        self.slots = Slots(wake, self.settings.isolation, self.runs.note_process)
+        self.intake = Intake(place.queue, place.stores, place.owner, self.settings)
+        self._bell = QueueWatch(place.queue, wake)
+        self._place = place
+        self._load_settings = load_settings
+        self._wake = wake
+        self._signals = signals
+        self._recover_s = self._settle_s = 0.0
+        self._is_ready = False
+        self._idle_since_s = time.monotonic()
+        self._resize(self.settings.slots)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What it ends with."""
+        return self.stopping.exit_code
+
+    def heed_requests(self) -> None:
+        """Do what signals and files ask for."""
+        self._bell.look_after()
+        if self._signals.terminal_lost:
+            self._signals.terminal_lost = False
+            logs.warn("the terminal is gone; the worker goes on", stop_with=self._place.stop_command)
+        if self._signals.reload:
+            self._signals.reload = False
+            self._reload()
+        if self._signals.ends and self.stopping.left_s is None:
+            self.stopping.begin("asked to end by a signal", self.settings.grace)
+            logs.tell("asked to end: no more jobs are taken", grace_s=self.settings.grace)
+            self._place.notifier.stopping()
+        if self._signals.ends > 1 and not self.stopping.forced:
+            logs.warn("asked to end at once: what runs is stopped and given back")
+            self.stopping.force()
+        if self.stopping.why is None and self.reporting.stop_requested:
+            self.stopping.begin("asked to end by `themis worker stop`", None)
+            logs.tell("asked to end: no more jobs are taken; what runs may end")
+
+    def look_after_runs(self) -> None:
+        """Stop what is over a limit, cancelled, lost or in the way; replace lost slots."""
+        for slot in self.slots.running():
+            self.runs.look_after(slot, self.settings.job_grace)
+            if self.stopping.is_over:
+                slot.stop(Stop.GIVEN_BACK, _NO_GRACE_S if self.stopping.forced else self.settings.job_grace)
+        for slot in self.slots:
+            slot.look_after()
+        self._mend_slots()
+
+    def settle_ended(self) -> None:
+        """Settle the attempts that have ended; one whose store cannot be written now is settled later."""
+        if time.monotonic() < self._settle_s:
+            return
+        for slot in self.slots.running():
+            if slot.attempt is not None and slot.attempt.outcome is not None and self._is_settled(slot):
+                slot.attempt = None
+                self._idle_since_s = time.monotonic()
+            self._place.notifier.watchdog()  # each may take as long as a store is waited for
+
+    def recover_orphans(self) -> None:
+        """Recover what dead workers left, now and then."""
+        now_s = time.monotonic()
+        if now_s < self._recover_s:
+            return
+        self._recover_s = now_s + self._place.rescan_s * random.uniform(0.6, 1.0)  # noqa: S311  # jitter
+        try:
+            recovered = self._place.queue.recover(self._place.owner)
+        except (OSError, QueueError, StoreError) as error:
+            self.intake.note_outage(str(error))
+            return
+        self._note_recovered(recovered)
+
+    def take_jobs(self) -> None:
+        """Claim jobs for the free slots; then see whether the worker's own time has come."""
+        self.intake.look()
+        while self.stopping.why is None and (slot := self.slots.free()) is not None:
+            result = self.intake.take_job()
+            self._note_recovered(result.recovered)
+            if result.claim is None:
+                break
+            try:
+                begun = self.runs.begin(slot, result.claim, self.settings)
+            except (StoreError, OSError) as error:
+                self.intake.note_outage(str(error))
+                break
+            if begun:
+                self.reporting.note_claim()
+            self._consider_ending()
+        self._consider_ending()
+
+    def report(self) -> None:
+        """Say how it goes, when it is time to; and once all slots are up, that it is ready."""
+        if not self._is_ready and self.slots.are_up and self.stopping.why is None:
+            self._is_ready = True
+            logs.tell("worker is ready", slots=self.slots.count)
+            self._place.notifier.ready(f"runs jobs of {self._place.queue.path}")
+        self.reporting.heartbeat(self.slots, self.intake, self.stopping)
+
+    def is_finished(self) -> bool:
+        """Whether it takes no more jobs, and has none."""
+        return self.stopping.why is not None and not self.slots.running()
+
+    def wait(self) -> None:
+        """Sleep until something happens, or something is due."""
+        busy = bool(self.slots.running()) or self.stopping.why is not None
+        dues = [TICK_S if busy else self._place.rescan_s, self._place.notifier.interval_s, self.intake.look_again_s]
+        self._wake.sleep(min(due for due in dues if due is not None))
+
+    def close(self) -> None:
+        """End the slots, and whatever is in them."""
+        self._bell.close()
+        self.slots.close()
+        self.reporting.close()
+
+    # --- inside
+
+    def _note_recovered(self, rows: Sequence[JobRow]) -> None:
+        for row in rows:
+            logs.warn("an orphaned job was recovered", job=row.key, state=row.state, why=row.message)
+        if rows:
+            self.reporting.note_orphans(len(rows))
+            self._place.queue.wake()
+
+    def _mend_slots(self) -> None:
+        try:
+            self.slots.mend()
+        except SlotLostError as error:
+            if not self.stopping.slot_lost:
+                logs.tell("a slot cannot be replaced", level=logs.ERROR, error=error)
+            self.stopping.slot_lost = True
+            self.stopping.begin("a slot cannot be replaced", None)
+
+    def _is_settled(self, slot: Slot) -> bool:
+        """Whether the claim of a slot's attempt, which has ended, is over."""
+        attempt = slot.attempt
+        if attempt is None or attempt.outcome is None:
+            return False
+        cause = attempt.outcome.cause
+        try:
+            row = self.runs.settle(slot)
+        except StoreGoneError as error:
+            # Nothing is left to be written to. Should the store come back, the job is found as that of a dead worker.
+            logs.warn("the attempt cannot be settled", job=attempt.claim.key, slot=slot.number, why=error)
+            attempt.claim.abandon()
+            return True
+        except (StoreError, OSError) as error:
+            logs.warn("the attempt cannot be settled yet", job=attempt.claim.key, slot=slot.number, why=error)
+            self._settle_s = time.monotonic() + SETTLE_AGAIN_S
+            if not isinstance(error, StoreBusyError):  # somebody else writes: nothing is broken
+                self.intake.note_outage(str(error))
+            attempt.claim.excuse()  # now: this process may be killed while it waits for room
+            return self._gives_up(attempt, slot.number)
+        except Exception as error:  # noqa: BLE001  # over one job: the others must not lose their worker for it
+            logs.tell("the attempt cannot be settled", level=logs.ERROR, job=attempt.claim.key, error=repr(error))
+            attempt.claim.abandon()
+            return True
+        if cause is Cause.GIVEN_BACK:
+            self.stopping.cut_short = True
+        elif cause is Cause.OUTAGE:
+            self.intake.note_outage(attempt.outcome.message)
+        self.reporting.note_end(attempt, cause if row else Cause.LEASE_LOST, row)
+        return True
+
+    def _gives_up(self, attempt: Attempt, slot: int) -> bool:
+        """Whether an attempt that cannot be settled is let go, as the worker itself must end."""
+        if not self.stopping.gives_up:
+            return False
+        attempt.claim.abandon()
+        self.stopping.cut_short = True
+        why = "its end could not be written; whoever finds it charges nobody"
+        logs.warn("the attempt is let go", job=attempt.claim.key, attempt=attempt.claim.attempt, slot=slot, why=why)
+        return True
+
+    def _consider_ending(self) -> None:
+        """Begin to end when a limit of the worker's own life is reached."""
+        if self.stopping.why is not None:
+            return
+        settings, idle = self.settings, not self.slots.running()
+        idle_s = time.monotonic() - self._idle_since_s if idle else 0.0
+        if settings.max_jobs is not None and self.intake.claimed >= settings.max_jobs:
+            why = f"it has taken {settings.max_jobs} jobs (--max-jobs)"
+        elif settings.max_idle is not None and idle_s >= settings.max_idle:
+            why = f"it had nothing to do for {settings.max_idle:g} s (--max-idle)"
+        elif settings.drain and idle and self.intake.is_drained:
+            why = self._drained()
+        elif settings.max_rss is not None and self.reporting.rss_mb(self.slots.pids) >= settings.max_rss:
+            why = f"it uses {settings.max_rss} MiB and more (--max-rss)"
+        else:
+            return
+        logs.tell("no more jobs are taken", why=why)
+        self.stopping.begin(why, None)
+
+    def _drained(self) -> str:
+        """What there is to say at the end of --drain, by what the last look at the queue could not take."""
+        unusable = self.intake.unusable
+        self.stopping.left = bool(unusable)
+        for name, why in unusable.items():
+            logs.warn("a job is left that could not be taken", file=name, why=why)
+        if unusable:
+            return f"nothing can be taken that is left in the queue: {len(unusable):,} (--drain)"
+        if others := self.intake.left_to_others:
+            return f"nothing is left in the queue but for other workers: {others:,} (--drain)"
+        return "nothing is left in the queue (--drain)"
+
+    def _reload(self) -> None:
+        self._place.notifier.reloading()
+        before = self.settings
+        try:
+            self.settings = self._load_settings()
+        except InputError as error:
+            logs.tell("the settings stay as they are", level=logs.ERROR, error=error)
+        else:
+            changed = [name for name, value in before if value != getattr(self.settings, name)]
+            logs.tell("the settings were read again", changed=changed or "nothing")
+            self.intake.settings = self.settings
+            self.reporting.settings_changed(self.settings)
+            self._resize(self.settings.slots)
+        self._is_ready = False
+
+    def _resize(self, count: int) -> None:
+        self.slots.count = count
+        self._mend_slots()
