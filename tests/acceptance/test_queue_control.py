@@ -17,7 +17,7 @@ from tests.support.model_module import model_module
 from tests.support.waiting import until
 from themis.cli import status_wait
 from themis.cli.terminal import progress
-from themis.core.queue import Cause, Outcome, this_process
+from themis.core.queue import AttemptOutcome, Cause, this_process
 from themis.core.queue.folder import locks
 from themis.core.submission import open_queue
 
@@ -362,7 +362,7 @@ def test_logs_are_followed_through_rotation_and_attempts_until_the_job_ends(them
         assert claim is not None
         (folder / "2.log").write_text("second attempt\n\x1b[2J no end of line")
         until(lambda: "second attempt\n" in lines, "the next attempt to be followed")
-        claim.settle(Outcome(Cause.CANCELLED))
+        claim.settle(AttemptOutcome(Cause.CANCELLED))
         assert reader.wait(PATIENCE_S) == 0
     finally:
         if reader.poll() is None:

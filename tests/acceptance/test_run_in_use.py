@@ -17,7 +17,7 @@ from tests.support.waiting import until
 from themis.cli import run as run_command
 from themis.core.errors import RunBusyError
 from themis.core.experiment import Experiment
-from themis.core.queue import Cause, Outcome, this_process
+from themis.core.queue import AttemptOutcome, Cause, this_process
 from themis.core.stores import run_locks, sqlite_store
 from themis.core.submission import open_queue, run_batch_request
 
@@ -171,7 +171,7 @@ def test_when_a_job_ends_without_a_word_of_its_run_all_say_the_same(
     with closing(sqlite_store(STORE)) as store:
         store.start_run(run_id)
     assert set(said_of(themis, run_id).values()) == {"running"}
-    claim.settle(Outcome(cause, "why"))
+    claim.settle(AttemptOutcome(cause, "why"))
     assert set(said_of(themis, run_id).values()) == states
     shown = themis("queue", "show", key, "--json").document
     assert shown["state"] in states

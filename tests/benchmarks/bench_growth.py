@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from themis.core.queue.folder.root import QueueRoot, make_root
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout
 from themis.core.queue.model.manifest_file import StoreAddress
 from themis.core.stores.job_rows import JobRow, job_key
@@ -56,7 +56,7 @@ def fill(folder: Path, jobs: int) -> None:
     store = SqliteRunStore(folder / "runs" / "themis.sqlite3")
     store.initialize()
     address = StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id)
-    StoreBook(root, lambda _: store.jobs).register(address)
+    StoreRegistry(root, lambda _: store.jobs).register(address)
     manifest = '{"format": 1}'
     found = list(rows(root, address.id, min(jobs, _BLOCK)))
     for first in range(0, jobs, _BLOCK):

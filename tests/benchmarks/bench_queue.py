@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.benchmarks.figures import exit_code, judged
 from themis.core.files import durable
-from themis.core.queue import FileQueue, NewJob, Outcome, StoreAddress, this_process
+from themis.core.queue import AttemptOutcome, FileQueue, NewJob, StoreAddress, this_process
 from themis.core.queue.model.states import Cause
 from themis.core.stores.sqlite.database import Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
@@ -125,7 +125,7 @@ class Subject:
         if claim is None:
             msg = "no job to claim"
             raise RuntimeError(msg)
-        claim.settle(Outcome(Cause.DONE))
+        claim.settle(AttemptOutcome(Cause.DONE))
 
     def close(self) -> None:
         """Close the store."""

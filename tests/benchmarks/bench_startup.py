@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.benchmarks.figures import exit_code, judged
 from themis.core.queue.folder.root import QueueRoot, make_root
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout
 from themis.core.queue.model.manifest_file import StoreAddress
 from themis.core.stores.job_rows import JobRow, job_key
@@ -48,7 +48,7 @@ def fill(folder: Path, waiting: int) -> None:
     root = make_root(folder / "runs" / "queue")
     store = SqliteRunStore(folder / "runs" / "themis.sqlite3")
     address = StoreAddress(kind="sqlite", path=str(store.path), id=store.jobs.store_id)
-    StoreBook(root, lambda _: store.jobs).register(address)
+    StoreRegistry(root, lambda _: store.jobs).register(address)
     with store.transaction() as connection:
         for row in rows(root, address.id, waiting):
             connection.execute(sql.INSERT_RUN, (row.run_id, "pending", 1_000, "", row.submitted_ns // 1_000_000))

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.processes.queue_world import World, later
 from themis.core.errors import ClaimLostError, JobStateError, UnknownJobError
-from themis.core.queue import Cause, Claim, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.stores.job_rows import Fence
 
@@ -100,7 +100,7 @@ class QueueMachine(RuleBasedStateMachine):
         if claim is None:
             return
         job = self.model[claim.row.run_id]
-        state = self.here.finish(claim, Outcome(cause, "as drawn"))
+        state = self.here.finish(claim, AttemptOutcome(cause, "as drawn"))
         if cause is Cause.DONE:
             job.state, job.results = JobState.DONE, job.results + 1
         elif cause is Cause.CANCELLED:

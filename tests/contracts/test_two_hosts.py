@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.contracts.test_queue_promise import MEMORY, Job
 from tests.processes.queue_world import ClockedDatabase, World, later
 from themis.core.errors import ClaimLostError
-from themis.core.queue import Cause, Claim, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.folder.root import LEASE_S
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.stores.job_rows import Fence
@@ -165,9 +165,9 @@ class TwoHosts(RuleBasedStateMachine):
         here, job = self.worlds[held.host], self.model[held.run]
         if held.stale:
             with pytest.raises(ClaimLostError):
-                here.finish(held.claim, Outcome(cause, "too late"))
+                here.finish(held.claim, AttemptOutcome(cause, "too late"))
             return
-        state = here.finish(held.claim, Outcome(cause, "as drawn"))
+        state = here.finish(held.claim, AttemptOutcome(cause, "as drawn"))
         if cause is Cause.DONE:
             job.state, job.results = JobState.DONE, job.results + 1
         else:

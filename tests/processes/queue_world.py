@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from themis.core.queue import Cause, Claim, ClaimResult, FileQueue, NewJob, Outcome, StoreAddress, this_process
+from themis.core.queue import AttemptOutcome, Cause, Claim, ClaimResult, FileQueue, NewJob, StoreAddress, this_process
 from themis.core.queue.folder import processes
 from themis.core.queue.folder.root import LEASE_S, QueueRoot
 from themis.core.queue.model.layout import JOB_FOLDERS, parse
@@ -101,9 +101,9 @@ class World:
         self.result = self.queue.claim(self.owner, allow=allow, patient=patient)
         return self.result.claim
 
-    def finish(self, claim: Claim, outcome: Outcome | None = None) -> JobState:
+    def finish(self, claim: Claim, outcome: AttemptOutcome | None = None) -> JobState:
         """Settle a claim, by default as done, with its result in the same transaction."""
-        outcome = outcome or Outcome(Cause.DONE)
+        outcome = outcome or AttemptOutcome(Cause.DONE)
         also = (lambda: self._write_result(claim)) if outcome.cause is Cause.DONE else None
         return JobState(claim.settle(outcome, also=also).state)
 

@@ -37,8 +37,8 @@ COMMANDS_AT_ONCE = 4
 PATIENCE_S = 300.0
 _STRUCK = {
     "themis-job": "job",
-    "themis-keeper": "supervisor",
-    "themis-nursery": "fork server",
+    "themis-slot": "supervisor",
+    "themis-forksrv": "fork server",
     "themis-guardian": "guardian",
 }
 _BLOWS = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes.crash_points import kill_at, steps_of
 from tests.processes.queue_world import World, leases_over, world
-from themis.core.queue import Cause, Claim, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.folder.root import make_root
 from themis.core.queue.model.states import JobState
 
@@ -44,7 +44,7 @@ def claimed_and_dead(folder: Path) -> None:
 def ended(folder: Path, cause: Cause) -> None:
     submitted(folder)
     with world(folder) as here:
-        here.finish(_claim(here), Outcome(cause, "as the test says"))
+        here.finish(_claim(here), AttemptOutcome(cause, "as the test says"))
 
 
 def failed(folder: Path) -> None:
@@ -93,7 +93,7 @@ def claim_and_settle(folder: Path) -> None:
 
 def claim_and_fail(folder: Path) -> None:
     with world(folder) as here:
-        here.finish(_claim(here), Outcome(Cause.TRANSIENT, "try again"))
+        here.finish(_claim(here), AttemptOutcome(Cause.TRANSIENT, "try again"))
 
 
 def recover(folder: Path) -> None:

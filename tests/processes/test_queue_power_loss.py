@@ -26,7 +26,7 @@ from tests.processes import test_queue_crashes as verbs
 from tests.processes.queue_world import World, copy_database, world
 from tests.support.disk_calls import disk_calls
 from themis.core.files import durable
-from themis.core.queue import Cause, Claim, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.model.layout import JOB_FOLDERS, STORES
 from themis.core.queue.model.states import JobState
 
@@ -190,7 +190,7 @@ def submit_and_run(here: World, recorder: Recorder) -> None:
 def fail_and_run(here: World, recorder: Recorder) -> None:
     here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.finish(_claim(here), Outcome(Cause.GIVEN_BACK))
+    here.finish(_claim(here), AttemptOutcome(Cause.GIVEN_BACK))
     here.finish(_claim(here))
     recorder.acknowledge("done")
 
@@ -222,13 +222,13 @@ def cancel_while_running(here: World, recorder: Recorder) -> None:
     claim = _claim(here)
     here.queue.admin.cancel(key)
     recorder.acknowledge("asked to stop")
-    here.finish(claim, Outcome(Cause.CANCELLED))
+    here.finish(claim, AttemptOutcome(Cause.CANCELLED))
 
 
 def fail_for_good_and_retry(here: World, recorder: Recorder) -> None:
     key = here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.finish(_claim(here), Outcome(Cause.CONFIGURATION))
+    here.finish(_claim(here), AttemptOutcome(Cause.CONFIGURATION))
     recorder.acknowledge("failed")
     recorder.retract("failed")
     here.queue.admin.retry(key)

@@ -18,7 +18,7 @@ import pytest
 from tests.processes.queue_world import World, world
 from tests.support.disk_calls import disk_calls
 from themis.core.files import durable
-from themis.core.queue import Cause, Claim, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.model.layout import JOB_FOLDERS
 from themis.core.stores import sqlite_store
 
@@ -89,7 +89,7 @@ def _claim(here: World) -> Claim:
     return claim
 
 
-def _settled(outcome: Outcome) -> Callable[[World], object]:
+def _settled(outcome: AttemptOutcome) -> Callable[[World], object]:
     return lambda here: here.finish(_claim(here), outcome)
 
 
@@ -113,16 +113,16 @@ def _prune(here: World) -> None:
     here.queue.admin.prune(here.queue.admin.prunable(("failed",), time.time_ns() + HOUR_NS))
 
 
-FAILED = Outcome(Cause.CONFIGURATION)
+FAILED = AttemptOutcome(Cause.CONFIGURATION)
 VERBS: dict[str, tuple[Callable[[World], object], Callable[[World], object], list[str]]] = {
     "settle as done": (
         _nothing,
-        _settled(Outcome(Cause.DONE)),
+        _settled(AttemptOutcome(Cause.DONE)),
         [*CLAIMED, "commit", "rename claimed done"],
     ),
     "settle, to be tried again": (
         _nothing,
-        _settled(Outcome(Cause.TRANSIENT)),
+        _settled(AttemptOutcome(Cause.TRANSIENT)),
         [*CLAIMED, "commit", "rename claimed waiting"],
     ),
     "give back": (
@@ -199,7 +199,7 @@ def test_a_request_to_stop_is_synced_before_it_is_acknowledged(here: World) -> N
         _cancel(here)
     assert calls == ["commit"]
     with _seen(here) as calls:
-        here.finish(claim, Outcome(Cause.CANCELLED))
+        here.finish(claim, AttemptOutcome(Cause.CANCELLED))
     assert calls == ["commit", "rename claimed cancelled", "unlink cancel"]
 
 

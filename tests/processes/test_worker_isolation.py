@@ -130,7 +130,7 @@ def test_a_job_whose_supervisor_and_worker_die_at_once_ends_itself(world: World)
 
 def test_the_former_name_of_an_isolation_is_still_understood(world: World) -> None:
     key = world.submit("well")
-    with world.daemon("--isolation", "keeper", "--drain") as daemon:
+    with world.daemon("--isolation", "supervisor", "--drain") as daemon:
         assert daemon.wait(PATIENCE_S) == 0, world.said()
     assert world.state(key) == "done"
 

@@ -186,12 +186,12 @@ def test_the_job_of_a_worker_that_was_killed_is_run_by_another_within_seconds(wo
 
 
 @pytest.mark.parametrize("isolation", ["namespace", "supervisor", "group"])
-def test_a_slot_whose_keeper_is_killed_is_replaced_and_its_job_tried_again(world: World, isolation: str) -> None:
+def test_a_slot_whose_supervisor_is_killed_is_replaced_and_its_job_tried_again(world: World, isolation: str) -> None:
     key = world.submit("wait 1.5")
     with world.daemon("--isolation", isolation) as daemon:
         world.wait_for(key, "running")
         until(lambda: the_worker(world).report.slots[0].pid, "the job's process to be known")
-        victims = children(daemon.pid)  # the nursery, and with it, or after it, every keeper
+        victims = children(daemon.pid)  # the fork server, and with it, or after it, every supervisor
         if isolation == "group":  # where they do not die with it
             victims += [pid for child in victims for pid in children(child)]
         for pid in victims:
@@ -264,7 +264,7 @@ def test_a_mistake_on_the_command_line_is_one_clear_line(world: World, arguments
 
 def test_jobs_of_earlier_workers_are_seen_to_be_gone(world: World) -> None:
     world.submit("hang")
-    with world.daemon("--isolation", "keeper") as daemon:
+    with world.daemon("--isolation", "supervisor") as daemon:
         hanging = world.noted("hanging")
         daemon.kill()
         daemon.wait()

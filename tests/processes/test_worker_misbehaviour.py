@@ -102,7 +102,7 @@ def test_no_job_outlives_a_worker_that_is_killed(world: World, isolation: str, d
 
 @pytest.mark.slow
 @pytest.mark.parametrize("isolation", ["supervisor", "group"])
-def test_a_job_that_kills_its_keeper_costs_itself_three_tries_and_the_slot_nothing(
+def test_a_job_that_kills_its_supervisor_costs_itself_three_tries_and_the_slot_nothing(
     world: World, isolation: str
 ) -> None:
     key, well = world.submit("kill its parent"), world.submit("well")

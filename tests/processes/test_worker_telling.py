@@ -110,19 +110,19 @@ def test_systemd_is_told_everything_by_the_worker_alone(world: World, manager: M
 
 
 def test_a_worker_is_ready_when_all_its_slots_are_and_not_before(world: World, manager: Manager) -> None:
-    with world.daemon("--slots", "3", "--isolation", "keeper") as daemon:
+    with world.daemon("--slots", "3", "--isolation", "supervisor") as daemon:
         until(lambda: manager.hears("READY=1"), "it to be ready")
         said = [path.read_text() for path in (world.queue_root / layout.WORKERS).glob("*.json")]
         assert len(json.loads(said[0])["slots"]) == 3
         names = [Path(f"/proc/{pid}/comm").read_text() for pid in _descendants(daemon.pid)]
-        assert names.count("themis-keeper\n") == 3
+        assert names.count("themis-slot\n") == 3
         assert stop(daemon) == 0
 
 
 def test_a_worker_that_never_can_take_a_job_is_never_ready(world: World, manager: Manager) -> None:
     # A library that cannot be loaded: the daemon has it already, what its processes are started with has not.
     (world.folder / "sitecustomize.py").write_text(
-        "import sys\nif 'children.nursery' in str(sys.orig_argv): raise SystemExit(1)\n"
+        "import sys\nif 'children.fork server' in str(sys.orig_argv): raise SystemExit(1)\n"
     )
     with world.daemon() as daemon:
         assert daemon.wait(60) == 7, world.said()

@@ -24,7 +24,7 @@ from themis_workers.telemetry.logs import LogFormat
 from themis_workers.telemetry.systemd import Notifier
 from themis_workers.wake import Wake
 from themis_workers.worker import Worker
-from themis_workers.worker_context import Place
+from themis_workers.worker_context import WorkerContext
 
 STORE_PATIENCE_S = 2.0
 """Seconds that a store may be busy with somebody else's writing: what cannot be written by then is written later. A
@@ -81,14 +81,14 @@ def run_worker(
         queue = FileQueue(root.path, stores)
         queue.refuse_hostname_clash(owner)
         notifier = Notifier()
-        place = Place(queue, stores, owner, rescan_s(root), find_cgroup_folder(), notifier)
-        worker = Worker(place, load_settings, wake, signals)
+        context = WorkerContext(queue, stores, owner, rescan_s(root), find_cgroup_folder(), notifier)
+        worker = Worker(context, load_settings, wake, signals)
         stack.callback(worker.close)
         logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
         if is_new:
             logs.tell("the queue is new: nothing was submitted here yet")
         if signals.has_terminal and sys.stderr.isatty():
-            logs.tell("Ctrl-C ends the worker; it outlives this terminal", stop_with=place.stop_command)
+            logs.tell("Ctrl-C ends the worker; it outlives this terminal", stop_with=context.stop_command)
         code = work(worker)
         notifier.stopping()
         logs.tell("worker ends", name=owner.worker, how=code.name.lower().replace("_", " "), exit_code=int(code))

@@ -95,7 +95,7 @@ class CgroupLimit:
 
 
 class WatchedLimit:
-    """A limit that is looked after: the memory of all processes below the job's keeper, now and then."""
+    """A limit that is looked after: the memory of all processes below the job's supervisor, now and then."""
 
     cgroup: str | None = None
 

@@ -21,7 +21,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from themis.core.errors import MessageError
 from themis.core.processes.isolation import Isolation
 from themis.core.queue.model.outages import Lack
-from themis.core.queue.model.states import Cause, Outcome
+from themis.core.queue.model.states import AttemptOutcome, Cause
 
 REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
@@ -137,7 +137,7 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ProgressReport:
     """How far a run has come.
 
     Attributes:
@@ -176,14 +176,14 @@ class RunEnded:
             raise MessageError(detail=f"a job cannot end itself by {self.cause!r}")
 
     @classmethod
-    def by(cls, outcome: Outcome) -> "RunEnded":
+    def by(cls, outcome: AttemptOutcome) -> "RunEnded":
         """What is said of a run with this outcome."""
         return cls(outcome.cause, outcome.message, outcome.retry_after_s, outcome.lack)
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> AttemptOutcome:
         """What the attempt is to be settled with."""
-        return Outcome(self.cause, self.message, retry_after_s=self.retry_after_s, lack=self.lack)
+        return AttemptOutcome(self.cause, self.message, retry_after_s=self.retry_after_s, lack=self.lack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Secret:
     is_key: bool
 
 
-Report = Progress | RunEnded | Stopped | ClaimLost
+Report = ProgressReport | RunEnded | Stopped | ClaimLost
 """What a job's process tells of its run."""
 
 Message = (

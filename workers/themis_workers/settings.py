@@ -42,7 +42,7 @@ class WorkerSettings(FrozenModel):
         allow_modules: prefixes of the modules that a job may import; None allows all.
         version_mismatch: what to do with a job that another version of the library, or of its components, submitted.
         isolation: how a job is kept from outliving its worker: `namespace` (a PID namespace), `supervisor` (a process
-            that finds and kills all descendants; also called `keeper`), `group` (process groups alone), or `auto`, the
+            that finds and kills all descendants; formerly `keeper`), `group` (process groups alone), or `auto`, the
             first of them that is possible.
         min_free_mb: no job is taken while the queue's or a store's disk has less free, in MiB.
         log_limit_mb: an attempt's log is rotated at this size, in MiB; one older part is kept.

@@ -20,7 +20,7 @@ from themis_workers.slots.slot import Slot
 from themis_workers.stopping import ExitCode, Stopping
 from themis_workers.telemetry import logs
 from themis_workers.wake import Wake
-from themis_workers.worker_context import Place
+from themis_workers.worker_context import WorkerContext
 
 TICK_S = 0.25
 """Seconds between looks at what runs, and at what nobody tells of: a limit that is passed, a request to stop."""
@@ -34,11 +34,13 @@ _NO_GRACE_S = 0.0
 class Worker:
     """Everything that a worker has; see `loop` for what it does with it."""
 
-    def __init__(self, place: Place, load_settings: Callable[[], WorkerSettings], wake: Wake, signals: Signals) -> None:
-        """A worker in its place; its keepers are on their way when this returns.
+    def __init__(
+        self, context: WorkerContext, load_settings: Callable[[], WorkerSettings], wake: Wake, signals: Signals
+    ) -> None:
+        """A worker; its supervisors are on their way when this returns.
 
         Args:
-            place: where it is, and what it works on.
+            context: what it works on.
             load_settings: gives the settings, now and whenever they are to be read again.
             wake: what it sleeps in.
             signals: what it is told.
@@ -49,12 +51,12 @@ class Worker:
         """
         self.settings = load_settings()
         self.stopping = Stopping()
-        self.reporting = Reporting(place.queue.path, place.owner, self.settings, place.notifier)
-        self.runs = Runs(place)
+        self.reporting = Reporting(context.queue.path, context.owner, self.settings, context.notifier)
+        self.runs = Runs(context)
         self.slots = Slots(wake, self.settings.isolation, self.runs.note_process)
-        self.intake = Intake(place.queue, place.stores, place.owner, self.settings)
-        self._bell = QueueWatch(place.queue, wake)
-        self._place = place
+        self.intake = Intake(context.queue, context.stores, context.owner, self.settings)
+        self._bell = QueueWatch(context.queue, wake)
+        self._context = context
         self._load_settings = load_settings
         self._wake = wake
         self._signals = signals
@@ -73,14 +75,14 @@ class Worker:
         self._bell.look_after()
         if self._signals.terminal_lost:
             self._signals.terminal_lost = False
-            logs.warn("the terminal is gone; the worker goes on", stop_with=self._place.stop_command)
+            logs.warn("the terminal is gone; the worker goes on", stop_with=self._context.stop_command)
         if self._signals.reload:
             self._signals.reload = False
             self._reload()
         if self._signals.ends and self.stopping.left_s is None:
             self.stopping.begin("asked to end by a signal", self.settings.grace)
             logs.tell("asked to end: no more jobs are taken", grace_s=self.settings.grace)
-            self._place.notifier.stopping()
+            self._context.notifier.stopping()
         if self._signals.ends > 1 and not self.stopping.forced:
             logs.warn("asked to end at once: what runs is stopped and given back")
             self.stopping.force()
@@ -106,16 +108,16 @@ class Worker:
             if slot.attempt is not None and slot.attempt.outcome is not None and self._is_settled(slot):
                 slot.attempt = None
                 self._idle_since_s = time.monotonic()
-            self._place.notifier.watchdog()  # each may take as long as a store is waited for
+            self._context.notifier.watchdog()  # each may take as long as a store is waited for
 
     def recover_orphans(self) -> None:
         """Recover what dead workers left, now and then."""
         now_s = time.monotonic()
         if now_s < self._recover_s:
             return
-        self._recover_s = now_s + self._place.rescan_s * random.uniform(0.6, 1.0)  # noqa: S311  # jitter
+        self._recover_s = now_s + self._context.rescan_s * random.uniform(0.6, 1.0)  # noqa: S311  # jitter
         try:
-            recovered = self._place.queue.recover(self._place.owner)
+            recovered = self._context.queue.recover(self._context.owner)
         except (OSError, QueueError, StoreError) as error:
             self.intake.note_outage(str(error))
             return
@@ -144,7 +146,7 @@ class Worker:
         if not self._is_ready and self.slots.are_up and self.stopping.why is None:
             self._is_ready = True
             logs.tell("worker is ready", slots=self.slots.count)
-            self._place.notifier.ready(f"runs jobs of {self._place.queue.path}")
+            self._context.notifier.ready(f"runs jobs of {self._context.queue.path}")
         self.reporting.heartbeat(self.slots, self.intake, self.stopping)
 
     def is_finished(self) -> bool:
@@ -154,7 +156,7 @@ class Worker:
     def wait(self) -> None:
         """Sleep until something happens, or something is due."""
         busy = bool(self.slots.running()) or self.stopping.why is not None
-        dues = [TICK_S if busy else self._place.rescan_s, self._place.notifier.interval_s, self.intake.look_again_s]
+        dues = [TICK_S if busy else self._context.rescan_s, self._context.notifier.interval_s, self.intake.look_again_s]
         self._wake.sleep(min(due for due in dues if due is not None))
 
     def close(self) -> None:
@@ -170,7 +172,7 @@ class Worker:
             logs.warn("an orphaned job was recovered", job=row.key, state=row.state, why=row.message)
         if rows:
             self.reporting.note_orphans(len(rows))
-            self._place.queue.wake()
+            self._context.queue.wake()
 
     def _mend_slots(self) -> None:
         try:
@@ -254,7 +256,7 @@ class Worker:
         return "nothing is left in the queue (--drain)"
 
     def _reload(self) -> None:
-        self._place.notifier.reloading()
+        self._context.notifier.reloading()
         before = self.settings
         try:
             self.settings = self._load_settings()

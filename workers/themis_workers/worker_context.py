@@ -11,7 +11,7 @@ from themis_workers.telemetry.systemd import Notifier
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerContext:
     """What stays the same as long as a worker lives.
 
     Attributes:

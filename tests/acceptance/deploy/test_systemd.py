@@ -67,7 +67,7 @@ def test_a_service_runs_as_nobody_special_even_without_the_drop_in(name: str) ->
     assert settings(name)["User"] == "themis"
 
 
-def test_the_keeper_may_make_its_pid_namespace() -> None:
+def test_the_supervisor_may_make_its_pid_namespace() -> None:
     hardened = settings("themis-.service.d/hardened.conf")
     assert {"user", "pid", "mnt"} <= set(hardened["RestrictNamespaces"].split())
     assert "@mount" in hardened["SystemCallFilter"].split()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from themis.cli.watch.view import about, lines, outlook
-from themis.core.monitor.queue_now import About, EndedJob, NextJob, QueueNow, RunningJob
+from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob, UpcomingJob
 from themis.core.queue.admin.forecast import Forecast
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.processes import this_process
@@ -39,7 +39,7 @@ FULL = QueueNow(
     ],
     running=[RunningJob(ABOUT, "running", 1, "worker", 0, 60.0, 1_000, 250, 3, 0.01, 75_000.0)] * 29
     + [RunningJob(ABOUT, "lost", 2, "worker", None, 60.0, 0, 0, 0, None, None)],
-    next=[NextJob(ABOUT, 5, 1, 1_000, None), NextJob(ABOUT, 5, 2, 1_000, NOW_NS + 10**12)],
+    next=[UpcomingJob(ABOUT, 5, 1, 1_000, None), UpcomingJob(ABOUT, 5, 2, 1_000, NOW_NS + 10**12)],
     ended=[EndedJob(ABOUT, "failed", 3, NOW_NS - 10**10, 7_000.0, "exception: " + "no answer to this " * 20)],
     troubles=["/srv/store.sqlite3: another process kept the database locked"],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.processes.queue_world import world
 from themis.core.monitor.jobs import job_now, logs_by_attempt
-from themis.core.queue import Cause, Outcome
+from themis.core.queue import AttemptOutcome, Cause
 
 RUN = "run-1"
 
@@ -31,7 +31,7 @@ def test_a_running_job_names_its_owner_and_an_ended_one_its_attempts_and_its_end
         assert running.document()["owner"]["worker"] == here.owner.worker
         assert running.why.startswith("it has been running for ")
         assert running.reasons == ()
-        claim.settle(Outcome(Cause.CONFIGURATION, "no such model"))
+        claim.settle(AttemptOutcome(Cause.CONFIGURATION, "no such model"))
         ended = job_now(here.queue, claim.key)
         assert ended.why == f"configuration: no such model; themis queue retry {claim.key} queues it again"
         assert [attempt["cause"] for attempt in ended.document()["attempts"]] == ["configuration"]

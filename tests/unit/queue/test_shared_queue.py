@@ -16,7 +16,7 @@ import pytest
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import ClaimLostError, JobStateError, QueueBusyError, QueueRootError
 from themis.core.monitor.jobs import job_now
-from themis.core.queue import Cause, Claim, FileQueue, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
 from themis.core.queue.folder import locks, root
 from themis.core.queue.folder.processes import process_started
 from themis.core.queue.folder.root import LEASE_S
@@ -315,7 +315,7 @@ def test_cancelling_what_runs_elsewhere_asks_its_owner(hosts: tuple[World, World
     assert (row.state, row.cancel_requested, row.version) == (JobState.RUNNING, True, claim.version)
     (a.queue.path / "cancel" / claim.key).unlink()  # as a client's cache may hide it
     assert claim.is_cancel_requested()
-    a.finish(claim, Outcome(Cause.CANCELLED))
+    a.finish(claim, AttemptOutcome(Cause.CANCELLED))
     a.assert_promise(RUN, state=JobState.CANCELLED)
 
 
@@ -334,7 +334,7 @@ def test_a_cancel_that_another_hosts_claim_forestalls_becomes_a_request(
     with b.at_home():
         row = b.queue.admin.cancel(a.job(RUN).key)
     assert (row.state, row.cancel_requested) == (JobState.RUNNING, True)
-    assert a.finish(claims[0], Outcome(Cause.TRANSIENT)) == JobState.CANCELLED
+    assert a.finish(claims[0], AttemptOutcome(Cause.TRANSIENT)) == JobState.CANCELLED
     a.assert_promise(RUN, state=JobState.CANCELLED)
 
 

@@ -15,7 +15,7 @@ from themis.core.errors import (
     StoreMissingError,
     UnknownJobError,
 )
-from themis.core.queue import Cause, FileQueue, Outcome, StoreAddress
+from themis.core.queue import AttemptOutcome, Cause, FileQueue, StoreAddress
 from themis.core.queue.admin.doctor import Finding
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 
@@ -166,7 +166,7 @@ def test_a_job_that_a_backup_brought_back_goes_on_above_every_number_that_was_us
     for cause in (Cause.GIVEN_BACK, Cause.GIVEN_BACK, Cause.DONE):
         claim = here.claim()
         assert claim is not None
-        here.finish(claim, Outcome(cause))
+        here.finish(claim, AttemptOutcome(cause))
     ended = here.store.load(key)
     assert ended is not None
     here.close()

@@ -12,7 +12,7 @@ from themis.core.errors import ComponentError, MessageError
 from themis.core.jobs.claimed_job import classify
 from themis.core.processes.isolation import Isolation
 from themis.core.queue.model.outages import Lack
-from themis.core.queue.model.states import Cause, Outcome
+from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis_workers import messages
 from themis_workers.children import slot_supervisor
 from themis_workers.messages import (
@@ -21,7 +21,7 @@ from themis_workers.messages import (
     Kill,
     Message,
     NotStarted,
-    Progress,
+    ProgressReport,
     Ready,
     Refused,
     RunEnded,
@@ -47,7 +47,7 @@ EXAMPLES: list[Message] = [
     Started(12),
     NotStarted("no process"),
     Exited(-9),
-    Progress(3, 2, 1),
+    ProgressReport(3, 2, 1),
     RunEnded(Cause.TRANSIENT, "503", retry_after_s=7, lack=None),
     RunEnded(Cause.OUTAGE, "full", lack=Lack.SCARCE),
     Stopped(),
@@ -158,7 +158,7 @@ def test_how_an_attempt_ended_fits_into_a_report_however_long_its_message_is(sig
 
 
 def test_an_outcome_survives_being_said() -> None:
-    outcome = Outcome(Cause.OUTAGE, "full", retry_after_s=2.5, lack=Lack.BROKEN)
+    outcome = AttemptOutcome(Cause.OUTAGE, "full", retry_after_s=2.5, lack=Lack.BROKEN)
     assert RunEnded.by(outcome).outcome == outcome
     assert RunEnded.by(replace(outcome, exit_code=9)).outcome == outcome, "the worker knows that itself"
 

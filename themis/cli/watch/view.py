@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from themis.cli.terminal.fitted_table import Column, fitted, shortened
 from themis.cli.terminal.output import how_long, one_line, when
-from themis.core.monitor.queue_now import About, EndedJob, NextJob, QueueNow, RunningJob
+from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob, UpcomingJob
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.admin.forecast import Forecast
 
@@ -196,7 +196,7 @@ def _next(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
     yield from _section("next", _NEXT, rows, ["row"] * len(rows), count, width)
 
 
-def _next_row(job: NextJob, now_ns: int) -> Sequence[Any]:
+def _next_row(job: UpcomingJob, now_ns: int) -> Sequence[Any]:
     wait_s = ((job.ready_ns or 0) - now_ns) / _NS
     return (
         *_about(job.about),

@@ -94,7 +94,7 @@ class ComponentRef(FrozenModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
+class LoadedComponent:
     """A live component with its reference; `folders` are those in which its files were looked for."""
 
     live: Any
@@ -104,7 +104,7 @@ class Component:
 
 def load_component(
     spec: Any, kind: Kind, *, where: str, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
-) -> Component:
+) -> LoadedComponent:
     """The component that `spec` stands for.
 
     Args:
@@ -124,7 +124,7 @@ def load_component(
     sources = sources_of(type(live).__mro__, _path_of(target.use).partition(":")[0] if target else None)
     if sources is not None:
         ref = ref.model_copy(update={"source_hash": sources.digest, "sources": sources.parts})
-    return Component(live, ref, tuple(folders))
+    return LoadedComponent(live, ref, tuple(folders))
 
 
 def preload_builtins() -> None:

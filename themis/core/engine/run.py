@@ -18,7 +18,7 @@ from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
 from themis.core.engine.retry_policy import message_of
-from themis.core.engine.task_pool import Crew
+from themis.core.engine.task_pool import TaskPool
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import ClaimLostError, RunExistsError, UnavailableError
 from themis.core.outcomes.outcome import CaseEnd
@@ -208,7 +208,7 @@ class RunExecution:
 
             try:
                 with run_of(asyncio.get_running_loop()):
-                    await Crew(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
+                    await TaskPool(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
                     await evaluation.finished()
             except asyncio.CancelledError:
                 await evaluation.last_word()

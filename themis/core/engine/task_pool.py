@@ -1,7 +1,7 @@
 """The workers of a run: each takes one case after the other.
 
 With a model that takes its time, many cases must be in flight; with components that answer at once, every worker more
-only delays everything else on the event loop. So a crew begins small, and grows while all its members wait.
+only delays everything else on the event loop. So a task pool begins small, and grows while all its members wait.
 
 There are as many members as calls may be in flight, and none in reserve: a member that ends a case begins the next at
 once, and so spreads out calls that would otherwise go on ending all together, in bursts that wait for each other.
@@ -21,7 +21,7 @@ GROWTH_FACTOR = 4
 GROWTH_INTERVAL_S = 0.002
 
 
-class Crew:
+class TaskPool:
     """Works off cases, at most so many at a time."""
 
     def __init__(self, cases: Iterator[CaseWork], work: Callable[[CaseWork], Awaitable[None]], limit: int) -> None:

@@ -25,7 +25,7 @@ from themis.core.jobs.process_limits import ProcessLimits
 from themis.core.jobs.time_limit import within
 from themis.core.queue.model import outages
 from themis.core.queue.model.manifest_file import Manifest
-from themis.core.queue.model.states import DONE, Cause, Outcome
+from themis.core.queue.model.states import DONE, AttemptOutcome, Cause
 from themis.core.results import RunStatus
 from themis.core.stores import stored_cases
 from themis.core.stores.job_rows import Fence
@@ -62,7 +62,9 @@ class JobOptions:
     enforce_time_limit: bool = True
 
 
-def execute_job(manifest: Manifest, store: RunStore, options: JobOptions, *, stop_on: Collection[int] = ()) -> Outcome:
+def execute_job(
+    manifest: Manifest, store: RunStore, options: JobOptions, *, stop_on: Collection[int] = ()
+) -> AttemptOutcome:
     """The same as `execute_job_async`, for who waits: this thread makes the calls of synchronous components meanwhile.
 
     Args:
@@ -84,7 +86,7 @@ def execute_job(manifest: Manifest, store: RunStore, options: JobOptions, *, sto
         return outcome
 
 
-async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOptions) -> Outcome:
+async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOptions) -> AttemptOutcome:
     """Carry a job out within its time limit, and say how that ended; its cases' outcomes are in the store by then.
 
     Raises:
@@ -104,7 +106,7 @@ async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOpt
         if run is not None:
             run.uncancel()
         _note_end(manifest, store, RunStatus.CANCELLED, None, options.fence)
-        return Outcome(Cause.CANCELLED, "cancelled while running")
+        return AttemptOutcome(Cause.CANCELLED, "cancelled while running")
     except ClaimLostError:
         raise
     except RunBusyError as error:
@@ -122,11 +124,11 @@ async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOpt
     return _outcome(record, store)
 
 
-def classify(error: Exception) -> Outcome:
+def classify(error: Exception) -> AttemptOutcome:
     """The outcome of an attempt that ended with `error`."""
     lack = outages.lack_of(error)
     cause = _cause(error) if lack is None else Cause.OUTAGE
-    return Outcome(cause, _said(error), retry_after_s=retry_after_s(error) or None, lack=lack)
+    return AttemptOutcome(cause, _said(error), retry_after_s=retry_after_s(error) or None, lack=lack)
 
 
 def _said(error: Exception) -> str:
@@ -135,13 +137,13 @@ def _said(error: Exception) -> str:
     return message if isinstance(error, TimeLimitError) else f"{type(error).__name__}: {message}"
 
 
-def _own(outcome: Outcome, limits: ProcessLimits) -> Outcome:
+def _own(outcome: AttemptOutcome, limits: ProcessLimits) -> AttemptOutcome:
     """An outage that the experiment made for its own process is the experiment's failure."""
     why = limits.why_not() if outcome.cause is Cause.OUTAGE else None
     if why is None:
         return outcome
     limits.restore()  # how it ended is still to be written, and this may be a worker's process
-    return Outcome(Cause.EXCEPTION, f"{outcome.message}; {why}, which keeps the results too")
+    return AttemptOutcome(Cause.EXCEPTION, f"{outcome.message}; {why}, which keeps the results too")
 
 
 def _cause(error: Exception) -> Cause:
@@ -178,7 +180,7 @@ async def _watch(cancelled: Callable[[], bool], stop: asyncio.Event, run: "async
     run.cancel()
 
 
-def _outcome(record: RunRecord, store: RunStore) -> Outcome:
+def _outcome(record: RunRecord, store: RunStore) -> AttemptOutcome:
     """What a run that came to its end means for its job: only one in which no case has an answer is a failure."""
     if record.status is not RunStatus.FAILED:
         return DONE
@@ -191,7 +193,7 @@ def _outcome(record: RunRecord, store: RunStore) -> Outcome:
     )
     first = f"; the first: {failures[0].summary}" if failures else ""
     cause = Cause.TRANSIENT if failures and failures[0].retryable else Cause.EXCEPTION
-    return Outcome(cause, f"every case failed{first}")
+    return AttemptOutcome(cause, f"every case failed{first}")
 
 
 def _note_end(manifest: Manifest, store: RunStore, status: RunStatus, error: str | None, fence: Fence | None) -> None:

@@ -13,12 +13,12 @@ from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_as
 from themis.core.jobs.process_limits import ProcessLimits
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.folder.lease import LeaseKeeper
+from themis.core.queue.folder.lease import LeaseRenewer
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.model import outages
 from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
 from themis.core.queue.model.manifest_file import Manifest, StoreAddress
-from themis.core.queue.model.states import Cause, Outcome
+from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.queue.transitions.claims import Claim
 from themis.core.queue.write_check import check_writable
 from themis.core.results import RunResult
@@ -153,7 +153,7 @@ class _ClaimedJob:
         self.claim = claim
         self.store = store
         self._limits = ProcessLimits()
-        self._lease = LeaseKeeper(claim.lease, claim.renew)
+        self._lease = LeaseRenewer(claim.lease, claim.renew)
 
     @contextlib.contextmanager
     def in_hand(self, allow_modules: Sequence[str] | None, progress: RunProgress | None) -> Iterator[JobOptions]:
@@ -174,7 +174,7 @@ class _ClaimedJob:
         except ClaimLostError:
             claim.lose()  # the job is another worker's now, who will settle it
         except (KeyboardInterrupt, asyncio.CancelledError):
-            _settle(claim, Outcome(Cause.GIVEN_BACK, "the worker was interrupted"), self._limits)
+            _settle(claim, AttemptOutcome(Cause.GIVEN_BACK, "the worker was interrupted"), self._limits)
             raise
         except BaseException as error:
             if isinstance(error, Exception) and outages.is_of_machine(error):
@@ -182,10 +182,10 @@ class _ClaimedJob:
             claim.abandon()
             raise
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: AttemptOutcome) -> None:
         """End the attempt."""
         if self._lease.lost is not None and outcome.cause is Cause.CANCELLED:
-            outcome = Outcome(Cause.LEASE_LOST, f"its lease was lost: {self._lease.lost}")
+            outcome = AttemptOutcome(Cause.LEASE_LOST, f"its lease was lost: {self._lease.lost}")
         _settle(self.claim, outcome, self._limits)
 
     def result(self) -> RunResult:
@@ -193,7 +193,7 @@ class _ClaimedJob:
         return own_result(self.store, self.claim.manifest.run_id)
 
 
-def _settle(claim: Claim, outcome: Outcome, limits: ProcessLimits) -> None:
+def _settle(claim: Claim, outcome: AttemptOutcome, limits: ProcessLimits) -> None:
     """Settle a claim; one whose end cannot be written is let go, charged to nobody.
 
     Unless the experiment has taken from this process what writing needs: then it is as if it had killed its worker.

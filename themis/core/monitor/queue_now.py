@@ -44,7 +44,7 @@ class RunningJob:
 
 
 @dataclass(frozen=True, slots=True)
-class NextJob:
+class UpcomingJob:
     """A job that comes next; `ready_ns` is when it may be taken, if not now."""
 
     about: About
@@ -87,7 +87,7 @@ class QueueNow:
     forecast: Forecast | None = None
     workers: list[SeenWorker] = field(default_factory=list)
     running: list[RunningJob] = field(default_factory=list)
-    next: list[NextJob] = field(default_factory=list)
+    next: list[UpcomingJob] = field(default_factory=list)
     ended: list[EndedJob] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 

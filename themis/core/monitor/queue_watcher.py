@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from themis.core.monitor import queue_files
 from themis.core.monitor.queue_files import Upcoming
-from themis.core.monitor.queue_now import About, EndedJob, NextJob, QueueNow, RunningJob
+from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob, UpcomingJob
 from themis.core.monitor.recent_rate import RecentRate
 from themis.core.monitor.run_outline import UNKNOWN, RunOutline
 from themis.core.monitor.stores import stores_of
@@ -175,11 +175,11 @@ class QueueWatcher:
             last_ready_s=max((last.job.ready_ns or 0) - now_ns, 0) / _NS if last else 0.0,
         )
 
-    def _next(self, entry: Entry, found: JobAndRun | None) -> NextJob:
+    def _next(self, entry: Entry, found: JobAndRun | None) -> UpcomingJob:
         if found is None:
-            return NextJob(About(entry.key, None, UNKNOWN.generator, ()), entry.priority, 0, 0, None)
+            return UpcomingJob(About(entry.key, None, UNKNOWN.generator, ()), entry.priority, 0, 0, None)
         about = _about(found.job, self._stores.outline(found))
-        return NextJob(about, entry.priority, found.job.attempt + 1, found.run.total_cases, found.job.ready_ns)
+        return UpcomingJob(about, entry.priority, found.job.attempt + 1, found.run.total_cases, found.job.ready_ns)
 
     def _read_history(self) -> tuple[list[EndedJob], list[Past]]:
         found = self._stores.last_ended(self._locations.get(), self._queue_id, HISTORY)

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from themis.core.queue.folder.processes import this_process
     from themis.core.queue.model.claim_policy import ClaimPolicy
     from themis.core.queue.model.manifest_file import Limits, Manifest, StoreAddress
-    from themis.core.queue.model.states import Cause, JobState, Outcome
+    from themis.core.queue.model.states import AttemptOutcome, Cause, JobState
     from themis.core.queue.transitions.claims import Claim, ClaimResult
     from themis.core.queue.transitions.submitting import NewJob, Submission
 
 __all__ = [
+    "AttemptOutcome",
     "Cause",
     "Claim",
     "ClaimPolicy",
@@ -32,7 +33,6 @@ __all__ = [
     "Limits",
     "Manifest",
     "NewJob",
-    "Outcome",
     "StoreAddress",
     "Submission",
     "this_process",
@@ -51,7 +51,7 @@ __getattr__ = lazy_names(
         "Limits": ".model.manifest_file",
         "Manifest": ".model.manifest_file",
         "NewJob": ".transitions.submitting",
-        "Outcome": ".model.states",
+        "AttemptOutcome": ".model.states",
         "StoreAddress": ".model.manifest_file",
         "Submission": ".transitions.submitting",
         "this_process": ".folder.processes",

@@ -80,8 +80,8 @@ class FileQueue:
             JobError, ManifestError: the job cannot be queued as it is.
             StoreError: its store cannot be used.
         """
-        root, book, _ = self._folder.make()
-        return Submitter(root, book).submit(job, prepare=prepare, rerun=rerun)
+        root, registry, _ = self._folder.make()
+        return Submitter(root, registry).submit(job, prepare=prepare, rerun=rerun)
 
     def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult:
         """The next job, for this worker to run, and what was found on the way.
@@ -116,8 +116,8 @@ class FileQueue:
             QueueRootError: one does.
         """
         if self._folder.exists(write=True):
-            root, book, _ = self._folder.parts()
-            hostname_clash.refuse_hostname_clash(root, book, worker)
+            root, registry, _ = self._folder.parts()
+            hostname_clash.refuse_hostname_clash(root, registry, worker)
 
     def probe(self) -> None:
         """Write and sync a file of no consequence: whether the folder can be written.

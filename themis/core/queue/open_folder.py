@@ -4,11 +4,11 @@ from pathlib import Path
 
 from themis.core.errors import QueueRootError
 from themis.core.queue.folder.root import QueueRoot, make_root, open_root, refuse_writable_by_others
-from themis.core.queue.folder.store_registry import OpenStore, StoreBook
+from themis.core.queue.folder.store_registry import OpenStore, StoreRegistry
 from themis.core.queue.picking import listing_cache
 from themis.core.queue.picking.next_job import NextJob
 
-Parts = tuple[QueueRoot, StoreBook, NextJob]
+Parts = tuple[QueueRoot, StoreRegistry, NextJob]
 
 
 class QueueFolder:
@@ -88,6 +88,6 @@ class QueueFolder:
 
     def _use(self, root: QueueRoot) -> None:
         if self._parts is None or self._parts[0] != root:
-            book = StoreBook(root, self.open_store)
+            registry = StoreRegistry(root, self.open_store)
             rescan_s = listing_cache.rescan_s(root) if self._rescan_s is None else self._rescan_s
-            self._parts = root, book, NextJob(root, book, rescan_s=rescan_s, copy_grace_s=self._copy_grace_s)
+            self._parts = root, registry, NextJob(root, registry, rescan_s=rescan_s, copy_grace_s=self._copy_grace_s)

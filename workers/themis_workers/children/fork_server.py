@@ -1,12 +1,12 @@
-"""The process that has the library imported and nothing else, and forks a keeper for each slot.
+"""The process that has the library imported and nothing else, and forks a supervisor for each slot.
 
-It is a program of its own, so that no keeper inherits a lock, a connection or a thread of the worker's; and it has one
-thread, so that a fork of it is whole. It dies with its worker: the kernel sees to it where it can, else it sees its
+It is a program of its own, so that no supervisor inherits a lock, a connection or a thread of the worker's; and it has
+one thread, so that a fork of it is whole. It dies with its worker: the kernel sees to it where it can, else it sees its
 channel's end.
 
                  worker
-                   └ nursery ─┬ guardian ─ keeper (PID 1 of a namespace) ─ a job's process
-                              └ keeper (where namespaces are not permitted) ─ a job's process
+                   └ fork server ─┬ guardian ─ supervisor (PID 1 of a namespace) ─ a job's process
+                              └ supervisor (where namespaces are not permitted) ─ a job's process
 
 A guardian does nothing but begin the namespace: whoever leaves a PID namespace stays in it; the next child is outside.
 """
@@ -30,28 +30,28 @@ from themis.core.processes.isolation import AUTO, Isolation
 from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
 from themis_workers.children.open_files import close_all_but
-from themis_workers.children.slot_supervisor import Keeper
+from themis_workers.children.slot_supervisor import SlotSupervisor
 from themis_workers.messages import Refused, StartSupervisor
 
 FAREWELL_S = 4.0
-"""Seconds that keepers have to end when the worker has let them go; ending what runs takes them milliseconds."""
+"""Seconds that supervisors have to end when the worker has let them go; ending what runs takes them milliseconds."""
 
 _IMPORTED_LATE = ("email.parser", "encodings.ascii", "filelock")
 
 
 def main(descriptor: int, isolation: str) -> NoReturn:
-    """Fork keepers until the worker is gone; `isolation` is what they are to rely on, or `auto`."""
+    """Fork supervisors until the worker is gone; `isolation` is what they are to rely on, or `auto`."""
     adopts = isolation != Isolation.GROUP and capabilities.controls_processes()
     if adopts:
         linux.die_with_parent()
         linux.adopt_orphans()
-    capabilities.name_this_process("themis-nursery")
+    capabilities.name_this_process("themis-forksrv")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     preload()
     gc.collect()
     gc.freeze()  # what every child shares should not be touched by its collector
     with Channel(socket.socket(fileno=descriptor)) as channel:
-        _Nursery(channel, isolation, adopts=adopts).serve()
+        _ForkServer(channel, isolation, adopts=adopts).serve()
     os._exit(0)
 
 
@@ -62,16 +62,16 @@ def preload() -> None:
     preload_builtins()
 
 
-class _Nursery:
-    """Forks keepers, and buries them.
+class _ForkServer:
+    """Forks supervisors, and buries them.
 
     Attributes:
-        keepers: those that live; where there are guardians, these.
+        supervisors: those that live; where there are guardians, these.
     """
 
     def __init__(self, channel: Channel, isolation: str, *, adopts: bool) -> None:
-        """For the worker at the other end of `channel`; `adopts` says whether what keepers leave comes to this one."""
-        self.keepers: set[int] = set()
+        """For the worker at the end of `channel`; `adopts`: whether what supervisors leave comes to this process."""
+        self.supervisors: set[int] = set()
         self._channel = channel
         self._isolation = isolation
         self._adopts = adopts
@@ -93,13 +93,13 @@ class _Nursery:
                     wakes.recv(4_096)
                 with contextlib.suppress(BlockingIOError):
                     for descriptor in self._asked():
-                        self.keepers.add(_fork_keeper(descriptor, self._isolation))
+                        self.supervisors.add(_fork_supervisor(descriptor, self._isolation))
                     self._see_off()
                     return
                 self._bury()
 
     def _asked(self) -> Iterator[int]:
-        """The ends of the channels to the keepers that the worker asks for, until it is gone.
+        """The ends of the channels to the supervisors that the worker asks for, until it is gone.
 
         Raises:
             BlockingIOError: it asks for no more just now.
@@ -110,31 +110,31 @@ class _Nursery:
                 yield received.descriptor
 
     def _see_off(self) -> None:
-        """The worker is gone, as every keeper sees for itself: wait until they have ended what they keep."""
+        """The worker is gone, as every supervisor sees for itself: wait until they have ended what they keep."""
         patient_until = time.monotonic() + FAREWELL_S
-        while self.keepers and time.monotonic() < patient_until:
+        while self.supervisors and time.monotonic() < patient_until:
             self._bury()
             time.sleep(0.005)
 
     def _bury(self) -> None:
-        """Take note of dead keepers, and kill what one that was killed has left, where that comes to this process."""
+        """Note dead supervisors, and kill what one that was killed has left, where that comes to this process."""
         some_died = False
         with contextlib.suppress(ChildProcessError):
             while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
                 some_died = True
-                self.keepers.discard(pid)
+                self.supervisors.discard(pid)
         if not (some_died and self._adopts):
             return
-        # In this order: what a keeper has begun since the first look is no stray.
+        # In this order: what a supervisor has begun since the first look is no stray.
         found = linux.descendants(os.getpid())
-        cared_for = {pid for keeper in self.keepers for pid in (keeper, *linux.descendants(keeper))}
+        cared_for = {pid for supervisor in self.supervisors for pid in (supervisor, *linux.descendants(supervisor))}
         for stray in found:
             if stray not in cared_for:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(stray, signal.SIGKILL)
 
 
-def _fork_keeper(descriptor: int, wanted: str) -> int:
+def _fork_supervisor(descriptor: int, wanted: str) -> int:
     """A child that serves the worker through `descriptor`; returns its number."""
     isolation = capabilities.best_isolation() if wanted == AUTO else Isolation(wanted)
     child = os.fork()
@@ -151,8 +151,8 @@ def _fork_keeper(descriptor: int, wanted: str) -> int:
                 _guard(channel)
             if isolation is Isolation.SUPERVISOR:
                 linux.adopt_orphans()
-            Keeper(channel, isolation).serve()
-    except BaseException:  # noqa: BLE001  # it would stay unknown why a keeper ends
+            SlotSupervisor(channel, isolation).serve()
+    except BaseException:  # noqa: BLE001  # it would stay unknown why a supervisor ends
         traceback.print_exc()
     finally:
         os._exit(1)
@@ -172,7 +172,7 @@ def _guard(channel: Channel) -> NoReturn:
         try:
             linux.die_with_parent()
             linux.mount_own_proc()
-            Keeper(channel, Isolation.NAMESPACE).serve()
+            SlotSupervisor(channel, Isolation.NAMESPACE).serve()
         except BaseException:  # noqa: BLE001  # as above
             traceback.print_exc()
         finally:

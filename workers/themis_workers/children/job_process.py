@@ -1,8 +1,8 @@
-"""The process of one job: from its keeper's order to a report of how it ended.
+"""The process of one job: from its supervisor's order to a report of how it ended.
 
 What it reports are messages, a line each: its progress now and then, and at its end how the run ended, that it was
-asked to end and did, or that the job is another worker's by now. Before any of its code has a secret, the keeper, and
-nobody else, is told what must not be in the log.
+asked to end and did, or that the job is another worker's by now. Before any of its code has a secret, the supervisor,
+and nobody else, is told what must not be in the log.
 """
 
 import asyncio
@@ -25,14 +25,24 @@ from themis.core.jobs.payload import read_payload
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model import manifest_file
 from themis.core.queue.model.manifest_file import Manifest
-from themis.core.queue.model.states import Outcome
+from themis.core.queue.model.states import AttemptOutcome
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
 from themis.core.text import masking
 from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
 from themis_workers.children.open_files import close_from
-from themis_workers.messages import ClaimLost, Progress, Report, RunEnded, RunJob, Secret, Started, Stopped, encode
+from themis_workers.messages import (
+    ClaimLost,
+    ProgressReport,
+    Report,
+    RunEnded,
+    RunJob,
+    Secret,
+    Started,
+    Stopped,
+    encode,
+)
 
 BROKEN = 70
 """The exit code of a job's process that could not even begin; EX_SOFTWARE of sysexits.h."""
@@ -40,7 +50,7 @@ BROKEN = 70
 PROGRESS_S = 0.5
 
 WATCH_S = 0.5
-"""Seconds between looks whether the keeper lives, where the kernel does not tell."""
+"""Seconds between looks whether the supervisor lives, where the kernel does not tell."""
 
 _REPORTS = 3  # the descriptor, beside the standard three
 
@@ -50,9 +60,9 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
 
     Args:
         order: what to run.
-        channel: the keeper's, to the worker.
+        channel: the supervisor's, to the worker.
         pipes: to print to, and to report to.
-        watched: the keeper, whose end this process has to notice itself; None where the kernel ends both.
+        watched: the supervisor, whose end this process has to notice itself; None where the kernel ends both.
     """
     os.setsid()
     if watched is None:
@@ -77,7 +87,7 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # whatever a component has put there
             stream.flush()
-    # Not by way of the interpreter's own end: what a component left running is its keeper's affair.
+    # Not by way of the interpreter's own end: what a component left running is its supervisor's affair.
     os._exit(code)
 
 
@@ -95,9 +105,9 @@ def _arrange_descriptors(prints: int, reports: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
 
 
-def _watch(keeper: int) -> None:
-    """End this process and its group when the keeper, which would, has died."""
-    while os.getppid() == keeper:
+def _watch(supervisor: int) -> None:
+    """End this process and its group when the supervisor, which would, has died."""
+    while os.getppid() == supervisor:
         time.sleep(WATCH_S)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
@@ -141,7 +151,7 @@ def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunPro
     return RunEnded.by(outcome)
 
 
-def _open(manifest: Manifest, stores: StoreCache) -> Outcome | None:
+def _open(manifest: Manifest, stores: StoreCache) -> AttemptOutcome | None:
     """Open the job's store; the outcome when that cannot be."""
     try:
         stores(manifest.store)
@@ -150,7 +160,7 @@ def _open(manifest: Manifest, stores: StoreCache) -> Outcome | None:
     return None
 
 
-def _arrange_environment(manifest: Manifest, store: RunStore, order: RunJob) -> Outcome | None:
+def _arrange_environment(manifest: Manifest, store: RunStore, order: RunJob) -> AttemptOutcome | None:
     """Have this process's environment be the job's; the outcome when that cannot be."""
     snapshot = store.load_snapshot(manifest.run_id)
     if snapshot is None:
@@ -170,7 +180,7 @@ def _arrange_environment(manifest: Manifest, store: RunStore, order: RunJob) -> 
 
 
 def _report_progress(progress: RunProgress, ended: threading.Event) -> None:
-    before: Progress | None = None
+    before: ProgressReport | None = None
     while not ended.wait(PROGRESS_S):
         counts = _counts(progress)
         if counts != before:
@@ -178,8 +188,8 @@ def _report_progress(progress: RunProgress, ended: threading.Event) -> None:
             before = counts
 
 
-def _counts(progress: RunProgress) -> Progress:
-    return Progress(progress.total, progress.done, progress.failed)
+def _counts(progress: RunProgress) -> ProgressReport:
+    return ProgressReport(progress.total, progress.done, progress.failed)
 
 
 def _report(report: Report | Secret) -> None:

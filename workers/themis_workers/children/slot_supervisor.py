@@ -1,8 +1,8 @@
 """The process that keeps a slot: it forks each job's process, pumps its log, and lets nothing of it live on.
 
 Where that is permitted it is PID 1 of a PID namespace: all processes that are left can be killed in one call, and the
-kernel does so when the keeper dies. Else, on Linux, it adopts the orphans among its descendants, and finds all of them
-in `/proc`. Anywhere it can kill the job's process group, and ends it when its worker dies.
+kernel does so when the supervisor dies. Else, on Linux, it adopts the orphans among its descendants, and finds all of
+them in `/proc`. Anywhere it can kill the job's process group, and ends it when its worker dies.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from themis_workers.messages import (
     Kill,
     Message,
     NotStarted,
-    Progress,
+    ProgressReport,
     Ready,
     RunEnded,
     RunJob,
@@ -49,7 +49,7 @@ _PAUSE_S = 0.005
 
 @dataclass(slots=True)
 class _Job:
-    """A job's process, as its keeper sees it.
+    """A job's process, as its supervisor sees it.
 
     Attributes:
         pid: of its leader, which also numbers its process group.
@@ -66,7 +66,7 @@ class _Job:
     status: int | None = None
 
 
-class Keeper:
+class SlotSupervisor:
     """Serves a worker through a channel: one job at a time."""
 
     def __init__(self, channel: Channel, isolation: Isolation) -> None:
@@ -79,7 +79,7 @@ class Keeper:
 
     def serve(self) -> NoReturn:
         """Carry out what the worker asks for until it is gone; then kill everything, and end."""
-        capabilities.name_this_process("themis-keeper")
+        capabilities.name_this_process("themis-slot")
         self._channel.stop_waiting()
         for end in (self._wakes, self._wake):
             end.setblocking(False)  # noqa: FBT003  # a socket's own way
@@ -123,7 +123,7 @@ class Keeper:
     def _begin(self, order: RunJob) -> _Job:
         printed, prints = os.pipe()
         reported, reports = os.pipe()
-        keeper = os.getpid()
+        supervisor = os.getpid()
         try:
             pid = os.fork()
         except OSError:
@@ -133,7 +133,7 @@ class Keeper:
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)
-                watched = keeper if self._isolation is Isolation.GROUP else None
+                watched = supervisor if self._isolation is Isolation.GROUP else None
                 job_process.main(order, self._channel, (prints, reports), watched)
             finally:
                 os._exit(job_process.BROKEN)
@@ -188,7 +188,7 @@ class Keeper:
             return
         if isinstance(report, Secret):
             job.log.keep_out(report)
-        elif isinstance(report, Progress | RunEnded | Stopped | ClaimLost) and len(line) <= _LONGEST_REPORT_BYTES:
+        elif isinstance(report, ProgressReport | RunEnded | Stopped | ClaimLost) and len(line) <= _LONGEST_REPORT_BYTES:
             self._tell(report)
 
     def _read_all(self, end: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ MOST_WAITING = 1_000
 """So many events may wait; one more, and the oldest is dropped."""
 
 
-class Channel(Protocol):
+class NotificationChannel(Protocol):
     """A way to tell somebody."""
 
     def deliver(self, event: JobEnded, closing: threading.Event) -> None:
@@ -37,7 +37,7 @@ class Notifications:
     """
 
     def __init__(self, hook: str | None, webhook: str | None) -> None:
-        self._channels: list[Channel] = [] if hook is None else [Hook(hook)]
+        self._channels: list[NotificationChannel] = [] if hook is None else [Hook(hook)]
         if webhook is not None:
             self._channels.append(Webhook(webhook))
         self._changed = threading.Condition()

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
-from themis.core.queue import Claim, Outcome
+from themis.core.queue import AttemptOutcome, Claim
 from themis_workers.memory import MemoryLimit
 from themis_workers.slots.exits import JobExit, Reports, Stop, classify
 
@@ -35,7 +35,7 @@ class Attempt:
     kill_s: float | None = None
     asked: bool = False
     killed: bool = False
-    outcome: Outcome | None = None
+    outcome: AttemptOutcome | None = None
     judged: bool = False
 
     @property

@@ -4,8 +4,8 @@ import signal
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from themis.core.queue.model.states import Cause, Outcome
-from themis_workers.messages import Progress, Report, RunEnded, Stopped
+from themis.core.queue.model.states import AttemptOutcome, Cause
+from themis_workers.messages import ProgressReport, Report, RunEnded, Stopped
 
 
 class Stop(StrEnum):
@@ -29,7 +29,7 @@ class Reports:
         total, done, failed: cases of the run, those that ended, those of them that failed.
     """
 
-    outcome: Outcome | None = None
+    outcome: AttemptOutcome | None = None
     stopped: bool = False
     lost: bool = False
     total: int = 0
@@ -38,7 +38,7 @@ class Reports:
 
     def take(self, report: Report) -> None:
         """One more report of the process."""
-        if isinstance(report, Progress):
+        if isinstance(report, ProgressReport):
             self.total, self.done, self.failed = report.total, report.done, report.failed
         elif isinstance(report, RunEnded):
             self.outcome = report.outcome
@@ -69,7 +69,7 @@ class JobExit:
     out_of_memory: bool = False
 
 
-def classify(end: JobExit) -> Outcome:
+def classify(end: JobExit) -> AttemptOutcome:
     """The outcome to settle an attempt with.
 
     A run that was done has its results committed, whatever happened to the process afterwards. Else the reason for
@@ -79,22 +79,26 @@ def classify(end: JobExit) -> Outcome:
     if reported is not None and reported.cause is Cause.DONE:
         return reported
     if end.reports.lost:
-        return Outcome(Cause.LEASE_LOST, "the job is another worker's by now")
+        return AttemptOutcome(Cause.LEASE_LOST, "the job is another worker's by now")
     if end.stop is not None:
         how = "; it did not end when asked to, and was killed" if end.was_deaf else ""
-        return Outcome(_CAUSE_OF[end.stop], f"{_SAID[end.stop].format(limit=end.limit)}{how}", exit_code=end.exit_code)
+        return AttemptOutcome(
+            _CAUSE_OF[end.stop], f"{_SAID[end.stop].format(limit=end.limit)}{how}", exit_code=end.exit_code
+        )
     if end.out_of_memory:
-        return Outcome(Cause.MEMORY_LIMIT, "the kernel killed it for its memory", exit_code=end.exit_code)
+        return AttemptOutcome(Cause.MEMORY_LIMIT, "the kernel killed it for its memory", exit_code=end.exit_code)
     return reported or _unreported(end)
 
 
-def _unreported(end: JobExit) -> Outcome:
+def _unreported(end: JobExit) -> AttemptOutcome:
     """The outcome of a process that ended without a word of how its run did."""
     if end.exit_code < 0 or end.reports.stopped:
         number = -end.exit_code if end.exit_code < 0 else int(signal.SIGTERM)
-        return Outcome(Cause.SIGNAL, f"its process was killed by {_signal_name(number)}", exit_code=end.exit_code)
+        return AttemptOutcome(
+            Cause.SIGNAL, f"its process was killed by {_signal_name(number)}", exit_code=end.exit_code
+        )
     message = f"its process ended with exit code {end.exit_code} before the run had ended"
-    return Outcome(Cause.EXIT_CODE, message, exit_code=end.exit_code)
+    return AttemptOutcome(Cause.EXIT_CODE, message, exit_code=end.exit_code)
 
 
 _CAUSE_OF = {

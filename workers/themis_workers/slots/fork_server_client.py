@@ -1,4 +1,4 @@
-"""The worker's side of its nursery: the process that forks keepers."""
+"""The worker's side of its fork server: the process that forks supervisors."""
 
 import contextlib
 import json
@@ -18,8 +18,8 @@ _PROGRAM = (
 )
 
 
-class Nursery:
-    """A nursery that runs, until it is closed.
+class ForkServer:
+    """A fork server that runs, until it is closed.
 
     It must be made by the thread that lives as long as the worker: the kernel kills it when that thread ends.
     """
@@ -43,14 +43,14 @@ class Nursery:
         """Its process."""
         return self._process.pid
 
-    def ask_for_keeper(self) -> Channel:
-        """The worker's end of a channel to a new keeper, which says there that it is ready, or why not.
+    def ask_for_supervisor(self) -> Channel:
+        """The worker's end of a channel to a new supervisor, which says there that it is ready, or why not.
 
         Raises:
-            OSError: the nursery is gone.
+            OSError: the fork server is gone.
         """
         ours, its_end = pair()
-        ours.tell_senders()  # before the keeper can speak: nobody is known as the sender of what came earlier
+        ours.tell_senders()  # before the supervisor can speak: nobody is known as the sender of what came earlier
         ours.stop_waiting(PATIENCE_S)
         with its_end:
             try:

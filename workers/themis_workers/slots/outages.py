@@ -7,11 +7,11 @@ the same way. Only what is scarce may have come back in the meantime: that count
 
 from collections.abc import Callable
 
-from themis.core.queue import Cause, Outcome
+from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.model.outages import Lack
 
 
-def judged(outcome: Outcome, cause_before: str | None, can_write: Callable[[], bool]) -> Outcome:
+def judged(outcome: AttemptOutcome, cause_before: str | None, can_write: Callable[[], bool]) -> AttemptOutcome:
     """The outcome that an attempt is settled with.
 
     Args:
@@ -26,4 +26,4 @@ def judged(outcome: Outcome, cause_before: str | None, can_write: Callable[[], b
     if not can_write():
         return outcome
     why = f"{outcome.message}; its worker can write there: the cause lies in the experiment's own process"
-    return Outcome(Cause.EXCEPTION, why, exit_code=outcome.exit_code)
+    return AttemptOutcome(Cause.EXCEPTION, why, exit_code=outcome.exit_code)

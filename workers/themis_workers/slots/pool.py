@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterator
 
 from themis.core.errors import SlotLostError
 from themis_workers.slots.attempt import Attempt
-from themis_workers.slots.fork_server_client import Nursery
+from themis_workers.slots.fork_server_client import ForkServer
 from themis_workers.slots.slot import Slot
 from themis_workers.telemetry import logs
 from themis_workers.wake import Wake
 
 MOST_LOSSES = 4
-"""Keepers of one slot in a row that never were ready, until the slot counts as one that cannot be replaced."""
+"""Supervisors of one slot in a row that never were ready, until the slot counts as one that cannot be replaced."""
 
 PAUSE_S = 1.0
 """Seconds until it is tried again: what a system lacks for a moment, it may have then."""
 
 
 class Slots:
-    """The slots, each with a keeper.
+    """The slots, each with a supervisor.
 
     Attributes:
         count: how many there are to be, once they are mended.
@@ -33,7 +33,7 @@ class Slots:
         self._losses: dict[int, int] = {}
         self._again_s: dict[int, float] = {}
         self.count = 0
-        self._nursery = Nursery(self._isolation)
+        self._fork_server = ForkServer(self._isolation)
 
     def __iter__(self) -> Iterator[Slot]:
         """Those that are there, in order."""
@@ -42,7 +42,7 @@ class Slots:
     @property
     def pids(self) -> list[int]:
         """The processes that are there all the time."""
-        return [self._nursery.pid, *(slot.keeper for slot in self if slot.keeper is not None)]
+        return [self._fork_server.pid, *(slot.supervisor for slot in self if slot.supervisor is not None)]
 
     @property
     def are_up(self) -> bool:
@@ -77,10 +77,10 @@ class Slots:
                 self._slots[number] = self._new(number)
 
     def close(self) -> None:
-        """End all keepers, and all that they keep, and the nursery."""
+        """End all supervisors, and all that they keep, and the fork server."""
         for slot in list(self):
             self._drop(slot)
-        self._nursery.close(patience_s=5.0)
+        self._fork_server.close(patience_s=5.0)
 
     def _note_loss(self, slot: Slot) -> None:
         if slot.isolation is not None:
@@ -95,12 +95,12 @@ class Slots:
 
     def _new(self, number: int) -> Slot:
         try:
-            channel = self._nursery.ask_for_keeper()
+            channel = self._fork_server.ask_for_supervisor()
         except OSError:
-            logs.warn("the nursery was lost; it is replaced")
-            self._nursery.close()
-            self._nursery = Nursery(self._isolation)
-            channel = self._nursery.ask_for_keeper()
+            logs.warn("the fork server was lost; it is replaced")
+            self._fork_server.close()
+            self._fork_server = ForkServer(self._isolation)
+            channel = self._fork_server.ask_for_supervisor()
         slot = Slot(number, channel, self._began)
         self._wake.listen(channel, slot.hear)
         return slot

@@ -1,7 +1,7 @@
 """The attempts that a worker runs: begun, looked after, settled."""
 
 from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
-from themis.core.queue import Cause, Claim, JobState, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim, JobState
 from themis.core.queue.model import manifest_file
 from themis.core.queue.write_check import check_writable
 from themis.core.stores.job_rows import JobRow
@@ -14,7 +14,7 @@ from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.exits import Stop
 from themis_workers.slots.slot import Slot
 from themis_workers.telemetry import logs
-from themis_workers.worker_context import Place
+from themis_workers.worker_context import WorkerContext
 
 _MIB = 1_048_576
 _NO_GRACE_S = 0.0
@@ -23,9 +23,9 @@ _NO_GRACE_S = 0.0
 class Runs:
     """What a worker does with the jobs that it has claimed."""
 
-    def __init__(self, place: Place) -> None:
-        """In the worker's place."""
-        self._place = place
+    def __init__(self, context: WorkerContext) -> None:
+        """With what the worker has."""
+        self._context = context
 
     def begin(self, slot: Slot, claim: Claim, settings: WorkerSettings) -> bool:
         """Have a slot run a claimed job; False when it is one that cannot be begun, and has ended with that.
@@ -43,7 +43,7 @@ class Runs:
             key=claim.key,
             version=claim.version,
             manifest=text,
-            log=str(self._place.queue.log_path(claim.key, claim.attempt)),
+            log=str(self._context.queue.log_path(claim.key, claim.attempt)),
             log_limit_bytes=settings.log_limit_mb * _MIB,
             allow_modules=settings.allow_modules,
             device=settings.devices[slot.number] if settings.devices else None,
@@ -62,7 +62,7 @@ class Runs:
             slot.stop(Stop.LEASE_LOST, _NO_GRACE_S)
         elif attempt.is_over_time:
             slot.stop(Stop.TIME_LIMIT, job_grace_s)
-        elif attempt.memory is not None and slot.keeper is not None and attempt.memory.is_exceeded(slot.keeper):
+        elif attempt.memory is not None and slot.supervisor is not None and attempt.memory.is_exceeded(slot.supervisor):
             slot.stop(Stop.MEMORY_LIMIT, _NO_GRACE_S)
         elif attempt.stop is None and self._is_cancelled(attempt):
             slot.stop(Stop.CANCELLED, job_grace_s)
@@ -102,7 +102,7 @@ class Runs:
     def _refuse(self, claim: Claim, error: ManifestError) -> None:
         logs.warn("a job cannot be begun", job=claim.key, why=error)
         try:
-            claim.settle(Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}"))
+            claim.settle(AttemptOutcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}"))
         except (ClaimLostError, StoreError, OSError):
             claim.abandon()
             raise
@@ -110,7 +110,7 @@ class Runs:
     def _can_write(self, claim: Claim) -> bool:
         """Whether this process can write to the queue and to a claim's store."""
         try:
-            check_writable(self._place.queue, [claim.store])
+            check_writable(self._context.queue, [claim.store])
         except (QueueError, StoreError):
             return False
         return True
@@ -130,9 +130,9 @@ class Runs:
         limit_mb = claim.manifest.limits.memory_limit_mb
         if limit_mb is None:
             return None
-        if self._place.cgroups is not None:
+        if self._context.cgroups is not None:
             try:
-                return self._place.cgroups.limit(f"themis-{self._place.owner.worker}-{slot.number}", limit_mb)
+                return self._context.cgroups.limit(f"themis-{self._context.owner.worker}-{slot.number}", limit_mb)
             except OSError as error:
                 logs.warn("no cgroup could be made: memory is watched instead", error=error.strerror)
         if not capabilities.shows_memory():

@@ -1,4 +1,4 @@
-"""The worker's side of a slot: a keeper at the other end of a channel, and the attempt that it runs."""
+"""The worker's side of a slot: a supervisor at the other end of a channel, and the attempt that it runs."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from themis.core.errors import MessageError
 from themis.core.processes.isolation import Isolation
-from themis.core.queue import Cause, Outcome
+from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.model.outages import Lack
 from themis_workers.channel import Channel, Received
 from themis_workers.messages import (
@@ -17,7 +17,7 @@ from themis_workers.messages import (
     Kill,
     Message,
     NotStarted,
-    Progress,
+    ProgressReport,
     Ready,
     Refused,
     RunEnded,
@@ -30,10 +30,10 @@ from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.exits import Stop
 
 READY_S = 20.0
-"""Seconds in which a keeper must be ready; forking one takes a few milliseconds."""
+"""Seconds in which a supervisor must be ready; forking one takes a few milliseconds."""
 
 END_S = 15.0
-"""Seconds in which a keeper must have ended a job that it was told to kill; else it is killed itself."""
+"""Seconds in which a supervisor must have ended a job that it was told to kill; else it is killed itself."""
 
 
 class Slot:
@@ -41,9 +41,9 @@ class Slot:
 
     Attributes:
         number: from 0.
-        isolation: how its jobs are kept from outliving the worker, once the keeper is ready.
+        isolation: how its jobs are kept from outliving the worker, once the supervisor is ready.
         attempt: what it runs; it stays here, with its outcome, until it is settled.
-        is_lost: whether the keeper is gone.
+        is_lost: whether the supervisor is gone.
     """
 
     def __init__(self, number: int, channel: Channel, began: Callable[[Attempt], None]) -> None:
@@ -53,9 +53,9 @@ class Slot:
         self.isolation: Isolation | None = None
         self.attempt: Attempt | None = None
         self.is_lost = False
-        self.why_lost = "its keeper is gone"
+        self.why_lost = "its supervisor is gone"
         self._began = began
-        self._keeper: int | None = None
+        self._supervisor: int | None = None
         self._made_s = time.monotonic()
 
     @property
@@ -64,9 +64,9 @@ class Slot:
         return self.isolation is not None and self.attempt is None and not self.is_lost
 
     @property
-    def keeper(self) -> int | None:
+    def supervisor(self) -> int | None:
         """The process below which all processes of its jobs are."""
-        return self._keeper
+        return self._supervisor
 
     def start(self, attempt: Attempt, order: RunJob) -> None:
         """Begin an attempt."""
@@ -88,10 +88,10 @@ class Slot:
             attempt.kill_s = min(attempt.kill_s, kill_s)
 
     def look_after(self) -> None:
-        """Kill what did not end in time, and a keeper that is not up to its work."""
+        """Kill what did not end in time, and a supervisor that is not up to its work."""
         now_s = time.monotonic()
         if self.isolation is None and now_s - self._made_s > READY_S:
-            self._lose("its keeper did not begin in time")
+            self._lose("its supervisor did not begin in time")
         attempt = self.attempt
         if attempt is None or attempt.kill_s is None or now_s < attempt.kill_s:
             return
@@ -100,10 +100,10 @@ class Slot:
             attempt.kill_s = now_s + END_S
             self._say(Kill())
         elif attempt.outcome is None:
-            self._lose("its keeper did not end a job in time")
+            self._lose("its supervisor did not end a job in time")
 
     def hear(self) -> None:
-        """Take what the keeper and the job's process have to say."""
+        """Take what the supervisor and the job's process have to say."""
         try:
             while not self.is_lost:
                 received = self.channel.receive()
@@ -117,14 +117,14 @@ class Slot:
             self._lose(str(error))
 
     def close(self) -> None:
-        """Let the keeper go: it ends everything that it keeps."""
+        """Let the supervisor go: it ends everything that it keeps."""
         self.channel.close()
 
     def _take(self, received: Received) -> None:
         message, attempt = received.message, self.attempt
         if isinstance(message, Ready):
             self.isolation = message.isolation
-            self._keeper = self._number(received, message.pid)
+            self._supervisor = self._number(received, message.pid)
         elif isinstance(message, Refused):
             self.why_lost = message.why
         elif attempt is None:
@@ -132,13 +132,13 @@ class Slot:
         elif isinstance(message, Started):
             attempt.pid = self._number(received, message.pid)
             self._began(attempt)
-        elif isinstance(message, Progress | RunEnded | Stopped | ClaimLost):
+        elif isinstance(message, ProgressReport | RunEnded | Stopped | ClaimLost):
             attempt.reports.take(message)
         elif isinstance(message, Exited):
             attempt.ended(message.exit_code)
         elif isinstance(message, NotStarted):
             why = f"the system lacks what a process needs: {message.why}"
-            attempt.outcome = Outcome(Cause.OUTAGE, why, lack=Lack.SCARCE)
+            attempt.outcome = AttemptOutcome(Cause.OUTAGE, why, lack=Lack.SCARCE)
 
     def _number(self, received: Received, said: int) -> int | None:
         """The number of the process that sent a message: the kernel's, else, outside of namespaces, its own."""
@@ -147,11 +147,11 @@ class Slot:
         return said
 
     def _lose(self, why: str, *, is_gone: bool = False) -> None:
-        """The keeper is of no use any more, or gone; all that it keeps dies with it, and an attempt of its is lost."""
+        """The supervisor is of no use any more, or gone; all that it runs dies with it, and its attempt is lost."""
         self.is_lost, self.why_lost = True, why
-        if self._keeper is not None and not is_gone:
+        if self._supervisor is not None and not is_gone:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(self._keeper, signal.SIGKILL)
+                os.kill(self._supervisor, signal.SIGKILL)
         attempt = self.attempt
         if self.isolation is Isolation.GROUP and attempt is not None and attempt.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -159,10 +159,10 @@ class Slot:
         if attempt is not None and attempt.outcome is None:
             attempt.ended(-signal.SIGKILL)
             if attempt.stop is None and attempt.outcome is not None and attempt.outcome.cause is Cause.SIGNAL:
-                attempt.outcome = Outcome(Cause.WORKER_LOST, f"slot {self.number} was lost: {why}")
+                attempt.outcome = AttemptOutcome(Cause.WORKER_LOST, f"slot {self.number} was lost: {why}")
 
     def _say(self, message: Message) -> None:
         try:
             self.channel.send(message)
         except OSError as error:
-            self._lose(f"its keeper does not listen: {error.strerror}")
+            self._lose(f"its supervisor does not listen: {error.strerror}")

@@ -17,7 +17,7 @@ from themis.core.errors import (
     StoreError,
     UnknownJobError,
 )
-from themis.core.queue import Cause, Claim, FileQueue, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
 from themis.core.queue.admin.administration import JobProblem
 from themis.core.queue.folder import journal, listing, locks
 from themis.core.queue.model.layout import PRUNABLE
@@ -102,7 +102,7 @@ def test_a_queued_job_waits_for_a_time_and_is_let_go_again(here: World) -> None:
 
 def test_a_job_that_waits_after_a_failure_can_be_hurried_and_its_failures_still_count(here: World) -> None:
     key = here.submit("run-1")
-    here.finish(claim(here), Outcome(Cause.TRANSIENT))
+    here.finish(claim(here), AttemptOutcome(Cause.TRANSIENT))
     row = here.queue.admin.reschedule(key, not_before_ns=0)
     assert (row.failures, row.attempt, here.files_of(key)) == (1, 1, ["queued"])
 
@@ -204,7 +204,7 @@ def _unknown(here: World) -> bool:
 def test_what_ended_is_pruned_and_what_did_not_is_left(here: World) -> None:
     done, failed, queued = (here.submit(f"run-{number}") for number in range(3))
     here.finish(claim(here))
-    here.finish(claim(here), Outcome(Cause.CONFIGURATION, "why"))
+    here.finish(claim(here), AttemptOutcome(Cause.CONFIGURATION, "why"))
     log = here.queue.path / "logs" / done / "1.log"
     log.parent.mkdir()
     log.write_text("x" * 1_000)

@@ -12,7 +12,7 @@ import pytest
 from tests.processes.queue_world import World, world
 from tests.support.disk_calls import disk_calls
 from themis.core.files import durable
-from themis.core.queue import Cause, Claim, FileQueue, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
 from themis.core.queue.folder import bell
 from themis.core.queue.folder.root import make_root, open_root
 from themis.core.queue.folder.worker_registry import request_stop
@@ -93,7 +93,7 @@ def test_every_verb_that_a_worker_should_hear_of_rings_and_no_other(here: World)
     claims[0].lock.release()
     assert _rings(here, lambda: queue.recover(here.owner)) == 1, "what a dead worker had is free"
     claims = [_claim(here)]
-    assert _rings(here, lambda: claims[0].settle(Outcome(Cause.DONE))) == 0
+    assert _rings(here, lambda: claims[0].settle(AttemptOutcome(Cause.DONE))) == 0
     assert _rings(here, lambda: here.submit(RUN, rerun=True)) == 1
     assert _rings(here, lambda: request_stop(queue.path, ["w"])) == 1
 

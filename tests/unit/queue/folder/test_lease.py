@@ -15,7 +15,7 @@ from themis.core.errors import ClaimLostError, QueueRootError, StoreBusyError
 from themis.core.experiment import Experiment
 from themis.core.queue import this_process
 from themis.core.queue.folder import root
-from themis.core.queue.folder.lease import Lease, LeaseKeeper
+from themis.core.queue.folder.lease import Lease, LeaseRenewer
 from themis.core.queue.folder.worker_registry import WorkerReport
 from themis.core.stores.sqlite import SqliteRunStore
 from themis.core.submission import open_queue, run_worker_once, submit_experiment
@@ -49,10 +49,10 @@ def test_a_lease_is_renewed_each_third_of_it_also_while_the_block_keeps_its_thre
         assert threading.current_thread() is not threading.main_thread()
         lease.renewed(asked[-1])
 
-    with LeaseKeeper(lease, renew) as keeper:
+    with LeaseRenewer(lease, renew) as renewer:
         time.sleep(SHORT_S * 3)  # blocks, as a component may
         assert not lease.is_over
-    assert keeper.lost is None
+    assert renewer.lost is None
     assert 3 <= len(asked) <= 9
     pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert all(pause > SHORT_S / 3 * 0.9 for pause in pauses)
@@ -62,9 +62,9 @@ def test_a_lease_is_renewed_each_third_of_it_also_while_the_block_keeps_its_thre
 
 def test_without_a_lease_nothing_is_renewed_and_no_thread_is_begun() -> None:
     threads = threading.active_count()
-    with LeaseKeeper(None, lambda: pytest.fail("renewed")) as keeper:
+    with LeaseRenewer(None, lambda: pytest.fail("renewed")) as renewer:
         assert threading.active_count() == threads
-    assert keeper.lost is None
+    assert renewer.lost is None
 
 
 def test_a_claim_that_is_lost_is_known_at_the_next_renewal_and_not_asked_for_again() -> None:
@@ -74,8 +74,8 @@ def test_a_claim_that_is_lost_is_known_at_the_next_renewal_and_not_asked_for_aga
         asked.append(1)
         raise LOST
 
-    with LeaseKeeper(Lease(SHORT_S, time.monotonic()), renew) as keeper:
-        until(lambda: keeper.lost is LOST, "the loss", 5.0)
+    with LeaseRenewer(Lease(SHORT_S, time.monotonic()), renew) as renewer:
+        until(lambda: renewer.lost is LOST, "the loss", 5.0)
         time.sleep(SHORT_S)
     assert asked == [1]
 
@@ -87,8 +87,8 @@ def test_a_store_that_cannot_be_written_is_tried_again_until_the_lease_is_over()
         asked.append(1)
         raise BUSY
 
-    with LeaseKeeper(Lease(SHORT_S, began), renew) as keeper:
-        until(lambda: keeper.lost is BUSY, "the loss", 5.0)
+    with LeaseRenewer(Lease(SHORT_S, began), renew) as renewer:
+        until(lambda: renewer.lost is BUSY, "the loss", 5.0)
         assert time.monotonic() - began >= SHORT_S
     assert 3 <= len(asked) <= 10
 
@@ -101,9 +101,9 @@ def test_a_store_that_can_be_written_again_in_time_keeps_the_lease() -> None:
             raise fails.pop()
         lease.renewed(time.monotonic())
 
-    with LeaseKeeper(lease, renew) as keeper:
+    with LeaseRenewer(lease, renew) as renewer:
         time.sleep(SHORT_S * 2)
-        assert keeper.lost is None
+        assert renewer.lost is None
     assert fails == []
 
 

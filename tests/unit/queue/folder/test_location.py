@@ -14,7 +14,7 @@ from themis.core.errors import QueueElsewhereError
 from themis.core.queue import FileQueue, StoreAddress
 from themis.core.queue.admin.relocation import relocate
 from themis.core.queue.folder import location
-from themis.core.queue.folder.location import Place, Whereabouts
+from themis.core.queue.folder.location import QueueLocation, Whereabouts
 from themis.core.queue.folder.root import make_root, open_root
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 
@@ -32,20 +32,22 @@ def _document(root: Path) -> dict[str, Any]:
     return dict(json.loads((root / "queue.json").read_text()))
 
 
-def _recorded(root: Path) -> Place:
+def _recorded(root: Path) -> QueueLocation:
     place = location.said(_document(root))
     assert place is not None
     return place
 
 
-def _find(root: Path, recorded: Place, *, shared: bool = False) -> Whereabouts:
+def _find(root: Path, recorded: QueueLocation, *, shared: bool = False) -> Whereabouts:
     return location.find(root, _document(root)["queue_id"], recorded, shared=shared)
 
 
 def test_a_queue_says_where_it_lies(here: World) -> None:
     found = here.queue.path.stat()
     recorded = _recorded(here.queue.path)
-    assert recorded == Place(str(here.queue.path), found.st_dev, found.st_ino, location.here(here.queue.path).host)
+    assert recorded == QueueLocation(
+        str(here.queue.path), found.st_dev, found.st_ino, location.here(here.queue.path).host
+    )
     assert _find(here.queue.path, recorded) is Whereabouts.HOME
 
 
@@ -112,7 +114,7 @@ def test_another_mount_of_the_same_folder_is_known_by_what_is_written_there(
     shutil.copytree(tmp_path / "a", tmp_path / "copy")
     real = location.here
 
-    def as_a_share_shows_it(root: Path) -> Place:
+    def as_a_share_shows_it(root: Path) -> QueueLocation:
         return replace(real(root), device=hash(root.parent.name))
 
     monkeypatch.setattr(location, "here", as_a_share_shows_it)
@@ -139,7 +141,7 @@ def test_a_copy_is_one_while_the_original_is_there(here: World, tmp_path: Path) 
     assert _find(copy, recorded) is Whereabouts.UNCLEAR
 
 
-def _elsewhere(recorded: Place, **changes: Any) -> Place:
+def _elsewhere(recorded: QueueLocation, **changes: Any) -> QueueLocation:
     return replace(recorded, path="/gone/queue", **changes)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import StoreFullError
 from themis.core.files import durable
-from themis.core.queue import Cause, Claim, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.folder import uncharged_ends
 from themis.core.queue.model import layout
 from themis.core.queue.model.states import JobState
@@ -63,7 +63,7 @@ def test_what_is_given_back_after_an_outage_goes_behind_the_others(tmp_path: Pat
         here.submit(RUN)
         claim = _claim(here)
         here.submit("later")
-        here.finish(claim, Outcome(Cause.OUTAGE, "full"))
+        here.finish(claim, AttemptOutcome(Cause.OUTAGE, "full"))
         assert _claim(here).row.run_id == "later"
         assert _claim(here).row.run_id == RUN
 

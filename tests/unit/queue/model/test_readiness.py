@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.queue_world import World, later, leases_over, world
-from themis.core.queue import Cause, Limits, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Limits
 from themis.core.queue.folder.lease import Lease
 from themis.core.queue.model import readiness, retry_policy
 from themis.core.queue.model.states import JobState
@@ -19,7 +19,7 @@ DAY_NS = 86_400 * 10**9
 def _fail(here: World) -> None:
     claim = here.claim()
     assert claim is not None
-    here.finish(claim, Outcome(Cause.EXCEPTION, "as the test says"))
+    here.finish(claim, AttemptOutcome(Cause.EXCEPTION, "as the test says"))
 
 
 def test_a_backoff_is_over_when_the_clock_that_set_it_was_ahead(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_delay_that_was_asked_for_beyond_all_measure_is_a_day(tmp_path: Path) 
         here.submit(RUN)
         claim = here.claim()
         assert claim is not None
-        here.finish(claim, Outcome(Cause.TRANSIENT, "half \ud800", retry_after_s=1e300))
+        here.finish(claim, AttemptOutcome(Cause.TRANSIENT, "half \ud800", retry_after_s=1e300))
         row = here.store.load(claim.key)
         assert row is not None
         assert row.ready_ns is not None

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from themis.core.queue.model import retry_policy, states
-from themis.core.queue.model.states import ENDED, MOVES, POLICIES, Cause, Charge, JobState, Outcome
+from themis.core.queue.model.states import ENDED, MOVES, POLICIES, AttemptOutcome, Cause, Charge, JobState
 from themis.core.stores.job_rows import JobRow, Owner
 from themis.core.text.lines import MESSAGE_BYTES
 
@@ -69,7 +69,7 @@ def test_a_claim_begins_the_next_attempt_and_names_its_owner() -> None:
 def test_a_first_outcome_is_charged_to_whoever_the_table_says(
     cause: Cause, state: JobState, failures: int, lost: int
 ) -> None:
-    change = states.settled(_running(), Outcome(cause, "why"), NOW_NS, 0.5)
+    change = states.settled(_running(), AttemptOutcome(cause, "why"), NOW_NS, 0.5)
     assert (change.row.state, change.row.failures, change.row.lost) == (state, failures, lost)
     assert (change.row.owner, change.row.token, change.row.cause) == (None, None, cause)
     assert change.ended is not None
@@ -79,22 +79,24 @@ def test_a_first_outcome_is_charged_to_whoever_the_table_says(
 
 
 def test_the_last_failure_that_the_budget_allows_ends_the_job() -> None:
-    assert states.settled(_running(failures=2), Outcome(Cause.EXCEPTION), NOW_NS, 0).row.state == JobState.FAILED
-    assert states.settled(_running(lost=1), Outcome(Cause.WORKER_LOST), NOW_NS, 0).row.state == JobState.FAILED
+    assert states.settled(_running(failures=2), AttemptOutcome(Cause.EXCEPTION), NOW_NS, 0).row.state == JobState.FAILED
+    assert states.settled(_running(lost=1), AttemptOutcome(Cause.WORKER_LOST), NOW_NS, 0).row.state == JobState.FAILED
 
 
 def test_lost_workers_and_failures_are_counted_apart() -> None:
-    assert states.settled(_running(failures=2), Outcome(Cause.WORKER_LOST), NOW_NS, 0).row.state == JobState.QUEUED
-    assert states.settled(_running(lost=1), Outcome(Cause.EXCEPTION), NOW_NS, 0).row.state == JobState.QUEUED
+    assert (
+        states.settled(_running(failures=2), AttemptOutcome(Cause.WORKER_LOST), NOW_NS, 0).row.state == JobState.QUEUED
+    )
+    assert states.settled(_running(lost=1), AttemptOutcome(Cause.EXCEPTION), NOW_NS, 0).row.state == JobState.QUEUED
 
 
 def test_a_job_that_was_asked_to_stop_is_cancelled_instead_of_queued_again_but_done_when_it_is() -> None:
     asked = _running(cancel_requested=True)
-    change = states.settled(asked, Outcome(Cause.TRANSIENT), NOW_NS, 0)
+    change = states.settled(asked, AttemptOutcome(Cause.TRANSIENT), NOW_NS, 0)
     assert (change.row.state, change.row.ready_ns) == (JobState.CANCELLED, None)
     assert change.ended is not None
     assert change.ended.cause == Cause.TRANSIENT
-    assert states.settled(asked, Outcome(Cause.DONE), NOW_NS, 0).row.state == JobState.DONE
+    assert states.settled(asked, AttemptOutcome(Cause.DONE), NOW_NS, 0).row.state == JobState.DONE
 
 
 @given(failures=st.integers(0, 2_000), jitter=st.floats(0, 1), retry_after_s=st.none() | st.floats(0, 10_000))
@@ -102,7 +104,7 @@ def test_the_backoff_doubles_up_to_a_limit_and_is_never_shorter_than_was_asked_f
     failures: int, jitter: float, retry_after_s: float | None
 ) -> None:
     row = _running(failures=failures, max_attempts=10_000)
-    change = states.settled(row, Outcome(Cause.TRANSIENT, retry_after_s=retry_after_s), NOW_NS, jitter)
+    change = states.settled(row, AttemptOutcome(Cause.TRANSIENT, retry_after_s=retry_after_s), NOW_NS, jitter)
     assert change.row.ready_ns is not None
     delay_s = (change.row.ready_ns - NOW_NS) / 1e9
     assert delay_s >= (retry_after_s or 0) - 1e-6
@@ -115,7 +117,7 @@ def test_the_backoff_doubles_up_to_a_limit_and_is_never_shorter_than_was_asked_f
 def test_each_wait_is_twice_the_one_before_and_spread_over_its_upper_half(failures: int, most_s: float) -> None:
     row = _running(max_attempts=2_000, failures=failures - 1)
     for jitter, delay_s in ((1.0, most_s), (0.5, most_s * 0.75), (0.0, most_s / 2)):
-        after = states.settled(row, Outcome(Cause.EXCEPTION), NOW_NS, jitter).row
+        after = states.settled(row, AttemptOutcome(Cause.EXCEPTION), NOW_NS, jitter).row
         assert after.ready_ns == NOW_NS + int(delay_s * 1e9)
 
 
@@ -158,10 +160,10 @@ def test_every_change_is_a_listed_move_and_makes_the_version_one_more(
 ) -> None:
     row = _row(state=state, cancel_requested=asked, failures=spent, lost=spent)
     if state == JobState.RUNNING:
-        changes = [states.settled(row, Outcome(cause), NOW_NS, 0), states.recovered(row, NOW_NS)]
+        changes = [states.settled(row, AttemptOutcome(cause), NOW_NS, 0), states.recovered(row, NOW_NS)]
     elif state == JobState.QUEUED:
         changes = [states.claimed(row, OWNER, "t", NOW_NS), states.cancelled(row, NOW_NS)]
-        changes.append(states.refused(row, Outcome(cause), NOW_NS))
+        changes.append(states.refused(row, AttemptOutcome(cause), NOW_NS))
         changes.append(states.rescheduled(row, NOW_NS, priority=0, ready_ns=NOW_NS + spent))
     else:
         changes = [states.sent_back(row, NOW_NS)]
@@ -171,7 +173,7 @@ def test_every_change_is_a_listed_move_and_makes_the_version_one_more(
 
 
 def test_a_long_message_is_cut() -> None:
-    row = states.settled(_running(), Outcome(Cause.EXCEPTION, "x" * 100_000), NOW_NS, 0).row
+    row = states.settled(_running(), AttemptOutcome(Cause.EXCEPTION, "x" * 100_000), NOW_NS, 0).row
     assert row.message is not None
     assert len(row.message.encode()) == MESSAGE_BYTES
     assert row.message.endswith("(cut: it has 100,000 bytes)")
@@ -180,7 +182,7 @@ def test_a_long_message_is_cut() -> None:
 def test_nobody_pays_for_what_is_nobodys_fault() -> None:
     for cause in (Cause.OUTAGE, Cause.GIVEN_BACK, Cause.LEASE_LOST):
         assert POLICIES[cause].charge is Charge.NOBODY
-        row = states.settled(_running(failures=2, lost=1), Outcome(cause), NOW_NS, 0).row
+        row = states.settled(_running(failures=2, lost=1), AttemptOutcome(cause), NOW_NS, 0).row
         assert (row.state, row.ready_ns) == (JobState.QUEUED, None)
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.processes.queue_world import World, copy_database, world
 from themis.core.errors import JobError
 from themis.core.files import durable
-from themis.core.queue import Cause, Claim, FileQueue, Outcome
+from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
 from themis.core.queue.folder import journal, locks
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout, manifest_file
@@ -323,7 +323,7 @@ def test_every_move_is_told_in_the_journal_with_its_numbers_and_why(here: World)
     (lost,) = here.queue.recover(here.owner)
     claim = _claim(here)
     here.queue.admin.cancel(key)
-    here.finish(claim, Outcome(Cause.CANCELLED, exit_code=-15))
+    here.finish(claim, AttemptOutcome(Cause.CANCELLED, exit_code=-15))
     here.queue.admin.retry(key)
     here.queue.admin.reschedule(key, priority=1)
     here.finish(_claim(here))
@@ -368,7 +368,7 @@ def test_the_flag_of_a_request_to_stop_goes_with_the_job(here: World, cause: Cau
     here.queue.admin.cancel(key)
     assert _flag(here).exists()
     assert claim.is_cancel_requested()
-    here.finish(claim, Outcome(cause))
+    here.finish(claim, AttemptOutcome(cause))
     assert not os.path.lexists(_flag(here))
 
 
@@ -376,7 +376,7 @@ def test_a_job_that_is_tried_again_is_not_asked_to_stop_again(here: World) -> No
     key = here.submit(RUN)
     claim = _claim(here)
     here.queue.admin.cancel(key)
-    here.finish(claim, Outcome(Cause.CANCELLED))
+    here.finish(claim, AttemptOutcome(Cause.CANCELLED))
     _flag(here).touch()  # as whoever asked may make it a moment too late
     here.queue.admin.retry(key)
     assert not os.path.lexists(_flag(here))
@@ -400,7 +400,7 @@ def test_a_request_to_stop_that_comes_between_a_claims_look_and_its_commit_is_ke
         durable.set_observer(before)
     assert asked == [True]
     assert _row(here).cancel_requested
-    assert here.finish(claim, Outcome(Cause.EXCEPTION)) == JobState.CANCELLED
+    assert here.finish(claim, AttemptOutcome(Cause.EXCEPTION)) == JobState.CANCELLED
 
 
 def test_a_rerun_is_kept_with_what_its_new_manifest_says(here: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.processes.queue_world import World, world
 from themis.core.errors import StoreIOError
 from themis.core.files import durable
-from themis.core.queue import Cause, ClaimResult, Outcome
+from themis.core.queue import AttemptOutcome, Cause, ClaimResult
 from themis.core.queue.folder import uncharged_ends
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout, manifest_file, states
@@ -156,7 +156,7 @@ def test_an_end_that_is_committed_stands_though_its_file_can_be_neither_placed_n
 
     with monkeypatch.context() as patch:
         patch.setattr(SqliteJobStore, "manifest", unreadable)
-        row = claim.settle(Outcome(Cause.EXCEPTION, "it failed"))
+        row = claim.settle(AttemptOutcome(Cause.EXCEPTION, "it failed"))
     assert row.failures == 1
     assert not claim.lock.is_held
     assert "its file is left in claimed" in caplog.text

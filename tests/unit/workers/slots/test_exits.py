@@ -4,12 +4,12 @@ import signal
 
 import pytest
 
-from themis.core.queue.model.states import Cause, Outcome
-from themis_workers.messages import ClaimLost, Progress, RunEnded, Stopped
+from themis.core.queue.model.states import AttemptOutcome, Cause
+from themis_workers.messages import ClaimLost, ProgressReport, RunEnded, Stopped
 from themis_workers.slots.exits import JobExit, Reports, Stop, classify
 
-DONE = Reports(outcome=Outcome(Cause.DONE))
-FAILED = Reports(outcome=Outcome(Cause.EXCEPTION, "KeyError: 'x'"))
+DONE = Reports(outcome=AttemptOutcome(Cause.DONE))
+FAILED = Reports(outcome=AttemptOutcome(Cause.EXCEPTION, "KeyError: 'x'"))
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_an_end_is_classified_once(end: JobExit, cause: Cause, words: str) -> No
 
 def test_what_a_process_reports_is_taken() -> None:
     reports = Reports()
-    reports.take(Progress(40, 7, 1))
-    reports.take(Progress(40, 9, 1))
+    reports.take(ProgressReport(40, 7, 1))
+    reports.take(ProgressReport(40, 9, 1))
     reports.take(RunEnded(Cause.TRANSIENT, "503", retry_after_s=7))
     assert (reports.total, reports.done, reports.failed) == (40, 9, 1)
-    assert reports.outcome == Outcome(Cause.TRANSIENT, "503", retry_after_s=7)
+    assert reports.outcome == AttemptOutcome(Cause.TRANSIENT, "503", retry_after_s=7)
     assert (reports.stopped, reports.lost) == (False, False)
     reports.take(Stopped())
     assert (reports.stopped, reports.lost) == (True, False)

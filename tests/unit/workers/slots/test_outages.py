@@ -2,13 +2,13 @@
 
 import pytest
 
-from themis.core.queue import Cause, Outcome
+from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.model.outages import Lack
 from themis_workers.slots import outages
 
 
 def _judged(lack: Lack | None, before: str | None, *, can_write: bool) -> Cause:
-    return outages.judged(Outcome(Cause.OUTAGE, "cannot write", lack=lack), before, lambda: can_write).cause
+    return outages.judged(AttemptOutcome(Cause.OUTAGE, "cannot write", lack=lack), before, lambda: can_write).cause
 
 
 @pytest.mark.parametrize("lack", [None, *Lack])
@@ -34,10 +34,10 @@ def test_a_store_that_others_keep_busy_is_never_charged(before: str | None) -> N
 
 @pytest.mark.parametrize("cause", [Cause.DONE, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.GIVEN_BACK])
 def test_nothing_else_is_looked_into(cause: Cause) -> None:
-    outcome = Outcome(cause, "as it was")
+    outcome = AttemptOutcome(cause, "as it was")
     assert outages.judged(outcome, Cause.OUTAGE, lambda: pytest.fail("asked")) is outcome
 
 
 def test_the_message_says_why_it_is_charged() -> None:
-    found = outages.judged(Outcome(Cause.OUTAGE, "disk I/O error", lack=Lack.BROKEN), None, lambda: True)
+    found = outages.judged(AttemptOutcome(Cause.OUTAGE, "disk I/O error", lack=Lack.BROKEN), None, lambda: True)
     assert found.message == "disk I/O error; its worker can write there: the cause lies in the experiment's own process"

@@ -19,8 +19,8 @@ def test_a_manifest_that_has_no_place_in_an_order_ends_its_job_and_not_the_worke
         submission.path.write_text(text, encoding="utf-8")
         claim = here.claim()
         assert claim is not None
-        place = cast("Any", SimpleNamespace(queue=here.queue, cgroups=None, owner=here.owner))
-        assert Runs(place).begin(cast("Any", SimpleNamespace(number=0)), claim, WorkerSettings()) is False
+        context = cast("Any", SimpleNamespace(queue=here.queue, cgroups=None, owner=here.owner))
+        assert Runs(context).begin(cast("Any", SimpleNamespace(number=0)), claim, WorkerSettings()) is False
         row = here.store.load(claim.key)
         assert row is not None
         assert (row.state, row.cause) == (JobState.FAILED, Cause.INVALID_MANIFEST)

@@ -1,4 +1,4 @@
-"""What a worker does about a slot whose keeper, or whose job, does not do what it was asked to."""
+"""What a worker does about a slot whose supervisor, or whose job, does not do what it was asked to."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from themis.core.processes.isolation import Isolation
 from themis.core.queue import Cause, Claim
 from themis.core.queue.model.manifest_file import Limits
 from themis_workers.channel import Channel, Received, pair
-from themis_workers.messages import Exited, Kill, Message, Progress, Ready, Refused, RunJob, Started, Terminate
+from themis_workers.messages import Exited, Kill, Message, ProgressReport, Ready, Refused, RunJob, Started, Terminate
 from themis_workers.slots import slot as slot_module
 from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.exits import Stop
@@ -53,7 +53,7 @@ def ends() -> Iterator[tuple[Channel, Channel]]:
 
 
 @pytest.fixture
-def keeper() -> Iterator[subprocess.Popen[bytes]]:
+def supervisor() -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         yield process
         process.kill()
@@ -64,9 +64,9 @@ def _attempt() -> Attempt:
     return Attempt(claim=cast("Claim", SimpleNamespace(manifest=limits)))
 
 
-def _slot(ours: Channel, keeper: int | None = None, isolation: Isolation = Isolation.SUPERVISOR) -> Slot:
+def _slot(ours: Channel, supervisor: int | None = None, isolation: Isolation = Isolation.SUPERVISOR) -> Slot:
     slot = Slot(3, ours, lambda _: None)
-    slot._take(Received(Ready(isolation, NOBODY), keeper))
+    slot._take(Received(Ready(isolation, NOBODY), supervisor))
     return slot
 
 
@@ -141,41 +141,41 @@ def test_what_was_killed_or_has_ended_is_not_asked_again(clock: Clock, ends: tup
     assert _said(ends[1]) == [Kill()]
 
 
-def test_a_keeper_that_does_not_end_a_job_is_killed_itself_and_the_job_is_the_workers_loss(
-    clock: Clock, ends: tuple[Channel, Channel], keeper: subprocess.Popen[bytes]
+def test_a_supervisor_that_does_not_end_a_job_is_killed_itself_and_the_job_is_the_workers_loss(
+    clock: Clock, ends: tuple[Channel, Channel], supervisor: subprocess.Popen[bytes]
 ) -> None:
-    slot = _slot(ends[0], keeper.pid)
+    slot = _slot(ends[0], supervisor.pid)
     slot.attempt = attempt = _attempt()
     slot.stop(Stop.TIME_LIMIT, 0.0)
     slot.look_after()
     clock.now_s += END_S - 0.1
     slot.look_after()
     assert not slot.is_lost
-    assert keeper.poll() is None
+    assert supervisor.poll() is None
     clock.now_s += 0.2
     slot.look_after()
     assert slot.is_lost
-    assert keeper.wait(20) == -signal.SIGKILL
+    assert supervisor.wait(20) == -signal.SIGKILL
     assert attempt.outcome is not None
     assert attempt.outcome.cause is Cause.TIME_LIMIT, "it is known why it was to end"
-    assert slot.why_lost == "its keeper did not end a job in time"
+    assert slot.why_lost == "its supervisor did not end a job in time"
 
 
-def test_a_keeper_that_is_not_ready_in_time_is_lost(clock: Clock, ends: tuple[Channel, Channel]) -> None:
+def test_a_supervisor_that_is_not_ready_in_time_is_lost(clock: Clock, ends: tuple[Channel, Channel]) -> None:
     slot = Slot(0, ends[0], lambda _: None)
     clock.now_s += READY_S
     slot.look_after()
     assert (slot.is_free, slot.is_lost) == (False, False)
     clock.now_s += 0.1
     slot.look_after()
-    assert (slot.is_lost, slot.why_lost) == (True, "its keeper did not begin in time")
+    assert (slot.is_lost, slot.why_lost) == (True, "its supervisor did not begin in time")
     ready = _slot(ends[0])
     clock.now_s += 10 * READY_S
     ready.look_after()
     assert ready.is_free
 
 
-def test_a_job_whose_keeper_is_gone_is_charged_to_nobody_but_the_worker(
+def test_a_job_whose_supervisor_is_gone_is_charged_to_nobody_but_the_worker(
     ends: tuple[Channel, Channel],
 ) -> None:
     ours, its = ends
@@ -185,7 +185,7 @@ def test_a_job_whose_keeper_is_gone_is_charged_to_nobody_but_the_worker(
     slot.hear()
     assert slot.isolation is Isolation.NAMESPACE
     slot.attempt = attempt = _attempt()
-    its.send(Progress(3, 2, 1))
+    its.send(ProgressReport(3, 2, 1))
     slot.hear()
     assert (attempt.reports.total, attempt.reports.done, attempt.reports.failed) == (3, 2, 1)
     its.close()
@@ -193,7 +193,7 @@ def test_a_job_whose_keeper_is_gone_is_charged_to_nobody_but_the_worker(
     assert slot.is_lost
     assert attempt.outcome is not None
     assert attempt.outcome.cause is Cause.WORKER_LOST
-    assert attempt.outcome.message == "slot 3 was lost: its keeper is gone"
+    assert attempt.outcome.message == "slot 3 was lost: its supervisor is gone"
 
 
 def test_a_message_is_not_waited_for(ends: tuple[Channel, Channel]) -> None:
@@ -219,13 +219,13 @@ def test_a_process_is_known_by_the_kernels_number_and_by_its_own_where_that_mean
     began: list[Attempt] = []
     slot = Slot(3, ends[0], began.append)
     slot._take(Received(Ready(isolation, 12), sender))
-    assert slot.keeper == known
+    assert slot.supervisor == known
     slot.attempt = attempt = _attempt()
     slot._take(Received(Started(12), sender))
     assert (attempt.pid, began) == (known, [attempt])
 
 
-def test_a_keeper_that_says_what_makes_no_sense_is_lost_with_a_reason(ends: tuple[Channel, Channel]) -> None:
+def test_a_supervisor_that_says_what_makes_no_sense_is_lost_with_a_reason(ends: tuple[Channel, Channel]) -> None:
     slot = _slot(ends[0])
     slot.attempt = attempt = _attempt()
     ends[1]._end.send(b"GET / HTTP/1.1\r\n")
@@ -236,7 +236,7 @@ def test_a_keeper_that_says_what_makes_no_sense_is_lost_with_a_reason(ends: tupl
     assert attempt.outcome.cause is Cause.WORKER_LOST
 
 
-def test_a_keeper_that_cannot_begin_says_why(ends: tuple[Channel, Channel]) -> None:
+def test_a_supervisor_that_cannot_begin_says_why(ends: tuple[Channel, Channel]) -> None:
     slot = Slot(3, ends[0], lambda _: None)
     ends[1].send(Refused("no room"))
     ends[1].close()
@@ -257,7 +257,7 @@ def test_an_order_is_said_as_it_is_and_its_end_is_heard(ends: tuple[Channel, Cha
 
 
 @pytest.mark.parametrize("isolation", list(Isolation))
-def test_the_job_of_a_lost_keeper_is_killed_by_the_worker_where_nobody_else_does(
+def test_the_job_of_a_lost_supervisor_is_killed_by_the_worker_where_nobody_else_does(
     ends: tuple[Channel, Channel], isolation: Isolation
 ) -> None:
     program = "import time; print(flush=True); time.sleep(600)"

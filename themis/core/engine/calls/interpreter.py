@@ -12,8 +12,8 @@ YOUNG_OBJECTS = 100_000
 SWITCH_S = 0.001
 """Seconds after which a thread that computes makes way for one that waits; Python's own default is 0.005.
 
-The event loop pauses for an instant more often than that (`crew.BREATH_S`), and each pause makes a waiting thread begin
-its wait anew: it must be the shorter of the two, or the writer gets its turn only when everything waits for it.
+The event loop pauses for an instant more often than that (`task_pool.BREATH_S`), and each pause restarts the wait of a
+waiting thread: this must be the shorter of the two, or the writer gets its turn only when everything waits for it.
 """
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from themis.core.components.pass_through import first_candidate
-from themis.core.components.resolution import Component
+from themis.core.components.resolution import LoadedComponent
 from themis.core.config import OnNoAnswer
 from themis.core.contexts import GenerateContext, ReduceContext, SelectContext
 from themis.core.engine.case_work import CaseWork
@@ -31,11 +31,11 @@ class Parts:
     """
 
     run_id: str
-    generator: Component
-    selector: Component | None
-    reducer: Component | None
-    parser: Component | None
-    metrics: tuple[Component, ...]
+    generator: LoadedComponent
+    selector: LoadedComponent | None
+    reducer: LoadedComponent | None
+    parser: LoadedComponent | None
+    metrics: tuple[LoadedComponent, ...]
     seeds: tuple[tuple[int, ...], ...]
     prompt_spec: PromptSpec | None
     on_no_answer: OnNoAnswer = "incorrect"
@@ -149,7 +149,7 @@ def _parse_step(parser: Any) -> Step:
     return Step(Stage.PARSE, 0, parser, parser.parse, ParsedOutput, codec.parsed)
 
 
-def _score_step(metric: Component, item: int) -> Step:
+def _score_step(metric: LoadedComponent, item: int) -> Step:
     kinds = (Score, ScoreError)
     live = metric.live
     return Step(Stage.SCORE, item, live, live.score, kinds, codec.scored, metric_id=metric.ref.component_id)

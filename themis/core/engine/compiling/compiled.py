@@ -10,9 +10,9 @@ from themis.core.components.resolution import (
     PARSER,
     REDUCER,
     SELECTOR,
-    Component,
     ComponentRef,
     Kind,
+    LoadedComponent,
     load_component,
     reference,
 )
@@ -51,11 +51,11 @@ _MISTYPED = 0.8
 class Components:
     """The live components of an experiment."""
 
-    generator: Component
-    selector: Component | None
-    reducer: Component | None
-    parsers: tuple[Component, ...]
-    metrics: tuple[Component, ...]
+    generator: LoadedComponent
+    selector: LoadedComponent | None
+    reducer: LoadedComponent | None
+    parsers: tuple[LoadedComponent, ...]
+    metrics: tuple[LoadedComponent, ...]
 
     def refs(self) -> ComponentRefs:
         """Their references."""
@@ -131,7 +131,7 @@ def load_components(
         ConfigError: two metrics have the same id, or judges are asked for.
     """
 
-    def load(spec: object, kind: Kind, where: str) -> Component:
+    def load(spec: object, kind: Kind, where: str) -> LoadedComponent:
         return load_component(spec, kind, where=where, allow_modules=allow_modules, folders=folders)
 
     if evaluation.judge_models:

@@ -58,15 +58,15 @@ class QueueAdmin:
             JobStateError: it has not ended, or is done.
             QueueBusyError: somebody else is moving it.
         """
-        root, book, next_job = self._folder.parts(write=True)
+        root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
-        return job_commands.retry(root, book, key, rerun=False)
+        return job_commands.retry(root, registry, key, rerun=False)
 
     def rerun(self, key: str) -> JobRow:
         """Queue an ended job again, a done one too; raises what `retry` does."""
-        root, book, next_job = self._folder.parts(write=True)
+        root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
-        return job_commands.retry(root, book, key, rerun=True)
+        return job_commands.retry(root, registry, key, rerun=True)
 
     def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:
         """Give a queued job another priority, or another time before which it is not taken; what is None stays.
@@ -82,17 +82,17 @@ class QueueAdmin:
             JobError: the priority or the time is out of range.
             QueueBusyError: somebody else is moving it.
         """
-        root, book, next_job = self._folder.parts(write=True)
+        root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
-        return job_commands.reschedule(root, book, key, priority=priority, not_before_ns=not_before_ns)
+        return job_commands.reschedule(root, registry, key, priority=priority, not_before_ns=not_before_ns)
 
     def select(self, prefix: str = "", states: Collection[str] = ()) -> list[JobRow]:
         """The jobs whose keys begin with `prefix` and that are in one of `states` (none: in any), by key.
 
         Those of stores that cannot be opened are not among them, see `unusable_stores`.
         """
-        root, book, _ = self._folder.parts()
-        rows = (row for _, row in rows_of(root, book) if row.key.startswith(prefix))
+        root, registry, _ = self._folder.parts()
+        rows = (row for _, row in rows_of(root, registry) if row.key.startswith(prefix))
         return sorted((row for row in rows if not states or row.state in states), key=lambda row: row.key)
 
     def find(self, key: str) -> JobRow:
@@ -109,16 +109,16 @@ class QueueAdmin:
 
     def cancel_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
         """Cancel many jobs by one listing of the folders; what keeps one from it does not keep the others."""
-        root, book, next_job = self._folder.parts(write=True)
+        root, registry, next_job = self._folder.parts(write=True)
         listed = moves.list_files(root)
-        return _each(keys, lambda key: job_commands.cancel(root, book, next_job, key, listed))
+        return _each(keys, lambda key: job_commands.cancel(root, registry, next_job, key, listed))
 
     def retry_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
         """Queue many jobs again, as `cancel_each` cancels them."""
-        root, book, next_job = self._folder.parts(write=True)
+        root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
         listed = moves.list_files(root)
-        return _each(keys, lambda key: job_commands.retry(root, book, key, rerun=False, listed=listed))
+        return _each(keys, lambda key: job_commands.retry(root, registry, key, rerun=False, listed=listed))
 
     def pause(self, reason: str | None = None) -> Pause:
         """Have nobody claim until `resume`; what runs continues."""
@@ -169,8 +169,8 @@ class QueueAdmin:
 
         They are found while they are asked for, in order of their keys; `progress` is kept up to date meanwhile.
         """
-        root, book, _ = self._folder.parts()
-        return pruning.prunable(root, book, states, before_ns, progress)
+        root, registry, _ = self._folder.parts()
+        return pruning.prunable(root, registry, states, before_ns, progress)
 
     def prune(self, items: Iterable[Prunable]) -> list[Prunable]:
         """Remove the files of ended jobs, and rejected ones, that `prunable` finds; returns those that are gone.
@@ -188,8 +188,8 @@ class QueueAdmin:
 
     def sweep(self, *, progress: ScanProgress | None = None) -> int:
         """Remove what killed processes left, and lock files of jobs that are gone; returns how many files."""
-        root, book, _ = self._folder.parts(write=True)
-        return leftovers.sweep(root, book, progress)
+        root, registry, _ = self._folder.parts(write=True)
+        return leftovers.sweep(root, registry, progress)
 
     def doctor(self, *, fix: bool = True) -> list[Finding]:
         """Compare files and rows, and say what is out of place; with `fix` recover what no living worker has."""
@@ -198,15 +198,15 @@ class QueueAdmin:
     def doctor_each(self, *, fix: bool = True, progress: ScanProgress | None = None) -> Iterator[Finding]:
         """What `doctor` finds, and with `fix` repairs, while it is asked for; `progress` is kept up to date."""
         try:
-            root, book, next_job = self._folder.parts(write=True)
+            root, registry, next_job = self._folder.parts(write=True)
         except QueueFileError as error:
             finding = rebuilding.write_again(self._folder.path, self._folder.open_store, error, fix=fix)
             yield finding
             if not finding.fixed:
                 return
-            root, book, next_job = self._folder.parts(write=True)
-        by = next_job if fix else DryRun(root, book)
-        yield from doctor.examine(root, book, by, processes.this_process(), fix=fix, progress=progress)
+            root, registry, next_job = self._folder.parts(write=True)
+        by = next_job if fix else DryRun(root, registry)
+        yield from doctor.examine(root, registry, by, processes.this_process(), fix=fix, progress=progress)
 
     def relocate(self, told: Told) -> Relocated | None:
         """Bring the paths of a queue up to date that was moved or copied, as is `told`; None when it was neither.

@@ -7,7 +7,7 @@ from typing import Any
 from themis.core.errors import AmbiguousJobError, ManifestError, OtherStoreError, StoreError, UnknownJobError
 from themis.core.queue.folder import journal, listing, locks, log_files
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.model.manifest_file import Manifest
@@ -42,12 +42,12 @@ class JobDetails:
     store_error: str | None = None
 
 
-def of_job(root: QueueRoot, book: StoreBook, key: str, here: Owner) -> JobDetails:
+def of_job(root: QueueRoot, registry: StoreRegistry, key: str, here: Owner) -> JobDetails:
     """See `FileQueue.show`."""
     try:
-        store, row = book.find(key)
+        store, row = registry.find(key)
     except UnknownJobError:
-        found = _unreachable(root, book, key)
+        found = _unreachable(root, registry, key)
         if found is None:
             raise
         return found
@@ -70,7 +70,7 @@ def _tags_needed(store: JobStore, key: str) -> tuple[str, ...]:
         return ()
 
 
-def _unreachable(root: QueueRoot, book: StoreBook, prefix: str) -> JobDetails | None:
+def _unreachable(root: QueueRoot, registry: StoreRegistry, prefix: str) -> JobDetails | None:
     """What the file of a job tells whose store cannot be opened; None when there is no such job, or its store can.
 
     Raises:
@@ -82,7 +82,7 @@ def _unreachable(root: QueueRoot, book: StoreBook, prefix: str) -> JobDetails | 
         for name in listing.names_in(root.folder(folder))
         if prefix in name and (entry := layout.parse(folder, name)) is not None and entry.key.startswith(prefix)
     ]
-    found = [pair for entry in entries if (pair := _store_error(root, book, entry)) is not None]
+    found = [pair for entry in entries if (pair := _store_error(root, registry, entry)) is not None]
     if len({manifest.key for manifest, _, _ in found}) > 1:
         raise AmbiguousJobError(key=prefix, matches=", ".join(sorted(manifest.key for manifest, _, _ in found)))
     if not found:
@@ -100,13 +100,13 @@ def _unreachable(root: QueueRoot, book: StoreBook, prefix: str) -> JobDetails | 
     )
 
 
-def _store_error(root: QueueRoot, book: StoreBook, entry: Entry) -> tuple[Manifest, Entry, str] | None:
+def _store_error(root: QueueRoot, registry: StoreRegistry, entry: Entry) -> tuple[Manifest, Entry, str] | None:
     try:
         manifest = manifest_file.read(f"{root.path}/{entry.folder}/{entry.name}", key=entry.key)
     except (OSError, ManifestError):
         return None
     try:
-        book.get(manifest.store)
+        registry.get(manifest.store)
     except (StoreError, OtherStoreError) as error:
         return manifest, entry, str(error)
     return None

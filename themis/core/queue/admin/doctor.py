@@ -14,7 +14,7 @@ from themis.core.queue.admin import leftovers
 from themis.core.queue.admin.dry_run import DryRun
 from themis.core.queue.folder import bell, journal, locks
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import ScanProgress, StoreBook, rows_of
+from themis.core.queue.folder.store_registry import ScanProgress, StoreRegistry, rows_of
 from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.picking.next_job import NextJob
@@ -52,7 +52,7 @@ class Finding:
 
 def examine(
     root: QueueRoot,
-    book: StoreBook,
+    registry: StoreRegistry,
     next_job: NextJob | DryRun,
     owner: Owner,
     *,
@@ -67,14 +67,14 @@ def examine(
     A file whose store cannot be opened, or was replaced by another, is left where it lies: put back, the store is right
     again. Its row cannot be made again, as the run that it belongs to was in that store too.
     """
-    for address, error in book.unusable().items():
+    for address, error in registry.unusable().items():
         yield Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(error) else None)
-    yield from _claimed(root, book, next_job, owner, fix=fix)
+    yield from _claimed(root, registry, next_job, owner, fix=fix)
     nameless, files = _files(root)
     for folder, name in nameless:
         yield from _nameless(root, next_job, folder, name, owner, fix=fix)
     claimed = os.listdir(root.folder(layout.CLAIMED))  # noqa: PTH208  # few: what runs just now
-    for entries, known in _side_by_side(files, rows_of(root, book, progress)):
+    for entries, known in _side_by_side(files, rows_of(root, registry, progress)):
         found = known
         if found is not None and restored_rows.is_behind(root, found[1], claimed):
             found, finding = _ahead(root, *found, fix=fix)
@@ -83,7 +83,7 @@ def examine(
             # What lies in `claimed` was looked at before: somebody has it locked.
             if entry.folder == layout.CLAIMED or (found is not None and _lies_right(found[1], entry.folder)):
                 continue
-            if found is None and (stray := _stray(root, book, entry)):
+            if found is None and (stray := _stray(root, registry, entry)):
                 yield stray
             else:
                 yield from _misplaced(root, next_job, entry.folder, entry.name, owner, fix=fix)
@@ -161,17 +161,17 @@ def _is_gone(error: UnavailableError) -> bool:
 
 
 def _claimed(
-    root: QueueRoot, book: StoreBook, next_job: NextJob | DryRun, owner: Owner, *, fix: bool
+    root: QueueRoot, registry: StoreRegistry, next_job: NextJob | DryRun, owner: Owner, *, fix: bool
 ) -> Iterator[Finding]:
     for name in sorted(os.listdir(root.folder(layout.CLAIMED))):  # noqa: PTH208
         entry = layout.parse(layout.CLAIMED, name)
-        if entry is not None and (stray := _stray(root, book, entry)):
+        if entry is not None and (stray := _stray(root, registry, entry)):
             yield stray
         elif name[0] != "." and (row := next_job.recover_file(layout.CLAIMED, name, owner)):
             yield Finding(row.key, "was claimed by a worker that is dead", f"given back: {row.state}", fixed=fix)
 
 
-def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
+def _stray(root: QueueRoot, registry: StoreRegistry, entry: Entry) -> Finding | None:
     """What keeps a job's file from being compared with its row; None when nothing does, or it is no manifest."""
     path = f"{root.path}/{entry.folder}/{entry.name}"
     try:
@@ -179,7 +179,7 @@ def _stray(root: QueueRoot, book: StoreBook, entry: Entry) -> Finding | None:
     except (ManifestError, OSError):
         return None
     try:
-        book.get(manifest.store)
+        registry.get(manifest.store)
     except UnavailableError as error:
         if not _is_gone(error):
             return Finding(entry.key, f"its row cannot be read: {error}", advice=_WAITS)

@@ -5,7 +5,7 @@ import time
 from themis.core.errors import ManifestError, UnavailableError
 from themis.core.queue.folder import locks
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file, states
 from themis.core.queue.model.states import JobState
 from themis.core.queue.transitions import liveness
@@ -16,11 +16,11 @@ from themis.core.stores.job_store import JobStore
 class DryRun:
     """Stands in for a `NextJob` where nothing may be changed: says what that would make of a file."""
 
-    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
+    def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
         """For the queue `root`."""
         self.unusable: dict[str, str] = {}
         self._root = root
-        self._book = book
+        self._registry = registry
 
     def recover_file(self, folder: str, name: str, owner: Owner) -> JobRow | None:
         """The job of a file as it would be; None when a living worker has it, or it is gone, or bad."""
@@ -44,7 +44,7 @@ class DryRun:
         """The job of a file, and its store; None, and a word about it, when it has none that can be read."""
         try:
             manifest = manifest_file.read(f"{self._root.path}/{folder}/{name}", key=key)
-            store = self._book.get(manifest.store)
+            store = self._registry.get(manifest.store)
             row = store.load(key)
         except FileNotFoundError:
             return None

@@ -7,7 +7,7 @@ from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
 from themis.core.files import durable
 from themis.core.queue.folder import bell, journal, locks, processes
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, states
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.picking.next_job import NextJob
@@ -24,9 +24,11 @@ Listed = Mapping[str, Sequence[str]]
 _LOCK_WAIT_S = 2.0
 
 
-def cancel(root: QueueRoot, book: StoreBook, next_job: NextJob, prefix: str, listed: Listed | None = None) -> JobRow:
+def cancel(
+    root: QueueRoot, registry: StoreRegistry, next_job: NextJob, prefix: str, listed: Listed | None = None
+) -> JobRow:
     """See `FileQueue.cancel`."""
-    store, row = book.find(prefix)
+    store, row = registry.find(prefix)
     lock = locks.acquire(root.locks_folder, row.key)
     if lock is None:
         _request(root, store, row.key)
@@ -51,9 +53,11 @@ def cancel(root: QueueRoot, book: StoreBook, next_job: NextJob, prefix: str, lis
     return _current(root, store, row.key)
 
 
-def retry(root: QueueRoot, book: StoreBook, prefix: str, *, rerun: bool, listed: Listed | None = None) -> JobRow:
+def retry(
+    root: QueueRoot, registry: StoreRegistry, prefix: str, *, rerun: bool, listed: Listed | None = None
+) -> JobRow:
     """See `FileQueue.retry`."""
-    store, row = book.find(prefix)
+    store, row = registry.find(prefix)
     wait_s = _LOCK_WAIT_S if row.state in ENDED else 0.0
     lock = locks.acquire(root.locks_folder, row.key, wait_s=wait_s)
     try:
@@ -73,11 +77,11 @@ def retry(root: QueueRoot, book: StoreBook, prefix: str, *, rerun: bool, listed:
 
 
 def reschedule(
-    root: QueueRoot, book: StoreBook, prefix: str, *, priority: int | None, not_before_ns: int | None
+    root: QueueRoot, registry: StoreRegistry, prefix: str, *, priority: int | None, not_before_ns: int | None
 ) -> JobRow:
     """See `FileQueue.reschedule`."""
     refuse_place(prefix, priority, not_before_ns)
-    store, row = book.find(prefix)
+    store, row = registry.find(prefix)
     # Somebody who looks at a queued job holds its lock for a moment, somebody who runs it for longer.
     wait_s = _LOCK_WAIT_S if row.state == JobState.QUEUED else 0.0
     lock = locks.acquire(root.locks_folder, row.key, wait_s=wait_s)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from themis.core.files import durable
 from themis.core.queue.folder import locks
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import ScanProgress, StoreBook, rows_of
+from themis.core.queue.folder.store_registry import ScanProgress, StoreRegistry, rows_of
 from themis.core.queue.model import layout
 
 OLD_S = 3_600.0
@@ -28,7 +28,7 @@ def hidden_files(root: QueueRoot) -> Iterator[str]:
                         yield file.path
 
 
-def sweep(root: QueueRoot, book: StoreBook, progress: ScanProgress | None = None) -> int:
+def sweep(root: QueueRoot, registry: StoreRegistry, progress: ScanProgress | None = None) -> int:
     """Remove them; returns how many there were.
 
     The locks are left while a store cannot be opened: its jobs, which may need theirs, are not known then.
@@ -37,13 +37,13 @@ def sweep(root: QueueRoot, book: StoreBook, progress: ScanProgress | None = None
     for path in hidden_files(root):
         durable.unlink(path)
         removed += 1
-    if not book.unusable():
-        for key in _unused_locks(root, book, progress):
-            removed += _remove_lock(root, book, key)
+    if not registry.unusable():
+        for key in _unused_locks(root, registry, progress):
+            removed += _remove_lock(root, registry, key)
     return removed
 
 
-def _unused_locks(root: QueueRoot, book: StoreBook, progress: ScanProgress | None) -> Iterator[str]:
+def _unused_locks(root: QueueRoot, registry: StoreRegistry, progress: ScanProgress | None) -> Iterator[str]:
     """The keys that have a lock file, and no row in this queue.
 
     Both come in order of the keys, so that neither need be kept as a set.
@@ -52,7 +52,7 @@ def _unused_locks(root: QueueRoot, book: StoreBook, progress: ScanProgress | Non
     keys = (name.removesuffix(_LOCK_SUFFIX) for name in names)
     wanted = (key for key in keys if layout.is_key(key))
     lock_key = next(wanted, None)
-    for _, row in rows_of(root, book, progress):
+    for _, row in rows_of(root, registry, progress):
         while lock_key is not None and lock_key < row.key:
             yield lock_key
             lock_key = next(wanted, None)
@@ -63,13 +63,13 @@ def _unused_locks(root: QueueRoot, book: StoreBook, progress: ScanProgress | Non
         yield from wanted
 
 
-def _remove_lock(root: QueueRoot, book: StoreBook, key: str) -> bool:
+def _remove_lock(root: QueueRoot, registry: StoreRegistry, key: str) -> bool:
     """Remove a lock file, unless somebody holds it, or a job has come that needs it."""
     lock = locks.acquire(root.locks_folder, key)
     if lock is None:
         return False
     try:
-        if book.find_exactly(key) is None:
+        if registry.find_exactly(key) is None:
             lock.remove(root.locks_folder)
             return True
     finally:

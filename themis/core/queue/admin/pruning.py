@@ -24,7 +24,7 @@ from themis.core.errors import QueueBusyError
 from themis.core.files import durable
 from themis.core.queue.folder import locks
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import ScanProgress, StoreBook, rows_of
+from themis.core.queue.folder.store_registry import ScanProgress, StoreRegistry, rows_of
 from themis.core.queue.model import layout, states
 from themis.core.queue.model.states import ENDED
 from themis.core.queue.transitions import moves, quarantine
@@ -58,10 +58,14 @@ class Prunable:
 
 
 def prunable(
-    root: QueueRoot, book: StoreBook, wanted: Collection[str], before_ns: int, progress: ScanProgress | None = None
+    root: QueueRoot,
+    registry: StoreRegistry,
+    wanted: Collection[str],
+    before_ns: int,
+    progress: ScanProgress | None = None,
 ) -> Iterator[Prunable]:
     """What is in one of the states `wanted` and ended before a time; nothing is changed. Jobs come first, by key."""
-    for store, row in rows_of(root, book, progress):
+    for store, row in rows_of(root, registry, progress):
         if row.state in ENDED and row.state in wanted and _ended_ns(row) < before_ns:
             yield Prunable(row.key, row.state, _ended_ns(row), _size(root, row), row.version, store)
     if layout.REJECTED in wanted:

@@ -19,12 +19,12 @@ from typing import Any, Literal
 from themis.core.errors import ManifestError, QueueRootError, UnavailableError
 from themis.core.files import durable
 from themis.core.queue.folder import journal, location, locks
-from themis.core.queue.folder.location import Place, Whereabouts
+from themis.core.queue.folder.location import QueueLocation, Whereabouts
 from themis.core.queue.folder.root import QueueRoot, open_root, read_queue_file, whereabouts, write_queue_file
-from themis.core.queue.folder.store_registry import OpenStore, StoreBook, rows_of
+from themis.core.queue.folder.store_registry import OpenStore, StoreRegistry, rows_of
 from themis.core.queue.model import layout, manifest_file, states
 from themis.core.queue.model.manifest_file import StoreAddress
-from themis.core.queue.model.states import Cause, JobState, Outcome
+from themis.core.queue.model.states import AttemptOutcome, Cause, JobState
 from themis.core.queue.transitions import moves
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import Change, JobRow
@@ -79,7 +79,7 @@ def relocate(path: Path, open_store: OpenStore, told: Told) -> Relocated | None:
 class _Relocation:
     """One queue on its way to its new place."""
 
-    def __init__(self, root: QueueRoot, open_store: OpenStore, recorded: Place, told: Told) -> None:
+    def __init__(self, root: QueueRoot, open_store: OpenStore, recorded: QueueLocation, told: Told) -> None:
         self._root = root
         self._now = location.here(root.path)
         self._recorded = recorded
@@ -92,11 +92,11 @@ class _Relocation:
 
     def carry_out(self) -> Relocated:
         stores = [address.path for address in self._bring_stores()]
-        book = StoreBook(self._root, self._open_store)
+        registry = StoreRegistry(self._root, self._open_store)
         jobs = 0
-        for store, row in list(rows_of(self._root, book)):
+        for store, row in list(rows_of(self._root, registry)):
             jobs += 1
-            if not self._bring_job(book, store, row):
+            if not self._bring_job(registry, store, row):
                 self._left.append(row.key)
         if self._left:
             return self._result(stores, jobs)  # said again once nobody has them locked
@@ -113,7 +113,7 @@ class _Relocation:
 
     def _bring_stores(self) -> Iterator[StoreAddress]:
         """Write where each store is now; a copy forgets those that did not come with it."""
-        for address in StoreBook(self._root, self._open_store).addresses():
+        for address in StoreRegistry(self._root, self._open_store).addresses():
             there = address.moved(self._rebase)
             target = self._root.path / layout.STORES / f"{address.id}.json"
             if there != address and self._is(there):
@@ -130,7 +130,7 @@ class _Relocation:
         except UnavailableError:
             return False
 
-    def _bring_job(self, book: StoreBook, store: JobStore, row: JobRow) -> bool:
+    def _bring_job(self, registry: StoreRegistry, store: JobStore, row: JobRow) -> bool:
         """Bring a job's row, manifest, file and snapshot up to date; False when somebody has it."""
         lock = locks.acquire(self._root.locks_folder, row.key)
         if lock is None:
@@ -139,7 +139,7 @@ class _Relocation:
             now = store.load(row.key)
             if now is None or now.queue_id != self._root.queue_id:
                 return True
-            text = self._manifest_now(book, store.manifest(row.key))
+            text = self._manifest_now(registry, store.manifest(row.key))
             store.move_run(row.run_id, lambda _, path: self._rebase(path))
             if text is not None:
                 for path in moves.locate(self._root, now):
@@ -158,16 +158,18 @@ class _Relocation:
             return Change(row._replace(version=row.version + 1, queue_root=self._now.path))
         change = Change(row._replace(version=row.version + 1))
         if row.state == JobState.RUNNING:
-            change = states.settled(row, Outcome(Cause.GIVEN_BACK, "its queue was copied"), time.time_ns(), 0.0)
+            change = states.settled(row, AttemptOutcome(Cause.GIVEN_BACK, "its queue was copied"), time.time_ns(), 0.0)
         return replace(change, row=change.row._replace(queue_id=self._copy_id, queue_root=self._now.path))
 
-    def _manifest_now(self, book: StoreBook, text: str | None) -> str | None:
+    def _manifest_now(self, registry: StoreRegistry, text: str | None) -> str | None:
         """The text of a manifest whose paths are what they are now; None when there is nothing to change."""
         if text is None:
             return None
         try:
             manifest = manifest_file.decode(text.encode(), "", key=None)
-            moved = replace(manifest, store=book.where(manifest.store), payload=_mapped(manifest.payload, self._rebase))
+            moved = replace(
+                manifest, store=registry.where(manifest.store), payload=_mapped(manifest.payload, self._rebase)
+            )
             return None if moved == manifest else manifest_file.encode(moved).decode("ascii")
         except ManifestError:
             return None  # whoever takes it says what is wrong with it

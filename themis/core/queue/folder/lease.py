@@ -59,7 +59,7 @@ class Lease:
         self._asked_s = asked_s
 
 
-class LeaseKeeper:
+class LeaseRenewer:
     """Renews a lease while a block lasts, from a thread of its own: what runs in the block may keep its loop busy.
 
     Attributes:

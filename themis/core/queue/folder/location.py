@@ -44,7 +44,7 @@ class Whereabouts(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueueLocation:
     """Where a queue's folder lies.
 
     Attributes:
@@ -64,17 +64,17 @@ class Place:
         return self.device, self.inode
 
 
-def here(root: Path) -> Place:
+def here(root: Path) -> QueueLocation:
     """The place of a folder.
 
     Raises:
         OSError: there is none.
     """
     found = root.stat()
-    return Place(str(root), found.st_dev, found.st_ino, socket.gethostname())
+    return QueueLocation(str(root), found.st_dev, found.st_ino, socket.gethostname())
 
 
-def said(document: dict[str, Any]) -> Place | None:
+def said(document: dict[str, Any]) -> QueueLocation | None:
     """The place that a queue's file tells; None when it tells none: an earlier version made it."""
     place = document.get("place")
     if not isinstance(place, dict):
@@ -83,16 +83,16 @@ def said(document: dict[str, Any]) -> Place | None:
     if not (isinstance(path, str) and path.startswith("/") and isinstance(host, str)):
         return None
     if isinstance(device, int) and isinstance(inode, int):
-        return Place(path, device, inode, host)
+        return QueueLocation(path, device, inode, host)
     return None
 
 
-def tell(document: dict[str, Any], place: Place) -> dict[str, Any]:
+def tell(document: dict[str, Any], place: QueueLocation) -> dict[str, Any]:
     """What a queue's file tells of a place, with all else that stands in it."""
     return {**document, "place": asdict(place)}
 
 
-def find(root: Path, queue_id: str, recorded: Place, *, shared: bool) -> Whereabouts:
+def find(root: Path, queue_id: str, recorded: QueueLocation, *, shared: bool) -> Whereabouts:
     """Whether the queue at `root` lies where it says; see the head of this file. It may write a hint into `tmp`.
 
     Raises:
@@ -110,7 +110,7 @@ def find(root: Path, queue_id: str, recorded: Place, *, shared: bool) -> Whereab
     return Whereabouts.HOME if shared and not is_recorded_host else Whereabouts.UNCLEAR
 
 
-def explain(whereabouts: Whereabouts, recorded: Place) -> tuple[str, str]:
+def explain(whereabouts: Whereabouts, recorded: QueueLocation) -> tuple[str, str]:
     """What is wrong with the place of a queue, and what to do about it."""
     doctor = "themis queue doctor --fix"
     match whereabouts:
@@ -135,7 +135,7 @@ def queue_id_at(root: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def id_of_copy(queue_id: str, place: Place) -> str:
+def id_of_copy(queue_id: str, place: QueueLocation) -> str:
     """The id that a copied queue gets: the same again when it is given twice, as after a crash half-way."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{queue_id} {place.path} {place.device} {place.inode}"))
 

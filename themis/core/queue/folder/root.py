@@ -20,7 +20,7 @@ from themis.core.errors import (
 from themis.core.files import durable, guarded
 from themis.core.files.filesystems import network_filesystem
 from themis.core.queue.folder import bell, location
-from themis.core.queue.folder.location import Place, Whereabouts
+from themis.core.queue.folder.location import QueueLocation, Whereabouts
 from themis.core.queue.model import layout, outages
 
 FORMAT = 1
@@ -172,7 +172,7 @@ def write_queue_file(root: Path, document: dict[str, Any]) -> None:
         raise _root_error(root, error) from error
 
 
-def whereabouts(root: Path) -> tuple[Whereabouts, Place | None]:
+def whereabouts(root: Path) -> tuple[Whereabouts, QueueLocation | None]:
     """Whether a queue lies where it says, and where that is; None when it does not say, as it was made before it did.
 
     Raises:

@@ -39,7 +39,7 @@ class ScanProgress:
     done: int = 0
 
 
-class StoreBook:
+class StoreRegistry:
     """Opens stores by their addresses, and remembers in the queue's folder which ones there are.
 
     A manifest that cannot be read does not say where its job's row is; the folder `stores` does.
@@ -183,13 +183,13 @@ def addresses_in(root: Path) -> list[StoreAddress]:
 
 
 def rows_of(
-    root: QueueRoot, book: StoreBook, progress: ScanProgress | None = None
+    root: QueueRoot, registry: StoreRegistry, progress: ScanProgress | None = None
 ) -> Iterator[tuple[JobStore, JobRow]]:
     """Every job of a queue that is in a store that can be opened, with that store, in order of their keys.
 
     They are read in pages, each as its rows stand then: however many there are, few are in memory at a time.
     """
-    stores = [store for _, store in book.usable()]
+    stores = [store for _, store in registry.usable()]
     if progress is not None:
         progress.total += sum(sum(store.counts(root.queue_id).values()) for store in stores)
     for pair in heapq.merge(*(_pages(root, store) for store in stores), key=lambda pair: pair[1].key):

@@ -121,7 +121,7 @@ POLICIES: dict[Cause, Policy] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttemptOutcome:
     """How an attempt ended.
 
     Attributes:
@@ -143,7 +143,7 @@ class Outcome:
         object.__setattr__(self, "message", cut(self.message))
 
 
-DONE = Outcome(Cause.DONE)
+DONE = AttemptOutcome(Cause.DONE)
 
 
 def claimed(row: JobRow, owner: Owner, token: str, now_ns: int, lease_ms: int | None = None) -> Change:
@@ -162,7 +162,7 @@ def claimed(row: JobRow, owner: Owner, token: str, now_ns: int, lease_ms: int | 
     return Change(after, lease_ms=lease_ms)
 
 
-def settled(row: JobRow, outcome: Outcome, now_ns: int, jitter: float) -> Change:
+def settled(row: JobRow, outcome: AttemptOutcome, now_ns: int, jitter: float) -> Change:
     """A running job's attempt has ended: the job ends with it, or is queued again.
 
     Args:
@@ -208,7 +208,7 @@ def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
     """
     if row.state == JobState.RUNNING:
         end = f"the end of attempt {row.attempt} could not be written", f"{_fate(row)} in attempt {row.attempt}"
-        outcome = Outcome(Cause.OUTAGE, end[0]) if excused else Outcome(Cause.WORKER_LOST, end[1])
+        outcome = AttemptOutcome(Cause.OUTAGE, end[0]) if excused else AttemptOutcome(Cause.WORKER_LOST, end[1])
         return settled(row, outcome, now_ns, 0.0)
     if row.state == JobState.QUEUED and row.cancel_requested:
         return cancelled(row, now_ns)
@@ -220,7 +220,7 @@ def cancelled(row: JobRow, now_ns: int) -> Change:
     return Change(_cancelled(_next(row, now_ns), now_ns))
 
 
-def refused(row: JobRow, outcome: Outcome, now_ns: int) -> Change:
+def refused(row: JobRow, outcome: AttemptOutcome, now_ns: int) -> Change:
     """A job that nobody runs can never run: it fails without an attempt."""
     if row.state == JobState.RUNNING:
         return settled(row, outcome, now_ns, 0.0)

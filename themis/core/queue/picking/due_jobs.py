@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 
 from themis.core.errors import StoreError
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, readiness
 
 Due = Callable[[AbstractSet[str], int], set[str]]
@@ -29,10 +29,10 @@ def due_by_name(names: AbstractSet[str], now_ns: int) -> set[str]:
 class Waits:
     """What is known of the files in `waiting/`."""
 
-    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
-        """Nothing yet, of the queue `root`, whose jobs are in the stores of `book`."""
+    def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
+        """Nothing yet, of the queue `root`, whose jobs are in the stores of `registry`."""
         self._root = root
-        self._book = book
+        self._registry = registry
         self._believed: set[str] = set()
         self._misdated: set[str] = set()
         self._ahead_ns = self._clock_ahead_ns()
@@ -50,7 +50,7 @@ class Waits:
     def _look_into(self, name: str, now_ns: int) -> None:
         entry = layout.parse(layout.WAITING, name)
         try:
-            found = None if entry is None else self._book.find_exactly(entry.key)
+            found = None if entry is None else self._registry.find_exactly(entry.key)
         except (StoreError, OSError):
             return
         is_misdated = entry is None or (found is not None and readiness.is_misdated(found[1], now_ns))

@@ -14,7 +14,7 @@ from themis.core.errors import (
     TornManifestError,
 )
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, outages
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.picking.due_jobs import Waits
@@ -41,17 +41,17 @@ class _Torn:
 class NextJob:
     """Goes through the names of a queue until one of them is a job to run."""
 
-    def __init__(self, root: QueueRoot, book: StoreBook, *, rescan_s: float, copy_grace_s: float) -> None:
+    def __init__(self, root: QueueRoot, registry: StoreRegistry, *, rescan_s: float, copy_grace_s: float) -> None:
         """For the queue `root`; see `FileQueue` for the times."""
         self.skipped = SkippedJobs()
-        self.listing = ListingCache(root, self.skipped, rescan_s, Waits(root, book).due)
+        self.listing = ListingCache(root, self.skipped, rescan_s, Waits(root, registry).due)
         self.unusable: dict[str, str] = {}
         self._newly_skipped: dict[str, str] = {}
         self._is_busy = False
         self._recovered: list[JobRow] = []
         self._root = root
-        self._book = book
-        self._claimer = Claimer(root, book)
+        self._registry = registry
+        self._claimer = Claimer(root, registry)
         self._copy_grace_s = copy_grace_s
         self._torn: dict[str, _Torn] = {}
 
@@ -144,7 +144,7 @@ class NextJob:
             self.unusable[entry.name] = str(error)
             return
         try:
-            quarantine.quarantine(self._root, self._book, entry, outages.refusal(entry.name, error), owner)
+            quarantine.quarantine(self._root, self._registry, entry, outages.refusal(entry.name, error), owner)
         except Exception as second:  # noqa: BLE001  # what was raised over the file may be raised over its row too
             self._skip(entry, f"cannot be worked on ({error}), nor set aside ({second})")
 
@@ -194,9 +194,9 @@ class NextJob:
             self.unusable[entry.name] = f"{error}; it may still be being copied"
             return False
         self._torn.pop(entry.name, None)
-        quarantine.quarantine(self._root, self._book, entry, error, owner)
+        quarantine.quarantine(self._root, self._registry, entry, error, owner)
         return True
 
     def _reject_nameless(self, entry: Entry, owner: Owner) -> None:
         refusal = ManifestError(name=entry.name, reason="bad_name", detail="no job's file is called so")
-        quarantine.quarantine(self._root, self._book, entry, refusal, owner)
+        quarantine.quarantine(self._root, self._registry, entry, refusal, owner)

@@ -8,7 +8,7 @@ from themis.core.queue.folder import journal, locks, processes, uncharged_ends
 from themis.core.queue.folder.lease import Lease
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file, readiness, states
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.model.manifest_file import Manifest
@@ -23,10 +23,10 @@ from themis.core.stores.job_store import JobStore
 class Claimer:
     """Claims the job of a file, and recovers the job of one that lies out of place."""
 
-    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
+    def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
         """For the queue `root`."""
         self._root = root
-        self._book = book
+        self._registry = registry
 
     def read(self, entry: Entry, owner: Owner) -> Manifest | None:
         """The manifest that a name stands for; None when there is none: gone, or bad and quarantined.
@@ -37,7 +37,7 @@ class Claimer:
         """
         try:
             found = manifest_file.read(f"{self._root.path}/{entry.folder}/{entry.name}", key=entry.key)
-            where = self._book.where(found.store)
+            where = self._registry.where(found.store)
             return found if where == found.store else replace(found, store=where)
         except FileNotFoundError:
             return None  # another worker was faster
@@ -46,7 +46,7 @@ class Claimer:
         except ManifestError as error:
             if error.reason == "not_json" and entry.key:
                 raise
-            quarantine.quarantine(self._root, self._book, entry, error, owner)
+            quarantine.quarantine(self._root, self._registry, entry, error, owner)
             return None
 
     def claim_entry(self, entry: Entry, manifest: Manifest, owner: Owner) -> Claim | None:
@@ -93,10 +93,10 @@ class Claimer:
 
     def _store(self, entry: Entry, manifest: Manifest, owner: Owner) -> JobStore | None:
         try:
-            return self._book.get(manifest.store)
+            return self._registry.get(manifest.store)
         except OtherStoreError as error:
             refusal = ManifestError(name=entry.name, reason="other_store", detail=str(error))
-            quarantine.quarantine(self._root, self._book, entry, refusal, owner)
+            quarantine.quarantine(self._root, self._registry, entry, refusal, owner)
             return None
 
     def _row(self, entry: Entry, store: JobStore, owner: Owner) -> JobRow | None:

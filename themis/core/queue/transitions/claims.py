@@ -17,7 +17,7 @@ from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout, states
 from themis.core.queue.model.claim_policy import version_difference
 from themis.core.queue.model.manifest_file import Manifest
-from themis.core.queue.model.states import ENDED, POLICIES, Cause, Outcome
+from themis.core.queue.model.states import ENDED, POLICIES, AttemptOutcome, Cause
 from themis.core.queue.transitions import moves
 from themis.core.queue.transitions.moves import Move, Moved
 from themis.core.stores.job_rows import JobRow
@@ -120,7 +120,7 @@ class Claim:
 
     # --- its end
 
-    def settle(self, outcome: Outcome, *, also: Callable[[], object] | None = None) -> JobRow:
+    def settle(self, outcome: AttemptOutcome, *, also: Callable[[], object] | None = None) -> JobRow:
         """End the attempt: steps 3 to 5 of the move that the claim began; synced when this returns.
 
         Args:
@@ -161,7 +161,7 @@ class Claim:
 
     def give_back(self, why: str = "given back") -> JobRow:
         """Queue the job again, at once and charged to nobody; raises what `settle` does."""
-        return self.settle(Outcome(Cause.GIVEN_BACK, why))
+        return self.settle(AttemptOutcome(Cause.GIVEN_BACK, why))
 
     def excuse(self) -> None:
         """Mark that the attempt has ended, and cannot be settled: whoever finds its file charges nobody for it.
@@ -201,7 +201,7 @@ class Claim:
 
     # --- inside
 
-    def _settle(self, outcome: Outcome, also: Callable[[], object] | None, now_ns: int) -> Moved:
+    def _settle(self, outcome: AttemptOutcome, also: Callable[[], object] | None, now_ns: int) -> Moved:
         if not self.lock.is_held:  # let go already, or this is a forked copy of its process
             raise ClaimLostError(key=self.key, version=self.version)
         jitter = random.random()  # noqa: S311  # spreads the next tries

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from themis.core.errors import QueueRootError
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.folder.worker_registry import reports_of
 from themis.core.queue.model import layout
 from themis.core.queue.model.states import JobState
@@ -15,7 +15,7 @@ from themis.core.stores.job_rows import Owner
 _NS = 1e9
 
 
-def refuse_hostname_clash(root: QueueRoot, book: StoreBook, here: Owner) -> None:
+def refuse_hostname_clash(root: QueueRoot, registry: StoreRegistry, here: Owner) -> None:
     """Refuse to work on a shared queue while another machine works on it that has the name of this one.
 
     A machine that was restarted is another one until its earlier life is past: its heartbeats and leases.
@@ -25,7 +25,7 @@ def refuse_hostname_clash(root: QueueRoot, book: StoreBook, here: Owner) -> None
     """
     if not root.shared or not here.boot_id:
         return
-    for worker, boot_id, left_s in (*_heartbeats(root, here.host), *_leases(root, book, here.host)):
+    for worker, boot_id, left_s in (*_heartbeats(root, here.host), *_leases(root, registry, here.host)):
         if boot_id and boot_id != here.boot_id and left_s > 0:
             detail = (
                 f"another machine that calls itself {here.host!r} works here too (worker {worker}); give one of the "
@@ -43,11 +43,11 @@ def _heartbeats(root: QueueRoot, host: str) -> Iterator[tuple[str, str, float]]:
             yield report.worker, report.boot_id, root.lease_s - age_s
 
 
-def _leases(root: QueueRoot, book: StoreBook, host: str) -> Iterator[tuple[str, str, float]]:
+def _leases(root: QueueRoot, registry: StoreRegistry, host: str) -> Iterator[tuple[str, str, float]]:
     """Owners of running jobs on a host: worker, boot id, and how many seconds its lease lasts yet."""
     for name in os.listdir(root.folder(layout.CLAIMED)):  # noqa: PTH208  # names are all that is needed
         entry = layout.parse(layout.CLAIMED, name)
-        found = None if entry is None else book.find_exactly(entry.key)
+        found = None if entry is None else registry.find_exactly(entry.key)
         if found is None:
             continue
         store, row = found

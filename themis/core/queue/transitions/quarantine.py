@@ -11,10 +11,10 @@ from themis.core.errors import ManifestError, QueueBusyError
 from themis.core.files import durable
 from themis.core.queue.folder import locks
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, states
 from themis.core.queue.model.layout import Entry
-from themis.core.queue.model.states import Cause, Outcome
+from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.queue.transitions import liveness, moves
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import JobRow, Owner
@@ -27,7 +27,7 @@ LOCK_WAIT_S = 10.0
 _LONGEST_NAME_BYTES = 200
 
 
-def quarantine(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestError, owner: Owner) -> None:
+def quarantine(root: QueueRoot, registry: StoreRegistry, entry: Entry, error: ManifestError, owner: Owner) -> None:
     """Move a file to `rejected/`, its reason beside it; the job that it stood for, if there is one, fails.
 
     Harmless when another worker is at it; a job that another host may have in hand is left alone.
@@ -37,7 +37,7 @@ def quarantine(root: QueueRoot, book: StoreBook, entry: Entry, error: ManifestEr
         if lock is None:
             return
         try:
-            found = book.find_exactly(entry.key)
+            found = registry.find_exactly(entry.key)
             if found is not None:
                 if liveness.is_in_hand_elsewhere(root, *found, entry, owner):
                     return
@@ -84,7 +84,7 @@ def _fail_job(root: QueueRoot, store: JobStore, row: JobRow, entry: Entry, error
         return
     now_ns = time.time_ns()
     if row.state not in states.ENDED:
-        outcome = Outcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}")
+        outcome = AttemptOutcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}")
         move = Move(lambda read: states.refused(read, outcome, now_ns))
         moved = moves.make(root, store, row, move, now_ns)
         if moved is None:

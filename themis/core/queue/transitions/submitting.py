@@ -11,7 +11,7 @@ from themis.core.errors import JobError, QueueBusyError
 from themis.core.files import durable
 from themis.core.queue.folder import journal, locks
 from themis.core.queue.folder.root import QueueRoot, open_root
-from themis.core.queue.folder.store_registry import StoreBook
+from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file, states
 from themis.core.queue.model.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest, StoreAddress
 from themis.core.queue.model.states import ENDED, JobState
@@ -111,10 +111,10 @@ def refuse_place(key: str, priority: int | None, not_before_ns: int | None) -> N
 class Submitter:
     """Brings jobs into a queue."""
 
-    def __init__(self, root: QueueRoot, book: StoreBook) -> None:
+    def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
         """For the queue `root`."""
         self._root = root
-        self._book = book
+        self._registry = registry
 
     def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
         """Queue a job, unless it is there; with `rerun` one that has ended is queued again, under this manifest.
@@ -127,8 +127,8 @@ class Submitter:
             StoreError: its store cannot be used.
         """
         row, text = self._new(job)
-        self._book.register(job.store)
-        store = self._book.get(job.store)
+        self._registry.register(job.store)
+        store = self._registry.get(job.store)
         patient_until = time.monotonic() + _PATIENCE_S
         while True:
             lock = locks.acquire(self._root.locks_folder, row.key)
@@ -232,8 +232,8 @@ class Submitter:
 
         A queue knows where its store is; one that names another file than ours does not mean ours.
         """
-        theirs = next((found for found in StoreBook.addresses_of(other) if found.id == store.store_id), None)
-        ours = next((found for found in self._book.addresses() if found.id == store.store_id), None)
+        theirs = next((found for found in StoreRegistry.addresses_of(other) if found.id == store.store_id), None)
+        ours = next((found for found in self._registry.addresses() if found.id == store.store_id), None)
         if theirs is None or ours is None or not os.path.exists(theirs.path):  # noqa: PTH110  # text in
             return False
         return not os.path.samefile(theirs.path, ours.path)  # noqa: PTH121  # text in

@@ -27,7 +27,7 @@ SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version 
 """
 
 
-class Database(Protocol):
+class SchemaDatabase(Protocol):
     """What is asked of a database here."""
 
     path: Path
@@ -44,7 +44,9 @@ def is_usable(found: int, known: int) -> bool:
     return known <= found < (known // GENERATION + 1) * GENERATION
 
 
-def ensure(database: Database, statements: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]]) -> None:
+def ensure(
+    database: SchemaDatabase, statements: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]]
+) -> None:
     """See `Database.ensure_schema`."""
     if _is_up_to_date(_version(database, version), version):
         return
@@ -62,7 +64,7 @@ def _is_up_to_date(found: int | None, version: int) -> bool:
     return found is not None and is_usable(found, version)
 
 
-def _upgrade(database: Database, found: int, version: int, upgrades: Mapping[int, Sequence[str]]) -> list[str]:
+def _upgrade(database: SchemaDatabase, found: int, version: int, upgrades: Mapping[int, Sequence[str]]) -> list[str]:
     """The statements that lead from one version to another."""
     if any(step not in upgrades for step in range(found, version)):
         detail = f"written by an older Themis (schema {found}), which this version cannot upgrade"
@@ -70,7 +72,7 @@ def _upgrade(database: Database, found: int, version: int, upgrades: Mapping[int
     return [statement for step in range(found, version) for statement in upgrades[step]]
 
 
-def _version(database: Database, known: int) -> int | None:
+def _version(database: SchemaDatabase, known: int) -> int | None:
     """Version of a file's tables, of no later generation than `known`; None when it is empty."""
     owner, found, is_filled = database.query(_WHOSE)[0]
     if owner == APPLICATION_ID:

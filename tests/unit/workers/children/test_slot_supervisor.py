@@ -1,4 +1,4 @@
-"""How a keeper ends what is left of a job, and what it still takes down of it."""
+"""How a supervisor ends what is left of a job, and what it still takes down of it."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ from themis.core.queue.model.states import Cause
 from themis_workers import linux
 from themis_workers.channel import Channel, pair
 from themis_workers.children.job_log import JobLog
-from themis_workers.children.slot_supervisor import Keeper, _Job, _kill_descendants
-from themis_workers.messages import Exited, Message, Progress, Ready, RunEnded, Secret, encode
+from themis_workers.children.slot_supervisor import SlotSupervisor, _Job, _kill_descendants
+from themis_workers.messages import Exited, Message, ProgressReport, Ready, RunEnded, Secret, encode
 
 
 @pytest.fixture
@@ -53,30 +53,30 @@ def ends() -> Iterator[tuple[Channel, Channel]]:
 
 
 @pytest.fixture
-def keep() -> Iterator[Callable[..., Keeper]]:
-    """Makes keepers, and closes what they opened."""
-    made: list[Keeper] = []
+def keep() -> Iterator[Callable[..., SlotSupervisor]]:
+    """Makes supervisors, and closes what they opened."""
+    made: list[SlotSupervisor] = []
 
-    def make(channel: Channel, isolation: Isolation = Isolation.SUPERVISOR) -> Keeper:
-        made.append(Keeper(channel, isolation))
+    def make(channel: Channel, isolation: Isolation = Isolation.SUPERVISOR) -> SlotSupervisor:
+        made.append(SlotSupervisor(channel, isolation))
         return made[-1]
 
     yield make
-    for keeper in made:
-        keeper._selector.close()
-        keeper._wakes.close()
-        keeper._wake.close()
+    for supervisor in made:
+        supervisor._selector.close()
+        supervisor._wakes.close()
+        supervisor._wake.close()
 
 
-def _job(keeper: Keeper, log: Path, pid: int = 0, status: int | None = None) -> tuple[_Job, int, int]:
-    """A job of a keeper's, and the ends of the pipes that its process would have."""
+def _job(supervisor: SlotSupervisor, log: Path, pid: int = 0, status: int | None = None) -> tuple[_Job, int, int]:
+    """A job of a supervisor's, and the ends of the pipes that its process would have."""
     printed, prints = os.pipe()
     reported, reports = os.pipe()
     for end in (printed, reported):
         os.set_blocking(end, False)
-        keeper._selector.register(end, selectors.EVENT_READ)
-    keeper._job = _Job(pid, printed, reported, JobLog(log, 1_000), status=status)
-    return keeper._job, prints, reports
+        supervisor._selector.register(end, selectors.EVENT_READ)
+    supervisor._job = _Job(pid, printed, reported, JobLog(log, 1_000), status=status)
+    return supervisor._job, prints, reports
 
 
 def _told(channel: Channel) -> list[Message]:
@@ -90,28 +90,28 @@ def _told(channel: Channel) -> list[Message]:
 
 
 def test_what_orphans_print_while_they_are_ended_is_kept_and_told(
-    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., Keeper], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., SlotSupervisor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keeper = keep(ends[1])
-    _, prints, reports = _job(keeper, tmp_path / "1.log", status=signal.SIGTERM)
+    supervisor = keep(ends[1])
+    _, prints, reports = _job(supervisor, tmp_path / "1.log", status=signal.SIGTERM)
 
     def orphans_die() -> None:
         os.write(prints, b"the last line of an orphan\n")
-        os.write(reports, encode(Progress(1, 1, 0)) + b"\n")
+        os.write(reports, encode(ProgressReport(1, 1, 0)) + b"\n")
         os.close(prints)
         os.close(reports)
 
-    monkeypatch.setattr(keeper, "_kill_all", orphans_die)
-    keeper._end_job()
+    monkeypatch.setattr(supervisor, "_kill_all", orphans_die)
+    supervisor._end_job()
     assert (tmp_path / "1.log").read_text() == "the last line of an orphan\n"
-    assert _told(ends[0]) == [Progress(1, 1, 0), Exited(-signal.SIGTERM)]
+    assert _told(ends[0]) == [ProgressReport(1, 1, 0), Exited(-signal.SIGTERM)]
 
 
 def test_of_what_a_job_writes_where_it_reports_only_reports_go_further_and_a_secret_does_not(
-    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., Keeper]
+    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., SlotSupervisor]
 ) -> None:
-    keeper = keep(ends[1])
-    job, prints, reports = _job(keeper, tmp_path / "1.log")
+    supervisor = keep(ends[1])
+    job, prints, reports = _job(supervisor, tmp_path / "1.log")
     lines = [
         b"",
         b"nonsense",
@@ -119,7 +119,7 @@ def test_of_what_a_job_writes_where_it_reports_only_reports_go_further_and_a_sec
         encode(Secret("KEY", "sesame-open-up", is_key=False)),
         encode(Exited(0)),
         encode(Ready(Isolation.GROUP, 1)),
-        encode(Progress(2, 1, 0)),
+        encode(ProgressReport(2, 1, 0)),
         b'{"type":"RunEnded","cause":"worker lost","message":"","retry_after_s":null,"lack":null}',
         encode(RunEnded(Cause.EXCEPTION, "x" * 40_000)),
         encode(RunEnded(Cause.DONE, "")),
@@ -127,12 +127,12 @@ def test_of_what_a_job_writes_where_it_reports_only_reports_go_further_and_a_sec
     os.set_blocking(reports, False)
     for line in lines:
         os.write(reports, line + b"\n")
-        keeper._pump()
+        supervisor._pump()
     os.write(prints, b"it is sesame-open-up\n")
-    keeper._pump()
+    supervisor._pump()
     os.close(prints)
     os.close(reports)
-    assert _told(ends[0]) == [Progress(2, 1, 0), RunEnded(Cause.DONE, "")]
+    assert _told(ends[0]) == [ProgressReport(2, 1, 0), RunEnded(Cause.DONE, "")]
     for end in (job.printed, job.reported):
         os.close(end)
     job.log.close()
@@ -142,7 +142,7 @@ def test_of_what_a_job_writes_where_it_reports_only_reports_go_further_and_a_sec
 
 
 def test_a_group_is_killed_with_what_its_leader_left_and_nothing_else(
-    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., Keeper]
+    tmp_path: Path, ends: tuple[Channel, Channel], keep: Callable[..., SlotSupervisor]
 ) -> None:
     hold = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
     leader = subprocess.Popen(
@@ -154,10 +154,10 @@ def test_a_group_is_killed_with_what_its_leader_left_and_nothing_else(
         left = int(leader.stdout.readline())
         leader.wait()
         assert not is_gone(left)
-        keeper = keep(ends[1], Isolation.GROUP)
-        job, prints, reports = _job(keeper, tmp_path / "1.log", leader.pid, status=0)
+        supervisor = keep(ends[1], Isolation.GROUP)
+        job, prints, reports = _job(supervisor, tmp_path / "1.log", leader.pid, status=0)
         try:
-            keeper._kill_all()
+            supervisor._kill_all()
             until(lambda: is_gone(left), "what the leader left to be gone", 20.0)
             assert other.poll() is None
         finally:

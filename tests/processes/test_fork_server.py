@@ -1,4 +1,4 @@
-"""A nursery's keepers, as the worker knows them."""
+"""A fork_server's supervisors, as the worker knows them."""
 
 import os
 import select
@@ -11,7 +11,7 @@ from tests.support.waiting import until
 from themis.core.processes.isolation import Isolation
 from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
-from themis_workers.slots.fork_server_client import Nursery
+from themis_workers.slots.fork_server_client import ForkServer
 from themis_workers.slots.slot import Slot
 
 pytestmark = pytest.mark.skipif(
@@ -20,33 +20,33 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def nursery() -> Iterator[Nursery]:
-    made = Nursery("supervisor")
+def fork_server() -> Iterator[ForkServer]:
+    made = ForkServer("supervisor")
     yield made
     made.close(patience_s=5.0)
 
 
 def listened_to_late(channel: Channel) -> Slot:
-    """A slot that is made only after its keeper has spoken, as by a worker that had no time before."""
+    """A slot that is made only after its supervisor has spoken, as by a worker that had no time before."""
     assert select.select([channel], [], [], 20.0)[0]
     slot = Slot(0, channel, lambda _: None)
     slot.hear()
     return slot
 
 
-def test_a_keeper_that_answers_before_anybody_listens_is_known_all_the_same(nursery: Nursery) -> None:
-    slot = listened_to_late(nursery.ask_for_keeper())
-    assert slot.keeper in linux.descendants(nursery.pid)
+def test_a_supervisor_that_answers_before_anybody_listens_is_known_all_the_same(fork_server: ForkServer) -> None:
+    slot = listened_to_late(fork_server.ask_for_supervisor())
+    assert slot.supervisor in linux.descendants(fork_server.pid)
     slot.close()
 
 
-def test_a_lost_slot_costs_nobody_but_its_keeper(nursery: Nursery) -> None:
-    slots = [listened_to_late(nursery.ask_for_keeper()) for _ in range(2)]
-    lost, other = (slot.keeper for slot in slots)
+def test_a_lost_slot_costs_nobody_but_its_supervisor(fork_server: ForkServer) -> None:
+    slots = [listened_to_late(fork_server.ask_for_supervisor()) for _ in range(2)]
+    lost, other = (slot.supervisor for slot in slots)
     assert lost is not None
     assert other is not None
     os.kill(lost, 9)
-    until(lambda: is_gone(lost), "the keeper to be gone")
+    until(lambda: is_gone(lost), "the supervisor to be gone")
     assert select.select([slots[0].channel], [], [], 20.0)[0]
     slots[0].hear()
     assert slots[0].is_lost
