@@ -35,8 +35,16 @@ class Project:
 
     def add(self, name: str, text: str) -> None:
         """Add lines to a file, or make it."""
+        (self.folder / name).parent.mkdir(exist_ok=True)
         with (self.folder / name).open("a", encoding="utf-8") as file:
             file.write(text)
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Change a text where it stands first in a file."""
+        path = self.folder / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text, (name, old)
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
     def make(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a target with this environment, which is not made again for a copy."""
@@ -55,9 +63,7 @@ def page_outside_the_navigation(project: Project) -> None:
 
 
 def entry_of_the_navigation_without_a_page(project: Project) -> None:
-    path = project.folder / "mkdocs.yml"
-    before, nav, after = path.read_text(encoding="utf-8").partition("\nnav:\n")
-    path.write_text(f"{before}{nav}  - Gone: gone.md\n{after}", encoding="utf-8")
+    project.replace("mkdocs.yml", "\nnav:\n", "\nnav:\n  - Gone: gone.md\n")
 
 
 def link_to_a_page(project: Project) -> None:
@@ -138,9 +144,24 @@ def hidden_test(project: Project) -> None:
 
 
 def exception_that_nothing_needs(project: Project) -> None:
-    path = project.folder / "pyproject.toml"
-    text = path.read_text(encoding="utf-8").replace("\nignore = [", '\nignore = [\n    "YTT",', 1)
-    path.write_text(text, encoding="utf-8")
+    project.replace("pyproject.toml", "\nignore = [", '\nignore = [\n    "YTT",')
+
+
+def long_file(project: Project) -> None:
+    project.add("themis/core/astray_file.py", "X = 1\n" * 301)
+
+
+def long_function(project: Project) -> None:
+    project.add("themis/core/astray_function.py", "def f() -> None:\n" + "    print()\n" * 50)
+
+
+def full_folder(project: Project) -> None:
+    for number in range(21):
+        project.add(f"themis/core/astray_folder/m{number}.py", "")
+
+
+def contract_that_a_new_module_escapes(project: Project) -> None:
+    project.replace("pyproject.toml", "exhaustive = true\n", "")
 
 
 Broken = Callable[[Project], None]
@@ -167,6 +188,10 @@ BROKEN: list[tuple[Broken, str, str]] = [
     (idle_test, "check-rules", "test_astray.py:1"),
     (hidden_test, "check-rules", "astray.py:1"),
     (exception_that_nothing_needs, "check-rules", "YTT"),
+    (long_file, "check-rules", "'themis/core/astray_file.py': 301"),
+    (long_function, "check-rules", "'themis/core/astray_function.py:1 f': 51"),
+    (full_folder, "check-rules", "'themis/core/astray_folder': 21"),
+    (contract_that_a_new_module_escapes, "check-rules", "test_a_contract_holds_for_modules_that_nobody_has_listed["),
 ]
 
 

@@ -21,7 +21,7 @@ from tests.benchmarks.figures import exit_code, judged
 from themis.core.queue.folder.root import QueueRoot, make_root
 from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout
-from themis.core.queue.model.manifest_file import StoreAddress
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import JobRow, job_key
 from themis.core.stores.sqlite import SqliteRunStore
 from themis.core.stores.sqlite import run_statements as sql

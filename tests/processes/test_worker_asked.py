@@ -14,7 +14,7 @@ from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import FileQueue, NewJob
 from themis.core.queue.folder.worker_registry import workers_of
 from themis.core.queue.model import layout
-from themis.core.queue.model.manifest_file import StoreAddress
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.sqlite import SqliteRunStore
 
 

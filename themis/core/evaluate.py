@@ -81,21 +81,15 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     Raises:
         InputError: an argument does not fit.
     """
-    here: dict[str, Any] = {
-        "themis_version": themis_version,
-        "python_version": python_version,
-        "platform": platform,
+    named = {"themis_version": themis_version, "python_version": python_version, "platform": platform}
+    given: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
+    generation = {
+        "generator": model,
+        "candidate_policy": {"num_samples": samples},
+        "reducer": reducer if reducer is not None else "builtin/majority_vote",
     }
     experiment = Experiment(
-        generation=validate(
-            GenerationConfig,
-            {
-                "generator": model,
-                "candidate_policy": {"num_samples": samples},
-                "reducer": reducer if reducer is not None else "builtin/majority_vote",
-            },
-            where="evaluate",
-        ),
+        generation=validate(GenerationConfig, generation, where="evaluate"),
         evaluation=validate(
             EvaluationConfig,
             {
@@ -112,7 +106,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         datasets=_datasets(data),
         seeds=seeds or [],
         environment_metadata=environment_metadata or {},
-        **{name: text for name, text in here.items() if text is not None},
+        **given,
     )
     return await experiment.run_async(store=store, subscribers=subscribers, tracing_provider=tracing_provider)
 

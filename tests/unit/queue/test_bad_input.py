@@ -29,8 +29,8 @@ from themis.core.files import durable
 from themis.core.queue import FileQueue
 from themis.core.queue.folder import locks
 from themis.core.queue.model import layout, manifest_file
-from themis.core.queue.model.manifest_file import StoreAddress
 from themis.core.queue.model.states import Cause, JobState
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.transitions import quarantine
 from themis.core.stores.job_rows import job_key
 from themis.core.stores.sqlite.jobs import SqliteJobStore
@@ -115,7 +115,7 @@ def test_a_manifest_whose_store_knows_no_such_job_is_rejected(here: World) -> No
 
 
 def test_a_manifest_for_another_store_at_its_address_is_rejected(here: World) -> None:
-    other = manifest_file.StoreAddress("sqlite", here.address.path, "another-id")
+    other = StoreAddress("sqlite", here.address.path, "another-id")
     key = job_key("run", other.id)
     text = manifest_file.encode(manifest_file.Manifest(key, "run", other, here.job("x").limits, 5, 5, "test", {}))
     (here.queue.path / "queued" / NAME.format(key)).write_bytes(text)
@@ -199,7 +199,7 @@ def test_a_store_that_cannot_be_used_now_leaves_its_jobs_where_they_are(here: Wo
     elsewhere = here.folder / "elsewhere"
     elsewhere.mkdir()
 
-    def open_store(address: manifest_file.StoreAddress) -> object:
+    def open_store(address: StoreAddress) -> object:
         if address.path == here.address.path:
             raise StoreIOError(path=address.path, detail="as the test says")
         return there.store

@@ -10,7 +10,7 @@ from themis.core.errors import StoreGoneError
 from themis.core.experiment import Experiment
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.models import Case, Dataset
-from themis.core.queue.model.manifest_file import StoreAddress
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores import SqliteRunStore, sqlite_store
 from themis.core.stores.sqlite.database import Database
 

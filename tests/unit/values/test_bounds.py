@@ -15,6 +15,7 @@ from themis.core.configuration.config_file import load_config
 from themis.core.errors import ConfigError, ManifestError
 from themis.core.experiment import Experiment
 from themis.core.queue.model import manifest_file
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import job_key
 from themis.core.values import bounds
 from themis_workers.settings import WorkerSettings, load_settings
@@ -124,7 +125,7 @@ def test_a_workers_options_have_bounds(option: str, value: float) -> None:
     ],
 )
 def test_a_manifest_with_a_number_out_of_bounds_is_none(place: tuple[str, ...], value: float) -> None:
-    store = manifest_file.StoreAddress("sqlite", "/s", "id")
+    store = StoreAddress("sqlite", "/s", "id")
     key = job_key("run", "id")
     text = manifest_file.encode(manifest_file.Manifest(key, "run", store, manifest_file.Limits(), 5, 5, "1", {}))
     document = json.loads(text)
@@ -137,7 +138,7 @@ def test_a_manifest_with_a_number_out_of_bounds_is_none(place: tuple[str, ...], 
 
 
 def test_half_a_character_is_no_text_of_a_manifest() -> None:
-    store = manifest_file.StoreAddress("sqlite", "/s", "id")
+    store = StoreAddress("sqlite", "/s", "id")
     key = job_key("run", "id")
     text = manifest_file.encode(manifest_file.Manifest(key, "run", store, manifest_file.Limits(), 5, 5, "VERSION", {}))
     with pytest.raises(ManifestError, match="surrogates not allowed"):

@@ -15,7 +15,8 @@ import pytest
 
 from themis.core.errors import MessageError
 from themis.core.queue.model import manifest_file
-from themis.core.queue.model.manifest_file import Limits, Manifest, StoreAddress
+from themis.core.queue.model.manifest_file import Limits, Manifest
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import job_key
 from themis_workers import capabilities, channel
 from themis_workers.channel import Channel, Received, pair

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from themis.core.errors import OtherStoreError
-from themis.core.queue.model.manifest_file import StoreAddress
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.backend import BUSY_TIMEOUT_S, Patience
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.protocol import RunStore

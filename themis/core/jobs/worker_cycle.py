@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
@@ -17,7 +18,7 @@ from themis.core.queue.folder.lease import LeaseRenewer
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.model import outages
 from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
-from themis.core.queue.model.manifest_file import Manifest, StoreAddress
+from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.queue.transitions.claims import Claim
 from themis.core.queue.write_check import check_writable
@@ -25,6 +26,9 @@ from themis.core.results import RunResult
 from themis.core.stores import projections
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
+
+if TYPE_CHECKING:
+    from themis.core.queue.model.store_address import StoreAddress
 
 logger = logging.getLogger("themis.worker")
 

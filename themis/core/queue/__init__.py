@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from themis.core.queue.file_queue import FileQueue
     from themis.core.queue.folder.processes import this_process
     from themis.core.queue.model.claim_policy import ClaimPolicy
-    from themis.core.queue.model.manifest_file import Limits, Manifest, StoreAddress
+    from themis.core.queue.model.manifest_file import Limits, Manifest
     from themis.core.queue.model.states import AttemptOutcome, Cause, JobState
+    from themis.core.queue.model.store_address import StoreAddress
     from themis.core.queue.transitions.claims import Claim, ClaimResult
     from themis.core.queue.transitions.submitting import NewJob, Submission
 
@@ -52,7 +53,7 @@ __getattr__ = lazy_names(
         "Manifest": ".model.manifest_file",
         "NewJob": ".transitions.submitting",
         "AttemptOutcome": ".model.states",
-        "StoreAddress": ".model.manifest_file",
+        "StoreAddress": ".model.store_address",
         "Submission": ".transitions.submitting",
         "this_process": ".folder.processes",
     },

@@ -12,7 +12,7 @@ from themis.core.errors import StoreError
 from themis.core.queue import FileQueue
 from themis.core.queue.folder import locks
 from themis.core.queue.model.layout import JOB_FOLDERS, PRUNABLE
-from themis.core.queue.model.manifest_file import StoreAddress
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 
 HOUR_NS = 3_600_000_000_000

@@ -15,8 +15,9 @@ from themis.core.errors import InvalidArgumentError, TagError
 from themis.core.queue import FileQueue
 from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.claim_policy import ClaimPolicy, version_difference, why_not
-from themis.core.queue.model.manifest_file import Limits, Manifest, StoreAddress
+from themis.core.queue.model.manifest_file import Limits, Manifest
 from themis.core.queue.model.states import JobState
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.picking.listing_cache import WINDOW_NAMES
 from themis.core.stores.job_rows import job_key
 

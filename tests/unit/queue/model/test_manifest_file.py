@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from themis.core.errors import ManifestError, TornManifestError
 from themis.core.files import guarded
 from themis.core.queue.model import manifest_file
-from themis.core.queue.model.manifest_file import Limits, Manifest, StoreAddress
+from themis.core.queue.model.manifest_file import Limits, Manifest
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import job_key
 
 STORE = StoreAddress("sqlite", "/store.sqlite3", "11111111-1111-1111-1111-111111111111")

@@ -1,8 +1,8 @@
 """The evaluation of cases, while others are still being generated: threads, room, and the way back to the loop.
 
 A model must not wait for a slow metric. So a case that has its answer leaves the task pool and its place among the
-calls in flight, and is parsed and scored in its components' threads, as many parts at once as share a thread. Only when more
-cases wait there than is reasonable does the task pool pause.
+calls in flight, and is parsed and scored in its components' threads, as many parts at once as share a thread. Only when
+more cases wait there than is reasonable does the task pool pause.
 """
 
 import asyncio

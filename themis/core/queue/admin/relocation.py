@@ -23,8 +23,8 @@ from themis.core.queue.folder.location import QueueLocation, Whereabouts
 from themis.core.queue.folder.root import QueueRoot, open_root, read_queue_file, whereabouts, write_queue_file
 from themis.core.queue.folder.store_registry import OpenStore, StoreRegistry, rows_of
 from themis.core.queue.model import layout, manifest_file, states
-from themis.core.queue.model.manifest_file import StoreAddress
 from themis.core.queue.model.states import AttemptOutcome, Cause, JobState
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.transitions import moves
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import Change, JobRow

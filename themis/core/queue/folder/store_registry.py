@@ -19,7 +19,7 @@ from themis.core.errors import (
 from themis.core.files import durable, guarded
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout
-from themis.core.queue.model.manifest_file import StoreAddress
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
 

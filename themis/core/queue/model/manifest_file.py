@@ -9,21 +9,19 @@ and a manifest of a newer format is left for newer workers.
 """
 
 import errno
-import json
 import os
 import re
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from themis.core.errors import ManifestError, NewerManifestError, TornManifestError
 from themis.core.files import guarded
 from themis.core.queue.model import untrusted_json
 from themis.core.queue.model.layout import is_key
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import job_key
-from themis.core.stores.reading import StoreLocation
-from themis.core.text.canonical import canonical_json, compact_json
+from themis.core.text.canonical import compact_json
 from themis.core.values.bounds import MOST_COUNT, MOST_SECONDS
 from themis.core.values.tags import checked as checked_tags
 
@@ -40,51 +38,6 @@ _WORD = re.compile(r"[A-Za-z0-9._+!-]{1,128}")
 _SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
 
 Field = TypeVar("Field")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreAddress:
-    """Where a results store is, and which one it must be.
-
-    Attributes:
-        kind: of store, such as `sqlite`.
-        path: absolute, of its file; or, of a store that is no file, its parameters as JSON, see `StoreLocation`.
-        id: its `store_id`.
-    """
-
-    kind: str
-    path: str
-    id: str
-
-    @property
-    def location(self) -> StoreLocation:
-        """Where it is, whichever it must be."""
-        return StoreLocation(self.kind, self.path)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The absolute paths by which it is found; none where it is no file on this machine."""
-        return tuple(value for value in self._texts() if os.path.isabs(value))  # noqa: PTH117  # text in, text out
-
-    def moved(self, new_path: Callable[[str], str]) -> "StoreAddress":
-        """The same store, with what becomes of each of those paths."""
-        if os.path.isabs(self.path):  # noqa: PTH117  # text in, text out
-            return replace(self, path=new_path(self.path))
-        known = self.paths
-        now = {n: new_path(v) if v in known else v for n, v in self._parameters().items()}
-        return self if not known else replace(self, path=canonical_json(now))
-
-    def _texts(self) -> list[str]:
-        if os.path.isabs(self.path):  # noqa: PTH117  # text in, text out
-            return [self.path]
-        return [value for value in self._parameters().values() if isinstance(value, str)]
-
-    def _parameters(self) -> dict[str, Any]:
-        try:
-            found = json.loads(self.path)
-        except (ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from themis.core.queue.folder import journal, locks
 from themis.core.queue.folder.root import QueueRoot, open_root
 from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file, states
-from themis.core.queue.model.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest, StoreAddress
+from themis.core.queue.model.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest
 from themis.core.queue.model.states import ENDED, JobState
+from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.transitions import moves, stale_paths
 from themis.core.queue.transitions.moves import Move, Moved
 from themis.core.stores.job_rows import Change, JobRow, job_key
