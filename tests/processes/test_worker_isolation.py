@@ -91,7 +91,7 @@ def test_where_no_process_is_shown_the_best_that_is_possible_is_taken_all_the_sa
 
 def test_an_isolation_that_is_not_possible_is_one_clear_line(world: World) -> None:
     program = (
-        "import sys; from workers import linux\n"
+        "import sys; from themis_workers import linux\n"
         "def refuse(): raise PermissionError(1, 'Operation not permitted')\n"
         "linux.leave_pid_namespace = refuse\n"
         "from themis.cli.main import main; sys.exit(main())"
