@@ -86,7 +86,7 @@ def test_a_name_is_shown_with_its_arguments_and_the_errors_that_it_raises(site: 
 def test_a_model_is_shown_with_its_fields_and_what_they_are_when_left_out(site: Path) -> None:
     text = " ".join(html.unescape(re.sub(r"<[^>]+>", "", page(site, "themis.core.models"))).split())
     assert (
-        "Case( *, case_id: str, input: JSONValue, expected_output: JSONValue = None, metadata: dict[str, str]" in text
+        "Case( *, case_id: Name, input: JSONValue, expected_output: JSONValue = None, metadata: Labels = {}, )" in text
     )
 
 
