@@ -32,7 +32,8 @@ from themis.core.jobs.payload import JobPayload
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
 from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.model.manifest_file import DEFAULT_PRIORITY, Limits
+from themis.core.queue.model.manifest_file import Limits
+from themis.core.queue.model.ordering import DEFAULT_PRIORITY
 from themis.core.queue.model.states import JobState
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.transitions.submitting import NewJob

@@ -1,6 +1,5 @@
 """Which jobs a worker takes, and when it takes none."""
 
-import shutil
 import time
 from collections.abc import Mapping
 
@@ -8,19 +7,16 @@ from themis.core.errors import QueueError, StoreError
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import ClaimPolicy, ClaimResult, FileQueue
 from themis.core.queue.model import layout
-from themis.core.queue.write_check import check_writable
 from themis.core.stores.job_rows import Owner
+from themis_workers.disk import DiskGuard
 from themis_workers.settings import WorkerSettings
 from themis_workers.telemetry import logs
 
-LOOK_AT_DISK_S = 1.0
 LOOK_AGAIN_S = 0.002
-PROBE_FIRST_S, PROBE_MOST_S = 1.0, 30.0
 
 WAITS_FOR_RETRIES_S = 600.0
 """A worker that drains the queue waits for what becomes ready within so many seconds: longer than any backoff."""
 
-_MIB = 1_048_576
 _NS = 1_000_000_000
 
 
@@ -43,10 +39,7 @@ class Intake:
         self._owner = owner
         self._found_nothing = False
         self._look_again_s: float | None = None
-        self._disk_s = self._probe_s = 0.0
-        self._pause_s = PROBE_FIRST_S
-        self._outage: str | None = None
-        self._full: str | None = None
+        self._disk = DiskGuard(queue, stores)
         self._was_paused = False
         self._last = ClaimResult()
         self._said: dict[str, str] = {}
@@ -74,7 +67,7 @@ class Intake:
 
     def look(self) -> None:
         """See whether anything speaks against taking jobs; what has changed is said, though no slot may be free."""
-        why_not = self._why_not()
+        why_not = self._disk.why_not(self.settings.min_free_mb)
         if why_not != self.why_not:
             if why_not is None:
                 logs.tell("jobs are taken again")
@@ -84,11 +77,8 @@ class Intake:
         self._look_at_pause()
 
     def note_outage(self, why: str) -> None:
-        """A disk or a store has failed: nothing is taken until writing is seen to work again."""
-        if self._outage is None:
-            self._pause_s = PROBE_FIRST_S
-        self._outage = why
-        self._probe_s = time.monotonic() + self._pause_s
+        """A disk or a store has failed: nothing is taken until it can be written again."""
+        self._disk.note_outage(why)
 
     @property
     def look_again_s(self) -> float | None:
@@ -134,35 +124,6 @@ class Intake:
 
     def _policy(self) -> ClaimPolicy:
         return ClaimPolicy(self.settings.tags, self.settings.version_mismatch)
-
-    def _why_not(self) -> str | None:
-        now_s = time.monotonic()
-        if self._outage is not None and now_s >= self._probe_s:
-            self._probe(now_s)
-        if now_s >= self._disk_s:
-            self._disk_s = now_s + LOOK_AT_DISK_S
-            self._full = self._nearly_full()
-        return self._outage or self._full
-
-    def _probe(self, now_s: float) -> None:
-        try:
-            check_writable(self._queue, self._stores.opened())
-        except (QueueError, StoreError) as error:
-            self._outage = str(error)
-            self._pause_s = min(self._pause_s * 2, PROBE_MOST_S)
-            self._probe_s = now_s + self._pause_s
-        else:
-            self._outage = None
-
-    def _nearly_full(self) -> str | None:
-        folder = self._queue.path
-        try:
-            free_mb = shutil.disk_usage(folder).free // _MIB
-        except OSError as error:
-            return f"{folder}: {error.strerror}"
-        if free_mb >= self.settings.min_free_mb:
-            return None
-        return f"{folder}: only {free_mb} MiB are free, fewer than {self.settings.min_free_mb} (--min-free-mb)"
 
     def _note_left(self, result: ClaimResult) -> None:
         """Say what is left, and why: a line a reason, as thousands may have the same."""

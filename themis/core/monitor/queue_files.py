@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from themis.core.queue.folder.listing import names_by_folder
-from themis.core.queue.model import layout
+from themis.core.queue.model import layout, ordering
 from themis.core.queue.model.layout import Entry
 
 _NS = 1_000_000_000
@@ -110,7 +110,7 @@ class QueueFiles:
         queued = _first(layout.QUEUED, self.names[layout.QUEUED], limit) + _first(layout.WAITING, due, limit)
         return Upcoming(
             claimed=_first(layout.CLAIMED, self.names[layout.CLAIMED], limit),
-            queued=sorted(queued, key=layout.order)[:limit],
+            queued=sorted(queued, key=ordering.claim_order)[:limit],
             waiting=_first(layout.WAITING, later, limit),
             last_waiting=layout.parse(layout.WAITING, max(later)) if later else None,
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.model import layout
+from themis.core.queue.model import layout, ordering
 from themis.core.queue.model.layout import Entry
 
 SHOWN_FOLDERS: tuple[str, ...] = tuple(layout.SHOWN_STATES.values())
@@ -88,7 +88,7 @@ def count_before(root: QueueRoot, paths: Sequence[Path]) -> int:
         return 0
     now = layout.stamp(time.time_ns())
     due = [layout.parse(layout.WAITING, name) for name in names_in(root.folder(layout.WAITING)) if name <= now]
-    before = sum(layout.order(entry) < layout.order(mine) for entry in due if entry is not None)
+    before = sum(ordering.claim_order(entry) < ordering.claim_order(mine) for entry in due if entry is not None)
     # The same order, without parsing very many names.
     place = f"{mine.priority}-{mine.stamp}-{mine.key}.json"
     return before + sum(name < place for name in names_in(root.folder(layout.QUEUED)))

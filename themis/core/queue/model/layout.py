@@ -168,8 +168,3 @@ def parse(folder: str, name: str) -> Entry | None:
 def may_have_ended(name: str) -> bool:
     """Whether a name in an end folder can be that of a job's file: cheaper than to `parse` it, of very many."""
     return len(name) in _ENDED_CHARACTERS and name.endswith(".json")
-
-
-def order(entry: Entry) -> tuple[int, str, str]:
-    """What jobs that may be claimed are sorted by: one that waited counts as submitted when it became ready."""
-    return (entry.priority or 0, entry.stamp or "", entry.key)

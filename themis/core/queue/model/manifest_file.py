@@ -19,6 +19,7 @@ from themis.core.errors import ManifestError, NewerManifestError, TornManifestEr
 from themis.core.files import guarded
 from themis.core.queue.model import untrusted_json
 from themis.core.queue.model.layout import is_key
+from themis.core.queue.model.ordering import LOWEST_PRIORITY
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import job_key
 from themis.core.text.canonical import compact_json
@@ -28,9 +29,6 @@ from themis.core.values.tags import checked as checked_tags
 FORMAT = 2  # 1: version 4.0; 2: the run's snapshot says more than that version can read
 MAX_BYTES = 65_536
 MAX_DEPTH = 32
-
-LOWEST_PRIORITY = 9
-DEFAULT_PRIORITY = 5
 
 _MAX_TEXT = 4_096
 _MOST_NS = 2**63 - 1  # as a store keeps times

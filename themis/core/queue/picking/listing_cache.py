@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from themis.core.queue.folder.root import QueueRoot
-from themis.core.queue.model import layout
+from themis.core.queue.model import layout, ordering
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.picking.due_jobs import Due, due_by_name
 from themis.core.queue.picking.skipped_jobs import SkippedJobs
@@ -101,7 +101,7 @@ class ListingCache:
             for folder, names in ((layout.QUEUED, queued), (layout.WAITING, due))
             for name in heapq.nsmallest(WINDOW_NAMES, names.difference(self._skipped.reasons, passed_over))
         ]
-        return sorted(entries, key=layout.order)[:WINDOW_NAMES]
+        return sorted(entries, key=ordering.claim_order)[:WINDOW_NAMES]
 
     def _names(self, folder: str) -> frozenset[str]:
         """The names in a folder, which is listed only if it may have changed: ten thousand that are to be left cost."""

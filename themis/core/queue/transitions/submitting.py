@@ -13,7 +13,8 @@ from themis.core.queue.folder import journal, locks
 from themis.core.queue.folder.root import QueueRoot, open_root
 from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file, states
-from themis.core.queue.model.manifest_file import DEFAULT_PRIORITY, LOWEST_PRIORITY, Limits, Manifest
+from themis.core.queue.model.manifest_file import Limits, Manifest
+from themis.core.queue.model.ordering import DEFAULT_PRIORITY, LOWEST_PRIORITY
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.transitions import moves, stale_paths
