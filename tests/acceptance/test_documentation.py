@@ -144,7 +144,7 @@ def test_the_readme_can_be_followed_again_in_another_folder(reader: Path, monkey
 
 
 def test_the_built_in_components_are_listed_and_no_others() -> None:
-    page = (TOP / "docs" / "experiments.md").read_text(encoding="utf-8")
+    page = (TOP / "docs" / "reference" / "components.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(builtin/\w+)` \|", page, re.MULTILINE) == list(BUILTINS)
 
 
