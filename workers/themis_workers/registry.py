@@ -10,7 +10,8 @@ from typing import Self
 from themis.core.errors import WorkerNameError
 from themis.core.files import guarded
 from themis.core.queue.folder import locks
-from themis.core.queue.folder.worker_registry import WorkerReport, check_name, report_file, stop_file
+from themis.core.queue.folder.worker_registry import check_name, report_file, stop_file
+from themis.core.queue.folder.worker_report import WorkerReport
 from themis.core.queue.model import layout
 from themis.core.stores.job_rows import Owner
 

@@ -9,7 +9,8 @@ from themis.core.components.provenance import themis_version
 from themis.core.monitor import depth
 from themis.core.monitor.runs import metrics_of
 from themis.core.queue import Cause, JobState
-from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport, forget_dead
+from themis.core.queue.folder.worker_registry import forget_dead
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.statistics.score_tally import means_of
 from themis.core.stores.job_rows import JobRow, Owner
 from themis_workers.intake import Intake

@@ -11,7 +11,8 @@ from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob,
 from themis.core.queue.admin.forecast import Forecast
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.processes import this_process
-from themis.core.queue.folder.worker_registry import SeenWorker, SlotReport, WorkerReport
+from themis.core.queue.folder.worker_registry import SeenWorker
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 
 NOW_NS = 1_800_000_000 * 10**9
 

@@ -26,7 +26,8 @@ from themis.core.queue import FileQueue
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.root import make_root
-from themis.core.queue.folder.worker_registry import SeenWorker, SlotReport, WorkerReport
+from themis.core.queue.folder.worker_registry import SeenWorker
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.stores.sqlite.reader import OLDEST_SCHEMA, SqliteReader
 from themis.core.submission import run_worker_once, submit_experiment
 from themis_workers.registry import Registration

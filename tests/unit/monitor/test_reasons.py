@@ -6,7 +6,8 @@ import pytest
 
 from themis.core.monitor.reasons import Surroundings, pause_text, reasons
 from themis.core.queue.folder.pausing import Pause
-from themis.core.queue.folder.worker_registry import SeenWorker, SlotReport, WorkerReport
+from themis.core.queue.folder.worker_registry import SeenWorker
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.stores.job_rows import JobRow, Owner
 
 NOW_NS = 1_800_000_000_000_000_000

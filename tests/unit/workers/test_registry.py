@@ -14,7 +14,8 @@ import pytest
 from themis.core.errors import WorkerNameError
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.root import make_root
-from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport, forget_dead, request_stop, workers_of
+from themis.core.queue.folder.worker_registry import forget_dead, request_stop, workers_of
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis_workers.registry import Registration
 
 DIES_REGISTERED = """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from themis.core.text.lines import one_line
 
 if TYPE_CHECKING:  # a probe runs every few seconds: it imports nothing that only the worker needs
-    from themis.core.queue.folder.worker_registry import WorkerReport
+    from themis.core.queue.folder.worker_report import WorkerReport
 
 MAX_AGE_S = 30.0
 """A heartbeat that is older, in seconds, is that of a worker that hangs; one comes every 5 s."""

@@ -3,11 +3,15 @@
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.queue.folder import processes
-from themis.core.queue.folder.worker_registry import SeenWorker, SlotReport, workers_of
+from themis.core.queue.folder.worker_registry import SeenWorker, workers_of
 from themis.core.stores.job_rows import Owner
+
+if TYPE_CHECKING:
+    from themis.core.queue.folder.worker_report import SlotReport
 
 
 class LiveWorkers:
@@ -21,7 +25,7 @@ class LiveWorkers:
         }
         self._slots = sum(len(seen.report.slots) for seen in workers if seen.alive and seen.report.state != "draining")
 
-    def report(self, key: str, attempt: int) -> SlotReport | None:
+    def report(self, key: str, attempt: int) -> "SlotReport | None":
         """What the slot that runs an attempt says of it, if a registered worker has it."""
         return self._reports.get((key, attempt))
 

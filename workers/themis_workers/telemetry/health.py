@@ -7,7 +7,7 @@ from pathlib import Path
 from themis.core.errors import ConfigError
 from themis.core.files import guarded
 from themis.core.monitor import health
-from themis.core.queue.folder.worker_registry import WorkerReport
+from themis.core.queue.folder.worker_report import WorkerReport
 
 _FILE_MODE = 0o644  # less the umask: the probe may be another user's
 

@@ -15,7 +15,7 @@ from themis.core.components.provenance import themis_version
 from themis.core.monitor.depth import QueueDepth
 from themis.core.monitor.health import is_beating
 from themis.core.monitor.throttled_cache import ThrottledCache
-from themis.core.queue.folder.worker_registry import WorkerReport
+from themis.core.queue.folder.worker_report import WorkerReport
 from themis.core.queue.model.states import POLICIES, Cause, Charge, JobState
 from themis.core.stores.job_rows import JobRow
 

@@ -16,7 +16,7 @@ from themis.core.experiment import Experiment
 from themis.core.queue import this_process
 from themis.core.queue.folder import root
 from themis.core.queue.folder.lease import Lease, LeaseRenewer
-from themis.core.queue.folder.worker_registry import WorkerReport
+from themis.core.queue.folder.worker_report import WorkerReport
 from themis.core.stores.sqlite import SqliteRunStore
 from themis.core.submission import open_queue, run_worker_once, submit_experiment
 

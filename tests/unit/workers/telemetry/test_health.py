@@ -15,7 +15,7 @@ from themis.cli.main import main
 from themis.core.errors import ConfigError
 from themis.core.monitor.health import health_of
 from themis.core.queue.folder.processes import this_process
-from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis_workers.telemetry.health import HealthFile
 
 NS = 1_000_000_000

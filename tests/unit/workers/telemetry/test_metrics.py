@@ -21,7 +21,7 @@ from tests.support.waiting import until
 from themis.core.errors import ConfigError, MissingExtraError
 from themis.core.monitor.depth import QueueDepth
 from themis.core.queue.folder.processes import this_process
-from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.queue.model.states import Cause, JobState
 from themis_workers.telemetry.exporters import MetricsFile, MetricsServer
 from themis_workers.telemetry.metrics import WorkerMetrics

@@ -12,9 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field, TypeAdapter
+from typing import TYPE_CHECKING, Any
 
 from themis.core.errors import WorkerNameError
 from themis.core.files import durable, guarded
@@ -22,6 +20,9 @@ from themis.core.queue.folder import bell, locks
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.model import layout
 from themis.core.stores.job_rows import Owner
+
+if TYPE_CHECKING:
+    from themis.core.queue.folder.worker_report import WorkerReport
 
 SILENT_S = 60.0
 """A worker of another host that has been silent for longer is taken for dead."""
@@ -31,75 +32,6 @@ FORGOTTEN_S = 86_400.0
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NS = 1_000_000_000
-
-Whole = Annotated[int, Field(ge=0, lt=2**63)]
-"""A number in a report, which anybody may have written: no larger than what can be reckoned with."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlotReport:
-    """What one slot of a worker runs. Times are nanoseconds since 1970 UTC.
-
-    Attributes:
-        slot: its number, from 0.
-        key, run_id, attempt: the job; None while the slot is free.
-        pid: of the job's process.
-        started_ns: when the attempt began.
-        total, done, failed: cases of the run, those that have ended, and those of them that failed.
-    """
-
-    slot: Whole
-    key: str | None = None
-    run_id: str | None = None
-    attempt: Whole | None = None
-    pid: Whole | None = None
-    started_ns: Whole | None = None
-    total: Whole = 0
-    done: Whole = 0
-    failed: Whole = 0
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerReport:
-    """A worker, as its file says. Times are nanoseconds since 1970 UTC.
-
-    Attributes:
-        worker: its name.
-        host, boot_id, pid, pid_started: where it is; see `Owner`.
-        version: of the library.
-        started_ns, heartbeat_ns: when it began, and when it last wrote this.
-        state: `running`, `draining` (it takes no more jobs) or `waiting` (for a disk or a store that failed).
-        why: why it takes no job though it could, if it does not.
-        tags: the tags that it serves.
-        slots: what each slot runs.
-        claimed: jobs that it took since it began.
-        ended: how many attempts ended, by cause.
-        cases: cases that ended in its runs.
-    """
-
-    worker: str
-    host: str
-    boot_id: str
-    pid: Whole
-    pid_started: Whole
-    version: str
-    started_ns: Whole
-    heartbeat_ns: Whole
-    state: str = "running"
-    why: str | None = None
-    tags: tuple[str, ...] = ()
-    slots: tuple[SlotReport, ...] = ()
-    claimed: Whole = 0
-    ended: dict[str, Whole] | None = None
-    cases: Whole = 0
-
-    @property
-    def busy(self) -> int:
-        """How many slots run something."""
-        return sum(slot.key is not None for slot in self.slots)
-
-
-_REPORT = TypeAdapter(WorkerReport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +43,7 @@ class SeenWorker:
         alive: whether it lives, by its lock; by its heartbeat when it is on another host.
     """
 
-    report: WorkerReport
+    report: "WorkerReport"
     alive: bool
 
     @property
@@ -147,7 +79,7 @@ def workers_of(queue_root: Path) -> list[SeenWorker]:
     return [SeenWorker(report, _is_alive(folder, report, here)) for report in reports_of(queue_root)]
 
 
-def reports_of(queue_root: Path) -> Iterator[WorkerReport]:
+def reports_of(queue_root: Path) -> Iterator["WorkerReport"]:
     """What the workers of a queue say of themselves, by name, whether they live or not."""
     for path in sorted((queue_root / layout.WORKERS).glob("*.json")):
         report = _read(path)
@@ -198,20 +130,22 @@ def _locks_without_report(folder: Path) -> list[str]:
     return [name for name in old if _NAME.fullmatch(name) and not (folder / f"{name}.json").exists()]
 
 
-def _is_alive(folder: Path, report: WorkerReport, here: Owner) -> bool:
+def _is_alive(folder: Path, report: "WorkerReport", here: Owner) -> bool:
     if report.host == here.host:
         return locks.is_locked(folder, report.worker)
     return _silence_s(report) < SILENT_S
 
 
-def _silence_s(report: WorkerReport) -> float:
+def _silence_s(report: "WorkerReport") -> float:
     return (time.time_ns() - report.heartbeat_ns) / _NS
 
 
-def _read(path: Path) -> WorkerReport | None:
+def _read(path: Path) -> "WorkerReport | None":
     """A worker's report; None when it cannot be read: a bad file must not hide the others. A newer one may say more."""
+    from themis.core.queue.folder import worker_report  # noqa: PLC0415  # pydantic costs 100 ms, and many have no worker
+
     try:
-        report = _REPORT.validate_json(guarded.read(path, layout.MAX_WORKER_FILE_BYTES))
+        report = worker_report.decode(guarded.read(path, layout.MAX_WORKER_FILE_BYTES))
     except (OSError, ValueError):
         return None
     return report if report.worker == path.stem and _NAME.fullmatch(report.worker) else None
