@@ -26,7 +26,7 @@ REGISTERED = """
 import sys, time
 from pathlib import Path
 from themis.core.queue.folder.processes import this_process
-from themis.core.queue.folder.worker_registry import SlotReport, WorkerReport
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis_workers.registry import Registration
 me = this_process(sys.argv[1])
 now_ns = time.time_ns()
@@ -212,7 +212,10 @@ def test_looking_imports_neither_the_engine_nor_rich(words: list[str], themis: T
     )
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
     assert "themis.core.queue.folder.worker_registry" in loaded
-    assert not {"themis_workers", "rich", "yaml", "asyncio", "themis.core.experiment", "themis.core.snapshot"} & loaded
+    assert (
+        not {"themis_workers", "pydantic", "rich", "yaml", "asyncio", "themis.core.experiment", "themis.core.snapshot"}
+        & loaded
+    )
 
 
 def test_on_a_terminal_the_screen_is_drawn_again_and_left_as_it_was(themis: Themis) -> None:
