@@ -1,4 +1,4 @@
-"""A fork_server's supervisors, as the worker knows them."""
+"""Supervisors that a fork server starts, as the worker knows them."""
 
 import os
 import select

@@ -104,6 +104,13 @@ def reader_of(location: StoreLocation, *, patience_s: float = PATIENCE_S) -> Sto
     return StoreAsReader(location, lambda: open_store(location, Patience(patience_s, retry_attempts=0)))
 
 
+def preload() -> None:
+    """Import the kinds of store that Themis brings: what this process has imported, those that it forks have too."""
+    for backend in _BUILT_IN.values():
+        import_module(backend)
+        import_module(f"{backend.rpartition('.')[0]}.store")
+
+
 def _opened(config: "StorageConfig", patience: Patience, *, must_exist: bool) -> "RunStore":
     from themis.core.configuration.secrets import resolve_references  # noqa: PLC0415  # readers need none
 

@@ -27,6 +27,7 @@ import themis.core.jobs.claimed_job  # so that no job has to wait for it
 import themis.core.jobs.store_cache  # noqa: F401
 from themis.core.components.resolution import preload_builtins
 from themis.core.processes.isolation import AUTO, Isolation
+from themis.core.stores import registry
 from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
 from themis_workers.children.open_files import close_all_but
@@ -60,6 +61,7 @@ def preload() -> None:
     for module in _IMPORTED_LATE:
         importlib.import_module(module)
     preload_builtins()
+    registry.preload()
 
 
 class _ForkServer:
