@@ -266,7 +266,7 @@ def test_a_job_is_shown_with_why_it_is_not_running(themis: Themis) -> None:
     assert "why        it waits until " in shown
     other, _ = themis.submit("--set", "seeds=[1]")
     assert (
-        "it is the next to be taken; no worker is running; start one with: themis worker\n"
+        "it is the next job to be taken; no worker is running; start one with: themis worker\n"
         in themis("queue", "show", other).out
     )
     Path("runs/queue/paused").touch()

@@ -76,7 +76,7 @@ def test_a_job_whose_tags_no_worker_has_is_shown_with_a_worker_that_would_have_t
     key, _ = themis.submit("--tags", "gpu")
     with at_work():
         why = themis("queue", "show", key, "--json").document["why"]
-    assert why == "no worker that lives has its tags: gpu; start one with: themis worker --tags gpu"
+    assert why == "no live worker has its tags: gpu; start one with: themis worker --tags gpu"
 
 
 def test_whoever_names_the_config_file_alone_is_told_what_belongs_before_it(themis: Themis) -> None:
