@@ -131,7 +131,7 @@ def test_a_worker_that_nobody_knows_stops_nothing(themis: Themis, workers: Worke
     done = themis("worker", "stop", "gpu-1", "gpu-l")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "themis: error: worker 'gpu-l': no worker of this queue is called so; did you mean \"gpu-1\"?\n"
+        "themis: error: worker 'gpu-l': no worker of this queue has that name; did you mean \"gpu-1\"?\n"
     )
     for words in ([], ["gpu-1", "--all"]):
         assert themis("worker", "stop", *words).code == 2
