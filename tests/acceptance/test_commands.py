@@ -339,7 +339,7 @@ def test_the_doctor_puts_a_queue_right(themis: Themis) -> None:
     path.unlink()
     looked = themis("queue", "doctor", "--json")
     assert (looked.code, path.exists()) == (3, False)
-    assert "themis queue doctor --fix puts right what can be" in looked.err
+    assert "themis queue doctor --fix repairs what can be repaired" in looked.err
     (finding,) = looked.document
     assert (finding["what"], finding["problem"], finding["fixed"]) == (key, "its file had vanished", False)
     fixed = themis("queue", "doctor", "--fix", "--json")

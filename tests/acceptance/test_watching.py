@@ -146,7 +146,7 @@ def test_the_watch_shows_workers_and_what_comes_next(themis: Themis, workers: Wo
     workers.start("one")
     shown = themis("queue", "watch", "--once").out
     assert "0 running, 0 queued, 1 waiting" in shown
-    assert "is unknown, as nothing like it has ended yet; 2 slots" in shown
+    assert "is unknown, as no similar run has ended yet; 2 slots" in shown
     assert "demo_generator on sums" in shown
     assert " in 60 min\n" in shown
 
