@@ -33,7 +33,7 @@ def run(*, request: Path, quiet: bool) -> int:
 
     expect_components()
     progress = RunProgress()
-    farewell = "what is done is kept, and the same command goes on with the rest"
+    farewell = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(farewell), shown(progress, quiet=quiet):
         result = run_batch_request(request, progress=progress)
     emit(document(result))

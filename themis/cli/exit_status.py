@@ -33,8 +33,8 @@ def explain_failures(result: "RunResult") -> None:
     failed = result.progress.failed_cases
     silent = max((found.no_answer for found in result.metrics.values()), default=0)
     if silent:
-        counts = "evaluation.on_no_answer says what they count, 0 unless set"
-        note(f"{silent:,} of {result.progress.total_cases:,} answers held nothing that can be scored; {counts}")
+        rule = "evaluation.on_no_answer sets their score, 0 by default"
+        note(f"{silent:,} of {result.progress.total_cases:,} answers contain nothing that can be scored; {rule}")
     if result.error:
         note(f"the run failed: {result.error}")
     elif failed:
@@ -46,7 +46,7 @@ def explain_failures(result: "RunResult") -> None:
 def explain_partial(result: "RunResult") -> None:
     """Print on standard error that a result is partial, if it is."""
     if result.what_is_missing:
-        note(f"{result.what_is_missing}; this is what there is so far")
+        note(f"{result.what_is_missing}; these are the results so far")
 
 
 def exit_code(result: "RunResult") -> int:

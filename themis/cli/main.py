@@ -21,7 +21,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Run and submit": {
         "run": ("run:run", "Run an experiment in this process."),
-        "submit": ("submit:submit", "Put an experiment into the queue, or write a batch request."),
+        "submit": ("submit:submit", "Submit an experiment to the queue, or write a batch request."),
         "worker": ("worker.commands:worker", "Run submitted experiments."),
         "batch": ("batch:batch", "Run a batch request."),
         "resume": ("run:resume", "Continue an interrupted run."),

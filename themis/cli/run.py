@@ -102,7 +102,7 @@ def _carry_out(
     progress = RunProgress()
     kept = "storage.store is memory, so nothing is kept"
     if experiment.storage.store != "memory":
-        kept = "what is done is kept, and the same command goes on with the rest"
+        kept = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(kept), shown(progress, quiet=quiet):
         return _in_turn(lambda: experiment.run(until_stage, runtime, store, progress=progress), wait=wait)
 

@@ -31,7 +31,7 @@ _LOG_CHARACTERS = 1_000_000
 @click.argument("key")
 @queue_place
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only the output of one attempt.")
-@click.option("--follow", "-f", is_flag=True, help="Go on printing until the job has ended, through all its attempts.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing until the job has ended, through all its attempts.")
 @click.option("--lines", type=click.IntRange(0), metavar="N", help="Only the last N lines of each log so far.")
 @json_option
 def logs(

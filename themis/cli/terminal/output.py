@@ -43,7 +43,7 @@ def emit(document: Any) -> None:
     try:
         streams.flush()
     except BrokenPipeError:
-        note("nobody reads standard output any more: the result was not printed")
+        note("the reader of standard output is gone: the result was not printed")
         raise
 
 

@@ -73,7 +73,7 @@ def run(  # noqa: PLR0913  # an argument an option
     expect_components()
     progress = RunProgress()
     with (
-        ends_cleanly("the experiment is back in the queue, and what is done of it is kept"),
+        ends_cleanly("the experiment is back in the queue, and its finished cases are kept"),
         shown(progress, quiet=quiet),
     ):
         result = run_worker_once(
