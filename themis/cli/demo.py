@@ -101,7 +101,7 @@ def _worker(number: int, queue_root: Path, names: dict[str, str], problems: list
     command_line = [sys.executable, "-m", "themis", "worker", "run", "--queue-root", str(queue_root), "--quiet"]
     while not problems:
         started = time.monotonic()
-        done = subprocess.run(command_line, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
+        done = subprocess.run(command_line, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
         if done.returncode != 0:
             problems.append(done.stderr.strip() or f"a worker ended with {done.returncode}")
             return

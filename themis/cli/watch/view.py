@@ -15,7 +15,7 @@ _AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
 _FEW = 10
 _MOSTLY = 0.8
-_SURE = 0.2  # share of the middle: a narrower range is not worth showing
+_SURE = 0.2  # fraction of the middle value: a narrower range is not worth showing
 _MINUTE_S, _HOUR_S, _HALF_A_DAY_S, _DAY_S = 60, 3_600, 43_200, 86_400
 
 _RUNNING = (

@@ -48,7 +48,7 @@ _SHOWN_REASONS = 3
     help="Whether to run a job that another version of Themis, or of its components, submitted.",
 )
 @quiet_option
-def run(  # noqa: PLR0913  # an argument an option
+def run(  # noqa: PLR0913  # one argument per option
     *,
     queue_root: Path | None,
     config: Path | None,

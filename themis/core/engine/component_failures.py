@@ -95,7 +95,7 @@ def _places(trace: TracebackType | None) -> list[_Place]:
 
 
 def _blamed(places: list[_Place]) -> _Place | None:
-    """The innermost place in code that is neither installed nor ours; else the innermost that is not ours."""
+    """The innermost place in code that is neither installed nor part of Themis; else the innermost outside Themis."""
     others = [place for place in places if not place[0].startswith(_our_folder())]
     own = [place for place in others if not _is_installed(place[0])]
     found = own or others
@@ -103,7 +103,7 @@ def _blamed(places: list[_Place]) -> _Place | None:
 
 
 def _frames(error: BaseException) -> str:
-    """The frames of a traceback below our own, the innermost last."""
+    """The frames of a traceback outside Themis, innermost last."""
     frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_FRAMES)
     theirs = [frame for frame in frames if not frame.filename.startswith(_our_folder())]
     text = "".join(traceback.format_list(theirs)).encode("utf-8", "backslashreplace").decode()
@@ -111,7 +111,7 @@ def _frames(error: BaseException) -> str:
 
 
 def _whole(error: BaseException) -> str:
-    """A traceback with its causes, as text that UTF-8 can carry."""
+    """A traceback with its causes, as text that UTF-8 can encode."""
     try:
         text = "".join(traceback.format_exception(error, limit=-_MOST_FRAMES))
     except Exception:  # noqa: BLE001  # formatting the error may itself fail

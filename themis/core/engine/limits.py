@@ -50,7 +50,7 @@ class Capacity:
     __slots__ = ("_free",)
 
     def __init__(self, calls: int) -> None:
-        """Room for `calls`."""
+        """Allow `calls` at a time."""
         self._free = calls
 
     def wait_s(self, now: float) -> float | None:
@@ -74,7 +74,7 @@ class Rate:
     __slots__ = ("_interval", "_next")
 
     def __init__(self, per_minute: float) -> None:
-        """One call every `60 / per_minute` seconds."""
+        """Allow one call every `60 / per_minute` seconds."""
         self._interval = 60.0 / per_minute
         self._next = 0.0
 
@@ -114,7 +114,7 @@ class Gate:
         return longest
 
     def take(self, now: float) -> None:
-        """Take from all limits."""
+        """Take one unit of each limit."""
         for limit in self._limits:
             limit.take(now)
 

@@ -68,7 +68,7 @@ class RunExecution:
     """Executes one compiled run and stores it."""
 
     def __init__(self, run: CompiledRun, store: RunStore, runtime: RuntimeConfig, options: RunOptions) -> None:
-        """Nothing happens before `execute`."""
+        """Prepare an execution; nothing is read or written before `execute`."""
         self._run = run
         self._store = store
         self._runtime = runtime
@@ -228,7 +228,7 @@ class RunExecution:
         refuse_copy(self._forks, "saying how it ended")
         through = None
         if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
-            before = self._record().completed_through  # an earlier, later stage is not taken back
+            before = self._record().completed_through  # a later stage that was reached before is kept
             through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
             through = min(through, self._run.snapshot.last_stage)  # version 4.0 recorded every complete run as judged
         self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)

@@ -25,7 +25,7 @@ class TaskPool:
     """Processes cases, up to a limit of them at a time."""
 
     def __init__(self, cases: Iterator[CaseWork], work: Callable[[CaseWork], Awaitable[None]], limit: int) -> None:
-        """Call `work` for each of `cases`, for `limit` of them at once at most."""
+        """Call `work` for each of `cases`, for at most `limit` of them at a time."""
         self._cases = cases
         self._work = work
         self._limit = limit

@@ -34,7 +34,7 @@ HISTORY = 200
 """Number of ended jobs, the latest, from which the duration of others is predicted."""
 
 COUNTED_CASES = 20_000
-"""The progress of a larger run is taken from its worker's report where there is one: counting takes long."""
+"""Size above which a run's progress comes from its worker's report, if there is one: counting is slow."""
 
 _NS = 1e9
 _SHARE = 0.05  # the maximum share of the time for slow reads

@@ -156,7 +156,7 @@ def _score_step(metric: LoadedComponent, item: int) -> Step:
 
 
 def _indexes(kept: list[GenerationResult], candidates: list[GenerationResult]) -> list[int]:
-    """Positions of the kept ones among the candidates: ids may repeat, so objects are compared first.
+    """Positions of the kept candidates among all: ids may repeat, so objects are compared first.
 
     Raises:
         ValueError: the selector kept nothing, or something that is not one of the candidates.

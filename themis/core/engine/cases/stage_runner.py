@@ -121,7 +121,7 @@ class StageRunner:
             if line.forks != self._forks:
                 end_copy()
             return self._concluded(step, work, arguments, result, [])
-        except BaseException as error:  # what it raises is data
+        except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, None):
                 raise
             return self._failed(step, work, error, [])
@@ -134,7 +134,7 @@ class StageRunner:
             if line.forks != self._forks:
                 end_copy()
             return self._concluded(step, work, arguments, result, history)
-        except BaseException as error:  # what it raises is data
+        except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, task):
                 raise
             return self._failed(step, work, error, history)

@@ -58,7 +58,7 @@ class Components:
     metrics: tuple[LoadedComponent, ...]
 
     def refs(self) -> ComponentRefs:
-        """Their references."""
+        """The references of the components."""
         return ComponentRefs(
             generator=self.generator.ref,
             selector=self.selector.ref if self.selector else None,
