@@ -188,7 +188,7 @@ def test_a_bad_manifest_is_set_aside_and_the_next_job_runs(name: str, themis: Th
     assert themis("worker", "run").document == {"status": "idle"}
     counts = themis("queue", "list", "--json").document["counts"]
     assert (counts["done"], counts["queued"], counts["rejected"]) == (1, 0, 1)
-    assert "What was rejected, and why, is in " in themis("queue", "list").out
+    assert "Rejected files, and the reasons, are in " in themis("queue", "list").out
 
 
 def test_a_manifest_of_a_newer_format_is_left_and_the_next_job_runs(themis: Themis) -> None:

@@ -98,7 +98,7 @@ def test_what_was_submitted_before_is_said_to_be(themis: Themis) -> None:
 def test_a_worker_says_why_it_is_idle(themis: Themis) -> None:
     assert "there is no queue at" in themis("worker", "run").err
     themis.submit("--not-before", "1h")
-    assert "for a later time wait: 1" in themis("worker", "run").err
+    assert "waiting for a later time: 1" in themis("worker", "run").err
     Path("runs/queue/paused").touch()
     assert "the queue is paused" in themis("worker", "run").err
 
@@ -108,7 +108,7 @@ def test_a_worker_whose_jobs_cannot_be_taken_says_so(themis: Themis) -> None:
     Path("runs/themis.sqlite3").rename("runs/elsewhere.sqlite3")
     done = themis("worker", "run")
     assert (done.code, json.loads(done.out)) == (4, {"status": "idle"})
-    assert "none of the jobs that are queued (1) could be taken: " in done.err
+    assert "none of the queued jobs (1) could be taken: " in done.err
     assert "themis.sqlite3: is not there" in done.err
     assert "themis.sqlite3: is not there" in themis("queue", "doctor").out
     assert "A results store cannot be used, and its jobs wait: " in themis("queue", "list").out
@@ -266,7 +266,7 @@ def test_a_job_is_shown_with_why_it_is_not_running(themis: Themis) -> None:
     assert "why        it waits until " in shown
     other, _ = themis.submit("--set", "seeds=[1]")
     assert (
-        "it is the next to be taken; no worker is running; start one with: themis worker\n"
+        "it is the next job to be taken; no worker is running; start one with: themis worker\n"
         in themis("queue", "show", other).out
     )
     Path("runs/queue/paused").touch()
@@ -339,7 +339,7 @@ def test_the_doctor_puts_a_queue_right(themis: Themis) -> None:
     path.unlink()
     looked = themis("queue", "doctor", "--json")
     assert (looked.code, path.exists()) == (3, False)
-    assert "themis queue doctor --fix puts right what can be" in looked.err
+    assert "themis queue doctor --fix repairs what can be repaired" in looked.err
     (finding,) = looked.document
     assert (finding["what"], finding["problem"], finding["fixed"]) == (key, "its file had vanished", False)
     fixed = themis("queue", "doctor", "--fix", "--json")
@@ -371,7 +371,7 @@ def test_a_worker_without_the_tags_leaves_a_job_and_says_why(themis: Themis) -> 
     key, _ = themis.submit("--tags", "gpu, big")
     idle = themis("worker", "run", "--tags", "gpu", "--quiet")
     assert idle.document == {"status": "idle"}
-    assert "none of the jobs that are queued (1) could be taken: 1 needs a worker with the tag big" in idle.err
+    assert "none of the queued jobs (1) could be taken: 1 needs a worker with the tag big" in idle.err
     shown = themis("queue", "show", key)
     assert "tags       big, gpu" in shown.out
     assert "start one with: themis worker --tags big,gpu" in shown.out

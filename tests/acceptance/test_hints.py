@@ -76,7 +76,7 @@ def test_a_job_whose_tags_no_worker_has_is_shown_with_a_worker_that_would_have_t
     key, _ = themis.submit("--tags", "gpu")
     with at_work():
         why = themis("queue", "show", key, "--json").document["why"]
-    assert why == "no worker that lives has its tags: gpu; start one with: themis worker --tags gpu"
+    assert why == "no live worker has its tags: gpu; start one with: themis worker --tags gpu"
 
 
 def test_whoever_names_the_config_file_alone_is_told_what_belongs_before_it(themis: Themis) -> None:
@@ -98,7 +98,7 @@ def test_stopping_a_worker_that_is_gone_names_where_to_look_and_a_job_that_is_do
     themis: Themis,
 ) -> None:
     key, _ = themis.submit()
-    assert "called so; themis worker list shows those" in themis("worker", "stop", "gone").err
+    assert "has that name; themis worker list shows all workers" in themis("worker", "stop", "gone").err
     run_id = themis("worker", "run").document["run_id"]
     why = themis("queue", "show", key, "--json").document["why"]
     assert why == f"it ran to its end; themis status {run_id[:12]} shows its scores"

@@ -81,7 +81,7 @@ def test_an_interrupted_run_ends_cleanly_and_is_resumed(number: signal.Signals) 
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (128 + number, "")
-    assert err == "themis: interrupted; what is done is kept, and the same command goes on with the rest\n"
+    assert err == "themis: interrupted; finished cases are kept, and the same command continues with the rest\n"
     (row,) = themis("status", "--json")
     assert row["state"] == "cancelled"
     before, kept = generated(), committed()
@@ -114,7 +114,7 @@ def test_an_interrupted_worker_gives_its_job_back() -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (128 + signal.SIGINT, "")
-    assert err == "themis: interrupted; the experiment is back in the queue, and what is done of it is kept\n"
+    assert err == "themis: interrupted; the experiment is back in the queue, and its finished cases are kept\n"
     assert len(os.listdir("runs/queue/queued")) == 1  # noqa: PTH208
     assert themis("worker", "run")["status"] == "completed"
     assert set(generated().values()) == {1}

@@ -50,7 +50,7 @@ def test_an_answer_that_names_no_letter_is_wrong_and_counted(themis: Any, config
     with closing(sqlite3.connect("runs/themis.sqlite3")) as database:
         counted = database.execute("SELECT count(*) FROM outcomes WHERE category = 'no_answer'").fetchone()[0]
     assert found["no_answer"] == counted == pytest.approx(NO_ANSWER, abs=15)
-    assert ran.err.startswith(f"themis: {counted} of 1,500 answers held nothing that can be scored; ")
+    assert ran.err.startswith(f"themis: {counted} of 1,500 answers contain nothing that can be scored; ")
     assert themis("quickcheck", "--config", config).document["metrics"][METRIC] == found
     (row,) = themis("status", "--json").document
     assert row["metrics"][METRIC] == found

@@ -55,7 +55,7 @@ def test_a_run_that_is_still_going_is_read_as_far_as_it_is_and_said_to_be_partia
     assert (row["state"], row["completed_cases"], row["total_cases"], row["partial"]) == ("running", 15, CASES, True)
     assert row["metric_means"] == {"builtin/exact_match": 1.0}
     assert "scores     exact_match 1.0000, so far\n" in themis("status", row["run_id"][:8]).out
-    note = "themis: partial: 15 of 40 cases have ended, and the run is running; this is what there is so far\n"
+    note = "themis: partial: 15 of 40 cases have ended, and the run is running; these are the results so far\n"
     check = themis("quickcheck", "--config", "gated.yaml")
     assert (check.document["completed_cases"], len(check.document["score_rows"]), check.err) == (15, 15, note)
     whole = themis("report", "--config", "gated.yaml")

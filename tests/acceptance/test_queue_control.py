@@ -260,7 +260,7 @@ def test_what_cannot_be_done_without_a_queue_says_so(themis: Themis) -> None:
 def test_prune_only_says_what_it_would_do_until_it_is_told_to(themis: Themis) -> None:
     done_key, queued = submit(themis, 2)
     themis("worker", "run")
-    assert themis("queue", "prune").out == "Nothing has ended so long ago.\n"
+    assert themis("queue", "prune").out == "No job ended that long ago.\n"
     looked = themis("queue", "prune", "--older-than", "0s", "--state", "done")
     assert done_key in looked.out
     assert "To be removed: 1 done; " in looked.out
@@ -330,7 +330,7 @@ def test_the_last_lines_of_one_attempt_are_printed(themis: Themis) -> None:
     assert themis("queue", "logs", key, "--attempt", 2, "--lines", 3).out.splitlines()[-3:] == ["b", "c", "d"]
     missing = themis("queue", "logs", key, "--attempt", 3)
     assert (missing.code, missing.out) == (2, "")
-    assert "nothing is kept of what attempt 3 printed; there are logs of attempts: 2, 10" in missing.err
+    assert "there is no log of attempt 3; there are logs of attempts: 2, 10" in missing.err
     assert themis("queue", "logs", key, "--json").document["logs"] == {"2": "a\nb\nc\nd\n", "10": "e\n"}
     assert themis("queue", "logs", key).out.endswith(f"a\nb\nc\nd\n\n{_header(folder, 10)}\ne\n")
 

@@ -116,7 +116,7 @@ def test_a_reader_that_goes_away_before_the_result_is_said(folder: Path) -> None
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert "nobody reads standard output any more: the result was not printed" in process.stderr.read()
+        assert "the reader of standard output is gone: the result was not printed" in process.stderr.read()
         assert process.wait(60) == 141
 
 

@@ -131,7 +131,7 @@ def test_a_worker_that_nobody_knows_stops_nothing(themis: Themis, workers: Worke
     done = themis("worker", "stop", "gpu-1", "gpu-l")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "themis: error: worker 'gpu-l': no worker of this queue is called so; did you mean \"gpu-1\"?\n"
+        "themis: error: worker 'gpu-l': no worker of this queue has that name; did you mean \"gpu-1\"?\n"
     )
     for words in ([], ["gpu-1", "--all"]):
         assert themis("worker", "stop", *words).code == 2
@@ -146,7 +146,7 @@ def test_the_watch_shows_workers_and_what_comes_next(themis: Themis, workers: Wo
     workers.start("one")
     shown = themis("queue", "watch", "--once").out
     assert "0 running, 0 queued, 1 waiting" in shown
-    assert "is unknown, as nothing like it has ended yet; 2 slots" in shown
+    assert "is unknown, as no similar run has ended yet; 2 slots" in shown
     assert "demo_generator on sums" in shown
     assert " in 60 min\n" in shown
 

@@ -88,8 +88,8 @@ def test_every_command_shows_what_a_mean_is_of_and_what_is_not_in_it(parts: Any)
     counts = ("status", "total_cases", "completed_cases", "failed_cases")
     assert [ran.document[name] for name in counts] == ["partial_failure", 5, 4, 1]
     assert ran.err == (
-        "themis: 1 of 5 answers held nothing that can be scored; evaluation.on_no_answer says what they count, 0 unless"
-        " set\nthemis: 1 of 5 cases failed; the first: generation_failure: LookupError: it could not be asked"
+        "themis: 1 of 5 answers contain nothing that can be scored; evaluation.on_no_answer sets their score, 0 by"
+        " default\nthemis: 1 of 5 cases failed; the first: generation_failure: LookupError: it could not be asked"
         f" ({PARTS}.py:17)\n"
     )
     for words in (("resume",), ("quickcheck",)):

@@ -118,7 +118,7 @@ def test_several_datasets_are_one_run() -> None:
         ([{"input": "x", "case_id": ""}], "dataset 'inline', case 1: case_id: "),
         ([{"input": "half \ud83d"}], "holds a lone surrogate"),
         ([dataset(1), {"input": "x"}], "dataset 'inline', case 1: must be a Case or a mapping"),
-        ([dataset(1), dataset(2)], "datasets: id 'lab' stands twice"),
+        ([dataset(1), dataset(2)], "datasets: id 'lab' is used twice"),
     ],
     ids=range(17),
 )
@@ -167,9 +167,9 @@ def test_several_metrics_give_several_scores() -> None:
         ({"parser": ["builtin/text", "builtin/text"]}, ConfigError, "parsers: "),
         ({"judge": "builtin/demo_judge"}, ConfigError, "judge"),
         ({"samples": 0}, ConfigError, "num_samples must be a whole number of at least 1"),
-        ({"samples": 2, "seeds": [1]}, ConfigError, "there are 1, but 2 candidates"),
+        ({"samples": 2, "seeds": [1]}, ConfigError, "there are 1, but 2 candidates per case"),
         ({"storage": StorageConfig(store="mongodb")}, ConfigError, "no store 'mongodb'; known are memory, sqlite"),
-        ({"metric": ["builtin/f1", "builtin/f1"]}, ConfigError, "'builtin/f1' stands twice"),
+        ({"metric": ["builtin/f1", "builtin/f1"]}, ConfigError, "'builtin/f1' is listed twice"),
     ],
     ids=range(10),
 )

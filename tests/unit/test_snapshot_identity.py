@@ -204,7 +204,7 @@ def test_a_stored_run_whose_blocks_would_be_written_in_another_way_is_refused() 
     assert recompile(snapshot).snapshot.identity == snapshot.identity
     with pytest.raises(
         FingerprintChangedError,
-        match=r"generation\.prompt_spec: the prompt is not what .* \(its blocks are written in way 2, expected 1\)",
+        match=r"generation\.prompt_spec: the prompt is not .* \(its blocks are rendered by version 2, expected 1\)",
     ):
         recompile(_as_of_4_0(snapshot))
 
@@ -242,7 +242,7 @@ def test_a_component_that_changes_after_compiling_is_noticed_before_the_run(role
     ],
 )
 def test_seeds_must_be_one_for_each_candidate(policy: dict[str, Any], seeds: list[int], count: int) -> None:
-    with pytest.raises(ConfigError, match=f"there are {len(seeds)}, but {count} candidates a case"):
+    with pytest.raises(ConfigError, match=f"there are {len(seeds)}, but {count} candidates per case"):
         _experiment({"candidate_policy": policy}, seeds=seeds).compile()
     assert _experiment({"candidate_policy": policy}, seeds=list(range(count))).compile().candidate_count == count
     assert _experiment({"candidate_policy": policy}).compile().candidate_count == count
@@ -270,7 +270,7 @@ def test_each_candidate_is_given_its_seed() -> None:
     [
         ([], "there is no case to run"),
         (_data(cases=[]), "there is no case to run"),
-        ([*_data(), *_data(revision="2")], "id 'd' stands twice"),
+        ([*_data(), *_data(revision="2")], "id 'd' is used twice"),
     ],
 )
 def test_datasets_that_are_no_run_are_refused(data: list[Dataset | DatasetFile], words: str) -> None:

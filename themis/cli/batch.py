@@ -22,18 +22,18 @@ def batch() -> None:
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What `themis submit --mode batch` wrote.",
+    help="The file that `themis submit --mode batch` wrote.",
 )
 @quiet_option
 def run(*, request: Path, quiet: bool) -> int:
-    """Run one batch request; when it is done, its file moves to `completed/`. One that fails can be run again."""
+    """Run one batch request; when it is done, its file moves to `completed/`. A failed one can be run again."""
     from themis.cli.terminal.component_output import expect_components
     from themis.core.engine.run import RunProgress
     from themis.core.submission import run_batch_request
 
     expect_components()
     progress = RunProgress()
-    farewell = "what is done is kept, and the same command goes on with the rest"
+    farewell = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(farewell), shown(progress, quiet=quiet):
         result = run_batch_request(request, progress=progress)
     emit(document(result))

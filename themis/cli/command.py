@@ -1,4 +1,4 @@
-"""What every command is made of: its help with examples, and the options that several have."""
+"""Building blocks of all commands: help with examples, and the options that several commands share."""
 
 import functools
 import shlex
@@ -21,7 +21,7 @@ class Command(click.Command):
     """A command whose help ends with examples.
 
     Args:
-        examples: command lines, as one would type them.
+        examples: command lines, as a user would type them.
     """
 
     def __init__(self, name: str | None = None, *, examples: Sequence[str] = (), **options: Any) -> None:
@@ -29,7 +29,7 @@ class Command(click.Command):
         self.examples = examples
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the command line; who names the config file alone is told what to write before it."""
+        """Parse the command line; a config file without its option gets a hint to write `--config`."""
         words = list(args)
         try:
             return super().parse_args(ctx, args)
@@ -63,7 +63,7 @@ class Group(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first word names; the nearest one is in the error's line."""
+        """The command that the first word names; an error suggests the nearest name."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             from themis.core.text.nearest import nearest_hint
@@ -74,17 +74,17 @@ class Group(click.Group):
 
 
 def command(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a function a command with examples; its docstring is the help."""
+    """Turn a function into a command with examples; its docstring is the help."""
     return click.command(name, cls=Command, examples=examples)
 
 
 def group(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Group]:
-    """Make a function a group of commands with examples; its docstring is the help."""
+    """Turn a function into a group of commands with examples; its docstring is the help."""
     return click.group(name, cls=Group, examples=examples)
 
 
 def config_options(*, required: bool = True) -> Callable[[Function], Function]:
-    """`--config` and `--set`, which become the arguments `config` and `overrides`."""
+    """Add `--config` and `--set`, which become the arguments `config` and `overrides`."""
 
     def add(function: Function) -> Function:
         function = click.option(
@@ -92,7 +92,7 @@ def config_options(*, required: bool = True) -> Callable[[Function], Function]:
             "overrides",
             multiple=True,
             metavar="KEY.PATH=VALUE",
-            help="Override a key of the config file; a value is read as YAML. May be repeated.",
+            help="Override a key of the config file; the value is parsed as YAML. May be repeated.",
         )(function)
         return click.option(
             "--config",
@@ -106,23 +106,23 @@ def config_options(*, required: bool = True) -> Callable[[Function], Function]:
 
 
 def queue_options(function: Function) -> Function:
-    """`--queue-root`, or `--config` and `--set`: `queue_root`, `config` and `overrides`."""
+    """Add `--queue-root`, `--config` and `--set`: arguments `queue_root`, `config` and `overrides`."""
     function = config_options(required=False)(function)
     return click.option(
         "--queue-root",
         type=click.Path(path_type=Path),
         metavar="FOLDER",
-        help=f"The queue's folder.  [default: {DEFAULT_QUEUE_ROOT}, or what --config says]",
+        help=f"The queue's folder.  [default: {DEFAULT_QUEUE_ROOT}, or the one of --config]",
     )(function)
 
 
 class Words(click.ParamType[tuple[str, ...]]):
-    """Words parted by commas."""
+    """Words separated by commas."""
 
     name = "words"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """The words that a text holds."""
+        """The words in a text."""
         del param, ctx
         if isinstance(value, tuple):
             return value
@@ -130,7 +130,7 @@ class Words(click.ParamType[tuple[str, ...]]):
 
 
 class QueuePlace(NamedTuple):
-    """Which queue a command is about, as its options say."""
+    """The queue of a command, as its options name it."""
 
     queue_root: Path | None
     config: Path | None
@@ -138,7 +138,7 @@ class QueuePlace(NamedTuple):
 
 
 def queue_place(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of `queue_options`, as one argument `place`: for commands that have many of their own."""
+    """Add the options of `queue_options` as one argument `place`, for commands with many other options."""
 
     @functools.wraps(function)
     def with_place(*, queue_root: Path | None, config: Path | None, overrides: Sequence[str], **others: Any) -> Any:
@@ -148,12 +148,12 @@ def queue_place(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def json_option(function: Function) -> Function:
-    """`--json`, which becomes `as_json`."""
+    """Add `--json`, which becomes `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")(function)
 
 
 def quiet_option(function: Function) -> Function:
-    """`--quiet`, which becomes `quiet`."""
+    """Add `--quiet`, which becomes `quiet`."""
     return click.option("--quiet", "-q", is_flag=True, help="Show no progress.")(function)
 
 

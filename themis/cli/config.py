@@ -18,7 +18,7 @@ def config() -> None:
 @command("validate", "themis config validate --config experiment.yaml")
 @config_options()
 def validate(*, config: Path, overrides: Sequence[str]) -> None:
-    """Check all that can be checked without running: keys, components, data sets."""
+    """Check everything that can be checked without running: keys, components, datasets."""
     from themis.core.engine.compiling.compiled import provider_of
     from themis.core.engine.limits import idle_limits
 
@@ -41,11 +41,11 @@ def show(*, config: Path, overrides: Sequence[str]) -> None:
 
 @command("schema", "themis config schema > themis.schema.json")
 def schema() -> None:
-    """Print the JSON Schema of a config file, for editors that complete and check as you type."""
+    """Print the JSON Schema of config files, for editors that complete and check as you type."""
     from themis.core.config import ExperimentConfig
 
     document = ExperimentConfig.model_json_schema(by_alias=True)
-    # A file may leave its storage out: it is then SQLite, beside the file.
+    # A file may omit its storage: the default is SQLite, beside the file.
     document["required"] = [key for key in document["required"] if key != "storage"]
     emit({"$schema": SCHEMA_DIALECT, **document, "title": "A Themis experiment"})
 

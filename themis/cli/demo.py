@@ -1,4 +1,4 @@
-"""`themis demo`: simulated models, evaluated through the queue by real workers, while one looks on."""
+"""`themis demo`: simulated models, evaluated through the queue by real workers while the user watches."""
 
 import json
 import subprocess
@@ -28,31 +28,33 @@ _IN_WORDS = {"completed": "done", "partial_failure": "done; some cases failed"}
     default=DEFAULT_FOLDER,
     show_default=True,
     metavar="FOLDER",
-    help="Where its files and results go.",
+    help="The folder for its files and results.",
 )
 def demo(*, path: Path) -> None:
-    """Make a data set, submit an experiment for each of several simulated models, run workers, and show who wins.
+    """Write a dataset, submit an experiment for each of several simulated models, run workers, and compare scores.
 
-    Nothing leaves this machine. The files stay, to look at and to change.
+    Nothing leaves this machine. The files are kept, so that you can read and change them.
     """
     configs = _write(path)
     with (path / "data" / "problems.jsonl").open(encoding="utf-8") as file:
         problems = sum(1 for _ in file)
-    say(f"1. Wrote {problems} word problems and {len(configs)} experiments into {path}/, one a simulated model.")
+    say(f"1. Wrote {problems} word problems and {len(configs)} experiments into {path}/, one per simulated model.")
     experiments = {config.stem: _submit(config) for config in configs}
     say(f"2. Submitted them to the queue in {path}/runs/queue: each is a file in queued/ now, safe on disk.")
-    say(f"3. Started {WORKERS} workers. Each takes the next experiment, asks its model, scores, stores, and goes on:")
+    say(
+        f"3. Started {WORKERS} workers. Each runs one experiment after the other: it asks the model, scores and stores:"
+    )
     started = time.monotonic()
     _work(path / "runs" / "queue", {run_id: name for name, run_id in experiments.items()})
-    say(f"4. The queue is empty after {how_long(time.monotonic() - started)}. Who answered how well:")
+    say(f"4. The queue is empty after {how_long(time.monotonic() - started)}. The scores of each model:")
     say()
     _show_scores(configs)
     say()
     say("A case without an answer (the model gave no number) counts as wrong. One that failed (the model could not be")
-    say("asked) has no score. The interval is where the accuracy lies with 95 % confidence.")
+    say("asked) has no score. The interval contains the accuracy with 95 % confidence.")
     say()
-    say(f"See everything about one model:  themis report --config {configs[0]} --format markdown-summary")
-    say("Begin an experiment of your own: themis init --path mine")
+    say(f"All results of one model:         themis report --config {configs[0]} --format markdown-summary")
+    say("Start an experiment of your own:  themis init --path mine")
 
 
 def _write(folder: Path) -> list[Path]:
@@ -61,11 +63,9 @@ def _write(folder: Path) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise InvalidArgumentError(argument="--path", detail=f"{folder} is not a folder")
     try:
-        strangers = (
-            [] if (folder / "data" / "problems.jsonl").exists() else [*folder.glob("*.yaml"), *folder.glob("data")]
-        )
-        if strangers:
-            detail = f"{folder} holds {strangers[0].name} and no earlier demo; name a new folder"
+        others = [] if (folder / "data" / "problems.jsonl").exists() else [*folder.glob("*.yaml"), *folder.glob("data")]
+        if others:
+            detail = f"{folder} contains {others[0].name} and no earlier demo; name a new folder"
             raise InvalidArgumentError(argument="--path", detail=detail)
         return write_demo(folder)
     except OSError as error:
@@ -77,13 +77,13 @@ def _submit(config: Path) -> str:
     from themis.cli.targets import open_experiment
     from themis.core.submission import submit_experiment
 
-    # Seen once already, it is to be seen again.
+    # A demo that ran before is to run again.
     experiment = open_experiment(config, ["runtime.existing_run_policy=rerun"])
     return submit_experiment(experiment, config_path=config).run_id
 
 
 def _work(queue_root: Path, names: dict[str, str]) -> None:
-    """Have several workers run what is queued, each call of the command one experiment, as cron would."""
+    """Run the queued experiments with several workers; each call of the command runs one, as cron would."""
     problems: list[str] = []
     threads = [
         threading.Thread(target=_worker, args=(number, queue_root, names, problems), name=f"worker {number}")
@@ -101,7 +101,7 @@ def _worker(number: int, queue_root: Path, names: dict[str, str], problems: list
     command_line = [sys.executable, "-m", "themis", "worker", "run", "--queue-root", str(queue_root), "--quiet"]
     while not problems:
         started = time.monotonic()
-        done = subprocess.run(command_line, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
+        done = subprocess.run(command_line, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
         if done.returncode != 0:
             problems.append(done.stderr.strip() or f"a worker ended with {done.returncode}")
             return

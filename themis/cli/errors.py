@@ -1,4 +1,4 @@
-"""From what was raised to one line on standard error and an exit code."""
+"""Conversion of an exception to one line on standard error and an exit code."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from themis.core.errors import ThemisError, UnwritableOutputError
 INTERNAL_ERROR = 1
 BAD_INPUT = 2
 BAD_NEWS = RUN_FAILED = 3
-"""The command did its work, and what it found is not well."""
+"""The command did its work, but found problems."""
 UNAVAILABLE = 4
 TIMED_OUT = 124
 INTERRUPTED = 130
@@ -22,9 +22,9 @@ DEBUG_VARIABLE = "THEMIS_DEBUG"
 
 
 def report(error: BaseException) -> int:
-    """Say on standard error what went wrong; returns the exit code.
+    """Print an error on standard error and return the exit code.
 
-    The traceback is shown only where the environment sets THEMIS_DEBUG, above the line.
+    The traceback is shown, above the line, only if the environment sets THEMIS_DEBUG.
     """
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -63,6 +63,6 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _close_pipe() -> None:
-    """Have nothing written any more to a reader that has gone, at the interpreter's end either."""
+    """Redirect standard output, whose reader is gone, to nowhere, for the interpreter's last flush too."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What commands that run an experiment have in common: failures in words, and the exit code."""
+"""The result of commands that run an experiment: its JSON, messages about failures, and the exit code."""
 
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ _CASES_LOOKED_THROUGH = 10_000
 
 
 def document(result: "RunResult") -> dict[str, Any]:
-    """What a run came to, as JSON: how many cases that is of, and each metric with what stands beside its mean."""
+    """The result of a run as JSON: its counts of cases, and each metric's mean with its details."""
     from themis.core.statistics.score_tally import means_of
 
     return {
@@ -29,12 +29,12 @@ def document(result: "RunResult") -> dict[str, Any]:
 
 
 def explain_failures(result: "RunResult") -> None:
-    """Say on standard error how many cases had no answer, how many failed, and what the first of those failed with."""
+    """Print on standard error how many cases had no answer, how many failed, and the first failure."""
     failed = result.progress.failed_cases
     silent = max((found.no_answer for found in result.metrics.values()), default=0)
     if silent:
-        counts = "evaluation.on_no_answer says what they count, 0 unless set"
-        note(f"{silent:,} of {result.progress.total_cases:,} answers held nothing that can be scored; {counts}")
+        rule = "evaluation.on_no_answer sets their score, 0 by default"
+        note(f"{silent:,} of {result.progress.total_cases:,} answers contain nothing that can be scored; {rule}")
     if result.error:
         note(f"the run failed: {result.error}")
     elif failed:
@@ -44,18 +44,18 @@ def explain_failures(result: "RunResult") -> None:
 
 
 def explain_partial(result: "RunResult") -> None:
-    """Say on standard error that a result is not the whole one, if it is not."""
+    """Print on standard error that a result is partial, if it is."""
     if result.what_is_missing:
-        note(f"{result.what_is_missing}; this is what there is so far")
+        note(f"{result.what_is_missing}; these are the results so far")
 
 
 def exit_code(result: "RunResult") -> int:
-    """Failing cases are data; a run of which nothing came is an error."""
+    """The exit code for a result: failed cases are data; a run without any answer is an error."""
     return errors.RUN_FAILED if result.status.value == "failed" else 0
 
 
 def first_failure(cases: "Iterable[CaseResult]") -> "StageFailure | None":
-    """What the first failed of `cases` failed with."""
+    """The failure of the first failed case; None if there is none."""
     for case in cases:
         failures = [
             *case.generation_failures.values(),

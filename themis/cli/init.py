@@ -1,4 +1,4 @@
-"""`themis init`: a small experiment that runs, to start from."""
+"""`themis init`: a small working experiment to start from."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ EXPERIMENT = """\
 generation:
   generator: builtin/demo_generator   # knows every answer; your own is package.module:name
 evaluation:
-  parsers: [builtin/json_identity]    # what the answer is, in what the model says
-  metrics: [builtin/exact_match]      # 1 when that is what is expected, else 0
+  parsers: [builtin/json_identity]    # finds the answer in the model's output
+  metrics: [builtin/exact_match]      # 1 when the answer is the expected one, else 0
 storage:
   store: sqlite                       # runs/themis.sqlite3, beside this file
 datasets:
   - dataset_id: sample
-    path: data/sample.jsonl           # one case a line
+    path: data/sample.jsonl           # one case per line
 """
 
 SAMPLE = """\
@@ -50,16 +50,16 @@ FILES = {"experiment.yaml": EXPERIMENT, "data/sample.jsonl": SAMPLE, "run.py": R
 
 @command("init", "themis init --path mine", "themis run --config mine/experiment.yaml")
 @click.option(
-    "--path", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Made, unless it is there."
+    "--path", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Created if it does not exist."
 )
 def init(*, path: Path) -> None:
     """Write experiment.yaml, data/sample.jsonl and run.py into a folder, and print its path.
 
-    They run as they are. Nothing is overwritten.
+    They run as they are. No file is overwritten.
     """
     present = [name for name in FILES if (path / name).exists()]
     if present:
-        detail = f"there is a {present[0]} in {path} already, and nothing is overwritten"
+        detail = f"{path} already contains {present[0]}, which is not overwritten; name another folder"
         raise InvalidArgumentError(argument="--path", detail=detail)
     try:
         for name, text in FILES.items():

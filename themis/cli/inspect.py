@@ -1,4 +1,4 @@
-"""`themis inspect`: what a run is, and what is stored of it."""
+"""`themis inspect`: the snapshot of a run, and its stored state."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +11,13 @@ from themis.core.errors import UnknownRunError
 
 @group("inspect", "themis inspect snapshot --config experiment.yaml")
 def inspect() -> None:
-    """Print what a run is, or what is stored of it."""
+    """Print the snapshot of a run, or its stored state."""
 
 
 @command("snapshot", "themis inspect snapshot --config experiment.yaml")
 @config_options()
 def snapshot(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print the identity and the provenance of a run: as they are stored, or as they would be."""
+    """Print the identity and the provenance of a run: as stored, or as they would be stored."""
     from themis.core.inspection import get_run_snapshot
 
     experiment = open_experiment(config, overrides)
@@ -32,7 +32,7 @@ def snapshot(*, config: Path, overrides: Sequence[str]) -> None:
 @command("state", "themis inspect state --config experiment.yaml")
 @config_options()
 def state(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print what is finished of a run, case by case."""
+    """Print the finished stages of a run, case by case."""
     from themis.core.base import as_json
     from themis.core.inspection import get_execution_state
 

@@ -1,4 +1,4 @@
-"""The `themis` command: names and a line about each; a command's module is imported when it is called."""
+"""The `themis` command: all command names with a line of help; a command's module is imported when it is called."""
 
 import gc
 import importlib
@@ -16,28 +16,28 @@ from themis.cli.terminal import streams
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Begin": {
         "demo": ("demo:demo", "Watch simulated models being evaluated through the queue."),
-        "init": ("init:init", "Write a small experiment that runs, to start from."),
+        "init": ("init:init", "Write a small working experiment to start from."),
         "config": ("config:config", "Check a config file, show it, or print its schema."),
     },
     "Run and submit": {
         "run": ("run:run", "Run an experiment in this process."),
-        "submit": ("submit:submit", "Put an experiment into the queue, or write a batch request."),
-        "worker": ("worker.commands:worker", "Run what was submitted."),
+        "submit": ("submit:submit", "Submit an experiment to the queue, or write a batch request."),
+        "worker": ("worker.commands:worker", "Run submitted experiments."),
         "batch": ("batch:batch", "Run a batch request."),
-        "resume": ("run:resume", "Go on with a run that was interrupted."),
+        "resume": ("run:resume", "Continue an interrupted run."),
     },
-    "Look": {
-        "status": ("status:status", "Show how far runs are, and their scores."),
+    "Inspect": {
+        "status": ("status:status", "Show the progress and the scores of runs."),
         "quickcheck": ("run:quickcheck", "Print counts, means and scores of a run."),
         "report": ("report:report", "Print a run's result as JSON, Markdown, CSV or LaTeX."),
-        "inspect": ("inspect:inspect", "Print what a run is, or what is stored of it."),
-        "estimate": ("run:estimate", "Print the tasks and tokens that a run would take."),
+        "inspect": ("inspect:inspect", "Print the snapshot of a run, or its stored state."),
+        "estimate": ("run:estimate", "Print the tasks and tokens that a run would need."),
     },
     "The queue": {
-        "queue": ("queue.commands:queue", "Look at jobs, cancel, retry, pause and prune; put a queue right."),
+        "queue": ("queue.commands:queue", "List, cancel, retry and prune jobs; pause, watch and repair a queue."),
     },
 }
-"""By section and name: where a command is, below `themis.cli`, and its line in the help."""
+"""By section and name: the location of a command below `themis.cli`, and its line in the help."""
 
 _COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
@@ -46,12 +46,12 @@ class LazyGroup(Group):
     """The commands of `SECTIONS`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order in which the help shows them."""
+        """All names, in the order of the help."""
         del ctx
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name, imported now."""
+        """Import the command with a name; None if there is none."""
         del ctx
         if cmd_name not in _COMMANDS:
             return None
@@ -60,7 +60,7 @@ class LazyGroup(Group):
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a list a section."""
+        """Write one list per section."""
         del ctx
         for title, commands in SECTIONS.items():
             with formatter.section(title):
@@ -93,19 +93,19 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what a command line says; returns the exit code. Nothing is raised.
+    """Run a command line and return the exit code. Nothing is raised.
 
     Args:
-        arguments: without the program's name; None for those of this process.
+        arguments: the arguments without the program's name; None for those of this process.
     """
     if arguments is None:
         streams.occupy_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than a report has
+        sys.stdout.reconfigure(errors="backslashreplace")  # a report may have characters that a terminal lacks
     if arguments is not None:
         return _run(arguments)
     code = _run(sys.argv[1:])
-    gc.freeze()  # the process ends now: to look through everything for garbage once more takes 20 ms and more
+    gc.freeze()  # the process ends now: a last garbage collection would take at least 20 ms
     return code
 
 
@@ -117,6 +117,6 @@ def _run(words: Sequence[str]) -> int:
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
-    except BaseException as error:  # noqa: BLE001  # here every error becomes a line
+    except BaseException as error:  # noqa: BLE001  # every error becomes a line here
         return errors.report(error)
     return code if isinstance(code, int) else 0

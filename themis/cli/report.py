@@ -1,4 +1,4 @@
-"""`themis report`: the whole result of a run, to read or to go on working with."""
+"""`themis report`: the whole result of a run, for people or for further processing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ _FORMATS = ("json", "markdown", "csv", "latex", "markdown-summary", "latex-summa
     "read; a table of the metrics for a paper.",
 )
 def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
-    """Print the result of a stored run; of one that is not at its end, what there is so far."""
+    """Print the result of a stored run; if the run has not ended, its result so far."""
     from themis.core.reports import Reporter
     from themis.core.stores import projections
 
@@ -39,7 +39,7 @@ def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
         rows = {"markdown": reporter.write_markdown, "csv": reporter.write_csv, "latex": reporter.write_latex}
         if form in rows:
             with streams.writing() as out:
-                rows[form](run_id, out)  # row by row: there may be very many
+                rows[form](run_id, out)  # row by row, since there may be very many
             return
         exports = {
             "json": reporter.export_json,

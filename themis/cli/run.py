@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.5
 
 _wait_option = click.option(
-    "--wait", is_flag=True, help="Wait while another process has the same run in hand, then continue it."
+    "--wait", is_flag=True, help="Wait while another process holds the run lock, then continue the run."
 )
 
 
@@ -43,7 +43,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     """Run an experiment in this process and print its scores.
 
     A stored run is continued, not repeated: see runtime.existing_run_policy. Ctrl-C ends cleanly; the same command
-    continues it later. Ends with 4 when another process has the same run in hand, unless it is to --wait.
+    continues it later. Exits with 4 when another process holds the run lock, unless --wait is given.
     """
     experiment = open_experiment(config, overrides)
     experiment.compile()
@@ -59,7 +59,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
 @_wait_option
 @quiet_option
 def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -> int:
-    """Go on with a stored run: what is finished is kept, what failed is tried again."""
+    """Continue a stored run: finished cases are kept, and failed ones are tried again."""
     experiment = open_experiment(config, overrides)
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
     with stored_run(experiment) as (store, _):
@@ -72,14 +72,14 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
 @command("estimate", "themis estimate --config experiment.yaml")
 @config_options()
 def estimate(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print the tasks and tokens that a run would take. Nothing is run."""
+    """Print the tasks and tokens that a run would need. Nothing is run."""
     emit(open_experiment(config, overrides).estimate().model_dump(mode="json"))
 
 
 @command("quickcheck", "themis quickcheck --config experiment.yaml")
 @config_options()
 def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print counts, means and the score of each case of a stored run, as far as it is."""
+    """Print counts, means and the score of each case of a stored run so far."""
     from themis.core.inspection import quickcheck as check
     from themis.core.stores import projections
 
@@ -100,15 +100,15 @@ def _carry_out(
     from themis.core.engine.run import RunProgress
 
     progress = RunProgress()
-    kept = "memory keeps nothing of it"
+    kept = "storage.store is memory, so nothing is kept"
     if experiment.storage.store != "memory":
-        kept = "what is done is kept, and the same command goes on with the rest"
+        kept = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(kept), shown(progress, quiet=quiet):
         return _in_turn(lambda: experiment.run(until_stage, runtime, store, progress=progress), wait=wait)
 
 
 def _in_turn(work: "Callable[[], RunResult]", *, wait: bool) -> "RunResult":
-    """The result of `work`, which is tried until no other process has the run in hand, if it is to wait."""
+    """Return the result of `work`; with `wait`, try again until no other process holds the run lock."""
     told = False
     while True:
         try:
@@ -117,6 +117,6 @@ def _in_turn(work: "Callable[[], RunResult]", *, wait: bool) -> "RunResult":
             if not wait:
                 raise
             if not told:
-                note(f"waiting: {error.facts['holder']} has this run in hand")
+                note(f"waiting: the run lock is held by {error.facts['holder']}")
             told = True
         time.sleep(_LOOK_EVERY_S)

@@ -1,4 +1,4 @@
-"""`themis status`: how far runs are, and their scores."""
+"""`themis status`: the progress and the scores of runs."""
 
 import time
 from collections.abc import Sequence
@@ -50,22 +50,22 @@ _RUNS = (
 @click.argument("run_id", required=False)
 @queue_place
 @click.option("--all", "show_all", is_flag=True, help=f"Every run, not only the newest {SHOWN_RUNS}.")
-@click.option("--wait", is_flag=True, help="First wait until it has ended, or, without RUN_ID, all that is queued now.")
+@click.option("--wait", is_flag=True, help="First wait until the run has ended; without RUN_ID, all unfinished jobs.")
 @click.option(
     "--timeout",
     "timeout_s",
     type=Seconds(),
     metavar="SECONDS",
-    help="With --wait: no longer than this; ends with 124 when that was too short.",
+    help="With --wait: the longest time to wait; exits with 124 when it is over.",
 )
 @json_option
 def status(
     *, run_id: str | None, place: QueuePlace, show_all: bool, wait: bool, timeout_s: float | None, as_json: bool
 ) -> int:
-    """Show how far runs are, and their scores: all of them, newest first, or the one whose id begins with RUN_ID.
+    """Show the progress and the scores of runs: all of them, newest first, or the one whose id begins with RUN_ID.
 
-    The runs are those of the queue's stores and of runs/themis.sqlite3; or those of the store that --config names.
-    With --wait it ends with 3 when a run that it waited for failed or was cancelled; with 4 when a store that the queue
+    The runs are those in the queue's stores and in runs/themis.sqlite3, or in the store that --config names.
+    Exits with 3 when a run that --wait waited for failed or was cancelled, and with 4 when a store that the queue
     names cannot be read, so that not all runs are shown.
     """
     if timeout_s is not None and not wait:
@@ -79,14 +79,14 @@ def status(
             _note_nobody(place, {row.state for store in stores for row in store.find("", SHOWN_RUNS)})
         code = _waited(stores, run_id, place, timeout_s) if wait else 0
         if run_id is not None:
-            _show_one(stores, run_id, as_json=as_json)  # says so itself when it is in none of them
+            _show_one(stores, run_id, as_json=as_json)  # raises when none of them has the run
             return code
         code = code or left_out
         pages = _pages(stores, None if show_all else SHOWN_RUNS + 1)
         first = next(pages, [])
         if not first and not as_json:
             where = ", ".join(location.path for location in locations) or _looked_at(place.queue_root)
-            note(f"no runs yet ({where}); --config or --queue-root look elsewhere")
+            note(f"no runs yet ({where}); --config or --queue-root name another place")
             return code
         shown = chain([first], pages) if show_all else iter([first[:SHOWN_RUNS]])
         if as_json:
@@ -95,13 +95,13 @@ def status(
         for page in shown:
             _show_all(page)
     if len(first) > SHOWN_RUNS and not show_all:
-        say(f"\nThe newest {SHOWN_RUNS}; --all shows them all.")
+        say(f"\nThe newest {SHOWN_RUNS}; --all shows all of them.")
     _note_nobody(place, {row.state for row in first})
     return code
 
 
 def _pages(stores: "Sequence[StoredRuns]", limit: int | None) -> "Iterator[list[RunNow]]":
-    """The runs of all stores, the newest first: at most `limit` of each, a page of each at a time."""
+    """Yield the runs of all stores, newest first: at most `limit` per store, a page of each at a time."""
     from themis.core.monitor.runs import PAGE_RUNS
 
     found = [store.find("", limit) for store in stores]
@@ -110,7 +110,7 @@ def _pages(stores: "Sequence[StoredRuns]", limit: int | None) -> "Iterator[list[
 
 
 def _note_nobody(place: QueuePlace, states: set[str]) -> None:
-    """Say so when runs are queued, and nobody is there to take them."""
+    """Print a hint when runs are queued, but no worker is running."""
     if "queued" in states and "running" not in states:
         from themis.core.monitor.workers import nobody_works
 
@@ -128,13 +128,13 @@ def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[st
 
     storage = load_config(config, overrides=overrides).storage
     if storage.store == "memory":
-        raise ConfigError(where=str(config), detail="storage.store is memory, whose runs only their process sees")
+        raise ConfigError(where=str(config), detail="storage.store is memory, whose runs only their process can see")
     location = location_of(storage)
     return [location] if is_there(location) else []
 
 
 def _opened(locations: "Sequence[StoreLocation]") -> "list[StoredRuns]":
-    """The stores that can be read; the others are said, and one that is alone is an error."""
+    """Open the stores that can be read, and print a note about the others; if the only store fails, raise."""
     from themis.core.monitor.runs import StoredRuns
 
     found = []
@@ -190,9 +190,10 @@ def _found(
         found = [(store, row) for store in stores for row in store.find(prefix, 3, with_means=with_means)]
     ids = sorted({row.run_id for _, row in found})
     if not found:
-        raise UnknownRunError(run_id=prefix, nearest="; themis status lists the runs that there are")
+        raise UnknownRunError(run_id=prefix, nearest="; themis status lists all runs")
     if len(ids) > 1:
-        raise UnknownRunError(run_id=prefix, nearest=f" by that alone: it begins {', '.join(i[:20] for i in ids)} …")
+        ambiguous = f"; several ids begin so, give more of one: {', '.join(found_id[:20] for found_id in ids)} …"
+        raise UnknownRunError(run_id=prefix, nearest=ambiguous)
     return found
 
 

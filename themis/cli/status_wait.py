@@ -1,4 +1,4 @@
-"""`themis status --wait`: until runs have ended."""
+"""`themis status --wait`: waiting until runs have ended."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.5
 _LONGEST_PAUSE_S = 10.0
-_LOOKING_SHARE = 0.1  # no more of the time than this goes into looking, however many runs there are
+_LOOKING_SHARE = 0.1  # the maximum share of the time for reading, for any number of runs
 _BAD_ENDS = frozenset({"failed", "cancelled"})
 _UNFINISHED = frozenset({"queued", "waiting", "pending", "running"})
 
 
 @dataclass(slots=True)
 class Waited:
-    """How far that is which is waited for; `failed` is a part of `done`."""
+    """Progress of the runs or cases that are awaited; `failed` is a part of `done`."""
 
     total: int = 0
     done: int = 0
@@ -31,11 +31,11 @@ class Waited:
 
 
 def wait_for_run(look: "Callable[[], list[RunNow]]", timeout_s: float | None) -> int:
-    """Wait until a run, which may be in several stores, has ended everywhere; returns the exit code.
+    """Wait until a run has ended in every store that has it, and return the exit code.
 
     Args:
         look: reads the run's rows.
-        timeout_s: seconds after which it is enough; None for never.
+        timeout_s: seconds to wait at most; None for no limit.
     """
     states: set[str] = set()
 
@@ -55,7 +55,7 @@ def wait_for_run(look: "Callable[[], list[RunNow]]", timeout_s: float | None) ->
 
 
 def wait_for_queue(queue_root: Path, stores: "Sequence[StoredRuns]", timeout_s: float | None) -> int:
-    """Wait until every job that a queue now has, and that has not ended, has ended; returns the exit code."""
+    """Wait until every job of a queue that is unfinished now has ended, and return the exit code."""
     from themis.core.monitor.runs import unfinished_jobs
 
     left = unfinished_jobs(queue_root, stores)
@@ -76,7 +76,7 @@ def wait_for_queue(queue_root: Path, stores: "Sequence[StoredRuns]", timeout_s: 
 
 
 def _wait(all_ended: Callable[[Waited], bool], timeout_s: float | None, *, unit: str) -> bool:
-    """Look until all have ended; False when that takes longer than `timeout_s`."""
+    """Read repeatedly until all have ended; False when that takes longer than `timeout_s`."""
     progress = Waited()
     until_s = None if timeout_s is None else time.monotonic() + timeout_s
     began_s = time.monotonic()

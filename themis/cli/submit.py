@@ -1,4 +1,4 @@
-"""`themis submit`: an experiment into the queue, or into a batch request."""
+"""`themis submit`: submission of an experiment to the queue, or as a batch request."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     type=click.Choice(["worker-pool", "batch"]),
     default="worker-pool",
     show_default=True,
-    help="Into the queue, or as a request for `themis batch run`.",
+    help="To the queue, or as a request for `themis batch run`.",
 )
 @click.option("--priority", type=click.IntRange(0, 9), default=5, show_default=True, help="0 is first, 9 last.")
 @click.option(
     "--not-before",
     type=When(),
     metavar="TIME",
-    help="No worker takes it before: a time (of this zone, or with its own), or a delay like 10m.",
+    help="The earliest start: a time (in the local zone, or with its own), or a delay like 10m.",
 )
 @click.option(
     "--tags",
     type=Words(),
     default=(),
     metavar="TAG,…",
-    help="Only a worker that has them all takes it; beside runtime.tags.",
+    help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
 def submit(
     *,
@@ -53,9 +53,9 @@ def submit(
     not_before: datetime | None,
     tags: tuple[str, ...],
 ) -> None:
-    """Put an experiment into its queue; it is on disk when this returns.
+    """Submit an experiment to its queue; it is on disk when this returns.
 
-    The same experiment again is the same job. `themis worker` runs what is submitted.
+    Submitting the same experiment again gives the same job. `themis worker` runs submitted experiments.
     """
     from themis.core.submission import submit_experiment
 
@@ -81,9 +81,9 @@ def submit(
 
 
 def _explain(manifest: "SubmissionManifest", tags: Sequence[str]) -> None:
-    """What to know, or to type, next."""
+    """Print a note about the next step."""
     if manifest.status != "pending":
-        again = "" if manifest.status == "running" else "; --set runtime.existing_run_policy=rerun runs it anew"
+        again = "" if manifest.status == "running" else "; --set runtime.existing_run_policy=rerun runs it again"
         note(f"this experiment was submitted before, and is {manifest.status}{again}")
     elif streams.has_terminal():
         from themis.core.monitor.workers import nobody_works

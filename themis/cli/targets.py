@@ -1,4 +1,4 @@
-"""From the options of a command to what it works on."""
+"""The experiment, run or queue of a command, from its options."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
-    """The experiment in a config file; what its components print from here on goes to standard error."""
+    """Open the experiment in a config file; from here on, output of its components goes to standard error."""
     from themis.cli.terminal.component_output import expect_components
     from themis.core.experiment import Experiment
 
@@ -28,18 +28,18 @@ def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
 
 @contextmanager
 def stored_run(experiment: "Experiment") -> "Iterator[tuple[RunStore, str]]":
-    """The store that an experiment's run is in, open for the block, and the run's id; none is made for looking.
+    """Open the store of an experiment's run for the block; yields it with the run's id. No store is created.
 
     Raises:
-        UnknownRunError: it is in none.
+        UnknownRunError: the store does not exist, or does not have the run.
     """
     run_id = experiment.compile().run_id
     storage = experiment.storage
     if storage.store == "memory":
-        raise UnknownRunError(run_id=run_id, nearest=", for storage.store is memory, which keeps nothing")
+        raise UnknownRunError(run_id=run_id, nearest=": storage.store is memory, which keeps nothing")
     with closing(_opened(experiment, run_id)) as store:
         if store.load_run(run_id) is None:
-            hint = "; nothing of it was run yet, or the config, the data or a component has changed since"
+            hint = "; it was not run yet, or the config, the data or a component has changed since"
             raise UnknownRunError(run_id=run_id, nearest=hint)
         yield store, run_id
 
@@ -53,7 +53,7 @@ def _opened(experiment: "Experiment", run_id: str) -> "RunStore":
 
 @contextmanager
 def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> "Iterator[FileQueue]":
-    """The queue that a command is about, with its stores open for the block."""
+    """Open the queue of a command, with its stores, for the block."""
     from themis.core.jobs.store_cache import StoreCache
     from themis.core.queue import FileQueue
 
@@ -62,7 +62,7 @@ def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequen
 
 
 def note_left_out(queue: "FileQueue") -> int:
-    """Say of which stores' jobs a command that is about many jobs knows nothing; its exit code, as far as that goes."""
+    """Print which stores, with their jobs, are left out of a command about many jobs; returns the exit code."""
     from themis.cli.terminal.output import note
 
     unusable = queue.admin.unusable_stores()
@@ -72,7 +72,7 @@ def note_left_out(queue: "FileQueue") -> int:
 
 
 def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> Path:
-    """The queue that a command is about."""
+    """The folder of the queue of a command, as an absolute path."""
     if queue_root is not None and config is not None:
         message = "give --queue-root or --config, not both"
         raise click.UsageError(message, click.get_current_context())

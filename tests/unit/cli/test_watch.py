@@ -75,11 +75,11 @@ def test_the_outlook_says_what_it_knows_and_what_not() -> None:
     ready = replace(FULL, paused=None, forecast=sure)
     assert outlook(ready) == "empty in about 2 min, at 08:01Z; 30 slots"
     guessed = outlook(replace(ready, forecast=FULL.forecast))
-    assert guessed == "empty in about 2.5 h (83 min to 5.6 h), at 10:30Z; 30 slots, going by the next 500"
+    assert guessed == "empty in about 2.5 h (83 min to 5.6 h), at 10:30Z; 30 slots, judging by the next 500"
     assert outlook(replace(ready, slots=0)) == "no worker takes jobs; one slot would need about 2 min"
     assert outlook(replace(ready, paused=Pause(None, NOW_NS, None))) == "paused; about 2 min for 30 slots"
     waits = outlook(replace(ready, forecast=replace(sure, work_s=20.0)))
-    assert waits == "empty in about 2 min, at 08:01Z; 30 slots; only 20 s of it is work, as jobs wait for their time"
+    assert waits == "empty in about 2 min, at 08:01Z; 30 slots; only 20 s of it is work, as jobs wait for a later time"
     assert "is unknown" in outlook(replace(ready, forecast=None))
     assert outlook(replace(ready, counts={"done": 3}, slots=1)) == "nothing is left to do; 1 slot"
 

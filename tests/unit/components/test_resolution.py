@@ -215,7 +215,7 @@ def test_a_metric_that_asks_a_judge_is_refused_with_its_reason() -> None:
 
 
 def test_the_same_metric_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match="metric 'builtin/f1' stands twice"):
+    with pytest.raises(ConfigError, match="metric 'builtin/f1' is listed twice"):
         experiment(metrics=["builtin/f1", {"use": "builtin/f1"}]).compile()
 
 

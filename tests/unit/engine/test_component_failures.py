@@ -121,6 +121,6 @@ def test_a_limit_for_a_provider_that_nobody_asks_is_remarked_on(
     lab = lab.model_copy(update={"runtime": lab.runtime.model_copy(update=limits)})
     lab.run(store=InMemoryRunStore())
     assert [record.getMessage() for record in caplog.records] == [
-        "runtime.provider_concurrency: 'vllm' limits nothing: this run asks 'openai' alone",
-        "runtime.provider_rate_limits: 'opneai' limits nothing: this run asks 'openai' alone; did you mean 'openai'?",
+        "runtime.provider_concurrency: 'vllm' limits nothing: this run only calls 'openai'",
+        "runtime.provider_rate_limits: 'opneai' limits nothing: this run only calls 'openai'; did you mean 'openai'?",
     ]

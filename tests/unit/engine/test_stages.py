@@ -413,8 +413,8 @@ def test_a_selector_tells_equal_candidates_apart() -> None:
 NO_CHOICE: dict[str, tuple[Any, str]] = {
     "none": (lambda candidates: [], "the selector kept no candidate"),
     "nothing": (lambda candidates: None, "the selector kept no candidate"),
-    "a new one": (lambda candidates: [GenerationResult(candidate_id="new", final_output="y" * 10_000)], "offered"),
-    "an id": (lambda candidates: ["q0-1"], "offered"),
+    "a new one": (lambda candidates: [GenerationResult(candidate_id="new", final_output="y" * 10_000)], "not one of"),
+    "an id": (lambda candidates: ["q0-1"], "not one of"),
     "a number": (lambda candidates: 1, "int"),
     "an error": (lambda candidates: ValueError("no idea"), "no idea"),
 }
@@ -685,4 +685,4 @@ def test_candidates_that_nobody_reduces_are_told_once(
         experiment(ScriptedGenerator(), samples=samples, reducer=reducer).run()
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == said
-    assert all("3 candidates a case and no reducer: the first is scored" in message for message in messages)
+    assert all("3 candidates per case and no reducer: only the first is scored" in message for message in messages)

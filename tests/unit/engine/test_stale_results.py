@@ -143,7 +143,8 @@ class Threshold(ScriptedMetric):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [({"at": 1.0}, "stands twice, as two that differ; scores are kept by"), ({}, "twice$")]
+    ("arguments", "words"),
+    [({"at": 1.0}, "is listed twice, with different settings; scores are stored by"), ({}, "twice$")],
 )
 def test_two_metrics_of_one_id_are_refused_with_the_reason(arguments: dict[str, Any], words: str) -> None:
     use = f"{__name__}:Threshold"

@@ -123,7 +123,7 @@ def test_a_store_that_cannot_be_read_is_said_and_shown_as_it_was(tmp_path: Path,
         assert time.monotonic() - began < 2  # it is asked once a look, not once a job
     assert [job.about for job in look.next] == [job.about for job in before.next]
     assert len(look.troubles) == 1
-    assert any(line.text.startswith("as it was before: ") for line in lines(look, 200))
+    assert any(line.text.startswith("last known state, as a store is unreadable: ") for line in lines(look, 200))
 
 
 def test_a_store_that_only_old_workers_have_written_is_watched(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_everything_that_keeps_all_workers_from_it_is_said() -> None:
     found = why(row, pause=Pause(None, 1, None), store_error="/x: is not there", tags=["gpu"], workers=[worker()])
     assert [word for word, _ in found] == ["store", "paused", "cancel requested", "not before", "tags"]
     assert found[0][1] == "its store cannot be opened: /x: is not there"
-    assert found[-1][1] == "no worker that lives has its tags: gpu"
+    assert found[-1][1] == "no live worker has its tags: gpu"
 
 
 def test_a_worker_with_more_tags_than_are_asked_for_will_do() -> None:
@@ -64,7 +64,7 @@ def test_a_worker_with_more_tags_than_are_asked_for_will_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "said"), [(0, "it is the next to be taken"), (1, "1 job is to be"), (1_234, "1,234 jobs are to be")]
+    ("before", "said"), [(0, "it is the next job to be taken"), (1, "1 job is ahead"), (1_234, "1,234 jobs are ahead")]
 )
 def test_its_place_in_the_order_is_said(before: int, said: str) -> None:
     assert why(before=before, workers=[worker()])[0][1].startswith(said)
@@ -91,13 +91,13 @@ def test_a_running_job_is_amiss_when_its_worker_is_dead_or_suspended() -> None:
     row = ROW._replace(state="running", owner=Owner("w", "host", "boot", 7, 8))
     assert why(row, held=True) == []
     assert why(row, held=False)[0][0] == "worker lost"
-    suspended = ("suspended", "its worker, pid 7, is suspended: it goes on when that is continued or killed")
+    suspended = ("suspended", "its worker, pid 7, is suspended: continue that process, or kill it")
     assert why(row, held=True, suspended=True) == [suspended]
     asked = row._replace(cancel_requested=True)
     assert [word for word, _ in why(asked, held=True, suspended=True)] == ["suspended", "cancel requested"]
 
 
 def test_a_job_that_somebody_moves_says_so_and_an_ended_one_nothing() -> None:
-    assert why(held=True) == [("in hand", "somebody is moving it just now")]
+    assert why(held=True) == [("in hand", "it is locked: a worker or a command is moving it now")]
     for state in ("done", "failed", "cancelled"):
         assert why(ROW._replace(state=state), pause=Pause(None, 1, None), store_error="x") == []

@@ -1,1 +1,1 @@
-"""`themis queue`: the queue, for people."""
+"""`themis queue`: inspection and administration of a queue."""

@@ -12,9 +12,9 @@ from themis.cli.watch.command import watch
 
 @group("queue", "themis queue list", "themis queue show 4f1c")
 def queue() -> None:
-    """Look at jobs, change what becomes of them, pause a queue, and put it right.
+    """List, cancel, retry and prune jobs; pause, watch and repair a queue.
 
-    A job is named by its key, or by the beginning of it.
+    A job is named by its key, or by the beginning of its key.
     """
 
 

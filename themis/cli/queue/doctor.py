@@ -1,4 +1,4 @@
-"""`themis queue doctor`: where files and rows disagree."""
+"""`themis queue doctor`: the differences between files and rows, and their repair."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -25,15 +25,15 @@ _NOTHING = "nothing can be done here"
 
 @command("doctor", "themis queue doctor", "themis queue doctor --fix", "themis queue doctor --fix --moved")
 @queue_place
-@click.option("--fix", is_flag=True, help="Put right what is out of place.")
-@click.option("--moved", is_flag=True, help="With --fix: the queue was moved here, and continues.")
+@click.option("--fix", is_flag=True, help="Repair what is out of place.")
+@click.option("--moved", is_flag=True, help="With --fix: the queue was moved here, and continues here.")
 @click.option("--copied", is_flag=True, help="With --fix: the queue is a copy, and becomes a queue of its own.")
 @json_option
 def doctor(*, place: QueuePlace, fix: bool, moved: bool, copied: bool, as_json: bool) -> int:
-    """Compare every file with its row in the store, and say what is out of place; with --fix put it right.
+    """Compare every file with its row in the store, and list what is out of place; with --fix repair it.
 
-    What a worker has in hand is left alone. Ends with 3 when something is out of place and was not put right. A queue
-    whose folder was moved or copied is used by nobody until it is told which.
+    Locked jobs are left alone. Without --fix this is a dry run. Exits with 3 when something is out of place and was not
+    repaired. A queue whose folder was moved or copied cannot be used until --moved or --copied says which.
     """
     from themis.core.queue.folder.store_registry import ScanProgress
     from themis.core.queue.write_check import check_writable
@@ -50,17 +50,17 @@ def doctor(*, place: QueuePlace, fix: bool, moved: bool, copied: bool, as_json: 
             else:
                 _show(findings, fix=fix)
             if not seen.elsewhere:
-                with suppress(QueueFileError):  # which was told
+                with suppress(QueueFileError):  # it is among the findings
                     check_writable(opened, ())
     if not seen.findings and not as_json:
         say("Nothing is out of place, and the queue can be written.")
     if seen.fixable:
-        note("nothing was changed; themis queue doctor --fix puts right what can be")
+        note("nothing was changed (dry run); themis queue doctor --fix repairs what can be repaired")
     return errors.BAD_NEWS if seen.left else 0
 
 
 def _findings(queue: "FileQueue", progress: "ScanProgress", seen: "_Seen", *, fix: bool) -> "Iterator[Finding]":
-    """What is out of place; where that is the queue itself, nothing else of it is looked at."""
+    """Yield the findings; if the queue itself was moved or copied, that is the only one."""
     try:
         yield from queue.admin.doctor_each(fix=fix, progress=progress)
     except QueueElsewhereError as error:
@@ -69,14 +69,14 @@ def _findings(queue: "FileQueue", progress: "ScanProgress", seen: "_Seen", *, fi
 
 
 class _Seen:
-    """How many findings there were, how many of them are left, and of those --fix can put right."""
+    """The number of findings, of those that are left, and of those that --fix can repair."""
 
     def __init__(self) -> None:
         self.findings = self.left = self.fixable = 0
         self.elsewhere = False
 
     def each(self, findings: "Iterable[Finding]") -> "Iterator[Finding]":
-        """The findings, counted."""
+        """Yield the findings, and count them."""
         for finding in findings:
             self.findings += 1
             self.left += not finding.fixed and not finding.harmless

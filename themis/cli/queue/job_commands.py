@@ -1,4 +1,4 @@
-"""`themis queue cancel`, `retry`, `set`, `pause` and `resume`: what becomes of jobs, and whether they are taken."""
+"""`themis queue cancel`, `retry`, `set`, `pause` and `resume`: the job commands, and the pause of a queue."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ _UNFINISHED = ("queued", "running")
 _SENT_BACK = ("failed", "cancelled")
 
 _matching_option = click.option(
-    "--all-matching", is_flag=True, help="Every such job whose key begins with a KEY, not only one."
+    "--all-matching", is_flag=True, help="Every matching job whose key begins with a KEY, not only one."
 )
 
 
@@ -42,7 +42,7 @@ def cancel(
     state: str | None,
     yes: bool,
 ) -> int:
-    """Cancel jobs. One that runs is asked to stop, which takes a second; what it has done is kept."""
+    """Cancel jobs. A running job is asked to stop, which takes a second; finished cases are kept."""
     _refuse_unclear(keys, everything=everything, flag="--all", all_matching=all_matching)
     if state and not (everything or all_matching):
         message = "--state needs --all or --all-matching"
@@ -57,7 +57,7 @@ def cancel(
         rows = _chosen(opened, keys, (state,) if state else _UNFINISHED, everything=everything, matching=all_matching)
         if everything and not yes and sys.stdin.isatty() and rows and not _confirmed(rows):
             rows = []
-        rows.sort(key=lambda row: row.state == "running")  # last, as its worker takes the next one
+        rows.sort(key=lambda row: row.state == "running")  # running jobs last, since their workers take the next ones
         found = list(opened.admin.cancel_each([row.key for row in rows]))
     ended = [row.state for row in _jobs(found)]
     asked = ended.count("running")
@@ -77,7 +77,7 @@ def retry(
     all_failed: bool,
     all_matching: bool,
 ) -> int:
-    """Queue failed or cancelled jobs again; each goes on with what it has done, and its tries begin anew."""
+    """Queue failed or cancelled jobs again; each keeps its finished cases, and gets all its tries again."""
     _refuse_unclear(keys, everything=all_failed, flag="--all-failed", all_matching=all_matching)
     with opened_queue(*place) as opened:
         if len(keys) == 1 and not all_matching:
@@ -99,7 +99,7 @@ def retry(
     "--not-before",
     type=When(),
     metavar="TIME",
-    help="No worker takes it before: a time, or a delay like 10m; `now` ends its waiting.",
+    help="The earliest start: a time, or a delay like 10m; `now` ends its waiting.",
 )
 def set_place(
     *,
@@ -108,7 +108,7 @@ def set_place(
     priority: int | None,
     not_before: datetime | None,
 ) -> None:
-    """Give a job that waits to be taken another priority, or another time before which it is not taken."""
+    """Change the priority of a queued job, or the time before which it is not taken."""
     if priority is None and not_before is None:
         message = "give --priority, --not-before or both"
         raise click.UsageError(message, click.get_current_context())
@@ -120,9 +120,9 @@ def set_place(
 
 @command("pause", 'themis queue pause --reason "the endpoint is down"')
 @queue_place
-@click.option("--reason", metavar="TEXT", help="Why; shown to whoever asks.")
+@click.option("--reason", metavar="TEXT", help="The reason, shown with the state of the queue.")
 def pause(*, place: QueuePlace, reason: str | None) -> None:
-    """Have no worker take a job until `themis queue resume`. What runs goes on, and jobs can be submitted."""
+    """Stop workers from taking jobs until `themis queue resume`. Running jobs continue, and jobs can be submitted."""
     from themis.core.monitor.reasons import pause_text
 
     with opened_queue(*place) as opened:
@@ -136,7 +136,7 @@ def pause(*, place: QueuePlace, reason: str | None) -> None:
 @command("resume", "themis queue resume")
 @queue_place
 def resume(*, place: QueuePlace) -> None:
-    """Have workers take jobs again after `themis queue pause`."""
+    """Let workers take jobs again after `themis queue pause`."""
     with opened_queue(*place) as opened:
         was_paused = opened.admin.resume()
     emit({"paused": False})
@@ -146,14 +146,14 @@ def resume(*, place: QueuePlace) -> None:
 
 def _refuse_unclear(keys: Sequence[str], *, everything: bool, flag: str, all_matching: bool) -> None:
     if bool(keys) == everything or (everything and all_matching):
-        message = f"give KEYs or {flag}, one of both"
+        message = f"give either KEYs or {flag}"
         raise click.UsageError(message, click.get_current_context())
 
 
 def _chosen(
     queue: "FileQueue", keys: Sequence[str], states: Sequence[str], *, everything: bool, matching: bool
 ) -> "list[JobRow]":
-    """The jobs that the words name, each once; all of them are found before anything is changed."""
+    """The jobs that the command names, each once; all of them are found before anything is changed."""
     if everything:
         return queue.admin.select(states=states)
     found: dict[str, JobRow] = {}
@@ -190,7 +190,7 @@ def _others(states: Sequence[str]) -> str:
 
 
 def _report(found: "Sequence[JobRow | JobProblem]") -> int:
-    """Print what became of many jobs; the exit code is that of the first problem."""
+    """Print the results for many jobs; the exit code is that of the first problem, else 0."""
     from themis.core.queue.admin.administration import JobProblem
 
     problems = [row for row in found if isinstance(row, JobProblem)]

@@ -1,4 +1,4 @@
-"""`themis queue list`: what is in a queue, from the names of its files alone."""
+"""`themis queue list`: the jobs of a queue, from the names of its files alone."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -55,7 +55,7 @@ def list_jobs(
     told = counts | ({"rejected": rejected} if rejected else {})
     say(", ".join(f"{count:,} {name}" for name, count in told.items()))
     if rejected:
-        say(f"What was rejected, and why, is in {root / 'rejected'}.")
+        say(f"Rejected files, and the reasons, are in {root / 'rejected'}.")
     if pause is not None:
         say(one_line(f"Nobody takes a job: {pause_text(pause)}. themis queue resume ends that."))
     elif counts["queued"] and not counts["running"]:
@@ -90,7 +90,7 @@ def _say_nobody_works(root: Path) -> None:
 
 
 def _moment(stamp: str | None) -> str | None:
-    """A time as it stands in names, as people read it."""
+    """A time, as names write it, in readable form."""
     if stamp is None:
         return None
     return f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]} {stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}Z"

@@ -1,4 +1,4 @@
-"""`themis queue logs`: a job's history, and what its attempts printed."""
+"""`themis queue logs`: a job's history, and the output of its attempts."""
 
 import itertools
 import time
@@ -30,9 +30,9 @@ _LOG_CHARACTERS = 1_000_000
 @command("logs", "themis queue logs 4f1c", "themis queue logs 4f1c --follow --lines 20")
 @click.argument("key")
 @queue_place
-@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only what one attempt printed.")
-@click.option("--follow", "-f", is_flag=True, help="Go on printing until the job has ended, through all its attempts.")
-@click.option("--lines", type=click.IntRange(0), metavar="N", help="Only the last lines of what was printed so far.")
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only the output of one attempt.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing until the job has ended, through all its attempts.")
+@click.option("--lines", type=click.IntRange(0), metavar="N", help="Only the last N lines of each log so far.")
 @json_option
 def logs(
     *,
@@ -43,9 +43,9 @@ def logs(
     lines: int | None,
     as_json: bool,
 ) -> None:
-    """Print a job's history, a line a move, and what its attempts printed, where that was kept.
+    """Print a job's history, one line per move, and the logs of its attempts that were kept.
 
-    With --follow only what is printed, as it comes; Ctrl-C ends that and not the job.
+    With --follow, print only the output, as it comes; Ctrl-C ends this command, not the job.
     """
     from themis.core.monitor.jobs import logs_by_attempt
 
@@ -60,7 +60,7 @@ def logs(
     parts = logs_by_attempt(details, attempt)
     if attempt is not None and not parts:
         there = ", ".join(str(number) for number in logs_by_attempt(details)) or "none"
-        detail = f"nothing is kept of what attempt {attempt} printed; there are logs of attempts: {there}"
+        detail = f"there is no log of attempt {attempt}; there are logs of attempts: {there}"
         raise JobError(key=details.row.key, detail=detail)
     if as_json:
         texts = {str(number): _text(paths, lines) for number, paths in parts.items()}
@@ -87,7 +87,7 @@ def _follow(queue: "FileQueue", key: str, attempt: int | None, lines: int | None
 
 
 def _follow_attempts(queue: "FileQueue", key: str, wanted: int | None, lines: int | None) -> None:
-    """Print what an attempt, or each from the last one on, prints, until there is no more to come."""
+    """Print the output of one attempt, or of each from the last one on, until there is no more to come."""
     row = queue.admin.find(key)
     number = wanted or max(row.attempt, 1)
     while True:
@@ -102,7 +102,7 @@ def _follow_attempts(queue: "FileQueue", key: str, wanted: int | None, lines: in
 
 def _follow_one(queue: "FileQueue", key: str, tail: LogTail, number: int, wanted: int | None) -> "JobRow":
     while True:
-        # What an attempt prints is in its log before its end is in the row: so the row is read first.
+        # An attempt's output is in its log before its end is in the row: so the row is read first.
         row = queue.admin.find(key)
         over = _is_over(row, number, wanted)
         _say_lines(tail.rest() if over else tail.new_lines())
@@ -113,7 +113,7 @@ def _follow_one(queue: "FileQueue", key: str, tail: LogTail, number: int, wanted
 
 
 def _is_over(row: "JobRow", number: int, wanted: int | None) -> bool:
-    """Whether an attempt prints no more: it has ended, or the job has, so that it will never begin."""
+    """Whether an attempt will print no more: it has ended, or the job has, so the attempt will never begin."""
     if row.attempt > number or row.state not in {"queued", "running"}:
         return True
     return wanted is not None and row.state == "queued" and row.attempt == number

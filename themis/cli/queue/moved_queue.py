@@ -1,4 +1,4 @@
-"""What `themis queue doctor` says and does of a queue that was moved or copied, before it looks at anything else."""
+"""Handling of a moved or copied queue in `themis queue doctor`, before all other checks."""
 
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def told(*, fix: bool, moved: bool, copied: bool) -> "Told | None":
-    """What was said of a queue on the command line.
+    """The fate of the queue that the command line names; None if it names none.
 
     Raises:
-        UsageError: both, or without --fix.
+        UsageError: it names both, or --fix is missing.
     """
     if moved and copied:
         message = "give --moved or --copied, not both"
@@ -29,27 +29,27 @@ def told(*, fix: bool, moved: bool, copied: bool) -> "Told | None":
 
 
 def finding_of(error: QueueElsewhereError) -> "Finding":
-    """The one thing that is wrong with a queue that nobody may use: nothing else of it is looked at."""
+    """The only finding of a queue that cannot be used because it was moved or copied."""
     from themis.core.queue.admin.doctor import Finding
 
     return Finding(str(error.facts["path"]), str(error.facts["problem"]), advice=str(error.facts["advice"]))
 
 
 def relocate(queue: "FileQueue", word: "Told") -> bool:
-    """Bring a queue's paths up to date, and say what that came to; False when jobs were left that are in use."""
+    """Update a queue's paths, and print what was done; False when locked jobs were left."""
     found = queue.admin.relocate(word)
     if found is None:
-        note(f"the queue lies where it says, {queue.path}: it was not {word}")
+        note(f"the queue is in the folder that it records, {queue.path}: it was not {word}")
         return True
     _explain(found, word)
     if found.left:
-        note(f"{len(found.left):,} jobs are in use: stop their workers, then say it again; the first: {found.left[0]}")
+        note(f"{len(found.left):,} jobs are locked: stop their workers, then try again; the first: {found.left[0]}")
     return not found.left
 
 
 def _explain(found: "Relocated", word: str) -> None:
-    note(f"{word} from {found.was}: the paths of {found.jobs:,} jobs were brought up to date")
+    note(f"{word} from {found.was}: the paths of {found.jobs:,} jobs were updated")
     for path in found.stores:
         note(f"its results store is {path}")
     for path in found.let_go:
-        note(f"{path} was not copied with it: the jobs in there are the original's alone")
+        note(f"{path} was not copied with it: its jobs belong only to the original")

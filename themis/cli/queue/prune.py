@@ -1,4 +1,4 @@
-"""`themis queue prune`: what ended long ago leaves the queue."""
+"""`themis queue prune`: removal of jobs that ended long ago from the queue."""
 
 import heapq
 import time
@@ -26,26 +26,26 @@ _NS = 1_000_000_000
 
 
 class _States(Words):
-    """Some of the states that can be pruned, parted by commas."""
+    """States that can be pruned, separated by commas."""
 
     name = "states"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         states = super().convert(value, param, ctx)
         if not states or not set(states) <= set(PRUNABLE):
-            self.fail(f"{value!r} is not some of {', '.join(PRUNABLE)}", param, ctx)
+            self.fail(f"{value!r} is not a list of some of {', '.join(PRUNABLE)}", param, ctx)
         return states
 
 
 @command("prune", "themis queue prune", "themis queue prune --older-than 7d --state done,cancelled --yes")
 @queue_place
 @click.option(
-    "--older-than", type=Duration(), default="30d", show_default=True, help="Only what ended so long ago: 12h, 30d."
+    "--older-than", type=Duration(), default="30d", show_default=True, help="Only jobs that ended longer ago: 12h, 30d."
 )
 @click.option(
-    "--state", "states", type=_States(), default=",".join(PRUNABLE), show_default=True, help="Only these, by commas."
+    "--state", "states", type=_States(), default=",".join(PRUNABLE), show_default=True, help="Only these states."
 )
-@click.option("--yes", "-y", is_flag=True, help="Remove it. Without this nothing is changed.")
+@click.option("--yes", "-y", is_flag=True, help="Remove the files. Without this, it is a dry run.")
 @json_option
 def prune(
     *,
@@ -55,9 +55,9 @@ def prune(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Say which jobs ended long ago, and what their files take; with --yes remove those files, logs and journals too.
+    """List jobs that ended long ago, and the size of their files; with --yes remove the files, logs and journals too.
 
-    Results stay in the store, and so does how each job ended: the same experiment submitted again is still known.
+    Results stay in the store, and so does the end of each job: the same experiment submitted again is still known.
     """
     from themis.core.queue.folder.store_registry import ScanProgress
 
@@ -78,31 +78,31 @@ def prune(
     if not as_json:
         seen.show(removed=yes)
     if seen.left and yes:
-        note(f"{seen.left:,} were left: they changed just now, or are in use")
+        note(f"{seen.left:,} were skipped: they have just changed, or are locked")
     return code
 
 
 class _Seen:
-    """What was found and what became of it, without keeping more of it than is shown."""
+    """Totals of the jobs that were found and removed; only those that are shown are kept."""
 
     def __init__(self) -> None:
         self.found = self.count = self.size_bytes = 0
         self.states: Counter[str] = Counter()
-        self._oldest: list[tuple[int, str, Prunable]] = []  # a heap whose first is the youngest of them
+        self._oldest: list[tuple[int, str, Prunable]] = []  # a heap whose first item is the youngest of them
 
     @property
     def left(self) -> int:
-        """How many were found and are still there."""
+        """The number of items that were found and not removed."""
         return self.found - self.count
 
     def each_found(self, items: "Iterable[Prunable]") -> "Iterator[Prunable]":
-        """The items, counted before anything becomes of them."""
+        """Yield the items, and count them before they are removed."""
         for item in items:
             self.found += 1
             yield item
 
     def each(self, items: "Iterable[Prunable]") -> "Iterator[Prunable]":
-        """The items, counted, and the oldest kept to be shown."""
+        """Yield the items, count them, and keep the oldest to show them."""
         for item in items:
             self.count += 1
             self.size_bytes += item.size_bytes
@@ -112,20 +112,20 @@ class _Seen:
             yield item
 
     def summary(self) -> dict[str, int]:
-        """How many and how large they are."""
+        """The number and the total size of the items."""
         return {"count": self.count, "bytes": self.size_bytes}
 
     def show(self, *, removed: bool) -> None:
-        """Say it to people, the oldest first."""
+        """Print a table, oldest first, and the totals."""
         if not self.count:
-            say("Nothing has ended so long ago.")
+            say("No job ended that long ago.")
             return
         oldest = [item for _, _, item in sorted(self._oldest, key=lambda kept: (-kept[0], kept[1]))]
         rows = [(item.state, item.name, when(item.ended_ns), f"{item.size_bytes:,}") for item in oldest]
         for line in table(("state", "key", "ended", "bytes"), rows, right=("bytes",)):
             say(line)
         if self.count > len(rows):
-            say(f"… and {self.count - len(rows):,} more; --json names them all.")
+            say(f"… and {self.count - len(rows):,} more; --json lists all of them.")
         counts = ", ".join(f"{count:,} {state}" for state, count in self.states.items())
         size = f"{self.size_bytes:,} bytes"
         say()

@@ -1,4 +1,4 @@
-"""`themis queue show`: one job, and why it stands as it does."""
+"""`themis queue show`: one job, and the reasons for its state."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ _NS = 1e9
 @queue_options
 @json_option
 def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool) -> None:
-    """Show one job, named by its key or the beginning of it: its state, its attempts, and why it is not running."""
+    """Show one job: its state, its attempts, and why it is not running. KEY may be the beginning of its key."""
     from themis.core.monitor.jobs import job_now
 
     with opened_queue(queue_root, config, overrides) as queue:
@@ -75,7 +75,7 @@ def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
 
 
 def _limits(row: "JobRow") -> str:
-    """What one attempt may cost; how many there may be stands with the attempts."""
+    """The limits of one attempt; the number of attempts is shown elsewhere."""
     time_text = f"{how_long(row.timeout_s)} an attempt" if row.timeout_s else ""
     memory_text = f"{row.memory_limit_mb:,} MiB of memory" if row.memory_limit_mb else ""
     return ", ".join(filter(None, (time_text, memory_text)))

@@ -1,1 +1,1 @@
-"""What commands print and hear at a terminal: tables, progress, streams, times, interrupts."""
+"""Input and output of commands at a terminal: tables, progress, streams, times, interrupts."""

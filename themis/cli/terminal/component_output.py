@@ -1,4 +1,4 @@
-"""For commands that have components in their process: what those print and log is neither a result nor hides one."""
+"""Output of components in a command's process: what they print and log never mixes with results."""
 
 import logging
 import traceback
@@ -12,7 +12,7 @@ from themis.cli.terminal.output import note, note_lines
 
 
 def expect_components() -> None:
-    """Keep standard output for results, and say what is logged, until the command that is being carried out has ended.
+    """Reserve standard output for results, and print logged warnings, until the current command has ended.
 
     Raises:
         ClosedOutputError: standard output is closed.
@@ -24,23 +24,23 @@ def expect_components() -> None:
 
 
 class _Messages(logging.Handler):
-    """Says warnings and errors on standard error, and below them the traceback that came with them."""
+    """Prints warnings and errors on standard error, with their tracebacks below them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it."""
+        """Print a record."""
         try:
             first, *rest = record.getMessage().splitlines() or [""]
             note(first)
             note_lines("\n".join(rest))
             if record.exc_info and record.exc_info[1] is not None:
                 note_lines("".join(traceback.format_exception(record.exc_info[1])))
-        except Exception:  # noqa: BLE001  # what cannot be said stops no work
+        except Exception:  # noqa: BLE001  # a failed message must not stop work
             self.handleError(record)
 
 
 @contextmanager
 def _logged_as_messages() -> Iterator[None]:
-    """A block in which a warning that has no handler of its own is a message like the command's own."""
+    """Print warnings that no handler takes as messages of the command during the block."""
     before, logging.lastResort = logging.lastResort, _Messages(logging.WARNING)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Tables that fit a terminal: what is least wanted gives way first."""
+"""Tables that fit a terminal: the least important columns are left out first."""
 
 import shutil
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ class Column(NamedTuple):
     """A column of a table.
 
     Attributes:
-        header: its name.
-        right: aligned to the right.
-        least: characters that it may be shortened to; None when it may not be.
-        drop: the column with the highest is left out first; one with 0 never is.
+        header: the name of the column.
+        right: whether it is aligned to the right.
+        least: minimum width in characters to which it may be shortened; None if it may not be.
+        drop: the column with the highest value is left out first; one with 0 never is.
     """
 
     header: str
@@ -29,9 +29,9 @@ class Column(NamedTuple):
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int | None) -> list[str]:
-    """Lines of a table at most `width` wide, headers first; None becomes `-`, a column of nothing is left out.
+    """The lines of a table at most `width` wide, headers first; None becomes `-`, and empty columns are left out.
 
-    Without a `width` each column is as wide as it likes, and all are there.
+    Without a `width` all columns are shown in full width.
     """
     cells = [["-" if value is None else one_line(str(value)) for value in row] for row in rows]
     kept = [
@@ -49,7 +49,7 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int 
 
 
 def terminal_width() -> int | None:
-    """How wide the terminal is that standard output goes to; None when it goes elsewhere, where nothing is left out."""
+    """The width of the terminal that shows standard output; None if it goes elsewhere, where nothing is left out."""
     return shutil.get_terminal_size((_PLAIN_WIDTH, 0)).columns if streams.results().isatty() else None
 
 
@@ -59,7 +59,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def _fit(columns: Sequence[Column], widths: dict[int, int], width: int) -> bool:
-    """Shorten what may be as far as needed, the widest first; False when that does not do, and nothing is changed."""
+    """Shorten columns as needed, the widest first; False, and no change, if that is not enough."""
     too_much = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
     least = {place: min(columns[place].least or size, size) for place, size in widths.items()}
     if too_much > sum(widths[place] - least[place] for place in widths):

@@ -1,4 +1,4 @@
-"""A first Ctrl-C, or a polite request to end, stops a run cleanly."""
+"""Clean ends of runs after Ctrl-C, SIGTERM or SIGHUP."""
 
 import contextlib
 import signal
@@ -14,12 +14,12 @@ _POLITE = (signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def ends_cleanly(farewell: str | None) -> Iterator[None]:
-    """A block that SIGINT, SIGTERM and SIGHUP end by a KeyboardInterrupt, after which `farewell` is said, if any.
+    """End the block by a KeyboardInterrupt on SIGINT, SIGTERM and SIGHUP, and print `farewell` then, if there is one.
 
     SIGTERM and SIGHUP are passed on as SIGINT, which a run turns into its cancellation.
 
     Raises:
-        click.exceptions.Exit: with 128 and the signal's number, when one came.
+        click.exceptions.Exit: a signal came; the exit code is 128 plus its number.
     """
     came: list[int] = []
 
@@ -27,10 +27,10 @@ def ends_cleanly(farewell: str | None) -> Iterator[None]:
         del frame
         came.append(number)
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            raise KeyboardInterrupt  # a shell's background job ignores SIGINT, and would ignore this too
+            raise KeyboardInterrupt  # a shell's background job ignores SIGINT, and would ignore the raised one too
         signal.raise_signal(signal.SIGINT)
 
-    # What is ignored (nohup) stays ignored, and somebody else's handler his.
+    # Ignored signals (nohup) stay ignored, and handlers of others stay in place.
     ours = [number for number in _POLITE if signal.getsignal(number) is signal.SIG_DFL]
     try:
         with handling(dict.fromkeys(ours, pass_on)):

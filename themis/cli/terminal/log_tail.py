@@ -1,4 +1,4 @@
-"""A log as it grows, also across its rotation: what `tail -F` does, for one file."""
+"""Following a log as it grows, also across its rotation, as `tail -F` does for one file."""
 
 import os
 import re
@@ -10,23 +10,23 @@ from themis.core.files import guarded
 
 LONGEST_LINE_BYTES = 1_000_000
 _CHUNK_BYTES = 65_536
-_END_OF_LINE = re.compile(rb"\r\n|\n|\r(?!\Z)")  # a carriage return at the end may be half of one
+_END_OF_LINE = re.compile(rb"\r\n|\n|\r(?!\Z)")  # a carriage return at the end may be the first half of an end of line
 
 
 class LogTail:
     """The lines of a log, as they are completed.
 
-    When the file is renamed away, what is left in it is read first, and then the new file of its name.
+    When the file is renamed away, the rest of it is read first, and then the new file of its name.
     """
 
     def __init__(self, path: Path) -> None:
-        """The log at `path`, which need not be there yet."""
+        """Follow the log at `path`, which need not exist yet."""
         self._path = path
         self._file: BinaryIO | None = None
         self._begun = b""
 
     def rotated_away(self) -> Iterator[str]:
-        """The lines that were rotated away before; to be read first."""
+        """The lines that were rotated away before; read these first."""
         return lines_of([self._path.with_name(f"{self._path.name}.1")])
 
     def new_lines(self) -> Iterator[str]:
@@ -39,20 +39,20 @@ class LogTail:
             yield from self._completed()
             if not self._is_replaced():
                 return
-            yield from self._completed()  # what was written between the reading and the renaming
+            yield from self._completed()  # lines written between the reading and the renaming
             begun = self._begun
             self.close()
             self._begun = begun
 
     def rest(self) -> Iterator[str]:
-        """What is left when nothing more will come: new lines, and one that was begun."""
+        """The remaining lines, when nothing more will come: new ones, and an incomplete last one."""
         yield from self.new_lines()
         if self._begun:
             yield _decoded(self._begun.rstrip(b"\r"))
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; what follows begins anew."""
+        """Close the file; reading again starts from the beginning."""
         self._begun = b""
         if self._file is not None:
             self._file.close()
@@ -67,14 +67,14 @@ class LogTail:
                 self._begun = b""
 
     def _is_replaced(self) -> bool:
-        """Whether the name is another file's now, or the file was emptied."""
+        """Whether the name now belongs to another file, or the file was truncated."""
         if self._file is None:
             return False
         here = os.fstat(self._file.fileno())
         try:
             there = self._path.lstat()
         except FileNotFoundError:
-            return False  # renamed away: the new one is about to come
+            return False  # renamed away: the new file will appear soon
         if (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino):
             return True
         return there.st_size < self._file.tell()

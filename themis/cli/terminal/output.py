@@ -1,4 +1,4 @@
-"""What the commands print: one compact JSON object or a table on standard output, messages on standard error."""
+"""Output of commands: one compact JSON object or a table on standard output, messages on standard error."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,25 +30,25 @@ __all__ = [
 ]
 
 PAGE_ROWS = 1_000
-"""Rows in one table; the columns of the next one are fitted to its own."""
+"""Rows in one table; the columns of the next table are fitted to its own rows."""
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 def emit(document: Any) -> None:
-    """Print a JSON value in one line, in ASCII: any text, and any terminal, can take it."""
+    """Print a JSON value in one line, in ASCII, which every terminal can show."""
     streams.write(mask_json(_encode(document)) + "\n")
     if not streams.is_kept_apart():
         return
     try:
         streams.flush()
     except BrokenPipeError:
-        note("nobody reads standard output any more: the result was not printed")
+        note("the reader of standard output is gone: the result was not printed")
         raise
 
 
 def emit_list(items: Iterable[Any]) -> None:
-    """Print a JSON list in one line, item by item: it may be longer than memory allows."""
+    """Print a JSON list in one line, item by item: it may not fit into memory."""
     _write_items(items)
     streams.write("\n")
 
@@ -56,13 +56,13 @@ def emit_list(items: Iterable[Any]) -> None:
 def emit_object(
     before: Mapping[str, Any], name: str, items: Iterable[Any], after: Callable[[], Mapping[str, Any]]
 ) -> None:
-    """Print a JSON object in one line, one of whose values is a list that may be longer than memory allows.
+    """Print a JSON object in one line, with a list among its values that may not fit into memory.
 
     Args:
-        before: what comes before the list.
-        name: of the list.
-        items: of the list.
-        after: what comes after it, asked for when it has ended.
+        before: the values before the list.
+        name: the name of the list.
+        items: the items of the list.
+        after: returns the values after the list; called when it has ended.
     """
     streams.write("{" + "".join(f"{_encode(key)}:{_encode(value)}," for key, value in before.items()))
     streams.write(f"{_encode(name)}:")
@@ -78,19 +78,19 @@ def _write_items(items: Iterable[Any]) -> None:
 
 
 def document(row: Any) -> dict[str, Any]:
-    """A row of a store or a queue, a named tuple or a dataclass, as JSON."""
+    """A row of a store or a queue (a named tuple or a dataclass) as JSON."""
     names = getattr(row, "_fields", None) or [field.name for field in fields(row)]
     found = {name: getattr(row, name) for name in names}
     return {name: document(value) if is_dataclass(value) else value for name, value in found.items()}
 
 
 def say(line: str = "") -> None:
-    """Print a line, or a few, for reading on standard output, where they do nothing to a terminal but fill lines."""
+    """Print one or more lines of text on standard output; control characters are made harmless."""
     streams.write("".join(f"{printable(text)}\n" for text in mask(line).split("\n")))
 
 
 def note(text: str) -> None:
-    """Print a message on standard error; a very long one is cut."""
+    """Print a message on standard error; a very long one is shortened."""
     _write_message(f"themis: {one_line(cut(mask(text)))}\n")
 
 
@@ -102,13 +102,13 @@ def note_lines(text: str) -> None:
 def _write_message(text: str) -> None:
     stream = streams.messages()
     if stream is not None:
-        with suppress(OSError, ValueError):  # nobody reads it: that is no reason to do anything else than before
+        with suppress(OSError, ValueError):  # a lost message must not change what the command does
             stream.write(text)
             stream.flush()
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> list[str]:
-    """Lines of a table; the columns named in `right` are aligned to the right. None becomes `-`."""
+    """The lines of a table; the columns named in `right` are aligned to the right. None becomes `-`."""
     cells = [[str(header) for header in headers]]
     cells += [["-" if value is None else one_line(str(value)) for value in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
@@ -123,7 +123,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 
 
 def say_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Print a table; of very many rows several, so that few are in memory at a time."""
+    """Print a table, or several for very many rows, so that few of them are in memory at a time."""
     left = iter(rows)
     while page := list(islice(left, PAGE_ROWS)):
         for line in table(headers, page, right=right):

@@ -1,4 +1,4 @@
-"""How far a run is, on standard error: a bar on a terminal, now and then a line elsewhere."""
+"""Progress of a run on standard error: a bar on a terminal, or a line every few seconds."""
 
 import contextlib
 import os
@@ -16,9 +16,9 @@ LINE_EVERY_S = 5.0
 
 
 class Progress(Protocol):
-    """How far something is: of `total`, so many are `done`.
+    """The progress of something: `done` of `total`.
 
-    One that tells of a run says, too, how many `failed` of those, and were `resumed` with.
+    The progress of a run also has `failed`, and `resumed` for cases that were done before.
     """
 
     total: int
@@ -26,19 +26,19 @@ class Progress(Protocol):
 
 
 class _View(Protocol):
-    """Something that shows progress."""
+    """A display of progress."""
 
     every_s: float
 
     def show(self, progress: Progress, rate: float) -> None:
-        """Show it as it is now."""
+        """Show the present progress."""
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
 
 class _Lines:
-    """A line every few seconds: for logs and pipes."""
+    """A line every few seconds, for logs and pipes."""
 
     every_s = LINE_EVERY_S
 
@@ -86,13 +86,13 @@ class _Bar:
 
 
 def describe(progress: Progress, rate: float, unit: str = "cases") -> str:
-    """Progress in words."""
+    """Describe progress in words."""
     return f"{progress.done:,} of {progress.total:,} {unit}, {_rest(progress, rate)}"
 
 
 @contextlib.contextmanager
 def shown(progress: Progress, *, quiet: bool, unit: str = "cases") -> Iterator[None]:
-    """Show `progress` of so many `unit`, which somebody keeps up to date, while the block runs."""
+    """Show `progress`, counted in `unit`, during the block, which keeps it up to date."""
     if quiet:
         yield
         return
@@ -122,7 +122,7 @@ def _follow(progress: Progress, stop: threading.Event, unit: str) -> None:
 
 
 def _rest(progress: Progress, rate: float) -> str:
-    parts = [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # few are worth a digit more
+    parts = [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # one more digit for low rates
     failed, resumed = getattr(progress, "failed", None), _resumed(progress)
     if failed is not None:
         parts.insert(0, f"{failed:,} failed")
@@ -135,5 +135,5 @@ def _rest(progress: Progress, rate: float) -> str:
 
 
 def _resumed(progress: Progress) -> int:
-    """How many were there already, and say nothing of the pace."""
+    """Number of cases that were done before, which do not count for the rate."""
     return getattr(progress, "resumed", 0)

@@ -1,4 +1,4 @@
-"""Metrics for people: each mean with what stands beside it."""
+"""Metrics for people: each mean with its counts and its interval."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from themis.core.statistics.score_tally import MetricSummary, figures, number
 
 
 def in_short(metrics: Mapping[str, MetricSummary], *, ended: bool) -> str:
-    """The means in a line, with how many cases had no answer and, of a run whose cases have `ended`, no score."""
+    """The means in one line, with the numbers of cases without an answer and, if all have `ended`, without a score."""
     found = []
     for name, metric in metrics.items():
         beside = [f"{metric.no_answer:,} no answer"] if metric.no_answer else []
@@ -18,7 +18,7 @@ def in_short(metrics: Mapping[str, MetricSummary], *, ended: bool) -> str:
 
 
 def in_full(metrics: Mapping[str, MetricSummary]) -> list[str]:
-    """Lines of a table with all that stands beside the means."""
+    """The lines of a table with the means and all their details."""
     texts = {name: figures(metric) for name, metric in metrics.items()}
     names = tuple(next(iter(texts.values()), {}))
     return table(("metric", *names), [(_short(name), *found.values()) for name, found in texts.items()], right=names)

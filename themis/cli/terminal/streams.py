@@ -1,8 +1,8 @@
-"""Standard output is for results: what components print meanwhile goes to standard error.
+"""Standard streams: standard output is only for results; output of components goes to standard error.
 
 A component may print, write to descriptor 1, start programs that do, close `sys.stdout` or leave a redirection behind.
-So for as long as a command has components in its process, descriptor 1 is standard error, and results and messages go
-to copies of what the two were.
+So while a command has components in its process, descriptor 1 is standard error, and results and messages go to copies
+of the original two.
 """
 
 import io
@@ -19,7 +19,7 @@ _OUT, _ERR = 1, 2
 
 
 class _Apart(NamedTuple):
-    """Where results and messages go, whatever becomes of `sys.stdout` and `sys.stderr`."""
+    """The streams of results and messages, whatever happens to `sys.stdout` and `sys.stderr`."""
 
     results: TextIO
     messages: TextIO | None
@@ -29,10 +29,10 @@ _apart: _Apart | None = None
 
 
 def results() -> TextIO:
-    """Where results are printed.
+    """The stream of results.
 
     Raises:
-        ClosedOutputError: nowhere.
+        ClosedOutputError: there is none.
     """
     stream = _apart.results if _apart else sys.stdout
     if stream is None:
@@ -41,23 +41,23 @@ def results() -> TextIO:
 
 
 def messages() -> TextIO | None:
-    """Where messages are printed; None where nobody reads them."""
+    """The stream of messages; None if there is none."""
     return _apart.messages if _apart else sys.stderr
 
 
 def write(text: str) -> None:
-    """Print a result, or a part of it.
+    """Print a result, or a part of one.
 
     Raises:
         ClosedOutputError, UnwritableOutputError: it cannot be printed.
-        BrokenPipeError: nobody reads it.
+        BrokenPipeError: its reader is gone.
     """
     with writing() as stream:
         stream.write(text)
 
 
 def flush() -> None:
-    """Have all results be where they go to; raises as `write` does, but for output that is closed."""
+    """Flush all results; raises as `write` does, except for closed output."""
     if _apart or sys.stdout is not None:
         with writing() as stream:
             stream.flush()
@@ -65,7 +65,7 @@ def flush() -> None:
 
 @contextmanager
 def writing() -> Iterator[TextIO]:
-    """The stream of results, for a block that writes to it; raises as `write` does."""
+    """Yield the stream of results to a block that writes to it; raises as `write` does."""
     stream = results()
     try:
         yield stream
@@ -76,35 +76,35 @@ def writing() -> Iterator[TextIO]:
 
 
 def has_terminal() -> bool:
-    """Whether messages are read on a terminal."""
+    """Whether messages go to a terminal."""
     stream = messages()
     return stream is not None and stream.isatty()
 
 
 def is_kept_apart() -> bool:
-    """Whether components are in this process, so that something may have been done of which nobody heard yet."""
+    """Whether components are in this process, so that work may have been done that was not reported yet."""
     return _apart is not None
 
 
 def occupy_closed() -> None:
-    """Open the standard descriptors that are closed: the next file that is opened would take their place.
+    """Open standard descriptors that are closed, since the next opened file would take their place.
 
-    `sys.stdout` stays None where there was none.
+    `sys.stdout` stays None if there was none.
     """
     for number in (0, _OUT, _ERR):
         try:
             os.fstat(number)
         except OSError:
-            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
             os.set_inheritable(nowhere, True)  # noqa: FBT003  # as the other two are
 
 
 @contextmanager
 def kept_apart() -> Iterator[None]:
-    """A block in which nothing but a result reaches standard output.
+    """Keep everything but results out of standard output during the block.
 
     Raises:
-        ClosedOutputError: it is closed; better said before a run than after it.
+        ClosedOutputError: it is closed; reported before a run rather than after it.
     """
     global _apart  # noqa: PLW0603  # a process has one standard output
     printed, said = results(), sys.stderr
@@ -113,7 +113,7 @@ def kept_apart() -> Iterator[None]:
         out, err = (_copy(stack, number) for number in (_OUT, _ERR))
         os.dup2(_ERR, _OUT)
         stack.callback(_put_back, printed, said)
-        # Not where a test, or a program of which this is a part, has put a stream of its own there.
+        # False if a test, or a program that embeds this, has put a stream of its own there.
         is_ours = said is None or _is_over(said, _ERR)
         results_to = _stream(out, printed) if _is_over(printed, _OUT) else printed
         _apart = _Apart(results_to, _stream(err, said) if said is not None and is_ours else said)
@@ -124,7 +124,7 @@ def kept_apart() -> Iterator[None]:
 
 
 def _copy(stack: ExitStack, number: int) -> int:
-    """A copy of a descriptor, which takes its place again in the end."""
+    """A copy of a descriptor, which replaces it again at the end."""
     copy = os.dup(number)
     stack.callback(os.close, copy)
     stack.callback(os.dup2, copy, number)
@@ -139,26 +139,26 @@ def _put_back(printed: TextIO, said: TextIO) -> None:
     global _apart  # as above
     ours, _apart = _apart, None
     for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # whatever a component has left there
+        with suppress(Exception):  # a component may have left anything there
             stream.flush()
     sys.stdout, sys.stderr = printed, said
     for stream in ours or ():
         if stream not in {printed, said, None}:
-            with suppress(OSError):  # told already, where it was flushed
+            with suppress(OSError):  # already reported when it was flushed
                 stream.close()
 
 
 class _Masked(io.TextIOWrapper):
-    """A standard stream on which no resolved secret is shown."""
+    """A standard stream that masks resolved secrets."""
 
     @classmethod
     def over(cls, descriptor: int) -> "_Masked":
-        """A line-buffered stream that writes to `descriptor`, and leaves it open."""
+        """A line-buffered stream that writes to `descriptor` and leaves it open."""
         raw = io.FileIO(descriptor, "w", closefd=False)
         return cls(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
     def write(self, text: str) -> int:
-        """Write `text` without secrets."""
+        """Write `text` with secrets masked."""
         super().write(mask(text))
         return len(text)
 

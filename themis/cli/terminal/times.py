@@ -16,18 +16,18 @@ _PART = re.compile(r"(\d+)([smhdw])")
 
 
 class Seconds(click.FloatRange):
-    """So many seconds: none, or a number that a timer can be set to."""
+    """A number of seconds that a timer can be set to."""
 
     name = "seconds"
 
     def __init__(self, least: float = 0.0, *, least_open: bool = False) -> None:
-        """At least `least`, or more than that."""
+        """Accept at least `least`; with `least_open`, only more than that."""
         super().__init__(min=least, max=MOST_SECONDS, min_open=least_open)
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number that a text says."""
+        """The number in a text."""
         found: float = super().convert(cast("Any", value), param, ctx)
-        return self.fail(f"{value!r} is no number of seconds", param, ctx) if math.isnan(found) else found
+        return self.fail(f"{value!r} is not a number of seconds", param, ctx) if math.isnan(found) else found
 
 
 class When(click.ParamType[datetime]):
@@ -36,7 +36,7 @@ class When(click.ParamType[datetime]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The time that a text says; one without a zone is local, and never before what its words can mean."""
+        """The time in a text; one without a zone is local, and never before any meaning that it can have."""
         if isinstance(value, datetime):
             return value
         text = str(value).strip()
@@ -46,25 +46,25 @@ class When(click.ParamType[datetime]):
             if _DELAY.fullmatch(text):
                 return datetime.now(tz=UTC) + _duration(text)
             return _local(datetime.fromisoformat(text))
-        except (ValueError, OverflowError, OSError):  # the last is what the platform says of a year that it lacks
-            example = "2027-01-31T08:00, of this machine's zone, or with another, as in 2027-01-31T08:00+01:00"
+        except (ValueError, OverflowError, OSError):  # the last is raised for a year that the platform lacks
+            example = "2027-01-31T08:00 in this machine's zone, or with a zone, 2027-01-31T08:00+01:00"
             self.fail(f"{text!r} is neither a time ({example}) nor a delay (90s, 10m, 2h30m, 1d)", param, ctx)
 
 
 class Duration(click.ParamType[timedelta]):
-    """How long: 90s, 10m, 2h30m, 30d."""
+    """A duration: 90s, 10m, 2h30m, 30d."""
 
     name = "duration"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """The duration that a text says."""
+        """The duration in a text."""
         if isinstance(value, timedelta):
             return value
         text = str(value).strip()
         with contextlib.suppress(OverflowError, ValueError):
             if _DELAY.fullmatch(text):
                 return _duration(text)
-        return self.fail(f"{text!r} is no duration (90s, 10m, 2h30m, 30d)", param, ctx)
+        return self.fail(f"{text!r} is not a duration (90s, 10m, 2h30m, 30d)", param, ctx)
 
 
 def nanoseconds(when: datetime) -> int:
@@ -73,10 +73,10 @@ def nanoseconds(when: datetime) -> int:
 
 
 def _local(time: datetime) -> datetime:
-    """A time with its zone: this machine's, unless it says one.
+    """A time with its zone, which is this machine's unless the time has one.
 
-    One that the clocks skip, as they are put forward, is as far after that as it says: `not before 2:30` on such a day
-    starts nothing at half past one. One that comes twice, as they are put back, is the first; its zone tells the other.
+    A time that clocks skip when they go forward counts as equally far after the change: `not before 2:30` on such a day
+    starts nothing at half past one. A time that comes twice when they go back is the first; its zone selects the other.
     """
     if time.tzinfo is not None:
         return time.astimezone()

@@ -1,1 +1,1 @@
-"""`themis queue watch`: what a queue does now, drawn again and again."""
+"""`themis queue watch`: a live view of a queue."""

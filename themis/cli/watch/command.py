@@ -1,4 +1,4 @@
-"""`themis queue watch`: what a queue does now, until Ctrl-C."""
+"""`themis queue watch`: a live view of a queue, until Ctrl-C."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from themis.core.monitor.queue_watcher import QueueWatcher
 
 PLAIN_WIDTH = 120
-"""Where there is no terminal."""
+"""Width of lines, in characters, without a terminal."""
 
 _STYLES = {"head": "bold", "title": "bold cyan", "labels": "dim", "good": "green", "bad": "red", "quiet": "dim"}
 
@@ -35,9 +35,9 @@ _STYLES = {"head": "bold", "title": "bold cyan", "labels": "dim", "good": "green
     default=1.0,
     show_default=True,
     metavar="S",
-    help="Seconds between looks.",
+    help="Seconds between updates.",
 )
-@click.option("--once", is_flag=True, help="Look once, and exit.")
+@click.option("--once", is_flag=True, help="Print the state once, and exit.")
 @json_option
 def watch(
     *,
@@ -48,10 +48,10 @@ def watch(
     once: bool,
     as_json: bool,
 ) -> None:
-    """Show what a queue does now, until Ctrl-C: its workers, how far each run is, what comes next, what ended last.
+    """Show a queue live, until Ctrl-C: its workers, the progress of each run, the next jobs, and the last ended ones.
 
-    When the queue will be empty is predicted from how long runs like those that are left took before. Nothing is
-    written, and workers are not disturbed. With --json, an object a look.
+    The time when the queue will be empty is predicted from the durations of earlier runs of the same kind. Nothing is
+    written, and workers are not disturbed. With --json, print one object per update.
     """
     from themis.core.monitor.queue_watcher import QueueWatcher
 
@@ -69,7 +69,7 @@ def watch(
 
 
 def _repeat(watcher: "QueueWatcher", interval_s: float, show: "Callable[[QueueNow], None]") -> None:
-    """Look every `interval_s` seconds, and never twice in a row to make up for a slow one."""
+    """Update every `interval_s` seconds, without catching up after a slow update."""
     while True:
         began_s = time.monotonic()
         show(watcher.look())
@@ -90,7 +90,7 @@ def _print(look: "QueueNow", *, as_json: bool) -> None:
 
 
 def _show_live(watcher: "QueueWatcher", interval_s: float) -> None:
-    """Redraw the terminal at each look; afterwards it is as it was before."""
+    """Redraw the terminal at each update, and restore it afterwards."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text

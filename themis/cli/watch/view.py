@@ -1,4 +1,4 @@
-"""A look at a queue as lines for people, of the width of their terminal."""
+"""The state of a queue as lines of text that fit a terminal."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ _AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
 _FEW = 10
 _MOSTLY = 0.8
-_SURE = 0.2  # of the middle: a narrower range is not worth showing
+_SURE = 0.2  # fraction of the middle value: a narrower range is not worth showing
 _MINUTE_S, _HOUR_S, _HALF_A_DAY_S, _DAY_S = 60, 3_600, 43_200, 86_400
 
 _RUNNING = (
@@ -65,14 +65,14 @@ _ENDED = (
 
 
 class Line(NamedTuple):
-    """A line, and what it is: `head`, `title`, `labels`, `row`, `good`, `bad`, `quiet`."""
+    """A line and its kind: `head`, `title`, `labels`, `row`, `good`, `bad` or `quiet`."""
 
     text: str
     kind: str
 
 
 def lines(look: QueueNow, width: int, height: int | None = None) -> list[Line]:
-    """A look at a queue, in lines at most `width` wide; at most `height` of them, from 24 on, if that is said."""
+    """The state of a queue in lines at most `width` wide; at most `height` of them, if given (at least 24)."""
     found = [*_head(look)]
     wanted = [min(len(look.workers), WORKERS_SHOWN), len(look.running), len(look.next), len(look.ended)]
     if height is not None:
@@ -83,7 +83,7 @@ def lines(look: QueueNow, width: int, height: int | None = None) -> list[Line]:
 
 
 def _shares(wanted: Sequence[int], lines: int) -> list[int]:
-    """So many lines given out one by one in turns; at least one to whoever wants any."""
+    """Distribute `lines` among sections in turns; each section that wants any gets at least one."""
     shares = [min(rows, 1) for rows in wanted]
     while sum(shares) < min(lines, sum(wanted)):
         for place, rows in enumerate(wanted):
@@ -103,22 +103,22 @@ def _head(look: QueueNow) -> Iterator[Line]:
         yield Line(one_line(pause_text(look.paused)), "bad")
     yield Line(outlook(look), "row")
     for trouble in look.troubles:
-        yield Line(one_line(f"as it was before: {trouble}"), "bad")
+        yield Line(one_line(f"last known state, as a store is unreadable: {trouble}"), "bad")
 
 
 def outlook(look: QueueNow) -> str:
-    """When a queue will be empty, in a sentence."""
+    """A sentence that says when a queue will be empty."""
     left = sum(look.counts.get(state, 0) for state in ("running", "queued", "waiting"))
     slots = f"{look.slots} slot{'' if look.slots == 1 else 's'}"
     if not left:
         return f"nothing is left to do; {slots}"
     found = look.forecast
     if found is None:
-        return f"when it will be empty is unknown, as nothing like it has ended yet; {slots}"
+        return f"the time until it is empty is unknown, as no similar run has ended yet; {slots}"
     span = _span(found)
-    guess = f", going by the next {found.sampled:,}" if found.jobs > found.sampled else ""
+    guess = f", judging by the next {found.sampled:,}" if found.jobs > found.sampled else ""
     if found.work_s < _MOSTLY * found.middle_s:
-        guess += f"; only {about(found.work_s)} of it is work, as jobs wait for their time"
+        guess += f"; only {about(found.work_s)} of it is work, as jobs wait for a later time"
     if not look.slots:
         return f"no worker takes jobs; one slot would need {span}{guess}"
     if look.paused is not None:
@@ -129,7 +129,7 @@ def outlook(look: QueueNow) -> str:
 
 
 def about(seconds: float) -> str:
-    """A duration, as exact as a guess can be."""
+    """A duration, rounded as a prediction should be."""
     if seconds < _FEW:
         return f"{max(seconds, 1.0):.0f} s"
     if seconds < _MINUTE_S:
@@ -227,7 +227,7 @@ def _ended_row(job: EndedJob, now_ns: int) -> Sequence[Any]:
 def _section(
     title: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]], kinds: Sequence[str], total: int, width: int
 ) -> Iterator[Line]:
-    """A table with its title, and how many rows are not shown; nothing when there are none."""
+    """Yield a table with its title, and the total if rows are left out; nothing without rows."""
     if not rows:
         return
     yield Line("", "row")
@@ -238,16 +238,16 @@ def _section(
 
 
 def _about(found: About) -> tuple[str, str | None, str]:
-    """The beginnings of a job's key and its run's id, which is all that commands need, and its experiment."""
+    """The beginnings of a job's key and its run's id, which commands accept, and its experiment."""
     run = found.run_id[:_ID_CHARACTERS] if found.run_id else None
     datasets = ", ".join(found.datasets)
     experiment = found.generator.removeprefix("builtin/") + (f" on {datasets}" if datasets else "")
-    key = found.key if "." in found.key else found.key[:_ID_CHARACTERS]  # a shard is named in full
+    key = found.key if "." in found.key else found.key[:_ID_CHARACTERS]  # the key of a shard is shown in full
     return key, run, experiment
 
 
 def _rate(rate: float | None) -> str | None:
-    """Cases a second, or a minute or hour when they are few."""
+    """Cases per second, or per minute, hour or day for low rates."""
     if rate is None:
         return None
     for name, seconds in (("s", 1), ("min", _MINUTE_S), ("h", _HOUR_S)):

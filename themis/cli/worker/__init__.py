@@ -1,1 +1,1 @@
-"""`themis worker`: one experiment from the queue, or all that come."""
+"""`themis worker`: running experiments from the queue, and administration of workers."""

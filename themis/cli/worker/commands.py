@@ -1,4 +1,4 @@
-"""The commands of `themis worker`, of which `start` need not be named."""
+"""The commands of `themis worker`; `start` is the default."""
 
 import click
 
@@ -10,10 +10,10 @@ from themis.cli.worker.start import start
 
 
 class StartsByDefault(Group):
-    """The commands of `themis worker`, of which `start` need not be named."""
+    """A group of commands with `start` as the default."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Add the command that is meant."""
+        """Add `start` if no command is named."""
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["start", *args]
         return super().parse_args(ctx, args)
@@ -23,7 +23,7 @@ class StartsByDefault(Group):
     "worker", cls=StartsByDefault, examples=["themis worker --slots 2", "themis worker run", "themis worker list"]
 )
 def worker() -> None:
-    """Run what was submitted. Without a command: start."""
+    """Run submitted experiments. Without a command: start."""
 
 
 for member in (start, run, list_workers, stop, health):

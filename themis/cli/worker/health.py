@@ -19,7 +19,7 @@ UNHEALTHY = 1
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What the worker was given as --health-file.",
+    help="The file that the worker has as --health-file.",
 )
 @click.option(
     "--max-age",
@@ -27,12 +27,12 @@ UNHEALTHY = 1
     default=MAX_AGE_S,
     show_default=True,
     metavar="SECONDS",
-    help="An older heartbeat is that of a worker that hangs.",
+    help="An older heartbeat means that the worker hangs.",
 )
 def health(*, path: Path, max_age: float) -> int:
-    """Say in a line how a worker goes; exit 0 when it is alive, 1 when it is not.
+    """Print the health of a worker in a line; exit with 0 when it is healthy, else with 1.
 
-    For Docker's HEALTHCHECK and Kubernetes' exec probes.
+    For Docker's HEALTHCHECK and Kubernetes exec probes.
     """
     found = health_of(path, max_age)
     if not found.is_healthy:

@@ -1,4 +1,4 @@
-"""`themis worker list` and `stop`: who the workers of a queue are; have them end."""
+"""`themis worker list` and `stop`: list the workers of a queue, and ask them to end."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.2
 _NS = 1e9
-_SEE_LIST = "; themis worker list shows those that there are"
+_SEE_LIST = "; themis worker list shows all workers"
 _WORKERS = (
     Column("worker", least=12),
     Column("host", least=8, drop=2),
@@ -48,14 +48,14 @@ _RUNS = (
 
 @command("list", "themis worker list", "themis worker list --json", "themis worker list --forget-dead")
 @queue_options
-@click.option("--forget-dead", is_flag=True, help="Remove the files of workers of this host that have died.")
+@click.option("--forget-dead", is_flag=True, help="Remove the files of dead workers of this host.")
 @json_option
 def list_workers(
     *, queue_root: Path | None, config: Path | None, overrides: Sequence[str], forget_dead: bool, as_json: bool
 ) -> None:
-    """List the workers of a queue, and what each of them runs.
+    """List the workers of a queue, and the job of each slot.
 
-    A worker that was killed left its file here; it is marked as dead until it starts again or is forgotten.
+    A worker that was killed leaves its file behind; it is marked as dead until it starts again or is forgotten.
     """
     from themis.core.monitor.workers import start_one
     from themis.core.queue.folder import worker_registry
@@ -74,13 +74,13 @@ def list_workers(
 
 @command("stop", "themis worker stop gpu-1", "themis worker stop --all --wait 600")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--all", "stop_all", is_flag=True, help="Every worker that lives.")
+@click.option("--all", "stop_all", is_flag=True, help="Every live worker.")
 @click.option(
     "--wait",
     "wait_s",
     type=Seconds(),
     metavar="S",
-    help="Wait so many seconds for them to be gone; ends with 124 when one is not.",
+    help="Wait up to S seconds until they have ended; exits with 124 when one has not.",
 )
 @queue_options
 def stop(
@@ -92,7 +92,7 @@ def stop(
     config: Path | None,
     overrides: Sequence[str],
 ) -> int:
-    """Ask workers to take no more jobs, and to end when what they run has ended."""
+    """Ask workers to take no more jobs, and to end when their runs have ended."""
     from themis.core.queue.folder import worker_registry
 
     if bool(names) == stop_all:
@@ -106,20 +106,20 @@ def stop(
     left = asked if wait_s is None else _wait(root, asked, wait_s)
     emit({"asked": asked, "stopped": [name for name in asked if name not in left], "left": left})
     if wait_s is None and asked and streams.has_terminal():
-        note("they end when what they run has ended; --wait S waits for that")
+        note("they end when their runs have ended; --wait S waits for that")
     for name in names:
         if not seen[name]:
-            note(f"worker {name} is dead already")
+            note(f"worker {name} is already dead")
     if stop_all and not asked:
-        note(f"no worker lives at {root}")
+        note(f"no worker is running at {root}")
     if wait_s is not None and left:
-        note(f"after {how_long(wait_s)} still there: {', '.join(left)}; they end when what they run has ended")
+        note(f"after {how_long(wait_s)} still there: {', '.join(left)}; they end when their runs have ended")
         return errors.TIMED_OUT
     return 0
 
 
 def ended_by_cause(worker: "SeenWorker") -> str:
-    """The attempts that ended with a worker, in words."""
+    """The number of a worker's ended attempts by cause, in words."""
     return ", ".join(f"{count:,} {cause}" for cause, count in (worker.report.ended or {}).items())
 
 
@@ -130,12 +130,12 @@ def _refuse_unknown(names: Sequence[str], known: dict[str, bool]) -> None:
     for name in names:
         if name not in known:
             raise WorkerNameError(
-                name=name, detail=f"no worker of this queue is called so{nearest_hint(name, known) or _SEE_LIST}"
+                name=name, detail=f"no worker of this queue has that name{nearest_hint(name, known) or _SEE_LIST}"
             )
 
 
 def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
-    """Wait until these workers are gone; returns those that are still there at the end."""
+    """Wait until these workers have ended; returns those that are still running after `wait_s`."""
     from themis.core.queue.folder import worker_registry
 
     patient_until = time.monotonic() + wait_s

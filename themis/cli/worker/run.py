@@ -31,24 +31,24 @@ _SHOWN_REASONS = 3
     "--allow-modules",
     type=Words(),
     metavar="PREFIXES",
-    help="The modules that a job may import, by prefix, parted by commas.  [default: all]",
+    help="The modules that a job may import, as prefixes separated by commas.  [default: all]",
 )
 @click.option(
     "--tags",
     type=Words(),
     default=(),
     metavar="TAG,…",
-    help="What this worker has; a job is taken only when all its tags are among them.",
+    help="The tags of this worker; a job is taken only if all its tags are among them.",
 )
 @click.option(
     "--version-mismatch",
     type=click.Choice(["run", "refuse"]),
     default="run",
     show_default=True,
-    help="What to do with a job that another version of Themis, or of its components, submitted.",
+    help="Whether to run a job that another version of Themis, or of its components, submitted.",
 )
 @quiet_option
-def run(  # noqa: PLR0913  # an argument an option
+def run(  # noqa: PLR0913  # one argument per option
     *,
     queue_root: Path | None,
     config: Path | None,
@@ -58,10 +58,10 @@ def run(  # noqa: PLR0913  # an argument an option
     version_mismatch: "VersionMismatch",
     quiet: bool,
 ) -> int:
-    """Run one experiment from the queue, and exit; for cron and scripts.
+    """Run one experiment from the queue and exit; for cron and scripts.
 
-    Calls may overlap. One that fails is queued again while it has tries left; that is no error of this command. Ends
-    with 4 when jobs are queued and none could be taken, as a store cannot be used.
+    Calls may overlap. An experiment that fails is queued again while it has tries left; that is not an error of this
+    command. Exits with 4 when jobs are queued and none could be taken because a store cannot be used.
     """
     from themis.cli.terminal.component_output import expect_components
     from themis.core.engine.run import RunProgress
@@ -73,7 +73,7 @@ def run(  # noqa: PLR0913  # an argument an option
     expect_components()
     progress = RunProgress()
     with (
-        ends_cleanly("the experiment is back in the queue, and what is done of it is kept"),
+        ends_cleanly("the experiment is back in the queue, and its finished cases are kept"),
         shown(progress, quiet=quiet),
     ):
         result = run_worker_once(
@@ -84,13 +84,13 @@ def run(  # noqa: PLR0913  # an argument an option
         return _say_why_idle(root, policy)
     emit(document(result))
     if result.status.value == "running":
-        note("another process has this run in hand: its job waits, and is not charged")
+        note("another process holds the run lock: the job waits, and is not charged")
     explain_failures(result)
     return 0
 
 
 def _say_why_idle(root: Path, policy: "ClaimPolicy") -> int:
-    """An idle worker is often a mistyped folder, or a job that waits; the exit code is that of what went wrong."""
+    """Print why there was no job, such as a mistyped folder, or jobs for later; returns the exit code."""
     from themis.core.monitor import idle
     from themis.core.monitor.reasons import pause_text
     from themis.core.submission import open_queue
@@ -102,9 +102,9 @@ def _say_why_idle(root: Path, policy: "ClaimPolicy") -> int:
         note(f"{pause_text(found.pause)}; themis queue resume ends that")
     elif found.queued:
         refused = "; ".join(f"{count:,} {reason}" for reason, count in found.refused[:_SHOWN_REASONS])
-        why = "; ".join([*found.unusable_stores, refused]).strip("; ") or "others took them"
-        note(f"none of the jobs that are queued ({found.queued:,}) could be taken: {why}")
+        why = "; ".join([*found.unusable_stores, refused]).strip("; ") or "other workers took them"
+        note(f"none of the queued jobs ({found.queued:,}) could be taken: {why}")
         return UNAVAILABLE if found.unusable_stores else 0
     elif found.waiting:
-        note(f"nothing may be taken now; for a later time wait: {found.waiting:,} (see themis queue list)")
+        note(f"no job may be taken now; waiting for a later time: {found.waiting:,} (see themis queue list)")
     return 0

@@ -1,4 +1,4 @@
-"""`themis worker start`: a worker that goes on until it is told to end."""
+"""`themis worker start`: a worker that runs until it is told to end."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,29 +12,29 @@ from themis.core.processes.isolation import CHOICES, current_name
 
 
 class _IsolationChoice(click.Choice[str]):
-    """An isolation, by its name or one that it had before."""
+    """The name of an isolation, or a former name."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Its name."""
+        """The present name."""
         return super().convert(current_name(str(value)), param, ctx)
 
 
-# By field of `WorkerSettings`, whose defaults and bounds are the only ones.
+# By field of `WorkerSettings`, which alone defines defaults and bounds.
 _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("slots", {"type": int, "metavar": "N", "help": "Experiments at once.  [default: one a device, else 1]"}),
+    ("slots", {"type": int, "metavar": "N", "help": "Experiments at a time.  [default: one per device, else 1]"}),
     ("drain", {"is_flag": True, "default": None, "help": "End when nothing is left in the queue."}),
-    ("max-jobs", {"type": int, "metavar": "N", "help": "End after so many experiments."}),
-    ("max-idle", {"type": float, "metavar": "SECONDS", "help": "End after so long without one."}),
-    ("max-rss", {"type": int, "metavar": "MIB", "help": "End when the worker itself uses so much memory."}),
-    ("grace", {"type": float, "metavar": "SECONDS", "help": "How long runs may go on after SIGTERM.  [default: 30]"}),
+    ("max-jobs", {"type": int, "metavar": "N", "help": "End after this many experiments."}),
+    ("max-idle", {"type": float, "metavar": "SECONDS", "help": "End after this time without an experiment."}),
+    ("max-rss", {"type": int, "metavar": "MIB", "help": "End when the worker itself uses this much memory."}),
+    ("grace", {"type": float, "metavar": "SECONDS", "help": "Time for runs to end after SIGTERM.  [default: 30]"}),
     (
         "job-grace",
-        {"type": float, "metavar": "SECONDS", "help": "From asking one run to end to killing it.  [default: 10]"},
+        {"type": float, "metavar": "SECONDS", "help": "Time for one run to end before it is killed.  [default: 10]"},
     ),
-    ("tags", {"type": Words(), "metavar": "A,B", "help": "Serve experiments that ask for these tags, too."}),
+    ("tags", {"type": Words(), "metavar": "A,B", "help": "Also take experiments that need these tags."}),
     (
         "devices",
-        {"type": Words(), "metavar": "0,1", "help": "Each slot gets one of them as its CUDA_VISIBLE_DEVICES."},
+        {"type": Words(), "metavar": "0,1", "help": "Give each slot one of them as its CUDA_VISIBLE_DEVICES."},
     ),
     (
         "allow-modules",
@@ -42,29 +42,33 @@ _OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     (
         "version-mismatch",
-        {"type": click.Choice(["run", "refuse"]), "help": "What to do with what another version submitted."},
+        {"type": click.Choice(["run", "refuse"]), "help": "Whether to run jobs that another version submitted."},
     ),
     (
         "isolation",
         {
             "type": _IsolationChoice(CHOICES),
-            "help": "What keeps a job from outliving its worker.  [default: auto]",
+            "help": "The means to keep a job from outliving its worker.  [default: auto]",
         },
     ),
     (
         "min-free-mb",
-        {"type": int, "metavar": "MIB", "help": "Take nothing while the disk has less free.  [default: 64]"},
+        {"type": int, "metavar": "MIB", "help": "Take no job while the disk has less free.  [default: 64]"},
     ),
     ("log-limit-mb", {"type": int, "metavar": "MIB", "help": "Rotate an attempt's log at this size.  [default: 16]"}),
     (
         "health-file",
-        {"type": click.Path(path_type=Path), "metavar": "FILE", "help": "Keep this file fresh, for probes."},
+        {
+            "type": click.Path(path_type=Path),
+            "metavar": "FILE",
+            "help": "Write each heartbeat to this file, for probes.",
+        },
     ),
     ("metrics-port", {"type": int, "metavar": "PORT", "help": "Serve metrics for Prometheus."}),
-    ("metrics-address", {"metavar": "ADDRESS", "help": "Where to serve them.  [default: 127.0.0.1]"}),
+    ("metrics-address", {"metavar": "ADDRESS", "help": "The address to serve them at.  [default: 127.0.0.1]"}),
     ("metrics-file", {"type": click.Path(path_type=Path), "metavar": "FILE", "help": "Write metrics to this file."}),
-    ("hook", {"metavar": "COMMAND", "help": "Run it when an experiment is done or has failed."}),
-    ("webhook", {"metavar": "URL", "help": "POST to it when an experiment is done or has failed."}),
+    ("hook", {"metavar": "COMMAND", "help": "Run this command when an experiment is done or has failed."}),
+    ("webhook", {"metavar": "URL", "help": "POST to this URL when an experiment is done or has failed."}),
 )
 
 
@@ -88,10 +92,14 @@ def _worker_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "settings_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Take options from this TOML file, too; read again on SIGHUP.",
+    help="Read options from this TOML file, too; SIGHUP reads it again.",
 )
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Of what it says."
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The format of log messages.",
 )
 def start(
     *,
@@ -105,10 +113,10 @@ def start(
 ) -> int:
     """Run experiments from the queue, each in a process of its own, until told to end.
 
-    The first SIGTERM or Ctrl-C lets what runs end within --grace, and gives the rest back; the second ends at once.
+    After the first SIGTERM or Ctrl-C, runs have --grace to end, and the rest is given back; the second ends at once.
 
-    Exit codes: 0 it ended by itself, or nothing was cut short; 4 with --drain jobs are left that could not be taken;
-    5 runs were stopped and given back; 6 the same, at once; 7 a slot was lost and could not be replaced.
+    Exit codes: 0 it ended by itself, or no run was cut short; 4 with --drain, jobs are left that could not be taken; 5
+    runs were stopped and given back; 6 the same, at once; 7 a slot was lost and could not be replaced.
     """
     from themis_workers.daemon import run_worker
     from themis_workers.settings import load_settings

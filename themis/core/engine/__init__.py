@@ -1,1 +1,1 @@
-"""Carries out a compiled run: every case through the stages, bounded, resumable, each outcome stored once."""
+"""Execution of a compiled run: all cases through the stages, bounded, resumable, each outcome stored once."""

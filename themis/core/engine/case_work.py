@@ -10,12 +10,12 @@ from themis.core.snapshot import SnapshotDataset
 
 @dataclass(slots=True)
 class CaseWork:
-    """A case, where it stands in the run, and what is already finished of it.
+    """A case, its position in the run, and its outcomes so far.
 
     Attributes:
         case_no, dataset_no: positions in the run.
-        case_key: tells apart equal case ids of two datasets.
-        stored: successful outcomes from before, by stage and item; those stages are not run again.
+        case_key: distinguishes equal case ids of two datasets.
+        stored: earlier successful outcomes, by stage and item; those stages are not run again.
     """
 
     case_no: int
@@ -27,5 +27,5 @@ class CaseWork:
     stored: dict[tuple[Stage, int], Outcome] = field(default_factory=dict)
 
     def end(self, through: Stage, *, failed: bool) -> CaseEnd:
-        """That the case came so far."""
+        """The end of the case at the stage `through`."""
         return CaseEnd(self.case_no, self.dataset_no, self.case.case_id, self.digest, failed, through)

@@ -1,4 +1,4 @@
-"""What a component raised: in one line for the results, and with its traceback for whoever mends it."""
+"""Errors that components raise: one line for the results, and a traceback for debugging."""
 
 import functools
 import logging
@@ -16,7 +16,7 @@ from themis.core.text.masking import mask
 logger = logging.getLogger("themis.engine")
 
 MOST_LOGGED = 20
-"""So many distinct tracebacks of a run are logged; what else fails has its own in the store."""
+"""Distinct tracebacks of a run that are logged; the store keeps the traceback of every failure."""
 
 _MOST_KNOWN = 1_000
 _MOST_FRAMES = 50
@@ -38,11 +38,11 @@ _BUGS = (
     StopIteration,
     TypeError,
 )
-"""What Python itself raises where code is wrong, with few words; what is raised on purpose says what it means."""
+"""Errors that Python itself raises for wrong code, with terse messages; errors raised on purpose explain themselves."""
 
 
 def line_of(error: BaseException) -> str:
-    """What `error` says; of a bug its class and place too: `KeyError: 'choices' (generators.py:12)`."""
+    """The message of `error`; for a bug its class and location too: `KeyError: 'choices' (generators.py:12)`."""
     message = message_of(error)
     if not isinstance(error, _BUGS) or isinstance(error, ThemisError):
         return message
@@ -51,7 +51,7 @@ def line_of(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str | None:
-    """`generators.py:12`: where in the user's code it was raised, or what was called there raised it."""
+    """The location in the user's code that raised `error`, or called what did: `generators.py:12`; None if unknown."""
     found = _blamed(_places(error.__traceback__))
     return f"{Path(found[0]).name}:{found[1]}" if found else None
 
@@ -60,12 +60,12 @@ class Tracebacks:
     """The tracebacks of one run: each distinct one is logged once."""
 
     def __init__(self) -> None:
-        """Of a run in which nothing has failed yet."""
+        """Start with no failures."""
         self._known: dict[tuple[type, tuple[_Place, ...]], str] = {}
         self._logged = 0
 
     def details(self, error: BaseException, line: str, where: str) -> dict[str, JSONValue]:
-        """What is kept of `error` beside its `line`: where it came from, unless it is ours or one that passes."""
+        """The details stored with the `line` of `error`: its location; {} for our own errors and transient ones."""
         if isinstance(error, ThemisError) or is_passing(error) or hasattr(type(error), "status_code"):
             return {}
         key = (type(error), tuple(_places(error.__traceback__)))
@@ -82,7 +82,7 @@ class Tracebacks:
         if self._logged <= MOST_LOGGED:
             logger.error("%s: %s\n%s", where, _shortened(line), _shortened(_whole(error)))
         if self._logged == MOST_LOGGED:
-            logger.error("more tracebacks are not shown; each failure has its own in the store, among its details")
+            logger.error("more tracebacks are not shown; the store keeps the traceback of each failure in its details")
 
 
 def _places(trace: TracebackType | None) -> list[_Place]:
@@ -95,7 +95,7 @@ def _places(trace: TracebackType | None) -> list[_Place]:
 
 
 def _blamed(places: list[_Place]) -> _Place | None:
-    """The innermost place in code that is neither installed nor ours; else the innermost that is not ours."""
+    """The innermost place in code that is neither installed nor part of Themis; else the innermost outside Themis."""
     others = [place for place in places if not place[0].startswith(_our_folder())]
     own = [place for place in others if not _is_installed(place[0])]
     found = own or others
@@ -103,7 +103,7 @@ def _blamed(places: list[_Place]) -> _Place | None:
 
 
 def _frames(error: BaseException) -> str:
-    """The frames of a traceback below our own, the innermost last."""
+    """The frames of a traceback outside Themis, innermost last."""
     frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_FRAMES)
     theirs = [frame for frame in frames if not frame.filename.startswith(_our_folder())]
     text = "".join(traceback.format_list(theirs)).encode("utf-8", "backslashreplace").decode()
@@ -111,10 +111,10 @@ def _frames(error: BaseException) -> str:
 
 
 def _whole(error: BaseException) -> str:
-    """A traceback with its causes, as text that UTF-8 can carry."""
+    """A traceback with its causes, as text that UTF-8 can encode."""
     try:
         text = "".join(traceback.format_exception(error, limit=-_MOST_FRAMES))
-    except Exception:  # noqa: BLE001  # an error of the error's own
+    except Exception:  # noqa: BLE001  # formatting the error may itself fail
         text = "".join(traceback.format_tb(error.__traceback__, limit=-_MOST_FRAMES))
     return mask(text.rstrip().encode("utf-8", "backslashreplace").decode())
 

@@ -1,4 +1,4 @@
-"""What a run will take, without running it."""
+"""Estimate of a run's tasks and tokens, without running it."""
 
 import json
 

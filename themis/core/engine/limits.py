@@ -1,8 +1,8 @@
-"""How many calls are in flight, and how often a provider is asked.
+"""Limits on concurrent calls and on the rate of requests to a provider.
 
 A call enters through the gate of its stage and provider. A gate opens only when all its limits have room, and then
-takes from all of them at once: nobody holds one limit while waiting for another, so nothing can lock up and no limit
-idles because of a queue at another one.
+takes from all of them at once: no call holds one limit while it waits for another, so there is no deadlock, and no
+limit stays idle because of a queue at another one.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from themis.core.config import RuntimeConfig
 from themis.core.configuration.secrets import redact_urls
 from themis.core.outcomes.stages import NAMES, Stage
 
-# A rate may catch up on what it missed in this time, since timers are coarser than a high rate's interval.
+# A rate may catch up on calls missed within this time, since timers are coarser than a high rate's interval.
 _RATE_CATCH_UP_S = 0.25
 
 
 def idle_limits(runtime: RuntimeConfig, provider: str | None) -> list[str]:
-    """What to say of limits for providers that a run, which asks only `provider`, does not ask."""
-    asked = "its generator names no provider" if provider is None else f"this run asks {provider!r} alone"
+    """Return a warning for each limit of a provider that a run, which calls only `provider`, does not call."""
+    asked = "its generator names no provider" if provider is None else f"this run only calls {provider!r}"
     found = []
     for key in ("provider_concurrency", "provider_rate_limits"):
         for name in getattr(runtime, key):
@@ -32,25 +32,25 @@ def idle_limits(runtime: RuntimeConfig, provider: str | None) -> list[str]:
 
 
 class Limit(Protocol):
-    """Something that a call takes one of."""
+    """A resource of which each call takes one unit."""
 
     def wait_s(self, now: float) -> float | None:
-        """Seconds until there is room: 0 for now, None for when a call leaves."""
+        """Seconds until there is room: 0 for now, None when it depends on a call that is in flight."""
 
     def take(self, now: float) -> None:
-        """Take one."""
+        """Take one unit."""
 
     def give(self) -> None:
-        """Give back what is given back when a call leaves."""
+        """Return the unit when the call ends, if this kind of limit gets it back."""
 
 
 class Capacity:
-    """A number of calls in flight."""
+    """A limit on the number of calls in flight."""
 
     __slots__ = ("_free",)
 
     def __init__(self, calls: int) -> None:
-        """Room for `calls`."""
+        """Allow `calls` at a time."""
         self._free = calls
 
     def wait_s(self, now: float) -> float | None:
@@ -59,22 +59,22 @@ class Capacity:
         return 0.0 if self._free > 0 else None
 
     def take(self, now: float) -> None:
-        """One call more in flight."""
+        """Count one more call in flight."""
         del now
         self._free -= 1
 
     def give(self) -> None:
-        """One call less in flight."""
+        """Count one call less in flight."""
         self._free += 1
 
 
 class Rate:
-    """A number of calls a minute, evenly spaced (the generic cell rate algorithm, ITU-T I.371)."""
+    """A limit on calls per minute, evenly spaced (the generic cell rate algorithm, ITU-T I.371)."""
 
     __slots__ = ("_interval", "_next")
 
     def __init__(self, per_minute: float) -> None:
-        """One call every `60 / per_minute` seconds."""
+        """Allow one call every `60 / per_minute` seconds."""
         self._interval = 60.0 / per_minute
         self._next = 0.0
 
@@ -88,11 +88,11 @@ class Rate:
         self._next = max(self._next, floor) + self._interval
 
     def give(self) -> None:
-        """Nothing: what was asked was asked."""
+        """Do nothing: a call that was made still counts."""
 
 
 class Gate:
-    """The way in for calls of one kind; first come, first served."""
+    """The entry for calls of one kind; first come, first served."""
 
     __slots__ = ("_admission", "_asks_time", "_limits", "waiters")
 
@@ -104,7 +104,7 @@ class Gate:
         self.waiters: deque[asyncio.Future[None]] = deque()
 
     def wait_s(self, now: float) -> float | None:
-        """Seconds until all limits have room; None when that takes another call's end."""
+        """Seconds until all limits have room; None when another call must end first."""
         longest = 0.0
         for limit in self._limits:
             wait = limit.wait_s(now)
@@ -114,16 +114,16 @@ class Gate:
         return longest
 
     def take(self, now: float) -> None:
-        """Take from all limits."""
+        """Take one unit of each limit."""
         for limit in self._limits:
             limit.take(now)
 
     def enter_at_once(self) -> bool:
-        """Whether the call may begin now; then `leave` must follow. Nobody who waits is overtaken."""
+        """Whether the call may begin now; if so, `leave` must follow. Waiting calls are never overtaken."""
         if self.waiters:
             return False
         now = asyncio.get_running_loop().time() if self._asks_time else 0.0
-        # Not by `wait_s` and `take`: this is each case's way, and their calls would cost as much as what they do.
+        # Inlined `wait_s` and `take`: every case comes through here, and the calls would cost as much as their work.
         for limit in self._limits:
             if limit.wait_s(now) != 0.0:
                 return False
@@ -132,7 +132,7 @@ class Gate:
         return True
 
     async def enter(self) -> None:
-        """Return when the call may begin; `leave` must follow."""
+        """Wait until the call may begin; `leave` must follow."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiters.append(turn)
         self._admission.waiting += 1
@@ -148,7 +148,7 @@ class Gate:
             raise
 
     def leave(self) -> None:
-        """The call ended."""
+        """End the call, and admit others that wait."""
         for limit in self._limits:
             limit.give()
         if self._admission.waiting:
@@ -170,7 +170,7 @@ class Admission:
         self.waiting = 0
 
     def gate(self, stage: Stage, provider: str | None = None) -> Gate:
-        """The gate of a stage, and of a provider that the stage asks."""
+        """The gate of a stage, and of the provider that the stage calls."""
         known = self._gates.get((stage, provider))
         if known is None:
             shared = (self._stages.get(NAMES[stage].concurrency_key),)
@@ -181,7 +181,7 @@ class Admission:
         return known
 
     def admit(self) -> None:
-        """Let in whoever can go, and come back when a rate will have room."""
+        """Admit every call that may begin, and run again when a rate will have room."""
         now = asyncio.get_running_loop().time()
         soonest: float | None = None
         for gate in self._gates.values():
@@ -194,7 +194,7 @@ class Admission:
             self._timer = asyncio.get_running_loop().call_later(soonest, self.admit)
 
     def _admit_through(self, gate: Gate, now: float) -> float | None:
-        """Seconds after which trying again makes sense by itself."""
+        """Admit waiting calls of a gate; seconds until a rate has room for the next one, else None."""
         while gate.waiters:
             if not gate.waiters[0].done():  # done: its task was cancelled
                 wait = gate.wait_s(now)

@@ -1,4 +1,4 @@
-"""Subscribers and a tracing provider: told what happens, never able to hurt it."""
+"""Subscribers and a tracing provider: they are notified of events, and their errors never affect the run."""
 
 import asyncio
 import inspect
@@ -20,7 +20,7 @@ logger = logging.getLogger("themis.observers")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A stage of a case, as observers are told of it."""
+    """A stage of a case, as observers see it."""
 
     stage: Stage
     work: CaseWork
@@ -31,10 +31,10 @@ class Moment:
 
 
 class Observers:
-    """Everybody who wants to know what a run does."""
+    """All observers of a run."""
 
     def __init__(self, run_id: str, subscribers: Iterable[Any], tracer: TracingProvider | None) -> None:
-        """Those who listen to `run_id`."""
+        """The observers of the run `run_id`."""
         self._run_id = run_id
         self._subscribers = list(subscribers)
         self._tracer = tracer
@@ -43,16 +43,16 @@ class Observers:
 
     @property
     def anyone(self) -> bool:
-        """Whether there is anybody to tell."""
+        """Whether there is any observer."""
         return bool(self._subscribers) or self._tracer is not None
 
     async def run_started(self) -> Any:
-        """A run begins; returns its span."""
+        """Notify of the beginning of the run; returns its span."""
         await self._event(RunStartedEvent, {})
         return self._start_span("run", {"run_id": self._run_id})
 
     async def run_ended(self, span: Any, status: str, error: str | None) -> None:
-        """A run ended, with an error of the run as a whole or without."""
+        """Notify of the end of the run; `error` is one of the run as a whole."""
         self._end_span(span, failed=error is not None)
         if error is None:
             await self._event(RunCompletedEvent, {"status": status})
@@ -60,7 +60,7 @@ class Observers:
             await self._event(RunFailedEvent, {"error_message": error})
 
     async def before(self, moment: Moment) -> Any:
-        """A stage begins; returns its span."""
+        """Notify of the beginning of a stage; returns its span."""
         names = NAMES[moment.stage]
         span = self._start_span(names.span, {"run_id": self._run_id, **_place(moment)})
         if names.hook:
@@ -70,7 +70,7 @@ class Observers:
         return span
 
     async def succeeded(self, moment: Moment, span: Any, result: Any) -> None:
-        """A stage gave a result."""
+        """Notify of a stage's result."""
         self._end_span(span, failed=False)
         hook = NAMES[moment.stage].hook
         if hook:
@@ -78,7 +78,7 @@ class Observers:
         await self._event(COMPLETED[moment.stage], _place(moment))
 
     async def failed(self, moment: Moment, span: Any, failure: StageFailure) -> None:
-        """A stage gave none."""
+        """Notify of a stage's failure."""
         self._end_span(span, failed=True)
         facts = {"category": failure.category, "error_message": failure.message}
         await self._event(FAILED[moment.stage], {**_place(moment), **facts})
@@ -97,7 +97,7 @@ class Observers:
                 answer = hook(*arguments)
                 if inspect.isawaitable(answer):
                     await answer
-            except BaseException as error:  # whatever a subscriber raises is its own affair
+            except BaseException as error:  # an error of a subscriber must not affect the run
                 if asks_for_the_end(error, task):
                     raise
                 self._complain(subscriber, method, error)
@@ -124,7 +124,7 @@ class Observers:
             self._complain(self._tracer, "end_span", error)
 
     def _complain(self, listener: Any, method: str, error: BaseException) -> None:
-        """Log a listener's error once: it is likely to come with every case."""
+        """Log an error of a listener once: it is likely to recur with every case."""
         if (id(listener), method) not in self._complained:
             self._complained.add((id(listener), method))
             logger.warning("%s.%s raised %s: %s", type(listener).__name__, method, type(error).__name__, error)

@@ -1,4 +1,4 @@
-"""From the datasets and what is stored already to the work that is left, case by case."""
+"""The remaining work of a run, case by case: its datasets without the outcomes that are stored already."""
 
 from collections.abc import Iterator
 from itertools import groupby, islice
@@ -13,19 +13,19 @@ from themis.core.snapshot import case_key
 from themis.core.stores.protocol import RunStore
 
 PAGE = 256
-"""Cases whose stored outcomes are looked up together."""
+"""Cases whose stored outcomes are read together."""
 
 
 def pending_work(
     run: CompiledRun, store: RunStore, writer: OutcomeWriter, until: Stage, *, afresh: bool = False
 ) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
-    """The run's cases, a page at a time: those with work left, and the ends of those without.
+    """Yield the run's cases, a page at a time: those with work left, and the ends of those without.
 
-    What other runs did already to the same cases is taken over, and handed to `writer` as this run's; unless everything
-    is to be done `afresh`.
+    Outcomes of other runs for the same cases are reused, and passed to `writer` as this run's, unless `afresh` asks to
+    do everything from scratch.
 
     Raises:
-        DatasetChangedError: a dataset turns out not to be what the run was compiled with.
+        DatasetChangedError: a dataset differs from the one that the run was compiled with.
     """
     run_id = run.snapshot.run_id
     resumes = store.has_outcomes(run_id)
@@ -41,7 +41,7 @@ def pending_work(
 
 
 def _cases(run: CompiledRun) -> Iterator[CaseWork]:
-    """Every case of every dataset, in order, each seen to be what it was when the run was compiled."""
+    """Every case of every dataset, in order; the content must be the same as when the run was compiled."""
     case_no = 0
     for dataset_no, (source, known) in enumerate(zip(run.sources, run.fingerprints, strict=True)):
         dataset = run.snapshot.datasets[dataset_no]
@@ -51,10 +51,10 @@ def _cases(run: CompiledRun) -> Iterator[CaseWork]:
 
 
 def _take_stored(page: list[CaseWork], store: RunStore, run_id: str, until: Stage) -> dict[int, CaseEnd]:
-    """Give each case of a page its stored successes; returns the ends of those that need nothing more."""
+    """Add each case's stored successes to it; returns the ends of the cases that need nothing more."""
     first, stop = page[0].case_no, page[-1].case_no + 1
     ends = store.ends_between(run_id, first, stop)
-    # A case that failed at a later stage than is asked for now needs nothing done, and stays failed.
+    # A case that failed at a later stage than the one requested needs no work, and stays failed.
     done = {end.case_no: end for end in ends if end.through > until or (end.through == until and not end.failed)}
     if len(done) == len(page):
         return done

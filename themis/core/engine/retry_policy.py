@@ -1,4 +1,4 @@
-"""Which failures pass, and when to try again: pure functions of the failure."""
+"""Retry policy: which failures are transient, and the delay before the next try; pure functions of the failure."""
 
 import random
 import sys
@@ -19,10 +19,10 @@ _LONGEST_ASKED_FOR_S = 86_400.0  # beyond a day it is a mistake, such as a time 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When to try a call again.
+    """The rule for trying a call again.
 
     Attributes:
-        attempts: tries in all.
+        attempts: total number of tries.
         delay_s: seconds before the second try.
         backoff: factor from one delay to the next.
     """
@@ -34,8 +34,8 @@ class RetryPolicy:
     def delay_after(self, error: BaseException, attempt: int) -> float | None:
         """Seconds to wait after try number `attempt` (from 1) failed with `error`; None to give up.
 
-        The delay is jittered (between one and two times the base), so that calls that failed together do
-        not come back together; a server's own `retry_after_s` is the least that is waited.
+        The delay is jittered (between one and two times the base), so that calls that failed together are not
+        repeated together; a server's own `retry_after_s` is the minimum.
         """
         if attempt >= self.attempts or not is_passing(error):
             return None
@@ -49,7 +49,7 @@ class RetryPolicy:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the cause may be gone at the next try: timeouts, I/O, 429, 5xx, or what says so of itself."""
+    """Whether the failure is transient: timeouts, I/O, 429, 5xx, or an error whose `retryable` says so."""
     said = _said(error, "retryable")
     if isinstance(said, bool):
         return said
@@ -60,22 +60,22 @@ def is_passing(error: BaseException) -> bool:
 
 
 def retry_after_s(error: BaseException) -> float:
-    """Seconds that the server asked to wait; 0 when it did not, or asked for more than a day."""
+    """Seconds that the server asked the client to wait; 0 when it did not, or asked for more than a day."""
     value = _said(error, "retry_after_s")
     return float(value) if isinstance(value, int | float) and 0 < value <= _LONGEST_ASKED_FOR_S else 0.0
 
 
 def message_of(error: BaseException) -> str:
-    """What an error says, else its class: text that UTF-8 can carry, without passwords of URLs and resolved secrets."""
+    """The message of an error, else its class: text that UTF-8 can encode, without passwords in URLs or secrets."""
     try:
         text = in_a_line(error) if isinstance(error, ValidationError) else str(error)
-    except Exception:  # noqa: BLE001  # an error of the error's own
+    except Exception:  # noqa: BLE001  # the error's own `__str__` may fail
         text = ""
     return mask(str(redact_urls((text or type(error).__name__).encode("utf-8", "backslashreplace").decode())))
 
 
 def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[str, Any]:
-    """A failed try as it is stored in the history of its outcome."""
+    """A failed try, as the history of its outcome stores it."""
     return {
         "attempt": attempt,
         "error_type": type(error).__name__,
@@ -85,7 +85,7 @@ def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[s
 
 
 def _said(error: BaseException, name: str) -> Any:
-    """An attribute that an error may have; one that cannot be read says nothing."""
+    """An optional attribute of an error; None if it cannot be read."""
     try:
         return getattr(error, name, None)
     except Exception:  # noqa: BLE001  # a property may raise anything

@@ -1,4 +1,4 @@
-"""Outcomes of other runs that did the same to the same case."""
+"""Reuse of outcomes of other runs that did the same to the same case."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -14,10 +14,10 @@ Place = tuple[Stage, int, int]
 
 
 class Reuse:
-    """Finds, for the cases of a run, what runs before it left in the same store.
+    """Finds outcomes of earlier runs in the same store for the cases of a run.
 
-    A stage's outcome is taken over when the run's reuse key for it is equal (see `RunSnapshot.reuse_keys`) and so is
-    the case's content: repeats of a case and samples of a candidate stay apart.
+    A stage's outcome is reused when the run's reuse key for it is equal (see `RunSnapshot.reuse_keys`) and the case's
+    content is too: repeats of a case and samples of a candidate stay apart.
     """
 
     def __init__(self, store: RunStore, snapshot: RunSnapshot) -> None:
@@ -30,11 +30,11 @@ class Reuse:
 
     @property
     def possible(self) -> bool:
-        """Whether any run has something to take over."""
+        """Whether any run has outcomes to reuse."""
         return bool(self._sources)
 
     def outcomes_for(self, page: list[CaseWork]) -> Iterator[Outcome]:
-        """Outcomes that these cases, neighbours in the run, need not make again; they are added to each `stored`."""
+        """Reusable outcomes of these cases, neighbours in the run; they are also added to each case's `stored`."""
         for source in self._sources:
             for work, outcome in source.outcomes_for(page):
                 if (outcome.stage, outcome.item) not in work.stored:
@@ -43,13 +43,13 @@ class Reuse:
 
 
 class _Source:
-    """One earlier run; `places` says which of its outcomes are which of ours."""
+    """One earlier run; `places` maps the places of its outcomes to ours."""
 
     def __init__(self, store: RunStore, run_id: str, places: dict[Place, Place]) -> None:
         self._store = store
         self._run_id = run_id
         self._places = places
-        # A key holds the dataset's id, which stands once in a run: datasets are paired one to one.
+        # A key contains the dataset's id, which is unique in a run: datasets are paired one to one.
         self._dataset_numbers = {ours: theirs for (*_, theirs), (*_, ours) in places.items()}
         self._elsewhere: dict[tuple[bytes, int], int] | None = None
 
@@ -79,7 +79,7 @@ class _Source:
                 yield work, outcome._replace(case_no=work.case_no, stage=place[0], item=place[1])
 
     def _find(self, identity: tuple[bytes, int]) -> int | None:
-        """Where a case stands in the earlier run when it does not stand at about the same place."""
+        """The number of a case in the earlier run, when it is not near the same position."""
         if self._elsewhere is None:
             self._elsewhere = self._store.case_numbers(self._run_id)
         return self._elsewhere.get(identity)

@@ -1,4 +1,4 @@
-"""All cases of a run, bounded, from `running` to its end."""
+"""Execution of a run: all its cases, with bounded concurrency, from `running` to its end."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ logger = logging.getLogger("themis.engine")
 
 @dataclass(slots=True)
 class RunProgress:
-    """How far a run is, for whoever looks on while it goes."""
+    """Progress of a run, for observers while it goes."""
 
     total: int = 0
     done: int = 0
@@ -45,13 +45,13 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How one execution of a run goes.
+    """Options of one execution of a run.
 
     Attributes:
         until: the last stage to run.
-        fence: the claim that it runs under, if it was claimed from a queue.
-        afresh: take nothing over from other runs.
-        subscribers: told what happens.
+        fence: the claim that it runs under, if its job was claimed from a queue.
+        afresh: reuse nothing from other runs.
+        subscribers: notified of events.
         tracer: receives spans.
         progress: kept up to date.
     """
@@ -65,28 +65,28 @@ class RunOptions:
 
 
 class RunExecution:
-    """Carries one compiled run out in a store."""
+    """Executes one compiled run and stores it."""
 
     def __init__(self, run: CompiledRun, store: RunStore, runtime: RuntimeConfig, options: RunOptions) -> None:
-        """Nothing happens before `execute`."""
+        """Prepare an execution; nothing is read or written before `execute`."""
         self._run = run
         self._store = store
         self._runtime = runtime
         self._options = options
         self._run_id = run.snapshot.run_id
-        # A complete run goes through its last stage that has work, and is said to be complete through that one.
+        # A complete run goes through its last stage that has work, and is recorded as complete through that one.
         self._until = min(options.until, run.snapshot.last_stage)
         self._observers = Observers(self._run_id, options.subscribers, options.tracer)
         self._progress = options.progress
         self._forks = line.forks
 
     async def execute(self) -> RunRecord:
-        """Bring the run as far as asked and return its row; a run that is there already is returned as it is stored.
+        """Run up to the requested stage and return the run's row; a run that is already complete is returned as stored.
 
         Raises:
-            RunBusyError: another process has the run in hand.
-            RunExistsError: it exists and the policy is `error`.
-            ThemisError: it cannot go on; what was finished is kept and the run is `failed`.
+            RunBusyError: another process holds the run lock.
+            RunExistsError: the run exists and the policy is `error`.
+            ThemisError: the run cannot go on; finished work is kept and the run is `failed`.
         """
         with self._store.hold_run(self._run_id, fence=self._options.fence):
             return await self._carry_out()
@@ -107,7 +107,7 @@ class RunExecution:
             await self._end(span, RunStatus.CANCELLED, None)
             raise
         except (UnavailableError, ClaimLostError):
-            raise  # the store is in trouble, or the run another worker's now: it stays as it is, to go on later
+            raise  # the store is unavailable, or another worker has the run: it stays as it is, to continue later
         except Exception as error:
             await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
@@ -115,14 +115,14 @@ class RunExecution:
         return self._record()
 
     def _status(self) -> RunStatus:
-        """What the cases make of their run: it is `failed` only where all of them did, and none has an answer."""
+        """The status of the run, from its cases: `failed` only if all of them failed, and none has an answer."""
         ended, failed = self._store.count_ends(self._run_id)
         if not failed:
             return RunStatus.COMPLETED
         return RunStatus.FAILED if failed == ended and not self._has_answers() else RunStatus.PARTIAL_FAILURE
 
     def _has_answers(self) -> bool:
-        """Whether any case came as far as its metrics, though they may have failed."""
+        """Whether any case reached its metrics, even if they failed."""
         first = 0
         while ends := self._store.ends_from(self._run_id, first, PAGE):
             if any(end.through >= Stage.SCORE for end in ends):
@@ -131,7 +131,7 @@ class RunExecution:
         return False
 
     def _settle_existing(self) -> RunRecord | None:
-        """Create the run, or decide by the policy what its existence means; a row that is final is returned."""
+        """Create the run, or apply the policy to the one that exists; returns its row if nothing is left to do."""
         created = self._store.create_run(self._run.snapshot)
         record = self._record()
         policy = self._runtime.existing_run_policy
@@ -154,14 +154,14 @@ class RunExecution:
         return UNTIL_STAGES[record.completed_through or "judge"] >= self._until
 
     def _warn_of_edits(self, stored: RunSnapshot) -> None:
-        """Say so when a component's source is not what it was: its fingerprint, which decides what a run is, is."""
+        """Warn about components whose source was edited while their fingerprint, part of the run's id, is the same."""
         before = stored.component_refs.all()
         for place, ref in self._run.snapshot.component_refs.all().items():
             edited = edited_parts(before[place], ref) if place in before else ()
             if edited:
                 logger.warning(
                     "run %s: the source of %s (%s) was edited (%s), its fingerprint is the same: results from before"
-                    ' the edit are kept; set runtime.existing_run_policy to "rerun" to make them again',
+                    ' the edit are kept; set runtime.existing_run_policy to "rerun" to recompute them',
                     self._run_id[:16],
                     ref.component_id,
                     place,
@@ -169,19 +169,19 @@ class RunExecution:
                 )
 
     def _say_what_is_scored(self) -> None:
-        """Say so when most of what is generated is not scored."""
+        """Warn when most of the candidates are not scored."""
         count = self._run.snapshot.candidate_count
         if count > 1 and self._run.components.reducer is None and self._until > Stage.GENERATE:
             logger.warning(
-                "run %s: %d candidates a case and no reducer: the first%s is scored, the others are only kept; with"
-                " generation.reducer, such as builtin/majority_vote, one is made of them",
+                "run %s: %d candidates per case and no reducer: only the first%s is scored, the others are stored; set"
+                " generation.reducer, such as builtin/majority_vote, to combine them",
                 self._run_id[:16],
                 count,
                 "" if self._run.components.selector is None else " that the selector keeps",
             )
 
     async def _all_cases(self) -> None:
-        """Every case through the pipeline, so many at a time."""
+        """Take every case through the pipeline, with bounded concurrency."""
         progress = self._progress
         progress.total = self._run.snapshot.total_cases
         async with OutcomeWriter(self._store, self._run_id, self._options.fence) as writer:
@@ -228,9 +228,9 @@ class RunExecution:
         refuse_copy(self._forks, "saying how it ended")
         through = None
         if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
-            before = self._record().completed_through  # what went further already is not taken back
+            before = self._record().completed_through  # a later stage that was reached before is kept
             through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
-            through = min(through, self._run.snapshot.last_stage)  # version 4.0 called each complete run judged
+            through = min(through, self._run.snapshot.last_stage)  # version 4.0 recorded every complete run as judged
         self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
         await self._observers.run_ended(span, status.value, error)
 

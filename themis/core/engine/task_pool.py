@@ -1,10 +1,10 @@
-"""The workers of a run: each takes one case after the other.
+"""The task pool of a run: each of its tasks takes one case after the other.
 
-With a model that takes its time, many cases must be in flight; with components that answer at once, every worker more
-only delays everything else on the event loop. So a task pool begins small, and grows while all its members wait.
+With a slow model many cases must be in flight; with components that answer at once, every additional task only delays
+everything else on the event loop. So a task pool begins small, and grows while all its members wait.
 
-There are as many members as calls may be in flight, and none in reserve: a member that ends a case begins the next at
-once, and so spreads out calls that would otherwise go on ending all together, in bursts that wait for each other.
+There are at most as many members as calls may be in flight, and none in reserve: a member that ends a case begins the
+next at once, which spreads out calls that would otherwise keep ending together, in bursts that wait for each other.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from time import perf_counter
 from themis.core.engine.case_work import CaseWork
 
 BREATH_S = 0.002
-"""Seconds of work without a pause after which the event loop gets its turn."""
+"""Seconds of work without a pause after which the event loop gets a turn."""
 
 FIRST_MEMBERS = 2
 GROWTH_FACTOR = 4
@@ -22,10 +22,10 @@ GROWTH_INTERVAL_S = 0.002
 
 
 class TaskPool:
-    """Works off cases, at most so many at a time."""
+    """Processes cases, up to a limit of them at a time."""
 
     def __init__(self, cases: Iterator[CaseWork], work: Callable[[CaseWork], Awaitable[None]], limit: int) -> None:
-        """Call `work` for each of `cases`, for `limit` of them at once at most."""
+        """Call `work` for each of `cases`, for at most `limit` of them at a time."""
         self._cases = cases
         self._work = work
         self._limit = limit
@@ -36,7 +36,7 @@ class TaskPool:
         self._turn_began = 0.0
 
     async def run(self) -> None:
-        """Return when every case is done; the first exception of a member ends it all, and is raised."""
+        """Wait until every case is done; the first exception of a member cancels the others, and is raised."""
         try:
             async with asyncio.TaskGroup() as group:
                 while self._members < self._limit and not self._finished:
@@ -64,7 +64,7 @@ class TaskPool:
         self._finished = True
 
     def _begin_turn(self) -> None:
-        """Notice when the event loop comes round again: cases that wait for something let it, and need no breath."""
+        """Note when the event loop runs again: cases that wait for something give it a turn, and need no pause."""
         self._loop_had_turn = False
         self._turn_began = perf_counter()
         asyncio.get_running_loop().call_soon(self._end_turn)

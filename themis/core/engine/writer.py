@@ -1,7 +1,7 @@
-"""Outcomes to the store, in group commits by one thread.
+"""The writer of outcomes: one thread that stores them in group commits.
 
-The event loop only appends to a list. A writer thread takes the whole list and commits it: often enough that little is
-lost with a killed process, seldom enough that a commit's sync to disk is shared by many outcomes.
+The event loop only appends to a list. A writer thread takes the whole list and commits it: often enough that a killed
+process loses little, seldom enough that many outcomes share a commit's sync to disk.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
 
 COMMIT_INTERVAL_S = 0.2
-"""Seconds that an outcome waits for its commit at most, when the disk keeps up."""
+"""Maximum seconds that an outcome waits for its commit, if the disk keeps up."""
 
 COMMIT_ROWS = 1_000
-"""Rows that are worth a commit before the interval is over."""
+"""Rows that trigger a commit before the interval is over."""
 
 MAX_WAITING_ROWS = 4_000
-"""Rows that may wait; beyond it the engine waits for the disk."""
+"""Rows that may wait; beyond that the engine waits for the disk."""
 
 
 class OutcomeWriter:
@@ -54,7 +54,7 @@ class OutcomeWriter:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Commit what is left, then stop; whoever is cancelled meanwhile waits for it too."""
+        """Commit what is left, then stop; a cancellation meanwhile is raised after that."""
         self._closing = True
         self._worth_a_commit.set()
         cancelled: asyncio.CancelledError | None = None
@@ -69,15 +69,15 @@ class OutcomeWriter:
         self._raise_error()
 
     def add(self, outcome: Outcome) -> None:
-        """Have an outcome committed."""
+        """Queue an outcome for commit."""
         self._outcomes.append(outcome)
 
     def add_all(self, outcomes: Iterable[Outcome]) -> None:
-        """Have several outcomes committed."""
+        """Queue several outcomes for commit."""
         self._outcomes.extend(outcomes)
 
     def end_case(self, end: CaseEnd) -> None:
-        """Have a case's end committed, with or after its outcomes."""
+        """Queue a case's end for commit, with or after its outcomes."""
         self._ends.append(end)
         rows = len(self._outcomes) + len(self._ends)
         if rows >= COMMIT_ROWS:
@@ -93,7 +93,7 @@ class OutcomeWriter:
     async def room(self) -> None:
         """Wait until there is room for more."""
         self._raise_error()
-        while not self._has_room.is_set():  # looked at again: between its setting and this task's turn it may be full
+        while not self._has_room.is_set():  # checked again: it may fill up before this task runs
             await self._has_room.wait()
             self._raise_error()
 
@@ -112,7 +112,7 @@ class OutcomeWriter:
             if outcomes or ends:
                 try:
                     await loop.run_in_executor(self._thread, self._commit, outcomes, ends)
-                except BaseException as error:  # noqa: BLE001  # kept for whoever writes next
+                except BaseException as error:  # noqa: BLE001  # raised by the next write
                     self._error = error
                     self._has_room.set()
                     return

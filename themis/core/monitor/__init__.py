@@ -1,15 +1,15 @@
-"""What a queue, its workers, a job and a run do now: read here, and only drawn elsewhere.
+"""The present state of a queue, its workers, a job and a run: read here, and only displayed elsewhere.
 
-Terminal, JSON, Prometheus and web page show the same values, so that none of them reads a row, a file's name or a
-worker's report by itself. Nothing is written, and nobody who works is disturbed.
+Terminal, JSON, Prometheus and web page show the same values, so none of them reads rows, file names or worker reports
+itself. Nothing is written, and workers are not disturbed.
 
-a queue                at a glance: queue_summary; in full, again and again: queue_watcher → queue_now; how deep: depth;
-                       why a worker got nothing: idle
+a queue                at a glance: queue_summary; in full, repeatedly: queue_watcher → queue_now; its depth: depth;
+                       the reason why a worker got no job: idle
 its workers            workers, health (the files themselves: themis.core.queue.folder.worker_registry)
-a job                  jobs, and why it is not running: reasons
-a run                  runs, and what it is about: run_outline
-what they are read of  queue_files (names), stores and watched_stores (rows)
-how often              throttled_cache, recent_rate
+a job                  jobs, and the reasons why it is not running: reasons
+a run                  runs, and an outline of its experiment: run_outline
+sources                queue_files (names), stores and watched_stores (rows)
+frequency and rates    throttled_cache, recent_rate
 """
 
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ __all__ = [
     "summary_of",
 ]
 
-# Imported when they are first used: a probe that reads one file need not wait for the rest.
+# Imported on first use: a probe that reads one file need not wait for the rest.
 __getattr__ = lazy_names(
     __name__,
     {

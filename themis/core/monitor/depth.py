@@ -1,6 +1,6 @@
-"""How deep a queue is, and how long its jobs have stood there.
+"""Depth of a queue, and the age of its oldest jobs.
 
-No store is opened and nothing is held between two looks, so that any thread may look at any time.
+No store is opened and nothing is kept between two calls, so any thread may call `look` at any time.
 """
 
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from themis.core.monitor import queue_files
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """What is in a queue.
+    """The depth of a queue.
 
     Attributes:
-        jobs: how many, by state.
-        oldest_s: seconds for which the oldest job has been in a state, 0 without one: in `queued` since it was
-            submitted, in `waiting` since its time came, in `running` since it was claimed.
-        rejected: how many files were rejected and still lie there.
+        jobs: number of jobs by state.
+        oldest_s: seconds that the oldest job has been in a state, 0 if there is no job: in `queued` since its
+            submission, in `waiting` since it became due, in `running` since it was claimed.
+        rejected: number of quarantined files that are in `rejected/`.
     """
 
     jobs: dict[str, int] = field(default_factory=dict)
@@ -26,10 +26,10 @@ class QueueDepth:
 
 
 def look(queue_root: Path) -> QueueDepth:
-    """The depth of the queue in a folder; nothing is in one that is not there.
+    """Return the depth of the queue in a folder; a missing folder counts as empty.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the folder cannot be read.
     """
     files = queue_files.read(queue_root)
     return QueueDepth(jobs=files.counts, oldest_s=files.oldest_s(), rejected=files.rejected)

@@ -1,4 +1,4 @@
-"""The health file of a worker, for probes that can only run a command: Docker's, Kubernetes', cron's."""
+"""The health file of a worker, for probes that can only run a command: Docker, Kubernetes, cron."""
 
 import json
 import time
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # a probe runs every few seconds: it imports nothing that onl
     from themis.core.queue.folder.worker_report import WorkerReport
 
 MAX_AGE_S = 30.0
-"""A heartbeat that is older, in seconds, is that of a worker that hangs; one comes every 5 s."""
+"""Age in seconds above which a heartbeat means that the worker hangs; there is one every 5 s."""
 
 _MAX_FILE_BYTES = 65_536
 _NS = 1_000_000_000
@@ -20,12 +20,12 @@ _NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a probe finds.
+    """The result of a probe.
 
     Attributes:
-        is_healthy: whether the worker's heart has beaten lately. One that drains, or waits for a disk, is healthy: to
-            restart it would better nothing.
-        line: that, for people.
+        is_healthy: whether the last heartbeat is recent. A worker that drains, or waits for a disk, is healthy:
+            restarting it would not help.
+        line: the result as a line for people.
     """
 
     is_healthy: bool
@@ -33,7 +33,7 @@ class Health:
 
 
 def encode(report: "WorkerReport") -> bytes:
-    """What a health file holds, for a worker that reports so of itself."""
+    """The content of the health file for a worker's report."""
     document = {
         "worker": report.worker,
         "pid": report.pid,
@@ -46,7 +46,7 @@ def encode(report: "WorkerReport") -> bytes:
 
 
 def health_of(path: Path, max_age_s: float = MAX_AGE_S) -> Health:
-    """The health of the worker that writes the file `path`, whose last heartbeat may be `max_age_s` seconds old."""
+    """The health of the worker that writes the file `path`; its last heartbeat may be up to `max_age_s` old."""
     try:
         with path.open("rb") as file:
             found: Any = json.loads(file.read(_MAX_FILE_BYTES))
@@ -54,17 +54,17 @@ def health_of(path: Path, max_age_s: float = MAX_AGE_S) -> Health:
         state, slots = one_line(str(found["state"])), found["slots"]
         line = f"{state}, {slots['busy']:d} of {slots['total']:d} slots busy, heartbeat {age_s:.1f} s ago"
     except OSError as error:
-        return Health(is_healthy=False, line=f"{path}: cannot be read: {error.strerror}; does the worker run?")
+        return Health(is_healthy=False, line=f"{path}: cannot be read: {error.strerror}; is the worker running?")
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        return Health(is_healthy=False, line=f"{path}: is no health file of a worker")
+        return Health(is_healthy=False, line=f"{path}: is not the health file of a worker")
     if not is_beating(found["heartbeat_ns"], max_age_s):
         return Health(is_healthy=False, line=f"{line}, which is more than {max_age_s:g} s")
     return Health(is_healthy=True, line=line)
 
 
 def is_beating(heartbeat_ns: int, max_age_s: float = MAX_AGE_S) -> bool:
-    """Whether a heart has beaten lately, given when it last did, in nanoseconds since 1970 UTC.
+    """Whether a heartbeat, in nanoseconds since 1970 UTC, is at most `max_age_s` seconds old.
 
-    A heartbeat of the future says nothing: the clock was set back. Nor does one that is not a number.
+    One that is further in the future than that does not count: the clock was set back. Neither does NaN.
     """
     return abs(time.time_ns() - heartbeat_ns) <= max_age_s * _NS

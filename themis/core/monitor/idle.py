@@ -1,4 +1,4 @@
-"""Why a queue gave a worker no job: a paused or empty queue, jobs that wait or are for others, stores that are gone."""
+"""Reasons why a queue gave a worker no job: paused, empty, jobs for later or for other workers, stores unavailable."""
 
 from collections import Counter
 from contextlib import suppress
@@ -12,7 +12,7 @@ from themis.core.queue.model import manifest_file
 from themis.core.queue.model.claim_policy import ClaimPolicy
 
 LOOKED_INTO = 1_000
-"""As many manifests are read."""
+"""Maximum number of manifests that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class IdleQueue:
     """A queue that gave a worker no job.
 
     Attributes:
-        exists: whether anything was ever submitted.
-        pause: who paused it, when and why; None while jobs are taken.
-        queued, waiting: how many jobs may be taken now, and only later.
-        unusable_stores: why stores cannot be opened now, one line each.
-        refused: why the first of the queued jobs are left to other workers, and how many for each reason, most first.
+        exists: whether a job was ever submitted.
+        pause: who paused the queue, when and why; None if it is not paused.
+        queued, waiting: numbers of jobs that may be taken now, and only later.
+        unusable_stores: one line for each store that cannot be opened now.
+        refused: why this worker skips the first queued jobs, with the number of jobs per reason, most frequent first.
     """
 
     exists: bool
@@ -36,7 +36,7 @@ class IdleQueue:
 
 
 def look(queue: FileQueue, policy: ClaimPolicy) -> IdleQueue:
-    """What keeps the jobs of a queue from a worker that takes them by `policy`."""
+    """Find out why a worker with the claim policy `policy` gets no job."""
     counts = queue.admin.counts()
     if not counts:
         return IdleQueue(exists=False)

@@ -1,4 +1,4 @@
-"""A job as it is now: all that is known of it, and why it is as it is."""
+"""A job at one moment: its details, and an explanation of its state."""
 
 import time
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ class JobNow:
 
     Attributes:
         details: its row, its attempts and its files.
-        reasons: why a queued job does not run yet, or what is amiss with a running one.
-        why: that, and what may be done about it, for people.
+        reasons: why a queued job does not run yet, or what is wrong with a running one.
+        why: the reasons as text, and what can be done about them.
     """
 
     details: JobDetails
@@ -50,10 +50,10 @@ class JobNow:
 
 
 def job_now(queue: FileQueue, key: str) -> JobNow:
-    """A job of a queue, named by its key or the beginning of it.
+    """Return the present state of the job with a key, or with a key that begins so.
 
     Raises:
-        UnknownJobError, AmbiguousJobError: no job, or several, are called so.
+        UnknownJobError, AmbiguousJobError: no job, or several jobs, match.
     """
     details = queue.admin.show(key)
     around = Surroundings(
@@ -71,7 +71,7 @@ def job_now(queue: FileQueue, key: str) -> JobNow:
 
 
 def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int, list[Path]]:
-    """The parts of the log of each attempt, or of one, in the order in which they were written."""
+    """The parts of the log of each attempt, or of only one, in the order in which they were written."""
     found: dict[int, list[Path]] = {}
     for path in details.logs:
         number = attempt_of(path)
@@ -81,7 +81,7 @@ def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int
 
 
 def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path) -> str:
-    """Why a job stands as it does, and what may be done about it."""
+    """The explanation of a job's state, and what can be done about it."""
     row = details.row
     found = "; ".join(reason.text for reason in why)
     words = {reason.word for reason in why}
@@ -96,4 +96,4 @@ def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path) -
     again = f"; themis queue retry {row.key} queues it again"
     if row.message and row.cause and row.message.startswith(row.cause):
         return row.message + again
-    return f"{row.cause or 'no cause is known'}: {row.message or 'nothing was said'}{again}"
+    return f"{row.cause or 'unknown cause'}: {row.message or 'no message'}{again}"

@@ -1,4 +1,4 @@
-"""A queue at one moment: its workers, what runs, what comes next, what ended last, and when it will be empty."""
+"""A queue at one moment: its workers, running jobs, next jobs, last ended jobs, and when it will be empty."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from themis.core.queue.folder.worker_registry import SeenWorker
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """A job, and what its run is about."""
+    """A job, and the outline of its run."""
 
     key: str
     run_id: str | None
@@ -20,13 +20,13 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
-    """A job that somebody runs.
+    """A job that is running.
 
     Attributes:
-        state: `running`, `stopping` (it is to be cancelled) or `lost` (its worker is dead).
-        slot: of its worker, where that says so.
+        state: `running`, `stopping` (its cancellation was requested) or `lost` (its worker is dead).
+        slot: the slot of its worker, if the worker reports it.
         for_s: seconds since the attempt began.
-        rate: cases a second, over the last seconds, else since the attempt began.
+        rate: cases per second, over the last seconds, else since the attempt began.
         left_s: seconds until it is done.
     """
 
@@ -45,7 +45,7 @@ class RunningJob:
 
 @dataclass(frozen=True, slots=True)
 class UpcomingJob:
-    """A job that comes next; `ready_ns` is when it may be taken, if not now."""
+    """One of the next jobs; `ready_ns` is the time from which it may be taken, if not now."""
 
     about: About
     priority: int | None
@@ -56,7 +56,7 @@ class UpcomingJob:
 
 @dataclass(frozen=True, slots=True)
 class EndedJob:
-    """A job that ended lately."""
+    """A job that ended recently."""
 
     about: About
     state: str
@@ -71,11 +71,11 @@ class QueueNow:
     """A queue at one moment.
 
     Attributes:
-        exists: whether anything was ever submitted.
-        counts: files by state, and of those that were `rejected`.
-        slots: of the workers that live and take jobs.
-        forecast: when it will be empty; None when nobody can say. Without slots, as one slot would do it.
-        troubles: stores that cannot be read now.
+        exists: whether a job was ever submitted.
+        counts: number of files by state, and of those that are `rejected`.
+        slots: number of slots of the live workers that take jobs.
+        forecast: when it will be empty; None when that is unknown. Without any slot, it assumes one.
+        troubles: messages of stores that cannot be read now.
     """
 
     queue_root: str
@@ -92,7 +92,7 @@ class QueueNow:
     troubles: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
-        """All of it as JSON; a job is one flat object."""
+        """The whole state as JSON; a job is one flat object."""
         found = asdict(self)
         for name in ("running", "next", "ended"):
             found[name] = [{**row.pop("about"), **row} for row in found[name]]

@@ -1,4 +1,4 @@
-"""A queue at a glance: how many jobs are in each state, whether anybody takes them, and which stores cannot be used."""
+"""Summary of a queue: the number of jobs in each state, whether it is paused, and the stores that cannot be used."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,10 +18,10 @@ class QueueSummary:
     """A queue at one moment, from its files alone.
 
     Attributes:
-        files: its jobs, as the names of their files tell.
-        exists: whether anything was ever submitted.
-        pause: who paused it, when and why; None while jobs are taken.
-        unusable_stores: why stores of its jobs cannot be opened now, by their paths.
+        files: its jobs, from the names of their files.
+        exists: whether a job was ever submitted.
+        pause: who paused it, when and why; None if it is not paused.
+        unusable_stores: why stores of its jobs cannot be opened now, by path.
     """
 
     files: QueueFiles
@@ -30,7 +30,7 @@ class QueueSummary:
     unusable_stores: dict[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """The same as JSON, without its jobs, which may be very many, and the stores."""
+        """The summary as JSON, without the jobs, which may be very many, and the stores."""
         return {
             "queue_root": str(self.files.root),
             "paused": self.pause is not None,
@@ -40,7 +40,7 @@ class QueueSummary:
 
 
 def summary_of(queue_root: Path) -> QueueSummary:
-    """The queue in a folder, which need not be there yet.
+    """Return the summary of the queue in a folder, which need not exist yet.
 
     Raises:
         QueueRootError: the folder is not a queue's, or cannot be read.

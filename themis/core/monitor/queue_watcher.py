@@ -1,4 +1,4 @@
-"""What a queue does now, looked at again and again: from its files and its stores, which are only read."""
+"""Repeated observation of a queue, from its files and its stores, which are only read."""
 
 import time
 from pathlib import Path
@@ -23,32 +23,32 @@ from themis.core.stores.job_rows import JobRow
 from themis.core.stores.reading import JobAndRun
 
 AHEAD = 500
-"""As many of the next jobs are looked at; what comes after them is only counted."""
+"""Number of next jobs that are read; those after them are only counted."""
 
 RUNS = 200
-"""As many running jobs are looked at."""
+"""Maximum number of running jobs that are read."""
 
 NEXT = 5
 ENDED = 5
 HISTORY = 200
-"""As many jobs that ended, the latest, tell how long others will take."""
+"""Number of ended jobs, the latest, from which the duration of others is predicted."""
 
 COUNTED_CASES = 20_000
-"""The progress of a larger run is taken from its worker's report where there is one: counting takes long."""
+"""Size above which a run's progress comes from its worker's report, if there is one: counting is slow."""
 
 _NS = 1e9
-_SHARE = 0.05  # no more of the time goes into what takes long
+_SHARE = 0.05  # the maximum share of the time for slow reads
 
 
 class _Files(NamedTuple):
-    """The files of a queue, counted, and the jobs that are looked at."""
+    """The counts of a queue's files, and the jobs that are read."""
 
     counts: dict[str, int]
     upcoming: Upcoming
 
 
 class _Run(NamedTuple):
-    """A job that somebody runs; `for_s` is the age of its attempt in seconds."""
+    """A running job; `for_s` is the age of its attempt in seconds."""
 
     found: JobAndRun
     outline: RunOutline
@@ -58,19 +58,19 @@ class _Run(NamedTuple):
 
     @property
     def average(self) -> float | None:
-        """Cases a second of the attempt, where nothing of it can have been done before."""
+        """Cases per second of a first attempt; None for later ones, some of whose cases may have been done before."""
         return self.done / self.for_s if self.found.job.attempt == 1 and self.done and self.for_s > 0 else None
 
 
 class QueueWatcher:
-    """Looks at a queue again and again.
+    """Observes a queue repeatedly.
 
     Raises:
-        QueueRootError: on a look, when the folder is there and is not a queue's.
+        QueueRootError: from `look`, when the folder exists and is not a queue's.
     """
 
     def __init__(self, root: Path) -> None:
-        """At the queue in the folder `root`, which need not be there yet."""
+        """Observe the queue in the folder `root`, which need not exist yet."""
         self._root = root
         self._queue_id = ""
         self._files = ThrottledCache(self._read_files, share=_SHARE)
@@ -84,7 +84,7 @@ class QueueWatcher:
         self._stores.close()
 
     def look(self) -> QueueNow:
-        """The queue as it is now."""
+        """Return the present state of the queue."""
         now_ns = time.time_ns()
         root = open_root(self._root, write=False)
         if root is None:
@@ -217,7 +217,7 @@ def _looked_at(upcoming: Upcoming) -> list[Entry]:
 
 
 def _held(entry: Entry, jobs: dict[str, JobAndRun]) -> JobAndRun | None:
-    """The job of a file in `claimed`, if somebody runs it: a file lies there too while it is moved."""
+    """The job of a file in `claimed`, if it is running: a file is also there while it is moved."""
     found = jobs.get(entry.key)
     return found if found is not None and found.job.state == "running" else None
 
@@ -231,7 +231,7 @@ def _about(job: JobRow, outline: RunOutline) -> About:
 
 
 def _took_s(job: JobRow) -> float | None:
-    """How long the last attempt of an ended job took, in seconds."""
+    """Duration of the last attempt of an ended job, in seconds; None if it is unknown."""
     if job.started_ns is None or job.ended_ns is None:
         return None
     return max(job.ended_ns - job.started_ns, 0) / _NS

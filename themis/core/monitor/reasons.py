@@ -1,4 +1,4 @@
-"""Why a job is not running, and why a queue stands still, from values alone."""
+"""Reasons why a job is not running, or a queue is paused, derived from values without I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from themis.core.values.durations import how_long, when
 
-if TYPE_CHECKING:  # who only says why a queue is paused needs none of them
+if TYPE_CHECKING:  # describing a pause needs none of them
     from themis.core.queue.folder.pausing import Pause
     from themis.core.queue.folder.worker_registry import SeenWorker
     from themis.core.stores.job_rows import JobRow
@@ -16,11 +16,11 @@ _NS = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason why a job is not being run, or not as it should be.
+    """One reason why a job is not running, or not as it should.
 
     Attributes:
-        word: for programs.
-        text: for people.
+        word: an identifier for programs.
+        text: a sentence for people.
     """
 
     word: str
@@ -29,17 +29,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is true around a job.
+    """The surroundings of a job.
 
     Attributes:
-        now_ns: the time.
-        pause: of the queue.
-        held: whether somebody holds the job's lock.
-        before: how many jobs are to be taken before it.
-        tags: what a worker must have to take it.
-        workers: those that have registered, dead ones too.
-        store_error: why its store cannot be opened.
-        suspended: whether the process of its worker is stopped.
+        now_ns: the time, in nanoseconds since 1970 UTC.
+        pause: the pause of the queue; None if it is not paused.
+        held: whether the job is locked.
+        before: number of jobs that will be taken before it.
+        tags: the tags that a worker needs to take it.
+        workers: all registered workers, dead ones too.
+        store_error: why its store cannot be opened; None if it can.
+        suspended: whether the process of its worker is suspended.
     """
 
     now_ns: int
@@ -53,9 +53,9 @@ class Surroundings:
 
 
 def reasons(row: "JobRow", around: Surroundings) -> list[Reason]:
-    """Why a queued job does not run yet, and what is amiss with a running one; none when it has ended.
+    """Reasons why a queued job does not run yet, or what is wrong with a running one; none when it has ended.
 
-    What keeps every worker from it comes first, and alone; only without that its place in the order counts.
+    Reasons that keep every worker from it come alone; its position in the order only matters if there are none.
     """
     found = []
     if row.state in {"queued", "running"} and around.store_error is not None:
@@ -69,7 +69,7 @@ def reasons(row: "JobRow", around: Surroundings) -> list[Reason]:
 
 
 def pause_text(pause: "Pause") -> str:
-    """Who paused a queue, when and why."""
+    """A sentence that says who paused a queue, when and why."""
     if pause.by is None:
         return "the queue is paused"
     why = f": {pause.reason}" if pause.reason else ""
@@ -81,7 +81,7 @@ def _keeping_everybody(row: "JobRow", around: Surroundings) -> list[Reason]:
     if around.pause is not None:
         found.append(Reason("paused", pause_text(around.pause)))
     if row.cancel_requested:
-        found.append(Reason("cancel requested", "it is to be cancelled"))
+        found.append(Reason("cancel requested", "its cancellation was requested"))
     wait_s = ((row.ready_ns or 0) - around.now_ns) / _NS
     if wait_s > 0:
         until = f"it waits until {when(row.ready_ns)}, for {how_long(wait_s)} more"
@@ -92,19 +92,19 @@ def _keeping_everybody(row: "JobRow", around: Surroundings) -> list[Reason]:
             found.append(Reason("not before", until))
     alive = [seen.report for seen in around.workers if seen.alive]
     if around.tags and alive and not any(set(around.tags) <= set(report.tags) for report in alive):
-        found.append(Reason("tags", f"no worker that lives has its tags: {', '.join(around.tags)}"))
+        found.append(Reason("tags", f"no live worker has its tags: {', '.join(around.tags)}"))
     return found
 
 
 def _keeping_it_back(around: Surroundings) -> list[Reason]:
     if around.held:
-        return [Reason("in hand", "somebody is moving it just now")]
+        return [Reason("in hand", "it is locked: a worker or a command is moving it now")]
     found = []
     if around.before:
         jobs = "1 job is" if around.before == 1 else f"{around.before:,} jobs are"
-        found.append(Reason("order", f"{jobs} to be taken before it"))
+        found.append(Reason("order", f"{jobs} ahead of it"))
     else:
-        found.append(Reason("next", "it is the next to be taken"))
+        found.append(Reason("next", "it is the next job to be taken"))
     alive = [seen.report for seen in around.workers if seen.alive]
     if not alive:
         return [*found, Reason("no worker", "no worker is running")]
@@ -122,9 +122,9 @@ def _amiss(row: "JobRow", around: Surroundings) -> list[Reason]:
     found = []
     if not around.held:
         dead = "dead" if row.lease_until_ms is None else "dead, or was suspended for longer than its lease lasts"
-        found.append(Reason("worker lost", f"its worker is {dead}; the next worker gives it back"))
+        found.append(Reason("worker lost", f"it is an orphan: its worker is {dead}; the next worker recovers it"))
     elif around.suspended and row.owner is not None:
-        text = f"its worker, pid {row.owner.pid}, is suspended: it goes on when that is continued or killed"
+        text = f"its worker, pid {row.owner.pid}, is suspended: continue that process, or kill it"
         found.append(Reason("suspended", text))
     if row.cancel_requested:
         found.append(Reason("cancel requested", "it was asked to stop"))

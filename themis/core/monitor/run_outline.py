@@ -1,4 +1,4 @@
-"""What a run is about, read from the text of its snapshot without the models that wrote it."""
+"""Outline of a run's experiment, read from the text of its snapshot without the models that wrote it."""
 
 import json
 from typing import Any, NamedTuple
@@ -10,14 +10,14 @@ _REMEMBERED = 4_096
 
 
 class RunOutline(NamedTuple):
-    """What a run is about; another version's snapshot may not say all of it.
+    """The outline of a run's experiment; the snapshot of another version may lack parts of it.
 
     Attributes:
-        generator: its id.
-        datasets: their ids.
-        metrics: their ids, in their order.
-        kinds: equal in runs that should take as long for a case: whose generation and metrics are the same; and, more
-            widely, whose generator is.
+        generator: the id of the generator.
+        datasets: the ids of the datasets.
+        metrics: the ids of the metrics, in their order.
+        kinds: equal for runs that should take equally long per case: first for the same generation and metrics, then,
+            more widely, for the same generator.
     """
 
     generator: str
@@ -30,15 +30,15 @@ UNKNOWN = RunOutline("?", (), (), ("", "?"))
 
 
 class RunOutlines:
-    """The outlines of one store's runs, each read once."""
+    """The outlines of one store's runs, each read once and cached."""
 
     def __init__(self, reader: StoreReader) -> None:
-        """Nothing is read yet."""
+        """Start with an empty cache."""
         self._reader = reader
         self._known: dict[str, RunOutline] = {}
 
     def of(self, run: RunRow) -> RunOutline:
-        """What a run is about.
+        """Return the outline of a run.
 
         Raises:
             StoreError: the store cannot be read now.
@@ -53,7 +53,7 @@ class RunOutlines:
 
 
 def outline_of(text: bytes) -> RunOutline:
-    """What a snapshot's text says of its run."""
+    """Return the outline in a snapshot's text; parts that cannot be read are unknown."""
     try:
         document = json.loads(text)
         refs = document["component_refs"]

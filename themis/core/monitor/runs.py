@@ -1,6 +1,6 @@
-"""Runs as they stand now: by their rows, those of the jobs that do them, and their locks.
+"""Present state of runs, from their rows, the rows of their jobs, and their locks.
 
-Read without the engine and its models, whose import takes longer than the reading.
+They are read without the engine and its models, whose import takes longer than the reading.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,23 +20,23 @@ from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
 
 PAGE_RUNS = 1_000
-"""Runs that are read at a time: there may be very many."""
+"""Runs that are read at a time, since there may be very many."""
 
 _UNFINISHED = frozenset({"queued", "running"})
 
 
 @dataclass(frozen=True, slots=True)
 class RunNow:
-    """A run, and the job that does it, as they stand.
+    """A run and its job at one moment.
 
     Attributes:
-        status: of the run's row: `pending`, `running`, `completed`, …
+        status: the status in the run's row: `pending`, `running`, `completed`, …
         started_ms, ended_ms: milliseconds since 1970 UTC.
-        done, failed: how many cases ended, and how many of those failed.
-        metrics: what they come to, with the scores that there are.
+        done, failed: number of ended cases, and number of those that failed.
+        metrics: summaries of the scores so far, by metric.
         job: None for a run that was not submitted to a queue.
-        store: the path of the store that it is in.
-        standing: how it stands, by all of that and its lock.
+        store: the path of its store.
+        standing: its overall state, derived from all of this and its lock.
     """
 
     run_id: str
@@ -54,7 +54,7 @@ class RunNow:
 
     @property
     def state(self) -> str:
-        """One word for how it stands."""
+        """The state of the run in one word."""
         return self.standing.state
 
     def document(self) -> dict[str, Any]:
@@ -82,11 +82,11 @@ class StoredRuns:
     """The runs in a store.
 
     Raises:
-        StoreError: when it is opened or used, if it is not there or cannot be read.
+        StoreError: the store does not exist or cannot be read, when it is opened or used.
     """
 
     def __init__(self, location: StoreLocation, *, patience_s: float = PATIENCE_S) -> None:
-        """Open the store at a location, waiting so long for one that is busy; one of an earlier version is upgraded."""
+        """Open the store at a location, waiting up to `patience_s` if it is busy; upgrade it from earlier versions."""
         self._reader = reader_of(location, patience_s=patience_s)
         self._reader.upgrade()
         self._outlines = RunOutlines(self._reader)
@@ -97,7 +97,7 @@ class StoredRuns:
         self._reader.close()
 
     def find(self, prefix: str, limit: int | None, *, with_means: bool = True) -> Iterator[RunNow]:
-        """Runs whose id begins with `prefix`, newest first, `limit` of them or all; quick without their means."""
+        """Yield runs whose id begins with `prefix`, newest first, up to `limit`; fast if `with_means` is False."""
         self._store_id = self._store_id or self._reader.store_id
         for run in islice(self._pages(prefix), limit):
             yield self._now(run, with_means=with_means)
@@ -131,7 +131,7 @@ class StoredRuns:
         return summaries(self._outlines.of(run).metrics, tallies, total=run.total_cases, failed=failed)
 
     def attempts(self, job: JobRow) -> list[AttemptRow]:
-        """The attempts of a job that have ended, in order."""
+        """The ended attempts of a job, in order."""
         return self._reader.attempts(job.key)
 
     def unfinished_jobs(self, queue_id: str) -> Iterator[str]:
@@ -139,25 +139,25 @@ class StoredRuns:
         return (row.key for row in self._reader.jobs_of(queue_id) if row.state in _UNFINISHED)
 
     def job(self, key: str) -> JobRow | None:
-        """A job, or None."""
+        """The job with a key; None if there is none."""
         return self._reader.job(key)
 
 
 def unfinished_jobs(queue_root: Path, stores: Iterable[StoredRuns]) -> list[tuple[StoredRuns, str]]:
-    """The jobs of a queue that have not ended, by their keys, each with its store; none before the first submit.
+    """The keys of a queue's jobs that have not ended, each with its store; none before the first submission.
 
     Raises:
-        QueueRootError: the folder is there and is not a queue's.
+        QueueRootError: the folder exists and is not a queue's.
     """
     root = open_root(queue_root, write=False)
     return [] if root is None else [(store, key) for store in stores for key in store.unfinished_jobs(root.queue_id)]
 
 
 def metrics_of(location: StoreLocation, run_id: str, *, patience_s: float = PATIENCE_S) -> dict[str, MetricSummary]:
-    """What the metrics of one run come to; empty while nothing of it has ended, and when the store does not have it.
+    """Summaries of the metrics of one run; empty while no case has ended, and when the store does not have the run.
 
     Raises:
-        StoreError: the store is not there, or cannot be read.
+        StoreError: the store does not exist, or cannot be read.
     """
     with closing(StoredRuns(location, patience_s=patience_s)) as runs:
         return next((run.metrics for run in runs.find(run_id, 1)), {})

@@ -1,4 +1,4 @@
-"""The stores that a queue's jobs are in, for those who only look."""
+"""The stores of a queue's jobs, for readers; no store is created."""
 
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +13,7 @@ from themis.core.stores.registry import reader_of
 
 
 def is_there(location: StoreLocation) -> bool:
-    """Whether there is a store at a location, be it one that cannot be read now; none is made for looking."""
+    """Whether there is a store at a location, even one that cannot be read now; none is created."""
     try:
         with closing(reader_of(location)) as reader:
             _ = reader.store_id
@@ -25,13 +25,13 @@ def is_there(location: StoreLocation) -> bool:
 
 
 def stores_of(queue_root: Path) -> list[StoreLocation]:
-    """The stores that a queue's jobs are in, and the one that lies beside a queue by default, if it is there.
+    """The stores of a queue's jobs, and the default store beside the queue, if it exists.
 
-    Those that the queue names are among them though they be gone. One that went with a queue that was moved or copied
-    is where it is now.
+    Stores that the queue names are included even if they are gone. For a store that moved or was copied with its queue,
+    this is the new location.
 
     Raises:
-        QueueRootError: the folder is not a queue's, and not missing either.
+        QueueRootError: the folder exists and is not a queue's.
     """
     root = open_root(queue_root, write=False)
     beside = queue_root.parent / Path(DEFAULT_STORE_PATH).name
@@ -44,7 +44,7 @@ def stores_of(queue_root: Path) -> list[StoreLocation]:
 
 
 def unusable_stores(root: QueueRoot) -> dict[str, str]:
-    """Why stores of a queue's jobs cannot be opened now, by their paths; none is made for looking."""
+    """Reasons why stores of a queue's jobs cannot be opened now, by path; no store is created."""
     found = {}
     for address in addresses_in(root.path):
         try:

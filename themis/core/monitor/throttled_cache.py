@@ -1,4 +1,4 @@
-"""A value that takes long to find, and is looked for only so often."""
+"""Cache for a value that is slow to compute, with a limit on how often it is."""
 
 import threading
 import time
@@ -9,17 +9,17 @@ Value = TypeVar("Value")
 
 
 class ThrottledCache(Generic[Value]):
-    """A value that is looked for again when it is no longer fresh; any number of threads may ask for it at once.
+    """A value that is computed again when it is no longer fresh; any number of threads may ask for it at once.
 
     Args:
-        find: finds the value.
-        fresh_s: how long it is fresh, in seconds.
-        share: how much of the time finding it may take: it stays fresh for longer when that takes long. None sets no
-            limit.
+        find: computes the value.
+        fresh_s: seconds for which it is fresh.
+        share: maximum share of the time that computing it may take: if that is slow, it stays fresh for longer. None
+            sets no limit.
     """
 
     def __init__(self, find: Callable[[], Value], *, fresh_s: float = 0.0, share: float | None = None) -> None:
-        """Nothing is looked for yet."""
+        """Start without a value."""
         self._find = find
         self._fresh_s = fresh_s
         self._share = share
@@ -28,7 +28,7 @@ class ThrottledCache(Generic[Value]):
         self._fresh_until_s = 0.0
 
     def get(self) -> Value:
-        """The value, as it was a short while ago."""
+        """Return the value; it is computed unless the last one is still fresh."""
         with self._lock:
             began_s = time.monotonic()
             if not self._found or began_s >= self._fresh_until_s:

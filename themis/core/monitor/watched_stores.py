@@ -1,4 +1,4 @@
-"""The stores of a queue, looked at again and again: one that cannot be read now is as it was when it could."""
+"""Repeated reads of a queue's stores: a store that cannot be read now keeps its last known state."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -9,19 +9,20 @@ from themis.core.stores.reading import JobAndRun, StoreLocation, StoreReader
 from themis.core.stores.registry import reader_of
 
 PATIENCE_S = 0.5
-"""A store that is busy for longer is shown as it was."""
+"""Seconds to wait for a busy store before its last known state is shown."""
 
 Found = TypeVar("Found")
 
 
 class WatchedStores:
-    """Jobs by their keys, whichever store they are in.
+    """Jobs by key, from all stores.
 
-    A look begins with `look`. A store that fails is not asked again before the next one: each time may take long.
+    Each round of reads begins with `look`. A store that fails is not read again in the same round: each try may take
+    long.
     """
 
     def __init__(self) -> None:
-        """No store is known yet."""
+        """Start without any store."""
         self._stores: dict[StoreLocation, _Store] = {}
         self._troubles: dict[StoreLocation, str] = {}
         self._home: dict[str, StoreLocation] = {}
@@ -32,7 +33,7 @@ class WatchedStores:
 
     @property
     def troubles(self) -> list[str]:
-        """What could not be read in this look, one line per store."""
+        """Messages of the stores that could not be read in this round, one line each."""
         return list(self._troubles.values())
 
     def close(self) -> None:
@@ -41,7 +42,7 @@ class WatchedStores:
             store.reader.close()
 
     def look(self, locations: Sequence[StoreLocation], keys: Sequence[str]) -> dict[str, JobAndRun]:
-        """The jobs of these keys as they are now, those that some store knows."""
+        """Begin a round: return the present state of the jobs with these keys that any store knows."""
         self._troubles = {}
         before, home = self._jobs, self._home
         self._jobs, self._home = {}, {}
@@ -55,14 +56,14 @@ class WatchedStores:
         return self._jobs
 
     def outline(self, job: JobAndRun) -> RunOutline:
-        """What the run of a job of the last look is about."""
+        """The outline of the run of a job from the last `look`."""
         key = job.job.key
         known = self._outlines.get(key, UNKNOWN)
         found = self._outlines[key] = self._ask(self._home[key], lambda store: store.outlines.of(job.run), known)
         return found
 
     def count_cases(self, job: JobAndRun) -> tuple[int, int]:
-        """How many cases of a job of the last look ended, and how many of those failed."""
+        """Number of ended cases of a job from the last `look`, and number of those that failed."""
         key = job.job.key
         known = self._counts.get(key, (0, 0))
         found = self._counts[key] = self._ask(self._home[key], lambda store: store.reader.count_cases(job.run), known)
@@ -71,7 +72,7 @@ class WatchedStores:
     def last_ended(
         self, locations: Sequence[StoreLocation], queue_id: str, limit: int
     ) -> list[tuple[JobAndRun, RunOutline]]:
-        """The jobs of a queue that ended last, the latest first, and what they are about."""
+        """The jobs of a queue that ended last, latest first, with their outlines."""
         for location in locations:
             self._ended[location] = self._ask(
                 location,
@@ -82,7 +83,7 @@ class WatchedStores:
         return sorted(found, key=lambda pair: -(pair[0].job.ended_ns or 0))[:limit]
 
     def failed_cases(self, job: JobAndRun) -> int:
-        """How many cases of a job failed that `last_ended` gave; 0 while nobody can say."""
+        """Number of failed cases of a job that `last_ended` returned; 0 while that is unknown."""
         home = next(where for where, pairs in self._ended.items() if any(job is found for found, _ in pairs))
         return self._ask(home, lambda store: store.reader.count_cases(job.run), (0, 0))[1]
 

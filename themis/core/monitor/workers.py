@@ -1,4 +1,4 @@
-"""The workers of a queue that live: what each slot runs, how many jobs are run at once, and what to do without any."""
+"""Live workers of a queue: the job of each slot, the total of slots, and a hint when there is no worker."""
 
 import shlex
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class LiveWorkers:
-    """The workers of a queue, as their files say, and processes that run one job each."""
+    """The workers of a queue, from their files, and processes that run one job each."""
 
     def __init__(self, workers: Sequence[SeenWorker]) -> None:
-        """The workers, dead ones too."""
+        """Use all registered `workers`, dead ones too."""
         self._alive = {(seen.report.worker, seen.report.pid): seen.alive for seen in workers}
         self._reports = {
             (slot.key, slot.attempt): slot for seen in workers if seen.alive for slot in seen.report.slots if slot.key
@@ -26,33 +26,33 @@ class LiveWorkers:
         self._slots = sum(len(seen.report.slots) for seen in workers if seen.alive and seen.report.state != "draining")
 
     def report(self, key: str, attempt: int) -> "SlotReport | None":
-        """What the slot that runs an attempt says of it, if a registered worker has it."""
+        """The report of the slot that runs an attempt; None if no registered worker has it."""
         return self._reports.get((key, attempt))
 
     def lives(self, owner: Owner) -> bool:
-        """Whether the owner of a job lives; one of another host that nothing is known of is taken to."""
+        """Whether the owner of a job lives; an unknown owner on another host is assumed to."""
         known = self._alive.get((owner.worker, owner.pid))
         if known is not None:
             return known
         return processes.lives(owner) or not processes.is_here(owner)
 
     def slots(self, owners: Iterable[Owner]) -> int:
-        """How many jobs are run at once: the slots of the workers, and the living `owners` that are not registered."""
+        """Number of jobs that can run at once: the workers' slots, and the living `owners` that are not registered."""
         return self._slots + sum((o.worker, o.pid) not in self._alive and self.lives(o) for o in owners)
 
 
 def start_one(queue_root: Path, tags: Sequence[str] = ()) -> str:
-    """How to start a worker of a queue, as it is to be typed here."""
+    """A hint with the command line that starts a worker of a queue from this folder."""
     wanted = ["--tags", ",".join(tags)] if tags else []
     where = [] if queue_root == Path(DEFAULT_QUEUE_ROOT).absolute() else ["--queue-root", str(queue_root)]
     return f"start one with: {shlex.join(['themis', 'worker', *where, *wanted])}"
 
 
 def nobody_works(queue_root: Path, tags: Sequence[str] = ()) -> str | None:
-    """What to do when no worker of a queue lives that has all `tags`; None when one does.
+    """A hint when no live worker of a queue has all `tags`; None when one has.
 
-    Where jobs wait and nobody works, most often a worker was forgotten, not a queue broken. A `themis worker run` is
-    not registered: where a job runs, somebody may work all the same.
+    If jobs wait and no worker runs, somebody most likely forgot to start one. `themis worker run` is not registered: if
+    a job is running, there may be a worker all the same.
     """
     if any(seen.alive and set(tags) <= set(seen.report.tags) for seen in workers_of(queue_root)):
         return None

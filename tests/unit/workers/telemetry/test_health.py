@@ -76,7 +76,7 @@ def test_a_worker_that_has_ended_is_not_healthy(path: Path, capsys: pytest.Captu
     file.remove()
     assert list(path.parent.iterdir()) == []
     assert main(["worker", "health", "--file", str(path)]) == 1
-    assert "does the worker run?" in capsys.readouterr().err
+    assert "is the worker running?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

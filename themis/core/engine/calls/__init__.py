@@ -1,1 +1,1 @@
-"""Calls of components: the threads in which they are made, and how they are interrupted."""
+"""Calls of components: the threads in which they are made, and their interruption."""

@@ -1,7 +1,7 @@
-"""Asynchronous work, carried out for a caller who waits: its event loop in a second thread, its components in this one.
+"""Asynchronous work for a blocking caller: the event loop in a second thread, synchronous components in the caller's.
 
-Signals, and the alarms that components set, reach a process's main thread alone; an event loop needs a thread that
-nobody blocks. So whoever calls a blocking function lends his thread to synchronous components, until the work is over.
+Signals, and the alarms that components set, reach only a process's main thread; an event loop needs a thread that is
+never blocked. So the caller of a blocking function lends its thread to synchronous components until the work is over.
 """
 
 import asyncio
@@ -26,40 +26,40 @@ from themis.core.processes.interruption import Interruptible, Interruption, inte
 Value = TypeVar("Value")
 
 LAST_WORD_S = 5.0
-"""Seconds for what was cancelled to end in order."""
+"""Seconds that cancelled tasks have to end in order."""
 
 GRACE_S = 0.5
-"""Seconds that a component's call, whose answer nobody waits for any more, has to end by itself."""
+"""Seconds that a component's call, whose answer is no longer needed, has to end by itself."""
 
 AGAIN_S = 0.1
-"""Seconds until what does not give way is interrupted again."""
+"""Seconds until a call that does not end is interrupted again."""
 
-# Kept, as a task that is thrown away is thrown one more exception, which it would ignore too, loudly.
+# Kept, because a task that is garbage-collected gets one more exception, which it would ignore too, with a warning.
 _abandoned: list["asyncio.Task[Any]"] = []
 
 
 def run_to_end(main: Coroutine[Any, Any, Value], *, stop_on: Collection[int] = ()) -> Value:
-    """What `main` returns, run in an event loop of its own, as by `asyncio.run`.
+    """Run `main` in an event loop of its own, as `asyncio.run` does, and return its result.
 
-    But for this: the loop has a thread of its own, while this one makes the calls of synchronous components. And what
-    ignores its cancellation, for which `asyncio.run` would wait for ever, is left to itself.
+    There are two differences: the loop has a thread of its own, while this one makes the calls of synchronous
+    components; and a task that ignores its cancellation, for which `asyncio.run` would wait forever, is abandoned.
 
     Args:
-        main: what is to be done.
-        stop_on: signals that cancel it.
+        main: the coroutine to run.
+        stop_on: the signals that cancel it.
 
     Raises:
-        asyncio.CancelledError: it was cancelled by one of these signals.
-        KeyboardInterrupt: it was interrupted: the first time it is cancelled, the second time it is left.
+        asyncio.CancelledError: one of these signals cancelled it.
+        KeyboardInterrupt: it was interrupted: the first interrupt cancels it, the second abandons it.
     """
     value: Value = _Work(main).carry_out(stop_on)
     return value
 
 
 def _new_loop(main: Coroutine[Any, Any, Any]) -> asyncio.AbstractEventLoop:
-    """An event loop for `main`, which is closed when there can be none."""
+    """Return a new event loop for `main`, which is closed if no loop can be made."""
     try:
-        with selectors.DefaultSelector():  # a loop that is half made complains of itself when it is thrown away
+        with selectors.DefaultSelector():  # a half-initialized loop warns when it is garbage-collected
             for end in socket.socketpair():
                 end.close()
         return asyncio.new_event_loop()
@@ -74,7 +74,7 @@ class _Work:
     """A coroutine that a second thread runs.
 
     Attributes:
-        calls: for this thread.
+        calls: those for the thread that waits.
     """
 
     def __init__(self, main: Coroutine[Any, Any, Any]) -> None:
@@ -91,7 +91,7 @@ class _Work:
         self._returned = threading.Event()
 
     def carry_out(self, stop_on: Collection[int]) -> Any:
-        """In the thread that waits: lend it to components until the work is over."""
+        """Lend this thread, which waits, to components until the work is over."""
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(self._run_loop,), name="themis-loop", daemon=True)
         handlers: dict[int, Handler] = dict.fromkeys(stop_on, self._on_stop)
@@ -109,13 +109,13 @@ class _Work:
         return self._result()
 
     def leave(self, error: BaseException) -> None:
-        """Have the function raise `error`, whatever its event loop does; from any thread."""
+        """Make the function raise `error`, whatever its event loop does; callable from any thread."""
         self._left = error
         self.calls.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         threading.Thread(target=self._free_lent_thread, daemon=True).start()
 
-    # --- in the thread that waits
+    # --- in the caller's thread
 
     def _serve(self) -> None:
         try:
@@ -123,12 +123,12 @@ class _Work:
                 self._cancel()
         except Interruption:
             if not (self._is_over or self._left):
-                raise  # meant for something that this is a part of
+                raise  # meant for an outer block
         finally:
             self._returned.set()
 
     def _serves_until_interrupted(self) -> bool:
-        """Make calls; whether that came to its end."""
+        """Make calls until there are no more; False when that was interrupted."""
         try:
             self.calls.serve()
         except KeyboardInterrupt:
@@ -159,7 +159,7 @@ class _Work:
         return self.calls.is_calling and (self._is_over or self._left is not None)
 
     def _leave_loop(self, thread: threading.Thread, error: BaseException) -> None:
-        """Have the loop end, also when something blocks it; one that does not end is left to itself."""
+        """End the loop, even if something blocks it; a loop that does not end is abandoned."""
         self._cancel()
         patient_until = time.monotonic() + LAST_WORD_S
         while thread.is_alive() and time.monotonic() < patient_until:
@@ -179,9 +179,9 @@ class _Work:
             raise self._left
         if self._failed is not None:
             raise self._failed
-        assert self._task is not None  # noqa: S101  # else it failed
+        assert self._task is not None  # noqa: S101  # otherwise it failed
         if self._interrupts and (self._task.cancelled() or self._task.exception() is None):
-            raise KeyboardInterrupt  # also when it came too late to cancel anything: it is not only meant for this
+            raise KeyboardInterrupt  # even if it came too late to cancel anything: it may be meant for the caller too
         return self._task.result()
 
     # --- in the loop's thread
@@ -196,7 +196,7 @@ class _Work:
             self._is_over = True
             self.calls.stop()
             self._end_loop()
-        except BaseException as error:  # noqa: BLE001  # raised where it is waited for
+        except BaseException as error:  # noqa: BLE001  # raised in the caller's thread
             self._failed = error
             self._is_over = True
             self.calls.stop()
@@ -205,17 +205,17 @@ class _Work:
     def _run_until_done(self, task: "asyncio.Task[Any]") -> None:
         task.add_done_callback(lambda _: self._loop.stop())
         while not task.done() and self._left is None:
-            # No signal arrives in this thread: it is a task of some component's that wants to end the process.
+            # No signal arrives in this thread: a task of a component wants to end the process.
             with suppress(SystemExit, KeyboardInterrupt):
                 self._loop.run_forever()
 
     def _end_loop(self) -> None:
         loop = self._loop
-        # When it was left, nothing of it may run any more: what it did is settled without it.
+        # An abandoned loop may run nothing more: its work is settled without it.
         stubborn = loop.run_until_complete(_stop_all()) if self._left is None else asyncio.all_tasks(loop)
         if stubborn:
             _abandoned.extend(stubborn)
-            loop.set_exception_handler(lambda _loop, _context: None)  # it would tell that they were left
+            loop.set_exception_handler(lambda _loop, _context: None)  # it would report the abandoned tasks
         else:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
@@ -223,7 +223,7 @@ class _Work:
         loop.close()
 
     def _free_lent_thread(self) -> None:
-        """Interrupt a component whose call goes on though the work is over, until it gives its thread back."""
+        """Interrupt a component that still runs after the work is over, until it gives the thread back."""
         wait_s = GRACE_S
         while not self._returned.wait(wait_s):
             wait_s = AGAIN_S
@@ -232,7 +232,7 @@ class _Work:
 
 
 async def _stop_all() -> "set[asyncio.Task[Any]]":
-    """Stop whatever else runs in this loop; what did not end."""
+    """Stop all other tasks of this loop; returns those that did not end."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -1,11 +1,11 @@
-"""The thread of synchronous components: it makes their calls one after the other, and hands the answers to the loop.
+"""The thread of synchronous components: it makes their calls one by one, and passes the answers to the event loop.
 
-A component may keep state, a connection or an event loop of its own, and may be used to being alone: so all its calls
-are made in one thread. Where a run is begun by a blocking function that is the thread that called it, as a rule the
-process's main one, in which signals work; the event loop then runs in a second thread.
+A component may keep state, a connection or an event loop of its own, and need not be thread-safe: so all its calls are
+made in one thread. If a blocking function began the run, that is the thread that called it, usually the process's main
+thread, in which signals work; the event loop then runs in a second thread.
 
-A hand-over from one thread to the other costs as much as what an instant component does. So the loop only appends to a
-queue, and the answers of all calls that were waiting go back together: the busier both are, the less it costs.
+Passing a call from one thread to the other costs as much as a call of an instant component. So the loop only appends
+to a queue, and the answers of all calls that were waiting go back together: the busier both are, the less it costs.
 """
 
 import asyncio
@@ -24,58 +24,58 @@ from themis.core.processes.interruption import Interruption
 Value = TypeVar("Value")
 
 TOGETHER_CALLS = 256
-"""Answers that go back together at most."""
+"""Maximum number of answers that go back together."""
 
 TOGETHER_S = 0.005
-"""Seconds that an answer waits for others at most, beside the call that is being made."""
+"""Maximum seconds that an answer waits for others, plus the call in progress."""
 
 
 _STOP = (None, None)
 
 
 class Call(Protocol):
-    """Something to be done in the thread of a component.
+    """A piece of work for the thread of a component.
 
     Attributes:
-        error: what `carry_out` raised.
+        error: the exception that `carry_out` raised.
     """
 
     error: BaseException | None
 
     def carry_out(self) -> None:
-        """Do it, in that thread."""
+        """Do the work, in that thread."""
 
     def returned(self) -> None:
-        """Go on, on the event loop that asked for it."""
+        """Continue, on the event loop that asked for it."""
 
 
 class CallThread:
-    """Makes calls, in whatever thread or threads `serve` it.
+    """A queue of calls, made by the thread or threads that `serve` it.
 
     Attributes:
         is_calling: whether calls are being made.
     """
 
     def __init__(self) -> None:
-        """Nobody serves it yet; calls wait."""
+        """Start without a thread; calls wait."""
         self._calls: SimpleQueue[Any] = SimpleQueue()
         self._forks = line.forks
         self.is_calling = False
 
     def put(self, loop: asyncio.AbstractEventLoop, call: Call) -> None:
-        """Have a call made; afterwards `loop` goes on with it."""
+        """Enqueue a call; afterwards `loop` continues with it."""
         self._calls.put((loop, call))
 
     def stop(self) -> None:
-        """Have one thread that serves return, once the calls before are made."""
+        """Make one serving thread return, once the calls before this are made."""
         self._calls.put(_STOP)
 
     def serve(self) -> None:
         """Make calls until `stop`.
 
         Raises:
-            KeyboardInterrupt: a signal brought it.
-            Interruption: it was asked for while a call was made.
+            KeyboardInterrupt: it came from a signal.
+            Interruption: it was requested during a call.
         """
         item = self._calls.get()
         while item is not _STOP:
@@ -86,12 +86,12 @@ class CallThread:
                 item = self._make_some(item, made)
             finally:
                 self.is_calling = False
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed: nothing waits any more
                 loop.call_soon_threadsafe(_go_on, made)
             item = item or self._calls.get()
 
     def _make_some(self, item: Any, made: list[Call]) -> Any:
-        """Make calls of one loop that wait; what comes after them, None for nothing yet."""
+        """Make waiting calls of one loop; returns the next item, None when there is none yet."""
         loop, began_s = item[0], perf_counter()
         while item[0] is loop:
             self._make(item[1])
@@ -107,7 +107,7 @@ class CallThread:
     def _make(self, call: Call) -> None:
         try:
             call.carry_out()
-        except BaseException as error:  # raised again where it is waited for
+        except BaseException as error:  # raised again by the code that awaits it
             if line.forks != self._forks:
                 end_copy(error)
             if isinstance(error, Interruption) or (isinstance(error, KeyboardInterrupt) and came_from_signal(error)):
@@ -118,23 +118,23 @@ class CallThread:
 
 
 class Home(Protocol):
-    """A blocking function that is under way, and the thread that it was called in."""
+    """A blocking function in progress, and the thread that it was called in."""
 
     calls: CallThread
 
     def leave(self, error: BaseException) -> None:
-        """Have the function raise `error`, whatever its event loop does."""
+        """Make the function raise `error`, whatever its event loop does."""
 
 
 home: contextvars.ContextVar[Home | None] = contextvars.ContextVar("home", default=None)
-"""What runs this; None under a caller's event loop."""
+"""The blocking function that runs this; None under a caller's event loop."""
 
 
 class OneCall:
-    """A call of a function, whose answer is waited for."""
+    """A call of a function whose answer is awaited."""
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...] = ()) -> None:
-        """Of `function` with `arguments`; made on the event loop."""
+        """Call `function` with `arguments`; constructed on the event loop."""
         self.error: BaseException | None = None
         self.answered: asyncio.Future[OneCall] = asyncio.get_running_loop().create_future()
         self.result: Any = None
@@ -142,31 +142,31 @@ class OneCall:
         self._arguments = arguments
 
     def carry_out(self) -> None:
-        """Call it, unless nobody waits any more."""
+        """Call it, unless the answer is no longer awaited."""
         if not self.answered.done():
             self.result = self._function(*self._arguments)
 
     def returned(self) -> None:
-        """Tell who waits."""
+        """Wake the task that awaits the answer."""
         if not self.answered.done():
             self.answered.set_result(self)
 
     def answer(self) -> Any:
-        """What the function returned, or raised."""
+        """Return what the function returned, or raise what it raised."""
         if self.error is not None:
             raise self.error
         return self.result
 
 
 async def make_call(thread: CallThread, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns, called in `thread`."""
+    """Call a function in `thread` and return its result."""
     call = OneCall(function, arguments)
     thread.put(asyncio.get_running_loop(), call)
     return (await call.answered).answer()
 
 
 async def at_home(function: Callable[[], Value]) -> Value:
-    """What a function returns, called in the thread that a blocking function was called in; else here."""
+    """Call a function in the thread of the blocking function, else in this one, and return its result."""
     blocking = home.get()
     if blocking is None:
         return function()
@@ -175,7 +175,7 @@ async def at_home(function: Callable[[], Value]) -> Value:
 
 
 def start_thread(calls: CallThread, name: str) -> None:
-    """Have `calls` be served by a thread of its own, with the context of who starts it.
+    """Start a thread that serves `calls`, with the context of the caller.
 
     It is a daemon: a component that never returns must not keep the process alive, as it would in a pool.
     """

@@ -1,4 +1,4 @@
-"""Whether an exception asks the run to end: a component may raise the like of its own, which must fail but its case."""
+"""Exceptions that ask the run to end, told apart from similar ones of a component, which must only fail its case."""
 
 import asyncio
 import functools
@@ -13,10 +13,10 @@ _SIGNALS = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := get
 
 
 def came_from_signal(error: KeyboardInterrupt) -> bool:
-    """Whether a handler of a signal raised `error`: then it stands last in the traceback.
+    """Whether a signal handler raised `error`: if so, it is last in the traceback.
 
-    Python's own handler leaves no trace; while it is installed, everybody is believed. Signals come to the main thread
-    alone.
+    Python's own handler leaves no trace; while it is installed, every KeyboardInterrupt counts as a signal's. Signals
+    reach only the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         return False
@@ -30,11 +30,11 @@ def came_from_signal(error: KeyboardInterrupt) -> bool:
 
 
 def asks_for_the_end(error: BaseException, task: "asyncio.Task[Any] | None") -> bool:
-    """Whether somebody wants this to stop, or a component raised the like by itself: then only its case failed.
+    """Whether `error` is a request to stop; if a component raised it by itself, only its case failed.
 
     Args:
-        error: what came out of the component.
-        task: that called it; None in a thread.
+        error: the exception that left the component.
+        task: the task that called it; None in a thread.
     """
     if isinstance(error, Exception):
         return False
@@ -44,7 +44,7 @@ def asks_for_the_end(error: BaseException, task: "asyncio.Task[Any] | None") -> 
         return came_from_signal(error)
     if task is None:
         return False
-    if isinstance(error, GeneratorExit):  # the loop is gone, or at something else, and this is only cleared away
+    if isinstance(error, GeneratorExit):  # the task no longer runs, and is only being garbage-collected
         return not _is_running(task)
     return isinstance(error, asyncio.CancelledError) and bool(task.cancelling())
 

@@ -1,7 +1,7 @@
-"""In which thread the calls of a synchronous component are made.
+"""The choice of the thread for the calls of a synchronous component.
 
-All calls of all components of a run are made in one thread, one after the other. Only a component that says so of
-itself (`concurrent = 4`) has threads of its own, so many; the limits of the run hold for it.
+All calls of all components of a run are made in one thread, one after the other. Only a component that declares
+`concurrent = 4` has threads of its own, as many as it says, within the limits of the run.
 """
 
 from typing import Any
@@ -12,17 +12,17 @@ from themis.core.outcomes.stages import NAMES, Stage
 
 
 class SyncCalls:
-    """The threads of one run."""
+    """The component threads of one run."""
 
     def __init__(self, runtime: RuntimeConfig) -> None:
-        """With the limits of `runtime`. No thread is started before it is needed."""
+        """Use the limits of `runtime`. No thread is started before it is needed."""
         self._runtime = runtime
         self._alone: CallThread | None = None
         self._concurrent: dict[int, CallThread] = {}
         self._started: list[CallThread] = []
 
     def thread_of(self, component: Any, stage: Stage) -> CallThread:
-        """Where the calls of `component` are made, each time the same."""
+        """The thread for the calls of `component`, the same each time."""
         threads = min(
             getattr(component, "concurrent", 1),
             self._runtime.stage_concurrency.get(NAMES[stage].concurrency_key, self._runtime.max_concurrent_tasks),
@@ -38,7 +38,7 @@ class SyncCalls:
         return self._alone
 
     def close(self) -> None:
-        """End the threads that were started; a call that is being made is left to itself."""
+        """End the threads that were started; a call in progress is abandoned."""
         for thread in self._started:
             thread.stop()
 

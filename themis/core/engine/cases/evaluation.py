@@ -1,8 +1,8 @@
-"""The evaluation of cases, while others are still being generated: threads, room, and the way back to the loop.
+"""The evaluation of cases while others are still being generated: threads, back pressure, return to the event loop.
 
-A model must not wait for a slow metric. So a case that has its answer leaves the task pool and its place among the
-calls in flight, and is parsed and scored in its components' threads, as many parts at once as share a thread. Only when
-more cases wait there than is reasonable does the task pool pause.
+A model must not wait for a slow metric. So a case that has its answer leaves the task pool and frees its place among
+the calls in flight; it is parsed and scored in its components' threads, with neighbouring parts of one thread in one
+call. The task pool pauses only when too many cases wait there.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ from themis.core.models import ReducedCandidate
 from themis.core.outcomes.outcome import CaseEnd
 
 AHEAD = 8
-"""So many times as many cases as may be in flight beside one may wait for their evaluation."""
+"""Cases that may wait for their evaluation, per call in flight beyond the first."""
 
 LAST_WORD_S = 0.25
-"""Seconds that cases have to be scored when their run is cancelled."""
+"""Seconds in which cases can still be scored after their run was cancelled."""
 
 MOST_AHEAD = 1_000
-"""Cases that may wait for it in any event: their answers are in memory."""
+"""Upper limit of cases that may wait for their evaluation: their answers are in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Parts of the evaluation, one after the other, that share a thread."""
+    """Consecutive parts of the evaluation that share a thread."""
 
     thread: CallThread
     parts: list[Part]
@@ -45,28 +45,28 @@ class Evaluation:
     """Parses and scores the cases of one run.
 
     Attributes:
-        stretches: what is done with each case.
+        stretches: the steps of each case.
         runner: runs each part.
         loop: the event loop of the run.
-        is_closed: whether nothing more is wanted.
+        is_closed: whether remaining cases are dropped.
     """
 
     def __init__(
         self, pipeline: CasePipeline, runner: StageRunner, runtime: RuntimeConfig, ended: Callable[[CaseEnd], None]
     ) -> None:
-        """As `pipeline` says, by `runner`, within the limits of `runtime`; `ended` is told how each case ended."""
+        """Evaluate by the parts of `pipeline`, with `runner` and the limits of `runtime`; `ended` gets each end."""
         self._until = pipeline.until
         self.runner = runner
         self._ended = ended
         self._calls = SyncCalls(runtime)
         threads = [(self._calls.thread_of(part.step.component, part.step.stage), part) for part in pipeline.parts]
-        # Observers are told of each part on the event loop, so that each is a stretch of its own.
+        # Observers are notified of each part on the event loop, so each part is a stretch of its own.
         if not runner.is_observed:
             neighbours = groupby(threads, key=itemgetter(0))
             self.stretches = [Stretch(thread, [part for _, part in several]) for thread, several in neighbours]
         else:
             self.stretches = [Stretch(thread, [part]) for thread, part in threads]
-        # One at a time means just that: with one call in flight the next case waits until this one is scored.
+        # One at a time is literal: with one call in flight the next case waits until this one is scored.
         self._most = min(MOST_AHEAD, AHEAD * (runtime.max_concurrent_tasks - 1))
         self._pending = 0
         self._waiting: list[asyncio.Future[None]] = []
@@ -76,7 +76,7 @@ class Evaluation:
         self.is_closed = False
 
     def begin(self, work: CaseWork, reduced: ReducedCandidate) -> None:
-        """Have a case evaluated."""
+        """Start the evaluation of a case."""
         case = CaseEvaluation(work, reduced)
         if not self.stretches:
             self._ended(case.end(self._until))
@@ -107,33 +107,33 @@ class Evaluation:
         await self._until_pending(0)
 
     async def last_word(self) -> None:
-        """Wait a little: cases that are all but done when a run is cancelled need not be done again."""
-        with suppress(Exception):  # the run ends by its cancellation, whatever this says
+        """Wait briefly: cases that are almost done when a run is cancelled need not be repeated."""
+        with suppress(Exception):  # the run ends by its cancellation in any case
             async with asyncio.timeout(LAST_WORD_S):
                 await self.finished()
 
     def close(self) -> None:
-        """Forget what is not evaluated yet; a call that is being made ends by itself, and its answer is dropped."""
+        """Drop cases that are not evaluated yet; a call in progress runs to its end, and its answer is dropped."""
         self.is_closed = True
         for task in self._tasks:
             task.cancel()
         self._calls.close()
 
-    # --- for the calls of stretches
+    # --- called by stretches
 
     def end(self, case: CaseEvaluation) -> None:
-        """On the event loop: one case less is pending."""
+        """Count a case as evaluated; runs on the event loop."""
         self._ended(case.end(self._until))
         self._pending -= 1
         if self._waiting and self._pending <= self._most // 2:
             self._wake()
 
     def fail(self, error: BaseException) -> None:
-        """Have whoever waits know of an error that is no component's."""
+        """Record an error that is not a component's, and wake the tasks that wait: they raise it."""
         self._error = self._error or error
         self._wake()
 
-    # --- inside
+    # --- internal
 
     async def _until_pending(self, most: int) -> None:
         while self._pending > most and self._error is None:
@@ -150,7 +150,7 @@ class Evaluation:
                 turn.set_result(None)
 
     async def _observed(self, case: CaseEvaluation) -> None:
-        """Evaluate a case part by part, as observers are told of each on the event loop."""
+        """Evaluate a case part by part, since observers are notified of each on the event loop."""
         for stretch in self.stretches:
             part = stretch.parts[0]
             arguments = part.arguments(case)
@@ -172,12 +172,12 @@ class Evaluation:
 
 
 class _Call:
-    """A stretch of a case, as a call in its thread."""
+    """One stretch of a case, as a call in its thread."""
 
     __slots__ = ("_case", "_evaluation", "_number", "error")
 
     def __init__(self, evaluation: Evaluation, case: CaseEvaluation, number: int) -> None:
-        """Put itself into the queue of the thread of stretch `number`."""
+        """Enqueue this call in the thread of stretch `number`."""
         self.error: BaseException | None = None
         self._evaluation = evaluation
         self._case = case
@@ -185,7 +185,7 @@ class _Call:
         evaluation.stretches[number].thread.put(evaluation.loop, self)
 
     def carry_out(self) -> None:
-        """In the thread: the parts of the stretch."""
+        """Run the parts of the stretch, in the thread."""
         evaluation, case = self._evaluation, self._case
         for part in evaluation.stretches[self._number].parts:
             arguments = None if evaluation.is_closed else part.arguments(case)
@@ -197,7 +197,7 @@ class _Call:
                     break
 
     def returned(self) -> None:
-        """On the event loop: keep what came of it, and begin the next stretch."""
+        """Store the outcomes and begin the next stretch, on the event loop."""
         evaluation, case = self._evaluation, self._case
         if evaluation.is_closed:
             return
@@ -211,5 +211,5 @@ class _Call:
                 evaluation.end(case)
             else:
                 _Call(evaluation, case, self._number + 1)
-        except BaseException as error:  # noqa: BLE001  # else nobody would hear of it, and the case be waited for
+        except BaseException as error:  # noqa: BLE001  # otherwise it would be lost, and the run would wait forever
             evaluation.fail(error)

@@ -1,4 +1,4 @@
-"""What a case counts when its answer holds nothing that can be scored: the rule of `evaluation.on_no_answer`."""
+"""The score of a case whose answer contains nothing that can be scored: the rule of `evaluation.on_no_answer`."""
 
 import json
 from contextlib import suppress
@@ -14,11 +14,11 @@ _ASKS_FOR_IT = "scores_no_answer"
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """What such a case counts.
+    """The score of a case without an answer.
 
     Attributes:
-        value: its score; None when it has none.
-        details: what is said beside it.
+        value: the score; None when there is none.
+        details: stored with the score.
     """
 
     value: float | None
@@ -26,16 +26,16 @@ class NoAnswer:
 
 
 def wants_no_answer(metric: object) -> bool:
-    """Whether a metric is to judge for itself that there is no answer, as one of abstention does."""
+    """Whether a metric scores missing answers itself, as a metric of abstention does."""
     return getattr(metric, _ASKS_FOR_IT, False) is True
 
 
 def count_no_answer(rule: OnNoAnswer, case: Case) -> NoAnswer:
-    """What a case without an answer counts.
+    """Return the score of a case without an answer.
 
-    `random_choice` is what a guess is worth on average: one by the number of choices. They are looked for under
-    `choices`, then `options`, first in the case's input, when that is a mapping, then in its metadata: a list, a
-    mapping by letter, or how many there are; in a text, such as all values of metadata are, as JSON.
+    `random_choice` is the average score of a guess: 1 divided by the number of choices. They are read from `choices`,
+    then `options`, first in the case's input, if that is a mapping, then in its metadata: a list, a mapping by letter,
+    or a count; a text, such as every value of metadata, is read as JSON.
     """
     if rule == "incorrect":
         return NoAnswer(0.0)

@@ -1,4 +1,4 @@
-"""One case from its answer to its scores: what a parser and metrics are told, and what becomes of what they say."""
+"""One case from its answer to its scores: the arguments of parser and metrics, and the handling of their results."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -16,21 +16,21 @@ from themis.core.outcomes.stages import Stage
 
 
 class CaseEvaluation:
-    """How far a case is.
+    """The state of a case in its evaluation.
 
     Attributes:
         work: the case.
         reduced: the candidate that is parsed.
         parsed: the answer; None until it is parsed.
-        failed_at: the stage that gave nothing.
-        is_over: whether there is nothing more to do, as the answer could not be parsed.
-        outcomes: what came of it since they were last handed to the writer.
+        failed_at: the stage that failed; None while none has.
+        is_over: whether nothing is left to do, because the answer could not be parsed.
+        outcomes: new ones, which were not passed to the writer yet.
     """
 
     __slots__ = ("failed_at", "is_over", "outcomes", "parsed", "reduced", "work")
 
     def __init__(self, work: CaseWork, reduced: ReducedCandidate) -> None:
-        """A case whose answer is there."""
+        """A case that has its answer."""
         self.work = work
         self.reduced = reduced
         self.parsed: ParsedOutput | None = None
@@ -39,7 +39,7 @@ class CaseEvaluation:
         self.outcomes: list[Outcome] = []
 
     def end(self, until: Stage) -> CaseEnd:
-        """How far the case came, of what was asked for."""
+        """The end of the case: at `until`, or at the stage that failed."""
         if self.failed_at is None:
             return self.work.end(until, failed=False)
         return self.work.end(self.failed_at, failed=True)
@@ -49,23 +49,23 @@ class Part(Protocol):
     """A step of the evaluation.
 
     Attributes:
-        step: what is run.
+        step: the component's step.
     """
 
     step: Step
 
     def arguments(self, case: CaseEvaluation) -> tuple[Any, ...] | None:
-        """What the component is called with; None when that is done already, perhaps with an outcome of the case's."""
+        """The arguments of the component; None when no call is needed, perhaps with a new outcome in `case`."""
 
     def take(self, case: CaseEvaluation, result: Any) -> None:
-        """Go on from what the component gave, None when it failed."""
+        """Continue with the component's result; None when it failed."""
 
 
 class ParsePart:
-    """The parser's."""
+    """The parser's part."""
 
     def __init__(self, step: Step, run_id: str) -> None:
-        """Of the run `run_id`."""
+        """The part in the run `run_id`."""
         self.step = step
         self._run_id = run_id
 
@@ -85,17 +85,17 @@ class ParsePart:
         return case.reduced, context
 
     def take(self, case: CaseEvaluation, result: Any) -> None:
-        """Without a parsed answer there is nothing to score."""
+        """Keep the parsed answer; without one the case is over."""
         case.parsed = result
         if result is None:
             case.failed_at, case.is_over = Stage.PARSE, True
 
 
 class ScorePart:
-    """A metric's. It is not asked where there is no answer, unless it wants to be."""
+    """A metric's part. The metric is not called without an answer, unless it scores missing answers itself."""
 
     def __init__(self, step: Step, run_id: str, seeds: Sequence[int], on_no_answer: OnNoAnswer) -> None:
-        """Of the run `run_id`; `seeds` are the first ones of its datasets, `on_no_answer` what no answer counts."""
+        """The part in the run `run_id`; `seeds` are the first of each dataset, `on_no_answer` scores no answer."""
         self.step = step
         self._run_id = run_id
         self._seeds = seeds
@@ -103,7 +103,7 @@ class ScorePart:
         self._wants_no_answer = wants_no_answer(step.component)
 
     def arguments(self, case: CaseEvaluation) -> tuple[Any, ...] | None:
-        """The parsed answer, the case and their context."""
+        """The parsed answer, the case and the context."""
         work = case.work
         if work.stored and self.step.key in work.stored:
             return None
@@ -116,7 +116,7 @@ class ScorePart:
         return case.parsed, work.case, self.context(case, case.parsed)
 
     def context(self, case: CaseEvaluation, parsed: ParsedOutput) -> ScoreContext:
-        """What the metric is told beside the answer."""
+        """The context that the metric gets with the answer."""
         work = case.work
         return ScoreContext(
             run_id=self._run_id,
@@ -129,6 +129,6 @@ class ScorePart:
         )
 
     def take(self, case: CaseEvaluation, result: Any) -> None:
-        """One metric without a score is enough for a case to have failed."""
+        """Mark the case as failed when the metric has no score: one such metric is enough."""
         if result is None:
             case.failed_at = Stage.SCORE

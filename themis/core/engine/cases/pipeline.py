@@ -1,6 +1,6 @@
-"""One case through the stages, as far as it goes: what is stored already is taken, what is missing is run.
+"""One case through its stages: stored outcomes are used, and missing ones are run.
 
-The asynchronous stages are run here, one after the other; of the others it is said what they are (`parts`).
+The asynchronous stages are run here, one after the other; the synchronous ones are only listed (`parts`).
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from themis.core.prompts import PromptSpec
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The live components of a run and what they are told.
+    """The live components of a run, and the values of their contexts.
 
     Attributes:
-        seeds: for each dataset, one for each candidate.
-        on_no_answer: what a case counts whose parsed value is None.
+        seeds: one per candidate, for each dataset.
+        on_no_answer: how a case is scored whose parsed value is None.
     """
 
     run_id: str
@@ -49,7 +49,7 @@ class CasePipeline:
     """
 
     def __init__(self, parts: Parts, runner: StageRunner, until: Stage) -> None:
-        """With the components `parts`; each stage is run by `runner`."""
+        """Use the components `parts`; each stage is run by `runner`."""
         self._parts = parts
         self._runner = runner
         self.until = until
@@ -66,7 +66,7 @@ class CasePipeline:
             self.parts += [ScorePart(step, parts.run_id, seeds, parts.on_no_answer) for step in steps]
 
     async def answer(self, work: CaseWork) -> ReducedCandidate | CaseEnd:
-        """What is to be evaluated of a case; else how far it came. Its outcomes are with the writer by then."""
+        """The answer to evaluate, or the end of a case that has none. The writer has its outcomes by then."""
         candidates = await self._generate(work)
         if candidates is None or not self._reduces:
             return work.end(Stage.GENERATE, failed=candidates is None)
@@ -79,7 +79,7 @@ class CasePipeline:
         return reduced
 
     async def _generate(self, work: CaseWork) -> list[GenerationResult] | None:
-        """All candidates; None when one of them is missing, since fewer would be another experiment."""
+        """All candidates; None when one is missing, since fewer candidates would be another experiment."""
         steps = self._generate_steps
         if len(steps) == 1:
             candidates = [await self._candidate(work, steps[0])]
@@ -118,7 +118,7 @@ class CasePipeline:
         return await self._runner.run(step, work, candidates, context)
 
     def _choice(self, work: CaseWork, candidates: list[GenerationResult]) -> dict[str, Any]:
-        """What a selector and a reducer are told alike."""
+        """The fields that the contexts of selector and reducer share."""
         return {
             "run_id": self._parts.run_id,
             "case_id": work.case.case_id,
@@ -156,10 +156,10 @@ def _score_step(metric: LoadedComponent, item: int) -> Step:
 
 
 def _indexes(kept: list[GenerationResult], candidates: list[GenerationResult]) -> list[int]:
-    """Positions of the kept ones among the candidates: ids may repeat, so objects are compared first.
+    """Positions of the kept candidates among all: ids may repeat, so objects are compared first.
 
     Raises:
-        ValueError: nothing was kept, or something that was not offered.
+        ValueError: the selector kept nothing, or something that is not one of the candidates.
     """
     if not kept:
         msg = "the selector kept no candidate"
@@ -168,5 +168,5 @@ def _indexes(kept: list[GenerationResult], candidates: list[GenerationResult]) -
     try:
         return [positions[id(c)] if id(c) in positions else candidates.index(c) for c in kept]
     except ValueError:
-        msg = "the selector kept something that it was not offered"
+        msg = "the selector returned something that is not one of the candidates it was given"
         raise ValueError(msg) from None

@@ -1,7 +1,7 @@
-"""The one place that runs a stage: limits, tries, observers, the outcome.
+"""Execution of a stage: limits, retries, observers, the outcome.
 
-An asynchronous component is called on the event loop (`run`). A synchronous one is called in a thread, by `attempt`,
-which touches nothing else; where observers are told of it, they are on the event loop (`run_observed`).
+Every stage is run here. An asynchronous component is called on the event loop (`run`). A synchronous one is called in
+a thread, by `attempt`, which touches nothing else; its observers are called on the event loop (`run_observed`).
 """
 
 import asyncio
@@ -28,22 +28,22 @@ from themis.core.processes.forks import end_copy, line
 from themis.core.results import StageFailure
 
 Attempt = tuple[Any | None, Outcome, StageFailure | None]
-"""A result, None when there is none; its outcome; and why there is none."""
+"""A result (None on failure), its outcome, and the failure (None on success)."""
 
 ONCE = RetryPolicy(attempts=1, delay_s=0.0, backoff=1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a stage does in this run, the same for every case.
+    """A stage of this run, the same for every case.
 
     Attributes:
-        item: which candidate or metric it is for.
-        method: of `component`; asynchronous before the parse stage.
-        expected: what it must return.
-        encode: from the case's number, the item, the result and the history of tries (JSON or None) to the outcome.
-        provider: whom it asks, for the provider's limits.
-        key: what its outcomes are stored under.
+        item: the number of its candidate or metric.
+        method: the method of `component`; asynchronous before the parse stage.
+        expected: the type, or types, that it must return.
+        encode: makes the outcome from the case's number, the item, the result and the history of tries (JSON or None).
+        provider: the provider that it calls, for that provider's limits.
+        key: the key of its outcomes.
     """
 
     stage: Stage
@@ -57,7 +57,7 @@ class Step:
     key: tuple[Stage, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out what every case would have to."""
+        """Compute `key` once for all cases."""
         object.__setattr__(self, "key", (self.stage, self.item))
 
 
@@ -69,7 +69,7 @@ class StageRunner:
     """
 
     def __init__(self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers) -> None:
-        """With the limits and retries of `runtime`; outcomes go to `writer`."""
+        """Use the limits and retries of `runtime`; outcomes go to `writer`."""
         self._admission = Admission(runtime)
         self.writer = writer
         self._observers = observers if observers.anyone else None
@@ -81,16 +81,16 @@ class StageRunner:
 
     @property
     def is_observed(self) -> bool:
-        """Whether anybody is told of each stage."""
+        """Whether there is an observer of each stage."""
         return self._observers is not None
 
     async def run(self, step: Step, work: CaseWork, *arguments: Any) -> Any | None:
-        """The result of an asynchronous step for a case, after its outcome was handed to the writer; None on failure.
+        """Return the result of an asynchronous step, with its outcome passed to the writer; None on failure.
 
         Args:
-            step: what to do.
+            step: the step to run.
             work: the case.
-            arguments: the component's, the subject first and the context last.
+            arguments: those of the component, the subject first and the context last.
         """
         if self._observers is not None:
             return await self.run_observed(step, work, arguments, partial(self._ask, step, work, arguments))
@@ -101,9 +101,9 @@ class StageRunner:
     async def run_observed(
         self, step: Step, work: CaseWork, arguments: tuple[Any, ...], ask: Callable[[], Awaitable[Attempt]]
     ) -> Any | None:
-        """The result that `ask` obtains, of which observers are told; None on failure."""
+        """Return the result of `ask`, and notify observers of it; None on failure."""
         observers = self._observers
-        assert observers is not None, "there is somebody to tell"  # noqa: S101
+        assert observers is not None, "there is an observer"  # noqa: S101
         moment = Moment(step.stage, work, step.item, step.metric_id, arguments[0], arguments[-1])
         span = await observers.before(moment)
         result, outcome, failure = await ask()
@@ -115,13 +115,13 @@ class StageRunner:
         return result
 
     def attempt(self, step: Step, work: CaseWork, arguments: tuple[Any, ...]) -> Attempt:
-        """The result of a synchronous step for a case, and its outcome, which is still to be kept."""
+        """Return the result of a synchronous step for a case, and its outcome, which the caller must keep."""
         try:
             result = step.method(*arguments)
             if line.forks != self._forks:
                 end_copy()
             return self._concluded(step, work, arguments, result, [])
-        except BaseException as error:  # what it raises is data
+        except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, None):
                 raise
             return self._failed(step, work, error, [])
@@ -134,7 +134,7 @@ class StageRunner:
             if line.forks != self._forks:
                 end_copy()
             return self._concluded(step, work, arguments, result, history)
-        except BaseException as error:  # what it raises is data
+        except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, task):
                 raise
             return self._failed(step, work, error, history)
@@ -158,7 +158,7 @@ class StageRunner:
     async def stand_in(
         self, step: Step, work: CaseWork, outcome: Outcome, parsed: ParsedOutput, context: ScoreContext
     ) -> None:
-        """Hand the outcome of a metric that is not asked to the writer; observers see its score, if it counts one."""
+        """Pass the outcome of a metric that is not called to the writer; observers see its score, if it has one."""
         self.writer.add(outcome)
         score = codec.to_score(outcome, step.metric_id or "")
         if self._observers is not None and score is not None:
@@ -166,7 +166,7 @@ class StageRunner:
             await self._observers.succeeded(moment, await self._observers.before(moment), score)
 
     async def _try(self, step: Step, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
-        """Call until it succeeds or its failure is final; a slot is held only while the component works."""
+        """Call until it succeeds or its failure is final; limits are only held while the component works."""
         retries = self._generation_retries if step.stage is Stage.GENERATE else ONCE
         gate = self._admission.gate(step.stage, step.provider)
         while True:
@@ -226,5 +226,5 @@ def _no_score(step: Step, parsed: Any, error: ScoreError) -> StageFailure:
 
 
 def _printable(text: str) -> str:
-    """Text that UTF-8 can carry, whatever a component put into its message."""
+    """Text that UTF-8 can encode, whatever the component's message contains."""
     return text.encode("utf-8", "backslashreplace").decode()

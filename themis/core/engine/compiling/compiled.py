@@ -1,4 +1,4 @@
-"""A run made live: its snapshot, its components, and where its cases come from."""
+"""A compiled run: its snapshot, its live components, and the sources of its cases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ from themis.core.snapshot import (
 )
 
 _MISTYPED = 0.8
-"""So much alike, from 0 to 1, that another key of a candidate policy than the nearest is not meant."""
+"""Similarity, from 0 to 1, above which an unknown key of a candidate policy counts as a misspelled one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Components:
     metrics: tuple[LoadedComponent, ...]
 
     def refs(self) -> ComponentRefs:
-        """Their references."""
+        """The references of the components."""
         return ComponentRefs(
             generator=self.generator.ref,
             selector=self.selector.ref if self.selector else None,
@@ -68,10 +68,10 @@ class Components:
         )
 
     def check_unchanged(self) -> None:
-        """Compare each component with what it was when it was loaded.
+        """Compare each component with its state when it was loaded.
 
         Raises:
-            FingerprintChangedError: one says something else now.
+            FingerprintChangedError: the identity of one has changed.
         """
         for component in (self.generator, self.selector, self.reducer, *self.parsers, *self.metrics):
             if component is not None:
@@ -81,7 +81,7 @@ class Components:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRun:
-    """All that the engine needs; `fingerprints` say what this process has read from the `sources`."""
+    """Everything that the engine needs; `fingerprints` are of the content that this process read from the `sources`."""
 
     snapshot: RunSnapshot
     components: Components
@@ -89,7 +89,7 @@ class CompiledRun:
     fingerprints: tuple[DatasetFingerprint, ...]
 
     def parts(self) -> Parts:
-        """What the pipeline needs of it."""
+        """The parts that the pipeline needs."""
         return Parts(
             run_id=self.snapshot.run_id,
             generator=self.components.generator,
@@ -103,7 +103,7 @@ class CompiledRun:
         )
 
     def with_seeds_of(self, stored: RunSnapshot) -> "CompiledRun":
-        """The same run, continued with the seeds that it was begun with; an earlier version derived others."""
+        """The same run with the seeds that it began with; an earlier version derived other ones."""
         datasets = [
             dataset.model_copy(update={"derived_seeds": before.derived_seeds})
             for dataset, before in zip(self.snapshot.datasets, stored.datasets, strict=True)
@@ -112,7 +112,7 @@ class CompiledRun:
 
 
 def provider_of(run: CompiledRun) -> str | None:
-    """Whom the generator of a run asks; None when it does not say."""
+    """The provider that the generator of a run calls; None when it names none."""
     provider = getattr(run.components.generator.live, "provider_key", None)
     return provider if isinstance(provider, str) else None
 
@@ -124,18 +124,18 @@ def load_components(
     allow_modules: Sequence[str] | None = None,
     folders: Sequence[str] = (),
 ) -> Components:
-    """The components that a configuration names; `folders` are where their files may be, beside their modules.
+    """Load the components that a configuration names; `folders` may hold their files, besides their modules.
 
     Raises:
-        ComponentError: one cannot be had, or is of the wrong kind.
-        ConfigError: two metrics have the same id, or judges are asked for.
+        ComponentError: one cannot be loaded, or is of the wrong kind.
+        ConfigError: two metrics have the same id, or judge models are configured.
     """
 
     def load(spec: object, kind: Kind, where: str) -> LoadedComponent:
         return load_component(spec, kind, where=where, allow_modules=allow_modules, folders=folders)
 
     if evaluation.judge_models:
-        raise ConfigError(where="evaluation.judge_models", detail="this version of Themis does not ask judges")
+        raise ConfigError(where="evaluation.judge_models", detail="this version of Themis does not support judges")
     parsers = [load(spec, PARSER, f"evaluation.parsers.{no}") for no, spec in enumerate(evaluation.parsers)]
     metrics = [load(spec, METRIC, f"evaluation.metrics.{no}") for no, spec in enumerate(evaluation.metrics)]
     _refuse_twins([metric.ref for metric in metrics])
@@ -153,18 +153,18 @@ def load_components(
 def compile_run(
     config: ExperimentConfig, provenance: RunProvenance, *, where: str = "experiment", folders: Sequence[str] = ()
 ) -> CompiledRun:
-    """The run that a configuration describes: components loaded, datasets read through once.
+    """Compile the run that a configuration describes: load its components, and read its datasets once.
 
     Args:
-        config: what to run.
-        provenance: where and with what.
-        where: what messages begin with.
-        folders: where files that components name may be, beside their modules.
+        config: the experiment.
+        provenance: the environment of the run.
+        where: the beginning of error messages.
+        folders: folders that may hold files named by components, besides their modules.
 
     Raises:
-        ConfigError: what it describes cannot be a run.
-        LiteralSecretError: a secret stands in it; one in a URL is left out of what is stored instead.
-        ComponentError, DatasetError: a part of it cannot be had.
+        ConfigError: the configuration does not describe a valid run.
+        LiteralSecretError: it contains a secret; one in a URL is only removed from what is stored.
+        ComponentError, DatasetError: a component or dataset cannot be loaded.
     """
     generation, evaluation = config.generation, config.evaluation
     refuse_secrets(config, provenance, where)
@@ -207,14 +207,14 @@ def compile_run(
 def recompile(
     snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
 ) -> CompiledRun:
-    """A stored run made live again in this process, checked against what it was compiled with.
+    """Compile a stored run again in this process, and check it against its snapshot.
 
-    Its components are described as they are here: their source may be another, see `RunExecution`.
+    Its components are described as they are here: their source may differ, see `RunExecution`.
 
     Raises:
-        ComponentError: a component cannot be had here.
-        FingerprintChangedError: a component is not what it was, or what is said to it would be written in another way.
-        DatasetError, DatasetChangedError: a dataset cannot be read here, or is not what it was.
+        ComponentError: a component cannot be loaded here.
+        FingerprintChangedError: a component has changed, or the prompt would be rendered differently.
+        DatasetError, DatasetChangedError: a dataset cannot be read here, or has changed.
     """
     refs, identity = snapshot.component_refs, snapshot.identity
     _refuse_other_rendering(identity)
@@ -250,10 +250,10 @@ def _refuse_twins(metrics: list[ComponentRef]) -> None:
     for metric in metrics:
         before = known.setdefault(metric.component_id, metric)
         if before is not metric:
-            detail = f"metric {metric.component_id!r} stands twice"
+            detail = f"metric {metric.component_id!r} is listed twice"
             if before.identity() != metric.identity():
                 detail += (
-                    ", as two that differ; scores are kept by a metric's id, so have each one's component_id say"
+                    ", with different settings; scores are stored by metric id, so give each a component_id that says"
                     " what it measures"
                 )
             raise ConfigError(where="evaluation.metrics", detail=detail)
@@ -271,19 +271,19 @@ def _check_seeds(config: ExperimentConfig, where: str) -> int:
     except ValueError as error:
         raise ConfigError(where=where, detail=f"generation.{error}") from None
     if config.seeds and len(config.seeds) != count:
-        detail = f"seeds: there are {len(config.seeds)}, but {count} candidates a case; give one each, or none"
+        detail = f"seeds: there are {len(config.seeds)}, but {count} candidates per case; give one for each, or none"
         raise ConfigError(where=where, detail=detail)
     return count
 
 
 def _refuse_other_rendering(identity: RunIdentity) -> None:
-    """See that the prompt of a stored run is written as it was meant to be when the run was compiled."""
+    """Check that the prompt of a stored run is rendered as it was when the run was compiled."""
     now, before = _block_rendering(identity.generation_prompt_spec), identity.block_rendering
     if now != before:
         raise FingerprintChangedError(
             where="generation.prompt_spec",
             reference="the prompt",
-            difference=f"its blocks are written in way {now}, expected {before}",
+            difference=f"its blocks are rendered by version {now}, expected {before}",
         )
 
 
@@ -292,5 +292,5 @@ def _block_rendering(spec: PromptSpec | None) -> int:
 
 
 def _prompt(spec: PromptSpec | None) -> PromptSpec | None:
-    """What is said to the model and what is stored of it are the same."""
+    """The prompt as both the model and the store get it: passwords in URLs are redacted."""
     return None if spec is None else PromptSpec.model_validate(redact_urls(spec.model_dump()))

@@ -1,4 +1,4 @@
-"""What became of a component between two looks at it: it is another one, or its source was edited."""
+"""Comparison of a component with its earlier state: another identity, or the same with edited source."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ _SHOWN_CHARACTERS = 40
 
 
 def refuse_changed(found: ComponentRef, expected: ComponentRef, *, where: str) -> None:
-    """See that a component is the one that is expected; its source does not count.
+    """Refuse a component that is not the expected one; its source does not count.
 
     Raises:
-        FingerprintChangedError: it is another one; the message says in what.
+        FingerprintChangedError: its identity differs; the message names the difference.
     """
     before, now = expected.identity(), found.identity()
     if canonical_json(now) == canonical_json(before):
@@ -29,10 +29,10 @@ def refuse_changed(found: ComponentRef, expected: ComponentRef, *, where: str) -
 
 
 def edited_parts(before: ComponentRef, now: ComponentRef) -> tuple[str, ...]:
-    """The files of a component's source that were edited, came or went, and what is installed in another version."""
+    """The files of a component's source that were edited, added or removed, and packages of another version."""
     if before.source_hash == now.source_hash or not now.sources:
         return ()
-    if before.sources is None:  # stored by version 4.0, which looked at the first file alone
+    if before.sources is None:  # stored by version 4.0, which only recorded the first file
         name, digest = next(iter(now.sources.items()))
         return () if before.source_hash is None or before.source_hash.startswith(digest) else (name,)
     names = {**now.sources, **before.sources}
@@ -40,7 +40,7 @@ def edited_parts(before: ComponentRef, now: ComponentRef) -> tuple[str, ...]:
 
 
 def shortened(parts: Sequence[str]) -> str:
-    """Some of the parts, and how many more there are."""
+    """The first parts as text, and the number of the others."""
     more = len(parts) - _SHOWN_PARTS
     return ", ".join(parts[:_SHOWN_PARTS]) + (f" and {more} more" if more > 0 else "")
 

@@ -1,4 +1,4 @@
-"""The datasets of a run: where their cases are read from, and what the run keeps of them."""
+"""The datasets of a run: the sources of their cases, and what the run stores of them."""
 
 from themis.core.config import DatasetFile
 from themis.core.configuration.secrets import redact_urls
@@ -10,14 +10,14 @@ from themis.core.snapshot import SnapshotDataset
 
 
 def source_of(spec: Dataset | DatasetFile) -> CaseSource:
-    """Where the cases of a dataset that a user gives are read from."""
+    """The source of the cases of a dataset that a user gives."""
     if isinstance(spec, Dataset):
         return InlineSource(spec)
     return JsonlSource(spec.dataset_id, spec.path, fields=spec.fields, revision=spec.revision, metadata=spec.metadata)
 
 
 def stored_source(dataset: SnapshotDataset) -> CaseSource:
-    """Where the cases of a dataset of a stored run are read from."""
+    """The source of the cases of a stored run's dataset."""
     if dataset.path is None:
         cases = dataset.cases or []
         return InlineSource(
@@ -29,7 +29,7 @@ def stored_source(dataset: SnapshotDataset) -> CaseSource:
 
 
 def snapshot_dataset(spec: Dataset | DatasetFile, found: DatasetFingerprint) -> SnapshotDataset:
-    """What a run keeps of a dataset in which `found` was found."""
+    """The snapshot of a dataset whose content has the fingerprint `found`."""
     made = SnapshotDataset(
         dataset_id=spec.dataset_id,
         revision=spec.revision,
@@ -43,21 +43,21 @@ def snapshot_dataset(spec: Dataset | DatasetFile, found: DatasetFingerprint) -> 
 
 
 def refuse_unusable(datasets: list[SnapshotDataset], where: str) -> None:
-    """Refuse datasets without any case, and two of one id.
+    """Refuse datasets without any case, and two with the same id.
 
     Raises:
-        ConfigError: there is nothing to run, or an id stands twice.
+        ConfigError: there is no case to run, or an id is used twice.
     """
     if not sum(dataset.case_count for dataset in datasets):
         files = ", ".join(dataset.path for dataset in datasets if dataset.path is not None)
         raise ConfigError(where=where, detail=f"datasets: there is no case to run{files and f' in {files}'}")
     ids = [dataset.dataset_id for dataset in datasets]
     if twice := next((dataset_id for dataset_id in ids if ids.count(dataset_id) > 1), None):
-        raise ConfigError(where=where, detail=f"datasets: id {twice!r} stands twice")
+        raise ConfigError(where=where, detail=f"datasets: id {twice!r} is used twice")
 
 
 def without_passwords(spec: Dataset | DatasetFile) -> Dataset | DatasetFile:
-    """A dataset whose labels hold no password of a URL."""
+    """The dataset with passwords removed from URLs in its revision and metadata."""
     return spec.model_copy(
         update={"revision": redact_urls(spec.revision), "metadata": redact_urls(spec.metadata)},
     )

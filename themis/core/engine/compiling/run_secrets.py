@@ -1,4 +1,4 @@
-"""What a run keeps of its configuration: no secret, and no reference that looks as if it were replaced."""
+"""Checks of the configuration that a run stores: no secrets, and no references that would stay unresolved."""
 
 import logging
 from typing import Any
@@ -13,15 +13,15 @@ logger = logging.getLogger("themis.engine")
 
 _COMPONENTS = frozenset({"generator", "selector", "reducer", "parsers", "metrics", "judge_models"})
 _PLACES = frozenset({"queue_root", "batch_root"})
-_STAYS = "stays as it is written here; references are replaced under a component's `with` and in runtime.environment"
+_STAYS = "stays as it is written here; references are resolved only under a component's `with` or runtime.environment"
 
 
 def refuse_secrets(config: ExperimentConfig, provenance: RunProvenance, where: str) -> None:
-    """Look through all that a run keeps, but for the cases, which are data, and live objects, which are not kept.
+    """Refuse secrets in everything that a run stores, except cases, which are data; live objects are not stored.
 
     Raises:
-        LiteralSecretError: a secret stands in it.
-        UnresolvedReferenceError: a secret is referred to where no reference is replaced.
+        LiteralSecretError: it contains a secret.
+        UnresolvedReferenceError: it refers to a secret where references are not resolved.
     """
     sections: dict[str, Any] = {
         "generation": _plain(config.generation),
@@ -36,7 +36,7 @@ def refuse_secrets(config: ExperimentConfig, provenance: RunProvenance, where: s
 
 
 def _look_for_references(name: str, section: Any, where: str) -> None:
-    """Refuse a secret's reference that would not be replaced; of any other, a prompt's may well be meant so: say it."""
+    """Refuse an unresolved reference to a secret; only warn about others: in a prompt they may be intended."""
     if name in {"generation", "evaluation"}:
         section = {key: value for key, value in section.items() if key not in _COMPONENTS}
     elif name == "runtime":
@@ -48,5 +48,5 @@ def _look_for_references(name: str, section: Any, where: str) -> None:
 
 
 def _plain(section: GenerationConfig | EvaluationConfig) -> dict[str, object]:
-    """The fields of a section, as far as they are plain values."""
+    """The fields of a section, with a prompt as plain values."""
     return {key: value.model_dump() if isinstance(value, PromptSpec) else value for key, value in vars(section).items()}
