@@ -14,7 +14,7 @@ from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.targets import find_queue_root
 from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
-from themis.cli.terminal.times import Seconds
+from themis.cli.terminal.time_options import Seconds
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
 

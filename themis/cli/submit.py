@@ -11,7 +11,7 @@ from themis.cli.command import Words, command, config_options
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
 from themis.cli.terminal.output import emit, note
-from themis.cli.terminal.times import When
+from themis.cli.terminal.time_options import When
 
 if TYPE_CHECKING:
     from themis.core.submission import SubmissionManifest

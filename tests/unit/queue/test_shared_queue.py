@@ -24,7 +24,7 @@ from themis.core.queue.folder.worker_report import WorkerReport
 from themis.core.queue.model import layout
 from themis.core.queue.model.readiness import CLOCKS_DIFFER_NS
 from themis.core.queue.model.states import JobState
-from themis.core.queue.transitions import liveness, moves
+from themis.core.queue.transitions import claim_liveness, moves
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 
@@ -74,7 +74,7 @@ def test_a_lease_is_misdated_when_it_lasts_longer_than_any_that_is_given_by_cloc
     here = root.open_root(a.queue.path)
     assert here is not None
     row = claim.row._replace(lease_until_ms=int(now_ms + longest_ms) + more_ms)
-    assert liveness._is_misdated(here, a.store, row) is is_misdated
+    assert claim_liveness._is_misdated(here, a.store, row) is is_misdated
 
 
 def test_a_claim_takes_its_lease_in_its_own_commit_and_any_change_ends_it(hosts: tuple[World, World]) -> None:

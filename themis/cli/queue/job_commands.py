@@ -10,7 +10,7 @@ import click
 from themis.cli.command import QueuePlace, command, queue_place
 from themis.cli.targets import note_left_out, opened_queue
 from themis.cli.terminal.output import emit, note, when
-from themis.cli.terminal.times import When, nanoseconds
+from themis.cli.terminal.time_options import When, nanoseconds
 from themis.core.errors import UnknownJobError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from themis.cli.command import QueuePlace, Words, command, json_option, queue_pl
 from themis.cli.targets import note_left_out, opened_queue
 from themis.cli.terminal.output import emit_object, note, say, table, when
 from themis.cli.terminal.progress import shown
-from themis.cli.terminal.times import Duration
+from themis.cli.terminal.time_options import Duration
 from themis.core.queue.model.layout import PRUNABLE
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from themis.cli.targets import find_queue_root
 from themis.cli.terminal import streams
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, printable, say
-from themis.cli.terminal.times import Seconds
+from themis.cli.terminal.time_options import Seconds
 
 if TYPE_CHECKING:
     from themis.core.monitor.queue_now import QueueNow

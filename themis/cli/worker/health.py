@@ -6,7 +6,7 @@ import click
 
 from themis.cli.command import command
 from themis.cli.terminal.output import note, say
-from themis.cli.terminal.times import Seconds
+from themis.cli.terminal.time_options import Seconds
 from themis.core.monitor.health import MAX_AGE_S, health_of
 
 UNHEALTHY = 1

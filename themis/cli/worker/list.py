@@ -13,7 +13,7 @@ from themis.cli.targets import find_queue_root
 from themis.cli.terminal import streams
 from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import emit, how_long, note, one_line, say, when
-from themis.cli.terminal.times import Seconds
+from themis.cli.terminal.time_options import Seconds
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.worker_registry import SeenWorker

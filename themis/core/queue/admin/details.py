@@ -12,7 +12,7 @@ from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import JobState
-from themis.core.queue.transitions import liveness, moves
+from themis.core.queue.transitions import claim_liveness, moves
 from themis.core.stores.job_rows import AttemptRow, JobRow, Owner
 from themis.core.stores.job_store import JobStore
 
@@ -56,7 +56,7 @@ def of_job(root: QueueRoot, registry: StoreRegistry, key: str, here: Owner) -> J
         attempts=store.attempts(row.key),
         journal=journal.read(root.folder(layout.JOURNAL), row.key),
         paths=[Path(path) for path in moves.locate(root, row)],
-        alive=locks.is_locked(root.locks_folder, row.key) or liveness.has_lease_elsewhere(store, row, here),
+        alive=locks.is_locked(root.locks_folder, row.key) or claim_liveness.has_lease_elsewhere(store, row, here),
         logs=log_files.of_job(root.path / layout.LOGS / row.key),
         tags=_tags_needed(store, row.key),
     )

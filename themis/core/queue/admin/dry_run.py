@@ -8,7 +8,7 @@ from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, manifest_file, states
 from themis.core.queue.model.states import JobState
-from themis.core.queue.transitions import liveness
+from themis.core.queue.transitions import claim_liveness
 from themis.core.stores.job_rows import JobRow, Owner
 from themis.core.stores.job_store import JobStore
 
@@ -36,7 +36,7 @@ class DryRun:
         store, row = found
         # Without a lease it may be in the middle of a move on another host, and only time will tell.
         moving = self._root.shared and folder == layout.CLAIMED and row.state != JobState.RUNNING
-        if moving or liveness.has_lease_elsewhere(store, row, owner):
+        if moving or claim_liveness.has_lease_elsewhere(store, row, owner):
             return None
         return states.recovered(row, time.time_ns()).row
 

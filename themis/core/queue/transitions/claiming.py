@@ -13,7 +13,7 @@ from themis.core.queue.model import layout, manifest_file, readiness, states
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import JobState
-from themis.core.queue.transitions import liveness, moves, quarantine
+from themis.core.queue.transitions import claim_liveness, moves, quarantine
 from themis.core.queue.transitions.claims import Claim
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import Change, JobRow, Owner
@@ -142,7 +142,7 @@ class Claimer:
         return Claim(self._root, manifest, moved.row, store, moved.path, lock, lease)
 
     def _recover_locked(self, entry: Entry, store: JobStore, row: JobRow, owner: Owner) -> JobRow | None:
-        if liveness.is_in_hand_elsewhere(self._root, store, row, entry, owner):
+        if claim_liveness.is_in_hand_elsewhere(self._root, store, row, entry, owner):
             return None
         now_ns = time.time_ns()
         if row.state == JobState.RUNNING:

@@ -15,7 +15,7 @@ from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, states
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.model.states import AttemptOutcome, Cause
-from themis.core.queue.transitions import liveness, moves
+from themis.core.queue.transitions import claim_liveness, moves
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import JobRow, Owner
 from themis.core.stores.job_store import JobStore
@@ -39,7 +39,7 @@ def quarantine(root: QueueRoot, registry: StoreRegistry, entry: Entry, error: Ma
         try:
             found = registry.find_exactly(entry.key)
             if found is not None:
-                if liveness.is_in_hand_elsewhere(root, *found, entry, owner):
+                if claim_liveness.is_in_hand_elsewhere(root, *found, entry, owner):
                     return
                 _fail_job(root, *found, entry, error)
             quarantine_file(root, entry, error, owner.worker)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import click
 import pytest
 
-from themis.cli.terminal.times import Duration, Seconds, When
+from themis.cli.terminal.time_options import Duration, Seconds, When
 
 
 def read(text: str) -> datetime:
