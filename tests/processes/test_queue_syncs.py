@@ -244,7 +244,7 @@ import sys
 sys.path.insert(0, {str(REPOSITORY)!r})
 from pathlib import Path
 from tests.processes.queue_world import world
-from themis.core.queue import Cause, Outcome
+from themis.core.queue import Cause, AttemptOutcome
 with world(Path(sys.argv[1])) as here:
     for number in range(2):
         os.write(1, b"submit")
@@ -252,7 +252,7 @@ with world(Path(sys.argv[1])) as here:
         os.write(1, b"claim")
         claim = here.claim()
         os.write(1, b"settle")
-        here.finish(claim, Outcome(Cause.CONFIGURATION))
+        here.finish(claim, AttemptOutcome(Cause.CONFIGURATION))
         os.write(1, b"retry")
         here.queue.admin.retry(key)
         os.write(1, b"cancel")
