@@ -39,7 +39,7 @@ __all__ = [
     "this_process",
 ]
 
-# Imported when they are first used: whoever only looks at the names in a queue need not wait for the rest.
+# Imported when they are first used: a command that only reads the names in a queue need not wait for the rest.
 __getattr__ = lazy_names(
     __name__,
     {

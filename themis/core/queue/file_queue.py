@@ -133,12 +133,12 @@ class FileQueue:
             durable.unlink(hidden)
 
     def log_path(self, key: str, attempt: int) -> Path:
-        """Where what an attempt prints is kept."""
+        """Path of the log of an attempt."""
         return layout.log_path(self.path, key, attempt)
 
     @property
     def paused(self) -> Pause | None:
-        """Who paused the queue, when and why; None while it is not paused."""
+        """Pause of the queue: by whom, when and why; None while it is not paused."""
         return pausing.read(self._paused)
 
     @property

@@ -73,7 +73,7 @@ class QueueFolder:
         return self._parts
 
     def opened(self) -> Parts | None:
-        """What `parts` gives, if it was opened already."""
+        """Result of `parts`, if the folder was opened already."""
         return self._parts
 
     def refuse_writable_by_others(self) -> None:

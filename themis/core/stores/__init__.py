@@ -19,7 +19,7 @@ __all__ = [
     "sqlite_store",
 ]
 
-# Imported when they are first used: whoever only looks at a queue's rows need not wait for pydantic and the engine.
+# Imported when they are first used: a command that only reads a queue's rows need not wait for pydantic and the engine.
 __getattr__ = lazy_names(
     __name__,
     {

@@ -15,7 +15,7 @@ BUSY_TIMEOUT_S = 30.0
 
 
 class Patience(NamedTuple):
-    """How long a store is waited for that others write to.
+    """Time to wait for a store that others write to.
 
     Attributes:
         busy_timeout_s: how long at first.

@@ -1,4 +1,4 @@
-"""What every store answers in the same way, from the facts it keeps."""
+"""Base of all stores: answers that follow from the facts that a store keeps."""
 
 from abc import ABC
 from contextlib import AbstractContextManager, nullcontext

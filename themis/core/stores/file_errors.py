@@ -13,7 +13,7 @@ _ERRNOS = {errno.ENOSPC: StoreFullError, errno.EDQUOT: StoreFullError, errno.EIO
 
 
 def of_system(error: OSError, path: Path) -> StoreError:
-    """What the system's error means for the store at `path`."""
+    """Store error that a system error at `path` means."""
     if error.errno in TOO_MANY:
         return too_many_files(path)
     found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)

@@ -19,7 +19,7 @@ def job_key(run_id: str, store_id: str, shard: tuple[int, int] | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who runs an attempt.
+    """Owner of an attempt: the process that runs it.
 
     Attributes:
         worker: the worker's name.
@@ -57,7 +57,7 @@ class JobRow(NamedTuple):
         run_id: the run that it does.
         queue_id, queue_root: the queue that it is in, and where that lay when it was submitted; the first is empty
             when it was pruned: then it is in none.
-        version: grows with every change; whoever changes a job demands the version that it read.
+        version: grows with every change; each change demands the version that was read.
         state: a `JobState`.
         attempt: the number of the last attempt; 0 before the first.
         priority: 0 (first) to 9.

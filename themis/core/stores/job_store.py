@@ -15,7 +15,7 @@ class JobStore(Protocol):
 
     @property
     def store_id(self) -> str:
-        """What tells this store from every other, wherever it lies."""
+        """Identity of this store, which it keeps wherever it is moved."""
 
     @property
     def is_in_place(self) -> bool:
@@ -23,7 +23,7 @@ class JobStore(Protocol):
 
     @property
     def identity(self) -> object:
-        """What tells this store from a copy of it, which has the same id: equal however one and the same is reached."""
+        """Identity that a copy with the same id does not share: equal by whatever path the same store is reached."""
 
     def transaction(self, *, synced: bool = True) -> AbstractContextManager[Any]:
         """A block whose writes are committed together, or not at all; blocks nest."""
@@ -44,7 +44,7 @@ class JobStore(Protocol):
         """The jobs of a queue whose keys come after `after`, in order of their keys."""
 
     def counts(self, queue_id: str) -> dict[str, int]:
-        """How many jobs of a queue are in each state."""
+        """Number of jobs of a queue in each state."""
 
     def change(
         self,
@@ -78,7 +78,7 @@ class JobStore(Protocol):
         """The attempts of a job that have ended, in order."""
 
     def request_cancel(self, key: str) -> bool:
-        """Ask whoever has a job to stop; synced, without changing its version. False when it has ended."""
+        """Ask the owner of a job to stop; synced, without changing its version. False when it has ended."""
 
     def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
         """Record the process group that runs a claimed job; False when the version is another."""

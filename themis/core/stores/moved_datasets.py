@@ -1,4 +1,4 @@
-"""Where the datasets of a stored run lie, when their files have been moved: no part of what the run is."""
+"""Current paths of a stored run's datasets whose files were moved; not part of the run's identity."""
 
 import json
 from collections.abc import Callable

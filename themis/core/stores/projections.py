@@ -38,7 +38,7 @@ def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -
 
 
 def execution_state(store: "RunStore", run_id: str) -> ExecutionState:
-    """What is finished of a run, case by case."""
+    """State of a run, case by case."""
     record, snapshot = _find(store, run_id)
     return ExecutionState(
         run_id=run_id,

@@ -50,7 +50,7 @@ class RunStore(Protocol):
 
     @property
     def label(self) -> str:
-        """Where the store is, for messages: never with a password."""
+        """Location of the store for messages, without any password."""
 
     @property
     def outlives_process(self) -> bool:
@@ -111,7 +111,7 @@ class RunStore(Protocol):
         """
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Who has a run for itself now, or had it and was killed."""
+        """Process that holds the lock of a run, or held it and was killed."""
 
     def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
         """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
@@ -143,7 +143,7 @@ class RunStore(Protocol):
         """Number of the ended case that stands `index` places from the first; None when there are not so many."""
 
     def count_ends(self, run_id: str) -> tuple[int, int]:
-        """How many cases ended, and how many of those failed."""
+        """Numbers of cases that ended, and of those that failed."""
 
     def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
         """The scores of each metric, added up, by its item; of those that have any outcome."""

@@ -13,7 +13,7 @@ from themis.core.stores.run_locks import RunHolder
 
 
 class StoreLocation(NamedTuple):
-    """Where a store is.
+    """Location of a store.
 
     Attributes:
         kind: as in `storage.store`.
@@ -70,11 +70,11 @@ class StoreReader(Protocol):
 
     @property
     def location(self) -> StoreLocation:
-        """Where the store is."""
+        """Location of the store."""
 
     @property
     def store_id(self) -> str | None:
-        """What tells this store from every other; None before a queue first used it."""
+        """Identity of this store; None before a queue first used it."""
 
     def upgrade(self) -> None:
         """Bring a store of an earlier version, which lacks what scores are read from, to this one.
@@ -104,7 +104,7 @@ class StoreReader(Protocol):
         """The attempts of a job that have ended, in order."""
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
-        """How many cases of a run ended, and how many of those failed."""
+        """Numbers of a run's cases that ended, and of those that failed."""
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
         """The scores of each metric of a run, added up, by its item; of those that have any outcome."""
@@ -113,4 +113,4 @@ class StoreReader(Protocol):
         """The JSON text of a run's snapshot; None when the store has lost it."""
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Who carries a run out, or was killed while doing so."""
+        """Process that executes a run, or was killed while doing so."""

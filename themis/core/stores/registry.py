@@ -77,7 +77,7 @@ def open_store(location: StoreLocation, patience: Patience) -> "RunStore":
 
 
 def location_of(config: "StorageConfig") -> StoreLocation:
-    """Where the store is that a configuration names, for other processes.
+    """Location of the store that a configuration names, for other processes.
 
     Raises:
         ConfigError: there is no such kind of store, or its stores cannot be reached by other processes.

@@ -5,8 +5,8 @@ a job, and whose results count, is decided by the queue, where one that was beli
 as long as it is suspended. So a worker's process and `themis run` keep each other out, and two of `themis run`, too.
 
 The lock is a file beside the store, `<store>-locks/<run_id>.lock`, which says who holds it. It is removed while the
-lock is held, and whoever takes a lock sees that the file is still there under its name: so none is left when a run
-ends, and no two processes ever hold "the" lock on two files. What a killed process leaves says who was interrupted,
+lock is held, and a process that takes a lock checks that the file is still there under its name: so none is left when a
+run ends, and no two processes ever hold "the" lock on two files. What a killed process leaves says who was interrupted,
 and is used again by the next one that continues the run.
 """
 
@@ -42,7 +42,7 @@ _held: set[int] = set()
 
 @dataclass(frozen=True, slots=True)
 class RunHolder:
-    """Who has a run in hand, or had it; what is not known is None.
+    """Process that holds the lock of a run, or held it; unknown facts are None.
 
     Attributes:
         held: whether the lock is held now.
@@ -90,7 +90,7 @@ def hold(store: Path, run_id: str, *, job: str | None) -> Iterator[None]:
 
 
 def look(store: Path, run_id: str) -> RunHolder:
-    """Who holds the lock of a run, or held it last and was killed."""
+    """Process that holds the lock of a run, or held it last and was killed."""
     path = _path(store, run_id)
     try:
         descriptor = guarded.open_to_read(path)

@@ -1,4 +1,4 @@
-"""How a run stands: one rule, for everybody who shows it.
+"""Standing of a run: one rule for everybody who shows it.
 
 Three facts are kept of a run: its own row, the row of the job that does it for a queue, and the lock that a process
 holds while it does it. Each may be older than the others: a process that was killed leaves a row that says `running`, a
@@ -32,19 +32,19 @@ class RunFacts(Protocol):
 
     @property
     def error(self) -> str | None:
-        """Why it failed as a whole."""
+        """Error with which it failed as a whole."""
 
     @property
     def started_ms(self) -> int | None:
-        """When it was last begun."""
+        """Time when it was last started."""
 
     @property
     def ended_ms(self) -> int | None:
-        """When it ended."""
+        """Time when it ended."""
 
 
 class Standing(NamedTuple):
-    """How a run stands.
+    """Standing of a run.
 
     Attributes:
         state: a `RunStatus`, but `queued` or `waiting` where a job says when it goes on.
@@ -56,7 +56,7 @@ class Standing(NamedTuple):
 
     @property
     def reason(self) -> str | None:
-        """Why it failed, if it did."""
+        """Reason why it failed, if it did."""
         return self.error if self.state == "failed" else None
 
     @property
@@ -71,7 +71,7 @@ class Standing(NamedTuple):
 
 
 def standing(run: RunFacts, job: JobRow | None, look: Callable[[], RunHolder]) -> Standing:
-    """How a run stands, by its row, its job's row and its lock.
+    """Standing of a run, by its row, its job's row and its lock.
 
     Args:
         run: the run.

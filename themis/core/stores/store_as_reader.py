@@ -32,12 +32,12 @@ class StoreAsReader(StoreReader):
 
     @property
     def location(self) -> StoreLocation:
-        """Where the store is."""
+        """Location of the store."""
         return self._location
 
     @property
     def store_id(self) -> str | None:
-        """What tells this store from every other."""
+        """Identity of this store."""
         return self._store.jobs.store_id
 
     def upgrade(self) -> None:
@@ -83,7 +83,7 @@ class StoreAsReader(StoreReader):
         return self._store.jobs.attempts(key)
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
-        """How many cases of a run ended, and how many of those failed."""
+        """Numbers of a run's cases that ended, and of those that failed."""
         return self._store.count_ends(run.run_id)
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
@@ -99,7 +99,7 @@ class StoreAsReader(StoreReader):
         return compact_json(document).encode()
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Who carries a run out, or was killed while doing so."""
+        """Process that executes a run, or was killed while doing so."""
         return self._store.run_holder(run_id)
 
     @property

@@ -63,7 +63,7 @@ class StoredCase:
         )
 
     def parsed(self, reduced: ReducedCandidate | None) -> ParsedOutput | None:
-        """What was read from the reduced candidate."""
+        """Value that was parsed from the reduced candidate."""
         if outcomes := self.succeeded(Stage.PARSE):
             return codec.to_parsed(outcomes[0])
         if self.snapshot.component_refs.parsers or reduced is None or not self._passed(Stage.PARSE):
@@ -71,7 +71,7 @@ class StoredCase:
         return whole_output(reduced)
 
     def scores(self) -> list[Score | ScoreError]:
-        """What each metric gave, in order: its score, or why there is none; nothing where no answer counts nothing."""
+        """Score of each metric, in order, or why there is none; empty where a missing answer counts nothing."""
         metric_ids = self.snapshot.metric_ids
         given = (codec.to_given(o, metric_ids[o.item]) for o in self.outcomes if o.stage is Stage.SCORE)
         return [score for score in given if score is not None]
@@ -122,7 +122,7 @@ class StoredCases(Sequence[CaseResult]):
         self._snapshot = snapshot
 
     def __len__(self) -> int:
-        """How many cases ended."""
+        """Number of cases that ended."""
         return self._store.count_ends(self._snapshot.run_id)[0]
 
     def __iter__(self) -> Iterator[CaseResult]:
@@ -170,7 +170,7 @@ class StoredCases(Sequence[CaseResult]):
     __hash__ = None  # type: ignore[assignment]  # compares by content, which grows while a run does
 
     def __repr__(self) -> str:
-        """How many there are, not what they hold."""
+        """Number of cases, without their content."""
         return f"<{len(self)} cases>"
 
 

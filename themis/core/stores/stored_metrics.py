@@ -1,4 +1,4 @@
-"""What the metrics of a stored run come to, read from the store when somebody first asks."""
+"""Metrics of a stored run, read from the store when somebody first asks."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def read_metrics(store: "RunStore", snapshot: RunSnapshot) -> dict[str, MetricSummary]:
-    """What each metric of a run comes to, by its id."""
+    """Summary of each metric of a run, by its id."""
     tallies = store.score_tallies(snapshot.run_id)
     failed = store.count_ends(snapshot.run_id)[1]
     return summaries(snapshot.metric_ids, tallies, total=snapshot.total_cases, failed=failed)
@@ -27,7 +27,7 @@ class StoredMetrics(Mapping[str, MetricSummary]):
         self._found: dict[str, MetricSummary] | None = None
 
     def __getitem__(self, metric_id: str) -> MetricSummary:
-        """What one metric comes to."""
+        """Summary of one metric."""
         return self._read()[metric_id]
 
     def __iter__(self) -> Iterator[str]:
@@ -35,7 +35,7 @@ class StoredMetrics(Mapping[str, MetricSummary]):
         return iter(self._read())
 
     def __len__(self) -> int:
-        """How many metrics there are."""
+        """Number of metrics."""
         return len(self._read())
 
     def __repr__(self) -> str:

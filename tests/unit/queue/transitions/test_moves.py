@@ -90,8 +90,8 @@ def test_one_of_several_files_may_be_gone_and_the_others_become_one(here: World)
     leftover = here.queue.path / "done" / f"{here.job(RUN).key}.json"
     shutil.copy(queued, leftover)
     sources = [str(here.queue.path / "queued" / "gone.json"), str(queued), str(leftover)]
-    hand = moves.take(_root(here), here.job(RUN).key, 1, layout.new_token(), sources)
-    assert hand == str(_file(here, "claimed"))
+    claimed_path = moves.take(_root(here), here.job(RUN).key, 1, layout.new_token(), sources)
+    assert claimed_path == str(_file(here, "claimed"))
     assert not queued.exists()
     assert not leftover.exists()
     assert moves.take(_root(here), here.job(RUN).key, 1, layout.new_token(), sources) is None

@@ -1,4 +1,4 @@
-"""What one move may do beside its five steps: write more, keep the file in hand, begin with one, touch no file."""
+"""Options of one move beside its five steps: write more, keep the claimed file, begin with one, touch no file."""
 
 import time
 from collections.abc import Iterator

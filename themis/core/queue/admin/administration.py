@@ -1,4 +1,4 @@
-"""What people ask of a queue: to look at it, to change a job's fate or its place, to pause, prune and mend it."""
+"""Administration of a queue: inspect it, cancel, retry and reorder jobs, pause, prune and repair."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ class QueueAdmin:
         return self._folder.parts()[1].find(key)[1]
 
     def unusable_stores(self) -> list[str]:
-        """Why stores cannot be opened now, a line each: their jobs are in no selection."""
+        """Reasons why stores cannot be opened now, one line per store: their jobs are in no selection."""
         return [str(error) for error in self._folder.parts()[1].unusable().values()]
 
     def cancel_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
@@ -144,7 +144,7 @@ class QueueAdmin:
         return self.overview(folders, limit).jobs
 
     def counts(self) -> dict[str, int]:
-        """How many files lie in each folder of jobs, and in `rejected`; empty when there is no queue yet."""
+        """Number of files in each folder of jobs, and in `rejected`; empty when there is no queue yet."""
         return self.overview((), 0).counts
 
     def show(self, key: str) -> JobDetails:
@@ -158,14 +158,14 @@ class QueueAdmin:
         return details.of_job(*self._folder.parts()[:2], key, processes.this_process())
 
     def jobs_before(self, job: JobDetails) -> int:
-        """How many jobs are to be taken before this one, by the names of their files."""
+        """Number of jobs that are due before this one, by the names of their files."""
         root, _, _ = self._folder.parts()
         return listing.count_before(root, job.paths)
 
     def prunable(
         self, states: Collection[str], before_ns: int, *, progress: ScanProgress | None = None
     ) -> Iterator[Prunable]:
-        """What `prune` may remove: jobs that ended in one of `states` before a time, and with `rejected` bad files.
+        """Candidates for `prune`: jobs that ended in one of `states` before a time, and with `rejected` bad files.
 
         They are found while they are asked for, in order of their keys; `progress` is kept up to date meanwhile.
         """
@@ -196,7 +196,7 @@ class QueueAdmin:
         return list(self.doctor_each(fix=fix))
 
     def doctor_each(self, *, fix: bool = True, progress: ScanProgress | None = None) -> Iterator[Finding]:
-        """What `doctor` finds, and with `fix` repairs, while it is asked for; `progress` is kept up to date."""
+        """Findings of `doctor`, one at a time; with `fix` each is repaired first. `progress` is kept up to date."""
         try:
             root, registry, next_job = self._folder.parts(write=True)
         except QueueFileError as error:

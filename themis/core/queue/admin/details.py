@@ -63,7 +63,7 @@ def of_job(root: QueueRoot, registry: StoreRegistry, key: str, here: Owner) -> J
 
 
 def _tags_needed(store: JobStore, key: str) -> tuple[str, ...]:
-    """What a worker must have to take a job, by the store's copy of its manifest; none when it cannot be read."""
+    """Tags that a worker needs for a job, by the store's copy of its manifest; none when it is unreadable."""
     try:
         return manifest_file.decode((store.manifest(key) or "").encode(), key, key=key).tags
     except ManifestError:
@@ -71,7 +71,7 @@ def _tags_needed(store: JobStore, key: str) -> tuple[str, ...]:
 
 
 def _unreachable(root: QueueRoot, registry: StoreRegistry, prefix: str) -> JobDetails | None:
-    """What the file of a job tells whose store cannot be opened; None when there is no such job, or its store can.
+    """Details of a job from its file alone, as its store cannot be opened; None when there is no such job, or it can.
 
     Raises:
         AmbiguousJobError: several are called so.

@@ -1,4 +1,4 @@
-"""Where folder and store disagree, the store is right and the folder is repaired."""
+"""Doctor of a queue: where folder and store disagree, the store is right and the folder is repaired."""
 
 import heapq
 import os
@@ -172,7 +172,7 @@ def _claimed(
 
 
 def _stray(root: QueueRoot, registry: StoreRegistry, entry: Entry) -> Finding | None:
-    """What keeps a job's file from being compared with its row; None when nothing does, or it is no manifest."""
+    """Finding that keeps a job's file from being compared with its row; None without one, or for no manifest."""
     path = f"{root.path}/{entry.folder}/{entry.name}"
     try:
         manifest = manifest_file.read(path, key=entry.key)

@@ -1,4 +1,4 @@
-"""What would be recovered, without recovering it."""
+"""Dry run of recovery: finds what would be recovered, and changes nothing."""
 
 import time
 

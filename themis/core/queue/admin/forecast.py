@@ -1,4 +1,4 @@
-"""When a queue will be empty: the work that is left, at the pace of work like it before. Pure.
+"""Forecast of when a queue will be empty: the work left, at the pace of similar work before. Pure functions.
 
 A case of a run is taken to last as long as the median case of the latest runs most like it. The jobs are then given to
 the slots as workers give them: in order, each to the slot that is free first.
@@ -16,7 +16,7 @@ LATEST = 25
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """How long a case of a run took.
+    """Duration of a case of a run.
 
     Attributes:
         kinds: what the run is, in words of one's own, the narrowest first.
@@ -54,7 +54,7 @@ class Pace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is left to do.
+    """Work that is left.
 
     Attributes:
         running: what slots are busy with; those beyond the slots that are there end, and make no room.
@@ -109,7 +109,7 @@ class Paces:
 
 
 def forecast(backlog: Backlog, slots: int, paces: Paces) -> Forecast | None:
-    """When all will be done by `slots` slots, at least one; None when nobody can say, as nothing was ever done."""
+    """Estimate of when `slots` slots, at least one, have done all; None when nothing was ever done to judge by."""
     works = (*backlog.running, *backlog.queued)
     found = [
         paces.of(work.kinds) if work.left_s is None else _known(work.left_s / max(work.cases, 1)) for work in works
@@ -154,7 +154,7 @@ def makespan(busy: Sequence[float], jobs: Iterable[tuple[float, float]], slots: 
 
 
 def _end_s(backlog: Backlog, took: Sequence[float], slots: int) -> float:
-    """When all ends, given how long each job that was looked at takes."""
+    """End of all work, given the duration of each job of the sample."""
     busy, coming = took[: len(backlog.running)], took[len(backlog.running) :]
     jobs = [(work.ready_s, seconds) for work, seconds in zip(backlog.queued, coming, strict=True)]
     unseen_s = backlog.beyond * statistics.fmean(coming or busy or [0.0]) / slots

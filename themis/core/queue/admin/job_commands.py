@@ -1,4 +1,4 @@
-"""What people ask of a job: cancel it, try it again, give it another place in the order."""
+"""Job commands: cancel a job, retry it, change its place in the order."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

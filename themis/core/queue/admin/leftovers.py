@@ -12,7 +12,7 @@ from themis.core.queue.folder.store_registry import ScanProgress, StoreRegistry,
 from themis.core.queue.model import layout
 
 OLD_S = 3_600.0
-"""Seconds after which a hidden file is taken for left: whoever writes one renames or removes it at once."""
+"""Seconds after which a hidden file counts as left over: its writer renames or removes it at once."""
 
 _LOCK_SUFFIX = ".lock"
 

@@ -64,7 +64,7 @@ def prunable(
     before_ns: int,
     progress: ScanProgress | None = None,
 ) -> Iterator[Prunable]:
-    """What is in one of the states `wanted` and ended before a time; nothing is changed. Jobs come first, by key."""
+    """Jobs in one of the states `wanted` that ended before a time, by key, then files; nothing is changed."""
     for store, row in rows_of(root, registry, progress):
         if row.state in ENDED and row.state in wanted and _ended_ns(row) < before_ns:
             yield Prunable(row.key, row.state, _ended_ns(row), _size(root, row), row.version, store)

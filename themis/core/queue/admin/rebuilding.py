@@ -26,7 +26,7 @@ _ENOUGH = 1_000
 
 
 def write_again(path: Path, open_store: OpenStore, why: QueueRootError, *, fix: bool) -> Finding:
-    """What is wrong with the file of the queue at `path`, and with `fix` the file, written again.
+    """Problem of the queue file at `path`; with `fix` the file is written again.
 
     Raises:
         QueueRootError: the folder cannot be written.

@@ -5,7 +5,7 @@ config file, the folders that components are imported from, and datasets in file
 was. A copied one becomes a queue of its own, with an id that follows from where it lies: it keeps the jobs whose store
 was copied with it, and lets go of all that is in a store of the original.
 
-The queue's own file is written last: whoever dies before that says the same again, and nothing is done twice.
+The queue's own file is written last: a process that dies before that is simply repeated, and nothing is done twice.
 """
 
 import json
@@ -36,7 +36,7 @@ Rebase = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Relocated:
-    """What became of a queue that was told how it came to where it lies.
+    """Result of telling a queue that it was moved or copied.
 
     Attributes:
         was: where it said that it lay.
@@ -172,7 +172,7 @@ class _Relocation:
             )
             return None if moved == manifest else manifest_file.encode(moved).decode("ascii")
         except ManifestError:
-            return None  # whoever takes it says what is wrong with it
+            return None  # the worker that claims it reports what is wrong with it
 
     def _forget_workers(self) -> None:
         """The workers that are registered in a copy are the original's."""

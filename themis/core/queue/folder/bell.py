@@ -42,7 +42,7 @@ def hang(root: Path | str) -> None:
 
 
 def why_silent(root: Path | str) -> str | None:
-    """Why the bell cannot be rung by this user; None when it can. It is not rung."""
+    """Reason why this user cannot ring the bell; None when they can. It is not rung."""
     folder = f"{root}/{layout.BELL}"
     path = f"{folder}/{layout.RING}"
     try:
@@ -60,13 +60,13 @@ def why_silent(root: Path | str) -> str | None:
 
 
 def mend(root: Path | str) -> bool:
-    """Put a file in the place of a link or a pipe, and a folder where there is none; whether the bell can be rung."""
+    """Replace a link or a pipe by a file, and make a missing folder; whether the bell can be rung then."""
     path = f"{root}/{layout.BELL}/{layout.RING}"
     try:
         mode = os.lstat(path).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             durable.unlink(path)
     except OSError:
-        pass  # there is none, or it cannot be removed, which is seen below
+        pass  # it does not exist, or cannot be removed, which is noticed below
     hang(root)
     return why_silent(root) is None

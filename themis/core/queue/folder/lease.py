@@ -21,7 +21,7 @@ _TRIED_AGAIN_AFTER = 1 / 12
 
 
 class Lease:
-    """How long a claim is its worker's.
+    """Time for which a claim belongs to its worker.
 
     Attributes:
         seconds: from one renewal on.
@@ -36,7 +36,7 @@ class Lease:
 
     @property
     def renew_at_s(self) -> float:
-        """When it is to be renewed, by `time.monotonic`."""
+        """Time of the next renewal, by `time.monotonic`."""
         return self._asked_s + self.seconds * _RENEWED_AFTER
 
     @property

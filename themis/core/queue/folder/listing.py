@@ -1,4 +1,4 @@
-"""What is in a queue, from the names of its files alone: quick, however many there are."""
+"""Listing of a queue from the names of its files alone: quick, however many there are."""
 
 import heapq
 import os
@@ -82,7 +82,7 @@ def look_over(root: QueueRoot, folders: Sequence[str], limit: int | None) -> Ove
 
 
 def count_before(root: QueueRoot, paths: Sequence[Path]) -> int:
-    """How many jobs are to be taken before the one whose file is among `paths`, by the names of their files."""
+    """Number of jobs due before the one whose file is among `paths`, by the names of their files."""
     mine = next((entry for path in paths if (entry := layout.parse(path.parent.name, path.name))), None)
     if mine is None or mine.folder not in {layout.QUEUED, layout.WAITING}:
         return 0

@@ -1,4 +1,4 @@
-"""Where a queue lies, and whether that is where it says that it does.
+"""Location of a queue: where it is, and whether that is where its file says.
 
 A queue's rows are in stores that its folder names by their paths. A project that is moved takes its folder along, and
 all that it names is gone; one that is copied names the stores of the original, and its workers would write there. So
@@ -45,7 +45,7 @@ class Whereabouts(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueLocation:
-    """Where a queue's folder lies.
+    """Location of a queue's folder.
 
     Attributes:
         path: absolute.
@@ -60,7 +60,7 @@ class QueueLocation:
 
     @property
     def identity(self) -> tuple[int, int]:
-        """What tells the folder from every other one on that host."""
+        """Identity of the folder among all on that host."""
         return self.device, self.inode
 
 
@@ -88,7 +88,7 @@ def said(document: dict[str, Any]) -> QueueLocation | None:
 
 
 def tell(document: dict[str, Any], place: QueueLocation) -> dict[str, Any]:
-    """What a queue's file tells of a place, with all else that stands in it."""
+    """Content of a queue file with this location, and everything else that it holds."""
     return {**document, "place": asdict(place)}
 
 
@@ -111,7 +111,7 @@ def find(root: Path, queue_id: str, recorded: QueueLocation, *, shared: bool) ->
 
 
 def explain(whereabouts: Whereabouts, recorded: QueueLocation) -> tuple[str, str]:
-    """What is wrong with the place of a queue, and what to do about it."""
+    """Explanation of what is wrong with a queue's location, and what to do about it."""
     doctor = "themis queue doctor --fix"
     match whereabouts:
         case Whereabouts.COPIED:
@@ -141,7 +141,7 @@ def id_of_copy(queue_id: str, place: QueueLocation) -> str:
 
 
 def rebase(old: str, new: str) -> Callable[[str], str]:
-    """What becomes of a path when a queue's folder went from `old` to `new`, and all around it went with it.
+    """New path of something that moved together with a queue's folder from `old` to `new`.
 
     What both paths end in stayed as it is, below the project's folder: `a/runs/queue` and `b/runs/queue` are in `a` and
     `b`. A path is left as it is when there is something at the old one, and nothing at the new one.

@@ -1,11 +1,11 @@
-"""A job's lock: whoever holds it lives.
+"""Lock of a job: the process that holds it lives.
 
 The kernel frees the lock the moment its holder dies, however it dies; so a lock that can be taken proves that nobody
-has the job in hand, and one that cannot proves that somebody has.
+has the job, and one that cannot proves that somebody has.
 
 A lock file is removed with its job, only by who holds the lock. Another process may have opened the file before that
-and lock it after: it would hold a lock that nobody else meets. So whoever has locked a file compares it with what its
-name leads to, and opens that one if it is another.
+and lock it after: it would hold a lock that nobody else meets. So a process that has locked a file compares it with
+what its name leads to, and opens that one if it is another.
 
 This is filelock's native lock on a descriptor of our own, not its `FileLock`: that keeps state a process (singletons,
 re-entry, thread-local holders, a silent fall back to a file whose existence is the lock), all of which a worker that

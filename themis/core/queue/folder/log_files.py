@@ -1,4 +1,4 @@
-"""What the attempts of a job printed: `<attempt>.log`, and before it what was rotated away to `<attempt>.log.1`."""
+"""Logs of a job's attempts: `<attempt>.log`, and its older part `<attempt>.log.1` after a rotation."""
 
 import contextlib
 import os

@@ -37,7 +37,7 @@ class Pause:
 
 
 def pause(root: QueueRoot, reason: str | None) -> Pause:
-    """Have nobody claim; whoever pauses last is the one that the file names."""
+    """Have nobody claim; the file names the last one who paused."""
     made = Pause(_who(), time.time_ns(), reason[:REASON_CHARACTERS] if reason else None)
     document = {"by": made.by, "pid": os.getpid(), "at_ns": made.at_ns, "reason": made.reason}
     data = json.dumps(document, indent=2).encode() + b"\n"
@@ -56,7 +56,7 @@ def resume(root: QueueRoot) -> bool:
 
 
 def read(path: Path | str) -> Pause | None:
-    """Who paused the queue whose file `paused` is at `path`, when and why; None when it is not paused."""
+    """Read who paused the queue whose file `paused` is at `path`, when and why; None when it is not paused."""
     try:
         made_ns = os.lstat(path).st_mtime_ns
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def read(path: Path | str) -> Pause | None:
 
 
 def _document(path: Path | str) -> dict[str, Any]:
-    """What the file says, as far as it can be read."""
+    """Content of the file, as far as it can be read."""
     try:
         document = json.loads(guarded.read(path, _MAX_FILE_BYTES))
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Who a worker is, and whether a process that was recorded is still the same one."""
+"""Processes: the identity of this one, and whether a recorded one is still the same."""
 
 import contextlib
 import functools
@@ -26,7 +26,7 @@ def this_process(worker: str | None = None) -> Owner:
 
 
 def process_started(pid: int) -> int | None:
-    """What tells a process from a later one of the same number: when it started, in hundredths of a second or so.
+    """Start of a process, which tells it from a later one of the same number; about a hundredth of a second each.
 
     0 when it is there and the system does not say, as where `/proc` is hidden; None when there is none.
     """
@@ -78,7 +78,7 @@ def lives(owner: Owner) -> bool:
 
 
 def stat_fields(pid: int | str) -> list[str]:
-    """What the system says of a process, from its state on; nothing when there is none."""
+    """Fields of `/proc/<pid>/stat` from the state on; empty when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123  # of every process
             text = file.read()
@@ -88,7 +88,7 @@ def stat_fields(pid: int | str) -> list[str]:
 
 
 def _told_elsewhere(pid: int) -> tuple[int, bool] | None:
-    """When a process started, and whether it is stopped, on systems other than Linux; None where nobody tells."""
+    """Start of a process, and whether it is stopped, on systems other than Linux; None where that is unknown."""
     if sys.platform == "linux":  # it reads `/proc` there, and takes everybody for dead where that is hidden
         return None
     import psutil  # noqa: PLC0415  # of no use on Linux

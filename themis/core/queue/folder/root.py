@@ -190,7 +190,7 @@ def whereabouts(root: Path) -> tuple[Whereabouts, QueueLocation | None]:
 
 
 def _refuse_elsewhere(root: Path, document: dict[str, Any], *, shared: bool) -> dict[str, Any]:
-    """What a queue's file says, once it is seen that it lies where it says; what is missing or old is written there."""
+    """Read a queue file and check the location in it; what is missing or old in the file is written."""
     recorded = location.said(document)
     try:
         found = Whereabouts.HOME
@@ -215,7 +215,7 @@ def _hidden(root: Path) -> Path:
 
 
 def _read_root(root: Path, *, shared: bool, write: bool) -> QueueRoot:
-    """What the queue's file says of it; one that is shared without saying so is made to say so."""
+    """Read the queue's root from its file; a queue that turns out to be shared is marked as shared."""
     document = read_queue_file(root)
     marked = document.get("shared") is True
     if write:
@@ -233,7 +233,7 @@ def _read_root(root: Path, *, shared: bool, write: bool) -> QueueRoot:
 
 
 def read_queue_file(root: Path) -> dict[str, Any]:
-    """What a queue's file says of it.
+    """Read a queue file.
 
     Raises:
         NewerQueueFormatError: a newer Themis made it.

@@ -33,7 +33,7 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 @dataclass(slots=True)
 class ScanProgress:
-    """How many of a queue's jobs were looked at, for whoever waits meanwhile."""
+    """Progress of a scan: how many of a queue's jobs were examined."""
 
     total: int = 0
     done: int = 0
@@ -74,7 +74,7 @@ class StoreRegistry:
         return store
 
     def where(self, address: StoreAddress) -> StoreAddress:
-        """Where a store is now, as far as is known: it is known by its id, and its path is written once, in `stores`.
+        """Current address of a store, as far as known: found by its id, as its path is written once, in `stores`.
 
         What a manifest says is where it was when that was written.
         """
@@ -114,7 +114,7 @@ class StoreRegistry:
         return store
 
     def _identity_of(self, address: StoreAddress) -> object | None:
-        """What the store at an address is, whatever other addresses it has; None when it is not there."""
+        """Identity of the store at an address, the same for all its addresses; None when it is not there."""
         try:
             return self._open(address).identity
         except UnavailableError:

@@ -1,8 +1,8 @@
 """Attempts whose end could not be written down: that is nobody's fault, and charged to nobody.
 
-A disk that is full while an attempt ends takes no commit. Were its worker just to let go, whoever finds the file in
-`claimed/` would take the worker for lost, and charge the job for it. So the worker marks the file first: by a rename,
-which needs no room.
+A disk that is full while an attempt ends takes no commit. If its worker just released the lock, the process that finds
+the file in `claimed/` would take the worker for lost, and charge the job for it. So the worker marks the file first: by
+a rename, which needs no room.
 
 The mark is in the token of the file's name: eight random digits, and eight that follow from them and the token of the
 claim that the row names. So a mark is that claim's alone: left over, it excuses no later attempt. Whoever recovers the
@@ -36,7 +36,7 @@ def is_excused(row: JobRow, name: str) -> bool:
 
 
 def token_for(row: JobRow, sources: Iterable[str]) -> str:
-    """A token, unlike any other, for whoever moves a job's files; it bears the mark that one of them bears."""
+    """Unique token for a move of a job's files; it has the mark that one of them has."""
     excused = any(is_excused(row, os.path.basename(source)) for source in sources)  # noqa: PTH119  # texts
     return marked_token(row.token) if excused and row.token is not None else layout.new_token()
 

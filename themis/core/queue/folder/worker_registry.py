@@ -53,7 +53,7 @@ class SeenWorker:
 
     @property
     def busy(self) -> int:
-        """How many of its slots run something."""
+        """Number of its slots that run something."""
         return self.report.busy if self.alive else 0
 
     def document(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def workers_of(queue_root: Path) -> list[SeenWorker]:
 
 
 def reports_of(queue_root: Path) -> Iterator["WorkerReport"]:
-    """What the workers of a queue say of themselves, by name, whether they live or not."""
+    """Reports of a queue's workers, by name, dead ones too."""
     for path in sorted((queue_root / layout.WORKERS).glob("*.json")):
         report = _read(path)
         if report is not None:

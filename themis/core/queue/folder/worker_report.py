@@ -11,7 +11,7 @@ Whole = Annotated[int, Field(ge=0, lt=2**63)]
 
 @dataclass(frozen=True, slots=True)
 class SlotReport:
-    """What one slot of a worker runs. Times are nanoseconds since 1970 UTC.
+    """Report of one slot of a worker. Times are nanoseconds since 1970 UTC.
 
     Attributes:
         slot: its number, from 0.
@@ -68,7 +68,7 @@ class WorkerReport:
 
     @property
     def busy(self) -> int:
-        """How many slots run something."""
+        """Number of slots that run something."""
         return sum(slot.key is not None for slot in self.slots)
 
 

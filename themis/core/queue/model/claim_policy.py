@@ -1,4 +1,4 @@
-"""Which jobs a worker takes: a value, and a pure function."""
+"""Claim policy: the jobs that a worker takes, as a value and a pure function."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ VersionMismatch = Literal["run", "refuse"]
 
 @dataclass(frozen=True, slots=True)
 class ClaimPolicy:
-    """What `FileQueue.claim` takes as `allow`; equal ones give equal answers.
+    """Policy that `FileQueue.claim` takes as `allow`; equal ones give equal answers.
 
     Attributes:
         tags: what the worker has; a job is taken only when all its tags are among them.
@@ -24,7 +24,7 @@ class ClaimPolicy:
             components come from, submitted.
 
     Raises:
-        TagError: a tag is none.
+        TagError: a tag is invalid.
         InvalidArgumentError: `version_mismatch` is neither.
     """
 
@@ -44,7 +44,7 @@ class ClaimPolicy:
 
 
 def why_not(manifest: Manifest, policy: ClaimPolicy) -> str | None:
-    """Why a worker of that policy leaves a job to others; None when it takes it."""
+    """Reason why a worker of that policy skips a job; None when it takes it."""
     missing = [tag for tag in manifest.tags if tag not in policy.tags]
     if missing:
         return f"needs a worker with the tag {', '.join(missing)}"
@@ -56,7 +56,7 @@ def _version_here(distribution: str) -> str | None:
 
 
 def version_difference(manifest: Manifest, version_here: Callable[[str], str | None] = _version_here) -> str | None:
-    """How the versions that submitted a job differ from those installed here; None when they do not."""
+    """Difference between the versions that submitted a job and those installed here; None without one."""
     submitted = {DISTRIBUTION: manifest.version, **manifest.distributions}
     different = [
         f"{name} {version} ({here or 'none'} here)"

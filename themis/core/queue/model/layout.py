@@ -101,7 +101,7 @@ class Entry:
 
 
 def new_token() -> str:
-    """What makes a claim, or a move, unlike any other."""
+    """Token that makes a claim, or a move, unique."""
     return secrets.token_hex(8)
 
 
@@ -137,7 +137,7 @@ def place_of(row: JobRow, now_ns: int) -> tuple[str, str]:
 
 
 def log_path(root: Path, key: str, attempt: int) -> Path:
-    """Where what an attempt prints is kept."""
+    """Path of the log of an attempt."""
     return root / LOGS / key / f"{attempt}.log"
 
 
@@ -147,7 +147,7 @@ def claimed_name(key: str, attempt: int, token: str) -> str:
 
 
 def parse(folder: str, name: str) -> Entry | None:
-    """What a name says; None when no job's file is called so in that folder."""
+    """Parse the name of a file; None when no job's file is called so in that folder."""
     pattern = {QUEUED: _QUEUED, WAITING: _WAITING, CLAIMED: _CLAIMED}.get(folder, _ENDED)
     match = pattern.fullmatch(name)
     if match is None:

@@ -40,7 +40,7 @@ Field = TypeVar("Field")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a job may cost.
+    """Limits of a job.
 
     Attributes:
         max_attempts: failed attempts that end it.

@@ -1,4 +1,4 @@
-"""Whose trouble an exception is that is raised over one file of a queue: the machine's, which passes, or the file's.
+"""Outages: whether an error over a file of a queue is the machine's, and passes, or the file's.
 
 A disk that is full, a store that is busy or a process without memory says nothing of the file that was looked into just
 then: it is left where it lies. Whatever else is raised over one file is that file's: it is set aside, and the next is
@@ -29,7 +29,7 @@ BROKEN_ERRNOS = frozenset({errno.EIO, errno.EROFS})
 
 
 class Lack(StrEnum):
-    """What an outage was about, and so whom it can be laid to; see `themis_workers.slots.outages`."""
+    """Kind of an outage, which decides whom it is charged to; see `themis_workers.slots.outages`."""
 
     BUSY = "busy"
     """A store that others write to, or that is for newer versions."""
@@ -49,7 +49,7 @@ _LACKS: tuple[tuple[tuple[type[Exception], ...], Lack], ...] = (
 
 
 def lack_of(error: Exception) -> Lack | None:
-    """What an outage was about; None for an error that is none."""
+    """Kind of the outage that an error stands for; None for any other error."""
     for kinds, lack in _LACKS:
         if isinstance(error, kinds):
             return lack

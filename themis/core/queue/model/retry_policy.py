@@ -1,4 +1,4 @@
-"""How long a job that failed waits before it is tried again."""
+"""Retry policy of jobs: how long a failed job waits before its next attempt."""
 
 from themis.core.values.bounds import MOST_DELAY_S
 

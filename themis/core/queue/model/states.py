@@ -28,7 +28,7 @@ _NS = 1_000_000_000
 
 
 class JobState(StrEnum):
-    """Where a job is. One that waits for a later time is queued."""
+    """State of a job. One that waits for a later time is queued."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -50,7 +50,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 
 
 class Cause(StrEnum):
-    """Why an attempt, or a job, ended."""
+    """Cause of the end of an attempt, or of a job."""
 
     DONE = "done"
     TRANSIENT = "transient"
@@ -71,7 +71,7 @@ class Cause(StrEnum):
 
 
 class Charge(StrEnum):
-    """Which budget of a job pays for an outcome."""
+    """Budget of a job that an outcome is charged to."""
 
     ATTEMPTS = "max_attempts"
     WORKER_LOST = "max_worker_lost"
@@ -80,7 +80,7 @@ class Charge(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What follows from a cause.
+    """Consequences of a cause.
 
     Attributes:
         charge: the budget that pays.
@@ -122,7 +122,7 @@ POLICIES: dict[Cause, Policy] = {
 
 @dataclass(frozen=True, slots=True)
 class AttemptOutcome:
-    """How an attempt ended.
+    """Outcome of an attempt.
 
     Attributes:
         cause: what is charged for it and what follows.
@@ -202,7 +202,7 @@ def settled(row: JobRow, outcome: AttemptOutcome, now_ns: int, jitter: float) ->
 
 
 def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
-    """What a job becomes whose file was found, and that no living worker has: its owner, if it had one, is dead.
+    """Change of an orphan: a job whose file was found, and whose owner, if it had one, is dead.
 
     With `excused` it had ended its attempt, and could not write that down.
     """

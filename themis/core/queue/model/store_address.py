@@ -12,7 +12,7 @@ from themis.core.text.canonical import canonical_json
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
-    """Where a results store is, and which one it must be.
+    """Address of a results store, and the identity that it must have.
 
     Attributes:
         kind: of store, such as `sqlite`.
@@ -26,7 +26,7 @@ class StoreAddress:
 
     @property
     def location(self) -> StoreLocation:
-        """Where it is, whichever it must be."""
+        """Location alone, without the identity."""
         return StoreLocation(self.kind, self.path)
 
     @property

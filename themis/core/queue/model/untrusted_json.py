@@ -23,16 +23,16 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 def parse(data: bytes) -> Any:
-    """What a JSON text in UTF-8 says.
+    """Parse a JSON text in UTF-8.
 
     Raises:
-        ValueError: it is none, or holds a number that is none, or that no float can hold.
+        ValueError: it is not JSON, or holds a number that is not finite, or that no float can hold.
     """
     return _DECODER.decode(data.decode())
 
 
 def depth(data: bytes, most: int) -> int:
-    """How deep brackets are nested in a text, at least where it may be more than `most`; elsewhere 0."""
+    """Depth to which brackets are nested in a text, if it may be more than `most`; else 0."""
     if data.count(b"[") + data.count(b"{") <= most:
         return 0  # as it may be: with so few it cannot be too much
     depth = deepest = 0

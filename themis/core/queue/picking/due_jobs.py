@@ -1,4 +1,4 @@
-"""Which of the files in `waiting/` are due: those whose time has come, and those that wait because a clock was wrong.
+"""Due jobs in `waiting/`: those whose time has come, and those that wait because a clock was wrong.
 
 The first stand in the names. The others only their rows can tell, so of what waits each is looked into once: again only
 when this machine's clock was set back, which is when more of them come about.
@@ -27,7 +27,7 @@ def due_by_name(names: AbstractSet[str], now_ns: int) -> set[str]:
 
 
 class Waits:
-    """What is known of the files in `waiting/`."""
+    """Knowledge of the files in `waiting/`."""
 
     def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
         """Nothing yet, of the queue `root`, whose jobs are in the stores of `registry`."""
@@ -67,5 +67,5 @@ class Waits:
 
     @staticmethod
     def _clock_ahead_ns() -> int:
-        """How far the clock is ahead of the one that nobody sets."""
+        """Lead of the clock over the one that nobody can set, in nanoseconds."""
         return time.time_ns() - time.monotonic_ns()

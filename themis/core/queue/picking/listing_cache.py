@@ -30,13 +30,13 @@ _RESCAN_SHARED_S = 15.0  # a listing goes over the network, and to a server that
 
 
 def rescan_s(root: QueueRoot) -> float:
-    """How many seconds may pass between looks into a queue's folders, where nobody says otherwise."""
+    """Default number of seconds between scans of a queue's folders."""
     return _RESCAN_SHARED_S if root.shared else _RESCAN_LOCAL_S
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """What a folder held.
+    """Content of a folder.
 
     Attributes:
         names: of its files.
@@ -110,7 +110,7 @@ class ListingCache:
         known = self._listings.get(folder)
         if known is not None and known.changed == changed:
             return known.names
-        # What begins with a dot is being copied here by a tool that will rename it, or is none of ours.
+        # What begins with a dot is being copied here by a tool that will rename it, or is not ours.
         names = frozenset(name for name in os.listdir(path) if name[0] != ".")  # noqa: PTH208  # very many
         self._listings.pop(folder, None)
         if changed is not None and now_ns - changed[1] >= SETTLED_NS:
@@ -118,7 +118,7 @@ class ListingCache:
         return names
 
     def _changed(self, path: str) -> tuple[int, int] | None:
-        """What changes when a folder does, by the time of it that nobody can set; None when nothing can tell."""
+        """Time of a folder's last change, by the clock that nobody can set; None when it cannot be told."""
         if self._root.shared:  # another host's clock gives the time, and a cache may hide it
             return None
         found = os.stat(path)  # noqa: PTH116  # at every look

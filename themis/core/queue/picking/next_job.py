@@ -1,4 +1,4 @@
-"""Which job next: names in order; what is bad is quarantined, what is out of place recovered, on the way."""
+"""Next job: names in order; bad files are quarantined and orphans recovered on the way."""
 
 import os
 import time

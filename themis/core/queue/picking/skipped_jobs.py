@@ -26,7 +26,7 @@ class SkippedJobs:
 
     @property
     def reasons(self) -> Mapping[str, str]:
-        """Why each is left, by name, as it is now: what is skipped later changes nothing in it.
+        """Reason of each skipped job, by name, as of now: later skips do not change it.
 
         Thousands may be skipped, and every claim asks: they are copied only after one was added or forgotten.
         """

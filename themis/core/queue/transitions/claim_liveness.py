@@ -3,8 +3,8 @@
 Asked under the job's lock, which answers it for this host: a lock that can be taken proves that nobody here has the
 job. Where locks do not reach from host to host, a lease answers it for the others, by the clock of the store. A file in
 `claimed/` whose job has no lease may be in the middle of somebody's move: it is left alone until this host has seen it
-there, under the same name, for as long as a lease lasts. No wrong answer can do more than waste work: whoever has
-lost a job to another can change nothing any more, as every change demands the version that it read.
+there, under the same name, for as long as a lease lasts. No wrong answer can do more than waste work: a process that
+has lost a job to another can change nothing any more, as every change demands the version that it read.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ _NS_A_MS = 1_000_000
 
 
 def is_in_hand_elsewhere(root: QueueRoot, store: JobStore, row: JobRow, entry: Entry, here: Owner) -> bool:
-    """Whether a job's file is to be left alone, as another host may have the job in hand; its lock is held here.
+    """Whether a job's file is to be left alone, as another host may have the job; its lock is held here.
 
     Args:
         root: the queue.
         store: that keeps the job.
         row: the job.
         entry: its file.
-        here: whoever asks.
+        here: the process that asks.
     """
     runs = row.state == JobState.RUNNING and row.owner is not None
     if runs and (_is_of(row, here) or row.lease_until_ms is not None):

@@ -54,7 +54,7 @@ class Claimer:
 
         Raises:
             StoreError: its store cannot be used now; the file is left.
-            QueueBusyError: somebody has it locked: as a rule whoever is just submitting it.
+            QueueBusyError: it is locked: as a rule by the process that is submitting it.
         """
         store = self._store(entry, manifest, owner)
         if store is None:

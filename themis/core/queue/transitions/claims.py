@@ -62,7 +62,7 @@ class Claim:
 
     @property
     def version(self) -> int:
-        """What the row's version is as long as the claim is this worker's."""
+        """Version of the row as long as the claim is this worker's."""
         return self.row.version
 
     @property
@@ -164,7 +164,7 @@ class Claim:
         return self.settle(AttemptOutcome(Cause.GIVEN_BACK, why))
 
     def excuse(self) -> None:
-        """Mark that the attempt has ended, and cannot be settled: whoever finds its file charges nobody for it.
+        """Mark an ended attempt that cannot be settled: the process that finds its file charges nobody for it.
 
         The claim stands, and can still be settled. It needs no room: it is a rename.
         """
@@ -207,7 +207,7 @@ class Claim:
         jitter = random.random()  # noqa: S311  # spreads the next tries
         move = Move(
             decide=lambda read: states.settled(read, outcome, now_ns, jitter),
-            hand=self.path,
+            claimed_path=self.path,
             also=also,
             # An outcome that ends the job does so whether or not somebody asked its owner to stop.
             heeds_requests=not POLICIES[outcome.cause].ends,
@@ -224,7 +224,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """What one look for a job came to.
+    """Result of one search for a job.
 
     Attributes:
         claim: the job; None when there is none that this worker may have now.

@@ -7,14 +7,14 @@ Claim, settle, recover, cancel, retry, rerun and set differ only in what they de
    nobody who goes by an older listing of the folders finds it. No file: touch nothing. A rerun writes its new manifest
    into the file here, while nobody else can find it.
 3. Decide, in one transaction of the store that demands version v and makes it v + 1 even when nothing else changes, so
-   that whoever read v before can change nothing any more. Another version: touch nothing; the next recovery moves the
-   file in `claimed/` to where it belongs. What belongs to the change (last results, a new manifest, a new run) is
-   written in the same transaction.
+   that a process that read v before can change nothing any more. Another version: touch nothing; the next recovery
+   moves the file in `claimed/` to where it belongs. What belongs to the change (last results, a new manifest, a new
+   run) is written in the same transaction.
 4. Place the file in the folder that the row now names. Dying before this leaves a file in `claimed/` whose lock is
    free, and a row that says where it belongs.
 5. Release (by the caller).
 
-A claim stops after 3, with the file in hand, and keeps the lock while the job runs; its settling is 3 to 5. A change
+A claim stops after 3, with the file taken, and keeps the lock while the job runs; its settling is 3 to 5. A change
 that leaves the job in its folder (another queue's job is taken over, numbers are raised) is 3 alone, under the lock.
 
 Every commit but the claim's is synced before the file is placed: were a row to forget its end while the file lay in an
@@ -39,13 +39,13 @@ _OPEN_FOLDERS = (layout.QUEUED, layout.WAITING, layout.CLAIMED)
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What one move of a job does; its key is locked by the caller.
+    """Move of a job; its key is locked by the caller.
 
     Attributes:
         decide: what becomes of the row; None leaves it. It must have no effect of its own.
         sources: where the job's file, and leftovers of it, lie; None when no file is to be taken.
-        hand: the path of a file that an earlier move took and kept; None when there is none.
-        claim_token: take the file under the name of the next attempt, with this token, and keep it in hand.
+        claimed_path: of a file that an earlier move took and kept; None without one.
+        claim_token: take the file under the name of the next attempt, with this token, and keep it.
         manifest: another text for the job's manifest, in the file and in the store; None leaves it.
         also: writes what belongs to the change, in the same transaction.
         synced: whether the change must survive a loss of power. Forgotten, it must leave what a recovery can mend.
@@ -56,7 +56,7 @@ class Move:
 
     decide: Callable[[JobRow], Change | None]
     sources: Sequence[str] | None = None
-    hand: str | None = None
+    claimed_path: str | None = None
     claim_token: str | None = None
     manifest: str | None = None
     also: Callable[[], object] | None = None
@@ -71,7 +71,7 @@ class Moved:
 
     Attributes:
         row: the job as it is now.
-        path: its file, in hand or where the row says; None when no file was taken.
+        path: its file, taken or where the row says; None when no file was taken.
         not_placed: why the file of a change that is committed is still in `claimed/`, for the next recovery to place.
     """
 
@@ -90,27 +90,27 @@ def make(root: QueueRoot, store: JobStore, row: JobRow, move: Move, now_ns: int)
         move: what to do.
         now_ns: the time.
     """
-    hand = move.hand
+    claimed_path = move.claimed_path
     if move.sources is not None:
         token, attempt = move.claim_token, row.attempt + 1
         if token is None:
             token, attempt = uncharged_ends.token_for(row, move.sources), row.attempt
-        hand = take(root, row.key, attempt, token, move.sources)
-        if hand is None:
+        claimed_path = take(root, row.key, attempt, token, move.sources)
+        if claimed_path is None:
             return None
         if move.manifest is not None:
-            durable.publish(root.hidden_name(), hand, move.manifest.encode())
+            durable.publish(root.hidden_name(), claimed_path, move.manifest.encode())
     after = _decide(store, row, move)
     if after is None:
         return None
-    if hand is None or move.claim_token is not None:
-        return Moved(after, hand)
+    if claimed_path is None or move.claim_token is not None:
+        return Moved(after, claimed_path)
     try:
-        return Moved(after, place(root, store, hand, after, now_ns))
+        return Moved(after, place(root, store, claimed_path, after, now_ns))
     except (OSError, StoreError) as error:
         if not move.may_stay:
             raise
-        return Moved(after, hand, not_placed=error)
+        return Moved(after, claimed_path, not_placed=error)
 
 
 def _decide(store: JobStore, row: JobRow, move: Move) -> JobRow | None:
@@ -133,11 +133,11 @@ def _decide(store: JobStore, row: JobRow, move: Move) -> JobRow | None:
 def take(root: QueueRoot, key: str, attempt: int, token: str, sources: Iterable[str]) -> str | None:
     """Rename a job's file to a name of ours in `claimed/`; returns that path, or None when there was no file."""
     claimed = root.folder(layout.CLAIMED)
-    hand = f"{claimed}/{layout.claimed_name(key, attempt, token)}"
+    claimed_path = f"{claimed}/{layout.claimed_name(key, attempt, token)}"
     left: list[str] = []
     for source in sources:
         try:
-            durable.rename(source, hand)
+            durable.rename(source, claimed_path)
         except FileNotFoundError:
             continue
         left.append(os.path.dirname(source))  # noqa: PTH120  # hot: once a claim
@@ -147,14 +147,14 @@ def take(root: QueueRoot, key: str, attempt: int, token: str, sources: Iterable[
     if ended:
         for folder in (claimed, *ended):
             durable.fsync_folder(folder)
-    return hand
+    return claimed_path
 
 
-def place(root: QueueRoot, store: JobStore, hand: str, row: JobRow, now_ns: int) -> str:
+def place(root: QueueRoot, store: JobStore, claimed_path: str, row: JobRow, now_ns: int) -> str:
     """Rename a taken file to where its row says; returns that path. A file that has vanished is published again."""
     target = path_of(root, row, now_ns)
     try:
-        durable.rename(hand, target)
+        durable.rename(claimed_path, target)
     except FileNotFoundError:
         return publish(root, store, row, now_ns)
     announce(root, target)
@@ -176,7 +176,7 @@ def announce(root: QueueRoot, path: str) -> None:
 
 
 def path_of(root: QueueRoot, row: JobRow, now_ns: int) -> str:
-    """Where a job's file belongs."""
+    """Path at which a job's file belongs."""
     folder, name = layout.place_of(row, now_ns)
     return f"{root.path}/{folder}/{name}"
 

@@ -30,7 +30,7 @@ _LONGEST_NAME_BYTES = 200
 def quarantine(root: QueueRoot, registry: StoreRegistry, entry: Entry, error: ManifestError, owner: Owner) -> None:
     """Move a file to `rejected/`, its reason beside it; the job that it stood for, if there is one, fails.
 
-    Harmless when another worker is at it; a job that another host may have in hand is left alone.
+    Harmless when another worker does the same; a job that another host may have is left alone.
     """
     if entry.key:
         lock = locks.acquire(root.locks_folder, entry.key)

@@ -63,7 +63,7 @@ class NewJob:
         return job_key(self.run_id, self.store.id, self.shard)
 
     def manifest(self, submitted_ns: int) -> Manifest:
-        """What its file says when it is submitted at that time."""
+        """Manifest of the job when it is submitted at that time."""
         return Manifest(
             key=self.key,
             run_id=self.run_id,
@@ -94,7 +94,7 @@ class Submission:
 
     @property
     def state(self) -> JobState:
-        """Where the job is."""
+        """State of the job."""
         return JobState(self.row.state)
 
 

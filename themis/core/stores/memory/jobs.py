@@ -88,7 +88,7 @@ class InMemoryJobStore(JobStore):
         return found
 
     def counts(self, queue_id: str) -> dict[str, int]:
-        """How many jobs of a queue are in each state."""
+        """Number of jobs of a queue in each state."""
         return dict(Counter(str(row.state) for row in self._rows.values() if row.queue_id == queue_id))
 
     def change(
@@ -132,7 +132,7 @@ class InMemoryJobStore(JobStore):
         return sorted(self._attempts.get(key, ()))
 
     def request_cancel(self, key: str) -> bool:
-        """Ask whoever has a job to stop, without changing its version. False when it has ended."""
+        """Ask the owner of a job to stop, without changing its version. False when it has ended."""
         with self.transaction():
             row = self._rows.get(key)
             if row is None or row.state not in _UNFINISHED:

@@ -172,7 +172,7 @@ class InMemoryRunStore(BaseRunStore):
         return numbers[index] if index < len(numbers) else None
 
     def count_ends(self, run_id: str) -> tuple[int, int]:
-        """How many cases ended, and how many of those failed."""
+        """Numbers of cases that ended, and of those that failed."""
         ends = self._run(run_id).ends
         return len(ends), sum(end.failed for end in ends.values())
 

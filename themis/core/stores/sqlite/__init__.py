@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteRunStore", "sqlite_store"]
 
-# Imported when they are first used: whoever only looks at a store need not wait for pydantic and the engine.
+# Imported when they are first used: a command that only reads a store need not wait for pydantic and the engine.
 __getattr__ = lazy_names(__name__, {"SqliteRunStore": ".store", "sqlite_store": ".store"})

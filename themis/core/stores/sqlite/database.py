@@ -44,7 +44,7 @@ _inherited: list[sqlite3.Connection] = []
 
 
 class _Local(threading.local):
-    """What one thread has of a database."""
+    """State of a database that belongs to one thread."""
 
     connection: sqlite3.Connection | None = None
     pid = 0
@@ -176,7 +176,7 @@ class Database:
 
     @property
     def identity(self) -> Identity | None:
-        """What the system calls the file that was opened; None before one is."""
+        """Device and inode of the file that was opened; None before that."""
         return self._identity
 
     @property

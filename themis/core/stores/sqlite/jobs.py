@@ -94,7 +94,7 @@ class SqliteJobStore(JobStore):
         return [unflat(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
 
     def counts(self, queue_id: str) -> dict[str, int]:
-        """How many jobs of a queue are in each state."""
+        """Number of jobs of a queue in each state."""
         return {str(state): int(count) for state, count in self._database.query(sql.COUNT_JOBS, (queue_id,))}
 
     def change(
@@ -158,7 +158,7 @@ class SqliteJobStore(JobStore):
         return [AttemptRow(*row) for row in self._database.query(sql.SELECT_ATTEMPTS, (key,))]
 
     def request_cancel(self, key: str) -> bool:
-        """Ask whoever has a job to stop; synced, without changing its version. False when it has ended."""
+        """Ask the owner of a job to stop; synced, without changing its version. False when it has ended."""
         with self.transaction() as connection:
             return bool(connection.execute(sql.REQUEST_CANCEL, (key,)).rowcount)
 
@@ -172,8 +172,8 @@ class SqliteJobStore(JobStore):
         return int(self._database.query(sql.SELECT_CLOCK)[0][0])
 
     def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
-        """Let a claim's lease begin anew, without changing the version; False when the claim is lost."""
-        # Not synced: forgotten in a loss of power, it ends sooner, and whoever lost the power has lost the claim.
+        """Renew a claim's lease, without changing the version; False when the claim is lost."""
+        # Not synced: forgotten in a loss of power, it ends sooner, and a host that lost its power has lost the claim.
         with self.transaction(synced=False) as connection:
             return bool(connection.execute(sql.RENEW_LEASE, (lease_ms, key, version)).rowcount)
 

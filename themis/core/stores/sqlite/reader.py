@@ -45,7 +45,7 @@ class SqliteReader(StoreReader):
 
     @property
     def location(self) -> StoreLocation:
-        """Where the file is."""
+        """Location of the file."""
         return self._location
 
     @property
@@ -108,7 +108,7 @@ class SqliteReader(StoreReader):
         return self._jobs.attempts(key)
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
-        """How many cases of a run ended, and how many of those failed; looks at each."""
+        """Numbers of a run's cases that ended, and of those that failed; reads each."""
         done, failed = self._query(run_statements.COUNT_CASES, (run.run_no,))[0]
         return done, failed
 
@@ -122,7 +122,7 @@ class SqliteReader(StoreReader):
         return bytes(found[0][0]) if found else None
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Who carries a run out, or was killed while doing so."""
+        """Process that executes a run, or was killed while doing so."""
         return run_locks.look(self._database.path, run_id)
 
     def _query(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Which tables a SQLite file has: made in a fresh one, brought up to date in an older one, all or nothing.
+"""Schema of a SQLite file: made in a fresh one, upgraded in an older one, all or nothing.
 
 Old and new versions of Themis share a store through an upgrade. So a change that an older one can live with gets the
 next number, and the older one goes on: a table, an index, or a column that may be null and that no row needs. Any other
@@ -28,7 +28,7 @@ SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version 
 
 
 class SchemaDatabase(Protocol):
-    """What is asked of a database here."""
+    """Database as the schema needs it."""
 
     path: Path
 

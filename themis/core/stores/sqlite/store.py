@@ -149,7 +149,7 @@ class SqliteRunStore(BaseRunStore):
         return run_locks.hold(self.path, run_id, job=fence and fence.key)
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Who has a run for itself now, or had it and was killed."""
+        """Process that holds the lock of a run, or held it and was killed."""
         return run_locks.look(self.path, run_id)
 
     def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
@@ -207,7 +207,7 @@ class SqliteRunStore(BaseRunStore):
         return row[0] if row else None
 
     def count_ends(self, run_id: str) -> tuple[int, int]:
-        """How many cases ended, and how many of those failed."""
+        """Numbers of cases that ended, and of those that failed."""
         row = self._open().query_one(sql.COUNT_CASES, (self._run_no(run_id),))
         return (row[0], row[1]) if row else (0, 0)
 
