@@ -54,6 +54,7 @@ def below(pid: int) -> dict[int, str]:
     return found
 
 
+@pytest.mark.slow
 def test_where_no_process_is_shown_jobs_run_are_cancelled_and_stopped_by_their_groups(blind: BlindWorld) -> None:
     well, hanging = blind.submit("well"), blind.submit("leave a child, then hang")
     limited = blind.submit("hang", timeout_s=0.5)

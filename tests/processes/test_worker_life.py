@@ -185,7 +185,10 @@ def test_the_job_of_a_worker_that_was_killed_is_run_by_another_within_seconds(wo
         assert stop(heir) == 0
 
 
-@pytest.mark.parametrize("isolation", ["namespace", "supervisor", "group"])
+@pytest.mark.parametrize(
+    "isolation",
+    ["namespace", *(pytest.param(name, marks=pytest.mark.slow) for name in ("supervisor", "group"))],
+)
 def test_a_slot_whose_supervisor_is_killed_is_replaced_and_its_job_tried_again(world: World, isolation: str) -> None:
     key = world.submit("wait 1.5")
     with world.daemon("--isolation", isolation) as daemon:

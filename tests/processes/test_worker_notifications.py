@@ -54,6 +54,7 @@ def told(world: World) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+@pytest.mark.slow
 def test_a_hook_and_a_webhook_are_told_of_each_end_once_with_its_numbers(world: World, server: Server) -> None:
     good = world.submit("well", "raise no", "raise no")
     bad = world.submit("kill itself", max_attempts=2)

@@ -80,6 +80,7 @@ def outcomes(world: World) -> Counter[tuple[int, int, int]]:
         return Counter(store.execute("SELECT run_no, case_no, stage FROM outcomes"))
 
 
+@pytest.mark.slow
 def test_a_store_whose_disk_is_full_costs_no_job_anything(tmp_path: Path, disk: SmallDisk) -> None:
     world = StoreOnDisk(tmp_path)
     world.prepare()

@@ -130,6 +130,7 @@ def test_a_worker_that_never_can_take_a_job_is_never_ready(world: World, manager
     assert manager.states() == ["STOPPING=1"]
 
 
+@pytest.mark.slow
 def test_the_watchdog_is_answered_while_idle_while_busy_and_while_a_job_cannot_be_settled(
     world: World, manager: Manager
 ) -> None:
@@ -158,6 +159,7 @@ def _is_healthy(world: World, file: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_health_file_tells_how_the_worker_goes_until_it_ends(world: World) -> None:
     file = world.folder / "health.json"
     assert _is_healthy(world, file)[0] == 1

@@ -50,6 +50,7 @@ def workers_that_live(world: World) -> list[str]:
     return [seen.report.worker for seen in worker_registry.workers_of(world.queue_root) if seen.alive]
 
 
+@pytest.mark.slow
 def test_a_worker_goes_on_when_its_terminal_is_closed_and_says_so(world: World) -> None:
     key = world.submit("until told")
     with open_terminal(world) as terminal:

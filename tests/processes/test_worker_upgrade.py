@@ -206,6 +206,7 @@ def _earlier(world: World, commit: str, *packages: str) -> Earlier:
     return Earlier(folder, world)
 
 
+@pytest.mark.slow
 def test_what_a_version_of_the_first_schema_submitted_and_began_is_finished_by_this_one(
     world: World, earlier: Earlier
 ) -> None:
@@ -219,6 +220,7 @@ def test_what_a_version_of_the_first_schema_submitted_and_began_is_finished_by_t
     assert len(calls(world)) == 6
 
 
+@pytest.mark.slow
 def test_version_4_0_leaves_the_jobs_of_this_one_and_what_it_began_keeps_its_seeds(
     world: World, version_4_0: Earlier
 ) -> None:

@@ -113,6 +113,7 @@ async def make(number: int, call: Call, watch: Watch) -> None:
         gate.leave()
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(runtime=runtimes, plan=st.lists(calls, max_size=14))
 def test_no_limit_is_exceeded_nothing_locks_up_and_nothing_leaks(runtime: RuntimeConfig, plan: list[Call]) -> None:
