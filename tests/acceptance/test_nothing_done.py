@@ -59,7 +59,7 @@ def test_a_worker_that_drains_names_what_it_left_and_does_not_succeed(themis: Th
     assert done.returncode == 4
     assert f"-{key}.json" in done.stderr
     assert "themis.sqlite3: is not there" in done.stderr
-    assert "nothing can be taken that is left in the queue: 1 (--drain)" in done.stderr
+    assert "only skipped, unusable jobs are left in the queue: 1 (--drain)" in done.stderr
     assert "nothing is left" not in done.stderr
 
 
@@ -67,7 +67,7 @@ def test_a_worker_that_drains_leaves_jobs_to_others_and_says_so(themis: Themis) 
     themis.submit("--tags", "gpu")
     done = _worker("--drain")
     assert done.returncode == 0
-    assert "nothing is left in the queue but for other workers: 1 (--drain)" in done.stderr
+    assert "only jobs for other workers are left in the queue: 1 (--drain)" in done.stderr
 
 
 @pytest.mark.parametrize("empty", [False, True])

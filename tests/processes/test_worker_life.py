@@ -118,13 +118,13 @@ def test_settings_are_read_again_on_sighup_and_bad_ones_change_nothing(world: Wo
         until(lambda: len(the_worker(world).report.slots) == 3, "three slots")
         settings.write_text("slots = 'many'\n")
         daemon.send_signal(signal.SIGHUP)
-        until(lambda: "the settings stay as they are" in world.said(), "the refusal")
+        until(lambda: "the settings could not be reloaded" in world.said(), "the refusal")
         settings.write_text("slots = 1\ngrace = 0.1\n")
         daemon.send_signal(signal.SIGHUP)
         until(lambda: len(the_worker(world).report.slots) == 1, "one slot")
         daemon.send_signal(signal.SIGHUP)
-        until(lambda: "were read again changed=nothing" in world.said(), "a word that nothing has changed")
-        assert 'were read again changed=["slots","grace"]' in world.said()
+        until(lambda: "were reloaded changed=nothing" in world.said(), "a word that nothing has changed")
+        assert 'were reloaded changed=["slots","grace"]' in world.said()
         assert stop(daemon) == 0
 
 

@@ -163,7 +163,7 @@ def test_a_daemon_that_must_end_while_the_disk_is_full_charges_nobody_and_says_s
         disk.fill()
         until(lambda: "cannot be settled yet" in world.said(), "it to try to settle")
         assert stop(daemon, times=signals) == {1: 5, 2: 6}[signals], world.said()
-    assert "the attempt is let go" in world.said()
+    assert "the attempt is abandoned" in world.said()
     disk.make_room()
     with world.daemon("--min-free-mb", "0") as daemon:
         ended = world.wait_for(key, "done")

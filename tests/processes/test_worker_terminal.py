@@ -64,7 +64,7 @@ def test_a_worker_goes_on_when_its_terminal_is_closed_and_says_so(world: World) 
     (world.folder / "told").touch()
     world.wait_for(key, "done")
     assert exit_code_when_stopped(world) == 0
-    assert "the settings were read again" not in said.read_text()
+    assert "the settings were reloaded" not in said.read_text()
 
 
 @pytest.mark.slow

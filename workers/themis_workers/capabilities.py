@@ -1,6 +1,6 @@
-"""Capabilities: which of the things that only Linux offers this machine, and this process, may use.
+"""Capabilities: the Linux features that this machine has and this process may use.
 
-Everything else in the package asks here, and does without where the answer is no.
+Everything else in the package asks here, and works without a feature that is missing.
 """
 
 import errno
@@ -23,12 +23,12 @@ def controls_processes() -> bool:
 
 
 def shows_processes() -> bool:
-    """Whether `/proc` tells of every process here; it may be missing, or hidden, on Linux too."""
+    """Whether `/proc` shows every process here; it may be missing, or hidden, on Linux too."""
     return bool(processes.stat_fields(os.getpid()))
 
 
 def shows_memory() -> bool:
-    """Whether it can be seen how much memory other processes use."""
+    """Whether the memory use of other processes can be read."""
     import psutil  # noqa: PLC0415  # asked only where there is a limit to watch
 
     try:
@@ -38,18 +38,18 @@ def shows_memory() -> bool:
 
 
 def tells_senders() -> bool:
-    """Whether the kernel says which process sent a message, by the number that the receiver knows it by."""
+    """Whether the kernel says which process sent a message, by its PID in the receiver's PID namespace."""
     return hasattr(socket, "SO_PASSCRED")
 
 
 @functools.cache
 def namespaces_refused() -> str | None:
-    """Why this process may not make PID namespaces with a `/proc` of their own; None when it may.
+    """Reason why this process may not create PID namespaces with a `/proc` of their own; None when it may.
 
-    That is tried out in a child, once: call it while the process has one thread.
+    A child process tries it, once: call this while the process has only one thread.
     """
     if not (controls_processes() and tells_senders()):
-        return "PID namespaces are Linux's"
+        return "PID namespaces exist only on Linux"
     child = os.fork()
     if child == 0:
         code = _MOST_ERRNO
@@ -61,28 +61,28 @@ def namespaces_refused() -> str | None:
     if code == 0:
         return None
     reason = os.strerror(code) if 0 < code < _MOST_ERRNO else "the attempt failed"
-    return f"no PID namespace with a /proc of its own may be made ({reason})"
+    return f"no PID namespace with a /proc of its own can be created ({reason})"
 
 
 def why_not(isolation: Isolation) -> str | None:
-    """Why jobs cannot be isolated like this here; None when they can."""
+    """Reason why jobs cannot be isolated in this way here; None when they can."""
     if isolation is Isolation.NAMESPACE:
         return namespaces_refused()
     if isolation is Isolation.SUPERVISOR:
         if not controls_processes():
-            return "only Linux lets a process adopt the orphans among its descendants"
+            return "only Linux lets a process adopt orphaned descendants"
         if not shows_processes():
             return "/proc does not show the processes"
     return None
 
 
 def best_isolation() -> Isolation:
-    """The strongest isolation that is possible here; call it while the process has one thread."""
+    """The strongest isolation that is possible here; call it while the process has only one thread."""
     return next(isolation for isolation in Isolation if why_not(isolation) is None)
 
 
 def refuse_impossible(isolation: str) -> None:
-    """See that jobs can be isolated as was asked for; `auto` always can.
+    """Check that jobs can be isolated as requested; `auto` always passes.
 
     Raises:
         IsolationError: they cannot.
@@ -93,13 +93,13 @@ def refuse_impossible(isolation: str) -> None:
 
 
 def name_this_process(name: str) -> None:
-    """Have `ps` and `top` show this process as `name`, of 15 characters at most, where that is possible."""
+    """Name this process in `ps` and `top`, where that is possible; 15 characters at most."""
     if controls_processes():
         linux.call_this_process(name)
 
 
 def _namespace_error() -> int:
-    """Make a PID namespace, and in it a process with a `/proc` of its own; the number of what fails, 0 for nothing."""
+    """Create a PID namespace and a process in it with its own `/proc`; the errno of what fails, 0 for success."""
     try:
         linux.leave_pid_namespace()
         first = os.fork()

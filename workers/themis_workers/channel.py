@@ -1,8 +1,8 @@
 """Channels between a worker's processes: whole messages over a pair of connected sockets.
 
-They are stream sockets, which every POSIX system has, with the length of each message before it. Where the kernel can
-say who sent a message, it does, by the number that the receiver knows the process by: one in a PID namespace does not
-know its own number outside.
+They are stream sockets, which every POSIX system has, and each message is preceded by its length. Where the kernel can
+identify the sender of a message, it does so by the PID that the receiver sees: a process in a PID namespace does not
+know its own PID outside.
 """
 
 import array
@@ -19,8 +19,8 @@ from themis.core.errors import MessageError
 from themis_workers.messages import Message, decode, encode
 
 MAX_BYTES = 262_144
-"""More than any message takes. The largest is an order: a manifest of no more than 65,536 bytes, which JSON within JSON
-may double, and paths around it. Whatever people or components wrote was cut before it became part of a message."""
+"""Size that no message reaches. The largest is an order: a manifest of at most 65,536 bytes, which JSON within JSON may
+double, and a few paths. Texts of people and components are cut before they become part of a message."""
 
 _LENGTH = struct.Struct("!I")
 _CREDENTIALS = struct.Struct("3i")
@@ -28,7 +28,7 @@ _MOST_DESCRIPTORS = 4
 _CHUNK_BYTES = 65_536
 _SPACE = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(_MOST_DESCRIPTORS * array.array("i").itemsize)
 
-# Of Linux alone: named here, as other systems' type stubs and modules lack them.
+# Linux only: looked up by name, as the modules and type stubs of other systems lack them.
 _PASS_CREDENTIALS: int | None = getattr(socket, "SO_PASSCRED", None)
 _SENT_CREDENTIALS: int | None = getattr(socket, "SCM_CREDENTIALS", None)
 
@@ -38,9 +38,9 @@ class Received:
     """A message as it arrived.
 
     Attributes:
-        message: what was said.
-        sender: the process that said it, as the kernel knows it; None where it does not tell.
-        descriptor: the open file that came along, which is the receiver's to close; None when there was none.
+        message: the message itself.
+        sender: PID of the sender, from the kernel; None where the kernel does not provide it.
+        descriptor: the open file that came with it, for the receiver to close; None without one.
     """
 
     message: Message
@@ -52,7 +52,7 @@ class Channel:
     """One end of a connection between two processes."""
 
     def __init__(self, end: socket.socket) -> None:
-        """Over a connected stream socket, which is closed with it."""
+        """Wrap a connected stream socket, which is closed with the channel."""
         self._end = end
         self._waits = True
         self._patience_s: float | None = None
@@ -61,28 +61,28 @@ class Channel:
         self._descriptors: list[int] = []
 
     def fileno(self) -> int:
-        """The number of its descriptor."""
+        """Its file descriptor."""
         return self._end.fileno()
 
     def stop_waiting(self, patience_s: float | None = None) -> None:
-        """Have `receive` raise BlockingIOError where there is no message yet.
+        """Make `receive` raise BlockingIOError while there is no message.
 
         Args:
-            patience_s: seconds that the other end has to read what it is sent; None for as long as it lives.
+            patience_s: seconds that the other end has to read what it is sent; None for no limit.
         """
         self._waits = False
         self._patience_s = patience_s
 
     def tell_senders(self) -> None:
-        """Have the kernel say of each message that is sent from now on who sent it, where it can."""
+        """Have the kernel identify the sender of each message from now on, where it can."""
         if _PASS_CREDENTIALS is not None:
             self._end.setsockopt(socket.SOL_SOCKET, _PASS_CREDENTIALS, 1)
 
     def send(self, message: Message, *, descriptor: int | None = None) -> None:
-        """Send a message, and with it a copy of an open file if one is given.
+        """Send a message, together with a copy of an open file if one is given.
 
         Raises:
-            OSError: the other end is gone, or reads nothing; or the message is too long, which is said and not cut.
+            OSError: the other end is gone or does not read, or the message is too long; it is never cut.
         """
         data = encode(message)
         if len(data) > MAX_BYTES:
@@ -102,8 +102,8 @@ class Channel:
         """The next message; None when the other end is gone.
 
         Raises:
-            BlockingIOError: there is no whole one yet, and the channel does not wait.
-            MessageError: what came is no message of ours; nothing that follows can be understood.
+            BlockingIOError: no message is complete yet, and the channel does not wait.
+            MessageError: the data is not a valid message; nothing after it can be decoded either.
         """
         while (data := self._whole()) is None:
             if not self._read():
@@ -113,13 +113,13 @@ class Channel:
         return Received(decode(data), sender, descriptor)
 
     def close(self) -> None:
-        """Nothing more is said or heard; what came along and was not taken is closed."""
+        """Close the connection, and the received descriptors that nobody has taken."""
         self._end.close()
         while self._descriptors:
             os.close(self._descriptors.pop())
 
     def __enter__(self) -> Self:
-        """The channel itself."""
+        """Return the channel itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,7 +130,7 @@ class Channel:
         """Wait until the other end has read some of what it was sent.
 
         Raises:
-            TimeoutError: it has not.
+            TimeoutError: it has not done so in time.
         """
         with selectors.DefaultSelector() as selector:
             selector.register(self._end, selectors.EVENT_WRITE)
@@ -138,7 +138,7 @@ class Channel:
                 raise TimeoutError(errno.ETIMEDOUT, "it does not read what it is sent")
 
     def _whole(self) -> bytes | None:
-        """The first message that has come whole; None when there is none."""
+        """The bytes of the first complete message; None while there is none."""
         if len(self._pending) < _LENGTH.size:
             return None
         (length,) = _LENGTH.unpack_from(self._pending)
@@ -152,30 +152,30 @@ class Channel:
         return data
 
     def _read(self) -> bool:
-        """Take what has come; False when the other end is gone. What several processes sent comes one by one."""
-        # Not by the socket's own mode: a forked child shares that.
+        """Read what has arrived, from one sender at a time; False when the other end is gone."""
+        # By a flag, not by the mode of the socket, which a forked child shares.
         try:
             data, ancillary, _, _ = self._end.recvmsg(_CHUNK_BYTES, _SPACE, 0 if self._waits else socket.MSG_DONTWAIT)
-        except ConnectionError:  # it went without having read everything
+        except ConnectionError:  # the other end is gone, with unread messages
             return False
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 found = array.array("i")
                 found.frombytes(content[: len(content) - len(content) % found.itemsize])
                 for descriptor in found:
-                    os.set_inheritable(descriptor, False)  # noqa: FBT003  # the function's own way
+                    os.set_inheritable(descriptor, False)  # noqa: FBT003  # positional only
                     self._descriptors.append(descriptor)
             elif level == socket.SOL_SOCKET and kind == _SENT_CREDENTIALS:
-                # The kernel says 0 where it knows nobody; to send that a signal would send it to this process's group.
+                # The kernel reports 0 for an unknown sender; a signal sent to 0 would go to the own process group.
                 self._sender = _CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0] or None
         self._pending += data
         return bool(data)
 
 
 def pair() -> tuple[Channel, Channel]:
-    """Two connected ends; neither is inherited by a program that this process starts."""
+    """Two connected channels; programs that this process starts inherit neither."""
     ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     for end in ends:
-        # A message should fit into it as a whole. The kernel gives as much of that as it permits.
+        # A whole message should fit into the buffer. The kernel may grant less.
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_BYTES)
     return Channel(ends[0]), Channel(ends[1])

@@ -1,4 +1,4 @@
-"""A worker as a process: everything that it needs is begun here, and ended here."""
+"""Worker process: starts everything that a worker needs, runs it, and shuts everything down."""
 
 import os
 import sys
@@ -27,8 +27,8 @@ from themis_workers.worker import Worker
 from themis_workers.worker_context import WorkerContext
 
 STORE_PATIENCE_S = 2.0
-"""Seconds that a store may be busy with somebody else's writing: what cannot be written by then is written later. A
-worker that waited longer would let time limits pass, and seem to hang."""
+"""Seconds to wait for a store that another process has locked: what cannot be written by then is written later. A
+worker that waited longer would miss time limits, and seem to hang."""
 
 _NOTHING_TO_DRAIN = (
     "there is no queue to --drain; the first submit makes it: is this the right folder (--queue-root, --config)?"
@@ -42,23 +42,23 @@ def run_worker(
     name: str | None = None,
     log_format: LogFormat = "text",
 ) -> ExitCode:
-    """Run jobs of the queue in `queue_root`, which is made unless it is there, until the worker is to end.
+    """Run jobs of the queue in `queue_root`, which is created if missing, until the worker is to end.
 
-    It must be called in the process's main thread.
+    Call it in the main thread of the process.
 
     Args:
         queue_root: the queue's folder.
-        load_settings: gives the settings, at the beginning and when SIGHUP asks for them.
-        name: of the worker; by default the host's and the process's.
-        log_format: of what it says on standard error.
+        load_settings: returns the settings, at the start and after each SIGHUP.
+        name: of the worker; by default made of the host name and the PID.
+        log_format: of the log on standard error.
 
     Raises:
-        ConfigError: the settings cannot be used.
-        WorkerNameError: the name is none, or a worker of this queue that lives has it.
-        QueueRootError: the folder cannot be a queue, or another machine of this one's name works on it; or it is to be
-            drained, and there is none.
-        IsolationError: jobs cannot be isolated here as the settings ask for.
-        UnavailableError: this is no POSIX system.
+        ConfigError: the settings are invalid.
+        WorkerNameError: the name is invalid, or a live worker of this queue has it.
+        QueueRootError: the folder cannot be a queue; another machine with the same hostname works on it; or it is to be
+            drained and does not exist.
+        IsolationError: jobs cannot be isolated here as the settings require.
+        UnavailableError: this is not a POSIX system.
     """
     if os.name != "posix":
         raise UnavailableError(

@@ -1,4 +1,4 @@
-"""Which jobs a worker takes, and when it takes none."""
+"""Intake of a worker: claims jobs, and stops claiming while a disk or a store fails."""
 
 import time
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ from themis_workers.telemetry import logs
 LOOK_AGAIN_S = 0.002
 
 WAITS_FOR_RETRIES_S = 600.0
-"""A worker that drains the queue waits for what becomes ready within so many seconds: longer than any backoff."""
+"""Seconds within which a job must become ready for a draining worker to wait for it; no backoff is longer."""
 
 _NS = 1_000_000_000
 
 
 class Intake:
-    """Claims jobs, unless something speaks against it.
+    """Claims jobs, unless something prevents it.
 
     Attributes:
-        settings: the worker's.
-        claimed: jobs taken so far.
-        why_not: why none is taken, when that is for another reason than that there is none.
+        settings: of the worker.
+        claimed: number of jobs claimed so far.
+        why_not: reason why no jobs are claimed, other than that there are none; None while they are.
     """
 
     def __init__(self, queue: FileQueue, stores: StoreCache, owner: Owner, settings: WorkerSettings) -> None:
-        """From `queue`, whose stores `stores` opens, for `owner`."""
+        """Claim from `queue`, whose stores `stores` opens, for `owner`."""
         self.settings = settings
         self.claimed = 0
         self.why_not: str | None = None
@@ -45,7 +45,7 @@ class Intake:
         self._said: dict[str, str] = {}
 
     def take_job(self) -> ClaimResult:
-        """The next job, claimed, if there is one and it may be taken now; and what was found on the way."""
+        """Claim the next job, if there is one and it may be claimed now; the result also tells what was skipped."""
         self.look()
         if self.why_not is not None:
             return ClaimResult()
@@ -54,7 +54,7 @@ class Intake:
         except (OSError, QueueError, StoreError) as error:
             self.note_outage(str(error))
             return ClaimResult()
-        if not self._was_paused:  # else the queue was not looked into
+        if not self._was_paused:  # else the queue was not listed
             self._note_left(result)
         claim = result.claim
         self._found_nothing = claim is None
@@ -66,7 +66,7 @@ class Intake:
         return result
 
     def look(self) -> None:
-        """See whether anything speaks against taking jobs; what has changed is said, though no slot may be free."""
+        """Check whether jobs may be claimed, and log what has changed, even when no slot is free."""
         why_not = self._disk.why_not(self.settings.min_free_mb)
         if why_not != self.why_not:
             if why_not is None:
@@ -77,17 +77,17 @@ class Intake:
         self._look_at_pause()
 
     def note_outage(self, why: str) -> None:
-        """A disk or a store has failed: nothing is taken until it can be written again."""
+        """Record that a disk or a store has failed: nothing is claimed until a write check passes again."""
         self._disk.note_outage(why)
 
     @property
     def look_again_s(self) -> float | None:
-        """Seconds until it is worth a look whether a job is free that somebody just had in hand; None without one."""
+        """Seconds until a job that another process had locked is tried again; None without such a job."""
         return self._look_again_s
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing that this worker could take is left, nor will be soon."""
+        """Whether no job is left that this worker could claim now or soon."""
         if (
             not self._found_nothing
             or self._look_again_s is not None
@@ -101,12 +101,12 @@ class Intake:
 
     @property
     def unusable(self) -> Mapping[str, str]:
-        """Jobs that nobody could take as things are, by the names of their files, and why."""
+        """Skipped jobs that no worker can claim at present: file name to reason."""
         return self._last.unusable
 
     @property
     def left_to_others(self) -> int:
-        """How many jobs are for workers with other tags or versions."""
+        """Number of skipped jobs that are for workers with other tags or versions."""
         return len(self._last.skipped.keys() - self._last.unusable.keys())
 
     def _look_at_pause(self) -> None:
@@ -118,7 +118,7 @@ class Intake:
         self._was_paused = pause is not None
 
     def _next_look_s(self) -> float:
-        """Soon, and then less and less soon: a submitter takes a millisecond, but somebody may keep a job for hours."""
+        """Seconds until the next look, doubled each time: a submitter takes 1 ms, a stuck process may take hours."""
         self._queue.wake()
         return LOOK_AGAIN_S if self._look_again_s is None else self._look_again_s * 2
 
@@ -126,7 +126,7 @@ class Intake:
         return ClaimPolicy(self.settings.tags, self.settings.version_mismatch)
 
     def _note_left(self, result: ClaimResult) -> None:
-        """Say what is left, and why: a line a reason, as thousands may have the same."""
+        """Log the skipped jobs, one line for each reason, as thousands may share one."""
         self._last, newly_left = result, result.newly_left
         names: dict[str, list[str]] = {}
         for name, why in newly_left.items():

@@ -1,6 +1,6 @@
-"""What Linux alone can do, and Python does not offer: namespaces, subreapers, a parent's death.
+"""Linux system calls that Python does not offer: namespaces, subreapers, parent death signals.
 
-Whether this machine can, and may, is answered by `capabilities`.
+`capabilities` answers whether this machine has them, and this process may use them.
 """
 
 import ctypes
@@ -26,12 +26,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def has_prctl() -> bool:
-    """Whether the C library knows what the first of these functions need."""
+    """Whether the C library has prctl(2)."""
     return hasattr(_libc, "prctl")
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process at the moment its parent dies."""
+    """Have the kernel kill this process as soon as its parent dies."""
     _call(_libc.prctl, _PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
 
 
@@ -41,14 +41,14 @@ def adopt_orphans() -> None:
 
 
 def call_this_process(name: str) -> None:
-    """Have `ps` and `top` show this process as `name`, of 15 characters at most."""
+    """Name this process in `ps` and `top`; 15 characters at most."""
     _call(_libc.prctl, _PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
 
 
 def leave_pid_namespace() -> None:
-    """Have the next child be PID 1 of a namespace of its own: when it dies, the kernel kills all that is in there.
+    """Make the next child PID 1 of a new namespace: when it dies, the kernel kills every process in it.
 
-    Whoever may not do so as it is becomes the master of a user namespace first, in which it is still the same user.
+    A process without the privilege first creates a user namespace, in which it keeps its user and group.
 
     Raises:
         OSError: this is not permitted here.
@@ -62,12 +62,12 @@ def leave_pid_namespace() -> None:
         Path("/proc/self/setgroups").write_bytes(b"deny")
         Path("/proc/self/uid_map").write_bytes(b"%d %d 1" % (uid, uid))
         Path("/proc/self/gid_map").write_bytes(b"%d %d 1" % (gid, gid))
-    # What is mounted here from now on is not seen outside; what is mounted outside still arrives.
+    # Mounts made here from now on are not visible outside; mounts made outside still appear here.
     _call(_libc.mount, b"none", b"/", None, _MS_REC | _MS_SLAVE, None)
 
 
 def mount_own_proc() -> None:
-    """Have `/proc` show this PID namespace: a process must find itself there under its own number.
+    """Mount a `/proc` that shows this PID namespace, so that processes find themselves there under their own PIDs.
 
     Raises:
         OSError: this is not permitted here.
@@ -76,7 +76,7 @@ def mount_own_proc() -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Every process that comes from `pid`, as `/proc` shows them now; children before grandchildren."""
+    """PIDs of all descendants of `pid`, as `/proc` shows them now; children before grandchildren."""
     children: dict[int, list[int]] = {}
     for child, parent in _parents():
         children.setdefault(parent, []).append(child)
@@ -87,7 +87,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def _parents() -> Iterator[tuple[int, int]]:
-    for name in os.listdir("/proc"):  # noqa: PTH208  # names are all that is needed, again and again
+    for name in os.listdir("/proc"):  # noqa: PTH208  # only the names are needed, and often
         if name.isdecimal():
             fields = processes.stat_fields(name)
             if fields:

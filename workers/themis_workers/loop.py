@@ -1,11 +1,11 @@
-"""What a worker does all the time. A signal, a file or a message only wakes it; what is to be done is decided here."""
+"""Main loop of a worker. Signals, files and messages only wake it; each round decides what is to be done."""
 
 from themis_workers.stopping import ExitCode
 from themis_workers.worker import Worker
 
 
 def work(worker: Worker) -> ExitCode:
-    """Claim, run, settle and wait until the worker is to end; returns what to end with."""
+    """Claim, run, settle and wait until the worker is to end; returns the exit code."""
     while True:
         worker.heed_requests()
         worker.look_after_runs()

@@ -1,4 +1,4 @@
-"""How much memory a job may use: held by the kernel where a cgroup may be made, else watched."""
+"""Memory limits of jobs: enforced by the kernel where a cgroup can be created, else by watching."""
 
 import contextlib
 import errno
@@ -15,35 +15,35 @@ class MemoryLimit(Protocol):
     """The limit of one attempt."""
 
     cgroup: str | None
-    """The folder of the group that the job's process has to join; None where there is none."""
+    """Folder of the cgroup that the job's process has to join; None without one."""
 
     def is_exceeded(self, pid: int) -> bool:
-        """Whether the processes below `pid` use more than they may, and nobody but the asker would stop them."""
+        """Whether the processes below `pid` are over the limit, and the caller has to stop them."""
 
     def was_enforced(self) -> bool:
-        """Whether the kernel has killed one of them for it."""
+        """Whether the kernel has killed one of them as out of memory."""
 
     def close(self) -> None:
-        """The attempt is over, and nothing of it lives."""
+        """Clean up after the attempt, none of whose processes is alive any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class CgroupFolder:
-    """Where this process may make memory cgroups.
+    """Folder in which this process may create memory cgroups.
 
     Attributes:
-        path: of the group that they are made in.
-        version: of the interface, 1 or 2.
+        path: of the parent cgroup.
+        version: of the cgroup interface, 1 or 2.
     """
 
     path: Path
     version: int
 
     def limit(self, name: str, limit_mb: int) -> "CgroupLimit":
-        """A new group that may use so many MiB.
+        """Create a cgroup with a limit of `limit_mb` MiB.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: it cannot be created.
         """
         group = self.path / name
         with contextlib.suppress(FileNotFoundError):
@@ -54,7 +54,7 @@ class CgroupFolder:
                 raise FileNotFoundError(errno.ENOENT, "not a cgroup", str(group))
             if self.version == 1:
                 (group / "memory.limit_in_bytes").write_text(str(limit_mb * _MIB), encoding="ascii")
-                with contextlib.suppress(OSError):  # swap is counted only where the kernel was told to
+                with contextlib.suppress(OSError):  # swap is counted only where the kernel is configured to
                     (group / "memory.memsw.limit_in_bytes").write_text(str(limit_mb * _MIB), encoding="ascii")
             else:
                 (group / "memory.max").write_text(str(limit_mb * _MIB), encoding="ascii")
@@ -67,21 +67,21 @@ class CgroupFolder:
 
 
 class CgroupLimit:
-    """A limit that the kernel holds: what goes beyond it is killed at once."""
+    """Limit that the kernel enforces: processes that exceed it are killed at once."""
 
     def __init__(self, group: Path, version: int) -> None:
-        """By the cgroup whose folder is `group`."""
+        """Use the cgroup whose folder is `group`."""
         self.cgroup: str | None = str(group)
         self._group = group
         self._events = group / ("memory.oom_control" if version == 1 else "memory.events")
 
     def is_exceeded(self, pid: int) -> bool:
-        """Whether the kernel has begun to kill: then the rest is of no use either."""
+        """Whether the kernel has begun to kill; the remaining processes are then useless."""
         del pid
         return self.was_enforced()
 
     def was_enforced(self) -> bool:
-        """Whether the kernel has killed one of the group for the memory it used."""
+        """Whether the kernel has killed a process of the group as out of memory."""
         try:
             lines = self._events.read_text(encoding="ascii").splitlines()
         except OSError:
@@ -89,22 +89,22 @@ class CgroupLimit:
         return any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in lines)
 
     def close(self) -> None:
-        """Remove the group."""
+        """Remove the cgroup."""
         with contextlib.suppress(OSError):
             self._group.rmdir()
 
 
 class WatchedLimit:
-    """A limit that is looked after: the memory of all processes below the job's supervisor, now and then."""
+    """Limit that the worker enforces: it adds up the memory of all processes below the slot supervisor."""
 
     cgroup: str | None = None
 
     def __init__(self, limit_mb: int) -> None:
-        """So many MiB."""
+        """Limit the memory to `limit_mb` MiB."""
         self._limit_bytes = limit_mb * _MIB
 
     def is_exceeded(self, pid: int) -> bool:
-        """Whether they use too much: shared pages are counted once, where the kernel tells."""
+        """Whether the processes are over the limit; shared pages are counted once, where the kernel reports them."""
         import psutil  # noqa: PLC0415  # only where there is a limit to watch
 
         try:
@@ -120,7 +120,7 @@ class WatchedLimit:
         for process in processes:
             try:
                 found = process.memory_full_info()
-                shares += getattr(found, "pss", found.uss)  # which share of a page is whose, Linux alone tells
+                shares += getattr(found, "pss", found.uss)  # only Linux reports proportional shares
             except psutil.AccessDenied:
                 return True
             except psutil.Error:
@@ -128,15 +128,15 @@ class WatchedLimit:
         return shares > self._limit_bytes
 
     def was_enforced(self) -> bool:
-        """Never: nobody but the watcher acts."""
+        """Return False: only the worker enforces this limit."""
         return False
 
     def close(self) -> None:
-        """There is nothing to remove."""
+        """Do nothing: there is nothing to remove."""
 
 
 def find_cgroup_folder() -> CgroupFolder | None:
-    """Where memory cgroups may be made here, tried out; None where that is not permitted."""
+    """Find by trial the folder in which memory cgroups can be created; None where that is not permitted."""
     for folder in _candidates():
         with contextlib.suppress(OSError, ValueError):
             folder.limit(f"themis-probe-{os.getpid()}", 64).close()
@@ -163,7 +163,7 @@ def _candidates() -> list[CgroupFolder]:
 
 
 def _delegate(own: Path) -> None:
-    """Have groups within this process's own be limited; one that holds processes may have no such groups."""
+    """Enable limits for cgroups below the own one, which must hold no processes itself for that."""
     if "memory" not in (own / "cgroup.controllers").read_text(encoding="ascii").split():
         return
     if "memory" in (own / "cgroup.subtree_control").read_text(encoding="ascii").split():

@@ -1,14 +1,14 @@
-"""Messages between a worker's processes: their types, and the one way in which they are written and read.
+"""Messages between a worker's processes: their types, encoding and decoding.
 
     worker → fork server                StartSupervisor
     worker → slot supervisor            RunJob, Terminate, Kill
-    slot supervisor → worker            Ready, Refused, NotStarted, Exited, and what its job reports
+    slot supervisor → worker            Ready, Refused, NotStarted, Exited, and the reports of its job
     job process → worker                Started
-    job process → its supervisor        Progress, RunEnded, Stopped, ClaimLost, and Secret, which goes no further
+    job process → its supervisor        ProgressReport, RunEnded, Stopped, ClaimLost, and Secret (not forwarded)
 
-Whoever reads is strict: a message of an unknown type, with a field too many or too few, or with a value of another type
-is refused as a whole. User code can write where a job's process reports to, and after an upgrade a fork server may be
-newer than its worker.
+Decoding is strict: a message of an unknown type, with extra or missing fields, or with a value of a wrong type is
+rejected as a whole. User code can write to the pipe that a job's process reports to, and after an upgrade a fork server
+may be newer than its worker.
 """
 
 import json
@@ -27,14 +27,14 @@ REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
     | {Cause.OTHER_STORE, Cause.OUTAGE, Cause.RUN_IN_USE}
 )
-"""The causes that a job's process may say of itself; all others are the worker's to find."""
+"""Causes that a job's process may report about itself; only the worker decides the others."""
 
-_LARGEST_NUMBER = 2**53  # of those that JSON keeps exactly, everywhere
+_LARGEST_NUMBER = 2**53  # JSON keeps larger numbers exactly only in some programs
 
 
 @dataclass(frozen=True, slots=True)
 class StartSupervisor:
-    """Start a supervisor for a slot; the descriptor that comes along is its end of the channel to the worker."""
+    """Start a supervisor for a slot; the descriptor sent along is its end of the channel to the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class RunJob:
     """Run a job in a process of its own.
 
     Attributes:
-        key, version: of the claimed job: its process may write as long as they stand.
-        manifest: the text of the job's manifest.
-        log: where it prints to.
+        key, version: of the claimed job: its process may write while the job's row still has them.
+        manifest: text of the job's manifest.
+        log: path of the file for its output.
         log_limit_bytes: size at which the log is rotated.
         allow_modules: prefixes of the modules that it may import; None for all.
-        device: its `CUDA_VISIBLE_DEVICES`; None leaves that alone.
-        cgroup: the folder of the cgroup that it joins first; None for none.
+        device: its `CUDA_VISIBLE_DEVICES`; None leaves the variable unchanged.
+        cgroup: folder of the cgroup that it joins first; None without one.
     """
 
     key: str
@@ -68,7 +68,7 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Kill the job, and all that it left."""
+    """Kill the job and all processes that it left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,15 @@ class Ready:
     """The supervisor can run jobs.
 
     Attributes:
-        isolation: how it keeps them from outliving the worker.
-        pid: its process, by its own number of it.
+        isolation: the way in which it keeps jobs from outliving the worker.
+        pid: its PID, as it sees it itself.
     """
 
     isolation: Isolation
     pid: int
 
     def __post_init__(self) -> None:
-        """Refuse what is no process."""
+        """Refuse a number that is not a PID."""
         _refuse_group(self.pid)
 
 
@@ -93,7 +93,7 @@ class Refused:
     """No supervisor can be started now.
 
     Attributes:
-        why: for people.
+        why: reason, for people.
     """
 
     why: str
@@ -101,25 +101,25 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job's process is there; said by itself.
+    """The job's process has started; sent by that process.
 
     Attributes:
-        pid: by its own number of itself.
+        pid: its PID, as it sees it itself.
     """
 
     pid: int
 
     def __post_init__(self) -> None:
-        """Refuse what is no process."""
+        """Refuse a number that is not a PID."""
         _refuse_group(self.pid)
 
 
 @dataclass(frozen=True, slots=True)
 class NotStarted:
-    """The system lacks what a process needs.
+    """The job's process could not be started, as the system lacks memory, processes or open files.
 
     Attributes:
-        why: for people.
+        why: reason, for people.
     """
 
     why: str
@@ -127,7 +127,7 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The job's process has ended, and all that it left.
+    """The job's process has ended, and so have all processes that it left behind.
 
     Attributes:
         exit_code: negative for a signal.
@@ -138,7 +138,7 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class ProgressReport:
-    """How far a run has come.
+    """Progress of a run.
 
     Attributes:
         total, done, failed: cases of the run, those that ended, those of them that failed.
@@ -149,20 +149,20 @@ class ProgressReport:
     failed: int
 
     def __post_init__(self) -> None:
-        """Refuse what counts nothing."""
+        """Refuse negative counts."""
         if min(self.total, self.done, self.failed) < 0:
             raise MessageError(detail="a count is negative")
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """How a run ended, as its process says; see `Outcome`.
+    """End of a run, as its process reports it; see `AttemptOutcome`.
 
     Attributes:
         cause: one of `REPORTABLE`.
         message: for people.
-        retry_after_s: what a provider asked to wait.
-        lack: what the system lacked.
+        retry_after_s: seconds that a provider asked to wait.
+        lack: the resource that the system lacked.
     """
 
     cause: Cause
@@ -171,18 +171,18 @@ class RunEnded:
     lack: Lack | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a cause that is not for a job's process to say."""
+        """Refuse a cause that a job's process may not report."""
         if self.cause not in REPORTABLE:
-            raise MessageError(detail=f"a job cannot end itself by {self.cause!r}")
+            raise MessageError(detail=f"a job's process cannot report the cause {self.cause!r}")
 
     @classmethod
     def by(cls, outcome: AttemptOutcome) -> "RunEnded":
-        """What is said of a run with this outcome."""
+        """The message for a run with this outcome."""
         return cls(outcome.cause, outcome.message, outcome.retry_after_s, outcome.lack)
 
     @property
     def outcome(self) -> AttemptOutcome:
-        """What the attempt is to be settled with."""
+        """The outcome to settle the attempt with."""
         return AttemptOutcome(self.cause, self.message, retry_after_s=self.retry_after_s, lack=self.lack)
 
 
@@ -193,17 +193,17 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class ClaimLost:
-    """The job is another worker's by now."""
+    """The claim is lost: another worker has the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret that the job's code is about to have, and that must not be in its log.
+    """A secret that the job's code is about to get, and that must not appear in its log.
 
     Attributes:
-        name: what is written in its place.
-        value: of it.
-        is_key: whether it is a key of a provider.
+        name: text that is written in its place.
+        value: of the secret.
+        is_key: whether it is an API key.
     """
 
     name: str
@@ -212,7 +212,7 @@ class Secret:
 
 
 Report = ProgressReport | RunEnded | Stopped | ClaimLost
-"""What a job's process tells of its run."""
+"""Report of a job's process about its run."""
 
 Message = (
     StartSupervisor | RunJob | Terminate | Kill | Ready | Refused | Started | NotStarted | Exited | Report | Secret
@@ -220,13 +220,13 @@ Message = (
 
 
 def _refuse_group(pid: int) -> None:
-    """Refuse a number that to `kill` is not one process, but a group, or all there are.
+    """Refuse a number that kill(2) would take for a process group, or for all processes.
 
     Raises:
-        MessageError: it is one.
+        MessageError: it is below 1.
     """
     if pid < 1:
-        raise MessageError(detail=f"{pid} is no process")
+        raise MessageError(detail=f"{pid} is not a PID")
 
 
 def _fields(kind: type[Message]) -> dict[str, Any]:
@@ -241,16 +241,16 @@ _TYPE = "type"
 
 
 def encode(message: Message) -> bytes:
-    """A message as one line of ASCII without its end."""
+    """Encode a message as one line of ASCII, without the newline."""
     document = {_TYPE: type(message).__name__, **asdict(message)}
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def decode(data: bytes) -> Message:
-    """The message that was encoded.
+    """Decode a message.
 
     Raises:
-        MessageError: it is none of ours.
+        MessageError: it is not a valid message.
     """
     try:
         document = json.loads(data)
@@ -261,13 +261,13 @@ def decode(data: bytes) -> Message:
         raise MessageError(detail="its type is unknown")
     hints = _FIELDS[name]
     if document.keys() != hints.keys():
-        raise MessageError(detail=f"{name} has other fields")
+        raise MessageError(detail=f"{name} has extra or missing fields")
     values = {field: _checked(value, hints[field], f"{name}.{field}") for field, value in document.items()}
     return _TYPES[name](**values)
 
 
 def _checked(value: object, hint: Any, where: str) -> Any:
-    """A value as the type of its field wants it.
+    """Convert a value to the type of its field.
 
     Raises:
         MessageError: it is of another type, or out of range.
@@ -286,4 +286,4 @@ def _checked(value: object, hint: Any, where: str) -> Any:
         return value
     if isinstance(kind, type) and issubclass(kind, StrEnum) and isinstance(value, str) and value in set(kind):
         return kind(value)
-    raise MessageError(detail=f"{where} is not what it must be")
+    raise MessageError(detail=f"{where} is not valid")

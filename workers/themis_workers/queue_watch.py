@@ -1,9 +1,10 @@
-"""The queue's doorbell, watched: what is new wakes the worker at once.
+"""Queue watch: file events of the queue's bell wake the worker as soon as a job is new.
 
-It is a hint: events get lost, and another host's never come. The rescan is the truth.
+The events are only hints: some get lost, and those of other hosts never arrive. The regular rescan finds every job.
 
-watchdog holds back the event of a file that left a watched folder for half a second, in case it arrives in another, and
-all later events wait behind it. Nothing ever leaves `bell/`, and only writing is asked for: nothing is held back.
+watchdog delays the event of a file that left a watched folder by half a second, in case the file arrives in another
+folder, and all later events wait behind it. No file ever leaves `bell/`, and only writes are watched: no event is
+delayed.
 """
 
 import contextlib
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 LOOK_AFTER_S = 5.0
-"""Seconds between looks whether the folder is still the one that is watched, or can be watched now."""
+"""Seconds between checks whether the folder is still the watched one, or can be watched by now."""
 
 
 class QueueWatch:
-    """Watches the doorbell until it is closed."""
+    """Watches the bell until it is closed."""
 
     def __init__(self, queue: FileQueue, wake: Wake) -> None:
-        """End the sleep of `wake` when the bell of `queue` is rung, and have the next claim list the folders."""
+        """Watch the bell of `queue`: a ring ends the sleep of `wake`, and makes the next claim list the folders."""
         self._queue = queue
         self._wake = wake
         self._folder = f"{queue.path}/{layout.BELL}"
         self._hears, self._rings = socket.socketpair()
         for end in (self._hears, self._rings):
-            end.setblocking(False)  # noqa: FBT003  # a socket's own way
+            end.setblocking(False)  # noqa: FBT003  # positional only
         wake.listen(self._hears, self._hear)
         self._observer: BaseObserver | None = None
         self._watched: tuple[int, int] | None = None
@@ -49,7 +50,7 @@ class QueueWatch:
         self.look_after()
 
     def look_after(self) -> None:
-        """Begin to watch, or begin again where the folder was replaced or the watch has ended; costs a stat, rarely."""
+        """Start the watch, or restart it after the folder was replaced or the watch has ended; rarely costs a stat."""
         now_s = time.monotonic()
         if now_s < self._look_s:
             return
@@ -59,17 +60,17 @@ class QueueWatch:
         self._end()
         try:
             self._begin()
-        except (OSError, RuntimeError) as error:  # no folder, no watch, no instance or no thread left
+        except (OSError, RuntimeError) as error:  # no folder, or no inotify watch, inotify instance or thread left
             if not self._is_deaf:
                 self._is_deaf = True
-                logs.warn("the queue's bell cannot be watched: what is new is found by looking", error=error)
+                logs.warn("the queue's bell cannot be watched: new jobs are found by rescanning", error=error)
         else:
             if self._is_deaf:
                 self._is_deaf = False
                 logs.tell("the queue's bell is watched again")
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._end()
         self._wake.forget(self._hears)
         self._hears.close()
@@ -79,7 +80,7 @@ class QueueWatch:
         bell.hang(self._queue.path)
         watched = self._identity()
         if watched is None:
-            raise NotADirectoryError(errno.ENOTDIR, "is no folder", self._folder)
+            raise NotADirectoryError(errno.ENOTDIR, "is not a folder", self._folder)
         observer = Observer()
         try:
             observer.schedule(_Ear(self._rings), self._folder, event_filter=[FileModifiedEvent])
@@ -88,7 +89,7 @@ class QueueWatch:
             observer.stop()
             raise
         self._observer, self._watched = observer, watched
-        self._queue.wake()  # what came before was not heard
+        self._queue.wake()  # earlier events were missed
 
     def _end(self) -> None:
         observer, self._observer = self._observer, None
@@ -97,7 +98,7 @@ class QueueWatch:
             observer.join()
 
     def _identity(self) -> tuple[int, int] | None:
-        """What tells the folder from another one that is there later; None where there is no folder."""
+        """Device and inode of the folder, which tell it from a later one; None where there is no folder."""
         try:
             found = os.lstat(self._folder)
         except OSError:
@@ -111,15 +112,15 @@ class QueueWatch:
 
 
 class _Ear(FileSystemEventHandler):
-    """Brings an event from the observer's thread to the worker's."""
+    """Passes events from the observer's thread to the worker's thread."""
 
     def __init__(self, rings: socket.socket) -> None:
         self._rings = rings
 
     def on_modified(self, event: FileSystemEvent) -> None:
-        """The bell was rung."""
+        """Wake the worker: the bell was rung."""
         del event
-        with contextlib.suppress(OSError):  # so many rings were not heard yet that one more says nothing
+        with contextlib.suppress(OSError):  # the buffer is full of unread rings: one more adds nothing
             self._rings.send(b"!")
 
 

@@ -1,4 +1,4 @@
-"""This process among the workers of a queue: the file that says how it goes, and the lock that proves that it lives."""
+"""Registration of a worker in a queue: a file with its report, and a lock that proves that it is alive."""
 
 import contextlib
 import json
@@ -20,14 +20,14 @@ HEARTBEAT_S = 5.0
 
 
 class Registration:
-    """This process's place among the workers of a queue.
+    """Registration of this process as a worker of a queue.
 
     Raises:
-        WorkerNameError: it cannot be a name, or a worker that lives has it.
+        WorkerNameError: the name is invalid, or a live worker has it.
     """
 
     def __init__(self, queue_root: Path, owner: Owner) -> None:
-        """Register `owner` under its worker's name; the lock is held from now on."""
+        """Register `owner` under the name of its worker; the lock is held from now on."""
         self._folder = queue_root / layout.WORKERS
         self.name = owner.worker
         check_name(self.name)
@@ -35,24 +35,24 @@ class Registration:
         self._stop_file = stop_file(queue_root, self.name)
         lock = locks.acquire(self._folder, self.name)
         if lock is None:
-            raise WorkerNameError(name=self.name, detail="a worker of this queue that lives is called so already")
+            raise WorkerNameError(name=self.name, detail="a live worker of this queue already has this name")
         self._lock = lock
         with contextlib.suppress(FileNotFoundError):
             self._stop_file.unlink()
 
     def write(self, report: WorkerReport) -> None:
-        """Publish how the worker goes; best effort, never synced: it is of no use after a crash."""
+        """Publish the worker's report; best effort, and never synced, as nobody needs it after a crash."""
         data = json.dumps(asdict(report), separators=(",", ":")).encode() + b"\n"
         with contextlib.suppress(OSError):
             guarded.replace(self._report_file, data)
 
     @property
     def stop_requested(self) -> bool:
-        """Whether somebody asked this worker to stop; costs one stat."""
+        """Whether this worker was asked to stop; costs one stat."""
         return os.path.lexists(self._stop_file)
 
     def close(self) -> None:
-        """Leave: nothing of this worker stays in the folder."""
+        """Unregister: remove all files of this worker from the folder."""
         for path in (self._report_file, self._stop_file):
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -62,9 +62,9 @@ class Registration:
         self._lock.release()
 
     def __enter__(self) -> Self:
-        """Nothing more: it is registered."""
+        """Return the registration, which is already complete."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave."""
+        """Unregister."""
         self.close()

@@ -1,4 +1,4 @@
-"""What a worker tells of itself: in the queue, to probes, to whoever supervises it, and when a job has ended."""
+"""Reporting of a worker: in the queue, to health probes, metrics and systemd, and about jobs that have ended."""
 
 import time
 from collections import Counter
@@ -28,28 +28,28 @@ from themis_workers.telemetry.metrics import WorkerMetrics
 from themis_workers.telemetry.systemd import Notifier
 
 BUSY_HEARTBEAT_S = 1.0
-"""Seconds between heartbeats while something runs, whose progress people want to see."""
+"""Seconds between heartbeats while jobs run, so that people see their progress."""
 
 FAREWELL_S = 10.0
-"""Seconds that a hook or a webhook has to be told of the last jobs when the worker ends."""
+"""Seconds to deliver the last notifications when the worker ends."""
 
 _LOOK_AT_MEMORY_S = 5.0
-_PATIENCE_S = 2.0  # for longer a worker does not wait for a store that is busy
+_PATIENCE_S = 2.0  # for a store that is locked
 _KIB_A_MIB = 1_024
 _BYTES_A_MIB = 1_048_576
 _TOLD_STATES = frozenset({JobState.DONE, JobState.FAILED})
 
 
 class Reporting:
-    """Registers the worker, and tells of it until it is closed."""
+    """Registers the worker, and reports on it until it is closed."""
 
     def __init__(self, queue_root: Path, owner: Owner, settings: WorkerSettings, notifier: Notifier) -> None:
-        """Register `owner`; `notifier` speaks to systemd, where that started this process.
+        """Register `owner`; `notifier` is the connection to systemd, if systemd started this process.
 
         Raises:
-            WorkerNameError: the name is none, or taken.
+            WorkerNameError: the name is invalid, or in use.
             ConfigError: a file, an address, a command or a URL cannot be used.
-            MissingExtraError: metrics are asked for, and their client is not installed.
+            MissingExtraError: metrics are requested, and the Prometheus client is not installed.
         """
         self._owner = owner
         self._tags = settings.tags
@@ -79,21 +79,21 @@ class Reporting:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether somebody asked this worker to stop."""
+        """Whether this worker was asked to stop."""
         return self._registration.stop_requested
 
     def settings_changed(self, settings: WorkerSettings) -> None:
-        """Report what the worker serves from now on; where it reports to stays as it was."""
+        """Report the new tags from now on; the places that it reports to stay the same."""
         self._tags = settings.tags
         self._due_s = 0.0
 
     def note_claim(self) -> None:
-        """A job was taken."""
+        """Count a claimed job."""
         self._claimed += 1
         self._due_s = 0.0
 
     def note_end(self, attempt: Attempt, cause: Cause, row: JobRow | None) -> None:
-        """An attempt has ended; `row` is what its job is now, where this worker has decided that."""
+        """Count an attempt that has ended; `row` is its job's new row, or None when the claim was lost."""
         self._ended[cause] += 1
         self._cases += attempt.reports.done
         self._due_s = 0.0
@@ -104,11 +104,11 @@ class Reporting:
             self._notifications.tell(_job_ended(attempt, row))
 
     def note_orphans(self, count: int) -> None:
-        """So many jobs that dead workers had left were put right."""
+        """Count recovered orphans: jobs that dead workers had left."""
         self._metrics.recovered(count)
 
     def heartbeat(self, slots: Slots, intake: Intake, stopping: Stopping) -> None:
-        """Say how it goes, if it is time to."""
+        """Write the worker's report, if it is due."""
         self._notifier.watchdog()
         now_s = time.monotonic()
         if now_s < self._due_s:
@@ -122,7 +122,7 @@ class Reporting:
             self._health.write(report)
 
     def rss_mb(self, pids: list[int]) -> float:
-        """MiB that this process and those of `pids` use, looked at every few seconds; shared pages count once."""
+        """MiB that this process and those of `pids` use, measured every few seconds; shared pages count once."""
         looked_s, found_mb = self._memory
         if time.monotonic() - looked_s > _LOOK_AT_MEMORY_S:
             found_mb = sum(map(_memory_mb, [self._owner.pid, *pids]))
@@ -130,7 +130,7 @@ class Reporting:
         return found_mb
 
     def close(self) -> None:
-        """The worker is no more; whom it tells of jobs is told the last."""
+        """Unregister the worker, after delivering the last notifications."""
         self._parts.close()
 
     def _report(self, slots: Slots, intake: Intake, stopping: Stopping) -> WorkerReport:
@@ -156,7 +156,7 @@ class Reporting:
 
 
 def _line(report: WorkerReport) -> str:
-    """How the worker goes, for `systemctl status`."""
+    """One line about the worker, for `systemctl status`."""
     why = f": {report.why}" if report.why else ""
     return f"{report.state}, {report.busy} of {len(report.slots)} slots busy{why}"
 
@@ -182,7 +182,7 @@ def _slot_report(slot: Slot) -> SlotReport:
 def _job_ended(attempt: Attempt, row: JobRow) -> JobEnded:
     store = attempt.claim.manifest.store
     metrics = {}
-    with suppress(Exception):  # whoever is told can look the scores up
+    with suppress(Exception):  # the scores are in the store anyway
         metrics = metrics_of(store.location, row.run_id, patience_s=_PATIENCE_S)
     owner, reports = attempt.claim.row.owner, attempt.reports
     return JobEnded(
@@ -212,8 +212,8 @@ def _memory_mb(pid: int) -> float:
 
 
 def _resident_mb(pid: int) -> float:
-    """MiB of a process where only Linux would tell its share of what several use; 0 where nothing is told."""
-    import psutil  # noqa: PLC0415  # of no use on Linux
+    """MiB of a process, on systems that do not report proportional shares; 0 where its memory cannot be read."""
+    import psutil  # noqa: PLC0415  # not needed on Linux
 
     try:
         return float(psutil.Process(pid).memory_info().rss) / _BYTES_A_MIB

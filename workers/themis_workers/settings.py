@@ -1,4 +1,4 @@
-"""What a worker is told: by its command line, and by a settings file that it reads again when asked to."""
+"""Settings of a worker: from its command line, and from a settings file that SIGHUP reloads."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,28 +27,28 @@ def _current_isolation(value: Any) -> Any:
 
 
 class WorkerSettings(FrozenModel):
-    """How a worker works. Each field is an option of `themis worker start` and a key of its settings file.
+    """Settings of a worker. Each field is an option of `themis worker start` and a key of its settings file.
 
     Attributes:
-        slots: jobs that it runs at once; by default one a device, else one.
+        slots: jobs that it runs at once; by default one per device, else one.
         drain: end when nothing is left in the queue.
-        max_jobs: end after so many attempts.
-        max_idle: end after so many seconds without a job.
-        max_rss: end, as soon as no job runs, when the worker itself uses so many MiB.
+        max_jobs: end after this number of attempts.
+        max_idle: end after this number of seconds without a job.
+        max_rss: end, as soon as no job runs, when the worker itself uses this number of MiB or more.
         grace: seconds that running jobs have to end after the first request to stop.
         job_grace: seconds from asking one job to stop until it is killed.
-        tags: what it can serve: a job is taken only when all its tags are among them.
-        devices: slot i has number i of them as its `CUDA_VISIBLE_DEVICES`.
+        tags: that it serves: a job is claimed only when all its tags are among them.
+        devices: slot i gets number i of them as its `CUDA_VISIBLE_DEVICES`.
         allow_modules: prefixes of the modules that a job may import; None allows all.
-        version_mismatch: what to do with a job that another version of the library, or of its components, submitted.
-        isolation: how a job is kept from outliving its worker: `namespace` (a PID namespace), `supervisor` (a process
-            that finds and kills all descendants; formerly `keeper`), `group` (process groups alone), or `auto`, the
-            first of them that is possible.
-        min_free_mb: no job is taken while the queue's or a store's disk has less free, in MiB.
+        version_mismatch: treatment of a job that another version of the library, or of its components, submitted.
+        isolation: the way in which jobs are kept from outliving the worker: `namespace` (a PID namespace), `supervisor`
+            (a process that finds and kills all descendants; formerly `keeper`), `group` (process groups alone), or
+            `auto`, the first of them that is possible.
+        min_free_mb: no job is claimed while the disk of the queue has less free space, in MiB.
         log_limit_mb: an attempt's log is rotated at this size, in MiB; one older part is kept.
-        health_file: written anew with every heartbeat, for probes.
-        metrics_port, metrics_address: where metrics are served, for Prometheus; no port, no server.
-        metrics_file: where metrics are written, for a textfile collector.
+        health_file: rewritten with every heartbeat, for probes.
+        metrics_port, metrics_address: to serve metrics on, for Prometheus; without a port there is no server.
+        metrics_file: file to write metrics to, for a textfile collector.
         hook: a command to run when a job is done or has failed; split as a shell would, but run without one.
         webhook: a URL to POST to when a job is done or has failed.
     """
@@ -92,14 +92,14 @@ class WorkerSettings(FrozenModel):
 
 
 def load_settings(options: Mapping[str, Any], file: Path | None) -> WorkerSettings:
-    """The settings of a worker: what its command line says, else its settings file, else the defaults.
+    """Load the settings of a worker: from its command line, else its settings file, else the defaults.
 
     Args:
         options: the fields that the command line gives.
         file: a TOML file of fields, or None.
 
     Raises:
-        ConfigError: the file cannot be read, or a value is not what it must be.
+        ConfigError: the file cannot be read, or a value is invalid.
     """
     from_file = {} if file is None else _read(file)
     try:

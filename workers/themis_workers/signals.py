@@ -1,4 +1,4 @@
-"""What a worker is told by signals: noted, never acted upon here."""
+"""Signals to a worker: recorded here, handled in its main loop."""
 
 import os
 import signal
@@ -7,33 +7,33 @@ from typing import Self
 
 
 class Signals:
-    """Counts requests to end and to read the settings again; a context manager, in the main thread.
+    """Records requests to end and to reload the settings; a context manager, for the main thread.
 
     Attributes:
-        ends: how often SIGTERM or SIGINT came.
-        reload: whether SIGHUP came; whoever acts on it sets it back.
-        has_terminal: whether the process has a terminal of its own.
-        terminal_lost: whether one came because the terminal is gone that the process was started on; set back, too.
+        ends: number of SIGTERM and SIGINT signals received.
+        reload: whether SIGHUP was received; the handler of the request resets it.
+        has_terminal: whether the process has a controlling terminal.
+        terminal_lost: whether SIGHUP was received because that terminal was closed; reset in the same way.
     """
 
     def __init__(self) -> None:
-        """None came yet."""
+        """Start with no signal received."""
         self.ends = 0
         self.reload = self.terminal_lost = False
         self.has_terminal = _has_terminal()
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
-        """From now on they are noted."""
+        """Install the signal handlers."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._end)
         self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hang_up)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What was set before is set again."""
+        """Restore the previous signal handlers."""
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # what `signal` gave, it takes
+            signal.signal(number, handler)  # type: ignore[arg-type]  # `signal` accepts what it returned
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -49,7 +49,7 @@ class Signals:
 
 
 def _has_terminal() -> bool:
-    """Whether this process has a terminal of its own; after a hang-up it has none any more."""
+    """Whether this process has a controlling terminal; not after a hang-up."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
     except OSError:

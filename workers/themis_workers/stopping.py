@@ -1,44 +1,44 @@
-"""How a worker comes to its end, and what it ends with."""
+"""Shutdown of a worker: from the first request to its exit code."""
 
 import time
 from enum import IntEnum
 
 SETTLE_PATIENCE_S = 20.0
-"""Seconds beyond the grace in which an attempt whose store is busy is still tried to be settled."""
+"""Seconds after the grace in which the worker still tries to settle an attempt whose store is locked."""
 
 
 class ExitCode(IntEnum):
-    """What `themis worker start` ends with, beside the codes that all commands have."""
+    """Exit codes of `themis worker start`, beside those that all commands have."""
 
     CLEAN = 0
-    """It ended by itself, or was asked to and nothing was cut short."""
+    """It ended by itself, or was asked to end and no job was cut short."""
 
     LEFT = 4
-    """It drained the queue, but for jobs that could not be taken: their store, or their file, cannot be used."""
+    """It drained the queue except for unusable jobs: their store or their file cannot be used."""
 
     DRAINED = 5
-    """It was asked to end; what had not ended within its grace, or could not be settled then, was given back."""
+    """It was asked to end; jobs that had not ended within the grace, or could not be settled, were given back."""
 
     FORCED = 6
-    """It was asked twice; everything was stopped at once and given back."""
+    """It was asked twice to end; running jobs were stopped at once and given back."""
 
     SLOT_LOST = 7
     """A slot's process was lost and could not be replaced."""
 
 
 class Stopping:
-    """The way from working to the end: take no more, let run, stop what runs, end.
+    """Stages of a shutdown: claim no more jobs, let the running ones finish, stop them, end.
 
     Attributes:
-        why: why no more jobs are taken; None while they are.
-        forced: whether what runs is to be killed at once.
-        cut_short: whether a run was stopped for it, or let go without its end being written.
-        slot_lost: whether a slot that could not be replaced is the reason.
-        left: whether it drained the queue, and jobs are left that could not be taken.
+        why: reason why no more jobs are claimed; None while they are.
+        forced: whether running jobs are to be killed at once.
+        cut_short: whether a run was stopped early, or abandoned without writing its end.
+        slot_lost: whether the reason is a slot that could not be replaced.
+        left: whether the queue is drained except for unusable jobs.
     """
 
     def __init__(self) -> None:
-        """The worker works."""
+        """Start with no shutdown under way."""
         self.why: str | None = None
         self.forced = False
         self.cut_short = False
@@ -47,36 +47,36 @@ class Stopping:
         self._deadline_s: float | None = None
 
     def begin(self, why: str, grace_s: float | None) -> None:
-        """Take no more jobs; what runs has `grace_s` seconds to end, or as long as it likes."""
+        """Claim no more jobs; running jobs have `grace_s` seconds to end, None for no limit."""
         if self.why is None:
             self.why = why
         if grace_s is not None and self._deadline_s is None:
             self._deadline_s = time.monotonic() + grace_s
 
     def force(self) -> None:
-        """Stop everything at once."""
+        """Stop all running jobs at once."""
         self.forced = True
 
     @property
     def is_over(self) -> bool:
-        """Whether what still runs is to be stopped."""
+        """Whether jobs that still run are to be stopped."""
         return self.forced or (self._deadline_s is not None and time.monotonic() >= self._deadline_s)
 
     @property
     def gives_up(self) -> bool:
-        """Whether even what cannot be settled is to be let go, for whoever finds it."""
+        """Whether attempts that cannot be settled are to be abandoned, for another worker to recover."""
         return self.forced or (
             self._deadline_s is not None and time.monotonic() >= self._deadline_s + SETTLE_PATIENCE_S
         )
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until then; None when nothing limits them."""
+        """Seconds until running jobs are stopped; None without a limit."""
         return None if self._deadline_s is None else max(0.0, self._deadline_s - time.monotonic())
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the worker ends with."""
+        """Exit code of the worker."""
         if self.slot_lost:
             return ExitCode.SLOT_LOST
         if self.forced and self.cut_short:

@@ -1,4 +1,4 @@
-"""One place to wait in: for messages, for time, and for whoever wants to wake the loop."""
+"""Sleep of the main loop, which messages, signals, timeouts and other threads can end."""
 
 import contextlib
 import selectors
@@ -9,34 +9,34 @@ from typing import Protocol, Self
 
 
 class Listened(Protocol):
-    """Something that has a descriptor."""
+    """An object with a file descriptor."""
 
     def fileno(self) -> int:
-        """The number of it."""
+        """Return the file descriptor."""
 
 
 class Wake:
-    """A sleep that signals, and whatever it listens to, can break; a context manager.
+    """A sleep that signals and registered channels can end; a context manager.
 
-    It must be entered in the main thread: signals wake that.
+    Enter it in the main thread: signals only wake that one.
     """
 
     def __init__(self) -> None:
-        """Nothing is registered yet."""
+        """Start with no channels registered."""
         self._selector = selectors.DefaultSelector()
         self._hears, self._calls = socket.socketpair()
         self._signals_before: int | None = None
         for end in (self._hears, self._calls):
-            end.setblocking(False)  # noqa: FBT003  # a socket's own way
+            end.setblocking(False)  # noqa: FBT003  # positional only
         self._selector.register(self._hears, selectors.EVENT_READ, None)
 
     def __enter__(self) -> Self:
-        """From now on each signal that has a handler wakes."""
+        """Let every handled signal end the sleep from now on."""
         self._signals_before = signal.set_wakeup_fd(self._calls.fileno(), warn_on_full_buffer=False)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Signals wake nobody any more."""
+        """Stop waking for signals, and close everything."""
         if self._signals_before is not None:
             signal.set_wakeup_fd(self._signals_before)
         self._selector.close()
@@ -53,12 +53,12 @@ class Wake:
         self._selector.register(channel, selectors.EVENT_READ, hear)
 
     def forget(self, channel: Listened) -> None:
-        """Listen to `channel` no more."""
+        """Stop listening to `channel`."""
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(channel)
 
     def sleep(self, seconds: float) -> None:
-        """Return after so many seconds, or as soon as something wakes; what was heard is handled by then."""
+        """Return after `seconds`, or as soon as something wakes; by then the callbacks of `listen` have run."""
         for key, _ in self._selector.select(max(seconds, 0.0)):
             if key.data is not None:
                 key.data()

@@ -1,4 +1,4 @@
-"""A worker: its slots, its intake, and each thing that it does in its loop, decided by one thread."""
+"""Worker: its slots, its intake, and the steps of its main loop, all run by one thread."""
 
 import random
 import time
@@ -23,31 +23,31 @@ from themis_workers.wake import Wake
 from themis_workers.worker_context import WorkerContext
 
 TICK_S = 0.25
-"""Seconds between looks at what runs, and at what nobody tells of: a limit that is passed, a request to stop."""
+"""Seconds between checks of running jobs and of what sends no event: exceeded limits, requests to stop."""
 
 SETTLE_AGAIN_S = 1.0
-"""Seconds until a job is settled again whose store could not be written."""
+"""Seconds until the next try to settle an attempt whose store could not be written."""
 
 _NO_GRACE_S = 0.0
 
 
 class Worker:
-    """Everything that a worker has; see `loop` for what it does with it."""
+    """A worker and its parts; `loop` calls its methods in turn."""
 
     def __init__(
         self, context: WorkerContext, load_settings: Callable[[], WorkerSettings], wake: Wake, signals: Signals
     ) -> None:
-        """A worker; its supervisors are on their way when this returns.
+        """Create a worker; its supervisors are starting when this returns.
 
         Args:
-            context: what it works on.
-            load_settings: gives the settings, now and whenever they are to be read again.
-            wake: what it sleeps in.
-            signals: what it is told.
+            context: queue, stores and identity of the worker.
+            load_settings: returns the settings, now and at each reload.
+            wake: the sleep of the main loop.
+            signals: the signals that this process has received.
 
         Raises:
-            ConfigError: the settings cannot be used.
-            WorkerNameError: the owner's name is none, or taken.
+            ConfigError: the settings are invalid.
+            WorkerNameError: the owner's name is invalid, or in use.
         """
         self.settings = load_settings()
         self.stopping = Stopping()
@@ -67,15 +67,15 @@ class Worker:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What it ends with."""
+        """Exit code of the worker."""
         return self.stopping.exit_code
 
     def heed_requests(self) -> None:
-        """Do what signals and files ask for."""
+        """Handle requests from signals and files: to end, or to reload the settings."""
         self._bell.look_after()
         if self._signals.terminal_lost:
             self._signals.terminal_lost = False
-            logs.warn("the terminal is gone; the worker goes on", stop_with=self._context.stop_command)
+            logs.warn("the terminal is gone; the worker keeps running", stop_with=self._context.stop_command)
         if self._signals.reload:
             self._signals.reload = False
             self._reload()
@@ -84,14 +84,14 @@ class Worker:
             logs.tell("asked to end: no more jobs are taken", grace_s=self.settings.grace)
             self._context.notifier.stopping()
         if self._signals.ends > 1 and not self.stopping.forced:
-            logs.warn("asked to end at once: what runs is stopped and given back")
+            logs.warn("asked to end at once: running jobs are killed and given back")
             self.stopping.force()
         if self.stopping.why is None and self.reporting.stop_requested:
             self.stopping.begin("asked to end by `themis worker stop`", None)
             logs.tell("asked to end: no more jobs are taken; what runs may end")
 
     def look_after_runs(self) -> None:
-        """Stop what is over a limit, cancelled, lost or in the way; replace lost slots."""
+        """Stop jobs that are over a limit, cancelled, lost or not ended in time; replace lost slots."""
         for slot in self.slots.running():
             self.runs.look_after(slot, self.settings.job_grace)
             if self.stopping.is_over:
@@ -101,17 +101,17 @@ class Worker:
         self._mend_slots()
 
     def settle_ended(self) -> None:
-        """Settle the attempts that have ended; one whose store cannot be written now is settled later."""
+        """Settle the attempts that have ended; those whose store cannot be written now are settled later."""
         if time.monotonic() < self._settle_s:
             return
         for slot in self.slots.running():
             if slot.attempt is not None and slot.attempt.outcome is not None and self._is_settled(slot):
                 slot.attempt = None
                 self._idle_since_s = time.monotonic()
-            self._context.notifier.watchdog()  # each may take as long as a store is waited for
+            self._context.notifier.watchdog()  # each may wait for a locked store
 
     def recover_orphans(self) -> None:
-        """Recover what dead workers left, now and then."""
+        """Recover the orphans of dead workers, now and then."""
         now_s = time.monotonic()
         if now_s < self._recover_s:
             return
@@ -124,7 +124,7 @@ class Worker:
         self._note_recovered(recovered)
 
     def take_jobs(self) -> None:
-        """Claim jobs for the free slots; then see whether the worker's own time has come."""
+        """Claim jobs for the free slots; then check whether the worker itself is to end."""
         self.intake.look()
         while self.stopping.why is None and (slot := self.slots.free()) is not None:
             result = self.intake.take_job()
@@ -142,7 +142,7 @@ class Worker:
         self._consider_ending()
 
     def report(self) -> None:
-        """Say how it goes, when it is time to; and once all slots are up, that it is ready."""
+        """Report the worker's state when that is due; once all slots are up, report that it is ready."""
         if not self._is_ready and self.slots.are_up and self.stopping.why is None:
             self._is_ready = True
             logs.tell("worker is ready", slots=self.slots.count)
@@ -150,17 +150,17 @@ class Worker:
         self.reporting.heartbeat(self.slots, self.intake, self.stopping)
 
     def is_finished(self) -> bool:
-        """Whether it takes no more jobs, and has none."""
+        """Whether no more jobs are claimed, and none is running."""
         return self.stopping.why is not None and not self.slots.running()
 
     def wait(self) -> None:
-        """Sleep until something happens, or something is due."""
+        """Sleep until an event arrives, or something is due."""
         busy = bool(self.slots.running()) or self.stopping.why is not None
         dues = [TICK_S if busy else self._context.rescan_s, self._context.notifier.interval_s, self.intake.look_again_s]
         self._wake.sleep(min(due for due in dues if due is not None))
 
     def close(self) -> None:
-        """End the slots, and whatever is in them."""
+        """Close the slots, including running jobs, and the reporting."""
         self._bell.close()
         self.slots.close()
         self.reporting.close()
@@ -184,7 +184,7 @@ class Worker:
             self.stopping.begin("a slot cannot be replaced", None)
 
     def _is_settled(self, slot: Slot) -> bool:
-        """Whether the claim of a slot's attempt, which has ended, is over."""
+        """Settle the attempt of a slot if it has ended; False when that has to be tried again."""
         attempt = slot.attempt
         if attempt is None or attempt.outcome is None:
             return False
@@ -192,18 +192,18 @@ class Worker:
         try:
             row = self.runs.settle(slot)
         except StoreGoneError as error:
-            # Nothing is left to be written to. Should the store come back, the job is found as that of a dead worker.
+            # There is no store to write to. Should it come back, the job is recovered as an orphan.
             logs.warn("the attempt cannot be settled", job=attempt.claim.key, slot=slot.number, why=error)
             attempt.claim.abandon()
             return True
         except (StoreError, OSError) as error:
             logs.warn("the attempt cannot be settled yet", job=attempt.claim.key, slot=slot.number, why=error)
             self._settle_s = time.monotonic() + SETTLE_AGAIN_S
-            if not isinstance(error, StoreBusyError):  # somebody else writes: nothing is broken
+            if not isinstance(error, StoreBusyError):  # locked by another writer: nothing is broken
                 self.intake.note_outage(str(error))
-            attempt.claim.excuse()  # now: this process may be killed while it waits for room
+            attempt.claim.excuse()  # now, as this process may be killed while it waits for free space
             return self._gives_up(attempt, slot.number)
-        except Exception as error:  # noqa: BLE001  # over one job: the others must not lose their worker for it
+        except Exception as error:  # noqa: BLE001  # one job must not stop the worker of the others
             logs.tell("the attempt cannot be settled", level=logs.ERROR, job=attempt.claim.key, error=repr(error))
             attempt.claim.abandon()
             return True
@@ -215,17 +215,17 @@ class Worker:
         return True
 
     def _gives_up(self, attempt: Attempt, slot: int) -> bool:
-        """Whether an attempt that cannot be settled is let go, as the worker itself must end."""
+        """Abandon an attempt that cannot be settled if the worker has to end; whether it was abandoned."""
         if not self.stopping.gives_up:
             return False
         attempt.claim.abandon()
         self.stopping.cut_short = True
-        why = "its end could not be written; whoever finds it charges nobody"
-        logs.warn("the attempt is let go", job=attempt.claim.key, attempt=attempt.claim.attempt, slot=slot, why=why)
+        why = "its end could not be written; when it is recovered as an orphan, the attempt is not counted"
+        logs.warn("the attempt is abandoned", job=attempt.claim.key, attempt=attempt.claim.attempt, slot=slot, why=why)
         return True
 
     def _consider_ending(self) -> None:
-        """Begin to end when a limit of the worker's own life is reached."""
+        """Begin the shutdown when a limit of the worker itself is reached."""
         if self.stopping.why is not None:
             return
         settings, idle = self.settings, not self.slots.running()
@@ -237,22 +237,22 @@ class Worker:
         elif settings.drain and idle and self.intake.is_drained:
             why = self._drained()
         elif settings.max_rss is not None and self.reporting.rss_mb(self.slots.pids) >= settings.max_rss:
-            why = f"it uses {settings.max_rss} MiB and more (--max-rss)"
+            why = f"it uses {settings.max_rss} MiB or more (--max-rss)"
         else:
             return
         logs.tell("no more jobs are taken", why=why)
         self.stopping.begin(why, None)
 
     def _drained(self) -> str:
-        """What there is to say at the end of --drain, by what the last look at the queue could not take."""
+        """Reason to end after --drain; logs the jobs that the last look at the queue skipped."""
         unusable = self.intake.unusable
         self.stopping.left = bool(unusable)
         for name, why in unusable.items():
-            logs.warn("a job is left that could not be taken", file=name, why=why)
+            logs.warn("a skipped job is left in the queue", file=name, why=why)
         if unusable:
-            return f"nothing can be taken that is left in the queue: {len(unusable):,} (--drain)"
+            return f"only skipped, unusable jobs are left in the queue: {len(unusable):,} (--drain)"
         if others := self.intake.left_to_others:
-            return f"nothing is left in the queue but for other workers: {others:,} (--drain)"
+            return f"only jobs for other workers are left in the queue: {others:,} (--drain)"
         return "nothing is left in the queue (--drain)"
 
     def _reload(self) -> None:
@@ -261,10 +261,10 @@ class Worker:
         try:
             self.settings = self._load_settings()
         except InputError as error:
-            logs.tell("the settings stay as they are", level=logs.ERROR, error=error)
+            logs.tell("the settings could not be reloaded and stay as they are", level=logs.ERROR, error=error)
         else:
             changed = [name for name, value in before if value != getattr(self.settings, name)]
-            logs.tell("the settings were read again", changed=changed or "nothing")
+            logs.tell("the settings were reloaded", changed=changed or "nothing")
             self.intake.settings = self.settings
             self.reporting.settings_changed(self.settings)
             self._resize(self.settings.slots)

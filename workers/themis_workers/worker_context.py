@@ -1,4 +1,4 @@
-"""Where a worker is, and what it works on."""
+"""Worker context: the queue, stores and identity that all parts of a worker share."""
 
 import shlex
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from themis_workers.telemetry.systemd import Notifier
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What stays the same as long as a worker lives.
+    """Values that stay the same while a worker runs.
 
     Attributes:
-        queue: to take jobs from.
-        stores: that opened the queue's stores.
+        queue: to claim jobs from.
+        stores: cache that opens the stores of the queue.
         owner: this process, under the worker's name.
-        rescan_s: seconds between looks into the queue's folders, where nothing else wakes the worker.
-        cgroups: where the kernel can be made to hold memory limits, if anywhere.
-        notifier: speaks to systemd, where that started this process.
+        rescan_s: seconds between scans of the queue's folders when nothing else wakes the worker.
+        cgroups: folder for cgroups with memory limits; None where the kernel cannot enforce them.
+        notifier: connection to systemd, if systemd started this process.
     """
 
     queue: FileQueue
@@ -32,5 +32,5 @@ class WorkerContext:
 
     @property
     def stop_command(self) -> str:
-        """What somebody may type anywhere on this machine to have this worker end."""
+        """Command that ends this worker, from anywhere on this machine."""
         return shlex.join(["themis", "worker", "stop", self.owner.worker, "--queue-root", str(self.queue.path)])

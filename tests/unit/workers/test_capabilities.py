@@ -77,7 +77,7 @@ def test_whether_namespaces_are_permitted_is_tried_and_the_system_says_why_not(m
     with monkeypatch.context() as refusing:
         refusing.setattr(linux, "leave_pid_namespace", refuse)
         assert capabilities.namespaces_refused() == (
-            "no PID namespace with a /proc of its own may be made (Operation not permitted)"
+            "no PID namespace with a /proc of its own can be created (Operation not permitted)"
         )
     capabilities.namespaces_refused.cache_clear()
     with monkeypatch.context() as refusing:

@@ -126,7 +126,7 @@ def test_a_watch_that_cannot_be_is_said_once_and_begins_when_it_can(
         made = watch()
         made.look_after()
         made.look_after()
-        assert said == ["the queue's bell cannot be watched: what is new is found by looking"]
+        assert said == ["the queue's bell cannot be watched: new jobs are found by rescanning"]
         wake.sleep(0.0)
     made.look_after()
     assert said[1:] == ["the queue's bell is watched again"]
@@ -185,7 +185,7 @@ def test_where_the_folder_cannot_be_made_the_worker_goes_by_looking(
     folder.rmdir()
     folder.write_text("no folder")
     watch()
-    assert said == ["the queue's bell cannot be watched: what is new is found by looking"]
+    assert said == ["the queue's bell cannot be watched: new jobs are found by rescanning"]
     assert bell.why_silent(queue.path) == "is not a folder"
 
 

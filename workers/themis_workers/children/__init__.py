@@ -1,4 +1,4 @@
-"""The processes below a worker: its fork server, which forks a supervisor for each slot, which forks each job.
+"""Child processes of a worker: the fork server forks a supervisor for each slot, which forks each job.
 
-Nothing here imports anything of the worker's own process: all that passes between them are messages.
+Nothing here imports code of the worker's own process: they communicate only by messages.
 """

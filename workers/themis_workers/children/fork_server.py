@@ -1,14 +1,15 @@
-"""The process that has the library imported and nothing else, and forks a supervisor for each slot.
+"""Fork server: a process that has imported the library and nothing else, and forks a supervisor for each slot.
 
-It is a program of its own, so that no supervisor inherits a lock, a connection or a thread of the worker's; and it has
-one thread, so that a fork of it is whole. It dies with its worker: the kernel sees to it where it can, else it sees its
-channel's end.
+It is a program of its own, so that no supervisor inherits a lock, a connection or a thread of the worker; and it has
+only one thread, so that it can fork safely. It dies with its worker: the kernel kills it where it can, else it notices
+that its channel is closed.
 
                  worker
                    └ fork server ─┬ guardian ─ supervisor (PID 1 of a namespace) ─ a job's process
                               └ supervisor (where namespaces are not permitted) ─ a job's process
 
-A guardian does nothing but begin the namespace: whoever leaves a PID namespace stays in it; the next child is outside.
+A guardian only creates the namespace: the process that calls unshare(2) stays in the old PID namespace, and its next
+child is PID 1 of the new one.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ import traceback
 from collections.abc import Iterator
 from typing import NoReturn
 
-import themis.core.jobs.claimed_job  # so that no job has to wait for it
+import themis.core.jobs.claimed_job  # so that no job has to import it
 import themis.core.jobs.store_cache  # noqa: F401
 from themis.core.components.resolution import preload_builtins
 from themis.core.processes.isolation import AUTO, Isolation
@@ -35,13 +36,13 @@ from themis_workers.children.slot_supervisor import SlotSupervisor
 from themis_workers.messages import Refused, StartSupervisor
 
 FAREWELL_S = 4.0
-"""Seconds that supervisors have to end when the worker has let them go; ending what runs takes them milliseconds."""
+"""Seconds that supervisors have to end after the worker is gone; killing their jobs takes milliseconds."""
 
 _IMPORTED_LATE = ("email.parser", "encodings.ascii", "filelock")
 
 
 def main(descriptor: int, isolation: str) -> NoReturn:
-    """Fork supervisors until the worker is gone; `isolation` is what they are to rely on, or `auto`."""
+    """Fork supervisors until the worker is gone; `isolation` of their jobs is an `Isolation`, or `auto`."""
     adopts = isolation != Isolation.GROUP and capabilities.controls_processes()
     if adopts:
         linux.die_with_parent()
@@ -50,14 +51,14 @@ def main(descriptor: int, isolation: str) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     preload()
     gc.collect()
-    gc.freeze()  # what every child shares should not be touched by its collector
+    gc.freeze()  # so that the collector of a child does not copy shared pages
     with Channel(socket.socket(fileno=descriptor)) as channel:
         _ForkServer(channel, isolation, adopts=adopts).serve()
     os._exit(0)
 
 
 def preload() -> None:
-    """Import and read what each job's process would import and read for itself, every time."""
+    """Import and read everything that each job's process would otherwise import and read itself."""
     for module in _IMPORTED_LATE:
         importlib.import_module(module)
     preload_builtins()
@@ -65,25 +66,25 @@ def preload() -> None:
 
 
 class _ForkServer:
-    """Forks supervisors, and buries them.
+    """Forks supervisors, and reaps them.
 
     Attributes:
-        supervisors: those that live; where there are guardians, these.
+        supervisors: PIDs of those that are alive, or of their guardians.
     """
 
     def __init__(self, channel: Channel, isolation: str, *, adopts: bool) -> None:
-        """For the worker at the end of `channel`; `adopts`: whether what supervisors leave comes to this process."""
+        """Serve the worker at the end of `channel`; `adopts`: whether this process adopts their orphans."""
         self.supervisors: set[int] = set()
         self._channel = channel
         self._isolation = isolation
         self._adopts = adopts
 
     def serve(self) -> None:
-        """Do what the worker asks for until it is gone."""
+        """Fork supervisors as the worker requests, until it is gone."""
         self._channel.stop_waiting()
         wakes, wake = socket.socketpair()
         for end in (wakes, wake):
-            end.setblocking(False)  # noqa: FBT003  # a socket's own way
+            end.setblocking(False)  # noqa: FBT003  # positional only
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         with selectors.DefaultSelector() as selector:
@@ -101,25 +102,25 @@ class _ForkServer:
                 self._bury()
 
     def _asked(self) -> Iterator[int]:
-        """The ends of the channels to the supervisors that the worker asks for, until it is gone.
+        """Channel descriptors for the supervisors that the worker requests, until it is gone.
 
         Raises:
-            BlockingIOError: it asks for no more just now.
-            MessageError: it says what makes no sense.
+            BlockingIOError: there are no more requests at present.
+            MessageError: the worker sent an invalid message.
         """
         while (received := self._channel.receive()) is not None:
             if isinstance(received.message, StartSupervisor) and received.descriptor is not None:
                 yield received.descriptor
 
     def _see_off(self) -> None:
-        """The worker is gone, as every supervisor sees for itself: wait until they have ended what they keep."""
+        """Wait until the supervisors, which notice themselves that the worker is gone, have ended."""
         patient_until = time.monotonic() + FAREWELL_S
         while self.supervisors and time.monotonic() < patient_until:
             self._bury()
             time.sleep(0.005)
 
     def _bury(self) -> None:
-        """Note dead supervisors, and kill what one that was killed has left, where that comes to this process."""
+        """Reap dead supervisors, and kill the orphans that they left, where this process adopts them."""
         some_died = False
         with contextlib.suppress(ChildProcessError):
             while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
@@ -127,7 +128,7 @@ class _ForkServer:
                 self.supervisors.discard(pid)
         if not (some_died and self._adopts):
             return
-        # In this order: what a supervisor has begun since the first look is no stray.
+        # In this order: a process that a supervisor starts after the first listing is not a stray.
         found = linux.descendants(os.getpid())
         cared_for = {pid for supervisor in self.supervisors for pid in (supervisor, *linux.descendants(supervisor))}
         for stray in found:
@@ -137,7 +138,7 @@ class _ForkServer:
 
 
 def _fork_supervisor(descriptor: int, wanted: str) -> int:
-    """A child that serves the worker through `descriptor`; returns its number."""
+    """Fork a child that serves the worker through `descriptor`; returns its PID."""
     isolation = capabilities.best_isolation() if wanted == AUTO else Isolation(wanted)
     child = os.fork()
     if child:
@@ -154,21 +155,21 @@ def _fork_supervisor(descriptor: int, wanted: str) -> int:
             if isolation is Isolation.SUPERVISOR:
                 linux.adopt_orphans()
             SlotSupervisor(channel, isolation).serve()
-    except BaseException:  # noqa: BLE001  # it would stay unknown why a supervisor ends
+    except BaseException:  # noqa: BLE001  # else the reason why a supervisor ends is lost
         traceback.print_exc()
     finally:
         os._exit(1)
 
 
 def _guard(channel: Channel) -> NoReturn:
-    """Begin a namespace, whose first process keeps the slot, and end with it."""
+    """Create a namespace whose first process is the slot supervisor, and end with it."""
     linux.die_with_parent()
     capabilities.name_this_process("themis-guardian")
     try:
         linux.leave_pid_namespace()
         child = os.fork()
     except OSError as error:
-        channel.send(Refused(f"no PID namespace may be made here: {error.strerror}"))
+        channel.send(Refused(f"no PID namespace can be created here: {error.strerror}"))
         os._exit(1)
     if child == 0:
         try:

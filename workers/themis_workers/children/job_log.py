@@ -1,4 +1,4 @@
-"""What an attempt prints, in a file that cannot grow without end and holds no secret that the attempt was told."""
+"""Log of an attempt: its output, in a file of limited size, with known secrets masked."""
 
 import os
 from pathlib import Path
@@ -11,13 +11,13 @@ _MOST_SECRETS = 1_000
 
 
 class JobLog:
-    """The log of one attempt: `<attempt>.log`, and before it `<attempt>.log.1` once it was full.
+    """Log of one attempt: `<attempt>.log`, and the older part `<attempt>.log.1` once it was rotated.
 
-    A log that cannot be written is given up: no job fails for it.
+    A log that cannot be written is given up: no job fails because of it.
     """
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
-        """Append to `path`, and begin anew whenever that holds `limit_bytes`."""
+        """Append to `path`, and rotate it when it has reached `limit_bytes`."""
         self._mask = Mask()
         self._clean = ByteMask(self._mask)
         self._secrets = 0
@@ -28,17 +28,17 @@ class JobLog:
         self._open()
 
     def keep_out(self, secret: Secret) -> None:
-        """Have a secret be in nothing that is written from now on."""
+        """Mask a secret in everything that is written from now on."""
         if self._secrets < _MOST_SECRETS:
             self._secrets += 1
             self._mask.add(secret.name, secret.value, is_key=secret.is_key)
 
     def write(self, data: bytes) -> None:
-        """Keep what was printed."""
+        """Write output of the job."""
         self._append(self._clean.feed(data))
 
     def close(self) -> None:
-        """Nothing more is written."""
+        """Write the rest, and close the file."""
         self._append(self._clean.rest())
         self._close()
 

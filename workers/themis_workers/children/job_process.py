@@ -1,8 +1,8 @@
-"""The process of one job: from its supervisor's order to a report of how it ended.
+"""Process of one job: from the order of its supervisor to the report of its end.
 
-What it reports are messages, a line each: its progress now and then, and at its end how the run ended, that it was
-asked to end and did, or that the job is another worker's by now. Before any of its code has a secret, the supervisor,
-and nobody else, is told what must not be in the log.
+Its reports are messages, one per line: its progress now and then, and at its end the outcome of the run, that it was
+asked to end and did, or that its claim is lost to another worker. Before any code of the job gets a secret, the
+supervisor, and nobody else, is told the secret, to mask it in the log.
 """
 
 import asyncio
@@ -45,24 +45,24 @@ from themis_workers.messages import (
 )
 
 BROKEN = 70
-"""The exit code of a job's process that could not even begin; EX_SOFTWARE of sysexits.h."""
+"""Exit code of a job's process that failed outside of the run; EX_SOFTWARE of sysexits.h."""
 
 PROGRESS_S = 0.5
 
 WATCH_S = 0.5
-"""Seconds between looks whether the supervisor lives, where the kernel does not tell."""
+"""Seconds between checks whether the supervisor is alive, where the kernel does not kill this process with it."""
 
 _REPORTS = 3  # the descriptor, beside the standard three
 
 
 def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int | None) -> NoReturn:
-    """Carry the order out in this process, which was just forked, and end it.
+    """Run the job in this process, which was just forked, and exit.
 
     Args:
-        order: what to run.
-        channel: the supervisor's, to the worker.
-        pipes: to print to, and to report to.
-        watched: the supervisor, whose end this process has to notice itself; None where the kernel ends both.
+        order: the job to run.
+        channel: the supervisor's channel to the worker.
+        pipes: write ends for output, and for reports.
+        watched: PID of the supervisor, for this process to watch; None where the kernel kills both together.
     """
     os.setsid()
     if watched is None:
@@ -81,18 +81,18 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
     try:
         _work(order)
         code = 0
-    except BaseException:  # noqa: BLE001  # whatever it is, it must stand in the log
+    except BaseException:  # noqa: BLE001  # every error must be in the log
         traceback.print_exc()
         code = BROKEN
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # whatever a component has put there
+        with contextlib.suppress(Exception):  # a component may have replaced them
             stream.flush()
-    # Not by way of the interpreter's own end: what a component left running is its supervisor's affair.
+    # Without the interpreter's shutdown: the supervisor kills the threads and processes that a component left running.
     os._exit(code)
 
 
 def _arrange_descriptors(prints: int, reports: int) -> None:
-    """Nothing stays open but the standard streams and the reports; output arrives line by line."""
+    """Close all descriptors but the standard streams and the report pipe; make output line-buffered."""
     os.dup2(prints, 1)
     os.dup2(prints, 2)
     os.dup2(reports, _REPORTS, inheritable=False)
@@ -106,7 +106,7 @@ def _arrange_descriptors(prints: int, reports: int) -> None:
 
 
 def _watch(supervisor: int) -> None:
-    """End this process and its group when the supervisor, which would, has died."""
+    """Kill this process and its group when the supervisor, which would do so, has died."""
     while os.getppid() == supervisor:
         time.sleep(WATCH_S)
     os.killpg(os.getpgrp(), signal.SIGKILL)
@@ -115,7 +115,7 @@ def _watch(supervisor: int) -> None:
 def _work(order: RunJob) -> None:
     manifest = manifest_file.decode(order.manifest.encode(), order.key, key=order.key)
     progress, ended = RunProgress(), threading.Event()
-    # A daemon: what blocks this process must not be blocked by it, either.
+    # A daemon thread, so that it cannot keep this process from ending.
     threading.Thread(target=_report_progress, args=(progress, ended), name="themis-progress", daemon=True).start()
     stores = StoreCache()
     try:
@@ -132,7 +132,7 @@ def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunPro
         allow_modules=order.allow_modules,
         fence=Fence(order.key, order.version),
         progress=progress,
-        enforce_time_limit=False,  # the worker does, for whatever this process and its children may do
+        enforce_time_limit=False,  # the worker does, even if this process hangs
     )
     try:
         outcome = _open(manifest, stores)
@@ -144,7 +144,7 @@ def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunPro
     except asyncio.CancelledError:
         return Stopped()
     except ClaimLostError as error:
-        logging.getLogger("themis").error("%s", error)  # noqa: TRY400  # one line says it all
+        logging.getLogger("themis").error("%s", error)  # noqa: TRY400  # no traceback is needed
         return ClaimLost()
     if outcome.message:
         logging.getLogger("themis").error("%s: %s", outcome.cause, outcome.message)
@@ -152,7 +152,7 @@ def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunPro
 
 
 def _open(manifest: Manifest, stores: StoreCache) -> AttemptOutcome | None:
-    """Open the job's store; the outcome when that cannot be."""
+    """Open the job's store; returns the outcome if that fails."""
     try:
         stores(manifest.store)
     except ThemisError as error:
@@ -161,10 +161,10 @@ def _open(manifest: Manifest, stores: StoreCache) -> AttemptOutcome | None:
 
 
 def _arrange_environment(manifest: Manifest, store: RunStore, order: RunJob) -> AttemptOutcome | None:
-    """Have this process's environment be the job's; the outcome when that cannot be."""
+    """Replace the environment of this process by the job's; returns the outcome if that fails."""
     snapshot = store.load_snapshot(manifest.run_id)
     if snapshot is None:
-        return None  # running it says so
+        return None  # the run itself reports that
     try:
         runtime = read_payload(manifest.payload, name=manifest.key).runtime
         arranged = job_environment(os.environ, runtime, named_variables(snapshot, runtime))
@@ -193,7 +193,7 @@ def _counts(progress: RunProgress) -> ProgressReport:
 
 
 def _report(report: Report | Secret) -> None:
-    # On a line of its own, whatever a component may have written there before.
+    # On a line of its own, even if a component has written to the pipe.
     data = b"\n" + encode(report) + b"\n"
     while data:
         data = data[os.write(_REPORTS, data) :]

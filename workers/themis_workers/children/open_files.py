@@ -1,10 +1,10 @@
-"""Open files of a process that was just forked: closed, but for those that it needs."""
+"""Open files of a process that was just forked: closes all that it does not need."""
 
 import os
 import resource
 
 _MOST_DESCRIPTORS = 1_048_576
-_UNLIMITED = 65_536  # where the system says that there is no limit, none of this process has a larger number
+_UNLIMITED = 65_536  # no descriptor of this process is larger, even where the system sets no limit
 
 
 def close_from(first: int) -> None:

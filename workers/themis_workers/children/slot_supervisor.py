@@ -1,8 +1,8 @@
-"""The process that keeps a slot: it forks each job's process, pumps its log, and lets nothing of it live on.
+"""Slot supervisor: the process that forks each job's process, writes its log, and kills all that it leaves behind.
 
-Where that is permitted it is PID 1 of a PID namespace: all processes that are left can be killed in one call, and the
-kernel does so when the supervisor dies. Else, on Linux, it adopts the orphans among its descendants, and finds all of
-them in `/proc`. Anywhere it can kill the job's process group, and ends it when its worker dies.
+Where that is permitted it is PID 1 of a PID namespace: one call kills all remaining processes, and the kernel kills
+them when the supervisor dies. Otherwise, on Linux, it adopts orphaned descendants, and finds all of them in `/proc`. On
+any system it can kill the job's process group, and does so when its worker dies.
 """
 
 import contextlib
@@ -40,10 +40,10 @@ from themis_workers.messages import (
 
 _CHUNK_BYTES = 65_536
 _MOST_CHUNKS = 16
-_LONGEST_REPORT_BYTES = 32_768  # an outcome's message takes 24,000 at most; what is longer is not of ours
-_LONGEST_PARTIAL_BYTES = 524_288  # a secret with every sign of it escaped
+_LONGEST_REPORT_BYTES = 32_768  # an outcome's message takes 24,000 at most; longer lines are not valid reports
+_LONGEST_PARTIAL_BYTES = 524_288  # the longest secret with every character escaped
 _ENDING_S = 10.0
-_GROUP_ENDING_S = 1.0  # where nobody buries the orphans of a group, it never seems to be gone
+_GROUP_ENDING_S = 1.0  # where nobody reaps the orphans of a group, it never seems to be gone
 _PAUSE_S = 0.005
 
 
@@ -52,10 +52,11 @@ class _Job:
     """A job's process, as its supervisor sees it.
 
     Attributes:
-        pid: of its leader, which also numbers its process group.
-        printed, reported: the ends of the pipes that it writes its output and its reports to.
-        partial: the beginning of a report whose end has not come yet.
-        status: what the leader ended with, once it has.
+        pid: of its leader, and ID of its process group.
+        printed, reported: read ends of the pipes for its output and its reports.
+        log: file for its output.
+        partial: beginning of a report whose end has not arrived yet.
+        status: wait status of the leader; None while it is alive.
     """
 
     pid: int
@@ -70,7 +71,7 @@ class SlotSupervisor:
     """Serves a worker through a channel: one job at a time."""
 
     def __init__(self, channel: Channel, isolation: Isolation) -> None:
-        """For the worker at the other end of `channel`; `isolation` says what this process can rely on."""
+        """Serve the worker at the other end of `channel`; `isolation` says how it can kill all processes of a job."""
         self._channel = channel
         self._isolation = isolation
         self._selector = selectors.DefaultSelector()
@@ -78,11 +79,11 @@ class SlotSupervisor:
         self._job: _Job | None = None
 
     def serve(self) -> NoReturn:
-        """Carry out what the worker asks for until it is gone; then kill everything, and end."""
+        """Carry out the orders of the worker until it is gone; then kill all processes of the job, and exit."""
         capabilities.name_this_process("themis-slot")
         self._channel.stop_waiting()
         for end in (self._wakes, self._wake):
-            end.setblocking(False)  # noqa: FBT003  # a socket's own way
+            end.setblocking(False)  # noqa: FBT003  # positional only
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
@@ -100,7 +101,7 @@ class SlotSupervisor:
             os._exit(0)
 
     def _hear(self) -> bool:
-        """Take what the worker says, and what woke this process; False when the worker is gone."""
+        """Handle the messages of the worker, and drain the wake-up socket; False when the worker is gone."""
         with contextlib.suppress(BlockingIOError):
             self._wakes.recv(4_096)
         with contextlib.suppress(BlockingIOError):
@@ -113,7 +114,7 @@ class SlotSupervisor:
         if isinstance(message, RunJob) and self._job is None:
             try:
                 self._job = self._begin(message)
-            except OSError as error:  # no process, no memory, no open file left
+            except OSError as error:  # no process, memory or open file left
                 self._tell(NotStarted(error.strerror or str(error)))
         elif isinstance(message, Terminate) and self._job is not None:
             _signal_group(self._job, signal.SIGTERM)
@@ -145,7 +146,7 @@ class SlotSupervisor:
         return _Job(pid, printed, reported, JobLog(Path(order.log), order.log_limit_bytes))
 
     def _end_job(self) -> None:
-        """When the job's leader has died, end all that is left of it, and say so."""
+        """If the job's leader has died, kill its remaining processes, and report its exit."""
         job = self._job
         if job is None or job.status is None:
             return
@@ -160,11 +161,11 @@ class SlotSupervisor:
         self._tell(Exited(os.waitstatus_to_exitcode(job.status)))
 
     def _pump(self) -> None:
-        """Bring on what the job printed and reported."""
+        """Write the job's output to its log, and forward its reports."""
         job = self._job
         if job is None:
             return
-        # In this order: a secret is reported before it can be printed, so its report has come with what was printed.
+        # In this order: a secret is reported before it can be printed, so its report has arrived when the output has.
         printed = list(self._read_all(job.printed))
         for data in self._read_all(job.reported):
             job.partial += data
@@ -178,9 +179,9 @@ class SlotSupervisor:
             job.log.write(data)
 
     def _take_report(self, job: _Job, line: bytes) -> None:
-        """Bring on one line that the job's process reported; what is no report is dropped, as user code writes there.
+        """Forward one report of the job's process; an invalid line is dropped, as user code can write to the pipe.
 
-        A secret goes no further.
+        A secret is not forwarded.
         """
         try:
             report = decode(line)
@@ -192,20 +193,20 @@ class SlotSupervisor:
             self._tell(report)
 
     def _read_all(self, end: int) -> Iterator[bytes]:
-        """What a pipe holds now, in chunks; no more than it can hold at once, so that everything has its turn."""
+        """Read the data in a pipe in chunks; no more than a pipe can hold, so that the other inputs get their turn."""
         for _ in range(_MOST_CHUNKS):
             try:
                 data = os.read(end, _CHUNK_BYTES)
             except BlockingIOError:
                 return
-            if not data:  # nobody writes any more: it would wake this process for ever
+            if not data:  # no writer is left: the pipe would wake this process all the time
                 with contextlib.suppress(KeyError):
                     self._selector.unregister(end)
                 return
             yield data
 
     def _bury(self) -> bool:
-        """Take note of children that have died; False when there is no child left, living or dead."""
+        """Reap dead children; False when no child is left, alive or dead."""
         try:
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -217,12 +218,12 @@ class SlotSupervisor:
             return False
 
     def _kill_all(self) -> None:
-        """Kill every process below this one that can be reached; return when they are gone, or will not go."""
+        """Kill all reachable processes below this one; return when they are gone, or after a time limit."""
         if self._isolation is Isolation.GROUP:
             self._kill_group()
             return
         patient_until = time.monotonic() + _ENDING_S
-        # Every orphan below comes to this process as its child: without children nobody is left.
+        # Every orphaned descendant becomes a child of this process: without children no process is left.
         while self._bury() and time.monotonic() < patient_until:
             if self._isolation is Isolation.NAMESPACE:
                 with contextlib.suppress(ProcessLookupError):
@@ -232,7 +233,7 @@ class SlotSupervisor:
             time.sleep(_PAUSE_S)
 
     def _kill_group(self) -> None:
-        """Kill the job's process group; return when it is gone, or will not go."""
+        """Kill the job's process group; return when it is gone, or after a time limit."""
         job = self._job
         if job is None:
             return
@@ -245,27 +246,27 @@ class SlotSupervisor:
             time.sleep(_PAUSE_S)
 
     def _tell(self, message: Message) -> None:
-        """Say something to the worker, who reads all the time; one that is gone is noticed elsewhere."""
+        """Send a message to the worker, which reads all the time; a lost worker is noticed elsewhere."""
         with contextlib.suppress(OSError):
             self._channel.send(message)
 
 
 def _signal_group(job: _Job, number: int) -> bool:
-    """Send a signal to the process group of a job; False when nobody is left in it, nor will be."""
+    """Send a signal to the process group of a job; False when the group is gone for good."""
     try:
         os.killpg(job.pid, number)
-    except PermissionError:  # some systems say so of a group whose processes have all ended
+    except PermissionError:  # some systems raise this for a group of zombies
         return job.status is None
     except ProcessLookupError:
         if job.status is not None:
             return False
         with contextlib.suppress(ProcessLookupError):
-            os.kill(job.pid, number)  # it has no group yet
+            os.kill(job.pid, number)  # it has not created its group yet
     return True
 
 
 def _kill_descendants() -> None:
-    # All are stopped before the first is killed: what forks without end would be ahead of us for ever.
+    # All are stopped before the first is killed; otherwise a fork bomb could escape.
     found = linux.descendants(os.getpid())
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in found:

@@ -1,4 +1,4 @@
-"""Telling others that a job has ended: a command of theirs, or a URL."""
+"""Notifications that a job has ended: to a command (hook) or a URL (webhook)."""
 
 from themis_workers.notifications.dispatch import Notifications
 from themis_workers.notifications.event import CaseCounts, JobEnded

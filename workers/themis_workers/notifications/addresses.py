@@ -1,8 +1,8 @@
-"""Addresses that no notification goes to, whoever names them: those that only a machine itself is meant to ask.
+"""Forbidden addresses: no notification is sent to those that are reserved for a machine's own requests.
 
-A cloud's metadata service answers at a link-local address, and gives credentials to whoever asks. A redirect, or a name
-whose address changes between two looks, must not lead a worker there. So a name is resolved once, all its addresses are
-checked, and the connection goes to one that was.
+A cloud's metadata service answers at a link-local address, and gives credentials to any caller. Neither a redirect nor
+a name whose address changes between two look-ups may lead a worker there. So a name is resolved once, all its addresses
+are checked, and the connection goes to one of these.
 """
 
 import ipaddress
@@ -15,17 +15,17 @@ from themis.core.errors import ForbiddenAddressError
 _METADATA = frozenset(
     map(ipaddress.ip_address, ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"))
 )
-"""Where clouds answer that do not use a link-local address, beside the one that most use."""
+"""Metadata services of clouds: the link-local address that most use, and the other addresses."""
 
 _EMBEDDING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
-"""Networks whose addresses end in an IPv4 address, which is where they lead: NAT64, and two old ways to write it."""
+"""Networks whose addresses end in the IPv4 address that they lead to: NAT64, and two old notations."""
 
 
 def connect(host: str, port: int, timeout_s: float | None) -> socket.socket:
-    """A connection to the first address of `host` that answers.
+    """Connect to the first address of `host` that answers.
 
     Raises:
-        ForbiddenAddressError: it has an address that nothing is sent to; none was tried.
+        ForbiddenAddressError: one of its addresses is forbidden; none was tried.
         OSError: it has no address, or none answers.
     """
     found = resolve(host, port)
@@ -44,7 +44,7 @@ def connect(host: str, port: int, timeout_s: float | None) -> socket.socket:
 
 
 def resolve(host: str, port: int) -> list[Any]:
-    """The addresses of `host`, as `socket.getaddrinfo` gives them; raises as `connect` does."""
+    """Resolve `host` to addresses in the form of `socket.getaddrinfo`; raises like `connect`."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, place in found:
         if (kind := forbidden_kind(str(place[0]))) is not None:
@@ -53,8 +53,8 @@ def resolve(host: str, port: int) -> list[Any]:
 
 
 def forbidden_kind(address: str) -> str | None:
-    """What kind of address it is, if nothing is sent there; None for one that is fine, be it public or private."""
-    text = address.partition("%")[0]  # an interface may stand behind it
+    """Kind of a forbidden address; None for an allowed one, public or private."""
+    text = address.partition("%")[0]  # without the zone, such as %eth0
     for meant in _meant(ipaddress.ip_address(text)):
         if meant in _METADATA:
             return "metadata"
@@ -70,7 +70,7 @@ def forbidden_kind(address: str) -> str | None:
 
 
 def _meant(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
-    """An address, and the IPv4 addresses that packets to it may end at."""
+    """An address, and the IPv4 addresses that packets to it may reach."""
     found: list[IPv4Address | IPv6Address] = [address]
     if isinstance(address, IPv6Address):
         teredo = address.teredo or ()

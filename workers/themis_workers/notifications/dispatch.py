@@ -1,4 +1,4 @@
-"""From a worker that must not wait to those who want to be told: a bounded queue, and one thread that delivers."""
+"""Dispatch of notifications: a bounded queue, and a thread that delivers, so that the worker never waits."""
 
 import threading
 from collections import deque
@@ -10,30 +10,30 @@ from themis_workers.notifications.webhook import Webhook
 from themis_workers.telemetry import logs
 
 MOST_WAITING = 1_000
-"""So many events may wait; one more, and the oldest is dropped."""
+"""Number of events that may wait; one more, and the oldest is dropped."""
 
 
 class NotificationChannel(Protocol):
-    """A way to tell somebody."""
+    """A way to deliver notifications."""
 
     def deliver(self, event: JobEnded, closing: threading.Event) -> None:
-        """Tell it; takes seconds, no more than it needs once `closing` is set."""
+        """Deliver an event; may take seconds, and does not wait between tries once `closing` is set."""
 
     def abandon(self) -> None:
-        """Leave nothing running: the worker ends."""
+        """Stop a delivery that is under way, as the worker ends."""
 
 
 class Notifications:
-    """Tells a hook and a webhook, if there are any, that jobs have ended, one after the other.
+    """Notifies a hook and a webhook, if there are any, of ended jobs, one after the other.
 
-    Best effort: what waits when the worker is killed is told to nobody. The queue is the truth.
+    Best effort: events that wait when the worker is killed are lost. The queue is the source of truth.
 
     Args:
         hook: a command; see `Hook`.
         webhook: a URL; see `Webhook`.
 
     Raises:
-        ConfigError: one of them is not what it must be.
+        ConfigError: one of them is invalid.
     """
 
     def __init__(self, hook: str | None, webhook: str | None) -> None:
@@ -51,7 +51,7 @@ class Notifications:
             self._thread.start()
 
     def tell(self, event: JobEnded) -> None:
-        """Have it told; takes no time, and raises nothing."""
+        """Queue an event for delivery; returns at once, and raises nothing."""
         with self._changed:
             if self._thread is None or self._closing.is_set():
                 return
@@ -60,7 +60,7 @@ class Notifications:
             self._changed.notify()
 
     def close(self, wait_s: float) -> None:
-        """Deliver what waits, for so many seconds; then give the rest up, and say how much that was."""
+        """Deliver waiting events for `wait_s` seconds; then give up the rest, and log their number."""
         if self._thread is None:
             return
         with self._changed:
@@ -80,11 +80,11 @@ class Notifications:
             for channel in self._channels:
                 try:
                     channel.deliver(event, self._closing)
-                except Exception as error:  # noqa: BLE001  # whatever it was, the next event is delivered
+                except Exception as error:  # noqa: BLE001  # the next event is delivered even so
                     logs.warn("notification failed", key=event.key, error=f"{type(error).__name__}: {error}")
 
     def _next(self) -> JobEnded | None:
-        """The next event, when there is one; None once all is over."""
+        """Wait for the next event; None once closed and empty."""
         with self._changed:
             self._in_hand = False
             while not self._waiting and not self._closing.is_set():

@@ -1,4 +1,4 @@
-"""What is told: a job has ended, as a value and as JSON."""
+"""Event of a notification: a job has ended, as a value and as JSON."""
 
 import json
 import math
@@ -24,16 +24,16 @@ class JobEnded:
     """A job that has ended. Times are nanoseconds since 1970 UTC.
 
     Attributes:
-        key, run_id: which.
+        key, run_id: of the job and its run.
         state: `done` or `failed`.
-        cause: why, in one of a few words; a `Cause`.
-        message: why, for people.
-        attempt: the number of its last attempt.
-        worker, host: who ran that.
-        started_ns, ended_ns: when that began and ended.
+        cause: of the end, one of the words of `Cause`.
+        message: details of the cause, for people.
+        attempt: number of its last attempt.
+        worker, host: that ran this attempt.
+        started_ns, ended_ns: of this attempt.
         cases: of its run.
         metric_means: by metric; None when nothing was scored.
-        metrics: by metric what stands beside its mean, as `themis run` prints it; None when nothing was tried.
+        metrics: statistics by metric, as `themis run` prints them; None when nothing was tried.
     """
 
     key: str
@@ -52,12 +52,12 @@ class JobEnded:
 
     @property
     def reason(self) -> str:
-        """Cause and message, for people; no URL in it holds a password, and no secret stands in it."""
+        """Cause and message, for people; without passwords in URLs and without secrets."""
         return cut(mask(str(redact_urls(f"{self.cause}: {self.message}" if self.message else self.cause))))
 
     def to_json(self) -> bytes:
-        """One object in one line of ASCII; no URL in it holds a password, and a mean that is no number is null."""
-        # Redacted before it is cut: half a URL is not seen to hold a password.
+        """Encode as one object on a line of ASCII, without passwords in URLs; a mean that is not finite is null."""
+        # Redacted before it is cut: in half a URL no password is recognized.
         document = masked(redact_urls(asdict(self)))
         document["message"] = cut(document["message"])
         if self.metric_means is not None:

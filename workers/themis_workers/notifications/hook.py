@@ -1,4 +1,4 @@
-"""A command that is run when a job has ended: without a shell, in a process group of its own, and not for ever."""
+"""Hook: a command that is run when a job has ended, without a shell, in its own process group, with a time limit."""
 
 import contextlib
 import os
@@ -17,27 +17,27 @@ from themis_workers.notifications.event import JobEnded
 from themis_workers.telemetry import logs
 
 LIMIT_S = 30.0
-"""A hook that runs longer, in seconds, is killed with all of its process group."""
+"""Seconds after which a hook is killed, with its whole process group."""
 
 _WHERE = "hook"
 _LOOK_EVERY_S = 0.02
-_CHUNK_BYTES = 65_536  # at each look: a hook that floods waits for its reader, and costs no core
+_CHUNK_BYTES = 65_536  # per read: a hook that prints a lot waits for its reader, and uses no CPU
 _TAIL_BYTES = 4_096
 _TAIL_LINES = 10
 
 
 class Hook:
-    """A command, and the way to run it.
+    """A command to run for each ended job.
 
     It reads the event as JSON on standard input, and finds THEMIS_KEY, THEMIS_RUN_ID, THEMIS_STATE and THEMIS_REASON in
-    its environment. What it prints is logged, as far as its last lines.
+    its environment. The last lines of its output are logged.
 
     Args:
-        command: split into words as a shell would; references in a word are resolved each time.
+        command: split into words as a shell would; references in a word are resolved at each run.
         limit_s: see `LIMIT_S`.
 
     Raises:
-        ConfigError: it is no command, or no program is called so, or a secret that it names is not set.
+        ConfigError: the command is invalid, its program cannot be found, or a secret that it names is not set.
     """
 
     def __init__(self, command: str, *, limit_s: float = LIMIT_S) -> None:
@@ -46,7 +46,7 @@ class Hook:
         self._process: subprocess.Popen[bytes] | None = None
 
     def deliver(self, event: JobEnded, closing: threading.Event) -> None:
-        """Run the command and wait until it ends; how that went is logged, and nothing is raised for it."""
+        """Run the command, wait until it ends, and log the result; a failure raises nothing."""
         del closing
         began_s = time.monotonic()
         try:
@@ -61,14 +61,14 @@ class Hook:
         logs.tell(outcome, level=level, key=event.key, hook=self._words[0], **facts)
 
     def abandon(self) -> None:
-        """Kill the command if it runs."""
+        """Kill the command if it is running."""
         process = self._process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
 
     def _run(self, event: JobEnded) -> tuple[int, list[str]]:
-        """The exit code, negative for a signal, and the last lines of the output."""
+        """Run the command; returns its exit code, negative for a signal, and the last lines of its output."""
         words = [resolve_references(word, where=_WHERE) for word in self._words]
         with _readable(event.to_json()) as standard_input:
             process = subprocess.Popen(  # noqa: S603  # the operator's own command, without a shell
@@ -88,7 +88,7 @@ class Hook:
     def _wait(self, process: "subprocess.Popen[bytes]") -> tuple[int, list[str]]:
         until_s, tail = time.monotonic() + self._limit_s, b""
         with process.stdout as output:  # type: ignore[union-attr]  # it is a pipe
-            os.set_blocking(output.fileno(), False)  # a child that it leaves may hold the pipe open for ever
+            os.set_blocking(output.fileno(), False)  # a child that it leaves behind may hold the pipe open
             while not _has_ended(process):
                 tail = _read(output.fileno(), tail)
                 if time.monotonic() >= until_s:
@@ -103,25 +103,25 @@ def _split(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise ConfigError(where=_WHERE, detail=f"is no command line: {error}") from None
+        raise ConfigError(where=_WHERE, detail=f"is not a valid command line: {error}") from None
     if not words or "\0" in command:
-        raise ConfigError(where=_WHERE, detail="is no command line: it must name a program")
+        raise ConfigError(where=_WHERE, detail="is not a valid command line: it must name a program")
     for word in words:
         resolve_references(word, where=_WHERE)
     if not is_reference(words[0]) and shutil.which(words[0]) is None:
-        raise ConfigError(where=_WHERE, detail=f"{words[0]!r} is no program that can be run; no shell is used")
+        raise ConfigError(where=_WHERE, detail=f"{words[0]!r} is not an executable program; no shell is used")
     return words
 
 
 def _variables(event: JobEnded) -> dict[str, str]:
-    """What a small hook needs to know, as texts that an environment can hold."""
+    """Environment variables for simple hooks."""
     found = {"KEY": event.key, "RUN_ID": event.run_id, "STATE": event.state, "REASON": event.reason}
     return {f"THEMIS_{name}": one_line(value) for name, value in found.items()}
 
 
 @contextlib.contextmanager
 def _readable(data: bytes) -> Iterator[int]:
-    """A descriptor that `data` can be read from; in memory, as a pipe blocks its writer and a disk may be full."""
+    """A descriptor to read `data` from; in memory, as a pipe can block its writer and a disk may be full."""
     descriptor = os.memfd_create("event")
     try:
         with os.fdopen(os.dup(descriptor), "wb") as file:
@@ -139,7 +139,7 @@ def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
 
 
 def _read(descriptor: int, tail: bytes) -> bytes:
-    """The end of `tail` and of what can be read now."""
+    """Append the data that can be read now to `tail`; returns the end of both."""
     try:
         return (tail + os.read(descriptor, _CHUNK_BYTES))[-_TAIL_BYTES:]
     except BlockingIOError:

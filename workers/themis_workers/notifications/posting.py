@@ -1,7 +1,7 @@
-"""One POST over http or https that has an end: no redirect is followed, no body is read, no other scheme is spoken.
+"""One POST over http or https with a time limit: it follows no redirect, reads no body, and uses no other scheme.
 
-It goes to no address that `addresses` forbids. A proxy is the operator's choice, and may be anywhere; what it is asked
-for is checked as far as its addresses are known here.
+It connects to no address that `addresses` forbids. The address of a proxy is the operator's choice and is not checked;
+the host that the proxy is asked for is checked if its name can be resolved here.
 """
 
 import contextlib
@@ -18,15 +18,15 @@ from themis_workers.notifications import addresses
 
 
 def post(request: urllib.request.Request, limit_s: float) -> None:
-    """Send a request, and wait for the head of its answer.
+    """Send a request, and wait for the head of its response.
 
-    A socket's own timeout begins anew with each byte: who sends one a second would be waited for without end. So the
-    whole has a limit too, and the connection is cut then.
+    A socket's own timeout restarts with each byte, and a server that sends one per second would never exceed it. So the
+    whole request has a limit too, after which the connection is closed.
 
     Raises:
-        urllib.error.HTTPError: the answer is not 2xx; to be closed.
-        ForbiddenAddressError: it would go where nothing is sent.
-        OSError, http.client.HTTPException: there was none.
+        urllib.error.HTTPError: the status is not 2xx; the caller closes the error.
+        ForbiddenAddressError: the address is forbidden.
+        OSError, http.client.HTTPException: there was no response.
     """
     opener = urllib.request.OpenerDirector()
     plain, secure = _Http(), _Https()
@@ -43,7 +43,7 @@ def post(request: urllib.request.Request, limit_s: float) -> None:
 
 
 class _Remembering(urllib.request.AbstractHTTPHandler):
-    """Remembers the connections that it makes."""
+    """Keeps a list of the connections that it makes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class _Remembering(urllib.request.AbstractHTTPHandler):
         def connect(host: str, **more: Any) -> http.client.HTTPConnection:
             connection: http.client.HTTPConnection = http_class(host, **more)
             self.connections.append(connection)
-            if not is_proxied:  # the one place where http.client lets others make the connection
+            if not is_proxied:  # the only way to replace how http.client connects
                 connection._create_connection = _connect  # type: ignore[attr-defined]  # noqa: SLF001
             return connection
 
@@ -72,12 +72,12 @@ class _Https(_Remembering, urllib.request.HTTPSHandler): ...
 
 
 def _connect(place: tuple[str, int], timeout_s: float | None, *_: object) -> socket.socket:
-    """As `socket.create_connection`, to addresses that were checked."""
+    """Like `socket.create_connection`, to checked addresses."""
     return addresses.connect(*place, timeout_s)
 
 
 def _refuse_forbidden(host: str) -> None:
-    """Refuse what a proxy would be asked for; a name that only the proxy can resolve is its affair."""
+    """Refuse a forbidden host behind a proxy; a name that only the proxy can resolve is left to it."""
     with contextlib.suppress(OSError):
         addresses.resolve(host, 0)
 

@@ -1,4 +1,4 @@
-"""A URL that is told when a job has ended: one POST of JSON, repeated while that can help."""
+"""Webhook: a URL that gets a POST of JSON when a job has ended, retried on errors that may pass."""
 
 import base64
 import contextlib
@@ -17,27 +17,27 @@ from themis_workers.notifications.posting import post
 from themis_workers.telemetry import logs
 
 TIMEOUT_S = 10.0
-"""Seconds that the other side has to answer."""
+"""Seconds that the server has to answer."""
 
 FIRST_WAIT_S = 1.0
-"""Seconds before the first repetition; they double."""
+"""Seconds before the first retry; doubled for each further one."""
 
 _WHERE = "webhook"
 _REPETITIONS = 3
 _LONGEST_WAIT_S = 60.0
 _MOST_REDIRECTS = 5
-_REDIRECTS = frozenset({301, 302, 307, 308})  # 303 asks for a GET, which tells nothing
+_REDIRECTS = frozenset({301, 302, 307, 308})  # 303 asks for a GET, which delivers nothing
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = range(500, 600)
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where to POST.
+    """Destination of a POST.
 
     Attributes:
         url: without credentials.
-        authorization: the header that they became; None without any.
+        authorization: header with the credentials; None without any.
     """
 
     url: str
@@ -45,14 +45,14 @@ class _Target:
 
     @property
     def origin(self) -> str:
-        """What may be shown of it: a path or query may be a secret too."""
+        """The part of the URL that may be logged: the path or query may contain secrets."""
         parts = urllib.parse.urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Why a POST did not arrive, whether it may if it is repeated, and not before how many seconds."""
+    """Failure of a POST: the reason, whether a retry may help, and the seconds to wait before it."""
 
     reason: str
     again: bool = False
@@ -60,18 +60,19 @@ class _Failure:
 
 
 class Webhook:
-    """A URL, and the way to tell it.
+    """A URL to notify of ended jobs.
 
     A redirect is followed, as a POST, to the same scheme only; credentials go to no other host. Neither the URL nor a
     redirect leads to a link-local or metadata address, see `addresses`. Proxies are those of the environment
-    (`HTTPS_PROXY`, `NO_PROXY` …). Who lost an answer is told twice: the key and attempt are the same.
+    (`HTTPS_PROXY`, `NO_PROXY` …). If a response is lost, the event is sent twice, with the same key
+    and attempt.
 
     Args:
-        url: http or https; references in it are resolved each time. Credentials become an Authorization header.
+        url: http or https; references in it are resolved at each POST. Credentials become an Authorization header.
         timeout_s, first_wait_s: see `TIMEOUT_S` and `FIRST_WAIT_S`.
 
     Raises:
-        ConfigError: it is no such URL, or a secret that it names is not set.
+        ConfigError: the URL is invalid, or a secret that it names is not set.
     """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, first_wait_s: float = FIRST_WAIT_S) -> None:
@@ -81,7 +82,7 @@ class Webhook:
         self._target()
 
     def deliver(self, event: JobEnded, closing: threading.Event) -> None:
-        """POST the event; how that went is logged, and nothing is raised for it. `closing` cuts the waits short."""
+        """POST the event, and log the result; a failure raises nothing. `closing` cuts the waits short."""
         try:
             target = self._target()
         except ConfigError as error:
@@ -95,12 +96,12 @@ class Webhook:
             closing.wait(min(max(wait_s, failure.after_s), _LONGEST_WAIT_S))
             failure = self._post(target, body)
         if failure is None:
-            logs.tell("webhook told", key=event.key, url=target.origin)
+            logs.tell("webhook delivered", key=event.key, url=target.origin)
         else:
             logs.warn("webhook failed", key=event.key, url=target.origin, error=failure.reason)
 
     def abandon(self) -> None:
-        """Nothing: a POST that nobody waits for any more ends with the process."""
+        """Do nothing: a POST under way ends with the process."""
 
     def _target(self) -> _Target:
         try:
@@ -111,7 +112,7 @@ class Webhook:
             raise ConfigError(where=_WHERE, detail=str(error)) from None
 
     def _post(self, target: _Target, body: bytes) -> _Failure | None:
-        """POST once, through redirects; None when it arrived."""
+        """POST once, following redirects; returns None if it was delivered."""
         for _ in range(_MOST_REDIRECTS):
             try:
                 post(_request(target, body), self._timeout_s)
@@ -123,19 +124,19 @@ class Webhook:
                 try:
                     target = _redirected(target, place)
                 except ValueError as refusal:
-                    return _Failure(f"redirects where nobody follows: {refusal}")
+                    return _Failure(f"redirect refused: {refusal}")
             except (ForbiddenAddressError, OSError, http.client.HTTPException) as error:
                 return _unanswered(error)
             else:
                 return None
-        return _Failure("redirects for ever")
+        return _Failure("too many redirects")
 
 
 def _target(url: str) -> _Target:
-    """A URL as it is asked for.
+    """Split a URL into the URL to request and its credentials.
 
     Raises:
-        ValueError: it is none that can be; the message shows nothing of it.
+        ValueError: the URL is invalid; the message shows nothing of it.
     """
     if not url.isascii() or not url.isprintable() or " " in url:
         msg = "holds a space, a control character or a letter beyond ASCII; percent-encode it"
@@ -154,8 +155,8 @@ def _target(url: str) -> _Target:
 
 
 def _split(url: str) -> urllib.parse.SplitResult | None:
-    """The parts of a URL that can be POSTed to; None for any other."""
-    with contextlib.suppress(ValueError):  # a port that is no number, a bracket that is not closed
+    """Parts of a URL that can be POSTed to; None for any other."""
+    with contextlib.suppress(ValueError):  # an invalid port, an unclosed bracket
         parts = urllib.parse.urlsplit(url)
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
             return parts
@@ -163,14 +164,14 @@ def _split(url: str) -> urllib.parse.SplitResult | None:
 
 
 def _redirected(target: _Target, place: str) -> _Target:
-    """Where a redirect leads.
+    """Resolve the target of a redirect.
 
     Raises:
-        ValueError: to another scheme, or to nothing that is a URL.
+        ValueError: it leads to another scheme, or is not a valid URL.
     """
     found = _target(urllib.parse.urljoin(target.url, place))
     if found.url.partition(":")[0] != target.url.partition(":")[0]:
-        msg = "to another scheme"
+        msg = "it leads to another scheme"
         raise ValueError(msg)
     return replace(found, authorization=target.authorization if found.origin == target.origin else None)
 

@@ -1,1 +1,1 @@
-"""Slots of a worker: the attempts in them, and how each ends."""
+"""Slots of a worker: the attempts that they run, and the outcomes."""

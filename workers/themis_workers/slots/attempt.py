@@ -1,4 +1,4 @@
-"""One attempt of a job in a slot: what was asked of its process, what is known of it, and how it is brought to end."""
+"""One attempt of a job in a slot: its claim, its process, its limits and its outcome."""
 
 import time
 from dataclasses import dataclass, field
@@ -14,16 +14,16 @@ class Attempt:
 
     Attributes:
         claim: of this worker.
-        memory: the limit on its memory, if it has one.
-        began_s: when it was handed to the slot.
-        reports: what its process has reported.
-        pid: of its process; None until that has begun.
-        stop: why it is to end, once it is.
-        kill_s: when it is killed, if it has not ended by then.
+        memory: its memory limit; None without one.
+        began_s: time at which the slot got it.
+        reports: reports of its process so far.
+        pid: of its process; None until that has started.
+        stop: reason why the worker stops it; None while it does not.
+        kill_s: time at which it is killed unless it has ended.
         asked: whether it was asked to end.
         killed: whether it was killed.
-        outcome: what it is to be settled with, once it has ended.
-        judged: whether it was decided by then whose fault that was.
+        outcome: to settle it with, once it has ended.
+        judged: whether it has been decided if an outage was the attempt's own fault.
     """
 
     claim: Claim
@@ -45,7 +45,7 @@ class Attempt:
         return timeout_s is not None and time.monotonic() - self.began_s > timeout_s
 
     def ended(self, exit_code: int) -> None:
-        """Its process is gone, and all that it left: decide the outcome."""
+        """Decide the outcome, now that its process and all descendants are gone."""
         end = JobExit(
             exit_code=exit_code,
             reports=self.reports,

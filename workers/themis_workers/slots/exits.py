@@ -1,4 +1,4 @@
-"""How a job's process ended, classified: a pure function of what it reported and what the kernel says."""
+"""Classification of a job's exit: a pure function of its reports and of what the kernel says."""
 
 import signal
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from themis_workers.messages import ProgressReport, Report, RunEnded, Stopped
 
 
 class Stop(StrEnum):
-    """Why a worker stops a job."""
+    """Reason why a worker stops a job."""
 
     TIME_LIMIT = "time limit"
     MEMORY_LIMIT = "memory limit"
@@ -20,12 +20,12 @@ class Stop(StrEnum):
 
 @dataclass(slots=True)
 class Reports:
-    """What a job's process has reported so far.
+    """Reports of a job's process so far.
 
     Attributes:
-        outcome: how it says that it ended.
-        stopped: it was asked to end, and did.
-        lost: the job is another worker's by now.
+        outcome: of the run, as the process reports it.
+        stopped: whether it was asked to end, and did.
+        lost: whether it lost its claim to another worker.
         total, done, failed: cases of the run, those that ended, those of them that failed.
     """
 
@@ -37,7 +37,7 @@ class Reports:
     failed: int = 0
 
     def take(self, report: Report) -> None:
-        """One more report of the process."""
+        """Take in one more report of the process."""
         if isinstance(report, ProgressReport):
             self.total, self.done, self.failed = report.total, report.done, report.failed
         elif isinstance(report, RunEnded):
@@ -50,15 +50,15 @@ class Reports:
 
 @dataclass(frozen=True, slots=True)
 class JobExit:
-    """The end of a job's process.
+    """End of a job's process.
 
     Attributes:
-        exit_code: what it exited with; negative for a signal.
-        reports: what it had reported.
-        stop: why the worker stopped it, if it did.
-        was_deaf: it had been asked to end, and had to be killed.
-        limit: the limit that was passed, for people.
-        out_of_memory: the kernel killed some of it for the memory it used.
+        exit_code: of the process; negative for a signal.
+        reports: of the process.
+        stop: reason why the worker stopped it; None if it did not.
+        was_deaf: whether it was asked to end, and had to be killed.
+        limit: the limit that was exceeded, for people.
+        out_of_memory: whether the kernel killed one of its processes as out of memory.
     """
 
     exit_code: int
@@ -70,28 +70,28 @@ class JobExit:
 
 
 def classify(end: JobExit) -> AttemptOutcome:
-    """The outcome to settle an attempt with.
+    """Classify an exit into the outcome to settle the attempt with.
 
-    A run that was done has its results committed, whatever happened to the process afterwards. Else the reason for
-    which the worker stopped it counts, then what it says itself, then what the kernel says.
+    A run that reported that it is done has committed its results, even if its process failed afterwards. Otherwise the
+    worker's reason to stop it takes precedence, then the report of the process, then what the kernel says.
     """
     reported = end.reports.outcome
     if reported is not None and reported.cause is Cause.DONE:
         return reported
     if end.reports.lost:
-        return AttemptOutcome(Cause.LEASE_LOST, "the job is another worker's by now")
+        return AttemptOutcome(Cause.LEASE_LOST, "another worker has the job by now")
     if end.stop is not None:
         how = "; it did not end when asked to, and was killed" if end.was_deaf else ""
         return AttemptOutcome(
             _CAUSE_OF[end.stop], f"{_SAID[end.stop].format(limit=end.limit)}{how}", exit_code=end.exit_code
         )
     if end.out_of_memory:
-        return AttemptOutcome(Cause.MEMORY_LIMIT, "the kernel killed it for its memory", exit_code=end.exit_code)
+        return AttemptOutcome(Cause.MEMORY_LIMIT, "out of memory: killed by the kernel", exit_code=end.exit_code)
     return reported or _unreported(end)
 
 
 def _unreported(end: JobExit) -> AttemptOutcome:
-    """The outcome of a process that ended without a word of how its run did."""
+    """The outcome of a process that ended without reporting the end of its run."""
     if end.exit_code < 0 or end.reports.stopped:
         number = -end.exit_code if end.exit_code < 0 else int(signal.SIGTERM)
         return AttemptOutcome(
@@ -110,7 +110,7 @@ _CAUSE_OF = {
 }
 _SAID = {
     Stop.TIME_LIMIT: "the time limit of {limit} is over",
-    Stop.MEMORY_LIMIT: "it used more memory than its limit of {limit}",
+    Stop.MEMORY_LIMIT: "out of memory: it used more than its limit of {limit}",
     Stop.CANCELLED: "cancelled while running",
     Stop.GIVEN_BACK: "its worker was stopped",
     Stop.LEASE_LOST: "its worker lost the lease",

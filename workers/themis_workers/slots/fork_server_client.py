@@ -1,4 +1,4 @@
-"""The worker's side of its fork server: the process that forks supervisors."""
+"""Fork server client: the worker's side of the process that forks slot supervisors."""
 
 import contextlib
 import json
@@ -9,9 +9,9 @@ from themis_workers.channel import Channel, pair
 from themis_workers.messages import StartSupervisor
 
 PATIENCE_S = 2.0
-"""Seconds that a process of the worker's has to read what it is told when it has much unread; then it is lost."""
+"""Seconds that a child process with a full buffer has to read its messages; after that it counts as lost."""
 
-# The program finds its modules where this process does, wherever that is run from.
+# The program searches for modules in the same places as this process.
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from themis_workers.children.fork_server import main; main(int(sys.argv[2]), sys.argv[3])"
@@ -19,16 +19,16 @@ _PROGRAM = (
 
 
 class ForkServer:
-    """A fork server that runs, until it is closed.
+    """A running fork server, until it is closed.
 
-    It must be made by the thread that lives as long as the worker: the kernel kills it when that thread ends.
+    Create it in a thread that lives as long as the worker: the kernel kills the server when that thread ends.
     """
 
     def __init__(self, isolation: str) -> None:
-        """Start it; it can be asked at once, and answers when it has come up.
+        """Start the server; it accepts requests at once, and answers them when it is up.
 
         Args:
-            isolation: of the jobs: an `Isolation`, or `auto` for the best that is possible here.
+            isolation: of the jobs: an `Isolation`, or `auto` for the strongest that is possible here.
         """
         self._channel, its_end = pair()
         self._channel.stop_waiting(PATIENCE_S)
@@ -40,17 +40,17 @@ class ForkServer:
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """Its PID."""
         return self._process.pid
 
     def ask_for_supervisor(self) -> Channel:
-        """The worker's end of a channel to a new supervisor, which says there that it is ready, or why not.
+        """Return a channel to a new supervisor, which reports on it that it is ready, or the reason why it is not.
 
         Raises:
             OSError: the fork server is gone.
         """
         ours, its_end = pair()
-        ours.tell_senders()  # before the supervisor can speak: nobody is known as the sender of what came earlier
+        ours.tell_senders()  # before the supervisor can send: the sender of earlier messages is unknown
         ours.stop_waiting(PATIENCE_S)
         with its_end:
             try:
@@ -61,7 +61,7 @@ class ForkServer:
         return ours
 
     def close(self, patience_s: float = 0.0) -> None:
-        """Have it end, if need be by force after so many seconds."""
+        """Close the connection, wait `patience_s` seconds for the server to end, then kill it."""
         self._channel.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(patience_s)

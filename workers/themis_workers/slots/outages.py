@@ -1,8 +1,8 @@
-"""Whose outage it was, decided by who can write: a pure function of what a job's process said and its worker tried.
+"""Attribution of an outage: a pure function of the report of a job's process and a write check of its worker.
 
-A disk that is full or broken is so for both, and charged to nobody. Where the worker itself can write to the queue and
-to the store, the process that could not is the reason, or the code that ran in it, and the next attempt would end in
-the same way. Only what is scarce may have come back in the meantime: that counts when it happens twice in a row.
+A full or broken disk affects both, and is charged to nobody. If the worker itself can write to the queue and to the
+store, the cause is the process that could not, or the code that it ran, and the next attempt would fail in the same
+way. A scarce resource may have become free in the meantime: it is charged only when it is lacking twice in a row.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from themis.core.queue.model.outages import Lack
 
 
 def judged(outcome: AttemptOutcome, cause_before: str | None, can_write: Callable[[], bool]) -> AttemptOutcome:
-    """The outcome that an attempt is settled with.
+    """Decide the outcome to settle an attempt with.
 
     Args:
-        outcome: what its process reported.
-        cause_before: how the attempt before it ended; None for the first.
-        can_write: tries whether this worker can write what the job could not; asked only if it matters.
+        outcome: as its process reported it.
+        cause_before: cause with which the previous attempt ended; None for the first attempt.
+        can_write: checks whether this worker can write to the queue and the store; called only if it matters.
     """
     if outcome.cause is not Cause.OUTAGE or outcome.lack in {None, Lack.BUSY}:
         return outcome

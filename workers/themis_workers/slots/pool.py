@@ -1,4 +1,4 @@
-"""The slots of a worker: what dies is replaced."""
+"""Slot pool of a worker: supervisors that die are replaced."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,21 +11,21 @@ from themis_workers.telemetry import logs
 from themis_workers.wake import Wake
 
 MOST_LOSSES = 4
-"""Supervisors of one slot in a row that never were ready, until the slot counts as one that cannot be replaced."""
+"""Number of supervisors in a row that fail to start until a slot counts as lost for good."""
 
 PAUSE_S = 1.0
-"""Seconds until it is tried again: what a system lacks for a moment, it may have then."""
+"""Seconds until the next try: a lacking resource may be free again by then."""
 
 
 class Slots:
     """The slots, each with a supervisor.
 
     Attributes:
-        count: how many there are to be, once they are mended.
+        count: number of slots that `mend` keeps up.
     """
 
     def __init__(self, wake: Wake, isolation: str, began: Callable[[Attempt], None]) -> None:
-        """None yet. `isolation` of the jobs is an `Isolation`, or `auto`."""
+        """Start the fork server, and no slots; `isolation` of the jobs is an `Isolation`, or `auto`."""
         self._wake = wake
         self._isolation = isolation
         self._began = began
@@ -36,37 +36,37 @@ class Slots:
         self._fork_server = ForkServer(self._isolation)
 
     def __iter__(self) -> Iterator[Slot]:
-        """Those that are there, in order."""
+        """Iterate over the existing slots by number."""
         return iter(sorted(self._slots.values(), key=lambda slot: slot.number))
 
     @property
     def pids(self) -> list[int]:
-        """The processes that are there all the time."""
+        """PIDs of the fork server and the supervisors."""
         return [self._fork_server.pid, *(slot.supervisor for slot in self if slot.supervisor is not None)]
 
     @property
     def are_up(self) -> bool:
-        """Whether each slot that there is to be can run jobs, or does."""
+        """Whether every slot up to `count` is ready for jobs or runs one."""
         ready = {slot.number for slot in self if slot.isolation is not None and not slot.is_lost}
         return ready.issuperset(range(self.count))
 
     def free(self) -> Slot | None:
-        """A slot that can run a job now; None when there is none."""
+        """A slot that can run a job now; None without one."""
         return next((slot for slot in self if slot.is_free and slot.number < self.count), None)
 
     def running(self) -> list[Slot]:
-        """The slots that have an attempt."""
+        """The slots with an attempt."""
         return [slot for slot in self if slot.attempt is not None]
 
     def mend(self) -> None:
-        """Replace what was lost, begin what is missing, end what is too many as soon as it is free.
+        """Replace lost slots, start missing ones, and close surplus ones as soon as they are free.
 
         Raises:
             SlotLostError: a slot was lost and cannot be replaced.
         """
         for slot in self:
             if slot.is_lost:
-                self._wake.forget(slot.channel)  # which has nothing to say any more, and would say that all the time
+                self._wake.forget(slot.channel)  # a closed channel would wake the loop all the time
         for slot in [slot for slot in self if slot.attempt is None]:
             if slot.is_lost:
                 self._note_loss(slot)
@@ -77,7 +77,7 @@ class Slots:
                 self._slots[number] = self._new(number)
 
     def close(self) -> None:
-        """End all supervisors, and all that they keep, and the fork server."""
+        """End all supervisors with their jobs, and the fork server."""
         for slot in list(self):
             self._drop(slot)
         self._fork_server.close(patience_s=5.0)
@@ -88,7 +88,7 @@ class Slots:
             self._losses.pop(slot.number, None)
             return
         losses = self._losses[slot.number] = self._losses.get(slot.number, 0) + 1
-        logs.warn("a slot did not begin", slot=slot.number, why=slot.why_lost)
+        logs.warn("a slot could not be started", slot=slot.number, why=slot.why_lost)
         if losses >= MOST_LOSSES:
             raise SlotLostError(slot=slot.number, times=losses, detail=slot.why_lost)
         self._again_s[slot.number] = time.monotonic() + PAUSE_S

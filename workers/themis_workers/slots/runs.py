@@ -1,4 +1,4 @@
-"""The attempts that a worker runs: begun, looked after, settled."""
+"""Runs of a worker: starts, watches and settles the attempts of claimed jobs."""
 
 from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
 from themis.core.queue import AttemptOutcome, Cause, Claim, JobState
@@ -21,17 +21,17 @@ _NO_GRACE_S = 0.0
 
 
 class Runs:
-    """What a worker does with the jobs that it has claimed."""
+    """Starts, watches and settles the attempts of the jobs that a worker has claimed."""
 
     def __init__(self, context: WorkerContext) -> None:
-        """With what the worker has."""
+        """Use the queue, stores and identity of `context`."""
         self._context = context
 
     def begin(self, slot: Slot, claim: Claim, settings: WorkerSettings) -> bool:
-        """Have a slot run a claimed job; False when it is one that cannot be begun, and has ended with that.
+        """Start a claimed job in a slot; False when its manifest is invalid, with which the job is settled.
 
         Raises:
-            StoreError, OSError: that could not be written; the claim is over.
+            StoreError, OSError: that could not be settled; the claim is abandoned.
         """
         try:
             text = manifest_file.encode(claim.manifest).decode()
@@ -54,7 +54,7 @@ class Runs:
         return True
 
     def look_after(self, slot: Slot, job_grace_s: float) -> None:
-        """Keep the attempt's lease; have it end where it is over a limit, cancelled, or another worker's."""
+        """Renew the attempt's lease; stop it if it is over a limit, cancelled, or lost to another worker."""
         attempt = slot.attempt
         if attempt is None or attempt.outcome is not None:
             return
@@ -68,13 +68,13 @@ class Runs:
             slot.stop(Stop.CANCELLED, job_grace_s)
 
     def settle(self, slot: Slot) -> JobRow | None:
-        """Settle an attempt that has ended; its job as it is now, or None when the claim was lost.
+        """Settle an attempt that has ended; returns the job's new row, or None when the claim was lost.
 
         Raises:
             StoreError, OSError: it cannot be settled now.
         """
         attempt = slot.attempt
-        assert attempt is not None  # noqa: S101  # by whoever asks
+        assert attempt is not None  # noqa: S101  # by the caller
         assert attempt.outcome is not None  # noqa: S101
         claim = attempt.claim
         if not attempt.judged:
@@ -85,7 +85,7 @@ class Runs:
             row = claim.settle(outcome)
         except ClaimLostError as error:
             claim.lose()
-            logs.warn("the attempt is fenced off", job=claim.key, attempt=claim.attempt, slot=slot.number, why=error)
+            logs.warn("claim lost: fenced off", job=claim.key, attempt=claim.attempt, slot=slot.number, why=error)
             return None
         say = logs.tell if outcome.cause is Cause.DONE else logs.warn
         say(
@@ -100,7 +100,7 @@ class Runs:
         return row
 
     def _refuse(self, claim: Claim, error: ManifestError) -> None:
-        logs.warn("a job cannot be begun", job=claim.key, why=error)
+        logs.warn("a job cannot be started", job=claim.key, why=error)
         try:
             claim.settle(AttemptOutcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}"))
         except (ClaimLostError, StoreError, OSError):
@@ -116,15 +116,15 @@ class Runs:
         return True
 
     def note_process(self, attempt: Attempt) -> None:
-        """Keep in the job's row which process runs it: whoever recovers the job kills that first."""
+        """Record the attempt's process in the job's row: recovering the orphan kills that process first."""
         if attempt.pid is None:
             return
         try:
             attempt.claim.note_process(attempt.pid)
         except ClaimLostError:
-            pass  # the run finds out by itself
+            pass  # the run notices that itself
         except StoreError as error:
-            logs.warn("the attempt's process could not be noted", job=attempt.claim.key, error=error)
+            logs.warn("the PID of the attempt could not be recorded", job=attempt.claim.key, error=error)
 
     def _memory_limit(self, slot: Slot, claim: Claim) -> MemoryLimit | None:
         limit_mb = claim.manifest.limits.memory_limit_mb
@@ -134,13 +134,13 @@ class Runs:
             try:
                 return self._context.cgroups.limit(f"themis-{self._context.owner.worker}-{slot.number}", limit_mb)
             except OSError as error:
-                logs.warn("no cgroup could be made: memory is watched instead", error=error.strerror)
+                logs.warn("no cgroup could be created: the worker watches the memory instead", error=error.strerror)
         if not capabilities.shows_memory():
-            logs.warn("a memory limit cannot be kept: no cgroup may be made, and /proc is hidden", job=claim.key)
+            logs.warn("memory limit not enforced: no cgroup can be created, and /proc is hidden", job=claim.key)
         return WatchedLimit(limit_mb)
 
     def _keeps_lease(self, attempt: Attempt) -> bool:
-        """Whether the job is still this worker's; its lease is renewed when that is due."""
+        """Renew the lease if that is due; whether the job still belongs to this worker."""
         lease = attempt.claim.lease
         if lease is None or not lease.is_due:
             return True
@@ -157,5 +157,5 @@ class Runs:
         try:
             return attempt.claim.is_cancel_requested()
         except (StoreError, OSError) as error:
-            logs.warn("requests to cancel cannot be read", job=attempt.claim.key, error=error)
+            logs.warn("cancel requests cannot be read", job=attempt.claim.key, error=error)
             return False

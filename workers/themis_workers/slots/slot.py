@@ -1,4 +1,4 @@
-"""The worker's side of a slot: a supervisor at the other end of a channel, and the attempt that it runs."""
+"""Slot: the worker's side of a slot supervisor, and the attempt that it runs."""
 
 import contextlib
 import os
@@ -30,10 +30,10 @@ from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.exits import Stop
 
 READY_S = 20.0
-"""Seconds in which a supervisor must be ready; forking one takes a few milliseconds."""
+"""Seconds within which a supervisor must be ready; forking one takes a few milliseconds."""
 
 END_S = 15.0
-"""Seconds in which a supervisor must have ended a job that it was told to kill; else it is killed itself."""
+"""Seconds within which a supervisor must have killed a job when told to; else it is killed itself."""
 
 
 class Slot:
@@ -41,13 +41,13 @@ class Slot:
 
     Attributes:
         number: from 0.
-        isolation: how its jobs are kept from outliving the worker, once the supervisor is ready.
-        attempt: what it runs; it stays here, with its outcome, until it is settled.
+        isolation: of its jobs; None until the supervisor is ready.
+        attempt: that it runs; it stays here, with its outcome, until it is settled.
         is_lost: whether the supervisor is gone.
     """
 
     def __init__(self, number: int, channel: Channel, began: Callable[[Attempt], None]) -> None:
-        """With the worker's end of the channel; `began` is told when an attempt's process is there."""
+        """Use the worker's end of `channel`; `began` is called when the process of an attempt has started."""
         self.number = number
         self.channel = channel
         self.isolation: Isolation | None = None
@@ -60,21 +60,21 @@ class Slot:
 
     @property
     def is_free(self) -> bool:
-        """Whether it could run a job."""
+        """Whether it can run a job now."""
         return self.isolation is not None and self.attempt is None and not self.is_lost
 
     @property
     def supervisor(self) -> int | None:
-        """The process below which all processes of its jobs are."""
+        """PID of the supervisor, below which all processes of its jobs are; None until it is known."""
         return self._supervisor
 
     def start(self, attempt: Attempt, order: RunJob) -> None:
-        """Begin an attempt."""
+        """Start an attempt."""
         self.attempt = attempt
         self._say(order)
 
     def stop(self, why: Stop, grace_s: float) -> None:
-        """Ask what runs to end, and have it killed if it has not within `grace_s` seconds; the first reason counts."""
+        """Ask the attempt to end, and kill it after `grace_s` seconds; the first reason counts."""
         attempt = self.attempt
         if attempt is None or attempt.outcome is not None or attempt.killed:
             return
@@ -88,10 +88,10 @@ class Slot:
             attempt.kill_s = min(attempt.kill_s, kill_s)
 
     def look_after(self) -> None:
-        """Kill what did not end in time, and a supervisor that is not up to its work."""
+        """Kill an attempt that did not end in time, and a supervisor that does not respond."""
         now_s = time.monotonic()
         if self.isolation is None and now_s - self._made_s > READY_S:
-            self._lose("its supervisor did not begin in time")
+            self._lose("its supervisor did not start in time")
         attempt = self.attempt
         if attempt is None or attempt.kill_s is None or now_s < attempt.kill_s:
             return
@@ -103,7 +103,7 @@ class Slot:
             self._lose("its supervisor did not end a job in time")
 
     def hear(self) -> None:
-        """Take what the supervisor and the job's process have to say."""
+        """Handle the messages of the supervisor and of the job's process."""
         try:
             while not self.is_lost:
                 received = self.channel.receive()
@@ -117,7 +117,7 @@ class Slot:
             self._lose(str(error))
 
     def close(self) -> None:
-        """Let the supervisor go: it ends everything that it keeps."""
+        """Close the channel, whereupon the supervisor kills its job and ends."""
         self.channel.close()
 
     def _take(self, received: Received) -> None:
@@ -137,17 +137,17 @@ class Slot:
         elif isinstance(message, Exited):
             attempt.ended(message.exit_code)
         elif isinstance(message, NotStarted):
-            why = f"the system lacks what a process needs: {message.why}"
+            why = f"its process could not be started: {message.why}"
             attempt.outcome = AttemptOutcome(Cause.OUTAGE, why, lack=Lack.SCARCE)
 
     def _number(self, received: Received, said: int) -> int | None:
-        """The number of the process that sent a message: the kernel's, else, outside of namespaces, its own."""
+        """PID of a message's sender: from the kernel, else, outside of namespaces, from the message."""
         if received.sender is not None or self.isolation is Isolation.NAMESPACE:
             return received.sender
         return said
 
     def _lose(self, why: str, *, is_gone: bool = False) -> None:
-        """The supervisor is of no use any more, or gone; all that it runs dies with it, and its attempt is lost."""
+        """Give up a supervisor that is gone or useless; its job is killed with it, and the attempt is lost."""
         self.is_lost, self.why_lost = True, why
         if self._supervisor is not None and not is_gone:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -155,7 +155,7 @@ class Slot:
         attempt = self.attempt
         if self.isolation is Isolation.GROUP and attempt is not None and attempt.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(attempt.pid, signal.SIGKILL)  # nobody else does
+                os.killpg(attempt.pid, signal.SIGKILL)  # no other process does
         if attempt is not None and attempt.outcome is None:
             attempt.ended(-signal.SIGKILL)
             if attempt.stop is None and attempt.outcome is not None and attempt.outcome.cause is Cause.SIGNAL:
@@ -165,4 +165,4 @@ class Slot:
         try:
             self.channel.send(message)
         except OSError as error:
-            self._lose(f"its supervisor does not listen: {error.strerror}")
+            self._lose(f"its supervisor cannot be reached: {error.strerror}")

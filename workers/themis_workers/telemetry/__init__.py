@@ -1,1 +1,1 @@
-"""What a worker says about itself: to systemd, to probes, to Prometheus, and in its log."""
+"""Telemetry of a worker: for systemd, health probes and Prometheus, and in its log."""

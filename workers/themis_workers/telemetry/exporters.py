@@ -1,6 +1,6 @@
-"""How Prometheus gets a worker's metrics: from a port, or from a file for node_exporter's textfile collector.
+"""Exporters of a worker's metrics for Prometheus: a port, and a file for node_exporter's textfile collector.
 
-Both speak through Prometheus' own client, which is imported here and only when one of them is asked for.
+Both use Prometheus' own client, which is imported only here, and only when one of them is requested.
 """
 
 import importlib
@@ -22,15 +22,15 @@ class MetricsServer:
     """Serves a worker's metrics over HTTP, in threads of its own.
 
     Args:
-        metrics: what to serve.
-        port: 0 for any that is free.
-        address: where to listen; others than this machine's own let everybody read.
+        metrics: to serve.
+        port: to listen on; 0 for any that is free.
+        address: to listen on; only a loopback address keeps other machines from reading.
 
     Attributes:
-        port: the one that it listens on.
+        port: that it listens on.
 
     Raises:
-        ConfigError: nobody can listen there.
+        ConfigError: it cannot listen there.
         MissingExtraError: Prometheus' client is not installed.
     """
 
@@ -44,7 +44,7 @@ class MetricsServer:
         self.port: int = self._server.server_port
 
     def close(self) -> None:
-        """Listen no longer; the port is free afterwards."""
+        """Stop listening; the port is free afterwards."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -54,12 +54,12 @@ class MetricsFile:
     """Writes a worker's metrics to a file, whole each time, in a thread of its own.
 
     Args:
-        metrics: what to write.
-        path: node_exporter reads names that end in `.prom`.
+        metrics: to write.
+        path: of the file; node_exporter reads names that end in `.prom`.
         every_s: seconds between two writes.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: the file cannot be written.
         MissingExtraError: Prometheus' client is not installed.
     """
 
@@ -79,7 +79,7 @@ class MetricsFile:
         self._thread.start()
 
     def close(self) -> None:
-        """Write once more, now that the worker is down. The file stays: a short worker's counts are read later."""
+        """Write once more, with the worker down. The file stays, so that a short-lived worker is counted too."""
         self._over.set()
         self._thread.join()
         self._metrics.ended()
@@ -90,7 +90,7 @@ class MetricsFile:
             self._try()
 
     def _try(self) -> None:
-        """Write; a disk that fails is complained about once, until it works again."""
+        """Write the file; a failing disk is logged once, until it works again."""
         try:
             self._write()
         except OSError as error:
@@ -105,7 +105,7 @@ class MetricsFile:
 
 
 class _Collector:
-    """A worker's metrics in the form of Prometheus' client."""
+    """A worker's metrics as a collector of Prometheus' client."""
 
     def __init__(self, metrics: WorkerMetrics) -> None:
         core = importlib.import_module("prometheus_client.core")
@@ -120,12 +120,12 @@ class _Collector:
             yield found
 
     def describe(self) -> list[Any]:
-        """Nothing beforehand: to register must not look at the queue."""
+        """Return nothing: registering must not read the queue."""
         return []
 
 
 def _registry(client: Any, metrics: WorkerMetrics) -> Any:
-    """A registry of its own: the client's holds metrics of the process that clash where several workers write files."""
+    """A new registry: metrics in the client's default one clash where several workers write files."""
     registry = client.CollectorRegistry()
     registry.register(_Collector(metrics))
     return registry

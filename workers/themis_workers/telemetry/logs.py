@@ -1,11 +1,11 @@
-"""What a worker says while it runs: a line an event on standard error, for people or for programs.
+"""Log of a worker: one line per event on standard error, for people or for programs.
 
-Modules say an event in a word or two, and its facts beside it:
+Modules log an event in a few words, with its facts beside it:
 
     logs.tell("attempt ended", key=key, cause="signal")
 
-What others wrote (an error's message, what a hook printed) is a fact, never the event: a newline in it makes no line,
-an escape code moves no cursor, and neither a password in a URL nor a secret that this process resolved is shown.
+Texts from elsewhere (an error's message, the output of a hook) are facts, never the event: a newline in them starts no
+line, an escape code moves no cursor, and neither a password in a URL nor a secret that this process resolved is shown.
 """
 
 import json
@@ -32,24 +32,24 @@ _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def tell(event: str, *, level: int = logging.INFO, **facts: Any) -> None:
-    """Say an event; facts that are None are left out."""
+    """Log an event; facts that are None are left out."""
     _LOGGER.log(level, "%s", event, extra={"facts": facts})
 
 
 def warn(event: str, **facts: Any) -> None:
-    """Say an event that somebody should look at."""
+    """Log an event that an operator should look at, as a warning."""
     tell(event, level=logging.WARNING, **facts)
 
 
 def configure(log_format: LogFormat, stream: TextIO, worker: str) -> None:
-    """Have everything that is logged in this process written to `stream`, a line an event; once more replaces it.
+    """Write all logging of this process to `stream`, one line per event; a second call replaces the first.
 
-    Of other libraries only warnings and errors are written.
+    Other libraries only log warnings and errors.
 
     Args:
-        log_format: `text` for people, `json` for one object a line.
-        stream: standard error, as a rule. What it cannot take is lost, and nobody is hurt.
-        worker: the name of the worker, which stands in each object.
+        log_format: `text` for people, `json` for one object per line.
+        stream: usually standard error; lines that cannot be written are lost, without an error.
+        worker: name of the worker, part of each JSON object.
     """
     root = logging.getLogger()
     for handler in [found for found in root.handlers if isinstance(found, _Handler)]:
@@ -63,11 +63,11 @@ def configure(log_format: LogFormat, stream: TextIO, worker: str) -> None:
 
 class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
-        """A log that cannot be written stops no work, and a traceback about it is no event."""
+        """Ignore the error: a log that cannot be written must not stop the work."""
 
 
 class _TextLines(logging.Formatter):
-    """`<time> <level> <event> <name>=<value> …`; what is no plain word is quoted, so that no value passes for two."""
+    """`<time> <level> <event> <name>=<value> …`; values other than plain words are quoted, to keep facts apart."""
 
     def format(self, record: logging.LogRecord) -> str:
         words = [_at(record), record.levelname.ljust(len("WARNING")), one_line(_event(record))]
@@ -76,7 +76,7 @@ class _TextLines(logging.Formatter):
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object in ASCII, which no text can break."""
+    """One JSON object per line, in ASCII, so that no text can break it."""
 
     def __init__(self, worker: str) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ def _event(record: logging.LogRecord) -> str:
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:
-    """What stands beside an event, as JSON; an exception that was logged with it too."""
+    """Facts of an event as JSON values, including a logged exception."""
     facts = {name: _plain(value) for name, value in getattr(record, "facts", {}).items() if value is not None}
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
@@ -108,7 +108,7 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """`value` as JSON that has an end and holds neither a password of a URL nor a secret."""
+    """`value` as JSON of limited size, without passwords in URLs and without secrets."""
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, Mapping | list | tuple | set | frozenset):

@@ -1,6 +1,6 @@
-"""What Prometheus is told about a worker and its queue: names, meanings and values.
+"""Metrics of a worker and its queue for Prometheus: names, descriptions and values.
 
-One thread works and writes; another one is asked and reads. Between them stand values that are replaced whole.
+One thread works and writes, another one answers scrapes and reads. They share only values that are replaced as a whole.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from themis.core.queue.model.states import POLICIES, Cause, Charge, JobState
 from themis.core.stores.job_rows import JobRow
 
 FRESH_S = 1.0
-"""A look at the queue is good for so many seconds: who scrapes more often sees the same."""
+"""Seconds for which the counts of the queue are reused; more frequent scrapes see the same numbers."""
 
 _NS = 1_000_000_000
 _NO_FAILURES = frozenset({Cause.DONE, Cause.CANCELLED, Cause.GIVEN_BACK, Cause.LEASE_LOST, Cause.OUTAGE})
@@ -31,11 +31,11 @@ class Family:
     """A metric and its values.
 
     Attributes:
-        kind: whether it can fall.
-        name: without the `_total` that a counter gets.
-        about: what it counts.
+        kind: a counter never falls, a gauge can.
+        name: without the suffix `_total`, which a counter gets.
+        about: its description.
         values: by the values of its labels.
-        labels: the names of its labels; `worker` comes to them.
+        labels: names of its labels; `worker` is added to them.
     """
 
     kind: Literal["gauge", "counter"]
@@ -47,12 +47,12 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a worker's report does not say; counted since the worker began.
+    """Counts since the worker's start that its report does not contain.
 
     Attributes:
-        retried: attempts after which the job was queued again, to be tried once more.
+        retried: attempts after which the job was queued for another attempt.
         failed: jobs that ended in `failed`, by cause.
-        recovered: jobs of dead workers that this one put right.
+        recovered: orphans, jobs of dead workers, that this worker recovered.
     """
 
     retried: int
@@ -65,8 +65,8 @@ class WorkerMetrics:
 
     Args:
         worker: its name.
-        look: how deep the queue is; called by the thread that is asked for metrics, at most every `FRESH_S`. An
-            `OSError` leaves out what is told of the queue, and is not tried more often either.
+        look: counts the jobs in the queue; called by the thread that answers scrapes, at most every `FRESH_S` seconds,
+            also after an `OSError`, which leaves out the metrics of the queue.
     """
 
     def __init__(self, worker: str, look: Callable[[], QueueDepth]) -> None:
@@ -79,11 +79,11 @@ class WorkerMetrics:
         self._ended = False
 
     def heartbeat(self, report: WorkerReport) -> None:
-        """The worker goes like this now."""
+        """Take over the worker's latest report."""
         self._report = report
 
     def settled(self, row: JobRow) -> None:
-        """An attempt has ended, and this is what its job became."""
+        """Count an attempt that has ended; `row` is its job's new row."""
         cause = row.cause or ""
         charged = cause in POLICIES and POLICIES[Cause(cause)].charge is not Charge.NOBODY
         with self._lock:
@@ -91,22 +91,22 @@ class WorkerMetrics:
             self._retried += charged and row.state == JobState.QUEUED
 
     def recovered(self, count: int) -> None:
-        """So many jobs of dead workers were put right."""
+        """Count recovered orphans."""
         with self._lock:
             self._recovered += count
 
     def ended(self) -> None:
-        """The worker has ended: it is not up any more."""
+        """Report the worker as down from now on."""
         self._ended = True
 
     def families(self) -> Iterator[Family]:
-        """All that there is to tell now; what cannot be told, as the queue cannot be read, is left out."""
+        """All current metrics; those of the queue are left out if it cannot be read."""
         with self._lock:
             tally = Tally(self._retried, dict(self._failed), self._recovered)
         report, depth = self._report, self._depth.get()
         yield Family("gauge", "themis_build_info", "Versions; always 1.", _build(), ("version", "python"))
         yield _gauge(
-            "themis_worker_up", "1 while the worker's heart beats.", int(not self._ended and _is_alive(report))
+            "themis_worker_up", "1 while the worker's heartbeat is recent.", int(not self._ended and _is_alive(report))
         )
         yield from _of_tally(tally)
         if report is not None:
@@ -122,9 +122,9 @@ def _of_report(report: WorkerReport) -> Iterator[Family]:
     yield _gauge("themis_worker_waiting", "1 while a disk or a store fails.", int(report.state == "waiting"))
     yield _gauge("themis_worker_slots", "Jobs that it can run at once.", len(report.slots))
     yield _gauge("themis_worker_slots_busy", "Jobs that it runs now.", report.busy)
-    yield _gauge("themis_worker_heartbeat_timestamp_seconds", "When its heart beat last, since 1970.", heartbeat_s)
-    yield _gauge("themis_worker_start_timestamp_seconds", "When it began, since 1970.", started_s)
-    yield _counter("themis_jobs_claimed", "Jobs that it took.", report.claimed)
+    yield _gauge("themis_worker_heartbeat_timestamp_seconds", "Time of its last heartbeat, since 1970.", heartbeat_s)
+    yield _gauge("themis_worker_start_timestamp_seconds", "Time of its start, since 1970.", started_s)
+    yield _counter("themis_jobs_claimed", "Jobs that it claimed.", report.claimed)
     yield _counters("themis_attempts_ended", "Attempts that ended, by cause.", "cause", ended)
     yield _counter("themis_cases_ended", "Cases that ended in its runs; its rate is their speed.", report.cases)
 
@@ -136,14 +136,14 @@ def _of_tally(tally: Tally) -> Iterator[Family]:
         "themis_attempts_retried", "Attempts after which the job was queued to be tried again.", tally.retried
     )
     yield _counters("themis_jobs_failed", "Jobs that ended in failed, by cause.", "cause", failed)
-    yield _counter("themis_orphans_recovered", "Jobs of dead workers that it put right.", tally.recovered)
+    yield _counter("themis_orphans_recovered", "Orphans (jobs of dead workers) that it recovered.", tally.recovered)
 
 
 def _of_queue(depth: QueueDepth) -> Iterator[Family]:
     age = "Seconds for which the oldest job has been in a state."
     yield Family("gauge", "themis_queue_jobs", "Jobs in the queue, by state.", _by_label(depth.jobs), ("state",))
     yield Family("gauge", "themis_queue_oldest_job_age_seconds", age, _by_label(depth.oldest_s), ("state",))
-    yield _gauge("themis_queue_rejected_files", "Files that were rejected and still lie there.", depth.rejected)
+    yield _gauge("themis_queue_rejected_files", "Rejected files that are still in quarantine.", depth.rejected)
 
 
 def _gauge(name: str, about: str, value: float) -> Family:
@@ -167,7 +167,7 @@ def _build() -> dict[tuple[str, ...], float]:
 
 
 def _is_alive(report: WorkerReport | None) -> bool:
-    """Whether the heart beats; before its first beat a worker starts, and is alive."""
+    """Whether the last heartbeat is recent; before its first one a worker is starting, and counts as alive."""
     return report is None or is_beating(report.heartbeat_ns)
 
 

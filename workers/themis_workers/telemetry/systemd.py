@@ -1,4 +1,4 @@
-"""What a service tells systemd about itself, where systemd asks for it: sd_notify(3), with nothing but a datagram."""
+"""Notifications to systemd, if it asks for them: sd_notify(3) without a library, by plain datagrams."""
 
 import contextlib
 import os
@@ -10,16 +10,16 @@ from themis.core.text.lines import one_line
 
 _SEND_LIMIT_S = 1.0
 _US = 1_000_000
-_EARLY = 0.9  # a caller's clock is never exact: a ping that comes a tenth too early is sent, not left for the next call
+_EARLY = 0.9  # a call that comes up to a tenth too early sends a ping, instead of leaving it to the next call
 
 
 class Notifier:
-    """The way to systemd; without NOTIFY_SOCKET each method does nothing, and none raises: nobody waits for an answer.
+    """Connection to systemd; without NOTIFY_SOCKET its methods do nothing. None of them raises, or waits for an answer.
 
-    The variables are taken out of the environment, so that no child of this process speaks for it.
+    The variables are removed from the environment, so that no child process can notify systemd in its place.
 
     Args:
-        environment: by default that of this process.
+        environment: to read the variables from; by default that of this process.
     """
 
     def __init__(self, environment: MutableMapping[str, str] | None = None) -> None:
@@ -32,27 +32,27 @@ class Notifier:
 
     @property
     def interval_s(self) -> float | None:
-        """Call `watchdog` at least so often, in seconds: twice in systemd's limit; None when it has set none."""
+        """Seconds within which to call `watchdog` again: half of systemd's limit; None without a limit."""
         return self._interval_s or None
 
     def ready(self, status: str) -> None:
-        """Say that the start, or a reload, is over."""
+        """Notify systemd that the start, or a reload, is complete."""
         self._send("READY=1", _status(status))
 
     def reloading(self) -> None:
-        """Say that the settings are being read again; `ready` ends it."""
+        """Notify systemd that the settings are being reloaded, until `ready` is called."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000}")
 
     def stopping(self) -> None:
-        """Say that the end has begun."""
+        """Notify systemd that the shutdown has begun."""
         self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
-        """Say in a line what `systemctl status` shows."""
+        """Set the status line of `systemctl status`."""
         self._send(_status(text))
 
     def watchdog(self) -> None:
-        """Say that this process is alive; call it as often as you like, it is sent every `interval_s`."""
+        """Notify systemd that this process is alive; further calls within `interval_s` send nothing."""
         now_s = time.monotonic()
         if self._interval_s and now_s - self._pinged_s >= self._interval_s * _EARLY:
             self._pinged_s = now_s
@@ -67,7 +67,7 @@ class Notifier:
 
 
 def _address(name: str) -> str | None:
-    """A socket's address as the system wants it; `@` begins one that is no file. Of another kind, it is none."""
+    """Address of a Unix socket; `@` marks an abstract one. None for an address of another kind."""
     if name.startswith("/"):
         return name
     return f"\0{name[1:]}" if name.startswith("@") else None

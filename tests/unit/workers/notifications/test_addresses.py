@@ -88,7 +88,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     asked = _answers(monkeypatch, ["127.0.0.1"], ["169.254.169.254"])
     deliver(f"http://rebound.example:{server.server_port}/")
     assert asked == ["rebound.example"]
-    assert said(caplog)[0] == "webhook told"
+    assert said(caplog)[0] == "webhook delivered"
 
 
 def test_a_name_with_one_such_address_among_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

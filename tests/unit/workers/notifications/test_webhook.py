@@ -41,7 +41,7 @@ def test_the_event_is_posted_as_json_once(serve: Callable[..., Server], caplog: 
     assert "Authorization" not in headers
     assert body == EVENT.to_json()
     assert json.loads(body)["state"] == "failed"
-    assert said(caplog) == ("webhook told", {"key": EVENT.key, "url": server.url})
+    assert said(caplog) == ("webhook delivered", {"key": EVENT.key, "url": server.url})
 
 
 @pytest.mark.parametrize("failure", [answer(500), answer(503), answer(429), cut, nonsense])
@@ -51,7 +51,7 @@ def test_what_may_pass_is_tried_again(
     server = serve(failure, failure, answer(200))
     deliver(server.url)
     assert len(server.seen) == 3
-    assert said(caplog)[0] == "webhook told"
+    assert said(caplog)[0] == "webhook delivered"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_server_is_told_over_tls_when_its_certificate_is_trusted_and_only_then
     caplog.clear()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     deliver(url)
-    assert said(caplog)[0] == "webhook told"
+    assert said(caplog)[0] == "webhook delivered"
     assert server.seen[0][3] == EVENT.to_json()
 
 
@@ -153,7 +153,7 @@ def test_an_answer_without_end_is_not_read(serve: Callable[..., Server], caplog:
             over.set()
 
     deliver(serve(flood).url)
-    assert said(caplog)[0] == "webhook told"
+    assert said(caplog)[0] == "webhook delivered"
     assert over.wait(5)
 
 

@@ -168,7 +168,7 @@ def test_a_supervisor_that_is_not_ready_in_time_is_lost(clock: Clock, ends: tupl
     assert (slot.is_free, slot.is_lost) == (False, False)
     clock.now_s += 0.1
     slot.look_after()
-    assert (slot.is_lost, slot.why_lost) == (True, "its supervisor did not begin in time")
+    assert (slot.is_lost, slot.why_lost) == (True, "its supervisor did not start in time")
     ready = _slot(ends[0])
     clock.now_s += 10 * READY_S
     ready.look_after()

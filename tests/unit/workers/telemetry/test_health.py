@@ -143,7 +143,7 @@ def test_a_link_that_somebody_planted_is_not_written_through(path: Path) -> None
 
 
 def test_a_folder_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no folder that can be written"):
+    with pytest.raises(ConfigError, match="is not a writable folder"):
         HealthFile(tmp_path / "nowhere" / "health.json")
 
 
