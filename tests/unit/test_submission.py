@@ -367,13 +367,13 @@ def test_a_module_that_is_not_allowed_fails_at_once(tmp_path: Path) -> None:
 def test_a_changed_fingerprint_fails_at_once(tmp_path: Path) -> None:
     _submit(tmp_path)
     FACTS["fingerprint"] = "2"
-    _assert_hopeless(tmp_path, "test/lab_generator is not what the run was compiled with")
+    _assert_hopeless(tmp_path, "test/lab_generator has changed since the run was compiled")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda file: file.write_text(cases(1)[0].model_dump_json(), encoding="utf-8"), "are not those that the run"),
+        (lambda file: file.write_text(cases(1)[0].model_dump_json(), encoding="utf-8"), "have changed since the run"),
         (Path.unlink, "cases.jsonl"),
         (lambda file: file.write_text("not json\n", encoding="utf-8"), "cases.jsonl"),
     ],

@@ -279,7 +279,7 @@ def test_the_first_line_that_changed_is_named_and_no_case_of_it_is_given(
     given: list[Case] = []
     with pytest.raises(DatasetChangedError) as caught:
         given.extend(source.cases_again(known))
-    assert str(caught.value).startswith(f"{file}{line}: the cases of dataset 'd' are not those")
+    assert str(caught.value).startswith(f"{file}{line}: the cases of dataset 'd' have changed")
     assert given == cases[: int(line.removeprefix(":")) - 1 if line else 2]
 
 
@@ -289,7 +289,7 @@ def test_a_line_that_became_none_is_a_change_too(file: Path, line: bytes) -> Non
     source = JsonlSource("d", file)
     known = read_through(source)
     file.write_bytes(CONTENT.replace(b'{"input": 1}', line))
-    with pytest.raises(DatasetChangedError, match=f"{file}:1: the cases of dataset 'd' are not those"):
+    with pytest.raises(DatasetChangedError, match=f"{file}:1: the cases of dataset 'd' have changed"):
         again(source, known)
 
 
