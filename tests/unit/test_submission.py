@@ -637,7 +637,7 @@ def test_tags_change_nothing_of_what_a_run_is(tmp_path: Path) -> None:
 
 
 def test_what_is_no_tag_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(TagError, match="'GPU' is no tag"):
+    with pytest.raises(TagError, match="'GPU' is not a tag"):
         submit_experiment(_experiment(tmp_path), tags=["GPU"])
     with pytest.raises(TagError, match="a list of texts, not the text 'gpu'"):
         submit_experiment(_experiment(tmp_path), tags="gpu")

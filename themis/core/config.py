@@ -137,10 +137,10 @@ def _tags(value: list[str]) -> list[str]:
 def _environment(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         if not _VARIABLE.fullmatch(name):
-            msg = f"{name!r} is no name of a variable: letters, digits and _, not beginning with a digit"
+            msg = f"{name!r} is not a valid variable name: letters, digits and _, not beginning with a digit"
             raise ValueError(msg)
         if "\0" in text:
-            msg = f"{name} holds a NUL character, which no environment can"
+            msg = f"{name} holds a NUL character, which an environment cannot hold"
             raise ValueError(msg)
     return value
 

@@ -75,7 +75,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        _refuse(f"key {twice[:_LONGEST_SHOWN_KEY]!r} stands twice")
+        _refuse(f"key {twice[:_LONGEST_SHOWN_KEY]!r} appears twice")
     return value
 
 

@@ -102,7 +102,7 @@ class ReplayGenerator(BuiltinComponent):
                 value = self._object(body, line_number)
                 case_id = self._id(value, line_number)
                 if case_id in self._row_by_id:
-                    self._refuse(line_number, f"case id {case_id!r} stands twice")
+                    self._refuse(line_number, f"case id {case_id!r} appears twice")
                 self._row_by_id[case_id] = len(self._starts)
                 self._starts.append(start + len(line) - len(body))
                 self._lengths.append(len(body))
