@@ -154,7 +154,7 @@ def test_a_component_that_does_not_say_what_it_is_is_refused(answer: Any) -> Non
                 raise answer
             return answer  # type: ignore[no-any-return]
 
-    with pytest.raises(ThemisError, match=r"fingerprint\(\) must be a text|does not say what it is"):
+    with pytest.raises(ThemisError, match=r"fingerprint\(\) must be a text|cannot tell its identity"):
         experiment(Shy()).compile()
 
 

@@ -1,4 +1,4 @@
-"""The library: nothing here knows the commands or the workers.
+"""The library, which is independent of the commands and the workers.
 
 Every name that users import is also a name of this package.
 """
@@ -240,5 +240,5 @@ __getattr__ = lazy_names(
 
 
 def __dir__() -> list[str]:
-    """The public names."""
+    """Return the public names."""
     return sorted({*globals(), *__all__})

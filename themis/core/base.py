@@ -107,7 +107,7 @@ else:
 
 
 def _number_as_text(value: Any) -> Any:
-    """A finite number as its text; any other value as it is, to be checked."""
+    """Return a finite number as its text; any other value unchanged, to be checked."""
     return str(value) if type(value) in _NUMBERS and math.isfinite(value) else value
 
 

@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _component(value: Any) -> Any:
-    """A reference (`id`, `package.module:name`, `{use, with}`) or a live object, as it came."""
+    """Check a reference (`id`, `package.module:name`, `{use, with}`) or a live object, and return it unchanged."""
     if isinstance(value, str) and not value.strip():
         msg = "a component reference cannot be empty"
         raise ValueError(msg)

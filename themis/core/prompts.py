@@ -7,7 +7,7 @@ from pydantic import Field
 from themis.core.base import FrozenModel, JSONValue
 
 FIRST_BLOCK_RENDERING = 1
-"""Version of how blocks are written: a line for each key, as in version 4.0."""
+"""The first version of the block format: a line for each key, as in version 4.0."""
 
 BLOCK_RENDERING = 2
 """The current version; a change of the written form raises it, and runs with blocks then become other runs."""

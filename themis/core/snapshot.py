@@ -29,7 +29,7 @@ class SnapshotDataset(FrozenModel):
 
     Attributes:
         content: hash over the content of all cases, in order; equal for equal cases, listed or from a file.
-        case_count: how many cases it has.
+        case_count: number of cases.
         path: the file with its cases, for a dataset by reference.
         fields: where the values of a case are in a line of that file.
         cases: the cases, for a dataset that was listed in full.
@@ -67,7 +67,7 @@ class ComponentRefs(FrozenModel):
     judge_models: list[ComponentRef] = Field(default_factory=list)
 
     def all(self) -> dict[str, ComponentRef]:
-        """Every component by its place in the configuration."""
+        """Every component by its path in the configuration."""
         single = {
             "generation.generator": self.generator,
             "generation.selector": self.selector,
@@ -138,7 +138,7 @@ class RunSnapshot(FrozenModel):
 
     @property
     def total_cases(self) -> int:
-        """Cases in all datasets."""
+        """Number of cases in all datasets."""
         return sum(dataset.case_count for dataset in self.datasets)
 
     @property
@@ -244,7 +244,7 @@ def candidate_count(policy: dict[str, JSONValue]) -> int:
     """Return the largest of the counts that a candidate policy names; 1 when it names none.
 
     Raises:
-        ValueError: a count is not a whole number of at least 1, or is larger than any can be.
+        ValueError: a count is not a whole number of at least 1, or is above the limit.
     """
     counts = [1]
     for key in COUNT_KEYS:

@@ -69,7 +69,7 @@ class SubmissionManifest(FrozenModel):
 
     Attributes:
         manifest_path: its file; the file's name is not the run's.
-        execution_targets: where each component is loaded from, by its place in the configuration.
+        execution_targets: the import target of each component, by its path in the configuration.
         status: `pending` once queued; else the state of the same job, which was submitted before.
     """
 
@@ -194,7 +194,7 @@ def _submit_to_queue(experiment: Experiment, store: RunStore, snapshot: RunSnaps
 
 
 def _find_datasets_again(store: RunStore, snapshot: RunSnapshot) -> None:
-    """Make a stored run read its datasets from their present paths, if they were moved."""
+    """Make a stored run read its datasets from their current paths, if they were moved."""
     now = {dataset.dataset_id: dataset.path for dataset in snapshot.datasets if dataset.path is not None}
     if now:
         store.jobs.move_run(snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path)

@@ -30,7 +30,7 @@ def fault_of(live: Any, method: str) -> str | None:
             return f"{method} must be asynchronous: write async def {method}"
         return None
     if is_async:
-        return f"{method} must not be asynchronous: write def {method}, and asyncio.run in it for what is awaited"
+        return f"{method} must not be asynchronous: write def {method}, and run coroutines in it with asyncio.run"
     return _wrong_number(live)
 
 

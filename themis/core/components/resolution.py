@@ -159,7 +159,7 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str, folders:
         raise
     except (Exception, SystemExit) as error:
         raise ComponentError(
-            where=where, reference=repr(name), detail=f"does not say what it is: {_describe(error)}"
+            where=where, reference=repr(name), detail=f"cannot tell its identity: {_describe(error)}"
         ) from error
     for label, value in zip(("component_id", "version", "fingerprint()"), values, strict=True):
         if not isinstance(value, str) or not value:
@@ -261,7 +261,7 @@ def _check_kind(live: Any, kind: Kind, where: str) -> None:
         and callable(_attribute(live, "build_workflow", None))
     ):
         raise ComponentError(
-            where=where, reference=repr(name), detail="asks a judge, which this version of Themis does not do"
+            where=where, reference=repr(name), detail="asks a judge, which this version of Themis does not support"
         )
     for required in ("component_id", "version", "fingerprint", kind.method):
         if _attribute(live, required, _ABSENT) is _ABSENT:

@@ -77,7 +77,7 @@ def _alarm(seconds: float | None) -> Iterator[None]:
 class _Alarm:
     """Watches, from a thread of its own, a loop whose time is over.
 
-    It rings only when the loop has not run since the previous ring, so that there is never a pending one.
+    It rings only when the loop has not run since the previous ring, so that it never abandons a loop that only waits.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -111,7 +111,7 @@ def _claimed(queue_root: str | Path, policy: ClaimPolicy) -> Iterator["_ClaimedJ
 
 
 def own_result(store: RunStore, run_id: str) -> RunResult:
-    """Return a run's result in this process, or its present state when it did not end here."""
+    """Return a run's result in this process, or its current state when it did not end here."""
     record = store.load_run(run_id)
     return projections.run_result(store, run_id, None if record is None or record.ended_ms is None else record)
 

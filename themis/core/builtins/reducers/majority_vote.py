@@ -80,7 +80,7 @@ class MajorityVote(BuiltinComponent):
         )
         try:
             value = self._parser.parse(reduced, context).value
-        except Exception:  # noqa: BLE001  # an output that cannot be parsed has no vote; if it wins, its parse says why
+        except Exception:  # noqa: BLE001  # an unparsable output has no vote; if it wins, its parse fails again
             return None
         if value is None:
             return None
