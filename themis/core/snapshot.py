@@ -67,7 +67,7 @@ class ComponentRefs(FrozenModel):
     judge_models: list[ComponentRef] = Field(default_factory=list)
 
     def all(self) -> dict[str, ComponentRef]:
-        """Every component by its path in the configuration."""
+        """Return every component by its path in the configuration."""
         single = {
             "generation.generator": self.generator,
             "generation.selector": self.selector,

@@ -56,7 +56,7 @@ _Template = Callable[[random.Random, str, int], tuple[_Story, str]]
 
 
 def make_problems(count: int, seed: int) -> Iterator[Problem]:
-    """Return `count` problems of one to six steps; the same ones for the same seed, whatever the count."""
+    """Yield `count` problems of one to six steps; the same ones for the same seed, whatever the count."""
     chance = random.Random(seed)  # noqa: S311  # stories, not secrets
     templates = tuple(_TEMPLATES.items())
     for number in range(1, count + 1):

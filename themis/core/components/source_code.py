@@ -106,7 +106,7 @@ class _Search:
                 self._add(Module(dotted(file, module.root), module.root, file))
 
     def end(self) -> Sources | None:
-        """Finish the search: the modules added, their packages, and their imports."""
+        """Finish the search: the source of the modules added, their packages and imports; None when there is none."""
         begun = [module for module in self.queue if module.scope is None]
         self.follow()
         self.walk(begun)

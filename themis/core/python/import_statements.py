@@ -16,7 +16,7 @@ _COMMENT = re.compile(r"#[^\n]*")
 
 
 def imported_modules(text: str, package: str) -> Iterator[str]:
-    """Return the dotted names that a module of `package` imports; the last part may be a name in a module instead.
+    """Yield the dotted names that a module of `package` imports; the last part may be a name in a module instead.
 
     Args:
         text: the module's source.
@@ -35,7 +35,7 @@ def imported_modules(text: str, package: str) -> Iterator[str]:
 
 
 def _names(listed: str) -> list[str]:
-    """Yield `a.b` and `c` for `a.b, c as d`."""
+    """Return `a.b` and `c` for `a.b, c as d`."""
     parts = (part.split() for part in _COMMENT.sub("", listed).split(","))
     return [words[0] for words in parts if words and words[0] != "*"]
 

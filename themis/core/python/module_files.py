@@ -88,7 +88,7 @@ def dotted(file: str, root: str) -> str:
 
 
 def files_of_package(module: Module) -> Iterator[str]:
-    """Return the Python files of the outermost package that a module is in, in order."""
+    """Yield the Python files of the outermost package that a module is in, in order."""
     parts = module.name.split(".")
     folders = (os.path.join(module.root, *parts[:length]) for length in range(1, len(parts) + 1))  # noqa: PTH118
     first = next((folder for folder in folders if Path(folder, "__init__.py").is_file()), None)

@@ -179,7 +179,7 @@ def mask_json(text: str) -> str:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Return a value, and its parts that are secrets by themselves."""
+    """Yield a value, and its parts that are secrets by themselves."""
     whole = value.strip()[:MOST_CHARACTERS]
     yield whole
     if (found := re.match(_URL_OF_SOMEBODY, whole)) and len(found[1]) >= LEAST_CHARACTERS:
@@ -189,7 +189,7 @@ def _parts(value: str) -> Iterator[str]:
 
 
 def _texts_of(value: str) -> Iterator[str]:
-    """Return the texts of a JSON object, such as a file of credentials."""
+    """Yield the texts of a JSON object, such as a file of credentials."""
     if value.startswith("{"):
         with contextlib.suppress(ValueError, RecursionError):
             yield from (text.strip() for text in json.loads(value).values() if isinstance(text, str))
@@ -209,7 +209,7 @@ def _forms(value: str) -> set[str]:
 
 
 def _base64_forms(data: bytes) -> Iterator[str]:
-    """Return the Base64 of `data` at any position in a text, without the parts that depend on its surroundings."""
+    """Yield the Base64 of `data` at any position in a text, without the parts that depend on its surroundings."""
     for before in range(3):
         whole = binascii.b2a_base64(b"\0" * before + data, newline=False).decode()
         first = -(-before * 4 // 3)
