@@ -408,4 +408,4 @@ def test_a_worker_leaves_a_job_of_a_newer_format_and_says_why(themis: Themis) ->
 def test_what_is_no_tag_is_one_line(themis: Themis, words: tuple[str, ...]) -> None:
     done = themis(*words)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert "'GPU' is no tag: at most 32 of a-z" in done.err
+    assert "'GPU' is not a tag: at most 32 of a-z" in done.err

@@ -113,7 +113,7 @@ def test_a_prefix_of_several_is_an_error_that_names_them_unless_all_are_meant(th
     meant = {key for key in keys if key[0] == first}
     done = themis("queue", "cancel", first)
     assert done.code == 2
-    assert "that begins the names of several jobs" in done.err
+    assert "several jobs begin with this prefix" in done.err
     assert set(states(themis).values()) == {"queued"}
     found = themis("queue", "cancel", first, "--all-matching").document["jobs"]
     assert {job["key"] for job in found} == meant

@@ -263,7 +263,7 @@ def test_who_has_the_job_writes_and_who_has_lost_it_does_not(store: RunStore, me
     store.jobs.add(NEW._replace(version=7), "{}")
     before = store.load_run(run.run_id), store.outcomes_between(run.run_id, 0, 3)
     for fence in (Fence(KEY, 6), Fence(KEY, 8), Fence("another", 7)):
-        with pytest.raises(ClaimLostError, match="no longer this worker's"):
+        with pytest.raises(ClaimLostError, match="no longer belongs to this worker"):
             FENCED[method](store, run.run_id, fence)
         assert (store.load_run(run.run_id), store.outcomes_between(run.run_id, 0, 3)) == before
     FENCED[method](store, run.run_id, Fence(KEY, 7))

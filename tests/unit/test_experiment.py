@@ -138,7 +138,7 @@ def test_a_component_that_changes_after_compiling_is_noticed() -> None:
     made = experiment(generator)
     made.compile()
     generator._fingerprint = "two"
-    with pytest.raises(FingerprintChangedError, match="lab/generator is not what the run was compiled with") as caught:
+    with pytest.raises(FingerprintChangedError, match="lab/generator has changed since the run was compiled") as caught:
         made.run()
     assert isinstance(caught.value, RuntimeError)
     assert generator.calls == []
@@ -154,7 +154,7 @@ def test_a_component_that_does_not_say_what_it_is_is_refused(answer: Any) -> Non
                 raise answer
             return answer  # type: ignore[no-any-return]
 
-    with pytest.raises(ThemisError, match=r"fingerprint\(\) must be a text|does not say what it is"):
+    with pytest.raises(ThemisError, match=r"fingerprint\(\) must be a text|cannot tell its identity"):
         experiment(Shy()).compile()
 
 

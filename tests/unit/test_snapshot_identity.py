@@ -204,7 +204,7 @@ def test_a_stored_run_whose_blocks_would_be_written_in_another_way_is_refused() 
     assert recompile(snapshot).snapshot.identity == snapshot.identity
     with pytest.raises(
         FingerprintChangedError,
-        match=r"generation\.prompt_spec: the prompt is not .* \(its blocks are rendered by version 2, expected 1\)",
+        match=r"generation\.prompt_spec: the prompt has changed .* \(its blocks are rendered by version 2, expected 1\)",
     ):
         recompile(_as_of_4_0(snapshot))
 
@@ -226,7 +226,7 @@ def test_a_component_that_changes_after_compiling_is_noticed_before_the_run(role
     made = experiment(parts["generator"], parser=parts["parser"], metrics=[parts["metric"]])
     made.compile()
     parts[role]._fingerprint = "two"
-    with pytest.raises(FingerprintChangedError, match=f"{parts[role].component_id} is not what the run was compiled"):
+    with pytest.raises(FingerprintChangedError, match=f"{parts[role].component_id} has changed since the run"):
         made.run()
     assert parts["generator"].calls == []
 

@@ -367,13 +367,13 @@ def test_a_module_that_is_not_allowed_fails_at_once(tmp_path: Path) -> None:
 def test_a_changed_fingerprint_fails_at_once(tmp_path: Path) -> None:
     _submit(tmp_path)
     FACTS["fingerprint"] = "2"
-    _assert_hopeless(tmp_path, "test/lab_generator is not what the run was compiled with")
+    _assert_hopeless(tmp_path, "test/lab_generator has changed since the run was compiled")
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda file: file.write_text(cases(1)[0].model_dump_json(), encoding="utf-8"), "are not those that the run"),
+        (lambda file: file.write_text(cases(1)[0].model_dump_json(), encoding="utf-8"), "have changed since the run"),
         (Path.unlink, "cases.jsonl"),
         (lambda file: file.write_text("not json\n", encoding="utf-8"), "cases.jsonl"),
     ],
@@ -637,7 +637,7 @@ def test_tags_change_nothing_of_what_a_run_is(tmp_path: Path) -> None:
 
 
 def test_what_is_no_tag_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(TagError, match="'GPU' is no tag"):
+    with pytest.raises(TagError, match="'GPU' is not a tag"):
         submit_experiment(_experiment(tmp_path), tags=["GPU"])
     with pytest.raises(TagError, match="a list of texts, not the text 'gpu'"):
         submit_experiment(_experiment(tmp_path), tags="gpu")

@@ -1,6 +1,6 @@
-"""The library: nothing here knows the commands or the workers.
+"""The library, which is independent of the commands and the workers.
 
-Every name that users import is a name of this package too.
+Every name that users import is also a name of this package.
 """
 
 from typing import TYPE_CHECKING
@@ -153,7 +153,7 @@ __all__ = [
     "submit_experiment",
 ]
 
-# Imported when they are first used, so that whoever needs one does not wait for all.
+# Imported on first use, so that a program that needs one name does not wait for all of them.
 __getattr__ = lazy_names(
     __name__,
     {
@@ -240,5 +240,5 @@ __getattr__ = lazy_names(
 
 
 def __dir__() -> list[str]:
-    """The public names."""
+    """Return the public names."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""What every value in Themis is made of: JSON, and frozen models that refuse unknown fields."""
+"""Base of every value in Themis: JSON, and frozen models that refuse unknown fields."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def check_json(value: Any) -> Any:
-    """`value` itself, when JSON can hold it.
+    """Return `value` itself when JSON can hold it.
 
     Raises:
         ValueError: it holds NaN, an infinity, a key that is not a text, or something that is not JSON at all.
@@ -34,7 +34,7 @@ def check_json(value: Any) -> Any:
     if kind in _PLAIN or (
         kind is dict and _PLAIN.issuperset(map(type, value.values())) and _TEXT.issuperset(map(type, value))
     ):
-        return value  # nearly always, and told without a line of Python for each item
+        return value  # nearly always, and found without running Python code for each item
     try:
         _check(value)
     except RecursionError:
@@ -43,10 +43,10 @@ def check_json(value: Any) -> Any:
 
 
 def check_json_at(path: str, value: Any) -> None:
-    """See that JSON can hold `value`, which stands at `path`.
+    """Check that JSON can hold `value`, which is at `path`.
 
     Raises:
-        ValueError: it cannot; the message begins with the path of the first part that it cannot hold.
+        ValueError: it cannot; the message begins with the path of the first part that JSON cannot hold.
     """
     try:
         check_json(value)
@@ -80,14 +80,14 @@ def _check_all(values: Iterable[Any]) -> None:
 
 
 def _refuse(why: str) -> NoReturn:
-    raise ValueError(why)  # which pydantic turns into its own error
+    raise ValueError(why)  # pydantic turns it into its own error
 
 
 def refuse_bool(value: Any) -> Any:
-    """`value` itself, unless it is true or false, which Python takes for 1 and 0.
+    """Return `value` itself, unless it is true or false, which Python treats as 1 and 0.
 
     Raises:
-        ValueError: it is.
+        ValueError: it is true or false.
     """
     if isinstance(value, bool):
         _refuse(f"must be a number, not {str(value).lower()}")
@@ -95,19 +95,19 @@ def refuse_bool(value: Any) -> Any:
 
 
 NotBool = BeforeValidator(refuse_bool)
-"""Marks a field as one that asks for a number: true and false are refused, not taken for 1 and 0."""
+"""Marks a field as numeric: true and false are refused, not treated as 1 and 0."""
 
 
 if TYPE_CHECKING:
     JSONValue = JsonValue
 else:
-    # Not pydantic's own JsonValue: that lets NaN pass inside a list or a mapping, and asks Python for each tag.
+    # Not pydantic's own JsonValue: it accepts NaN inside a list or a mapping, and calls Python for each tag.
     JSONValue = Annotated[Any, AfterValidator(check_json), WithJsonSchema({})]
 """Any value that JSON can hold: None, bool, int, finite float, str, list, dict with text keys."""
 
 
 def _number_as_text(value: Any) -> Any:
-    """A finite number as its text; any other value as it is, to be checked."""
+    """Return a finite number as its text; any other value unchanged, to be checked."""
     return str(value) if type(value) in _NUMBERS and math.isfinite(value) else value
 
 
@@ -115,7 +115,7 @@ Name = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
 """An id that a user gives; a number becomes its text, since files and scripts write ids as numbers."""
 
 Labels = dict[str, Annotated[str, BeforeValidator(_number_as_text)]]
-"""Texts by name that travel with something; a number becomes its text."""
+"""Named texts that are kept with a value; a number becomes its text."""
 
 
 class FrozenModel(BaseModel):
@@ -131,9 +131,9 @@ class FrozenModel(BaseModel):
 
 
 class GrowingModel(FrozenModel):
-    """A value that is hashed or compared over versions: a field with a default was added later, and is left out at it.
+    """A value hashed or compared across versions: fields added later have a default, at which they are left out.
 
-    So what is dumped, and any hash of it, is what it was before the field was there. A first version has no defaults.
+    So its dump, and any hash of it, is the same as before the field existed. A model's first version has no defaults.
     """
 
     @model_serializer(mode="wrap")
@@ -148,9 +148,9 @@ class GrowingModel(FrozenModel):
 
 
 def as_json(model: BaseModel, **options: Any) -> dict[str, Any]:
-    """A model as a JSON value, with the options of pydantic's `model_dump`.
+    """Return a model as a JSON value, with the options of pydantic's `model_dump`.
 
-    That refuses a key with half of a character in it, which Python and JSON can well hold: an answer may have one.
+    `model_dump` itself refuses a key with a lone surrogate, which Python and JSON can hold and an answer may have.
     """
     try:
         return model.model_dump(mode="json", **options)

@@ -1,4 +1,4 @@
-"""What an experiment is configured with: the only validation of it."""
+"""Configuration of an experiment, and its only validation."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _component(value: Any) -> Any:
-    """A reference (`id`, `package.module:name`, `{use, with}`) or a live object, as it came."""
+    """Check a reference (`id`, `package.module:name`, `{use, with}`) or a live object, and return it unchanged."""
     if isinstance(value, str) and not value.strip():
         msg = "a component reference cannot be empty"
         raise ValueError(msg)
@@ -60,18 +60,18 @@ _COMPONENT_SCHEMA = {
 }
 
 ComponentSpec = Annotated[Any, AfterValidator(_component), WithJsonSchema(_COMPONENT_SCHEMA)]
-"""A component as a user gives it: a text, a `{use, with}` mapping, or a live object."""
+"""A component as given by a user: a text, a `{use, with}` mapping, or a live object."""
 
 
 class GenerationConfig(FrozenModel):
-    """How candidates are made and become one.
+    """Settings for generating candidates and reducing them to one.
 
     Attributes:
-        generator: makes the candidates.
+        generator: generates the candidates.
         candidate_policy: how many (`num_samples`, `pass_k`, `best_of`, `self_consistency_count`: the largest counts).
-        prompt_spec: what is said around a case's input.
+        prompt_spec: the prompt around a case's input.
         selector: keeps some of the candidates.
-        reducer: makes one of them; without it the first passes.
+        reducer: combines them into one; without it the first one is used.
     """
 
     generator: ComponentSpec
@@ -85,17 +85,17 @@ OnNoAnswer = Literal["incorrect", "unscored", "random_choice"]
 
 
 class EvaluationConfig(FrozenModel):
-    """How the remaining candidate is read and scored.
+    """Settings for parsing and scoring the remaining candidate.
 
     Attributes:
         metrics: each gives a score for each case.
-        parsers: at most one; without it the candidate's output passes.
-        judge_models: for metrics that ask a judge: whom they ask.
-        prompt_spec: for metrics that ask a judge: what is said around the question.
-        judge_config: for metrics that ask a judge: how it is asked.
-        workflow_overrides: for metrics that ask a judge: what replaces parts of their workflow.
-        on_no_answer: what a case counts when the model answered, but nothing that can be scored was found in its answer
-            (a parsed value of None): `incorrect` 0, `random_choice` what a guess is worth; `unscored` leaves it out.
+        parsers: at most one; without it the candidate's output is used as it is.
+        judge_models: for metrics that ask a judge: the models that they ask.
+        prompt_spec: for metrics that ask a judge: the prompt around the question.
+        judge_config: for metrics that ask a judge: settings of the call.
+        workflow_overrides: for metrics that ask a judge: replacements for parts of their workflow.
+        on_no_answer: the score of a case whose answer holds nothing that can be scored (a parsed value of
+            None): `incorrect` is 0, `random_choice` the value of a guess; `unscored` leaves the case out.
     """
 
     metrics: list[ComponentSpec] = Field(default_factory=list)
@@ -108,7 +108,7 @@ class EvaluationConfig(FrozenModel):
 
 
 def _without_nul(value: Any) -> Any:
-    """A path, or parameters with a path among them."""
+    """Check a path, or parameters with a path among them."""
     texts = value.values() if isinstance(value, dict) else [value]
     if any(isinstance(text, str) and "\0" in text for text in texts):
         msg = "holds a NUL character, which no path can"
@@ -117,7 +117,7 @@ def _without_nul(value: Any) -> Any:
 
 
 class StorageConfig(FrozenModel):
-    """Where results are kept: `store` is `memory`, `sqlite` (`parameters.path` is the file), or a registered kind."""
+    """Storage of results: `store` is `memory`, `sqlite` (`parameters.path` is the file), or a registered kind."""
 
     store: str = Field(min_length=1)
     parameters: Annotated[dict[str, JSONValue], AfterValidator(_without_nul)] = Field(default_factory=dict)
@@ -137,39 +137,39 @@ def _tags(value: list[str]) -> list[str]:
 def _environment(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         if not _VARIABLE.fullmatch(name):
-            msg = f"{name!r} is no name of a variable: letters, digits and _, not beginning with a digit"
+            msg = f"{name!r} is not a valid variable name: letters, digits and _, not beginning with a digit"
             raise ValueError(msg)
         if "\0" in text:
-            msg = f"{name} holds a NUL character, which no environment can"
+            msg = f"{name} holds a NUL character, which an environment cannot hold"
             raise ValueError(msg)
     return value
 
 
 class RuntimeConfig(FrozenModel):
-    """How a run is carried out; nothing here changes what a run is.
+    """Settings for carrying out a run; nothing here changes its identity.
 
     Attributes:
         max_concurrent_tasks: component calls in flight at once.
         stage_concurrency: the same for one stage (`generation`, `selection`, `reduction`, `parsing`, `scoring`,
             `evaluation`).
         provider_concurrency: the same for one provider, by the generator's `provider_key`.
-        provider_rate_limits: requests a minute for one provider; there is no default limit.
-        generation_retry_attempts: tries in all for one call that fails for a passing cause.
+        provider_rate_limits: requests per minute for one provider; there is no default limit.
+        generation_retry_attempts: total tries for one call that fails for a transient cause.
         generation_retry_delay: seconds before the second try.
         generation_retry_backoff: factor from one delay to the next.
-        judge_retry_attempts: the same for calls of a judge.
-        judge_retry_delay: the same for calls of a judge.
-        judge_retry_backoff: the same for calls of a judge.
-        store_retry_attempts: further tries of a database that is busy.
-        store_retry_delay: seconds before the first of them.
-        existing_run_policy: `auto` continues or returns a run that exists, `error` refuses, `rerun` starts afresh.
+        judge_retry_attempts: the same for calls to a judge.
+        judge_retry_delay: the same for calls to a judge.
+        judge_retry_backoff: the same for calls to a judge.
+        store_retry_attempts: retries when the database is busy.
+        store_retry_delay: seconds before the first retry.
+        existing_run_policy: `auto` continues or returns an existing run, `error` refuses, `rerun` starts from scratch.
         queue_root: folder that experiments are submitted to.
         batch_root: folder that batch requests are written to.
         max_attempts: tries of a queued experiment that fails.
         max_worker_lost: tries of a queued experiment whose worker dies.
         timeout_s: seconds that one try of a queued experiment may last.
         memory_limit_mb: memory that one try of a queued experiment may use.
-        tags: what a worker must have to take the queued experiment: it needs them all.
+        tags: all tags that a worker must have to take the queued experiment.
         environment: variables that a daemon's worker sets for the queued experiment; secrets are references.
     """
 
@@ -217,7 +217,7 @@ class DatasetFile(FrozenModel):
 
     Attributes:
         path: the file; relative to the config file.
-        fields: for each field of a case, the dotted path of its value in a line's object.
+        fields: for each field of a case, the dotted path of its value in the JSON object of a line.
     """
 
     dataset_id: Name
@@ -240,7 +240,7 @@ def _one_of_both(value: Any) -> Any:
     if {"cases", "path"} <= keys:
         msg = "has `cases` and a `path`; list the cases, or name the file that holds them"
     elif {"cases", "fields"} <= keys:
-        msg = "has `fields`, which say where the values stand in a file, and no `path`"
+        msg = "has `fields`, which say where the values are in a file, but no `path`"
     elif keys <= DatasetFile.model_fields.keys() - {"path"}:
         msg = "has neither `cases` nor a `path`; list the cases, or name the file that holds them"
     if msg is not None:
@@ -253,11 +253,11 @@ DatasetSpec = Annotated[
     Discriminator(_dataset_kind),
     BeforeValidator(_one_of_both),
 ]
-"""A dataset as a user gives it: its cases in full, or the file that holds them."""
+"""A dataset as given by a user: its cases in full, or the file that holds them."""
 
 
 class ExperimentConfig(FrozenModel):
-    """What a config file holds, key by key."""
+    """Content of a config file, key by key."""
 
     generation: GenerationConfig
     evaluation: EvaluationConfig

@@ -1,6 +1,6 @@
-"""What a component is told about the run around its call.
+"""Contexts that components receive: facts about the run around their call.
 
-These are plain frozen values, not validated models: Themis alone makes them, three or more for every case.
+These are plain frozen values, not validated models: only Themis creates them, three or more for every case.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class GenerateContext:
     Attributes:
         case_key: tells apart equal case ids of two datasets.
         seed: of this candidate.
-        prompt_spec: what is to be said around the case's input.
+        prompt_spec: the prompt around the case's input.
     """
 
     run_id: str

@@ -1,4 +1,4 @@
-"""The public place of the functions that make datasets."""
+"""Public import path of the functions that make datasets."""
 
 from themis.core.datasets.inputs import (
     dataset_from_cases,

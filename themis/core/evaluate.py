@@ -20,7 +20,7 @@ P = ParamSpec("P")
 
 
 def _blocking(function: Callable[P, Coroutine[Any, Any, RunResult]]) -> Callable[P, RunResult]:
-    """The same, for where there is no running event loop; inside one it raises RunningLoopError."""
+    """Return the blocking form of an async function; inside a running event loop it raises RunningLoopError."""
     name = function.__name__.removesuffix("_async")
 
     @wraps(function)
@@ -54,7 +54,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     subscribers: Iterable[Any] | None = None,
     tracing_provider: TracingProvider | None = None,
 ) -> RunResult:
-    """Run an experiment given piece by piece.
+    """Run an experiment that is given as arguments.
 
     Args:
         model: the generator.
@@ -64,18 +64,18 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         parser: one, or none.
         judge: one, a list, or none.
         samples: candidates of each case.
-        reducer: makes one of them; `builtin/majority_vote` when not given.
-        storage: where results are kept; in memory when not given.
+        reducer: combines them into one; `builtin/majority_vote` when not given.
+        storage: the store for the results; in memory when not given.
         runtime: limits and retries.
         seeds: one for each candidate, or none.
         workflow_overrides: for metrics that ask a judge.
         judge_config: for metrics that ask a judge.
-        environment_metadata: labels that are kept with the run.
-        themis_version: kept with the run, in place of what is true here; it decides nothing, nor do the next two.
+        environment_metadata: labels stored with the run.
+        themis_version: stored with the run instead of the installed version; it decides nothing, nor do the next two.
         python_version: the same.
         platform: the same.
-        store: instead of the one that `storage` names.
-        subscribers: told what happens.
+        store: used instead of the one that `storage` names.
+        subscribers: notified of the run's events.
         tracing_provider: receives spans.
 
     Raises:
@@ -131,4 +131,4 @@ def _datasets(data: Any) -> list[Dataset | DatasetFile]:
 
 
 evaluate = _blocking(evaluate_async)
-"""The same as `evaluate_async`, for where there is no running event loop; inside one it raises RunningLoopError."""
+"""Blocking form of `evaluate_async`; inside a running event loop it raises RunningLoopError."""

@@ -1,4 +1,4 @@
-"""What a subscriber's `on_event` is told: one class an event."""
+"""Events passed to a subscriber's `on_event`, one class each."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -17,20 +17,20 @@ class RunEvent(FrozenModel):
 
 
 class RunStartedEvent(RunEvent):
-    """A run begins, or goes on."""
+    """A run starts or continues."""
 
     event_type = "run_started"
 
 
 class RunCompletedEvent(RunEvent):
-    """A run ended; `status` is its end."""
+    """A run ended; `status` is its final state."""
 
     event_type = "run_completed"
     status: str
 
 
 class RunFailedEvent(RunEvent):
-    """A run ended as a whole in failure."""
+    """A run failed as a whole."""
 
     event_type = "run_failed"
     error_message: str

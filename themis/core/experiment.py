@@ -28,15 +28,15 @@ from themis.core.text.nearest import nearest_hint
 
 
 class Experiment(ExperimentConfig):
-    """A configuration with the facts of the machine it is used on, which are kept as provenance and decide nothing.
+    """A configuration with facts about the machine it is used on, which are kept as provenance and decide nothing.
 
     Attributes:
         themis_version: of the installed library.
         python_version: of this interpreter.
         platform: system, release and machine.
-        git_commit: of the folder that the experiment is from; None where that is no clone.
+        git_commit: of the folder that the experiment is from; None when that is not a git repository.
         dependency_versions: of the packages that Themis needs.
-        provider_metadata: what is known of the model's provider.
+        provider_metadata: known facts about the model's provider.
     """
 
     themis_version: str = Field(default_factory=provenance.themis_version)
@@ -51,14 +51,14 @@ class Experiment(ExperimentConfig):
 
     @classmethod
     def from_config(cls, path: str | Path, *, overrides: Iterable[str] | None = None) -> "Experiment":
-        """The experiment that a YAML or TOML file describes.
+        """Return the experiment that a YAML or TOML file describes.
 
         Args:
             path: the file; relative paths in it are relative to its folder, and modules there can be imported.
             overrides: `key.path=value` texts, applied before validation.
 
         Raises:
-            ConfigError: the file cannot be read, or is not a configuration; the message names the key.
+            ConfigError: the file cannot be read or is not a valid configuration; the message names the key.
         """
         config = load_config(path, overrides=overrides)
         folder = Path(path).absolute().parent
@@ -70,28 +70,28 @@ class Experiment(ExperimentConfig):
 
     @property
     def folder(self) -> Path | None:
-        """The config file's folder, whose modules components may be in; None for an experiment made in Python."""
+        """The config file's folder, which may hold the components' modules; None for an experiment made in Python."""
         return self._folder
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """The same experiment, or with other fields another one: it is compiled anew."""
+        """Return a copy of the experiment, perhaps with other fields; it is compiled from scratch."""
         copied = super().model_copy(update=update, deep=deep)
         copied._compiled = None  # noqa: SLF001  # of this very class
         return copied
 
     def compile(self) -> RunSnapshot:
-        """Freeze identity and provenance: components are loaded, datasets read through; nothing runs.
+        """Freeze identity and provenance: components are loaded and datasets read completely; nothing runs.
 
         Raises:
-            InputError: a part of the experiment cannot be had; the message says which and why.
+            InputError: a part of the experiment cannot be loaded; the message says which part and why.
         """
         return self.compiled().snapshot
 
     def compiled(self) -> CompiledRun:
-        """The live run that `compile` froze; the same one each time.
+        """Return the live run that `compile` froze; the same object each time.
 
         Raises:
-            FingerprintChangedError: a component is not what it was when the experiment was compiled.
+            FingerprintChangedError: a component has changed since the experiment was compiled.
         """
         if self._compiled is None:
             folders = [] if self._folder is None else [str(self._folder)]
@@ -101,14 +101,14 @@ class Experiment(ExperimentConfig):
         return self._compiled
 
     def estimate(self) -> RunEstimate:
-        """What a run will take."""
+        """Return an estimate of the calls and tokens of a run."""
         return estimate_run(self.compiled())
 
     def open_store(self, *, must_exist: bool = False) -> RunStore:
-        """The store that `storage` names, ready for use; with `must_exist` none is made.
+        """Open the store that `storage` names; with `must_exist` it is never created.
 
         Raises:
-            StoreMissingError: it must exist, and does not.
+            StoreMissingError: it must exist but does not.
         """
         return create_run_store(
             self.storage,
@@ -147,20 +147,20 @@ class Experiment(ExperimentConfig):
         tracing_provider: TracingProvider | None = None,
         progress: RunProgress | None = None,
     ) -> RunResult:
-        """Bring the run as far as `until_stage`, going on from what the store holds of it.
+        """Run up to `until_stage`, continuing from the results in the store.
 
         Args:
             until_stage: `generate`, `reduce`, `parse`, `score` or `judge`.
-            runtime: instead of the experiment's own.
-            store: instead of the one that `storage` names.
-            subscribers: told what happens (see `LifecycleSubscriber`).
+            runtime: used instead of the experiment's own.
+            store: used instead of the one that `storage` names.
+            subscribers: notified of the run's events (see `LifecycleSubscriber`).
             tracing_provider: receives spans.
-            progress: an object whose counts are kept up to date while the run goes.
+            progress: an object whose counts are kept up to date during the run.
 
         Raises:
             RunExistsError: the run exists and `runtime.existing_run_policy` is `error`.
-            RunBusyError: another process has the run in hand.
-            ThemisError: the run cannot go on; failing cases are not errors, they are in the result.
+            RunBusyError: another process holds the run lock.
+            ThemisError: the run cannot continue; failed cases are not errors, they are in the result.
         """
         until = parse_until_stage(until_stage)
         run = await at_home(self.compiled)
@@ -194,10 +194,10 @@ class Experiment(ExperimentConfig):
 
 
 def parse_until_stage(name: str) -> Stage:
-    """The stage of that public name.
+    """Return the stage with that public name.
 
     Raises:
-        InvalidArgumentError: there is none.
+        InvalidArgumentError: there is no such stage.
     """
     stage = UNTIL_STAGES.get(name)
     if stage is None:

@@ -1,4 +1,4 @@
-"""What is stored of a run, for looking at it from Python."""
+"""Stored data of a run, for inspection from Python."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from themis.core.stores import RunStore, projections
 
 
 def get_run_snapshot(store: RunStore, run_id: str) -> RunSnapshot:
-    """What a run is, as it was stored.
+    """Return the stored snapshot of a run.
 
     Raises:
         UnknownRunError: the run is not in this store.
@@ -22,7 +22,7 @@ def get_run_snapshot(store: RunStore, run_id: str) -> RunSnapshot:
 
 
 def get_execution_state(store: RunStore, run_id: str) -> ExecutionState:
-    """What is finished of a run, by case key.
+    """Return the finished parts of a run, by case key.
 
     Raises:
         UnknownRunError: the run is not in this store.
@@ -31,7 +31,7 @@ def get_execution_state(store: RunStore, run_id: str) -> ExecutionState:
 
 
 def quickcheck(store: RunStore, run_id: str) -> dict[str, Any]:
-    """A run's status, counts, means with what stands beside them, and score rows, as JSON.
+    """Return a run's status, counts, means with their details, and score rows, as JSON.
 
     Raises:
         UnknownRunError: the run is not in this store.

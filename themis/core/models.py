@@ -1,4 +1,4 @@
-"""What a user writes and reads: cases, generations, parsed outputs, scores."""
+"""Values that users write and read: cases, generations, parsed outputs, scores."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ class Case(FrozenModel):
 
     Attributes:
         case_id: unique within its dataset.
-        input: what the generator is given.
-        expected_output: what a metric compares with; None when there is nothing to compare with.
-        metadata: labels that travel with the case.
+        input: the generator's input.
+        expected_output: the value that a metric compares with; None when there is none.
+        metadata: labels that are kept with the case.
 
     An id or a label given as a number becomes its text.
     """
@@ -53,16 +53,16 @@ class TraceStep(FrozenModel):
 
 
 class GenerationResult(FrozenModel):
-    """What a generator returns for one candidate.
+    """Result of a generator for one candidate.
 
     Attributes:
         candidate_id: the generator's name for it; ids may repeat, Themis identifies candidates by index.
-        final_output: what the later stages work on.
+        final_output: the output that later stages work on.
         trace: the steps that led to it.
         conversation: the messages exchanged.
         artifacts: anything else worth keeping (raw response, request id, …).
         token_usage: counts by kind, `prompt_tokens` and `completion_tokens` among them.
-        latency_ms: how long the model took, in milliseconds.
+        latency_ms: the model's response time in milliseconds.
     """
 
     candidate_id: str
@@ -75,7 +75,7 @@ class GenerationResult(FrozenModel):
 
 
 class ReducedCandidate(FrozenModel):
-    """The one candidate that a reducer made of several."""
+    """The one candidate that a reducer made from several."""
 
     candidate_id: str
     source_candidate_ids: list[str] = Field(default_factory=list)
@@ -84,7 +84,7 @@ class ReducedCandidate(FrozenModel):
 
 
 class ParsedOutput(FrozenModel):
-    """What a parser read from a candidate; a `value` of None means that there was nothing to read."""
+    """Value that a parser read from a candidate; a `value` of None means that there was nothing to read."""
 
     value: JSONValue
     format: str | None = None

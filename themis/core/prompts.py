@@ -1,4 +1,4 @@
-"""What is said to the model around a case's input."""
+"""Prompt around a case's input."""
 
 import json
 
@@ -7,10 +7,10 @@ from pydantic import Field
 from themis.core.base import FrozenModel, JSONValue
 
 FIRST_BLOCK_RENDERING = 1
-"""Version of how blocks are written: a line for each key, as in version 4.0."""
+"""The first version of the block format: a line for each key, as in version 4.0."""
 
 BLOCK_RENDERING = 2
-"""The version of today; whoever changes what is written raises it, and runs with blocks are other runs then."""
+"""The current version; a change of the written form raises it, and runs with blocks then become other runs."""
 
 
 class PromptSpec(FrozenModel):
@@ -20,8 +20,8 @@ class PromptSpec(FrozenModel):
         instructions: what to do, first.
         prefix: text before the blocks.
         suffix: text after the blocks.
-        blocks: examples or context; a block's `title` heads it, else its number. What else is in it is written as one
-            line of JSON with sorted keys, so that blocks that are equal give the same prompt.
+        blocks: examples or context; a block's heading is its `title` or number. Its other keys are written as one
+            line of JSON with sorted keys, so that equal blocks give the same prompt.
     """
 
     instructions: str | None = None
@@ -31,16 +31,16 @@ class PromptSpec(FrozenModel):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all is said around the input."""
+        """Whether the prompt consists of the input alone."""
         return not (self.instructions or self.prefix or self.suffix or self.blocks)
 
     @property
     def block_rendering(self) -> int:
-        """Which version of the writing of blocks decides what the model is told: 1, the first, if there are none."""
+        """Version of the block format that decides the prompt: 1, the first, when there are no blocks."""
         return BLOCK_RENDERING if self.blocks else FIRST_BLOCK_RENDERING
 
     def render_input(self, value: JSONValue) -> JSONValue:
-        """The prompt for one input: `value` untouched when the spec is empty, else sections joined by blank lines."""
+        """Return the prompt for one input: `value` itself if the spec is empty, else sections joined by blank lines."""
         if self.is_empty:
             return value
         sections = []

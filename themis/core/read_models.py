@@ -12,14 +12,13 @@ class BenchmarkScoreRow(FrozenModel):
     """One metric on one case.
 
     Attributes:
-        dataset_id, case_key: which case it is, where several datasets may have one of that id.
-        outcome: `correct` for a value of 1 or more, `incorrect` below, `error` where there is no score.
-        value: the score; None where there is none.
+        dataset_id, case_key: identify the case when several datasets use its id.
+        outcome: `correct` for a value of 1 or more, `incorrect` below, `error` when there is no score.
+        value: the score; None when there is none.
         candidate_id: the scored candidate's id.
-        error_category: why there is no score; `no_answer` also beside the score that an answer with nothing to score
-            counts.
-        error_message: the same in words.
-        details: what the metric added.
+        error_category: why there is no score; also `no_answer` beside the score of an answer with nothing to score.
+        error_message: the same as text.
+        details: facts that the metric added.
     """
 
     case_id: str
@@ -39,7 +38,7 @@ class BenchmarkResult(FrozenModel):
 
     Attributes:
         metric_means: over the cases that have a score.
-        metrics: the same with what stands beside a mean: how many cases it is of, and what is not in it.
+        metrics: the same with the details of a mean: its number of cases, and the cases that are not in it.
     """
 
     run_id: str

@@ -1,8 +1,8 @@
 r"""Reports on the runs of a store.
 
-What a model, a dataset or a provider wrote stands in a report as text, whatever it looks like: Markdown shows it as
-code, LaTeX escapes it, and a CSV cell that a spreadsheet would take for a formula gets an apostrophe in front. What
-would move a terminal's cursor or turn a line around is written visibly, as in `\x1b`; JSON alone has it as it was.
+Text from a model, a dataset or a provider stays text in a report, whatever it looks like: Markdown shows it as code,
+LaTeX escapes it, and a CSV cell that a spreadsheet would read as a formula gets an apostrophe in front. Characters that
+move a terminal's cursor or reverse a line are escaped visibly, as in `\x1b`; only JSON keeps them unchanged.
 """
 
 import csv
@@ -28,16 +28,16 @@ _VIEWS = ("run_result", "benchmark_result", "timeline_view", "trace_view")
 class Reporter:
     """Writes reports on the runs of a store.
 
-    Each method raises UnknownRunError for a run that is not in it. Those named `write_…` write line by line what the
-    `export_…` of that name gives: there may be very many scores.
+    Each method raises UnknownRunError for a run that is not in the store. Methods named `write_…` write line by
+    line what the `export_…` method of that name returns, since there may be very many scores.
     """
 
     def __init__(self, store: RunStore) -> None:
-        """For the runs of `store`."""
+        """Create a reporter for the runs of `store`."""
         self._store = store
 
     def export_json(self, run_id: str) -> str:
-        """Everything, as one JSON object: the snapshot, the execution state and each view of the run."""
+        """Return everything as one JSON object: the snapshot, the execution state and each view of the run."""
         document = {
             "snapshot": get_run_snapshot(self._store, run_id).model_dump(mode="json"),
             "execution_state": as_json(get_execution_state(self._store, run_id)),
@@ -45,7 +45,7 @@ class Reporter:
         return compact_json(document | {name: self._store.get_projection(run_id, name) for name in _VIEWS})
 
     def export_markdown(self, run_id: str) -> str:
-        """How the run stands, a `- key: value` each, and a line for each case and metric."""
+        """Return the run's state as `- key: value` lines, and a line for each case and metric."""
         return _text(self.write_markdown, run_id)
 
     def write_markdown(self, run_id: str, out: TextIO) -> None:
@@ -54,17 +54,17 @@ class Reporter:
         _write(out, markdown.score_list(result, self._rows(run_id)))
 
     def export_markdown_summary(self, run_id: str) -> str:
-        """A summary to read: counts, the metrics with what stands beside a mean, and the first failures."""
+        """Return a readable summary: counts, the metrics with the details of their means, and the first failures."""
         return "\n".join(markdown.summary_report(RunSummary.of(self._store, run_id)))
 
     def export_csv(self, run_id: str) -> str:
-        """A row for each case and metric."""
+        """Return a row for each case and metric."""
         return _text(self.write_csv, run_id)
 
     def write_csv(self, run_id: str, out: TextIO) -> None:
         """Write the rows of `export_csv` to `out` one by one.
 
-        Numbers stay numbers. A text that begins like a formula gets an apostrophe in front, unless it is a number.
+        Numbers stay numbers. A text that looks like a formula gets an apostrophe in front, unless it is a number.
         """
         writer = csv.writer(out, lineterminator="\n")
         rows = self._rows(run_id)
@@ -73,7 +73,7 @@ class Reporter:
             writer.writerow([csv_cell(getattr(row, column)) for column in COLUMNS])
 
     def export_latex(self, run_id: str) -> str:
-        """A table with a row for each case and metric; it needs no package."""
+        """Return a table with a row for each case and metric; it needs no LaTeX package."""
         return _text(self.write_latex, run_id)
 
     def write_latex(self, run_id: str, out: TextIO) -> None:
@@ -82,11 +82,11 @@ class Reporter:
         _write(out, latex.score_table(result, self._rows(run_id)))
 
     def export_latex_summary(self, run_id: str) -> str:
-        """A table of the metrics, for a paper; it needs no package."""
+        """Return a table of the metrics, for a paper; it needs no LaTeX package."""
         return "\n".join([*latex.summary_table(RunSummary.of(self._store, run_id)), ""])
 
     def export_score_table(self, run_id: str) -> list[dict[str, Any]]:
-        """The rows of the CSV as JSON values."""
+        """Return the rows of the CSV as JSON values."""
         return [as_json(row) for row in self._rows(run_id)]
 
     def _rows(self, run_id: str) -> Iterator[BenchmarkScoreRow]:
@@ -94,7 +94,7 @@ class Reporter:
 
 
 def snapshot_report(snapshot: RunSnapshot, run_metadata: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a run is, without its cases, as JSON; `run_metadata` is whatever is to stand beside it."""
+    """Return a run's snapshot without its cases, as JSON; `run_metadata` is added to it unchanged."""
     document = snapshot.model_dump(mode="json", include={"identity", "provenance", "component_refs"})
     return {"run_id": snapshot.run_id, **document, "run_metadata": dict(run_metadata or {})}
 

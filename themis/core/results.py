@@ -1,4 +1,4 @@
-"""What a run came to, as a user reads it."""
+"""Results of a run, as users read them."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -25,7 +25,7 @@ class RunStatus(StrEnum):
 
 
 class ProgressSnapshot(FrozenModel):
-    """How far a run is; `completed_cases` went through every stage, `failed_cases` failed in one."""
+    """Progress of a run: `completed_cases` went through every stage, `failed_cases` failed in one."""
 
     total_cases: int = 0
     completed_cases: int = 0
@@ -33,15 +33,15 @@ class ProgressSnapshot(FrozenModel):
 
 
 class StageFailure(FrozenModel):
-    """Why a stage gave no result.
+    """Reason why a stage gave no result.
 
     Attributes:
         stage: the stage's span name (`generation`, `parse`, `score`, …).
         category: `generation_failure`, `selection_failure`, `reduction_failure`, `parse_failure`, `score_failure`.
-        message: what the component said; of a bug as Python tells it, `KeyError: 'choices' (generators.py:12)`.
+        message: the component's message; for a bug as Python reports it, `KeyError: 'choices' (generators.py:12)`.
         error_type: the exception's class, or `ScoreError`.
-        retryable: whether the cause may pass.
-        details: what a metric added; of an exception, where it was raised (`at`) and the `traceback` of its code.
+        retryable: whether the cause may be transient.
+        details: facts that a metric added; for an exception, where it was raised (`at`) and its `traceback`.
         attempts: the failed tries before the last one.
     """
 
@@ -55,8 +55,8 @@ class StageFailure(FrozenModel):
 
     @property
     def summary(self) -> str:
-        """The message, with the exception's class and its place if it has neither."""
-        if self.error_type == "ScoreError" or self.error_type in vars(errors):  # whose messages say all there is
+        """The message, with the exception's class and location unless it contains them."""
+        if self.error_type == "ScoreError" or self.error_type in vars(errors):  # their messages are complete
             return self.message
         named = self.message if self.message.startswith(self.error_type) else f"{self.error_type}: {self.message}"
         at = self.details.get("at")
@@ -64,10 +64,10 @@ class StageFailure(FrozenModel):
 
 
 class CaseResult(FrozenModel):
-    """Everything that is stored of one case.
+    """Everything that is stored for one case.
 
-    Generation failures are keyed by candidate index, evaluation failures by metric id. `scores` says of each metric
-    what it gave, in order: its score, or in a `ScoreError` why it gave none, also where it raised.
+    Generation failures are keyed by candidate index, evaluation failures by metric id. `scores` holds for each
+    metric, in order, its score, or a `ScoreError` with the reason why there is none, also when the metric raised.
     """
 
     case_id: str
@@ -85,7 +85,7 @@ class CaseResult(FrozenModel):
 
 
 def _lazily(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """A sequence that reads its cases when they are asked for, as it is; any other value as a checked list."""
+    """Keep a sequence that reads its cases on demand as it is; check any other value as a list."""
     return value if isinstance(value, Sequence) and not isinstance(value, list | tuple | str | bytes) else check(value)
 
 
@@ -93,16 +93,16 @@ if TYPE_CHECKING:
     Cases = Sequence[CaseResult]
 else:
     Cases = Annotated[list[CaseResult], WrapValidator(_lazily), PlainSerializer(list, return_type=list[CaseResult])]
-"""Cases of a run: a list, or a sequence that reads them from a store; it is dumped as a list either way."""
+"""Cases of a run: a list, or a sequence that reads them from a store; both are dumped as a list."""
 
 
 class RunResult(FrozenModel):
-    """A run's end, or how far it came.
+    """Result of a run, complete or partial.
 
     Attributes:
-        cases: a `CaseResult` each, in the datasets' order, read from the store when asked for; `model_dump` reads all.
-        metrics: by metric id what the run comes to, read from the store when first asked for.
-        error: why a `failed` run failed as a whole, or was interrupted; None when only cases failed.
+        cases: a `CaseResult` each, in the datasets' order, read from the store on demand; `model_dump` reads all.
+        metrics: the run's summary of each metric, by metric id, read from the store on first use.
+        error: reason why a `failed` run failed as a whole, or was interrupted; None when only cases failed.
     """
 
     run_id: str
@@ -115,7 +115,7 @@ class RunResult(FrozenModel):
 
     @property
     def what_is_missing(self) -> str | None:
-        """In words, that the result is partial; None when every case has ended."""
+        """Note that the result is partial, for people; None when every case has ended."""
         counts = self.progress
         ended = counts.completed_cases + counts.failed_cases
         if ended >= counts.total_cases:
@@ -125,7 +125,7 @@ class RunResult(FrozenModel):
 
 
 class CaseState(FrozenModel):
-    """What is finished of one case: successes and failures by candidate index or metric id."""
+    """Finished parts of one case: successes and failures by candidate index or metric id."""
 
     case_id: str
     dataset_id: str
@@ -139,7 +139,7 @@ class CaseState(FrozenModel):
 
 
 class ExecutionState(FrozenModel):
-    """What is finished of a run, by case key."""
+    """Finished parts of a run, by case key."""
 
     run_id: str
     status: RunStatus = RunStatus.PENDING
@@ -148,10 +148,10 @@ class ExecutionState(FrozenModel):
 
 
 class RunEstimate(FrozenModel):
-    """What a run will take, without running it. Tokens are counted as a quarter of the characters.
+    """Estimate of the calls and tokens of a run, made without running it. A token is counted as four characters.
 
     Attributes:
-        assumptions: what the numbers rest on, in words.
+        assumptions: the assumptions behind the numbers, as text.
     """
 
     run_id: str

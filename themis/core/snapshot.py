@@ -1,4 +1,4 @@
-"""What a run is: its identity, which decides `run_id`, and its provenance, which does not."""
+"""Snapshot of a run: its identity, which decides `run_id`, and its provenance, which does not."""
 
 from functools import cached_property
 from typing import Any, Self
@@ -15,23 +15,23 @@ from themis.core.text.canonical import content_hash
 from themis.core.values.bounds import MOST_COUNT
 
 COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
-"""The keys of a candidate policy that say how many; the largest counts, and any other key only makes another run."""
+"""Keys of a candidate policy for the number of candidates; the largest counts. Other keys only make another run."""
 
 PURE = "pure"
 """The kind of a metric that asks no judge."""
 
 _KEYS = 2
-"""Version of the reuse keys: those of another one are never equal."""
+"""Version of the reuse keys: keys of different versions are never equal."""
 
 
 class SnapshotDataset(FrozenModel):
-    """A dataset as the run was made with it.
+    """A dataset as it was when the run was made.
 
     Attributes:
         content: hash over the content of all cases, in order; equal for equal cases, listed or from a file.
-        case_count: how many cases it has.
+        case_count: number of cases.
         path: the file with its cases, for a dataset by reference.
-        fields: where the values of a case stand in a line of that file.
+        fields: where the values of a case are in a line of that file.
         cases: the cases, for a dataset that was listed in full.
         derived_seeds: one for each candidate of its cases, when the run was given none; None in runs of version 4.0.
     """
@@ -47,7 +47,7 @@ class SnapshotDataset(FrozenModel):
     derived_seeds: list[int] | None = None
 
     def identity(self) -> dict[str, JSONValue]:
-        """The part that decides a `run_id`; labels are left out when there are none, so that ids of before stay."""
+        """The part that decides a `run_id`; empty labels are left out, so that earlier ids stay the same."""
         said: dict[str, JSONValue] = {
             "dataset_id": self.dataset_id,
             "revision": self.revision,
@@ -67,7 +67,7 @@ class ComponentRefs(FrozenModel):
     judge_models: list[ComponentRef] = Field(default_factory=list)
 
     def all(self) -> dict[str, ComponentRef]:
-        """Every component by its place in the configuration."""
+        """Return every component by its path in the configuration."""
         single = {
             "generation.generator": self.generator,
             "generation.selector": self.selector,
@@ -80,10 +80,10 @@ class ComponentRefs(FrozenModel):
 
 
 class RunIdentity(GrowingModel):
-    """All that decides a `run_id`, and nothing else. A field that is added needs a default: ids of before stay.
+    """All that decides a `run_id`, and nothing else. A new field needs a default, so that earlier ids stay the same.
 
     Attributes:
-        block_rendering: how the blocks of the generation's prompt are written; see `PromptSpec.block_rendering`.
+        block_rendering: the block format of the generation prompt; see `PromptSpec.block_rendering`.
     """
 
     datasets: list[dict[str, JSONValue]]
@@ -104,7 +104,7 @@ class RunIdentity(GrowingModel):
 
 
 class RunProvenance(FrozenModel):
-    """Where and with what a run was made; true of the machine that compiled it."""
+    """Environment in which a run was made: that of the machine that compiled it."""
 
     themis_version: str
     python_version: str
@@ -118,7 +118,7 @@ class RunProvenance(FrozenModel):
 
 
 class RunSnapshot(FrozenModel):
-    """A run, frozen: it can be stored, compared, and made live again in another process.
+    """A frozen run: it can be stored, compared, and loaded again in another process.
 
     Attributes:
         metric_kinds: by metric id, `pure`.
@@ -138,7 +138,7 @@ class RunSnapshot(FrozenModel):
 
     @property
     def total_cases(self) -> int:
-        """Cases in all datasets."""
+        """Number of cases in all datasets."""
         return sum(dataset.case_count for dataset in self.datasets)
 
     @property
@@ -148,29 +148,29 @@ class RunSnapshot(FrozenModel):
 
     @property
     def last_stage(self) -> Stage:
-        """The last stage in which anything is done: without metrics nothing is scored, without judges none judged."""
+        """The last stage that does anything: nothing is scored without metrics, or judged without judges."""
         if any(kind != PURE for kind in self.metric_kinds.values()):
             return Stage.JUDGE
         return Stage.SCORE if self.component_refs.metrics else Stage.PARSE
 
     @property
     def candidate_count(self) -> int:
-        """Candidates of each case."""
+        """Number of candidates of each case."""
         return candidate_count(self.identity.candidate_policy)
 
     def seeds(self, dataset_no: int) -> list[int]:
-        """The seeds of a dataset's candidates: those that were given, else those that were derived for it."""
+        """Return the seeds of a dataset's candidates: the given ones, else the derived ones."""
         derived = self.datasets[dataset_no].derived_seeds
         if self.identity.seeds or derived is None:
             return self.identity.seeds or [_seed_of_version_4_0(self.run_id, no) for no in range(self.candidate_count)]
         return derived
 
     def with_derived_seeds(self) -> Self:
-        """The same run with the seeds recorded that follow from what it is; as it is when seeds were given.
+        """Return the run with its derived seeds recorded; unchanged when seeds were given.
 
-        They follow from what a generation is taken over by, but for the source: the generator with its arguments, the
-        prompt, the policy without its counts, the dataset's id and revision, and the candidate's index. So what is
-        taken over has the seed that it would have been made with, whatever the store held before.
+        They follow from the facts by which a generation is reused, except the source: the generator with its arguments,
+        the prompt, the policy without its counts, the dataset's id and revision, and the candidate's index. So a reused
+        generation has the seed that it would have been made with, whatever the store held before.
         """
         if self.identity.seeds:
             return self
@@ -189,7 +189,7 @@ class RunSnapshot(FrozenModel):
         return self.model_copy(update={"datasets": datasets})
 
     def reuse_keys(self) -> dict[str, str]:
-        """For each stage's item and each dataset, a key that is equal in two runs that do the same to a case there.
+        """Return a key for each stage's item and dataset; it is equal in two runs that do the same to a case there.
 
         A generation's key leaves out which other candidates, cases and datasets there are. Unlike `run_id`, a key
         changes with the source of the components.
@@ -202,7 +202,7 @@ class RunSnapshot(FrozenModel):
     def _reuse_keys_of(self, dataset_no: int) -> dict[str, str]:
         refs, dataset = self.component_refs, self.datasets[dataset_no]
         generation = self._generation(_with_source(refs.generator))
-        # A revision is part of derived seeds. What was given a seed is the same whatever the revision is called.
+        # A revision is part of derived seeds. With given seeds a candidate is the same whatever the revision is called.
         revision = None if self.identity.seeds or dataset.derived_seeds is None else dataset.revision
         keys = {
             reuse_name(Stage.GENERATE, item, dataset_no): content_hash(
@@ -224,27 +224,27 @@ class RunSnapshot(FrozenModel):
     def _generation(self, generator: JSONValue) -> str:
         policy = {key: value for key, value in self.identity.candidate_policy.items() if key not in COUNT_KEYS}
         rendering = self.identity.block_rendering
-        # At its default it is left out, so that the keys and seeds of before stay.
+        # At its default it is left out, so that earlier keys and seeds stay the same.
         later = [] if rendering == FIRST_BLOCK_RENDERING else [rendering]
         return content_hash([generator, policy, _dump(self.identity.generation_prompt_spec), *later])
 
 
 def reuse_name(stage: Stage, item: int, dataset_no: int) -> str:
-    """Name, among the reuse keys, of what a stage does to the cases of a dataset."""
+    """Return the name, among the reuse keys, of a stage's work on the cases of a dataset."""
     return f"{stage.value}.{item}.{dataset_no}"
 
 
 def reuse_place(name: str) -> tuple[Stage, int, int]:
-    """Stage, item and number of the dataset that `reuse_name` made a name of."""
+    """Return the stage, item and dataset number that a name from `reuse_name` stands for."""
     stage, item, dataset_no = map(int, name.split("."))
     return Stage(stage), item, dataset_no
 
 
 def candidate_count(policy: dict[str, JSONValue]) -> int:
-    """The largest of the counts that a candidate policy names; 1 when it names none.
+    """Return the largest of the counts that a candidate policy names; 1 when it names none.
 
     Raises:
-        ValueError: a count is not a whole number of at least 1, or is larger than any can be.
+        ValueError: a count is not a whole number of at least 1, or is above the limit.
     """
     counts = [1]
     for key in COUNT_KEYS:
@@ -262,7 +262,7 @@ def candidate_count(policy: dict[str, JSONValue]) -> int:
 
 
 def _seed(facts: list[JSONValue]) -> int:
-    """31 bits that follow from some facts."""
+    """Return 31 bits derived from some facts."""
     return int(content_hash(facts)[:8], 16) & 0x7FFF_FFFF
 
 
@@ -271,7 +271,7 @@ def _seed_of_version_4_0(run_id: str, candidate: int) -> int:
 
 
 def case_key(dataset_id: str, case_id: str) -> str:
-    """One text for a case among several datasets: `<length of dataset_id>:<dataset_id>:<case_id>`."""
+    """Return the key of a case among several datasets: `<length of dataset_id>:<dataset_id>:<case_id>`."""
     return f"{len(dataset_id)}:{dataset_id}:{case_id}"
 
 

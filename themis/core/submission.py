@@ -1,4 +1,4 @@
-"""An experiment into a queue or a batch folder, and out of it into a result."""
+"""Submission of experiments to a queue or a batch folder, and their results."""
 
 import logging
 import os
@@ -66,12 +66,12 @@ STATUS_OF_STATE = {
 
 
 class SubmissionManifest(FrozenModel):
-    """What was submitted.
+    """Summary of a submitted experiment.
 
     Attributes:
-        manifest_path: its file; its name is not the run's.
-        execution_targets: where each component is loaded from, by its place in the configuration.
-        status: `pending` once queued; else how far the same job, submitted before, has come.
+        manifest_path: its file; the file's name is not the run's.
+        execution_targets: the import target of each component, by its path in the configuration.
+        status: `pending` once queued; else the state of the same job, which was submitted before.
     """
 
     run_id: str
@@ -94,21 +94,21 @@ def submit_experiment(
 ) -> SubmissionManifest:
     """Write an experiment into its queue folder (or, with mode `batch`, its batch folder); it is on disk on return.
 
-    The same experiment again is the same job, whose state is returned; `runtime.existing_run_policy` says what becomes
-    of one that has ended: `auto` leaves it, `error` refuses, `rerun` starts it afresh.
+    Submitting the same experiment again gives the same job, whose state is returned; `runtime.existing_run_policy`
+    decides about a job that has ended: `auto` leaves it, `error` refuses, `rerun` starts it from scratch.
 
     Args:
         experiment: with a store that outlives this process, and components that can be imported elsewhere.
-        config_path: the file that it comes from, for people.
+        config_path: the file that it was read from, for people.
         mode: `worker_pool` or `batch`.
         priority: 0 (first) to 9.
-        not_before: a time, with its zone, before which it is not to start.
-        tags: what a worker must have to take it, beside `runtime.tags`.
+        not_before: the earliest start time, with its time zone.
+        tags: tags that a worker must have to take it, in addition to `runtime.tags`.
 
     Raises:
         InputError: it cannot be submitted; the message says why.
         RunExistsError: it exists and the policy is `error`.
-        RunBusyError: it is to start afresh, and a process has it in hand.
+        RunBusyError: it should start from scratch, but a process holds its run lock.
         UnavailableError: the store or the queue cannot be used now.
     """
     if mode not in {"worker_pool", "batch"}:
@@ -152,7 +152,7 @@ def submit_experiment(
 
 
 def _payload(experiment: Experiment, mode: Mode, config_path: str | None) -> dict[str, Any]:
-    """What a worker needs beside the run; tags stand in the manifest itself."""
+    """Return what a worker needs beside the run; tags are in the manifest itself."""
     payload = JobPayload(
         mode=mode,
         runtime=experiment.runtime,
@@ -163,7 +163,7 @@ def _payload(experiment: Experiment, mode: Mode, config_path: str | None) -> dic
 
 
 def _job(run_id: str, address: StoreAddress, runtime: RuntimeConfig, payload: dict[str, Any]) -> NewJob:
-    """The job of a run, within the limits of its `runtime`, with nothing said of when and where."""
+    """Return the job of a run with the limits of its `runtime`, without start time or place."""
     return NewJob(
         run_id=run_id,
         store=address,
@@ -195,19 +195,19 @@ def _submit_to_queue(experiment: Experiment, store: RunStore, snapshot: RunSnaps
 
 
 def _find_datasets_again(store: RunStore, snapshot: RunSnapshot) -> None:
-    """Have a run that is stored read its datasets from where they are now, if they are no longer where they were."""
+    """Make a stored run read its datasets from their current paths, if they were moved."""
     now = {dataset.dataset_id: dataset.path for dataset in snapshot.datasets if dataset.path is not None}
     if now:
         store.jobs.move_run(snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path)
 
 
 def _prepare(store: RunStore, snapshot: RunSnapshot, policy: str) -> None:
-    """Make the run, or do what the policy asks for when it is there: once, not at each attempt."""
+    """Create the run, or apply the policy when it exists: once, not at each attempt."""
     created = store.create_run(snapshot)
     if not created and policy == "error":
         raise _run_exists(store, snapshot.run_id)
     if not created and policy == "rerun":
-        with store.hold_run(snapshot.run_id):  # whoever carries it out would continue with nothing
+        with store.hold_run(snapshot.run_id):  # its worker would have nothing to continue from
             store.clear_run(snapshot.run_id)
 
 
@@ -223,7 +223,7 @@ def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
 
 
 def _refuse_url_passwords(where: str, values: Mapping[str, Any]) -> None:
-    """A password in a manifest would be on disk, and a limit, or a store, without it would be another one."""
+    """Refuse URLs with a password: a manifest would store it; without it, a limit or a store would be another one."""
     for name, value in values.items():
         redacted = redact_urls(value)
         if redacted != value:
@@ -232,7 +232,7 @@ def _refuse_url_passwords(where: str, values: Mapping[str, Any]) -> None:
 
 
 def _refuse_unwritable_paths(experiment: Experiment, config_path: str | Path | None) -> None:
-    """A job's file and its row are UTF-8: a worker could not be told a path that is not."""
+    """Refuse paths that are not UTF-8: a job's file and its row could not name them to a worker."""
     runtime, parameters = experiment.runtime, experiment.storage.parameters
     datasets = [getattr(dataset, "path", None) for dataset in experiment.datasets]
     for path in (config_path, parameters.get("path"), runtime.queue_root, runtime.batch_root, *datasets):

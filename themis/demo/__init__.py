@@ -1,4 +1,4 @@
-"""A small real experiment to look at: word problems that the project makes, and models that it simulates."""
+"""Demo: a small complete experiment with generated word problems and simulated models."""
 
 from themis.demo.files import write_demo
 

@@ -1,4 +1,4 @@
-"""The demo's files: the problems, and one experiment for each simulated model."""
+"""Files of the demo: the problems, and one experiment for each simulated model."""
 
 import json
 from dataclasses import dataclass
@@ -67,15 +67,15 @@ _FAILURE_RATE = 0.02
 
 
 def write_demo(folder: Path, *, problems: int = 300, seed: int = 7) -> list[Path]:
-    """Write the problems to `data/problems.jsonl` in `folder`, and beside it a config file for each simulated model.
+    """Write the problems to `data/problems.jsonl` in `folder`, and a config file for each simulated model beside them.
 
     Args:
-        folder: made when it does not exist; files of the same names in it are replaced.
-        problems: how many problems to make.
+        folder: created when it does not exist; files of the same names in it are replaced.
+        problems: number of problems.
         seed: the same seed gives the same files.
 
     Returns:
-        The config files, the most skilled model's first.
+        The config files, with that of the most skilled model first.
 
     Raises:
         OSError: the folder cannot be written.

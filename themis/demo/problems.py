@@ -1,4 +1,4 @@
-"""A seeded maker of arithmetic word problems, each with its working and its answer."""
+"""Seeded generator of arithmetic word problems, each with its working and its answer."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ class Problem:
 
     Attributes:
         case_id: `problem-<n>`, n from 1.
-        question: what is asked.
+        question: text of the problem.
         answer: the number, as text.
-        topic: which kind of story it is.
-        working: one line a step, `<number> <operation> <number> = <result>`; each goes on with the result before it.
+        topic: kind of story.
+        working: one line per step, `<number> <operation> <number> = <result>`; each continues from the last result.
     """
 
     case_id: str
@@ -27,12 +27,12 @@ class Problem:
 
     @property
     def steps(self) -> int:
-        """How many steps the working has: how difficult it is."""
+        """Number of steps in the working: its difficulty."""
         return len(self.working)
 
 
 class _Story:
-    """Sentences, with the sum that they tell."""
+    """A story: sentences, with the calculation that they describe."""
 
     def __init__(self, number: int, sentence: str) -> None:
         self.total = number
@@ -40,7 +40,7 @@ class _Story:
         self.working: list[str] = []
 
     def then(self, operation: str, number: int, sentence: str) -> None:
-        """Tell one step more."""
+        """Add one step to the story."""
         before = self.total
         results = {"+": before + number, "-": before - number, "*": before * number, "/": before // number}
         self.total = results[operation]
@@ -48,7 +48,7 @@ class _Story:
         self.sentences.append(sentence)
 
     def ask(self, question: str) -> str:
-        """The whole text, ending in `question`."""
+        """Return the whole text, ending in `question`."""
         return " ".join([*self.sentences, question])
 
 
@@ -56,7 +56,7 @@ _Template = Callable[[random.Random, str, int], tuple[_Story, str]]
 
 
 def make_problems(count: int, seed: int) -> Iterator[Problem]:
-    """`count` problems of one to six steps; the same ones for the same seed, whatever the count."""
+    """Yield `count` problems of one to six steps; the same ones for the same seed, whatever the count."""
     chance = random.Random(seed)  # noqa: S311  # stories, not secrets
     templates = tuple(_TEMPLATES.items())
     for number in range(1, count + 1):

@@ -1,4 +1,4 @@
-"""A model that is none: it copies the working of a problem and errs, the more often the longer the problem is."""
+"""Simulated model: it copies the working of a problem and makes mistakes, more often in longer problems."""
 
 import asyncio
 import hashlib
@@ -23,8 +23,8 @@ _OPERATIONS: dict[str, Callable[[float, float], float]] = {
 class SimulatedModel:
     """Writes a short worked solution that ends in `A: <number>`, or in `A:` alone when it gives up.
 
-    A step of the working goes right with probability 0.55 + 0.45 · skill, and the answer when all steps do; a model
-    without any skill gives up in 8 % of the cases. What it says follows from its seed, the case and the candidate's
+    A step of the working is right with probability 0.55 + 0.45 · skill, and the answer when all steps are; a model
+    without any skill gives up in 8 % of the cases. Its answer follows from its seed, the case and the candidate's
     seed alone. It reads the working from the case's `metadata.working`; without one a case has a single step.
 
     Attributes:
@@ -37,13 +37,13 @@ class SimulatedModel:
     def __init__(
         self, name: str, skill: float, seed: int = 0, *, latency_ms: float = 0.0, failure_rate: float = 0.0
     ) -> None:
-        """Make a model.
+        """Create a model.
 
         Args:
-            name: how it is called in results.
+            name: its name in results.
             skill: from 0 to 1.
-            seed: another seed errs elsewhere.
-            latency_ms: how long an answer takes, on average.
+            seed: another seed makes other mistakes.
+            latency_ms: average time for an answer, in milliseconds.
             failure_rate: share of the cases whose first try ends in a TimeoutError, as with a busy provider.
 
         Raises:
@@ -65,14 +65,14 @@ class SimulatedModel:
         self._failed_once: set[tuple[str, int | None]] = set()
 
     def fingerprint(self) -> str:
-        """Hash of what decides its answers; latency and failures do not."""
+        """Return a hash of the parameters that decide its answers; latency and failures do not."""
         return content_hash([self.component_id, self.version, self._skill, self._seed])
 
     async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
-        """A worked solution of `case`.
+        """Return a worked solution of `case`.
 
         Raises:
-            TimeoutError: now and then, at the first try.
+            TimeoutError: sometimes, at the first try.
         """
         dice = _Dice(self.model_id, self._seed, case.case_id, ctx.seed)
         latency_ms = self._latency_ms * (0.5 + dice.roll("latency"))
@@ -95,7 +95,7 @@ class SimulatedModel:
         step_goes_right = _STEP_AT_WORST + (1 - _STEP_AT_WORST) * self._skill
 
         def slip(step: int) -> int:
-            """What is added to the result of a step by mistake: 0 when it goes right."""
+            """Return the error added to the result of a step: 0 when it is right."""
             if dice.roll(f"step {step}") <= step_goes_right:
                 return 0
             return _SLIPS[int(dice.roll(f"slip {step}") * len(_SLIPS))]
@@ -108,7 +108,7 @@ class SimulatedModel:
 
 
 def _retrace(working: str, slip: Callable[[int], int]) -> list[str]:
-    """The steps of `working`, each going on with the result before it, right or wrong, and the answer."""
+    """Return the steps of `working`, each continuing with the result before it, right or wrong, and the answer."""
     lines = []
     total: float | None = None
     for number, line in enumerate(working.split("\n")):
@@ -128,12 +128,12 @@ def _digits(value: float) -> str:
 
 
 class _Dice:
-    """Random numbers that follow from what they are for, so that neither order nor repetition changes them."""
+    """Random numbers derived from their purpose, so that neither order nor repetition changes them."""
 
     def __init__(self, *about: object) -> None:
         self._about = repr(about)
 
     def roll(self, what: str) -> float:
-        """A number from 0 up to, not including, 1."""
+        """Return a number from 0 up to, but not including, 1."""
         digest = hashlib.sha256(f"{self._about} {what}".encode()).digest()
         return int.from_bytes(digest[:6], "big") / 2**48

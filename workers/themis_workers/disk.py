@@ -34,7 +34,7 @@ class DiskGuard:
         self._probe_s = time.monotonic() + self._pause_s
 
     def why_not(self, min_free_mb: int) -> str | None:
-        """Why no job should be taken now; None when one may be. The disk is checked once a second at most.
+        """Reason why no job should be taken now; None when one may be. Checks the disk once a second at most.
 
         Args:
             min_free_mb: MiB that the queue's disk must have free.

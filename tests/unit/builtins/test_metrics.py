@@ -210,7 +210,7 @@ def test_a_text_that_reads_like_the_expected_number_is_wrong_and_said_once_a_run
     assert len(said) == 2
     assert said[0].startswith(
         'builtin/exact_match: case "c1": the answer "2" (a text) is not the expected 2 (a number), so it scores 0; '
-        "a text stands in quotes in a file of cases"
+        "put a text in quotes in a file of cases"
     )
 
 

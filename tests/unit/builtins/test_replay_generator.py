@@ -66,7 +66,7 @@ def test_a_case_without_a_line_or_an_output_fails_alone(file: Path) -> None:
         (b"[1]", ":1: ", "must be a JSON object"),
         (b'{"id": "a", "text": 1}', ":1: ", "has no text at 'case_id'"),
         (b'{"case_id": null, "text": 1}', ":1: ", "has no text at 'case_id'"),
-        (b'{"case_id": "a", "text": 1}\n{"case_id": "a", "text": 1}', ":2: ", "case id 'a' stands twice"),
+        (b'{"case_id": "a", "text": 1}\n{"case_id": "a", "text": 1}', ":2: ", "case id 'a' appears twice"),
         (b'{"case_id": "a"}\n{"case_id": "b", "txet": 1}', ": ", "no line has 'text'"),
         (b"", ": ", "no line has 'text'"),
     ],

@@ -79,7 +79,7 @@ def ending(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     ("error", "code", "said"),
     [
         (UnknownRunError(run_id="r", nearest=""), 2, "error: run r: not in this store"),
-        (StoreFullError(path="p", detail="d"), 4, "error: p: the disk is full, or a quota is used up (d); make room"),
+        (StoreFullError(path="p", detail="d"), 4, "error: p: the disk is full, or a quota is used up (d); free some"),
         (PermissionError(13, "Permission denied", "/srv/q"), 4, "error: /srv/q: Permission denied"),
         (KeyError("x\n\x1b[2J"), 1, "internal error: KeyError: 'x\\n\\x1b[2J' (set THEMIS_DEBUG=1 to see where)"),
         (ValueError("two\nlines\x1b[2J"), 1, "internal error: ValueError: two lines\N{REPLACEMENT CHARACTER}[2J (set"),

@@ -61,7 +61,7 @@ def test_a_file_that_changes_after_compiling_is_noticed_before_the_run(tmp_path:
     made = experiment(generator, parser=_parser(file))
     made.compile()
     file.write_text("b!")
-    with pytest.raises(FingerprintChangedError, match=r"lab/parser is not what .* \(.*words\.txt has changed\)"):
+    with pytest.raises(FingerprintChangedError, match=r"lab/parser has changed .* \(.*words\.txt has changed\)"):
         made.run()
     assert generator.calls == []
 

@@ -389,7 +389,7 @@ def test_a_key_in_a_url_s_query_is_shown_to_nobody() -> None:
 def test_a_secret_s_reference_in_a_prompt_is_refused_for_it_would_be_kept(lab_key: str) -> None:
     with pytest.raises(UnresolvedReferenceError) as caught:
         experiment(prompt=PromptSpec(instructions="Use ${LAB_KEY}.")).compile()
-    assert "generation.prompt_spec.instructions: ${LAB_KEY} would not be replaced here" in str(caught.value)
+    assert "generation.prompt_spec.instructions: ${LAB_KEY} is not resolved here" in str(caught.value)
 
 
 def test_another_reference_in_a_prompt_is_remarked_on_and_stays(

@@ -142,7 +142,7 @@ def test_a_listed_case_that_somebody_changed_is_named_whatever_is_in_it_now(valu
     inputs: Any = cases[1].input
     inputs["x"] = value
     given: list[Case] = []
-    with pytest.raises(DatasetChangedError, match="dataset 'd', case 2: the cases of dataset 'd' are not those"):
+    with pytest.raises(DatasetChangedError, match="dataset 'd', case 2: the cases of dataset 'd' have changed"):
         given.extend(source.cases_again(known))
     assert [case.case_id for case in given] == ["a"]
 

@@ -94,13 +94,13 @@ def test_labels_that_are_numbers_become_their_texts(file: Path) -> None:
         (b'{"input": {"\\udc00x": 1}}', "lone surrogate"),
         (b'{"input": "\xff"}', "not UTF-8 text (byte 12)"),
         (b'{"input": "\xed\xa0\x80"}', "not UTF-8 text"),
-        (b'{"input": 1, "input": 2}', "key 'input' stands twice"),
-        (b'{"input": 1, "input" : 2}', "key 'input' stands twice"),
-        (b'{"input": 1, "input"\t: 2}', "key 'input' stands twice"),
-        (b'{"input": 1, "input"\r: 2}', "key 'input' stands twice"),
-        (b'{"input": {"a": [{"b": 1, "b": 1}]}}', "key 'b' stands twice"),
-        (b'{"input": "\\":", "case_id": "a", "case_id": "b"}', "key 'case_id' stands twice"),
-        (b'{"case_id": "a", "input": 1, "metadata": {"k": "v", "k": "w"}}', "key 'k' stands twice"),
+        (b'{"input": 1, "input": 2}', "key 'input' appears twice"),
+        (b'{"input": 1, "input" : 2}', "key 'input' appears twice"),
+        (b'{"input": 1, "input"\t: 2}', "key 'input' appears twice"),
+        (b'{"input": 1, "input"\r: 2}', "key 'input' appears twice"),
+        (b'{"input": {"a": [{"b": 1, "b": 1}]}}', "key 'b' appears twice"),
+        (b'{"input": "\\":", "case_id": "a", "case_id": "b"}', "key 'case_id' appears twice"),
+        (b'{"case_id": "a", "input": 1, "metadata": {"k": "v", "k": "w"}}', "key 'k' appears twice"),
         (b'{"input": 1', "is not JSON"),
         (b'{"input": 1} {"input": 2}', "is not JSON: Extra data"),
         (b'x"input": 1}', "is not JSON"),
@@ -132,7 +132,7 @@ def test_a_bad_line_is_named_by_file_and_line(file: Path, line: bytes, reason: s
     [
         (b'{"id": "a", "q": {"text": 1}, "answers": [1], "z": NaN}', "holds NaN"),
         (b'{"id": "a", "q": {"text": 1}, "answers": [1], "z": 1e999}', "beyond the range"),
-        (b'{"id": "a", "q": {"text": 1, "text": 2}, "answers": [1]}', "key 'text' stands twice"),
+        (b'{"id": "a", "q": {"text": 1, "text": 2}, "answers": [1]}', "key 'text' appears twice"),
         (b'{"id": "a", "q": "flat", "answers": [1]}', "has no 'q.text', which fields.input names"),
         (b'{"id": "a", "q": {"text": 1}, "answers": []}', "has no 'answers.0', which fields.expected_output names"),
         (b'{"q": {"text": 1}, "answers": [1]}', "has no 'id', which fields.case_id names"),
@@ -279,7 +279,7 @@ def test_the_first_line_that_changed_is_named_and_no_case_of_it_is_given(
     given: list[Case] = []
     with pytest.raises(DatasetChangedError) as caught:
         given.extend(source.cases_again(known))
-    assert str(caught.value).startswith(f"{file}{line}: the cases of dataset 'd' are not those")
+    assert str(caught.value).startswith(f"{file}{line}: the cases of dataset 'd' have changed")
     assert given == cases[: int(line.removeprefix(":")) - 1 if line else 2]
 
 
@@ -289,7 +289,7 @@ def test_a_line_that_became_none_is_a_change_too(file: Path, line: bytes) -> Non
     source = JsonlSource("d", file)
     known = read_through(source)
     file.write_bytes(CONTENT.replace(b'{"input": 1}', line))
-    with pytest.raises(DatasetChangedError, match=f"{file}:1: the cases of dataset 'd' are not those"):
+    with pytest.raises(DatasetChangedError, match=f"{file}:1: the cases of dataset 'd' have changed"):
         again(source, known)
 
 

@@ -157,7 +157,7 @@ def test_a_worker_says_in_what_a_component_is_another_one() -> None:
     made = experiment(generator)
     made.compile()
     generator.version = "2"
-    with pytest.raises(FingerprintChangedError, match=r"lab/generator is not .* \(version 2, expected 1\); compile"):
+    with pytest.raises(FingerprintChangedError, match=r"lab/generator has changed .* \(version 2, expected 1\);"):
         made.run()
 
 

@@ -79,7 +79,7 @@ def test_a_dataset_that_changed_since_compile_fails_the_run(tmp_path: Path, chan
             )
         )
     )
-    with pytest.raises(DatasetChangedError, match="cases of dataset 'file' are not those that the run was made with"):
+    with pytest.raises(DatasetChangedError, match="cases of dataset 'file' have changed since the run was made"):
         lab.run(store=store)
     record = store.load_run(run_id)
     assert record is not None

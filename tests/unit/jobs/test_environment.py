@@ -131,7 +131,7 @@ def test_a_job_names_what_its_components_and_its_environment_refer_to() -> None:
 
 @pytest.mark.parametrize("name", ["", "A=B", "1A", "a-b", "A B", "Ä", "A\n"])
 def test_what_is_no_name_of_a_variable_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="is no name of a variable"):
+    with pytest.raises(ValueError, match="is not a valid variable name"):
         RuntimeConfig(environment={name: "x"})
 
 

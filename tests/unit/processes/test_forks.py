@@ -105,7 +105,7 @@ def test_a_child_that_comes_back_into_the_run_ends_and_has_written_nothing(
     printed, said = carry_out(tmp_path, pytestconfig.rootpath, stage, how, under_a_loop=under_a_loop)
     code = 3 if how == "exits" else LEFT_OVER
     assert printed == [f"child ended with {code}", "completed 6", "the end"], said
-    assert said.count("is a forked copy of one in which a run goes") == (how != "exits")
+    assert said.count("is a forked copy of a process with an active run") == (how != "exits")
     assert sorted((tmp_path / "calls.txt").read_text().split()) == [f"q{no}" for no in range(6)]
 
 
@@ -171,5 +171,5 @@ def test_a_writer_writes_nothing_in_a_copy_of_its_process(monkeypatch: pytest.Mo
             writer.add(Outcome(0, Stage.GENERATE, 0, ok=True, finished_ms=0, value=None, output='"x"', body="{}"))
             monkeypatch.setattr(line, "forks", line.forks + 1)
 
-    with pytest.raises(ForkedCopyError, match="may do nothing of it: writing its outcomes"):
+    with pytest.raises(ForkedCopyError, match="must not continue it: writing its outcomes"):
         asyncio.run(program())

@@ -1,4 +1,4 @@
-"""The shipped components. Each id maps to where its class is, so that naming one loads no other."""
+"""Shipped components. Each id maps to the location of its class, so that naming one loads no other."""
 
 BUILTINS: dict[str, str] = {
     "builtin/demo_generator": "themis.core.builtins.generators.demo:DemoGenerator",

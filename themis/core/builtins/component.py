@@ -1,4 +1,4 @@
-"""What all shipped components have in common."""
+"""Base classes of the shipped components."""
 
 import json
 from typing import ClassVar
@@ -20,13 +20,13 @@ _KINDS: dict[type, str] = {
 
 
 class BuiltinComponent:
-    """A component that is known by its id, its version and the arguments it was made with.
+    """A component that is identified by its id, its version and its arguments.
 
     Attributes:
         component_id: name in a config file.
         version: raised whenever a result could change.
-        arguments: those of the constructor that can change a result.
-        libraries: distributions whose version can change a result, and what is asked of them.
+        arguments: the constructor's arguments that can change a result.
+        libraries: distributions whose version can change a result, with the options used.
     """
 
     component_id: ClassVar[str]
@@ -35,25 +35,25 @@ class BuiltinComponent:
 
     @property
     def arguments(self) -> dict[str, JSONValue]:
-        """Those of the constructor that can change a result."""
+        """The constructor's arguments that can change a result."""
         return {}
 
     def fingerprint(self) -> str:
-        """Hash of id, version and arguments, and of the libraries that the result depends on, with their versions."""
+        """Return a hash of id, version and arguments, and of the libraries behind the result, with their versions."""
         known: list[JSONValue] = [self.component_id, self.version, self.arguments]
         used: list[JSONValue] = [[name, installed_version(name), asked] for name, asked in self.libraries.items()]
         return content_hash([*known, used] if used else known)
 
 
 class BuiltinMetric(BuiltinComponent):
-    """A metric with the two ways to end: a score, or the reason why there is none."""
+    """A metric with its two kinds of result: a score, or the reason why there is none."""
 
     def scored(self, value: float) -> Score:
-        """A score of `value`."""
+        """Return a score of `value`."""
         return Score(metric_id=self.component_id, value=value)
 
     def unscored(self, reason: str) -> ScoreError:
-        """No score: `reason` says what was missing."""
+        """Return no score, with the reason."""
         return ScoreError(metric_id=self.component_id, reason=reason)
 
 
@@ -61,15 +61,15 @@ class TextMetric(BuiltinMetric):
     """A metric that compares the parsed value, as text, with the expected one.
 
     Either may be a text, a list of texts, `{answer: …}` or `{answers: …}` with one of both. Of several expected texts
-    the best counts, as any of them is right; of several answers the worst, so that it gains nothing to give more.
+    the best counts, as any of them is right; of several answers the worst, so that giving more of them gains nothing.
     """
 
     def likeness(self, answer: str, expected: str) -> float:
-        """How much an answer is like an expected text, from 0 to 1."""
+        """Return the similarity of an answer and an expected text, from 0 to 1."""
         raise NotImplementedError
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
-        """The likeness to the expected text that is most alike; no score unless there are texts on both sides."""
+        """Return the similarity to the most similar expected text; no score unless there are texts on both sides."""
         expected = _texts_of(case.expected_output, "expected_output")
         if isinstance(expected, str):
             return self.unscored(expected)
@@ -80,7 +80,7 @@ class TextMetric(BuiltinMetric):
 
 
 def _texts_of(value: JSONValue, what: str) -> list[str] | str:
-    """The texts that a value is, as a metric of texts takes them; else what is wrong with it, calling it `what`."""
+    """Return the texts in a value for a metric of texts; else a message about its fault, which calls it `what`."""
     if isinstance(value, dict):
         inner = next((value[key] for key in ("answers", "answer") if key in value), None)
         value = value if inner is None or isinstance(inner, dict) else inner
@@ -96,17 +96,17 @@ def _texts_of(value: JSONValue, what: str) -> list[str] | str:
 
 
 def text_of(value: JSONValue) -> str | None:
-    """A candidate's output as text: a text as it is, another value as JSON, None when there is none."""
+    """Return a candidate's output as text: a text unchanged, another value as JSON, None when there is none."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
 
 
 def is_blank(value: JSONValue) -> bool:
-    """Whether a value is a text with nothing in it: to a metric that expects something, a wrong answer."""
+    """Whether a value is a text that is empty or only space: a wrong answer for a metric that expects something."""
     return isinstance(value, str) and not value.strip()
 
 
 def kind_of(value: JSONValue) -> str:
-    """What `value` is, in a user's words."""
+    """Return the kind of `value`, in a user's words."""
     return _KINDS.get(type(value), "null")

@@ -1,1 +1,1 @@
-"""Components: from what a user names to the object that does the work, and what decides its identity."""
+"""Components: loading them from a user's reference, and the facts that decide their identity."""

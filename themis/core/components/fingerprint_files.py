@@ -1,4 +1,4 @@
-"""The files that a component says it is made of, beside its code: they decide what it is by their content."""
+"""Files that a component declares as part of itself, beside its code: their content is part of its identity."""
 
 import contextlib
 import os
@@ -17,16 +17,16 @@ ATTRIBUTE = "fingerprint_files"
 
 
 def declared_files(live: Any, folders: Sequence[str], *, where: str, reference: str) -> dict[str, str]:
-    """SHA-256, as 64 hex digits, of each file that a component names in `fingerprint_files`, by that name.
+    """Return the SHA-256, as 64 hex digits, of each file that a component names in `fingerprint_files`, by that name.
 
     Args:
         live: the component.
-        folders: where a relative path is looked for when it is not beside the component's module.
+        folders: searched for a relative path that is not beside the component's module.
         where: the place in the configuration, for messages.
-        reference: what the component is called there.
+        reference: the component's name there.
 
     Raises:
-        ComponentError: the attribute is not a list of paths, or a file cannot be read; the message says which and why.
+        ComponentError: the attribute is not a list of paths, or a file cannot be read; the message says why.
     """
     named = getattr(live, ATTRIBUTE, ())
     file = getattr(sys.modules.get(type(live).__module__), "__file__", None)
@@ -49,7 +49,7 @@ class _Search:
     def digest(self, name: Any) -> str:
         if not isinstance(name, str | os.PathLike) or "\0" in str(name):
             self.refuse(f"must be a list of paths, and {name!r} is not one")
-        paths = list(dict.fromkeys(folder / name for folder in self.folders))  # an absolute path is one, anywhere
+        paths = list(dict.fromkeys(folder / name for folder in self.folders))  # an absolute path ignores the folder
         for path in paths:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 return self._digest_of(path)

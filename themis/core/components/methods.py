@@ -1,7 +1,7 @@
-"""Whether a component's method is of the kind that its role has, seen before anything is asked of it.
+"""Check of a component's method against its role, before it is called.
 
-The engine awaits what a generator, a selector and a reducer answer, and takes what a parser and a metric return. The
-other way round every call would be made, and perhaps paid for, and its answer thrown away.
+The engine awaits the answers of a generator, a selector and a reducer, and uses the values that a parser and a metric
+return. With the wrong kind every call would be made, and perhaps paid for, and its answer thrown away.
 """
 
 import functools
@@ -12,14 +12,14 @@ _ASYNCHRONOUS = frozenset({"generate", "select", "reduce"})
 _AWAITABLES = ("Awaitable", "Coroutine", "Future", "Task")
 
 MOST_CONCURRENT = 1_024
-"""Threads that a component may ask for."""
+"""Most threads that a component may ask for."""
 
 
 def fault_of(live: Any, method: str) -> str | None:
-    """What is wrong with `method` of a component, or with how many calls it says it takes at once; None for nothing.
+    """Return the fault of a component's `method`, or of its number of concurrent calls; None when there is none.
 
-    A plain function counts as asynchronous when it says that it returns an awaitable, or wraps what does. What is no
-    function of Python's is believed to be right.
+    A plain function counts as asynchronous when it is annotated to return an awaitable, or wraps a function that does.
+    A callable that is not a Python function is assumed to be right.
     """
     function = _function(getattr(live, method))
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -30,7 +30,7 @@ def fault_of(live: Any, method: str) -> str | None:
             return f"{method} must be asynchronous: write async def {method}"
         return None
     if is_async:
-        return f"{method} must not be asynchronous: write def {method}, and asyncio.run in it for what is awaited"
+        return f"{method} must not be asynchronous: write def {method}, and run coroutines in it with asyncio.run"
     return _wrong_number(live)
 
 
@@ -42,10 +42,10 @@ def _wrong_number(live: Any) -> str | None:
 
 
 def _function(method: Any) -> Any:
-    """What is called in the end."""
+    """Return the function that is called in the end."""
     while isinstance(method, functools.partial):
         method = method.func
-    if inspect.iscoroutinefunction(method):  # marked as one
+    if inspect.iscoroutinefunction(method):  # marked as a coroutine function
         return method
     found = inspect.unwrap(method)
     return getattr(found, "__func__", found)

@@ -1,4 +1,4 @@
-"""What stands in for a stage that an experiment leaves out."""
+"""Stand-ins for a stage that an experiment leaves out."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate
 
 
 def first_candidate(candidates: Sequence[GenerationResult]) -> ReducedCandidate:
-    """Without a reducer the first candidate passes."""
+    """Reduce to the first candidate, when there is no reducer."""
     first = candidates[0]
     return ReducedCandidate.model_validate(
         {
@@ -18,5 +18,5 @@ def first_candidate(candidates: Sequence[GenerationResult]) -> ReducedCandidate:
 
 
 def whole_output(candidate: ReducedCandidate) -> ParsedOutput:
-    """Without a parser the candidate's output passes."""
+    """Parse to the candidate's whole output, when there is no parser."""
     return ParsedOutput(value=candidate.final_output)

@@ -1,4 +1,4 @@
-"""What is true of this machine and this process: the part of a run's record that decides nothing."""
+"""Provenance: facts about this machine and this process, kept with a run, which decide nothing."""
 
 import platform
 import subprocess
@@ -18,15 +18,15 @@ _GIT_TIMEOUT_S = 5.0
 
 @lru_cache(maxsize=1)
 def themis_version() -> str:
-    """Version of the installed library."""
+    """Return the version of the installed library."""
     return installed_version(DISTRIBUTION) or "0+unknown"
 
 
 def distribution_versions(uses: Iterable[str]) -> dict[str, str]:
-    """Versions of the distributions, beside the library, that components come from.
+    """Return the versions of the distributions, beside the library, that components come from.
 
     Args:
-        uses: each component's id or `package.module:name`; what comes from no distribution adds nothing.
+        uses: each component's id or `package.module:name`; a component without a distribution adds nothing.
     """
     names = {name for use in uses if use not in BUILTINS for name in _distributions_of(use)}
     return {name: found for name in sorted(names) if (found := installed_version(name)) is not None}
@@ -44,24 +44,24 @@ def _distributions_of_packages() -> dict[str, list[str]]:
 
 
 def python_version() -> str:
-    """Version of the running Python."""
+    """Return the version of the running Python."""
     return platform.python_version()
 
 
 @lru_cache(maxsize=1)
 def platform_name() -> str:
-    """Operating system, its release and the machine's architecture."""
+    """Return the operating system, its release and the machine's architecture."""
     return platform.platform()
 
 
 @lru_cache(maxsize=1)
 def dependency_versions() -> dict[str, str]:
-    """Versions of the libraries that can change a result; those that are not installed are absent."""
+    """Return the versions of the libraries that can change a result; those that are not installed are absent."""
     return {name: found for name in _DEPENDENCIES if (found := installed_version(name)) is not None}
 
 
 def git_commit(folder: Path | None = None) -> str | None:
-    """The commit that a folder's files are at, with `-dirty` when they differ from it; None outside a repository."""
+    """Return the git commit of a folder, with `-dirty` when its files differ from it; None outside a repository."""
     command = ["git", "-C", str(folder or Path.cwd()), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False)  # noqa: S603

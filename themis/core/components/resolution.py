@@ -1,4 +1,4 @@
-"""From a component as a user gives it to the object that does the work, and to its reference."""
+"""Resolution of components: from a user's specification to the live object and its reference."""
 
 import importlib
 import sys
@@ -34,7 +34,7 @@ _SHOWN_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A role that a component can have, and the method that makes it one."""
+    """A role that a component can have, and the method that it requires."""
 
     name: str
     method: str
@@ -49,7 +49,7 @@ _KIND_BY_NAME = {kind.name: kind for kind in (GENERATOR, SELECTOR, REDUCER, PARS
 
 
 class ComponentTarget(FrozenModel):
-    """Where a component can be loaded from again.
+    """Import target of a component, to load it again.
 
     Attributes:
         use: an id or `package.module:name`.
@@ -61,14 +61,14 @@ class ComponentTarget(FrozenModel):
 
 
 class ComponentRef(FrozenModel):
-    """What a component is: enough to tell whether another one does the same.
+    """Identity of a component: enough to tell whether another one does the same.
 
     Attributes:
-        component_id, version, fingerprint: as the component says.
-        source_hash: SHA-256 over its source, which notices an edit that the fingerprint does not tell.
-        sources: the parts of that source and their digests, see `component_sources`; None in what version 4.0 stored.
+        component_id, version, fingerprint: as given by the component.
+        source_hash: SHA-256 over its source, which changes with an edit that the fingerprint does not show.
+        sources: the parts of that source and their digests, see `source_code`; None in runs of version 4.0.
         files: SHA-256 of each file that it names in `fingerprint_files`.
-        target: where to load it from; None for a live object.
+        target: its import target; None for a live object.
     """
 
     component_id: str
@@ -80,7 +80,7 @@ class ComponentRef(FrozenModel):
     target: ComponentTarget | None = None
 
     def identity(self) -> dict[str, JSONValue]:
-        """The part that decides a `run_id`; what it was not given is left out, so that ids of before stay."""
+        """The part that decides a `run_id`; missing parts are left out, so that earlier ids stay the same."""
         said: dict[str, JSONValue] = {
             "id": self.component_id,
             "version": self.version,
@@ -95,7 +95,7 @@ class ComponentRef(FrozenModel):
 
 @dataclass(frozen=True, slots=True)
 class LoadedComponent:
-    """A live component with its reference; `folders` are those in which its files were looked for."""
+    """A live component with its reference; `folders` were searched for its files."""
 
     live: Any
     ref: ComponentRef
@@ -105,17 +105,17 @@ class LoadedComponent:
 def load_component(
     spec: Any, kind: Kind, *, where: str, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
 ) -> LoadedComponent:
-    """The component that `spec` stands for.
+    """Load the component that `spec` stands for.
 
     Args:
         spec: an id, `package.module:name`, `{use, with}`, or a live object.
-        kind: the role it must be able to play.
+        kind: its role.
         where: the place in the configuration, for messages.
         allow_modules: prefixes of the modules that may be imported; None allows all.
-        folders: where the files that it names may be, beside its module's folder.
+        folders: searched for the files that it names, beside its module's folder.
 
     Raises:
-        ComponentError: it does not exist, cannot be imported or made, or is of another kind.
+        ComponentError: it does not exist, cannot be imported or created, or is of another kind.
     """
     target = target_of(spec)
     live = spec if target is None else _make(target, where, allow_modules)
@@ -128,14 +128,14 @@ def load_component(
 
 
 def preload_builtins() -> None:
-    """Import the shipped components and read their sources: what this process knows, those that it forks know too."""
+    """Import the shipped components and read their sources, for this process and those that it forks."""
     for use in BUILTINS.values():
         module, _, name = use.partition(":")
         sources_of(getattr(importlib.import_module(module), name).__mro__, module)
 
 
 def target_of(spec: Any) -> ComponentTarget | None:
-    """Where `spec` can be loaded from; None for a live object."""
+    """Return the import target of `spec`; None for a live object."""
     if isinstance(spec, ComponentTarget):
         return spec
     if isinstance(spec, str):
@@ -146,10 +146,10 @@ def target_of(spec: Any) -> ComponentTarget | None:
 
 
 def reference(live: Any, target: ComponentTarget | None, *, where: str, folders: Sequence[str] = ()) -> ComponentRef:
-    """The reference of a live component, without its source.
+    """Return the reference of a live component, without its source.
 
     Raises:
-        ComponentError: it does not say what it is, or fails to.
+        ComponentError: an attribute of its identity is missing, is not a text, or cannot be read.
     """
     name = target.use if target else type(live).__name__
     try:
@@ -159,13 +159,13 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str, folders:
         raise
     except (Exception, SystemExit) as error:
         raise ComponentError(
-            where=where, reference=repr(name), detail=f"does not say what it is: {_describe(error)}"
+            where=where, reference=repr(name), detail=f"cannot tell its identity: {_describe(error)}"
         ) from error
     for label, value in zip(("component_id", "version", "fingerprint()"), values, strict=True):
         if not isinstance(value, str) or not value:
             detail = f"{label} must be a text, not {_shown(value)}"
             raise ComponentError(where=where, reference=repr(name), detail=detail)
-    component_id, version, fingerprint = map(mask, values)  # what it is does not depend on whose key it has
+    component_id, version, fingerprint = map(mask, values)  # its identity does not depend on its secrets
     return ComponentRef(
         component_id=component_id,
         version=version,
@@ -176,19 +176,19 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str, folders:
 
 
 def make_importable(folder: Path | str) -> None:
-    """Let `package.module:name` name modules in `folder`, after everything that is installed."""
+    """Allow `package.module:name` to name modules in `folder`, after everything that is installed."""
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 
 
 def list_component_ids() -> list[str]:
-    """The ids of the built-ins and of installed plug-ins."""
+    """Return the ids of the built-ins and of installed plug-ins."""
     return sorted({*BUILTINS, *_plugins()})
 
 
 def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | None) -> Any:
     factory = _find(target.use, where, allow_modules)
-    # One whose id cannot be read is an instance too: what is wrong with it is said when it is asked what it is.
+    # An object whose id cannot be read is an instance too: `reference` reports what is wrong with it.
     component_id = None if isinstance(factory, type) else _attribute(factory, "component_id", _ABSENT)
     if not isinstance(factory, type) and (component_id is None or isinstance(component_id, str)):
         if target.arguments:
@@ -215,7 +215,7 @@ def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | No
 def _parts_among(
     arguments: dict[str, Any], factory: Any, where: str, allow_modules: Sequence[str] | None
 ) -> dict[str, Any]:
-    """The arguments that are components, live: a class names them in `component_arguments`, each with its kind."""
+    """Load the arguments that are components: a class names them in `component_arguments`, each with its kind."""
     found = {}
     for name, kind_name in (_attribute(factory, "component_arguments", None) or {}).items():
         spec, place = arguments.get(name), f"{where}.with.{name}"
@@ -245,7 +245,7 @@ def _find(use: str, where: str, allow_modules: Sequence[str] | None) -> Any:
 
 
 def _path_of(use: str) -> str:
-    """`package.module:name` of what a component is called by; empty when there is none."""
+    """Return `package.module:name` of a component; empty when it has none."""
     return BUILTINS.get(use) or _plugins().get(use) or (use if ":" in use else "")
 
 
@@ -261,7 +261,7 @@ def _check_kind(live: Any, kind: Kind, where: str) -> None:
         and callable(_attribute(live, "build_workflow", None))
     ):
         raise ComponentError(
-            where=where, reference=repr(name), detail="asks a judge, which this version of Themis does not do"
+            where=where, reference=repr(name), detail="asks a judge, which this version of Themis does not support"
         )
     for required in ("component_id", "version", "fingerprint", kind.method):
         if _attribute(live, required, _ABSENT) is _ABSENT:
@@ -273,7 +273,7 @@ def _check_kind(live: Any, kind: Kind, where: str) -> None:
 
 
 def _attribute(live: Any, name: str, otherwise: Any) -> Any:
-    """An attribute of a component; one that cannot be read counts as there, and `reference` says what is wrong."""
+    """Return an attribute of a component; one that cannot be read counts as present: `reference` reports it."""
     try:
         return getattr(live, name, otherwise)
     except (Exception, SystemExit):  # noqa: BLE001  # a property may raise anything

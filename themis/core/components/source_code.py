@@ -1,15 +1,15 @@
-"""The source that a component is made of, as far as it can be known, so that an edit is noticed.
+"""Source code of a component, as far as it can be found, so that an edit is noticed.
 
-It is made of files, by their names from the folder that they are imported from:
+It consists of files, named relative to the folder that they are imported from:
 
-1. those that define its class and the bases of it, and the one that it is loaded from (of a class that was typed into
+1. those that define its class and the base classes, and the one that it is loaded from (for a class that was typed into
    a notebook, the code of its methods counts instead);
-2. all of the package that such a file is in: the outermost folder with an `__init__.py`, and what lies below;
-3. what these files import, and what those import, wherever in a file the statement stands.
+2. the whole package that such a file is in: the outermost folder with an `__init__.py`, and everything below it;
+3. the imports of these files and, in turn, their imports, wherever in a file the statement is.
 
-Python's own modules do not count, and what is installed counts by its version: that of the distribution which is called
-as it is imported, else its first file. A component that Themis ships counts with the modules beside it that it imports,
-but not with the rest of Themis. No absolute path is part of it, so it is the same on every machine.
+Python's own modules do not count, and an installed package counts by its version: that of the distribution with its
+import name, else its first file. A component that Themis ships counts with the modules beside it that it imports, but
+not with the rest of Themis. No absolute path is part of it, so it is the same on every machine.
 """
 
 import os
@@ -40,7 +40,7 @@ from themis.core.python.module_files import (
 from themis.core.text.canonical import bytes_hash, content_hash
 
 MAX_FILES = 1_000
-"""Files of one component that are looked at, those that it imports first."""
+"""Most files of one component that are read; those that it imports come first."""
 CUT = "(the rest)"
 """Name of the part that stands for files beyond the limit; it never changes."""
 
@@ -55,8 +55,8 @@ class Sources:
 
     Attributes:
         digest: SHA-256, as 64 hex digits; that of the file itself where there is one only.
-        parts: of each file, by name, the first 16 digits of its SHA-256, and of what is installed the version; the
-            file that defines the component's class first.
+        parts: for each file, by name, the first 16 digits of its SHA-256, and for an installed package its version;
+            the file that defines the component's class comes first.
     """
 
     digest: str
@@ -75,7 +75,7 @@ class _Search:
     cut: bool = False
 
     def begin(self, name: str) -> None:
-        """Look at a module that is loaded, and at its package."""
+        """Add a loaded module and its package."""
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names or (top in OWN and not name.startswith(SHIPPED)):
             return
@@ -86,7 +86,7 @@ class _Search:
             self._add(module)
 
     def follow(self) -> None:
-        """Look at all that is imported by what was found."""
+        """Follow the imports of all files found."""
         while self.queue:
             module = self.queue.popleft()
             found = _looked_at(module)
@@ -100,13 +100,13 @@ class _Search:
                 self._import(name, module)
 
     def walk(self, packages: Iterable[Module]) -> None:
-        """Look at all files of the packages that these modules are in."""
+        """Add all files of the packages that these modules are in."""
         for module in packages:
             for file in files_of_package(module):
                 self._add(Module(dotted(file, module.root), module.root, file))
 
     def end(self) -> Sources | None:
-        """All that was begun, its packages, and what they import."""
+        """Finish the search: the source of the modules added, their packages and imports; None when there is none."""
         begun = [module for module in self.queue if module.scope is None]
         self.follow()
         self.walk(begun)
@@ -139,7 +139,7 @@ class _Search:
                 self._add(Module(".".join(parts[:length]), str(root), file, by.scope))
 
     def _root(self, top: str) -> str | None:
-        """The folder that a top-level module is imported from; None when it is nowhere, or installed."""
+        """Return the folder that a top-level module is imported from; None when there is none, or it is installed."""
         if top not in self.tops:
             place = place_of(top)
             if place is not None and is_installed(place):
@@ -157,11 +157,11 @@ class _Search:
 
 
 def sources_of(classes: Sequence[type], module: str | None = None) -> Sources | None:
-    """The source of a component.
+    """Return the source of a component.
 
     Args:
-        classes: its class first, and the bases of that.
-        module: the loaded module that it is taken from, if any.
+        classes: its class first, then its base classes.
+        module: the loaded module that it comes from, if any.
     """
     names = [str(kind.__module__) for kind in classes] + ([] if module is None else [module])
     if all(name.startswith(SHIPPED) or name == "builtins" for name in names):
@@ -177,7 +177,7 @@ def sources_of(classes: Sequence[type], module: str | None = None) -> Sources | 
 
 @lru_cache(maxsize=64)
 def _sources_shipped(names: tuple[str, ...]) -> Sources | None:
-    """The source of what Themis ships: looked at once, as nobody edits it under a process that runs."""
+    """Return the source of a shipped component: read once, as nobody edits it while a process runs."""
     search = _Search()
     for name in names:
         search.begin(name)
@@ -187,11 +187,11 @@ def _sources_shipped(names: tuple[str, ...]) -> Sources | None:
 # --- contents, read once per process ---------------------------------------------------------------------------------
 
 _first_seen: dict[str, tuple[ModuleSpec | None, str]] = {}
-"""By file, what it held when this process first looked at the module that it has loaded from it."""
+"""By file, its content when this process first read the module that it had loaded from it."""
 
 
 def _looked_at(module: Module) -> tuple[str, tuple[str, ...]] | None:
-    """A module's digest and the names it imports; None when it cannot be read."""
+    """Return a module's digest and the names it imports; None when it cannot be read."""
     found = _contents(module.file, module.package, _signature(module.file))
     loaded = sys.modules.get(module.name)
     if found is None or loaded is None:
@@ -201,12 +201,12 @@ def _looked_at(module: Module) -> tuple[str, tuple[str, ...]] | None:
     if known is not spec:  # it was loaded again
         first = found[0]
         _first_seen[module.file] = spec, first
-    # What was edited since is not what this process runs, and what it ran is not what the file says.
+    # An edit since then is not what this process runs, and the file no longer holds what it ran.
     return found if first == found[0] else (content_hash([first, found[0]]), found[1])
 
 
 def _signature(file: str) -> tuple[int, int, int] | None:
-    """What changes when a regular file is written to; None for anything else."""
+    """Return facts that change when a regular file is written to; None for anything else."""
     try:
         found = os.stat(file)  # noqa: PTH116  # a path is a text all along
     except OSError:
@@ -216,7 +216,7 @@ def _signature(file: str) -> tuple[int, int, int] | None:
 
 @lru_cache(maxsize=_KEPT_FILES)
 def _contents(file: str, package: str, signature: tuple[int, int, int] | None) -> tuple[str, tuple[str, ...]] | None:
-    """Digest of a file that `signature` is of, and what it imports as a module of `package`."""
+    """Return the digest of the file with this `signature`, and its imports as a module of `package`."""
     if signature is None:
         return None
     try:

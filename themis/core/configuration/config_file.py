@@ -1,4 +1,4 @@
-"""A YAML or TOML file, and overrides from the command line, as a checked configuration with absolute paths."""
+"""Configuration read from a YAML or TOML file with command-line overrides, checked, with absolute paths."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -29,15 +29,15 @@ _MAX_INDEX_DIGITS = 9
 
 
 def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> ExperimentConfig:
-    """The configuration in a file, after `overrides`, with every relative path made absolute.
+    """Return the configuration in a file after `overrides`, with every relative path made absolute.
 
     Args:
         path: a `.yaml`, `.yml` or `.toml` file.
-        overrides: `key.path=value` texts; a value is read as YAML, a number in a path addresses a list's item.
+        overrides: `key.path=value` texts; a value is read as YAML, a number in a path addresses an item of a list.
 
     Raises:
-        ConfigError: the file cannot be read, or says something that is not a configuration.
-        OverrideError: an override has no place in it.
+        ConfigError: the file cannot be read, or is not a valid configuration.
+        OverrideError: an override does not fit into it.
     """
     file = Path(path)
     raw = _read(file)
@@ -50,7 +50,7 @@ def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> 
 
 
 def validate(model: type[Model], raw: Any, *, where: str) -> Model:
-    """`raw` as a `model`; the first thing wrong with it as one line that names the key."""
+    """Return `raw` as a `model`, or raise ConfigError: its first problem in one line that names the key."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -58,7 +58,7 @@ def validate(model: type[Model], raw: Any, *, where: str) -> Model:
 
 
 def _without_cases(datasets: Any) -> list[Any]:
-    """What is said of datasets beside their cases, which are data and may well look like a secret."""
+    """Return the datasets without their cases, which are data and may look like a secret."""
     specs = datasets if isinstance(datasets, list) else []
     return [{k: v for k, v in spec.items() if k != "cases"} if isinstance(spec, dict) else None for spec in specs]
 
@@ -118,7 +118,7 @@ def _item(place: Any, key: str, override: str) -> Any:
     if not isinstance(place, list):
         raise OverrideError(override=override, detail=f"{key!r} is below a plain value")
     if not key.isdecimal() or len(key) > _MAX_INDEX_DIGITS or int(key) >= len(place):
-        raise OverrideError(override=override, detail=f"{key!r} is no item of a list of {len(place)} (from 0)")
+        raise OverrideError(override=override, detail=f"{key!r} is not an index of a list of {len(place)} (from 0)")
     return place[int(key)]
 
 
@@ -134,7 +134,7 @@ def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -
 
 
 def _path_in_file(location: tuple[int | str, ...]) -> list[int | str]:
-    """Where a problem is, without pydantic's tag of which kind of dataset it took a dataset for."""
+    """Return the path of a problem without pydantic's tag for the kind of dataset."""
     match location:
         case ("datasets", int(index), _, *rest):
             return ["datasets", index, *rest]
@@ -142,7 +142,7 @@ def _path_in_file(location: tuple[int | str, ...]) -> list[int | str]:
 
 
 def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:
-    """The keys that the mapping at `path` may hold."""
+    """Return the keys that the mapping at `path` may hold."""
     schema = model.model_json_schema()
     nodes = [schema]
     for part in path:
@@ -191,5 +191,5 @@ def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentCo
 
 
 def _absolute(folder: Path, path: str) -> str:
-    """`path` from `folder` on; one that begins with `~` is from a user's home, as a shell would have it."""
+    """Return `path` relative to `folder`; a leading `~` is a user's home, as in a shell."""
     return str(folder / os.path.expanduser(path))  # noqa: PTH111  # an unknown user's is left as it is, not an error

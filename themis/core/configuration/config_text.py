@@ -1,4 +1,4 @@
-"""A YAML or TOML text as a JSON value of reasonable size, whatever somebody wrote into it."""
+"""YAML and TOML texts as JSON values of bounded size, whatever the text holds."""
 
 import math
 import re
@@ -19,13 +19,13 @@ MAX_MERGED_KEYS = 10_000
 _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN = (str, int, float, bool, type(None))
 _MAX_BITS = 4096  # Python refuses to write a whole number of more than 4300 digits
-_MAX_DIGITS = 4300  # beyond them Python refuses to read a number
+_MAX_DIGITS = 4300  # Python refuses to read a number with more digits
 _SHOWN = 40
 _OPENERS = "[{-?"
 _FEW_LEVELS = 5_000
 _TOO_DEEP = "maximum nesting depth"
 
-# The core schema of YAML 1.2.2, section 10.3.2: its form and first characters by tag. PyYAML itself goes by YAML 1.1,
+# The core schema of YAML 1.2.2, section 10.3.2: its form and first characters by tag. PyYAML itself follows YAML 1.1,
 # where `no` is false, 010 is 8 and 12:30 is 750: in a file of questions and answers all three are wrong.
 _NULL, _BOOL, _INT, _FLOAT = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float"))
 _NUMBER = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
@@ -41,7 +41,7 @@ _BaseLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoade
 
 
 class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exists depends on how PyYAML was built
-    """Safe YAML 1.2 whose values are JSON; what the core schema does not know is a text, a key given twice an error."""
+    """Safe YAML 1.2 with JSON values; a form unknown to the core schema is a text, a repeated key an error."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
@@ -50,7 +50,7 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exis
         self._unfolded_keys: dict[yaml.Node, int] = {}
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Copy in what `<<` names, as long as that is not more than a file can hold: it multiplies with each level."""
+        """Copy in the keys that `<<` names, up to the limit of a file: their number multiplies with each level."""
         size = len(node.value)
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
@@ -61,7 +61,7 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exis
                         size += self._unfolded_keys[other]
         if size > MAX_MERGED_KEYS:
             raise yaml.constructor.ConstructorError(None, None, "unfolds to too many keys", node.start_mark)
-        # Kept, as a flattened node no longer tells: some versions of PyYAML merge the same key once only.
+        # Kept, as a flattened node no longer shows it: some versions of PyYAML merge the same key only once.
         self._unfolded_keys[node] = max(size, self._unfolded_keys.get(node, 0))
         super().flatten_mapping(node)
 
@@ -74,7 +74,7 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exis
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key_node.start_mark)
             if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key_node.value!r} stands twice", key_node.start_mark
+                    None, None, f"key {key_node.value!r} appears twice", key_node.start_mark
                 )
             seen.add(key_node.value)
         result: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
@@ -82,7 +82,7 @@ class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]  # which base exis
 
 
 def _scalar(loader: _Loader, node: yaml.ScalarNode) -> bool | float | None:
-    """What a scalar of the core schema writes, whether its tag follows from its form or was written before it."""
+    """Return the value of a scalar of the core schema; its tag follows from its form or is written before it."""
     text: str = loader.construct_scalar(node)
     if not _CORE_SCHEMA[node.tag][0].match(text):
         kind = node.tag.rpartition(":")[2]
@@ -114,7 +114,7 @@ for _tag, (_form, _firsts) in _CORE_SCHEMA.items():
 
 
 def parse_yaml(text: str, *, where: str) -> Any:
-    """The JSON value that a YAML text writes.
+    """Return the JSON value of a YAML text.
 
     Raises:
         ConfigError: it is not YAML, or not a JSON value of reasonable size.
@@ -125,7 +125,7 @@ def parse_yaml(text: str, *, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         problem = error.problem or "not valid YAML"
-        if _TOO_DEEP in problem:  # what PyYAML itself refuses since 6.0.4
+        if _TOO_DEEP in problem:  # PyYAML itself refuses this since 6.0.4
             problem = "nested too deeply"
         raise ConfigError(where=where, detail=f"{line}{problem}") from None
     except ConfigError:
@@ -133,7 +133,7 @@ def parse_yaml(text: str, *, where: str) -> Any:
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(where=where, detail=f"not valid YAML: {one_line(str(error))}") from None
     except (KeyError, AttributeError, TypeError):
-        # What PyYAML raises for a tag that does not fit its value, such as `!!bool perhaps`.
+        # PyYAML raises these for a tag that does not fit its value, such as `!!bool perhaps`.
         raise ConfigError(where=where, detail="not valid YAML: a tag does not fit its value") from None
     except RecursionError:
         raise ConfigError(where=where, detail="nested too deeply") from None
@@ -142,11 +142,11 @@ def parse_yaml(text: str, *, where: str) -> Any:
 
 
 def parse_toml(text: str, *, where: str) -> Any:
-    """The JSON value that a TOML text writes; a date becomes the text that it was written as.
+    """Return the JSON value of a TOML text; a date becomes the text that it was written as.
 
     Raises:
-        ConfigError: it is not TOML, or not a JSON value of reasonable size; or it holds a time of day, which is not
-            given back as it was written.
+        ConfigError: it is not TOML, or not a JSON value of reasonable size; or it holds a time of day, which would
+            not keep its written form.
     """
     try:
         value = _dates_as_texts(tomllib.loads(text), (), where)
@@ -170,7 +170,7 @@ def _dates_as_texts(value: Any, path: tuple[str | int, ...], where: str) -> Any:
 
 
 def _check_nesting(text: str, where: str) -> None:
-    """PyYAML reads nested values by recursion in C, which no Python limit guards: very deep ones end the process."""
+    """Refuse deep nesting: PyYAML reads it by recursion in C, without Python's limit, which can crash the process."""
     if sum(text.count(opener) for opener in _OPENERS) < _FEW_LEVELS:
         return
     depth = 0
@@ -184,7 +184,7 @@ def _check_nesting(text: str, where: str) -> None:
 
 
 def _check_size(value: Any, where: str) -> None:
-    """Aliases can make a short YAML text unfold without end: bound what it unfolds to."""
+    """Limit the size after aliases are expanded: they can make a short YAML text grow without end."""
     left = MAX_NODES
     stack = [(value, 1)]
     while stack:

@@ -1,4 +1,4 @@
-"""Secrets are written as references and resolved where they are used, never stored.
+"""Secrets: written as references and resolved where they are used, never stored.
 
 A reference is `${NAME}` anywhere in a text, or a whole text `env:NAME` or `secret://name`. The last names a file of a
 credentials folder: systemd's `$CREDENTIALS_DIRECTORY`, else the containers' `/run/secrets`.
@@ -20,14 +20,14 @@ _SECRET_KEY = re.compile(
     r"(?i)((^|[_-])(api[_-]?key|secret([_-]?key)?|access[_-]?key|private[_-]?key|(auth|access|bearer|refresh)[_-]?token"
     r"|token|credentials?|authorization|(set[_-])?cookies?)|[_-]pwd|password|passwd|passphrase)$"
 )
-# Too short for the keys of a configuration, where a `sort_key` may stand; a variable is kept when its job names it.
+# Too short for the keys of a configuration, such as `sort_key`; a variable is kept when its job names it.
 _SECRET_VARIABLE = re.compile(r"(?i)_(keys?|pass|pat|secrets)$")
 _SECRET_VALUE = re.compile(
     r"^(?:sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}"
     r"|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|(?:Bearer|Basic)\s+\S{8,}"
     r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*)$"
 )
-# Within prose a word that only begins like a secret is none: letters and digits are mixed in one that is.
+# Within prose a word that only begins like a secret is not one: a real secret mixes letters and digits.
 _SECRET_WITHIN = re.compile(
     r"(?<![\w-])(?:sk-(?=(?:[\w-]*\d){2})[\w-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
     r"|hf_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}(?!\w)|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}"
@@ -45,7 +45,7 @@ _URL_USER = re.compile(r"(?i)\b[a-z][a-z0-9+.-]*://([^\s/?#@:]*)(?::[^\s/?#@]*)?
 _KEY_AS_USER = re.compile(r"(?=\w*\d)(?=\w*[A-Za-z])[\w-]{20,}")
 _URL_PASSWORD = re.compile(
     r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/?#@:]*):"
-    r"(?!(?:\$\{[a-z_][a-z0-9_]*\})+@[^\s/?#@]*(?:[\s/?#]|\Z))"  # a reference is no password
+    r"(?!(?:\$\{[a-z_][a-z0-9_]*\})+@[^\s/?#@]*(?:[\s/?#]|\Z))"  # a reference is not a password
     r"([^\s/?#]*)@"
 )
 _HARMLESS = frozenset({"", "EMPTY", "none", "null"})
@@ -64,17 +64,17 @@ def refuse_literal_secrets(value: Any, *, where: str, path: str = "") -> None:
         if named or _holds_secret(text):
             raise LiteralSecretError(where=where, key=key)
     for key, text in _keys(value, path):
-        if _holds_secret(text):  # which is not to be shown
+        if _holds_secret(text):  # which must not be shown
             raise LiteralSecretError(where=where, key=f"a key of {key}")
 
 
 def unresolved_references(value: Any, *, path: str = "") -> list[tuple[str, str]]:
-    """The keys of texts that hold a `${NAME}`, and what that is, where none is resolved."""
+    """Return the keys of texts that hold a `${NAME}`, with that reference, in a value where none is resolved."""
     return [(key, found[0]) for key, text in _texts(value, path) for found in _REFERENCE.finditer(text)]
 
 
 def names_secret_variable(reference: str) -> bool:
-    """Whether `${NAME}` is, by its name, that of a secret."""
+    """Whether the name in `${NAME}` is that of a secret."""
     found = _REFERENCE.fullmatch(reference)
     return found is not None and is_secret_variable(found[1], "a value")
 
@@ -87,7 +87,7 @@ def is_secret_variable(name: str, value: str) -> bool:
 
 
 def referenced_variables(value: Any) -> frozenset[str]:
-    """The variables of the environment that a JSON value refers to."""
+    """Return the environment variables that a JSON value refers to."""
     found = set[str]()
     for _, text in _texts(value, ""):
         match = _ENV.fullmatch(text)
@@ -96,7 +96,7 @@ def referenced_variables(value: Any) -> frozenset[str]:
 
 
 def redact_urls(value: Any) -> Any:
-    """A copy of a JSON value in which no URL holds a password or a key, in a key neither, unless as a reference."""
+    """Return a copy of a JSON value in which no URL, also in a key, holds a password or a key except as a reference."""
     if isinstance(value, str):
         shown = _URL_PASSWORD.sub(
             lambda found: found[0] if _REFERENCE.fullmatch(found[2]) else f"{found[1]}:{REDACTED}@", value
@@ -110,15 +110,15 @@ def redact_urls(value: Any) -> Any:
 
 
 def redacted_key(value: Any) -> str | None:
-    """The key of the first URL in `value` whose password was redacted; None when there is none."""
+    """Return the key of the first URL in `value` whose password was redacted; None when there is none."""
     return next((key for key, text in _texts(value, "") if f":{REDACTED}@" in text), None)
 
 
 def resolve_references(value: Any, *, where: str, environ: Mapping[str, str] = os.environ) -> Any:
-    """A copy of a JSON value in which each reference is replaced by its secret, which no text shows from now on.
+    """Return a copy of a JSON value with each reference replaced by its secret, which every text masks from now on.
 
     Raises:
-        MissingSecretError: a reference names nothing in `environ`, or no file.
+        MissingSecretError: a reference names a variable that is not in `environ`, or a file that does not exist.
     """
     if isinstance(value, str):
         return _resolve_text(value, where, environ)
@@ -156,13 +156,13 @@ def _credential(name: str, where: str, environ: Mapping[str, str]) -> str:
 
 
 def _names(key: str) -> list[str]:
-    """The names that say what a text at `key` is: the last one, and those of cookies around it."""
+    """Return the names that tell what a text at `key` is: the last one, and those of cookies around it."""
     parts = [part for part in key.split(".") if not part.isdecimal()]
     return parts[-1:] + [part for part in parts[:-1] if part.lower() in {"cookie", "cookies"}]
 
 
 def _holds_secret(text: str) -> bool:
-    """Whether something in a text looks like a secret; a reference in it excuses nothing that stands beside it."""
+    """Whether something in a text looks like a secret; a reference in it does not excuse the text around it."""
     literal = _REFERENCE.sub("", text).strip()
     if _SECRET_VALUE.match(literal) or _SECRET_WITHIN.search(literal):
         return True
@@ -173,7 +173,7 @@ def _holds_secret(text: str) -> bool:
 
 
 def _is_literal(parameter: str) -> bool:
-    """Whether a parameter of a URL is neither a reference nor a word that stands for one."""
+    """Whether a parameter of a URL is neither a reference nor a placeholder for one."""
     return not _PLACEHOLDER.fullmatch(_REFERENCE.sub("", parameter))
 
 
@@ -189,7 +189,7 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _keys(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """The keys of mappings, and where each mapping is."""
+    """Yield the keys of mappings, and the path of each mapping."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield path or "a key", str(key)
@@ -200,7 +200,7 @@ def _keys(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _headers(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Values beside whose names they stand: `{name: …, value: …}` and `[name, value]`."""
+    """Yield values that are listed beside their names: `{name: …, value: …}` and `[name, value]`."""
     if isinstance(value, dict):
         pair = [value.get("name"), value.get("value")]
         items = [(str(key), item) for key, item in value.items()]

@@ -1,4 +1,4 @@
-"""Where cases come from: streams of cases, listed or in a file, and the fingerprint of their content."""
+"""Datasets: streams of cases, listed or in a file, and the fingerprint of their content."""
 
 from themis.core.datasets.jsonl import JsonlSource
 from themis.core.datasets.sources import CaseSource, InlineSource

@@ -1,4 +1,4 @@
-"""One line of a JSONL file → one case: by a case's own keys, or by mapped ones."""
+"""Parsing of a JSONL line as a case: by a case's own keys, or by mapped ones."""
 
 from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
@@ -22,21 +22,21 @@ _HINT = "map this file's keys with `fields`, as in `fields: {input: question}`"
 
 
 class CaseLines(Protocol):
-    """Reads lines as cases."""
+    """Parses lines as cases."""
 
     def case(self, line: bytes, case_number: int) -> Case:
-        """The case that `line` writes; without an id of its own it is `case-<case_number>`.
+        """Return the case in `line`; without an id of its own it is `case-<case_number>`.
 
         Raises:
-            ValueError: it writes none; the message says why.
+            ValueError: it does not hold a case; the message says why.
         """
 
     def case_again(self, line: bytes, case_number: int) -> Case:
-        """The case of a line that `case` has read before: it is not looked for what was not in it then."""
+        """Return the case of a line that `case` has read before, without repeating its checks."""
 
 
 class _CaseOfAnything(Case):
-    """What `OwnKeys` lets pydantic read: JSON holds nothing but JSON, and for NaN it looks itself, at less cost."""
+    """Model by which `OwnKeys` lets pydantic read: JSON holds only JSON, and checking for NaN separately is cheaper."""
 
     input: Any
     expected_output: Any = None
@@ -46,15 +46,15 @@ class OwnKeys:
     """Lines whose keys are a case's own: `case_id`, `input`, `expected_output`, `metadata`."""
 
     def __init__(self) -> None:
-        """Make it ready to read."""
+        """Bind the reader's methods."""
         # Bound once: the call through the model's own method costs a fifth of the whole reading.
         self._validate_json = _CaseOfAnything.__pydantic_validator__.validate_json
         self._new_case = Case.__new__
 
     def case(self, line: bytes, case_number: int) -> Case:
-        """The case that `line` writes; without an id of its own it is `case-<case_number>`."""
+        """Return the case in `line`; without an id of its own it is `case-<case_number>`."""
         case = self.case_again(line, case_number)
-        # An id that was made up here is no key of the line.
+        # An id that was generated here is not a key of the line.
         keys = len(case.__pydantic_fields_set__) - (line.find(b'"case_id"') < 0)
         if case.metadata:
             keys += len(case.metadata)
@@ -63,10 +63,10 @@ class OwnKeys:
         return case
 
     def case_again(self, line: bytes, case_number: int) -> Case:
-        """The same, without a look for keys that stand twice, and for numbers that JSON does not have."""
+        """Return the same case, without checking for repeated keys and for numbers that JSON does not have."""
         text = line
         if line.find(b'"case_id"') < 0 and line.startswith(b"{"):
-            # Its id is written into the line: half the cost of reading the line as an object and adding the id there.
+            # The id is inserted into the line: half the cost of reading the line as an object and adding the id there.
             text = b'{"case_id":"case-%d",%b' % (case_number, line[1:])
         try:
             case: Case = self._validate_json(text, self_instance=self._new_case(Case))
@@ -96,7 +96,7 @@ class MappedKeys:
         self._validate = Case.__pydantic_validator__.validate_python
 
     def case(self, line: bytes, case_number: int) -> Case:
-        """The case that `line` writes; without a mapped id it is `case-<case_number>`."""
+        """Return the case in `line`; without a mapped id it is `case-<case_number>`."""
         value = _object(line)
         found = {name: _at(value, path, name) for name, path in self._paths.items()}
         found.setdefault("case_id", f"case-{case_number}")
@@ -110,7 +110,7 @@ class MappedKeys:
 
 
 def _numbered(line: bytes, case_number: int) -> Case:
-    """A case whose line holds no `case_id`, as far as its bytes tell."""
+    """Return the case in a line that appears to hold no `case_id`."""
     value = _object(line)
     value.setdefault("case_id", f"case-{case_number}")
     try:
@@ -120,7 +120,7 @@ def _numbered(line: bytes, case_number: int) -> Case:
 
 
 def _explain(line: bytes, error: ValidationError, case_number: int) -> Case:
-    """What is wrong with a line that was refused; nothing, when only its `case_id` stands too deep to be its own."""
+    """Raise the reason why a line was refused; return its case when only a nested `case_id` was the cause."""
     value = parse_strictly(line)
     if isinstance(value, dict) and "case_id" not in value:
         return _numbered(line, case_number)
@@ -159,7 +159,7 @@ def _at(value: JSONValue, path: list[str], name: str) -> JSONValue:
 
 
 def _short_keys(value: object) -> list[str]:
-    """The keys of an object that a path can name, and that may stand in a message."""
+    """Return the keys of an object that a path can name and a message can show."""
     keys = value if isinstance(value, dict) else ()
     return [key for key in keys if len(key) <= _LONGEST_SHOWN_KEY and key.isprintable() and "." not in key]
 

@@ -1,4 +1,4 @@
-"""What a dataset holds, as one hash: the same cases have the same one, listed or from a file."""
+"""Fingerprint of a dataset's content: equal for equal cases, listed or from a file."""
 
 import hashlib
 import json
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     Marks = array[int]
 else:
     Marks = array
-"""What a source notes of its cases to know them again: 64 bits each."""
+"""Marks by which a source recognises its cases: 64 bits each."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetFingerprint:
-    """The content of a dataset, and what its cases are known by when they are read again.
+    """The content of a dataset, and the digests that identify its cases when they are read again.
 
     Attributes:
         content: SHA-256, as 64 hex digits, over the digests of its cases in order.
         case_count: how many cases it has.
         digests: `case_digest` of each case, one after the other.
-        marks: what its source noted of each case while it was read; see `CaseSource.cases`.
+        marks: the marks that its source noted while it was read; see `CaseSource.cases`.
     """
 
     content: str
@@ -37,17 +37,17 @@ class DatasetFingerprint:
     marks: Marks = field(compare=False, repr=False)
 
     def digest(self, index: int) -> bytes | None:
-        """Digest of the case at `index` (from 0); None where there is no case."""
+        """Return the digest of the case at `index` (from 0); None when there is no such case."""
         start = index * CASE_DIGEST_BYTES
         return self.digests[start : start + CASE_DIGEST_BYTES] or None
 
     def each_digest(self) -> Iterator[bytes]:
-        """The digests of all cases, in order."""
+        """Yield the digests of all cases, in order."""
         return (digest for (digest,) in struct.iter_unpack(f"{CASE_DIGEST_BYTES}s", self.digests))
 
 
 def case_digest(case: Case) -> bytes:
-    """The first 16 bytes of SHA-256 over the canonical JSON of a case's id, input, expected output and metadata.
+    """Return 16 bytes of the SHA-256 over the canonical JSON of a case's id, input, expected output and metadata.
 
     Raises:
         ValueError: the case holds NaN, an infinity, or a lone surrogate.

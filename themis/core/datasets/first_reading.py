@@ -1,4 +1,4 @@
-"""The first reading of a dataset, from its first case to its last: what it holds, and whether each id is used once."""
+"""First reading of a dataset, from its first case to its last: its content, and the check for duplicate ids."""
 
 import hashlib
 from array import array
@@ -11,10 +11,10 @@ _BUCKETS = 64
 
 
 def read_through(source: CaseSource) -> DatasetFingerprint:
-    """Read all of `source` once and say what it holds; 24 bytes a case are kept of it.
+    """Read all of `source` once and return its fingerprint, which keeps 24 bytes per case.
 
     Raises:
-        DatasetError: it cannot be read, or holds what JSON cannot.
+        DatasetError: it cannot be read, or holds a value that JSON cannot hold.
         DuplicateCaseIdError: two of its cases have one id.
     """
     digests = bytearray()
@@ -34,7 +34,7 @@ def read_through(source: CaseSource) -> DatasetFingerprint:
 
 
 class _SeenIds:
-    """The 64-bit hashes of all ids so far: 8 bytes each, so that a million cost little.
+    """The 64-bit hashes of all ids so far, 8 bytes each, so that a million ids cost little.
 
     They are kept in buckets by their low bits, and only one bucket at a time is unfolded into a set.
     """
@@ -47,7 +47,7 @@ class _SeenIds:
         self._buckets[hashed % _BUCKETS].append(hashed)
 
     def repeated(self) -> set[int]:
-        """Hashes that were added more than once."""
+        """Return the hashes that were added more than once."""
         found: set[int] = set()
         for bucket in self._buckets:
             if len(set(bucket)) < len(bucket):
@@ -58,7 +58,7 @@ class _SeenIds:
 
 
 def _refuse_duplicates(source: CaseSource, suspects: set[int]) -> None:
-    """Read `source` again and name the first id that is really there twice; two ids may share a hash."""
+    """Read `source` again and report the first id that really occurs twice; two ids may share a hash."""
     seen: set[str] = set()
     for index, case in enumerate(source.cases()):
         if hash(case.case_id) not in suspects:

@@ -1,4 +1,4 @@
-"""Datasets made in full from what a script has at hand; one too large for memory is better named by its file."""
+"""Datasets built in memory from a script's values; a dataset too large for memory is better named by its file."""
 
 import importlib
 from collections.abc import Iterable, Mapping
@@ -26,10 +26,10 @@ def dataset_from_inline(
     case_id: str = "case-1",
     revision: str | None = INLINE,
 ) -> Dataset:
-    """A dataset of one case.
+    """Return a dataset of one case.
 
     Raises:
-        DatasetError: a value cannot be a case's; it is named.
+        DatasetError: a value is not valid in a case; the message names it.
     """
     case = {"case_id": case_id, "input": input_value, "expected_output": expected_output}
     return dataset_from_cases([case], dataset_id=dataset_id, revision=revision)
@@ -42,13 +42,13 @@ def dataset_from_cases(
     revision: str | None = INLINE,
     metadata: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """A dataset of cases given as `Case` or as mappings with `input` and optionally the other fields of a case.
+    """Return a dataset of `Case` values or mappings with `input` and optionally the other fields of a case.
 
     A mapping without `case_id` becomes `case-<n>`, n counting all cases from 1. Ids and labels may be numbers, which
     become their texts.
 
     Raises:
-        DatasetError: one of them is not a case; its number is named.
+        DatasetError: one of them is not a case; the message names its number.
     """
     found = [_case(value, number, where=f"dataset {dataset_id!r}") for number, value in enumerate(cases, start=1)]
     return Dataset(dataset_id=dataset_id, cases=found, revision=revision, metadata=dict(metadata or {}))
@@ -62,12 +62,12 @@ def dataset_from_jsonl(
     revision: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """A dataset of all cases in a JSONL file; without `dataset_id` it is named by the file's stem.
+    """Return a dataset of all cases in a JSONL file; without `dataset_id` it is named by the file's stem.
 
-    `fields` gives dotted paths as `JsonlSource` takes them.
+    `fields` gives dotted paths as for `JsonlSource`.
 
     Raises:
-        DatasetError: the file cannot be read, or a line is not a case; file and line are named.
+        DatasetError: the file cannot be read, or a line is not a case; the message names file and line.
     """
     source = JsonlSource(dataset_id or Path(path).stem, path, fields, revision, metadata)
     return Dataset(
@@ -85,7 +85,7 @@ def dataset_from_huggingface(  # noqa: PLR0913  # keywords, one a column
     revision: str | None = None,
     config_name: str | None = None,
 ) -> Dataset:
-    """One split of a dataset on the Hugging Face hub, with dataset id `<dataset_name>[:<config_name>]:<split>`.
+    """Return a split of a Hugging Face dataset, with dataset id `<dataset_name>[:<config_name>]:<split>`.
 
     Args:
         dataset_name: name on the hub, or a local folder.
@@ -93,7 +93,7 @@ def dataset_from_huggingface(  # noqa: PLR0913  # keywords, one a column
         input_field: column of the input.
         expected_output_field: column of the expected output.
         case_id_field: column of the id; without one, cases are `case-<n>`, n from 1.
-        revision: commit, tag or branch on the hub; better a commit, since the others move.
+        revision: commit, tag or branch on the hub; prefer a commit, since the others move.
         config_name: the hub's name for a subset.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Cases that are lines of a JSONL file."""
+"""Dataset whose cases are the lines of a JSONL file."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ _ONE_A_LINE = "cases are JSON objects, one per line (JSONL)"
 
 
 class JsonlSource:
-    """A file of one JSON object a line, in UTF-8; empty lines do not count. One whose name ends in `.gz` is unpacked.
+    """A file with one JSON object per line, in UTF-8; empty lines do not count. A file named `*.gz` is unpacked.
 
     Without `fields` a line's keys are those of a case: `input`, and optionally `case_id` (else `case-<n>`, n counting
     cases from 1), `expected_output`, `metadata`. With `fields` each is found by its dotted path, where a number picks
@@ -42,7 +42,7 @@ class JsonlSource:
         """Read from the file at `path`; it is not opened yet.
 
         Raises:
-            DatasetError: `fields` names no path for `input`, or something that a case does not have.
+            DatasetError: `fields` has no path for `input`, or names a field that a case does not have.
         """
         self.dataset_id = dataset_id
         self.path = Path(path)
@@ -52,13 +52,13 @@ class JsonlSource:
         self._lines: CaseLines = OwnKeys() if fields is None else MappedKeys(fields)
 
     def cases(self, marks: Marks | None = None) -> Iterator[Case]:
-        """All cases, in the order of their lines.
+        """Yield all cases, in the order of their lines.
 
         Args:
-            marks: where to note a hash of each line.
+            marks: receives a hash of each line.
 
         Raises:
-            DatasetError: the file cannot be read, or a line is not a case; file and line are named.
+            DatasetError: the file cannot be read, or a line is not a case; the message names file and line.
         """
         for case_number, (line_number, line) in enumerate(self._filled_lines(), start=1):
             if marks is not None:
@@ -71,11 +71,11 @@ class JsonlSource:
             yield case
 
     def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
-        """All cases once more; only a line that is not written as it was is looked at in full.
+        """Yield all cases again; only a line whose text has changed is checked in full.
 
         Raises:
             DatasetError: the file cannot be read any more.
-            DatasetChangedError: at the first line that writes another case than before, or at an end too soon.
+            DatasetChangedError: at the first line with another case than before, or at a premature end.
         """
         marks, read = known.marks, self._lines.case_again
         case_number = 0
@@ -94,7 +94,7 @@ class JsonlSource:
             raise DatasetChangedError(where=str(self.path), dataset_id=self.dataset_id)
 
     def where(self, index: int) -> str:
-        """The file and line of the case at `index` (from 0), for messages."""
+        """Return the file and line of the case at `index` (from 0), for messages."""
         for found, (line_number, _) in enumerate(self._filled_lines()):
             if found == index:
                 return f"{self.path}:{line_number}"
@@ -116,7 +116,7 @@ class JsonlSource:
             raise DatasetError(where=str(self.path), detail=f"cannot be read: {error.strerror}") from None
 
     def _open(self) -> IO[bytes]:
-        # Looked at before it is opened: opening a FIFO would wait for somebody to write to it.
+        # Checked before it is opened: opening a FIFO would wait for somebody to write to it.
         if not stat.S_ISREG(self.path.stat().st_mode):
             raise DatasetError(where=str(self.path), detail="is not a regular file")
         if self.path.suffix == ".gz":
@@ -128,7 +128,7 @@ class JsonlSource:
 
 
 def _hint(path: Path, first_line: bytes) -> str:
-    """What a file probably is whose first line is no case, as the end of a message; empty when that cannot be told."""
+    """Return the probable kind of a file whose first line is not a case, to end a message; empty when unknown."""
     packing = next((name for magic, name in _PACKED.items() if first_line.startswith(magic)), None)
     if packing == "gzip":
         return "; it is packed with gzip: let its name end in .gz, or unpack it"

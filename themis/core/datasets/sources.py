@@ -1,4 +1,4 @@
-"""What a stream of cases is, and the simplest one."""
+"""Protocol of a stream of cases, and the simplest stream."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol
@@ -17,32 +17,32 @@ class CaseSource(Protocol):
 
     @property
     def revision(self) -> str | None:
-        """The user's name for this state of the dataset."""
+        """User-given name of this state of the dataset."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
         """Labels of the dataset."""
 
     def cases(self, marks: Marks | None = None) -> Iterator[Case]:
-        """All cases, in order; at no time are all of them held.
+        """Yield all cases, in order, without holding all of them at once.
 
         Args:
-            marks: where to note 64 bits of each case, if that makes it cheaper to know the case again.
+            marks: receives 64 bits for each case, if that makes it cheaper to recognise the case later.
 
         Raises:
-            DatasetError: the source cannot be read, or a case in it is not one.
+            DatasetError: the source cannot be read, or holds something that is not a case.
         """
 
     def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
-        """All cases once more, each seen to be what it was when `known` was made.
+        """Yield all cases again, each verified to be unchanged since `known` was made.
 
         Raises:
             DatasetError: the source cannot be read any more.
-            DatasetChangedError: where a case is not what it was, is missing, or was added; those before it are right.
+            DatasetChangedError: at a case that was changed, removed or added; the cases before it are right.
         """
 
     def where(self, index: int) -> str:
-        """The place of the case at `index` (from 0), for messages."""
+        """Return the place of the case at `index` (from 0), for messages."""
 
 
 class InlineSource:
@@ -59,7 +59,7 @@ class InlineSource:
 
     @property
     def revision(self) -> str | None:
-        """The user's name for this state of the dataset."""
+        """User-given name of this state of the dataset."""
         return self._dataset.revision
 
     @property
@@ -68,14 +68,14 @@ class InlineSource:
         return self._dataset.metadata
 
     def cases(self, marks: Marks | None = None) -> Iterator[Case]:  # noqa: ARG002  # digests are cheap enough
-        """All cases, in order."""
+        """Yield all cases, in order."""
         return iter(self._dataset.cases)
 
     def cases_again(self, known: DatasetFingerprint) -> Iterator[Case]:
-        """All cases once more.
+        """Yield all cases again.
 
         Raises:
-            DatasetChangedError: somebody changed the list, or what is in a case.
+            DatasetChangedError: the list, or the content of a case, was changed.
         """
         cases = self._dataset.cases
         for index, case in enumerate(cases):
@@ -86,12 +86,12 @@ class InlineSource:
             raise DatasetChangedError(where=self.where(len(cases)), dataset_id=self.dataset_id)
 
     def where(self, index: int) -> str:
-        """The place of the case at `index` (from 0), for messages."""
+        """Return the place of the case at `index` (from 0), for messages."""
         return f"dataset {self.dataset_id!r}, case {index + 1}"
 
 
 def _is_known(case: Case, digest: bytes | None) -> bool:
-    """Whether a case still has its digest; one that a component has put something into may have none at all."""
+    """Whether a case still has its digest; one that a component has modified may have none at all."""
     try:
         return case_digest(case) == digest
     except (TypeError, ValueError):

@@ -1,8 +1,8 @@
-"""JSON that means one thing everywhere: no NaN, no key twice, no half of a character.
+"""Strict JSON, which means the same everywhere: no NaN, no repeated keys, no lone surrogates.
 
 Pydantic's JSON reader is several times faster than Python's and refuses wrong encodings and lone surrogates, but lets
-NaN, numbers beyond the range of a float, and repeated keys pass. So what it read is compared with what is written: both
-have the same number of keys, and each float is finite. Where that is in doubt, the text is read a second time, slowly.
+NaN, numbers beyond the range of a float, and repeated keys pass. So the value read is compared with the text: both
+must have the same number of keys, and each float must be finite. In case of doubt the text is read again, slowly.
 """
 
 import json
@@ -11,17 +11,17 @@ from typing import Any, NoReturn
 from themis.core.base import JSONValue
 
 _LONGEST_SHOWN_KEY = 80
-_MAX_DIGITS = 4300  # beyond them Python refuses to read a number, because the time grows with their square
+_MAX_DIGITS = 4300  # Python refuses to read more digits, because the time grows with their square
 _TAB, _RETURN = b"\t\r"
 
 
 def looks_strict(text: bytes, keys_read: float) -> bool:
-    """Whether `text`, read as a value with `keys_read` keys (see `count_keys`), surely has each key once and no NaN.
+    """Whether `text`, read as a value with `keys_read` keys (see `count_keys`), certainly has each key once and no NaN.
 
-    In JSON without space before its colons `":` stands after each key; elsewhere only within a text, where it makes the
-    count too high and so costs a second reading, never a wrong answer.
+    In JSON without space before its colons `":` follows each key; elsewhere it occurs only within a text, where it
+    makes the count too high and so costs a second reading, never a wrong answer.
     """
-    # `find` because `b"…" in text` takes four times as long. A tab or a carriage return never stands within a text.
+    # `find` because `b"…" in text` takes four times as long. A tab or a carriage return never occurs within a text.
     return (
         text.count(b'":') == keys_read
         and text.find(b" :") < 0
@@ -31,7 +31,7 @@ def looks_strict(text: bytes, keys_read: float) -> bool:
 
 
 def count_keys(value: JSONValue) -> float:
-    """The number of keys of all objects in `value`; NaN, equal to no number, when a float in it is not finite."""
+    """Count the keys of all objects in `value`; NaN, equal to no number, when a float in it is not finite."""
     kind = type(value)
     if kind is dict:
         count: float = len(value)  # type: ignore[arg-type]  # the exact type is known
@@ -45,7 +45,7 @@ def count_keys(value: JSONValue) -> float:
 
 
 def parse_strictly(text: bytes) -> JSONValue:
-    """The JSON value that `text` writes.
+    """Return the JSON value of `text`.
 
     Raises:
         ValueError: it is not strict JSON; the message says why.
@@ -75,7 +75,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        _refuse(f"key {twice[:_LONGEST_SHOWN_KEY]!r} stands twice")
+        _refuse(f"key {twice[:_LONGEST_SHOWN_KEY]!r} appears twice")
     return value
 
 

@@ -1,9 +1,9 @@
-"""What can go wrong, one class each; the class's docstring is its message.
+"""Errors of Themis, one class each; the class's docstring is its message.
 
 An error is raised with facts, not with prose: `raise UnknownRunError(run_id=run_id)`. The facts fill the docstring and
-stay readable as attributes. What a class declares beside its docstring is a fact for programs: its message does not name
-it. That each is given, and no other, is one of the rules that `make check` tries (`tests/rules`). Bad input is a
-`ValueError` too, a wrong state a `RuntimeError`. `exit_code` is what the `themis` command ends with.
+stay readable as attributes. An attribute that a class declares beside its docstring is a fact for programs, which its
+message does not name. `make check` verifies that each fact is given, and no other (`tests/rules`). Bad input is also a
+`ValueError`, a wrong state also a `RuntimeError`. `exit_code` is the exit code of the `themis` command.
 """
 
 from themis.core.errors.base import (

@@ -1,4 +1,4 @@
-"""The errors of which all others are kinds: what was asked, what stands, what cannot be had now."""
+"""Base classes of all errors: invalid input, a wrong state, something that is unavailable now."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ class ThemisError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, **facts: Any) -> None:
-        """Fill the class's docstring with `facts`, of which none shows a secret that was resolved."""
+        """Fill the class's docstring with `facts`; secrets that were resolved are masked in it."""
         facts = {name: masked(value) for name, value in facts.items()}
         self.facts = facts
         for name, value in facts.items():

@@ -1,4 +1,4 @@
-"""What can be wrong with what a user wrote: keys, components, datasets."""
+"""Errors in user input: keys, components, datasets."""
 
 from themis.core.errors.base import InputError, StateError
 
@@ -16,7 +16,7 @@ class LiteralSecretError(ConfigError):
 
 
 class UnresolvedReferenceError(ConfigError):
-    """{where}: {key}: {reference} would not be replaced here; what stands here is kept, so a secret belongs under a component's `with`"""
+    """{where}: {key}: {reference} is not resolved here, and this value is stored; put the secret under a component's `with`"""
 
 
 class MissingSecretError(ConfigError):
@@ -52,7 +52,7 @@ class LiveComponentError(ComponentError):
 
 
 class FingerprintChangedError(StateError):
-    """{where}: {reference} is not what the run was compiled with ({difference}); compile it again"""
+    """{where}: {reference} has changed since the run was compiled ({difference}); compile it again"""
 
     exit_code = 2
 
@@ -70,4 +70,4 @@ class DuplicateCaseIdError(DatasetError):
 
 
 class DatasetChangedError(DatasetError):
-    """{where}: the cases of dataset {dataset_id!r} are not those that the run was made with; restore the file or make a new run"""
+    """{where}: the cases of dataset {dataset_id!r} have changed since the run was made; restore the file or make a new run"""

@@ -1,4 +1,4 @@
-"""What can be wrong with a worker, and with a command's output."""
+"""Errors of workers, and of a command's output."""
 
 from themis.core.errors.base import InputError, StateError, UnavailableError
 
@@ -8,11 +8,11 @@ class WorkerNameError(InputError):
 
 
 class ForbiddenAddressError(StateError):
-    """{host} is at {address}, a {kind} address, to which nothing is sent"""
+    """{host} resolves to {address}, a {kind} address; nothing is sent there"""
 
 
 class MessageError(StateError):
-    """a process of a worker was told what it does not understand: {detail}; if Themis was upgraded meanwhile, restart the worker"""
+    """a worker process received a message that it does not understand: {detail}; if Themis was upgraded, restart the worker"""
 
 
 class IsolationError(InputError):
@@ -24,7 +24,7 @@ class SlotLostError(UnavailableError):
 
 
 class ClosedOutputError(InputError):
-    """standard output is closed, so that there is nowhere to print to; send it to a file, or to /dev/null"""
+    """standard output is closed, so nothing can be printed; redirect it to a file or to /dev/null"""
 
 
 class UnwritableOutputError(UnavailableError):

@@ -1,4 +1,4 @@
-"""What can be wrong with a queue, its jobs and its files."""
+"""Errors of a queue, its jobs and its files."""
 
 from themis.core.errors.base import InputError, StateError, UnavailableError
 
@@ -14,13 +14,13 @@ class QueueRootError(QueueError, ValueError):
 
 
 class QueueElsewhereError(QueueRootError):
-    """{path}: {problem}, so nothing is taken or changed; {advice}"""
+    """{path}: {problem}, so no job is taken and nothing is changed; {advice}"""
 
     whereabouts: str
 
 
 class QueueUnwritableError(QueueRootError):
-    """{path}: cannot be written: {detail}; give it room, or this user the right to write there"""
+    """{path}: cannot be written: {detail}; free some disk space, or give this user permission to write there"""
 
     exit_code = 4
 
@@ -34,11 +34,11 @@ class NewerQueueFormatError(QueueRootError):
 
 
 class QueueBusyError(QueueError):
-    """{path}: job {key} is in somebody's hands; try again"""
+    """{path}: job {key} is locked by another process; try again"""
 
 
 class ClaimLostError(StateError):
-    """job {key} is no longer this worker's: it has changed since version {version} was claimed; nothing was written"""
+    """job {key} no longer belongs to this worker: it has changed since version {version} was claimed; nothing was written"""
 
 
 class OtherStoreError(QueueError):
@@ -62,13 +62,13 @@ class UnknownJobError(JobError):
 
 
 class HiddenJobError(UnknownJobError):
-    """job {key}: in no store of this queue that can be opened now; it may be in one that cannot: {unseen}"""
+    """job {key}: not in any store of this queue that can be opened now; it may be in one that cannot: {unseen}"""
 
     exit_code = 4
 
 
 class AmbiguousJobError(JobError):
-    """job {key}: that begins the names of several jobs ({matches}); write more of it"""
+    """job {key}: several jobs begin with this prefix ({matches}); give more of the job's name"""
 
 
 class JobStateError(JobError):
@@ -82,7 +82,7 @@ class ManifestError(InputError):
 
 
 class TornManifestError(ManifestError):
-    """{name}: not a whole JSON text: {detail}"""
+    """{name}: not valid JSON: {detail}"""
 
 
 class NewerManifestError(ManifestError):

@@ -1,4 +1,4 @@
-"""What can be wrong with a run, and with how it is asked for."""
+"""Errors of a run, and of the call that asks for it."""
 
 from themis.core.errors.base import InputError, StateError, UnavailableError
 
@@ -8,11 +8,11 @@ class UnknownRunError(InputError):
 
 
 class RunExistsError(InputError):
-    """run {run_id} exists already ({status}) and runtime.existing_run_policy is "error"; use "auto" to continue it or "rerun" to start afresh"""
+    """run {run_id} exists already ({status}) and runtime.existing_run_policy is "error"; use "auto" to continue it or "rerun" to start from scratch"""
 
 
 class RunBusyError(UnavailableError):
-    """run {run}: {holder} has had it in hand{since}, and two of them would pay for each case twice; wait for it (themis run --wait), or stop it first"""
+    """run {run}: run lock held by {holder}{since}, and two processes would pay for each case twice; wait for it (themis run --wait), or stop it first"""
 
     retry_after_s: float
 
@@ -30,7 +30,7 @@ class TimeLimitError(StateError):
 
 
 class ForkedCopyError(StateError):
-    """process {pid} is a forked copy of one in which a run goes, and may do nothing of it: {what}; end a forked child by os._exit"""
+    """process {pid} is a forked copy of a process with an active run and must not continue it: {what}; end a forked child with os._exit"""
 
 
 class RunningLoopError(StateError):

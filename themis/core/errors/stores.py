@@ -1,4 +1,4 @@
-"""What can be wrong with a store."""
+"""Errors of a store."""
 
 from themis.core.errors.base import UnavailableError
 
@@ -22,11 +22,11 @@ class StoreCorruptError(StoreError):
 class StoreOutageError(StoreError):
     """{path}: {detail}"""
 
-    # What passes when somebody makes room or mends a disk: no job is to blame for it.
+    # Passes once somebody frees space or repairs the disk: no job is to blame for it.
 
 
 class StoreFullError(StoreOutageError):
-    """{path}: the disk is full, or a quota is used up ({detail}); make room, then try again"""
+    """{path}: the disk is full, or a quota is used up ({detail}); free some space, then try again"""
 
 
 class StoreIOError(StoreOutageError):
@@ -46,7 +46,7 @@ class StoreReadOnlyError(StoreOutageError):
 
 
 class StoreGoneError(StoreOutageError):
-    """{path}: was removed, moved or replaced while it was in use; what was written to it since is only where it is now, if it still is: put it back, or run again"""
+    """{path}: was removed, moved or replaced while it was in use; results written since then are only in the moved file, if it still exists: put it back, or run again"""
 
 
 class NewerSchemaError(StoreError):
@@ -54,10 +54,10 @@ class NewerSchemaError(StoreError):
 
 
 class UnsettledError(StoreError):
-    """job {key}: attempt {attempt} has ended, and that cannot be written down ({detail}); it is given back, charged to nobody"""
+    """job {key}: attempt {attempt} has ended, but its end cannot be recorded ({detail}); it is given back, charged to nobody"""
 
     exit_code = 5
 
 
 class NetworkFilesystemError(UnavailableError):
-    """{path}: lies on a network filesystem ({filesystem}), where {reason}; put it on a local disk"""
+    """{path}: is on a network filesystem ({filesystem}), where {reason}; put it on a local disk"""

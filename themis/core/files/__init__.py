@@ -1,1 +1,1 @@
-"""Files written and read with care: they outlive a crash, and no link or pipe leads astray."""
+"""Safe writing and reading of files: durable through a crash, and protected against links and pipes."""

@@ -1,8 +1,8 @@
-"""Files that outlive a crash: written hidden, synced, renamed into place, and the folder synced.
+"""Durable files: written under a hidden name, synced, renamed into place, and the folder synced.
 
-Nothing else in Themis renames, syncs or unlinks what must not be lost. Each of these steps, and each commit of a
-store, first says so to an observer. Without one that costs a comparison; a test uses it to number the steps, to record
-them, or to kill the process at one of them.
+No other module of Themis renames, syncs or unlinks files that must not be lost. Each of these steps, and each commit of
+a store, is announced to an observer first. Without an observer that costs a comparison; a test uses one to number the
+steps, to record them, or to kill the process at one of them.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ Observer = Callable[..., None]
 """Called as `observer(kind, *arguments)` before a step is taken."""
 
 PROBE_PREFIX = ".probe-"
-"""What the names of files begin with that only try whether they can be renamed; one that stays was left by a kill."""
+"""Prefix of the files that only test whether files can be renamed; one that remains was left by a killed process."""
 
 _FILE_MODE = 0o600
 _PRIVATE_MODE = 0o700
@@ -25,8 +25,8 @@ _observer: Observer | None = None
 
 
 def set_observer(observer: Observer | None) -> Observer | None:
-    """Have every further step of this process announced to `observer`; returns the one before."""
-    global _observer  # one switch a process, read at every step
+    """Announce every further step of this process to `observer`; returns the previous observer."""
+    global _observer  # one switch per process, read at every step
     previous, _observer = _observer, observer
     return previous
 
@@ -38,10 +38,10 @@ def step(kind: str, *arguments: object) -> None:
 
 
 def write_synced(path: Path | str, data: bytes) -> None:
-    """Make the new file `path` (mode 0600) of `data` and sync it; its name is not durable yet.
+    """Create the new file `path` (mode 0600) with `data` and sync it; its name is not durable yet.
 
     Raises:
-        OSError: it exists, or cannot be written; a part of it may be left.
+        OSError: it exists, or cannot be written; a partial file may be left.
     """
     step("write", path, data)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
@@ -59,8 +59,8 @@ def rename(source: Path | str, target: Path | str) -> None:
     """Rename a file. `target` must be a name that only this caller uses, or one that may be replaced.
 
     Raises:
-        FileNotFoundError: there is no `source`, and no `target` either: when there is one, the rename was done by an
-            earlier transmission of the same request.
+        FileNotFoundError: neither `source` nor `target` exists; when `target` exists, an earlier transmission of the
+            same request has done the rename.
     """
     step("rename", source, target)
     try:
@@ -88,16 +88,16 @@ def unlink(path: Path | str) -> None:
 
 
 def mark(path: Path | str) -> None:
-    """Make an empty file, unless it is there, as a hint that may be lost."""
+    """Create an empty file, unless it exists, as a hint that may be lost."""
     step("mark", path)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE))
 
 
 def publish(hidden: Path | str, target: Path | str, data: bytes) -> None:
-    """Put a file of `data` at `target`, whole and durable; `hidden` is a fresh name on the same filesystem.
+    """Write `data` to `target`, complete and durable; `hidden` is an unused name on the same filesystem.
 
     Raises:
-        OSError: it could not be written; then nothing is left at `hidden`, and `target` is as it was.
+        OSError: it could not be written; then nothing is left at `hidden`, and `target` is unchanged.
     """
     try:
         write_synced(hidden, data)
@@ -110,7 +110,7 @@ def publish(hidden: Path | str, target: Path | str, data: bytes) -> None:
 
 
 def publish_once(hidden: Path | str, target: Path | str, data: bytes) -> bool:
-    """Put a file of `data` at `target` unless there is one; whole, durable, and False when another was first."""
+    """Write `data` to `target` unless it exists, complete and durable; False when another process was first."""
     try:
         write_synced(hidden, data)
         step("link", hidden, target)
@@ -126,14 +126,14 @@ def publish_once(hidden: Path | str, target: Path | str, data: bytes) -> bool:
 
 
 def make_folder(folder: Path, *, private: bool = False) -> None:
-    """Make a folder, and those above it, durably; harmless when it is there.
+    """Create a folder and its parents durably; does nothing when it exists.
 
     Args:
-        folder: to be made.
-        private: whether nobody else may enter it (mode 0700).
+        folder: the folder to create.
+        private: whether only this user may enter it (mode 0700).
 
     Raises:
-        OSError: it cannot be made, or is not a folder.
+        OSError: it cannot be created, or is not a folder.
     """
     if folder.is_dir():
         return
@@ -145,13 +145,13 @@ def make_folder(folder: Path, *, private: bool = False) -> None:
 
 
 def make_private_file(path: Path) -> None:
-    """Make an empty file with mode 0600 unless there is one.
+    """Create an empty file with mode 0600 unless it exists.
 
-    It is made under another name and linked, so that no descriptor of `path` itself is closed here: that would drop
+    It is created under another name and linked, so that no descriptor of `path` itself is closed here: that would drop
     the locks that this process holds on it through SQLite.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     if path.exists():
         return
@@ -159,10 +159,10 @@ def make_private_file(path: Path) -> None:
 
 
 def probe_rename(source_folder: Path, target_folder: Path) -> None:
-    """Try whether files can be renamed from one folder to another; leaves nothing behind.
+    """Test whether files can be renamed from one folder to another; leaves nothing behind.
 
     Raises:
-        OSError: they cannot: EXDEV when the folders lie on different filesystems, EROFS, EACCES, ENOSPC …
+        OSError: they cannot: EXDEV when the folders are on different filesystems, EROFS, EACCES, ENOSPC …
     """
     step("probe", source_folder, target_folder)
     name = f"{PROBE_PREFIX}{secrets.token_hex(8)}"

@@ -1,4 +1,4 @@
-"""Which filesystem a path lies on, as far as it matters: do locks and shared memory work there."""
+"""Filesystem type of a path, to decide whether locks and shared memory work there."""
 
 import os
 import re
@@ -16,10 +16,10 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 def network_filesystem(path: Path | str) -> str | None:
-    """Type of the network filesystem that `path`, or its nearest existing parent, lies on.
+    """Return the type of the network filesystem that holds `path` or its nearest existing parent.
 
-    None when it lies on a local one, and where the system does not tell (`/proc/self/mountinfo` is Linux's). FUSE
-    counts as network unless it is a block device's: what stands behind it cannot be known.
+    None for a local filesystem, and when the system does not tell (`/proc/self/mountinfo` is Linux's). FUSE counts as
+    network unless it belongs to a block device: the storage behind it cannot be known.
     """
     kind = filesystem_type(path)
     if kind is None or kind in _LOCAL_FUSE_TYPES:
@@ -28,7 +28,7 @@ def network_filesystem(path: Path | str) -> str | None:
 
 
 def filesystem_type(path: Path | str, mountinfo: Path = _MOUNTINFO) -> str | None:
-    """Type of the filesystem that `path`, or its nearest existing parent, lies on; None where that is not known."""
+    """Return the type of the filesystem that holds `path` or its nearest existing parent; None when it is unknown."""
     try:
         text = mountinfo.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
@@ -36,7 +36,7 @@ def filesystem_type(path: Path | str, mountinfo: Path = _MOUNTINFO) -> str | Non
     real = _nearest_existing(path)
     best_length, best_type = -1, None
     for mount_point, kind in _mounts(text):
-        # A later line of the same point lies over the earlier one.
+        # A later line for the same mount point covers the earlier one.
         if len(mount_point) >= best_length and _lies_under(real, mount_point):
             best_length, best_type = len(mount_point), kind
     return best_type

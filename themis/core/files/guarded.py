@@ -1,6 +1,6 @@
-"""Files in folders that others may write to: never reached through a link, never waited for, never read without end.
+"""Files in folders that others may write to: links are not followed, opening never blocks, reads are bounded.
 
-What is written here need not outlive a crash; what must is written by `durable_files`.
+Files written here need not outlive a crash; those that must are written by `themis.core.files.durable`.
 """
 
 import os
@@ -11,7 +11,7 @@ _PRIVATE_MODE = 0o600
 
 
 def open_to_read(path: Path | str) -> int:
-    """A descriptor to read a file by.
+    """Return a descriptor for reading a file.
 
     Raises:
         OSError: it cannot be opened; ELOOP when it is a link.
@@ -20,7 +20,7 @@ def open_to_read(path: Path | str) -> int:
 
 
 def open_to_append(path: Path | str) -> int:
-    """A descriptor to add to a file by, which is made (mode 0600) unless it is there.
+    """Return a descriptor for appending to a file, which is created (mode 0600) unless it exists.
 
     Raises:
         OSError: it cannot be opened; ELOOP when it is a link, ENXIO when it is a pipe that nobody reads.
@@ -29,7 +29,7 @@ def open_to_append(path: Path | str) -> int:
 
 
 def touch(path: Path | str) -> None:
-    """Write the one byte of a file again, which is made (mode 0600) unless it is there: who watches it notices.
+    """Write the one byte of a file again, creating it (mode 0600) unless it exists, so that its watchers notice.
 
     Raises:
         OSError: it cannot be opened or written; ELOOP when it is a link, ENXIO when it is a pipe that nobody reads.
@@ -42,7 +42,7 @@ def touch(path: Path | str) -> None:
 
 
 def read(path: Path | str, most_bytes: int) -> bytes:
-    """What a file begins with, as far as `most_bytes`.
+    """Return the beginning of a file, at most `most_bytes` bytes.
 
     Raises:
         OSError: it cannot be opened or read; it is a link, or a folder.
@@ -58,18 +58,18 @@ def read(path: Path | str, most_bytes: int) -> bytes:
 
 
 def replace(path: Path, data: bytes, mode: int = _PRIVATE_MODE) -> None:
-    """Put a file of `data` at `path`, whole for whoever reads it; one process writes it, and nobody else.
+    """Write `data` to `path` so that readers see only complete files; only one process may write it.
 
     Args:
         path: the file.
-        data: what it holds from now on.
+        data: the new content.
         mode: less the umask.
 
     Raises:
-        OSError: it cannot be written; then what was there is left, and nothing beside it.
+        OSError: it cannot be written; then the old file is unchanged, and no other file is left.
     """
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
-    hidden.unlink(missing_ok=True)  # left by a process of the same number that was killed here
+    hidden.unlink(missing_ok=True)  # left by a killed process that had the same process id
     descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _GUARDED, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:

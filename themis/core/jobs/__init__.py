@@ -1,1 +1,1 @@
-"""Jobs carried out: payload, environment, limits, one claimed job, one worker cycle, batch requests."""
+"""Execution of jobs: payload, environment, limits, one claimed job, one worker cycle, batch requests."""

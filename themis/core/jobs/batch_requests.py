@@ -1,4 +1,4 @@
-"""Jobs for a batch system: a folder of requests, each run by whoever names it."""
+"""Jobs for a batch system: a folder of requests, each run by the command that names it."""
 
 import time
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def run_batch_request(
     Raises:
         InputError: the file is not there, or not a request.
         QueueBusyError: another process is running it.
-        RunBusyError: another process has its run in hand.
+        RunBusyError: another process holds the run lock of its run.
         RunningLoopError: there is a running event loop.
     """
     refuse_running_loop("run_batch_request")

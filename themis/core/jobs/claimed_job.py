@@ -1,4 +1,4 @@
-"""A claimed job, carried out: from its manifest to the outcome that its owner settles it with."""
+"""Execution of a claimed job: from its manifest to the outcome that its owner settles it with."""
 
 import asyncio
 import contextlib
@@ -32,9 +32,9 @@ from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore
 
 CANCEL_POLL_S = 0.1
-"""Seconds between looks for a request to stop; a look costs one stat, and a run is to stop within a second."""
+"""Seconds between checks for a cancel request; a check costs one stat, and a run should stop within a second."""
 
-# The first that fits counts.
+# The first match counts.
 _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((TimeLimitError,), Cause.TIME_LIMIT),
     ((OtherStoreError,), Cause.OTHER_STORE),
@@ -45,14 +45,14 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What the executor of a job adds to its manifest.
+    """Options that the executor of a job adds to its manifest.
 
     Attributes:
-        allow_modules: prefixes of the modules that may be imported; None allows all, and the manifest's folders.
-        cancelled: says whether somebody asked for the job to stop; cheap, asked often.
+        allow_modules: prefixes of the modules that may be imported; None allows all, even in the manifest's folders.
+        cancelled: whether somebody asked to cancel the job; cheap, called often.
         fence: the claim under which results are written.
-        progress: kept up to date while the run goes.
-        enforce_time_limit: whether the job's time limit is kept here; not where whoever owns the process ends it.
+        progress: kept up to date during the run.
+        enforce_time_limit: whether the time limit is enforced here; false when the owner of the process ends it.
     """
 
     allow_modules: Sequence[str] | None = None
@@ -65,33 +65,33 @@ class JobOptions:
 def execute_job(
     manifest: Manifest, store: RunStore, options: JobOptions, *, stop_on: Collection[int] = ()
 ) -> AttemptOutcome:
-    """The same as `execute_job_async`, for who waits: this thread makes the calls of synchronous components meanwhile.
+    """Blocking form of `execute_job_async`: this thread makes the calls of synchronous components meanwhile.
 
     Args:
         manifest: the job.
-        store: where its results are kept.
-        options: what the executor adds.
+        store: its results store.
+        options: added by the executor.
         stop_on: signals that cancel it.
 
     Raises:
         ClaimLostError: the job belongs to another worker now.
-        asyncio.CancelledError: one of these signals came.
+        asyncio.CancelledError: one of these signals arrived.
         KeyboardInterrupt: it was interrupted.
     """
     try:
         return run_to_end(execute_job_async(manifest, store, options), stop_on=stop_on)
-    except TimeLimitError as error:  # its event loop is blocked by what cannot be interrupted, and was left to itself
+    except TimeLimitError as error:  # its event loop is blocked by a call that cannot be interrupted, and was abandoned
         outcome = classify(error)
         _note_end(manifest, store, RunStatus.FAILED, outcome.message, options.fence)
         return outcome
 
 
 async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOptions) -> AttemptOutcome:
-    """Carry a job out within its time limit, and say how that ended; its cases' outcomes are in the store by then.
+    """Execute a job within its time limit and return its outcome; the outcomes of its cases are in the store by then.
 
     Raises:
         ClaimLostError: the job belongs to another worker now.
-        RunBusyError: another process has the run in hand; only without a fence, else that is an outcome too.
+        RunBusyError: another process holds the run lock; only without a fence, else that is an outcome too.
         asyncio.CancelledError: this task was cancelled from outside.
     """
     stop, limits = asyncio.Event(), ProcessLimits()
@@ -125,25 +125,25 @@ async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOpt
 
 
 def classify(error: Exception) -> AttemptOutcome:
-    """The outcome of an attempt that ended with `error`."""
+    """Return the outcome of an attempt that ended with `error`."""
     lack = outages.lack_of(error)
     cause = _cause(error) if lack is None else Cause.OUTAGE
     return AttemptOutcome(cause, _said(error), retry_after_s=retry_after_s(error) or None, lack=lack)
 
 
 def _said(error: Exception) -> str:
-    """All that an error says, however long: the store keeps it whole."""
+    """Return the whole message of an error, however long: the store keeps all of it."""
     message = message_of(error)
     return message if isinstance(error, TimeLimitError) else f"{type(error).__name__}: {message}"
 
 
 def _own(outcome: AttemptOutcome, limits: ProcessLimits) -> AttemptOutcome:
-    """An outage that the experiment made for its own process is the experiment's failure."""
+    """Turn an outage that the experiment caused in its own process into a failure of the experiment."""
     why = limits.why_not() if outcome.cause is Cause.OUTAGE else None
     if why is None:
         return outcome
-    limits.restore()  # how it ended is still to be written, and this may be a worker's process
-    return AttemptOutcome(Cause.EXCEPTION, f"{outcome.message}; {why}, which keeps the results too")
+    limits.restore()  # the outcome must still be written, and this may be a worker's process
+    return AttemptOutcome(Cause.EXCEPTION, f"{outcome.message}; {why}, which also writes the results")
 
 
 def _cause(error: Exception) -> Cause:
@@ -162,7 +162,7 @@ async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> R
     if snapshot is None:
         raise UnknownRunError(run_id=manifest.run_id, nearest="")
     run = await at_home(lambda: recompile(snapshot, allow_modules=options.allow_modules, folders=folders))
-    # What the policy asks for was done when the job was submitted; every attempt goes on from there.
+    # The policy was applied when the job was submitted; every attempt continues from there.
     runtime = payload.runtime.model_copy(update={"existing_run_policy": "auto"})
     run_options = RunOptions(
         fence=options.fence,
@@ -181,7 +181,7 @@ async def _watch(cancelled: Callable[[], bool], stop: asyncio.Event, run: "async
 
 
 def _outcome(record: RunRecord, store: RunStore) -> AttemptOutcome:
-    """What a run that came to its end means for its job: only one in which no case has an answer is a failure."""
+    """Return the job's outcome for a completed run: only a run in which no case has an answer is a failure."""
     if record.status is not RunStatus.FAILED:
         return DONE
     snapshot = store.load_snapshot(record.run_id)
@@ -197,6 +197,6 @@ def _outcome(record: RunRecord, store: RunStore) -> AttemptOutcome:
 
 
 def _note_end(manifest: Manifest, store: RunStore, status: RunStatus, error: str | None, fence: Fence | None) -> None:
-    """Have the run say how it ended as a whole, when it was stopped; a store that cannot be written says so itself."""
+    """Record how a stopped run ended as a whole; a store that cannot be written reports that itself."""
     with contextlib.suppress(Exception):
         store.end_run(manifest.run_id, status, through=None, error=error, fence=fence)

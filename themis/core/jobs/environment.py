@@ -1,11 +1,11 @@
 """The environment of a job that runs in a process of its own.
 
-It is the worker's, less the secrets that the job does not name, plus `runtime.environment`. This keeps secrets from
-logs, traces and tools by accident; it is no wall: a job is code that runs as the worker's user. For the same reason no
-variable is forbidden to a job, neither `PATH` nor `LD_PRELOAD`.
+It is the worker's, without the secrets that the job does not name, plus `runtime.environment`. This keeps secrets from
+reaching logs, traces and tools by accident; it is not a security boundary: a job is code that runs as the worker's
+user. For the same reason no variable is forbidden to a job, neither `PATH` nor `LD_PRELOAD`.
 
-A variable is a secret when its name or its value looks like one, see `secrets.is_secret_variable`. Kept are what only
-leads to secrets: sockets such as `SSH_AUTH_SOCK`, and `CREDENTIALS_DIRECTORY`, in which `secret://name` is looked up.
+A variable is a secret when its name or its value looks like one, see `secrets.is_secret_variable`. Variables that only
+lead to secrets are kept: sockets such as `SSH_AUTH_SOCK`, and `CREDENTIALS_DIRECTORY`, the folder of `secret://name`.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,28 +19,28 @@ _WHERE = "runtime.environment"
 
 
 def named_variables(snapshot: RunSnapshot, runtime: RuntimeConfig) -> frozenset[str]:
-    """The variables that a job names: by a reference in a component's arguments or in `runtime.environment`."""
+    """Return the variables that a job names, by a reference in a component's arguments or in `runtime.environment`."""
     targets = [ref.target for ref in snapshot.component_refs.all().values()]
     arguments = [target.arguments for target in targets if target is not None]
     return referenced_variables([*arguments, runtime.environment])
 
 
 def job_environment(worker: Mapping[str, str], runtime: RuntimeConfig, named: Collection[str]) -> dict[str, str]:
-    """The environment of a job; what is in the worker's and not in it was withheld.
+    """Return the environment of a job; variables of the worker that are not in it were withheld.
 
     Args:
         worker: the worker's own.
-        runtime: how the job is to be carried out; references in its `environment` are resolved in `worker`, not in
+        runtime: settings of the job; references in its `environment` are resolved in `worker`, not in
             one another.
         named: secrets that the job may have, see `named_variables`.
 
     Raises:
-        ConfigError: a variable of the job cannot be had; `MissingSecretError` when a reference names nothing.
+        ConfigError: a variable of the job cannot be set; `MissingSecretError` when a reference cannot be resolved.
     """
     own: dict[str, str] = {}
     for name, text in runtime.environment.items():
         own[name] = resolve_references(text, where=f"{_WHERE}.{name}", environ=worker)
         if "\0" in own[name]:
-            raise ConfigError(where=f"{_WHERE}.{name}", detail="its secret holds a NUL, which no environment can")
+            raise ConfigError(where=f"{_WHERE}.{name}", detail="its secret holds a NUL character")
     kept = {name: value for name, value in worker.items() if name in named or not is_secret_variable(name, value)}
     return kept | own

@@ -1,4 +1,4 @@
-"""What a manifest carries beside the queue's own envelope: how to carry the run out. The run itself is in the store."""
+"""Payload of a manifest beside the queue's own fields: settings for executing the run, which itself is in the store."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from themis.core.text.pydantic_errors import problems, words
 
 
 class JobPayload(FrozenModel):
-    """How a queued run is to be carried out.
+    """Settings for executing a queued run.
 
     Attributes:
         mode: `worker_pool` or `batch`.
         runtime: limits and retries of the run.
         config_path: the file that it was submitted from, for people.
-        import_from: folders whose modules its components may be in, beside what is installed.
+        import_from: folders that may hold its components' modules, beside installed packages.
     """
 
     mode: str
@@ -27,10 +27,10 @@ class JobPayload(FrozenModel):
 
 
 def read_payload(payload: dict[str, Any], *, name: str) -> JobPayload:
-    """The payload of the manifest called `name`; fields that a newer version added are not looked at.
+    """Return the payload of the manifest called `name`; fields that a newer version added are ignored.
 
     Raises:
-        ManifestError: it is not one.
+        ManifestError: it is not a valid payload.
     """
     try:
         return JobPayload.model_validate(payload, extra="ignore")

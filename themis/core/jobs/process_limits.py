@@ -1,7 +1,7 @@
-"""What a process may write and open: limits that the code of an experiment can set, and use up, for itself.
+"""Limits of a process on writing and opening files, which an experiment's code can set, and use up, for itself.
 
-Code that grades what a model wrote does well to limit itself first. In the process that keeps results, too, a write
-then fails as it does on a broken disk; but the disk is well, and the next attempt would end in the same way.
+Code that grades a model's output has good reason to limit itself first. But then a write of the process that stores
+results fails, too, as on a broken disk, although the disk is fine and the next attempt would end in the same way.
 """
 
 import errno
@@ -15,21 +15,21 @@ if sys.platform != "win32":
 
 
 class ProcessLimits:
-    """The limits that this process had when this was made."""
+    """The limits that this process had when this object was created."""
 
     def __init__(self) -> None:
-        """Look at them."""
+        """Read the current limits."""
         self._before = _limits()
 
     def why_not(self) -> str | None:
-        """Why this process can write less than it could, if code that ran in it is the reason; None when it is not."""
+        """Return why this process can write less than before, if code that ran in it is the reason; else None."""
         for name, now in _limits().items():
             if _is_lower(now, self._before[name]):
                 return f"the experiment has set {name} to {now:,} for its own process"
         return "the experiment has left too many files open" if _is_out_of_files() else None
 
     def restore(self) -> None:
-        """Set the limits back, as far as this process may."""
+        """Restore the limits as far as this process is allowed to."""
         for name, before in self._before.items():
             number = _WATCHED[name]
             now, most = resource.getrlimit(number)
@@ -49,7 +49,7 @@ def _is_lower(now: int, before: int) -> bool:
 
 
 def _size(limit: int) -> float:
-    return float("inf") if limit < 0 else limit  # what is no limit is told by a negative number
+    return float("inf") if limit < 0 else limit  # a negative number means that there is no limit
 
 
 def _is_out_of_files() -> bool:

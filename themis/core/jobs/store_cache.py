@@ -1,4 +1,4 @@
-"""The stores that manifests name, each opened once."""
+"""Cache of the stores that manifests name, each opened once."""
 
 from typing import TYPE_CHECKING
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 
 class StoreCache:
-    """Opens the stores that manifests name, each once; it never makes one.
+    """Opens the stores that manifests name, each once; it never creates one.
 
     Args:
-        busy_timeout_s, retry_attempts: how long a store is waited for that others write to; see `Patience`.
+        busy_timeout_s, retry_attempts: how long to wait for a store that others write to; see `Patience`.
     """
 
     def __init__(self, *, busy_timeout_s: float = BUSY_TIMEOUT_S, retry_attempts: int = 5) -> None:
-        """Nothing is opened yet."""
+        """Create a cache without open stores."""
         self._patience = Patience(busy_timeout_s, retry_attempts)
         self._stores: dict[StoreLocation, RunStore] = {}
 
     def __call__(self, address: StoreAddress) -> JobStore:
-        """The jobs of the store at an address.
+        """Return the jobs of the store at an address.
 
         Raises:
-            StoreError: it is not there, or this process does not know its kind.
-            OtherStoreError: another one is.
+            StoreError: it does not exist, or this process does not know its kind.
+            OtherStoreError: another store is there.
         """
         jobs = self.run_store(address).jobs
         if jobs.store_id != address.id:
@@ -38,25 +38,25 @@ class StoreCache:
         return jobs
 
     def run_store(self, address: StoreAddress) -> RunStore:
-        """The store at an address.
+        """Return the store at an address.
 
         Raises:
-            StoreError: it is not there, or this process does not know its kind.
+            StoreError: it does not exist, or this process does not know its kind.
         """
         store = self._stores.get(address.location)
         if store is not None and not store.jobs.is_in_place:
-            store.close()  # what is there now is another one
+            store.close()  # another store is there now
             store = None
         if store is None:
             store = self._stores[address.location] = open_store(address.location, self._patience)
         return store
 
     def opened(self) -> list[JobStore]:
-        """The jobs of each store that is open."""
+        """Return the jobs of each open store."""
         return [store.jobs for store in self._stores.values()]
 
     def close(self) -> None:
-        """Close them all."""
+        """Close all stores."""
         for store in self._stores.values():
             store.close()
         self._stores.clear()

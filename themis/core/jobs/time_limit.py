@@ -1,7 +1,7 @@
-"""A limit on how long something may take, also for code that never gives way, and for code that will not be stopped.
+"""Time limit that also holds for code that never yields, and for code that refuses to stop.
 
-What gives way is cancelled by the event loop. What blocks the loop is interrupted from another thread, again and again:
-each of many cases may block it. What goes on though it was cancelled is waited for a while, and then left to itself.
+Code that yields is cancelled by the event loop. Code that blocks the loop is interrupted from another thread, again and
+again: each of many cases may block it. Code that continues after its cancellation is awaited a while, then abandoned.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ Value = TypeVar("Value")
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, Value]) -> Value:
-    """The result of `work`, which is stopped after so many seconds, or when this task is cancelled.
+    """Return the result of `work`, which is stopped after the given seconds, or when this task is cancelled.
 
-    This holds also for code that blocks the event loop, though not in every call into the system: only in a process's
-    main thread those end. What ignores that it is stopped is waited for, for `LAST_WORD_S`, and no longer; a blocking
-    function then returns, too, though its event loop is still blocked.
+    This also stops code that blocks the event loop; but a system call is interrupted only in a process's main thread.
+    Code that ignores its cancellation is waited for no longer than `LAST_WORD_S`; a blocking function then returns
+    too, although its event loop is still blocked.
 
     Args:
         seconds: from now; None for no limit.
@@ -52,7 +52,7 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, Value]) -> Val
 
 async def _stop(task: "asyncio.Task[Any]") -> None:
     if not task.done():
-        # Looked at whenever it ends, so that asyncio does not complain of an exception that nobody wants any more.
+        # Its exception is read whenever it ends, so that asyncio does not log one that nobody needs any more.
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         task.cancel()
         await asyncio.wait({task}, timeout=blocking.LAST_WORD_S)
@@ -60,12 +60,12 @@ async def _stop(task: "asyncio.Task[Any]") -> None:
 
 @contextmanager
 def _alarm(seconds: float | None) -> Iterator[None]:
-    """A block in which code that blocks the event loop is interrupted once the time is over."""
+    """Context in which code that blocks the event loop is interrupted once the time is over."""
     if seconds is None:
         yield
         return
     alarm = _Alarm(seconds)
-    # A store must end what it began, or could not be written any more; the next ring comes soon.
+    # A store must finish what it began, or could no longer be written; the next ring comes soon.
     with interruptible(alarm.is_due, spared=stores) as thread:
         threading.Thread(target=alarm.watch, args=(thread,), name="themis-time-limit", daemon=True).start()
         try:
@@ -77,7 +77,7 @@ def _alarm(seconds: float | None) -> Iterator[None]:
 class _Alarm:
     """Watches, from a thread of its own, a loop whose time is over.
 
-    It rings only when the loop has not come round since the ring before, so that it never leaves one that is waiting.
+    It rings only when the loop has not run since the previous ring, so that it never abandons a loop that only waits.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -88,16 +88,16 @@ class _Alarm:
         self._ended = threading.Event()
 
     def is_due(self) -> bool:
-        """Whether the loop is blocked now, as far as is known."""
+        """Whether the loop appears to be blocked now."""
         return not (self._came_round.is_set() or self._ended.is_set())
 
     def end(self) -> None:
-        """What was limited is over."""
+        """Stop watching: the limited work is over."""
         self._ended.set()
 
     def watch(self, thread: Interruptible) -> None:
         """Ring, from another thread, until the end."""
-        # Code that gives way is stopped by the event loop.
+        # Code that yields is stopped by the event loop.
         if self._ended.wait(self._seconds + blocking.GRACE_S):
             return
         came_round_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""One job out of a queue folder: claimed, run, settled."""
+"""One worker cycle: claim a job from a queue folder, run it, settle it."""
 
 import asyncio
 import contextlib
@@ -65,24 +65,24 @@ async def run_worker_once_async(
 ) -> RunResult | None:
     """Claim one job, run it, settle it, and return its result; None when no job is ready.
 
-    A job that fails is settled too, and comes back with status `failed`; a file that is no manifest is set aside, and
-    the next is taken.
+    A job that fails is settled too, and its result has the status `failed`; a file that is not a manifest is
+    quarantined, and the next job is claimed.
 
     Args:
-        queue_root: the queue's folder; one that is not there is an empty queue.
+        queue_root: the queue's folder; a missing folder is an empty queue.
         allow_modules: prefixes of the modules that a job may import; None allows all.
-        progress: kept up to date while the run goes.
-        tags: what this worker has; only a job is taken whose tags are all among them.
+        progress: kept up to date during the run.
+        tags: this worker's tags; it claims only jobs whose tags are all among them.
         version_mismatch: `run` runs a job that other versions of the library or of its components submitted, and logs
             a warning; `refuse` leaves it to another worker.
 
     Raises:
-        TagError, InvalidArgumentError: the policy is none.
-        QueueRootError: the folder is not a queue, or others can write to it, or another machine of this one's name
-            works there too.
-        QueueError: the folder cannot be written just now; nothing was claimed.
-        UnsettledError: not even how the attempt ended could be written, as on a disk that is full; the job is given
-            back, charged to nobody, and the next worker finds it.
+        TagError, InvalidArgumentError: the tags or the policy are invalid.
+        QueueRootError: the folder is not a queue, or others can write to it, or there is a hostname clash: another
+            machine of this name works there too.
+        QueueError: the folder cannot be written now; nothing was claimed.
+        UnsettledError: not even the end of the attempt could be written, as on a full disk; the job is given back,
+            charged to nobody, and the next worker finds it.
         StoreError: the job's store cannot be read.
     """
     with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
@@ -95,7 +95,7 @@ async def run_worker_once_async(
 
 @contextlib.contextmanager
 def _claimed(queue_root: str | Path, policy: ClaimPolicy) -> Iterator["_ClaimedJob | None"]:
-    """A block that has a job of the queue, or None when no job is ready."""
+    """Context with a claimed job of the queue, or None when no job is ready."""
     stores = StoreCache()
     queue = FileQueue(queue_root, stores)
     try:
@@ -111,23 +111,23 @@ def _claimed(queue_root: str | Path, policy: ClaimPolicy) -> Iterator["_ClaimedJ
 
 
 def own_result(store: RunStore, run_id: str) -> RunResult:
-    """What a run came to in this process; how it stands when it came to no end here."""
+    """Return a run's result in this process, or its current state when it did not end here."""
     record = store.load_run(run_id)
     return projections.run_result(store, run_id, None if record is None or record.ended_ms is None else record)
 
 
 def open_queue(queue_root: str | Path) -> FileQueue:
-    """The queue in a folder, for looking at it and asking things of it."""
+    """Open the queue in a folder, to inspect it and to use its job commands."""
     return FileQueue(queue_root, StoreCache())
 
 
 class _WritableJobs:
-    """Lets a job be claimed that the policy allows, once its queue and its store were written to.
+    """Allows a job to be claimed when the policy does, after a write check of its queue and its store.
 
     A full disk must not spend a job's tries.
 
-    What cannot be written raises, and that leaves the job, or ends the claim, see `check_writable`. Whoever claims
-    often pays for it once: the answer is kept.
+    A failed write check raises, which leaves the job or ends the claim, see `check_writable`. Its result is kept: many
+    claims pay for it once.
     """
 
     def __init__(self, policy: ClaimPolicy, queue: FileQueue, stores: StoreCache) -> None:
@@ -139,18 +139,18 @@ class _WritableJobs:
     def __call__(self, manifest: Manifest) -> str | None:
         why_not = self._policy(manifest)
         if why_not is None and manifest.store not in self._written:
-            with contextlib.suppress(OtherStoreError):  # which the claim itself deals with
+            with contextlib.suppress(OtherStoreError):  # the claim itself handles that
                 check_writable(self._queue, [self._stores(manifest.store)])
             self._written.add(manifest.store)
         return why_not
 
 
 class _ClaimedJob:
-    """A job that this process has in hand.
+    """A job that this process has claimed.
 
     Attributes:
         claim: of this process.
-        store: where its results are kept.
+        store: its results store.
     """
 
     def __init__(self, claim: Claim, store: RunStore) -> None:
@@ -161,7 +161,7 @@ class _ClaimedJob:
 
     @contextlib.contextmanager
     def in_hand(self, allow_modules: Sequence[str] | None, progress: RunProgress | None) -> Iterator[JobOptions]:
-        """A block that runs and settles the job; whatever happens in it, the claim is over afterwards."""
+        """Context that runs and settles the job; whatever happens in it, the claim is over afterwards."""
         claim, lease = self.claim, self._lease
         try:
             if remark := claim.note_versions():
@@ -176,7 +176,7 @@ class _ClaimedJob:
         except UnsettledError:
             raise
         except ClaimLostError:
-            claim.lose()  # the job is another worker's now, who will settle it
+            claim.lose()  # the job now belongs to another worker, which will settle it
         except (KeyboardInterrupt, asyncio.CancelledError):
             _settle(claim, AttemptOutcome(Cause.GIVEN_BACK, "the worker was interrupted"), self._limits)
             raise
@@ -193,14 +193,14 @@ class _ClaimedJob:
         _settle(self.claim, outcome, self._limits)
 
     def result(self) -> RunResult:
-        """What is stored of the job's run."""
+        """Return the stored result of the job's run."""
         return own_result(self.store, self.claim.manifest.run_id)
 
 
 def _settle(claim: Claim, outcome: AttemptOutcome, limits: ProcessLimits) -> None:
-    """Settle a claim; one whose end cannot be written is let go, charged to nobody.
+    """Settle a claim; one whose end cannot be written is given back, charged to nobody.
 
-    Unless the experiment has taken from this process what writing needs: then it is as if it had killed its worker.
+    If the experiment itself has limited this process so that it cannot write, that counts as killing its worker.
     """
     try:
         claim.settle(outcome)

@@ -1,1 +1,1 @@
-"""Outcomes: the stages of a run, what each leaves behind for a case, and how that is stored."""
+"""Outcomes: the stages of a run, their results for a case, and the stored form of these."""

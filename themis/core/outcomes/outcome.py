@@ -1,4 +1,4 @@
-"""What a stage leaves behind for a case, as the engine writes it and the stores keep it."""
+"""Outcomes of a stage for a case, as the engine writes them and the stores keep them."""
 
 from typing import NamedTuple
 
@@ -6,20 +6,20 @@ from themis.core.outcomes.stages import Stage
 
 
 class Outcome(NamedTuple):
-    """The result of one stage for one case, or its failure. Keyed by the first three.
+    """The result of one stage for one case, or its failure. The first three attributes are its key.
 
     Attributes:
         case_no: the case's position in the run, from 0, over all datasets in order.
         stage: the stage.
-        item: which candidate (generate) or which metric (score), from 0; 0 elsewhere.
+        item: index of the candidate (generate) or the metric (score), from 0; 0 elsewhere.
         ok: whether it succeeded. A success is final; a failure may be replaced by a later try.
         finished_ms: milliseconds since 1970 UTC.
         value: a score's number; None elsewhere.
-        output: JSON text of what the next stage works on (final output or parsed value); None elsewhere.
+        output: JSON text of the next stage's input (final output or parsed value); None elsewhere.
         body: JSON text of the rest of the result, or of the failure.
         retries: JSON text of the failed tries before this outcome; None when there were none.
-        category: `no_answer` of a score stage that no metric was asked for, as there was nothing to score; then `value`
-            is what that counts, or None when it counts nothing. None elsewhere.
+        category: `no_answer` for a score stage whose metric was not called, as there was nothing to score; then `value`
+            is the score that it counts as, or None when it is left out. None elsewhere.
     """
 
     case_no: int
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 class CaseEnd(NamedTuple):
-    """A case that went as far as it could.
+    """End of a case: it has gone through all its stages, or failed.
 
     Attributes:
         case_no: the case's position in the run.

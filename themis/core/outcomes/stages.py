@@ -1,11 +1,11 @@
-"""The stages of a run and their order: the only list of them."""
+"""Stages of a run and their order: the only list of them."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Stage(IntEnum):
-    """A step of a case; the numbers are the order, and what the stores keep."""
+    """A step of a case; the numbers give the order, and the stores keep them."""
 
     GENERATE = 1
     SELECT = 2
@@ -17,7 +17,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageNames:
-    """What a stage is called where users meet it.
+    """Public names of a stage.
 
     Attributes:
         concurrency_key: its key in `runtime.stage_concurrency`.
@@ -50,11 +50,11 @@ UNTIL_STAGES: dict[str, Stage] = {
     "score": Stage.SCORE,
     "judge": Stage.JUDGE,
 }
-"""The stages a run can be stopped after, by their public names; selection belongs to `reduce`."""
+"""Stages that a run can be stopped after, by their public names; selection belongs to `reduce`."""
 
 CONCURRENCY_KEYS: frozenset[str] = frozenset(names.concurrency_key for names in NAMES.values())
 
 
 def until_name(stage: Stage) -> str:
-    """Public name of the stage that a run was completed through."""
+    """Return the public name of the last stage that a run was completed through."""
     return next(name for name, known in UNTIL_STAGES.items() if known == stage)

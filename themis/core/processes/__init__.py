@@ -1,1 +1,1 @@
-"""Processes and threads: forked copies, and the interruption of what does not give way."""
+"""Processes and threads: forked copies, and interruption of threads that do not yield."""

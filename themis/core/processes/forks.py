@@ -1,8 +1,8 @@
 """Forked copies of this process: a component may fork (a process pool does), and its child has a copy of the run.
 
-The child may do what the component has it do, and nothing of the run: it must not go on with its cases, write outcomes
-or settle its job, and whoever ends it by a signal must be able to. So each piece of work remembers how often its
-process had been forked when it began, and a child is told apart by one more.
+The child may do the component's work, but nothing of the run: it must not continue its cases, write outcomes or settle
+its job, and a signal must be able to end it. So each piece of work remembers how many forks led to its process when it
+began; a child has one more.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 LEFT_OVER = 70
-"""The exit code of a copy that came out of a component's call; EX_SOFTWARE of sysexits.h."""
+"""Exit code of a copy that returned from a component's call; EX_SOFTWARE of sysexits.h."""
 
 Handler = Callable[[int, Any], Any] | signal.Handlers
 
@@ -31,10 +31,10 @@ class _Line:
     """The line of forks that this process comes from.
 
     Attributes:
-        forks: how many there were, as far as this module was loaded.
-        handlers: what is installed by `handling` now, and what was there before; innermost last.
-        loops: the event loops of the runs that go in this process.
-        masks: by thread, which signals were blocked before the fork that it is at.
+        forks: their number since this module was loaded.
+        handlers: those that `handling` has installed, and those before them; innermost last.
+        loops: the event loops of the active runs of this process.
+        masks: by thread, the signals that were blocked before its current fork.
     """
 
     def __init__(self) -> None:
@@ -48,19 +48,19 @@ line = _Line()
 
 
 def refuse_copy(forks: int, what: str) -> None:
-    """Let only that process pass in which `line.forks` is what it was.
+    """Let only the process pass in which `line.forks` is unchanged.
 
     Raises:
-        ForkedCopyError: this is a forked copy of it.
+        ForkedCopyError: this is a forked copy of that process.
     """
     if line.forks != forks:
         raise ForkedCopyError(what=what, pid=os.getpid())
 
 
 def end_copy(error: BaseException | None = None) -> NoReturn:
-    """End this process, a forked copy that came back out of a component's call, at once and without any cleanup.
+    """End this process, a forked copy that returned from a component's call, at once and without any cleanup.
 
-    One that wanted to end anyhow, by `sys.exit`, ends as it wanted.
+    A copy that called `sys.exit` keeps its own exit code.
     """
     code = LEFT_OVER
     if isinstance(error, SystemExit):
@@ -73,10 +73,10 @@ def end_copy(error: BaseException | None = None) -> NoReturn:
 
 @contextmanager
 def handling(handlers: Mapping[int, Handler]) -> Iterator[None]:
-    """A block during which signals have these handlers, in this process but not in its forked children.
+    """Context in which signals have these handlers, in this process but not in its forked children.
 
-    Afterwards, and in a child at once, what was there before is there again, unless somebody has replaced the handler
-    meanwhile. Outside a process's main thread it does nothing: signals cannot be handled from there.
+    Afterwards, and in a child at once, the previous handlers are restored, unless the handler has been replaced in the
+    meantime. Outside a process's main thread it does nothing: signals cannot be handled there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -95,7 +95,7 @@ def handling(handlers: Mapping[int, Handler]) -> Iterator[None]:
 
 @contextmanager
 def run_of(loop: "AbstractEventLoop") -> Iterator[None]:
-    """A block during which a run goes on `loop`: a child that is forked meanwhile does not share the loop."""
+    """Context of a run on `loop`: a child that is forked in it does not share the loop."""
     line.loops.append(loop)
     try:
         yield
@@ -110,7 +110,7 @@ def _put_back(entry: tuple[int, Handler, Any]) -> None:
 
 
 def _hold_signals() -> None:
-    """Before a fork: a signal that comes to the child before it has forgotten the parent's handlers would be lost."""
+    """Block signals before a fork: one that reached the child before it dropped the parent's handlers would be lost."""
     if line.handlers or line.loops:
         line.masks[threading.get_ident()] = {
             int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, _ASKING)
@@ -124,7 +124,7 @@ def _let_signals_through() -> None:
 
 
 def _begin_copy() -> None:
-    """In a forked child: forget the signals of the parent's run, and keep out of its event loop."""
+    """In a forked child: drop the signal handlers of the parent's run, and leave its event loop."""
     line.forks += 1
     entries, line.handlers = line.handlers, []
     loops, line.loops = line.loops, []
@@ -133,14 +133,14 @@ def _begin_copy() -> None:
     if loops:
         _forget_signals_of_loops()
     for loop in loops:
-        # Should the child come back to the loop, this is what it finds there; the loop's own wake-up is the parent's.
+        # If the child returns to the loop, it finds this there; the loop's own wake-up belongs to the parent.
         with contextlib.suppress(RuntimeError):
             loop.call_soon(end_copy)
     _let_signals_through()
 
 
 def _forget_signals_of_loops() -> None:
-    """A loop takes its signals through a descriptor that the child shares: it would end the parent, not the child."""
+    """Detach from a loop's signals: they arrive by a descriptor that the child shares, and would end the parent."""
     for number in _ASKING:
         if _is_a_loops(signal.getsignal(number)):
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

@@ -1,30 +1,30 @@
-"""Isolation: how the processes of a job are kept from outliving their worker."""
+"""Isolation: ways to keep the processes of a job from outliving their worker."""
 
 from enum import StrEnum
 
 
 class Isolation(StrEnum):
-    """What a slot's supervisor relies on, from the strongest to what every POSIX system has."""
+    """Mechanism that a slot supervisor relies on, from the strongest to one that every POSIX system has."""
 
     NAMESPACE = "namespace"
-    """A PID namespace: the kernel kills all that is in there with its first process, the supervisor."""
+    """A PID namespace: the kernel kills all processes in it with the first one, the supervisor."""
 
     SUPERVISOR = "supervisor"
     """The supervisor adopts the orphans among its descendants, and finds and kills all of them."""
 
     GROUP = "group"
-    """Process groups, and parents that watch: what begins a session of its own is not reached."""
+    """Process groups, and parents that watch: a process that starts a session of its own is not reached."""
 
 
 AUTO = "auto"
-"""The strongest that is possible on this machine."""
+"""The strongest mechanism that is possible on this machine."""
 
 CHOICES: tuple[str, ...] = (AUTO, *(isolation.value for isolation in Isolation))
-"""What a worker can be asked for."""
+"""Choices of a worker's `--isolation` option."""
 
 _FORMER_NAMES = {"keeper": Isolation.SUPERVISOR.value}
 
 
 def current_name(name: str) -> str:
-    """An isolation's name; one that it had in an earlier version becomes its own."""
+    """Return the current name of an isolation; a name from an earlier version is translated."""
     return _FORMER_NAMES.get(name, name)

@@ -1,1 +1,1 @@
-"""Python itself: its packages, its modules, what they import, and their code."""
+"""Python code: installed packages, modules, their imports, and the byte code of classes."""

@@ -1,4 +1,4 @@
-"""What the methods of a class do, for a class that no file defines, such as one of a notebook."""
+"""Hash of a class's methods, for a class that no file defines, such as one from a notebook."""
 
 from collections.abc import Iterator
 from types import CodeType
@@ -10,12 +10,12 @@ _PLAIN = (str, int, float, bool, bytes, type(None))
 
 
 def class_code(kind: type) -> str:
-    """SHA-256, as 64 hex digits, over the byte code of a class's methods, and its plain attributes.
+    """Return the SHA-256, as 64 hex digits, over the byte code of a class's methods, and its plain attributes.
 
-    What the methods call elsewhere does not count. Another version of Python compiles to other byte code.
+    Code that the methods call elsewhere does not count. Another version of Python compiles to other byte code.
     """
     members = sorted(vars(kind).items())
-    # Python's own attributes say where the class stands, which is no part of what it does.
+    # Python's own attributes tell where the class is defined, which is not part of what it does.
     plain = [[name, repr(value)] for name, value in members if isinstance(value, _PLAIN) and not name.startswith("__")]
     return content_hash([plain, [[name, code] for name, member in members for code in _codes(member)]])
 

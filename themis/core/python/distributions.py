@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 @lru_cache(maxsize=1_024)
 def installed_version(distribution: str) -> str | None:
-    """Version of a distribution that is installed; None when it is not."""
+    """Return the version of an installed distribution; None when it is not installed."""
     try:
         return version(distribution)
     except (PackageNotFoundError, ValueError):
-        return None  # ValueError: no distribution can be called so
+        return None  # ValueError: not a possible name of a distribution

@@ -1,10 +1,10 @@
-"""What a Python file imports, read from its text: it is not run, and parsing it would take a hundred times as long."""
+"""Imports of a Python file, read from its text: it is not run, and parsing would take a hundred times as long."""
 
 import re
 from collections.abc import Iterator
 
-# A statement begins a line, or stands after a colon or a semicolon. What only looks like one, in a text, does no harm:
-# it counts when there is such a file.
+# A statement begins a line, or follows a colon or a semicolon. A text that only looks like one does no harm: it counts
+# only if there is such a file.
 _STATEMENT = re.compile(
     r"(?:^|[;:])[ \t]*(?:"
     r"from[ \t]*(\.*)[ \t]*([\w.]*)[ \t]+import[ \t]*(?:\(([^)]*)\)|([^\n;#(]+))"
@@ -16,11 +16,11 @@ _COMMENT = re.compile(r"#[^\n]*")
 
 
 def imported_modules(text: str, package: str) -> Iterator[str]:
-    """The dotted names that a module of `package` imports; the last part may be a name in a module instead.
+    """Yield the dotted names that a module of `package` imports; the last part may be a name in a module instead.
 
     Args:
         text: the module's source.
-        package: what a relative import begins from; empty for a module outside any package.
+        package: base of relative imports; empty for a module outside any package.
     """
     joined = text.replace("\\\n", " ")
     for dots, module, several, one, plain in _STATEMENT.findall(joined):
@@ -35,13 +35,13 @@ def imported_modules(text: str, package: str) -> Iterator[str]:
 
 
 def _names(listed: str) -> list[str]:
-    """`a.b, c as d` as `a.b` and `c`."""
+    """Return `a.b` and `c` for `a.b, c as d`."""
     parts = (part.split() for part in _COMMENT.sub("", listed).split(","))
     return [words[0] for words in parts if words and words[0] != "*"]
 
 
 def _absolute(module: str, level: int, package: str) -> str | None:
-    """The full name of the module that something is imported from; None beyond the outermost package."""
+    """Return the full name of the module of an import; None beyond the outermost package."""
     if level == 0:
         return module
     parts = package.split(".") if package else []

@@ -1,4 +1,4 @@
-"""Public names of a package that are imported when they are first used: whoever uses one does not wait for the rest."""
+"""Public names of a package that are imported on first use, so that using one does not wait for the rest."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class _Package(ModuleType):
-    """A package some of whose names are also those of the modules they come from: the name stands for the thing.
+    """A package with names that its modules have too: such a name stands for the object, not the module.
 
-    Python binds a module to its package when the module is first imported. Without this, what
-    `from package import name` gives would depend on what was imported before it.
+    Python binds a module to its package when the module is first imported. Without this class, the result of
+    `from package import name` would depend on earlier imports.
     """
 
     namesakes: frozenset[str]
@@ -23,11 +23,11 @@ class _Package(ModuleType):
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """What a package calls its `__getattr__` (PEP 562).
+    """Return a package's `__getattr__` (PEP 562).
 
     Args:
         package: its `__name__`.
-        homes: the module that each public name is imported from; one that begins with a dot is the package's own.
+        homes: the module that each public name is imported from; a leading dot means a module of the package.
     """
     namesakes = frozenset(name for name, home in homes.items() if home == f".{name}")
     if namesakes:
@@ -40,7 +40,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
             msg = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(msg)
         value = getattr(import_module(homes[name], package), name)
-        setattr(sys.modules[package], name, value)  # so that it is looked for once
+        setattr(sys.modules[package], name, value)  # so that it is searched for once
         return value
 
     return find

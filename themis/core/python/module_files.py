@@ -1,4 +1,4 @@
-"""The files that modules are made of, found without importing anything."""
+"""Source files of modules, found without importing anything."""
 
 import os
 import sys
@@ -8,10 +8,10 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 MAX_FOLDERS = 1_000
-"""Folders of a package that are looked into."""
+"""Most folders of a package that are searched."""
 OWN = ("themis", "themis_workers")
 SHIPPED = ("themis.core.builtins", "themis.adapters", "themis.demo")
-"""Where components of Themis itself are."""
+"""Package of the components that Themis ships."""
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
@@ -26,35 +26,35 @@ class Module:
 
     @property
     def package(self) -> str:
-        """What its relative imports begin from."""
+        """Base of its relative imports."""
         return self.name if Path(self.file).stem == "__init__" else self.name.rpartition(".")[0]
 
     @property
     def label(self) -> str:
-        """Its file's name from `root`, the same on every machine."""
+        """Its file's path relative to `root`, the same on every machine."""
         return Path(os.path.relpath(self.file, self.root)).as_posix()
 
 
 def loaded_module(name: str) -> Module | None:
-    """A module that this process has loaded, as it can be imported."""
+    """Return a module that this process has loaded, as it can be imported."""
     file = getattr(sys.modules.get(name), "__file__", None)
     if not isinstance(file, str) or not file:
         return None
     file = os.path.abspath(file)  # noqa: PTH100  # a path is compared as a text all along
     root = folder_of(file, name)
     if file_of(root, name.split(".")) != file:
-        return Module(Path(file).stem, str(Path(file).parent), file)  # a script, or loaded in a way of its own
+        return Module(Path(file).stem, str(Path(file).parent), file)  # a script, or loaded in a special way
     return Module(name, root, file, next((place for place in SHIPPED if name.startswith(place)), None))
 
 
 def folder_of(file: str, name: str) -> str:
-    """The folder that a module called `name` is imported from when `file` is what it is made of."""
+    """Return the folder that a module called `name` is imported from, given its source file."""
     ups = name.count(".") + (Path(file).stem == "__init__")
     return str(Path(file).parents[ups]) if ups < len(Path(file).parents) else str(Path(file).parent)
 
 
 def place_of(top: str) -> str | None:
-    """The first file of a top-level module, or the folder of one without any; loaded or not."""
+    """Return the first file of a top-level module, or the folder of one without files; loaded or not."""
     spec: ModuleSpec | None = getattr(sys.modules.get(top), "__spec__", None)
     try:
         spec = spec or PathFinder.find_spec(top)
@@ -68,12 +68,12 @@ def place_of(top: str) -> str | None:
 
 
 def is_installed(place: str) -> bool:
-    """Whether a file lies where packages are installed, rather than where somebody works on it."""
+    """Whether a file is in a folder of installed packages, rather than in a working folder."""
     return not _INSTALLED.isdisjoint(Path(place).parts)
 
 
 def file_of(root: str, parts: list[str]) -> str | None:
-    """The file that the module `parts` of the folder `root` is in."""
+    """Return the file of the module `parts` of the folder `root`."""
     base = os.path.join(root, *parts)  # noqa: PTH118  # three times as fast, and asked for each import
     for file in (os.path.join(base, "__init__.py"), f"{base}.py"):  # noqa: PTH118
         if os.path.isfile(file):  # noqa: PTH113
@@ -82,13 +82,13 @@ def file_of(root: str, parts: list[str]) -> str | None:
 
 
 def dotted(file: str, root: str) -> str:
-    """The name of the module that a file below the folder `root` makes."""
+    """Return the module name of a file below the folder `root`."""
     parts = Path(file).relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def files_of_package(module: Module) -> Iterator[str]:
-    """The Python files of the outermost package that a module is in, in order."""
+    """Yield the Python files of the outermost package that a module is in, in order."""
     parts = module.name.split(".")
     folders = (os.path.join(module.root, *parts[:length]) for length in range(1, len(parts) + 1))  # noqa: PTH118
     first = next((folder for folder in folders if Path(folder, "__init__.py").is_file()), None)

@@ -1,1 +1,1 @@
-"""The forms of a report on a run: what a row is in each, and what a run is summed up as."""
+"""Formats of a report on a run: the rows of each, and the summary of a run."""

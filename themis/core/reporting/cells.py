@@ -1,22 +1,22 @@
-"""Values of a score row as texts: in one line, with nothing in them that would do something unseen."""
+"""Values of a score row as texts: in one line, without invisible control characters."""
 
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.text.canonical import compact_json
 from themis.core.text.lines import visible
 
 COLUMNS: tuple[str, ...] = tuple(BenchmarkScoreRow.model_fields)
-"""The columns of the CSV and of the LaTeX table of scores, which are the fields of a row."""
+"""Columns of the CSV and of the LaTeX table of scores: the fields of a row."""
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks and without what would move a cursor."""
+    """Return a text without line breaks and without characters that move the cursor."""
     return visible(" ".join(text.split()))
 
 
 def csv_cell(value: object) -> object:
-    """A value for a CSV: numbers stay numbers, and what a spreadsheet would compute gets an apostrophe in front."""
+    """Return a value for a CSV: numbers stay numbers, and a formula of a spreadsheet gets an apostrophe in front."""
     if isinstance(value, dict | list):
         return compact_json(value) if value else ""  # ASCII
     if isinstance(value, str):
@@ -27,7 +27,7 @@ def csv_cell(value: object) -> object:
 
 
 def text_cell(value: object) -> str:
-    """A value for a table that is read: nothing for None and for an empty mapping, a mapping as JSON."""
+    """Return a value for a table for people: nothing for None and for an empty mapping, a mapping as JSON."""
     if isinstance(value, dict | list):
         return compact_json(value) if value else ""
     return "" if value is None else one_line(str(value))

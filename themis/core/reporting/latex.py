@@ -1,4 +1,4 @@
-"""Tables in LaTeX, which need no package: a row for each score, and a row for each metric."""
+"""LaTeX tables that need no package: a row for each score, or a row for each metric."""
 
 from collections.abc import Iterable, Iterator
 
@@ -24,7 +24,7 @@ _SIGNS = str.maketrans(
 
 
 def score_table(result: RunResult, rows: Iterable[BenchmarkScoreRow]) -> Iterator[str]:
-    """Lines: a row for each score, whose columns are those of the CSV."""
+    """Yield the lines of a table with a row for each score; its columns are those of the CSV."""
     if result.what_is_missing:
         yield f"% {one_line(result.what_is_missing)}"
     yield rf"\begin{{tabular}}{{{'l' * len(COLUMNS)}}}"
@@ -36,7 +36,7 @@ def score_table(result: RunResult, rows: Iterable[BenchmarkScoreRow]) -> Iterato
 
 
 def summary_table(summary: RunSummary) -> Iterator[str]:
-    """Lines: a row for each metric, with what stands beside its mean."""
+    """Yield the lines of a table with a row for each metric: its mean and the figures beside it."""
     result = summary.result
     generator = one_line(summary.snapshot.component_refs.generator.component_id)
     yield f"% run {result.run_id}: {result.status.value}, generator {generator}"

@@ -1,4 +1,4 @@
-"""Reports in Markdown: a line for each score, and a summary to read."""
+"""Reports in Markdown: a line for each score, and a readable summary."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,11 +9,11 @@ from themis.core.reporting.summary import FIGURES, RunSummary
 from themis.core.results import RunResult
 
 _PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
-"""A text in which Markdown finds nothing to do; a URL, which it would make a link, is none."""
+"""A text that Markdown leaves unchanged; a URL, which it would turn into a link, does not match."""
 
 
 def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow]) -> Iterator[str]:
-    """Lines: how the run stands, a key each, and its scores, a row each; what there is not, is `None`."""
+    """Yield the run's state, a line for each key, and its scores, a line for each row; a missing value is `None`."""
     counts = result.progress
     yield "# Run Report"
     yield ""
@@ -38,7 +38,7 @@ def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow]) -> Iterator
 
 
 def summary_report(summary: RunSummary) -> Iterator[str]:
-    """Lines: what the run is, its metrics with what stands beside a mean, and the first failures."""
+    """Yield the lines of the summary: the run, its metrics with the figures beside a mean, and the first failures."""
     yield from _head(summary)
     yield from _metrics(summary)
     if summary.failures:
@@ -73,9 +73,8 @@ def _metrics(summary: RunSummary) -> Iterator[str]:
     rows = [(_code(name), *(found[figure] for figure in FIGURES)) for name, found in summary.table()]
     yield from _table(("metric", *FIGURES), rows)
     yield (
-        "A mean is over the cases that are scored. A case without an answer counts as the run's on_no_answer says, 0 "
-        "unless told otherwise; one that failed is unscored. Low and high are the mean if all that are unscored had "
-        "scored 0, had scored 1."
+        "A mean covers the scored cases. A case without an answer counts as the run's on_no_answer says, 0 by default; "
+        "a failed case is unscored. Low and high are the mean if all unscored cases had scored 0 or 1."
     )
     yield ""
 
@@ -109,7 +108,7 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator
 
 
 def _value(text: str | None) -> str:
-    """A text in a list: as it is when Markdown would leave it so, else as code."""
+    """Return a text for a list: unchanged when Markdown would leave it so, else as code."""
     line = one_line(str(text))
     if line and "://" not in line and "www." not in line and _PLAIN.fullmatch(line):
         return line
@@ -117,7 +116,7 @@ def _value(text: str | None) -> str:
 
 
 def _code(text: str | None) -> str:
-    """A text as code in a table's cell, in which nothing of it means anything."""
+    """Return a text as code for a table's cell, in which none of its characters are markup."""
     return _as_code(one_line(text or "").replace("|", r"\|"))
 
 

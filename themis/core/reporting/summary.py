@@ -1,4 +1,4 @@
-"""What a run comes to, for the reports that sum it up."""
+"""Summary of a run, for the reports that show one."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,22 +12,22 @@ from themis.core.statistics.score_tally import MetricSummary, ScoreTally, figure
 from themis.core.stores import RunStore, projections
 
 FAILURES_SHOWN = 50
-"""A summary in Markdown lists so many failures; the other reports have them all."""
+"""Number of failures listed in a Markdown summary; the other reports have them all."""
 
 FIGURES = ("mean", "95 % interval", "scored", "total", "correct", "no answer", "unscored", "low", "high")
-"""What is said of each metric."""
+"""Figures shown for each metric."""
 
 
 @dataclass(slots=True)
 class RunSummary:
-    """The metrics of a run, and of all its score rows, in one pass, what they came to.
+    """The metrics of a run, and the counts of all its score rows, collected in one pass.
 
     Attributes:
-        result: how the run ended, or how far it is.
-        snapshot: what it is.
-        metrics: what each comes to.
-        outcomes: how many rows of a metric have an outcome.
-        errors: how many rows have a category of failure.
+        result: the run's result, complete or partial.
+        snapshot: the run's snapshot.
+        metrics: the summary of each metric.
+        outcomes: number of rows by metric and outcome.
+        errors: number of rows by category of failure.
         failures: the first rows without a score.
     """
 
@@ -40,7 +40,7 @@ class RunSummary:
 
     @classmethod
     def of(cls, store: RunStore, run_id: str) -> "RunSummary":
-        """The summary of a stored run.
+        """Return the summary of a stored run.
 
         Raises:
             UnknownRunError: the run is not in this store.
@@ -64,6 +64,6 @@ class RunSummary:
                 self.failures.append(row)
 
     def table(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """For each metric its figures as texts, by what they are called, with how many cases were correct."""
+        """Yield each metric with its figures as texts by name, including the number of correct cases."""
         for name, metric in self.metrics.items():
             yield name, {"correct": f"{self.outcomes[name, 'correct']:,}", **figures(metric)}

@@ -1,4 +1,4 @@
-"""Confidence intervals of a mean, at 95 %: from counts and moments alone, without a library for statistics."""
+"""Confidence intervals of a mean at 95 %, from counts and moments alone, without a statistics library."""
 
 import math
 from functools import lru_cache
@@ -12,7 +12,7 @@ _HALVINGS = 60
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The score interval of a share, for values that are 0 or 1.
+    """Return the Wilson score interval of a share, for values that are 0 or 1.
 
     Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22 (1927).
     """
@@ -27,9 +27,9 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 @lru_cache(maxsize=256)
 def student_quantile(freedom: int) -> float:
-    """The quantile of Student's t at 0.975, for a whole number of degrees of freedom from 1.
+    """Return the quantile of Student's t at 0.975, for a whole number of degrees of freedom from 1.
 
-    Up to 40 it is solved from the distribution's closed form, which is a sum of so many terms; beyond it is the normal
+    Up to 40 it is solved from the distribution's closed form, a sum with as many terms; beyond, it is the normal
     quantile with four corrections, whose error is below 1e-7 there.
 
     Source: Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), 26.7.3, 26.7.4 and 26.7.5.
@@ -47,7 +47,7 @@ def student_quantile(freedom: int) -> float:
 
 
 def _inside(angle: float, freedom: int) -> float:
-    """The probability of |t| <= sqrt(freedom) * tan(angle)."""
+    """Return the probability of |t| <= sqrt(freedom) * tan(angle)."""
     sine, cosine = math.sin(angle), math.cos(angle)
     odd = freedom % 2
     term, total = (cosine if odd else 1.0), 0.0

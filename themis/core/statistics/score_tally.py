@@ -1,7 +1,7 @@
-"""What a metric comes to over the cases of a run: exact sums, and the figures that are made of them.
+"""Summary of a metric over the cases of a run: exact sums, and the figures computed from them.
 
 A mean of floats that are added one by one depends on their order, and can overflow while every score is finite. Here a
-sum is a fraction, so that mean and variance are those of the scores as they are stored, rounded once.
+sum is a fraction, so that mean and variance are exact for the stored scores and rounded once.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import Any
 from themis.core.statistics.intervals import student_quantile, wilson
 
 NO_ANSWER = "no_answer"
-"""The category of a score that stands for an answer in which there was nothing to score."""
+"""Category of a score for an answer in which there was nothing to score."""
 
 _BINARY = frozenset({0.0, 1.0})
 _ROOT_BITS = 128
@@ -27,12 +27,12 @@ class MetricSummary:
 
     Attributes:
         mean: of the cases that have a score; None without any.
-        scored: how many those are.
+        scored: number of cases with a score.
         total: all cases of the run, also those that have not ended.
-        no_answer: how many were answered with nothing that can be scored, however that counts.
-        unscored: how many have no score.
-        low, high: the mean if all of those had scored 0, had scored 1.
-        ci_lower, ci_upper: where the mean lies with 95 % confidence: Wilson's interval when every score is 0 or 1, else
+        no_answer: number of answers with nothing that can be scored, however they count.
+        unscored: number of cases without a score.
+        low, high: the mean if all unscored cases had scored 0 or 1.
+        ci_lower, ci_upper: 95 % confidence interval of the mean: Wilson's interval when every score is 0 or 1, else
             Student's; None below two scores, and for a bound that is beyond all floats.
     """
 
@@ -47,7 +47,7 @@ class MetricSummary:
     ci_upper: float | None
 
     def document(self) -> dict[str, Any]:
-        """The same as JSON."""
+        """The summary as JSON."""
         return asdict(self)
 
 
@@ -55,17 +55,17 @@ class ScoreTally:
     """The scores of one metric, added up exactly, in little memory however many they are."""
 
     def __init__(self, no_answer: int = 0) -> None:
-        """Nothing is added yet; of all cases so many had no answer."""
+        """Create an empty tally, given the number of cases without an answer."""
         self.no_answer = no_answer
         self.count = 0
         self._ones = 0
         self._binary = True
-        # By denominator, which is a power of two: there are as many as the scores have magnitudes.
+        # By denominator, a power of two: there is one for each magnitude of the scores.
         self._sums: defaultdict[int, int] = defaultdict(int)
         self._squares: defaultdict[int, int] = defaultdict(int)
 
     def add(self, values: Iterable[float]) -> None:
-        """Add scores; what is not a finite number is none."""
+        """Add scores; values that are not finite numbers are ignored."""
         self.add_counted(Counter(values))
 
     def add_counted(self, counts: Counter[float]) -> None:
@@ -82,11 +82,11 @@ class ScoreTally:
             self._squares[denominator] += added * numerator
 
     def mean(self) -> float | None:
-        """The mean, rounded once; None without scores."""
+        """Return the mean, rounded once; None without scores."""
         return float(self._sum() / self.count) if self.count else None
 
     def summary(self, total: int) -> MetricSummary:
-        """The figures of this metric in a run of `total` cases."""
+        """Return the figures of this metric in a run of `total` cases."""
         unscored = max(total - self.count, 0)
         cases = self.count + unscored
         added = self._sum()
@@ -116,7 +116,7 @@ class ScoreTally:
         return _finite(mean - half), _finite(mean + half)
 
     def _standard_error(self) -> float:
-        """Of the mean: the root of the scores' variance (n - 1 degrees of freedom) by their number."""
+        """Return the standard error of the mean: the root of the variance (n - 1 degrees of freedom) divided by n."""
         squares = (Fraction(value, denominator**2) for denominator, value in self._squares.items())
         spread = sum(squares, Fraction()) - self._sum() ** 2 / self.count
         return _root(spread / (self.count * (self.count - 1)))
@@ -125,13 +125,13 @@ class ScoreTally:
 def summaries(
     metric_ids: Sequence[str], tallies: Mapping[int, ScoreTally], *, total: int, failed: int
 ) -> dict[str, MetricSummary]:
-    """What each metric of a run comes to, by its id; none at all while nothing was scored and nothing failed.
+    """Return the summary of each metric of a run, by its id; empty while nothing was scored and nothing failed.
 
     Args:
-        metric_ids: in their order, which the tallies are numbered by.
+        metric_ids: in the order that the tallies are numbered in.
         tallies: of the metrics that have any outcome.
         total: all cases of the run.
-        failed: how many of them failed.
+        failed: number of failed cases.
     """
     if not tallies and not failed:
         return {}
@@ -139,12 +139,12 @@ def summaries(
 
 
 def means_of(metrics: Mapping[str, MetricSummary]) -> dict[str, float]:
-    """The means alone; a metric without scores is absent."""
+    """Return the means alone; a metric without scores is absent."""
     return {metric_id: found.mean for metric_id, found in metrics.items() if found.mean is not None}
 
 
 def figures(summary: MetricSummary) -> dict[str, str]:
-    """The figures by what they are called, for people: the one place that writes them as texts."""
+    """Return the figures by name as texts for people: the only place that formats them."""
     lower, upper = number(summary.ci_lower), number(summary.ci_upper)
     return {
         "mean": number(summary.mean),
@@ -159,14 +159,14 @@ def figures(summary: MetricSummary) -> dict[str, str]:
 
 
 def number(value: float | None) -> str:
-    """A score for people: four decimals, as far as it is of a usual size; `-` for none."""
+    """Return a score for people: four decimals when it has a usual size; `-` for None."""
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < _USUAL else f"{value:.6g}"
 
 
 def _root(value: Fraction) -> float:
-    """The square root of a fraction that may lie beyond the floats while its root does not."""
+    """Return the square root of a fraction that may be beyond the floats while its root is not."""
     top, bottom = value.numerator, value.denominator
     shift = max(_ROOT_BITS - top.bit_length() + bottom.bit_length(), 0)
     shift += shift % 2

@@ -1,7 +1,7 @@
 """The port of a store: all that is asked of one, whatever keeps it.
 
-`RunStore` is for the engine and the reports; its `jobs`, a `JobStore`, for the queue, in the same transactions. Whoever
-only looks does so through a `StoreReader`, which each store has, see `registry`. A backend is a folder that implements
+`RunStore` is for the engine and the reports; its `jobs`, a `JobStore`, for the queue, in the same transactions. Those
+who only read use a `StoreReader`, which each store has, see `registry`. A backend is a folder that implements
 these, and nothing outside that folder knows what it keeps them in; `tests/contracts` says what each method promises.
 
 A store keeps facts: runs, outcomes, ends of cases, blobs. Everything a person reads is computed from them (see

@@ -1,6 +1,6 @@
 """The reading port of a store: runs, and the jobs of queues, for those who only look.
 
-Whoever looks does so beside the processes that write, and should have an answer at once: a reader never writes, makes
+Readers work beside the processes that write, and should have an answer at once: a reader never writes, makes
 no store, and needs neither the engine nor its models. Each kind of store brings one, or is read itself, see `registry`.
 """
 

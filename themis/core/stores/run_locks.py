@@ -1,6 +1,6 @@
 """The lock of a run: a process holds it while it carries the run out, and the kernel frees it when that process dies.
 
-Whoever runs an experiment without a queue has its run for itself. Workers share it among themselves: which of them has
+A process that runs an experiment without a queue has the run for itself. Workers share it among themselves: which of them has
 a job, and whose results count, is decided by the queue, where one that was believed dead may hold on to the lock for
 as long as it is suspended. So a worker's process and `themis run` keep each other out, and two of `themis run`, too.
 

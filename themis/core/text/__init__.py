@@ -1,1 +1,1 @@
-"""Texts: lines for people, canonical JSON, the nearest known word, secrets masked."""
+"""Texts: lines for people, canonical JSON, the nearest known word, masking of secrets."""

@@ -1,4 +1,4 @@
-"""Values as compact JSON: in the order they have, or canonical, one text for one value; and the hashes made from it."""
+"""Values as compact JSON, in their own key order or canonical (one text for one value), and hashes made from it."""
 
 import hashlib
 import json
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def _make_encode(*, sort_keys: bool) -> Any:
-    """A function from a JSON value to its text without spaces.
+    """Return a function from a JSON value to its text without spaces.
 
-    ASCII output: any text, even one with a lone surrogate, has bytes. NaN has none, and is refused.
+    The output is ASCII, so that any text, even one with a lone surrogate, can be encoded. NaN is refused.
     """
     plain = json.JSONEncoder(
         ensure_ascii=True, allow_nan=False, check_circular=False, sort_keys=sort_keys, separators=(",", ":")
@@ -17,7 +17,7 @@ def _make_encode(*, sort_keys: bool) -> Any:
     make_encoder: Any = getattr(json.encoder, "c_make_encoder", None)
     if make_encoder is None:
         return plain.encode
-    # What `plain.encode` would make anew at each call, which takes as long as its work on a small value.
+    # `plain.encode` would create this at each call, which takes as long as its work on a small value.
     skip_keys, allow_nan = False, False
     escape = json.encoder.encode_basestring_ascii
     chunks = make_encoder(None, plain.default, escape, None, ":", ",", sort_keys, skip_keys, allow_nan)
@@ -29,7 +29,7 @@ _encode_sorted = _make_encode(sort_keys=True)
 
 
 def compact_json(value: Any) -> str:
-    """Text of a JSON value, its keys in the order they have: no spaces, ASCII only.
+    """Return the text of a JSON value, with its keys in their own order: no spaces, ASCII only.
 
     Raises:
         ValueError: the value holds NaN or an infinity, or is nested too deeply.
@@ -39,7 +39,7 @@ def compact_json(value: Any) -> str:
 
 
 def canonical_json(value: Any) -> str:
-    """Text of a JSON value that is the same on every machine: keys sorted, no spaces, ASCII only.
+    """Return the text of a JSON value that is the same on every machine: keys sorted, no spaces, ASCII only.
 
     Raises:
         ValueError: the value holds NaN or an infinity, or is nested too deeply.
@@ -49,12 +49,12 @@ def canonical_json(value: Any) -> str:
 
 
 def content_hash(value: Any) -> str:
-    """SHA-256, as 64 hex digits, of the canonical JSON of `value`."""
+    """Return the SHA-256, as 64 hex digits, of the canonical JSON of `value`."""
     return bytes_hash(canonical_json(value).encode("ascii"))
 
 
 def bytes_hash(data: bytes) -> str:
-    """SHA-256, as 64 hex digits, of `data` itself."""
+    """Return the SHA-256, as 64 hex digits, of `data` itself."""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -1,22 +1,22 @@
-"""Text from anywhere as text for people: what others wrote moves no cursor, turns no line around and forges no other.
+"""Untrusted text made safe for people: it cannot move the cursor, reverse a line or forge another one.
 
-What is shown once, on a terminal, is `printable`; what may be kept, and looked at with `cat` one day, is `visible`.
-A message has a bounded length (`cut`): what an experiment's exception says may be a megabyte.
+Text that is shown once, on a terminal, is `printable`; text that may be kept, and read with `cat` later, is `visible`.
+A message has a bounded length (`cut`): the text of an experiment's exception may be a megabyte.
 """
 
 import re
 
-# Control characters but for tab and newline, marks that change the direction of what follows, and halves of a pair.
+# Control characters except tab and newline, marks that change the direction of the text, and lone surrogates.
 _UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 MESSAGE_BYTES = 4_000
-"""As much of a message is kept where many are kept, or handed from process to process; a store keeps the whole."""
+"""Length of a message where many are kept or passed between processes; a store keeps the whole text."""
 
 
 def cut(text: str, most_bytes: int = MESSAGE_BYTES) -> str:
-    """`text`, if it takes no more than so many bytes of UTF-8; else its beginning, and that it was cut.
+    """Return `text` if its UTF-8 fits into the limit; else its beginning, with a note that it was cut.
 
-    It is cut between two characters. What UTF-8 cannot carry is escaped.
+    It is cut between two characters. Characters that UTF-8 cannot encode are escaped.
     """
     data = text.encode("utf-8", "backslashreplace")
     if len(data) <= most_bytes:
@@ -26,12 +26,12 @@ def cut(text: str, most_bytes: int = MESSAGE_BYTES) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` as one line that does nothing to a terminal."""
+    """Return `text` as one line that is safe to print on a terminal."""
     return printable(" ".join(text.split()))
 
 
 def printable(text: str) -> str:
-    """`text` without what a terminal would take for a command."""
+    """Return `text` without the characters that a terminal would treat as commands."""
     return (
         text
         if text.isprintable()
@@ -40,8 +40,8 @@ def printable(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    r"""`text` in which each character that would do something, unseen, is written as Python writes it, as in `\x1b`.
+    r"""Return `text` with each invisible control character written as a Python escape, as in `\x1b`.
 
-    Tabs and newlines stay, and so does all that is only rare.
+    Tabs, newlines and all other characters, however rare, stay.
     """
     return _UNSEEN.sub(lambda found: repr(found[0])[1:-1], text)

@@ -1,8 +1,8 @@
-"""Secrets that this process resolved, and texts without them.
+"""Masking of the secrets that this process resolved.
 
-Whoever resolves a reference registers the value, see `themis.core.configuration.secrets`. Every text that leaves the
-process, to a store, a file, a log, a terminal or another machine, passes `mask` on its way, *before* it is shortened:
-half a secret is not recognised for sure. While nothing was resolved, that costs a look at an empty tuple.
+Code that resolves a reference registers the value, see `themis.core.configuration.secrets`. Every text that leaves
+the process, to a store, a file, a log, a terminal or another machine, passes through `mask` *before* it is shortened: a
+part of a secret is not recognised for sure. As long as nothing was resolved, that costs a check of an empty tuple.
 """
 
 import binascii
@@ -13,25 +13,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 LEAST_CHARACTERS = 8
-"""A shorter value is not looked for: it would be found in texts that have nothing to do with it."""
+"""A shorter value is not masked: it would be found in unrelated texts."""
 
 
 MOST_CHARACTERS = 65_536
-"""Of a longer value only so much is looked for."""
+"""Only this much of a longer value is searched for."""
 
 _WORD_CHARACTERS = 16
 _FRAGMENT_CHARACTERS = 16
-# Texts, as few processes ever need them compiled.
+# Uncompiled, as few processes ever need them.
 _LONG_WORD = r"(?!.*://)\S{24,}"
 _UNQUOTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-"
 _URL_OF_SOMEBODY = r"[A-Za-z][\w+.-]*://[^\s/?#@:]*:([^\s/?#]+)@"
 
 
 class Mask:
-    """Values and what stands in their place: `[secret NAME]`."""
+    """Values and their replacements: `[secret NAME]`."""
 
     def __init__(self) -> None:
-        """Knows no value yet, and leaves every text as it is."""
+        """Create a mask without values, which leaves every text unchanged."""
         self._labels: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
         self._forms: tuple[str, ...] = ()
@@ -39,13 +39,13 @@ class Mask:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """All texts that are looked for, the longest first."""
+        """All texts that are searched for, the longest first."""
         return self._forms
 
     def add(self, name: str, value: str, *, is_key: bool) -> None:
-        """Look for `value` from now on, in each form in which it may be written; also for its lines and words.
+        """Mask `value` from now on, in each form in which it may be written; also its lines and words.
 
-        Of a long key, but of no other value, pieces are looked for too: others shorten what they show.
+        Pieces of a long key, but of no other value, are masked too: other programs shorten what they show.
         """
         label = f"[secret {name}]"
         for part in _parts(value):
@@ -60,7 +60,7 @@ class Mask:
         self._forms = forms
 
     def text(self, text: str) -> str:
-        """`text` without any of the values."""
+        """Return `text` with the values masked."""
         if self._pattern is None or not self.finds(text):
             return text
         for token, label in self._tokens.items():
@@ -68,11 +68,11 @@ class Mask:
         return self._pattern.sub(lambda found: self._labels[found[0]], text)
 
     def finds(self, text: str) -> bool:
-        """Whether one of the values stands in `text`."""
+        """Whether one of the values occurs in `text`."""
         return any(form in text for form in self._forms)
 
     def value(self, value: Any) -> Any:
-        """A copy of a JSON value without any of the values in its texts and keys."""
+        """Return a copy of a JSON value with the values masked in its texts and keys."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -83,10 +83,10 @@ class Mask:
 
 
 class ByteMask:
-    """A stream of bytes without the values of a mask, also where one arrives in pieces.
+    """Masks the values of a mask in a stream of bytes, even when a value arrives in pieces.
 
     Args:
-        mask: what to look for; it may learn more values while the stream goes on.
+        mask: the values; more may be added while the stream continues.
     """
 
     def __init__(self, mask: Mask) -> None:
@@ -94,13 +94,13 @@ class ByteMask:
         self._kept = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What can be passed on; the end that may be the beginning of a value is kept back."""
+        """Return the part that can be passed on; an end that may be the beginning of a value is held back."""
         if not self._mask.forms:
             return data
         forms = [form.encode("utf-8", "surrogateescape") for form in self._mask.forms]
         data = self._kept + data
         cut = len(data) - _begun(data, forms)
-        for form in forms:  # what is whole is not cut in two
+        for form in forms:  # a complete value is not split
             place = data.rfind(form, max(cut - len(form), 0), cut + len(form))
             if 0 <= place < cut < place + len(form):
                 cut = place + len(form)
@@ -108,12 +108,12 @@ class ByteMask:
         return self._masked(data[:cut])
 
     def rest(self) -> bytes:
-        """What was kept back, when nothing more will come."""
+        """Return the part that was held back, at the end of the stream."""
         kept, self._kept = self._kept, b""
         return self._masked(kept)
 
     def _masked(self, data: bytes) -> bytes:
-        # Surrogates keep bytes that are no text as they are.
+        # Surrogates keep bytes that are not text unchanged.
         return self._mask.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
@@ -124,23 +124,23 @@ Listener = Callable[[str, str, bool], None]
 
 
 def register(name: str, value: str, *, is_key: bool) -> None:
-    """Have `value`, which the reference `name` stood for, in no text from now on.
+    """Mask `value`, the secret of the reference `name`, in every text from now on.
 
     Args:
-        name: what is shown in its place.
-        value: shorter ones than `LEAST_CHARACTERS` are passed over.
-        is_key: whether it looks like one, so that a piece of it must not be seen either.
+        name: shown in its place.
+        value: ignored when it is shorter than `LEAST_CHARACTERS`.
+        is_key: whether it looks like a key, so that pieces of it must be masked too.
     """
     if len(value.strip()) < LEAST_CHARACTERS or value.strip() in _known.forms:
         return
-    # Told first: once the value is in use, what prints it must be expected.
+    # Listeners first: once the value is in use, it may be printed.
     for listener in _listeners:
         listener(name, value, is_key)
     _known.add(name, value, is_key=is_key)
 
 
 def listen(listener: Listener) -> None:
-    """Call `listener` with what is registered, before anybody has the value."""
+    """Call `listener` with each registered value before it is used."""
     _listeners.append(listener)
 
 
@@ -152,34 +152,34 @@ def forget() -> None:
 
 
 def is_idle() -> bool:
-    """Whether nothing was resolved, so that no text needs a look."""
+    """Whether nothing was resolved, so that no text needs masking."""
     return not _known.forms
 
 
 def mask(text: str) -> str:
-    """`text` without any value that this process resolved."""
+    """Return `text` with every secret that this process resolved masked."""
     return _known.text(text) if _known.forms else text
 
 
 def masked(value: Any) -> Any:
-    """A JSON value without any value that this process resolved, in its texts and keys; itself when there is none."""
+    """Return a JSON value with resolved secrets masked in its texts and keys; the value itself when it holds none."""
     return _known.value(value) if _known.forms else value
 
 
 def found_in(text: str) -> bool:
-    """Whether a value that this process resolved stands in `text`."""
+    """Whether a secret that this process resolved occurs in `text`."""
     return _known.finds(text)
 
 
 def mask_json(text: str) -> str:
-    """JSON text of the same value without any value that this process resolved in its texts and keys."""
+    """Return the JSON text with resolved secrets masked in its texts and keys."""
     if not _known.finds(text):
         return text
     return json.dumps(_known.value(json.loads(text)), ensure_ascii=True, separators=(",", ":"))
 
 
 def _parts(value: str) -> Iterator[str]:
-    """A value, and what of it is a secret by itself."""
+    """Yield a value, and its parts that are secrets by themselves."""
     whole = value.strip()[:MOST_CHARACTERS]
     yield whole
     if (found := re.match(_URL_OF_SOMEBODY, whole)) and len(found[1]) >= LEAST_CHARACTERS:
@@ -189,14 +189,14 @@ def _parts(value: str) -> Iterator[str]:
 
 
 def _texts_of(value: str) -> Iterator[str]:
-    """The texts of a JSON object, such as a file of credentials."""
+    """Yield the texts of a JSON object, such as a file of credentials."""
     if value.startswith("{"):
         with contextlib.suppress(ValueError, RecursionError):
             yield from (text.strip() for text in json.loads(value).values() if isinstance(text, str))
 
 
 def _forms(value: str) -> set[str]:
-    """The ways in which a text is commonly written."""
+    """Return the forms in which a text is commonly written."""
     data = value.encode("utf-8", "surrogateescape")
     found = {value, " ".join(value.split()), repr(value)[1:-1]}
     found |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
@@ -209,7 +209,7 @@ def _forms(value: str) -> set[str]:
 
 
 def _base64_forms(data: bytes) -> Iterator[str]:
-    """Base64 of a text that holds `data` at any place, as far as it does not depend on what stands around it."""
+    """Yield the Base64 of `data` at any position in a text, without the parts that depend on its surroundings."""
     for before in range(3):
         whole = binascii.b2a_base64(b"\0" * before + data, newline=False).decode()
         first = -(-before * 4 // 3)
@@ -219,7 +219,7 @@ def _base64_forms(data: bytes) -> Iterator[str]:
 
 
 def _without_fragments(text: str, token: str, label: str) -> str:
-    """`text` without the beginnings and ends of `token` that others left when they shortened it."""
+    """Return `text` without the beginnings and ends of `token` that other programs left when they shortened it."""
     head, tail = token[:_FRAGMENT_CHARACTERS], token[-_FRAGMENT_CHARACTERS:]
     start = 0
     while (place := text.find(head, start)) >= 0:
@@ -239,7 +239,7 @@ def _without_fragments(text: str, token: str, label: str) -> str:
 
 
 def _begun(data: bytes, forms: list[bytes]) -> int:
-    """How many bytes at the end of `data` may be the beginning of one of `forms`."""
+    """Count the bytes at the end of `data` that may be the beginning of one of `forms`."""
     first = len(data)
     for form in forms:
         place = data.find(form[:1], max(len(data) - len(form) + 1, 0))

@@ -1,4 +1,4 @@
-"""The nearest known word to a mistyped one, as the end of an error's line."""
+"""Hint with the known word nearest to a mistyped one, for the end of an error message."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -8,9 +8,9 @@ _SHORTEST_BEGINNING = 3
 
 
 def nearest_hint(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "…"?` for the nearest of `known`; else the known words, when they are few; else nothing.
+    """Return `; did you mean "…"?` for the nearest of `known`; else the known words, if they are few; else nothing.
 
-    A word that only `word` is the beginning of is nearer than one that looks alike.
+    If `word` is the beginning of exactly one known word, that one is preferred to words that look similar.
     """
     words = sorted(set(known))
     begun = [found for found in words if found.startswith(word)] if len(word) >= _SHORTEST_BEGINNING else []

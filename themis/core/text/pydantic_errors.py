@@ -1,4 +1,4 @@
-"""What pydantic refuses, in words that fit into a line of ours."""
+"""Pydantic's validation errors, worded for one line of an error message."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 _OURS = "Value error, "
 
 UNKNOWN_KEY, MISSING_KEY = "extra_forbidden", "missing"
-"""What pydantic calls the two problems that most sites have words of their own for."""
+"""Pydantic's names for the two problems that most callers word themselves."""
 
 _NOT_FINITE = "finite_number"
 
 
 def problems(error: ValidationError) -> list["ErrorDetails"]:
-    """What is wrong; a mistyped key before the one that is missing because of it."""
+    """Return the problems; a mistyped key comes before the key that is missing because of it."""
     return sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != UNKNOWN_KEY)
 
 
 def in_a_line(error: ValidationError) -> str:
-    """All that is wrong with a value that a component made, and of what kind it was to be."""
+    """Return all problems of a value that a component made, and the kind that was expected."""
     found = problems(error)
     texts = [words(problem) for problem in found]
     for place, problem in enumerate(found):
@@ -36,7 +36,7 @@ def in_a_line(error: ValidationError) -> str:
 
 
 def words(problem: "ErrorDetails", path: Iterable[int | str] | None = None) -> str:
-    """`path.to.key: what is wrong`, or that alone when all of it is; `path` stands in for pydantic's own."""
+    """Return `path.to.key: problem`, or the problem alone for the whole value; `path` replaces pydantic's own."""
     message = problem["msg"]
     if problem["type"] == MISSING_KEY:
         message = "is missing"

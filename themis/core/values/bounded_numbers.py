@@ -1,4 +1,4 @@
-"""Numbers as fields of a model, each kind with its bounds."""
+"""Numeric types for fields of a model, each with its bounds."""
 
 import sys
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from themis.core.values.bounds import (
 
 
 def _as_float(value: Any) -> Any:
-    """A whole number that no float can hold becomes the largest that one can, which the bound then refuses by name."""
+    """Replace an integer too large for a float by the largest float, which the bound then refuses by name."""
     most = sys.float_info.max
     return max(-most, min(value, most)) if isinstance(value, int) and not isinstance(value, bool) else value
 

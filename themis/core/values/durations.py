@@ -6,7 +6,7 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
 
 def when(nanoseconds: int | None) -> str | None:
-    """A time for people, in UTC to the second; None too for a number that is no time."""
+    """Return a time for people, in UTC to the second; None also for a number that is not a valid time."""
     if nanoseconds is None:
         return None
     try:
@@ -16,7 +16,7 @@ def when(nanoseconds: int | None) -> str | None:
 
 
 def how_long(seconds: float) -> str:
-    """A duration for people."""
+    """Return a duration for people."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < _MINUTE_S:

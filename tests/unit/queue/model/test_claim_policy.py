@@ -61,7 +61,7 @@ def test_every_tag_of_the_job_must_be_the_workers(needed: tuple[str, ...], had: 
 
 @pytest.mark.parametrize("tag", ["", "GPU", "a b", "-x", "ä", "x" * 33, "a,b", "a/b", "gpu\n", 5, None])
 def test_what_is_no_tag_is_refused(tag: Any) -> None:
-    with pytest.raises(TagError, match="is no tag: at most 32 of a-z"):
+    with pytest.raises(TagError, match="is not a tag: at most 32 of a-z"):
         ClaimPolicy([tag])
 
 

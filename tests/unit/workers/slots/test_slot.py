@@ -231,7 +231,7 @@ def test_a_supervisor_that_says_what_makes_no_sense_is_lost_with_a_reason(ends: 
     ends[1]._end.send(b"GET / HTTP/1.1\r\n")
     slot.hear()
     assert slot.is_lost
-    assert "if Themis was upgraded meanwhile, restart the worker" in slot.why_lost
+    assert "if Themis was upgraded, restart the worker" in slot.why_lost
     assert attempt.outcome is not None
     assert attempt.outcome.cause is Cause.WORKER_LOST
 

@@ -1,1 +1,1 @@
-"""Texts of answers: choices, numbers, formulas and units, as parsers and metrics read them."""
+"""Reading of answers: choices, numbers, formulas and units, for parsers and metrics."""

@@ -1,7 +1,7 @@
-"""How an answer to a multiple-choice question is read: which letter a text gives as its answer, if any.
+"""Reading of answers to multiple-choice questions: the letter that a text gives as its answer, if any.
 
-A letter counts by what the text says of it, never because it merely occurs: solutions are full of variables, units and
-labels. Every repetition in a pattern has a bound, so that the time stays proportional to the text, whatever it holds.
+A letter counts only when the text says that it is the answer, never because it merely occurs: solutions are full of
+variables, units and labels. Every repetition in a pattern is bounded, so that the time stays proportional to the text.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 # --- a letter that stands alone --------------------------------------------------------------------------------------
 
-# Chinese, Japanese and Korean put no space around a letter, so their signs are not part of the word that it is in.
+# Chinese, Japanese and Korean put no space around a letter, so their characters are not part of the same word.
 _WORDY = r"[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 _BEFORE = rf"(?<!{_WORDY})(?<!['\u2019])(?<!\w[.-])(?<![^\W_]_)"
 _AFTER = rf"(?!{_WORDY}|['\u2019+#]|[.-]{_WORDY})"
@@ -20,7 +20,7 @@ _CAPITAL = rf"[A-Z]{_AFTER}{_NO_FORMULA}"
 _SMALL = rf"[a-z]{_AFTER}{_NO_FORMULA}{_ENDS_A_CLAUSE}"
 _FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3002: "."}
 
-# --- what a text says of its answer ----------------------------------------------------------------------------------
+# --- statements about the answer -------------------------------------------------------------------------------------
 
 _ANSWER = "answer|antwort|r[ée]ponse|respuesta|resposta|risposta|ответ|答案|答え|正解|正答|回答|정답|답"
 _IS = (
@@ -82,11 +82,11 @@ _PART_OF_MORE = re.compile(
 
 
 def chosen_letter(text: str, *, first: bool = False) -> str | None:
-    """The letter that `text` gives as its answer, in upper case; None when there is none, or more than one.
+    """Return the letter that `text` gives as its answer, in upper case; None when there is none, or more than one.
 
     Args:
-        text: what a model wrote.
-        first: whether the first answer counts, not the last: then a letter that the text begins with goes before all.
+        text: the model's output.
+        first: whether the first answer counts, not the last: then a letter at the beginning of the text goes first.
     """
     text = text.strip()
     if not text.isascii():
@@ -109,13 +109,13 @@ def _whole(text: str) -> str | None:
 
 
 def _said(patterns: Sequence[re.Pattern[str]], text: str, *, first: bool) -> Iterator[tuple[int, int]]:
-    """Where each letter that is said to be the answer stands, and where that statement begins."""
+    """Yield the position of each letter that is stated as the answer, and the beginning of that statement."""
     places = {found.start(1): found.start() for pattern in patterns for found in pattern.finditer(text)}
     return iter(sorted(places.items(), reverse=not first))
 
 
 def _leading(text: str) -> str | None:
-    """The label that the text begins with, unless it is but the first of a list of options."""
+    """Return the label that the text begins with, unless it is only the first of a list of options."""
     found = _LEADING.match(text)
     if found is None:
         return None
@@ -143,6 +143,6 @@ def _is_pronoun(text: str, start: int) -> bool:
 
 
 def _is_denied(text: str, *places: int) -> bool:
-    """Whether what begins at one of `places`, the last being the letter's own, is said not to be so."""
+    """Whether the statement that begins at one of `places` is negated; the last of them is the letter's own."""
     before = (text[max(0, place - _REACH) : place] for place in places)
     return any(map(_DENIED_BEFORE.search, before)) or _DENIED_AFTER.match(text, places[-1] + 1) is not None

@@ -1,6 +1,6 @@
-r"""How a formula in LaTeX is read: as one plain text for all the ways to write it.
+r"""Reading of LaTeX formulas: one plain text for all the ways to write a formula.
 
-`\dfrac{1}{2}`, `\frac12` and `1/2` become `1/2`, `\leq`, `\le` and `≤` become `≤`, and spacing goes. Nothing is
+`\dfrac{1}{2}`, `\frac12` and `1/2` become `1/2`, `\leq`, `\le` and `≤` become `≤`, and spacing is removed. Nothing is
 computed, and nothing is rearranged. One pass over the text, with a stack for its braces.
 """
 
@@ -54,13 +54,13 @@ _UNICODE = str.maketrans({
 
 
 class _Group(str):
-    """What stood in braces, as plain text."""
+    """Content of braces, as plain text."""
 
     __slots__ = ()
 
 
 def plain_formula(text: str) -> str:
-    r"""`text` without LaTeX's spacing, styles and braces, each sign written one way; spaces are kept between words."""
+    r"""Return `text` without LaTeX spacing, styles and braces, each sign written one way; spaces between words stay."""
     stack: list[list[str]] = [[]]
     for sign in _TOKEN.findall(text.translate(_UNICODE)):
         if sign == "{":
@@ -82,7 +82,7 @@ def plain_formula(text: str) -> str:
 
 
 def _joined(items: list[str]) -> str:
-    """The plain text of tokens and groups, each command having taken what belongs to it."""
+    """Return the plain text of tokens and groups, each command with its arguments applied."""
     done: list[str] = []
     place = 0
     while place < len(items):
@@ -104,7 +104,7 @@ def _joined(items: list[str]) -> str:
         elif item in {r"\begin", r"\end"}:
             name, place = _argument(items, place)
             if name == "array" and item == r"\begin":
-                _, place = _argument(items, place)  # how its columns are aligned
+                _, place = _argument(items, place)  # the alignment of its columns
             done.append(_edge(name, opening=item == r"\begin"))
         else:
             done.append(item)
@@ -112,14 +112,14 @@ def _joined(items: list[str]) -> str:
 
 
 def _argument(items: list[str], place: int) -> tuple[str, int]:
-    """What a command takes: the next group, or the next sign; and where it ends."""
+    """Return a command's argument, the next group or sign, and the position of its end."""
     while place < len(items) and items[place].isspace() and not isinstance(items[place], _Group):
         place += 1
     return (str(items[place]), place + 1) if place < len(items) else ("", place)
 
 
 def _index(items: list[str], place: int) -> tuple[str, int]:
-    """The index of a root, which stands in brackets; empty for a square root."""
+    """Return the index of a root, which is in brackets; empty for a square root."""
     if items[place : place + 1] != ["["] or "]" not in items[place:]:
         return "", place
     end = items.index("]", place)
@@ -134,7 +134,7 @@ def _fraction(over: str, under: str, *, after: str) -> str:
 
 
 def _enclosed(text: str) -> str:
-    """`text` in parentheses, unless it is one sign or number, which needs none."""
+    """Return `text` in parentheses, unless it is a single sign or number."""
     text = text.strip()
     return text if _ATOM.fullmatch(text) else f"({text})"
 

@@ -1,7 +1,7 @@
-r"""How an answer to a mathematical question is read: as an exact number with a unit, else as a plain text.
+r"""Reading of answers to mathematical questions: as an exact number with a unit, else as a plain text.
 
-Nothing is evaluated: `2^{10}` and `9**9**9` stay texts. Texts beyond a few hundred characters, and exponents beyond a
-few hundred, stay texts too, so that reading takes the same short time whatever the text holds.
+Nothing is evaluated: `2^{10}` and `9**9**9` stay texts. Texts of more than a few hundred characters, and exponents of
+more than a few hundred, stay texts too, so that reading is fast whatever the text holds.
 """
 
 import re
@@ -23,7 +23,7 @@ from themis.core.builtins.answers.unit_text import CURRENCIES, MAGNITUDES, Unit,
 MAX_CHARACTERS = 512
 MAX_EXPONENT = 400
 
-# --- what stands around numbers --------------------------------------------------------------------------------------
+# --- the surroundings of numbers -------------------------------------------------------------------------------------
 
 _REPLACEMENTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), by)
@@ -51,7 +51,7 @@ _NAMED = re.compile(r"[A-Za-z]\w{0,20} ?= ?([^=]+)")
 
 
 def tidy(text: str) -> str:
-    """A short text without LaTeX's spacing and delimiters, ornaments, a leading `x =` and a final full stop."""
+    """Return a short text without LaTeX's spacing and delimiters, ornaments, a leading `x =` and a final full stop."""
     text = " ".join(text.split())
     if len(text) > MAX_CHARACTERS:
         return text
@@ -73,7 +73,7 @@ def _plain_characters(text: str) -> str:
 
 
 def _plain_character(character: str) -> str:
-    """NFKC, but ½ stays apart from a digit before it and ² stays an exponent."""
+    """Return the NFKC form, but ½ stays apart from a digit before it and ² stays an exponent."""
     plain = unicodedata.normalize("NFKC", character)
     kind = unicodedata.decomposition(character)
     if kind.startswith("<fraction>"):
@@ -82,7 +82,7 @@ def _plain_character(character: str) -> str:
 
 
 def comparable(text: str) -> str:
-    """What is left of a text that is not a number, for comparing it with another one.
+    """Return the comparable form of a text that is not a number.
 
     A formula written one way, without space (but between digits), case, ornaments, a leading `x =` and a final stop.
     """
@@ -94,7 +94,7 @@ def comparable(text: str) -> str:
 
 
 def parts(text: str) -> list[str]:
-    """A comparable text cut at the brackets, commas and edges of cells that make a tuple, a set or a matrix of it."""
+    """Split a comparable text at the brackets, commas and cell borders of a tuple, a set or a matrix."""
     return _EDGES.split(text)
 
 
@@ -129,7 +129,7 @@ class Quantity:
     Attributes:
         value: the number before a percent sign.
         percent: whether a percent sign, or the word, follows it.
-        unit: what it is a number of; empty when that is not said.
+        unit: its unit; empty when none is given.
     """
 
     value: Fraction
@@ -140,7 +140,7 @@ class Quantity:
         """Whether both are the same amount.
 
         A unit on one side only is no difference. Percent on one side only is either a unit (50 % and 50) or a
-        hundredth (50 % and 0.5), but it is not another unit (20 % and 20°).
+        hundredth (50 % and 0.5), but it never equals another unit (20 % and 20°).
         """
         if not same_unit(self.unit, other.unit):
             return False
@@ -152,7 +152,7 @@ class Quantity:
 
 
 def read_quantity(text: str) -> Quantity | None:
-    """The number that a text is, with what belongs to it; None when it is anything else or more."""
+    """Return the number in a text with its percent sign and unit; None when the text is anything else or more."""
     if _DIGITS.fullmatch(text):
         return Quantity(Fraction(text))
     text = tidy(text)

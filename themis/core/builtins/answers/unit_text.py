@@ -1,4 +1,4 @@
-"""How the unit after a number is read: as a few canonical words, so that 5 square meters are 5 m² and not 5 ft²."""
+"""Reading of the unit after a number: as a few canonical words, so that 5 square meters equal 5 m² but not 5 ft²."""
 
 import re
 
@@ -45,11 +45,11 @@ _SYMBOLS = frozenset("mghslvwkJN")  # the others of one letter are variables
 _DEGREES = frozenset("fck")
 
 Unit = tuple[str, ...]
-"""Canonical words, in their order: a known unit has its power at its end (`m^2`), `per` stands before what divides."""
+"""Canonical words, in their order: a known unit ends in its power (`m^2`), and `per` precedes a divisor."""
 
 
 def read_unit(rest: str) -> Unit | None:
-    """The unit that follows a number; empty without one, None when it is not a unit but more mathematics."""
+    """Return the unit that follows a number; empty without one, None when it is not a unit but more mathematics."""
     rest = rest.translate(CURRENCIES)
     tokens = _TOKEN.findall(rest)
     if "".join(tokens) != rest:
@@ -75,7 +75,7 @@ def read_unit(rest: str) -> Unit | None:
 
 
 def _words_of(written: str, *, joined: bool, after: str) -> Unit | None:
-    """Canonical words for a written one, which may be joined to its number; None when it belongs to no unit."""
+    """Return the canonical words for a word, which may be joined to its number; None when it is not part of a unit."""
     word = written.lower()
     if word == "a" or word in _POWERS or (joined and word in _ORDINALS):
         return ()
@@ -87,22 +87,22 @@ def _words_of(written: str, *, joined: bool, after: str) -> Unit | None:
 
 
 def same_unit(one: Unit, other: Unit) -> bool:
-    """Whether two units can be meant by one: a unit on one side only, or one that says more, is no difference."""
+    """Whether two units can mean the same: a unit on one side only, or a more detailed one, is no difference."""
     short, long = sorted((_measures(one), _measures(other)), key=len)
     if short:
         if long[len(short) : len(short) + 1] == [_PER] and short[-1] in _LENGTH:
-            return False  # a speed is no length, but so many dollars a day are dollars
+            return False  # a speed is not a length, but dollars per day are dollars
         return long[: len(short)] == short
     meant, others_meant = (set(unit) - _FILLERS for unit in (one, other))
     return not meant or not others_meant or bool(meant & others_meant)
 
 
 def is_measure(unit: Unit) -> bool:
-    """Whether a unit is one of measure or money."""
+    """Whether a unit is a unit of measure or money."""
     return bool(_measures(unit))
 
 
 def _measures(unit: Unit) -> list[str]:
-    """The words of measure or money in a unit; none when it says but what they are counted per."""
+    """Return the words of measure or money in a unit; empty when they only follow `per`."""
     words = [word for word in unit if word == _PER or word.partition("^")[0] in _KNOWN]
     return [] if words[:1] == [_PER] else words

@@ -1,4 +1,4 @@
-"""A generator that gives outputs that were made before."""
+"""Generator that replays stored outputs."""
 
 import hashlib
 import os
@@ -26,11 +26,11 @@ _ABSENT = object()
 
 
 class ReplayGenerator(BuiltinComponent):
-    """Answers each case with the output that a JSONL file holds for it, one line a case.
+    """Answers each case with its output from a JSONL file, one line per case.
 
-    The file is read once when the generator is made: the ids, and where each line is, stay in memory; the outputs stay
-    in the file. A line without an output fails its own case only; a file without any is refused. Its fingerprint is
-    that of the file's content, so the same file at another place is the same generator.
+    The file is read once when the generator is created: the ids, and the position of each line, stay in memory; the
+    outputs stay in the file. A line without an output fails only its own case; a file without any output is refused.
+    The fingerprint is that of the file's content, so the same file at another path is the same generator.
     """
 
     component_id = "builtin/replay_generator"
@@ -44,8 +44,8 @@ class ReplayGenerator(BuiltinComponent):
             case_id: dotted path of the case's id.
 
         Raises:
-            ReplayError: the file cannot be read, a line is not a JSON object with an id, an id stands twice, or no line
-                has an output. File and line are named.
+            ReplayError: the file cannot be read, a line is not a JSON object with an id, an id appears twice, or no
+                line has an output. The message names file and line.
         """
         self._path = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111  # an unknown user's stays as it is
         self._output = output
@@ -58,14 +58,14 @@ class ReplayGenerator(BuiltinComponent):
 
     @property
     def arguments(self) -> dict[str, JSONValue]:
-        """What decides the outputs: the file's content, and where in it they are."""
+        """The facts that decide the outputs: the file's content, and the paths of the values in it."""
         return {"content": self._content, "output": self._output, "case_id": self._case_id}
 
     async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
-        """The stored output for `case`; each candidate gets the same one.
+        """Return the stored output for `case`; each candidate gets the same one.
 
         Raises:
-            ReplayError: the file has no line for the case, no output in it, or was changed meanwhile.
+            ReplayError: the file has no line for the case, no output in it, or was changed in the meantime.
         """
         row = self._row_by_id.get(case.case_id)
         if row is None:
@@ -84,7 +84,7 @@ class ReplayGenerator(BuiltinComponent):
 
     def _open(self) -> int:
         try:
-            # Looked at before it is opened: opening a FIFO would wait for somebody to write to it.
+            # Checked before it is opened: opening a FIFO would wait for somebody to write to it.
             if not stat.S_ISREG(self._path.stat().st_mode):
                 self._refuse(None, "is not a regular file")
             return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
@@ -102,7 +102,7 @@ class ReplayGenerator(BuiltinComponent):
                 value = self._object(body, line_number)
                 case_id = self._id(value, line_number)
                 if case_id in self._row_by_id:
-                    self._refuse(line_number, f"case id {case_id!r} stands twice")
+                    self._refuse(line_number, f"case id {case_id!r} appears twice")
                 self._row_by_id[case_id] = len(self._starts)
                 self._starts.append(start + len(line) - len(body))
                 self._lengths.append(len(body))
@@ -125,8 +125,8 @@ class ReplayGenerator(BuiltinComponent):
             value = from_json(line, allow_inf_nan=False)
         except ValueError as error:
             if line.startswith(_GZIP):
-                self._refuse(None, "is packed with gzip; unpack it, as outputs are read from their places in the file")
-            # The reader counts lines too, but knows this one only.
+                self._refuse(None, "is packed with gzip; unpack it, as outputs are read by position")
+            # The reader counts lines too, but sees only this one.
             self._refuse(line_number, f"is not JSON: {str(error).replace('line 1 ', '')}")
         if not isinstance(value, dict):
             self._refuse(line_number, "must be a JSON object")

@@ -19,7 +19,7 @@ _OPTIONS: dict[str, JSONValue] = {
 
 
 class Bleu(TextMetric):
-    """Sentence BLEU against one reference, from 0 to 1; of several expected texts the most alike counts.
+    """Sentence BLEU against one reference, from 0 to 1; of several expected texts the most similar counts.
 
     It is `sacrebleu.sentence_bleu` with its defaults (tokenizer 13a, exponential smoothing, effective order) divided by
     100: here a value of 1 is what counts as correct, and on sacrebleu's own scale nearly every text would be. The
@@ -36,14 +36,14 @@ class Bleu(TextMetric):
     libraries: ClassVar[dict[str, dict[str, JSONValue]]] = {"sacrebleu": _OPTIONS}
 
     def __init__(self) -> None:
-        """See that sacrebleu is there; the first score loads it.
+        """Check that sacrebleu is installed; the first score loads it.
 
         Raises:
             MissingExtraError: it is not installed.
         """
         try:
             found = importlib.util.find_spec("sacrebleu") is not None
-        except ValueError:  # something that stands in its place
+        except ValueError:  # another object in its place
             found = False
         if not found:
             raise MissingExtraError(
@@ -55,6 +55,6 @@ class Bleu(TextMetric):
         return importlib.import_module("sacrebleu").sentence_bleu
 
     def likeness(self, answer: str, expected: str) -> float:
-        """Sacrebleu's score, from 0 to 1."""
+        """Return sacrebleu's score, from 0 to 1."""
         value = float(self._sentence_bleu(answer, [expected], **_OPTIONS).score)
         return min(value / _FULL_MARKS, 1.0)  # the same text twice gives 100.00000000000004

@@ -1,4 +1,4 @@
-"""A metric for multiple choice."""
+"""Metric for multiple choice."""
 
 import re
 
@@ -20,7 +20,7 @@ class ChoiceAccuracy(BuiltinMetric):
     component_id = "builtin/choice_accuracy"
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
-        """1 or 0; no score when either side is not a letter."""
+        """Return 1 or 0; no score when either side is not a letter."""
         expected = case.expected_output
         if isinstance(expected, dict):
             expected = expected.get("choice")

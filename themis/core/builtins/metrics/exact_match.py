@@ -1,4 +1,4 @@
-"""A metric that asks for the very same value."""
+"""Metric that requires the same value."""
 
 import json
 import logging
@@ -17,18 +17,18 @@ class ExactMatch(BuiltinMetric):
     """1 when the parsed value equals the expected output as JSON, else 0.
 
     Types count, and so do case and space in texts: "1" is not 1, and true is not 1. Numbers are equal when their values
-    are, so 1 equals 1.0; the order of an object's keys does not count. Where a text and a number read the same, which
-    is nearly always a missing pair of quotes, that is said once a run.
+    are, so 1 equals 1.0; the order of an object's keys does not count. When a text and a number read the same, which
+    is nearly always a missing pair of quotes, a warning is logged once per run.
     """
 
     component_id = "builtin/exact_match"
 
     def __init__(self) -> None:
-        """Nothing was said yet."""
+        """Create a metric that has not logged its warning yet."""
         self._said_of_run: str | None = None
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:
-        """1 or 0; no score when nothing was parsed or nothing is expected."""
+        """Return 1 or 0; no score when nothing was parsed or nothing is expected."""
         if case.expected_output is None:
             return self.unscored("the case has no expected_output")
         if parsed.value is None:
@@ -56,22 +56,22 @@ def reads_the_same(left: JSONValue, right: JSONValue) -> bool:
 def _warn(case_id: str, answer: JSONValue, expected: JSONValue) -> None:
     values = [f"{json.dumps(value)} ({kind_of(value)})" for value in (answer, expected)]
     logger.warning(
-        "builtin/exact_match: case %s: the answer %s is not the expected %s, so it scores 0; a text stands in quotes in"
-        " a file of cases, and builtin/math_equivalence compares by value (said once per run)",
+        "builtin/exact_match: case %s: the answer %s is not the expected %s, so it scores 0; put a text in quotes in"
+        " a file of cases, and builtin/math_equivalence compares by value (logged once per run)",
         json.dumps(case_id),
         *values,
     )
 
 
 def same_json(left: JSONValue, right: JSONValue) -> bool:
-    """Whether two JSON values are the same; numbers by value, true and false not being numbers."""
+    """Whether two JSON values are the same; numbers are compared by value, and true and false are not numbers."""
     try:
         if left != right:
             return False
         if repr(left) == repr(right):
-            return True  # nearly always; what is left is to tell true from 1 in values that Python calls equal
+            return True  # nearly always; the rest tells true from 1 in values that Python treats as equal
     except RecursionError:
-        pass  # deeper than Python follows by itself
+        pass  # deeper than Python can compare recursively
     pairs = [(left, right)]
     while pairs:
         one, other = pairs.pop()

@@ -27,17 +27,17 @@ class F1(TextMetric):
     version = "3"
 
     def likeness(self, answer: str, expected: str) -> float:
-        """The overlap of the words of both."""
+        """Return the overlap of the words of both."""
         return token_f1(answer, expected)
 
 
 def squad_words(text: str) -> list[str]:
-    """The words that SQuAD's evaluation compares."""
+    """Return the words that SQuAD's evaluation compares."""
     return _ARTICLES.sub(" ", text.lower().translate(_DROP_PUNCTUATION)).split()
 
 
 def token_f1(answer: str, expected: str) -> float:
-    """F1 of the two texts' words, each counted as often as it occurs."""
+    """Return the F1 of the two texts' words, each counted as often as it occurs."""
     ours, theirs = squad_words(answer), squad_words(expected)
     if not ours or not theirs:
         return float(ours == theirs)

@@ -1,4 +1,4 @@
-"""A metric for answers that are numbers or formulas."""
+"""Metric for answers that are numbers or formulas."""
 
 from fractions import Fraction
 
@@ -14,8 +14,8 @@ class MathEquivalence(BuiltinMetric):
 
     Numbers are compared exactly, as fractions, however they are written: `1,000`, `$18.00`, `\frac{1}{2}`, `3/4`,
     `1 1/2`, `5e3`, `2 \times 10^3`, `50%`, `18 dollars`, `48g`, `6th`. A unit counts only when both sides have one: 5
-    square meters are 5 m² and not 5 square feet. 50 % equals both 50 and 0.5, but not 50°. What is not a number
-    is compared as a formula, each sign of LaTeX read as what it stands for, without case and space; formulas are not
+    square meters are 5 m² and not 5 square feet. 50 % equals both 50 and 0.5, but not 50°. A text that is not a
+    number is compared as a formula, with LaTeX commands read as their signs, without case and space; formulas are not
     rearranged. The parts of tuples, sets and matrices are compared one by one.
 
     The expected output is a text or a number, or `{answer: <text or number>}`.
@@ -25,7 +25,7 @@ class MathEquivalence(BuiltinMetric):
     version = "2"
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
-        """1 or 0; no score when either side is neither text nor number."""
+        """Return 1 or 0; no score when either side is neither text nor number."""
         expected = case.expected_output
         if isinstance(expected, dict):
             expected = expected.get("answer")
@@ -72,5 +72,5 @@ def _is_answer(value: JSONValue) -> bool:
 def _quantity(value: JSONValue) -> Quantity | None:
     if isinstance(value, str):
         return read_quantity(value)
-    # A float stands for its shortest decimal, so that 0.1 in JSON equals "0.1".
+    # A float counts as its shortest decimal, so that 0.1 in JSON equals "0.1".
     return Quantity(Fraction(repr(value)) if isinstance(value, float) else Fraction(value))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A parser that finds the letter that a text chooses."""
+"""Parser that finds the letter that a text chooses."""
 
 from typing import Literal, get_args
 
@@ -15,20 +15,20 @@ Which = Literal["last", "first"]
 class ChoiceLetter(BuiltinComponent):
     r"""Takes the last stand-alone letter A to Z that the text gives as its answer, in upper case.
 
-    What counts, in this order: a text that is but a letter; the last letter that the text calls its answer ("answer is
+    In this order count: a text that is only a letter; the last letter that the text calls its answer ("answer is
     (B)", "I choose B", `\boxed{B}`, "B is correct", "答案是B"); the last that it concludes with ("so B.", "I think it
     is B"); one that it begins with, as the label of an option ("B) 42"); one that it ends with ("… is (B)."). None when
-    there is no such letter, or when what counts names two ("A or B"). A letter that merely occurs is no answer.
+    there is no such letter, or when two are named together ("A or B"). A letter that merely occurs is not an answer.
     """
 
     component_id = "builtin/choice_letter"
     version = "2"
 
     def __init__(self, which: Which = "last") -> None:
-        """Take the `last` answer, or the `first`: for base models, which answer and then run on with other questions.
+        """Take the `last` answer, or the `first`: for base models, which answer and then continue with other questions.
 
         Raises:
-            InvalidArgumentError: `which` is neither.
+            InvalidArgumentError: `which` is neither of them.
         """
         if which not in get_args(Which):
             raise InvalidArgumentError(argument="which", detail=f"must be last or first, not {which!r}")
@@ -36,10 +36,10 @@ class ChoiceLetter(BuiltinComponent):
 
     @property
     def arguments(self) -> dict[str, JSONValue]:
-        """Which of several answers counts."""
+        """The choice among several answers."""
         return {"which": self._which}
 
     def parse(self, candidate: ReducedCandidate, ctx: ParseContext) -> ParsedOutput:  # noqa: ARG002  # part of the protocol
-        """The letter that the output chooses."""
+        """Return the letter that the output chooses."""
         text = text_of(candidate.final_output) or ""
         return ParsedOutput(value=chosen_letter(text, first=self._which == "first"), format="choice")

@@ -1,4 +1,4 @@
-"""A parser that takes the code out of an answer."""
+"""Parser that extracts the code from an answer."""
 
 import re
 
@@ -7,29 +7,29 @@ from themis.core.builtins.component import BuiltinComponent, text_of
 from themis.core.contexts import ParseContext
 from themis.core.models import ParsedOutput, ReducedCandidate
 
-# A line of its own, which may begin an item of a list or stand in a quotation, as CommonMark has it:
+# A separate line, which may begin an item of a list or be part of a quotation, as in CommonMark:
 # https://spec.commonmark.org/0.31.2/#fenced-code-blocks
 _CONTAINER = r"(?P<container>(?:[ \t]*(?:>|[-+*](?=[ \t])|[0-9]{1,9}[.)](?=[ \t])))*[ \t]*)"
 _FENCE = re.compile(rf"{_CONTAINER}(?P<fence>`{{3,}}(?=[^`]*$)|~{{3,}})(?P<info>.*)")
 _KEYS = ("code", "solution", "answer")
 _QUOTE = re.compile(r"[ \t]*>[ ]?")
 _TAB_STOP = 4
-_LOOSE = 3  # so much further than its beginning may the end of a block be indented; beyond it is content
+_LOOSE = 3  # the end of a block may be indented this much more than its beginning; with more it is content
 
 
 class CodeText(BuiltinComponent):
     """Takes the content of the last fenced block, else the whole text, with its indentation.
 
     An output that is an object is read by the first of its keys `code`, `solution` and `answer` that holds a text.
-    The content of a block that is itself indented, as in a list, loses that much indentation. A last block that the
-    text breaks off in counts when it holds anything. Nothing but space is no code: None.
+    The content of a block that is itself indented, as in a list, loses that much indentation. An unfinished last
+    block counts when it holds anything. A text of only space is not code: None.
     """
 
     component_id = "builtin/code_text"
     version = "3"
 
     def parse(self, candidate: ReducedCandidate, ctx: ParseContext) -> ParsedOutput:  # noqa: ARG002  # part of the protocol
-        """The code in the output."""
+        """Return the code in the output."""
         text = text_of(_written(candidate.final_output))
         code = None if text is None else last_fenced_block(text)
         if code is None:
@@ -38,7 +38,7 @@ class CodeText(BuiltinComponent):
 
 
 def _written(output: JSONValue) -> JSONValue:
-    """What an output that is an object holds as its code; any other output as it is."""
+    """Return the code in an output that is an object; any other output unchanged."""
     if not isinstance(output, dict):
         return output
     texts = [text for key in _KEYS if isinstance(text := output.get(key), str) and text.strip()]
@@ -46,7 +46,7 @@ def _written(output: JSONValue) -> JSONValue:
 
 
 def last_fenced_block(text: str) -> str | None:
-    """Content of the last block between lines of three or more backticks or tildes; None when there is no block."""
+    """Return the content of the last block between lines of three or more backticks or tildes; None without one."""
     found: str | None = None
     block: _Block | None = None
     for line in text.split("\n"):
@@ -62,12 +62,12 @@ def last_fenced_block(text: str) -> str | None:
 
 
 class _Block:
-    """A fenced block that has begun."""
+    """A fenced block that has been opened."""
 
     def __init__(self, begin: re.Match[str]) -> None:
         self._fence = begin["fence"]
         self._quotes = begin["container"].count(">")
-        # The column of the fence: that is what the lines of an item of a list are indented by.
+        # The column of the fence: the lines of an item of a list are indented by that much.
         self._width = len(_unquoted(begin["container"], self._quotes).expandtabs(_TAB_STOP))
         self.lines: list[str] = []
 
@@ -82,7 +82,7 @@ class _Block:
         return not indentation.strip() and len(indentation.expandtabs(_TAB_STOP)) <= self._width + _LOOSE
 
     def without_indentation(self, line: str) -> str:
-        """The line less as much of its indentation as the block itself has."""
+        """Return the line without the part of its indentation that the block itself has."""
         line = _unquoted(line, self._quotes)
         if not self._width:
             return line

@@ -1,4 +1,4 @@
-"""A parser that leaves the output alone."""
+"""Parser that leaves the output unchanged."""
 
 from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import ParseContext
@@ -11,5 +11,5 @@ class JsonIdentity(BuiltinComponent):
     component_id = "builtin/json_identity"
 
     def parse(self, candidate: ReducedCandidate, ctx: ParseContext) -> ParsedOutput:  # noqa: ARG002  # part of the protocol
-        """The output, unchanged."""
+        """Return the output unchanged."""
         return ParsedOutput(value=candidate.final_output, format="json")

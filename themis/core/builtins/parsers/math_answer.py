@@ -1,4 +1,4 @@
-r"""A parser that takes the answer out of a worked solution."""
+r"""Parser that extracts the answer from a worked solution."""
 
 import re
 
@@ -30,7 +30,7 @@ class MathAnswer(BuiltinComponent):
 
     "Answer:" and a heading of that name count like "answer is". What follows a marker is the rest of its line, or the
     next line that is not empty, up to the end of the sentence or of what is said about the number ("72, in total, so
-    …"); a formula on lines of its own is taken whole. The delimiters of LaTeX around all of it are left out. None when
+    …"); a formula on separate lines is taken whole. LaTeX delimiters around all of it are removed. None when
     nothing follows, when the text is empty, and when its only `A:` names something ("let's evaluate A: A = …").
     """
 
@@ -38,7 +38,7 @@ class MathAnswer(BuiltinComponent):
     version = "2"
 
     def parse(self, candidate: ReducedCandidate, ctx: ParseContext) -> ParsedOutput:  # noqa: ARG002  # part of the protocol
-        """The answer that the output gives."""
+        """Return the answer that the output gives."""
         text = text_of(candidate.final_output) or ""
         answer = last_boxed(text)
         if answer is None:
@@ -48,17 +48,17 @@ class MathAnswer(BuiltinComponent):
         return ParsedOutput(value=answer.strip() or None, format="math")
 
     def ballot(self, value: str) -> str:
-        """What answers that mean the same have in common, for a vote: the number, else the formula."""
+        """Return the common form of answers that mean the same, for a vote: the number, else the formula."""
         found = read_quantity(value)
         return comparable(value) if found is None else f"{found.value}{'%' * found.percent}"
 
 
 def last_boxed(text: str) -> str | None:
-    r"""Content of the `\boxed{…}` that begins last and is closed; braces within it are balanced. None without one."""
+    r"""Return the content of the closed `\boxed{…}` that begins last; braces in it are balanced. None without one."""
     if "box" not in text:
         return None
     best: tuple[int, int] | None = None
-    open_braces: list[int] = []  # where the content of each begins; negative for those that are not boxes
+    open_braces: list[int] = []  # the beginning of each content; negative for braces that are not boxes
     for found in _BRACE.finditer(text):
         mark = found[0]
         if mark[-1] == "{" and mark != "\\{":
@@ -71,7 +71,7 @@ def last_boxed(text: str) -> str | None:
 
 
 def _after_marker(text: str) -> str | None:
-    """What the last marker announces; None without a marker. One that closes a line (`#### 5 ####`) is none."""
+    """Return the text after the last marker; None without one. A marker that ends a line (`#### 5 ####`) is ignored."""
     ends = [found.end() for found in _MARKER.finditer(text)]
     if len(ends) > 1 and text.endswith("####", 0, ends[-1]) and not text[ends[-1] :].strip(_AROUND + "\n"):
         ends.pop()
@@ -85,7 +85,7 @@ def _after_marker(text: str) -> str | None:
 
 
 def _formula(rest: str) -> str | None:
-    """The formula that a text begins with, if the sentence says no more than that."""
+    """Return the formula that a text begins with, if the sentence holds nothing else."""
     for opening, closing in _DELIMITERS:
         if not rest.startswith(opening):
             continue
@@ -100,7 +100,7 @@ def _formula(rest: str) -> str | None:
 
 
 def _clause(line: str) -> str:
-    """The line up to the end of its first sentence, or of what is said about its number."""
+    """Return the line up to the end of its first sentence, or of the remark about its number."""
     for stop in _SENTENCE_END.finditer(line):
         before = line[: stop.start()]
         is_short = _ABBREVIATION.search(before[-_ABBREVIATED:]) and stop.end() < len(line)
@@ -115,7 +115,7 @@ def _clause(line: str) -> str:
 
 
 def _without_delimiters(text: str) -> str:
-    """`text` without LaTeX's delimiters, if one pair is around all of it."""
+    """Return `text` without LaTeX's delimiters, if one pair is around all of it."""
     for opening, closing in _DELIMITERS:
         inner = text[len(opening) : -len(closing)]
         if len(text) > len(opening + closing) and text.startswith(opening) and text.endswith(closing):

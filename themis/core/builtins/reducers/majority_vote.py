@@ -1,4 +1,4 @@
-"""A reducer that asks which output came most often."""
+"""Reducer that keeps the most frequent output."""
 
 from collections import Counter
 from typing import Any, ClassVar
@@ -10,18 +10,18 @@ from themis.core.errors import InvalidArgumentError
 from themis.core.models import GenerationResult, ReducedCandidate
 from themis.core.text.canonical import canonical_json
 
-_EXACT_BELOW = 2.0**53  # from there on a float has no units
+_EXACT_BELOW = 2.0**53  # from here on floats are further apart than 1
 
 
 class MajorityVote(BuiltinComponent):
-    """Keeps the most frequent output; among equally frequent ones that which was seen first.
+    """Keeps the most frequent output; among equally frequent ones the first.
 
     Outputs are equal when their canonical JSON is, numbers when their values are: 1 and 1.0 are one ballot, "1" is
-    another. Whole outputs are compared, unless there is a parser: then the values that it finds in them, and one in
-    which it finds nothing has no vote. Either way it is an output that is kept, whole, for the later stages to parse.
+    another. Whole outputs are compared, unless there is a parser: then the values that it finds in them, and an output
+    in which it finds nothing has no vote. Either way a whole output is kept, which the later stages parse.
 
     The result is named `<case>-reduced`; its metadata hold `votes` for the output and `candidate_count`, and with a
-    parser `voters`, how many had a vote.
+    parser `voters`, the number of outputs with a vote.
     """
 
     component_id = "builtin/majority_vote"
@@ -29,7 +29,7 @@ class MajorityVote(BuiltinComponent):
     component_arguments: ClassVar[dict[str, str]] = {"parser": "parser"}
 
     def __init__(self, parser: Any = None) -> None:
-        """Vote on what `parser` finds in the outputs, or on the outputs themselves.
+        """Vote on the values that `parser` finds in the outputs, or on the outputs themselves.
 
         Raises:
             InvalidArgumentError: `parser` is not one.
@@ -40,18 +40,18 @@ class MajorityVote(BuiltinComponent):
 
     @property
     def arguments(self) -> dict[str, JSONValue]:
-        """The parser, as it says what it is."""
+        """The parser's identity."""
         parser = self._parser
         return {} if parser is None else {"parser": [parser.component_id, parser.version, parser.fingerprint()]}
 
     async def reduce(self, candidates: list[GenerationResult], ctx: ReduceContext) -> ReducedCandidate:
-        """The most frequent output of `candidates`."""
+        """Return the most frequent output of `candidates`."""
         winner, votes, voters = 0, 1, 1
         if len(candidates) > 1 or self._parser is not None:
             ballots = [self._ballot(candidate, ctx) for candidate in candidates]
             counts = Counter(ballot for ballot in ballots if ballot is not None)
             voters = counts.total()
-            # `most_common` keeps the order of first sight among equals.
+            # `most_common` keeps the order of first occurrence among equals.
             ballot, votes = next(iter(counts.most_common(1)), (ballots[0], 0))
             winner = ballots.index(ballot)
         metadata: dict[str, JSONValue] = {"votes": votes, "candidate_count": len(candidates)}
@@ -63,7 +63,7 @@ class MajorityVote(BuiltinComponent):
         )
 
     def _ballot(self, candidate: GenerationResult, ctx: ReduceContext) -> str | None:
-        """What a candidate's vote is for; None when it has none."""
+        """Return a candidate's vote; None when it has none."""
         if self._parser is None:
             return _ballot_of(candidate.final_output)
         reduced = ReducedCandidate(
@@ -80,7 +80,7 @@ class MajorityVote(BuiltinComponent):
         )
         try:
             value = self._parser.parse(reduced, context).value
-        except Exception:  # noqa: BLE001  # an output that cannot be parsed has no vote; if it wins, its parse says why
+        except Exception:  # noqa: BLE001  # an unparsable output has no vote; if it wins, its parse fails again
             return None
         if value is None:
             return None
@@ -90,12 +90,12 @@ class MajorityVote(BuiltinComponent):
 
 def _ballot_of(value: JSONValue) -> str:
     text = canonical_json(value)
-    # Only a float is written with a point or an exponent outside of texts.
+    # Outside of texts only a float is written with a point or an exponent.
     return canonical_json(_whole(value)) if "." in text or "e" in text else text
 
 
 def _whole(value: JSONValue) -> JSONValue:
-    """`value` with whole numbers for the floats that are whole."""
+    """Return `value` with integers for the floats that are whole."""
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < _EXACT_BELOW else value
     if isinstance(value, list):

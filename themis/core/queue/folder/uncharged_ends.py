@@ -5,8 +5,8 @@ the file in `claimed/` would take the worker for lost, and charge the job for it
 a rename, which needs no room.
 
 The mark is in the token of the file's name: eight random digits, and eight that follow from them and the token of the
-claim that the row names. So a mark is that claim's alone: left over, it excuses no later attempt. Whoever recovers the
-file takes it under a name that bears the mark too, so that dying on the way does not lose it. To older versions it is a
+claim that the row names. So a mark is that claim's alone: left over, it excuses no later attempt. A recovery of the
+file takes it under a name with the mark too, so that dying on the way does not lose it. To older versions it is a
 token like any other.
 """
 
