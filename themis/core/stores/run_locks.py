@@ -1,8 +1,9 @@
 """The lock of a run: a process holds it while it carries the run out, and the kernel frees it when that process dies.
 
-A process that runs an experiment without a queue has the run for itself. Workers share it among themselves: which of them has
-a job, and whose results count, is decided by the queue, where one that was believed dead may hold on to the lock for
-as long as it is suspended. So a worker's process and `themis run` keep each other out, and two of `themis run`, too.
+A process that runs an experiment without a queue has the run for itself. Workers share it among themselves: which of
+them has a job, and whose results count, is decided by the queue, where one that was believed dead may hold on to the
+lock for as long as it is suspended. So a worker's process and `themis run` keep each other out, and two of `themis
+run`, too.
 
 The lock is a file beside the store, `<store>-locks/<run_id>.lock`, which says who holds it. It is removed while the
 lock is held, and a process that takes a lock checks that the file is still there under its name: so none is left when a
