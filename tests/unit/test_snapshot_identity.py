@@ -204,7 +204,7 @@ def test_a_stored_run_whose_blocks_would_be_written_in_another_way_is_refused() 
     assert recompile(snapshot).snapshot.identity == snapshot.identity
     with pytest.raises(
         FingerprintChangedError,
-        match=r"generation\.prompt_spec: the prompt has changed .* \(its blocks are rendered by version 2, expected 1\)",
+        match=r"prompt_spec: the prompt has changed .* \(its blocks are rendered by version 2, expected 1\)",
     ):
         recompile(_as_of_4_0(snapshot))
 

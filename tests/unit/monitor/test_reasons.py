@@ -98,6 +98,6 @@ def test_a_running_job_is_amiss_when_its_worker_is_dead_or_suspended() -> None:
 
 
 def test_a_job_that_somebody_moves_says_so_and_an_ended_one_nothing() -> None:
-    assert why(held=True) == [("in hand", "it is locked: a worker or a command is moving it now")]
+    assert why(held=True) == [("locked", "it is locked: a worker or a command is moving it now")]
     for state in ("done", "failed", "cancelled"):
         assert why(ROW._replace(state=state), pause=Pause(None, 1, None), store_error="x") == []

@@ -98,7 +98,7 @@ def _keeping_everybody(row: "JobRow", around: Surroundings) -> list[Reason]:
 
 def _keeping_it_back(around: Surroundings) -> list[Reason]:
     if around.held:
-        return [Reason("in hand", "it is locked: a worker or a command is moving it now")]
+        return [Reason("locked", "it is locked: a worker or a command is moving it now")]
     found = []
     if around.before:
         jobs = "1 job is" if around.before == 1 else f"{around.before:,} jobs are"

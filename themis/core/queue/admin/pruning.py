@@ -4,9 +4,9 @@ The row keeps what was promised: how the job ended, with its reason, and numbers
 queue, so that nobody lists it, puts its file back, or takes it; a submit of the same experiment takes it in again as it
 stands, like a job of another queue that has ended. Its results are the store's, and are not touched.
 
-The order, under the key's lock: the files go first, durably, then the row leaves, and the lock's own file goes last.
-A process that dies in between leaves an ended job of this queue without a file, which the doctor writes again and the next
-prune removes; or a lock file of no job, which the next prune removes, too.
+The order, under the key's lock: the files go first, durably, then the row leaves, and the lock's own file goes last. A
+process that dies in between leaves an ended job of this queue without a file, which the doctor writes again and the
+next prune removes; or a lock file of no job, which the next prune removes, too.
 
 However many jobs there are, they are looked at in pages, and few are in memory at a time.
 """
