@@ -161,4 +161,4 @@ def test_a_worker_that_cannot_watch_says_so_once_and_finds_jobs_by_looking(world
         second = world.submit("well", "well")
         world.wait_for(second, "done")
         assert stop(daemon) == 0
-    assert world.said().count("is found by looking") == 1
+    assert world.said().count("are found by rescanning") == 1
