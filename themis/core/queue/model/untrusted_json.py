@@ -1,4 +1,4 @@
-"""JSON that is not to be trusted: how deep it is before it is parsed, and no number that JSON does not have."""
+"""Untrusted JSON: limited nesting before it is parsed, and no numbers that JSON does not have."""
 
 import json
 import math
@@ -10,7 +10,7 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 def _no_constant(text: str) -> Any:
-    msg = f"{text[:40]} is no number that JSON has"
+    msg = f"{text[:40]} is not a JSON number"
     raise ValueError(msg)
 
 
@@ -23,18 +23,18 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 def parse(data: bytes) -> Any:
-    """What a JSON text in UTF-8 says.
+    """Parse a JSON text in UTF-8.
 
     Raises:
-        ValueError: it is none, or holds a number that is none, or that no float can hold.
+        ValueError: it is not JSON, or contains an invalid number or one too large for a float.
     """
     return _DECODER.decode(data.decode())
 
 
 def depth(data: bytes, most: int) -> int:
-    """How deep brackets are nested in a text, at least where it may be more than `most`; elsewhere 0."""
+    """Return how deep brackets are nested in a text; exact where it may be more than `most`, else possibly 0."""
     if data.count(b"[") + data.count(b"{") <= most:
-        return 0  # as it may be: with so few it cannot be too much
+        return 0  # with so few brackets it cannot be too deep
     depth = deepest = 0
     for token in _TOKENS.findall(data):
         if token in b"[{":
