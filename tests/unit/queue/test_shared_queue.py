@@ -630,5 +630,5 @@ def test_the_doctor_who_only_looks_leaves_what_may_be_in_the_middle_of_a_move_an
     assert a.queue.admin.doctor(fix=False) == [], "only time will tell"
     taken.rename(a.queue.path / "done" / f"{key}.json")
     (finding,) = a.queue.admin.doctor(fix=False)
-    assert (finding.what, finding.problem, finding.fixed) == (key, "its file lay in done", False)
+    assert (finding.what, finding.problem, finding.fixed) == (key, "its file was in done", False)
     assert a.files_of(key) == ["done"]

@@ -129,7 +129,7 @@ def time_of(stamp: str) -> int | None:
 
 
 def place_of(row: JobRow, now_ns: int) -> tuple[str, str]:
-    """Return the folder and name of a job's file according to its row; a running job's file keeps its claimer's name."""
+    """Return the folder and name of a job's file according to its row; a running job's has its claimer's name."""
     if row.state == JobState.QUEUED:
         if row.ready_ns is not None and row.ready_ns > now_ns:
             return WAITING, f"{stamp(row.ready_ns)}-{row.priority}-{row.key}.json"
