@@ -1,8 +1,8 @@
-"""The files of a queue's workers: who each of them is, what it runs, whether it lives, and the request to stop.
+"""Registry of a queue's workers, in files: identity of each, what it runs, whether it lives, and requests to stop.
 
-workers/<worker>.json    who, since when, what it runs; written again with every heartbeat
-workers/<worker>.lock    held as long as it lives; on another host, where locks do not reach, the heartbeat tells
-workers/<worker>.stop    somebody asks it to stop
+workers/<worker>.json    identity, start time and what it runs; written again with every heartbeat
+workers/<worker>.lock    held while the worker lives; on another host, where locks do not reach, the heartbeat counts
+workers/<worker>.stop    request to stop
 """
 
 import contextlib
@@ -24,28 +24,28 @@ from themis.core.queue.model import layout
 from themis.core.stores.job_rows import Owner
 
 SILENT_S = 60.0
-"""A worker of another host that has been silent for longer is taken for dead."""
+"""Seconds without a heartbeat after which a worker of another host is considered dead."""
 
 FORGOTTEN_S = 86_400.0
-"""The files of a worker of another host that has been silent for longer are removed."""
+"""Seconds without a heartbeat after which the files of a worker of another host are removed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NS = 1_000_000_000
 
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
-"""A number in a report, which anybody may have written: no larger than what can be reckoned with."""
+"""Number in a report, which any program may have written: limited to a range that is safe for arithmetic."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotReport:
-    """What one slot of a worker runs. Times are nanoseconds since 1970 UTC.
+    """Slot of a worker and what it runs. Times are nanoseconds since 1970 UTC.
 
     Attributes:
         slot: its number, from 0.
         key, run_id, attempt: the job; None while the slot is free.
-        pid: of the job's process.
-        started_ns: when the attempt began.
-        total, done, failed: cases of the run, those that have ended, and those of them that failed.
+        pid: pid of the job's process.
+        started_ns: start of the attempt.
+        total, done, failed: numbers of the run's cases, of those that have ended, and of those that failed.
     """
 
     slot: Whole
@@ -61,20 +61,20 @@ class SlotReport:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """A worker, as its file says. Times are nanoseconds since 1970 UTC.
+    """Report of a worker, as its file says. Times are nanoseconds since 1970 UTC.
 
     Attributes:
         worker: its name.
-        host, boot_id, pid, pid_started: where it is; see `Owner`.
-        version: of the library.
-        started_ns, heartbeat_ns: when it began, and when it last wrote this.
+        host, boot_id, pid, pid_started: its process; see `Owner`.
+        version: version of the library.
+        started_ns, heartbeat_ns: its start, and the time of this report.
         state: `running`, `draining` (it takes no more jobs) or `waiting` (for a disk or a store that failed).
-        why: why it takes no job though it could, if it does not.
-        tags: the tags that it serves.
-        slots: what each slot runs.
-        claimed: jobs that it took since it began.
-        ended: how many attempts ended, by cause.
-        cases: cases that ended in its runs.
+        why: reason for not taking jobs; None while it takes them.
+        tags: tags that it serves.
+        slots: its slots and what they run.
+        claimed: number of jobs that it has taken.
+        ended: number of ended attempts, by cause.
+        cases: number of ended cases in its runs.
     """
 
     worker: str
@@ -95,7 +95,7 @@ class WorkerReport:
 
     @property
     def busy(self) -> int:
-        """How many slots run something."""
+        """Number of busy slots."""
         return sum(slot.key is not None for slot in self.slots)
 
 
@@ -104,10 +104,10 @@ _REPORT = TypeAdapter(WorkerReport)
 
 @dataclass(frozen=True, slots=True)
 class SeenWorker:
-    """A worker that has a file in the queue.
+    """Worker with a file in the queue.
 
     Attributes:
-        report: what the file says.
+        report: content of the file.
         alive: whether it lives, by its lock; by its heartbeat when it is on another host.
     """
 
@@ -116,24 +116,24 @@ class SeenWorker:
 
     @property
     def state(self) -> str:
-        """One word for how it stands: what it reports of itself, or `dead`."""
+        """State in one word: as reported, or `dead`."""
         return self.report.state if self.alive else "dead"
 
     @property
     def busy(self) -> int:
-        """How many of its slots run something."""
+        """Number of busy slots."""
         return self.report.busy if self.alive else 0
 
     def document(self) -> dict[str, Any]:
-        """The same as JSON."""
+        """Return the worker as JSON."""
         return {"alive": self.alive, **asdict(self.report)}
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be a worker's name.
+    """Refuse an invalid name of a worker.
 
     Raises:
-        WorkerNameError: it cannot.
+        WorkerNameError: the name is invalid.
     """
     if not _NAME.fullmatch(name):
         detail = "use letters, digits, '.', '_' and '-', at most 100, the first a letter or digit"
@@ -141,14 +141,14 @@ def check_name(name: str) -> None:
 
 
 def workers_of(queue_root: Path) -> list[SeenWorker]:
-    """Every worker that has a file in the queue, by name; dead ones too. Empty when there is no queue."""
+    """Return every worker with a file in the queue, by name, also dead ones. Empty when there is no queue."""
     folder = queue_root / layout.WORKERS
     here = this_process()
     return [SeenWorker(report, _is_alive(folder, report, here)) for report in reports_of(queue_root)]
 
 
 def reports_of(queue_root: Path) -> Iterator[WorkerReport]:
-    """What the workers of a queue say of themselves, by name, whether they live or not."""
+    """Return the reports of a queue's workers, by name, whether they live or not."""
     for path in sorted((queue_root / layout.WORKERS).glob("*.json")):
         report = _read(path)
         if report is not None:
@@ -156,24 +156,24 @@ def reports_of(queue_root: Path) -> Iterator[WorkerReport]:
 
 
 def report_file(queue_root: Path, name: str) -> Path:
-    """The file in which a worker says how it goes."""
+    """Return the path of a worker's report."""
     return queue_root / layout.WORKERS / f"{name}.json"
 
 
 def stop_file(queue_root: Path, name: str) -> Path:
-    """The file by which a worker is asked to stop."""
+    """Return the path of the file that asks a worker to stop."""
     return queue_root / layout.WORKERS / f"{name}.stop"
 
 
 def request_stop(queue_root: Path, names: Sequence[str]) -> None:
-    """Ask workers to take no more jobs and to end when what they run has."""
+    """Ask workers to take no more jobs and to end after the jobs that they run."""
     for name in names:
         durable.mark(stop_file(queue_root, name))
     bell.ring(queue_root)
 
 
 def forget_dead(queue_root: Path) -> None:
-    """Remove the files of workers that have died: of this host's at once, of others' when they are long silent."""
+    """Remove the files of dead workers: of this host at once, of other hosts after a long silence."""
     folder = queue_root / layout.WORKERS
     here = this_process().host
     gone = []
@@ -188,7 +188,7 @@ def forget_dead(queue_root: Path) -> None:
 
 
 def _locks_without_report(folder: Path) -> list[str]:
-    """Names with a lock and no report, since long enough that nobody is just registering."""
+    """Return the names with a lock and no report that are too old for a worker that is just registering."""
     with os.scandir(folder) as files:
         old = [
             file.name.removesuffix(".lock")
@@ -209,7 +209,7 @@ def _silence_s(report: WorkerReport) -> float:
 
 
 def _read(path: Path) -> WorkerReport | None:
-    """A worker's report; None when it cannot be read: a bad file must not hide the others. A newer one may say more."""
+    """Read a worker's report; None when it is unreadable, so that the others are shown. Ignores unknown fields."""
     try:
         report = _REPORT.validate_json(guarded.read(path, layout.MAX_WORKER_FILE_BYTES))
     except (OSError, ValueError):
