@@ -545,7 +545,7 @@ def _register(here: World, **facts: object) -> None:
 def test_a_second_machine_of_the_same_name_is_refused_by_its_heartbeat(hosts: tuple[World, World]) -> None:
     a, b = hosts
     _register(a)
-    with pytest.raises(QueueRootError, match=r"another machine that calls itself 'a' .*worker other.*again in \d+ s"):
+    with pytest.raises(QueueRootError, match=r"another machine with the host name 'a' .*worker other.*again in \d+ s"):
         a.queue.refuse_hostname_clash(a.owner)
     b.queue.refuse_hostname_clash(b.owner)
 
