@@ -204,7 +204,7 @@ def test_of_several_that_are_to_be_retried_those_that_cannot_be_are_named(themis
     themis("queue", "cancel", first)
     done = themis("queue", "retry", first, second)
     assert done.code == 2
-    assert f"job {second} is queued: only a failed or cancelled job can be tried again" in done.err
+    assert f"job {second} is queued: only a failed or cancelled job can be retried" in done.err
     assert [job.get("state", "error") for job in json.loads(done.out)["jobs"]] == ["queued", "error"]
 
 
@@ -219,7 +219,7 @@ def test_a_job_is_given_another_place(themis: Themis) -> None:
     assert states(themis)[first] == "queued"
     themis("worker", "run")
     refused = themis("queue", "set", second, "--priority", 1)
-    why = "only a job that waits to be taken can be given another priority or time"
+    why = "only a queued job can be given another priority or time"
     assert (refused.code, refused.err) == (2, f"themis: error: job {second} is done: {why}\n")
 
 

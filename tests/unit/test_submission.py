@@ -658,7 +658,7 @@ def test_a_job_of_another_version_is_run_and_says_so_in_log_journal_and_warning(
 ) -> None:
     key = _made_by_another_version(tmp_path)
     assert _run(tmp_path).status is RunStatus.COMPLETED
-    line = f"job {key} was submitted by themis-eval 3.9 ({themis_version()} here); it is run all the same"
+    line = f"job {key} was submitted by themis-eval 3.9 ({themis_version()} here); it is run anyway"
     assert [record.getMessage() for record in caplog.records if record.name == "themis.worker"] == [line]
     details = open_queue(tmp_path / "queue").admin.show(key)
     assert [entry["why"] for entry in details.journal if entry["move"] == "remark"] == [line]

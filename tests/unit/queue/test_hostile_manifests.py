@@ -146,4 +146,4 @@ def test_a_job_that_cannot_even_be_set_aside_keeps_nobody_waiting(
         assert claim is not None
         assert claim.row.run_id == "good"
         assert path.exists()
-        assert "nor set aside" in here.result.left[path.name]
+        assert "nor quarantined" in here.result.left[path.name]

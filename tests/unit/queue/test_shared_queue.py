@@ -545,7 +545,7 @@ def _register(here: World, **facts: object) -> None:
 def test_a_second_machine_of_the_same_name_is_refused_by_its_heartbeat(hosts: tuple[World, World]) -> None:
     a, b = hosts
     _register(a)
-    with pytest.raises(QueueRootError, match=r"another machine that calls itself 'a' .*worker other.*again in \d+ s"):
+    with pytest.raises(QueueRootError, match=r"another machine with the host name 'a' .*worker other.*again in \d+ s"):
         a.queue.refuse_hostname_clash(a.owner)
     b.queue.refuse_hostname_clash(b.owner)
 
@@ -630,5 +630,5 @@ def test_the_doctor_who_only_looks_leaves_what_may_be_in_the_middle_of_a_move_an
     assert a.queue.admin.doctor(fix=False) == [], "only time will tell"
     taken.rename(a.queue.path / "done" / f"{key}.json")
     (finding,) = a.queue.admin.doctor(fix=False)
-    assert (finding.what, finding.problem, finding.fixed) == (key, "its file lay in done", False)
+    assert (finding.what, finding.problem, finding.fixed) == (key, "its file was in done", False)
     assert a.files_of(key) == ["done"]

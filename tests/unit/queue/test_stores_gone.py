@@ -89,7 +89,7 @@ def test_a_store_that_only_cannot_be_written_now_is_not_called_gone(here: World)
     for run in FOLDERS:
         finding = _of(findings, here.job(run).key)
         assert (finding.problem, finding.action) == (f"its row cannot be read: {error}", None)
-        assert finding.advice == "left where it lies until its results store can be used again"
+        assert finding.advice == "left in place until its results store can be used again"
 
 
 def test_a_job_s_config_is_named_where_it_is_known(here: World) -> None:
@@ -178,7 +178,7 @@ def test_a_job_that_a_backup_brought_back_goes_on_above_every_number_that_was_us
     problems = [finding.problem for finding in here.queue.admin.doctor() if finding.what == key]
     assert len(problems) == 2
     assert "restored from a backup" in problems[0]
-    assert problems[1] == "its file lay in done"
+    assert problems[1] == "its file was in done"
     raised = here.store.load(key)
     assert raised is not None
     assert (raised.state, raised.attempt) == ("queued", ended.attempt)

@@ -1,12 +1,12 @@
-"""A queue in a folder, whose truth about each job is in a results store.
+"""Queue in a folder; the results store holds the true state of each job.
 
-model          what a job is: states, layout (its names), manifests, policies; values and pure functions
-folder         the files: root, listing, store registry, locks, leases, bell, pausing, journal, logs, who works here
-transitions    the one move, and all that is a call of it: submit, claim, settle, recover, quarantine
-picking        which job is next
-open_folder    the folder, opened when it is first needed
-admin          what people ask: job commands, pruning, the doctor, details, the forecast
-file_queue     the face of all of it
+model          job model: states, layout (file names), manifests, policies; values and pure functions
+folder         files: root, listing, store registry, locks, leases, bell, pausing, journal, logs, worker registry
+transitions    the one move and the changes built on it: submit, claim, settle, recover, quarantine
+picking        choice of the next job
+open_folder    the folder, opened on first use
+admin          operator functions: job commands, pruning, the doctor, details, the forecast
+file_queue     the public interface to all of it
 """
 
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ __all__ = [
     "this_process",
 ]
 
-# Imported when they are first used: a command that only reads the names in a queue need not wait for the rest.
+# Imported on first use: code that only lists the names in a queue does not need the rest.
 __getattr__ = lazy_names(
     __name__,
     {

@@ -1,13 +1,13 @@
-"""A queue in a folder: submit, claim, settle, recover; what people ask of it is `FileQueue.admin`.
+"""Queue in a folder: submit, claim, settle, recover; operator functions are in `FileQueue.admin`.
 
-Three ideas, and nothing else. The folder that a job's file lies in shows its state, and a rename moves it: people can
-`ls` the queue. A lock proves that a worker lives: the kernel frees it the moment its owner dies. The results store
-decides: each job has a row with a version, every change demands the version that it read, and where folder and row
+It rests on three ideas. The folder that contains a job's file shows the job's state, and a rename moves it: people can
+`ls` the queue. A lock proves that a worker is alive: the kernel frees it the moment its owner dies. The results store
+decides: each job has a row with a version, every change requires the version that it read, and where folder and row
 disagree the row is right.
 
-What is promised: every submitted job ends, exactly once, in `done`, `failed` or `cancelled`, with its reason.
-Execution is at least once; a result is committed exactly once. Killing any process at any moment, or the machine's
-power, loses nothing that was acknowledged. How each verb keeps that is said in `moves`.
+The guarantees: every submitted job ends, exactly once, in `done`, `failed` or `cancelled`, with its reason. Execution
+is at least once; a result is committed exactly once. Killing any process at any moment, or a power loss, loses nothing
+that was acknowledged. The module `moves` describes how each operation keeps these guarantees.
 """
 
 import os
@@ -29,23 +29,23 @@ from themis.core.stores.job_rows import JobRow, Owner
 
 
 class FileQueue:
-    """The queue in a folder.
+    """Queue in a folder.
 
     Attributes:
         path: the folder.
-        admin: looks at the queue, and changes what is in it, for people.
+        admin: operator interface, to inspect and change the queue.
 
     Args:
         root: the folder; the first submit makes it.
         open_store: opens the store that a manifest names; must not make one.
-        rescan_s: how old a listing of the folders may be when a claim goes by it; older only when there are so many
-            waiting that listing them would take more than a fiftieth of the time. None for what suits the filesystem.
-        copy_grace_s: how long a file that is no whole JSON text must have been left alone to be rejected.
+        rescan_s: age in seconds up to which a claim uses a listing of the folders; longer only when listing very many
+            waiting jobs would take more than a fiftieth of the time. None for a default that suits the filesystem.
+        copy_grace_s: seconds that a file of incomplete JSON must be unchanged before it is rejected.
         trust_others: claim from a folder that other users can write to, though they could run code as this one.
         shared: treat the folder as shared by several hosts, whatever its filesystem is; from then on all do.
     """
 
-    def __init__(  # what a queue may be told, all but two by keyword
+    def __init__(  # options of a queue, all but two by keyword
         self,
         root: str | Path,
         open_store: OpenStore,
@@ -55,7 +55,7 @@ class FileQueue:
         trust_others: bool = False,
         shared: bool = False,
     ) -> None:
-        """The queue in `root`; nothing is opened yet."""
+        """Make the queue in `root`; nothing is opened yet."""
         self.path = Path(root).absolute()
         self._folder = QueueFolder(
             self.path,
@@ -68,15 +68,15 @@ class FileQueue:
         self.admin = QueueAdmin(self._folder)
 
     def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
-        """Queue a job durably; one that is there already is returned as it stands.
+        """Queue a job durably; an existing one is returned unchanged.
 
         Args:
-            job: what to queue.
+            job: the job.
             prepare: writes what belongs to the job's row, in the row's own transaction.
-            rerun: queue one that has ended again, under this manifest; attempt numbers continue.
+            rerun: queue an ended job again, under this manifest; attempt numbers continue.
 
         Raises:
-            QueueError: the folder cannot be a queue, or the job is locked by somebody and stays so.
+            QueueError: the folder cannot be a queue, or another process keeps the job locked.
             JobError, ManifestError: the job cannot be queued as it is.
             StoreError: its store cannot be used.
         """
@@ -84,14 +84,14 @@ class FileQueue:
         return Submitter(root, registry).submit(job, prepare=prepare, rerun=rerun)
 
     def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult:
-        """The next job, for this worker to run, and what was found on the way.
+        """Claim the next job for this worker; return it with what was skipped, left and recovered on the way.
 
-        What dead workers left is recovered. A bad file is quarantined in `rejected/`. One that may still be being
-        copied is waited for once, for `copy_grace_s`, when there is nothing else to do, by who is `patient`. One whose
-        store cannot be used is left; so is one that `allow` gives a reason against, or that is for newer workers.
+        Jobs of dead workers are recovered. A bad file is quarantined in `rejected/`. A file that may still be
+        being copied is waited for once, for `copy_grace_s`, if there is no other job and the caller is `patient`. A job
+        whose store cannot be used is left; so is one that `allow` gives a reason against, or that is for newer workers.
 
         Raises:
-            QueueRootError: the folder cannot be used, or others can write to it and `trust_others` was not said.
+            QueueRootError: the folder cannot be used, or others can write to it and `trust_others` is not set.
         """
         if not self._folder.exists(write=True) or self.is_paused:
             return ClaimResult()
@@ -99,31 +99,31 @@ class FileQueue:
         return self._folder.parts()[2].find(worker, allow, patient=patient)
 
     def recover(self, worker: Owner) -> list[JobRow]:
-        """Recover whatever dead workers left in `claimed/`; returns the jobs as they are now."""
+        """Recover the jobs of dead workers in `claimed/`; return them in their new state."""
         if not self._folder.exists(write=True):
             return []
         return self._folder.parts()[2].recover(worker)
 
     def wake(self) -> None:
-        """Something may have changed in the folders: the next claim lists them again."""
+        """Discard the listing of the folders, which may have changed: the next claim lists them again."""
         if (opened := self._folder.opened()) is not None:
             opened[2].listing.wake()
 
     def refuse_hostname_clash(self, worker: Owner) -> None:
-        """See, before this worker begins, that no other machine of its host's name works on a shared queue.
+        """Check, before this worker starts, that no other machine with its host's name works on a shared queue.
 
         Raises:
-            QueueRootError: one does.
+            QueueRootError: there is a hostname clash.
         """
         if self._folder.exists(write=True):
             root, registry, _ = self._folder.parts()
             hostname_clash.refuse_hostname_clash(root, registry, worker)
 
     def probe(self) -> None:
-        """Write and sync a file of no consequence: whether the folder can be written.
+        """Check that the folder can be written: write and sync a file, and remove it.
 
         Raises:
-            OSError: it cannot.
+            OSError: the folder cannot be written.
         """
         root, _, _ = self._folder.parts()
         hidden = f"{root.folder(layout.TMP)}/.{secrets.token_hex(8)}"
@@ -133,17 +133,17 @@ class FileQueue:
             durable.unlink(hidden)
 
     def log_path(self, key: str, attempt: int) -> Path:
-        """Path of the log of an attempt."""
+        """Return the path of an attempt's log."""
         return layout.log_path(self.path, key, attempt)
 
     @property
     def paused(self) -> Pause | None:
-        """Pause of the queue: by whom, when and why; None while it is not paused."""
+        """Pause of the queue; None while it is not paused."""
         return pausing.read(self._paused)
 
     @property
     def is_paused(self) -> bool:
-        """Whether nobody claims for now."""
+        """Whether the queue is paused."""
         return os.path.lexists(self._paused)
 
     @property

@@ -1,4 +1,4 @@
-"""A queue's folder is opened when it is first needed, and what works on it is made once."""
+"""Opened folder of a queue: opened on first use, with the objects that work on it made once."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ Parts = tuple[QueueRoot, StoreRegistry, NextJob]
 
 
 class QueueFolder:
-    """A queue's folder as this process has opened it, or not yet.
+    """Folder of a queue, opened by this process on first use.
 
     Attributes:
-        path: absolute.
+        path: absolute path.
         open_store: opens the store that a manifest names.
     """
 
@@ -29,7 +29,7 @@ class QueueFolder:
         trust_others: bool,
         shared: bool,
     ) -> None:
-        """The queue in `path`, see `FileQueue`; nothing is opened yet."""
+        """Make the queue in `path`, see `FileQueue`; nothing is opened yet."""
         self.path = path
         self.open_store = open_store
         self._rescan_s = rescan_s
@@ -40,7 +40,7 @@ class QueueFolder:
         self._made = self._checked = False
 
     def make(self) -> Parts:
-        """The queue, which is made unless it is there, and can be written.
+        """Return the queue, and make it if it does not exist; checks that it can be written.
 
         Raises:
             QueueError: the folder cannot be a queue.
@@ -51,7 +51,7 @@ class QueueFolder:
         return self.parts()
 
     def exists(self, *, write: bool) -> bool:
-        """Whether there is a queue; before it is first written to, it is looked at whether it can be."""
+        """Whether the queue exists; before the first write it is checked that it can be written."""
         if self._parts is None or (write and not self._checked):
             root = open_root(self.path, write=write, shared=self._shared)
             if root is None:
@@ -61,7 +61,7 @@ class QueueFolder:
         return True
 
     def parts(self, *, write: bool = False) -> Parts:
-        """The queue's root, its stores, and what looks for jobs.
+        """Return the queue's root, its stores, and the finder of its next job.
 
         Raises:
             QueueRootError: there is no queue, or it cannot be used.
@@ -73,14 +73,14 @@ class QueueFolder:
         return self._parts
 
     def opened(self) -> Parts | None:
-        """Result of `parts`, if the folder was opened already."""
+        """Return the result of `parts` if the queue is already open."""
         return self._parts
 
     def refuse_writable_by_others(self) -> None:
         """Refuse, once, a folder that other users can write to, unless they are trusted.
 
         Raises:
-            QueueRootError: they can.
+            QueueRootError: other users can write to it.
         """
         if not self._trusted:
             refuse_writable_by_others(self.parts()[0])

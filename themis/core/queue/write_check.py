@@ -1,4 +1,4 @@
-"""Whether what a job needs can be written, tried before it is claimed: an outage is no job's fault, and spends none."""
+"""Write check before a claim: all that a job needs can be written, so that an outage costs no job an attempt."""
 
 from collections.abc import Iterable
 
@@ -8,13 +8,13 @@ from themis.core.stores.job_store import JobStore
 
 
 def check_writable(queue: FileQueue, stores: Iterable[JobStore]) -> None:
-    """Write to the folder of a queue and to each of some stores, synced; it leaves nothing behind.
+    """Write to the folder of a queue and to each of some stores, synced; leaves nothing behind.
 
-    Costs two synced writes a store and the folder: a millisecond on a solid-state disk.
+    Costs two synced writes for each store and the folder: a millisecond on a solid-state disk.
 
     Raises:
-        QueueError: the folder cannot be written, or there is none.
-        StoreError: a store cannot.
+        QueueError: the folder does not exist or cannot be written.
+        StoreError: a store cannot be written.
     """
     try:
         queue.probe()

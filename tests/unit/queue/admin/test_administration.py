@@ -110,10 +110,10 @@ def test_a_job_that_waits_after_a_failure_can_be_hurried_and_its_failures_still_
 def test_what_runs_or_has_ended_cannot_be_given_another_place(here: World) -> None:
     key = here.submit("run-1")
     held = claim(here)
-    with pytest.raises(JobStateError, match="is running: only a job that waits"):
+    with pytest.raises(JobStateError, match="is running: only a queued job"):
         here.queue.admin.reschedule(key, priority=0)
     here.finish(held)
-    with pytest.raises(JobStateError, match="is done: only a job that waits"):
+    with pytest.raises(JobStateError, match="is done: only a queued job"):
         here.queue.admin.reschedule(key, priority=0)
     assert here.files_of(key) == ["done"]
 
@@ -328,7 +328,11 @@ def test_the_doctor_who_only_looks_raises_no_numbers(here: World) -> None:
     key = here.submit("run-1")
     journal.note(here.queue.path / "journal", key, "claim", attempt=3, version=9)
     (looked,) = here.queue.admin.doctor(fix=False)
-    assert (looked.what, looked.action, looked.fixed) == (key, "goes on from there, above what was used since", False)
+    assert (looked.what, looked.action, looked.fixed) == (
+        key,
+        "continues from there, with numbers above all that were used",
+        False,
+    )
     assert here.queue.admin.show(key).row.version == 1
     (fixed,) = here.queue.admin.doctor()
     assert (fixed.problem, fixed.fixed, here.queue.admin.show(key).row.attempt) == (looked.problem, True, 3)

@@ -100,7 +100,7 @@ def test_rows_and_files_are_compared_over_many_pages_and_stores_alike(
     assert found == {
         keys[0]: "its file had vanished",
         keys[4]: "its file had vanished",
-        stray: "its file lay in done",
+        stray: "its file was in done",
         keys[9]: "its file had vanished",
     }
     assert all(finding.fixed for finding in here.queue.admin.doctor())

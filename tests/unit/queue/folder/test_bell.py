@@ -161,7 +161,7 @@ def test_a_bell_that_cannot_be_rung_stops_nobody_and_is_said_once(
         keys = [here.submit(f"run-{number}") for number in range(3)]
         here.queue.admin.pause()
         here.queue.admin.resume()
-    assert len([record for record in caplog.records if "workers find what is new by looking" in record.message]) == 1
+    assert len([record for record in caplog.records if "workers find new jobs by polling" in record.message]) == 1
     assert not (here.queue.path / "target").exists(), "no link is followed"
     assert here.drain() == 3
     assert [here.queue.admin.find(key).state for key in keys] == ["done"] * 3
@@ -175,7 +175,7 @@ def test_once_it_rings_again_the_next_trouble_is_said_again(here: World, caplog:
         here.submit(f"run-{number}0")
         _ring(here).rmdir()
         here.submit(f"run-{number}1")
-    assert len([record for record in caplog.records if "by looking" in record.message]) == 2
+    assert len([record for record in caplog.records if "by polling" in record.message]) == 2
 
 
 @cannot_be_refused

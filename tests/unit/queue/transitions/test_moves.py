@@ -227,7 +227,7 @@ def test_a_file_of_another_queue_is_put_aside_and_its_job_left_alone(tmp_path: P
         assert not copy.exists()
         reason = (ours.queue.path / "rejected" / f"{file.name}.reason.json").read_text()
         assert ("belongs to the queue at" in reason) is is_known
-        assert ("knows no such job" in reason) is not is_known
+        assert ("has no such job" in reason) is not is_known
         assert theirs.store.load(row.key) == (row if is_known else None)
         assert file.exists()
 

@@ -1,4 +1,4 @@
-"""All that is known of one job, from its row, its files and its store."""
+"""Details of one job, from its row, its files and its store."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +19,18 @@ from themis.core.stores.job_store import JobStore
 
 @dataclass(frozen=True, slots=True)
 class JobDetails:
-    """All that is known of a job.
+    """Details of a job.
 
     Attributes:
-        row: the truth.
-        attempts: those that have ended, in order.
+        row: its row, the true state.
+        attempts: its ended attempts, in order.
         journal: its history for people, oldest line first.
-        paths: where its file lies.
-        alive: whether a living worker has it now, on this host by its lock, on another by its lease.
-        logs: what its attempts printed, where that was kept, in the order in which it was printed.
-        tags: what a worker must have to take it.
-        store_error: why its store cannot be opened; then `row` is no more than its file tells. None when it can.
+        paths: paths of its file.
+        alive: whether a living worker has it now, by its lock on this host, by its lease on another.
+        logs: the output of its attempts, where it was kept, in the order of printing.
+        tags: tags that a worker must have to take it.
+        store_error: the reason why its store cannot be opened, in which case `row` contains only the facts in its file;
+            None when the store can be opened.
     """
 
     row: JobRow
@@ -43,7 +44,7 @@ class JobDetails:
 
 
 def of_job(root: QueueRoot, registry: StoreRegistry, key: str, here: Owner) -> JobDetails:
-    """See `FileQueue.show`."""
+    """Return the details of a job, see `QueueAdmin.show`."""
     try:
         store, row = registry.find(key)
     except UnknownJobError:
@@ -63,7 +64,7 @@ def of_job(root: QueueRoot, registry: StoreRegistry, key: str, here: Owner) -> J
 
 
 def _tags_needed(store: JobStore, key: str) -> tuple[str, ...]:
-    """Tags that a worker needs for a job, by the store's copy of its manifest; none when it is unreadable."""
+    """Return the tags that a job needs, by the store's copy of its manifest; empty when that is unreadable."""
     try:
         return manifest_file.decode((store.manifest(key) or "").encode(), key, key=key).tags
     except ManifestError:
@@ -71,10 +72,10 @@ def _tags_needed(store: JobStore, key: str) -> tuple[str, ...]:
 
 
 def _unreachable(root: QueueRoot, registry: StoreRegistry, prefix: str) -> JobDetails | None:
-    """Details of a job from its file alone, as its store cannot be opened; None when there is no such job, or it can.
+    """Return the details in the file of a job whose store cannot be opened; None when there is no such job.
 
     Raises:
-        AmbiguousJobError: several are called so.
+        AmbiguousJobError: several jobs match the key.
     """
     entries = [
         entry
@@ -113,7 +114,7 @@ def _store_error(root: QueueRoot, registry: StoreRegistry, entry: Entry) -> tupl
 
 
 def _row_of(root: QueueRoot, manifest: Manifest, entry: Entry) -> JobRow:
-    """A job as its file tells."""
+    """Make a job's row from the facts in its file."""
     state = layout.END_FOLDERS.get(entry.folder)
     if state is None:
         state = JobState.RUNNING if entry.folder == layout.CLAIMED else JobState.QUEUED

@@ -1,4 +1,4 @@
-"""Doctor of a queue: where folder and store disagree, the store is right and the folder is repaired."""
+"""Doctor: repair the folder of a queue where it disagrees with the store, which is right."""
 
 import heapq
 import os
@@ -26,7 +26,7 @@ _PUT_BACK = (
     "put it back; or, if it was moved, submit one of its experiments again from where it is; "
     "or, if it is gone for good, remove its file from the queue's folder `stores`"
 )
-_WAITS = "left where it lies until its results store can be used again"
+_WAITS = "left in place until its results store can be used again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Finding:
 
     Attributes:
         what: a job's key, or a path.
-        problem: what is wrong with it.
-        action: what puts it right; None when nothing here can.
-        advice: what a person can do about it; None when nothing is left to do.
-        fixed: whether the action was taken.
-        harmless: whether all is well though nothing is done.
+        problem: description of the problem.
+        action: the repair; None when there is no automatic one.
+        advice: advice for the operator; None when nothing is left to do.
+        fixed: whether the repair was made.
+        harmless: whether nothing needs to be done.
     """
 
     what: str
@@ -59,13 +59,13 @@ def examine(
     fix: bool = True,
     progress: ScanProgress | None = None,
 ) -> Iterator[Finding]:
-    """Compare every file with its row and every row with its file, and say what is out of place and locked by nobody.
+    """Compare every file with its row and every row with its file, and report what is out of place and not locked.
 
-    With `fix` it is repaired; without, `next_job` is a `DryRun`, and nothing is changed. Files and rows are gone
-    through in order of their keys, side by side, so that only the files' names are in memory.
+    `fix` repairs it; without it `next_job` is a `DryRun`, and nothing is changed. Files and rows are read in order of
+    their keys, side by side, so that only the names of the files are in memory.
 
-    A file whose store cannot be opened, or was replaced by another, is left where it lies: put back, the store is right
-    again. Its row cannot be made again, as the run that it belongs to was in that store too.
+    A file whose store cannot be opened, or was replaced by another, is left in place: once the store is restored, the
+    file is right again. Its row cannot be made again, as its run was in that store too.
     """
     for address, error in registry.unusable().items():
         yield Finding(address.path, str(error), advice=_PUT_BACK if _is_gone(error) else None)
@@ -73,14 +73,14 @@ def examine(
     nameless, files = _files(root)
     for folder, name in nameless:
         yield from _nameless(root, next_job, folder, name, owner, fix=fix)
-    claimed = os.listdir(root.folder(layout.CLAIMED))  # noqa: PTH208  # few: what runs just now
+    claimed = os.listdir(root.folder(layout.CLAIMED))  # noqa: PTH208  # few: running jobs only
     for entries, known in _side_by_side(files, rows_of(root, registry, progress)):
         found = known
         if found is not None and restored_rows.is_behind(root, found[1], claimed):
             found, finding = _ahead(root, *found, fix=fix)
             yield from finding
         for entry in entries:
-            # What lies in `claimed` was looked at before: somebody has it locked.
+            # Files in `claimed` were handled above: those that remain are locked.
             if entry.folder == layout.CLAIMED or (found is not None and _lies_right(found[1], entry.folder)):
                 continue
             if found is None and (stray := _stray(root, registry, entry)):
@@ -92,34 +92,34 @@ def examine(
     yield from _left(root, fix=fix)
     yield from _doorbell(root, fix=fix)
     for name, why in next_job.unusable.items():
-        yield Finding(name, f"left where it lies: {why}")
+        yield Finding(name, f"left in place: {why}")
 
 
 _Known = tuple[JobStore, JobRow]
 
 
 def _files(root: QueueRoot) -> tuple[list[tuple[str, str]], Iterator[Entry]]:
-    """The files that no job's file is called like, by folder and name; and those of jobs, in order of their keys."""
+    """Return the files that have no job's name, by folder and name; and those of jobs, in order of their keys."""
     nameless: list[tuple[str, str]] = []
     by_folder: list[Iterator[Entry]] = []
     for folder in layout.JOB_FOLDERS:
         parse = partial(layout.parse, folder)
-        names = os.listdir(root.folder(folder))  # noqa: PTH208  # names are all that is needed, of very many
+        names = os.listdir(root.folder(folder))  # noqa: PTH208  # names only, very many
         if folder != layout.CLAIMED:
             nameless += [(folder, name) for name in sorted(names) if name[0] != "." and parse(name) is None]
-        # In an end folder names sort as their keys do.
+        # In an end folder the order of the names is that of the keys.
         names.sort(key=None if folder in layout.END_FOLDERS else lambda name: _key_of(parse(name)))  # noqa: B023
         by_folder.append(filter(None, map(parse, names)))
     return nameless, heapq.merge(*by_folder, key=_key_of)
 
 
 def _key_of(entry: Entry | None) -> str:
-    """The key of a job's file; what is no job's file comes first."""
+    """Return the key of a job's file; other files sort first."""
     return "" if entry is None else entry.key
 
 
 def _side_by_side(files: Iterator[Entry], rows: Iterator[_Known]) -> Iterator[tuple[list[Entry], _Known | None]]:
-    """The files and the row of each key; both come in order of the keys."""
+    """Pair the files and the row of each key; both are sorted by key."""
     rows = iter(rows)
     row = next(rows, None)
     for key, group in groupby(files, key=_key_of):
@@ -137,9 +137,9 @@ def _side_by_side(files: Iterator[Entry], rows: Iterator[_Known]) -> Iterator[tu
 
 
 def _ahead(root: QueueRoot, store: JobStore, row: JobRow, *, fix: bool) -> tuple[_Known, list[Finding]]:
-    """A job whose row is older than its history: with `fix` its numbers are raised above all that were used."""
-    problem = f"its row is older than its history: the store was restored from a backup of then ({row.state})"
-    action = "goes on from there, above what was used since"
+    """Report a job whose row is older than its history; `fix` raises its numbers above all that were used."""
+    problem = f"its row is older than its history: the store was restored from a backup ({row.state})"
+    action = "continues from there, with numbers above all that were used"
     if not fix:
         return (store, row), [Finding(row.key, problem, action)]
     after = restored_rows.raise_restored_row(root, store, row.key)
@@ -151,12 +151,12 @@ def _ahead(root: QueueRoot, store: JobStore, row: JobRow, *, fix: bool) -> tuple
 
 def _lies_right(row: JobRow, folder: str) -> bool:
     right, _ = layout.place_of(row, time.time_ns())
-    # One that has waited long enough lies well in either.
+    # A job that has waited long enough may be in either folder.
     return folder == right or (right == layout.QUEUED and folder == layout.WAITING)
 
 
 def _is_gone(error: UnavailableError) -> bool:
-    """Whether a store is not the one it was; one that is there, and cannot be used just now, says itself what to do."""
+    """Whether a store is missing or another one; the error of a store that is there but unusable says what to do."""
     return isinstance(error, OtherStoreError | StoreMissingError)
 
 
@@ -172,7 +172,7 @@ def _claimed(
 
 
 def _stray(root: QueueRoot, registry: StoreRegistry, entry: Entry) -> Finding | None:
-    """Finding that keeps a job's file from being compared with its row; None without one, or for no manifest."""
+    """Report that the store of a job's file is missing or unusable; None when it is usable or the file is invalid."""
     path = f"{root.path}/{entry.folder}/{entry.name}"
     try:
         manifest = manifest_file.read(path, key=entry.key)
@@ -186,7 +186,7 @@ def _stray(root: QueueRoot, registry: StoreRegistry, entry: Entry) -> Finding | 
         config = manifest.payload.get("config_path")
         again = f"themis submit --config {config}" if isinstance(config, str) else "themis submit"
         problem = f"its results store, in which its run was, is gone: {error}"
-        advice = f"left where it lies: put the store back, or submit its experiment again ({again}) and remove {path}"
+        advice = f"left in place: put the store back, or submit its experiment again ({again}) and remove {path}"
         return Finding(entry.key, problem, advice=advice)
     return None
 
@@ -194,10 +194,10 @@ def _stray(root: QueueRoot, registry: StoreRegistry, entry: Entry) -> Finding | 
 def _nameless(
     root: QueueRoot, next_job: NextJob | DryRun, folder: str, name: str, owner: Owner, *, fix: bool
 ) -> list[Finding]:
-    """A file that no job's file is called like; where jobs have ended it is in nobody's way."""
+    """Report a file that does not have a job's name; in an end folder it is harmless."""
     if folder not in layout.END_FOLDERS:
         return _misplaced(root, next_job, folder, name, owner, fix=fix)
-    problem = "is no job's file, and is left alone: no worker takes anything from there"
+    problem = "is not a job's file, and is left in place: no worker takes files from there"
     return [Finding(f"{folder}/{name}", problem, advice="nothing needs to be done", harmless=True)]
 
 
@@ -206,7 +206,7 @@ def _misplaced(
 ) -> list[Finding]:
     row = next_job.recover_file(folder, name, owner)
     if row is not None:
-        return [Finding(row.key, f"its file lay in {folder}", f"moved to where its row says: {row.state}", fixed=fix)]
+        return [Finding(row.key, f"its file was in {folder}", f"moved to where its row says: {row.state}", fixed=fix)]
     if os.path.lexists(f"{root.path}/{folder}/{name}"):
         return []
     advice = "submit its experiment again, if it was one"
@@ -241,7 +241,7 @@ def _doorbell(root: QueueRoot, *, fix: bool) -> Iterator[Finding]:
     if why is None:
         return
     folder = root.folder(layout.BELL)
-    problem = f"{why}: workers hear of nothing at once, and find it by looking"
+    problem = f"{why}: workers are not woken at once, and find new jobs by polling"
     if fix and bell.mend(root.path):
         yield Finding(folder, problem, "made again", fixed=True)
     else:
@@ -253,4 +253,4 @@ def _left(root: QueueRoot, *, fix: bool) -> Iterator[Finding]:
     for path in leftovers.hidden_files(root):
         if fix:
             durable.unlink(path)
-        yield Finding(path, "was left by a process that died while it wrote", "removed", fixed=fix)
+        yield Finding(path, "was left by a process that was killed while writing it", "removed", fixed=fix)

@@ -1,7 +1,7 @@
-"""Forecast of when a queue will be empty: the work left, at the pace of similar work before. Pure functions.
+"""Forecast of the time when a queue is empty: the remaining work, at the pace of similar work before. Pure functions.
 
-A case of a run is taken to last as long as the median case of the latest runs most like it. The jobs are then given to
-the slots as workers give them: in order, each to the slot that is free first.
+A case of a run is assumed to take the median time of a case in the latest runs most like it. The jobs are then assigned
+to the slots as workers assign them: in order, each to the slot that is free first.
 """
 
 import heapq
@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 LATEST = 25
-"""As many runs of a kind are looked at, the latest: models and machines change."""
+"""Number of runs of a kind that are used, the latest ones: models and machines change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Duration of a case of a run.
+    """Pace of an earlier run.
 
     Attributes:
-        kinds: what the run is, in words of one's own, the narrowest first.
-        seconds_a_case: of the whole run's time.
+        kinds: names of what the run is, the narrowest first.
+        seconds_a_case: time of the whole run divided by its cases.
     """
 
     kinds: tuple[str, ...]
@@ -29,13 +29,13 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A job that is not done.
+    """Job that is not done.
 
     Attributes:
         kinds: as in `Past`.
-        cases: that are left of its run; what has none takes as long as one.
+        cases: remaining cases of its run; a job without any takes as long as one case.
         ready_s: seconds from now before which it may not begin.
-        left_s: seconds that it will still take, where its own pace tells; None where its kind must.
+        left_s: remaining seconds by its own pace; None where the pace of its kind is needed.
     """
 
     kinds: tuple[str, ...]
@@ -45,7 +45,7 @@ class Work:
 
 
 class Pace(NamedTuple):
-    """Seconds a case: a quarter of the runs took less than `low`, half of them `middle`, a quarter more than `high`."""
+    """Seconds a case: the lower quartile (`low`), the median (`middle`) and the upper quartile (`high`) of the runs."""
 
     low: float
     middle: float
@@ -54,13 +54,13 @@ class Pace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Work that is left.
+    """Remaining work.
 
     Attributes:
-        running: what slots are busy with; those beyond the slots that are there end, and make no room.
-        queued: the next jobs, in the order in which they will be taken.
-        beyond: how many jobs come after those; they are taken to be like them.
-        last_ready_s: seconds from now before which the last of all may not begin.
+        running: jobs that the slots are running; those beyond the number of slots end without freeing a slot.
+        queued: the next jobs, in the order of claiming.
+        beyond: number of jobs after those, assumed to be like them.
+        last_ready_s: seconds from now before which the last of all jobs may not begin.
     """
 
     running: Sequence[Work] = ()
@@ -71,14 +71,14 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Seconds from now until nothing is left to do.
+    """Forecast of the time until nothing is left to do, in seconds from now.
 
     Attributes:
-        low_s, middle_s, high_s: at the paces of a quick, a middling and a slow run.
-        work_s: as `middle_s`, were no job to wait for its time.
-        slots: that share the work.
-        sampled: jobs that were looked at; the others are taken to be like them.
-        jobs: all.
+        low_s, middle_s, high_s: at the paces of a fast, a median and a slow run.
+        work_s: as `middle_s`, if no job had to wait for its time.
+        slots: number of slots that share the work.
+        sampled: number of jobs that were examined; the others are assumed to be like them.
+        jobs: number of all jobs.
     """
 
     low_s: float
@@ -91,7 +91,7 @@ class Forecast:
 
 
 class Paces:
-    """The paces of runs before, by what the runs were."""
+    """Paces of earlier runs, by kind."""
 
     def __init__(self, past: Iterable[Past]) -> None:
         """Learn from `past`, the latest first."""
@@ -104,12 +104,12 @@ class Paces:
         self._paces = {kind: _pace(of_kind) for kind, of_kind in seconds.items()}
 
     def of(self, kinds: Sequence[str]) -> Pace | None:
-        """The pace of the narrowest of `kinds` that was seen before, else of all runs; None when there were none."""
+        """Return the pace of the narrowest of `kinds` that is known, else of all runs; None when there were none."""
         return next((self._paces[kind] for kind in (*kinds, None) if kind in self._paces), None)
 
 
 def forecast(backlog: Backlog, slots: int, paces: Paces) -> Forecast | None:
-    """Estimate of when `slots` slots, at least one, have done all; None when nothing was ever done to judge by."""
+    """Forecast the end of all jobs with that number of slots, at least one; None when no earlier run gives a pace."""
     works = (*backlog.running, *backlog.queued)
     found = [
         paces.of(work.kinds) if work.left_s is None else _known(work.left_s / max(work.cases, 1)) for work in works
@@ -134,19 +134,19 @@ def forecast(backlog: Backlog, slots: int, paces: Paces) -> Forecast | None:
 
 
 def makespan(busy: Sequence[float], jobs: Iterable[tuple[float, float]], slots: int) -> float:
-    """Seconds until the last job ends, when each goes to the slot that is free first.
+    """Return the seconds until the last job ends, when each goes to the slot that is free first.
 
     Args:
-        busy: seconds that what runs will still take.
-        jobs: when each may begin and how long it takes; those that may begin are taken in order, the others when they
-            may.
+        busy: remaining seconds of each running job.
+        jobs: for each job the seconds before it may begin, and those that it takes; jobs that may begin are taken in
+            order, the others when they may.
         slots: at least one.
     """
     free = sorted(busy)[:slots]
     free += [0.0] * (slots - len(free))
     heapq.heapify(free)
     end_s = max(busy, default=0.0)
-    for ready_s, seconds in sorted(jobs, key=lambda job: job[0]):  # stable: in order otherwise
+    for ready_s, seconds in sorted(jobs, key=lambda job: job[0]):  # stable: keeps the order otherwise
         job_end_s = max(free[0], ready_s) + seconds
         heapq.heapreplace(free, job_end_s)
         end_s = max(end_s, job_end_s)
@@ -154,7 +154,7 @@ def makespan(busy: Sequence[float], jobs: Iterable[tuple[float, float]], slots: 
 
 
 def _end_s(backlog: Backlog, took: Sequence[float], slots: int) -> float:
-    """End of all work, given the duration of each job of the sample."""
+    """Return the seconds until all ends, given the seconds that each examined job takes."""
     busy, coming = took[: len(backlog.running)], took[len(backlog.running) :]
     jobs = [(work.ready_s, seconds) for work, seconds in zip(backlog.queued, coming, strict=True)]
     unseen_s = backlog.beyond * statistics.fmean(coming or busy or [0.0]) / slots

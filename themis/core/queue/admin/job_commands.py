@@ -19,7 +19,7 @@ from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
 
 Listed = Mapping[str, Sequence[str]]
-"""What `moves.list_files` found, for a request about many jobs."""
+"""Files found by `moves.list_files`, for a request about many jobs."""
 
 _LOCK_WAIT_S = 2.0
 
@@ -27,7 +27,7 @@ _LOCK_WAIT_S = 2.0
 def cancel(
     root: QueueRoot, registry: StoreRegistry, next_job: NextJob, prefix: str, listed: Listed | None = None
 ) -> JobRow:
-    """See `FileQueue.cancel`."""
+    """Cancel a job, see `QueueAdmin.cancel`."""
     store, row = registry.find(prefix)
     lock = locks.acquire(root.locks_folder, row.key)
     if lock is None:
@@ -44,11 +44,11 @@ def cancel(
             except QueueBusyError:
                 if not root.shared:
                     raise
-                # Another host, which this lock does not keep out, was faster: then it is asked like any other owner.
+                # Another host, which this lock does not keep out, was faster: ask it to stop like any other owner.
         _request(root, store, row.key)
     finally:
         lock.release()
-    # Its lock was free, so that its owner is dead, or on another host: recovery tells which, and ends a dead one.
+    # Its lock was free, so its owner is dead or on another host: recovery finds out which, and ends a dead one's job.
     next_job.recover(processes.this_process())
     return _current(root, store, row.key)
 
@@ -56,14 +56,14 @@ def cancel(
 def retry(
     root: QueueRoot, registry: StoreRegistry, prefix: str, *, rerun: bool, listed: Listed | None = None
 ) -> JobRow:
-    """See `FileQueue.retry`."""
+    """Queue an ended job again, see `QueueAdmin.retry`."""
     store, row = registry.find(prefix)
     wait_s = _LOCK_WAIT_S if row.state in ENDED else 0.0
     lock = locks.acquire(root.locks_folder, row.key, wait_s=wait_s)
     try:
         row = _current(root, store, row.key)
         if row.state not in ENDED or (row.state == JobState.DONE and not rerun):
-            detail = "only a failed or cancelled job can be tried again"
+            detail = "only a failed or cancelled job can be retried"
             raise JobStateError(key=row.key, state=row.state, detail=detail)
         if lock is None:
             raise QueueBusyError(path=root.path, key=row.key)
@@ -79,16 +79,16 @@ def retry(
 def reschedule(
     root: QueueRoot, registry: StoreRegistry, prefix: str, *, priority: int | None, not_before_ns: int | None
 ) -> JobRow:
-    """See `FileQueue.reschedule`."""
+    """Change the priority or the time of a queued job, see `QueueAdmin.reschedule`."""
     refuse_place(prefix, priority, not_before_ns)
     store, row = registry.find(prefix)
-    # Somebody who looks at a queued job holds its lock for a moment, somebody who runs it for longer.
+    # A process that inspects a queued job holds its lock for a moment, one that runs it for longer.
     wait_s = _LOCK_WAIT_S if row.state == JobState.QUEUED else 0.0
     lock = locks.acquire(root.locks_folder, row.key, wait_s=wait_s)
     try:
         row = _current(root, store, row.key)
         if row.state != JobState.QUEUED:
-            detail = "only a job that waits to be taken can be given another priority or time"
+            detail = "only a queued job can be given another priority or time"
             raise JobStateError(key=row.key, state=row.state, detail=detail)
         if lock is None:
             raise QueueBusyError(path=root.path, key=row.key)
@@ -104,7 +104,7 @@ def reschedule(
 
 
 def _current(root: QueueRoot, store: JobStore, key: str) -> JobRow:
-    """A job as it stands now; somebody may have pruned it since it was found."""
+    """Return the current row of a job, which may have been pruned since it was found; raises UnknownJobError then."""
     row = store.load(key)
     if row is None or row.queue_id != root.queue_id:
         raise UnknownJobError(key=key)
@@ -112,7 +112,7 @@ def _current(root: QueueRoot, store: JobStore, key: str) -> JobRow:
 
 
 def _request(root: QueueRoot, store: JobStore, key: str) -> None:
-    """Ask a job's owner to stop: the row first, which is the request, then the file that wakes the owner."""
+    """Ask a job's owner to stop: set the request in the row first, then make the file that wakes the owner."""
     if store.request_cancel(key):
         durable.mark(f"{root.folder(layout.CANCEL)}/{key}")
         bell.ring(root.path)
@@ -127,7 +127,7 @@ def _moved(
     decide: Callable[[JobRow], Change],
     listed: Listed | None = None,
 ) -> JobRow:
-    """One move of a job that is locked here; a file that has vanished is published again first."""
+    """Make one move of a job that is locked here; a missing file is published again first."""
     now_ns = time.time_ns()
     sources = moves.locate(root, row, listed) or [moves.publish(root, store, row, now_ns)]
     moved = moves.make(root, store, row, Move(decide, sources), now_ns)

@@ -1,4 +1,4 @@
-"""Files that killed processes leave: hidden ones that were to be renamed, and lock files of jobs that are gone."""
+"""Leftover files of killed processes: hidden files that were not renamed, and lock files of removed jobs."""
 
 import contextlib
 import os
@@ -12,26 +12,26 @@ from themis.core.queue.folder.store_registry import ScanProgress, StoreRegistry,
 from themis.core.queue.model import layout
 
 OLD_S = 3_600.0
-"""Seconds after which a hidden file counts as left over: its writer renames or removes it at once."""
+"""Age in seconds from which a hidden file counts as a leftover: its writer renames or removes it at once."""
 
 _LOCK_SUFFIX = ".lock"
 
 
 def hidden_files(root: QueueRoot) -> Iterator[str]:
-    """The paths of files that were being written, or tried to be renamed, when their process was killed."""
+    """Yield the paths of files that were being written, or were about to be renamed, when their process was killed."""
     for name in (layout.TMP, *layout.JOB_FOLDERS, layout.REJECTED):
         with os.scandir(root.folder(name)) as files:
             for file in files:
                 is_ours = name == layout.TMP or file.name.startswith(durable.PROBE_PREFIX)
-                with contextlib.suppress(FileNotFoundError):  # somebody has just renamed it into place
+                with contextlib.suppress(FileNotFoundError):  # just renamed into place by its writer
                     if is_ours and time.time() - file.stat(follow_symlinks=False).st_mtime > OLD_S:
                         yield file.path
 
 
 def sweep(root: QueueRoot, registry: StoreRegistry, progress: ScanProgress | None = None) -> int:
-    """Remove them; returns how many there were.
+    """Remove leftover files; return their number.
 
-    The locks are left while a store cannot be opened: its jobs, which may need theirs, are not known then.
+    Lock files are kept while a store cannot be opened: its jobs, which may need theirs, are unknown then.
     """
     removed = 0
     for path in hidden_files(root):
@@ -44,9 +44,9 @@ def sweep(root: QueueRoot, registry: StoreRegistry, progress: ScanProgress | Non
 
 
 def _unused_locks(root: QueueRoot, registry: StoreRegistry, progress: ScanProgress | None) -> Iterator[str]:
-    """The keys that have a lock file, and no row in this queue.
+    """Yield the keys that have a lock file and no row in this queue.
 
-    Both come in order of the keys, so that neither need be kept as a set.
+    Both are read in order of the keys, so that neither has to be in memory as a set.
     """
     names = sorted(name for name in os.listdir(root.locks_folder) if name.endswith(_LOCK_SUFFIX))  # noqa: PTH208
     keys = (name.removesuffix(_LOCK_SUFFIX) for name in names)
@@ -64,7 +64,7 @@ def _unused_locks(root: QueueRoot, registry: StoreRegistry, progress: ScanProgre
 
 
 def _remove_lock(root: QueueRoot, registry: StoreRegistry, key: str) -> bool:
-    """Remove a lock file, unless somebody holds it, or a job has come that needs it."""
+    """Remove a lock file, unless it is locked, or a job that needs it has been submitted."""
     lock = locks.acquire(root.locks_folder, key)
     if lock is None:
         return False

@@ -1,14 +1,14 @@
-"""Jobs that ended long ago leave the queue: their files are removed, their rows stay.
+"""Pruning: jobs that ended long ago leave the queue; their files are removed, their rows stay.
 
-The row keeps what was promised: how the job ended, with its reason, and numbers that never go back. It is then in no
-queue, so that nobody lists it, puts its file back, or takes it; a submit of the same experiment takes it in again as it
-stands, like a job of another queue that has ended. Its results are the store's, and are not touched.
+The row keeps what is guaranteed: how the job ended, with its reason, and numbers that never go back. It is then in no
+queue, so that nothing lists it, restores its file or claims it; submitting the same experiment takes it over unchanged,
+like an ended job of another queue. Its results belong to the store and are not touched.
 
-The order, under the key's lock: the files go first, durably, then the row leaves, and the lock's own file goes last. A
-process that dies in between leaves an ended job of this queue without a file, which the doctor writes again and the
-next prune removes; or a lock file of no job, which the next prune removes, too.
+The order, under the key's lock: the files are removed first, durably, then the row leaves the queue, and the lock's own
+file is removed last. A process that dies in between leaves an ended job of this queue without a file, which the doctor
+writes again and the next prune removes; or a lock file without a job, which the next prune removes too.
 
-However many jobs there are, they are looked at in pages, and few are in memory at a time.
+Jobs are processed in pages, so that few are in memory at a time, however many there are.
 """
 
 import contextlib
@@ -33,20 +33,20 @@ from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
 
-_BATCH = 200  # jobs whose locks are held, folders synced, and rows committed, together
+_BATCH = 200  # number of jobs whose locks are held, folders synced and rows committed together
 
 
 @dataclass(frozen=True, slots=True)
 class Prunable:
-    """Something that ended long enough ago.
+    """Ended job or rejected file that is old enough to be removed.
 
     Attributes:
-        name: a job's key; of a rejected file its name.
+        name: a job's key; for a rejected file its name.
         state: one of `layout.PRUNABLE`.
-        ended_ns: when, in nanoseconds since 1970 UTC.
-        size_bytes: of all its files.
-        version: of the job's row; None for a rejected file.
-        store: that keeps the row; None for a rejected file.
+        ended_ns: time of its end, in nanoseconds since 1970 UTC.
+        size_bytes: size of all its files.
+        version: version of the job's row; None for a rejected file.
+        store: store of the row; None for a rejected file.
     """
 
     name: str
@@ -64,7 +64,7 @@ def prunable(
     before_ns: int,
     progress: ScanProgress | None = None,
 ) -> Iterator[Prunable]:
-    """Jobs in one of the states `wanted` that ended before a time, by key, then files; nothing is changed."""
+    """Find what is in one of the states `wanted` and ended before a time, jobs first, by key; change nothing."""
     for store, row in rows_of(root, registry, progress):
         if row.state in ENDED and row.state in wanted and _ended_ns(row) < before_ns:
             yield Prunable(row.key, row.state, _ended_ns(row), _size(root, row), row.version, store)
@@ -73,10 +73,10 @@ def prunable(
 
 
 def prune(root: QueueRoot, items: Iterable[Prunable]) -> Iterator[Prunable]:
-    """Remove what `prunable` finds, and yield each that is gone; what has changed since, or is in use, is left.
+    """Remove what `prunable` found, and yield each that was removed; what has changed since, or is in use, is skipped.
 
     Raises:
-        QueueBusyError: somebody is rejecting files, and does not end.
+        QueueBusyError: another process keeps the lock on rejected files.
     """
     listed: dict[str, list[str]] | None = None
     found = iter(items)
@@ -91,7 +91,7 @@ def prune(root: QueueRoot, items: Iterable[Prunable]) -> Iterator[Prunable]:
 
 
 def _prune_jobs(root: QueueRoot, items: Sequence[Prunable], listed: Mapping[str, Sequence[str]]) -> list[Prunable]:
-    """Remove jobs of one store."""
+    """Remove jobs of one store; return those that were removed."""
     store = items[0].store
     assert store is not None, "a job has a store"  # noqa: S101
     with contextlib.ExitStack() as held:
@@ -138,7 +138,7 @@ def _rejected(root: QueueRoot, before_ns: int) -> Iterator[Prunable]:
         if name.endswith(layout.REASON_SUFFIX):
             continue
         path, reason = _rejected_paths(root, name)
-        # The reason is written when the file is rejected; a file without one is as old as its last change.
+        # The reason is written when the file is rejected; for a file without one the last change counts.
         since_ns = _modified_ns(reason) or _modified_ns(path)
         if since_ns is not None and since_ns < before_ns:
             yield Prunable(name, layout.REJECTED, since_ns, _size_of(path) + _size_of(reason))
@@ -170,7 +170,7 @@ def _ended_ns(row: JobRow) -> int:
     return row.ended_ns if row.ended_ns is not None else row.updated_ns
 
 
-# Paths are texts here: there may be millions.
+# Paths are strings here, for speed: there may be millions.
 
 
 def _journal(root: QueueRoot, key: str) -> str:
@@ -187,7 +187,7 @@ def _size(root: QueueRoot, row: JobRow) -> int:
 
 
 def _size_of(path: str) -> int:
-    """Bytes in a file, or in a folder and below it; nothing when it is not there."""
+    """Return the size in bytes of a file, or of a folder with all its content; 0 when it does not exist."""
     try:
         found = os.lstat(path)
         if stat.S_ISDIR(found.st_mode):
@@ -205,7 +205,7 @@ def _modified_ns(path: str) -> int | None:
 
 
 def _remove_tree(path: str) -> None:
-    """Remove a file, or a folder and all below it, if it is there."""
+    """Remove a file, or a folder with all its content, if it exists."""
     try:
         is_folder = stat.S_ISDIR(os.lstat(path).st_mode)
     except FileNotFoundError:

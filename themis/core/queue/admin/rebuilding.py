@@ -1,7 +1,7 @@
-"""A queue whose own file was emptied, damaged or removed: its id is known from the rows of the jobs that lie in it.
+"""Rebuilding of a queue file that was emptied, damaged or removed, with the queue's id from the rows of its jobs.
 
-Without the right id no row is this queue's: every job would be a stranger to it, and be rejected. So a new id is given
-to a folder without jobs only.
+With a wrong id no row would belong to this queue: every job would be foreign to it, and be rejected. So only a folder
+without jobs gets a new id.
 """
 
 import json
@@ -22,11 +22,11 @@ from themis.core.queue.model import layout
 from themis.core.stores.job_rows import JobRow
 
 _ENOUGH = 1_000
-"""So many jobs are asked which queue they are in."""
+"""Number of jobs whose rows are read to find the id of their queue."""
 
 
 def write_again(path: Path, open_store: OpenStore, why: QueueRootError, *, fix: bool) -> Finding:
-    """Problem of the queue file at `path`; with `fix` the file is written again.
+    """Report the problem of the file of the queue at `path`; `fix` writes the file again.
 
     Raises:
         QueueRootError: the folder cannot be written.
@@ -36,11 +36,11 @@ def write_again(path: Path, open_store: OpenStore, why: QueueRootError, *, fix: 
     rows, unusable = _rows(path, open_store, keys)
     ids = {row.queue_id for row in rows if row.key in set(keys)} or {row.queue_id for row in rows}
     if len(ids) > 1:
-        return Finding(file, problem, advice="jobs of several queues lie here; put the file back from a backup")
+        return Finding(file, problem, advice="jobs of several queues are here; put the file back from a backup")
     if not ids and (keys or unusable):
         reason = f": {unusable[0]}" if unusable else ""
         return Finding(
-            file, problem, advice=f"put the results store of its jobs back first, which knows its id{reason}"
+            file, problem, advice=f"put the results store of its jobs back first, which has the queue's id{reason}"
         )
     if elsewhere := sorted({row.queue_root for row in rows if not _is_same(path, row.queue_root)}):
         advice = f"its jobs are in the queue at {elsewhere[0]}: put the file back from there, or from a backup"
@@ -48,12 +48,14 @@ def write_again(path: Path, open_store: OpenStore, why: QueueRootError, *, fix: 
     queue_id = next(iter(ids), None) or str(uuid.uuid4())
     if fix:
         publish_queue_file(path, queue_id, shared=_is_shared(path, rows))
-    source = "with the id that the rows of its jobs have" if ids else "with a new id, as no job lies in it"
-    return Finding(file, problem, f"written again {source}; a lease_s that stood in it is not known", fixed=fix)
+    source = "with the id in the rows of its jobs" if ids else "with a new id, as it contains no job"
+    return Finding(
+        file, problem, f"written again {source}; a lease_s that was set in it must be added again", fixed=fix
+    )
 
 
 def _keys(path: Path) -> Iterator[str]:
-    """The keys of the jobs whose files lie in a queue's folder."""
+    """Yield the keys of the jobs that have a file in a queue's folder."""
     for folder in layout.JOB_FOLDERS:
         if (path / folder).is_dir():
             found = (layout.parse(folder, name) for name in os.listdir(path / folder))  # noqa: PTH208  # very many
@@ -61,7 +63,7 @@ def _keys(path: Path) -> Iterator[str]:
 
 
 def _rows(path: Path, open_store: OpenStore, keys: list[str]) -> tuple[list[JobRow], list[str]]:
-    """The rows of those jobs, and of others that were submitted here; and why stores could not be asked."""
+    """Return the rows of those jobs, and of others submitted here; and the reasons why stores cannot be read."""
     rows: list[JobRow] = []
     unusable: list[str] = []
     for address in store_registry.addresses_in(path):
@@ -75,7 +77,7 @@ def _rows(path: Path, open_store: OpenStore, keys: list[str]) -> tuple[list[JobR
 
 
 def _is_same(path: Path, other: str) -> bool:
-    """Whether two paths lead to one folder: where a copy lies, the original's jobs are not to be taken for its own."""
+    """Whether two paths are the same folder: a copy must not take over the jobs of the original."""
     try:
         return other == str(path) or path.samefile(other)
     except OSError:
@@ -83,7 +85,7 @@ def _is_same(path: Path, other: str) -> bool:
 
 
 def _is_shared(path: Path, rows: list[JobRow]) -> bool:
-    """Whether more hosts than this one have used the queue, as far as can be told: then all must take leases again."""
+    """Whether other hosts have used the queue, by the traces that they left: then every claim needs a lease again."""
     if any(row.lease_until_ms is not None for row in rows):
         return True
     here = this_process().host

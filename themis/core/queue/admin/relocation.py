@@ -1,11 +1,12 @@
-"""A queue that was moved or copied: told which, it brings all its paths up to date.
+"""Relocation: update all paths of a queue that was moved or copied, as the operator says.
 
-What went with the project's folder is found again below the new one: results stores, and in manifests and snapshots the
-config file, the folders that components are imported from, and datasets in files. A moved queue stays the queue that it
-was. A copied one becomes a queue of its own, with an id that follows from where it lies: it keeps the jobs whose store
-was copied with it, and lets go of all that is in a store of the original.
+What was moved with the project's folder is found again below the new one: results stores, and in manifests and
+snapshots the config file, the folders that components are imported from, and datasets in files. A moved queue stays the
+same queue. A copied one becomes a queue of its own, with an id derived from its location: it keeps the jobs whose store
+was copied with it, and drops everything that is in a store of the original.
 
-The queue's own file is written last: a process that dies before that is simply repeated, and nothing is done twice.
+The queue's own file is written last: after a crash before that, the same command starts over, and nothing is done
+twice.
 """
 
 import json
@@ -36,14 +37,14 @@ Rebase = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Relocated:
-    """Result of telling a queue that it was moved or copied.
+    """Result of the relocation of a queue.
 
     Attributes:
-        was: where it said that it lay.
-        stores: those that were found again, by their new paths.
-        jobs: how many jobs' paths were looked through.
-        left: jobs that somebody had locked, and which are as they were.
-        let_go: paths of stores that are the original's alone; their jobs are in this queue no more.
+        was: the recorded path of the queue.
+        stores: stores that were found again, by their new paths.
+        jobs: number of jobs whose paths were checked.
+        left: jobs that were locked, and are unchanged.
+        let_go: paths of stores that belong to the original alone; their jobs are no longer in this queue.
     """
 
     was: str
@@ -54,15 +55,15 @@ class Relocated:
 
 
 def relocate(path: Path, open_store: OpenStore, told: Told) -> Relocated | None:
-    """Bring a queue's paths up to date; None when it lies where it says.
+    """Update the paths of a queue; None when it is at its recorded path.
 
     Args:
         path: its folder.
         open_store: opens a store; must not make one.
-        told: what a person says of it.
+        told: whether it was moved or copied, as the operator says.
 
     Raises:
-        QueueRootError: there is no queue, or what was said of it is seen to be wrong.
+        QueueRootError: there is no queue, or `told` is evidently wrong.
     """
     root = open_root(path, write=False)
     if root is None:
@@ -77,7 +78,7 @@ def relocate(path: Path, open_store: OpenStore, told: Told) -> Relocated | None:
 
 
 class _Relocation:
-    """One queue on its way to its new place."""
+    """Relocation of one queue."""
 
     def __init__(self, root: QueueRoot, open_store: OpenStore, recorded: QueueLocation, told: Told) -> None:
         self._root = root
@@ -99,7 +100,7 @@ class _Relocation:
             if not self._bring_job(registry, store, row):
                 self._left.append(row.key)
         if self._left:
-            return self._result(stores, jobs)  # said again once nobody has them locked
+            return self._result(stores, jobs)  # to be repeated once they are not locked
         if self._copy_id is not None:
             self._forget_workers()
         document = location.tell(read_queue_file(self._root.path), self._now)
@@ -112,7 +113,7 @@ class _Relocation:
         return Relocated(self._recorded.path, tuple(stores), jobs, tuple(self._left), tuple(self._let_go))
 
     def _bring_stores(self) -> Iterator[StoreAddress]:
-        """Write where each store is now; a copy forgets those that did not come with it."""
+        """Write the current location of each store; a copy forgets those that were not copied with it."""
         for address in StoreRegistry(self._root, self._open_store).addresses():
             there = address.moved(self._rebase)
             target = self._root.path / layout.STORES / f"{address.id}.json"
@@ -131,7 +132,7 @@ class _Relocation:
             return False
 
     def _bring_job(self, registry: StoreRegistry, store: JobStore, row: JobRow) -> bool:
-        """Bring a job's row, manifest, file and snapshot up to date; False when somebody has it."""
+        """Update a job's row, manifest, file and snapshot; False when the job is locked."""
         lock = locks.acquire(self._root.locks_folder, row.key)
         if lock is None:
             return False
@@ -153,7 +154,7 @@ class _Relocation:
         return True
 
     def _row_now(self, row: JobRow) -> Change:
-        """The row in its new place. In a copy nobody runs it; the original's worker may, and must not be killed."""
+        """Return the row's change for the new location; a copy gives back a running job, and kills no process."""
         if self._copy_id is None:
             return Change(row._replace(version=row.version + 1, queue_root=self._now.path))
         change = Change(row._replace(version=row.version + 1))
@@ -162,7 +163,7 @@ class _Relocation:
         return replace(change, row=change.row._replace(queue_id=self._copy_id, queue_root=self._now.path))
 
     def _manifest_now(self, registry: StoreRegistry, text: str | None) -> str | None:
-        """The text of a manifest whose paths are what they are now; None when there is nothing to change."""
+        """Return the text of a manifest with the current paths; None when nothing changes."""
         if text is None:
             return None
         try:
@@ -172,17 +173,17 @@ class _Relocation:
             )
             return None if moved == manifest else manifest_file.encode(moved).decode("ascii")
         except ManifestError:
-            return None  # the worker that claims it reports what is wrong with it
+            return None  # reported when the job is claimed
 
     def _forget_workers(self) -> None:
-        """The workers that are registered in a copy are the original's."""
+        """Remove the workers registered in a copy: they are the original's."""
         folder = self._root.folder(layout.WORKERS)
-        for name in os.listdir(folder):  # noqa: PTH208  # names are all that is needed
+        for name in os.listdir(folder):  # noqa: PTH208  # names only
             durable.unlink(f"{folder}/{name}")
 
 
 def _mapped(value: Any, rebase: Rebase) -> Any:
-    """JSON whose paths, wherever they stand in it, are mapped."""
+    """Return a JSON value with every path in it mapped."""
     if isinstance(value, str):
         return rebase(value) if value.startswith("/") else value
     if isinstance(value, list):

@@ -1,1 +1,1 @@
-"""The folder of a queue: its files, locks, leases and journal."""
+"""Folder of a queue: its files, locks, leases and journal."""

@@ -1,7 +1,7 @@
-"""Doorbell of a queue: a file that is written to when there is something for workers to see.
+"""Bell of a queue: a file that is written when there is something new for the workers.
 
-`bell/ring` holds one byte, which is written again each time; nothing ever leaves its folder, and workers watch that. It
-is a hint, and may be lost: what there is to see is found by the rescan all the same, so that nothing here is an error.
+`bell/ring` contains one byte, which is written again each time; no file ever leaves its folder, and workers watch that.
+The bell is a hint and may be lost: the rescan finds everything anyway, so that nothing here is an error.
 """
 
 import logging
@@ -14,11 +14,11 @@ from themis.core.queue.model import layout
 
 logger = logging.getLogger("themis.core.queue")
 
-_silent: set[str] = set()  # the queues whose bell does not ring for this process, as it has said
+_silent: set[str] = set()  # queues whose bell this process cannot ring, as it has logged
 
 
 def ring(root: Path | str) -> None:
-    """Have the workers of the queue at `root` look; best effort: where that cannot be, it is said once."""
+    """Wake the workers of the queue at `root`; best effort: a failure is logged once."""
     path = f"{root}/{layout.BELL}/{layout.RING}"
     try:
         durable.step("ring", path)
@@ -26,23 +26,23 @@ def ring(root: Path | str) -> None:
     except OSError as error:
         if path not in _silent:
             _silent.add(path)
-            logger.warning("%s cannot be written (%s): workers find what is new by looking", path, error.strerror)
+            logger.warning("%s cannot be written (%s): workers find new jobs by polling", path, error.strerror)
     else:
         _silent.discard(path)
 
 
 def hang(root: Path | str) -> None:
-    """Make the folder, which a queue of an earlier version lacks; best effort, as above."""
+    """Make the bell's folder, which a queue of an earlier version lacks; best effort."""
     folder = Path(root, layout.BELL)
     if not folder.is_dir():
         try:
             durable.make_folder(folder, private=True)
         except OSError as error:
-            logger.info("%s cannot be made (%s): workers find what is new by looking", folder, error.strerror)
+            logger.info("%s cannot be made (%s): workers find new jobs by polling", folder, error.strerror)
 
 
 def why_silent(root: Path | str) -> str | None:
-    """Reason why this user cannot ring the bell; None when they can. It is not rung."""
+    """Return the reason why this user cannot ring the bell; None when it works. The bell is not rung."""
     folder = f"{root}/{layout.BELL}"
     path = f"{folder}/{layout.RING}"
     try:
@@ -55,18 +55,18 @@ def why_silent(root: Path | str) -> str | None:
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
-        return f"cannot be looked at: {error.strerror}"
+        return f"cannot be examined: {error.strerror}"
     return None if os.access(path, os.W_OK) else f"holds a {layout.RING} that cannot be written"
 
 
 def mend(root: Path | str) -> bool:
-    """Replace a link or a pipe by a file, and make a missing folder; whether the bell can be rung then."""
+    """Replace a link or a pipe by a file, and make a missing folder; return whether the bell can be rung."""
     path = f"{root}/{layout.BELL}/{layout.RING}"
     try:
         mode = os.lstat(path).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             durable.unlink(path)
     except OSError:
-        pass  # it does not exist, or cannot be removed, which is noticed below
+        pass  # it does not exist, or cannot be removed, which the check below finds
     hang(root)
     return why_silent(root) is None

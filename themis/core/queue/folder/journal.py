@@ -1,4 +1,4 @@
-"""A job's history for people: one line a move. Best effort, never part of a commit, never synced."""
+"""Journal: a job's history for people, one line a move. Best effort, never part of a commit, never synced."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ _MAX_READ_BYTES = 1_000_000
 
 
 def note(folder: Path | str, key: str, move: str, **facts: Any) -> None:
-    """Add a line to the journal of `key`; facts that are None are left out."""
+    """Add a line to the journal of `key`; facts that are None are omitted."""
     line = {"at": _now(), "move": move, "host": _HOST, "pid": os.getpid()} | facts
     try:
         data = compact_json(masked({name: value for name, value in line.items() if value is not None})).encode() + b"\n"
@@ -28,11 +28,11 @@ def note(folder: Path | str, key: str, move: str, **facts: Any) -> None:
         finally:
             os.close(descriptor)
     except (OSError, TypeError, ValueError):
-        pass  # best effort: no job fails for its history
+        pass  # best effort: no job fails because of its history
 
 
 def read(folder: Path | str, key: str) -> list[dict[str, Any]]:
-    """The lines of a journal that can be read, oldest first."""
+    """Return the readable lines of a journal, oldest first."""
     try:
         data = guarded.read(f"{folder}/{key}.jsonl", _MAX_READ_BYTES)
     except OSError:

@@ -1,8 +1,8 @@
-"""A claim's lease: where locks do not reach from host to host, it says how long a worker is to be left in peace.
+"""Lease of a claim: the time for which a worker keeps its job on hosts where locks do not reach each other.
 
-It is renewed when a third of it is over, so that two renewals may fail before anybody else may take the job. Times here
-are of this process's monotonic clock, and are counted from before the store was asked: to its owner a lease is never
-longer than it is to others.
+It is renewed after a third of its time, so that two renewals may fail before another worker may take the job. Times
+here are of this process's monotonic clock, counted from before the request to the store: for its owner a lease never
+lasts longer than for others.
 """
 
 import logging
@@ -21,16 +21,16 @@ _TRIED_AGAIN_AFTER = 1 / 12
 
 
 class Lease:
-    """Time for which a claim belongs to its worker.
+    """Lease of a claim.
 
     Attributes:
-        seconds: from one renewal on.
+        seconds: its length, from each renewal on.
     """
 
     __slots__ = ("_asked_s", "seconds")
 
     def __init__(self, seconds: float, asked_s: float) -> None:
-        """A lease of so many seconds, that was asked for at a time of `time.monotonic`."""
+        """Make a lease of that length that was requested at `asked_s`, by `time.monotonic`."""
         self.seconds = seconds
         self._asked_s = asked_s
 
@@ -41,7 +41,7 @@ class Lease:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is to be renewed."""
+        """Whether the renewal is due."""
         return time.monotonic() >= self.renew_at_s
 
     @property
@@ -51,23 +51,23 @@ class Lease:
 
     @property
     def milliseconds(self) -> int:
-        """As stores count."""
+        """Length in milliseconds, the unit of stores."""
         return round(self.seconds * 1_000)
 
     def renewed(self, asked_s: float) -> None:
-        """It begins again; it was asked for at a time of `time.monotonic`."""
+        """Start the lease's time over, for a renewal that was requested at `asked_s`, by `time.monotonic`."""
         self._asked_s = asked_s
 
 
 class LeaseRenewer:
-    """Renews a lease while a block lasts, from a thread of its own: what runs in the block may keep its loop busy.
+    """Renewer of a lease for the length of a block, in its own thread, as the block may keep the event loop busy.
 
     Attributes:
-        lost: why the lease was lost; None while it is kept, and where there are no leases.
+        lost: error by which the lease was lost; None while it is kept, and where there are no leases.
     """
 
     def __init__(self, lease: Lease | None, renew: Callable[[], object]) -> None:
-        """For a claim's lease, None for one that needs none; `renew` raises ClaimLostError when it is another's."""
+        """Make a renewer; without a lease it does nothing. `renew` raises ClaimLostError when the claim is lost."""
         self.lost: Exception | None = None
         self._lease = lease
         self._renew = renew
@@ -75,7 +75,7 @@ class LeaseRenewer:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        """Begin to renew."""
+        """Start renewing."""
         if self._lease is not None:
             self._thread = threading.Thread(target=self._keep, args=(self._lease,), name="themis-lease", daemon=True)
             self._thread.start()
@@ -84,7 +84,7 @@ class LeaseRenewer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Renew no more."""
+        """Stop renewing."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
@@ -97,11 +97,11 @@ class LeaseRenewer:
             except ClaimLostError as error:
                 self.lost = error
                 return
-            except Exception as error:  # noqa: BLE001  # whatever it is: without a renewal the lease runs out
+            except Exception as error:  # noqa: BLE001  # any error: without a renewal the lease ends
                 if lease.is_over:
                     self.lost = error
                     return
-                logger.warning("a lease could not be renewed, which is tried again: %s", error)
+                logger.warning("a lease could not be renewed and will be retried: %s", error)
                 pause_s = lease.seconds * _TRIED_AGAIN_AFTER
             else:
                 pause_s = lease.renew_at_s - time.monotonic()

@@ -1,4 +1,4 @@
-"""Listing of a queue from the names of its files alone: quick, however many there are."""
+"""Listing of a queue from the names of its files alone: fast for any number of jobs."""
 
 import heapq
 import os
@@ -12,20 +12,20 @@ from themis.core.queue.model import layout, ordering
 from themis.core.queue.model.layout import Entry
 
 SHOWN_FOLDERS: tuple[str, ...] = tuple(layout.SHOWN_STATES.values())
-"""In the order in which people want to see them."""
+"""Folders in the order that people see."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedJob:
-    """A job as its file's name tells.
+    """Job, as described by its file's name.
 
     Attributes:
         key: its name in the queue.
-        folder: where its file lies: its state, or `waiting` or `claimed`.
-        path: its file.
-        priority: 0 (first) to 9; None where the name does not say.
-        stamp: in `queued` when it was submitted, in `waiting` when it is ready, UTC; None elsewhere.
-        attempt: in `claimed` the attempt; None elsewhere.
+        folder: folder of its file: its state, or `waiting` or `claimed`.
+        path: path of its file.
+        priority: 0 (first) to 9; None where the name does not contain it.
+        stamp: UTC time of submission in `queued`, of readiness in `waiting`; None elsewhere.
+        attempt: number of the attempt in `claimed`; None elsewhere.
     """
 
     key: str
@@ -38,11 +38,11 @@ class ListedJob:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A queue at a glance.
+    """Overview of a queue.
 
     Attributes:
-        jobs: the first of each folder, folder by folder, in the order of their names.
-        counts: how many files lie in each folder, and in `rejected`.
+        jobs: the first jobs of each folder, folder by folder, in the order of their names.
+        counts: number of files in each folder, and in `rejected`.
     """
 
     jobs: list[ListedJob]
@@ -50,18 +50,18 @@ class Overview:
 
 
 def names_in(folder: Path | str) -> list[str]:
-    """The names in a folder, but for those that begin with a dot: they are being written, or none of ours."""
+    """Return the names in a folder, except those that begin with a dot: files being written or of other programs."""
     try:
-        names = os.listdir(folder)  # noqa: PTH208  # names are all that is needed, of very many
+        names = os.listdir(folder)  # noqa: PTH208  # names only, very many
     except FileNotFoundError:
         return []
     return [name for name in names if name[0] != "."]
 
 
 def names_by_folder(queue_root: Path) -> dict[str, list[str]]:
-    """The names in each of `SHOWN_FOLDERS`, and of the files in `rejected`; each folder is listed once.
+    """Return the names in each of `SHOWN_FOLDERS`, and of the files in `rejected`; each folder is listed once.
 
-    What is no job's file in a folder of ended jobs, such as a README, is not among them.
+    Files in an end folder that are not jobs, such as a README, are not included.
     """
     names = {folder: names_in(queue_root / folder) for folder in (*SHOWN_FOLDERS, layout.REJECTED)}
     for folder in layout.END_FOLDERS:
@@ -71,7 +71,7 @@ def names_by_folder(queue_root: Path) -> dict[str, list[str]]:
 
 
 def look_over(root: QueueRoot, folders: Sequence[str], limit: int | None) -> Overview:
-    """The first `limit` jobs (None for all) of some of `SHOWN_FOLDERS`, and the counts of all."""
+    """Return the first `limit` jobs (None for all) of some of `SHOWN_FOLDERS`, and the counts of all."""
     names = names_by_folder(root.path)
     jobs: list[ListedJob] = []
     for folder in filter(folders.__contains__, SHOWN_FOLDERS):
@@ -82,7 +82,7 @@ def look_over(root: QueueRoot, folders: Sequence[str], limit: int | None) -> Ove
 
 
 def count_before(root: QueueRoot, paths: Sequence[Path]) -> int:
-    """Number of jobs due before the one whose file is among `paths`, by the names of their files."""
+    """Count the jobs that will be claimed before the one whose file is among `paths`, from the names of their files."""
     mine = next((entry for path in paths if (entry := layout.parse(path.parent.name, path.name))), None)
     if mine is None or mine.folder not in {layout.QUEUED, layout.WAITING}:
         return 0

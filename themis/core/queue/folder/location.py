@@ -1,19 +1,20 @@
-"""Location of a queue: where it is, and whether that is where its file says.
+"""Location of a queue, and a check that the queue is still where its file says.
 
-A queue's rows are in stores that its folder names by their paths. A project that is moved takes its folder along, and
-all that it names is gone; one that is copied names the stores of the original, and its workers would write there. So
-`queue.json` says where the folder lies: its path, and what the system calls it (device and inode), as seen by a host.
+A queue's rows are in stores that its folder names by their paths. When a project is moved, its folder moves too and
+those paths no longer exist; when it is copied, the copy names the stores of the original, and its workers would write
+there. So `queue.json` records the location of the folder: its path and its identity in the system (device and inode),
+as seen by a host.
 
-The same folder may well be reached by another path: through a link, a bind mount, a container's volume, a share. So a
-queue that is found elsewhere is asked four questions, in this order.
+The same folder may also be reached by another path: a link, a bind mount, a container's volume, a share. So a queue
+that is found at another path is checked in this order.
 
-1. Does the path that it says lead to this very folder? It is at home.
-2. Does that path lead to a queue of the same id? What is written here is to be seen there if it is the same folder on
+1. The recorded path leads to this very folder: it is at home.
+2. The recorded path leads to a queue of the same id. If a file written here appears there, it is the same folder on
    another mount; else this is a copy.
-3. The path leads to no such queue. Is this the folder that was recorded? Then it was moved, if this is the host that
-   recorded it, or if no store can be found; else another host, or a container, sees it by a path of its own.
-4. It is another folder: moved to another disk, or copied, and only a person can know. On a share, whose folders have
-   another identity on each host, another host is believed.
+3. The recorded path leads to no such queue, and this is the recorded folder. Then it was moved, if this is the host
+   that recorded it, or if no store can be found; else another host, or a container, sees it by a path of its own.
+4. It is another folder: moved to another disk, or copied, which only a person can know. On a share, whose folders have
+   another identity on each host, another host is accepted.
 """
 
 import contextlib
@@ -35,7 +36,7 @@ MAX_QUEUE_FILE_BYTES = 16_384
 
 
 class Whereabouts(StrEnum):
-    """Whether a queue lies where it says."""
+    """Result of checking a queue's location."""
 
     HOME = "home"
     MOVED = "moved"
@@ -48,9 +49,9 @@ class QueueLocation:
     """Location of a queue's folder.
 
     Attributes:
-        path: absolute.
-        device, inode: of the folder, as the system numbers them.
-        host: that saw it there.
+        path: absolute path.
+        device, inode: numbers of the folder in the system.
+        host: name of the host that saw it there.
     """
 
     path: str
@@ -60,22 +61,22 @@ class QueueLocation:
 
     @property
     def identity(self) -> tuple[int, int]:
-        """Identity of the folder among all on that host."""
+        """Identity that distinguishes the folder from every other one on its host."""
         return self.device, self.inode
 
 
 def here(root: Path) -> QueueLocation:
-    """The place of a folder.
+    """Return the current location of a folder.
 
     Raises:
-        OSError: there is none.
+        OSError: the folder does not exist.
     """
     found = root.stat()
     return QueueLocation(str(root), found.st_dev, found.st_ino, socket.gethostname())
 
 
 def said(document: dict[str, Any]) -> QueueLocation | None:
-    """The place that a queue's file tells; None when it tells none: an earlier version made it."""
+    """Return the location recorded in a queue's file; None when there is none, as an earlier version made the file."""
     place = document.get("place")
     if not isinstance(place, dict):
         return None
@@ -88,12 +89,12 @@ def said(document: dict[str, Any]) -> QueueLocation | None:
 
 
 def tell(document: dict[str, Any], place: QueueLocation) -> dict[str, Any]:
-    """Content of a queue file with this location, and everything else that it holds."""
+    """Return the content of a queue's file with another location, and all else unchanged."""
     return {**document, "place": asdict(place)}
 
 
 def find(root: Path, queue_id: str, recorded: QueueLocation, *, shared: bool) -> Whereabouts:
-    """Whether the queue at `root` lies where it says; see the head of this file. It may write a hint into `tmp`.
+    """Check the location of the queue at `root`, as the module describes; may write a file in `tmp`, which is removed.
 
     Raises:
         OSError: its folder cannot be used.
@@ -111,23 +112,23 @@ def find(root: Path, queue_id: str, recorded: QueueLocation, *, shared: bool) ->
 
 
 def explain(whereabouts: Whereabouts, recorded: QueueLocation) -> tuple[str, str]:
-    """Explanation of what is wrong with a queue's location, and what to do about it."""
+    """Describe the problem with a queue's location, and give advice."""
     doctor = "themis queue doctor --fix"
     match whereabouts:
         case Whereabouts.COPIED:
             problem = f"is a copy of the queue at {recorded.path}, whose jobs and results store it still names"
-            return problem, f"{doctor} --copied makes it a queue of its own"
+            return problem, f"{doctor} --copied makes it a separate queue"
         case Whereabouts.MOVED:
             problem = f"was moved here from {recorded.path}, and still names what was there"
-            return problem, f"{doctor} --moved brings its paths up to date"
+            return problem, f"{doctor} --moved updates its paths"
         case _:
-            problem = f"was moved or copied here from {recorded.path}, which cannot be seen any more"
-            moved = f"{doctor} --moved, if it continues here and nowhere else"
-            return problem, f"{moved}; {doctor} --copied, if the original lives on"
+            problem = f"was moved or copied here from {recorded.path}, which is no longer visible"
+            moved = f"{doctor} --moved, if it is now used only here"
+            return problem, f"{moved}; {doctor} --copied, if the original is still used"
 
 
 def queue_id_at(root: Path) -> str | None:
-    """The id of the queue in a folder; None when there is none that can be read."""
+    """Return the id of the queue in a folder; None when there is no readable one."""
     try:
         found = json.loads(guarded.read(root / layout.QUEUE_FILE, MAX_QUEUE_FILE_BYTES))["queue_id"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -136,15 +137,15 @@ def queue_id_at(root: Path) -> str | None:
 
 
 def id_of_copy(queue_id: str, place: QueueLocation) -> str:
-    """The id that a copied queue gets: the same again when it is given twice, as after a crash half-way."""
+    """Return the id of a copied queue: the same each time, so that the command can be repeated after a crash."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{queue_id} {place.path} {place.device} {place.inode}"))
 
 
 def rebase(old: str, new: str) -> Callable[[str], str]:
-    """New path of something that moved together with a queue's folder from `old` to `new`.
+    """Return a function that maps a path from before a move of the queue's folder and its project to one after it.
 
-    What both paths end in stayed as it is, below the project's folder: `a/runs/queue` and `b/runs/queue` are in `a` and
-    `b`. A path is left as it is when there is something at the old one, and nothing at the new one.
+    The common end of both paths is below the project's folder: `a/runs/queue` and `b/runs/queue` are in `a` and `b`. A
+    path is unchanged when the old one exists and the new one does not.
     """
     before, after = (folder.parts for folder in projects(old, new))
 
@@ -159,7 +160,7 @@ def rebase(old: str, new: str) -> Callable[[str], str]:
 
 
 def projects(old: str, new: str) -> tuple[Path, Path]:
-    """The folders that were moved or copied when a queue's folder went from `old` to `new`."""
+    """Return the folders that were moved or copied, given the old and the new folder of the queue."""
     before, after = Path(old), Path(new)
     while before.name == after.name and before.name:
         before, after = before.parent, after.parent
@@ -167,7 +168,7 @@ def projects(old: str, new: str) -> tuple[Path, Path]:
 
 
 def _is_seen_there(root: Path, other: Path) -> bool:
-    """Whether a file that is made in one folder is to be seen in the other."""
+    """Whether a file that is made in one folder appears in the other."""
     name = f"{layout.TMP}/.place-{secrets.token_hex(8)}"
     try:
         durable.mark(root / name)
@@ -178,10 +179,10 @@ def _is_seen_there(root: Path, other: Path) -> bool:
 
 
 def _has_lost_its_stores(root: Path) -> bool:
-    """Whether there are stores that a queue names, and none of them is to be found."""
+    """Whether a queue names stores, and none of them can be found."""
     paths = []
     for file in (root / layout.STORES).glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             paths.append(Path(str(json.loads(guarded.read(file, MAX_QUEUE_FILE_BYTES))["path"])))
-    paths = [path for path in paths if path.is_absolute()]  # a store that is no file is not lost by a move
+    paths = [path for path in paths if path.is_absolute()]  # a store that is not a file is not lost by a move
     return bool(paths) and not any(path.exists() for path in paths)

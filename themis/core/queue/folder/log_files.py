@@ -1,4 +1,4 @@
-"""Logs of a job's attempts: `<attempt>.log`, and its older part `<attempt>.log.1` after a rotation."""
+"""Logs of a job's attempts: `<attempt>.log`, and before it the part that was rotated away to `<attempt>.log.1`."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ _NAME = re.compile(r"(?P<attempt>[0-9]{1,9})\.log(?:\.(?P<part>[0-9]{1,3}))?")
 
 
 def attempt_of(path: Path) -> int | None:
-    """The attempt that a log is of; None when it is no log."""
+    """Return the attempt that a log belongs to; None when the file is not a log."""
     found = _NAME.fullmatch(path.name)
     return int(found["attempt"]) if found else None
 
 
 def of_job(folder: Path) -> list[Path]:
-    """The logs in a job's folder, in the order in which they were written; none when there is no folder."""
+    """Return the logs in a job's folder, in the order of writing; empty when there is no folder."""
     try:
         paths = [path for path in folder.iterdir() if attempt_of(path) is not None]
     except OSError:
@@ -26,7 +26,7 @@ def of_job(folder: Path) -> list[Path]:
 
 
 def append_line(path: Path, text: str) -> None:
-    """Add a line to a log, which is made if it is not there. Best effort: no job fails for its log."""
+    """Add a line to a log, which is made if it does not exist. Best effort: no job fails because of its log."""
     with contextlib.suppress(OSError):
         durable.make_folder(path.parent, private=True)
         with os.fdopen(guarded.open_to_append(path), "w", encoding="utf-8", errors="backslashreplace") as log:

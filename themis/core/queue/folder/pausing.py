@@ -1,6 +1,6 @@
-"""The file `paused`: while it exists nobody claims. It says who made it, when and why.
+"""Pausing: while the file `paused` exists, no job is claimed. It says who made it, when and why.
 
-Any file of that name pauses a queue, also one that somebody made by hand: what it says is for people.
+Any file of that name pauses a queue, also one made by hand: its content is for people.
 """
 
 import getpass
@@ -23,12 +23,12 @@ _MAX_FILE_BYTES = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """That a queue is paused.
+    """Pause of a queue.
 
     Attributes:
-        by: who paused it, as `user@host`; None when the file does not say.
-        at_ns: when, in nanoseconds since 1970 UTC.
-        reason: why; None when nobody said.
+        by: the person who paused it, as `user@host`; None when the file does not say.
+        at_ns: time of the pause, in nanoseconds since 1970 UTC.
+        reason: reason that was given; None without one.
     """
 
     by: str | None
@@ -37,7 +37,7 @@ class Pause:
 
 
 def pause(root: QueueRoot, reason: str | None) -> Pause:
-    """Have nobody claim; the file names the last one who paused."""
+    """Stop claims; the file then names the last person who paused."""
     made = Pause(_who(), time.time_ns(), reason[:REASON_CHARACTERS] if reason else None)
     document = {"by": made.by, "pid": os.getpid(), "at_ns": made.at_ns, "reason": made.reason}
     data = json.dumps(document, indent=2).encode() + b"\n"
@@ -47,7 +47,7 @@ def pause(root: QueueRoot, reason: str | None) -> Pause:
 
 
 def resume(root: QueueRoot) -> bool:
-    """Have workers claim again; False when the queue was not paused."""
+    """Allow claims again; False when the queue was not paused."""
     path = root.path / layout.PAUSED_FILE
     was_paused = os.path.lexists(path)
     durable.unlink(path)
@@ -56,14 +56,14 @@ def resume(root: QueueRoot) -> bool:
 
 
 def read(path: Path | str) -> Pause | None:
-    """Read who paused the queue whose file `paused` is at `path`, when and why; None when it is not paused."""
+    """Return the pause of the queue whose file `paused` is at `path`; None when it is not paused."""
     try:
         made_ns = os.lstat(path).st_mtime_ns
     except FileNotFoundError:
         return None
     document = _document(path)
     by, reason, at_ns = document.get("by"), document.get("reason"), document.get("at_ns")
-    # True is an int to Python, but no time.
+    # True is an int in Python, but not a time.
     if not isinstance(at_ns, int) or isinstance(at_ns, bool) or not 0 <= at_ns < layout.LATEST_NS:
         at_ns = made_ns
     return Pause(
@@ -74,7 +74,7 @@ def read(path: Path | str) -> Pause | None:
 
 
 def _document(path: Path | str) -> dict[str, Any]:
-    """Content of the file, as far as it can be read."""
+    """Return the readable content of the file."""
     try:
         document = json.loads(guarded.read(path, _MAX_FILE_BYTES))
     except (OSError, ValueError, RecursionError):

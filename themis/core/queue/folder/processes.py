@@ -1,4 +1,4 @@
-"""Processes: the identity of this one, and whether a recorded one is still the same."""
+"""Processes of workers: identity of this one, and whether a recorded process is still the same."""
 
 import contextlib
 import functools
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from themis.core.stores.job_rows import Owner
 
-# Of proc(5), counted after the command's closing parenthesis.
+# Field numbers of proc(5), counted after the command's closing parenthesis.
 _STATE_FIELD = 0
 PARENT_FIELD = 1
 _START_TIME_FIELD = 19
@@ -19,16 +19,16 @@ _STOPPED = frozenset({"T", "t"})
 
 
 def this_process(worker: str | None = None) -> Owner:
-    """This process as a job's owner; `worker` is its name, by default host and pid."""
+    """Return this process as a job's owner; `worker` is its name, by default host and pid."""
     pid = os.getpid()
     host, boot_id = _machine()
     return Owner(worker or f"{host}-{pid}", host, boot_id, pid, process_started(pid) or 0)
 
 
 def process_started(pid: int) -> int | None:
-    """Start of a process, which tells it from a later one of the same number; about a hundredth of a second each.
+    """Return the start time of a process, in clock ticks, which distinguishes it from a later one of the same pid.
 
-    0 when it is there and the system does not say, as where `/proc` is hidden; None when there is none.
+    0 when the process exists and the system does not say, as where `/proc` is hidden; None when it does not exist.
     """
     fields = stat_fields(pid)
     if fields or stat_fields("self"):
@@ -50,16 +50,16 @@ def is_suspended(owner: Owner | None) -> bool:
 
 
 def kill_job_of(owner: Owner | None) -> bool:
-    """Kill the process group that ran a lost worker's job, if it had one of its own here and it still lives.
+    """Kill the process group that ran a lost worker's job, if it was on this machine and is still alive.
 
-    A pid is used again; together with its start time it is not, and neither outlives the machine's start.
+    A pid is reused; a pid together with its start time is not, and neither is valid after a restart of the machine.
     """
     if owner is None or owner.job_pid is None or owner.job_pid_started is None:
         return False
     if not is_here(owner):
         return False
     started = process_started(owner.job_pid)
-    if not started or started != owner.job_pid_started:  # by its number alone it may be anybody's
+    if not started or started != owner.job_pid_started:  # the pid alone may now belong to another process
         return False
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(owner.job_pid, signal.SIGKILL)
@@ -68,19 +68,19 @@ def kill_job_of(owner: Owner | None) -> bool:
 
 
 def is_here(owner: Owner) -> bool:
-    """Whether a worker is, or was, a process of this machine as it now runs."""
+    """Whether a worker's process belongs, or belonged, to this machine since its last start."""
     return (owner.host, owner.boot_id) == _machine()
 
 
 def lives(owner: Owner) -> bool:
-    """Whether a worker's process is one of this machine, and still the same."""
+    """Whether a worker's process is on this machine, and still the same."""
     return is_here(owner) and process_started(owner.pid) == owner.pid_started
 
 
 def stat_fields(pid: int | str) -> list[str]:
-    """Fields of `/proc/<pid>/stat` from the state on; empty when there is no such process."""
+    """Return the fields of a process in `/proc`, from its state on; empty when there is no such process."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123  # of every process
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123  # once for each process
             text = file.read()
     except OSError:
         return []
@@ -88,10 +88,10 @@ def stat_fields(pid: int | str) -> list[str]:
 
 
 def _told_elsewhere(pid: int) -> tuple[int, bool] | None:
-    """Start of a process, and whether it is stopped, on systems other than Linux; None where that is unknown."""
-    if sys.platform == "linux":  # it reads `/proc` there, and takes everybody for dead where that is hidden
+    """Return a process's start time, and whether it is stopped, on systems other than Linux; None where unknown."""
+    if sys.platform == "linux":  # it reads `/proc` there, and reports every process as dead where that is hidden
         return None
-    import psutil  # noqa: PLC0415  # of no use on Linux
+    import psutil  # noqa: PLC0415  # not needed on Linux
 
     try:
         process = psutil.Process(pid)

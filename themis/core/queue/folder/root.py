@@ -1,4 +1,4 @@
-"""The folder of a queue: made by the first submit, looked at before it is used."""
+"""Root of a queue: its folder, which the first submit makes, and which is checked before it is used."""
 
 import errno
 import json
@@ -26,7 +26,7 @@ from themis.core.queue.model import layout, outages
 FORMAT = 1
 
 LEASE_S = 60.0
-"""How long a claim on a shared queue lasts without being renewed, unless the queue's own file says otherwise."""
+"""Seconds that a claim on a shared queue lasts without a renewal, unless the queue's own file says otherwise."""
 
 _UNWRITABLE = outages.SCARCE_ERRNOS | outages.BROKEN_ERRNOS | {errno.EACCES, errno.EPERM, errno.EMFILE}
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -35,14 +35,14 @@ _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 900.0
 
 @dataclass(frozen=True, slots=True)
 class QueueRoot:
-    """A queue's folder.
+    """Folder of a queue.
 
     Attributes:
-        path: absolute.
-        queue_id: a UUID that it was given when it was made.
-        locks_folder: where its jobs' locks are.
+        path: absolute path.
+        queue_id: UUID that was assigned when it was made.
+        locks_folder: folder of its jobs' locks.
         shared: whether several hosts use it, whose locks do not reach each other, so that every claim takes a lease.
-        lease_s: how long such a claim lasts without being renewed, in seconds; the same for all.
+        lease_s: length of such a lease, in seconds; the same for all.
     """
 
     path: Path
@@ -52,16 +52,16 @@ class QueueRoot:
     lease_s: float = LEASE_S
 
     def folder(self, name: str) -> str:
-        """A folder of the queue, as text: names are made by the thousand."""
+        """Return the path of a folder of the queue, as a string: names are made by the thousand."""
         return f"{self.path}/{name}"
 
     def hidden_name(self) -> str:
-        """A fresh name in `tmp`."""
+        """Return a new hidden name in `tmp`."""
         return f"{self.path}/{layout.TMP}/.{secrets.token_hex(8)}"
 
 
 def make_root(path: str | Path, *, shared: bool = False) -> QueueRoot:
-    """The queue at `path`, which is made unless it is there, and can be written.
+    """Open the queue at `path`, and make it if it does not exist; checks that it can be written.
 
     Args:
         path: its folder.
@@ -69,7 +69,7 @@ def make_root(path: str | Path, *, shared: bool = False) -> QueueRoot:
 
     Raises:
         NewerQueueFormatError: a newer Themis made it.
-        QueueElsewhereError: it was moved or copied here, and nobody has said which.
+        QueueElsewhereError: it was moved or copied here, and has not been relocated.
         QueueRootError: it cannot be a queue; the message says why.
     """
     root = Path(path).absolute()
@@ -89,16 +89,16 @@ def make_root(path: str | Path, *, shared: bool = False) -> QueueRoot:
 
 
 def open_root(path: str | Path, *, write: bool = True, shared: bool = False) -> QueueRoot | None:
-    """The queue at `path`, or None when nothing was submitted there yet.
+    """Open the queue at `path`; None when nothing was submitted there yet.
 
     Args:
         path: its folder.
-        write: whether it is opened to change it; then it is tried whether it can be.
+        write: whether it will be changed; then it is checked that it can be written.
         shared: treat it as shared by several hosts, whatever its filesystem is.
 
     Raises:
         NewerQueueFormatError: a newer Themis made it.
-        QueueElsewhereError: it is to be changed, but was moved or copied here, and nobody has said which.
+        QueueElsewhereError: it is opened for writing, but was moved or copied here, and has not been relocated.
         QueueRootError: it cannot be used; the message says why.
     """
     root = Path(path).absolute()
@@ -122,7 +122,7 @@ def refuse_writable_by_others(root: QueueRoot) -> None:
     """Refuse a queue that other users can write to: they could run code as this user.
 
     Raises:
-        QueueRootError: they can.
+        QueueRootError: other users can write to it.
     """
     bell_folder = [layout.BELL] if (root.path / layout.BELL).exists() else []
     for folder in (root.path, *(root.path / name for name in (*layout.FOLDERS, *bell_folder))):
@@ -136,13 +136,13 @@ def refuse_writable_by_others(root: QueueRoot) -> None:
 
 
 def _probe(root: Path) -> None:
-    """A job's file must be able to go from `tmp` to wherever it belongs by one rename."""
+    """Check that a job's file can be moved from `tmp` to each of its folders by one rename."""
     for name in (*layout.JOB_FOLDERS, layout.REJECTED):
         durable.probe_rename(root / layout.TMP, root / name)
 
 
 def publish_queue_file(root: Path, queue_id: str, *, shared: bool, once: bool = False) -> None:
-    """Write the queue's file; one that is there is replaced, unless it is to be made `once`.
+    """Write the queue's file; an existing one is replaced, unless `once` is set.
 
     Raises:
         QueueRootError: it cannot be written.
@@ -157,15 +157,15 @@ def publish_queue_file(root: Path, queue_id: str, *, shared: bool, once: bool = 
 
 
 def _refuse_orphans(root: Path) -> None:
-    """Refuse a folder with jobs in it that does not say which queue it is: a new id would make strangers of them."""
+    """Refuse a folder with jobs but without a queue file: with a new id, the jobs would be orphans."""
     for name in layout.JOB_FOLDERS:
         folder = root / name
         if folder.is_dir() and any(layout.parse(name, file) for file in os.listdir(folder)):  # noqa: PTH208  # names only
-            raise QueueFileError(path=root, detail="is missing, though jobs lie in its folders")
+            raise QueueFileError(path=root, detail="is missing, though its folders contain jobs")
 
 
 def write_queue_file(root: Path, document: dict[str, Any]) -> None:
-    """Replace what a queue's file says of it."""
+    """Replace the content of a queue's file."""
     try:
         durable.publish(_hidden(root), root / layout.QUEUE_FILE, json.dumps(document).encode() + b"\n")
     except OSError as error:
@@ -173,10 +173,10 @@ def write_queue_file(root: Path, document: dict[str, Any]) -> None:
 
 
 def whereabouts(root: Path) -> tuple[Whereabouts, QueueLocation | None]:
-    """Whether a queue lies where it says, and where that is; None when it does not say, as it was made before it did.
+    """Check a queue's location and return the result and the recorded location; None when none was recorded.
 
     Raises:
-        QueueRootError: there is no queue that can be used.
+        QueueRootError: there is no usable queue.
     """
     document = read_queue_file(root)
     recorded = location.said(document)
@@ -190,7 +190,7 @@ def whereabouts(root: Path) -> tuple[Whereabouts, QueueLocation | None]:
 
 
 def _refuse_elsewhere(root: Path, document: dict[str, Any], *, shared: bool) -> dict[str, Any]:
-    """Read a queue file and check the location in it; what is missing or old in the file is written."""
+    """Check that a queue is at its recorded location, and return its document; a missing or old location is updated."""
     recorded = location.said(document)
     try:
         found = Whereabouts.HOME
@@ -202,7 +202,7 @@ def _refuse_elsewhere(root: Path, document: dict[str, Any], *, shared: bool) -> 
     if recorded is not None and found is not Whereabouts.HOME:
         problem, advice = location.explain(found, recorded)
         raise QueueElsewhereError(path=root, problem=problem, advice=advice, whereabouts=found)
-    # A disk may get another number at a start of the machine; on a share each host sees another one.
+    # A disk may get another number when the machine starts; on a share each host sees another one.
     is_old = recorded is not None and recorded.path == now.path and recorded.identity != now.identity and not shared
     if recorded is None or is_old:
         document = location.tell(document, now)
@@ -215,13 +215,13 @@ def _hidden(root: Path) -> Path:
 
 
 def _read_root(root: Path, *, shared: bool, write: bool) -> QueueRoot:
-    """Read the queue's root from its file; a queue that turns out to be shared is marked as shared."""
+    """Read the queue's file; mark a shared queue as shared if it is opened for writing and not yet marked."""
     document = read_queue_file(root)
     marked = document.get("shared") is True
     if write:
         document = _refuse_elsewhere(root, document, shared=shared or marked)
     if shared and write and not marked:
-        # All who open the queue from now on take leases, also the host on whose own disk it lies.
+        # From now on everyone who opens the queue takes leases, also the host on whose own disk it is.
         write_queue_file(root, {"lease_s": LEASE_S, **document, "shared": True})
     return QueueRoot(
         path=root,
@@ -233,11 +233,11 @@ def _read_root(root: Path, *, shared: bool, write: bool) -> QueueRoot:
 
 
 def read_queue_file(root: Path) -> dict[str, Any]:
-    """Read a queue file.
+    """Read and check the content of a queue's file.
 
     Raises:
         NewerQueueFormatError: a newer Themis made it.
-        QueueRootError: it cannot be read, or is that of no queue.
+        QueueRootError: it cannot be read, or is not a queue's file.
     """
     path = root / layout.QUEUE_FILE
     try:
@@ -248,7 +248,7 @@ def read_queue_file(root: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise QueueFileError(path=root, detail=f"is not readable ({error})") from error
     if not isinstance(found, int) or not isinstance(queue_id, str):
-        raise QueueFileError(path=root, detail="is not that of a queue")
+        raise QueueFileError(path=root, detail="is not a queue's file")
     if found > FORMAT:
         raise NewerQueueFormatError(path=root, found=found, known=FORMAT)
     return dict(document)

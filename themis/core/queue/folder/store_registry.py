@@ -1,4 +1,4 @@
-"""The results stores that a queue's jobs belong to."""
+"""Registry of the results stores that a queue's jobs belong to."""
 
 import contextlib
 import heapq
@@ -24,7 +24,7 @@ from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
 
 OpenStore = Callable[[StoreAddress], JobStore]
-"""Opens the store at an address. It must not make one: a store that is not there is a `StoreError`."""
+"""Opens the store at an address. It must not make one: a missing store is a `StoreError`."""
 
 _MAX_FILE_BYTES = 16_384
 _PAGE = 1_000
@@ -33,31 +33,31 @@ _ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 @dataclass(slots=True)
 class ScanProgress:
-    """Progress of a scan: how many of a queue's jobs were examined."""
+    """Progress of a scan of a queue's jobs, for display meanwhile."""
 
     total: int = 0
     done: int = 0
 
 
 class StoreRegistry:
-    """Opens stores by their addresses, and remembers in the queue's folder which ones there are.
+    """Opens stores by their addresses, and records them in the queue's folder.
 
-    A manifest that cannot be read does not say where its job's row is; the folder `stores` does.
+    A manifest that cannot be read does not name the store of its job's row; the folder `stores` does.
     """
 
     def __init__(self, root: QueueRoot, open_store: OpenStore) -> None:
-        """The stores of the queue `root`."""
+        """Make the registry of the queue `root`."""
         self._root = root
         self._open_store = open_store
         self._opened: dict[StoreAddress, tuple[StoreAddress, JobStore]] = {}
         self._registered: set[StoreAddress] = set()
 
     def get(self, address: StoreAddress) -> JobStore:
-        """The store at an address.
+        """Return the store at an address.
 
         Raises:
-            StoreError: it is not there, or cannot be used.
-            OtherStoreError: another one is there.
+            StoreError: it is missing or cannot be used.
+            OtherStoreError: another store is there.
         """
         found = self._opened.get(address)
         if found is not None and found[1].is_in_place:
@@ -74,9 +74,9 @@ class StoreRegistry:
         return store
 
     def where(self, address: StoreAddress) -> StoreAddress:
-        """Current address of a store, as far as known: found by its id, as its path is written once, in `stores`.
+        """Return the last known address of a store, identified by its id; its path is written once, in `stores`.
 
-        What a manifest says is where it was when that was written.
+        The address in a manifest is the one from the time when it was written.
         """
         found = self._opened.get(address)
         if found is not None and found[1].is_in_place:
@@ -85,10 +85,10 @@ class StoreRegistry:
         return address if known is None or (known.kind, known.id) != (address.kind, address.id) else known
 
     def register(self, address: StoreAddress) -> None:
-        """Remember durably where a store is.
+        """Record the address of a store durably.
 
         Raises:
-            StoreCopyError: another store of the same id is where it was known to be.
+            StoreCopyError: another store of the same id is at the address that was recorded.
         """
         if address in self._registered:
             return
@@ -114,29 +114,29 @@ class StoreRegistry:
         return store
 
     def _identity_of(self, address: StoreAddress) -> object | None:
-        """Identity of the store at an address, the same for all its addresses; None when it is not there."""
+        """Return the identity of the store at an address, the same for all its addresses; None when it is missing."""
         try:
             return self._open(address).identity
         except UnavailableError:
             return None
 
     def addresses(self) -> list[StoreAddress]:
-        """All stores that jobs were submitted for."""
+        """Return the addresses of all stores that jobs were submitted for."""
         return self.addresses_of(self._root)
 
     @staticmethod
     def addresses_of(root: QueueRoot) -> list[StoreAddress]:
-        """All stores that jobs of a queue were submitted for."""
+        """Return the addresses of all stores that jobs of a queue were submitted for."""
         return addresses_in(root.path)
 
     def usable(self) -> Iterator[tuple[StoreAddress, JobStore]]:
-        """Those of them that can be opened now."""
+        """Yield the stores that can be opened now."""
         for address in self.addresses():
-            with contextlib.suppress(UnavailableError):  # `unusable` tells of them
+            with contextlib.suppress(UnavailableError):  # reported by `unusable`
                 yield address, self.get(address)
 
     def unusable(self) -> dict[StoreAddress, UnavailableError]:
-        """Those that cannot be opened now, and why: the message names the path."""
+        """Return the stores that cannot be opened now, each with its error, which names the path."""
         found = {}
         for address in self.addresses():
             try:
@@ -146,10 +146,10 @@ class StoreRegistry:
         return found
 
     def find(self, prefix: str) -> tuple[JobStore, JobRow]:
-        """The one job of this queue whose key begins with `prefix`.
+        """Find the one job of this queue whose key begins with `prefix`.
 
         Raises:
-            UnknownJobError: there is none; a HiddenJobError when not every store could be looked into.
+            UnknownJobError: there is none; a HiddenJobError when not every store could be searched.
             AmbiguousJobError: there are several.
         """
         found = [
@@ -168,7 +168,7 @@ class StoreRegistry:
         return (exact or found)[0]
 
     def find_exactly(self, key: str) -> tuple[JobStore, JobRow] | None:
-        """The job of this queue that is called `key`, or None."""
+        """Find the job of this queue with exactly that key; None when there is none."""
         for _, store in self.usable():
             row = store.load(key)
             if row is not None and row.queue_id == self._root.queue_id:
@@ -177,7 +177,7 @@ class StoreRegistry:
 
 
 def addresses_in(root: Path) -> list[StoreAddress]:
-    """All stores that jobs were submitted for to the queue in a folder."""
+    """Return the addresses of all stores that jobs were submitted for to the queue in a folder."""
     files = sorted((root / layout.STORES).glob("*.json"))
     return [address for address in map(_read, files) if address is not None]
 
@@ -185,9 +185,9 @@ def addresses_in(root: Path) -> list[StoreAddress]:
 def rows_of(
     root: QueueRoot, registry: StoreRegistry, progress: ScanProgress | None = None
 ) -> Iterator[tuple[JobStore, JobRow]]:
-    """Every job of a queue that is in a store that can be opened, with that store, in order of their keys.
+    """Yield every job of a queue, with its store, from the stores that can be opened, in order of their keys.
 
-    They are read in pages, each as its rows stand then: however many there are, few are in memory at a time.
+    They are read in pages, each in the state of its moment, so that few are in memory at a time.
     """
     stores = [store for _, store in registry.usable()]
     if progress is not None:

@@ -1,12 +1,12 @@
-"""Attempts whose end could not be written down: that is nobody's fault, and charged to nobody.
+"""Uncharged ends: attempts whose end could not be written, which is charged to nobody.
 
-A disk that is full while an attempt ends takes no commit. If its worker just released the lock, the process that finds
-the file in `claimed/` would take the worker for lost, and charge the job for it. So the worker marks the file first: by
-a rename, which needs no room.
+When the disk is full at the end of an attempt, its end cannot be committed. If its worker only released the job, the
+next process that finds the file in `claimed/` would assume a lost worker, and charge the job for it. So the worker
+marks the file first, by a rename, which needs no room.
 
-The mark is in the token of the file's name: eight random digits, and eight that follow from them and the token of the
-claim that the row names. So a mark is that claim's alone: left over, it excuses no later attempt. A recovery of the
-file takes it under a name with the mark too, so that dying on the way does not lose it. To older versions it is a
+The mark is in the token in the file's name: eight random digits, and eight derived from them and the token of the claim
+that the row names. So a mark belongs to that claim alone: a leftover excuses no later attempt. A process that recovers
+the file takes it under a name with the mark too, so that dying on the way does not lose it. To older versions it is a
 token like any other.
 """
 
@@ -22,13 +22,13 @@ _DIGITS = 8
 
 
 def marked_token(claim_token: str) -> str:
-    """A token, unlike any other, that excuses the attempt of a claim."""
+    """Return a new token that excuses the attempt of a claim."""
     salt = secrets.token_hex(_DIGITS // 2)
     return salt + _proof(claim_token, salt)
 
 
 def is_excused(row: JobRow, name: str) -> bool:
-    """Whether a file's name bears the mark of the claim that its job's row names."""
+    """Whether a file's name has the mark of the claim that its job's row names."""
     entry = layout.parse(layout.CLAIMED, name)
     if entry is None or entry.token is None or row.token is None or entry.attempt != row.attempt:
         return False
@@ -36,7 +36,7 @@ def is_excused(row: JobRow, name: str) -> bool:
 
 
 def token_for(row: JobRow, sources: Iterable[str]) -> str:
-    """Unique token for a move of a job's files; it has the mark that one of them has."""
+    """Return a new token for moving a job's files; it has the mark if one of the files has it."""
     excused = any(is_excused(row, os.path.basename(source)) for source in sources)  # noqa: PTH119  # texts
     return marked_token(row.token) if excused and row.token is not None else layout.new_token()
 

@@ -1,8 +1,8 @@
-"""The files of a queue's workers: who each of them is, what it runs, whether it lives, and the request to stop.
+"""Registry of a queue's workers, in files: identity of each, what it runs, whether it lives, and requests to stop.
 
-workers/<worker>.json    who, since when, what it runs; written again with every heartbeat
-workers/<worker>.lock    held as long as it lives; on another host, where locks do not reach, the heartbeat tells
-workers/<worker>.stop    somebody asks it to stop
+workers/<worker>.json    identity, start time and what it runs; written again with every heartbeat
+workers/<worker>.lock    held while the worker lives; on another host, where locks do not reach, the heartbeat counts
+workers/<worker>.stop    request to stop
 """
 
 import contextlib
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from themis.core.queue.folder.worker_report import WorkerReport
 
 SILENT_S = 60.0
-"""A worker of another host that has been silent for longer is taken for dead."""
+"""Seconds without a heartbeat after which a worker of another host is considered dead."""
 
 FORGOTTEN_S = 86_400.0
-"""The files of a worker of another host that has been silent for longer are removed."""
+"""Seconds without a heartbeat after which the files of a worker of another host are removed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NS = 1_000_000_000
@@ -36,10 +36,10 @@ _NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class SeenWorker:
-    """A worker that has a file in the queue.
+    """Worker with a file in the queue.
 
     Attributes:
-        report: what the file says.
+        report: content of the file.
         alive: whether it lives, by its lock; by its heartbeat when it is on another host.
     """
 
@@ -48,24 +48,24 @@ class SeenWorker:
 
     @property
     def state(self) -> str:
-        """One word for how it stands: what it reports of itself, or `dead`."""
+        """State in one word: as reported, or `dead`."""
         return self.report.state if self.alive else "dead"
 
     @property
     def busy(self) -> int:
-        """Number of its slots that run something."""
+        """Number of busy slots."""
         return self.report.busy if self.alive else 0
 
     def document(self) -> dict[str, Any]:
-        """The same as JSON."""
+        """Return the worker as JSON."""
         return {"alive": self.alive, **asdict(self.report)}
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be a worker's name.
+    """Refuse an invalid name of a worker.
 
     Raises:
-        WorkerNameError: it cannot.
+        WorkerNameError: the name is invalid.
     """
     if not _NAME.fullmatch(name):
         detail = "use letters, digits, '.', '_' and '-', at most 100, the first a letter or digit"
@@ -73,14 +73,14 @@ def check_name(name: str) -> None:
 
 
 def workers_of(queue_root: Path) -> list[SeenWorker]:
-    """Every worker that has a file in the queue, by name; dead ones too. Empty when there is no queue."""
+    """Return every worker with a file in the queue, by name, also dead ones. Empty when there is no queue."""
     folder = queue_root / layout.WORKERS
     here = this_process()
     return [SeenWorker(report, _is_alive(folder, report, here)) for report in reports_of(queue_root)]
 
 
 def reports_of(queue_root: Path) -> Iterator["WorkerReport"]:
-    """Reports of a queue's workers, by name, dead ones too."""
+    """Return the reports of a queue's workers, by name, whether they live or not."""
     for path in sorted((queue_root / layout.WORKERS).glob("*.json")):
         report = _read(path)
         if report is not None:
@@ -88,24 +88,24 @@ def reports_of(queue_root: Path) -> Iterator["WorkerReport"]:
 
 
 def report_file(queue_root: Path, name: str) -> Path:
-    """The file in which a worker says how it goes."""
+    """Return the path of a worker's report."""
     return queue_root / layout.WORKERS / f"{name}.json"
 
 
 def stop_file(queue_root: Path, name: str) -> Path:
-    """The file by which a worker is asked to stop."""
+    """Return the path of the file that asks a worker to stop."""
     return queue_root / layout.WORKERS / f"{name}.stop"
 
 
 def request_stop(queue_root: Path, names: Sequence[str]) -> None:
-    """Ask workers to take no more jobs and to end when what they run has."""
+    """Ask workers to take no more jobs and to end after the jobs that they run."""
     for name in names:
         durable.mark(stop_file(queue_root, name))
     bell.ring(queue_root)
 
 
 def forget_dead(queue_root: Path) -> None:
-    """Remove the files of workers that have died: of this host's at once, of others' when they are long silent."""
+    """Remove the files of dead workers: of this host at once, of other hosts after a long silence."""
     folder = queue_root / layout.WORKERS
     here = this_process().host
     gone = []
@@ -120,7 +120,7 @@ def forget_dead(queue_root: Path) -> None:
 
 
 def _locks_without_report(folder: Path) -> list[str]:
-    """Names with a lock and no report, since long enough that nobody is just registering."""
+    """Return the names with a lock and no report that are too old for a worker that is just registering."""
     with os.scandir(folder) as files:
         old = [
             file.name.removesuffix(".lock")
@@ -141,7 +141,7 @@ def _silence_s(report: "WorkerReport") -> float:
 
 
 def _read(path: Path) -> "WorkerReport | None":
-    """A worker's report; None when it cannot be read: a bad file must not hide the others. A newer one may say more."""
+    """Read a worker's report; None when it is unreadable, so that the others are shown. Ignores unknown fields."""
     from themis.core.queue.folder import worker_report  # noqa: PLC0415  # pydantic costs 100 ms, and many have no worker
 
     try:

@@ -6,19 +6,19 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
-"""A number in a report, which anybody may have written: no larger than what can be reckoned with."""
+"""Number in a report, which any program may have written: limited to a range that is safe for arithmetic."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlotReport:
-    """Report of one slot of a worker. Times are nanoseconds since 1970 UTC.
+    """Slot of a worker and what it runs. Times are nanoseconds since 1970 UTC.
 
     Attributes:
         slot: its number, from 0.
         key, run_id, attempt: the job; None while the slot is free.
-        pid: of the job's process.
-        started_ns: when the attempt began.
-        total, done, failed: cases of the run, those that have ended, and those of them that failed.
+        pid: pid of the job's process.
+        started_ns: start of the attempt.
+        total, done, failed: numbers of the run's cases, of those that have ended, and of those that failed.
     """
 
     slot: Whole
@@ -34,20 +34,20 @@ class SlotReport:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """A worker, as its file says. Times are nanoseconds since 1970 UTC.
+    """Report of a worker, as its file says. Times are nanoseconds since 1970 UTC.
 
     Attributes:
         worker: its name.
-        host, boot_id, pid, pid_started: where it is; see `Owner`.
-        version: of the library.
-        started_ns, heartbeat_ns: when it began, and when it last wrote this.
+        host, boot_id, pid, pid_started: its process; see `Owner`.
+        version: version of the library.
+        started_ns, heartbeat_ns: its start, and the time of this report.
         state: `running`, `draining` (it takes no more jobs) or `waiting` (for a disk or a store that failed).
-        why: why it takes no job though it could, if it does not.
-        tags: the tags that it serves.
-        slots: what each slot runs.
-        claimed: jobs that it took since it began.
-        ended: how many attempts ended, by cause.
-        cases: cases that ended in its runs.
+        why: reason for not taking jobs; None while it takes them.
+        tags: tags that it serves.
+        slots: its slots and what they run.
+        claimed: number of jobs that it has taken.
+        ended: number of ended attempts, by cause.
+        cases: number of ended cases in its runs.
     """
 
     worker: str
@@ -68,7 +68,7 @@ class WorkerReport:
 
     @property
     def busy(self) -> int:
-        """Number of slots that run something."""
+        """Number of busy slots."""
         return sum(slot.key is not None for slot in self.slots)
 
 

@@ -1,1 +1,1 @@
-"""The model of a queue: states, names, manifests, policies; values and pure functions."""
+"""Model of a queue: states, names, manifests, policies; values and pure functions."""

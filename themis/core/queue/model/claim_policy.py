@@ -11,28 +11,28 @@ from themis.core.queue.model.manifest_file import Manifest
 from themis.core.values import tags
 
 VersionMismatch = Literal["run", "refuse"]
-"""What becomes of a job that other versions submitted: run, saying so, or left for another worker."""
+"""Handling of a job that other versions submitted: run it and say so, or leave it for another worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimPolicy:
-    """Policy that `FileQueue.claim` takes as `allow`; equal ones give equal answers.
+    """Policy for claiming, passed to `FileQueue.claim` as `allow`; equal policies give equal answers.
 
     Attributes:
-        tags: what the worker has; a job is taken only when all its tags are among them.
-        version_mismatch: what becomes of a job that another version of the library, or of a distribution that its
-            components come from, submitted.
+        tags: tags that the worker serves; a job is taken only when all its tags are among them.
+        version_mismatch: how to handle a job that was submitted by another version of the library, or of a distribution
+            that its components come from.
 
     Raises:
         TagError: a tag is invalid.
-        InvalidArgumentError: `version_mismatch` is neither.
+        InvalidArgumentError: `version_mismatch` is invalid.
     """
 
     tags: Collection[str] = ()
     version_mismatch: VersionMismatch = "run"
 
     def __post_init__(self) -> None:
-        """Check both."""
+        """Check both fields."""
         object.__setattr__(self, "tags", frozenset(tags.checked(self.tags)))
         if self.version_mismatch not in get_args(VersionMismatch):
             detail = f"{self.version_mismatch!r} is neither run nor refuse"
@@ -44,7 +44,7 @@ class ClaimPolicy:
 
 
 def why_not(manifest: Manifest, policy: ClaimPolicy) -> str | None:
-    """Reason why a worker of that policy skips a job; None when it takes it."""
+    """Return the reason why a worker with that policy skips a job; None when it takes the job."""
     missing = [tag for tag in manifest.tags if tag not in policy.tags]
     if missing:
         return f"needs a worker with the tag {', '.join(missing)}"
@@ -56,7 +56,7 @@ def _version_here(distribution: str) -> str | None:
 
 
 def version_difference(manifest: Manifest, version_here: Callable[[str], str | None] = _version_here) -> str | None:
-    """Difference between the versions that submitted a job and those installed here; None without one."""
+    """Return the difference between the versions that submitted a job and those installed here; None without one."""
     submitted = {DISTRIBUTION: manifest.version, **manifest.distributions}
     different = [
         f"{name} {version} ({here or 'none'} here)"

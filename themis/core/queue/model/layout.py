@@ -1,6 +1,6 @@
-"""Names in a queue's folder: which folder a state has, and what a file is called there.
+"""File names in a queue's folder: the folder of each state, and the name of a job's file in it.
 
-The order stands in the names, so that choosing needs neither open nor stat: `ls queued/` is the order.
+The names contain the order, so that choosing a job needs neither open nor stat: `ls queued/` is the order.
 
     queued/<P>-<submitted>-<key>.json      P: 0 (first) to 9
     waiting/<ready>-<P>-<key>.json         not before that time
@@ -38,10 +38,10 @@ END_FOLDERS: dict[str, JobState] = {
     "cancelled": JobState.CANCELLED,
 }
 JOB_FOLDERS: tuple[str, ...] = (QUEUED, WAITING, CLAIMED, *END_FOLDERS)
-"""Where a job's file can be."""
+"""Folders that a job's file can be in."""
 
 PRUNABLE: tuple[str, ...] = (*END_FOLDERS, REJECTED)
-"""The folders, and so the states, that can be pruned."""
+"""Folders, and so states, that can be pruned."""
 
 SHOWN_STATES: dict[str, str] = {
     "running": CLAIMED,
@@ -51,17 +51,20 @@ SHOWN_STATES: dict[str, str] = {
     "cancelled": "cancelled",
     "done": "done",
 }
-"""The folder of each state, by the names and in the order in which people want to see them."""
+"""Folder of each state, with the names and in the order that people see."""
 
 FOLDERS: tuple[str, ...] = (*JOB_FOLDERS, TMP, REJECTED, LOCKS, CANCEL, JOURNAL, LOGS, WORKERS, STORES)
-"""What every queue has. The doorbell's folder is not among them: a queue does without where it cannot be made."""
+"""Folders that every queue has.
+
+The bell's folder is not among them: a queue works without it where it cannot be made.
+"""
 
 QUEUE_FILE = "queue.json"
 PAUSED_FILE = "paused"
 REASON_SUFFIX = ".reason.json"
 
 MAX_WORKER_FILE_BYTES = 1_000_000
-"""As much of a worker's file is read: more than one of very many slots takes."""
+"""Bytes that are read of a worker's file: more than a worker with very many slots needs."""
 
 KEY_PATTERN = r"[0-9a-f]{16}(?:\.s[0-9]{3}of[0-9]{3})?"
 _STAMP_PATTERN = r"[0-9]{8}T[0-9]{15}Z"
@@ -76,18 +79,18 @@ _ENDED_CHARACTERS = frozenset(map(len, ("0123456789abcdef.json", "0123456789abcd
 _SECOND_CHARACTERS = len("20270131T080000")
 _NS = 1_000_000_000
 LATEST_NS = 9_000_000_000 * _NS
-"""No job waits for as late a time (in the year 2255): a store keeps times in 64 bits."""
+"""Latest time that a job can wait for (in the year 2255): a store keeps times in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A job's file, as far as its name tells.
+    """Job's file, as described by its name.
 
     Attributes:
-        folder, name: where it lies.
-        key: of its job.
-        priority: 0 to 9; None where the name does not say.
-        stamp: in `queued` when it was submitted, in `waiting` when it will be ready; None elsewhere.
+        folder, name: folder and name of the file.
+        key: key of its job.
+        priority: 0 to 9; None where the name does not contain it.
+        stamp: in `queued` the time of submission, in `waiting` the time when it is ready; None elsewhere.
         attempt, token: in `claimed` those of the claim or move; None elsewhere.
     """
 
@@ -101,7 +104,7 @@ class Entry:
 
 
 def new_token() -> str:
-    """Token that makes a claim, or a move, unique."""
+    """Return a random token that identifies one claim or move."""
     return secrets.token_hex(8)
 
 
@@ -111,13 +114,13 @@ def is_key(text: str) -> bool:
 
 
 def stamp(time_ns: int) -> str:
-    """A time as it stands in names: UTC to the nanosecond, of fixed width, so that names sort by it."""
+    """Format a time for file names: UTC to the nanosecond, of fixed width, so that names sort by time."""
     seconds, rest_ns = divmod(time_ns, _NS)
     return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}{rest_ns:09d}Z"
 
 
 def time_of(stamp: str) -> int | None:
-    """Nanoseconds since 1970 UTC of a time as it stands in names; None when there was never such a time."""
+    """Parse a time from a file name into nanoseconds since 1970 UTC; None when it is invalid."""
     try:
         seconds = calendar.timegm(time.strptime(stamp[:_SECOND_CHARACTERS], "%Y%m%dT%H%M%S"))
     except ValueError:
@@ -126,7 +129,7 @@ def time_of(stamp: str) -> int | None:
 
 
 def place_of(row: JobRow, now_ns: int) -> tuple[str, str]:
-    """Folder and name that belong to a job as its row stands; a running one's name is its claimer's."""
+    """Return the folder and name of a job's file according to its row; a running job's has its claimer's name."""
     if row.state == JobState.QUEUED:
         if row.ready_ns is not None and row.ready_ns > now_ns:
             return WAITING, f"{stamp(row.ready_ns)}-{row.priority}-{row.key}.json"
@@ -137,17 +140,17 @@ def place_of(row: JobRow, now_ns: int) -> tuple[str, str]:
 
 
 def log_path(root: Path, key: str, attempt: int) -> Path:
-    """Path of the log of an attempt."""
+    """Return the path of an attempt's log."""
     return root / LOGS / key / f"{attempt}.log"
 
 
 def claimed_name(key: str, attempt: int, token: str) -> str:
-    """Name of a job's file while somebody runs or moves it."""
+    """Return the name of a job's file while a process runs or moves the job."""
     return f"{key}.{attempt}.{token}.json"
 
 
 def parse(folder: str, name: str) -> Entry | None:
-    """Parse the name of a file; None when no job's file is called so in that folder."""
+    """Parse the name of a file in a folder; None when it is not the name of a job's file there."""
     pattern = {QUEUED: _QUEUED, WAITING: _WAITING, CLAIMED: _CLAIMED}.get(folder, _ENDED)
     match = pattern.fullmatch(name)
     if match is None:
@@ -166,5 +169,5 @@ def parse(folder: str, name: str) -> Entry | None:
 
 
 def may_have_ended(name: str) -> bool:
-    """Whether a name in an end folder can be that of a job's file: cheaper than to `parse` it, of very many."""
+    """Whether a name in an end folder can be that of a job's file: cheaper than `parse` for many names."""
     return len(name) in _ENDED_CHARACTERS and name.endswith(".json")

@@ -1,11 +1,11 @@
-"""A job's manifest: bytes ⇄ a checked envelope around a payload that the queue does not look into.
+"""Manifest file of a job: bytes ⇄ a checked envelope around a payload that the queue does not interpret.
 
-What lies in the queue's folder is not to be trusted. Size and depth are bounded before anything is parsed; only a
-regular file is opened, and never through a link; it is JSON, whose every field is looked at.
+Files in the queue's folder are untrusted. Size and depth are limited before anything is parsed; only a regular file is
+opened, never through a link; it must be JSON, and every field is checked.
 
-Old and new workers share a queue through an upgrade. So a field that an older version may do without is added as an
-optional one: fields that are not known are not looked at. What no older version may run without makes a new format,
-and a manifest of a newer format is left for newer workers.
+Old and new workers share a queue during an upgrade. So a field that an older version can ignore is added as an optional
+one: unknown fields are ignored. A field that no older version may ignore makes a new format, and a manifest of a newer
+format is left for newer workers.
 """
 
 import errno
@@ -26,12 +26,12 @@ from themis.core.text.canonical import compact_json
 from themis.core.values.bounds import MOST_COUNT, MOST_SECONDS
 from themis.core.values.tags import checked as checked_tags
 
-FORMAT = 2  # 1: version 4.0; 2: the run's snapshot says more than that version can read
+FORMAT = 2  # 1: version 4.0; 2: the run's snapshot contains more than that version can read
 MAX_BYTES = 65_536
 MAX_DEPTH = 32
 
 _MAX_TEXT = 4_096
-_MOST_NS = 2**63 - 1  # as a store keeps times
+_MOST_NS = 2**63 - 1  # range of times in a store
 _WORD = re.compile(r"[A-Za-z0-9._+!-]{1,128}")
 _SHARD = re.compile(r"\.s([0-9]{3})of([0-9]{3})$")
 
@@ -40,13 +40,13 @@ Field = TypeVar("Field")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a job.
+    """Limits on the resources and retries of a job.
 
     Attributes:
-        max_attempts: failed attempts that end it.
-        max_worker_lost: lost workers that end it.
-        timeout_s: of one attempt; None for none.
-        memory_limit_mb: of one attempt, in MiB; None for none.
+        max_attempts: number of failed attempts after which the job fails.
+        max_worker_lost: number of lost workers after which the job fails.
+        timeout_s: time limit of one attempt, in seconds; None for no limit.
+        memory_limit_mb: memory limit of one attempt, in MiB; None for no limit.
     """
 
     max_attempts: int = 3
@@ -57,20 +57,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A job, as its file says.
+    """Job, as its manifest file describes it.
 
     Attributes:
         key: its name in the queue.
-        run_id: the run to do.
-        store: where the run is, and its results go.
-        limits: what it may cost.
+        run_id: the run to carry out.
+        store: the store of the run and its results.
+        limits: limits on its resources and retries.
         priority: 0 (first) to 9.
-        submitted_ns: when, in nanoseconds since 1970 UTC.
-        version: of the library that wrote it.
-        payload: what the executor needs; JSON.
-        tags: what a worker must have to take it.
-        distributions: those that its components come from, beside the library, with the versions they had.
-        format: of the file.
+        submitted_ns: time of submission, in nanoseconds since 1970 UTC.
+        version: version of the library that wrote it.
+        payload: input of the executor, as JSON.
+        tags: tags that a worker must have to take it.
+        distributions: distributions that its components come from, except the library, with their versions.
+        format: format number of the file.
     """
 
     key: str
@@ -87,10 +87,10 @@ class Manifest:
 
 
 def encode(manifest: Manifest) -> bytes:
-    """The file's bytes.
+    """Return the bytes of the manifest file.
 
     Raises:
-        ManifestError: it is larger or deeper than may be read again, or not JSON.
+        ManifestError: it is larger or more deeply nested than allowed, or is not JSON.
     """
     document: dict[str, Any] = {
         "format": manifest.format,
@@ -121,25 +121,25 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def read(path: str, *, key: str | None) -> Manifest:
-    """The manifest in the file at `path`, whose name says `key`; None where names say something else.
+    """Read the manifest in the file at `path`, whose name contains `key`; None for names without a key.
 
     Raises:
-        FileNotFoundError: there is none.
-        TornManifestError: it is no whole JSON text; it may still be being written.
-        NewerManifestError: it is of a format that only a newer version reads.
-        ManifestError: it is no manifest for this key, or nothing that may be opened; `reason` says which.
+        FileNotFoundError: the file does not exist.
+        TornManifestError: it is not complete JSON and may still be being written.
+        NewerManifestError: its format needs a newer version.
+        ManifestError: it is not a manifest for this key, or not a file that may be opened; `reason` says which.
     """
     name = os.path.basename(path)  # noqa: PTH119  # hot: once a claim
     return decode(_read_bytes(path, name), name, key=key)
 
 
 def decode(data: bytes, name: str, *, key: str | None) -> Manifest:
-    """The manifest that `data` holds; `name` is what an error calls it.
+    """Parse the manifest in `data`; errors call it `name`.
 
     Raises:
-        TornManifestError: it is no whole JSON text.
-        NewerManifestError: it is of a format that only a newer version reads.
-        ManifestError: it is no manifest for `key`.
+        TornManifestError: it is not complete JSON.
+        NewerManifestError: its format needs a newer version.
+        ManifestError: it is not a manifest for `key`.
     """
     if len(data) > MAX_BYTES:
         raise ManifestError(name=name, reason="too_large", detail=f"more than {MAX_BYTES} bytes")
@@ -207,7 +207,7 @@ def _checked(document: dict[str, Any]) -> Manifest:
         msg = f"priority is not 0 to {LOWEST_PRIORITY}"
         raise ValueError(msg)
     if not 0 <= manifest.submitted_ns <= _MOST_NS:
-        msg = "submitted_at_ns is no time"
+        msg = "submitted_at_ns is not a valid time"
         raise ValueError(msg)
     if not is_key(manifest.key) or manifest.key != job_key(manifest.run_id, manifest.store.id, _shard(manifest.key)):
         msg = "key does not belong to its run and store"
@@ -232,7 +232,7 @@ def _shard(key: str) -> tuple[int, int] | None:
 
 def _field(document: dict[str, Any], name: str, kind: type[Field]) -> Field:
     value = document[name]
-    # True is an int to Python, but no number to us.
+    # True is an int in Python, but not a number here.
     if not isinstance(value, kind) or isinstance(value, bool):
         msg = f"{name} is not a JSON {kind.__name__}"
         raise TypeError(msg)
@@ -244,7 +244,7 @@ def _text(document: dict[str, Any], name: str) -> str:
     if not 0 < len(value) <= _MAX_TEXT:
         msg = f"{name} is empty or longer than {_MAX_TEXT} characters"
         raise ValueError(msg)
-    value.encode()  # a half of a character, as JSON can write it, is refused like any other bad value
+    value.encode()  # an unpaired surrogate, which JSON can contain, is refused like any other invalid value
     return value
 
 

@@ -1,8 +1,8 @@
-"""Outages: whether an error over a file of a queue is the machine's, and passes, or the file's.
+"""Outages: tell an error of the machine, which passes, from an error of the file that was being processed.
 
-A disk that is full, a store that is busy or a process without memory says nothing of the file that was looked into just
-then: it is left where it lies. Whatever else is raised over one file is that file's: it is set aside, and the next is
-looked into, so that no file stops a worker.
+A full disk, a busy store or a process without memory is no fault of the file that was being read: the file is left in
+place. Any other error is attributed to the file: it is quarantined and the next file is tried, so that no file stops a
+worker.
 """
 
 import errno
@@ -19,26 +19,26 @@ from themis.core.errors import (
 )
 
 NO_THREAD = "can't start new thread"
-"""What Python says when the system has none left."""
+"""Message of Python's error when the system cannot start another thread."""
 
 SCARCE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.ENFILE})
-"""The machine lacks something: room, processes and threads, buffers, memory, open files."""
+"""Error numbers for a lack of room, processes and threads, buffers, memory or open files."""
 
 BROKEN_ERRNOS = frozenset({errno.EIO, errno.EROFS})
-"""A disk does not work, or is not to be written."""
+"""Error numbers for a disk that fails or is read-only."""
 
 
 class Lack(StrEnum):
-    """Kind of an outage, which decides whom it is charged to; see `themis_workers.slots.outages`."""
+    """Kind of an outage, which decides its scope; see `themis_workers.slots.outages`."""
 
     BUSY = "busy"
-    """A store that others write to, or that is for newer versions."""
+    """The store: it is busy, or of a newer version."""
 
     SCARCE = "scarce"
-    """Room, memory, threads: there may be some again a moment later."""
+    """Room, memory or threads: may be available again a moment later."""
 
     BROKEN = "broken"
-    """Reading or writing fails: a disk's fault, or that of the process that tried."""
+    """Reading or writing: a fault of the disk, or of the process that tried."""
 
 
 _LACKS: tuple[tuple[tuple[type[Exception], ...], Lack], ...] = (
@@ -49,7 +49,7 @@ _LACKS: tuple[tuple[tuple[type[Exception], ...], Lack], ...] = (
 
 
 def lack_of(error: Exception) -> Lack | None:
-    """Kind of the outage that an error stands for; None for any other error."""
+    """Return the kind of an outage; None for an error that is not an outage."""
     for kinds, lack in _LACKS:
         if isinstance(error, kinds):
             return lack
@@ -60,17 +60,17 @@ def lack_of(error: Exception) -> Lack | None:
 
 
 def is_of_machine(error: Exception) -> bool:
-    """Whether an error is one of the machine and what it has, rather than one of what was worked on."""
+    """Whether an error comes from the machine and its resources rather than from the data that was processed."""
     machine = (OSError, StoreError, NetworkFilesystemError, MemoryError)
     return isinstance(error, machine) or lacks_threads(error)
 
 
 def lacks_threads(error: BaseException) -> bool:
-    """Whether the system had no thread left to start."""
+    """Whether the system could not start another thread."""
     return isinstance(error, RuntimeError) and NO_THREAD in str(error)
 
 
 def refusal(name: str, error: Exception) -> ManifestError:
-    """The reason to set a file aside over which `error` was raised."""
+    """Return the reason for quarantining a file that raised `error`."""
     detail = f"cannot be worked on: {type(error).__name__}: {error}"
     return ManifestError(name=name, reason="unworkable", detail=detail)

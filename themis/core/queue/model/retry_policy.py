@@ -1,4 +1,4 @@
-"""Retry policy of jobs: how long a failed job waits before its next attempt."""
+"""Retry policy: the backoff of a failed job."""
 
 from themis.core.values.bounds import MOST_DELAY_S
 
@@ -9,11 +9,11 @@ _DOUBLINGS = 20
 
 
 def delay_s(failures: int, retry_after_s: float | None, jitter: float) -> float:
-    """Seconds until the next try: doubling, capped, spread over its upper half; never sooner than was asked for.
+    """Return the seconds to wait before the next attempt: doubling, capped, spread over the upper half.
 
     Args:
-        failures: so far; the first delay follows the first.
-        retry_after_s: what the other side asked for, of which no more than a day is believed; None for nothing.
+        failures: number of failures up to now; the first delay follows the first failure.
+        retry_after_s: shortest delay, as the remote side asked, limited to one day; None when it did not.
         jitter: from 0 to 1.
     """
     asked_s = min(retry_after_s or 0.0, MOST_DELAY_S)
@@ -21,6 +21,6 @@ def delay_s(failures: int, retry_after_s: float | None, jitter: float) -> float:
 
 
 def longest_s(failures: int) -> float:
-    """The longest backoff after so many failures, in seconds."""
+    """Return the longest backoff after that number of failures, in seconds."""
     doubled: float = FIRST_S * 2 ** min(max(failures - 1, 0), _DOUBLINGS)
     return min(doubled, MOST_S)

@@ -1,15 +1,15 @@
-"""The states of a job, its moves between them, and why: the only list, and nothing but values.
+"""States of a job, the transitions between them and their causes: the only list, values without side effects.
 
                  claim                    settle
     submit → QUEUED ──────→ RUNNING ──────────────→ DONE
                ↑ │             │ └────────────────→ FAILED      budget used up, or nothing to be gained by repeating
                │ │ cancel      │ └────────────────→ CANCELLED
                │ └─→ CANCELLED │
-               ├───────────────┘                    failed and tried again, worker lost, given back
+               ├───────────────┘                    failed and retried, worker lost, given back
                ├── retry: FAILED, CANCELLED;  rerun: DONE too
                └── set: QUEUED, with another priority or time
 
-Each function takes a row and says what it becomes. It decides nothing about files: the folder follows the row.
+Each function takes a row and returns its next version. None of them touches files: the folder follows the row.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from themis.core.stores.job_rows import AttemptRow, Change, JobRow, Owner
 from themis.core.text.lines import cut
 
 NO_QUEUE = ""
-"""The queue of a job that was pruned: none."""
+"""Queue id of a pruned job: it is in no queue."""
 
 _NS = 1_000_000_000
 
 
 class JobState(StrEnum):
-    """State of a job. One that waits for a later time is queued."""
+    """State of a job. A job that waits for a later time is queued."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -46,11 +46,11 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset({JobState.QUEUED}),
     JobState.CANCELLED: frozenset({JobState.QUEUED}),
 }
-"""Where a job can go from each state."""
+"""Allowed next states of each state."""
 
 
 class Cause(StrEnum):
-    """Cause of the end of an attempt, or of a job."""
+    """Cause of the end of an attempt or of a job."""
 
     DONE = "done"
     TRANSIENT = "transient"
@@ -83,10 +83,10 @@ class Policy:
     """Consequences of a cause.
 
     Attributes:
-        charge: the budget that pays.
-        ends: the state that it leads to at once; None when the job is queued again while its budget lasts.
-        backoff: whether it waits before it is tried again.
-        behind: whether it goes behind all that is queued by then, so that what keeps it from running keeps no other.
+        charge: the budget that it is charged to.
+        ends: the state that the job ends in at once; None when it is queued again while its budget lasts.
+        backoff: whether the job waits before the next attempt.
+        behind: whether it goes behind all jobs queued by then, so that it does not hold up the others.
     """
 
     charge: Charge = Charge.NOBODY
@@ -117,7 +117,7 @@ POLICIES: dict[Cause, Policy] = {
     Cause.RUN_IN_USE: Policy(backoff=True),
     Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
 }
-"""Failures are classified, once, as a value, before anything is written."""
+"""Consequences of each cause: failures are classified once, as a value, before anything is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,11 @@ class AttemptOutcome:
     """Outcome of an attempt.
 
     Attributes:
-        cause: what is charged for it and what follows.
-        message: for people; cut to `MESSAGE_BYTES`, so that it fits wherever an outcome has to go.
-        retry_after_s: not to be tried again before, in seconds, as the other side asked; None when it did not.
-        exit_code: of the job's own process, negative for a signal; None when it had none.
-        lack: of an outage, what it was about.
+        cause: cause of its end, which decides the charge and the consequences.
+        message: text for people; cut to `MESSAGE_BYTES`, so that it fits everywhere.
+        retry_after_s: seconds before which it must not be retried, as the remote side asked; None when it did not.
+        exit_code: exit code of the job's process, negative for a signal; None without one.
+        lack: kind of the outage; None for other causes.
     """
 
     cause: Cause
@@ -147,7 +147,7 @@ DONE = AttemptOutcome(Cause.DONE)
 
 
 def claimed(row: JobRow, owner: Owner, token: str, now_ns: int, lease_ms: int | None = None) -> Change:
-    """A queued job gets an owner and its next attempt, and, where locks do not reach everybody, a lease."""
+    """Claim a queued job: it gets an owner, its next attempt and, where locks do not reach all hosts, a lease."""
     after = _next(
         row,
         now_ns,
@@ -163,13 +163,13 @@ def claimed(row: JobRow, owner: Owner, token: str, now_ns: int, lease_ms: int | 
 
 
 def settled(row: JobRow, outcome: AttemptOutcome, now_ns: int, jitter: float) -> Change:
-    """A running job's attempt has ended: the job ends with it, or is queued again.
+    """Settle a running job whose attempt has ended: the job ends too, or is queued again.
 
     Args:
-        row: the job, running.
-        outcome: how its attempt ended.
-        now_ns: the time.
-        jitter: a random number from 0 to 1, which spreads the next tries.
+        row: the running job.
+        outcome: outcome of its attempt.
+        now_ns: the current time.
+        jitter: a random number from 0 to 1, which spreads the next attempts.
     """
     policy = POLICIES[outcome.cause]
     failures = row.failures + (policy.charge is Charge.ATTEMPTS)
@@ -202,9 +202,9 @@ def settled(row: JobRow, outcome: AttemptOutcome, now_ns: int, jitter: float) ->
 
 
 def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
-    """Change of an orphan: a job whose file was found, and whose owner, if it had one, is dead.
+    """Recover a job whose file was found and that no living worker has: its owner, if it had one, is dead.
 
-    With `excused` it had ended its attempt, and could not write that down.
+    `excused` means that its attempt had ended, and this could not be written.
     """
     if row.state == JobState.RUNNING:
         end = f"the end of attempt {row.attempt} could not be written", f"{_fate(row)} in attempt {row.attempt}"
@@ -216,12 +216,12 @@ def recovered(row: JobRow, now_ns: int, *, excused: bool = False) -> Change:
 
 
 def cancelled(row: JobRow, now_ns: int) -> Change:
-    """A queued job is cancelled."""
+    """Cancel a queued job."""
     return Change(_cancelled(_next(row, now_ns), now_ns))
 
 
 def refused(row: JobRow, outcome: AttemptOutcome, now_ns: int) -> Change:
-    """A job that nobody runs can never run: it fails without an attempt."""
+    """Fail a job that nobody runs and that can never run, without an attempt."""
     if row.state == JobState.RUNNING:
         return settled(row, outcome, now_ns, 0.0)
     ended = {"state": JobState.FAILED, "ready_ns": None, "ended_ns": now_ns}
@@ -229,7 +229,7 @@ def refused(row: JobRow, outcome: AttemptOutcome, now_ns: int) -> Change:
 
 
 def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Change:
-    """An ended job is queued again: budgets begin again, numbers continue."""
+    """Queue an ended job again: its budgets start over, its numbers continue."""
     after = _next(
         row,
         now_ns,
@@ -248,9 +248,9 @@ def sent_back(row: JobRow, now_ns: int, *, priority: int | None = None) -> Chang
 
 
 def rescheduled(row: JobRow, now_ns: int, *, priority: int | None = None, ready_ns: int | None = None) -> Change:
-    """A queued job gets another priority, or another time before which it is not taken; what is None stays.
+    """Change the priority of a queued job, or the time before which it is not claimed; None leaves a value unchanged.
 
-    A time that has passed clears the one that it had.
+    A time in the past clears the current one.
     """
     changes: dict[str, Any] = {} if priority is None else {"priority": priority}
     if ready_ns is not None:
@@ -259,7 +259,7 @@ def rescheduled(row: JobRow, now_ns: int, *, priority: int | None = None, ready_
 
 
 def pruned(row: JobRow, now_ns: int) -> Change:
-    """An ended job leaves its queue. Its row stays, so that its end is known and its numbers never go back."""
+    """Remove an ended job from its queue. The row stays, so that its end is known and its numbers never go back."""
     return Change(_next(row, now_ns, queue_id=NO_QUEUE))
 
 
@@ -273,7 +273,7 @@ def _fate(row: JobRow) -> str:
         return "its worker died"
     if row.lease_until_ms is None:
         return f"worker {owner.worker} (pid {owner.pid}) died"
-    return f"worker {owner.worker} (pid {owner.pid} on {owner.host}) died, or let its lease run out,"
+    return f"worker {owner.worker} (pid {owner.pid} on {owner.host}) died, or did not renew its lease,"
 
 
 def _ended_attempt(row: JobRow, cause: Cause, message: str, now_ns: int, exit_code: int | None) -> AttemptRow:

@@ -1,4 +1,4 @@
-"""The address of a results store, as jobs and the queue's folder name it."""
+"""Address of a results store, as jobs and the queue's folder name it."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from themis.core.text.canonical import canonical_json
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
-    """Address of a results store, and the identity that it must have.
+    """Address of a results store, and the id that the store there must have.
 
     Attributes:
-        kind: of store, such as `sqlite`.
-        path: absolute, of its file; or, of a store that is no file, its parameters as JSON, see `StoreLocation`.
+        kind: kind of store, such as `sqlite`.
+        path: absolute path of its file; for a store that is not a file, its parameters as JSON, see `StoreLocation`.
         id: its `store_id`.
     """
 
@@ -26,16 +26,16 @@ class StoreAddress:
 
     @property
     def location(self) -> StoreLocation:
-        """Location alone, without the identity."""
+        """Location of the store, without its id."""
         return StoreLocation(self.kind, self.path)
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The absolute paths by which it is found; none where it is no file on this machine."""
+        """Absolute paths of its files; empty for a store that is not a file on this machine."""
         return tuple(value for value in self._texts() if os.path.isabs(value))  # noqa: PTH117  # text in, text out
 
     def moved(self, new_path: Callable[[str], str]) -> "StoreAddress":
-        """The same store, with what becomes of each of those paths."""
+        """Return the address of the same store with each of those paths replaced."""
         if os.path.isabs(self.path):  # noqa: PTH117  # text in, text out
             return replace(self, path=new_path(self.path))
         known = self.paths

@@ -1,4 +1,4 @@
-"""JSON that is not to be trusted: how deep it is before it is parsed, and no number that JSON does not have."""
+"""Untrusted JSON: limited nesting before it is parsed, and no numbers that JSON does not have."""
 
 import json
 import math
@@ -10,7 +10,7 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 def _no_constant(text: str) -> Any:
-    msg = f"{text[:40]} is no number that JSON has"
+    msg = f"{text[:40]} is not a JSON number"
     raise ValueError(msg)
 
 
@@ -26,15 +26,15 @@ def parse(data: bytes) -> Any:
     """Parse a JSON text in UTF-8.
 
     Raises:
-        ValueError: it is not JSON, or holds a number that is not finite, or that no float can hold.
+        ValueError: it is not JSON, or contains an invalid number or one too large for a float.
     """
     return _DECODER.decode(data.decode())
 
 
 def depth(data: bytes, most: int) -> int:
-    """Depth to which brackets are nested in a text, if it may be more than `most`; else 0."""
+    """Return how deep brackets are nested in a text; exact where it may be more than `most`, else possibly 0."""
     if data.count(b"[") + data.count(b"{") <= most:
-        return 0  # as it may be: with so few it cannot be too much
+        return 0  # with so few brackets it cannot be too deep
     depth = deepest = 0
     for token in _TOKENS.findall(data):
         if token in b"[{":

@@ -1,1 +1,1 @@
-"""The choice of the next job."""
+"""Choice of the next job."""

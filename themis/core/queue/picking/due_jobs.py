@@ -1,7 +1,7 @@
-"""Due jobs in `waiting/`: those whose time has come, and those that wait because a clock was wrong.
+"""Due jobs in `waiting/`: those whose time has come, and those that wait only because a clock was wrong.
 
-The first stand in the names. The others only their rows can tell, so of what waits each is looked into once: again only
-when this machine's clock was set back, which is when more of them come about.
+The first are found by their names. The others only by their rows, so the row of each waiting job is read once, and
+again only when this machine's clock was set back, which is when more of them appear.
 """
 
 import time
@@ -14,23 +14,23 @@ from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout, readiness
 
 Due = Callable[[AbstractSet[str], int], set[str]]
-"""Those of the names in `waiting/` that may be claimed at a time."""
+"""Function that returns those of the names in `waiting/` that may be claimed at a time."""
 
 LOOKED_INTO = 64
-"""As many rows are read for one listing: there may be very many that wait for good reason."""
+"""Number of rows that are read for one listing: very many jobs may wait for good reason."""
 
 
 def due_by_name(names: AbstractSet[str], now_ns: int) -> set[str]:
-    """Those whose time has come by what they say; one that is no job's name is among them, to be rejected."""
+    """Return the names whose time has come; one that is not a job's name is included, to be rejected."""
     now = layout.stamp(now_ns)
     return {name for name in names if name <= now or not name[0].isdigit()}
 
 
 class Waits:
-    """Knowledge of the files in `waiting/`."""
+    """Cache of facts about the files in `waiting/`."""
 
     def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
-        """Nothing yet, of the queue `root`, whose jobs are in the stores of `registry`."""
+        """Make an empty cache for the queue `root`, whose jobs are in the stores of `registry`."""
         self._root = root
         self._registry = registry
         self._believed: set[str] = set()
@@ -38,7 +38,7 @@ class Waits:
         self._ahead_ns = self._clock_ahead_ns()
 
     def due(self, names: AbstractSet[str], now_ns: int) -> set[str]:
-        """Those of the names that may be claimed."""
+        """Return those of the names that may be claimed."""
         due = due_by_name(names, now_ns)
         soon = layout.stamp(now_ns + readiness.CLOCKS_DIFFER_NS)
         late = {name for name in names - due if name > soon}
@@ -57,7 +57,7 @@ class Waits:
         (self._misdated if is_misdated else self._believed).add(name)
 
     def _forget(self, late: AbstractSet[str]) -> None:
-        """Forget what is there no longer, and, as the clock was set back, what was believed."""
+        """Forget files that are gone, and all facts after the clock was set back."""
         ahead_ns, before_ns = self._clock_ahead_ns(), self._ahead_ns
         if before_ns - ahead_ns > readiness.CLOCKS_DIFFER_NS:
             self._believed.clear()
@@ -67,5 +67,5 @@ class Waits:
 
     @staticmethod
     def _clock_ahead_ns() -> int:
-        """Lead of the clock over the one that nobody can set, in nanoseconds."""
+        """Return by how much the clock is ahead of the monotonic one."""
         return time.time_ns() - time.monotonic_ns()

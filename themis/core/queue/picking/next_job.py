@@ -1,4 +1,4 @@
-"""Next job: names in order; bad files are quarantined and orphans recovered on the way."""
+"""Next job: try names in order; on the way, quarantine bad files and recover what is out of place."""
 
 import os
 import time
@@ -30,7 +30,7 @@ _NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Torn:
-    """A file that is no whole JSON text, as it looked when it was first seen so."""
+    """File of incomplete JSON, as it was when it was first seen."""
 
     size: int
     modified_ns: int
@@ -39,10 +39,10 @@ class _Torn:
 
 
 class NextJob:
-    """Goes through the names of a queue until one of them is a job to run."""
+    """Finder of the next job: tries the names of a queue until one of them is a job to run."""
 
     def __init__(self, root: QueueRoot, registry: StoreRegistry, *, rescan_s: float, copy_grace_s: float) -> None:
-        """For the queue `root`; see `FileQueue` for the times."""
+        """Make a finder for the queue `root`; see `FileQueue` for the times."""
         self.skipped = SkippedJobs()
         self.listing = ListingCache(root, self.skipped, rescan_s, Waits(root, registry).due)
         self.unusable: dict[str, str] = {}
@@ -56,11 +56,11 @@ class NextJob:
         self._torn: dict[str, _Torn] = {}
 
     def find(self, owner: Owner, allow: Allow | None, *, patient: bool = True) -> ClaimResult:
-        """The next job, claimed, and what was skipped, left and recovered on the way."""
+        """Claim the next job; return it with what was skipped, left and recovered on the way."""
         self.unusable, self._newly_skipped = {}, {}
         self._is_busy = False
         claim = self._find(owner, allow, patient=patient)
-        # What was recovered by a claim that was cut short by an error is told by the next.
+        # If an error ends a claim early, the next claim reports what it recovered.
         recovered, self._recovered = tuple(self._recovered), []
         return ClaimResult(
             claim, self.skipped.reasons, self._newly_skipped, dict(self.unusable), self._is_busy, recovered
@@ -89,13 +89,13 @@ class NextJob:
         return self._try_young(young, owner, allow, failing) if patient else None
 
     def recover(self, owner: Owner) -> list[JobRow]:
-        """Recover whatever in `claimed/` no living worker has; the jobs as they are now."""
+        """Recover the jobs in `claimed/` that no living worker has; return them in their new state."""
         names = os.listdir(self._root.folder(layout.CLAIMED))  # noqa: PTH208  # once a rescan
         found = (self.recover_file(layout.CLAIMED, name, owner) for name in sorted(names) if name[0] != ".")
         return [row for row in found if row is not None]
 
     def recover_file(self, folder: str, name: str, owner: Owner) -> JobRow | None:
-        """Move a file to where its row says; None when a living worker has it, or it is gone, or bad."""
+        """Move a file to where its row says; None when a living worker has it, or when it is gone or bad."""
         entry = layout.parse(folder, name)
         try:
             if entry is None:
@@ -106,7 +106,7 @@ class NextJob:
             self._torn_seen(entry or Entry(folder, name, key=""), error, owner)
         except (QueueError, NewerManifestError) as error:
             self.unusable[name] = str(error)
-        except Exception as error:  # noqa: BLE001  # over one file: no file may keep a worker from the others
+        except Exception as error:  # noqa: BLE001  # for one file: no file may keep a worker from the others
             self._set_aside(entry or Entry(folder, name, key=""), error, owner)
         return None
 
@@ -133,20 +133,20 @@ class NextJob:
             failing.add(str(error.facts.get("path")))
             self.unusable[entry.name] = str(error)
         except QueueError:
-            raise  # the queue's folder cannot be used: there is no next one
-        except Exception as error:  # noqa: BLE001  # over one file: no file may keep a worker from the others
+            raise  # the queue's folder cannot be used: there is no next job
+        except Exception as error:  # noqa: BLE001  # for one file: no file may keep a worker from the others
             self._set_aside(entry, error, owner)
         return None
 
     def _set_aside(self, entry: Entry, error: Exception, owner: Owner) -> None:
-        """Reject a file over which something was raised, unless that says more of the machine than of the file."""
+        """Quarantine a file that raised an error, unless the error is one of the machine."""
         if outages.is_of_machine(error):
             self.unusable[entry.name] = str(error)
             return
         try:
             quarantine.quarantine(self._root, self._registry, entry, outages.refusal(entry.name, error), owner)
-        except Exception as second:  # noqa: BLE001  # what was raised over the file may be raised over its row too
-            self._skip(entry, f"cannot be worked on ({error}), nor set aside ({second})")
+        except Exception as second:  # noqa: BLE001  # the error may come from the file's row too
+            self._skip(entry, f"cannot be processed ({error}), nor quarantined ({second})")
 
     def _try_named(self, entry: Entry, owner: Owner, allow: Allow | None, failing: set[str]) -> Claim | None:
         manifest = self._claimer.read(entry, owner)
@@ -163,19 +163,19 @@ class NextJob:
         self._newly_skipped[entry.name] = reason
 
     def _try_young(self, young: list[Entry], owner: Owner, allow: Allow | None, failing: set[str]) -> Claim | None:
-        """Files that may still be being copied, once more after a pause, as there is nothing else to do."""
+        """Try files that may still be being copied once more after a pause, as there is no other job."""
         if young:
             time.sleep(self._copy_grace_s)
         for entry in young:
             self.unusable.pop(entry.name, None)
             claim = self._try(entry, owner, allow, [], failing)
             if claim is not None:
-                self.listing.wake()  # the rest of them
+                self.listing.wake()  # for the rest of them
                 return claim
         return None
 
     def _torn_seen(self, entry: Entry, error: TornManifestError, owner: Owner) -> bool:
-        """Reject a file that is no whole JSON text, if it has been left alone for long enough; whether it was."""
+        """Quarantine a file of incomplete JSON if it has been unchanged for long enough, and return whether it was."""
         try:
             found = os.lstat(f"{self._root.path}/{entry.folder}/{entry.name}")
         except OSError:
@@ -198,5 +198,5 @@ class NextJob:
         return True
 
     def _reject_nameless(self, entry: Entry, owner: Owner) -> None:
-        refusal = ManifestError(name=entry.name, reason="bad_name", detail="no job's file is called so")
+        refusal = ManifestError(name=entry.name, reason="bad_name", detail="its name is not that of a job's file")
         quarantine.quarantine(self._root, self._registry, entry, refusal, owner)

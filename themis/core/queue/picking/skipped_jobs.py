@@ -1,4 +1,4 @@
-"""Jobs that this worker leaves to others: looked into once, not at every listing."""
+"""Skipped jobs: those that this worker leaves to others, read once instead of at every listing."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -8,25 +8,25 @@ from types import MappingProxyType
 from themis.core.queue.model.manifest_file import Manifest
 
 Allow = Callable[[Manifest], str | None]
-"""Why a worker may not run a job; None when it may. One that it may not is left for another worker.
+"""Returns the reason why a worker may not run a job; None when it may. The job is then left for another worker.
 
-The answer for a job is remembered by the name of its file, so it may depend on nothing but the manifest; equal ones
-give equal answers, and another one is asked again.
+The answer for a job is remembered by the name of its file, so it may depend only on the manifest; equal policies give
+equal answers, and a different one is asked again.
 """
 
 
 class SkippedJobs:
-    """The names of files that hold such jobs, each with the reason."""
+    """Names of the files of skipped jobs, each with the reason."""
 
     def __init__(self) -> None:
-        """None yet."""
+        """Start without any."""
         self._allow: Allow | None = None
         self._reasons: dict[str, str] = {}
         self._told: Mapping[str, str] | None = None
 
     @property
     def reasons(self) -> Mapping[str, str]:
-        """Reason of each skipped job, by name, as of now: later skips do not change it.
+        """Return the reason for each, by name, as of now: later skips do not change it.
 
         Thousands may be skipped, and every claim asks: they are copied only after one was added or forgotten.
         """
@@ -35,7 +35,7 @@ class SkippedJobs:
         return self._told
 
     def begin(self, allow: Allow | None) -> bool:
-        """A claim begins; returns whether what is known was said by another `allow`, and so is forgotten."""
+        """Begin a claim; return whether the known reasons came from another `allow`, and so were forgotten."""
         if allow == self._allow:
             return False
         self._allow = allow
@@ -44,12 +44,12 @@ class SkippedJobs:
         return True
 
     def note(self, name: str, reason: str) -> None:
-        """Leave the file called `name` from now on."""
+        """Skip the file `name` from now on."""
         self._reasons[name] = sys.intern(reason)  # thousands have the same
         self._told = None
 
     def keep(self, *listed: AbstractSet[str]) -> None:
-        """Forget those that are in none of the listings."""
+        """Forget files that are in none of the listings."""
         for name in set(self._reasons).difference(*listed):
             del self._reasons[name]
             self._told = None

@@ -1,1 +1,1 @@
-"""Transitions of jobs: the one move, and all that is a call of it."""
+"""Transitions of jobs: the one move and the changes built on it."""

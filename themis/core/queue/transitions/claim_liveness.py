@@ -1,10 +1,10 @@
-"""Whether a worker on another host may have a job.
+"""Liveness of a worker on another host: whether it may still have a job.
 
-Asked under the job's lock, which answers it for this host: a lock that can be taken proves that nobody here has the
-job. Where locks do not reach from host to host, a lease answers it for the others, by the clock of the store. A file in
-`claimed/` whose job has no lease may be in the middle of somebody's move: it is left alone until this host has seen it
-there, under the same name, for as long as a lease lasts. No wrong answer can do more than waste work: a process that
-has lost a job to another can change nothing any more, as every change demands the version that it read.
+The check is made under the job's lock, which answers it for this host: a lock that can be taken proves that no process
+here has the job. Where locks do not reach from host to host, a lease answers it for the others, by the store's clock.
+A file in `claimed/` whose job has no lease may be in the middle of a move: it is left alone until this host has seen it
+there, under the same name, for the length of a lease. A wrong answer can only waste work: a worker that has lost its
+job to another cannot change anything any more, as every change requires the version that it read.
 """
 
 import hashlib
@@ -25,19 +25,19 @@ _NS_A_MS = 1_000_000
 
 
 def is_in_hand_elsewhere(root: QueueRoot, store: JobStore, row: JobRow, entry: Entry, here: Owner) -> bool:
-    """Whether a job's file is to be left alone, as another host may have the job; its lock is held here.
+    """Whether a job's file is to be left alone, as another host may have it claimed; its lock is held here.
 
     Args:
         root: the queue.
-        store: that keeps the job.
+        store: store of the job.
         row: the job.
         entry: its file.
-        here: the process that asks.
+        here: this process.
     """
     runs = row.state == JobState.RUNNING and row.owner is not None
     if runs and (_is_of(row, here) or row.lease_until_ms is not None):
         has_lease = has_lease_elsewhere(store, row, here)
-        # One that was reckoned by a clock that was ahead lasts no longer than others: a living owner renews it by then.
+        # A lease from a clock that was ahead lasts no longer than others: a living owner renews it by then.
         return has_lease and not (_is_misdated(root, store, row) and _has_been_seen(root, entry.name, here))
     if not root.shared or (not runs and entry.folder != layout.CLAIMED):
         return False
@@ -52,7 +52,7 @@ def has_lease_elsewhere(store: JobStore, row: JobRow, here: Owner) -> bool:
 
 
 def _is_misdated(root: QueueRoot, store: JobStore, row: JobRow) -> bool:
-    """Whether a lease lasts longer than any that is given now."""
+    """Whether a lease lasts longer than any lease given now."""
     longest_ms = root.lease_s * 1_000 + CLOCKS_DIFFER_NS / _NS_A_MS
     return row.lease_until_ms is not None and row.lease_until_ms - store.clock_ms() > longest_ms
 
@@ -63,10 +63,10 @@ def _is_of(row: JobRow, here: Owner) -> bool:
 
 
 def _has_been_seen(root: QueueRoot, name: str, here: Owner) -> bool:
-    """Whether this host has seen a name for a lease's time; from the first sight on that is remembered in `tmp/`.
+    """Whether this host has seen a name for the length of a lease; the first sight is recorded in `tmp/`.
 
-    In a file, for a process that runs one job and ends would never see anything for so long. The monotonic clock is one
-    for all processes of a machine, from its start on.
+    It is recorded in a file, as a process that runs one job and ends would never see anything for that long. The
+    monotonic clock is the same for all processes of a machine, from its start on.
     """
     machine = hashlib.sha256(f"{here.host}\n{here.boot_id}".encode()).hexdigest()[:16]
     path = root.path / layout.TMP / f".seen-{machine}-{name}"

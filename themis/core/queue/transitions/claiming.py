@@ -1,4 +1,4 @@
-"""Jobs are claimed, one file at a time, and what dead workers left is recovered."""
+"""Claiming of jobs, one file at a time, and recovery of the jobs of dead workers."""
 
 import time
 from dataclasses import replace
@@ -21,18 +21,18 @@ from themis.core.stores.job_store import JobStore
 
 
 class Claimer:
-    """Claims the job of a file, and recovers the job of one that lies out of place."""
+    """Claims the job of a file, and recovers the job of a misplaced one."""
 
     def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
-        """For the queue `root`."""
+        """Make a claimer for the queue `root`."""
         self._root = root
         self._registry = registry
 
     def read(self, entry: Entry, owner: Owner) -> Manifest | None:
-        """The manifest that a name stands for; None when there is none: gone, or bad and quarantined.
+        """Read the manifest of a file; None when the file is gone, or bad and quarantined.
 
         Raises:
-            TornManifestError: the file is no whole JSON text, and may still be being written.
+            TornManifestError: the file is incomplete JSON, and may still be being written.
             NewerManifestError: it is for newer workers.
         """
         try:
@@ -50,11 +50,11 @@ class Claimer:
             return None
 
     def claim_entry(self, entry: Entry, manifest: Manifest, owner: Owner) -> Claim | None:
-        """The job of a name in `queued` or `waiting`, as `read` read it, claimed; None when it is not to be had.
+        """Claim the job of a name in `queued` or `waiting`, as `read` read it; None when it cannot be claimed.
 
         Raises:
             StoreError: its store cannot be used now; the file is left.
-            QueueBusyError: it is locked: as a rule by the process that is submitting it.
+            QueueBusyError: another process has it locked, usually the one that is submitting it.
         """
         store = self._store(entry, manifest, owner)
         if store is None:
@@ -100,11 +100,11 @@ class Claimer:
             return None
 
     def _row(self, entry: Entry, store: JobStore, owner: Owner) -> JobRow | None:
-        """The job's row; without one, or with another queue's, the file is quarantined."""
+        """Return the job's row; a file without one, or with a row of another queue, is quarantined."""
         row = store.load(entry.key)
         if row is not None and row.queue_id == self._root.queue_id:
             return row
-        detail = "its store knows no such job" if row is None else f"its job belongs to the queue at {row.queue_root}"
+        detail = "its store has no such job" if row is None else f"its job belongs to the queue at {row.queue_root}"
         refusal = ManifestError(name=entry.name, reason="unknown_job", detail=detail)
         quarantine.quarantine_file(self._root, entry, refusal, owner.worker)
         return None
@@ -120,7 +120,7 @@ class Claimer:
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
         lease = Lease(self._root.lease_s, time.monotonic()) if self._root.shared else None
         lease_ms = None if lease is None else lease.milliseconds
-        # Not synced: forgotten in a loss of power, it leaves a queued job whose file is in `claimed/`: given back.
+        # Not synced: if lost with the power, a queued job has its file in `claimed/`, and is given back.
         move = Move(
             decide=lambda read: states.claimed(read, owner, token, now_ns, lease_ms),
             sources=(source,),
@@ -149,7 +149,7 @@ class Claimer:
             processes.kill_job_of(row.owner)
 
         def decide(read: JobRow) -> Change | None:
-            # Another lease than was seen to be over has been renewed since: then its owner lives.
+            # A lease other than the one seen to be over means that it was renewed since: its owner is alive.
             if read.lease_until_ms != row.lease_until_ms:
                 return None
             return states.recovered(read, now_ns, excused=uncharged_ends.is_excused(read, entry.name))

@@ -1,4 +1,4 @@
-"""A job that this process has claimed, what its worker may do with it, and how it ends."""
+"""Claim of a job by this process: the operations of its worker, and the ways in which it ends."""
 
 import contextlib
 import logging
@@ -30,16 +30,16 @@ _NS = 1_000_000_000
 
 @dataclass(eq=False, slots=True)
 class Claim:
-    """A job that this process runs now. It is settled, or given back, or lost; or its process dies.
+    """Job that this process runs now, until it is settled, given back or lost, or the process dies.
 
     Attributes:
         root: the queue's folder.
-        manifest: the job.
-        row: the job's row as the claim left it.
-        store: that keeps the row.
-        path: of the job's file while it is claimed; another one once it is excused.
-        lock: that proves that this worker lives.
-        lease: that proves it to other hosts, as long as it is renewed; None where locks reach everybody.
+        manifest: manifest of the job.
+        row: the job's row after the claim.
+        store: store of the row.
+        path: path of the job's file while it is claimed; a different one once it is excused.
+        lock: proof that this worker is alive.
+        lease: proof of that for other hosts, while it is renewed; None where locks reach all hosts.
     """
 
     root: QueueRoot
@@ -52,32 +52,32 @@ class Claim:
 
     @property
     def key(self) -> str:
-        """The job's name in the queue."""
+        """Name of the job in the queue."""
         return self.row.key
 
     @property
     def attempt(self) -> int:
-        """The number of this attempt, from 1."""
+        """Number of this attempt, from 1."""
         return self.row.attempt
 
     @property
     def version(self) -> int:
-        """Version of the row as long as the claim is this worker's."""
+        """Version that the row has while the claim is valid."""
         return self.row.version
 
     @property
     def worker(self) -> str | None:
-        """The name of the worker that has it."""
+        """Name of the worker that has the claim."""
         return None if self.row.owner is None else self.row.owner.worker
 
     # --- while it runs
 
     def renew(self) -> None:
-        """Let the lease begin again, as is due when `lease.is_due`; nothing where there are no leases.
+        """Renew the lease, which is due when `lease.is_due`; does nothing without leases.
 
         Raises:
             ClaimLostError: the job is no longer this worker's: stop the run, then `lose` the claim.
-            StoreError: the store cannot be written; the lease stands until it `is_over`.
+            StoreError: the store cannot be written; the lease is valid until it `is_over`.
         """
         if self.lease is None:
             return
@@ -89,8 +89,8 @@ class Claim:
         self.lease.renewed(asked_s)
 
     def is_cancel_requested(self) -> bool:
-        """Whether somebody asked its owner to stop; costs one stat while nobody did, or one query."""
-        # What another host has written may be long hidden by this one's cache of a shared folder; the row never is.
+        """Whether the job's cancellation was requested; costs one stat without a request, or one query."""
+        # This host's cache of a shared folder may hide for long what another host has written; the row is never hidden.
         if not self.root.shared and not os.path.lexists(_cancel_flag(self.root, self.key)):
             return False
         row = self.store.load(self.key)
@@ -106,14 +106,14 @@ class Claim:
             raise ClaimLostError(key=self.key, version=self.version)
 
     def note_versions(self) -> str | None:
-        """Say in the job's journal and log that other versions submitted it; what was said, None if they did not.
+        """Note in the job's journal and log that other versions submitted it; return the text, None if they did not.
 
         Best effort: no job fails for what cannot be written there.
         """
         difference = version_difference(self.manifest)
         if difference is None:
             return None
-        text = f"job {self.key} {difference}; it is run all the same"
+        text = f"job {self.key} {difference}; it is run anyway"
         self._note("remark", attempt=self.attempt, why=text)
         log_files.append_line(layout.log_path(self.root.path, self.key, self.attempt), f"themis: {text}")
         return text
@@ -121,15 +121,15 @@ class Claim:
     # --- its end
 
     def settle(self, outcome: AttemptOutcome, *, also: Callable[[], object] | None = None) -> JobRow:
-        """End the attempt: steps 3 to 5 of the move that the claim began; synced when this returns.
+        """End the attempt: steps 3 to 5 of the move that the claim began; synced on return.
 
         Args:
-            outcome: how the attempt ended.
+            outcome: outcome of the attempt.
             also: writes the last results, in the same transaction.
 
         Raises:
             ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
-            StoreError: the store cannot be written; the claim stands, and can be settled again.
+            StoreError: the store cannot be written; the claim is still valid, and can be settled again.
         """
         now_ns = time.time_ns()
         try:
@@ -145,7 +145,7 @@ class Claim:
             problem = error
         finally:
             self.lock.release()
-        if problem is not None:  # the job has ended, or is queued, and its row says so: that stands
+        if problem is not None:  # the job has ended or is queued according to its row, which is valid
             text = "job %s: its file is left in %s for a worker to move: %s"
             logger.warning(text, self.key, layout.CLAIMED, problem)
         self._note(
@@ -160,56 +160,54 @@ class Claim:
         return row
 
     def give_back(self, why: str = "given back") -> JobRow:
-        """Queue the job again, at once and charged to nobody; raises what `settle` does."""
+        """Queue the job again, at once and charged to nobody; raises the same errors as `settle`."""
         return self.settle(AttemptOutcome(Cause.GIVEN_BACK, why))
 
     def excuse(self) -> None:
-        """Mark an ended attempt that cannot be settled: the process that finds its file charges nobody for it.
+        """Mark that the attempt has ended and cannot be settled: its recovery charges nobody for it.
 
-        The claim stands, and can still be settled. It needs no room: it is a rename.
+        The claim stays valid, and can still be settled. The mark needs no room: it is a rename.
         """
         token = self.row.token
-        if token is None or uncharged_ends.is_excused(self.row, os.path.basename(self.path)):  # noqa: PTH119  # a text
+        if token is None or uncharged_ends.is_excused(self.row, os.path.basename(self.path)):  # noqa: PTH119  # a string
             return
         name = layout.claimed_name(self.key, self.attempt, uncharged_ends.marked_token(token))
         marked = f"{self.root.folder(layout.CLAIMED)}/{name}"
-        with contextlib.suppress(OSError):  # where not even that can be done, it cannot be told from a worker's death
+        with contextlib.suppress(OSError):  # if even the rename fails, it looks like the worker's death
             durable.rename(self.path, marked)
             self.path = marked
 
     def abandon(self) -> None:
-        """Let go without a word, as if this process had died; charged to the job unless it is excused."""
+        """Release the claim without a record, as if this process had died; charged to the job unless it is excused."""
         self.lock.release()
 
     def lose(self) -> None:
-        """Let go of a claim that is no longer this worker's, and say so in the journal and the log; once."""
+        """Release a claim that is no longer this worker's, once, and note it in the journal and the log."""
         if not self.lock.is_held:
             return
         self.lock.release()
         row = None
         with contextlib.suppress(StoreError):
             row = self.store.load(self.key)
-        now = "cannot be read just now" if row is None else f"is {row.state}, attempt {row.attempt}"
+        now = "is unreadable now" if row is None else f"is {row.state}, attempt {row.attempt}"
         if row is not None and row.owner is not None:
             now += f" of worker {row.owner.worker} on {row.owner.host}"
         worker = self.worker or "unknown"
-        why = (
-            f"attempt {self.attempt} of worker {worker} had lost the job, which {now}; it was stopped and wrote no more"
-        )
+        why = f"attempt {self.attempt} of worker {worker} had lost the job, which {now}; its run was stopped"
         self._note("fenced", attempt=self.attempt, version=self.version, why=why)
         logger.warning("job %s: %s", self.key, why)
 
     # --- inside
 
     def _settle(self, outcome: AttemptOutcome, also: Callable[[], object] | None, now_ns: int) -> Moved:
-        if not self.lock.is_held:  # let go already, or this is a forked copy of its process
+        if not self.lock.is_held:  # already released, or this is a forked copy of its process
             raise ClaimLostError(key=self.key, version=self.version)
-        jitter = random.random()  # noqa: S311  # spreads the next tries
+        jitter = random.random()  # noqa: S311  # spreads the next attempts
         move = Move(
             decide=lambda read: states.settled(read, outcome, now_ns, jitter),
             claimed_path=self.path,
             also=also,
-            # An outcome that ends the job does so whether or not somebody asked its owner to stop.
+            # An outcome that ends the job does so with or without a request to cancel.
             heeds_requests=not POLICIES[outcome.cause].ends,
             may_stay=True,
         )
@@ -224,15 +222,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """Result of one search for a job.
+    """Result of one attempt to claim a job.
 
     Attributes:
-        claim: the job; None when there is none that this worker may have now.
-        skipped: files whose jobs are left to other workers, by name, and why; also those that an earlier claim skipped.
-        newly_skipped: those of them that this claim looked into.
-        unusable: files that no worker could take now, by name, and why: a store cannot be used, or a file not be read.
-        is_busy: whether a job was left that somebody else had locked: as a rule who was just submitting it.
-        recovered: jobs of dead workers that were recovered on the way, as they are now.
+        claim: the claimed job; None when there is none that this worker may have now.
+        skipped: files whose jobs are left to other workers, by name, with the reason; includes those of earlier claims.
+        newly_skipped: those of them that this claim examined.
+        unusable: files that no worker can take now, by name, with the reason: an unusable store or an unreadable file.
+        is_busy: whether a job was left because another process had it locked, usually the one that is submitting it.
+        recovered: jobs of dead workers that were recovered on the way, in their new state.
     """
 
     claim: Claim | None = None
@@ -244,17 +242,17 @@ class ClaimResult:
 
     @property
     def left(self) -> dict[str, str]:
-        """All files that were left where they lie, by name, and why."""
+        """All files that were left in place, by name, with the reason."""
         return {**self.skipped, **self.unusable}
 
     @property
     def newly_left(self) -> dict[str, str]:
-        """Those of them that this claim looked into."""
+        """Files of `left` that this claim examined."""
         return {**self.newly_skipped, **self.unusable}
 
 
 def clear_cancel_flag(root: QueueRoot, key: str) -> None:
-    """Remove what would wake an owner that there is no longer."""
+    """Remove the file that would wake an owner who no longer exists."""
     flag = _cancel_flag(root, key)
     if os.path.lexists(flag):
         durable.unlink(flag)

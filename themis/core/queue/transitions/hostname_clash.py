@@ -1,4 +1,4 @@
-"""Two machines must not share a queue under one name: each would judge the other's workers by its own locks."""
+"""Hostname clash: two machines of one name on a shared queue would judge each other's workers by their own locks."""
 
 import os
 import time
@@ -16,26 +16,26 @@ _NS = 1e9
 
 
 def refuse_hostname_clash(root: QueueRoot, registry: StoreRegistry, here: Owner) -> None:
-    """Refuse to work on a shared queue while another machine works on it that has the name of this one.
+    """Refuse to work on a shared queue while another machine of the same host name works on it.
 
-    A machine that was restarted is another one until its earlier life is past: its heartbeats and leases.
+    A machine that was restarted counts as another one until the heartbeats and leases from before are over.
 
     Raises:
-        QueueRootError: there is one.
+        QueueRootError: there is a hostname clash.
     """
     if not root.shared or not here.boot_id:
         return
     for worker, boot_id, left_s in (*_heartbeats(root, here.host), *_leases(root, registry, here.host)):
         if boot_id and boot_id != here.boot_id and left_s > 0:
             detail = (
-                f"another machine that calls itself {here.host!r} works here too (worker {worker}); give one of the "
-                f"two another host name, or, if it was this one before a restart, try again in {left_s:.0f} s"
+                f"another machine with the host name {here.host!r} works here too (worker {worker}); give one of the "
+                f"two another name, or, if it was this machine before a restart, try again in {left_s:.0f} s"
             )
             raise QueueRootError(path=root.path, detail=detail)
 
 
 def _heartbeats(root: QueueRoot, host: str) -> Iterator[tuple[str, str, float]]:
-    """Registered workers of a host: name, boot id, and for how many seconds yet the last heartbeat proves life."""
+    """Yield the registered workers of a host: name, boot id, and seconds for which the last heartbeat still counts."""
     for report in reports_of(root.path):
         if report.host == host:
             # Ahead or behind: the clocks of two hosts differ.
@@ -44,8 +44,8 @@ def _heartbeats(root: QueueRoot, host: str) -> Iterator[tuple[str, str, float]]:
 
 
 def _leases(root: QueueRoot, registry: StoreRegistry, host: str) -> Iterator[tuple[str, str, float]]:
-    """Owners of running jobs on a host: worker, boot id, and how many seconds its lease lasts yet."""
-    for name in os.listdir(root.folder(layout.CLAIMED)):  # noqa: PTH208  # names are all that is needed
+    """Yield the owners of running jobs on a host: worker, boot id, and remaining seconds of its lease."""
+    for name in os.listdir(root.folder(layout.CLAIMED)):  # noqa: PTH208  # names only
         entry = layout.parse(layout.CLAIMED, name)
         found = None if entry is None else registry.find_exactly(entry.key)
         if found is None:

@@ -3,22 +3,22 @@
 Claim, settle, recover, cancel, retry, rerun and set differ only in what they decide, and where they begin and end.
 
 1. Lock the key (by the caller, who also reads the row and its version v).
-2. Take: rename the job's file, from wherever it lies, to a name in `claimed/` that only this mover uses. From now on
-   nobody who goes by an older listing of the folders finds it. No file: touch nothing. A rerun writes its new manifest
-   into the file here, while nobody else can find it.
-3. Decide, in one transaction of the store that demands version v and makes it v + 1 even when nothing else changes, so
-   that a process that read v before can change nothing any more. Another version: touch nothing; the next recovery
-   moves the file in `claimed/` to where it belongs. What belongs to the change (last results, a new manifest, a new
-   run) is written in the same transaction.
+2. Take: rename the job's file, from any folder, to a name in `claimed/` that only this mover uses. From now on no
+   process that uses an older listing of the folders finds it. Without a file, nothing is touched. A rerun writes its
+   new manifest into the file here, while no other process can find it.
+3. Decide, in one transaction of the store that requires version v and makes it v + 1 even when nothing else changes, so
+   that a process that read v before cannot change anything any more. With another version, nothing is touched; the next
+   recovery moves the file in `claimed/` to where it belongs. All that belongs to the change (last results, a new
+   manifest, a new run) is written in the same transaction.
 4. Place the file in the folder that the row now names. Dying before this leaves a file in `claimed/` whose lock is
    free, and a row that says where it belongs.
 5. Release (by the caller).
 
-A claim stops after 3, with the file taken, and keeps the lock while the job runs; its settling is 3 to 5. A change
+A claim stops after 3, keeps the claimed file, and keeps the lock while the job runs; its settling is 3 to 5. A change
 that leaves the job in its folder (another queue's job is taken over, numbers are raised) is 3 alone, under the lock.
 
-Every commit but the claim's is synced before the file is placed: were a row to forget its end while the file lay in an
-end folder, where nobody looks for work, the job would be stuck. For the same reason a file that leaves an end folder
+Every commit but the claim's is synced before the file is placed: if a row forgot its end while the file was in an end
+folder, where no worker searches, the job would be stuck. For the same reason a file that leaves an end folder
 has left it durably before the row says that the job is queued again.
 """
 
@@ -39,19 +39,19 @@ _OPEN_FOLDERS = (layout.QUEUED, layout.WAITING, layout.CLAIMED)
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Move of a job; its key is locked by the caller.
+    """Parameters of one move of a job, whose key is locked by the caller.
 
     Attributes:
-        decide: what becomes of the row; None leaves it. It must have no effect of its own.
-        sources: where the job's file, and leftovers of it, lie; None when no file is to be taken.
-        claimed_path: of a file that an earlier move took and kept; None without one.
-        claim_token: take the file under the name of the next attempt, with this token, and keep it.
-        manifest: another text for the job's manifest, in the file and in the store; None leaves it.
+        decide: returns the change of the row; None leaves it. It must not have side effects.
+        sources: paths of the job's file and leftovers of it; None when no file is to be taken.
+        claimed_path: path of a file that an earlier move took and kept; None without one.
+        claim_token: take the file under the name of the next attempt, with this token, and keep it claimed.
+        manifest: new text of the job's manifest, in the file and in the store; None leaves it.
         also: writes what belongs to the change, in the same transaction.
-        synced: whether the change must survive a loss of power. Forgotten, it must leave what a recovery can mend.
-        heeds_requests: whether `decide` looks at a request to cancel, which others may make without the lock; the row
+        synced: whether the change must survive a power loss. If lost, it must leave a state that a recovery can repair.
+        heeds_requests: whether `decide` checks for a request to cancel, which others may make without the lock; the row
             is then read again inside the transaction.
-        may_stay: whether an error while the file is placed is told by `Moved.not_placed` instead of raised.
+        may_stay: whether an error while the file is placed is returned as `Moved.not_placed` instead of raised.
     """
 
     decide: Callable[[JobRow], Change | None]
@@ -67,12 +67,12 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A move that was made.
+    """Result of a move.
 
     Attributes:
-        row: the job as it is now.
-        path: its file, taken or where the row says; None when no file was taken.
-        not_placed: why the file of a change that is committed is still in `claimed/`, for the next recovery to place.
+        row: the job's new row.
+        path: path of its file, claimed or placed where the row says; None when no file was taken.
+        not_placed: error that left the file of a committed change in `claimed/`, for the next recovery to place.
     """
 
     row: JobRow
@@ -81,14 +81,14 @@ class Moved:
 
 
 def make(root: QueueRoot, store: JobStore, row: JobRow, move: Move, now_ns: int) -> Moved | None:
-    """Steps 2 to 4, under the key's lock; None when somebody else has changed the job or taken its file.
+    """Make steps 2 to 4, under the key's lock; None when another process has changed the job or taken its file.
 
     Args:
         root: the queue.
-        store: that keeps the job.
+        store: store of the job.
         row: the job as it was read under the lock.
-        move: what to do.
-        now_ns: the time.
+        move: the move.
+        now_ns: the current time.
     """
     claimed_path = move.claimed_path
     if move.sources is not None:
@@ -114,7 +114,7 @@ def make(root: QueueRoot, store: JobStore, row: JobRow, move: Move, now_ns: int)
 
 
 def _decide(store: JobStore, row: JobRow, move: Move) -> JobRow | None:
-    """Step 3: the row as it is then, or None, and nothing written."""
+    """Make step 3; return the new row, or None when nothing was written."""
     known = None if move.heeds_requests else row
     if move.manifest is None and move.also is None:
         change = store.change(row.key, row.version, move.decide, synced=move.synced, known=known)
@@ -131,7 +131,7 @@ def _decide(store: JobStore, row: JobRow, move: Move) -> JobRow | None:
 
 
 def take(root: QueueRoot, key: str, attempt: int, token: str, sources: Iterable[str]) -> str | None:
-    """Rename a job's file to a name of ours in `claimed/`; returns that path, or None when there was no file."""
+    """Rename a job's file to a name of ours in `claimed/`; return that path, or None when there was no file."""
     claimed = root.folder(layout.CLAIMED)
     claimed_path = f"{claimed}/{layout.claimed_name(key, attempt, token)}"
     left: list[str] = []
@@ -151,7 +151,7 @@ def take(root: QueueRoot, key: str, attempt: int, token: str, sources: Iterable[
 
 
 def place(root: QueueRoot, store: JobStore, claimed_path: str, row: JobRow, now_ns: int) -> str:
-    """Rename a taken file to where its row says; returns that path. A file that has vanished is published again."""
+    """Move a claimed file to where its row says, and return that path; a missing file is published again."""
     target = path_of(root, row, now_ns)
     try:
         durable.rename(claimed_path, target)
@@ -162,7 +162,7 @@ def place(root: QueueRoot, store: JobStore, claimed_path: str, row: JobRow, now_
 
 
 def publish(root: QueueRoot, store: JobStore, row: JobRow, now_ns: int) -> str:
-    """Write a job's file again, from the store's copy, to where its row says; durable when this returns."""
+    """Write a job's file again, from the store's copy, to where its row says; durable on return."""
     target = path_of(root, row, now_ns)
     durable.publish(root.hidden_name(), target, (store.manifest(row.key) or "").encode())
     announce(root, target)
@@ -170,25 +170,25 @@ def publish(root: QueueRoot, store: JobStore, row: JobRow, now_ns: int) -> str:
 
 
 def announce(root: QueueRoot, path: str) -> None:
-    """Have workers hear of a job's file at `path`, if it is now where they take jobs from."""
+    """Wake the workers if a job's file at `path` is now in a folder that they take jobs from."""
     if path.startswith(f"{root.folder(layout.QUEUED)}/"):
         bell.ring(root.path)
 
 
 def path_of(root: QueueRoot, row: JobRow, now_ns: int) -> str:
-    """Path at which a job's file belongs."""
+    """Return the path where a job's file belongs."""
     folder, name = layout.place_of(row, now_ns)
     return f"{root.path}/{folder}/{name}"
 
 
 def locate(root: QueueRoot, row: JobRow, listed: Mapping[str, Sequence[str]] | None = None) -> list[str]:
-    """Every file of a job: where its row says, and leftovers elsewhere.
+    """Return every file of a job: the one where its row says, and leftovers elsewhere.
 
     Args:
         root: the queue.
         row: the job.
-        listed: what `list_files` found a moment ago, so that the folders need not be listed again for each of many
-            jobs; they are when none of what it found is there any more.
+        listed: result of `list_files` from a moment ago, so that the folders need not be listed again for each of many
+            jobs; they are listed when none of its files exists any more.
     """
     found = []
     suffix = f"{row.key}.json"
@@ -201,7 +201,7 @@ def locate(root: QueueRoot, row: JobRow, listed: Mapping[str, Sequence[str]] | N
         if found:
             return found
     for folder in _OPEN_FOLDERS:
-        for name in os.listdir(root.folder(folder)):  # noqa: PTH208  # names are all that is needed, of very many
+        for name in os.listdir(root.folder(folder)):  # noqa: PTH208  # names only, very many
             if row.key in name:
                 entry = layout.parse(folder, name)
                 if entry is not None and entry.key == row.key:
@@ -210,7 +210,7 @@ def locate(root: QueueRoot, row: JobRow, listed: Mapping[str, Sequence[str]] | N
 
 
 def list_files(root: QueueRoot) -> dict[str, list[str]]:
-    """The files of all jobs that have not ended, by key: one listing for a change of many jobs."""
+    """Return the files of all jobs that have not ended, by key: one listing for a change of many jobs."""
     found: dict[str, list[str]] = {}
     for folder in _OPEN_FOLDERS:
         for name in os.listdir(root.folder(folder)):  # noqa: PTH208

@@ -1,4 +1,4 @@
-"""Files that are no manifests: moved out of the way with a reason that programs can read."""
+"""Quarantine of files that are not manifests: moved to `rejected/` with a machine-readable reason."""
 
 import contextlib
 import hashlib
@@ -21,16 +21,16 @@ from themis.core.stores.job_rows import JobRow, Owner
 from themis.core.stores.job_store import JobStore
 
 LOCK = "rejected"
-"""The lock on the names in `rejected/`."""
+"""Key of the lock on the names in `rejected/`."""
 
 LOCK_WAIT_S = 10.0
 _LONGEST_NAME_BYTES = 200
 
 
 def quarantine(root: QueueRoot, registry: StoreRegistry, entry: Entry, error: ManifestError, owner: Owner) -> None:
-    """Move a file to `rejected/`, its reason beside it; the job that it stood for, if there is one, fails.
+    """Move a file to `rejected/`, with its reason next to it; the job that it belongs to, if there is one, fails.
 
-    Harmless when another worker does the same; a job that another host may have is left alone.
+    Harmless when another worker does the same; a job that another host may have claimed is left alone.
     """
     if entry.key:
         lock = locks.acquire(root.locks_folder, entry.key)
@@ -50,7 +50,7 @@ def quarantine(root: QueueRoot, registry: StoreRegistry, entry: Entry, error: Ma
 
 
 def quarantine_file(root: QueueRoot, entry: Entry, error: ManifestError, worker: str) -> None:
-    """Move a file to `rejected/`, its reason beside it; its key, if it has one, is locked by the caller."""
+    """Move a file to `rejected/`, with its reason next to it; its key, if it has one, is locked by the caller."""
     # One at a time: two workers that reject the same file must not both find its name free.
     lock = locks.acquire(root.locks_folder, LOCK, wait_s=LOCK_WAIT_S)
     if lock is None:
@@ -68,7 +68,7 @@ def quarantine_file(root: QueueRoot, entry: Entry, error: ManifestError, worker:
                 "rejected_at_ns": time.time_ns(),
                 "worker": worker,
             }
-            # The reason first: a file without one would tell nobody anything.
+            # The reason first: a rejected file without one would be of no use.
             reason = json.dumps(facts, indent=2).encode() + b"\n"
             durable.publish(root.hidden_name(), target + layout.REASON_SUFFIX, reason)
             with contextlib.suppress(FileNotFoundError):
@@ -78,7 +78,7 @@ def quarantine_file(root: QueueRoot, entry: Entry, error: ManifestError, worker:
 
 
 def _fail_job(root: QueueRoot, store: JobStore, row: JobRow, entry: Entry, error: ManifestError) -> None:
-    """End the unfinished job that a bad file stands for, unless it has a good file elsewhere too."""
+    """End the unfinished job of a bad file, unless it has a good file elsewhere too."""
     bad = f"{root.path}/{entry.folder}/{entry.name}"
     if any(path != bad for path in moves.locate(root, row)):
         return

@@ -1,7 +1,7 @@
-"""Numbers never go back: a row that an older backup brought back starts above every number that was used since.
+"""Restored rows: a row from an older backup continues above every number that was used since, as numbers never go back.
 
-An attempt's number names its log, and a version tells a claim from those before it. Both are in the journal too, and an
-attempt's in the names of `claimed/`, which a backup of the store alone does not take back.
+An attempt's number names its log, and a version distinguishes a claim from earlier ones. Both are in the journal too,
+and an attempt's number in the names of `claimed/`, which a backup of the store alone does not reset.
 """
 
 import os
@@ -17,24 +17,24 @@ from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
 
-_MOST = 100_000_000  # what lies in the folder is not to be trusted, and larger numbers fit into no name
+_MOST = 100_000_000  # files in the folder are untrusted, and larger numbers do not fit into a name
 
 
 def is_behind(root: QueueRoot, row: JobRow, claimed: Collection[str] | None = None) -> bool:
-    """Whether greater numbers than a job's were used since its row was as it is now.
+    """Whether a job has used greater numbers than its row contains.
 
     Args:
         root: the queue.
         row: the job.
-        claimed: the names in `claimed/`, from who asks about many jobs.
+        claimed: the names in `claimed/`, from a caller who checks many jobs.
     """
     return _is_behind(row, *_used(root, row, claimed))
 
 
 def raise_restored_row(root: QueueRoot, store: JobStore, key: str) -> JobRow | None:
-    """Raise a job's numbers above all that were used; the job as it is then, or None when nothing was to be done.
+    """Raise a job's numbers above all that were used; return the new row, or None when there was nothing to do.
 
-    Lock and version as in every move; no file is taken, as the state stays what it is. A locked job is left alone.
+    Lock and version as in every move; no file is taken, as the state is unchanged. A locked job is left alone.
     """
     row = store.load(key)
     if row is None or not is_behind(root, row):
@@ -68,9 +68,9 @@ def _is_behind(row: JobRow, version: int, attempt: int) -> bool:
 
 
 def _used(root: QueueRoot, row: JobRow, claimed: Collection[str] | None = None) -> tuple[int, int]:
-    """The greatest version and attempt of a job that its journal or a name in `claimed/` tells."""
+    """Return the greatest version and attempt of a job in its journal and in the names of `claimed/`."""
     lines = journal.read(root.folder(layout.JOURNAL), row.key)
-    # Few: what runs just now.
+    # Few: running jobs only.
     names = os.listdir(root.folder(layout.CLAIMED)) if claimed is None else claimed  # noqa: PTH208
     entries = (layout.parse(layout.CLAIMED, name) for name in names if name.startswith(row.key))
     attempts = [entry.attempt for entry in entries if entry is not None and entry.key == row.key]

@@ -1,4 +1,4 @@
-"""A job's manifest that names what was moved since: brought up to date by a submission of the same job."""
+"""Stale paths in a job's manifest, of files that were moved: updated when the same job is submitted again."""
 
 import os
 from dataclasses import replace
@@ -9,17 +9,17 @@ from themis.core.queue.model import manifest_file
 
 
 def refreshed(before: str, now: str) -> str | None:
-    """A job's manifest whose paths lead somewhere; None when they did, or when nothing better is known.
+    """Return a job's manifest with valid paths; None when they were valid, or when no better ones are known.
 
     Args:
-        before: its text.
-        now: that of the same job as it would be submitted now.
+        before: text of the manifest.
+        now: text of the same job's manifest if it were submitted now.
     """
     try:
         old, new = (manifest_file.decode(text.encode(), "", key=None) for text in (before, now))
     except ManifestError:
         return None
-    # All of them together: the folder that modules are imported from may be there still, without them.
+    # All of them together: the folder that modules are imported from may still exist without them.
     is_stale = any(_is_gone(value) for value in old.payload.values())
     paths = {name: value for name, value in new.payload.items() if is_stale and _paths(value)}
     store = old.store if all(map(os.path.lexists, old.store.paths)) else new.store
@@ -33,6 +33,6 @@ def _is_gone(value: Any) -> bool:
 
 
 def _paths(value: Any) -> list[str]:
-    """The absolute paths that a value of a payload is."""
+    """Return the absolute paths in a value of a payload."""
     found = value if isinstance(value, list) else [value]
     return [path for path in found if isinstance(path, str) and os.path.isabs(path)]  # noqa: PTH117  # text in

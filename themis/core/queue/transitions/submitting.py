@@ -1,4 +1,4 @@
-"""A job comes into the queue: its row first, then its file, and only then is it acknowledged."""
+"""Submission of a job: its row is written first, then its file, and only then is it acknowledged."""
 
 import os
 import time
@@ -31,19 +31,19 @@ _PAUSE_S = 0.005
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to be submitted.
+    """Job to be submitted.
 
     Attributes:
-        run_id: the run to do.
-        store: where it is, and its results go.
-        payload: what the executor needs; JSON, small.
-        version: of the library that submits it.
-        limits: what it may cost.
+        run_id: the run to carry out.
+        store: store of the run and its results.
+        payload: input of the executor, as small JSON.
+        version: version of the library that submits it.
+        limits: limits on its resources and retries.
         priority: 0 (first) to 9.
         not_before_ns: nanoseconds since 1970 UTC before which it is not claimed; None for at once.
-        shard: which part of the run it does, of how many; None for the whole.
-        tags: what a worker must have to take it.
-        distributions: those that its components come from, beside the library, with their versions.
+        shard: number of its part of the run, and number of parts; None for the whole run.
+        tags: tags that a worker must have to take it.
+        distributions: distributions that its components come from, except the library, with their versions.
     """
 
     run_id: str
@@ -59,11 +59,11 @@ class NewJob:
 
     @property
     def key(self) -> str:
-        """Its name in any queue."""
+        """Name of the job in any queue."""
         return job_key(self.run_id, self.store.id, self.shard)
 
     def manifest(self, submitted_ns: int) -> Manifest:
-        """Manifest of the job when it is submitted at that time."""
+        """Return the manifest of the job if it is submitted at that time."""
         return Manifest(
             key=self.key,
             run_id=self.run_id,
@@ -80,12 +80,12 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job that is durably in the queue, or was already.
+    """Job that is durably in the queue, from this submission or from before.
 
     Attributes:
         row: the job.
-        path: its file; where it belongs, while somebody has it.
-        created: whether this submission brought it in.
+        path: path of its file at the time of the submission.
+        created: whether this submission created it.
     """
 
     row: JobRow
@@ -99,7 +99,7 @@ class Submission:
 
 
 def refuse_place(key: str, priority: int | None, not_before_ns: int | None) -> None:
-    """Refuse a priority, or a time, that a job cannot have; None is no request.
+    """Refuse an invalid priority or time of a job; None is accepted.
 
     Raises:
         JobError: it is out of range.
@@ -107,25 +107,25 @@ def refuse_place(key: str, priority: int | None, not_before_ns: int | None) -> N
     if priority is not None and not 0 <= priority <= LOWEST_PRIORITY:
         raise JobError(key=key, detail=f"priority {priority} is not 0 (first) to {LOWEST_PRIORITY}")
     if not_before_ns is not None and not 0 <= not_before_ns < layout.LATEST_NS:
-        raise JobError(key=key, detail="the time before which it must not start is out of range")
+        raise JobError(key=key, detail="the earliest start time is out of range")
 
 
 class Submitter:
-    """Brings jobs into a queue."""
+    """Submits jobs to a queue."""
 
     def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
-        """For the queue `root`."""
+        """Make a submitter for the queue `root`."""
         self._root = root
         self._registry = registry
 
     def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
-        """Queue a job, unless it is there; with `rerun` one that has ended is queued again, under this manifest.
+        """Queue a job, unless it exists; with `rerun` an ended job is queued again, under this manifest.
 
         Raises:
-            JobError: it is unfinished in another queue, or not one that can be.
+            JobError: it is unfinished in another queue, or is invalid.
             ManifestError: its payload is too large, too deep, or not JSON.
-            StoreCopyError: its store is a copy of the one that this queue has its jobs in.
-            QueueBusyError: somebody else is submitting or moving it, and does not end.
+            StoreCopyError: its store is a copy of the store that contains this queue's jobs.
+            QueueBusyError: another process keeps the job locked.
             StoreError: its store cannot be used.
         """
         row, text = self._new(job)
@@ -174,7 +174,7 @@ class Submitter:
         present = store.load(row.key)
         if present is None:
             with store.transaction():
-                # Not there yet, unless another host, which this lock does not keep out, is submitting it too.
+                # It does not exist yet, unless another host, which this lock does not keep out, is submitting it too.
                 added = store.add(row, text)
                 if added and prepare is not None:
                     prepare()
@@ -195,7 +195,7 @@ class Submitter:
         return Submission(present, Path(self._ensure_file(store, present)), created=False)
 
     def _ensure_file(self, store: JobStore, row: JobRow) -> str:
-        """Path of a job's file, which is durably there when this returns."""
+        """Return the path of a job's file, which is durable on return."""
         now_ns = time.time_ns()
         found = moves.locate(self._root, row)
         if not found:
@@ -206,7 +206,7 @@ class Submitter:
         return belongs if belongs in found else found[0]
 
     def _bring_up_to_date(self, store: JobStore, row: JobRow, text: str) -> None:
-        """Have a job's manifest, and its file, say where things are now, where what it says leads nowhere any more."""
+        """Update stale paths in a job's manifest and its file."""
         before = store.manifest(row.key)
         after = None if before is None else stale_paths.refreshed(before, text)
         if after is None:
@@ -214,25 +214,25 @@ class Submitter:
         for path in moves.locate(self._root, row):
             durable.publish(self._root.hidden_name(), path, after.encode())
             moves.announce(self._root, path)
-        store.replace_manifest(row.key, after)  # last: until then the next submission does all of it again
+        store.replace_manifest(row.key, after)  # last: until then the next submission repeats all of it
         self._note(row, "bring up to date")
 
     def _in_hand(self, store: JobStore, key: str) -> Submission | None:
-        """The job whose lock another has, if that is because it is being run or moved; None when it is not yet in."""
+        """Return the job whose lock another process has to run or move it; None when it is not yet in the queue."""
         row = store.load(key)
         if row is None or row.queue_id != self._root.queue_id:
             return None
         claimed = [path for path in moves.locate(self._root, row) if f"/{layout.CLAIMED}/" in path]
         if not claimed:
             return None
-        # Its submitter may have died before it synced the folder: then this submission is what acknowledges the job.
+        # Its submitter may have died before syncing the folder: then this submission is what acknowledges the job.
         durable.fsync_folder(self._root.folder(layout.CLAIMED))
         return Submission(row, Path(claimed[0]), created=False)
 
     def _is_copied_from(self, other: QueueRoot, store: JobStore) -> bool:
-        """Whether a store is a copy of one that another queue uses, and tells of its jobs as they were then.
+        """Whether a store is a copy of one that another queue uses, with that queue's jobs in an old state.
 
-        A queue knows where its store is; one that names another file than ours does not mean ours.
+        A queue records where its store is; a queue that records another file does not use this one.
         """
         theirs = next((found for found in StoreRegistry.addresses_of(other) if found.id == store.store_id), None)
         ours = next((found for found in self._registry.addresses() if found.id == store.store_id), None)
@@ -241,7 +241,7 @@ class Submitter:
         return not os.path.samefile(theirs.path, ours.path)  # noqa: PTH121  # text in
 
     def _adopted(self, store: JobStore, row: JobRow) -> JobRow:
-        """A job of another queue that has ended, or whose queue is gone, becomes one of this queue."""
+        """Take over a job of another queue if the job has ended or that queue is gone."""
         other = open_root(row.queue_root, write=False)
         is_there = other is not None and other.queue_id == row.queue_id and not self._is_copied_from(other, store)
         if row.state not in ENDED and is_there:
@@ -254,7 +254,7 @@ class Submitter:
         return self._moved(store, row, move).row
 
     def _rerun(self, store: JobStore, present: JobRow, new: JobRow, text: str, prepare: Prepare | None) -> Submission:
-        """An ended job is queued again, with the limits and the manifest of a new submission."""
+        """Queue an ended job again, with the limits and the manifest of a new submission."""
         now_ns = time.time_ns()
         if not moves.locate(self._root, present):
             moves.publish(self._root, store, present, now_ns)
