@@ -77,7 +77,7 @@ mutants: $(VENV)/dev.stamp  ## change SAMPLE (100) lines, one at a time, and see
 mutants-short: $(VENV)/dev.stamp  ## the same with a few lines, each by the tests that are known to notice it
 	$(BIN)/python -m tests.mutants --short
 
-screens: $(VENV)/dev.stamp  ## hold the terminal session of the documentation anew, and capture its screens
+screens: $(VENV)/dev.stamp  ## run the terminal session of the documentation again, and capture its screens
 	$(BIN)/python -m tests.screens
 
 docs: $(VENV)/dev.stamp  ## serve the documentation on http://127.0.0.1:8000

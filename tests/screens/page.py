@@ -22,17 +22,17 @@ _CLOCK = re.compile(r"(?<=, at )(\d\d):(\d\d)(?=Z)")
 _HEAD = """\
 # A terminal session
 
-Two workers, five experiments, and what one does with them: submit, watch, cancel, pause, resume, retry, stop. Every
-screen below was captured from a real session; `make screens` in a clone holds another one, and writes this page again.
-Only names, numbers of processes, keys and the date are replaced by made-up ones.
+Two workers, five experiments, and what you can do with them: submit, watch, cancel, pause, resume, retry, stop. Every
+screen below was captured from a real session; `make screens` in a clone runs a new one, and writes this page again.
+Only names, process numbers, keys and the date are replaced by made-up ones.
 
 The folder holds five config files, `sage.yaml` to `sprout.yaml`. Each names a simulated model that answers 240 word
-problems, four at a time, in about ten seconds. (`themis demo` makes a folder like it.) Now and then a model gives no
-number; such a case [counts as wrong](../explanation/no-answer.md), and is counted beside the score.
+problems, four at a time, in about ten seconds. (`themis demo` creates a folder like it.) Now and then a model gives no
+number; such a case [counts as wrong](../explanation/no-answer.md), and their number is shown beside the score.
 """
 _TAIL = """\
-[Commands](../reference/commands.md) says what else each command can do, [Workers](../reference/workers.md) what workers
-are.
+[Commands](../reference/commands.md) says what else each command can do, and [Workers](../reference/workers.md) what
+workers are.
 """
 
 

@@ -79,14 +79,14 @@ class Session:
         self._watch.until(lambda: self._watch.shows("cancelled") and key not in self._running())
         self._mine.run(f"themis queue show {key}")
         self._cancelled = key
-        yield Screen("One that runs is cancelled. Its worker stops it at once, and takes the next.", self._mine.text)
+        yield Screen("One running job is cancelled. Its worker stops it and takes the next one.", self._mine.text)
 
     def _pause_and_resume(self) -> Iterator[Screen]:
         self._mine.clear()
         self._mine.run(f'themis queue pause --reason "{PAUSE_REASON}"')
         self._watch.until(lambda: self._watch.shows("paused") and not self._running())
         self._mine.run("themis queue list")
-        yield Screen("The queue is paused. What runs continues to its end, and nothing more is taken.", self._mine.text)
+        yield Screen("The queue is paused. Running jobs continue to their end, and no other is taken.", self._mine.text)
         yield Screen("The watch, meanwhile:", self._watch.text)
         self._mine.clear()
         self._mine.run("themis queue resume")
@@ -107,9 +107,9 @@ class Session:
         self._mine.run("themis worker list")
         for worker in (self._anna, self._berta):
             worker.until_shows("worker ends")
-        yield Screen("The workers are asked to end, and are gone.", self._mine.text)
-        yield Screen("What `anna` said all the while, in her terminal:", self._anna.text)
-        yield Screen("And `berta` in hers:", self._berta.text)
+        yield Screen("The workers are asked to end, and do so.", self._mine.text)
+        yield Screen("Meanwhile `anna` wrote in her terminal:", self._anna.text)
+        yield Screen("And `berta` wrote in hers:", self._berta.text)
 
     # --- what the watch shows
 
