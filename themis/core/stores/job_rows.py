@@ -106,7 +106,7 @@ class JobRow(NamedTuple):
 
 
 class AttemptRow(NamedTuple):
-    """Ended attempt of a job, kept for ever; one that has not ended is in the job's own row.
+    """Ended attempt of a job, kept permanently; one that has not ended is in the job's own row.
 
     Attributes:
         attempt: its number, from 1.

@@ -46,7 +46,7 @@ class RunHolder:
 
     Attributes:
         held: whether the lock is held now.
-        pid, host: the process.
+        pid, host: pid and host of the process.
         since_ms: time when it took the lock, in milliseconds since 1970 UTC.
         job: the queue's job that it carries out; None for a run without a queue.
     """

@@ -28,7 +28,7 @@ class RunFacts(Protocol):
 
     @property
     def completed_through(self) -> str | None:
-        """The last stage that it has completed."""
+        """Last stage that it has completed."""
 
     @property
     def error(self) -> str | None:
@@ -47,7 +47,7 @@ class Standing(NamedTuple):
     """Standing of a run.
 
     Attributes:
-        state: a `RunStatus`, or `queued` or `waiting` for a run whose job says when it continues.
+        state: a `RunStatus`, or `queued` or `waiting` for a run that its job will continue.
         error: reason why it failed or does not continue; None when there is none or it is unknown.
     """
 
@@ -66,7 +66,7 @@ class Standing(NamedTuple):
 
     @property
     def status(self) -> str:
-        """The state as a `RunStatus`."""
+        """State as a `RunStatus`."""
         return "pending" if self.state in {"queued", "waiting"} else self.state
 
 
