@@ -119,7 +119,7 @@ def test_what_a_worker_runs_is_not_run_twice(themis: Themis, run_id: str) -> Non
     with run_locks.hold(STORE.absolute(), run_id, job="abcd"):
         busy = themis("run", *CONFIG, "--quiet")
     assert busy.code == 4
-    assert "a worker's for job abcd" in busy.err
+    assert "a worker for job abcd" in busy.err
 
 
 def test_a_batch_request_and_a_rerun_do_not_touch_a_run_in_use(themis: Themis, run_id: str) -> None:

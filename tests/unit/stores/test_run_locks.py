@@ -44,7 +44,7 @@ def test_workers_share_a_run_and_keep_out_who_is_none(store: Path) -> None:
     with run_locks.hold(store, RUN, job="key"):
         _take(store, job="key")  # the successor of a worker that was suspended
         assert run_locks.look(store, RUN).held
-        with pytest.raises(RunBusyError, match="a worker's for job key"):
+        with pytest.raises(RunBusyError, match="a worker for job key"):
             _take(store)
     with run_locks.hold(store, RUN, job=None), pytest.raises(RunBusyError) as raised:
         _take(store, job="key")

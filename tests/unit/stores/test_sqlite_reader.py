@@ -48,12 +48,12 @@ def test_a_store_of_an_older_schema_or_another_generation_is_not_read(tmp_path: 
         here.submit("run-1")
     with closing(reader_at(tmp_path / "store.sqlite3")) as reader:
         for ask in (lambda: reader.jobs(["0" * 16]), lambda: reader.job("0" * 16), lambda: list(reader.jobs_of("q"))):
-            with pytest.raises(StoreError, match="is of schema 1, of which only schema 2 is read here"):
+            with pytest.raises(StoreError, match="is of schema 1, but schema 2 is needed here"):
                 ask()
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 1000")
     with closing(reader_at(path)) as reader:
-        with pytest.raises(StoreError, match="is of schema 1000, of which only schema 2"):
+        with pytest.raises(StoreError, match="is of schema 1000, but schema 2"):
             reader.runs_before("", None, 1)
         with pytest.raises(NewerSchemaError):
             reader.upgrade()

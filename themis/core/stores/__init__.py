@@ -1,4 +1,4 @@
-"""Stores of runs and jobs: one port, a store in memory and one in a SQLite file behind it."""
+"""Stores of runs and jobs: one port, with a store in memory and one in a SQLite file."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ __all__ = [
     "sqlite_store",
 ]
 
-# Imported when they are first used: a command that only reads a queue's rows need not wait for pydantic and the engine.
+# Imported on first use: code that only reads a queue's rows does not need pydantic and the engine.
 __getattr__ = lazy_names(
     __name__,
     {

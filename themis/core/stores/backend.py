@@ -1,4 +1,4 @@
-"""A kind of store, for the registry: how one is made, where it is, and how it is looked at."""
+"""Kind of store, for the registry: making a store, its location, and its reader."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from themis.core.stores.reading import StoreLocation, StoreReader
 
 BUSY_TIMEOUT_S = 30.0
-"""How long a store is waited for that another process keeps locked, where nobody says otherwise."""
+"""Default number of seconds to wait for a store that another process keeps locked."""
 
 
 class Patience(NamedTuple):
-    """Time to wait for a store that others write to.
+    """Limits on waiting for a busy store.
 
     Attributes:
-        busy_timeout_s: how long at first.
-        retry_attempts, retry_delay_s: how often, and after how many seconds, it is tried again after that.
+        busy_timeout_s: seconds to wait at first.
+        retry_attempts, retry_delay_s: number of retries after that, and the seconds between them.
     """
 
     busy_timeout_s: float = BUSY_TIMEOUT_S
@@ -28,18 +28,18 @@ class Patience(NamedTuple):
 
 
 OpenReader = Callable[["StoreLocation", float], "StoreReader"]
-"""Makes the reader of the store at a location, which waits for so many seconds for one that is busy."""
+"""Makes the reader of the store at a location, which waits that number of seconds for a busy store."""
 
 
 class Backend(NamedTuple):
-    """A kind of store.
+    """Kind of store.
 
     Attributes:
         build: makes a store from its configuration; nothing is opened before it is first used.
         open_reader: makes a reader of a store; None where the store itself is read, see `StoreAsReader`.
-        path_of: the text that says where a store is, from its parameters; None where the parameters say it as JSON.
-        parameters_of: the parameters again, from that text.
-        outlives_process: whether other processes find its stores.
+        path_of: returns the text of a store's location from its parameters; None where it is the parameters as JSON.
+        parameters_of: returns the parameters from that text.
+        outlives_process: whether other processes can find its stores.
     """
 
     build: Callable[["StorageConfig", Patience], "RunStore"]
@@ -53,10 +53,10 @@ Store = TypeVar("Store")
 
 
 def made(kind: Callable[..., Store], parameters: Mapping[str, Any], **more: Any) -> Store:
-    """A store of ours, whose parameters are its arguments, with `more` of them that no configuration gives.
+    """Make one of the built-in stores, with its parameters as arguments, and `more` that are not in the configuration.
 
     Raises:
-        ConfigError: they do not fit.
+        ConfigError: the parameters are invalid.
     """
     try:
         return kind(**{**parameters, **more})

@@ -1,4 +1,4 @@
-"""Base of all stores: answers that follow from the facts that a store keeps."""
+"""Base of every store: methods that follow from the others."""
 
 from abc import ABC
 from contextlib import AbstractContextManager, nullcontext
@@ -14,15 +14,15 @@ from themis.core.stores.standing import standing
 
 
 class BaseRunStore(RunStore, ABC):
-    """The reading half of a store, in terms of the other half; and a store that locks no run, until it says how."""
+    """Reading methods of a store, in terms of the other methods; and run locks that do nothing unless overridden."""
 
     @property
     def outlives_process(self) -> bool:
-        """Other processes find what is kept here."""
+        """Other processes can find the store."""
         return True
 
     def load_standing(self, run_id: str) -> RunRecord | None:
-        """A run's row with the status and the error that it is shown with, by its job and its lock too; or None."""
+        """Return a run's row with the status and error to show, by its job and lock too; None when it is not there."""
         if (record := self.load_run(run_id)) is None:
             return None
         job = self.jobs.load(job_key(run_id, self.jobs.store_id))
@@ -30,22 +30,22 @@ class BaseRunStore(RunStore, ABC):
         return replace(record, status=RunStatus(found.status), error=found.reason)
 
     def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:  # noqa: ARG002
-        """Nothing to keep out, where no other process can have the run."""
+        """Lock nothing: no other process can have the run."""
         return nullcontext()
 
     def run_holder(self, run_id: str) -> RunHolder:  # noqa: ARG002
-        """Somebody, as far as can be told where runs have no locks: then a run is what its row says."""
+        """Return that the run is held, as is assumed where runs have no locks: then its row decides."""
         return RunHolder(held=True)
 
     def resume(self, run_id: str) -> StoredRun | None:
-        """A run with what is finished of it, or None."""
+        """Return a run with its finished cases; None when it does not exist."""
         snapshot = self.load_snapshot(run_id)
         if snapshot is None:
             return None
         return StoredRun(snapshot, projections.execution_state(self, run_id))
 
     def get_projection(self, run_id: str, name: str) -> Any:
-        """A view of a run as JSON.
+        """Return a view of a run as JSON.
 
         Raises:
             UnknownRunError: the run is not in this store.

@@ -1,4 +1,4 @@
-"""From what the system says is wrong with a store's file to our errors."""
+"""Translation of system errors on a store's file into our errors."""
 
 import errno
 import resource
@@ -7,13 +7,13 @@ from pathlib import Path
 from themis.core.errors import StoreDescriptorsError, StoreError, StoreFullError, StoreIOError, StoreReadOnlyError
 
 TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
-"""The process, or the system, has too many files open."""
+"""Error numbers for too many open files in the process or the system."""
 
 _ERRNOS = {errno.ENOSPC: StoreFullError, errno.EDQUOT: StoreFullError, errno.EIO: StoreIOError}
 
 
 def of_system(error: OSError, path: Path) -> StoreError:
-    """Store error that a system error at `path` means."""
+    """Translate a system error on the store at `path`."""
     if error.errno in TOO_MANY:
         return too_many_files(path)
     found = _ERRNOS.get(error.errno or 0, StoreReadOnlyError)
@@ -21,5 +21,5 @@ def of_system(error: OSError, path: Path) -> StoreError:
 
 
 def too_many_files(path: Path) -> StoreDescriptorsError:
-    """This process may open no more files."""
+    """Make the error of a process that may open no more files."""
     return StoreDescriptorsError(path=path, limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0])

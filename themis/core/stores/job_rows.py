@@ -1,7 +1,8 @@
-"""Rows of queues' jobs, as a store keeps them; what they mean is decided by `themis.core.queue`.
+"""Rows of queues' jobs, as a store keeps them; their meaning is defined by `themis.core.queue`.
 
-The fields of `JobRow`, `Owner` and `AttemptRow` are the one list of a row's columns: `JOB_COLUMNS`, `flat` and `unflat`
-follow from them. A field that is added here is kept by every store, once its tables have a column of that name.
+The fields of `JobRow`, `Owner` and `AttemptRow` are the single list of a row's columns: `JOB_COLUMNS`, `flat` and
+`unflat` are derived from them. A field that is added here is kept by every store, once its tables have a column of that
+name.
 """
 
 import hashlib
@@ -12,23 +13,23 @@ from typing import Any, NamedTuple
 
 
 def job_key(run_id: str, store_id: str, shard: tuple[int, int] | None = None) -> str:
-    """Name of the job that does a run (or, of several shards, number `shard[0]` of `shard[1]`) for a store."""
+    """Return the name of the job for a run and a store; of several shards, for number `shard[0]` of `shard[1]`."""
     digest = hashlib.sha256(f"{run_id}\n{store_id}".encode()).hexdigest()[:16]
     return digest if shard is None else f"{digest}.s{shard[0]:03d}of{shard[1]:03d}"
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Owner of an attempt: the process that runs it.
+    """Process that runs an attempt.
 
     Attributes:
-        worker: the worker's name.
-        host: the machine's name.
-        boot_id: tells one start of the machine from the next; empty where the system does not say.
-        pid: the worker's process.
-        pid_started: when that started, in clock ticks since the machine did: a pid is used again, the pair is not.
+        worker: name of the worker.
+        host: name of the machine.
+        boot_id: id of the machine's current start; empty where the system does not say.
+        pid: pid of the worker's process.
+        pid_started: its start time, in clock ticks since the machine's start: a pid is reused, the pair is not.
         job_pid: the process group that runs the job; None while the job runs in the worker itself.
-        job_pid_started: the same for its leader.
+        job_pid_started: start time of its leader.
     """
 
     worker: str
@@ -41,39 +42,40 @@ class Owner:
 
 
 class Fence(NamedTuple):
-    """The claim under which results are written: the job's key and the version that its row must still have."""
+    """Claim under which results are written: the job's key and the version that its row must still have."""
 
     key: str
     version: int
 
 
 class JobRow(NamedTuple):
-    """A job: the truth about it. Times are nanoseconds since 1970 UTC.
+    """Job: its true state. Times are nanoseconds since 1970 UTC.
 
-    A tuple, as a frozen dataclass of so many fields takes ten times as long to make and to change.
+    A tuple, as a frozen dataclass with that many fields takes ten times as long to make and to change.
 
     Attributes:
         key: its name in the queue.
-        run_id: the run that it does.
-        queue_id, queue_root: the queue that it is in, and where that lay when it was submitted; the first is empty
-            when it was pruned: then it is in none.
-        version: grows with every change; each change demands the version that was read.
+        run_id: the run that it carries out.
+        queue_id, queue_root: its queue, and that queue's folder at the time of submission; the id is empty after
+            pruning: then it is in no queue.
+        version: grows with every change; a change requires the version that was read.
         state: a `JobState`.
-        attempt: the number of the last attempt; 0 before the first.
+        attempt: number of the last attempt; 0 before the first.
         priority: 0 (first) to 9.
         submitted_ns: its place in the order.
-        ready_ns: not to be claimed before; None when it may be at once.
-        max_attempts, max_worker_lost: how many failures, and how many lost workers, end it.
+        ready_ns: time before which it is not claimed; None for at once.
+        max_attempts, max_worker_lost: numbers of failures, and of lost workers, after which it fails.
         timeout_s, memory_limit_mb: limits of an attempt; None for none.
-        failures, lost: failed attempts, and attempts whose worker was lost, since it was last sent back by a person.
-        cancel_requested: somebody asked its owner to stop.
-        token: what makes the owner's claim unlike any other; None while nobody has it.
-        owner: who has it.
-        cause, message: why the last attempt, or the job, ended as it did; a `Cause`.
-        started_ns, ended_ns: of the last attempt, and of the job.
-        updated_ns: of the last change.
-        lease_until_ms: until when nobody else may take it from its owner, in milliseconds since 1970 UTC by the store's
-            clock; None where locks reach everybody, so that there are no leases. Any change of the job ends it.
+        failures, lost: failed attempts, and lost workers, since a person last queued it again.
+        cancel_requested: whether its owner was asked to stop.
+        token: random token of the owner's claim; None without an owner.
+        owner: process that has it.
+        cause, message: reason for the end of the last attempt, or of the job; a `Cause`, and text for people.
+        started_ns, ended_ns: start of the last attempt, end of the job.
+        updated_ns: time of the last change.
+        lease_until_ms: time until which no other worker may take it from its owner, in milliseconds since 1970 UTC by
+            the store's clock; None where locks reach all hosts, so that there are no leases. Any change of the job
+            ends it.
     """
 
     key: str
@@ -104,16 +106,16 @@ class JobRow(NamedTuple):
 
 
 class AttemptRow(NamedTuple):
-    """An attempt of a job that has ended, kept for ever; one that has not is in the job's own row.
+    """Ended attempt of a job, kept permanently; one that has not ended is in the job's own row.
 
     Attributes:
         attempt: its number, from 1.
-        token: of its claim.
-        worker, host, pid: who ran it.
+        token: token of its claim.
+        worker, host, pid: its process.
         started_ns, ended_ns: nanoseconds since 1970 UTC.
         cause: a `Cause`.
-        message: for people.
-        exit_code: of the job's own process; None when it had none.
+        message: text for people.
+        exit_code: exit code of the job's process; None without one.
     """
 
     attempt: int
@@ -130,12 +132,12 @@ class AttemptRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of a job, written whole or not at all.
+    """Change of a job, written whole or not at all.
 
     Attributes:
-        row: what the row becomes; its version is one more than before.
-        ended: the attempt that ended with it.
-        lease_ms: how long a lease its owner gets with it, in milliseconds from now; None for none.
+        row: the new row; its version is one more than before.
+        ended: the attempt that ends with it.
+        lease_ms: length of the lease that its owner gets, in milliseconds from now; None for none.
     """
 
     row: JobRow
@@ -151,21 +153,21 @@ _owner_values = attrgetter(*_OWNER_COLUMNS)
 _NO_OWNER: tuple[Any, ...] = (None,) * len(_OWNER_COLUMNS)
 
 JOB_COLUMNS: tuple[str, ...] = (*JobRow._fields[:_OWNER], *_OWNER_COLUMNS, *JobRow._fields[_OWNER + 1 :])
-"""The fields of a job's row in a table, in the order of `flat`: those of its owner stand in the owner's place."""
+"""Columns of a job's row in a table, in the order of `flat`, with those of its owner in the owner's place."""
 
 ATTEMPT_COLUMNS: tuple[str, ...] = AttemptRow._fields
-"""The fields of an attempt's row in a table, beside what says whose it is."""
+"""Columns of an attempt's row in a table, except those that identify its job."""
 
 
 def flat(row: JobRow) -> tuple[Any, ...]:
-    """A job's values, one for each of `JOB_COLUMNS`: texts, numbers and None."""
+    """Return a job's values, one for each of `JOB_COLUMNS`: strings, numbers and None."""
     who = _NO_OWNER if row.owner is None else _owner_values(row.owner)
-    # A plain int, as not every database has truth values.
+    # A plain int, as not every database has booleans.
     return (*row[:_REQUEST], +row.cancel_requested, *row[_REQUEST + 1 : _OWNER], *who, *row[_OWNER + 1 :])
 
 
 def unflat(values: Sequence[Any]) -> JobRow:
-    """The job whose values these are, as `flat` gave them."""
+    """Return the job with these values, as returned by `flat`."""
     who = values[_OWNER:_AFTER_OWNER]
     owner = None if who[0] is None else Owner(*who)
     request = bool(values[_REQUEST])

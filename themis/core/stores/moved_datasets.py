@@ -1,4 +1,4 @@
-"""Current paths of a stored run's datasets whose files were moved; not part of the run's identity."""
+"""Moved datasets of a stored run: the current locations of their files, which are no part of the run's identity."""
 
 import json
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from themis.core.text.canonical import compact_json
 
 
 def with_moved_datasets(snapshot: bytes, new_path: Callable[[str, str], str]) -> bytes | None:
-    """The text of a snapshot whose datasets are read from where they are now; None when they are where they were.
+    """Return the text of a snapshot with the current locations of its datasets; None when nothing changes.
 
     Args:
-        snapshot: its text, as it is kept.
-        new_path: given a dataset's id and the path of its file, the path that it has now.
+        snapshot: the stored text.
+        new_path: returns the current path of a dataset, given its id and the recorded path of its file.
     """
     document = json.loads(snapshot)
     changed = False

@@ -1,4 +1,4 @@
-"""Views of a stored run, computed from its outcomes each time they are asked for."""
+"""Views of a stored run, computed from its outcomes on each request."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -> RunResult:
-    """A run as a user reads it; `own` is its row for who has just carried it out, whatever else may be queued of it."""
+    """Return a run as users see it; `own` is the row of the process that has just run it, whatever is queued of it."""
     record, snapshot = _find(store, run_id)
     record = own or record
     ended, failed = store.count_ends(run_id)
@@ -38,7 +38,7 @@ def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -
 
 
 def execution_state(store: "RunStore", run_id: str) -> ExecutionState:
-    """State of a run, case by case."""
+    """Return the finished cases of a run."""
     record, snapshot = _find(store, run_id)
     return ExecutionState(
         run_id=run_id,
@@ -49,17 +49,17 @@ def execution_state(store: "RunStore", run_id: str) -> ExecutionState:
 
 
 def score_rows(store: "RunStore", snapshot: RunSnapshot) -> Iterator[BenchmarkScoreRow]:
-    """A row for each case and metric, in order."""
+    """Yield a row for each case and metric, in order."""
     for case in iter_cases(store, snapshot):
         yield from _rows_of(case)
 
 
 def benchmark_result(store: "RunStore", run_id: str) -> BenchmarkResult:
-    """The scores of a run as a table, with their means and counts."""
+    """Return the scores of a run as a table, with their means and counts."""
     record, snapshot = _find(store, run_id)
     rows: list[BenchmarkScoreRow] = []
     ended = failed = 0
-    for case in iter_cases(store, snapshot):  # counted as they are read: more may end meanwhile
+    for case in iter_cases(store, snapshot):  # counted while reading: more may end meanwhile
         rows += _rows_of(case)
         ended += 1
         failed += case.end.failed
@@ -86,7 +86,7 @@ def benchmark_result(store: "RunStore", run_id: str) -> BenchmarkResult:
 
 
 def timeline_view(store: "RunStore", run_id: str) -> dict[str, Any]:
-    """Everything that happened in a run, in order of time."""
+    """Return all events of a run, in order of time."""
     record, snapshot = _find(store, run_id)
     entries = [
         _entry(outcome.finished_ms, _event_type(outcome), case, outcome)
@@ -102,7 +102,7 @@ def timeline_view(store: "RunStore", run_id: str) -> dict[str, Any]:
 
 
 def trace_view(store: "RunStore", run_id: str) -> dict[str, Any]:
-    """The traces and conversations that generators left."""
+    """Return the traces and conversations of generators."""
     _, snapshot = _find(store, run_id)
     generation_traces, conversation_traces = [], []
     for case in iter_cases(store, snapshot):
@@ -128,7 +128,7 @@ def trace_view(store: "RunStore", run_id: str) -> dict[str, Any]:
 
 
 def project(store: "RunStore", run_id: str, name: str) -> Any:
-    """A view by its name, as JSON.
+    """Return a view by its name, as JSON.
 
     Raises:
         UnknownRunError: the run is not in this store.
@@ -152,7 +152,7 @@ _PROJECTIONS: dict[str, Callable[["RunStore", str], Any]] = {
 _NOTHING_TO_SCORE = "the model answered, but nothing that can be scored was found in its answer"
 
 _RANKS = {"run_started": -1, "run_completed": 1, "run_failed": 1}
-"""What comes first and last of all that happened in one millisecond."""
+"""Ranks of the events that come first and last within one millisecond."""
 
 
 def _find(store: "RunStore", run_id: str) -> "tuple[RunRecord, RunSnapshot]":
@@ -164,7 +164,7 @@ def _find(store: "RunStore", run_id: str) -> "tuple[RunRecord, RunSnapshot]":
 
 
 def _completed_through(record: "RunRecord", snapshot: RunSnapshot) -> str | None:
-    """The stage that a run was brought through; version 4.0 called a complete one judged, whatever there was to do."""
+    """Return the stage that a run has completed; version 4.0 recorded every complete run as judged."""
     if record.completed_through is None:
         return None
     return until_name(min(UNTIL_STAGES[record.completed_through], snapshot.last_stage))

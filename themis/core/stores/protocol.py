@@ -1,10 +1,10 @@
-"""The port of a store: all that is asked of one, whatever keeps it.
+"""Port of a store: the methods of every store, whatever it keeps its data in.
 
-`RunStore` is for the engine and the reports; its `jobs`, a `JobStore`, for the queue, in the same transactions. Those
-who only read use a `StoreReader`, which each store has, see `registry`. A backend is a folder that implements
-these, and nothing outside that folder knows what it keeps them in; `tests/contracts` says what each method promises.
+`RunStore` is for the engine and the reports; its `jobs`, a `JobStore`, for the queue, in the same transactions. Readers
+use a `StoreReader`, which each store has, see `registry`. A backend is a folder that implements these, and nothing
+outside that folder knows its format; `tests/contracts` specifies each method.
 
-A store keeps facts: runs, outcomes, ends of cases, blobs. Everything a person reads is computed from them (see
+A store keeps facts: runs, outcomes, ends of cases, blobs. Everything that people read is computed from them (see
 `themis.core.stores.projections`), never stored beside them.
 """
 
@@ -25,7 +25,7 @@ from themis.core.stores.run_locks import RunHolder
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run's row. Times are milliseconds since 1970 UTC."""
+    """Row of a run. Times are milliseconds since 1970 UTC."""
 
     run_id: str
     status: RunStatus
@@ -39,42 +39,42 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run found again: what it is, and what is finished of it."""
+    """Stored run: its row, its snapshot and its finished cases."""
 
     snapshot: RunSnapshot
     execution_state: ExecutionState
 
 
 class RunStore(Protocol):
-    """Keeps runs. Every write is atomic and repeating it changes nothing."""
+    """Keeps runs. Every write is atomic, and repeating it changes nothing."""
 
     @property
     def label(self) -> str:
-        """Location of the store for messages, without any password."""
+        """Location of the store, for messages: never with a password."""
 
     @property
     def outlives_process(self) -> bool:
-        """Whether another process finds what is kept here, so that a worker can."""
+        """Whether other processes can find the store, so that a worker can use it."""
 
     @property
     def is_there(self) -> bool:
-        """Whether there is such a store already; looking makes none."""
+        """Whether the store exists already; the check does not make it."""
 
     @property
     def jobs(self) -> JobStore:
-        """The jobs of queues, in the same place and the same transactions."""
+        """Jobs of queues, in the same place and the same transactions."""
 
     def initialize(self) -> None:
         """Make the store ready; harmless when it is."""
 
     def close(self) -> None:
-        """Let go of files; the store opens again when it is next used."""
+        """Close files; the store opens them again on its next use."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A block whose writes, those of `jobs` too, are committed together, durably, or not at all; blocks nest."""
+        """Open a block whose writes, also of `jobs`, are committed together, durably, or not at all; blocks nest."""
 
     def create_run(self, snapshot: RunSnapshot) -> bool:
-        """Keep a run as `pending`; False, and nothing written, when it is there already."""
+        """Add a run as `pending`; False, and nothing written, when it exists already."""
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Mark a run as running.
@@ -98,77 +98,77 @@ class RunStore(Protocol):
         """Forget the outcomes of a run, and that it ever ran."""
 
     def load_run(self, run_id: str) -> RunRecord | None:
-        """A run's row, or None."""
+        """Return a run's row; None when it does not exist."""
 
     def load_standing(self, run_id: str) -> RunRecord | None:
-        """A run's row with the status and the error that it is shown with, see `standing`; or None."""
+        """Return a run's row with the status and error to show, see `standing`; None when it does not exist."""
 
     def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
-        """Keep a run for this process for the block, so that no other one carries it out too.
+        """Lock a run for this process for the length of a block, so that no other process runs it too.
 
         Raises:
             RunBusyError: another process has it.
         """
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Process that holds the lock of a run, or held it and was killed."""
+        """Return the process that has a run now, or that had it when it was killed."""
 
     def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
-        """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
+        """Return the runs whose id begins with `prefix`, newest first; with `older_than`, those older than that run."""
 
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
-        """A run's snapshot, or None."""
+        """Return a run's snapshot; None when it does not exist."""
 
     def append(
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
     ) -> None:
-        """Keep outcomes and ends of cases, all or none; a success that is there already stays as it is.
+        """Save outcomes and ends of cases, all or none; an existing success is never replaced.
 
-        Among `outcomes` a key stands once, or a failure of it beside one success, which counts wherever it stands.
+        In `outcomes` each key occurs once, or as a failure together with one success, which counts in either order.
         """
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
 
     def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
-        """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+        """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
-        """Ends of the cases numbered from `first` to before `stop`, in order."""
+        """Return the ends of the cases numbered from `first` to before `stop`, in order."""
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
-        """The next `limit` ended cases numbered `first` or higher, in order."""
+        """Return the next `limit` ended cases numbered `first` or higher, in order."""
 
     def nth_ended_case(self, run_id: str, index: int) -> int | None:
-        """Number of the ended case that stands `index` places from the first; None when there are not so many."""
+        """Return the number of the ended case at position `index`; None when there are fewer."""
 
     def count_ends(self, run_id: str) -> tuple[int, int]:
-        """Numbers of cases that ended, and of those that failed."""
+        """Count the ended cases, and those of them that failed."""
 
     def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
-        """The scores of each metric, added up, by its item; of those that have any outcome."""
+        """Return the tally of each metric's scores, by its item; metrics without outcomes are left out."""
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
-        """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+        """Return other runs, newest first, with a reuse key equal to `key`, and its name in each."""
 
     def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
-        """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes.
+        """Register those reuse keys of a run that are valid for all of its outcomes, so that other runs find it.
 
-        They are all of them while it has no outcomes, else those, by name, that it was found by so far: what was made
-        with one source and what is made with another now stand side by side in it, and must not be taken for either.
+        These are all of `keys` while it has no outcomes, else those with a name that it already had: outcomes from one
+        source and outcomes from another are now side by side in it, and must not be mistaken for each other.
         """
 
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
-        """Numbers of the ended cases by digest and dataset number."""
+        """Return the numbers of the ended cases by digest and dataset number."""
 
     def put_blob(self, data: bytes) -> str:
-        """Keep bytes under their SHA-256, once; returns it as 64 hex digits."""
+        """Save bytes under their SHA-256, once; return it as 64 hex digits."""
 
     def get_blob(self, digest: str) -> bytes | None:
-        """The bytes kept under a hash, or None."""
+        """Return the bytes saved under a hash; None when there are none."""
 
     def resume(self, run_id: str) -> StoredRun | None:
-        """A run with what is finished of it, or None."""
+        """Return a run with its finished cases; None when it does not exist."""
 
     def get_projection(self, run_id: str, name: str) -> Any:
-        """A view of a run as JSON: `run_result`, `benchmark_result`, `timeline_view`, `trace_view` or `snapshot`."""
+        """Return a view as JSON: `run_result`, `benchmark_result`, `timeline_view`, `trace_view` or `snapshot`."""

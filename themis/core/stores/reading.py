@@ -1,7 +1,7 @@
-"""The reading port of a store: runs, and the jobs of queues, for those who only look.
+"""Reading port of a store: runs, and the jobs of queues, for programs that only read.
 
-Readers work beside the processes that write, and should have an answer at once: a reader never writes, makes
-no store, and needs neither the engine nor its models. Each kind of store brings one, or is read itself, see `registry`.
+A reader works beside the processes that write, and must answer at once: it never writes, makes no store, and needs
+neither the engine nor its models. Each kind of store has one, or is read itself, see `registry`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ class StoreLocation(NamedTuple):
 
     Attributes:
         kind: as in `storage.store`.
-        path: of its file; or, of a store that is no file, its parameters as JSON, with secrets as references.
+        path: path of its file; for a store that is not a file, its parameters as JSON, with secrets as references.
     """
 
     kind: str
@@ -25,17 +25,17 @@ class StoreLocation(NamedTuple):
 
 
 class RunRow(NamedTuple):
-    """A run, as it is stored. Times are milliseconds since 1970 UTC.
+    """Run, as it is stored. Times are milliseconds since 1970 UTC.
 
     Attributes:
         run_id: its id.
         status: a `RunStatus`.
-        completed_through: the last stage that it was brought through.
-        total_cases: how many cases it has.
-        error: why it failed as a whole.
-        created_ms, started_ms, ended_ms: when it was first kept, last begun, and ended.
-        run_no: its number in a store that numbers them.
-        snapshot: the name under which this store keeps the text of its snapshot.
+        completed_through: the last stage that it has completed.
+        total_cases: number of its cases.
+        error: reason why it failed as a whole.
+        created_ms, started_ms, ended_ms: times when it was added, last started, and ended.
+        run_no: its number in a store that numbers runs.
+        snapshot: name of its snapshot's text in this store.
     """
 
     run_id: str
@@ -51,20 +51,20 @@ class RunRow(NamedTuple):
 
 
 RUN_FIELDS: tuple[str, ...] = RunRow._fields[:-2]
-"""The fields of a run that every store keeps; the others are a store's own."""
+"""Fields of a run that every store keeps; the others are specific to a store."""
 
 
 class JobAndRun(NamedTuple):
-    """A job and the run that it does."""
+    """Job and the run that it carries out."""
 
     job: JobRow
     run: RunRow
 
 
 class StoreReader(Protocol):
-    """A store that is only looked at.
+    """Store that is opened for reading only.
 
-    Every method may raise a `StoreError`: the store is not there, cannot be read now, or is of a version that is not
+    Every method may raise a `StoreError`: the store does not exist, is unreadable now, or has a version that cannot be
     read here.
     """
 
@@ -74,43 +74,43 @@ class StoreReader(Protocol):
 
     @property
     def store_id(self) -> str | None:
-        """Identity of this store; None before a queue first used it."""
+        """Id of this store, different from that of every other store; None before a queue first used it."""
 
     def upgrade(self) -> None:
-        """Bring a store of an earlier version, which lacks what scores are read from, to this one.
+        """Upgrade a store of an earlier version, which lacks the columns that scores are read from.
 
-        The one method that may write. Harmless when nothing is to be done.
+        The only method that may write. Harmless when there is nothing to do.
         """
 
     def close(self) -> None:
-        """Close what is open; it is opened again when it is next used."""
+        """Close open files; they are opened again on the next use."""
 
     def runs_before(self, prefix: str, run: RunRow | None, limit: int) -> list[RunRow]:
-        """The newest runs whose id begins with `prefix`, of those older than `run`, the newest first."""
+        """Return the newest runs whose id begins with `prefix`, of those older than `run`, newest first."""
 
     def job(self, key: str) -> JobRow | None:
-        """A job, or None."""
+        """Return a job; None when it does not exist."""
 
     def jobs(self, keys: Sequence[str]) -> dict[str, JobAndRun]:
-        """Those of the jobs that this store has, each with its run, by key."""
+        """Return those of the jobs that are in this store, each with its run, by key."""
 
     def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
-        """The jobs of a queue, in order of their keys; read in pages, each as its rows stand then."""
+        """Yield the jobs of a queue, in order of their keys; read in pages, each in the state of its moment."""
 
     def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
-        """The jobs of a queue that ended last, the latest first."""
+        """Return the jobs of a queue that ended last, the latest first."""
 
     def attempts(self, key: str) -> list[AttemptRow]:
-        """The attempts of a job that have ended, in order."""
+        """Return the ended attempts of a job, in order."""
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
-        """Numbers of a run's cases that ended, and of those that failed."""
+        """Count the ended cases of a run, and those of them that failed."""
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
-        """The scores of each metric of a run, added up, by its item; of those that have any outcome."""
+        """Return the tally of each metric's scores in a run, by its item; metrics without outcomes are left out."""
 
     def snapshot_text(self, run: RunRow) -> bytes | None:
-        """The JSON text of a run's snapshot; None when the store has lost it."""
+        """Return the JSON text of a run's snapshot; None when the store has lost it."""
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Process that executes a run, or was killed while doing so."""
+        """Return the process that has a run now, or that had it when it was killed."""

@@ -1,9 +1,9 @@
-"""Kinds of stores by their names: from a configuration, or from where a store is, to the store.
+"""Registry of the kinds of stores, by name: makes a store from a configuration or from its location.
 
-A kind is one that Themis brings, one that this process registered, or one that an installed package names under the
-entry-point group `themis.stores`; the last alone is found by every process, commands and workers too. What a queue and
-its manifests say of a store is its kind and a text: the path of a file, or the parameters of `storage` as JSON, with
-secrets as the references that they are.
+A kind is built in, registered by this process, or named by an installed package under the entry-point group
+`themis.stores`; only built-in and installed kinds are found by every process, also by commands and workers. A queue and
+its manifests describe a store by its kind and a text: the path of a file, or the parameters of `storage` as JSON, with
+secrets as references.
 """
 
 import json
@@ -32,15 +32,15 @@ _registered: dict[str, Backend] = {}
 
 
 def register_store_backend(name: str, builder: StoreBuilder, *, open_reader: OpenReader | None = None) -> None:
-    """Make `storage.store: <name>` a store that `builder` makes from the storage configuration.
+    """Register a kind of store: `storage.store: <name>` is then made by `builder` from the storage configuration.
 
     Other processes, such as a worker, must register it too; or install it under the entry-point group `themis.stores`.
 
     Args:
-        name: of the kind of store.
-        builder: given the configuration, with secrets resolved; it must not make what is not there, see
-            `RunStore.initialize`.
-        open_reader: makes what only looks at a store; by default the store itself is opened for that.
+        name: name of the kind of store.
+        builder: makes a store from the configuration, with secrets resolved; it must not make missing files or
+            tables, see `RunStore.initialize`.
+        open_reader: makes the reader of a store; by default the store itself is opened for reading.
     """
     _registered[name] = _of_builder(builder, open_reader)
 
@@ -48,10 +48,10 @@ def register_store_backend(name: str, builder: StoreBuilder, *, open_reader: Ope
 def create_run_store(
     config: "StorageConfig", *, retry_attempts: int = 5, retry_delay_s: float = 0.01, must_exist: bool = False
 ) -> "RunStore":
-    """The store that a configuration names, ready for use; with `must_exist` none is made.
+    """Open the store that a configuration names, ready for use; with `must_exist` none is made.
 
     Raises:
-        ConfigError: there is no such store, or its parameters do not fit.
+        ConfigError: there is no such kind of store, or its parameters are invalid.
         StoreMissingError: it must exist, and does not.
         StoreError: it cannot be used.
     """
@@ -60,11 +60,11 @@ def create_run_store(
 
 
 def open_store(location: StoreLocation, patience: Patience) -> "RunStore":
-    """The store at a location, ready for use; none is made.
+    """Open the store at a location, ready for use; none is made.
 
     Raises:
-        StoreMissingError: it is not there.
-        StoreError: it cannot be used; this process does not know its kind.
+        StoreMissingError: it does not exist.
+        StoreError: it cannot be used, or its kind is unknown to this process.
     """
     from themis.core.config import StorageConfig  # noqa: PLC0415  # its models cost 100 ms, and readers need none
 
@@ -77,7 +77,7 @@ def open_store(location: StoreLocation, patience: Patience) -> "RunStore":
 
 
 def location_of(config: "StorageConfig") -> StoreLocation:
-    """Location of the store that a configuration names, for other processes.
+    """Return the location of the store that a configuration names, for other processes.
 
     Raises:
         ConfigError: there is no such kind of store, or its stores cannot be reached by other processes.
@@ -91,7 +91,7 @@ def location_of(config: "StorageConfig") -> StoreLocation:
 
 
 def reader_of(location: StoreLocation, *, patience_s: float = PATIENCE_S) -> StoreReader:
-    """The reader of the store at a location; nothing is opened before it is first used.
+    """Make the reader of the store at a location; nothing is opened before it is first used.
 
     Raises:
         StoreError: stores of that kind cannot be read by other processes.
@@ -126,7 +126,7 @@ def _opened(config: "StorageConfig", patience: Patience, *, must_exist: bool) ->
 def _of_config(config: "StorageConfig") -> Backend:
     backend = _find(config.store)
     if backend is None:
-        from themis.core.text.nearest import nearest_hint  # noqa: PLC0415  # difflib, for an error alone
+        from themis.core.text.nearest import nearest_hint  # noqa: PLC0415  # difflib, for an error only
 
         hint = nearest_hint(config.store, {*_BUILT_IN, *_registered, *_installed()})
         raise ConfigError(where="storage.store", detail=f"no store {config.store!r}{hint}")
@@ -134,7 +134,7 @@ def _of_config(config: "StorageConfig") -> Backend:
 
 
 def _known(location: StoreLocation) -> Backend:
-    """The kind of store that others can reach at a location."""
+    """Return the kind of the store at a location; raises StoreError if other processes cannot reach it."""
     backend = _find(location.kind)
     if backend is not None and backend.outlives_process:
         return backend
@@ -158,8 +158,8 @@ def _find(name: str) -> Backend | None:
 
 @lru_cache(maxsize=1)
 def _installed() -> frozenset[str]:
-    """The kinds that installed packages name."""
-    from importlib.metadata import entry_points  # noqa: PLC0415  # takes 20 ms, and only unknown names are looked for
+    """Return the kinds that installed packages name."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  # takes 20 ms, and only unknown names are searched for
 
     return frozenset(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
 

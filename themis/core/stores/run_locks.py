@@ -1,14 +1,13 @@
-"""The lock of a run: a process holds it while it carries the run out, and the kernel frees it when that process dies.
+"""Lock of a run: a process holds it while it runs the run, and the kernel frees it when that process dies.
 
-A process that runs an experiment without a queue has the run for itself. Workers share it among themselves: which of
-them has a job, and whose results count, is decided by the queue, where one that was believed dead may hold on to the
-lock for as long as it is suspended. So a worker's process and `themis run` keep each other out, and two of `themis
-run`, too.
+A process that runs an experiment without a queue has its run for itself. Workers share it among themselves: the queue
+decides which of them has a job, and whose results count, as one that was believed dead may keep the lock while it is
+suspended. So a worker's process and `themis run` keep each other out, and so do two processes of `themis run`.
 
-The lock is a file beside the store, `<store>-locks/<run_id>.lock`, which says who holds it. It is removed while the
-lock is held, and a process that takes a lock checks that the file is still there under its name: so none is left when a
-run ends, and no two processes ever hold "the" lock on two files. What a killed process leaves says who was interrupted,
-and is used again by the next one that continues the run.
+The lock is a file beside the store, `<store>-locks/<run_id>.lock`, which names its holder. It is removed while the lock
+is held, and a process that takes a lock checks that the file still has its name: so no file is left when a run ends,
+and no two processes ever hold "the" lock on two files. The file of a killed process says who was interrupted, and is
+used again by the next process that continues the run.
 """
 
 import contextlib
@@ -27,7 +26,7 @@ from themis.core.files import guarded
 from themis.core.stores import file_errors
 
 PATIENCE_S = 0.5
-"""Seconds that a lock is waited for which is held just now: a look at it takes it for a moment, too."""
+"""Seconds to wait for a lock that is held: checking the lock takes it for a moment, too."""
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MAX_BYTES = 4_096
@@ -43,13 +42,13 @@ _held: set[int] = set()
 
 @dataclass(frozen=True, slots=True)
 class RunHolder:
-    """Process that holds the lock of a run, or held it; unknown facts are None.
+    """Holder of a run's lock, or its last one; unknown values are None.
 
     Attributes:
         held: whether the lock is held now.
-        pid, host: of the process.
-        since_ms: when it took the run, in milliseconds since 1970 UTC.
-        job: the job of a queue that it does; None for a run without a queue.
+        pid, host: pid and host of the process.
+        since_ms: time when it took the lock, in milliseconds since 1970 UTC.
+        job: the queue's job that it carries out; None for a run without a queue.
     """
 
     held: bool
@@ -59,18 +58,18 @@ class RunHolder:
     job: str | None = None
 
     def __str__(self) -> str:
-        """For people."""
+        """Return a description for people."""
         process = "a process" if self.pid is None else f"process {self.pid} on {self.host}"
-        return process if self.job is None else f"{process}, a worker's for job {self.job},"
+        return process if self.job is None else f"{process}, a worker for job {self.job},"
 
 
 @contextlib.contextmanager
 def hold(store: Path, run_id: str, *, job: str | None) -> Iterator[None]:
-    """Hold the lock of a run for the block; a `job` shares it with other workers.
+    """Hold the lock of a run for the length of a block; a `job` shares it with other workers.
 
     Raises:
         RunBusyError: another process has the run.
-        StoreError: there can be no lock file.
+        StoreError: the lock file cannot be made.
     """
     path = _path(store, run_id)
     try:
@@ -81,7 +80,7 @@ def hold(store: Path, run_id: str, *, job: str | None) -> Iterator[None]:
         raise _busy(run_id, look(store, run_id))
     _held.add(descriptor)
     try:
-        with contextlib.suppress(OSError):  # for people: on a full disk the lock does without
+        with contextlib.suppress(OSError):  # for people: on a full disk the lock works without it
             _write(descriptor, job)
         yield
     finally:
@@ -91,7 +90,7 @@ def hold(store: Path, run_id: str, *, job: str | None) -> Iterator[None]:
 
 
 def look(store: Path, run_id: str) -> RunHolder:
-    """Process that holds the lock of a run, or held it last and was killed."""
+    """Return the holder of a run's lock, or its last holder if that was killed."""
     path = _path(store, run_id)
     try:
         descriptor = guarded.open_to_read(path)
@@ -121,19 +120,19 @@ def _busy(run_id: str, holder: RunHolder) -> RunBusyError:
     if holder.since_ms is not None:
         since = time.strftime(" since %Y-%m-%d %H:%M:%SZ", time.gmtime(holder.since_ms / 1_000))
         age_s = (_now_ms() - holder.since_ms) / 1_000
-    # What has run for long will run for long: it is asked ever less often.
+    # A run that has lasted long will probably last longer: it is checked less and less often.
     again_s = min(max(age_s / 4, _SOONEST_S), _LATEST_S)
     return RunBusyError(run=run_id[:12], holder=str(holder), since=since, retry_after_s=again_s)
 
 
 def _acquire(path: Path, *, shared: bool) -> int | None:
-    """A descriptor that holds the lock; None when another process still has it after `PATIENCE_S` seconds."""
+    """Return a descriptor that holds the lock; None when another process still has it after `PATIENCE_S` seconds."""
     patient_until = time.monotonic() + PATIENCE_S
     while True:
         try:
             descriptor = os.open(path, _FLAGS, 0o600)
         except FileNotFoundError:
-            with contextlib.suppress(FileExistsError):  # not `exist_ok`: it may be removed again by now
+            with contextlib.suppress(FileExistsError):  # not `exist_ok`: it may have been removed again by now
                 path.parent.mkdir(mode=0o700)
             continue
         try:
@@ -151,14 +150,14 @@ def _acquire(path: Path, *, shared: bool) -> int | None:
 
 
 def _release(path: Path, descriptor: int) -> None:
-    """Let go of the lock, and remove the file, unless others share it; a killed process leaves it."""
+    """Release the lock, and remove the file unless others share it; a killed process leaves it."""
     try:
         with contextlib.suppress(OSError):
             if _lock(descriptor, shared=False) and _is_at(path, descriptor):
                 path.unlink()
                 path.parent.rmdir()  # when it was the last one
     finally:
-        # Closing alone would not do while a child process, just forked, still has a copy.
+        # Closing alone does not release it while a child process, just forked, still has a copy.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
@@ -172,7 +171,7 @@ def _lock(descriptor: int, *, shared: bool) -> bool:
 
 
 def _is_held(descriptor: int) -> bool:
-    """Whether another one holds the lock; another look at it, which takes a moment, does not count."""
+    """Whether another process holds the lock; a check of the lock, which takes a moment, does not count."""
     for _ in range(_LOOKS):
         if _lock(descriptor, shared=False):
             return False
@@ -213,7 +212,7 @@ def _known(words: dict[str, object], name: str, kind: type[Value]) -> Value | No
 
 
 def _forget_all() -> None:
-    """In a forked child: close its copies."""
+    """Close the copies of all locks in a forked child."""
     for descriptor in list(_held):
         os.close(descriptor)
     _held.clear()

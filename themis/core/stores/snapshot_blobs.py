@@ -1,4 +1,4 @@
-"""Snapshots as blobs, and apart from each the cases of its datasets, which several runs may share."""
+"""Snapshots as blobs, separate from the cases of their datasets, which several runs may share."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from themis.core.text.canonical import compact_json
 
 
 def put_snapshot(snapshot: RunSnapshot, put_blob: Callable[[bytes], str]) -> str:
-    """Keep a snapshot; returns its hash."""
+    """Save a snapshot; return its hash."""
     document = snapshot.model_dump(mode="json", exclude={"run_id": True, "datasets": {"__all__": {"cases"}}})
     for dataset, kept in zip(snapshot.datasets, document["datasets"], strict=True):
         if dataset.cases is not None:
@@ -18,7 +18,7 @@ def put_snapshot(snapshot: RunSnapshot, put_blob: Callable[[bytes], str]) -> str
 
 
 def get_snapshot(digest: str, blob: Callable[[str], bytes]) -> RunSnapshot:
-    """The snapshot that is kept under a hash."""
+    """Return the snapshot saved under a hash."""
     document = json.loads(blob(digest))
     for dataset in document["datasets"]:
         if "cases" in dataset:

@@ -1,8 +1,8 @@
-"""Standing of a run: one rule for everybody who shows it.
+"""Standing of a run: one rule for its status, for every display.
 
-Three facts are kept of a run: its own row, the row of the job that does it for a queue, and the lock that a process
-holds while it does it. Each may be older than the others: a process that was killed leaves a row that says `running`, a
-job that failed without a word a run that was never ended, and a job that waits for its next try a run that failed.
+Three facts are kept of a run: its own row, the row of its job in a queue, and the lock that a process holds while it
+runs the run. Each may be older than the others: a killed process leaves a row that says `running`, a job that failed
+without a record a run that was never ended, and a job that waits for its next attempt a run that failed.
 """
 
 import time
@@ -20,35 +20,35 @@ _CAME_TO_NOTHING = frozenset({"failed", "cancelled"})
 
 
 class RunFacts(Protocol):
-    """A run's row; times are milliseconds since 1970 UTC."""
+    """Row of a run; times are milliseconds since 1970 UTC."""
 
     @property
     def status(self) -> str:
-        """A `RunStatus`."""
+        """Status, a `RunStatus`."""
 
     @property
     def completed_through(self) -> str | None:
-        """The last stage that it was brought through."""
+        """Last stage that it has completed."""
 
     @property
     def error(self) -> str | None:
-        """Error with which it failed as a whole."""
+        """Reason why it failed as a whole."""
 
     @property
     def started_ms(self) -> int | None:
-        """Time when it was last started."""
+        """Time of its last start."""
 
     @property
     def ended_ms(self) -> int | None:
-        """Time when it ended."""
+        """Time of its end."""
 
 
 class Standing(NamedTuple):
     """Standing of a run.
 
     Attributes:
-        state: a `RunStatus`, but `queued` or `waiting` where a job says when it goes on.
-        error: why it failed or is not going on, as far as that is known.
+        state: a `RunStatus`, or `queued` or `waiting` for a run that its job will continue.
+        error: reason why it failed or does not continue; None when there is none or it is unknown.
     """
 
     state: str
@@ -61,22 +61,22 @@ class Standing(NamedTuple):
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether the process that carried it out is gone, and nothing but somebody's command continues it."""
+        """Whether its process is gone, and only a command of a user continues it."""
         return self.error is not None and self.error.startswith(_INTERRUPTED)
 
     @property
     def status(self) -> str:
-        """The same as a `RunStatus`."""
+        """State as a `RunStatus`."""
         return "pending" if self.state in {"queued", "waiting"} else self.state
 
 
 def standing(run: RunFacts, job: JobRow | None, look: Callable[[], RunHolder]) -> Standing:
-    """Standing of a run, by its row, its job's row and its lock.
+    """Return the standing of a run, by its row, its job's row and its lock.
 
     Args:
         run: the run.
-        job: that does it; None for a run that is in no queue.
-        look: looks at the run's lock; it is not asked when that decides nothing.
+        job: its job; None for a run that is in no queue.
+        look: reads the run's lock; it is called only when the result depends on the lock.
     """
     if run.status == "completed" and run.completed_through in _FINAL_STAGES:
         return Standing(run.status)
@@ -90,7 +90,7 @@ def standing(run: RunFacts, job: JobRow | None, look: Callable[[], RunHolder]) -
 
 
 def _is_later(job: JobRow, run: RunFacts) -> bool:
-    """Whether a job ended after its run was last heard of."""
+    """Whether a job ended after the run's last recorded time."""
     last_ms = run.started_ms if run.ended_ms is None else run.ended_ms
     return last_ms is None or job.ended_ns is None or job.ended_ns >= last_ms * _NS_A_MS
 

@@ -1,4 +1,4 @@
-"""A store of any kind, for those who only look, where it brings no reader of its own."""
+"""Reader for a store of a kind that has no reader of its own."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -17,15 +17,15 @@ class StoreAsReader(StoreReader):
     """Reads a store by opening it.
 
     Args:
-        location: where it is.
+        location: its location.
         open_store: opens it; must not make one.
 
     Raises:
-        StoreError: on any use, when it is not there or cannot be read.
+        StoreError: on any use, when it does not exist or cannot be read.
     """
 
     def __init__(self, location: StoreLocation, open_store: "Callable[[], RunStore]") -> None:
-        """Nothing is opened yet."""
+        """Make a reader; nothing is opened yet."""
         self._location = location
         self._open_store = open_store
         self._opened: RunStore | None = None
@@ -37,11 +37,11 @@ class StoreAsReader(StoreReader):
 
     @property
     def store_id(self) -> str | None:
-        """Identity of this store."""
+        """Id of this store, different from that of every other store."""
         return self._store.jobs.store_id
 
     def upgrade(self) -> None:
-        """Open the store, which brings it to this version."""
+        """Open the store, which upgrades it to this version."""
         self._store.initialize()
 
     def close(self) -> None:
@@ -51,47 +51,47 @@ class StoreAsReader(StoreReader):
             self._opened = None
 
     def runs_before(self, prefix: str, run: RunRow | None, limit: int) -> list[RunRow]:
-        """The newest runs whose id begins with `prefix`, of those older than `run`, the newest first."""
+        """Return the newest runs whose id begins with `prefix`, of those older than `run`, newest first."""
         wanted = "".join(sign for sign in prefix if sign.isalnum())
         found = self._store.list_runs(wanted, limit, older_than=None if run is None else run.run_id)
         return [_row(record) for record in found]
 
     def job(self, key: str) -> JobRow | None:
-        """A job, or None."""
+        """Return a job; None when it does not exist."""
         return self._store.jobs.load(key)
 
     def jobs(self, keys: Sequence[str]) -> dict[str, JobAndRun]:
-        """Those of the jobs that this store has, each with its run, by key."""
+        """Return those of the jobs that are in this store, each with its run, by key."""
         rows = (self.job(key) for key in keys)
         return {pair.job.key: pair for pair in self._with_runs(row for row in rows if row is not None)}
 
     def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
-        """The jobs of a queue, in order of their keys; read in pages, each as its rows stand then."""
+        """Yield the jobs of a queue, in order of their keys; read in pages, each in the state of its moment."""
         after = ""
         while page := self._store.jobs.jobs_of(queue_id, after=after):
             yield from page
             after = page[-1].key
 
     def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
-        """The jobs of a queue that ended last, the latest first; looks at every row."""
+        """Return the jobs of a queue that ended last, the latest first; reads every row."""
         ended = [row for row in self.jobs_of(queue_id) if row.ended_ns is not None]
         ended.sort(key=lambda row: -(row.ended_ns or 0))
         return list(self._with_runs(ended[:limit]))
 
     def attempts(self, key: str) -> list[AttemptRow]:
-        """The attempts of a job that have ended, in order."""
+        """Return the ended attempts of a job, in order."""
         return self._store.jobs.attempts(key)
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
-        """Numbers of a run's cases that ended, and of those that failed."""
+        """Count the ended cases of a run, and those of them that failed."""
         return self._store.count_ends(run.run_id)
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
-        """The scores of each metric of a run, added up, by its item."""
+        """Return the tally of each metric's scores in a run, by its item."""
         return self._store.score_tallies(run.run_id)
 
     def snapshot_text(self, run: RunRow) -> bytes | None:
-        """The JSON text of a run's snapshot, without the cases; None when it is not there."""
+        """Return the JSON text of a run's snapshot, without the cases; None when it does not exist."""
         snapshot = self._store.load_snapshot(run.run_id)
         if snapshot is None:
             return None
@@ -99,7 +99,7 @@ class StoreAsReader(StoreReader):
         return compact_json(document).encode()
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Process that executes a run, or was killed while doing so."""
+        """Return the process that has a run now, or that had it when it was killed."""
         return self._store.run_holder(run_id)
 
     @property
@@ -117,7 +117,7 @@ class StoreAsReader(StoreReader):
 
 
 def _row(record: "RunRecord") -> RunRow:
-    """A run's row; such a store numbers no runs, and knows a snapshot by its run."""
+    """Return a run's row; such a store does not number runs, and finds a snapshot by its run."""
     return RunRow(
         run_id=record.run_id,
         status=record.status.value,

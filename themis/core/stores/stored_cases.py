@@ -1,4 +1,4 @@
-"""The ended cases of a stored run, each made from its outcomes when it is asked for."""
+"""Ended cases of a stored run, each made from its outcomes on request."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from themis.core.stores.protocol import RunStore
 
 PAGE = 500
-"""Cases read from a store at a time."""
+"""Number of cases that are read from a store at a time."""
 
 
 @dataclass(slots=True)
 class StoredCase:
-    """The stored outcomes of one ended case, sorted by what they are."""
+    """Stored outcomes of one ended case, sorted by stage and item."""
 
     end: CaseEnd
     snapshot: RunSnapshot
@@ -39,19 +39,19 @@ class StoredCase:
         return case_key(self.dataset_id, self.end.case_id)
 
     def succeeded(self, stage: Stage) -> list[Outcome]:
-        """Outcomes of a stage that gave a result, by item."""
+        """Return the outcomes of a stage that gave a result, by item."""
         return [outcome for outcome in self.outcomes if outcome.stage is stage and outcome.ok]
 
     def failures(self, stage: Stage) -> dict[int, StageFailure]:
-        """Failures of a stage, by item."""
+        """Return the failures of a stage, by item."""
         return {o.item: codec.to_failure(o) for o in self.outcomes if o.stage is stage and not o.ok}
 
     def candidates(self) -> dict[int, GenerationResult]:
-        """Generated candidates by index."""
+        """Return the generated candidates by index."""
         return {outcome.item: codec.to_generation(outcome) for outcome in self.succeeded(Stage.GENERATE)}
 
     def reduced(self) -> ReducedCandidate | None:
-        """The one candidate that the later stages work on."""
+        """Return the one candidate that the later stages use."""
         if outcomes := self.succeeded(Stage.REDUCE):
             return codec.to_reduced(outcomes[0])
         if self.snapshot.component_refs.reducer is not None or not self._passed(Stage.REDUCE):
@@ -63,7 +63,7 @@ class StoredCase:
         )
 
     def parsed(self, reduced: ReducedCandidate | None) -> ParsedOutput | None:
-        """Value that was parsed from the reduced candidate."""
+        """Return the result of parsing the reduced candidate."""
         if outcomes := self.succeeded(Stage.PARSE):
             return codec.to_parsed(outcomes[0])
         if self.snapshot.component_refs.parsers or reduced is None or not self._passed(Stage.PARSE):
@@ -71,7 +71,7 @@ class StoredCase:
         return whole_output(reduced)
 
     def scores(self) -> list[Score | ScoreError]:
-        """Score of each metric, in order, or why there is none; empty where a missing answer counts nothing."""
+        """Return each metric's score or its error, in order; a case without an answer may have none."""
         metric_ids = self.snapshot.metric_ids
         given = (codec.to_given(o, metric_ids[o.item]) for o in self.outcomes if o.stage is Stage.SCORE)
         return [score for score in given if score is not None]
@@ -80,7 +80,7 @@ class StoredCase:
         return self.end.through > stage or (self.end.through == stage and not self.end.failed)
 
     def result(self) -> CaseResult:
-        """The case as a user reads it."""
+        """Return the case as users see it."""
         metric_ids = self.snapshot.metric_ids
         reduced = self.reduced()
         reduction_failures = {**self.failures(Stage.SELECT), **self.failures(Stage.REDUCE)}
@@ -99,7 +99,7 @@ class StoredCase:
         )
 
     def state(self) -> CaseState:
-        """The case as the execution state lists it."""
+        """Return the case as it is in the execution state."""
         result = self.result()
         return CaseState(
             case_id=result.case_id,
@@ -114,19 +114,19 @@ class StoredCase:
 
 
 class StoredCases(Sequence[CaseResult]):
-    """The ended cases of a run, in the datasets' order, each read from the store when asked for."""
+    """Ended cases of a run, in the datasets' order, each read from the store on request."""
 
     def __init__(self, store: "RunStore", snapshot: RunSnapshot) -> None:
-        """The cases of `snapshot`'s run in `store`."""
+        """Make the sequence of the cases of `snapshot`'s run in `store`."""
         self._store = store
         self._snapshot = snapshot
 
     def __len__(self) -> int:
-        """Number of cases that ended."""
+        """Count the ended cases."""
         return self._store.count_ends(self._snapshot.run_id)[0]
 
     def __iter__(self) -> Iterator[CaseResult]:
-        """Each case in turn; a page of them is in memory at a time."""
+        """Iterate over the cases; a page of them is in memory at a time."""
         return (case.result() for case in iter_cases(self._store, self._snapshot))
 
     @overload
@@ -135,7 +135,7 @@ class StoredCases(Sequence[CaseResult]):
     def __getitem__(self, index: slice) -> list[CaseResult]: ...
 
     def __getitem__(self, index: int | slice) -> CaseResult | list[CaseResult]:
-        """One case, or a list of some."""
+        """Return one case, or a list for a slice."""
         if isinstance(index, slice):
             positions = range(*index.indices(len(self)))
             if positions.step == 1:
@@ -151,7 +151,7 @@ class StoredCases(Sequence[CaseResult]):
         ).result()
 
     def _stretch(self, positions: range) -> list[CaseResult]:
-        """Neighbours, read by the page."""
+        """Return neighbouring cases, read by the page."""
         run_id = self._snapshot.run_id
         first = self._store.nth_ended_case(run_id, positions.start) if positions else None
         found: list[CaseResult] = []
@@ -164,18 +164,18 @@ class StoredCases(Sequence[CaseResult]):
         return found
 
     def __eq__(self, other: object) -> bool:
-        """Equal to any sequence of equal cases."""
+        """Whether the cases equal those of any other sequence."""
         return isinstance(other, Sequence) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]  # compares by content, which grows while a run does
+    __hash__ = None  # type: ignore[assignment]  # compares by content, which grows during a run
 
     def __repr__(self) -> str:
-        """Number of cases, without their content."""
+        """Return the number of cases, without their content."""
         return f"<{len(self)} cases>"
 
 
 def iter_cases(store: "RunStore", snapshot: RunSnapshot) -> Iterator[StoredCase]:
-    """The ended cases of a run in order, a page in memory at a time."""
+    """Yield the ended cases of a run in order, a page in memory at a time."""
     first = 0
     while ends := store.ends_from(snapshot.run_id, first, PAGE):
         yield from _read_cases(store, snapshot, ends)

@@ -1,4 +1,4 @@
-"""Metrics of a stored run, read from the store when somebody first asks."""
+"""Summaries of a stored run's metrics, read from the store on first use."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -11,35 +11,35 @@ if TYPE_CHECKING:
 
 
 def read_metrics(store: "RunStore", snapshot: RunSnapshot) -> dict[str, MetricSummary]:
-    """Summary of each metric of a run, by its id."""
+    """Return the summary of each metric of a run, by its id."""
     tallies = store.score_tallies(snapshot.run_id)
     failed = store.count_ends(snapshot.run_id)[1]
     return summaries(snapshot.metric_ids, tallies, total=snapshot.total_cases, failed=failed)
 
 
 class StoredMetrics(Mapping[str, MetricSummary]):
-    """The metrics of a run by their ids, as they were when first asked for."""
+    """Summaries of a run's metrics by their ids, as of the first use."""
 
     def __init__(self, store: "RunStore", snapshot: RunSnapshot) -> None:
-        """Of the run `snapshot` in `store`; nothing is read yet."""
+        """Make the mapping for the run `snapshot` in `store`; nothing is read yet."""
         self._store = store
         self._snapshot = snapshot
         self._found: dict[str, MetricSummary] | None = None
 
     def __getitem__(self, metric_id: str) -> MetricSummary:
-        """Summary of one metric."""
+        """Return the summary of one metric."""
         return self._read()[metric_id]
 
     def __iter__(self) -> Iterator[str]:
-        """The metrics' ids, in order."""
+        """Iterate over the metrics' ids, in order."""
         return iter(self._read())
 
     def __len__(self) -> int:
-        """Number of metrics."""
+        """Count the metrics."""
         return len(self._read())
 
     def __repr__(self) -> str:
-        """As a dictionary's."""
+        """Return a representation like that of a dictionary."""
         return repr(self._read())
 
     def _read(self) -> dict[str, MetricSummary]:

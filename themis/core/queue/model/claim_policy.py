@@ -39,7 +39,7 @@ class ClaimPolicy:
             raise InvalidArgumentError(argument="version_mismatch", detail=detail)
 
     def __call__(self, manifest: Manifest) -> str | None:
-        """See `why_not`."""
+        """Return the reason for skipping a job, see `why_not`."""
         return why_not(manifest, self)
 
 

@@ -32,13 +32,13 @@ class Lack(StrEnum):
     """Kind of an outage, which decides its scope; see `themis_workers.slots.outages`."""
 
     BUSY = "busy"
-    """The store: it is busy, or of a newer version."""
+    """A store that is busy, or of a newer version."""
 
     SCARCE = "scarce"
-    """Room, memory or threads: may be available again a moment later."""
+    """Room, memory or threads, which may be available again a moment later."""
 
     BROKEN = "broken"
-    """Reading or writing: a fault of the disk, or of the process that tried."""
+    """Reading or writing, by a fault of the disk or of the process that tried."""
 
 
 _LACKS: tuple[tuple[tuple[type[Exception], ...], Lack], ...] = (

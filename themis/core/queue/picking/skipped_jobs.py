@@ -26,7 +26,7 @@ class SkippedJobs:
 
     @property
     def reasons(self) -> Mapping[str, str]:
-        """Return the reason for each, by name, as of now: later skips do not change it.
+        """Reasons by name, as of now: later skips do not change them.
 
         Thousands may be skipped, and every claim asks: they are copied only after one was added or forgotten.
         """

@@ -1,4 +1,4 @@
-"""A store in the memory of one process."""
+"""Store in the memory of one process."""
 
 from themis.core.stores.memory.store import InMemoryRunStore
 

@@ -1,4 +1,4 @@
-"""Memory, as a kind of store."""
+"""Memory as a kind of store."""
 
 from themis.core.config import StorageConfig
 from themis.core.stores.backend import Backend, Patience, made
@@ -6,7 +6,7 @@ from themis.core.stores.memory.store import InMemoryRunStore
 
 
 def _build(config: StorageConfig, patience: Patience) -> InMemoryRunStore:
-    del patience  # nobody else writes
+    del patience  # no other process writes
     return made(InMemoryRunStore, config.parameters)
 
 

@@ -1,4 +1,4 @@
-"""Jobs of queues in memory, beside the runs that they do."""
+"""Jobs of queues in memory, beside their runs."""
 
 import bisect
 import time
@@ -17,15 +17,15 @@ _UNFINISHED = frozenset({"queued", "running"})
 
 
 class InMemoryJobStore(JobStore):
-    """Keeps jobs for as long as the object lives.
+    """Keeps jobs for the lifetime of the object.
 
     Args:
-        undo: the transactions of the store that they are a part of.
-        move_run: has one of its runs read its datasets from other places, see `JobStore.move_run`.
+        undo: the transactions of the store that contains them.
+        move_run: updates the locations of a run's datasets, see `JobStore.move_run`.
     """
 
     def __init__(self, undo: Undo, move_run: Callable[[str, Callable[[str, str], str]], None]) -> None:
-        """No job."""
+        """Make a store without jobs."""
         self._undo = undo
         self._move_run = move_run
         self._store_id = str(uuid.uuid4())
@@ -36,25 +36,25 @@ class InMemoryJobStore(JobStore):
 
     @property
     def store_id(self) -> str:
-        """A UUID."""
+        """UUID of this store."""
         return self._store_id
 
     @property
     def is_in_place(self) -> bool:
-        """It cannot be anywhere else."""
+        """Always true: it cannot be replaced."""
         return True
 
     @property
     def identity(self) -> object:
-        """The object."""
+        """Identity: the object itself."""
         return self._undo
 
     def transaction(self, *, synced: bool = True) -> AbstractContextManager[None]:  # noqa: ARG002  # nothing is on disk
-        """A block whose writes are kept together, or not at all."""
+        """Open a block whose writes are kept together, or not at all."""
         return self._undo.transaction()
 
     def add(self, row: JobRow, manifest: str) -> bool:
-        """Keep a new job; False, and nothing changed, when its key is there already."""
+        """Add a new job; False, and nothing changed, when its key exists already."""
         with self.transaction():
             if row.key in self._rows:
                 return False
@@ -65,20 +65,20 @@ class InMemoryJobStore(JobStore):
         return True
 
     def load(self, key: str) -> JobRow | None:
-        """A job, or None."""
+        """Return a job; None when it does not exist."""
         return self._rows.get(key)
 
     def manifest(self, key: str) -> str | None:
-        """The text of a job's manifest, or None."""
+        """Return the text of a job's manifest; None when it does not exist."""
         return self._manifests.get(key)
 
     def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
-        """The first jobs whose key begins with `prefix`, in order of their keys."""
+        """Return the first jobs whose key begins with `prefix`, in order of their keys."""
         first = bisect.bisect_left(self._keys, prefix)
         return [self._rows[key] for key in self._keys[first : first + limit] if key.startswith(prefix)]
 
     def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
-        """The jobs of a queue whose keys come after `after`, in order of their keys."""
+        """Return the jobs of a queue whose keys come after `after`, in order of their keys."""
         found: list[JobRow] = []
         for key in self._keys[bisect.bisect_right(self._keys, after) :]:
             if len(found) == limit:
@@ -88,7 +88,7 @@ class InMemoryJobStore(JobStore):
         return found
 
     def counts(self, queue_id: str) -> dict[str, int]:
-        """Number of jobs of a queue in each state."""
+        """Count the jobs of a queue in each state."""
         return dict(Counter(str(row.state) for row in self._rows.values() if row.queue_id == queue_id))
 
     def change(
@@ -100,7 +100,7 @@ class InMemoryJobStore(JobStore):
         synced: bool = True,
         known: JobRow | None = None,
     ) -> Change | None:
-        """Write what `decide` makes of a job, if its version is still `version`; None, and nothing written, if not."""
+        """Write the change that `decide` returns for a job; None, and nothing written, if its version is different."""
         with self.transaction(synced=synced):
             row = self._rows.get(key)
             if row is None or row.version != version:
@@ -109,7 +109,7 @@ class InMemoryJobStore(JobStore):
             change = decide(given)
             if change is None:
                 return None
-            # A request to cancel may have come since, and is gone only when the change clears the one that it saw.
+            # A request to cancel may have come since; only a change that clears the request it has seen may remove it.
             requested = row.cancel_requested and not (given.cancel_requested and not change.row.cancel_requested)
             if change.lease_ms is not None:
                 change = replace(change, row=change.row._replace(lease_until_ms=self.clock_ms() + change.lease_ms))
@@ -119,20 +119,20 @@ class InMemoryJobStore(JobStore):
         return change
 
     def replace_manifest(self, key: str, manifest: str) -> None:
-        """Keep another text as a job's manifest; a part of the change that makes it so."""
+        """Replace the text of a job's manifest, as a part of a change."""
         if key in self._manifests:
             self._undo.put(self._manifests, key, manifest)
 
     def move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
-        """Have a run, if it is there, read its datasets from where they are now."""
+        """Update the locations from which a run, if it exists, reads its datasets."""
         self._move_run(run_id, new_path)
 
     def attempts(self, key: str) -> list[AttemptRow]:
-        """The attempts of a job that have ended, in order."""
+        """Return the ended attempts of a job, in order."""
         return sorted(self._attempts.get(key, ()))
 
     def request_cancel(self, key: str) -> bool:
-        """Ask the owner of a job to stop, without changing its version. False when it has ended."""
+        """Ask a job's owner to stop, without changing the version. False when it has ended."""
         with self.transaction():
             row = self._rows.get(key)
             if row is None or row.state not in _UNFINISHED:
@@ -141,7 +141,7 @@ class InMemoryJobStore(JobStore):
         return True
 
     def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
-        """Record the process group that runs a claimed job; False when the claim is no longer the owner's."""
+        """Record the process group that runs a claimed job; False when the claim is lost."""
         with self.transaction():
             row = self._of_version(key, version)
             if row is None:
@@ -151,11 +151,11 @@ class InMemoryJobStore(JobStore):
         return True
 
     def clock_ms(self) -> int:
-        """The time: milliseconds since 1970 UTC."""
+        """Return the time: milliseconds since 1970 UTC."""
         return time.time_ns() // 1_000_000
 
     def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
-        """Let a claim's lease begin again, without changing the version; False when the claim is lost."""
+        """Renew a claim's lease, without changing the version; False when the claim is lost."""
         with self.transaction():
             row = self._of_version(key, version)
             if row is not None:
@@ -163,7 +163,7 @@ class InMemoryJobStore(JobStore):
         return row is not None
 
     def check_fence(self, fence: Fence) -> None:
-        """See that a claim is still its owner's.
+        """Check that a claim is still valid.
 
         Raises:
             ClaimLostError: the job has changed since; nothing may be written for it.
@@ -172,7 +172,7 @@ class InMemoryJobStore(JobStore):
             raise ClaimLostError(key=fence.key, version=fence.version)
 
     def probe(self) -> None:
-        """It can always be written."""
+        """Do nothing: memory can always be written."""
 
     def _of_version(self, key: str, version: int) -> JobRow | None:
         row = self._rows.get(key)

@@ -1,4 +1,4 @@
-"""A store in memory: for trying things out, for tests, and for runs whose result is all that is wanted."""
+"""Store in memory: for experiments and tests, and for runs of which only the result is needed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,10 +33,10 @@ class _Run:
 
 
 class InMemoryRunStore(BaseRunStore):
-    """Keeps runs for as long as the object lives."""
+    """Keeps runs for the lifetime of the object."""
 
     def __init__(self) -> None:
-        """An empty store."""
+        """Make an empty store."""
         self._runs: dict[str, _Run] = {}
         self._blobs: dict[str, bytes] = {}
         self._undo = Undo()
@@ -44,36 +44,36 @@ class InMemoryRunStore(BaseRunStore):
 
     @property
     def label(self) -> str:
-        """It has no place."""
+        """Location of the store, for messages: memory."""
         return "memory"
 
     @property
     def outlives_process(self) -> bool:
-        """Nobody else finds it."""
+        """Always false: no other process finds it."""
         return False
 
     @property
     def is_there(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     @property
     def jobs(self) -> InMemoryJobStore:
-        """The jobs of queues of this process."""
+        """Jobs of queues of this process."""
         return self._jobs
 
     def initialize(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the store is always ready."""
 
     def close(self) -> None:
-        """Nothing to do."""
+        """Do nothing: there are no files."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A block whose writes are kept together, or not at all; blocks nest."""
+        """Open a block whose writes are kept together, or not at all; blocks nest."""
         return self._undo.transaction()
 
     def create_run(self, snapshot: RunSnapshot) -> bool:
-        """Keep a run as `pending`; False when it is there already."""
+        """Add a run as `pending`; False when it exists already."""
         if snapshot.run_id in self._runs:
             return False
         record = RunRecord(snapshot.run_id, RunStatus.PENDING, None, snapshot.total_cases, None, now_ms(), None, None)
@@ -111,12 +111,12 @@ class InMemoryRunStore(BaseRunStore):
             run.outcomes, run.ends = {}, {}
 
     def load_run(self, run_id: str) -> RunRecord | None:
-        """A run's row, or None."""
+        """Return a run's row; None when it does not exist."""
         run = self._runs.get(run_id)
         return run.record if run else None
 
     def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
-        """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
+        """Return the runs whose id begins with `prefix`, newest first; with `older_than`, those older than that run."""
         newest_first = reversed(list(self._runs))
         if older_than is not None:
             self._run(older_than)
@@ -124,14 +124,14 @@ class InMemoryRunStore(BaseRunStore):
         return [self._runs[run_id].record for run_id in newest_first if run_id.startswith(prefix)][:limit]
 
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
-        """A run's snapshot, or None."""
+        """Return a run's snapshot; None when it does not exist."""
         run = self._runs.get(run_id)
         return run.snapshot if run else None
 
     def append(
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
     ) -> None:
-        """Keep outcomes and ends of cases; a success stays as it is."""
+        """Save outcomes and ends of cases; a success is never replaced."""
         run = self._run(run_id)
         with self._fenced(fence):
             for outcome in outcomes:
@@ -152,32 +152,32 @@ class InMemoryRunStore(BaseRunStore):
         return bool(self._run(run_id).outcomes)
 
     def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
-        """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+        """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
         outcomes = self._run(run_id).outcomes
         return [of_case[key] for no in range(first, stop) if (of_case := outcomes.get(no)) for key in sorted(of_case)]
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
-        """Ends of the cases numbered from `first` to before `stop`, in order."""
+        """Return the ends of the cases numbered from `first` to before `stop`, in order."""
         ends = self._run(run_id).ends
         return [ends[no] for no in range(first, stop) if no in ends]
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
-        """The next `limit` ended cases numbered `first` or higher, in order."""
+        """Return the next `limit` ended cases numbered `first` or higher, in order."""
         ends = self._run(run_id).ends
         return [ends[no] for no in sorted(no for no in ends if no >= first)[:limit]]
 
     def nth_ended_case(self, run_id: str, index: int) -> int | None:
-        """Number of the ended case that stands `index` places from the first; None when there are not so many."""
+        """Return the number of the ended case at position `index`; None when there are fewer."""
         numbers = sorted(self._run(run_id).ends)
         return numbers[index] if index < len(numbers) else None
 
     def count_ends(self, run_id: str) -> tuple[int, int]:
-        """Numbers of cases that ended, and of those that failed."""
+        """Count the ended cases, and those of them that failed."""
         ends = self._run(run_id).ends
         return len(ends), sum(end.failed for end in ends.values())
 
     def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
-        """The scores of each metric, added up, by its item."""
+        """Return the tally of each metric's scores, by its item."""
         found: dict[int, Counter[float]] = {}
         no_answers: Counter[int] = Counter()
         for of_case in self._run(run_id).outcomes.values():
@@ -193,7 +193,7 @@ class InMemoryRunStore(BaseRunStore):
         return tallies
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
-        """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+        """Return other runs, newest first, with a reuse key equal to `key`, and its name in each."""
         found = [
             (run_id, name)
             for run_id, run in reversed(self._runs.items())
@@ -202,7 +202,7 @@ class InMemoryRunStore(BaseRunStore):
         return found[:limit]
 
     def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
-        """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes."""
+        """Register those reuse keys of a run that are valid for all of its outcomes, so that other runs find it."""
         run = self._run(run_id)
         now = _by_key(keys)
         with self._fenced(fence):
@@ -210,22 +210,22 @@ class InMemoryRunStore(BaseRunStore):
             run.names_by_key = {k: n for k, n in now.items() if run.names_by_key.get(k) == n} if run.outcomes else now
 
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
-        """Numbers of the ended cases by digest and dataset number."""
+        """Return the numbers of the ended cases by digest and dataset number."""
         return {(end.digest, end.dataset_no): end.case_no for end in self._run(run_id).ends.values()}
 
     def put_blob(self, data: bytes) -> str:
-        """Keep bytes under their SHA-256."""
+        """Save bytes under their SHA-256."""
         digest = bytes_hash(data)
         self._undo.put(self._blobs, digest, data)
         return digest
 
     def get_blob(self, digest: str) -> bytes | None:
-        """The bytes kept under a hash, or None."""
+        """Return the bytes saved under a hash; None when there are none."""
         return self._blobs.get(digest)
 
     @contextmanager
     def _fenced(self, fence: Fence | None) -> Iterator[None]:
-        """A transaction that begins by making sure that the writer still owns its job."""
+        """Open a transaction that first checks that the writer still owns its job."""
         with self._undo.lock if fence is None else self._undo.transaction():
             if fence is not None:
                 self._jobs.check_fence(fence)

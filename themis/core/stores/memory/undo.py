@@ -1,4 +1,4 @@
-"""Transactions in memory: what a block that fails has changed is undone."""
+"""Undo in memory: the changes of a failed block are reverted."""
 
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
@@ -13,13 +13,13 @@ class Undo:
     """Blocks whose changes are kept whole or not at all; they nest, and one thread at a time is in one."""
 
     def __init__(self) -> None:
-        """Outside of any block."""
+        """Start outside of any block."""
         self.lock = threading.RLock()
         self._steps: list[Callable[[], object]] | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A block; within another one it is a part of that."""
+        """Open a block; a block within another one is a part of that."""
         with self.lock:
             if self._steps is not None:
                 yield
@@ -35,7 +35,7 @@ class Undo:
                 self._steps = None
 
     def note(self, step: Callable[[], object]) -> None:
-        """Have a change undone by `step` should the block fail that it is made in; outside of one it stands."""
+        """Register `step` to undo a change if its block fails; a change outside of a block is final."""
         if self._steps is not None:
             self._steps.append(step)
 

@@ -1,4 +1,4 @@
-"""A store in one SQLite file."""
+"""Store in one SQLite file."""
 
 from typing import TYPE_CHECKING
 
@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteRunStore", "sqlite_store"]
 
-# Imported when they are first used: a command that only reads a store need not wait for pydantic and the engine.
+# Imported on first use: code that only reads a store does not need pydantic and the engine.
 __getattr__ = lazy_names(__name__, {"SqliteRunStore": ".store", "sqlite_store": ".store"})

@@ -1,4 +1,4 @@
-"""A SQLite file, as a kind of store: it is where its path says."""
+"""SQLite file as a kind of store, located by its path."""
 
 from collections.abc import Mapping
 from pathlib import Path

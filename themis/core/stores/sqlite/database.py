@@ -27,24 +27,24 @@ from themis.core.stores.sqlite import errors as sqlite_errors
 from themis.core.stores.sqlite import schema as sqlite_schema
 
 PAGE_CACHE_KIB = 8_192
-"""What each connection keeps of the file: twice as much makes no run quicker, and every thread has one."""
+"""Page cache of each connection: twice as much makes no run faster, and every thread has one."""
 
 LOG_MOST_BYTES = 32 * 1024 * 1024
-"""What the write-ahead log is cut down to when it begins again from its start: a reader that stays may let it grow."""
+"""Size to which the write-ahead log is cut when it restarts from its beginning: a long reader may let it grow."""
 
 BUSY_TIMEOUT_S = 30.0
-"""How long a writer waits for another one, where nobody says otherwise."""
+"""Default number of seconds that a writer waits for another one."""
 
 NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
 Value = TypeVar("Value")
 Row = tuple[Any, ...] | None
 
-# A connection that came through a fork belongs to the parent: it may be neither used nor closed here.
+# An inherited connection after a fork belongs to the parent: it may be neither used nor closed here.
 _inherited: list[sqlite3.Connection] = []
 
 
 class _Local(threading.local):
-    """State of a database that belongs to one thread."""
+    """State of a database in one thread."""
 
     connection: sqlite3.Connection | None = None
     pid = 0
@@ -53,20 +53,20 @@ class _Local(threading.local):
 
 
 Identity = tuple[int, int]
-"""Device and inode of a file: what it is, whatever it is called."""
+"""Device and inode of a file: its identity, whatever its name."""
 
 
 class Database:
-    """A SQLite file with one connection a thread.
+    """SQLite file with one connection a thread.
 
     Args:
         path: the file. It (mode 0600) and its folder are made on first use.
-        busy_timeout_s: how long SQLite itself waits for another writer.
-        retry_attempts: how often it is asked again after that.
-        retry_delay_s: the first pause before asking again, in seconds; it doubles, with jitter.
+        busy_timeout_s: seconds that SQLite itself waits for another writer.
+        retry_attempts: number of retries after that.
+        retry_delay_s: pause before the first retry, in seconds; it doubles, with jitter.
 
     Raises:
-        NetworkFilesystemError: on any use, when the file lies on a network filesystem.
+        NetworkFilesystemError: on any use, when the file is on a network filesystem.
         StoreError: on any use, when the file cannot be used; its subclasses say why.
     """
 
@@ -78,7 +78,7 @@ class Database:
         retry_attempts: int = 5,
         retry_delay_s: float = 0.01,
     ) -> None:
-        """A database on `path`; nothing is opened yet."""
+        """Make a database on `path`; nothing is opened yet."""
         self.path = Path(path).absolute()
         self._busy_timeout_s = busy_timeout_s
         self._retry_attempts = retry_attempts
@@ -90,17 +90,17 @@ class Database:
         self._identity: Identity | None = None
 
     def __del__(self) -> None:
-        """Close what nobody closed, in the process that opened it."""
+        """Close connections that are still open, in the process that opened them."""
         if getattr(self, "_opened_by", None) == os.getpid():
             self.close()
 
     @contextlib.contextmanager
     def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
-        """A block whose writes are committed together, or not at all; within another one it is a part of that.
+        """Open a block whose writes are committed together, or not at all; within another block it is a part of that.
 
         Args:
-            synced: whether the commit is on disk before the block ends. One that is not may be undone by a loss of
-                power, together with all that follow it, never by the death of a process.
+            synced: whether the commit is on disk when the block ends. One that is not may be undone by a power loss,
+                together with all that follow it, never by the death of a process.
 
         Raises:
             StoreBusyError: another writer kept the file for longer than all waiting.
@@ -132,14 +132,14 @@ class Database:
             self._end(connection, synced=synced)
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT."""
+        """Return all rows of a SELECT."""
         connection = self._connection()
         if self._local.depth:
             return connection.execute(sql, params).fetchall()
         return self._patiently(lambda: connection.execute(sql, params).fetchall())
 
     def query_one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        """The first row of a SELECT, or None."""
+        """Return the first row of a SELECT; None without rows."""
         connection = self._connection()
         if self._local.depth:
             return cast("Row", connection.execute(sql, params).fetchone())
@@ -148,19 +148,19 @@ class Database:
     def ensure_schema(
         self, statements: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]] | None = None
     ) -> None:
-        """Make the tables in a fresh file, or bring those of an older one to `version`; all or nothing.
+        """Make the tables in a new file, or upgrade those of an older one to `version`; all or nothing.
 
-        Those of a newer one that have all of `version` are left as they are; see `sqlite_schema`.
+        Tables of a newer version that include those of `version` are left as they are; see `sqlite_schema`.
 
         Args:
             statements: make the tables of `version`.
-            version: of the schema.
-            upgrades: by each older version, the statements that lead from it to the next.
+            version: version of the schema.
+            upgrades: for each older version, the statements that lead from it to the next.
 
         Raises:
             NewerSchemaError: a newer Themis made the file, with tables that this one cannot use.
-            StoreCorruptError: another application made it, or it is no database.
-            StoreError: the file is so old that nothing leads from its version to this one.
+            StoreCorruptError: another application made it, or it is not a database.
+            StoreError: the file is too old to be upgraded to this version.
         """
         sqlite_schema.ensure(self, statements, version, upgrades or {})
 
@@ -176,16 +176,16 @@ class Database:
 
     @property
     def identity(self) -> Identity | None:
-        """Device and inode of the file that was opened; None before that."""
+        """Identity of the opened file; None before it is opened."""
         return self._identity
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file that was opened is still the one at the path; so too before it is opened."""
+        """Whether the opened file is still the one at the path; also true before it is opened."""
         return self._identity is None or _identity_of(self.path) == self._identity
 
     def _refuse_other_file(self) -> None:
-        """SQLite goes on with a file that was removed or replaced, and all that it writes then is lost in silence."""
+        """Refuse a file that was removed or replaced: SQLite would use the old one, and lose all writes silently."""
         if not self.is_in_place:
             raise StoreGoneError(path=self.path)
 
@@ -198,14 +198,14 @@ class Database:
         self._patiently(begin)
 
     def _end(self, connection: sqlite3.Connection, *, synced: bool) -> None:
-        """Undo what was not committed, and sync the commits to come."""
+        """Undo what was not committed, and sync later commits."""
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             if not synced:
                 connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error:
-            # Closing it undoes what was not committed, and the next one syncs its commits.
+            # Closing it undoes what was not committed, and the next connection syncs its commits.
             connection.close()
             self._local.connection = None
 
@@ -236,7 +236,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._identity is None:
             self._refuse_network()
-        self._refuse_other_file()  # which a connection of another thread is open to
+        self._refuse_other_file()  # to which a connection of another thread is open
         try:
             durable.make_folder(self.path.parent)
             durable.make_private_file(self.path)
@@ -273,10 +273,10 @@ class Database:
         connection.execute(f"PRAGMA journal_size_limit = {LOG_MOST_BYTES:d}")
 
     def _patiently(self, action: Callable[[], Value]) -> Value:
-        """Result of `action`, which is tried again while the file is busy.
+        """Return the result of `action`, which is retried while the file is busy.
 
-        SQLite does not wait in every case, though it was told to (the change to WAL, the recovery of a log), so that
-        the waiting here is by the clock first and counted only after that.
+        SQLite does not always wait, though it is configured to (the change to WAL, the recovery of a log), so retries
+        here are limited by time first and counted only after that.
         """
         patient_until = time.monotonic() + self._busy_timeout_s
         attempt = 0

@@ -1,4 +1,4 @@
-"""From what SQLite says is wrong with a store's file to our errors."""
+"""Translation of SQLite's errors on a store's file into our errors."""
 
 import os
 import sqlite3
@@ -25,20 +25,20 @@ _ERRORS: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_CANTOPEN: StoreReadOnlyError,
     sqlite3.SQLITE_PERM: StoreReadOnlyError,
 }
-_DESCRIPTORS = 3  # the file, its log, and the memory that its processes share
+_DESCRIPTORS = 3  # the file, its log, and its shared memory
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another one uses the file just now."""
+    """Whether another connection uses the file now."""
     return _primary_code(error) in _BUSY_CODES
 
 
 def raise_translated(error: sqlite3.Error, path: Path, busy_timeout_s: float) -> NoReturn:
-    """Raise what SQLite's error on the file at `path` means.
+    """Raise the error that SQLite's error on the file at `path` means.
 
     Raises:
-        StoreError: a file that cannot be used; its subclasses say why.
-        sqlite3.Error: as it is, when that is a fault of ours.
+        StoreError: the file cannot be used; its subclasses say why.
+        sqlite3.Error: unchanged, when it is a bug of ours.
     """
     code = _primary_code(error)
     if code in _BUSY_CODES:
@@ -55,7 +55,7 @@ def raise_translated(error: sqlite3.Error, path: Path, busy_timeout_s: float) ->
 
 
 def _can_open_files() -> bool:
-    """Whether this process can open so many more files as a database needs: SQLite does not say that it cannot."""
+    """Whether this process can open as many files as a database needs: SQLite does not report that it cannot."""
     opened: list[int] = []
     try:
         opened.extend(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_DESCRIPTORS))
@@ -68,7 +68,7 @@ def _can_open_files() -> bool:
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether a disk has no room left: SQLite calls it an I/O error when it cannot make the file that it shares."""
+    """Whether a disk is full: SQLite reports an I/O error when it cannot make its shared-memory file."""
     try:
         return os.statvfs(folder).f_bavail == 0
     except OSError:

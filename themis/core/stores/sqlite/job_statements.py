@@ -1,4 +1,4 @@
-"""Statements on the jobs of queues, and on what a store knows of itself."""
+"""Statements on the jobs of queues, and on facts about the store itself."""
 
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
 
@@ -13,13 +13,13 @@ _PLACES = ", ".join("?" * len(JOB_COLUMNS))
 _ATTEMPT = ", ".join(ATTEMPT_COLUMNS)
 
 _FIXED = frozenset({"key", "run_id"})
-# Not the request to cancel: it may come at any time, from others than those who change the row.
+# Not the request to cancel: it may come at any time, from other processes than those that change the row.
 CHANGING: tuple[str, ...] = tuple(name for name in JOB_COLUMNS if name not in {*_FIXED, "cancel_requested"})
-"""The columns that a change of a job writes, in the order of `UPDATE_JOB`."""
+"""Columns that a change of a job writes, in the order of `UPDATE_JOB`."""
 
 _SET = ", ".join(f"{name} = ?" for name in CHANGING)
 
-# Everything that is put into the texts below is a constant above.
+# Everything that is inserted into the texts below is a constant above.
 INSERT_JOB = f"INSERT INTO jobs ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (key) DO NOTHING"  # noqa: S608
 SELECT_JOB = f"SELECT {_COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
 SELECT_JOBS_BETWEEN = f"SELECT {_COLUMNS} FROM jobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608
@@ -29,7 +29,7 @@ SELECT_VERSION = "SELECT version FROM jobs WHERE key = ?"
 REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = 1 WHERE key = ? AND state IN ('queued', 'running')"
 CLEAR_REQUEST = "UPDATE jobs SET cancel_requested = 0 WHERE key = ?"
 NOTE_PROCESS = "UPDATE jobs SET job_pid = ?, job_pid_started = ? WHERE key = ? AND version = ?"
-# By the database's own clock, the only one that all hosts have in common.
+# By the database's own clock, the only one that all hosts share.
 RENEW_LEASE = f"UPDATE jobs SET lease_until_ms = {_CLOCK_MS} + ? WHERE key = ? AND version = ?"  # noqa: S608
 SELECT_CLOCK = f"SELECT {_CLOCK_MS}"
 SELECT_LEASE = "SELECT lease_until_ms FROM jobs WHERE key = ?"
@@ -39,7 +39,7 @@ INSERT_MANIFEST = "INSERT INTO job_manifests (job_no, manifest) SELECT job_no, ?
 UPDATE_MANIFEST = "UPDATE job_manifests SET manifest = ? WHERE job_no = (SELECT job_no FROM jobs WHERE key = ?)"
 SELECT_MANIFEST = "SELECT m.manifest FROM job_manifests m JOIN jobs j ON j.job_no = m.job_no WHERE j.key = ?"
 
-# One outcome an attempt: a second one for the same number is an error of the database.
+# One outcome for each attempt: a second one for the same number is an error of the database.
 INSERT_ATTEMPT = (
     f"INSERT INTO job_attempts (job_no, {_ATTEMPT}) "  # noqa: S608  # a constant
     f"SELECT job_no, {', '.join('?' * len(ATTEMPT_COLUMNS))} FROM jobs WHERE key = ?"

@@ -1,4 +1,4 @@
-"""The rows of queues' jobs, in a SQLite file."""
+"""Rows of queues' jobs in a SQLite file."""
 
 import time
 import uuid
@@ -33,13 +33,13 @@ class SqliteJobStore(JobStore):
     """
 
     def __init__(self, database: Database) -> None:
-        """The jobs in `database`."""
+        """Keep jobs in `database`."""
         self._database = database
         self._store_id: str | None = None
 
     @property
     def store_id(self) -> str:
-        """A UUID that this store was given once and keeps, wherever its file lies."""
+        """UUID that this store was given once and keeps, wherever its file is."""
         if self._store_id is None:
             row = self._database.query_one(sql.SELECT_META, (STORE_ID,))
             if row is None:
@@ -52,22 +52,22 @@ class SqliteJobStore(JobStore):
         return self._store_id
 
     def transaction(self, *, synced: bool = True) -> AbstractContextManager[Any]:
-        """A block whose writes are committed together, or not at all; blocks nest."""
+        """Open a block whose writes are committed together, or not at all; blocks nest."""
         return self._database.transaction(synced=synced)
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file that was opened is still the one at its path."""
+        """Whether the opened file is still the one at its path."""
         return self._database.is_in_place
 
     @property
     def identity(self) -> object:
-        """The device and the inode of the file that was opened."""
+        """Device and inode of the opened file."""
         self._database.query(sql.SELECT_CLOCK)
         return self._database.identity
 
     def add(self, row: JobRow, manifest: str) -> bool:
-        """Keep a new job; False, and nothing changed, when its key is there already."""
+        """Add a new job; False, and nothing changed, when its key exists already."""
         with self.transaction() as connection:
             if connection.execute(sql.INSERT_JOB, flat(row)).rowcount == 0:
                 return False
@@ -75,26 +75,26 @@ class SqliteJobStore(JobStore):
         return True
 
     def load(self, key: str) -> JobRow | None:
-        """A job, or None."""
+        """Return a job; None when it does not exist."""
         found = self._database.query_one(sql.SELECT_JOB, (key,))
         return unflat(found) if found else None
 
     def manifest(self, key: str) -> str | None:
-        """The text of a job's manifest, or None."""
+        """Return the text of a job's manifest; None when it does not exist."""
         found = self._database.query_one(sql.SELECT_MANIFEST, (key,))
         return str(found[0]) if found else None
 
     def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
-        """The first jobs whose key begins with `prefix`, in order of their keys."""
+        """Return the first jobs whose key begins with `prefix`, in order of their keys."""
         found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + _AFTER_ANY_KEY, limit))
         return [unflat(row) for row in found]
 
     def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
-        """The jobs of a queue whose keys come after `after`, in order of their keys."""
+        """Return the jobs of a queue whose keys come after `after`, in order of their keys."""
         return [unflat(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
 
     def counts(self, queue_id: str) -> dict[str, int]:
-        """Number of jobs of a queue in each state."""
+        """Count the jobs of a queue in each state."""
         return {str(state): int(count) for state, count in self._database.query(sql.COUNT_JOBS, (queue_id,))}
 
     def change(
@@ -106,15 +106,16 @@ class SqliteJobStore(JobStore):
         synced: bool = True,
         known: JobRow | None = None,
     ) -> Change | None:
-        """Write what `decide` makes of a job, if its version is still `version`; None, and nothing written, if not.
+        """Write the change that `decide` returns for a job; None, and nothing written, if its version is different.
 
         Args:
             key: the job.
-            version: as it was read.
-            decide: given the row as it stands inside the transaction; must have no effect of its own. None leaves it.
-            synced: whether the change must survive a loss of power when this returns.
+            version: its version as it was read.
+            decide: returns the change, given the row as read inside the transaction; must not have side effects.
+                None leaves the row.
+            synced: whether the change must survive a power loss when this returns.
             known: the row of that version, if the caller has it and decides without regard to a request to cancel,
-                the one thing in it that others may have changed: it is then not read again.
+                which is all that others may have changed in it: it is then not read again.
         """
         with self._database.transaction(synced=synced) as connection:
             if known is None:
@@ -139,12 +140,12 @@ class SqliteJobStore(JobStore):
         return change
 
     def replace_manifest(self, key: str, manifest: str) -> None:
-        """Keep another text as a job's manifest; a part of the change that makes it so."""
+        """Replace the text of a job's manifest, as a part of a change."""
         with self.transaction() as connection:
             connection.execute(sql.UPDATE_MANIFEST, (manifest, key))
 
     def move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
-        """Have a run, if it is there, read its datasets from where they are now."""
+        """Update the locations from which a run, if it exists, reads its datasets."""
         found = self._database.query_one(runs.SELECT_SNAPSHOT, (run_id,))
         blob = None if found is None else self._database.query_one(runs.SELECT_BLOB, (found[0],))
         data = None if blob is None else with_moved_datasets(bytes(blob[0]), new_path)
@@ -154,31 +155,31 @@ class SqliteJobStore(JobStore):
                 connection.execute(runs.UPDATE_SNAPSHOT, (bytes_hash(data), run_id))
 
     def attempts(self, key: str) -> list[AttemptRow]:
-        """The attempts of a job that have ended, in order."""
+        """Return the ended attempts of a job, in order."""
         return [AttemptRow(*row) for row in self._database.query(sql.SELECT_ATTEMPTS, (key,))]
 
     def request_cancel(self, key: str) -> bool:
-        """Ask the owner of a job to stop; synced, without changing its version. False when it has ended."""
+        """Ask a job's owner to stop; synced, without changing the version. False when it has ended."""
         with self.transaction() as connection:
             return bool(connection.execute(sql.REQUEST_CANCEL, (key,)).rowcount)
 
     def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
-        """Record the process group that runs a claimed job; False when the claim is no longer the owner's."""
+        """Record the process group that runs a claimed job; False when the claim is lost."""
         with self.transaction(synced=False) as connection:
             return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, key, version)).rowcount)
 
     def clock_ms(self) -> int:
-        """The time by the database's clock, which leases go by: milliseconds since 1970 UTC."""
+        """Return the time by the database's clock, which leases use: milliseconds since 1970 UTC."""
         return int(self._database.query(sql.SELECT_CLOCK)[0][0])
 
     def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
         """Renew a claim's lease, without changing the version; False when the claim is lost."""
-        # Not synced: forgotten in a loss of power, it ends sooner, and a host that lost its power has lost the claim.
+        # Not synced: if lost with the power, it ends sooner, and a worker that lost its power has lost the claim.
         with self.transaction(synced=False) as connection:
             return bool(connection.execute(sql.RENEW_LEASE, (lease_ms, key, version)).rowcount)
 
     def check_fence(self, fence: Fence) -> None:
-        """See, inside a transaction, that a claim is still its owner's.
+        """Check, inside a transaction, that a claim is still valid.
 
         Raises:
             ClaimLostError: the job has changed since; nothing may be written for it.
@@ -188,6 +189,6 @@ class SqliteJobStore(JobStore):
             raise ClaimLostError(key=fence.key, version=fence.version)
 
     def probe(self) -> None:
-        """Commit something, synced: whether this store can be written."""
+        """Commit something, synced, to check that this store can be written."""
         with self.transaction() as connection:
             connection.execute(sql.TOUCH_META, (_PROBED, str(time.time_ns())))

@@ -1,4 +1,4 @@
-"""Many rows in few statements, so that the interpreter is left alone while the database works."""
+"""Many rows in few statements, so that the interpreter is free while the database works."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -7,18 +7,18 @@ from typing import Any
 
 Row = tuple[Any, ...]
 
-# Rows a statement. SQLite keeps every statement that it compiled, and these are large: so there are few shapes of them.
+# Rows a statement. SQLite caches every statement that it compiled, and these are large: so there are few sizes.
 _SHAPES = (16, 64, 128, 256, 512, 768, 1_024)
 
 
 def insert_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row]) -> None:
-    """Run the `statement` for so many rows on all of `rows`; the last may be given twice, which must change nothing."""
+    """Run `statement`, made for a number of rows, on all of `rows`; repeating the last row must change nothing."""
     for portion in _shaped(rows):
         connection.execute(statement(len(portion)), list(chain.from_iterable(portion)))
 
 
 def _shaped(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """`rows` in portions of the known shapes; the last is filled up with its last row."""
+    """Yield `rows` in chunks of the known sizes; the last is filled up with its last row."""
     largest = _SHAPES[-1]
     for start in range(0, len(rows), largest):
         portion = rows[start : start + largest]

@@ -1,8 +1,8 @@
-"""Outcomes as rows for the database, sorted by the columns that they fill.
+"""Outcomes as rows for the database, grouped by the columns that they fill.
 
-To bind None, sqlite3 looks for an adapter first, which takes as long as five texts. So a column that all outcomes of a
-kind leave empty is not named at all. A long text is kept once, as a blob under its hash, and its place holds `@<hash>`:
-a JSON text never begins with `@`.
+To bind None, sqlite3 searches for an adapter first, which takes as long as five strings. So a column that all outcomes
+of a kind leave empty is not named at all. A long text is stored once, as a blob under its hash, and replaced by
+`@<hash>`: a JSON text never begins with `@`.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from themis.core.stores.sqlite.many_rows import Row
 from themis.core.text.canonical import bytes_hash
 
 INLINE_CHARACTERS = 256
-"""A longer text is kept as a blob: short ones cost less than a reference, long ones are often the same."""
+"""Length above which a text is stored as a blob: short ones cost less than a reference, long ones often repeat."""
 
 BLOB_MARK = "@"
 
@@ -26,13 +26,13 @@ _NO_ANSWERS: Columns = (*_KEY, "value", "body", "category")
 
 
 def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, bytes]) -> dict[Columns, list[Row]]:
-    """The rows of `outcomes` by the columns that they fill; long texts are added to `blobs`, by their hashes."""
+    """Return the rows of `outcomes` by the columns that they fill; long texts are added to `blobs`, by their hashes."""
     outputs: list[Row] = []
     scores: list[Row] = []
     others: list[Row] = []
     no_answers: list[Row] = []
     for no, stage, item, ok, at, value, output, body, retries, category in outcomes:
-        # Plain ints: for a value of a subclass, too, sqlite3 looks for an adapter.
+        # Plain ints: for a value of a subclass, too, sqlite3 searches for an adapter.
         kept: Any = body if len(body) <= INLINE_CHARACTERS else _refer(body, blobs)
         if output is None:
             if category is not None:
@@ -51,7 +51,7 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
 
 
 def _refer(text: str, blobs: dict[str, bytes]) -> str:
-    """The reference to a text, after adding it to `blobs`."""
+    """Return the reference to a text, after adding it to `blobs`."""
     data = text.encode()
     digest = bytes_hash(data)
     blobs[digest] = data

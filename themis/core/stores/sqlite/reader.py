@@ -1,4 +1,4 @@
-"""A SQLite file, for those who only look: the file is opened for reading alone."""
+"""Reader of a SQLite file, which is opened read-only."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -22,22 +22,22 @@ from themis.core.stores.sqlite.score_tallies import read_tallies
 from themis.core.stores.sqlite.tables import SCHEMA_VERSION
 
 OLDEST_SCHEMA = 2
-"""The first schema with all that is looked at but scores: a store that only old workers have written is read too."""
+"""First schema with all that is read except scores: a store that only old workers have written is readable too."""
 
-_SHAPES = (8, 64, 512)  # few, as SQLite keeps every statement that it compiled
+_SHAPES = (8, 64, 512)  # few, as SQLite caches every statement that it compiled
 _JOB_COLUMNS = len(JOB_COLUMNS)
 
 
 class SqliteReader(StoreReader):
-    """Reads a SQLite file that others write; neither is it written nor made.
+    """Reads a SQLite file that others write; the file is neither written nor made.
 
     Args:
         location: the file.
-        patience_s: how long it is waited for when another process keeps it locked, in seconds.
+        patience_s: seconds to wait while another process keeps it locked.
     """
 
     def __init__(self, location: StoreLocation, patience_s: float) -> None:
-        """Nothing is opened yet."""
+        """Make a reader; nothing is opened yet."""
         self._location = location
         self._database = _ReadOnly(location.path, busy_timeout_s=patience_s, retry_attempts=0)
         self._jobs = SqliteJobStore(self._database)
@@ -50,38 +50,38 @@ class SqliteReader(StoreReader):
 
     @property
     def store_id(self) -> str | None:
-        """The UUID of this store; None before a queue first used it."""
+        """UUID of this store; None before a queue first used it."""
         found = self._database.query_one(SELECT_META, (STORE_ID,))
         return str(found[0]) if found else None
 
     def upgrade(self) -> None:
-        """Bring the tables of an earlier version to this one."""
+        """Upgrade the tables of an earlier version to this one."""
         owner = self._database.query("PRAGMA application_id")[0][0]
         if owner == APPLICATION_ID and is_usable(self._schema(), SCHEMA_VERSION):
             return
-        from themis.core.stores.sqlite import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms, for a store that is old
+        from themis.core.stores.sqlite import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms, for an old store
 
         with closing(SqliteRunStore(self._database.path)) as store:
-            store.initialize()  # says why it cannot be read; or brings it to the schema that can
+            store.initialize()  # reports why it cannot be read; or upgrades it to the schema that can
 
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
 
     def runs_before(self, prefix: str, run: RunRow | None, limit: int) -> list[RunRow]:
-        """The newest runs whose id begins with `prefix`, of those older than `run`, the newest first."""
-        # LIKE has letters of its own.
+        """Return the newest runs whose id begins with `prefix`, of those older than `run`, newest first."""
+        # LIKE has special characters.
         pattern = "".join(sign for sign in prefix if sign.isalnum()) + "%"
         before = statements.AFTER_ANY_RUN if run is None else run.run_no
         return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_BEFORE, (pattern, before, limit))]
 
     def job(self, key: str) -> JobRow | None:
-        """A job, or None."""
+        """Return a job; None when it does not exist."""
         self._check_schema()
         return self._jobs.load(key)
 
     def jobs(self, keys: Sequence[str]) -> dict[str, JobAndRun]:
-        """Those of the jobs that this store has, each with its run, by key."""
+        """Return those of the jobs that are in this store, each with its run, by key."""
         found: dict[str, JobAndRun] = {}
         for start in range(0, len(keys), _SHAPES[-1]):
             portion = keys[start : start + _SHAPES[-1]]
@@ -91,7 +91,7 @@ class SqliteReader(StoreReader):
         return found
 
     def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
-        """The jobs of a queue, in order of their keys."""
+        """Yield the jobs of a queue, in order of their keys."""
         self._check_schema()
         after = ""
         while page := self._jobs.jobs_of(queue_id, after=after):
@@ -99,30 +99,30 @@ class SqliteReader(StoreReader):
             after = page[-1].key
 
     def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
-        """The jobs of a queue that ended last, the latest first; looks at every row."""
+        """Return the jobs of a queue that ended last, the latest first; reads every row."""
         return [_job_and_run(row) for row in self._query(statements.SELECT_LAST_ENDED, (queue_id, limit))]
 
     def attempts(self, key: str) -> list[AttemptRow]:
-        """The attempts of a job that have ended, in order."""
+        """Return the ended attempts of a job, in order."""
         self._check_schema()
         return self._jobs.attempts(key)
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
-        """Numbers of a run's cases that ended, and of those that failed; reads each."""
+        """Count the ended cases of a run, and those of them that failed; reads each."""
         done, failed = self._query(run_statements.COUNT_CASES, (run.run_no,))[0]
         return done, failed
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
-        """The scores of each metric of a run, added up, by its item."""
+        """Return the tally of each metric's scores in a run, by its item."""
         return read_tallies(self._query, run.run_no, run.total_cases)
 
     def snapshot_text(self, run: RunRow) -> bytes | None:
-        """The JSON text of a run's snapshot; None when it is not there."""
+        """Return the JSON text of a run's snapshot; None when it does not exist."""
         found = self._query(run_statements.SELECT_BLOB, (run.snapshot,))
         return bytes(found[0][0]) if found else None
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Process that executes a run, or was killed while doing so."""
+        """Return the process that has a run now, or that had it when it was killed."""
         return run_locks.look(self._database.path, run_id)
 
     def _query(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -134,7 +134,7 @@ class SqliteReader(StoreReader):
             return
         found = self._schema()
         if not is_usable(found, OLDEST_SCHEMA):
-            detail = f"is of schema {found}, of which only schema {OLDEST_SCHEMA} is read here"
+            detail = f"is of schema {found}, but schema {OLDEST_SCHEMA} is needed here"
             raise StoreError(path=self._database.path, detail=detail)
         self._is_known = True
 
@@ -143,7 +143,7 @@ class SqliteReader(StoreReader):
 
 
 class _ReadOnly(Database):
-    """A database that is there, opened for reading alone."""
+    """Open an existing database read-only."""
 
     def _open(self) -> sqlite3.Connection:
         if not self.path.is_file():

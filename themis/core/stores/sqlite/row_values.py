@@ -1,4 +1,4 @@
-"""Rows of runs and of ended cases, as statements select them, as values."""
+"""Values of rows of runs and of ended cases, as statements select them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from themis.core.stores.reading import RUN_FIELDS
 
 
 def run_record(row: Sequence[Any]) -> RunRecord:
-    """A run, from a row that begins with `RUN_FIELDS`."""
+    """Return a run, from a row that begins with `RUN_FIELDS`."""
     values = dict(zip(RUN_FIELDS, row, strict=False))
     return RunRecord(**{**values, "status": RunStatus(values["status"])})
 
 
 def case_ends(rows: Iterable[Sequence[Any]]) -> list[CaseEnd]:
-    """Ended cases, from rows of the fields of `CaseEnd`."""
+    """Return ended cases, from rows of the fields of `CaseEnd`."""
     return [
         CaseEnd(no, dataset_no, case_id, digest, bool(failed), Stage(through))
         for no, dataset_no, case_id, digest, failed, through in rows

@@ -29,7 +29,7 @@ RESET_RUN = """
 UPDATE runs SET status = ?, completed_through = NULL, error = NULL, started_ms = NULL, ended_ms = NULL WHERE run_no = ?
 """
 
-# A success is final; only a failure gives way to a later outcome of the same key.
+# A success is final; only a failure is replaced by a later outcome of the same key.
 _NEWER = ", ".join(f"{name} = excluded.{name}" for name in _LATER)
 _INSERT_OUTCOMES = (
     "INSERT INTO outcomes ({columns}) VALUES {rows} "  # noqa: S608  # constants
@@ -70,19 +70,19 @@ SELECT_DIGESTS = "SELECT digest, dataset_no, case_no FROM cases WHERE run_no = ?
 
 @lru_cache
 def insert_outcomes(columns: tuple[str, ...], rows: int) -> str:
-    """Insert so many outcomes that leave all but these columns empty."""
+    """Return a statement that inserts that number of outcomes, with all but these columns empty."""
     return _INSERT_OUTCOMES.format(columns=", ".join(columns), rows=_places(len(columns), rows))
 
 
 @lru_cache
 def insert_cases(rows: int) -> str:
-    """Insert so many ends of cases, each with the number of its run before it."""
+    """Return a statement that inserts that number of ends of cases, each with its run's number first."""
     return _INSERT_CASES.format(rows=_places(1 + len(CaseEnd._fields), rows))
 
 
 @lru_cache
 def insert_blobs(rows: int) -> str:
-    """Insert so many blobs, two values each."""
+    """Return a statement that inserts that number of blobs, two values each."""
     return _INSERT_BLOBS.format(rows=_places(2, rows))
 
 

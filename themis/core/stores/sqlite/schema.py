@@ -1,8 +1,8 @@
-"""Schema of a SQLite file: made in a fresh one, upgraded in an older one, all or nothing.
+"""Schema of a SQLite file: tables are made in a new file and upgraded in an older one, all or nothing.
 
-Old and new versions of Themis share a store through an upgrade. So a change that an older one can live with gets the
-next number, and the older one goes on: a table, an index, or a column that may be null and that no row needs. Any other
-change begins the next thousand, which is refused by what came before.
+Old and new versions of Themis share a store during an upgrade. So a change that an older one can work with gets the
+next number, and the older one continues: a table, an index, or a column that may be null and that no row needs. Any
+other change begins the next thousand, which older versions refuse.
 """
 
 import sqlite3
@@ -14,13 +14,13 @@ from typing import Any, Protocol
 from themis.core.errors import NewerSchemaError, StoreCorruptError, StoreError
 
 APPLICATION_ID = 0x5468656D
-"""Stands in the file's header and reads "Them": whose database this is."""
+"""Application id in the file's header, which reads "Them"."""
 
 GENERATION = 1_000
-"""A schema's number, in whole thousands, says who can use it."""
+"""Size of a generation: versions in the same thousand can be used by the same programs."""
 
 
-# One statement, as another process may be making the tables just now: of several, each could see a part of that.
+# One statement, as another process may be making the tables now: several could each see a different part of that.
 _WHOSE = """
 SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
     EXISTS (SELECT 1 FROM sqlite_master)
@@ -28,26 +28,26 @@ SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version 
 
 
 class SchemaDatabase(Protocol):
-    """Database as the schema needs it."""
+    """Methods of a database that this module needs."""
 
     path: Path
 
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
-        """A block whose writes are committed together, or not at all."""
+        """Open a block whose writes are committed together, or not at all."""
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT."""
+        """Return all rows of a SELECT."""
 
 
 def is_usable(found: int, known: int) -> bool:
-    """Whether tables of version `found` have what those of version `known` have, in the same meaning."""
+    """Whether tables of version `found` include those of version `known`, with the same meaning."""
     return known <= found < (known // GENERATION + 1) * GENERATION
 
 
 def ensure(
     database: SchemaDatabase, statements: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]]
 ) -> None:
-    """See `Database.ensure_schema`."""
+    """Make or upgrade the tables, see `Database.ensure_schema`."""
     if _is_up_to_date(_version(database, version), version):
         return
     with database.transaction() as connection:
@@ -65,7 +65,7 @@ def _is_up_to_date(found: int | None, version: int) -> bool:
 
 
 def _upgrade(database: SchemaDatabase, found: int, version: int, upgrades: Mapping[int, Sequence[str]]) -> list[str]:
-    """The statements that lead from one version to another."""
+    """Return the statements that lead from one version to another."""
     if any(step not in upgrades for step in range(found, version)):
         detail = f"written by an older Themis (schema {found}), which this version cannot upgrade"
         raise StoreError(path=database.path, detail=detail)
@@ -73,7 +73,7 @@ def _upgrade(database: SchemaDatabase, found: int, version: int, upgrades: Mappi
 
 
 def _version(database: SchemaDatabase, known: int) -> int | None:
-    """Version of a file's tables, of no later generation than `known`; None when it is empty."""
+    """Return the version of a file's tables, of no later generation than `known`; None when it is empty."""
     owner, found, is_filled = database.query(_WHOSE)[0]
     if owner == APPLICATION_ID:
         if found > known and not is_usable(found, known):

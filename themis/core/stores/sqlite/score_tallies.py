@@ -1,4 +1,4 @@
-"""The scores of a run, added up from the rows of a database: exactly, and a page in memory at a time.
+"""Tallies of a run's scores from the rows of a database: exact sums, a page in memory at a time.
 
 The database counts the scores that are 0 or 1, which most metrics give alone. Only where there are others are the
 scores read, as no database adds floats exactly.
@@ -13,18 +13,18 @@ from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.sqlite import run_statements as sql
 
 PAGE_CASES = 10_000
-"""Cases whose scores are read at a time."""
+"""Number of cases whose scores are read at a time."""
 
 Query = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
 
 
 def read_tallies(query: Query, run_no: int, total_cases: int) -> dict[int, ScoreTally]:
-    """The tally of each metric, by its item, of those that have any outcome.
+    """Return the tally of each metric, by its item; metrics without outcomes are left out.
 
     Args:
-        query: the rows of a SELECT with its values.
+        query: returns the rows of a SELECT with its values.
         run_no: the run's number in the database.
-        total_cases: how many cases the run has.
+        total_cases: number of the run's cases.
     """
     tallies: dict[int, ScoreTally] = {}
     is_counted = True

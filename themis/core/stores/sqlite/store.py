@@ -1,6 +1,6 @@
-"""A store in one SQLite file, shared by any number of processes on one machine.
+"""Store in one SQLite file, shared by any number of processes on one machine.
 
-Outcomes are appended, keyed so that a repeat changes nothing; long texts are kept apart (see `outcome_rows`).
+Outcomes are appended, with keys that make a repetition harmless; long texts are stored separately (see `outcome_rows`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,10 +40,10 @@ class SqliteRunStore(BaseRunStore):
     """Keeps runs in a SQLite file.
 
     Args:
-        path: the file; it and its folder are made when first written to.
-        busy_timeout_s: how long SQLite itself waits for another writer.
-        retry_attempts: how often a busy database is tried again after that.
-        retry_delay_s: how many seconds after the one before.
+        path: the file; it and its folder are made on the first write.
+        busy_timeout_s: seconds that SQLite itself waits for another writer.
+        retry_attempts: number of retries on a busy database after that.
+        retry_delay_s: seconds before a retry.
 
     Raises:
         StoreError: on any use, when the file cannot be used; its subclasses say why.
@@ -57,7 +57,7 @@ class SqliteRunStore(BaseRunStore):
         retry_attempts: int = 5,
         retry_delay_s: float = 0.01,
     ) -> None:
-        """A store on `path`; nothing is opened yet."""
+        """Make a store on `path`; nothing is opened yet."""
         self.path = Path(path).absolute()
         self._database = Database(
             self.path, busy_timeout_s=busy_timeout_s, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s
@@ -67,24 +67,24 @@ class SqliteRunStore(BaseRunStore):
 
     @property
     def label(self) -> str:
-        """The path of the file."""
+        """Path of the file."""
         return str(self.path)
 
     @property
     def is_there(self) -> bool:
-        """Whether there is such a file."""
+        """Whether the file exists."""
         return self.path.is_file()
 
     @property
     def jobs(self) -> SqliteJobStore:
-        """The queue's rows, in the same file and the same transactions."""
+        """Jobs of queues, in the same file and the same transactions."""
         database = self._open()
         if self._jobs is None:
             self._jobs = SqliteJobStore(database)
         return self._jobs
 
     def initialize(self) -> None:
-        """Make the file and its tables, unless they are there; tables of an older version are brought to this one."""
+        """Make the file and its tables, unless they exist; tables of an older version are upgraded."""
         self._database.ensure_schema(SCHEMA, SCHEMA_VERSION, UPGRADES)
         self._ready = True
 
@@ -93,11 +93,11 @@ class SqliteRunStore(BaseRunStore):
         self._database.close()
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """A block whose writes are committed together and synced, or not at all; blocks nest."""
+        """Open a block whose writes are committed together and synced, or not at all; blocks nest."""
         return self._open().transaction()
 
     def create_run(self, snapshot: RunSnapshot) -> bool:
-        """Keep a run as `pending`; False when it is there already."""
+        """Add a run as `pending`; False when it exists already."""
         with self.transaction() as connection:
             if connection.execute(sql.SELECT_RUN_NO, (snapshot.run_id,)).fetchone():
                 return False
@@ -139,36 +139,36 @@ class SqliteRunStore(BaseRunStore):
             connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
 
     def load_run(self, run_id: str) -> RunRecord | None:
-        """A run's row, or None."""
+        """Return a run's row; None when it does not exist."""
         row = self._open().query_one(sql.SELECT_RUN, (run_id,))
         return run_record(row) if row else None
 
     def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
-        """Keep a run for this process for the block; workers, whose claims are fenced, share it."""
+        """Lock a run for this process for the length of a block; workers, whose claims are fenced, share it."""
         self._open()
         return run_locks.hold(self.path, run_id, job=fence and fence.key)
 
     def run_holder(self, run_id: str) -> RunHolder:
-        """Process that holds the lock of a run, or held it and was killed."""
+        """Return the process that has a run now, or that had it when it was killed."""
         return run_locks.look(self.path, run_id)
 
     def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
-        """Runs whose id begins with `prefix`, newest first; with `older_than`, those older than the run of that id."""
+        """Return the runs whose id begins with `prefix`, newest first; with `older_than`, those older than that run."""
         if not _HEX_DIGITS.issuperset(prefix):
-            return []  # LIKE has letters of its own, and knows no capitals
+            return []  # LIKE has special characters, and ignores case
         before = AFTER_ANY_RUN if older_than is None else self._run_no(older_than)
         rows = self._open().query(SELECT_RUNS_BEFORE, (prefix + "%", before, limit))
         return [run_record(row) for row in rows]
 
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
-        """A run's snapshot, or None."""
+        """Return a run's snapshot; None when it does not exist."""
         row = self._open().query_one(sql.SELECT_SNAPSHOT, (run_id,))
         return get_snapshot(row[0], self._blob) if row else None
 
     def append(
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
     ) -> None:
-        """Keep outcomes and ends of cases, all or none, in one synced commit."""
+        """Save outcomes and ends of cases, all or none, in one synced commit."""
         run_no = self._run_no(run_id)
         blobs: dict[str, bytes] = {}
         with self._fenced(fence) as connection:
@@ -186,7 +186,7 @@ class SqliteRunStore(BaseRunStore):
         return self._open().query_one(sql.HAS_OUTCOMES, (self._run_no(run_id),)) is not None
 
     def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
-        """Outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+        """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
         rows = self._open().query(sql.SELECT_OUTCOMES, (self._run_no(run_id), first, stop))
         return [
             Outcome(no, Stage(stage), item, bool(ok), at, value, self._text(output), self._text(body) or "", *rest)
@@ -194,63 +194,63 @@ class SqliteRunStore(BaseRunStore):
         ]
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
-        """Ends of the cases numbered from `first` to before `stop`, in order."""
+        """Return the ends of the cases numbered from `first` to before `stop`, in order."""
         return case_ends(self._open().query(sql.SELECT_CASES, (self._run_no(run_id), first, stop)))
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
-        """The next `limit` ended cases numbered `first` or higher, in order."""
+        """Return the next `limit` ended cases numbered `first` or higher, in order."""
         return case_ends(self._open().query(sql.SELECT_CASES_FROM, (self._run_no(run_id), first, limit)))
 
     def nth_ended_case(self, run_id: str, index: int) -> int | None:
-        """Number of the ended case that stands `index` places from the first; None when there are not so many."""
+        """Return the number of the ended case at position `index`; None when there are fewer."""
         row = self._open().query_one(sql.SELECT_NTH_CASE, (self._run_no(run_id), index))
         return row[0] if row else None
 
     def count_ends(self, run_id: str) -> tuple[int, int]:
-        """Numbers of cases that ended, and of those that failed."""
+        """Count the ended cases, and those of them that failed."""
         row = self._open().query_one(sql.COUNT_CASES, (self._run_no(run_id),))
         return (row[0], row[1]) if row else (0, 0)
 
     def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
-        """The scores of each metric, added up, by its item."""
+        """Return the tally of each metric's scores, by its item."""
         record = self.load_run(run_id)
         return read_tallies(self._open().query, self._run_no(run_id), record.total_cases if record else 0)
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
-        """Other runs, newest first, with a reuse key equal to `key`, and the name that they have it under."""
+        """Return other runs, newest first, with a reuse key equal to `key`, and its name in each."""
         return [(row[0], row[1]) for row in self._open().query(sql.SELECT_REUSABLE, (key, other_than, limit))]
 
     def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
-        """Have other runs find a run by those reuse keys, of these, that hold for all of its outcomes."""
+        """Register those reuse keys of a run that are valid for all of its outcomes, so that other runs find it."""
         run_no = self._run_no(run_id)
         rows = [(key, run_no, name) for name, key in keys.items()]
         known = [row for row in rows if self._open().query_one(sql.SELECT_REUSE_KEY, row)]
         if len(known) == len(rows):
-            return  # as it nearly always is
+            return  # the usual case
         with self._fenced(fence) as connection:
             connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))
             connection.executemany(sql.INSERT_REUSE_KEY, known if self.has_outcomes(run_id) else rows)
 
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
-        """Numbers of the ended cases by digest and dataset number."""
+        """Return the numbers of the ended cases by digest and dataset number."""
         rows = self._open().query(sql.SELECT_DIGESTS, (self._run_no(run_id),))
         return {(digest, dataset_no): case_no for digest, dataset_no, case_no in rows}
 
     def put_blob(self, data: bytes) -> str:
-        """Keep bytes under their SHA-256, once."""
+        """Save bytes under their SHA-256, once."""
         digest = bytes_hash(data)
         with self.transaction() as connection:
             connection.execute(sql.insert_blobs(1), (digest, data))
         return digest
 
     def get_blob(self, digest: str) -> bytes | None:
-        """The bytes kept under a hash, or None."""
+        """Return the bytes saved under a hash; None when there are none."""
         row = self._open().query_one(sql.SELECT_BLOB, (digest,))
         return bytes(row[0]) if row else None
 
     @contextmanager
     def _fenced(self, fence: Fence | None) -> Iterator[Any]:
-        """A transaction that begins by making sure that the writer still owns its job."""
+        """Open a transaction that first checks that the writer still owns its job."""
         with self.transaction() as connection:
             if fence is not None:
                 self.jobs.check_fence(fence)
@@ -262,7 +262,7 @@ class SqliteRunStore(BaseRunStore):
         return self._database
 
     def _run_no(self, run_id: str) -> int:
-        """The number that stands for a run; not remembered, as a transaction may yet undo the run and reuse it."""
+        """Return the number of a run in the database; not cached, as a transaction may undo the run and reuse it."""
         row = self._open().query_one(sql.SELECT_RUN_NO, (run_id,))
         if row is None:
             raise UnknownRunError(run_id=run_id, nearest="")
@@ -274,10 +274,10 @@ class SqliteRunStore(BaseRunStore):
         return self._blob(stored[len(BLOB_MARK) :]).decode()
 
     def _blob(self, digest: str) -> bytes:
-        """Bytes that a row refers to.
+        """Return the bytes that a row refers to.
 
         Raises:
-            StoreCorruptError: they are not there; an empty answer in their place would be a wrong one.
+            StoreCorruptError: they are missing; an empty value in their place would be wrong.
         """
         data = self.get_blob(digest)
         if data is None:
@@ -286,7 +286,7 @@ class SqliteRunStore(BaseRunStore):
 
 
 def sqlite_store(path: str | Path, *, retry_attempts: int = 5, retry_delay_s: float = 0.01) -> SqliteRunStore:
-    """A store in the SQLite file `path`, ready for use."""
+    """Open the store in the SQLite file `path`, ready for use."""
     store = SqliteRunStore(path, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
     store.initialize()
     return store

@@ -1,7 +1,7 @@
 """Tables of a SQLite store: those of the first version, and the steps from each version to the next.
 
-A fresh file gets both, so that it has the very tables of one that was upgraded. A table or a column that comes later is
-a step more, see `schema` for what number it gets; the tables of the first version stay as they are.
+A new file gets both, so that it has exactly the tables of an upgraded one. A later table or column is another step, see
+`schema` for its number; the tables of the first version never change.
 """
 
 _RUNS: tuple[str, ...] = (
@@ -105,7 +105,7 @@ _JOBS: tuple[str, ...] = (
         updated_ns BIGINT NOT NULL
     )
     """,
-    # Apart from the row: a manifest may be large, never changes, and the row changes twice an attempt.
+    # Separate from the row: a manifest may be large and rarely changes, and the row changes twice an attempt.
     """
     CREATE TABLE IF NOT EXISTS job_manifests (
         job_no INTEGER PRIMARY KEY,
@@ -137,7 +137,7 @@ UPGRADES: dict[int, tuple[str, ...]] = {
     1: ("ALTER TABLE jobs ADD COLUMN lease_until_ms BIGINT",),
     2: ("ALTER TABLE outcomes ADD COLUMN category TEXT",),
 }
-"""By each version, the statements that lead from it to the next."""
+"""For each version, the statements that lead from it to the next."""
 
 SCHEMA_VERSION = 3
 
@@ -145,4 +145,4 @@ SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES)
 """Statements that make the tables of `SCHEMA_VERSION`."""
 
 JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1])
-"""Statements that make the tables that jobs are in, alone."""
+"""Statements that make the tables of jobs alone."""
