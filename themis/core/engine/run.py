@@ -138,7 +138,7 @@ class RunExecution:
         if policy == "error" and not created:
             raise RunExistsError(run_id=self._run_id, status=record.status.value)
         if not created:
-            stored = self._store.load_snapshot(self._run_id)
+            stored = self._run.stored or self._store.load_snapshot(self._run_id)
             if stored is not None:
                 self._run = self._run.with_seeds_of(stored)
                 if policy != "rerun":

@@ -27,6 +27,7 @@ from themis.core.queue.model import outages
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import DONE, AttemptOutcome, Cause
 from themis.core.results import RunStatus
+from themis.core.snapshot import RunSnapshot
 from themis.core.stores import stored_cases
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore
@@ -53,6 +54,7 @@ class JobOptions:
         fence: the claim under which results are written.
         progress: kept up to date during the run.
         enforce_time_limit: whether the time limit is enforced here; false when the owner of the process ends it.
+        snapshot: of the run, if it was loaded from the store already.
     """
 
     allow_modules: Sequence[str] | None = None
@@ -60,6 +62,7 @@ class JobOptions:
     fence: Fence | None = None
     progress: RunProgress | None = None
     enforce_time_limit: bool = True
+    snapshot: RunSnapshot | None = None
 
 
 def execute_job(
@@ -158,7 +161,7 @@ async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> R
     folders = payload.import_from if options.allow_modules is None else []
     for folder in folders:
         make_importable(folder)
-    snapshot = store.load_snapshot(manifest.run_id)
+    snapshot = options.snapshot or store.load_snapshot(manifest.run_id)
     if snapshot is None:
         raise UnknownRunError(run_id=manifest.run_id, nearest="")
     run = await at_home(lambda: recompile(snapshot, allow_modules=options.allow_modules, folders=folders))

@@ -26,8 +26,8 @@ from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model import manifest_file
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import AttemptOutcome
+from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_rows import Fence
-from themis.core.stores.protocol import RunStore
 from themis.core.text import masking
 from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
@@ -128,19 +128,20 @@ def _work(order: RunJob) -> None:
 
 
 def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress) -> Report:
-    options = JobOptions(
-        allow_modules=order.allow_modules,
-        fence=Fence(order.key, order.version),
-        progress=progress,
-        enforce_time_limit=False,  # the worker does, even if this process hangs
-    )
     try:
         outcome = _open(manifest, stores)
         if outcome is None:
             store = stores.run_store(manifest.store)
-            outcome = _arrange_environment(manifest, store, order) or execute_job(
-                manifest, store, options, stop_on=(signal.SIGTERM,)
+            snapshot = store.load_snapshot(manifest.run_id)
+            options = JobOptions(
+                allow_modules=order.allow_modules,
+                fence=Fence(order.key, order.version),
+                progress=progress,
+                enforce_time_limit=False,  # the worker does, even if this process hangs
+                snapshot=snapshot,
             )
+            outcome = None if snapshot is None else _arrange_environment(manifest, snapshot, order)
+            outcome = outcome or execute_job(manifest, store, options, stop_on=(signal.SIGTERM,))
     except asyncio.CancelledError:
         return Stopped()
     except ClaimLostError as error:
@@ -160,11 +161,8 @@ def _open(manifest: Manifest, stores: StoreCache) -> AttemptOutcome | None:
     return None
 
 
-def _arrange_environment(manifest: Manifest, store: RunStore, order: RunJob) -> AttemptOutcome | None:
+def _arrange_environment(manifest: Manifest, snapshot: RunSnapshot, order: RunJob) -> AttemptOutcome | None:
     """Replace the environment of this process by the job's; returns the outcome if that fails."""
-    snapshot = store.load_snapshot(manifest.run_id)
-    if snapshot is None:
-        return None  # the run itself reports that
     try:
         runtime = read_payload(manifest.payload, name=manifest.key).runtime
         arranged = job_environment(os.environ, runtime, named_variables(snapshot, runtime))
@@ -174,8 +172,9 @@ def _arrange_environment(manifest: Manifest, store: RunStore, order: RunJob) -> 
         logging.getLogger("themis").info("withheld, as the experiment does not name them: %s", ", ".join(withheld))
     if order.device is not None:
         arranged["CUDA_VISIBLE_DEVICES"] = order.device
-    os.environ.clear()
-    os.environ.update(arranged)
+    for name in withheld:
+        del os.environ[name]
+    os.environ.update({name: value for name, value in arranged.items() if os.environ.get(name) != value})
     return None
 
 

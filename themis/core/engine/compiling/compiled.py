@@ -81,12 +81,13 @@ class Components:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRun:
-    """Everything that the engine needs; `fingerprints` are of the content that this process read from the `sources`."""
+    """Parts that the engine needs; `fingerprints` of the content read from `sources`, `stored` the snapshot recompiled."""
 
     snapshot: RunSnapshot
     components: Components
     sources: tuple[CaseSource, ...]
     fingerprints: tuple[DatasetFingerprint, ...]
+    stored: RunSnapshot | None = None
 
     def parts(self) -> Parts:
         """The parts that the pipeline needs."""
@@ -242,7 +243,7 @@ def recompile(
         if found.content != dataset.content:
             raise DatasetChangedError(where=dataset.path or "store", dataset_id=dataset.dataset_id)
     here = snapshot.model_copy(update={"component_refs": found_refs})
-    return CompiledRun(here, components, sources, fingerprints)
+    return CompiledRun(here, components, sources, fingerprints, stored=snapshot)
 
 
 def _refuse_twins(metrics: list[ComponentRef]) -> None:
