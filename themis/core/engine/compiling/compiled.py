@@ -81,7 +81,7 @@ class Components:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRun:
-    """Parts that the engine needs; `fingerprints` of the content read from `sources`, `stored` the snapshot recompiled."""
+    """Parts of a run; `fingerprints` are of the content of `sources`, `stored` is what it was recompiled from."""
 
     snapshot: RunSnapshot
     components: Components
