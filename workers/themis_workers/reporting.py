@@ -30,6 +30,9 @@ from themis_workers.telemetry.systemd import Notifier
 BUSY_HEARTBEAT_S = 1.0
 """Seconds between heartbeats while jobs run, so that people see their progress."""
 
+CHANGE_HEARTBEAT_S = 0.25
+"""Seconds between heartbeats at least, however often jobs begin and end: each rewrites a file."""
+
 FAREWELL_S = 10.0
 """Seconds to deliver the last notifications when the worker ends."""
 
@@ -57,7 +60,7 @@ class Reporting:
         self._started_ns = time.time_ns()
         self._claimed = self._cases = 0
         self._ended: Counter[str] = Counter()
-        self._due_s = 0.0
+        self._due_s = self._reported_s = 0.0
         self._memory = (0.0, 0.0)
         forget_dead(queue_root)
         self._metrics = WorkerMetrics(owner.worker, lambda: depth.look(queue_root))
@@ -90,13 +93,13 @@ class Reporting:
     def note_claim(self) -> None:
         """Count a claimed job."""
         self._claimed += 1
-        self._due_s = 0.0
+        self._note_change()
 
     def note_end(self, attempt: Attempt, cause: Cause, row: JobRow | None) -> None:
         """Count an attempt that has ended; `row` is its job's new row, or None when the claim was lost."""
         self._ended[cause] += 1
         self._cases += attempt.reports.done
-        self._due_s = 0.0
+        self._note_change()
         if row is None:
             return
         self._metrics.settled(row)
@@ -107,12 +110,18 @@ class Reporting:
         """Count recovered orphans: jobs that dead workers had left."""
         self._metrics.recovered(count)
 
+    @property
+    def due_in_s(self) -> float:
+        """Seconds until the next heartbeat is due."""
+        return max(0.0, self._due_s - time.monotonic())
+
     def heartbeat(self, slots: Slots, intake: Intake, stopping: Stopping) -> None:
         """Write the worker's report, if it is due."""
         self._notifier.watchdog()
         now_s = time.monotonic()
         if now_s < self._due_s:
             return
+        self._reported_s = now_s
         self._due_s = now_s + (BUSY_HEARTBEAT_S if slots.running() else HEARTBEAT_S)
         report = self._report(slots, intake, stopping)
         self._notifier.status(_line(report))
@@ -132,6 +141,9 @@ class Reporting:
     def close(self) -> None:
         """Unregister the worker, after delivering the last notifications."""
         self._parts.close()
+
+    def _note_change(self) -> None:
+        self._due_s = min(self._due_s, self._reported_s + CHANGE_HEARTBEAT_S)
 
     def _report(self, slots: Slots, intake: Intake, stopping: Stopping) -> WorkerReport:
         owner = self._owner

@@ -156,7 +156,12 @@ class Worker:
     def wait(self) -> None:
         """Sleep until an event arrives, or something is due."""
         busy = bool(self.slots.running()) or self.stopping.why is not None
-        dues = [TICK_S if busy else self._context.rescan_s, self._context.notifier.interval_s, self.intake.look_again_s]
+        dues = [
+            TICK_S if busy else self._context.rescan_s,
+            self._context.notifier.interval_s,
+            self.intake.look_again_s,
+            self.reporting.due_in_s,
+        ]
         self._wake.sleep(min(due for due in dues if due is not None))
 
     def close(self) -> None:
