@@ -14,6 +14,7 @@ from pydantic import (
 
 from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
 from themis.core.models import Case, Dataset
+from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompts import PromptSpec
 from themis.core.text.nearest import nearest_hint
@@ -82,6 +83,15 @@ class GenerationConfig(FrozenModel):
 
 
 OnNoAnswer = Literal["incorrect", "unscored", "random_choice"]
+OnStop = Literal["score", "unscored"]
+
+
+def _without_defaults(value: dict[AnswerEnd, OnStop]) -> dict[AnswerEnd, OnStop]:
+    return {end: rule for end, rule in value.items() if rule != "score"}
+
+
+OnStops = Annotated[dict[AnswerEnd, OnStop], AfterValidator(_without_defaults)]
+"""Rule for each end of an answer; those that are scored like any other are not kept."""
 
 
 class EvaluationConfig(FrozenModel):
@@ -96,6 +106,8 @@ class EvaluationConfig(FrozenModel):
         workflow_overrides: for metrics that ask a judge: replacements for parts of their workflow.
         on_no_answer: the score of a case whose answer holds nothing that can be scored (a parsed value of
             None): `incorrect` is 0, `random_choice` the value of a guess; `unscored` leaves the case out.
+        on_stop: for answers that were `truncated` by the length limit, `refused`, or `empty`: whether the metrics
+            `score` them like any other, or they are left `unscored`. Either way they are counted.
     """
 
     metrics: list[ComponentSpec] = Field(default_factory=list)
@@ -105,6 +117,7 @@ class EvaluationConfig(FrozenModel):
     judge_config: dict[str, JSONValue] = Field(default_factory=dict)
     workflow_overrides: dict[str, JSONValue] = Field(default_factory=dict)
     on_no_answer: OnNoAnswer = "incorrect"
+    on_stop: OnStops = Field(default_factory=dict)
 
 
 def _without_nul(value: Any) -> Any:
@@ -145,6 +158,16 @@ def _environment(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+class BreakerConfig(FrozenModel):
+    """Limit on failures that will repeat.
+
+    Attributes:
+        failures: permanent failures of the generator in a row after which the run stops.
+    """
+
+    failures: PositiveCount = 5
+
+
 class RuntimeConfig(FrozenModel):
     """Settings for carrying out a run; nothing here changes its identity.
 
@@ -160,6 +183,8 @@ class RuntimeConfig(FrozenModel):
         judge_retry_attempts: the same for calls to a judge.
         judge_retry_delay: the same for calls to a judge.
         judge_retry_backoff: the same for calls to a judge.
+        breaker: stops a run whose provider refuses every call.
+        idle_timeout_s: seconds that a streamed answer may pause.
         store_retry_attempts: retries when the database is busy.
         store_retry_delay: seconds before the first retry.
         existing_run_policy: `auto` continues or returns an existing run, `error` refuses, `rerun` starts from scratch.
@@ -183,6 +208,8 @@ class RuntimeConfig(FrozenModel):
     judge_retry_attempts: PositiveCount = 3
     judge_retry_delay: Delay = 0.01
     judge_retry_backoff: Factor = 2.0
+    breaker: BreakerConfig = BreakerConfig()
+    idle_timeout_s: PositiveSeconds | None = None
     store_retry_attempts: Count = 5
     store_retry_delay: Delay = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"

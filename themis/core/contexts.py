@@ -18,7 +18,9 @@ class GenerateContext:
     Attributes:
         case_key: tells apart equal case ids of two datasets.
         seed: of this candidate.
+        seed_is_given: whether the experiment gives the seed; else it is derived.
         prompt_spec: the prompt around the case's input.
+        idle_timeout_s: seconds that a streamed answer may pause; None for no limit.
     """
 
     run_id: str
@@ -26,7 +28,9 @@ class GenerateContext:
     dataset_id: str | None = None
     case_key: str | None = None
     seed: int | None = None
+    seed_is_given: bool = False
     prompt_spec: PromptSpec | None = None
+    idle_timeout_s: float | None = None
     metadata: dict[str, JSONValue] = field(default_factory=dict)
 
 

@@ -61,8 +61,13 @@ class GenerationResult(FrozenModel):
         trace: the steps that led to it.
         conversation: the messages exchanged.
         artifacts: anything else worth keeping (raw response, request id, …).
-        token_usage: counts by kind, `prompt_tokens` and `completion_tokens` among them.
+        token_usage: counts by kind: `prompt_tokens` (those of `cached_tokens` and `cache_write_tokens` among them) and
+            `completion_tokens` (those of `reasoning_tokens` among them).
         latency_ms: the model's response time in milliseconds.
+        finish_reason: how the answer ended: `stop`, `length`, `tool_calls`, `content_filter`, `refusal`, or the
+            provider's word.
+        reasoning: what the model thought before its answer, which no parser sees.
+        served_model: the model that answered, by the provider's name.
     """
 
     candidate_id: str
@@ -72,6 +77,9 @@ class GenerationResult(FrozenModel):
     artifacts: dict[str, JSONValue] | None = None
     token_usage: dict[str, int] | None = None
     latency_ms: float | None = None
+    finish_reason: str | None = None
+    reasoning: str | None = None
+    served_model: str | None = None
 
 
 class ReducedCandidate(FrozenModel):

@@ -7,7 +7,7 @@ from pydantic import Field, computed_field
 
 from themis.core.base import FrozenModel, GrowingModel, JSONValue
 from themis.core.components.resolution import ComponentRef
-from themis.core.config import OnNoAnswer
+from themis.core.config import OnNoAnswer, OnStops
 from themis.core.models import Case
 from themis.core.outcomes.stages import Stage
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
@@ -100,6 +100,7 @@ class RunIdentity(GrowingModel):
     workflow_overrides: dict[str, JSONValue]
     seeds: list[int]
     on_no_answer: OnNoAnswer = "incorrect"
+    on_stop: OnStops = Field(default_factory=dict)
     block_rendering: int = FIRST_BLOCK_RENDERING
 
 
@@ -216,8 +217,11 @@ class RunSnapshot(FrozenModel):
         keys[reuse_name(Stage.REDUCE, 0, dataset_no)] = reduction
         parsing = content_hash([reduction, [_with_source(ref) for ref in refs.parsers]])
         keys[reuse_name(Stage.PARSE, 0, dataset_no)] = parsing
+        # At its default it is left out, so that earlier keys stay the same.
+        left_out: list[JSONValue] = [*sorted(self.identity.on_stop)]
+        rules: list[JSONValue] = [self.identity.on_no_answer, *([left_out] if left_out else [])]
         for item, metric in enumerate(refs.metrics):
-            scoring = content_hash([parsing, _with_source(metric), dataset.metadata, self.identity.on_no_answer])
+            scoring = content_hash([parsing, _with_source(metric), dataset.metadata, *rules])
             keys[reuse_name(Stage.SCORE, item, dataset_no)] = scoring
         return keys
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from themis.core.models import Case
+from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import SnapshotDataset
@@ -15,6 +16,7 @@ class CaseWork:
     Attributes:
         case_no, dataset_no: positions in the run.
         case_key: distinguishes equal case ids of two datasets.
+        left_out: the end of its answer, if answers that end so are not scored.
         stored: earlier successful outcomes, by stage and item; those stages are not run again.
     """
 
@@ -24,6 +26,7 @@ class CaseWork:
     digest: bytes
     dataset: SnapshotDataset
     case_key: str
+    left_out: AnswerEnd | None = None
     stored: dict[tuple[Stage, int], Outcome] = field(default_factory=dict)
 
     def end(self, through: Stage, *, failed: bool) -> CaseEnd:

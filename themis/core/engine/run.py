@@ -18,9 +18,16 @@ from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
 from themis.core.engine.retry_policy import message_of
+from themis.core.engine.sessions import session_of
 from themis.core.engine.task_pool import TaskPool
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.errors import ClaimLostError, RunExistsError, UnavailableError
+from themis.core.errors import (
+    ClaimLostError,
+    ProviderOutageError,
+    RunExistsError,
+    RunStoppedError,
+    UnavailableError,
+)
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.processes.forks import line, refuse_copy, run_of
@@ -208,9 +215,10 @@ class RunExecution:
 
             try:
                 with run_of(asyncio.get_running_loop()):
-                    await TaskPool(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
+                    async with session_of(self._run.components.generator.live):
+                        await TaskPool(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
                     await evaluation.finished()
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, ProviderOutageError, RunStoppedError):
                 await evaluation.last_word()
                 raise
             finally:

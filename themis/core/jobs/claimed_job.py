@@ -16,6 +16,7 @@ from themis.core.errors import (
     FingerprintChangedError,
     InputError,
     OtherStoreError,
+    ProviderOutageError,
     RunBusyError,
     TimeLimitError,
     UnknownRunError,
@@ -40,6 +41,7 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((TimeLimitError,), Cause.TIME_LIMIT),
     ((OtherStoreError,), Cause.OTHER_STORE),
     ((RunBusyError,), Cause.RUN_IN_USE),
+    ((ProviderOutageError,), Cause.PROVIDER),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
 )
 

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
+from themis.core.outcomes.answer_ends import AnswerEnd, answer_end
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.results import StageFailure
@@ -36,7 +37,10 @@ def now_ms() -> int:
 def generated(case_no: int, item: int, result: GenerationResult, retries: str | None) -> Outcome:
     """Return the outcome of a generated candidate."""
     body = _rest_text(GenerationResult, result, _OUTPUT)
-    return Outcome(case_no, _GENERATE, item, _OK, now_ms(), None, json_text(result.final_output), body, retries)
+    end = answer_end(result)
+    category = None if end is None else end.value
+    text = json_text(result.final_output)
+    return Outcome(case_no, _GENERATE, item, _OK, now_ms(), None, text, body, retries, category)
 
 
 def selected(case_no: int, item: int, kept: list[int], retries: str | None) -> Outcome:
@@ -73,6 +77,11 @@ def no_answer(case_no: int, item: int, value: float | None, details: dict[str, J
     """Return the outcome of a metric that was not called, as there was nothing to score; final, whatever it counts."""
     body = json_text(details) if details else EMPTY
     return Outcome(case_no, _SCORE, item, _OK, now_ms(), value, None, body, None, NO_ANSWER)
+
+
+def left_out(case_no: int, item: int, end: AnswerEnd) -> Outcome:
+    """Return the outcome of a metric that was not called, as its answer ended in a way that is left out; final."""
+    return Outcome(case_no, _SCORE, item, _OK, now_ms(), None, None, EMPTY, None, end.value)
 
 
 def failed(case_no: int, stage: Stage, item: int, failure: StageFailure) -> Outcome:

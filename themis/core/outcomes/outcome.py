@@ -18,8 +18,9 @@ class Outcome(NamedTuple):
         output: JSON text of the next stage's input (final output or parsed value); None elsewhere.
         body: JSON text of the rest of the result, or of the failure.
         retries: JSON text of the failed tries before this outcome; None when there were none.
-        category: `no_answer` for a score stage whose metric was not called, as there was nothing to score; then `value`
-            is the score that it counts as, or None when it is left out. None elsewhere.
+        category: for a generate stage, how its answer ended, see `AnswerEnd`; None when it ended by itself. For a score
+            stage whose metric was not called, `no_answer` when there was nothing to score (then `value` is the score
+            that it counts as, or None when it is left out), or the answer's end when that is left out. None elsewhere.
     """
 
     case_no: int

@@ -7,7 +7,7 @@ sum is a fraction, so that mean and variance are exact for the stored scores and
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -32,6 +32,8 @@ class MetricSummary:
         no_answer: number of answers with nothing that can be scored, however they count.
         unscored: number of cases without a score.
         low, high: the mean if all unscored cases had scored 0 or 1.
+        answer_ends: number of cases by how their answer ended, for those that did not end by themselves.
+        mean_of_whole_answers: the mean without those cases; None when there are none of the others.
         ci_lower, ci_upper: 95 % confidence interval of the mean: Wilson's interval when every score is 0 or 1, else
             Student's; None below two scores, and for a bound that is beyond all floats.
     """
@@ -45,10 +47,15 @@ class MetricSummary:
     high: float
     ci_lower: float | None
     ci_upper: float | None
+    answer_ends: dict[str, int] = field(default_factory=dict)
+    mean_of_whole_answers: float | None = None
 
     def document(self) -> dict[str, Any]:
-        """The summary as JSON."""
-        return asdict(self)
+        """The summary as JSON; how answers ended is in it only when some did not end by themselves."""
+        said = asdict(self)
+        if not self.answer_ends:
+            del said["answer_ends"], said["mean_of_whole_answers"]
+        return said
 
 
 class ScoreTally:
@@ -63,6 +70,9 @@ class ScoreTally:
         # By denominator, a power of two: there is one for each magnitude of the scores.
         self._sums: defaultdict[int, int] = defaultdict(int)
         self._squares: defaultdict[int, int] = defaultdict(int)
+        self._ends: Counter[str] = Counter()
+        self._ended = Fraction()
+        self._ended_scored = 0
 
     def add(self, values: Iterable[float]) -> None:
         """Add scores; values that are not finite numbers are ignored."""
@@ -80,6 +90,18 @@ class ScoreTally:
             added = numerator * times
             self._sums[denominator] += added
             self._squares[denominator] += added * numerator
+
+    def note_end(self, end: str, value: float | None, cases: int) -> None:
+        """Count cases, whose scores were added, whose answer did not end by itself; `value` is their score, if any."""
+        self._ends[end] += cases
+        if value is not None and math.isfinite(value):
+            self._ended += Fraction(value) * cases
+            self._ended_scored += cases
+
+    def mean_of_whole_answers(self) -> float | None:
+        """Return the mean of the cases whose answer ended by itself, rounded once; None without any."""
+        whole = self.count - self._ended_scored
+        return float((self._sum() - self._ended) / whole) if whole > 0 else None
 
     def mean(self) -> float | None:
         """Return the mean, rounded once; None without scores."""
@@ -101,6 +123,8 @@ class ScoreTally:
             high=float((added + unscored) / cases) if cases else 0.0,
             ci_lower=lower,
             ci_upper=upper,
+            answer_ends=dict(sorted(self._ends.items())),
+            mean_of_whole_answers=self.mean_of_whole_answers(),
         )
 
     def _sum(self) -> Fraction:

@@ -72,6 +72,8 @@ class ParsePart:
     def arguments(self, case: CaseEvaluation) -> tuple[Any, ...] | None:
         """The candidate and its context."""
         work = case.work
+        if work.left_out is not None:
+            return None
         if work.stored and (stored := work.stored.get(self.step.key)):
             case.parsed = codec.to_parsed(stored)
             return None
@@ -109,6 +111,9 @@ class ScorePart:
             return None
         if case.parsed is None:
             case.parsed = whole_output(case.reduced)
+        if work.left_out is not None:
+            case.outcomes.append(codec.left_out(work.case_no, self.step.item, work.left_out))
+            return None
         if case.parsed.value is None and not self._wants_no_answer:
             no_answer = count_no_answer(self._on_no_answer, work.case)
             case.outcomes.append(codec.no_answer(work.case_no, self.step.item, no_answer.value, no_answer.details))

@@ -16,6 +16,7 @@ from themis.core.engine.cases.one_evaluation import ParsePart, Part, ScorePart
 from themis.core.engine.cases.stage_runner import StageRunner, Step
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.outcomes import codec
+from themis.core.outcomes.answer_ends import AnswerEnd, answer_end
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import Stage
 from themis.core.prompts import PromptSpec
@@ -28,6 +29,8 @@ class Parts:
     Attributes:
         seeds: one per candidate, for each dataset.
         on_no_answer: how a case is scored whose parsed value is None.
+        left_out: ends of answers that are not scored.
+        seeds_are_given: whether the experiment gives the seeds; else they are derived.
     """
 
     run_id: str
@@ -39,6 +42,8 @@ class Parts:
     seeds: tuple[tuple[int, ...], ...]
     prompt_spec: PromptSpec | None
     on_no_answer: OnNoAnswer = "incorrect"
+    left_out: frozenset[AnswerEnd] = frozenset()
+    seeds_are_given: bool = False
 
 
 class CasePipeline:
@@ -73,10 +78,17 @@ class CasePipeline:
         kept = await self._select(work, candidates, self._select_step) if self._select_step else candidates
         if kept is None:
             return work.end(Stage.SELECT, failed=True)
+        if self._parts.left_out:
+            work.left_out = self._left_out(kept)
         reduced = await self._reduce(work, kept, self._reduce_step) if self._reduce_step else first_candidate(kept)
         if reduced is None or not self._evaluates:
             return work.end(Stage.REDUCE, failed=reduced is None)
         return reduced
+
+    def _left_out(self, candidates: list[GenerationResult]) -> AnswerEnd | None:
+        """The end for which a case is not scored: that of its first candidate, if no candidate is to be scored."""
+        ends = [answer_end(candidate) for candidate in candidates]
+        return ends[0] if self._parts.left_out.issuperset(ends) else None
 
     async def _generate(self, work: CaseWork) -> list[GenerationResult] | None:
         """All candidates; None when one is missing, since fewer candidates would be another experiment."""
@@ -98,6 +110,8 @@ class CasePipeline:
             dataset_id=work.dataset.dataset_id,
             case_key=work.case_key,
             seed=parts.seeds[work.dataset_no][step.item],
+            seed_is_given=parts.seeds_are_given,
+            idle_timeout_s=self._runner.idle_timeout_s,
             prompt_spec=parts.prompt_spec,
         )
         return await self._runner.run(step, work, work.case, context)

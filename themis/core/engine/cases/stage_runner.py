@@ -12,6 +12,7 @@ from typing import Any
 
 from themis.core.config import RuntimeConfig
 from themis.core.contexts import ScoreContext
+from themis.core.engine.breaker import Breaker
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.component_failures import Tracebacks, line_of
@@ -29,6 +30,9 @@ from themis.core.results import StageFailure
 
 Attempt = tuple[Any | None, Outcome, StageFailure | None]
 """A result (None on failure), its outcome, and the failure (None on success)."""
+
+BAD_RESPONSE = "bad_response"
+"""Category of a generation that failed because the provider's reply was not an answer."""
 
 ONCE = RetryPolicy(attempts=1, delay_s=0.0, backoff=1.0)
 
@@ -66,12 +70,15 @@ class StageRunner:
 
     Attributes:
         writer: takes the outcomes.
+        idle_timeout_s: seconds that a streamed answer may pause; None for no limit.
     """
 
     def __init__(self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers) -> None:
         """Use the limits and retries of `runtime`; outcomes go to `writer`."""
         self._admission = Admission(runtime)
         self.writer = writer
+        self.idle_timeout_s = runtime.idle_timeout_s
+        self._breaker = Breaker(runtime.breaker.failures)
         self._observers = observers if observers.anyone else None
         self._tracebacks = Tracebacks()
         self._forks = line.forks
@@ -133,10 +140,14 @@ class StageRunner:
             result = await self._try(step, arguments, history)
             if line.forks != self._forks:
                 end_copy()
+            if step.stage is Stage.GENERATE:
+                self._breaker.note_success()
             return self._concluded(step, work, arguments, result, history)
         except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, task):
                 raise
+            if step.stage is Stage.GENERATE:
+                self._breaker.note_failure(error)
             return self._failed(step, work, error, history)
 
     def _concluded(
@@ -190,6 +201,8 @@ class StageRunner:
         category = names.failure_category
         if step.stage is Stage.PARSE and isinstance(error, BadResultError):
             category = "parse_invalid"
+        elif step.stage is Stage.GENERATE and getattr(error, "category", None) == BAD_RESPONSE:
+            category = BAD_RESPONSE
         line = line_of(error)
         where = f"{names.span} of case {work.case.case_id!r} of dataset {work.dataset.dataset_id!r}"
         return StageFailure(

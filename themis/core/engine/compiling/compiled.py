@@ -101,6 +101,8 @@ class CompiledRun:
             seeds=tuple(tuple(self.snapshot.seeds(no)) for no in range(len(self.snapshot.datasets))),
             prompt_spec=self.snapshot.identity.generation_prompt_spec,
             on_no_answer=self.snapshot.identity.on_no_answer,
+            left_out=frozenset(self.snapshot.identity.on_stop),
+            seeds_are_given=bool(self.snapshot.identity.seeds),
         )
 
     def with_seeds_of(self, stored: RunSnapshot) -> "CompiledRun":
@@ -193,6 +195,7 @@ def compile_run(
         workflow_overrides=redact_urls(evaluation.workflow_overrides),
         seeds=config.seeds[:count],
         on_no_answer=evaluation.on_no_answer,
+        on_stop=evaluation.on_stop,
         block_rendering=_block_rendering(prompt),
     )
     snapshot = RunSnapshot(

@@ -67,6 +67,7 @@ class Cause(StrEnum):
     GIVEN_BACK = "given back"
     LEASE_LOST = "lease lost"
     RUN_IN_USE = "run in use"
+    PROVIDER = "provider"
     CANCELLED = "cancelled"
 
 
@@ -86,12 +87,14 @@ class Policy:
         charge: the budget that it is charged to.
         ends: the state that the job ends in at once; None when it is queued again while its budget lasts.
         backoff: whether the job waits before the next attempt.
+        grows: whether that wait grows with each attempt, though none of them is charged.
         behind: whether it goes behind all jobs queued by then, so that it does not hold up the others.
     """
 
     charge: Charge = Charge.NOBODY
     ends: JobState | None = None
     backoff: bool = False
+    grows: bool = False
     behind: bool = False
 
 
@@ -115,6 +118,7 @@ POLICIES: dict[Cause, Policy] = {
     Cause.GIVEN_BACK: _NOBODYS_FAULT,
     Cause.LEASE_LOST: _NOBODYS_FAULT,
     Cause.RUN_IN_USE: Policy(backoff=True),
+    Cause.PROVIDER: Policy(backoff=True, grows=True),
     Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
 }
 """Consequences of each cause: failures are classified once, as a value, before anything is written."""
@@ -181,7 +185,8 @@ def settled(row: JobRow, outcome: AttemptOutcome, now_ns: int, jitter: float) ->
     if state is not None:
         ended_ns = now_ns
     elif policy.backoff:
-        ready_ns = now_ns + int(retry_policy.delay_s(failures, outcome.retry_after_s, jitter) * _NS)
+        tries = row.attempt if policy.grows else failures
+        ready_ns = now_ns + int(retry_policy.delay_s(tries, outcome.retry_after_s, jitter) * _NS)
     after = _next(
         row,
         now_ns,

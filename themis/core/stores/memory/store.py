@@ -14,7 +14,7 @@ from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
-from themis.core.statistics.score_tally import ScoreTally
+from themis.core.statistics.score_tally import NO_ANSWER, ScoreTally
 from themis.core.stores.base import BaseRunStore
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.memory.jobs import InMemoryJobStore
@@ -180,16 +180,22 @@ class InMemoryRunStore(BaseRunStore):
         """Return the tally of each metric's scores, by its item."""
         found: dict[int, Counter[float]] = {}
         no_answers: Counter[int] = Counter()
+        ended: Counter[tuple[int, str, float | None]] = Counter()
         for of_case in self._run(run_id).outcomes.values():
+            ends = [(o.item, o.category) for o in of_case.values() if o.stage is Stage.GENERATE and o.category]
             for outcome in of_case.values():
                 if outcome.stage is Stage.SCORE and outcome.ok:
                     counts = found.setdefault(outcome.item, Counter())
-                    no_answers[outcome.item] += outcome.category is not None
+                    no_answers[outcome.item] += outcome.category == NO_ANSWER
+                    if ends:  # the first candidate's counts
+                        ended[outcome.item, min(ends)[1], outcome.value] += 1
                     if outcome.value is not None:
                         counts[outcome.value] += 1
         tallies = {item: ScoreTally(no_answers[item]) for item in sorted(found)}
         for item, tally in tallies.items():
             tally.add_counted(found[item])
+        for (item, end, value), cases in ended.items():
+            tallies[item].note_end(end, value, cases)
         return tallies
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ _OUTPUTS: Columns = (*_KEY, "output", "body")
 _SCORES: Columns = (*_KEY, "value", "body")
 _ANY: Columns = (*_KEY, "value", "output", "body", "retries")
 _NO_ANSWERS: Columns = (*_KEY, "value", "body", "category")
+_ENDED_ANSWERS: Columns = (*_KEY, "output", "body", "retries", "category")
 
 
 def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, bytes]) -> dict[Columns, list[Row]]:
@@ -31,6 +32,7 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
     scores: list[Row] = []
     others: list[Row] = []
     no_answers: list[Row] = []
+    ended_answers: list[Row] = []
     for no, stage, item, ok, at, value, output, body, retries, category in outcomes:
         # Plain ints: for a value of a subclass, too, sqlite3 searches for an adapter.
         kept: Any = body if len(body) <= INLINE_CHARACTERS else _refer(body, blobs)
@@ -43,11 +45,13 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
                 others.append((run_no, no, +stage, item, +ok, at, value, None, kept, retries))
             continue
         text = output if len(output) <= INLINE_CHARACTERS else _refer(output, blobs)
-        if value is None and retries is None:
+        if category is not None:
+            ended_answers.append((run_no, no, +stage, item, +ok, at, text, kept, retries, category))
+        elif value is None and retries is None:
             outputs.append((run_no, no, +stage, item, +ok, at, text, kept))
         else:
             others.append((run_no, no, +stage, item, +ok, at, value, text, kept, retries))
-    return {_OUTPUTS: outputs, _SCORES: scores, _NO_ANSWERS: no_answers, _ANY: others}
+    return {_OUTPUTS: outputs, _SCORES: scores, _NO_ANSWERS: no_answers, _ENDED_ANSWERS: ended_answers, _ANY: others}
 
 
 def _refer(text: str, blobs: dict[str, bytes]) -> str:

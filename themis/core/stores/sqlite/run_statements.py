@@ -54,8 +54,17 @@ COUNT_CASES = "SELECT count(*), coalesce(sum(failed), 0) FROM cases WHERE run_no
 HAS_OUTCOMES = "SELECT 1 FROM outcomes WHERE run_no = ? LIMIT 1"
 COUNT_SCORES = """
 SELECT item, count(value), sum(CASE WHEN value = 0 THEN 1 ELSE 0 END), sum(CASE WHEN value = 1 THEN 1 ELSE 0 END),
-    count(category)
+    sum(CASE WHEN category = 'no_answer' THEN 1 ELSE 0 END)
 FROM outcomes WHERE run_no = ? AND stage = ? AND ok = 1 GROUP BY item ORDER BY item
+"""
+COUNT_ANSWER_ENDS = """
+SELECT s.item, g.category, s.value, count(*)
+FROM outcomes g JOIN outcomes s ON s.run_no = g.run_no AND s.case_no = g.case_no AND s.stage = ? AND s.ok = 1
+WHERE g.run_no = ? AND g.stage = 1 AND g.category IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM outcomes h WHERE h.run_no = g.run_no AND h.case_no = g.case_no AND h.stage = 1 AND h.item < g.item
+        AND h.category IS NOT NULL
+)
+GROUP BY s.item, g.category, s.value
 """
 SELECT_SCORES = """
 SELECT item, value FROM outcomes

@@ -40,4 +40,6 @@ def read_tallies(query: Query, run_no: int, total_cases: int) -> dict[int, Score
                 values[item].append(value)
             for item, found in values.items():
                 tallies.setdefault(item, ScoreTally()).add(found)
+    for item, end, value, cases in query(sql.COUNT_ANSWER_ENDS, (int(Stage.SCORE), run_no)):
+        tallies.setdefault(item, ScoreTally()).note_end(end, value, cases)
     return tallies

@@ -136,10 +136,12 @@ FIRST_TABLES: tuple[str, ...] = (*_RUNS, *_JOBS)
 UPGRADES: dict[int, tuple[str, ...]] = {
     1: ("ALTER TABLE jobs ADD COLUMN lease_until_ms BIGINT",),
     2: ("ALTER TABLE outcomes ADD COLUMN category TEXT",),
+    # Few generations have a category: without an index all of a run's rows would be read to count them.
+    3: ("CREATE INDEX IF NOT EXISTS answer_ends ON outcomes (run_no) WHERE stage = 1 AND category IS NOT NULL",),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""

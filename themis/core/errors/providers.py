@@ -1,0 +1,137 @@
+"""Errors of a model provider: its answers that are not one, told apart by what follows from them.
+
+The engine knows no class of these: it reads attributes, which a user's own generator may raise too.
+
+    retryable   the same call may succeed later
+    throttled   the provider asks for fewer calls: waiting uses up no attempt
+    breaks      every call will fail the same way: after several in a row the run stops
+    stops_run   the experiment itself must be changed: the run stops at once
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from themis.core.errors.base import InputError, StateError, ThemisError
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReply:
+    """Facts of a provider's reply for programs.
+
+    Attributes:
+        status_code: of HTTP; None without a reply.
+        retry_after_s: seconds that it asks to wait; None when it does not say.
+        request_id: its name for the request.
+        rate_limit: its limits and what is left of them, see `themis.adapters.rate_limit_headers`.
+        token_usage: tokens that the failed call was charged with, if any are known.
+    """
+
+    status_code: int | None = None
+    retry_after_s: float | None = None
+    request_id: str | None = None
+    rate_limit: dict[str, float] = field(default_factory=dict)
+    token_usage: dict[str, int] = field(default_factory=dict)
+
+
+class ProviderError(ThemisError, RuntimeError):
+    """{provider}: {detail}"""
+
+    reply: ProviderReply
+    retryable: ClassVar[bool] = False
+    throttled: ClassVar[bool] = False
+    breaks: ClassVar[bool] = False
+    stops_run: ClassVar[bool] = False
+    category: ClassVar[str | None] = None
+
+    @property
+    def status_code(self) -> int | None:
+        """Status of the reply; None without one."""
+        return self.reply.status_code
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds that the provider asks to wait."""
+        return self.reply.retry_after_s
+
+    @property
+    def rate_limit(self) -> dict[str, float]:
+        """The provider's limits and what is left of them."""
+        return self.reply.rate_limit
+
+
+class ProviderThrottledError(ProviderError):
+    """{provider}: asks for fewer requests: {detail}"""
+
+    retryable = True
+    throttled = True
+
+
+class ProviderUnavailableError(ProviderError):
+    """{provider}: cannot answer now: {detail}"""
+
+    retryable = True
+
+
+class ProviderUnreachableError(ProviderError):
+    """{provider}: cannot be reached: {detail}"""
+
+    retryable = True
+    breaks = True
+
+
+class ProviderKeyError(ProviderError):
+    """{provider}: refuses the API key: {detail}; check the key that api_key of the generator refers to"""
+
+    breaks = True
+
+
+class ProviderQuotaError(ProviderError):
+    """{provider}: the account's quota or credit is used up: {detail}"""
+
+    breaks = True
+
+
+class ProviderNotFoundError(ProviderError):
+    """{provider}: has no such model or address: {detail}; check model_id and base_url of the generator"""
+
+    breaks = True
+
+
+class InvalidRequestError(ProviderError):
+    """{provider}: refuses the request: {detail}"""
+
+    breaks = True
+
+
+class RefusedParameterError(ProviderError):
+    """{provider}: the model does not accept {key}: {detail}; remove it, or list {name!r} in drop_params to leave it out"""
+
+    stops_run = True
+
+
+class RefusedCaseError(ProviderError):
+    """{provider}: refuses the input of this case: {detail}"""
+
+
+class BadResponseError(ProviderError):
+    """{provider}: gave a reply that is not an answer: {detail}"""
+
+    retryable = True
+    category = "bad_response"
+
+
+class StalledStreamError(ProviderError):
+    """{provider}: sent nothing for {seconds:g} s in the middle of its answer"""
+
+    retryable = True
+
+
+class RunStoppedError(InputError):
+    """the run stopped: {detail}; finished cases are stored, and the run continues when it is started again"""
+
+
+class ProviderOutageError(StateError):
+    """the run stopped after {failures} failures in a row, the last one: {detail}; finished cases are stored, and the run continues when it is started again"""
+
+    exit_code = 4
+    retry_after_s: float | None
