@@ -1,11 +1,15 @@
 """The scores of a run as a table."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.statistics.score_tally import MetricSummary
+
+
+def _documents(metrics: dict[str, MetricSummary]) -> dict[str, dict[str, Any]]:
+    return {metric_id: found.document() for metric_id, found in metrics.items()}
 
 
 class BenchmarkScoreRow(FrozenModel):
@@ -16,7 +20,8 @@ class BenchmarkScoreRow(FrozenModel):
         outcome: `correct` for a value of 1 or more, `incorrect` below, `error` when there is no score.
         value: the score; None when there is none.
         candidate_id: the scored candidate's id.
-        error_category: why there is no score; also `no_answer` beside the score of an answer with nothing to score.
+        error_category: why there is no score; beside a score `no_answer` when the answer has nothing to score, else
+            `truncated`, `refused` or `empty` when it did not end by itself.
         error_message: the same as text.
         details: facts that the metric added.
     """
@@ -48,7 +53,7 @@ class BenchmarkResult(FrozenModel):
     completed_cases: int = 0
     failed_cases: int = 0
     metric_means: dict[str, float] = Field(default_factory=dict)
-    metrics: dict[str, MetricSummary] = Field(default_factory=dict)
+    metrics: Annotated[dict[str, MetricSummary], PlainSerializer(_documents)] = Field(default_factory=dict)
     outcome_counts: dict[str, int] = Field(default_factory=dict)
     error_counts: dict[str, int] = Field(default_factory=dict)
     score_rows: list[BenchmarkScoreRow] = Field(default_factory=list)

@@ -7,10 +7,14 @@ from themis.core.statistics.score_tally import MetricSummary, figures, number
 
 
 def in_short(metrics: Mapping[str, MetricSummary], *, ended: bool) -> str:
-    """The means in one line, with the numbers of cases without an answer and, if all have `ended`, without a score."""
+    """The means in one line, with the numbers of cases without an answer or with one that did not end by itself.
+
+    If all have `ended`, also the number of cases without a score.
+    """
     found = []
     for name, metric in metrics.items():
         beside = [f"{metric.no_answer:,} no answer"] if metric.no_answer else []
+        beside += [f"{count:,} {end}" for end, count in metric.answer_ends.items()]
         if ended and metric.unscored:
             beside.append(f"{metric.unscored:,} unscored")
         found.append(f"{_short(name)} {number(metric.mean)}" + (f" ({', '.join(beside)})" if beside else ""))

@@ -7,6 +7,7 @@ from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting.cells import one_line
 from themis.core.reporting.summary import FIGURES, RunSummary
 from themis.core.results import RunResult
+from themis.core.statistics.score_tally import number
 
 _PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
 """A text that Markdown leaves unchanged; a URL, which it would turn into a link, does not match."""
@@ -41,6 +42,7 @@ def summary_report(summary: RunSummary) -> Iterator[str]:
     """Yield the lines of the summary: the run, its metrics with the figures beside a mean, and the first failures."""
     yield from _head(summary)
     yield from _metrics(summary)
+    yield from _answer_ends(summary)
     if summary.failures:
         yield from _failures(summary)
 
@@ -57,6 +59,7 @@ def _head(summary: RunSummary) -> Iterator[str]:
             ("status", result.status.value),
             ("completed through", result.completed_through_stage or "-"),
             ("generator", _code(snapshot.component_refs.generator.component_id)),
+            *([("answered by", _served(summary))] if summary.served_models else []),
             ("datasets", ", ".join(_code(dataset.dataset_id) for dataset in snapshot.datasets) or "-"),
             ("cases", f"{counts.completed_cases} of {counts.total_cases} completed, {counts.failed_cases} failed"),
             *([("error", _code(result.error))] if result.error else []),
@@ -76,6 +79,36 @@ def _metrics(summary: RunSummary) -> Iterator[str]:
         "A mean covers the scored cases. A case without an answer counts as the run's on_no_answer says, 0 by default; "
         "a failed case is unscored. Low and high are the mean if all unscored cases had scored 0 or 1."
     )
+    yield ""
+
+
+def _served(summary: RunSummary) -> str:
+    """The models that answered; several for one configured model are worth a remark."""
+    counts = summary.served_models
+    if len(counts) == 1:
+        return _code(next(iter(counts)))
+    several = ", ".join(f"{_code(model)} ({cases:,} cases)" for model, cases in counts.most_common())
+    return f"{len(counts)} different models: {several}"
+
+
+def _answer_ends(summary: RunSummary) -> Iterator[str]:
+    ended = {name: metric for name, metric in summary.metrics.items() if metric.answer_ends}
+    if not ended:
+        return
+    yield "## Answers that did not end by themselves"
+    yield ""
+    kinds = sorted({kind for metric in ended.values() for kind in metric.answer_ends})
+    rows = [
+        (
+            _code(name),
+            *(f"{metric.answer_ends.get(kind, 0):,}" for kind in kinds),
+            number(metric.mean),
+            number(metric.mean_of_whole_answers),
+        )
+        for name, metric in ended.items()
+    ]
+    yield from _table(("metric", *kinds, "mean", "mean without them"), rows)
+    yield "They are scored like any other answer, unless the run's on_stop leaves them unscored."
     yield ""
 
 

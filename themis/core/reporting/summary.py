@@ -10,6 +10,7 @@ from themis.core.results import RunResult
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import MetricSummary, ScoreTally, figures
 from themis.core.stores import RunStore, projections
+from themis.core.stores.stored_cases import iter_cases
 
 FAILURES_SHOWN = 50
 """Number of failures listed in a Markdown summary; the other reports have them all."""
@@ -29,6 +30,7 @@ class RunSummary:
         outcomes: number of rows by metric and outcome.
         errors: number of rows by category of failure.
         failures: the first rows without a score.
+        served_models: number of cases by the model that answered, as its provider names it.
     """
 
     result: RunResult
@@ -37,6 +39,7 @@ class RunSummary:
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     failures: list[BenchmarkScoreRow] = field(default_factory=list)
+    served_models: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, store: RunStore, run_id: str) -> "RunSummary":
@@ -51,8 +54,10 @@ class RunSummary:
         summary = cls(
             result, snapshot, {metric_id: result.metrics.get(metric_id, none) for metric_id in snapshot.metric_ids}
         )
-        for row in projections.score_rows(store, snapshot):
-            summary.add(row)
+        for case in iter_cases(store, snapshot):
+            summary.served_models.update(case.served_models())
+            for row in projections.rows_of(case):
+                summary.add(row)
         return summary
 
     def add(self, row: BenchmarkScoreRow) -> None:

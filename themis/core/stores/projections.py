@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from themis.core.base import as_json
 from themis.core.errors import InvalidArgumentError, UnknownRunError
 from themis.core.outcomes import codec
+from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import NAMES, UNTIL_STAGES, Stage, until_name
 from themis.core.read_models import BenchmarkResult, BenchmarkScoreRow
 from themis.core.results import ExecutionState, ProgressSnapshot, RunResult, StageFailure
 from themis.core.snapshot import RunSnapshot
-from themis.core.statistics.score_tally import means_of
+from themis.core.statistics.score_tally import NO_ANSWER, means_of
 from themis.core.stores.stored_cases import StoredCase, StoredCases, iter_cases
 from themis.core.stores.stored_metrics import StoredMetrics, read_metrics
 from themis.core.text.nearest import nearest_hint
@@ -51,7 +52,7 @@ def execution_state(store: "RunStore", run_id: str) -> ExecutionState:
 def score_rows(store: "RunStore", snapshot: RunSnapshot) -> Iterator[BenchmarkScoreRow]:
     """Yield a row for each case and metric, in order."""
     for case in iter_cases(store, snapshot):
-        yield from _rows_of(case)
+        yield from rows_of(case)
 
 
 def benchmark_result(store: "RunStore", run_id: str) -> BenchmarkResult:
@@ -60,7 +61,7 @@ def benchmark_result(store: "RunStore", run_id: str) -> BenchmarkResult:
     rows: list[BenchmarkScoreRow] = []
     ended = failed = 0
     for case in iter_cases(store, snapshot):  # counted while reading: more may end meanwhile
-        rows += _rows_of(case)
+        rows += rows_of(case)
         ended += 1
         failed += case.end.failed
     metrics = read_metrics(store, snapshot)
@@ -149,7 +150,12 @@ _PROJECTIONS: dict[str, Callable[["RunStore", str], Any]] = {
 }
 
 
-_NOTHING_TO_SCORE = "the model answered, but nothing that can be scored was found in its answer"
+_EXPLAINED: dict[str, str] = {
+    NO_ANSWER: "the model answered, but nothing that can be scored was found in its answer",
+    AnswerEnd.TRUNCATED: "the answer was cut off by its length limit",
+    AnswerEnd.REFUSED: "the model, or a filter of its provider, refused to answer",
+    AnswerEnd.EMPTY: "the model's answer is empty",
+}
 
 _RANKS = {"run_started": -1, "run_completed": 1, "run_failed": 1}
 """Ranks of the events that come first and last within one millisecond."""
@@ -170,7 +176,8 @@ def _completed_through(record: "RunRecord", snapshot: RunSnapshot) -> str | None
     return until_name(min(UNTIL_STAGES[record.completed_through], snapshot.last_stage))
 
 
-def _rows_of(case: StoredCase) -> Iterator[BenchmarkScoreRow]:
+def rows_of(case: StoredCase) -> Iterator[BenchmarkScoreRow]:
+    """Yield a row for each metric that has an outcome for a case, or none as an earlier stage failed."""
     scores = {outcome.item: outcome for outcome in case.succeeded(Stage.SCORE)}
     failures = case.failures(Stage.SCORE)
     upstream = _first_failure(case)
@@ -198,7 +205,7 @@ def _rows_of(case: StoredCase) -> Iterator[BenchmarkScoreRow]:
 
 
 def _scored_row(case: StoredCase, outcome: Outcome, metric_id: str, candidate_id: str | None) -> BenchmarkScoreRow:
-    value = outcome.value
+    value, category = outcome.value, outcome.category or case.answer_end()
     return BenchmarkScoreRow(
         case_id=case.end.case_id,
         dataset_id=case.dataset_id,
@@ -207,8 +214,8 @@ def _scored_row(case: StoredCase, outcome: Outcome, metric_id: str, candidate_id
         outcome="error" if value is None else "correct" if value >= 1 else "incorrect",
         value=value,
         candidate_id=candidate_id,
-        error_category=outcome.category,
-        error_message=_NOTHING_TO_SCORE if outcome.category else None,
+        error_category=category,
+        error_message=_EXPLAINED.get(category) if category else None,
         details=codec.to_details(outcome),
     )
 

@@ -50,6 +50,14 @@ class StoredCase:
         """Return the generated candidates by index."""
         return {outcome.item: codec.to_generation(outcome) for outcome in self.succeeded(Stage.GENERATE)}
 
+    def answer_end(self) -> str | None:
+        """Return how the first of its answers ended that did not end by itself; None when all did."""
+        return next((outcome.category for outcome in self.succeeded(Stage.GENERATE) if outcome.category), None)
+
+    def served_models(self) -> set[str]:
+        """Return the models that answered, by their provider's names."""
+        return {found.served_model for found in self.candidates().values() if found.served_model is not None}
+
     def reduced(self) -> ReducedCandidate | None:
         """Return the one candidate that the later stages use."""
         if outcomes := self.succeeded(Stage.REDUCE):
