@@ -1,5 +1,18 @@
 """Shipped components. Each id maps to the location of its class, so that naming one loads no other."""
 
+GENERATORS: dict[str, str] = {
+    name: f"themis.adapters.{name}:{kind}"
+    for name, kind in {
+        "openai": "OpenAIGenerator",
+        "anthropic": "AnthropicGenerator",
+        "vllm": "VLLMGenerator",
+        "langgraph": "LangGraphGenerator",
+        "litellm": "LiteLLMGenerator",
+        "callable": "CallableGenerator",
+    }.items()
+}
+"""Generators that ask a model, by their short names; they are above the core, which only knows where they are."""
+
 BUILTINS: dict[str, str] = {
     "builtin/demo_generator": "themis.core.builtins.generators.demo:DemoGenerator",
     "builtin/replay_generator": "themis.core.builtins.generators.replay:ReplayGenerator",
@@ -14,6 +27,9 @@ BUILTINS: dict[str, str] = {
     "builtin/bleu": "themis.core.builtins.metrics.bleu:Bleu",
     "builtin/choice_accuracy": "themis.core.builtins.metrics.choice_accuracy:ChoiceAccuracy",
     "builtin/math_equivalence": "themis.core.builtins.metrics.math_equivalence:MathEquivalence",
+    "builtin/callable": GENERATORS["callable"],
+    **{f"generator/{name}": path for name, path in GENERATORS.items()},
+    **GENERATORS,
 }
 
-__all__ = ["BUILTINS"]
+__all__ = ["BUILTINS", "GENERATORS"]

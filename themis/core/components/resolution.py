@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from themis.core.base import FrozenModel, JSONValue
-from themis.core.builtins import BUILTINS
+from themis.core.builtins import BUILTINS, GENERATORS
 from themis.core.components.fingerprint_files import declared_files
 from themis.core.components.methods import fault_of
 from themis.core.components.source_code import sources_of
@@ -118,7 +118,10 @@ def load_component(
         ComponentError: it does not exist, cannot be imported or created, or is of another kind.
     """
     target = target_of(spec)
-    live = spec if target is None else _make(target, where, allow_modules)
+    if target is None:
+        live = spec
+    else:
+        live, target = _make(target, where, allow_modules)
     _check_kind(live, kind, where)
     ref = reference(live, target, where=where, folders=folders)
     sources = sources_of(type(live).__mro__, _path_of(target.use).partition(":")[0] if target else None)
@@ -129,7 +132,7 @@ def load_component(
 
 def preload_builtins() -> None:
     """Import the shipped components and read their sources, for this process and those that it forks."""
-    for use in BUILTINS.values():
+    for use in set(BUILTINS.values()) - set(GENERATORS.values()):  # few jobs use the generators, and then one of them
         module, _, name = use.partition(":")
         sources_of(getattr(importlib.import_module(module), name).__mro__, module)
 
@@ -186,7 +189,8 @@ def list_component_ids() -> list[str]:
     return sorted({*BUILTINS, *_plugins()})
 
 
-def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | None) -> Any:
+def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | None) -> tuple[Any, ComponentTarget]:
+    """Return the component that a target stands for, and the target with the arguments that its class adds."""
     factory = _find(target.use, where, allow_modules)
     # An object whose id cannot be read is an instance too: `reference` reports what is wrong with it.
     component_id = None if isinstance(factory, type) else _attribute(factory, "component_id", _ABSENT)
@@ -195,15 +199,18 @@ def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | No
             raise ComponentError(
                 where=where, reference=repr(target.use), detail="is an instance and takes no arguments"
             )
-        return factory
+        return factory, target
     if not callable(factory):
         raise ComponentError(
             where=where, reference=repr(target.use), detail="is neither a component nor a factory of one"
         )
+    if added := getattr(factory, "default_arguments", None):
+        target = target.model_copy(update={"arguments": {**target.arguments, **added(target.arguments)}})
     arguments = resolve_references(target.arguments, where=where)
     arguments |= _parts_among(arguments, factory, where, allow_modules)
+    arguments |= _imported_among(arguments, factory, where, allow_modules)
     try:
-        return factory(**arguments)
+        return factory(**arguments), target
     except ThemisError:
         raise
     except (Exception, SystemExit) as error:
@@ -223,6 +230,23 @@ def _parts_among(
             raise ComponentError(where=place, reference=_shown(spec), detail="needs `use: <id or package.module:name>`")
         if spec is not None:
             found[name] = load_component(spec, _KIND_BY_NAME[kind_name], where=place, allow_modules=allow_modules).live
+    return found
+
+
+def _imported_among(
+    arguments: dict[str, Any], factory: Any, where: str, allow_modules: Sequence[str] | None
+) -> dict[str, Any]:
+    """Import the arguments that are `package.module:name`: a class names them in `imported_arguments`."""
+    found = {}
+    for name in _attribute(factory, "imported_arguments", None) or ():
+        path = arguments.get(name)
+        if path is None:
+            continue
+        if not isinstance(path, str) or ":" not in path:
+            raise ComponentError(
+                where=f"{where}.with.{name}", reference=_shown(path), detail="must be package.module:name"
+            )
+        found[name] = _find(path, f"{where}.with.{name}", allow_modules)
     return found
 
 

@@ -9,7 +9,6 @@ The engine knows no class of these: it reads attributes, which a user's own gene
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from themis.core.errors.base import InputError, StateError, ThemisError
 
@@ -37,11 +36,11 @@ class ProviderError(ThemisError, RuntimeError):
     """{provider}: {detail}"""
 
     reply: ProviderReply
-    retryable: ClassVar[bool] = False
-    throttled: ClassVar[bool] = False
-    breaks: ClassVar[bool] = False
-    stops_run: ClassVar[bool] = False
-    category: ClassVar[str | None] = None
+    retryable: bool = False
+    throttled: bool = False
+    breaks: bool = False
+    stops_run: bool = False
+    category: str | None = None
 
     @property
     def status_code(self) -> int | None:

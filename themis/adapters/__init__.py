@@ -1,0 +1,33 @@
+"""Generators that ask models: each needs its provider's own client library, and imports it when it is used."""
+
+from themis.core.python.lazy_names import lazy_names
+
+__all__ = [
+    "AnthropicGenerator",
+    "CallableGenerator",
+    "LangGraphGenerator",
+    "LiteLLMGenerator",
+    "OpenAIGenerator",
+    "VLLMGenerator",
+    "anthropic",
+    "langgraph",
+    "litellm",
+    "openai",
+    "vllm",
+]
+
+_CLASSES = {
+    "AnthropicGenerator": ".anthropic",
+    "CallableGenerator": ".callable",
+    "LangGraphGenerator": ".langgraph",
+    "LiteLLMGenerator": ".litellm",
+    "OpenAIGenerator": ".openai",
+    "VLLMGenerator": ".vllm",
+}
+
+__getattr__ = lazy_names(__name__, _CLASSES | {name: f".{name}" for name in __all__ if name not in _CLASSES})
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted({*globals(), *__all__})

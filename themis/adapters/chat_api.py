@@ -1,0 +1,134 @@
+"""Chat completions, the API that most servers of models offer."""
+
+from typing import Any
+
+from themis.adapters.answer import Answer, UnreadableReplyError, count_of, text_at, usage_of
+from themis.adapters.conversation import Conversation, text_of
+
+PATH = "/chat/completions"
+TAKES_SEED = True
+
+_FINISH_REASONS = {"function_call": "tool_calls"}
+
+
+def body(conversation: Conversation, params: dict[str, Any], *, is_openai: bool) -> dict[str, Any]:
+    """Return the parameters of a request, without the model."""
+    named = dict(params)
+    if is_openai and "max_tokens" in named:  # its newer models refuse the older name
+        named["max_completion_tokens"] = named.pop("max_tokens")
+    return {"messages": conversation.messages, **named}
+
+
+def read(reply: dict[str, Any]) -> Answer:
+    """Return the answer in a reply.
+
+    Raises:
+        UnreadableReplyError: there is none in it.
+    """
+    choice = first_choice(reply)
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        msg = "its first choice has no message"
+        raise UnreadableReplyError(msg)
+    content, refusal = message.get("content"), text_at(message, "refusal")
+    return Answer(
+        text=text_of(content) or refusal or "",
+        finish_reason="refusal" if refusal is not None else finish_reason(choice),
+        content=content if isinstance(content, list) else None,
+        reasoning=text_at(message, "reasoning_content") or text_at(message, "reasoning"),
+        tool_calls=_tool_calls(message),
+        usage=usage(reply),
+        served_model=text_at(reply, "model"),
+        facts=facts(reply),
+    )
+
+
+def first_choice(reply: dict[str, Any]) -> dict[str, Any]:
+    """Return the first choice of a reply.
+
+    Raises:
+        UnreadableReplyError: it has none.
+    """
+    choices = reply.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        msg = "it has no choices"
+        raise UnreadableReplyError(msg)
+    return choices[0]
+
+
+def finish_reason(choice: dict[str, Any]) -> str | None:
+    """Return how a choice ended; None when it does not say."""
+    reason = choice.get("finish_reason")
+    return _FINISH_REASONS.get(reason, reason) if isinstance(reason, str) else None
+
+
+def usage(reply: dict[str, Any]) -> dict[str, int]:
+    """Return the tokens of a reply by kind."""
+    counts = reply.get("usage")
+    return usage_of(
+        {
+            "prompt_tokens": count_of(counts, "prompt_tokens"),
+            "completion_tokens": count_of(counts, "completion_tokens"),
+            "cached_tokens": count_of(counts, "prompt_tokens_details", "cached_tokens"),
+            "cache_write_tokens": count_of(counts, "prompt_tokens_details", "cache_write_tokens"),
+            "reasoning_tokens": count_of(counts, "completion_tokens_details", "reasoning_tokens"),
+        }
+    )
+
+
+def facts(reply: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts about the server: the fingerprint of its system, and who answered behind a gateway."""
+    found = {"system_fingerprint": reply.get("system_fingerprint"), "upstream_provider": reply.get("provider")}
+    return {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def join_stream(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the reply that the chunks of a stream make up.
+
+    Raises:
+        UnreadableReplyError: the stream ended before the answer did.
+    """
+    reply: dict[str, Any] = {"choices": [{"index": 0, "message": {"role": "assistant", "content": None}}]}
+    choice = reply["choices"][0]
+    for chunk in chunks:
+        reply |= {name: value for name, value in chunk.items() if name != "choices" and value is not None}
+        for part in chunk.get("choices") or []:
+            if part.get("index", 0) == 0:
+                _add_delta(choice["message"], part.get("delta") or {})
+                if part.get("finish_reason") is not None:
+                    choice["finish_reason"] = part["finish_reason"]
+    if "finish_reason" not in choice:
+        msg = "its stream ended before the answer did"
+        raise UnreadableReplyError(msg)
+    return reply
+
+
+def _add_delta(message: dict[str, Any], delta: dict[str, Any]) -> None:
+    for name in ("content", "refusal", "reasoning_content", "reasoning"):
+        if isinstance(delta.get(name), str):
+            message[name] = (message.get(name) or "") + delta[name]
+    for call in delta.get("tool_calls") or []:
+        calls: list[dict[str, Any]] = message.setdefault("tool_calls", [])
+        index = call.get("index", len(calls))
+        while len(calls) <= index < _MOST_CALLS:
+            calls.append({"function": {"name": "", "arguments": ""}})
+        found, said = calls[min(index, len(calls) - 1)], call.get("function") or {}
+        found |= {name: call[name] for name in ("id", "type") if call.get(name)}
+        for name in ("name", "arguments"):
+            found["function"][name] += said.get(name) or ""
+
+
+_MOST_CALLS = 256
+
+
+def _tool_calls(message: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for call in message.get("tool_calls") or []:
+        function = call.get("function") or call.get("custom") or {} if isinstance(call, dict) else {}
+        if isinstance(function, dict) and function:
+            arguments = function.get("arguments", function.get("input"))
+            found.append({"id": call.get("id"), "name": function.get("name"), "arguments": arguments})
+    old = message.get("function_call")
+    if not found and isinstance(old, dict):
+        found.append({"id": None, "name": old.get("name"), "arguments": old.get("arguments")})
+    return found

@@ -1,0 +1,89 @@
+"""Conversation that a case asks a model to continue."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from themis.core.base import JSONValue
+from themis.core.contexts import GenerateContext
+from themis.core.models import Case
+from themis.core.prompts import PromptSpec
+
+Turn = dict[str, Any]
+"""A message: its `role`, its `content`, and whatever else the provider's API has for it."""
+
+InputBuilder = Callable[[Case], Any]
+
+_SYSTEM = frozenset({"system", "developer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Instructions, and the turns up to now.
+
+    Attributes:
+        instructions: what the model is told before the first turn; None for nothing.
+        turns: at least one.
+    """
+
+    instructions: str | None
+    turns: list[Turn]
+
+    @property
+    def messages(self) -> list[Turn]:
+        """The instructions as a system message, and the turns."""
+        if self.instructions is None:
+            return self.turns
+        return [{"role": "system", "content": self.instructions}, *self.turns]
+
+    @property
+    def text(self) -> str:
+        """All of it as one text, for a model that completes texts."""
+        return "\n\n".join(text_of(turn.get("content")) for turn in self.messages)
+
+
+def conversation_of(
+    case: Case, ctx: GenerateContext, instructions: str | None, builder: InputBuilder | None
+) -> Conversation:
+    """Return the conversation of a case: a text is a user turn, a list of messages is taken as it is, else its JSON.
+
+    The prompt of the experiment is written around a text. A conversation gets it as its instructions, so that its turns
+    stay as they are. The generator's own instructions come first; equal ones are sent once.
+    """
+    value: Any = case.input if builder is None else builder(case)
+    spec = ctx.prompt_spec
+    if spec is not None and spec.instructions is not None and spec.instructions == instructions:
+        spec = spec.model_copy(update={"instructions": None})
+    if is_conversation(value):
+        return _with_prompt(value, spec, instructions)
+    rendered = value if spec is None else spec.render_input(value)
+    return Conversation(instructions, [{"role": "user", "content": text_of(rendered)}])
+
+
+def is_conversation(value: Any) -> bool:
+    """Whether a value is a list of messages, each with a role."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, dict) and isinstance(turn.get("role"), str) and len(turn) > 1 for turn in value)
+    )
+
+
+def text_of(value: JSONValue) -> str:
+    """Return a value as a text: a text unchanged, the texts among content parts joined, another value as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(isinstance(part, dict) and "text" in part for part in value):
+        return "\n".join(str(part["text"]) for part in value if isinstance(part, dict))
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _with_prompt(turns: list[Turn], spec: PromptSpec | None, instructions: str | None) -> Conversation:
+    parts = [instructions] if instructions else []
+    if spec is not None and not spec.is_empty:
+        parts.append(spec.render_input("").removesuffix("\n\nInput:\n").removesuffix("Input:\n"))  # type: ignore[union-attr]  # a text for a spec that is not empty
+    if parts and turns[0]["role"] in _SYSTEM and isinstance(turns[0].get("content"), str):
+        parts.append(turns[0]["content"])
+        turns = turns[1:]
+    return Conversation("\n\n".join(parts) or None, turns)

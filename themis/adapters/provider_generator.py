@@ -1,0 +1,160 @@
+"""Generator that asks a provider: from a case to a request, and from the reply to a candidate or a failure."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, ClassVar
+
+from themis.adapters.answer import Answer, UnreadableReplyError
+from themis.adapters.conversation import Conversation, conversation_of
+from themis.adapters.failures import Asked, bad_response, failure_of_status, shown
+from themis.adapters.replies import Reply
+from themis.adapters.settings import Settings
+from themis.core.base import JSONValue
+from themis.core.builtins.component import BuiltinComponent
+from themis.core.contexts import GenerateContext
+from themis.core.errors import ProviderError
+from themis.core.models import Case, GenerationResult
+
+_HTTP_ERRORS = range(400, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request for one candidate.
+
+    Attributes:
+        body: its parameters.
+        turns: the conversation in it, instructions included.
+        not_sent: parameters that were asked for and left out.
+        origins: names in the body, each with the name of the argument that it comes from.
+    """
+
+    body: dict[str, Any]
+    turns: list[dict[str, Any]]
+    not_sent: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+class ProviderGenerator(BuiltinComponent):
+    """Asks a model of a provider for one candidate a call.
+
+    Attributes:
+        model_id: the model, by the provider's name.
+        provider_key: the provider, by which its limits are set.
+        endpoint: the provider's address; None for its own default.
+    """
+
+    component_id: ClassVar[str]
+    version: ClassVar[str] = "1"
+
+    def __init__(self, settings: Settings, *, provider_key: str, endpoint: str | None) -> None:
+        """Ask as `settings` say."""
+        self._settings = settings
+        self.model_id = settings.model_id
+        self.provider_key = provider_key
+        self.endpoint = endpoint
+
+    @classmethod
+    def default_arguments(cls, given: Mapping[str, Any]) -> dict[str, JSONValue]:
+        """Return arguments to add to those of a config file: the reference of a key that is not named there."""
+        del given
+        return {}
+
+    @property
+    def arguments(self) -> dict[str, JSONValue]:
+        """The settings that decide an answer."""
+        return self._settings.identity()
+
+    @abstractmethod
+    def session(self) -> AbstractAsyncContextManager[Any]:
+        """Open a block in which all calls share one client."""
+
+    async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
+        """Return the model's answer.
+
+        Raises:
+            ProviderError: there is none; its class says why, and what follows from that.
+        """
+        request = self.request(case, ctx)
+        began_s = perf_counter()
+        reply = await self.send(request, ctx)
+        latency_ms = (perf_counter() - began_s) * 1_000
+        answer = self._answer(reply, request)
+        artifacts = reply.artifacts()
+        if request.not_sent:
+            artifacts["not_sent"] = list(request.not_sent)
+        return answer.result(f"{case.case_id}-candidate-{ctx.seed or 0}", request.turns, artifacts, latency_ms)
+
+    def request(self, case: Case, ctx: GenerateContext) -> Request:
+        """Return the request for a case."""
+        settings = self._settings
+        params = dict(settings.params)
+        not_sent = [name for name in settings.drop_params if params.pop(name, None) is not None]
+        if ctx.seed_is_given and ctx.seed is not None:
+            params.setdefault("seed", ctx.seed)
+        if "seed" in params and (not self.takes_seed or "seed" in settings.drop_params):
+            del params["seed"]
+            not_sent.append("seed")
+        conversation = conversation_of(case, ctx, settings.instructions, settings.input_builder)
+        body = self.body(conversation, params)
+        origins = self.origins(params, body)
+        return Request(body, conversation.messages, tuple(not_sent), origins)
+
+    @property
+    def takes_seed(self) -> bool:
+        """Whether the provider has a parameter for the seed."""
+        return False
+
+    @abstractmethod
+    def body(self, conversation: Conversation, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters of a request."""
+
+    @abstractmethod
+    def origins(self, params: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
+        """Return the names in a body, each with the argument that it comes from."""
+
+    @abstractmethod
+    async def send(self, request: Request, ctx: GenerateContext) -> Reply:
+        """Return the reply to a request.
+
+        Raises:
+            ProviderError: there is none, or it says that the request failed.
+        """
+
+    @abstractmethod
+    def read(self, document: dict[str, Any]) -> Answer:
+        """Return the answer in a reply.
+
+        Raises:
+            UnreadableReplyError: there is none in it.
+        """
+
+    def asked(self, request: Request) -> Asked:
+        """Return the facts of a request that decide who is to blame for its failure."""
+        return Asked(self.provider_key, request.origins)
+
+    def _answer(self, reply: Reply, request: Request) -> Answer:
+        document = reply.document
+        if not isinstance(document, dict):
+            detail = f"expected a JSON object, not {shown(document)}"
+            raise bad_response(detail, None, reply.headers, self.asked(request))
+        if document.get("error"):
+            raise self._failure_within(document, reply.headers, request)
+        try:
+            return self.read(document)
+        except (UnreadableReplyError, TypeError, AttributeError, KeyError, IndexError) as error:
+            detail = str(error) if isinstance(error, UnreadableReplyError) else "it has an unknown form"
+            raise bad_response(detail, None, reply.headers, self.asked(request)) from error
+
+    def _failure_within(self, document: dict[str, Any], headers: Mapping[str, str], request: Request) -> ProviderError:
+        """Return the failure in a reply whose status says that it succeeded."""
+        error = document["error"]
+        code = error.get("code") if isinstance(error, dict) else None
+        if isinstance(code, str) and code.isdecimal():
+            code = int(code)
+        if isinstance(code, int) and code in _HTTP_ERRORS:
+            return failure_of_status(code, document, headers, self.asked(request))
+        return bad_response(shown(document), None, headers, self.asked(request))
