@@ -1,0 +1,124 @@
+"""Log of the requests that came, and the questions that a test asks about their times."""
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+RESOURCES = frozenset({"models", "files", "batches", "message_batches", "count_tokens", "unknown"})
+"""Kinds of requests that ask no model."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, complete once it has ended.
+
+    Attributes:
+        number: counts from 0, in the order of arrival.
+        kind: the dialect, such as `chat`, or the resource, such as `models`.
+        method: of HTTP.
+        path: without the query.
+        headers: by their names in lower case; empty when the log keeps no content.
+        body: as it came; empty when the log keeps no content.
+        data: the JSON object in the body; empty when the log keeps no content.
+        question: the last text of the user.
+        batch_id: of a batch's line, which is no request of HTTP.
+        custom_id: of a batch's line.
+        in_flight: how many were being served when it came, itself included.
+        arrived_s: on the monotonic clock.
+        arrived_at: on the wall clock, in seconds since 1970.
+        ended_s: on the monotonic clock; None while it is served.
+        ended_at: on the wall clock.
+        status: of the reply; None when none was sent.
+        retry_after_s: what the reply asked the client to wait.
+        was_left: whether the client went away before the reply was complete.
+    """
+
+    number: int
+    kind: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    in_flight: int
+    arrived_s: float
+    arrived_at: float
+    body: bytes = b""
+    data: dict[str, Any] = field(default_factory=dict)
+    question: str = ""
+    batch_id: str | None = None
+    custom_id: str | None = None
+    ended_s: float | None = None
+    ended_at: float | None = None
+    status: int | None = None
+    retry_after_s: float | None = None
+    was_left: bool = False
+
+    @property
+    def key(self) -> str:
+        """The API key that came with it."""
+        bearer = self.headers.get("authorization", "")
+        return self.headers.get("x-api-key") or bearer.removeprefix("Bearer ")
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it asks a model."""
+        return self.kind not in RESOURCES
+
+    def take(self, body: bytes) -> None:
+        """Keep its body, and the object in it when it is one.
+
+        Raises:
+            ValueError: the body is no JSON object.
+        """
+        self.body = body
+        data = json.loads(body) if body else {}
+        if not isinstance(data, dict):
+            raise ValueError(data)  # noqa: TRY004  # the same as for what is no JSON
+        self.data = data
+
+    def forget_content(self) -> None:
+        """Drop what takes memory."""
+        self.headers, self.body, self.data, self.question = {}, b"", {}, ""
+
+
+def most_in_any(times: Iterable[float], window_s: float) -> int:
+    """The largest number of times in a window that begins at any of them and is open at its end."""
+    ordered = sorted(times)
+    return max((bisect_left(ordered, begin + window_s) - place for place, begin in enumerate(ordered)), default=0)
+
+
+def summary(requests: Iterable[Request], grace_s: float = 0.0) -> dict[str, int]:
+    """The counts of a log, for another process."""
+    questions = [request for request in requests if request.is_question]
+    return {
+        "questions": len(questions),
+        "answered": sum(request.status == 200 for request in questions),
+        "most_at_once": most_at_once(questions),
+        "most_in_a_minute": most_in_any((request.arrived_s for request in questions), 60.0),
+        "retry_after_violations": len(retry_after_violations(questions, grace_s)),
+    }
+
+
+def most_at_once(requests: Iterable[Request]) -> int:
+    """The largest number of requests that were served at the same time."""
+    return max((request.in_flight for request in requests), default=0)
+
+
+def retry_after_violations(requests: Iterable[Request], grace_s: float = 0.0) -> list[Request]:
+    """Requests that came while a Retry-After was running.
+
+    It runs from the end of the reply that asks for it. A request that was on its way already is none of the client's
+    faults: `grace_s` seconds from the beginning are not looked at.
+    """
+    ordered = sorted(requests, key=attrgetter("arrived_s"))
+    arrivals = [request.arrived_s for request in ordered]
+    early: dict[int, Request] = {}
+    for asking in ordered:
+        if asking.retry_after_s is not None and asking.ended_s is not None:
+            # The client's wait begins a little later than here, and ends so: a request on the dot is in time.
+            first = bisect_left(arrivals, asking.ended_s + grace_s)
+            behind = bisect_left(arrivals, asking.ended_s + asking.retry_after_s)
+            early.update((request.number, request) for request in ordered[first:behind] if request is not asking)
+    return sorted(early.values(), key=attrgetter("number"))
