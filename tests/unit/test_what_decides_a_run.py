@@ -38,6 +38,7 @@ EVALUATION: dict[str, Any] = {
     "judge_config": {"k": 1},
     "workflow_overrides": {"k": 1},
     "on_no_answer": "unscored",
+    "on_stop": {"truncated": "unscored"},
 }
 PROMPT: dict[str, Any] = {"instructions": "I", "prefix": "P", "suffix": "S", "blocks": [{"content": "B"}]}
 DATASET: dict[str, Any] = {"dataset_id": "e", "cases": PART, "revision": "2", "metadata": {"k": "v"}}
@@ -61,6 +62,8 @@ RUNTIME: dict[str, Any] = {
     "judge_retry_attempts": 1,
     "judge_retry_delay": 1.0,
     "judge_retry_backoff": 1.0,
+    "breaker": {"failures": 9},
+    "idle_timeout_s": 9.0,
     "store_retry_attempts": 1,
     "store_retry_delay": 1.0,
     "existing_run_policy": "rerun",

@@ -86,7 +86,6 @@ class OpenAIGenerator(ProviderGenerator):
         self._injected = client
         if client is None and importlib.util.find_spec("openai") is None:
             raise MissingExtraError(
-                where="generation.generator",
                 reference=self.component_id,
                 package="openai",
                 distribution="themis-eval",

@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import Field, computed_field
 
 from themis.core.base import FrozenModel, GrowingModel, JSONValue
-from themis.core.components.resolution import ComponentRef
+from themis.core.components.references import ComponentRef
 from themis.core.config import OnNoAnswer, OnStops
 from themis.core.models import Case
 from themis.core.outcomes.stages import Stage
@@ -217,9 +217,7 @@ class RunSnapshot(FrozenModel):
         keys[reuse_name(Stage.REDUCE, 0, dataset_no)] = reduction
         parsing = content_hash([reduction, [_with_source(ref) for ref in refs.parsers]])
         keys[reuse_name(Stage.PARSE, 0, dataset_no)] = parsing
-        # At its default it is left out, so that earlier keys stay the same.
-        left_out: list[JSONValue] = [*sorted(self.identity.on_stop)]
-        rules: list[JSONValue] = [self.identity.on_no_answer, *([left_out] if left_out else [])]
+        rules = [self.identity.on_no_answer, *sorted(self.identity.on_stop)]
         for item, metric in enumerate(refs.metrics):
             scoring = content_hash([parsing, _with_source(metric), dataset.metadata, *rules])
             keys[reuse_name(Stage.SCORE, item, dataset_no)] = scoring

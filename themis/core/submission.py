@@ -13,7 +13,7 @@ from pydantic import Field
 
 from themis.core.base import FrozenModel
 from themis.core.components.provenance import distribution_versions, themis_version
-from themis.core.components.resolution import ComponentTarget
+from themis.core.components.references import ComponentTarget
 from themis.core.config import RuntimeConfig
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
 from themis.core.configuration.secrets import redact_urls, redacted_key

@@ -70,6 +70,7 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
     fresh = _columns(path)
     with closing(sqlite3.connect(path)) as old:
         old.execute("ALTER TABLE jobs DROP COLUMN lease_until_ms")
+        old.execute("DROP INDEX answer_ends")
         old.execute("ALTER TABLE outcomes DROP COLUMN category")
         old.execute("PRAGMA user_version = 1")
         old.commit()

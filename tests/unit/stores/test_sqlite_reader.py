@@ -75,7 +75,9 @@ def test_a_store_on_a_network_filesystem_is_refused(path: Path, monkeypatch: pyt
 
 def test_a_store_of_an_earlier_version_is_upgraded_when_that_is_asked_for(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
-        database.executescript("ALTER TABLE outcomes DROP COLUMN category; PRAGMA user_version = 2")
+        database.executescript(
+            "DROP INDEX answer_ends; ALTER TABLE outcomes DROP COLUMN category; PRAGMA user_version = 2"
+        )
     with closing(reader_at(path)) as reader:
         (run,) = reader.runs_before("", None, 10)
         with pytest.raises(StoreError, match="category"):

@@ -1,18 +1,5 @@
 """Shipped components. Each id maps to the location of its class, so that naming one loads no other."""
 
-GENERATORS: dict[str, str] = {
-    name: f"themis.adapters.{name}:{kind}"
-    for name, kind in {
-        "openai": "OpenAIGenerator",
-        "anthropic": "AnthropicGenerator",
-        "vllm": "VLLMGenerator",
-        "langgraph": "LangGraphGenerator",
-        "litellm": "LiteLLMGenerator",
-        "callable": "CallableGenerator",
-    }.items()
-}
-"""Generators that ask a model, by their short names; they are above the core, which only knows where they are."""
-
 BUILTINS: dict[str, str] = {
     "builtin/demo_generator": "themis.core.builtins.generators.demo:DemoGenerator",
     "builtin/replay_generator": "themis.core.builtins.generators.replay:ReplayGenerator",
@@ -27,9 +14,22 @@ BUILTINS: dict[str, str] = {
     "builtin/bleu": "themis.core.builtins.metrics.bleu:Bleu",
     "builtin/choice_accuracy": "themis.core.builtins.metrics.choice_accuracy:ChoiceAccuracy",
     "builtin/math_equivalence": "themis.core.builtins.metrics.math_equivalence:MathEquivalence",
-    "builtin/callable": GENERATORS["callable"],
-    **{f"generator/{name}": path for name, path in GENERATORS.items()},
-    **GENERATORS,
 }
+
+_GENERATORS: dict[str, str] = {
+    "openai": "OpenAIGenerator",
+    "anthropic": "AnthropicGenerator",
+    "vllm": "VLLMGenerator",
+    "langgraph": "LangGraphGenerator",
+    "litellm": "LiteLLMGenerator",
+    "callable": "CallableGenerator",
+}
+
+GENERATORS: dict[str, str] = {
+    **{name: f"themis.adapters.{name}:{kind}" for name, kind in _GENERATORS.items()},
+    **{f"generator/{name}": f"themis.adapters.{name}:{kind}" for name, kind in _GENERATORS.items()},
+    "builtin/callable": "themis.adapters.callable:CallableGenerator",
+}
+"""Generators that ask a model. They are above the core, which only knows where they are."""
 
 __all__ = ["BUILTINS", "GENERATORS"]

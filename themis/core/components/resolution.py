@@ -9,14 +9,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from themis.core.base import FrozenModel, JSONValue
 from themis.core.builtins import BUILTINS, GENERATORS
-from themis.core.components.fingerprint_files import declared_files
 from themis.core.components.methods import fault_of
+from themis.core.components.references import ComponentRef, ComponentTarget, described, reference, shown
 from themis.core.components.source_code import sources_of
-from themis.core.configuration.secrets import redact_urls, resolve_references
+from themis.core.configuration.secrets import resolve_references
 from themis.core.errors import (
     ComponentError,
     ComponentImportError,
@@ -24,12 +21,11 @@ from themis.core.errors import (
     UnknownComponentError,
     WrongComponentKindError,
 )
-from themis.core.text.masking import mask
 from themis.core.text.nearest import nearest_hint
 
+_SHIPPED = BUILTINS | GENERATORS
 ENTRY_POINT_GROUP = "themis.components"
 _ABSENT = object()
-_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,51 +42,6 @@ REDUCER = Kind("reducer", "reduce")
 PARSER = Kind("parser", "parse")
 METRIC = Kind("metric", "score")
 _KIND_BY_NAME = {kind.name: kind for kind in (GENERATOR, SELECTOR, REDUCER, PARSER, METRIC)}
-
-
-class ComponentTarget(FrozenModel):
-    """Import target of a component, to load it again.
-
-    Attributes:
-        use: an id or `package.module:name`.
-        arguments: its keywords.
-    """
-
-    use: str
-    arguments: dict[str, JSONValue] = Field(default_factory=dict)
-
-
-class ComponentRef(FrozenModel):
-    """Identity of a component: enough to tell whether another one does the same.
-
-    Attributes:
-        component_id, version, fingerprint: as given by the component.
-        source_hash: SHA-256 over its source, which changes with an edit that the fingerprint does not show.
-        sources: the parts of that source and their digests, see `source_code`; None in runs of version 4.0.
-        files: SHA-256 of each file that it names in `fingerprint_files`.
-        target: its import target; None for a live object.
-    """
-
-    component_id: str
-    version: str
-    fingerprint: str
-    source_hash: str | None = None
-    sources: dict[str, str] | None = None
-    files: dict[str, str] = Field(default_factory=dict)
-    target: ComponentTarget | None = None
-
-    def identity(self) -> dict[str, JSONValue]:
-        """The part that decides a `run_id`; missing parts are left out, so that earlier ids stay the same."""
-        said: dict[str, JSONValue] = {
-            "id": self.component_id,
-            "version": self.version,
-            "fingerprint": self.fingerprint,
-        }
-        if self.target is not None and self.target.arguments:
-            said["arguments"] = self.target.arguments
-        if self.files:
-            said["files"] = list(self.files.values())
-        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +83,7 @@ def load_component(
 
 def preload_builtins() -> None:
     """Import the shipped components and read their sources, for this process and those that it forks."""
-    for use in set(BUILTINS.values()) - set(GENERATORS.values()):  # few jobs use the generators, and then one of them
+    for use in BUILTINS.values():
         module, _, name = use.partition(":")
         sources_of(getattr(importlib.import_module(module), name).__mro__, module)
 
@@ -148,36 +99,6 @@ def target_of(spec: Any) -> ComponentTarget | None:
     return None
 
 
-def reference(live: Any, target: ComponentTarget | None, *, where: str, folders: Sequence[str] = ()) -> ComponentRef:
-    """Return the reference of a live component, without its source.
-
-    Raises:
-        ComponentError: an attribute of its identity is missing, is not a text, or cannot be read.
-    """
-    name = target.use if target else type(live).__name__
-    try:
-        values = (live.component_id, live.version, live.fingerprint())
-        files = declared_files(live, folders, where=where, reference=repr(name))
-    except ThemisError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise ComponentError(
-            where=where, reference=repr(name), detail=f"cannot tell its identity: {_describe(error)}"
-        ) from error
-    for label, value in zip(("component_id", "version", "fingerprint()"), values, strict=True):
-        if not isinstance(value, str) or not value:
-            detail = f"{label} must be a text, not {_shown(value)}"
-            raise ComponentError(where=where, reference=repr(name), detail=detail)
-    component_id, version, fingerprint = map(mask, values)  # its identity does not depend on its secrets
-    return ComponentRef(
-        component_id=component_id,
-        version=version,
-        fingerprint=fingerprint,
-        files=files,
-        target=None if target is None else target.model_copy(update={"arguments": redact_urls(target.arguments)}),
-    )
-
-
 def make_importable(folder: Path | str) -> None:
     """Allow `package.module:name` to name modules in `folder`, after everything that is installed."""
     if str(folder) not in sys.path:
@@ -185,8 +106,8 @@ def make_importable(folder: Path | str) -> None:
 
 
 def list_component_ids() -> list[str]:
-    """Return the ids of the built-ins and of installed plug-ins."""
-    return sorted({*BUILTINS, *_plugins()})
+    """Return the ids of the shipped components and of installed plug-ins."""
+    return sorted({*_SHIPPED, *_plugins()})
 
 
 def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | None) -> tuple[Any, ComponentTarget]:
@@ -215,7 +136,7 @@ def _make(target: ComponentTarget, where: str, allow_modules: Sequence[str] | No
         raise
     except (Exception, SystemExit) as error:
         raise ComponentError(
-            where=where, reference=repr(target.use), detail=f"cannot be made: {_describe(error)}"
+            where=where, reference=repr(target.use), detail=f"cannot be made: {described(error)}"
         ) from error
 
 
@@ -227,7 +148,7 @@ def _parts_among(
     for name, kind_name in (_attribute(factory, "component_arguments", None) or {}).items():
         spec, place = arguments.get(name), f"{where}.with.{name}"
         if isinstance(spec, dict) and not isinstance(spec.get("use"), str):
-            raise ComponentError(where=place, reference=_shown(spec), detail="needs `use: <id or package.module:name>`")
+            raise ComponentError(where=place, reference=shown(spec), detail="needs `use: <id or package.module:name>`")
         if spec is not None:
             found[name] = load_component(spec, _KIND_BY_NAME[kind_name], where=place, allow_modules=allow_modules).live
     return found
@@ -244,7 +165,7 @@ def _imported_among(
             continue
         if not isinstance(path, str) or ":" not in path:
             raise ComponentError(
-                where=f"{where}.with.{name}", reference=_shown(path), detail="must be package.module:name"
+                where=f"{where}.with.{name}", reference=shown(path), detail="must be package.module:name"
             )
         found[name] = _find(path, f"{where}.with.{name}", allow_modules)
     return found
@@ -255,7 +176,7 @@ def _find(use: str, where: str, allow_modules: Sequence[str] | None) -> Any:
     if not path:
         raise UnknownComponentError(where=where, reference=use, nearest=nearest_hint(use, list_component_ids()))
     module_name, _, attribute = path.partition(":")
-    if use not in BUILTINS and allow_modules is not None and not _allowed(module_name, allow_modules):
+    if use not in _SHIPPED and allow_modules is not None and not _allowed(module_name, allow_modules):
         raise ComponentImportError(
             where=where, reference=use, detail=f"module {module_name} is not among the allowed ones"
         )
@@ -264,13 +185,13 @@ def _find(use: str, where: str, allow_modules: Sequence[str] | None) -> Any:
         for part in attribute.split("."):
             found = getattr(found, part)
     except (Exception, SystemExit) as error:
-        raise ComponentImportError(where=where, reference=use, detail=_describe(error)) from error
+        raise ComponentImportError(where=where, reference=use, detail=described(error)) from error
     return found
 
 
 def _path_of(use: str) -> str:
     """Return `package.module:name` of a component; empty when it has none."""
-    return BUILTINS.get(use) or _plugins().get(use) or (use if ":" in use else "")
+    return _SHIPPED.get(use) or _plugins().get(use) or (use if ":" in use else "")
 
 
 def _allowed(module: str, prefixes: Sequence[str]) -> bool:
@@ -307,18 +228,3 @@ def _attribute(live: Any, name: str, otherwise: Any) -> Any:
 @lru_cache(maxsize=1)
 def _plugins() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
-
-
-def _shown(value: Any) -> str:
-    try:
-        return mask(" ".join(repr(value).split()))[:_SHOWN_CHARACTERS]
-    except Exception:  # noqa: BLE001  # a value that cannot even be shown
-        return f"a {type(value).__name__}"
-
-
-def _describe(error: BaseException) -> str:
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001  # an error of the error's own
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -274,6 +274,7 @@ def test_a_store_from_before_there_was_a_rule_is_read_as_it_is_and_counted_by_it
         store.append(snapshot.run_id, [*scores, codec.failed(2, Stage.SCORE, 0, failure)], ends)
         store.end_run(snapshot.run_id, RunStatus.PARTIAL_FAILURE, through=Stage.JUDGE)
     with closing(sqlite3.connect(path)) as old:
+        old.execute("DROP INDEX answer_ends")
         old.execute("ALTER TABLE outcomes DROP COLUMN category")
         old.execute("PRAGMA user_version = 2")
     with closing(sqlite_store(path)) as store:

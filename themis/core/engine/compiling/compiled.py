@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from themis.core.components.references import ComponentRef, reference
 from themis.core.components.resolution import (
     GENERATOR,
     METRIC,
     PARSER,
     REDUCER,
     SELECTOR,
-    ComponentRef,
     Kind,
     LoadedComponent,
     load_component,
-    reference,
 )
 from themis.core.config import EvaluationConfig, ExperimentConfig, GenerationConfig
 from themis.core.configuration.secrets import redact_urls

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from themis.core.base import JSONValue
-from themis.core.components.resolution import ComponentRef
+from themis.core.components.references import ComponentRef
 from themis.core.errors import FingerprintChangedError
 from themis.core.text.canonical import canonical_json
 
