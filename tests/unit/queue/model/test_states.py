@@ -56,6 +56,7 @@ def test_a_claim_begins_the_next_attempt_and_names_its_owner() -> None:
         (Cause.MEMORY_LIMIT, JobState.QUEUED, 1, 0),
         (Cause.EXIT_CODE, JobState.QUEUED, 1, 0),
         (Cause.SIGNAL, JobState.QUEUED, 1, 0),
+        (Cause.PROVIDER, JobState.QUEUED, 0, 0),
         (Cause.CONFIGURATION, JobState.FAILED, 0, 0),
         (Cause.INVALID_MANIFEST, JobState.FAILED, 0, 0),
         (Cause.OTHER_STORE, JobState.FAILED, 0, 0),
@@ -194,3 +195,10 @@ def test_an_end_that_could_not_be_written_is_charged_to_nobody_and_says_so() -> 
     lost = states.recovered(row, NOW_NS).row
     assert (lost.state, lost.cause, lost.failures, lost.lost) == (JobState.FAILED, Cause.WORKER_LOST, 1, 2)
     assert lost.message == "worker w (pid 7) died in attempt 1"
+
+
+def test_a_job_whose_provider_fails_waits_longer_each_time_though_nothing_is_charged() -> None:
+    outcome = AttemptOutcome(Cause.PROVIDER, "refused")
+    rows = [states.settled(_running(attempt=attempt), outcome, NOW_NS, 1.0).row for attempt in (1, 2, 3, 9, 40)]
+    assert [((row.ready_ns or 0) - NOW_NS) / 1e9 for row in rows] == [2, 4, 8, 512, 600]
+    assert {(row.failures, row.lost) for row in rows} == {(0, 0)}
