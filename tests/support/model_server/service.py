@@ -83,9 +83,12 @@ class Service:
             if route.dialect is not None:
                 return await self._answer(http, request, route, route.dialect)
             return await self._give(http, request, route)
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             request.was_left = True
             raise
+        except ConnectionError:
+            request.was_left = True
+            return hang_up(http)
         except Exception as error:
             self.problems.append(error)
             return await self._deliver(http, request, route, Behaviour(reply=server_error()))
