@@ -4,7 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("bench_engine.py", "bench_growth.py", "bench_queue.py", "bench_startup.py", "bench_worker.py")
+BENCHMARKS = (
+    "bench_engine.py",
+    "bench_growth.py",
+    "bench_models.py",
+    "bench_queue.py",
+    "bench_startup.py",
+    "bench_worker.py",
+)
 
 
 def main() -> int:
