@@ -63,6 +63,7 @@ from themis.core.errors.queue import (
 )
 from themis.core.errors.runs import (
     BadResultError,
+    CallTimeoutError,
     ForkedCopyError,
     InvalidArgumentError,
     RunBusyError,
@@ -91,6 +92,7 @@ from themis.core.errors.stores import (
 __all__ = [
     "AmbiguousJobError",
     "BadResultError",
+    "CallTimeoutError",
     "ClaimLostError",
     "ClosedOutputError",
     "ComponentError",
