@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from themis.core.engine.limits import provider_gate
+from themis.core.engine.limits.provider_gate import providers_asked
 from themis.core.text import masking
 
 # The machine may be busy with the other tests' processes: an example that takes long says nothing about the code.
@@ -28,6 +30,15 @@ def no_secret_is_known_from_another_test() -> Iterator[None]:
     """What one test resolved is nothing to the next one in its process."""
     yield
     masking.forget()
+
+
+@pytest.fixture(autouse=True)
+def no_run_of_another_test_asks_a_provider() -> Iterator[None]:
+    """Whoever takes part in a provider's limits leaves them: what one test learned would hold for the next one."""
+    yield
+    left = [limits.provider for limits in providers_asked()]
+    provider_gate._providers.forget()
+    assert left == []
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ def compare(latency_ms: float, count: int, rounds: int) -> None:
         print(f"  {name:15} {rate[name]:7,.0f} a second, {cpu_ms[name]:.2f} ms of CPU a request")
     ratio, more_ms = rate["themis run"] / rate["client library"], cpu_ms["themis run"] - cpu_ms["client library"]
     of_ideal = rate["themis run"] / ideal
-    if latency_ms < 200:  # noqa: PLR2004  # above it no loop is bound by the processor
+    if latency_ms < 200:  # above it no loop is bound by the processor
         target = judged("rate", f"at least {LEAST_RATE:.0%}", met=ratio >= LEAST_RATE)
         print(f"  rate of the run: {ratio:.1%} of the library's ({target})")
         target = judged("CPU", f"at most {MOST_MORE_MS} ms", met=more_ms <= MOST_MORE_MS)

@@ -1,6 +1,12 @@
 """Generators that ask models: each needs its provider's own client library, and imports it when it is used."""
 
+from typing import TYPE_CHECKING
+
 from themis.core.python.lazy_names import lazy_names
+
+if TYPE_CHECKING:  # for type checkers, which know nothing of the names that are imported on first use
+    from themis.adapters.openai import OpenAIGenerator, openai
+    from themis.adapters.vllm import VLLMGenerator, vllm
 
 __all__ = [
     "AnthropicGenerator",

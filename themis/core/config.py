@@ -1,7 +1,7 @@
 """Configuration of an experiment, and its only validation."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     Tag,
     WithJsonSchema,
+    model_validator,
 )
 
 from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
@@ -168,6 +169,28 @@ class BreakerConfig(FrozenModel):
     failures: PositiveCount = 5
 
 
+class AdaptiveConfig(FrozenModel):
+    """Bounds of the concurrency that follows a provider's answers.
+
+    Attributes:
+        min: calls in flight that are always allowed.
+        start: calls in flight at the beginning; answers raise them.
+        max: calls in flight at most, also at the beginning; without it `provider_concurrency`, else
+            `max_concurrent_tasks`.
+    """
+
+    min: PositiveCount = 1
+    start: PositiveCount = 16
+    max: PositiveCount | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.max is not None and self.min > self.max:
+            msg = f"min, {self.min}, is more than max, {self.max}"
+            raise ValueError(msg)
+        return self
+
+
 class RuntimeConfig(FrozenModel):
     """Settings for carrying out a run; nothing here changes its identity.
 
@@ -177,14 +200,22 @@ class RuntimeConfig(FrozenModel):
             `evaluation`).
         provider_concurrency: the same for one provider, by the generator's `provider_key`.
         provider_rate_limits: requests per minute for one provider; there is no default limit.
-        generation_retry_attempts: total tries for one call that fails for a transient cause.
-        generation_retry_delay: seconds before the second try.
+        provider_token_limits: tokens per minute for one provider, input and output; there is no default limit.
+        adaptive: concurrency that follows a provider's answers, for generators with a `provider_key`; None for
+            concurrency that only the other limits bound.
+        request_timeout_s: seconds that one call of a generator may last; after that it fails for a transient cause.
+        idle_timeout_s: seconds that a streamed answer may pause.
+        case_timeout_s: seconds from the first try of a case's generation to its end, with all waiting; after that it
+            fails with its last error. Without it a case waits as long as its provider throttles.
+        generation_retry_attempts: total tries for one call that fails for a transient cause; a call that a provider
+            throttles uses up none.
+        generation_retry_delay: seconds before the second try; a generator with a `provider_key` has a default of its
+            own, 0.5.
         generation_retry_backoff: factor from one delay to the next.
         judge_retry_attempts: the same for calls to a judge.
         judge_retry_delay: the same for calls to a judge.
         judge_retry_backoff: the same for calls to a judge.
         breaker: stops a run whose provider refuses every call.
-        idle_timeout_s: seconds that a streamed answer may pause.
         store_retry_attempts: retries when the database is busy.
         store_retry_delay: seconds before the first retry.
         existing_run_policy: `auto` continues or returns an existing run, `error` refuses, `rerun` starts from scratch.
@@ -202,6 +233,11 @@ class RuntimeConfig(FrozenModel):
     stage_concurrency: Annotated[dict[str, PositiveCount], AfterValidator(_stage_keys)] = Field(default_factory=dict)
     provider_concurrency: dict[str, PositiveCount] = Field(default_factory=dict)
     provider_rate_limits: dict[str, Rate] = Field(default_factory=dict)
+    provider_token_limits: dict[str, Rate] = Field(default_factory=dict)
+    adaptive: AdaptiveConfig | None = AdaptiveConfig()
+    request_timeout_s: PositiveSeconds | None = None
+    idle_timeout_s: PositiveSeconds | None = None
+    case_timeout_s: PositiveSeconds | None = None
     generation_retry_attempts: PositiveCount = 3
     generation_retry_delay: Delay = 0.01
     generation_retry_backoff: Factor = 2.0
@@ -209,7 +245,6 @@ class RuntimeConfig(FrozenModel):
     judge_retry_delay: Delay = 0.01
     judge_retry_backoff: Factor = 2.0
     breaker: BreakerConfig = BreakerConfig()
-    idle_timeout_s: PositiveSeconds | None = None
     store_retry_attempts: Count = 5
     store_retry_delay: Delay = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"

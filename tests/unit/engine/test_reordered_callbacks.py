@@ -121,12 +121,14 @@ def test_gates_let_everybody_in_and_never_too_many(seed: int) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         assert admission.waiting == 0
         assert admission.gate(Stage.GENERATE, "p").enter_at_once()  # nothing was taken away for good
+        admission.close()
 
     async def undisturbed() -> None:
         admission = Admission(runtime)
         await asyncio.gather(*(call(admission, number) for number in range(60)))
         assert flying == {"all": 0, "p": 0}
         assert most == {"all": 3, "p": 1}
+        admission.close()
 
     on_reordered_loop(seed, undisturbed)
     on_reordered_loop(seed, program)

@@ -11,8 +11,9 @@ from themis.core.configuration.secrets import redact_urls
 from themis.core.text.masking import mask
 from themis.core.text.pydantic_errors import in_a_line
 
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERRORS = range(500, 600)
+_PASSING = {408, 409, 429, *range(500, 600)}
+_THROTTLED = {429, 503, 529}
+_OUT_OF_CREDIT = "insufficient_quota"  # OpenAI's word in a 429 that no waiting mends
 _LONGEST_DELAY_S = 60.0
 _LONGEST_ASKED_FOR_S = 86_400.0  # beyond a day it is a mistake, such as a time of day or milliseconds
 
@@ -25,11 +26,13 @@ class RetryPolicy:
         attempts: total number of tries.
         delay_s: seconds before the second try.
         backoff: factor from one delay to the next.
+        longest_s: the longest delay, before it is jittered.
     """
 
     attempts: int
     delay_s: float
     backoff: float
+    longest_s: float = _LONGEST_DELAY_S
 
     def delay_after(self, error: BaseException, attempt: int) -> float | None:
         """Seconds to wait after try number `attempt` (from 1) failed with `error`; None to give up.
@@ -43,20 +46,40 @@ class RetryPolicy:
             factor = self.backoff ** (attempt - 1)
         except OverflowError:
             factor = sys.float_info.max
-        base = min(self.delay_s * factor, _LONGEST_DELAY_S)
+        base = min(self.delay_s * factor, self.longest_s)
         jittered = base * (1 + random.random())  # noqa: S311  # spreads load, guards nothing
         return max(jittered, retry_after_s(error))
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the failure is transient: timeouts, I/O, 429, 5xx, or an error whose `retryable` says so."""
+    """Whether the failure is transient: timeouts, I/O, 408, 409, 429, 5xx, or an error whose `retryable` says so."""
     said = _said(error, "retryable")
     if isinstance(said, bool):
         return said
-    status = _said(error, "status_code")
-    if isinstance(status, int):
-        return status == _TOO_MANY_REQUESTS or status in _SERVER_ERRORS
+    status = status_of(error)
+    if status is not None:
+        return status in _PASSING and not _is_out_of_credit(error)
     return isinstance(error, TimeoutError | OSError)
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Whether the provider asks for fewer requests: 429, 503, 529, or an error whose `throttled` says so."""
+    said = _said(error, "throttled")
+    if not isinstance(said, bool):
+        said = status_of(error) in _THROTTLED
+    return said and is_passing(error)
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status of an error that has one."""
+    status = _said(error, "status_code")
+    return status if isinstance(status, int) and not isinstance(status, bool) else None
+
+
+def rate_limit_of(error: BaseException) -> dict[str, Any]:
+    """What the headers of a failed answer say about the provider's quota."""
+    found = _said(error, "rate_limit")
+    return found if isinstance(found, dict) else {}
 
 
 def retry_after_s(error: BaseException) -> float:
@@ -82,6 +105,22 @@ def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[s
         "message": message_of(error),
         "delay_s": round(delay_s, 3),
     }
+
+
+def note_throttled(history: list[dict[str, Any]], error: BaseException) -> None:
+    """Count a throttled try in the history of an outcome: one entry for all of them, with the last one's message."""
+    count = sum(entry.get("throttled", 0) for entry in history) + 1
+    history[:] = [entry for entry in history if "throttled" not in entry]
+    history.append({"throttled": count, "error_type": type(error).__name__, "message": message_of(error)})
+
+
+def attempts_in(history: list[dict[str, Any]]) -> int:
+    """The failed tries that count: a throttled one does not."""
+    return sum("throttled" not in entry for entry in history)
+
+
+def _is_out_of_credit(error: BaseException) -> bool:
+    return _OUT_OF_CREDIT in (_said(error, "code"), _said(error, "type")) or _OUT_OF_CREDIT in message_of(error)
 
 
 def _said(error: BaseException, name: str) -> Any:

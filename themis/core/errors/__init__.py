@@ -80,6 +80,7 @@ from themis.core.errors.queue import (
 )
 from themis.core.errors.runs import (
     BadResultError,
+    CallTimeoutError,
     ForkedCopyError,
     InvalidArgumentError,
     RunBusyError,
@@ -109,6 +110,7 @@ __all__ = [
     "AmbiguousJobError",
     "BadResponseError",
     "BadResultError",
+    "CallTimeoutError",
     "ClaimLostError",
     "ClosedOutputError",
     "ComponentError",

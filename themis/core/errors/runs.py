@@ -1,6 +1,6 @@
 """Errors of a run, and of the call that asks for it."""
 
-from themis.core.errors.base import InputError, StateError, UnavailableError
+from themis.core.errors.base import InputError, StateError, ThemisError, UnavailableError
 
 
 class UnknownRunError(InputError):
@@ -27,6 +27,10 @@ class BadResultError(StateError):
 
 class TimeLimitError(StateError):
     """the time limit of {seconds:g} s is over"""
+
+
+class CallTimeoutError(ThemisError, TimeoutError):
+    """no answer within {seconds:g} s (runtime.{key})"""
 
 
 class ForkedCopyError(StateError):

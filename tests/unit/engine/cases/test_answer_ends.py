@@ -29,12 +29,11 @@ def answer(case: Case, _: Any) -> GenerationResult:
 
 
 def experiment(generator: Any, path: Path | None = None, **evaluation: Any) -> Experiment:
-    parameters = {} if path is None else {"path": str(path)}
-    storage = StorageConfig(store="sqlite" if parameters else "memory", parameters=dict(parameters))
+    storage = {"store": "memory"} if path is None else {"store": "sqlite", "parameters": {"path": str(path)}}
     return Experiment(
         generation=GenerationConfig(generator=generator),
-        evaluation=EvaluationConfig(**{"metrics": ["builtin/exact_match"], **evaluation}),
-        storage=storage,
+        evaluation=EvaluationConfig.model_validate({"metrics": ["builtin/exact_match"], **evaluation}),
+        storage=StorageConfig.model_validate(storage),
         datasets=[Dataset(dataset_id="lab", cases=cases(4))],
     )
 
@@ -145,7 +144,7 @@ def test_a_case_is_left_out_only_if_all_its_candidates_are(store: RunStore) -> N
             candidate_policy={"num_samples": 2},
             reducer=ScriptedReducer(lambda found: found[0].final_output, component_id="lab/reducer"),
         ),
-        evaluation=EvaluationConfig(metrics=[ScriptedMetric()], on_stop={"truncated": "unscored"}),
+        evaluation=EvaluationConfig(metrics=[ScriptedMetric()], on_stop={AnswerEnd.TRUNCATED: "unscored"}),
         storage=StorageConfig(store="memory"),
         datasets=[Dataset(dataset_id="lab", cases=cases(3))],
         seeds=[1, 2],

@@ -15,8 +15,9 @@ from themis.core.contexts import ScoreContext
 from themis.core.engine.breaker import Breaker
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
+from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.component_failures import Tracebacks, line_of
-from themis.core.engine.limits import Admission
+from themis.core.engine.limits import Admission, ProviderState
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing
 from themis.core.engine.writer import OutcomeWriter
@@ -82,9 +83,18 @@ class StageRunner:
         self._observers = observers if observers.anyone else None
         self._tracebacks = Tracebacks()
         self._forks = line.forks
-        self._generation_retries = RetryPolicy(
-            runtime.generation_retry_attempts, runtime.generation_retry_delay, runtime.generation_retry_backoff
-        )
+        self._runtime = runtime
+        self._generation_retries = generation_retries(runtime, None)
+        self._limits_time = runtime.request_timeout_s is not None or runtime.case_timeout_s is not None
+        self._model_calls: dict[str | None, ModelCalls] = {}
+
+    def limits(self) -> tuple[ProviderState, ...]:
+        """The limits of the run's providers as they are now; callable from any thread."""
+        return self._admission.states()
+
+    def close(self) -> None:
+        """Leave the limits of providers to other runs of this process."""
+        self._admission.close()
 
     @property
     def is_observed(self) -> bool:
@@ -180,6 +190,11 @@ class StageRunner:
         """Call until it succeeds or its failure is final; limits are only held while the component works."""
         retries = self._generation_retries if step.stage is Stage.GENERATE else ONCE
         gate = self._admission.gate(step.stage, step.provider)
+        if retries is not ONCE and (step.provider is not None or self._limits_time):
+            calls = self._model_calls.get(step.provider)
+            if calls is None:
+                calls = self._model_calls[step.provider] = ModelCalls(self._runtime, gate, step.provider)
+            return await calls.result(step.method, arguments, history)
         while True:
             if not gate.enter_at_once():
                 await gate.enter()

@@ -1,0 +1,152 @@
+"""Calls of a generator that asks a provider, or whose time is limited: tried again until one succeeds, or is final.
+
+A throttled call uses up no attempt: it waits at the provider's gate, which its own feedback closed, and goes again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from themis.core.config import RuntimeConfig
+from themis.core.engine.limits import Feedback, Gate, Ticket
+from themis.core.engine.retry_policy import (
+    RetryPolicy,
+    attempt_record,
+    attempts_in,
+    is_throttled,
+    note_throttled,
+    rate_limit_of,
+    retry_after_s,
+    status_of,
+)
+from themis.core.errors import CallTimeoutError
+from themis.core.models import GenerationResult
+from themis.core.processes.forks import end_copy, line
+
+PROVIDER_DELAY_S = 0.5
+PROVIDER_LONGEST_DELAY_S = 30.0
+"""Seconds between the tries of a call to a provider, at first and at most."""
+
+Call = Callable[..., Any]
+
+
+def generation_retries(runtime: RuntimeConfig, provider: str | None) -> RetryPolicy:
+    """Return the policy for a generator's calls; those to a provider have a delay of their own by default."""
+    attempts, delay_s, backoff = (
+        runtime.generation_retry_attempts,
+        runtime.generation_retry_delay,
+        runtime.generation_retry_backoff,
+    )
+    if provider is None or delay_s != RuntimeConfig.model_fields["generation_retry_delay"].default:
+        return RetryPolicy(attempts, delay_s, backoff)
+    return RetryPolicy(attempts, PROVIDER_DELAY_S, backoff, PROVIDER_LONGEST_DELAY_S)
+
+
+class ModelCalls:
+    """Calls through one gate, with the retries and time limits of a run."""
+
+    def __init__(self, runtime: RuntimeConfig, gate: Gate, provider: str | None) -> None:
+        """Calls to `provider`, if the generator names one, through `gate`."""
+        self._gate = gate
+        self._waits_when_throttled = provider is not None
+        self._retries = generation_retries(runtime, provider)
+        self._request_timeout_s = runtime.request_timeout_s
+        self._case_timeout_s = runtime.case_timeout_s
+        self._forks = line.forks
+
+    async def result(self, call: Call, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
+        """Return the result of `call`, tried again as the policy says; `history` gets the failed tries.
+
+        Raises:
+            CallTimeoutError: the last call had no answer in time.
+            Exception: the last failure of the component, when it is final or the case's time is over.
+        """
+        deadline: float | None = None
+        last: Exception | None = None
+        while True:
+            ticket = self._gate.ticket(arguments[0].input)
+            if not self._gate.enter_at_once(ticket):
+                await self._enter(ticket, deadline, last)
+            if line.forks != self._forks:
+                end_copy()
+            if deadline is None and self._case_timeout_s is not None:
+                deadline = _now() + self._case_timeout_s
+            feedback: Feedback | None = None
+            try:
+                result = await self._within(call(*arguments), deadline)
+                feedback = _feedback_of(result)
+            except Exception as error:
+                last = error
+                delay_s = self._delay_after(error, history)
+                feedback = self._feedback_of_failure(error)
+                if delay_s is None or (deadline is not None and _now() + delay_s >= deadline):
+                    raise
+                self._note(error, history, delay_s)
+            else:
+                return result
+            finally:
+                if line.forks != self._forks:
+                    end_copy()  # a copy must not touch limits whose lock another thread may have held
+                self._gate.leave(ticket, feedback)
+            if delay_s:
+                await asyncio.sleep(delay_s)
+
+    async def _enter(self, ticket: Ticket | None, deadline: float | None, last: Exception | None) -> None:
+        """Wait at the gate until a call may begin, or the case's time is over."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._gate.enter(ticket)
+        except TimeoutError:
+            assert last is not None, "the time begins with the first try"  # noqa: S101
+            raise last from None
+
+    async def _within(self, call: Any, deadline: float | None) -> Any:
+        """Await a call for as long as it may last."""
+        if deadline is None and self._request_timeout_s is None:
+            return await call
+        ends = deadline
+        key, seconds = "case_timeout_s", self._case_timeout_s
+        if self._request_timeout_s is not None:
+            of_request = _now() + self._request_timeout_s
+            if ends is None or of_request <= ends:
+                ends, key, seconds = of_request, "request_timeout_s", self._request_timeout_s
+        bound = asyncio.timeout_at(ends)
+        try:
+            async with bound:
+                return await call
+        except TimeoutError as error:
+            if bound.expired() and isinstance(error.__cause__, asyncio.CancelledError):
+                raise CallTimeoutError(seconds=seconds, key=key) from None
+            raise
+
+    def _delay_after(self, error: Exception, history: list[dict[str, Any]]) -> float | None:
+        """Seconds until the next try; 0 for one that waits at the gate, None to give up."""
+        if self._waits_when_throttled and is_throttled(error):
+            return 0.0
+        return self._retries.delay_after(error, attempts_in(history) + 1)
+
+    def _note(self, error: Exception, history: list[dict[str, Any]], delay_s: float) -> None:
+        if self._waits_when_throttled and is_throttled(error):
+            note_throttled(history, error)
+        else:
+            history.append(attempt_record(error, attempts_in(history) + 1, delay_s))
+
+    def _feedback_of_failure(self, error: Exception) -> Feedback:
+        return Feedback(
+            "throttled" if is_throttled(error) else "failed",
+            rate_limit=rate_limit_of(error),
+            retry_after_s=retry_after_s(error),
+            status=status_of(error),
+        )
+
+
+def _feedback_of(result: Any) -> Feedback:
+    """What an answer says about the provider's limits; nothing, if the generator returned something else."""
+    if not isinstance(result, GenerationResult):
+        return Feedback("answered")
+    rate_limit = (result.artifacts or {}).get("rate_limit")
+    return Feedback("answered", result.token_usage or {}, rate_limit if isinstance(rate_limit, dict) else {})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,104 @@
+"""Concurrency that follows what a provider bears: slow start, additive increase, multiplicative decrease.
+
+The scheme is that of TCP's congestion control (RFC 5681), with the recovery by time of CUBIC (RFC 9438): after a
+decrease the limit returns to nearly what it was within seconds, however long a call takes.
+"""
+
+import math
+from dataclasses import dataclass
+
+DECREASE = 0.7
+"""Factor of the limit when the provider throttles, as in CUBIC."""
+
+RECOVERED = 0.95
+"""Part of the limit before the decrease that is reached again by time alone."""
+
+RECOVERY_S = 5.0
+"""Seconds in which it is reached, from the first answer after the decrease."""
+
+_SOON_S = 10.0  # a decrease so soon after the one before may belong to the same burst
+_STEP = 0.05  # of the limit, at least 1: the additive increase per round trip
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveBounds:
+    """Bounds of an adaptive limit, and where it begins: `least` <= `start` <= `most`."""
+
+    least: int
+    start: int
+    most: int
+
+
+class AdaptiveLimit:
+    """A limit on the calls in flight to a provider, which its answers raise and lower.
+
+    The times are those of one clock, in seconds.
+    """
+
+    def __init__(self, bounds: AdaptiveBounds) -> None:
+        """Begin at `bounds.start`."""
+        self._bounds = bounds
+        self._limit = float(bounds.start)
+        self._borne = math.inf  # the limit at which the provider throttled; until then the limit doubles
+        self._decreased_at = -math.inf
+        self._decreased_to = 0.0
+        self._answered_since = True  # since the last decrease, or the beginning
+        self._recovers_from: float | None = None
+
+    def rebound(self, bounds: AdaptiveBounds) -> None:
+        """Change the bounds; the limit stays where it is, if they allow it."""
+        if bounds.most > self._bounds.most and self._limit >= self._bounds.most:
+            self._borne = max(self._borne, float(bounds.most))  # what was not allowed is not known to be too much
+        self._bounds = bounds
+        self._limit = min(max(self._limit, bounds.least), bounds.most)
+
+    def limit(self, now: float) -> int:
+        """The calls that may be in flight."""
+        if self._recovers_from is not None:
+            share = min(1.0, (now - self._recovers_from) / RECOVERY_S)
+            goal = RECOVERED * min(self._borne, self._bounds.most)
+            self._limit = max(self._limit, self._decreased_to + share * (goal - self._decreased_to))
+            if share >= 1.0:
+                self._recovers_from = None
+        return max(self._bounds.least, min(math.floor(self._limit + 1e-9), self._bounds.most))
+
+    def answered(self, now: float, sent_at: float, in_flight: int) -> None:
+        """Note an answer to a call that began at `sent_at`; `in_flight` counts it too.
+
+        A limit that is not used up stays as it is: an answer shows nothing about calls that were not made.
+        """
+        limit = self.limit(now)
+        if not self._answered_since and sent_at > self._decreased_at:
+            self._answered_since = True
+            self._recovers_from = now
+        if in_flight < limit or limit >= self._bounds.most:
+            return
+        if self._limit < RECOVERED * self._borne:
+            self._limit += 1.0
+        else:
+            self._limit += max(1.0, _STEP * self._limit) / self._limit
+
+    def throttled(self, now: float, sent_at: float) -> bool:
+        """Lower the limit, at most once per round trip; whether it was lowered.
+
+        A call that began before the last decrease shows nothing about the limit since then.
+        """
+        if sent_at <= self._decreased_at:
+            return False
+        limit = self.limit(now)
+        if self._answered_since:  # else it is the same burst, and how far to return is known from its beginning
+            soon = now - self._decreased_at < _SOON_S
+            self._borne = (self._borne + limit) / 2 if soon else float(limit)
+        self._limit = max(float(self._bounds.least), limit * DECREASE)
+        self._decreased_at, self._decreased_to = now, self._limit
+        self._answered_since, self._recovers_from = False, None
+        return True
+
+    def stage(self, now: float) -> str:
+        """What the limit does now, in two or three words."""
+        limit = self.limit(now)
+        if limit >= self._bounds.most:
+            return "all that is allowed"
+        if self._borne == math.inf:
+            return "slow start"
+        return "recovering" if limit < math.floor(RECOVERED * self._borne) else "increasing"

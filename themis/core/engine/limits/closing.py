@@ -1,0 +1,80 @@
+"""Pauses of a provider's gate: `Retry-After`, used-up quotas, and growing pauses where the provider names none."""
+
+import math
+import random
+from typing import Any, TypeGuard
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 8.0
+"""Bounds of the pause after a throttled answer without a `Retry-After`; it doubles each time."""
+
+SPREAD = 0.25
+"""Part by which a pause is lengthened at random, so that processes that were throttled together do not return so."""
+
+OPENING_S = 1.0
+"""Seconds in which the calls of a whole limit begin after a pause, so that they do not all arrive at once."""
+
+LONGEST_ASKED_FOR_S = 86_400.0
+"""A longer pause is a mistake, such as a time of day or milliseconds."""
+
+
+class Closing:
+    """The pauses of one provider's gate; times are those of one clock, in seconds.
+
+    Attributes:
+        until: when the gate opens; it is closed before.
+        why: the cause of the last pause.
+    """
+
+    def __init__(self) -> None:
+        """An open gate."""
+        self.until = -math.inf
+        self.why = ""
+        self._began = -math.inf
+        self._pauses = 0
+        self._let_in = 0
+
+    def is_closed(self, now: float) -> bool:
+        """Whether no call may begin."""
+        return now < self.until
+
+    def wait_s(self, now: float, limit: float) -> float:
+        """Seconds until the next call may begin, when `limit` calls may be in flight."""
+        if now >= self.until + OPENING_S:
+            return 0.0
+        return max(0.0, self.until + self._let_in * OPENING_S / max(1.0, limit) - now)
+
+    def take(self) -> None:
+        """Count a call that began."""
+        self._let_in += 1
+
+    def throttled(self, now: float, sent_at: float, retry_after_s: float) -> None:
+        """Close the gate: for the time that the provider asks for, else for a pause that grows."""
+        if retry_after_s > 0:
+            self._close(now, now + retry_after_s, "retry-after")
+        elif sent_at > self._began:  # else the pause that its burst caused is enough
+            pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._pauses)
+            self._pauses = min(self._pauses + 1, 16)
+            spread = 1 + SPREAD * random.random()  # noqa: S311  # spreads load, guards nothing
+            self._close(now, now + pause_s * spread, "too many requests, and no retry-after")
+
+    def answered(self, sent_at: float) -> None:
+        """Note an answer: after one to a call that began since the last pause, the next pause is short again."""
+        if sent_at >= self.until:
+            self._pauses = 0
+
+    def heed(self, now: float, rate_limit: dict[str, Any]) -> None:
+        """Close the gate until a quota that is used up is renewed, as an answer's headers say."""
+        for what in ("requests", "tokens"):
+            remaining, reset_s = rate_limit.get(f"{what}_remaining"), rate_limit.get(f"{what}_reset_s")
+            if _is_number(remaining) and remaining <= 0 and _is_number(reset_s) and 0 < reset_s <= LONGEST_ASKED_FOR_S:
+                self._close(now, now + reset_s, f"no {what} remain")
+
+    def _close(self, now: float, until: float, why: str) -> None:
+        if until > self.until:
+            self.until, self.why, self._let_in = until, why, 0
+        self._began = now
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

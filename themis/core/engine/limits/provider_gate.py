@@ -1,0 +1,93 @@
+"""The gate of one run at one provider, and the providers that this process asks now."""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from themis.core.engine.limits.feedback import Feedback, Ticket
+from themis.core.engine.limits.provider_limits import ProviderLimits
+from themis.core.engine.limits.provider_rules import RunRules
+from themis.core.engine.limits.provider_state import ProviderState
+from themis.core.engine.limits.share import Share
+from themis.core.engine.limits.token_estimate import TokenEstimate, characters_of
+
+
+class _Providers:
+    """The limits of the providers that runs of this process ask now."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.limits: dict[str, ProviderLimits] = {}
+
+    def forget(self) -> None:
+        """Begin afresh, in a forked child: the runs, and perhaps the holder of a lock, are its parent's."""
+        self.lock = threading.Lock()
+        self.limits = {}
+
+
+_providers = _Providers()
+os.register_at_fork(after_in_child=_providers.forget)
+
+
+def providers_asked() -> list[ProviderLimits]:
+    """The limits of the providers that runs of this process ask now."""
+    with _providers.lock:
+        return list(_providers.limits.values())
+
+
+class ProviderGate:
+    """A run's way to the limits of a provider, which it shares with the other runs of this process."""
+
+    def __init__(self, provider: str, rules: RunRules, wake: Callable[[], None], waiting: Callable[[], int]) -> None:
+        """Take part in the limits of `provider`, until `close`.
+
+        Args:
+            provider: its `provider_key`.
+            rules: what the run's configuration says about it.
+            wake: called on the run's event loop when a call that waits may begin.
+            waiting: the number of calls that wait; called from any thread.
+        """
+        self._share = Share(rules, wake, waiting)
+        self._estimate = TokenEstimate()
+        with _providers.lock:
+            self._limits = _providers.limits.get(provider) or ProviderLimits(provider)
+            _providers.limits[provider] = self._limits
+            self._limits.join(self._share)
+
+    def close(self) -> None:
+        """Take part no longer; limits that no run shares are forgotten."""
+        with _providers.lock:
+            is_shared = self._limits.leave(self._share)
+            if not is_shared and _providers.limits.get(self._limits.provider) is self._limits:
+                del _providers.limits[self._limits.provider]
+
+    def ticket(self, value: Any) -> Ticket:
+        """The ticket of a call with the input `value`: with an estimate of its tokens, where they are limited."""
+        if not self._limits.limits_tokens:
+            return Ticket()
+        characters = characters_of(value)
+        return Ticket(characters, self._estimate.tokens(characters))
+
+    def try_take(self, now: float, ticket: Ticket | None) -> float:
+        """Let a call begin, and return 0; else the seconds after which to try again, if nothing wakes it before."""
+        return self._limits.try_take(self._share, now, ticket)
+
+    def stop_wanting(self, held_up: int) -> None:
+        """Note that no call waits for this provider any more; `held_up` calls wait for another limit."""
+        if self._share.wants and self._share.waiting() <= held_up:
+            self._limits.stop_wanting(self._share)
+
+    def give(self, now: float, ticket: Ticket | None, feedback: Feedback | None) -> None:
+        """End a call; `feedback` is None when nothing is known of its end."""
+        if ticket is not None and feedback is not None and feedback.usage:
+            self._estimate.learn(ticket.characters, feedback.usage)
+        self._limits.give(self._share, now, ticket, feedback)
+
+    def give_unused(self, now: float, ticket: Ticket | None) -> None:
+        """Take back a call that was let in and not made."""
+        self._limits.give_unused(self._share, now, ticket)
+
+    def state(self) -> ProviderState:
+        """The limits as they are now; callable from any thread."""
+        return self._limits.state()

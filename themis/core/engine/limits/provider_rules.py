@@ -1,0 +1,68 @@
+"""What the configurations of the runs that ask one provider say about it, and the strictest of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from themis.core.config import AdaptiveConfig, RuntimeConfig
+from themis.core.engine.limits.adaptive import AdaptiveBounds
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRules:
+    """The limits of a provider; None where it has none of that kind.
+
+    Attributes:
+        concurrency: calls in flight that the configuration, or an operator, allows.
+        requests_per_minute, tokens_per_minute: its quotas.
+        adaptive: the bounds of the concurrency that follows the provider's answers.
+    """
+
+    concurrency: int | None = None
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    adaptive: AdaptiveBounds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRules:
+    """What one run's configuration says about a provider.
+
+    Attributes:
+        tasks: its calls in flight to anything.
+    """
+
+    tasks: int
+    concurrency: int | None
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+    adaptive: AdaptiveConfig | None
+
+
+def rules_of(runtime: RuntimeConfig, provider: str) -> RunRules:
+    """Return what `runtime` says about `provider`."""
+    return RunRules(
+        tasks=runtime.max_concurrent_tasks,
+        concurrency=runtime.provider_concurrency.get(provider),
+        requests_per_minute=runtime.provider_rate_limits.get(provider),
+        tokens_per_minute=runtime.provider_token_limits.get(provider),
+        adaptive=runtime.adaptive,
+    )
+
+
+def strictest(runs: Iterable[RunRules], setting: int | None) -> ProviderRules:
+    """Return the limits that satisfy all `runs`; `setting`, an operator's concurrency, replaces that of the runs."""
+    rules = list(runs)
+    concurrency = min((rule.concurrency for rule in rules if rule.concurrency is not None), default=None)
+    adaptive = [rule.adaptive for rule in rules if rule.adaptive is not None]
+    bounds = None
+    if adaptive:
+        allowed = [one.max for one in adaptive if one.max is not None] + ([concurrency] if concurrency else [])
+        most = setting or min(allowed, default=sum(rule.tasks for rule in rules))
+        least = min(most, *(one.min for one in adaptive))
+        bounds = AdaptiveBounds(least, max(least, min(most, *(one.start for one in adaptive))), most)
+    return ProviderRules(
+        concurrency=setting or concurrency,
+        requests_per_minute=min((r.requests_per_minute for r in rules if r.requests_per_minute), default=None),
+        tokens_per_minute=min((r.tokens_per_minute for r in rules if r.tokens_per_minute), default=None),
+        adaptive=bounds,
+    )
