@@ -29,7 +29,7 @@ def answer(case: Case, _: Any) -> GenerationResult:
 
 
 def experiment(generator: Any, path: Path | None = None, **evaluation: Any) -> Experiment:
-    storage = {"store": "memory"} if path is None else {"store": "sqlite", "parameters": {"path": str(path)}}
+    storage: Any = {"store": "memory"} if path is None else {"store": "sqlite", "parameters": {"path": str(path)}}
     return Experiment(
         generation=GenerationConfig(generator=generator),
         evaluation=EvaluationConfig.model_validate({"metrics": ["builtin/exact_match"], **evaluation}),
