@@ -120,5 +120,5 @@ def retry_after_violations(requests: Iterable[Request], grace_s: float = 0.0) ->
             # The client's wait begins a little later than here, and ends so: a request on the dot is in time.
             first = bisect_left(arrivals, asking.ended_s + grace_s)
             behind = bisect_left(arrivals, asking.ended_s + asking.retry_after_s)
-            early.update((request.number, request) for request in ordered[first:behind] if request is not asking)
+            early.update((request.number, request) for request in ordered[first:behind])
     return sorted(early.values(), key=attrgetter("number"))

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.model_server import ModelServer, Quota
+from tests.support.model_server import Answer, ModelServer, Quota, Usage
 from tests.support.model_server.log import most_in_any
 from tests.support.model_server.quota import Admitted, QuotaMeter, Verdict
+from tests.support.waiting import until
 from tests.unit.support.model_server.clients import MODEL, anthropic_client, ask_chat, ask_messages, openai_client
 
 STEPS = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 60)), max_size=60)
@@ -84,8 +85,26 @@ def test_tokens_are_corrected_once_they_are_known() -> None:
     assert isinstance(meter.ask(20), Verdict)
     assert isinstance(first, Admitted)
     first.leave(10)
+    assert tokens_left(meter) == 90
     assert isinstance(meter.ask(90), Admitted)
     assert isinstance(meter.ask(1), Verdict)
+
+
+def test_a_correction_that_comes_after_its_window_changes_nothing() -> None:
+    clock = Clock()
+    meter = QuotaMeter(Quota(tokens_per_minute=100), clock)
+    first = meter.ask(90)
+    clock.now_s = 60.0
+    meter.ask(40)
+    assert isinstance(first, Admitted)
+    first.leave(10)
+    assert tokens_left(meter) == 60
+
+
+def tokens_left(meter: QuotaMeter) -> int:
+    tokens = meter.limits().tokens
+    assert tokens is not None
+    return tokens.remaining
 
 
 def test_a_request_that_is_larger_than_the_quota_waits_for_an_empty_window() -> None:
@@ -140,6 +159,16 @@ def test_a_client_sees_the_quota_in_the_headers_and_a_429_above_it() -> None:
     assert 59_000 < int(headers["retry-after-ms"]) <= 60_000
     assert headers["retry-after"] == str(math.ceil(int(headers["retry-after-ms"]) / 1000))
     assert server.requests[2].retry_after_s == int(headers["retry-after-ms"]) / 1000
+
+
+def test_what_an_answer_really_used_is_given_back_to_the_quota() -> None:
+    """A client knows the answer a moment before the server has ended it."""
+    used = Answer("x", usage=Usage(prompt=2, output=8))
+    server = ModelServer(quota=Quota(tokens_per_minute=1000), default=used)
+    with server, openai_client(server) as client:
+        ask_chat(client, max_tokens=900)
+        until(lambda: server.requests[0].ended_s is not None, "the first request to end")
+        ask_chat(client, max_tokens=900)
 
 
 def test_the_quota_of_anthropic_is_said_in_its_headers() -> None:
