@@ -45,9 +45,9 @@ async def deliver(http: web.BaseRequest, parcel: Parcel) -> web.StreamResponse:
 
 
 def hang_up(http: web.BaseRequest) -> web.Response:
-    """Close the connection; the response is for aiohttp, and reaches nobody."""
+    """Close the connection once all is sent that was written; the response is for aiohttp, and reaches nobody."""
     if http.transport is not None:
-        http.transport.abort()
+        http.transport.close()
     return web.Response()
 
 
@@ -88,15 +88,7 @@ async def _end(http: web.BaseRequest, response: web.StreamResponse, breaks_off: 
     if breaks_off is not None and breaks_off.how == "silence":
         await asyncio.Event().wait()  # ends when the client leaves, or the server does
     if breaks_off is not None and breaks_off.how == "hang_up":
-        await _sent(http)
         hang_up(http)
         return response
     await response.write_eof()
     return response
-
-
-async def _sent(http: web.BaseRequest) -> None:
-    """Wait until the system has what was written: aborting would drop the rest."""
-    if http.transport is not None:
-        http.transport.set_write_buffer_limits(high=0)
-        await http.protocol._drain_helper()

@@ -4,11 +4,14 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from operator import attrgetter
 from typing import Any
 
 RESOURCES = frozenset({"models", "files", "batches", "message_batches", "count_tokens", "unknown"})
 """Kinds of requests that ask no model."""
+MINUTE_S = 60.0
+ARRIVED_S = attrgetter("arrived_s")
 
 
 @dataclass(slots=True)
@@ -94,11 +97,17 @@ def summary(requests: Iterable[Request], grace_s: float = 0.0) -> dict[str, int]
     questions = [request for request in requests if request.is_question]
     return {
         "questions": len(questions),
-        "answered": sum(request.status == 200 for request in questions),
+        "answered": len(answered(questions)),
         "most_at_once": most_at_once(questions),
-        "most_in_a_minute": most_in_any((request.arrived_s for request in questions), 60.0),
+        "most_in_a_minute": most_in_any(map(ARRIVED_S, questions), MINUTE_S),
+        "most_answered_in_a_minute": most_in_any(map(ARRIVED_S, answered(questions)), MINUTE_S),
         "retry_after_violations": len(retry_after_violations(questions, grace_s)),
     }
+
+
+def answered(requests: Iterable[Request]) -> list[Request]:
+    """The requests that had a reply which is no error."""
+    return [request for request in requests if request.status == HTTPStatus.OK]
 
 
 def most_at_once(requests: Iterable[Request]) -> int:
@@ -112,13 +121,13 @@ def retry_after_violations(requests: Iterable[Request], grace_s: float = 0.0) ->
     It runs from the end of the reply that asks for it. A request that was on its way already is none of the client's
     faults: `grace_s` seconds from the beginning are not looked at.
     """
-    ordered = sorted(requests, key=attrgetter("arrived_s"))
-    arrivals = [request.arrived_s for request in ordered]
+    ordered = sorted(requests, key=ARRIVED_S)
+    arrivals = list(map(ARRIVED_S, ordered))
     early: dict[int, Request] = {}
     for asking in ordered:
         if asking.retry_after_s is not None and asking.ended_s is not None:
             # The client's wait begins a little later than here, and ends so: a request on the dot is in time.
             first = bisect_left(arrivals, asking.ended_s + grace_s)
             behind = bisect_left(arrivals, asking.ended_s + asking.retry_after_s)
-            early.update((request.number, request) for request in ordered[first:behind] if request is not asking)
+            early.update((request.number, request) for request in ordered[first:behind])
     return sorted(early.values(), key=attrgetter("number"))

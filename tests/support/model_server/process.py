@@ -31,7 +31,11 @@ class ServerProcess:
     pid: int
 
     def summary(self) -> dict[str, int]:
-        """The counts so far: `questions`, `answered`, `most_at_once`, `most_in_a_minute`, `retry_after_violations`."""
+        """The counts so far.
+
+        `questions`, `answered`, `most_at_once`, `most_in_a_minute`, `most_answered_in_a_minute`,
+        `retry_after_violations`.
+        """
         found: dict[str, int] = json.loads(self._get("summary"))
         return found
 

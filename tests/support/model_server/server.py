@@ -9,7 +9,16 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.support.model_server.log import Request, most_at_once, most_in_any, retry_after_violations, summary
+from tests.support.model_server.log import (
+    ARRIVED_S,
+    MINUTE_S,
+    Request,
+    answered,
+    most_at_once,
+    most_in_any,
+    retry_after_violations,
+    summary,
+)
 from tests.support.model_server.script import Answers, Script, Step
 from tests.support.model_server.service import Service, Settings
 
@@ -116,9 +125,13 @@ class ModelServer:
         """The largest number of questions that were served at the same time."""
         return most_at_once(self.questions)
 
-    def most_in_a_minute(self, window_s: float = 60.0) -> int:
+    def most_in_a_minute(self, window_s: float = MINUTE_S) -> int:
         """The largest number of questions that came in any minute, answered or not."""
-        return most_in_any((request.arrived_s for request in self.questions), window_s)
+        return most_in_any(map(ARRIVED_S, self.questions), window_s)
+
+    def most_answered_in_a_minute(self, window_s: float = MINUTE_S) -> int:
+        """The largest number of questions that came in any minute and were answered."""
+        return most_in_any(map(ARRIVED_S, answered(self.questions)), window_s)
 
     def retry_after_violations(self, grace_s: float = 0.0) -> list[Request]:
         """Questions that came before a Retry-After ended, but for those that were on their way: `grace_s` seconds."""

@@ -33,20 +33,20 @@ def test_without_a_script_the_last_text_of_the_user_comes_back_in_each_dialect()
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "first"},
         {"role": "assistant", "content": "an answer"},
-        {"role": "user", "content": [{"type": "text", "text": "the last"}]},
+        {"role": "user", "content": [{"type": "text", "text": "the"}, {"type": "text", "text": "last"}]},
     ]
-    items: Any = [{"role": "user", "content": [{"type": "input_text", "text": "the last"}]}]
+    items: Any = [{"role": "user", "content": [{"type": "input_text", "text": "the\nlast"}]}]
     with ModelServer() as server:
         with openai_client(server) as client:
-            assert client.chat.completions.create(model=MODEL, messages=turns).choices[0].message.content == "the last"
-            assert client.responses.create(model=MODEL, input=items).output_text == "the last"
+            assert client.chat.completions.create(model=MODEL, messages=turns).choices[0].message.content == "the\nlast"
+            assert client.responses.create(model=MODEL, input=items).output_text == "the\nlast"
             assert complete(client).choices[0].text == "Hello"
         with anthropic_client(server) as other:
             (block,) = other.messages.create(model=MODEL, max_tokens=9, system="Be brief.", messages=turns[1:]).content
             assert block.type == "text"
-            assert block.text == "the last"
+            assert block.text == "the\nlast"
     assert [request.kind for request in server.requests] == ["chat", "responses", "completions", "messages"]
-    assert [request.question for request in server.requests] == ["the last", "the last", "Hello", "the last"]
+    assert [request.question for request in server.requests] == ["the\nlast", "the\nlast", "Hello", "the\nlast"]
 
 
 def test_answers_come_from_a_mapping_or_a_function() -> None:
@@ -252,7 +252,11 @@ def test_responses_stream_events_that_add_up_to_the_whole(answer: Answer) -> Non
         with client.responses.stream(model=MODEL, input="Hello") as stream:
             kinds = [event.type for event in stream]
             streamed = stream.get_final_response()
+        begun = client.responses.create(model=MODEL, input="Hello", stream=True)
+        first, *_ = [event.item for event in begun if event.type == "response.output_item.added"]
         whole = respond(client)
+    assert not getattr(first, "content", None)
+    assert not getattr(first, "summary", None)
     assert kinds[0] == "response.created"
     assert kinds[-1] == "response.completed"
     assert [item.type for item in streamed.output] == [item.type for item in whole.output]

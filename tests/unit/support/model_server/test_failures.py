@@ -1,8 +1,11 @@
 """Each failure of a provider, as the provider's own client sees it."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection, IncompleteRead
 from typing import Any
 
 import anthropic
@@ -199,6 +202,18 @@ def test_a_connection_may_be_closed_in_the_middle_of_a_body() -> None:
         pytest.raises(openai.APIConnectionError),
     ):
         ask_chat(client)
+
+
+def test_all_that_comes_before_a_break_reaches_a_client_that_is_slow() -> None:
+    """More than the system keeps for a connection."""
+    step = Behaviour(reply=Answer("x" * 4_000_000), breaks_off=BreakOff(3_000_000))
+    with ModelServer([step]) as server, closing(HTTPConnection(server.base_url.removeprefix("http://"))) as client:
+        client.request("POST", "/v1/completions", json.dumps({"model": MODEL, "prompt": "Hello"}))
+        reply = client.getresponse()
+        time.sleep(0.2)
+        with pytest.raises(IncompleteRead) as caught:
+            reply.read()
+    assert len(caught.value.partial) == 3_000_000
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,9 @@ def test_another_process_sees_what_was_asked_and_the_script_is_found_by_its_name
         with pytest.raises(ExceptionGroup):
             bare_loop(server.openai_url, 1, 1)
         bare_loop(server.openai_url, 1, 1)
-        rows = server.requests()
-        assert server.summary()["retry_after_violations"] == 2
+        rows, said = server.requests(), server.summary()
+    assert (said["most_in_a_minute"], said["most_answered_in_a_minute"]) == (3, 2)
+    assert said["retry_after_violations"] == 2
     assert [row["status"] for row in rows] == [429, 200, 200]
     assert rows[0]["retry_after_s"] == 30.0
     assert rows[1]["question"].startswith("Question 0: ")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.model_server import ModelServer, Quota
+from tests.support.model_server import Answer, ModelServer, Quota, Usage
 from tests.support.model_server.log import most_in_any
 from tests.support.model_server.quota import Admitted, QuotaMeter, Verdict
+from tests.support.waiting import until
 from tests.unit.support.model_server.clients import MODEL, anthropic_client, ask_chat, ask_messages, openai_client
 
 STEPS = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 60)), max_size=60)
@@ -84,8 +85,26 @@ def test_tokens_are_corrected_once_they_are_known() -> None:
     assert isinstance(meter.ask(20), Verdict)
     assert isinstance(first, Admitted)
     first.leave(10)
+    assert tokens_left(meter) == 90
     assert isinstance(meter.ask(90), Admitted)
     assert isinstance(meter.ask(1), Verdict)
+
+
+def test_a_correction_that_comes_after_its_window_changes_nothing() -> None:
+    clock = Clock()
+    meter = QuotaMeter(Quota(tokens_per_minute=100), clock)
+    first = meter.ask(90)
+    clock.now_s = 60.0
+    meter.ask(40)
+    assert isinstance(first, Admitted)
+    first.leave(10)
+    assert tokens_left(meter) == 60
+
+
+def tokens_left(meter: QuotaMeter) -> int:
+    tokens = meter.limits().tokens
+    assert tokens is not None
+    return tokens.remaining
 
 
 def test_a_request_that_is_larger_than_the_quota_waits_for_an_empty_window() -> None:
@@ -142,6 +161,16 @@ def test_a_client_sees_the_quota_in_the_headers_and_a_429_above_it() -> None:
     assert server.requests[2].retry_after_s == int(headers["retry-after-ms"]) / 1000
 
 
+def test_what_an_answer_really_used_is_given_back_to_the_quota() -> None:
+    """A client knows the answer a moment before the server has ended it."""
+    used = Answer("x", usage=Usage(prompt=2, output=8))
+    server = ModelServer(quota=Quota(tokens_per_minute=1000), default=used)
+    with server, openai_client(server) as client:
+        ask_chat(client, max_tokens=900)
+        until(lambda: server.requests[0].ended_s is not None, "the first request to end")
+        ask_chat(client, max_tokens=900)
+
+
 def test_the_quota_of_anthropic_is_said_in_its_headers() -> None:
     with ModelServer(quota=Quota(requests_per_minute=1)) as server, anthropic_client(server) as client:
         ask_messages(client)
@@ -166,9 +195,8 @@ def test_a_client_that_waits_as_it_is_told_is_answered_and_violates_nothing() ->
     with ModelServer(quota=Quota(requests_per_minute=1500, window_s=0.2)) as server:
         asyncio.run(ask(server))
     assert server.retry_after_violations() == []
-    answered = [request.arrived_s for request in server.requests if request.status == 200]
-    assert len(answered) == 12
-    assert most_in_any(answered, 0.15) <= 5
+    assert server.most_answered_in_a_minute() == 12
+    assert server.most_answered_in_a_minute(0.15) <= 5
     assert [request.status for request in server.requests].count(429) >= 2
 
 
