@@ -56,10 +56,29 @@ _NOBODY_THERE = frozenset(
 
 _TITLE = re.compile(r"(?is)<title>(.{0,200}?)</title>")
 
+_STATUS_OF = {
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""Status that stands for a word, in an error object whose own status says that all is well."""
+
 _BAD_REQUEST = frozenset({400, 413, 422})
 _LATER = frozenset({408, 409, 425})
 _THROTTLED = frozenset({429, 503, 529})
 _SERVER_ERRORS = range(500, 600)
+_HTTP_ERRORS = range(400, 600)
+_STATUS_DIGITS = 3
 
 KEY_PREFIX = "generation.generator.with."
 
@@ -129,6 +148,30 @@ def bad_response(detail: str, status: int | None, headers: Mapping[str, str], as
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the provider's name for a request, from the headers of its reply."""
     return headers.get("x-request-id") or headers.get("request-id")
+
+
+def status_within(document: Any) -> int | None:
+    """Return the status that an error object stands for, by its code or its type; None when these say nothing known."""
+    error = document.get("error", document) if isinstance(document, dict) else None
+    if not isinstance(error, dict):
+        return None
+    for word in (error.get("code"), error.get("status"), error.get("type")):
+        number = int(word) if isinstance(word, str) and word.isdecimal() and len(word) <= _STATUS_DIGITS else word
+        if isinstance(number, int) and number in _HTTP_ERRORS:
+            return number
+        if isinstance(word, str) and word in _STATUS_OF:
+            return _STATUS_OF[word]
+    return None
+
+
+def in_words(content: bytes, error: Exception) -> str:
+    """Return what a body is that is not JSON."""
+    text = content.decode("utf-8", "replace").strip()
+    if not text:
+        return "an empty reply"
+    if text.startswith("<"):
+        return shown(text)
+    return f"not JSON ({error}): {shown(text)}"
 
 
 def shown(document: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from themis.adapters.answer import Answer, UnreadableReplyError
 from themis.adapters.conversation import Conversation, conversation_of
-from themis.adapters.failures import Asked, bad_response, failure_of_status, shown
+from themis.adapters.failures import Asked, bad_response, failure_of_status, shown, status_within
 from themis.adapters.replies import Reply
 from themis.adapters.settings import Settings
 from themis.core.base import JSONValue
@@ -17,8 +17,6 @@ from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import GenerateContext
 from themis.core.errors import ProviderError
 from themis.core.models import Case, GenerationResult
-
-_HTTP_ERRORS = range(400, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +149,7 @@ class ProviderGenerator(BuiltinComponent):
 
     def _failure_within(self, document: dict[str, Any], headers: Mapping[str, str], request: Request) -> ProviderError:
         """Return the failure in a reply whose status says that it succeeded."""
-        error = document["error"]
-        code = error.get("code") if isinstance(error, dict) else None
-        if isinstance(code, str) and code.isdecimal():
-            code = int(code)
-        if isinstance(code, int) and code in _HTTP_ERRORS:
-            return failure_of_status(code, document, headers, self.asked(request))
+        status = status_within(document)
+        if status is not None:
+            return failure_of_status(status, document, headers, self.asked(request))
         return bad_response(shown(document), None, headers, self.asked(request))
