@@ -1,5 +1,6 @@
 """Failures of a provider, told apart by what follows from them: a pure function of its reply."""
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -189,6 +190,7 @@ class _Said:
 
     @classmethod
     def of(cls, document: Any) -> "_Said":
+        document = _parsed(document)
         error = document.get("error", document) if isinstance(document, dict) else document
         if isinstance(error, dict):
             message = error.get("message") or error.get("detail") or error
@@ -200,6 +202,16 @@ class _Said:
         if "<html" in text.lower() or "<!doctype" in text.lower():
             text = f"a web page{f' titled {title[1].strip()!r}' if title else ''} instead of JSON"
         return cls(_shortened(text) or "an empty reply")
+
+
+def _parsed(document: Any) -> Any:
+    """Return an object that was sent as a text, or with the type of one."""
+    if isinstance(document, str) and document.lstrip().startswith("{"):
+        try:
+            return json.loads(document)
+        except (ValueError, RecursionError):
+            return document
+    return document
 
 
 def _kind(status: int, said: _Said) -> type[ProviderError]:

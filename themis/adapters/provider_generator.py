@@ -47,6 +47,7 @@ class ProviderGenerator(BuiltinComponent):
 
     component_id: ClassVar[str]
     version: ClassVar[str] = "1"
+    imported_arguments: ClassVar[tuple[str, ...]] = ("input_builder",)
 
     def __init__(self, settings: Settings, *, provider_key: str, endpoint: str | None) -> None:
         """Ask as `settings` say."""

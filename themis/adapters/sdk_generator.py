@@ -13,22 +13,17 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from themis.adapters.clients import Clients, close, make_client
-from themis.adapters.failures import bad_response, failure_of_connection, failure_of_status, in_words, status_within
+from themis.adapters.failures import bad_response, in_words
+from themis.adapters.library_errors import failure_of_error
 from themis.adapters.provider_generator import ProviderGenerator, Request
 from themis.adapters.replies import Reply, document_of, headers_of, plain
-from themis.adapters.settings import refuse, settings_of
+from themis.adapters.settings import NO_KEY, mask_secrets, refuse, settings_of
 from themis.adapters.streams import chunks_of
 from themis.core.base import JSONValue
 from themis.core.configuration.secrets import redact_urls
 from themis.core.contexts import GenerateContext
-from themis.core.errors import MissingExtraError, MissingSecretError, ThemisError
+from themis.core.errors import MissingExtraError, MissingSecretError
 from themis.core.text import masking
-
-NO_KEY = "EMPTY"
-"""Key for a server that wants none."""
-
-_HTTP_ERRORS = range(400, 600)
-_NO_REPLY = frozenset({"APIConnectionError", "HTTPError", "InvalidURL", "ClientError", "UnsupportedProtocol"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +65,7 @@ class SDKGenerator(ProviderGenerator):
             endpoint=access.base_url,
         )
         self._access = access
+        mask_secrets(access.api_key, self._settings.extra_headers)
         if access.client is None and importlib.util.find_spec(self.library) is None:
             raise MissingExtraError(
                 reference=self.component_id,
@@ -125,7 +121,7 @@ class SDKGenerator(ProviderGenerator):
             async with self._clients.session() as own:
                 return await self._through(own, request, ctx)
         except Exception as error:
-            failure = self._failure(error, request)
+            failure = failure_of_error(error, self.asked(request))
             if failure is None:
                 raise
             raise failure from error
@@ -189,26 +185,6 @@ class SDKGenerator(ProviderGenerator):
             return Reply(self.join_stream(chunks), headers, first_token_ms)
         except ValueError as error:
             raise bad_response(str(error), None, headers, self.asked(request)) from None
-
-    def _failure(self, error: Exception, request: Request) -> Exception | None:
-        """Return what an error of the client library stands for; None for an error that is not of its kind."""
-        if isinstance(error, ThemisError):
-            return None
-        names = {kind.__name__ for kind in type(error).__mro__}
-        asked, response = self.asked(request), getattr(error, "response", None)
-        document = getattr(error, "body", None)
-        status = getattr(error, "status_code", None)
-        # An error in the middle of a stream comes after a status that said that all is well.
-        if status not in _HTTP_ERRORS and "APIError" in names:
-            status = status_within(document)
-        if isinstance(status, int) and status in _HTTP_ERRORS:
-            said = document or getattr(response, "text", None) or str(error)
-            return failure_of_status(status, said, headers_of(getattr(response, "headers", None)), asked)
-        if names & _NO_REPLY:
-            return failure_of_connection(error, asked)
-        if names & {"APIError", "JSONDecodeError"}:
-            return bad_response(in_words(str(error).encode(), error), None, {}, asked)
-        return None
 
     def _make_client(self) -> Any:
         access = self._access

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from themis.adapters.conversation import InputBuilder
 from themis.adapters.openai import ApiMode, OpenAIGenerator
-from themis.adapters.sdk_generator import NO_KEY
+from themis.adapters.settings import NO_KEY
 
 
 class VLLMGenerator(OpenAIGenerator):
