@@ -110,22 +110,12 @@ class LiteLLMGenerator(ProviderGenerator):
             if failure is None:
                 raise
             raise failure from error
-        return Reply(self._joined(chunks, first_token_ms, _headers(found), request), _headers(found), first_token_ms)
-
-    def _joined(
-        self, chunks: list[dict[str, Any]], first_token_ms: float | None, headers: dict[str, str], request: Request
-    ) -> dict[str, Any]:
-        """Return the reply that the chunks of a stream make up.
-
-        LiteLLM adds an end to any stream, also to a web page that a gateway sent instead of one.
-        """
-        try:
-            reply = chat.join_stream(chunks)
-        except ValueError as error:
-            raise bad_response(str(error), None, headers, self.asked(request)) from None
+        headers = _headers(found)
+        reply = self.joined(chat.join_stream, chunks, headers, request)
+        # LiteLLM adds an end to any stream, also to a web page that a gateway sent instead of one.
         if first_token_ms is None and not reply.get("usage"):
             raise bad_response(_EMPTY_STREAM, None, headers, self.asked(request))
-        return reply
+        return Reply(reply, headers, first_token_ms)
 
     def _options(self) -> dict[str, Any]:
         """Return the arguments of a call that are no parameters of the model."""

@@ -1,7 +1,7 @@
 """Generator that asks a provider: from a case to a request, and from the reply to a candidate or a failure."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -17,6 +17,9 @@ from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import GenerateContext
 from themis.core.errors import ProviderError
 from themis.core.models import Case, GenerationResult
+
+_UNREADABLE = (UnreadableReplyError, TypeError, AttributeError, KeyError, IndexError)
+"""Errors of reading a reply that has not the form of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,23 @@ class ProviderGenerator(BuiltinComponent):
         """Return the facts of a request that decide who is to blame for its failure."""
         return Asked(self.provider_key, request.origins)
 
+    def joined(
+        self,
+        join: Callable[[list[dict[str, Any]]], dict[str, Any]],
+        chunks: list[dict[str, Any]],
+        headers: Mapping[str, str],
+        request: Request,
+    ) -> dict[str, Any]:
+        """Return the reply that the chunks of a stream make up, by the function `join` of the provider's API.
+
+        Raises:
+            BadResponseError: they make up none.
+        """
+        try:
+            return join(chunks)
+        except _UNREADABLE as error:
+            raise bad_response(_fault(error), None, headers, self.asked(request)) from error
+
     def _answer(self, reply: Reply, request: Request) -> Answer:
         document = reply.document
         if not isinstance(document, dict):
@@ -144,9 +164,8 @@ class ProviderGenerator(BuiltinComponent):
             raise self._failure_within(document, reply.headers, request)
         try:
             return self.read(document)
-        except (UnreadableReplyError, TypeError, AttributeError, KeyError, IndexError) as error:
-            detail = str(error) if isinstance(error, UnreadableReplyError) else "it has an unknown form"
-            raise bad_response(detail, None, reply.headers, self.asked(request)) from error
+        except _UNREADABLE as error:
+            raise bad_response(_fault(error), None, reply.headers, self.asked(request)) from error
 
     def _failure_within(self, document: dict[str, Any], headers: Mapping[str, str], request: Request) -> ProviderError:
         """Return the failure in a reply whose status says that it succeeded."""
@@ -154,3 +173,7 @@ class ProviderGenerator(BuiltinComponent):
         if status is not None:
             return failure_of_status(status, document, headers, self.asked(request))
         return bad_response(shown(document), None, headers, self.asked(request))
+
+
+def _fault(error: Exception) -> str:
+    return str(error) if isinstance(error, UnreadableReplyError) else "it has an unknown form"

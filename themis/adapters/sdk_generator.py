@@ -139,7 +139,9 @@ class SDKGenerator(ProviderGenerator):
         kind = importlib.import_module(self.library).AsyncStream[object]
         stream = await client.post(self.path, cast_to=object, body=body, options=options, stream=True, stream_cls=kind)
         try:
-            return await self._joined(stream, headers_of(stream.response.headers), began_s, request, ctx.idle_timeout_s)
+            return await self._read_stream(
+                stream, headers_of(stream.response.headers), began_s, request, ctx.idle_timeout_s
+            )
         finally:
             await stream.close()
 
@@ -153,7 +155,7 @@ class SDKGenerator(ProviderGenerator):
             found = await _awaited(method.create(**keywords))
             headers = headers_of(getattr(found, "headers", None) or getattr(_response(found), "headers", None))
             if self._settings.stream:
-                return await self._joined(found, headers, began_s, request, ctx.idle_timeout_s)
+                return await self._read_stream(found, headers, began_s, request, ctx.idle_timeout_s)
             return Reply(_with_text(found), headers)
         raw = await _awaited(raw_method.create(**keywords))
         return Reply(_with_text(await _awaited(raw.parse())), headers_of(raw.headers))
@@ -177,14 +179,11 @@ class SDKGenerator(ProviderGenerator):
             detail = in_words(content, error)
             raise bad_response(detail, status, headers, self.asked(request)) from None
 
-    async def _joined(
+    async def _read_stream(
         self, stream: Any, headers: dict[str, str], began_s: float, request: Request, idle_timeout_s: float | None
     ) -> Reply:
         chunks, first_token_ms = await chunks_of(stream, began_s, idle_timeout_s, self.provider_key)
-        try:
-            return Reply(self.join_stream(chunks), headers, first_token_ms)
-        except ValueError as error:
-            raise bad_response(str(error), None, headers, self.asked(request)) from None
+        return Reply(self.joined(self.join_stream, chunks, headers, request), headers, first_token_ms)
 
     def _make_client(self) -> Any:
         access = self._access
