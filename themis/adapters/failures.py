@@ -25,9 +25,10 @@ from themis.core.text.masking import mask
 
 _MOST_CHARACTERS = 500
 
-_NO_CREDIT = frozenset(
-    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "credit_balance_too_low"}
-)
+_CREDIT_TOO_LOW = "credit_balance_too_low"
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", _CREDIT_TOO_LOW})
+_NO_CREDIT_WORDS = re.compile(r"(?i)credit balance is too low")
+"""Anthropic says it as a bad request, in words alone."""
 _OVERLOADED = frozenset({"overloaded_error", "overloaded", "server_overloaded", "engine_overloaded", "slow_down"})
 _OF_A_CASE = frozenset(
     {"context_length_exceeded", "invalid_prompt", "string_above_max_length", "content_policy_violation"}
@@ -196,11 +197,13 @@ class _Said:
             message = error.get("message") or error.get("detail") or error
             codes = [str(code) for code in (error.get("code"), error.get("type")) if code]
             code = next((code for code in codes if code in _KNOWN_CODES), codes[0] if codes else "")
+            if _NO_CREDIT_WORDS.search(str(message)):
+                code = _CREDIT_TOO_LOW
             return cls(_shortened(str(message)), code, str(error.get("param") or ""))
         text = error if isinstance(error, str) else "an empty reply"
         title = _TITLE.search(text)
         if "<html" in text.lower() or "<!doctype" in text.lower():
-            text = f"a web page{f' titled {title[1].strip()!r}' if title else ''} instead of JSON"
+            text = f"a web page{f' titled {_one_line(title[1])!r}' if title else ''} instead of JSON"
         return cls(_shortened(text) or "an empty reply")
 
 
@@ -274,8 +277,12 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _shortened(text: str) -> str:
-    text = mask(" ".join(text.split()))
+    text = mask(_one_line(text))
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} …"
 
 

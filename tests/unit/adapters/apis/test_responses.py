@@ -136,7 +136,7 @@ def test_a_reply_without_an_output_is_no_answer(document: dict[str, Any]) -> Non
 
 
 def test_the_reply_of_a_stream_is_in_its_last_event() -> None:
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.output_text.delta", "delta": "4"},
         {"type": "response.completed", "response": {"a": 1}},
     ]
