@@ -56,6 +56,9 @@ _NOBODY_THERE = frozenset(
 )
 """Classes of errors for an address at which nobody will answer until something is changed."""
 
+_CAME_APART = frozenset({"ServerDisconnectedError", "ConnectionResetError", "BrokenPipeError"})
+"""Classes of errors for a connection that there was, though a library may call them an error of connecting."""
+
 _TITLE = re.compile(r"(?is)<title>(.{0,200}?)</title>")
 
 _STATUS_OF = {
@@ -132,7 +135,8 @@ def failure_of_connection(error: BaseException, asked: Asked) -> ProviderError:
     causes = _causes(error)
     text = next((found for cause in reversed(causes) if (found := " ".join(str(cause).split()))), type(error).__name__)
     names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-    kind = ProviderUnreachableError if names & _NOBODY_THERE else ProviderUnavailableError
+    is_there = not names & _NOBODY_THERE or bool(names & _CAME_APART)
+    kind = ProviderUnavailableError if is_there else ProviderUnreachableError
     return kind(provider=asked.provider, detail=_shortened(text), reply=ProviderReply())
 
 

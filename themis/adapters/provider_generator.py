@@ -1,5 +1,6 @@
 """Generator that asks a provider: from a case to a request, and from the reply to a candidate or a failure."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -15,7 +16,7 @@ from themis.adapters.settings import Settings
 from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import GenerateContext
-from themis.core.errors import ProviderError
+from themis.core.errors import ProviderError, ProviderReply, ProviderUnavailableError
 from themis.core.models import Case, GenerationResult
 
 _UNREADABLE = (UnreadableReplyError, TypeError, AttributeError, KeyError, IndexError)
@@ -82,7 +83,15 @@ class ProviderGenerator(BuiltinComponent):
         """
         request = self.request(case, ctx)
         began_s = perf_counter()
-        reply = await self.send(request, ctx)
+        timeout_s = self._settings.timeout_s
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                reply = await self.send(request, ctx)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            detail = f"no answer within the {timeout_s:g} s of timeout_s"
+            raise ProviderUnavailableError(provider=self.provider_key, detail=detail, reply=ProviderReply()) from error
         latency_ms = (perf_counter() - began_s) * 1_000
         answer = self._answer(reply, request)
         artifacts = reply.artifacts()

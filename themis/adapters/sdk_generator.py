@@ -25,6 +25,9 @@ from themis.core.contexts import GenerateContext
 from themis.core.errors import MissingExtraError, MissingSecretError
 from themis.core.text import masking
 
+_NO_STREAM = ("application/json", "text/html", "text/plain")
+"""Types of what a server sends that does not stream: a whole answer, an error, or a gateway's page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -138,10 +141,11 @@ class SDKGenerator(ProviderGenerator):
         began_s = perf_counter()
         kind = importlib.import_module(self.library).AsyncStream[object]
         stream = await client.post(self.path, cast_to=object, body=body, options=options, stream=True, stream_cls=kind)
+        headers = headers_of(stream.response.headers)
         try:
-            return await self._read_stream(
-                stream, headers_of(stream.response.headers), began_s, request, ctx.idle_timeout_s
-            )
+            if headers.get("content-type", "").startswith(_NO_STREAM):
+                return self._read_body(await stream.response.aread(), stream.response.status_code, headers, request)
+            return await self._read_stream(stream, headers, began_s, request, ctx.idle_timeout_s)
         finally:
             await stream.close()
 
