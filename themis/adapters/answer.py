@@ -58,7 +58,7 @@ class Answer:
         if self.tool_calls:
             said["tool_calls"] = self.tool_calls
         content = said if self.tool_calls else said["content"]
-        messages = [Message.model_construct(role=turn["role"], content=_content(turn)) for turn in turns]
+        messages = [Message.model_construct(role=turn["role"], content=content_of(turn)) for turn in turns]
         messages.append(Message.model_construct(role="assistant", content=content))
         # Made of JSON that was just read, so nothing in it has to be checked again.
         return GenerationResult.model_construct(
@@ -93,6 +93,7 @@ def text_at(document: dict[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _content(turn: dict[str, Any]) -> Any:
+def content_of(turn: dict[str, Any]) -> Any:
+    """Return the content of a turn for a conversation; whatever else the turn has is kept beside it."""
     rest = {name: value for name, value in turn.items() if name not in {"role", "content"}}
     return {"content": turn.get("content"), **rest} if rest else turn.get("content")

@@ -1,5 +1,6 @@
 """Failures of a provider, told apart by what follows from them: a pure function of its reply."""
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -24,9 +25,10 @@ from themis.core.text.masking import mask
 
 _MOST_CHARACTERS = 500
 
-_NO_CREDIT = frozenset(
-    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "credit_balance_too_low"}
-)
+_CREDIT_TOO_LOW = "credit_balance_too_low"
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", _CREDIT_TOO_LOW})
+_NO_CREDIT_WORDS = re.compile(r"(?i)credit balance is too low")
+"""Anthropic says it as a bad request, in words alone."""
 _OVERLOADED = frozenset({"overloaded_error", "overloaded", "server_overloaded", "engine_overloaded", "slow_down"})
 _OF_A_CASE = frozenset(
     {"context_length_exceeded", "invalid_prompt", "string_above_max_length", "content_policy_violation"}
@@ -54,12 +56,34 @@ _NOBODY_THERE = frozenset(
 )
 """Classes of errors for an address at which nobody will answer until something is changed."""
 
+_CAME_APART = frozenset({"ServerDisconnectedError", "ConnectionResetError", "BrokenPipeError"})
+"""Classes of errors for a connection that there was, though a library may call them an error of connecting."""
+
 _TITLE = re.compile(r"(?is)<title>(.{0,200}?)</title>")
+
+_STATUS_OF = {
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""Status that stands for a word, in an error object whose own status says that all is well."""
 
 _BAD_REQUEST = frozenset({400, 413, 422})
 _LATER = frozenset({408, 409, 425})
 _THROTTLED = frozenset({429, 503, 529})
 _SERVER_ERRORS = range(500, 600)
+_HTTP_ERRORS = range(400, 600)
+_STATUS_DIGITS = 3
 
 KEY_PREFIX = "generation.generator.with."
 
@@ -111,7 +135,8 @@ def failure_of_connection(error: BaseException, asked: Asked) -> ProviderError:
     causes = _causes(error)
     text = next((found for cause in reversed(causes) if (found := " ".join(str(cause).split()))), type(error).__name__)
     names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-    kind = ProviderUnreachableError if names & _NOBODY_THERE else ProviderUnavailableError
+    is_there = not names & _NOBODY_THERE or bool(names & _CAME_APART)
+    kind = ProviderUnavailableError if is_there else ProviderUnreachableError
     return kind(provider=asked.provider, detail=_shortened(text), reply=ProviderReply())
 
 
@@ -131,6 +156,30 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return headers.get("x-request-id") or headers.get("request-id")
 
 
+def status_within(document: Any) -> int | None:
+    """Return the status that an error object stands for, by its code or its type; None when these say nothing known."""
+    error = document.get("error", document) if isinstance(document, dict) else None
+    if not isinstance(error, dict):
+        return None
+    for word in (error.get("code"), error.get("status"), error.get("type")):
+        number = int(word) if isinstance(word, str) and word.isdecimal() and len(word) <= _STATUS_DIGITS else word
+        if isinstance(number, int) and number in _HTTP_ERRORS:
+            return number
+        if isinstance(word, str) and word in _STATUS_OF:
+            return _STATUS_OF[word]
+    return None
+
+
+def in_words(content: bytes, error: Exception) -> str:
+    """Return what a body is that is not JSON."""
+    text = content.decode("utf-8", "replace").strip()
+    if not text:
+        return "an empty reply"
+    if text.startswith("<"):
+        return shown(text)
+    return f"not JSON ({error}): {shown(text)}"
+
+
 def shown(document: Any) -> str:
     """Return a reply as a short text for messages, with secrets masked."""
     return _Said.of(document).message
@@ -146,17 +195,30 @@ class _Said:
 
     @classmethod
     def of(cls, document: Any) -> "_Said":
+        document = _parsed(document)
         error = document.get("error", document) if isinstance(document, dict) else document
         if isinstance(error, dict):
             message = error.get("message") or error.get("detail") or error
             codes = [str(code) for code in (error.get("code"), error.get("type")) if code]
             code = next((code for code in codes if code in _KNOWN_CODES), codes[0] if codes else "")
+            if _NO_CREDIT_WORDS.search(str(message)):
+                code = _CREDIT_TOO_LOW
             return cls(_shortened(str(message)), code, str(error.get("param") or ""))
         text = error if isinstance(error, str) else "an empty reply"
         title = _TITLE.search(text)
         if "<html" in text.lower() or "<!doctype" in text.lower():
-            text = f"a web page{f' titled {title[1].strip()!r}' if title else ''} instead of JSON"
+            text = f"a web page{f' titled {_one_line(title[1])!r}' if title else ''} instead of JSON"
         return cls(_shortened(text) or "an empty reply")
+
+
+def _parsed(document: Any) -> Any:
+    """Return an object that was sent as a text, or with the type of one."""
+    if isinstance(document, str) and document.lstrip().startswith("{"):
+        try:
+            return json.loads(document)
+        except (ValueError, RecursionError):
+            return document
+    return document
 
 
 def _kind(status: int, said: _Said) -> type[ProviderError]:
@@ -219,8 +281,12 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _shortened(text: str) -> str:
-    text = mask(" ".join(text.split()))
+    text = mask(_one_line(text))
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} …"
 
 

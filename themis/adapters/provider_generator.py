@@ -1,7 +1,8 @@
 """Generator that asks a provider: from a case to a request, and from the reply to a candidate or a failure."""
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -9,16 +10,17 @@ from typing import Any, ClassVar
 
 from themis.adapters.answer import Answer, UnreadableReplyError
 from themis.adapters.conversation import Conversation, conversation_of
-from themis.adapters.failures import Asked, bad_response, failure_of_status, shown
+from themis.adapters.failures import Asked, bad_response, failure_of_status, shown, status_within
 from themis.adapters.replies import Reply
 from themis.adapters.settings import Settings
 from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import GenerateContext
-from themis.core.errors import ProviderError
+from themis.core.errors import ProviderError, ProviderReply, ProviderUnavailableError
 from themis.core.models import Case, GenerationResult
 
-_HTTP_ERRORS = range(400, 600)
+_UNREADABLE = (UnreadableReplyError, TypeError, AttributeError, KeyError, IndexError)
+"""Errors of reading a reply that has not the form of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class ProviderGenerator(BuiltinComponent):
 
     component_id: ClassVar[str]
     version: ClassVar[str] = "1"
+    imported_arguments: ClassVar[tuple[str, ...]] = ("input_builder",)
 
     def __init__(self, settings: Settings, *, provider_key: str, endpoint: str | None) -> None:
         """Ask as `settings` say."""
@@ -80,7 +83,15 @@ class ProviderGenerator(BuiltinComponent):
         """
         request = self.request(case, ctx)
         began_s = perf_counter()
-        reply = await self.send(request, ctx)
+        timeout_s = self._settings.timeout_s
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                reply = await self.send(request, ctx)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            detail = f"no answer within the {timeout_s:g} s of timeout_s"
+            raise ProviderUnavailableError(provider=self.provider_key, detail=detail, reply=ProviderReply()) from error
         latency_ms = (perf_counter() - began_s) * 1_000
         answer = self._answer(reply, request)
         artifacts = reply.artifacts()
@@ -136,6 +147,23 @@ class ProviderGenerator(BuiltinComponent):
         """Return the facts of a request that decide who is to blame for its failure."""
         return Asked(self.provider_key, request.origins)
 
+    def joined(
+        self,
+        join: Callable[[list[dict[str, Any]]], dict[str, Any]],
+        chunks: list[dict[str, Any]],
+        headers: Mapping[str, str],
+        request: Request,
+    ) -> dict[str, Any]:
+        """Return the reply that the chunks of a stream make up, by the function `join` of the provider's API.
+
+        Raises:
+            BadResponseError: they make up none.
+        """
+        try:
+            return join(chunks)
+        except _UNREADABLE as error:
+            raise bad_response(_fault(error), None, headers, self.asked(request)) from error
+
     def _answer(self, reply: Reply, request: Request) -> Answer:
         document = reply.document
         if not isinstance(document, dict):
@@ -145,16 +173,16 @@ class ProviderGenerator(BuiltinComponent):
             raise self._failure_within(document, reply.headers, request)
         try:
             return self.read(document)
-        except (UnreadableReplyError, TypeError, AttributeError, KeyError, IndexError) as error:
-            detail = str(error) if isinstance(error, UnreadableReplyError) else "it has an unknown form"
-            raise bad_response(detail, None, reply.headers, self.asked(request)) from error
+        except _UNREADABLE as error:
+            raise bad_response(_fault(error), None, reply.headers, self.asked(request)) from error
 
     def _failure_within(self, document: dict[str, Any], headers: Mapping[str, str], request: Request) -> ProviderError:
         """Return the failure in a reply whose status says that it succeeded."""
-        error = document["error"]
-        code = error.get("code") if isinstance(error, dict) else None
-        if isinstance(code, str) and code.isdecimal():
-            code = int(code)
-        if isinstance(code, int) and code in _HTTP_ERRORS:
-            return failure_of_status(code, document, headers, self.asked(request))
+        status = status_within(document)
+        if status is not None:
+            return failure_of_status(status, document, headers, self.asked(request))
         return bad_response(shown(document), None, headers, self.asked(request))
+
+
+def _fault(error: Exception) -> str:
+    return str(error) if isinstance(error, UnreadableReplyError) else "it has an unknown form"

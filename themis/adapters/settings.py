@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from themis.adapters.conversation import InputBuilder
 from themis.core.base import JSONValue, check_json_at
 from themis.core.errors import ComponentError
+from themis.core.text import masking
 from themis.core.text.nearest import nearest_hint
 
 LONG_TIMEOUT_S = 600.0
@@ -15,6 +16,12 @@ LONG_TIMEOUT_S = 600.0
 
 CONNECT_TIMEOUT_S = 10.0
 """Seconds for a connection."""
+
+NO_KEY = "EMPTY"
+"""Key for a server that wants none."""
+
+_NO_KEYS = frozenset({None, "", NO_KEY})
+_SECRET_HEADERS = ("auth", "key", "token", "secret", "cookie", "password")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +59,7 @@ class Settings:
             "extra_headers": [*sorted(self.extra_headers)],
             "extra_body": dict(self.extra_body),
             "drop_params": [*sorted(self.drop_params)],
-            "input_builder": _name_of(self.input_builder),
+            "input_builder": name_of(self.input_builder),
         }
         return {name: value for name, value in said.items() if value not in (None, {}, [])}
 
@@ -83,6 +90,9 @@ def _fault(model_id: Any, values: Mapping[str, Any]) -> str | None:
     dropped = values.get("drop_params", ())
     if not isinstance(dropped, list | tuple) or not all(isinstance(name, str) for name in dropped):
         return "drop_params must be a list of names"
+    builder = values.get("input_builder")
+    if builder is not None and not callable(builder):
+        return f"input_builder must be a function, not {builder!r}"
     timeout_s = values.get("timeout_s", LONG_TIMEOUT_S)
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 < timeout_s < math.inf:
         return f"timeout_s must be a number of seconds above 0, not {timeout_s!r}"
@@ -103,12 +113,24 @@ def _fault_of_mappings(values: Mapping[str, Any]) -> str | None:
     return None
 
 
+def mask_secrets(api_key: str | None, extra_headers: Mapping[str, str]) -> None:
+    """Mask a key, and the headers that hold one by their names, in every text that leaves the process."""
+    found = {} if api_key in _NO_KEYS else {"api_key": str(api_key)}
+    for name, text in extra_headers.items():
+        if any(part in name.lower() for part in _SECRET_HEADERS):
+            found[f"extra_headers.{name}"] = text
+            found[f"extra_headers.{name} "] = text.rpartition(" ")[2]  # what follows the word Bearer
+    for name, text in found.items():
+        masking.register(name.strip(), text, is_key=True)
+
+
 def refuse(component_id: str, detail: str) -> NoReturn:
     """Raise a ComponentError about an argument of a generator."""
     raise ComponentError(where="generation.generator", reference=repr(component_id), detail=detail)
 
 
-def _name_of(function: Callable[..., Any] | None) -> str | None:
+def name_of(function: Callable[..., Any] | None) -> str | None:
+    """Return the import path of a function; None for none."""
     if function is None:
         return None
     return f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', type(function).__name__)}"

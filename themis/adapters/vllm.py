@@ -3,7 +3,8 @@
 from typing import Any, Literal
 
 from themis.adapters.conversation import InputBuilder
-from themis.adapters.openai import NO_KEY, ApiMode, OpenAIGenerator
+from themis.adapters.openai import ApiMode, OpenAIGenerator
+from themis.adapters.settings import NO_KEY
 
 
 class VLLMGenerator(OpenAIGenerator):

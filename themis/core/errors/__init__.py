@@ -42,6 +42,7 @@ from themis.core.errors.processes import (
 )
 from themis.core.errors.providers import (
     BadResponseError,
+    GraphOutputError,
     InvalidRequestError,
     ProviderError,
     ProviderKeyError,
@@ -122,6 +123,7 @@ __all__ = [
     "FingerprintChangedError",
     "ForbiddenAddressError",
     "ForkedCopyError",
+    "GraphOutputError",
     "HiddenJobError",
     "InputError",
     "InvalidArgumentError",

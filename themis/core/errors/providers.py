@@ -119,6 +119,12 @@ class BadResponseError(ProviderError):
     category = "bad_response"
 
 
+class GraphOutputError(ProviderError):
+    """{provider}: the output of the graph has no key {key!r}, which output_key names; it has {found}"""
+
+    breaks = True
+
+
 class StalledStreamError(ProviderError):
     """{provider}: sent nothing for {seconds:g} s in the middle of its answer"""
 

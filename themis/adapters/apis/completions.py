@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from themis.adapters import chat_api
 from themis.adapters.answer import Answer, UnreadableReplyError, text_at
+from themis.adapters.apis import chat
 from themis.adapters.conversation import Conversation
 
 PATH = "/completions"
@@ -22,17 +22,17 @@ def read(reply: dict[str, Any]) -> Answer:
     Raises:
         UnreadableReplyError: there is none in it.
     """
-    choice = chat_api.first_choice(reply)
+    choice = chat.first_choice(reply)
     text = choice.get("text")
     if not isinstance(text, str):
         msg = "its first choice has no text"
         raise UnreadableReplyError(msg)
     return Answer(
         text=text,
-        finish_reason=chat_api.finish_reason(choice),
-        usage=chat_api.usage(reply),
+        finish_reason=chat.finish_reason(choice),
+        usage=chat.usage(reply),
         served_model=text_at(reply, "model"),
-        facts=chat_api.facts(reply),
+        facts=chat.facts(reply),
     )
 
 

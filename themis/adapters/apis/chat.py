@@ -9,6 +9,7 @@ PATH = "/chat/completions"
 TAKES_SEED = True
 
 _FINISH_REASONS = {"function_call": "tool_calls"}
+_MOST_CALLS = 256
 
 
 def body(conversation: Conversation, params: dict[str, Any], *, is_openai: bool) -> dict[str, Any]:
@@ -109,16 +110,13 @@ def _add_delta(message: dict[str, Any], delta: dict[str, Any]) -> None:
             message[name] = (message.get(name) or "") + delta[name]
     for call in delta.get("tool_calls") or []:
         calls: list[dict[str, Any]] = message.setdefault("tool_calls", [])
-        index = call.get("index", len(calls))
-        while len(calls) <= index < _MOST_CALLS:
-            calls.append({"function": {"name": "", "arguments": ""}})
-        found, said = calls[min(index, len(calls) - 1)], call.get("function") or {}
+        number = call.get("index")  # which some servers leave out
+        index = len(calls) if number is None else min(number, _MOST_CALLS)
+        calls += [{"function": {"name": "", "arguments": ""}} for _ in range(index + 1 - len(calls))]
+        found, said = calls[index], call.get("function") or {}
         found |= {name: call[name] for name in ("id", "type") if call.get(name)}
         for name in ("name", "arguments"):
             found["function"][name] += said.get(name) or ""
-
-
-_MOST_CALLS = 256
 
 
 def _tool_calls(message: dict[str, Any]) -> list[dict[str, Any]]:
