@@ -1,5 +1,7 @@
 """Short names of models become what a config file would say."""
 
+from typing import Any
+
 import pytest
 
 from themis.adapters.model_names import PROVIDERS, ModelOptions, generator_of
@@ -66,7 +68,7 @@ def test_a_name_that_is_none_gets_the_nearest_one(name: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("options", "option"), [({"base_url": "http://x"}, "--base-url"), ({"api_key": "env:K"}, "--api-key")]
 )
-def test_a_component_has_no_address_and_no_key(options: dict[str, str], option: str) -> None:
+def test_a_component_has_no_address_and_no_key(options: dict[str, Any], option: str) -> None:
     with pytest.raises(InvalidArgumentError, match=f"^{option}: is for the model of a provider"):
         generator_of("builtin/demo_generator", ModelOptions(**options))
 

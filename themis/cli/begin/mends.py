@@ -76,8 +76,7 @@ class Question:
 def problem_of(error: BaseException, asked: Question) -> Problem:
     """Return what is to be done about a failure; a pure function of it, of the environment and of the config file."""
     said = one_line(str(getattr(error, "facts", {}).get("detail", "")) or message_of(error))
-    rule = next((rule for kind, rule in _RULES if isinstance(error, kind)), _of_another_kind)
-    return rule(error, said, asked)
+    return _rule_for(type(error))(error, said, asked)
 
 
 def key_problem(reference: str, value: str) -> Problem | None:
@@ -212,20 +211,26 @@ def _of_another_kind(error: BaseException, said: str, asked: Question) -> Proble
     return Problem(f"{type(error).__name__}: {said}", mend, BAD_INPUT, is_bug=True)
 
 
-_RULES: tuple[tuple[type[BaseException], Callable[[Any, str, Question], Problem]], ...] = (
-    (MissingSecretError, _missing_key),
-    (MissingExtraError, _missing_package),
-    (ProviderKeyError, _refused_key),
-    (ProviderNotFoundError, _not_found),
-    (RefusedParameterError, _refused_parameter),
-    (RefusedCaseError, _refused_case),
-    (InvalidRequestError, _refused_request),
-    (ProviderUnreachableError, _unreachable),
-    (ProviderQuotaError, _used_up),
-    (ProviderThrottledError, _throttled),
-    (BadResponseError, _bad_response),
-)
-"""The rule for each kind of error."""
+Rule = Callable[[Any, str, Question], Problem]
+
+_RULES: dict[type[BaseException], Rule] = {
+    MissingSecretError: _missing_key,
+    MissingExtraError: _missing_package,
+    ProviderKeyError: _refused_key,
+    ProviderNotFoundError: _not_found,
+    RefusedParameterError: _refused_parameter,
+    RefusedCaseError: _refused_case,
+    InvalidRequestError: _refused_request,
+    ProviderUnreachableError: _unreachable,
+    ProviderQuotaError: _used_up,
+    ProviderThrottledError: _throttled,
+    BadResponseError: _bad_response,
+}
+
+
+def _rule_for(kind: type[BaseException]) -> Rule:
+    """Return the rule for the nearest class of an error that has one."""
+    return next((_RULES[base] for base in kind.__mro__ if base in _RULES), _of_another_kind)
 
 
 def _usual_end(asked: Question) -> str:
