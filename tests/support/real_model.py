@@ -84,7 +84,7 @@ def _wait_until_loaded(base_url: str) -> None:
 
 def _weights(package: Any) -> Path:
     """Return the file of the model, which its package holds in chunks; it is put together once."""
-    file = Path(tempfile.gettempdir()) / package.MODEL_NAME
+    file = Path(tempfile.gettempdir(), str(package.MODEL_NAME))
     if not file.exists():
         with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as whole:
             for chunk in package.chunk_paths():

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from themis.core.base import JSONValue
-from themis.core.builtins import GENERATORS
 from themis.core.components.resolution import list_component_ids
 from themis.core.errors import InvalidArgumentError
 from themis.core.text.nearest import nearest_hint
@@ -74,8 +73,8 @@ def generator_of(name: str, options: ModelOptions | None = None, *, argument: st
         if not model.strip():
             raise InvalidArgumentError(argument=argument, detail=f"{name!r} names no model: write {prefix}/MODEL")
         return _asking(PROVIDERS[prefix], model, options)
-    if name in PROVIDERS or name in GENERATORS.keys() - {"callable"}:
-        raise InvalidArgumentError(argument=argument, detail=f"{name!r} names no model: write {name}/MODEL")
+    if (alone := name.removeprefix("generator/")) in PROVIDERS:
+        raise InvalidArgumentError(argument=argument, detail=f"{name!r} names no model: write {alone}/MODEL")
     if name not in list_component_ids() and ":" not in name:
         raise InvalidArgumentError(argument=argument, detail=f"no model {name!r}{_hint(name, prefix, slash)}")
     for option, given in (("--base-url", options.base_url), ("--api-key", options.api_key)):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from themis.adapters.model_names import PROVIDERS, ModelOptions, generator_of
-from themis.core.builtins import BUILTINS
+from themis.core.builtins import BUILTINS, GENERATORS
 from themis.core.errors import InvalidArgumentError
 
 
@@ -23,6 +23,7 @@ from themis.core.errors import InvalidArgumentError
         ),
         ("litellm/groq/llama-3.3-70b", "litellm", {"model_id": "groq/llama-3.3-70b"}),
         ("builtin/demo_generator", "builtin/demo_generator", {}),
+        ("builtin/callable", "builtin/callable", {}),
         ("mylab.models:Local", "mylab.models:Local", {}),
     ],
 )
@@ -54,6 +55,7 @@ def test_a_component_gets_the_parameters_as_its_arguments() -> None:
         ("builtin/demo_generater", 'did you mean "builtin/demo_generator"?'),
         ("gpt-5.4", "write openai/MODEL, anthropic/MODEL, vllm/MODEL, ollama/MODEL, litellm/MODEL, the id of a"),
         ("openai", "'openai' names no model: write openai/MODEL"),
+        ("generator/openai", "'generator/openai' names no model: write openai/MODEL"),
         ("vllm/", "'vllm/' names no model: write vllm/MODEL"),
         ("ollama/ ", "names no model"),
         ("", "no model ''"),
@@ -74,4 +76,4 @@ def test_a_component_has_no_address_and_no_key(options: dict[str, Any], option: 
 
 
 def test_each_provider_is_asked_by_a_generator_that_is_there() -> None:
-    assert {provider.use for provider in PROVIDERS.values()} <= set(BUILTINS)
+    assert {provider.use for provider in PROVIDERS.values()} <= {*BUILTINS, *GENERATORS}
