@@ -16,7 +16,9 @@ from themis.cli.terminal import streams
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Begin": {
         "demo": ("demo:demo", "Watch simulated models being evaluated through the queue."),
+        "quick-eval": ("quick_eval:quick_eval", "Put a question, or a file of them, to a model and score the answers."),
         "init": ("init:init", "Write a small working experiment to start from."),
+        "model": ("model_check:model", "Ask the model of an experiment once, and say what to mend."),
         "config": ("config:config", "Check a config file, show it, or print its schema."),
     },
     "Run and submit": {

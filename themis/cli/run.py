@@ -48,7 +48,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     experiment = open_experiment(config, overrides)
     experiment.compile()
     with closing(experiment.open_store()) as store:
-        result = _carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
+        result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
         emit(document(result))
         explain_failures(result)
     return exit_code(result)
@@ -63,7 +63,7 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
     experiment = open_experiment(config, overrides)
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
     with stored_run(experiment) as (store, _):
-        result = _carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
+        result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
         emit(document(result))
         explain_failures(result)
     return exit_code(result)
@@ -88,7 +88,7 @@ def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
         emit(check(store, run_id))
 
 
-def _carry_out(
+def carry_out(
     experiment: "Experiment",
     store: "RunStore",
     until_stage: str,
@@ -97,6 +97,7 @@ def _carry_out(
     quiet: bool,
     wait: bool,
 ) -> "RunResult":
+    """Run an experiment while its progress is shown; Ctrl-C ends it cleanly."""
     from themis.core.engine.run import RunProgress
 
     progress = RunProgress()

@@ -1,6 +1,7 @@
 """Output of commands: one compact JSON object or a table on standard output, messages on standard error."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -19,6 +20,7 @@ __all__ = [
     "emit_list",
     "emit_object",
     "how_long",
+    "is_for_people",
     "note",
     "note_lines",
     "one_line",
@@ -31,6 +33,9 @@ __all__ = [
 
 PAGE_ROWS = 1_000
 """Rows in one table; the columns of the next table are fitted to its own rows."""
+
+FORM_VARIABLE = "THEMIS_OUTPUT"
+"""Variable of the environment: with `json` results are JSON on a terminal too."""
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
@@ -75,6 +80,11 @@ def _write_items(items: Iterable[Any]) -> None:
     for number, item in enumerate(items):
         streams.write(("," if number else "") + mask_json(_encode(item)))
     streams.write("]")
+
+
+def is_for_people(*, as_json: bool = False) -> bool:
+    """Whether results go to a terminal, and nobody has asked for JSON there."""
+    return not as_json and os.environ.get(FORM_VARIABLE) != "json" and streams.results().isatty()
 
 
 def document(row: Any) -> dict[str, Any]:

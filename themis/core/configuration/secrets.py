@@ -95,6 +95,15 @@ def referenced_variables(value: Any) -> frozenset[str]:
     return frozenset(found)
 
 
+def references_in(value: Any) -> list[tuple[str, str]]:
+    """Return each reference in a JSON value, with the key that it is written at; its secret is not resolved."""
+    found = []
+    for key, text in _texts(value, ""):
+        whole = _ENV.fullmatch(text) or _SECRET_URL.fullmatch(text)
+        found += [(key, text)] if whole else [(key, match[0]) for match in _REFERENCE.finditer(text)]
+    return found
+
+
 def redact_urls(value: Any) -> Any:
     """Return a copy of a JSON value in which no URL, also in a key, holds a password or a key except as a reference."""
     if isinstance(value, str):
