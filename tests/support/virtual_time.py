@@ -1,6 +1,7 @@
 """An event loop whose clock jumps to the next timer, so that hours pass at once and always in the same way."""
 
 import asyncio
+import heapq
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -19,8 +20,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def _run_once(self) -> None:
-        if not self._ready and self._scheduled:  # type: ignore[attr-defined]  # what every loop of CPython has
-            self.now = max(self.now, self._scheduled[0].when())  # type: ignore[attr-defined]
+        timers = self._scheduled  # type: ignore[attr-defined]  # what every loop of CPython has
+        while timers and timers[0].cancelled():  # else the loop really waits for the first one that is not
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
+            heapq.heappop(timers)._scheduled = False
+        if not self._ready and timers:  # type: ignore[attr-defined]
+            self.now = max(self.now, timers[0].when())
         super()._run_once()  # type: ignore[misc]
 
 

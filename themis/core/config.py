@@ -1,7 +1,7 @@
 """Configuration of an experiment, and its only validation."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -10,7 +10,6 @@ from pydantic import (
     Field,
     Tag,
     WithJsonSchema,
-    model_validator,
 )
 
 from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
@@ -19,6 +18,7 @@ from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompts import PromptSpec
 from themis.core.text.nearest import nearest_hint
+from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.values.tags import checked as checked_tags
 

@@ -77,7 +77,7 @@ def status_of(error: BaseException) -> int | None:
 
 
 def rate_limit_of(error: BaseException) -> dict[str, Any]:
-    """What the headers of a failed answer say about the provider's quota."""
+    """The provider's quota, as the headers of a failed answer give it; {} without them."""
     found = _said(error, "rate_limit")
     return found if isinstance(found, dict) else {}
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from tests.support.lab import ScriptedGenerator, ScriptedReducer, dataset, experiment
 from tests.support.virtual_time import run_in_virtual_time, virtual_now
 from themis.core.config import RuntimeConfig
-from themis.core.engine.limits import Admission
+from themis.core.engine.limits import Admission, Feedback
 from themis.core.engine.limits.request_rate import CATCH_UP_S, SHARE_OF_QUOTA
 from themis.core.outcomes.stages import NAMES, Stage
+from themis.core.values.adaptive import AdaptiveConfig
 
 STAGES = (Stage.GENERATE, Stage.REDUCE)
 PROVIDERS = (None, "fast", "slow")
@@ -30,8 +31,12 @@ class Call:
     provider: str | None
     lasts: float
     patience: float | None
+    feedback: Feedback | None
 
 
+feedbacks = st.sampled_from(
+    [None, Feedback("answered"), Feedback("failed"), Feedback("throttled"), Feedback("throttled", retry_after_s=3.0)]
+)
 calls = st.builds(
     Call,
     at=st.integers(0, 20).map(float),
@@ -39,6 +44,7 @@ calls = st.builds(
     provider=st.sampled_from(PROVIDERS),
     lasts=st.integers(0, 5).map(float),
     patience=st.none() | st.integers(0, 4).map(float),
+    feedback=feedbacks,
 )
 room = st.integers(1, 3)
 runtimes = st.builds(
@@ -47,6 +53,8 @@ runtimes = st.builds(
     stage_concurrency=st.dictionaries(st.sampled_from([NAMES[stage].concurrency_key for stage in STAGES]), room),
     provider_concurrency=st.dictionaries(st.sampled_from(["fast", "slow"]), room),
     provider_rate_limits=st.dictionaries(st.sampled_from(["fast", "slow"]), st.sampled_from([20.0, 60.0, 600.0])),
+    provider_token_limits=st.dictionaries(st.sampled_from(["fast", "slow"]), st.sampled_from([1_000.0, 60_000.0])),
+    adaptive=st.none() | st.builds(AdaptiveConfig, start=st.integers(1, 3)),
 )
 
 
@@ -103,13 +111,14 @@ async def make(number: int, call: Call, watch: Watch) -> None:
     await asyncio.sleep(call.at)
     kind = (call.stage, call.provider)
     gate = watch.admission.gate(*kind)
-    if gate.enter_at_once():
+    ticket = gate.ticket("x" * 100)
+    if gate.enter_at_once(ticket):
         assert not gate.waiters, "a call overtook another"
     else:
         watch.waited.setdefault(kind, []).append(number)
         try:
             async with asyncio.timeout(call.patience):
-                await gate.enter()
+                await gate.enter(ticket)
         except TimeoutError:
             return
         watch.let_in.setdefault(kind, []).append(number)
@@ -118,7 +127,7 @@ async def make(number: int, call: Call, watch: Watch) -> None:
         await asyncio.sleep(call.lasts)
     finally:
         watch.end(call)
-        gate.leave()
+        gate.leave(ticket, call.feedback if call.provider else None)
 
 
 @pytest.mark.slow

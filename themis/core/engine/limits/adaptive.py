@@ -17,7 +17,8 @@ RECOVERY_S = 5.0
 """Seconds in which it is reached, from the first answer after the decrease."""
 
 _SOON_S = 10.0  # a decrease so soon after the one before may belong to the same burst
-_STEP = 0.05  # of the limit, at least 1: the additive increase per round trip
+_STEP = 0.02  # of the limit, at least 1: the additive increase per second
+_FAR_BEYOND = 1.1  # times what was borne, and two calls: the provider bears more now, so the limit doubles again
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class AdaptiveLimit:
         self._borne = math.inf  # the limit at which the provider throttled; until then the limit doubles
         self._decreased_at = -math.inf
         self._decreased_to = 0.0
+        self._increased_at = -math.inf
         self._answered_since = True  # since the last decrease, or the beginning
         self._recovers_from: float | None = None
 
@@ -73,10 +75,14 @@ class AdaptiveLimit:
             self._recovers_from = now
         if in_flight < limit or limit >= self._bounds.most:
             return
-        if self._limit < RECOVERED * self._borne:
+        if self._borne == math.inf:
             self._limit += 1.0
-        else:
-            self._limit += max(1.0, _STEP * self._limit) / self._limit
+        elif self._recovers_from is None:
+            step_s = now - self._increased_at
+            self._limit += min(1.0, step_s) * max(1.0, _STEP * self._limit)
+            if self._limit > _FAR_BEYOND * self._borne + 2:
+                self._borne = math.inf
+        self._increased_at = now
 
     def throttled(self, now: float, sent_at: float) -> bool:
         """Lower the limit, at most once per round trip; whether it was lowered.
@@ -95,7 +101,7 @@ class AdaptiveLimit:
         return True
 
     def stage(self, now: float) -> str:
-        """What the limit does now, in two or three words."""
+        """Describe in a word or two how the limit moves now."""
         limit = self.limit(now)
         if limit >= self._bounds.most:
             return "all that is allowed"

@@ -21,7 +21,7 @@ class _Providers:
         self.limits: dict[str, ProviderLimits] = {}
 
     def forget(self) -> None:
-        """Begin afresh, in a forked child: the runs, and perhaps the holder of a lock, are its parent's."""
+        """Begin with none, in a forked child: the runs, and perhaps the holder of a lock, are its parent's."""
         self.lock = threading.Lock()
         self.limits = {}
 

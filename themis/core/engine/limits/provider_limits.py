@@ -21,6 +21,7 @@ LOOK_AGAIN_S = 1.0
 """Seconds after which a run whose calls wait for others looks again, if nothing wakes it before."""
 
 _YIELD_S = 0.05
+_SHORTEST_WAIT_S = 0.001  # a timer that is due by less than a clock tells apart would only spin
 _RECENT_S = 60.0
 
 
@@ -156,7 +157,7 @@ class ProviderLimits:
             wait_s = max(wait_s, self._requests.wait_s(now))
         if self._tokens is not None:
             wait_s = max(wait_s, self._tokens.wait_s(now, tokens))
-        return wait_s
+        return max(wait_s, _SHORTEST_WAIT_S) if wait_s > 0.0 else 0.0
 
     def _take(self, share: Share, now: float, ticket: Ticket | None) -> None:
         self._turn = share.turns

@@ -1,10 +1,11 @@
-"""What the configurations of the runs that ask one provider say about it, and the strictest of it."""
+"""Rules for one provider, from the configurations of the runs that ask it: the strictest hold."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from themis.core.config import AdaptiveConfig, RuntimeConfig
+from themis.core.config import RuntimeConfig
 from themis.core.engine.limits.adaptive import AdaptiveBounds
+from themis.core.values.adaptive import AdaptiveConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class ProviderRules:
 
 @dataclass(frozen=True, slots=True)
 class RunRules:
-    """What one run's configuration says about a provider.
+    """Rules for a provider in one run's configuration.
 
     Attributes:
         tasks: its calls in flight to anything.

@@ -1,4 +1,4 @@
-"""What a provider's limits are now, for people."""
+"""State of a provider's limits at one moment, for people."""
 
 from dataclasses import dataclass
 

@@ -9,6 +9,7 @@ CHARACTERS_PER_TOKEN = 4
 FIRST_OUTPUT_TOKENS = 256
 
 _MEMORY = 200  # answers that the means remember
+_PRIOR = 3  # answers that the first assumptions count as: a single short answer says little
 
 
 class TokenEstimate:
@@ -32,7 +33,7 @@ class TokenEstimate:
         if prompt is None or completion is None:
             return
         self._answers = min(self._answers + 1, _MEMORY)
-        weight = 1 / self._answers
+        weight = 1 / (self._answers + _PRIOR)
         per_character = prompt / max(1, characters)
         self._input_tokens_per_character += weight * (per_character - self._input_tokens_per_character)
         self._output_tokens += weight * (completion - self._output_tokens)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from themis.core.engine.limits.request_rate import CATCH_UP_S, seconds_each
 
-_WINDOW_S = 61.5  # a minute, and the time by which calls may be late on their way to the provider
+_WINDOW_S = 60.5  # a minute, and the time by which calls may be late on their way to the provider
+_SHARE_OF_LOG = 0.98  # of the minute's tokens; the rest is for calls in flight that use more than was estimated
 _SLICE_S = 0.25  # calls within it share one entry of the log, so that the log is short whatever the rate
 
 
@@ -40,13 +41,14 @@ class TokenRate:
         """Seconds until a call of `tokens` may begin."""
         self._forget(now)
         spaced_s = max(0.0, self._next - now)
-        excess = self._in_log + tokens - self.per_minute
+        excess = self._in_log + tokens - self.per_minute * _SHARE_OF_LOG
         leaves = now
         for entry in self._log:
             if excess <= 0:
                 break
-            leaves = entry.last + _WINDOW_S
-            excess -= entry.tokens
+            if entry.tokens > 0:
+                leaves = entry.last + _WINDOW_S
+                excess -= entry.tokens
         return max(spaced_s, leaves - now)
 
     def take(self, now: float, tokens: int) -> Slice:
@@ -56,17 +58,11 @@ class TokenRate:
         return self._note(now, tokens)
 
     def correct(self, now: float, entry: Slice, reserved: int, used: int) -> None:
-        """Replace a reservation by what was used.
-
-        More than was reserved counts from now on, since it is not known when the provider counted it; less is taken
-        back from the time when it was reserved.
-        """
+        """Replace a reservation by what was used, as if it had been known from the beginning."""
         self._next += (used - reserved) * self._s_per_token
-        if used > reserved:
-            self._note(now, used - reserved)
-        elif now - entry.last < _WINDOW_S:
-            entry.tokens -= reserved - used
-            self._in_log -= reserved - used
+        if now - entry.last < _WINDOW_S:
+            entry.tokens += used - reserved
+            self._in_log += used - reserved
 
     def change(self, per_minute: float) -> None:
         """Allow so many from the next call on."""
