@@ -71,7 +71,7 @@ class LangGraphGenerator(BuiltinComponent):
 
     @property
     def arguments(self) -> dict[str, JSONValue]:
-        """What tells the graph from others: its name and its version, which are raised when it changes."""
+        """The name and the version of the graph, which tell it from others; the version is raised when it changes."""
         said: dict[str, JSONValue] = {"graph_id": self.graph_id, "graph_version": self._graph_version}
         others: dict[str, JSONValue] = {
             "output_key": self._output_key,

@@ -20,6 +20,7 @@ from themis.core.prompts import PromptSpec
 from themis.core.text.nearest import nearest_hint
 from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
+from themis.core.values.breaker import BreakerConfig
 from themis.core.values.tags import checked as checked_tags
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
@@ -157,38 +158,6 @@ def _environment(value: dict[str, str]) -> dict[str, str]:
             msg = f"{name} holds a NUL character, which an environment cannot hold"
             raise ValueError(msg)
     return value
-
-
-class BreakerConfig(FrozenModel):
-    """Limit on failures that will repeat.
-
-    Attributes:
-        failures: permanent failures of the generator in a row after which the run stops.
-    """
-
-    failures: PositiveCount = 5
-
-
-class AdaptiveConfig(FrozenModel):
-    """Bounds of the concurrency that follows a provider's answers.
-
-    Attributes:
-        min: calls in flight that are always allowed.
-        start: calls in flight at the beginning; answers raise them.
-        max: calls in flight at most, also at the beginning; without it `provider_concurrency`, else
-            `max_concurrent_tasks`.
-    """
-
-    min: PositiveCount = 1
-    start: PositiveCount = 16
-    max: PositiveCount | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.max is not None and self.min > self.max:
-            msg = f"min, {self.min}, is more than max, {self.max}"
-            raise ValueError(msg)
-        return self
 
 
 class RuntimeConfig(FrozenModel):

@@ -46,7 +46,7 @@ def categories(store: RunStore, result: RunResult) -> dict[str, tuple[str | None
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
     parameters = {"path": str(tmp_path / "s.sqlite3")} if request.param == "sqlite" else {}
-    return create_run_store(StorageConfig(store=request.param, parameters=parameters))
+    return create_run_store(StorageConfig(store=request.param, parameters={**parameters}))
 
 
 @pytest.mark.parametrize(
