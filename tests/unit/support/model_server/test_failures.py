@@ -23,6 +23,7 @@ from tests.support.model_server import (
     failures,
 )
 from tests.support.model_server.replies import Failure
+from tests.support.waiting import until
 from tests.unit.support.model_server.clients import (
     KEY,
     MODEL,
@@ -263,9 +264,10 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def test_a_client_that_waits_no_longer_is_remembered_as_one_that_left() -> None:
-    with ModelServer([Behaviour(latency_s=60)]) as server, openai_client(server, timeout_s=0.1) as client:
+    with ModelServer([Behaviour(latency_s=60)]) as server, openai_client(server) as client:
         with pytest.raises(openai.APITimeoutError):
-            ask_chat(client)
+            ask_chat(client, timeout=0.3)
+        until(lambda: server.requests[0].ended_s is not None, "the server to notice")
         ask_chat(client)
     assert [request.was_left for request in server.requests] == [True, False]
     assert [request.in_flight for request in server.requests] == [1, 1]
@@ -275,7 +277,7 @@ def test_a_client_that_waits_no_longer_is_remembered_as_one_that_left() -> None:
 @pytest.mark.parametrize("dialect", ["chat", "responses"])
 def test_a_stream_may_stop_before_its_end(how: Any, dialect: str) -> None:
     step = Behaviour(reply=Answer(TEXT), breaks_off=BreakOff(6, how))
-    with ModelServer([step]) as server, openai_client(server, timeout_s=0.3) as client:
+    with ModelServer([step]) as server, openai_client(server, timeout_s=0.4 if how == "silence" else 10.0) as client:
         seen, error = streamed(client, dialect)
     assert 0 < len(seen) <= 7
     assert not any("finish_reason='stop'" in repr(event) or "completed'" in repr(type(event)) for event in seen)
