@@ -189,7 +189,9 @@ CONTEXTS: dict[Any, dict[str, Any]] = {
         "dataset_id": None,
         "case_key": None,
         "seed": None,
+        "seed_is_given": False,
         "prompt_spec": None,
+        "idle_timeout_s": None,
         "metadata": {},
     },
     t.SelectContext: {

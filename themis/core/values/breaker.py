@@ -1,4 +1,4 @@
-"""When a run stops whose provider refuses every call."""
+"""Setting of the breaker, which stops a run whose provider refuses every call."""
 
 from themis.core.base import FrozenModel
 from themis.core.values.bounded_numbers import PositiveCount

@@ -64,11 +64,16 @@ class Closing:
             self._pauses = 0
 
     def heed(self, now: float, rate_limit: dict[str, Any]) -> None:
-        """Close the gate until a quota that is used up is renewed, as an answer's headers say."""
+        """Close the gate until some of a quota that is used up is back, as an answer's headers say.
+
+        Most providers fill a quota evenly and say when all of it is back, so its first unit is back much earlier.
+        """
         for what in ("requests", "tokens"):
             remaining, reset_s = rate_limit.get(f"{what}_remaining"), rate_limit.get(f"{what}_reset_s")
             if _is_number(remaining) and remaining <= 0 and _is_number(reset_s) and 0 < reset_s <= LONGEST_ASKED_FOR_S:
-                self._close(now, now + reset_s, f"no {what} remain")
+                quota = rate_limit.get(f"{what}_limit")
+                part = 1 / quota if _is_number(quota) and quota > 1 else 1
+                self._close(now, now + reset_s * part, f"no {what} remain")
 
     def _close(self, now: float, until: float, why: str) -> None:
         if until > self.until:

@@ -235,5 +235,5 @@ def _changed(rate: AnyRate | None, kind: type[AnyRate], per_minute: float | None
         return None
     if rate is None:
         return kind(per_minute)
-    rate.change(per_minute)
+    rate.set_per_minute(per_minute)
     return rate

@@ -35,7 +35,7 @@ class RequestRate:
         """Forget a call that was counted and not made."""
         self._next -= self._interval_s
 
-    def change(self, per_minute: float) -> None:
+    def set_per_minute(self, per_minute: float) -> None:
         """Allow so many from the next call on."""
         self.per_minute = per_minute
         self._interval_s = seconds_each(per_minute)

@@ -64,7 +64,7 @@ class TokenRate:
             entry.tokens += used - reserved
             self._in_log += used - reserved
 
-    def change(self, per_minute: float) -> None:
+    def set_per_minute(self, per_minute: float) -> None:
         """Allow so many from the next call on."""
         self.per_minute = per_minute
         self._s_per_token = seconds_each(per_minute)
