@@ -24,6 +24,7 @@ NAMED = {
     "themis/core/stores/__init__.py": "the public names",
     "themis/core/stores/registry.py": "where each kind of store is found",
     "themis/cli/quick_eval.py": "the ends of a database's name",
+    "themis/cli/begin/asked.py": "the help of an option that takes a database",
     "themis/core/configuration/default_paths.py": "the kind of store where no config file names one",
 }
 
