@@ -54,6 +54,15 @@ def test_failures_of_single_cases_do_not(status: int) -> None:
     assert len(generator.calls) == 40
 
 
+def test_an_error_whose_attributes_cannot_be_read_fails_its_case_alone() -> None:
+    class OddError(Exception):
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+    result = experiment(ScriptedGenerator(lambda *_: OddError("odd")), datasets=[many(10)], metrics=[]).run()
+    assert (result.status, result.progress.failed_cases) == ("failed", 10)
+
+
 def test_a_success_between_them_starts_the_count_over() -> None:
     generator = ScriptedGenerator(lambda case, _: "fine" if case.input % 4 == 0 else RefusedError(403))
     result = experiment(generator, datasets=[many(40)], metrics=[], runtime=RuntimeConfig(max_concurrent_tasks=1)).run()

@@ -1,6 +1,6 @@
 """Breaker: stops a run whose generator fails in the same way for every call, before it has asked for all cases."""
 
-from themis.core.engine.retry_policy import message_of, retry_after_s
+from themis.core.engine.retry_policy import message_of, retry_after_s, said_by, status_of
 from themis.core.errors import ProviderOutageError, RunStoppedError
 
 _REFUSALS = frozenset({401, 402, 403, 404})
@@ -25,7 +25,7 @@ class Breaker:
             RunStoppedError: the error says that no call of this run can succeed.
             ProviderOutageError: there were too many failures in a row that will repeat.
         """
-        if getattr(error, "stops_run", False) is True:
+        if said_by(error, "stops_run") is True:
             raise RunStoppedError(detail=message_of(error)) from error
         if not breaks(error):
             return
@@ -38,8 +38,5 @@ class Breaker:
 
 def breaks(error: BaseException) -> bool:
     """Whether a failure will repeat with every call: the error says so, or its status is a refusal of all requests."""
-    said = getattr(error, "breaks", None)
-    if isinstance(said, bool):
-        return said
-    status = getattr(error, "status_code", None)
-    return isinstance(status, int) and status in _REFUSALS
+    said = said_by(error, "breaks")
+    return said if isinstance(said, bool) else status_of(error) in _REFUSALS

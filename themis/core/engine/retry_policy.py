@@ -53,7 +53,7 @@ class RetryPolicy:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the failure is transient: timeouts, I/O, 408, 409, 429, 5xx, or an error whose `retryable` says so."""
-    said = _said(error, "retryable")
+    said = said_by(error, "retryable")
     if isinstance(said, bool):
         return said
     status = status_of(error)
@@ -64,7 +64,7 @@ def is_passing(error: BaseException) -> bool:
 
 def is_throttled(error: BaseException) -> bool:
     """Whether the provider asks for fewer requests: 429, 503, 529, or an error whose `throttled` says so."""
-    said = _said(error, "throttled")
+    said = said_by(error, "throttled")
     if not isinstance(said, bool):
         said = status_of(error) in _THROTTLED
     return said and is_passing(error)
@@ -72,19 +72,19 @@ def is_throttled(error: BaseException) -> bool:
 
 def status_of(error: BaseException) -> int | None:
     """The HTTP status of an error that has one."""
-    status = _said(error, "status_code")
+    status = said_by(error, "status_code")
     return status if isinstance(status, int) and not isinstance(status, bool) else None
 
 
 def rate_limit_of(error: BaseException) -> dict[str, Any]:
     """The provider's quota, as the headers of a failed answer give it; {} without them."""
-    found = _said(error, "rate_limit")
+    found = said_by(error, "rate_limit")
     return found if isinstance(found, dict) else {}
 
 
 def retry_after_s(error: BaseException) -> float:
     """Seconds that the server asked the client to wait; 0 when it did not, or asked for more than a day."""
-    value = _said(error, "retry_after_s")
+    value = said_by(error, "retry_after_s")
     return float(value) if isinstance(value, int | float) and 0 < value <= _LONGEST_ASKED_FOR_S else 0.0
 
 
@@ -120,10 +120,10 @@ def attempts_in(history: list[dict[str, Any]]) -> int:
 
 
 def _is_out_of_credit(error: BaseException) -> bool:
-    return _OUT_OF_CREDIT in (_said(error, "code"), _said(error, "type")) or _OUT_OF_CREDIT in message_of(error)
+    return _OUT_OF_CREDIT in (said_by(error, "code"), said_by(error, "type")) or _OUT_OF_CREDIT in message_of(error)
 
 
-def _said(error: BaseException, name: str) -> Any:
+def said_by(error: BaseException, name: str) -> Any:
     """An optional attribute of an error; None if it cannot be read."""
     try:
         return getattr(error, name, None)

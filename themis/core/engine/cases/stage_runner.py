@@ -19,7 +19,7 @@ from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.component_failures import Tracebacks, line_of
 from themis.core.engine.limits import Admission, ProviderState
 from themis.core.engine.observers import Moment, Observers
-from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing
+from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, said_by
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import BadResultError
 from themis.core.models import ParsedOutput, ScoreError
@@ -216,7 +216,7 @@ class StageRunner:
         category = names.failure_category
         if step.stage is Stage.PARSE and isinstance(error, BadResultError):
             category = "parse_invalid"
-        elif step.stage is Stage.GENERATE and getattr(error, "category", None) == BAD_RESPONSE:
+        elif step.stage is Stage.GENERATE and said_by(error, "category") == BAD_RESPONSE:
             category = BAD_RESPONSE
         line = line_of(error)
         where = f"{names.span} of case {work.case.case_id!r} of dataset {work.dataset.dataset_id!r}"
