@@ -11,12 +11,6 @@ from themis.adapters.sdk_generator import Access, SDKGenerator
 MAX_TOKENS = 4096
 """Default of `params.max_tokens`: the API wants a limit in each request."""
 
-_RENAMED = (
-    ("stop_sequences", "stop"),
-    ("output_config", "reasoning_effort"),
-    ("output_config", "response_format"),
-)
-
 
 class AnthropicGenerator(SDKGenerator):
     """Asks a model of Anthropic, or of a server that speaks its language; see `anthropic` for the arguments."""
@@ -26,6 +20,11 @@ class AnthropicGenerator(SDKGenerator):
     library: ClassVar[str] = "anthropic"
     home_url: ClassVar[str] = "https://api.anthropic.com"
     key_variable: ClassVar[str] = "ANTHROPIC_API_KEY"
+    renamed: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("stop_sequences", "stop"),
+        ("output_config", "reasoning_effort"),
+        ("output_config", "response_format"),
+    )
 
     def __init__(
         self,
@@ -55,12 +54,6 @@ class AnthropicGenerator(SDKGenerator):
         """Return the parameters of a request."""
         body = {"model": self.model_id, **messages.body(conversation, params)}
         return {**body, "stream": True} if self._settings.stream else body
-
-    def origins(self, params: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
-        """Return the names in a body, each with the argument that it comes from."""
-        del body
-        found = {new: old for new, old in _RENAMED if old in params}
-        return {**dict.fromkeys(self._settings.extra_body, "extra_body"), **found, **{name: name for name in params}}
 
     def read(self, document: dict[str, Any]) -> Answer:
         """Return the answer in a reply; see `ProviderGenerator.read`."""

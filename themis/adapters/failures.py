@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from themis.adapters.rate_limit_headers import rate_limit, retry_after_s
+from themis.core.engine.retry_policy import PASSING_STATUSES, THROTTLED_STATUSES
 from themis.core.errors import (
     BadResponseError,
     InvalidRequestError,
@@ -79,10 +80,8 @@ _STATUS_OF = {
 """Status that stands for a word, in an error object whose own status says that all is well."""
 
 _BAD_REQUEST = frozenset({400, 413, 422})
-_LATER = frozenset({408, 409, 425})
-_THROTTLED = frozenset({429, 503, 529})
-_SERVER_ERRORS = range(500, 600)
-_HTTP_ERRORS = range(400, 600)
+_LATER = PASSING_STATUSES | {425}
+_ERRORS = range(400, 600)
 _STATUS_DIGITS = 3
 
 KEY_PREFIX = "generation.generator.with."
@@ -95,12 +94,10 @@ class Asked:
     Attributes:
         provider: the provider, for messages.
         parameters: names in the request, each with the name of the argument that it comes from.
-        usage: tokens that the failed reply says were used.
     """
 
     provider: str
     parameters: Mapping[str, str] = field(default_factory=dict)
-    usage: Mapping[str, int] = field(default_factory=dict)
 
 
 def failure_of_status(status: int, document: Any, headers: Mapping[str, str], asked: Asked) -> ProviderError:
@@ -118,7 +115,6 @@ def failure_of_status(status: int, document: Any, headers: Mapping[str, str], as
         retry_after_s=retry_after_s(headers),
         request_id=request_id(headers),
         rate_limit=rate_limit(headers),
-        token_usage=dict(asked.usage),
     )
     detail = f"{said.message} (status {status})"
     if status in _BAD_REQUEST and said.code not in _NO_CREDIT:
@@ -132,7 +128,7 @@ def failure_of_status(status: int, document: Any, headers: Mapping[str, str], as
 
 def failure_of_connection(error: BaseException, asked: Asked) -> ProviderError:
     """Return the failure of a request that got no reply: `error`, or what caused it, says why."""
-    causes = _causes(error)
+    causes = causes_of(error)
     text = next((found for cause in reversed(causes) if (found := " ".join(str(cause).split()))), type(error).__name__)
     names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
     is_there = not names & _NOBODY_THERE or bool(names & _CAME_APART)
@@ -146,7 +142,6 @@ def bad_response(detail: str, status: int | None, headers: Mapping[str, str], as
         status_code=status,
         request_id=request_id(headers),
         rate_limit=rate_limit(headers),
-        token_usage=dict(asked.usage),
     )
     return BadResponseError(provider=asked.provider, detail=detail, reply=reply)
 
@@ -156,6 +151,11 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return headers.get("x-request-id") or headers.get("request-id")
 
 
+def is_error(status: object) -> bool:
+    """Whether a status of HTTP says that a request failed."""
+    return isinstance(status, int) and status in _ERRORS
+
+
 def status_within(document: Any) -> int | None:
     """Return the status that an error object stands for, by its code or its type; None when these say nothing known."""
     error = document.get("error", document) if isinstance(document, dict) else None
@@ -163,7 +163,7 @@ def status_within(document: Any) -> int | None:
         return None
     for word in (error.get("code"), error.get("status"), error.get("type")):
         number = int(word) if isinstance(word, str) and word.isdecimal() and len(word) <= _STATUS_DIGITS else word
-        if isinstance(number, int) and number in _HTTP_ERRORS:
+        if isinstance(number, int) and is_error(number):
             return number
         if isinstance(word, str) and word in _STATUS_OF:
             return _STATUS_OF[word]
@@ -229,9 +229,9 @@ def _kind(status: int, said: _Said) -> type[ProviderError]:
         kind = ProviderKeyError
     elif status == 404:  # noqa: PLR2004  # Not Found
         kind = ProviderNotFoundError
-    elif status in _THROTTLED or said.code in _OVERLOADED:
+    elif status in THROTTLED_STATUSES or said.code in _OVERLOADED:
         kind = ProviderThrottledError
-    elif status in _LATER or status in _SERVER_ERRORS:
+    elif status in _LATER:
         kind = ProviderUnavailableError
     else:
         kind = InvalidRequestError
@@ -272,7 +272,8 @@ def _root(path: str) -> str:
     return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
-def _causes(error: BaseException) -> list[BaseException]:
+def causes_of(error: BaseException) -> list[BaseException]:
+    """Return an error and all that caused it, the last first."""
     found: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in found:
@@ -288,8 +289,3 @@ def _one_line(text: str) -> str:
 def _shortened(text: str) -> str:
     text = mask(_one_line(text))
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} …"
-
-
-def known_parameters(names: Collection[str], renamed: Mapping[str, str]) -> dict[str, str]:
-    """Return the names in a request, each with the argument that it comes from."""
-    return {**{name: name for name in names}, **renamed}

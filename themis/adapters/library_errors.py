@@ -6,12 +6,12 @@ from themis.adapters.failures import (
     failure_of_connection,
     failure_of_status,
     in_words,
+    is_error,
     status_within,
 )
 from themis.adapters.replies import headers_of
 from themis.core.errors import ProviderError, ThemisError
 
-_HTTP_ERRORS = range(400, 600)
 _API_ERROR = "APIError"
 _NO_REPLY = frozenset({"APIConnectionError", "HTTPError", "InvalidURL", "ClientError", "UnsupportedProtocol"})
 _NOT_AN_ANSWER = frozenset({_API_ERROR, "JSONDecodeError"})
@@ -30,10 +30,10 @@ def failure_of_error(error: Exception, asked: Asked) -> ProviderError | None:
     document, response = getattr(error, "body", None), getattr(error, "response", None)
     status = getattr(error, "status_code", getattr(response, "status_code", None))
     # An error in the middle of a stream comes after a status that said that all is well.
-    if not _is_error(status) and _API_ERROR in names:
+    if not is_error(status) and _API_ERROR in names:
         status = status_within(document)
     # A time-out of LiteLLM has a status, though nobody sent one.
-    if isinstance(status, int) and _is_error(status) and not (names & _NO_REPLY and response is None):
+    if isinstance(status, int) and is_error(status) and not (names & _NO_REPLY and response is None):
         said = document or getattr(response, "text", None) or str(error)
         return failure_of_status(status, said, headers_of(getattr(response, "headers", None)), asked)
     if names & _NO_REPLY:
@@ -41,7 +41,3 @@ def failure_of_error(error: Exception, asked: Asked) -> ProviderError | None:
     if names & _NOT_AN_ANSWER:
         return bad_response(in_words(str(error).encode(), error), None, {}, asked)
     return None
-
-
-def _is_error(status: object) -> bool:
-    return isinstance(status, int) and status in _HTTP_ERRORS

@@ -85,11 +85,6 @@ class LiteLLMGenerator(ProviderGenerator):
             body |= {"stream": True, "stream_options": body.get("stream_options") or {"include_usage": True}}
         return body
 
-    def origins(self, params: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
-        """Return the names in a body, each with the argument that it comes from."""
-        del body
-        return {**dict.fromkeys(self._settings.extra_body, "extra_body"), **{name: name for name in params}}
-
     def read(self, document: dict[str, Any]) -> Answer:
         """Return the answer in a reply; see `ProviderGenerator.read`."""
         answer = chat.read(document)

@@ -1,6 +1,5 @@
 """Generator for OpenAI and every server that speaks its language, through OpenAI's own client library."""
 
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
@@ -13,14 +12,6 @@ from themis.adapters.settings import refuse
 from themis.core.base import JSONValue
 
 ApiMode = Literal["auto", "responses", "chat_completions", "completions"]
-
-_RENAMED = (
-    ("max_completion_tokens", "max_tokens"),
-    ("max_output_tokens", "max_tokens"),
-    ("reasoning", "reasoning_effort"),
-    ("text", "verbosity"),
-    ("text", "response_format"),
-)
 
 _APIS: dict[str, ModuleType] = {
     "responses": responses,
@@ -41,6 +32,13 @@ class OpenAIGenerator(SDKGenerator):
     library: ClassVar[str] = "openai"
     home_url: ClassVar[str] = "https://api.openai.com/v1"
     key_variable: ClassVar[str] = "OPENAI_API_KEY"
+    renamed: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("max_completion_tokens", "max_tokens"),
+        ("max_output_tokens", "max_tokens"),
+        ("reasoning", "reasoning_effort"),
+        ("text", "verbosity"),
+        ("text", "response_format"),
+    )
 
     def __init__(  # the arguments of a config file
         self,
@@ -92,12 +90,6 @@ class OpenAIGenerator(SDKGenerator):
             if self._api is not responses:
                 body.setdefault("stream_options", {"include_usage": True})
         return body
-
-    def origins(self, params: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
-        """Return the names in a body, each with the argument that it comes from."""
-        del body
-        found = {new: old for new, old in _RENAMED if old in params}
-        return {**dict.fromkeys(self._settings.extra_body, "extra_body"), **found, **{name: name for name in params}}
 
     def read(self, document: dict[str, Any]) -> Answer:
         """Return the answer in a reply; see `ProviderGenerator.read`."""

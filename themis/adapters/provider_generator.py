@@ -111,8 +111,7 @@ class ProviderGenerator(BuiltinComponent):
             not_sent.append("seed")
         conversation = conversation_of(case, ctx, settings.instructions, settings.input_builder)
         body = self.body(conversation, params)
-        origins = self.origins(params, body)
-        return Request(body, conversation.messages, tuple(not_sent), origins)
+        return Request(body, conversation.messages, tuple(not_sent), self.origins(params))
 
     @property
     def takes_seed(self) -> bool:
@@ -123,9 +122,9 @@ class ProviderGenerator(BuiltinComponent):
     def body(self, conversation: Conversation, params: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters of a request."""
 
-    @abstractmethod
-    def origins(self, params: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
+    def origins(self, params: Mapping[str, Any]) -> dict[str, str]:
         """Return the names in a body, each with the argument that it comes from."""
+        return {**dict.fromkeys(self._settings.extra_body, "extra_body"), **{name: name for name in params}}
 
     @abstractmethod
     async def send(self, request: Request, ctx: GenerateContext) -> Reply:

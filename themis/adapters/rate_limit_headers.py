@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-LONGEST_S = 86_400.0
-"""Seconds beyond which a wait or a reset is a mistake, such as a time of day or milliseconds."""
+from themis.core.values.bounds import MOST_DELAY_S
 
 RETRY_AFTER_MS = "retry-after-ms"
 RETRY_AFTER = "retry-after"
@@ -139,4 +138,4 @@ def _number(text: str) -> float | None:
 
 
 def _bounded(seconds: float) -> float | None:
-    return max(seconds, 0.0) if math.isfinite(seconds) and seconds <= LONGEST_S else None
+    return max(seconds, 0.0) if math.isfinite(seconds) and seconds <= MOST_DELAY_S else None

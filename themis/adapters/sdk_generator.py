@@ -52,12 +52,14 @@ class SDKGenerator(ProviderGenerator):
         library: the library's package.
         home_url: the provider's own address.
         key_variable: the environment variable that holds the key for it.
+        renamed: names in a request, each with the parameter that it comes from, where these differ.
     """
 
     provider: ClassVar[str]
     library: ClassVar[str]
     home_url: ClassVar[str]
     key_variable: ClassVar[str]
+    renamed: ClassVar[tuple[tuple[str, str], ...]]
 
     def __init__(self, model_id: str, access: Access, settings: Mapping[str, Any]) -> None:
         """Ask the model `model_id` by way of `access`."""
@@ -95,6 +97,11 @@ class SDKGenerator(ProviderGenerator):
         """Open a block in which all calls share one client and its connections; the user's own client stays open."""
         client = self._access.client
         return self._clients.session() if client is None else nullcontext(client)
+
+    def origins(self, params: Mapping[str, Any]) -> dict[str, str]:
+        """Return the names in a body, each with the argument that it comes from."""
+        renamed = {new: old for new, old in self.renamed if old in params and new not in params}
+        return {**super().origins(params), **renamed}
 
     @property
     @abstractmethod

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from themis.adapters.failures import causes_of
 from themis.cli.errors import BAD_INPUT, UNAVAILABLE
 from themis.core.configuration.config_lines import line_of
 from themis.core.engine.retry_policy import is_passing, message_of
@@ -246,11 +247,4 @@ def _at(key: str, asked: Question) -> str:
 
 def _kinds(error: BaseException) -> set[str]:
     """Return the names of the classes of an error and of all that caused it."""
-    names: set[str] = set()
-    cause: Any = error
-    seen: list[Any] = []
-    while cause is not None and cause not in seen:
-        seen.append(cause)
-        names |= {kind.__name__ for kind in type(cause).__mro__}
-        cause = cause.__cause__ or cause.__context__
-    return names
+    return {kind.__name__ for cause in causes_of(error) for kind in type(cause).__mro__}

@@ -10,12 +10,16 @@ from pydantic import ValidationError
 from themis.core.configuration.secrets import redact_urls
 from themis.core.text.masking import mask
 from themis.core.text.pydantic_errors import in_a_line
+from themis.core.values.bounds import MOST_DELAY_S
 
-_PASSING = {408, 409, 429, *range(500, 600)}
-_THROTTLED = {429, 503, 529}
+PASSING_STATUSES = frozenset({408, 409, 429, *range(500, 600)})
+"""Statuses of HTTP after which the same request may succeed."""
+
+THROTTLED_STATUSES = frozenset({429, 503, 529})
+"""Those of them with which a provider asks for fewer requests."""
+
 _OUT_OF_CREDIT = "insufficient_quota"  # OpenAI's word in a 429 that no waiting mends
 _LONGEST_DELAY_S = 60.0
-_LONGEST_ASKED_FOR_S = 86_400.0  # beyond a day it is a mistake, such as a time of day or milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def is_passing(error: BaseException) -> bool:
         return said
     status = status_of(error)
     if status is not None:
-        return status in _PASSING and not _is_out_of_credit(error)
+        return status in PASSING_STATUSES and not _is_out_of_credit(error)
     return isinstance(error, TimeoutError | OSError)
 
 
@@ -66,7 +70,7 @@ def is_throttled(error: BaseException) -> bool:
     """Whether the provider asks for fewer requests: 429, 503, 529, or an error whose `throttled` says so."""
     said = said_by(error, "throttled")
     if not isinstance(said, bool):
-        said = status_of(error) in _THROTTLED
+        said = status_of(error) in THROTTLED_STATUSES
     return said and is_passing(error)
 
 
@@ -85,7 +89,7 @@ def rate_limit_of(error: BaseException) -> dict[str, Any]:
 def retry_after_s(error: BaseException) -> float:
     """Seconds that the server asked the client to wait; 0 when it did not, or asked for more than a day."""
     value = said_by(error, "retry_after_s")
-    return float(value) if isinstance(value, int | float) and 0 < value <= _LONGEST_ASKED_FOR_S else 0.0
+    return float(value) if isinstance(value, int | float) and 0 < value <= MOST_DELAY_S else 0.0
 
 
 def message_of(error: BaseException) -> str:

@@ -22,14 +22,12 @@ class ProviderReply:
         retry_after_s: seconds that it asks to wait; None when it does not say.
         request_id: its name for the request.
         rate_limit: its limits and what is left of them, see `themis.adapters.rate_limit_headers`.
-        token_usage: tokens that the failed call was charged with, if any are known.
     """
 
     status_code: int | None = None
     retry_after_s: float | None = None
     request_id: str | None = None
     rate_limit: dict[str, float] = field(default_factory=dict)
-    token_usage: dict[str, int] = field(default_factory=dict)
 
 
 class ProviderError(ThemisError, RuntimeError):

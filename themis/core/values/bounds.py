@@ -8,7 +8,8 @@ MOST_SECONDS = 1e9
 """The longest time limit: about thirty years. Timers overflow at nine times that."""
 
 MOST_DELAY_S = 86_400.0
-"""The longest pause before something is tried again: a day."""
+"""The longest pause before something is tried again: a day. One that a server asks for and that is longer is a mistake,
+such as a time of day or milliseconds."""
 
 MOST_COUNT = 1_000_000
 """The maximum of tries, samples of one case and concurrent calls; and of MiB of memory, as in all manifests so far."""

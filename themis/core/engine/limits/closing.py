@@ -4,6 +4,8 @@ import math
 import random
 from typing import Any, TypeGuard
 
+from themis.core.values.bounds import MOST_DELAY_S
+
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
 """Bounds of the pause after a throttled answer without a `Retry-After`; it doubles each time."""
@@ -13,9 +15,6 @@ SPREAD = 0.25
 
 OPENING_S = 1.0
 """Seconds in which the calls of a whole limit begin after a pause, so that they do not all arrive at once."""
-
-LONGEST_ASKED_FOR_S = 86_400.0
-"""A longer pause is a mistake, such as a time of day or milliseconds."""
 
 
 class Closing:
@@ -70,7 +69,7 @@ class Closing:
         """
         for what in ("requests", "tokens"):
             remaining, reset_s = rate_limit.get(f"{what}_remaining"), rate_limit.get(f"{what}_reset_s")
-            if _is_number(remaining) and remaining <= 0 and _is_number(reset_s) and 0 < reset_s <= LONGEST_ASKED_FOR_S:
+            if _is_number(remaining) and remaining <= 0 and _is_number(reset_s) and 0 < reset_s <= MOST_DELAY_S:
                 quota = rate_limit.get(f"{what}_limit")
                 part = 1 / quota if _is_number(quota) and quota > 1 else 1
                 self._close(now, now + reset_s * part, f"no {what} remain")
