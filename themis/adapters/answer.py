@@ -1,5 +1,6 @@
 """Answer of a model, in the words of no provider."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,8 +83,9 @@ def count_of(document: Any, *path: str) -> int | None:
     return document if is_count else None
 
 
-def usage_of(counts: dict[str, int | None]) -> dict[str, int]:
-    """Return the counts that are known."""
+def usage_of(document: Any, paths: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    """Return the counts in a usage object that are known, by the names of ours that `paths` has them under."""
+    counts = {name: count_of(document, *path) for name, path in paths.items()}
     return {name: count for name, count in counts.items() if count is not None}
 
 

@@ -81,9 +81,9 @@ def text_of(value: JSONValue) -> str:
 
 def _with_prompt(turns: list[Turn], spec: PromptSpec | None, instructions: str | None) -> Conversation:
     parts = [instructions] if instructions else []
-    if spec is not None and not spec.is_empty:
-        parts.append(spec.render_input("").removesuffix("\n\nInput:\n").removesuffix("Input:\n"))  # type: ignore[union-attr]  # a text for a spec that is not empty
-    if parts and turns[0]["role"] in _SYSTEM and isinstance(turns[0].get("content"), str):
+    if spec is not None:
+        parts += spec.sections()
+    if parts and len(turns) > 1 and turns[0]["role"] in _SYSTEM and isinstance(turns[0].get("content"), str):
         parts.append(turns[0]["content"])
         turns = turns[1:]
     return Conversation("\n\n".join(parts) or None, turns)

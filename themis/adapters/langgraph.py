@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from pydantic_core import to_jsonable_python
 
-from themis.adapters.answer import content_of, count_of, usage_of
+from themis.adapters.answer import content_of, usage_of
 from themis.adapters.conversation import InputBuilder, is_conversation
 from themis.adapters.failures import Asked, bad_response
 from themis.adapters.library_errors import failure_of_error
@@ -29,6 +29,13 @@ _FINISH_REASONS = {
     "max_tokens": "length",
     "tool_use": "tool_calls",
     "function_call": "tool_calls",
+}
+_COUNTS: dict[str, tuple[str, ...]] = {
+    "prompt_tokens": ("input_tokens",),
+    "completion_tokens": ("output_tokens",),
+    "cached_tokens": ("input_token_details", "cache_read"),
+    "cache_write_tokens": ("input_token_details", "cache_creation"),
+    "reasoning_tokens": ("output_token_details", "reasoning"),
 }
 _MOST_STEPS = 100_000
 _NOTHING: Any = object()
@@ -222,16 +229,7 @@ def _add_node(event: Mapping[str, Any], seen: _Seen) -> None:
 
 def _add_model_call(output: Any, seen: _Seen) -> None:
     """Add the tokens of a model's answer; how the last one ended is how the graph's answer did."""
-    counts = getattr(output, "usage_metadata", None)
-    found = usage_of(
-        {
-            "prompt_tokens": count_of(counts, "input_tokens"),
-            "completion_tokens": count_of(counts, "output_tokens"),
-            "cached_tokens": count_of(counts, "input_token_details", "cache_read"),
-            "cache_write_tokens": count_of(counts, "input_token_details", "cache_creation"),
-            "reasoning_tokens": count_of(counts, "output_token_details", "reasoning"),
-        }
-    )
+    found = usage_of(getattr(output, "usage_metadata", None), _COUNTS)
     for name, count in found.items():
         seen.usage[name] = seen.usage.get(name, 0) + count
     facts = getattr(output, "response_metadata", None)

@@ -41,8 +41,10 @@ class PromptSpec(FrozenModel):
 
     def render_input(self, value: JSONValue) -> JSONValue:
         """Return the prompt for one input: `value` itself if the spec is empty, else sections joined by blank lines."""
-        if self.is_empty:
-            return value
+        return value if self.is_empty else "\n\n".join([*self.sections(), f"Input:\n{_as_text(value)}"])
+
+    def sections(self) -> list[str]:
+        """Return the sections of the prompt that come before the input."""
         sections = []
         if self.instructions:
             sections.append(f"Instructions:\n{self.instructions}")
@@ -51,8 +53,7 @@ class PromptSpec(FrozenModel):
         sections.extend(_render_block(number, block) for number, block in enumerate(self.blocks, start=1))
         if self.suffix:
             sections.append(self.suffix)
-        sections.append(f"Input:\n{_as_text(value)}")
-        return "\n\n".join(sections)
+        return sections
 
 
 def _render_block(number: int, block: dict[str, JSONValue]) -> str:

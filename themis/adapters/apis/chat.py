@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from themis.adapters.answer import Answer, UnreadableReplyError, count_of, text_at, usage_of
+from themis.adapters.answer import Answer, UnreadableReplyError, text_at, usage_of
 from themis.adapters.conversation import Conversation, text_of
 
 PATH = "/chat/completions"
@@ -10,6 +10,14 @@ TAKES_SEED = True
 
 _FINISH_REASONS = {"function_call": "tool_calls"}
 _MOST_CALLS = 256
+
+_COUNTS: dict[str, tuple[str, ...]] = {
+    "prompt_tokens": ("prompt_tokens",),
+    "completion_tokens": ("completion_tokens",),
+    "cached_tokens": ("prompt_tokens_details", "cached_tokens"),
+    "cache_write_tokens": ("prompt_tokens_details", "cache_write_tokens"),
+    "reasoning_tokens": ("completion_tokens_details", "reasoning_tokens"),
+}
 
 
 def body(conversation: Conversation, params: dict[str, Any], *, is_openai: bool) -> dict[str, Any]:
@@ -65,16 +73,7 @@ def finish_reason(choice: dict[str, Any]) -> str | None:
 
 def usage(reply: dict[str, Any]) -> dict[str, int]:
     """Return the tokens of a reply by kind."""
-    counts = reply.get("usage")
-    return usage_of(
-        {
-            "prompt_tokens": count_of(counts, "prompt_tokens"),
-            "completion_tokens": count_of(counts, "completion_tokens"),
-            "cached_tokens": count_of(counts, "prompt_tokens_details", "cached_tokens"),
-            "cache_write_tokens": count_of(counts, "prompt_tokens_details", "cache_write_tokens"),
-            "reasoning_tokens": count_of(counts, "completion_tokens_details", "reasoning_tokens"),
-        }
-    )
+    return usage_of(reply.get("usage"), _COUNTS)
 
 
 def facts(reply: dict[str, Any]) -> dict[str, Any]:

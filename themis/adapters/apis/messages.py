@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from themis.adapters.answer import Answer, UnreadableReplyError, count_of, text_at, usage_of
+from themis.adapters.answer import Answer, UnreadableReplyError, text_at, usage_of
 from themis.adapters.conversation import Conversation, Turn, text_of
 
 PATH = "/v1/messages"
@@ -20,6 +20,14 @@ _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 _DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 _INPUT = "partial_json"
 _MOST_BLOCKS = 10_000
+
+_COUNTS: dict[str, tuple[str, ...]] = {
+    "prompt_tokens": ("input_tokens",),
+    "completion_tokens": ("output_tokens",),
+    "cached_tokens": ("cache_read_input_tokens",),
+    "cache_write_tokens": ("cache_creation_input_tokens",),
+    "reasoning_tokens": ("output_tokens_details", "thinking_tokens"),
+}
 
 
 def body(conversation: Conversation, params: dict[str, Any]) -> dict[str, Any]:
@@ -74,19 +82,10 @@ def read(reply: dict[str, Any]) -> Answer:
 
 def usage(reply: dict[str, Any]) -> dict[str, int]:
     """Return the tokens of a reply by kind; Anthropic counts those of its cache apart from the other input."""
-    counts = reply.get("usage")
-    cached = count_of(counts, "cache_read_input_tokens")
-    written = count_of(counts, "cache_creation_input_tokens")
-    plain = count_of(counts, "input_tokens")
-    return usage_of(
-        {
-            "prompt_tokens": None if plain is None else plain + (cached or 0) + (written or 0),
-            "completion_tokens": count_of(counts, "output_tokens"),
-            "cached_tokens": cached,
-            "cache_write_tokens": written,
-            "reasoning_tokens": count_of(counts, "output_tokens_details", "thinking_tokens"),
-        }
-    )
+    found = usage_of(reply.get("usage"), _COUNTS)
+    if "prompt_tokens" in found:
+        found["prompt_tokens"] += found.get("cached_tokens", 0) + found.get("cache_write_tokens", 0)
+    return found
 
 
 def join_stream(chunks: list[dict[str, Any]]) -> dict[str, Any]:

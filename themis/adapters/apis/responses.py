@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from themis.adapters.answer import Answer, UnreadableReplyError, count_of, text_at, usage_of
+from themis.adapters.answer import Answer, UnreadableReplyError, text_at, usage_of
 from themis.adapters.conversation import Conversation, Turn
 
 PATH = "/responses"
@@ -10,6 +10,14 @@ TAKES_SEED = False
 
 _INCOMPLETE = {"max_output_tokens": "length"}
 _ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+_COUNTS: dict[str, tuple[str, ...]] = {
+    "prompt_tokens": ("input_tokens",),
+    "completion_tokens": ("output_tokens",),
+    "cached_tokens": ("input_tokens_details", "cached_tokens"),
+    "cache_write_tokens": ("input_tokens_details", "cache_write_tokens"),
+    "reasoning_tokens": ("output_tokens_details", "reasoning_tokens"),
+}
 
 
 def body(conversation: Conversation, params: dict[str, Any], *, is_openai: bool) -> dict[str, Any]:
@@ -59,16 +67,7 @@ def read(reply: dict[str, Any]) -> Answer:
 
 def usage(reply: dict[str, Any]) -> dict[str, int]:
     """Return the tokens of a reply by kind."""
-    counts = reply.get("usage")
-    return usage_of(
-        {
-            "prompt_tokens": count_of(counts, "input_tokens"),
-            "completion_tokens": count_of(counts, "output_tokens"),
-            "cached_tokens": count_of(counts, "input_tokens_details", "cached_tokens"),
-            "cache_write_tokens": count_of(counts, "input_tokens_details", "cache_write_tokens"),
-            "reasoning_tokens": count_of(counts, "output_tokens_details", "reasoning_tokens"),
-        }
-    )
+    return usage_of(reply.get("usage"), _COUNTS)
 
 
 def join_stream(chunks: list[dict[str, Any]]) -> dict[str, Any]:

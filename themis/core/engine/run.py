@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.cases.stage_runner import StageRunner
 from themis.core.engine.compiling.compiled import CompiledRun, provider_of
 from themis.core.engine.compiling.edits import edited_parts, shortened
-from themis.core.engine.limits import ProviderState, idle_limits
+from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
 from themis.core.engine.retry_policy import message_of
@@ -42,17 +42,12 @@ logger = logging.getLogger("themis.engine")
 
 @dataclass(slots=True)
 class RunProgress:
-    """Progress of a run, for observers while it goes.
-
-    Attributes:
-        limits: gives the limits of its providers as they are now; callable from any thread.
-    """
+    """Progress of a run, for observers while it goes."""
 
     total: int = 0
     done: int = 0
     failed: int = 0
     resumed: int = 0
-    limits: Callable[[], tuple[ProviderState, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +193,6 @@ class RunExecution:
         progress.total = self._run.snapshot.total_cases
         async with OutcomeWriter(self._store, self._run_id, self._options.fence) as writer:
             runner = StageRunner(self._runtime, writer, self._observers)
-            progress.limits = runner.limits
             pipeline = CasePipeline(self._run.parts(), runner, self._until)
 
             def ended(end: CaseEnd) -> None:

@@ -17,7 +17,7 @@ from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.component_failures import Tracebacks, line_of
-from themis.core.engine.limits import Admission, ProviderState
+from themis.core.engine.limits import Admission
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, said_by
 from themis.core.engine.writer import OutcomeWriter
@@ -87,10 +87,6 @@ class StageRunner:
         self._generation_retries = generation_retries(runtime, None)
         self._limits_time = runtime.request_timeout_s is not None or runtime.case_timeout_s is not None
         self._model_calls: dict[str | None, ModelCalls] = {}
-
-    def limits(self) -> tuple[ProviderState, ...]:
-        """The limits of the run's providers as they are now; callable from any thread."""
-        return self._admission.states()
 
     def close(self) -> None:
         """Leave the limits of providers to other runs of this process."""

@@ -40,7 +40,6 @@ class ProviderLimits:
         self._lock = threading.Lock()
         self._shares: list[Share] = []
         self._rules = ProviderRules()
-        self._setting: int | None = None
         self._adaptive: AdaptiveLimit | None = None
         self._requests: RequestRate | None = None
         self._tokens: TokenRate | None = None
@@ -65,13 +64,6 @@ class ProviderLimits:
             if self._shares:
                 self._combine()
             return bool(self._shares)
-
-    def set_concurrency(self, calls: int | None) -> None:
-        """Follow an operator's limit on the calls in flight; None follows the configuration again."""
-        with self._lock:
-            if calls != self._setting:
-                self._setting = calls
-                self._combine()
 
     @property
     def limits_tokens(self) -> bool:
@@ -199,7 +191,7 @@ class ProviderLimits:
 
     def _combine(self) -> None:
         """Follow the rules of the runs that take part, and wake all that wait: there may be more room."""
-        self._rules = rules = strictest([share.rules for share in self._shares], self._setting)
+        self._rules = rules = strictest(share.rules for share in self._shares)
         if rules.adaptive is None:
             self._adaptive = None
         elif self._adaptive is None:
@@ -220,8 +212,6 @@ class ProviderLimits:
                 return f"its requests per minute: {self._requests.per_minute:g}"
             if self._tokens is not None:
                 return f"its tokens per minute: {self._tokens.per_minute:g}"
-        if limit is not None and limit == self._setting:
-            return "set by `themis limits set`"
         stage = self._adaptive.stage(now) if self._adaptive is not None else "all that is allowed"
         if now - self._throttled_at < _RECENT_S:
             told = self._status or "too many requests"

@@ -13,7 +13,7 @@ class ProviderRules:
     """The limits of a provider; None where it has none of that kind.
 
     Attributes:
-        concurrency: calls in flight that the configuration, or an operator, allows.
+        concurrency: calls in flight that the configuration allows.
         requests_per_minute, tokens_per_minute: its quotas.
         adaptive: the bounds of the concurrency that follows the provider's answers.
     """
@@ -50,19 +50,19 @@ def rules_of(runtime: RuntimeConfig, provider: str) -> RunRules:
     )
 
 
-def strictest(runs: Iterable[RunRules], setting: int | None) -> ProviderRules:
-    """Return the limits that satisfy all `runs`; `setting`, an operator's concurrency, replaces that of the runs."""
+def strictest(runs: Iterable[RunRules]) -> ProviderRules:
+    """Return the limits that satisfy all `runs`."""
     rules = list(runs)
     concurrency = min((rule.concurrency for rule in rules if rule.concurrency is not None), default=None)
     adaptive = [rule.adaptive for rule in rules if rule.adaptive is not None]
     bounds = None
     if adaptive:
         allowed = [one.max for one in adaptive if one.max is not None] + ([concurrency] if concurrency else [])
-        most = setting or min(allowed, default=sum(rule.tasks for rule in rules))
+        most = min(allowed, default=sum(rule.tasks for rule in rules))
         least = min(most, *(one.min for one in adaptive))
         bounds = AdaptiveBounds(least, max(least, min(most, *(one.start for one in adaptive))), most)
     return ProviderRules(
-        concurrency=setting or concurrency,
+        concurrency=concurrency,
         requests_per_minute=min((r.requests_per_minute for r in rules if r.requests_per_minute), default=None),
         tokens_per_minute=min((r.tokens_per_minute for r in rules if r.tokens_per_minute), default=None),
         adaptive=bounds,
