@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING
 from themis.core.python.lazy_names import lazy_names
 
 if TYPE_CHECKING:  # for type checkers, which know nothing of the names that are imported on first use
+    from themis.adapters.anthropic import AnthropicGenerator, anthropic
+    from themis.adapters.callable import CallableGenerator
+    from themis.adapters.langgraph import LangGraphGenerator, langgraph
+    from themis.adapters.litellm import LiteLLMGenerator, litellm
     from themis.adapters.openai import OpenAIGenerator, openai
     from themis.adapters.vllm import VLLMGenerator, vllm
 
