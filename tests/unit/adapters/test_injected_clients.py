@@ -91,7 +91,7 @@ def test_raw_responses_are_used_where_the_client_has_them() -> None:
 @pytest.mark.parametrize("is_raw", [False, True])
 @pytest.mark.parametrize("mode", [None, "responses", "chat_completions"])
 def test_vllm_asks_by_responses_unless_told_otherwise(mode: Any, is_raw: bool) -> None:
-    client = Client(RawResource(response()), RawResource(completion())) if is_raw else Client()
+    client: Any = Client(RawResource(response()), RawResource(completion())) if is_raw else Client()
     generator = vllm("m", base_url=URL, client=client, **({} if mode is None else {"api_mode": mode}))
     assert (generator.api_mode, generator.provider_key) == (mode or "responses", f"vllm:{URL}")
     check_reply(answer_of(generator))
