@@ -37,7 +37,8 @@ from themis.core.models import Dataset, GenerationResult, Message, Score, TraceS
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.results import CaseResult, RunStatus
-from themis.core.snapshot import RunSnapshot, reuse_name
+from themis.core.reuse_keys import reuse_keys, reuse_name
+from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore, SqliteRunStore, sqlite_store
 from themis.core.stores.sqlite import score_tallies
 from themis.core.stores.sqlite.outcome_rows import INLINE_CHARACTERS
@@ -406,7 +407,7 @@ def test_other_runs_with_the_same_key_are_found_newest_first(store: RunStore) ->
     for snapshot in snapshots:
         store.create_run(snapshot)
     name = reuse_name(Stage.GENERATE, 0, 0)
-    key = snapshots[0].reuse_keys()[name]
+    key = reuse_keys(snapshots[0])[name]
     expected = [(snapshot.run_id, name) for snapshot in (snapshots[4], snapshots[3], snapshots[1])]
     assert store.reusable_runs(key, other_than=snapshots[2].run_id) == expected
     assert store.reusable_runs(key, other_than=snapshots[2].run_id, limit=1) == expected[:1]
@@ -416,7 +417,7 @@ def test_other_runs_with_the_same_key_are_found_newest_first(store: RunStore) ->
 def test_a_run_lends_only_what_one_source_made(store: RunStore) -> None:
     snapshot = experiment(ScriptedGenerator(), metrics=[ScriptedMetric()]).compile()
     store.create_run(snapshot)
-    run_id, before = snapshot.run_id, snapshot.reuse_keys()
+    run_id, before = snapshot.run_id, reuse_keys(snapshot)
     generated = reuse_name(Stage.GENERATE, 0, 0)
 
     def found(keys: Mapping[str, str]) -> set[str]:

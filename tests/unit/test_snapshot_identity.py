@@ -14,6 +14,7 @@ from themis.core.errors import ConfigError, FingerprintChangedError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
 from themis.core.prompts import BLOCK_RENDERING, PromptSpec
+from themis.core.reuse_keys import reuse_keys, with_derived_seeds
 from themis.core.snapshot import RunSnapshot
 
 ROOT = Path(__file__).parents[2]
@@ -188,8 +189,8 @@ def test_how_blocks_are_written_decides_the_run_and_what_is_taken_over() -> None
     # `run_id` is worked out once, and a copy has it: what was written and is read again has its own.
     document = before.model_dump(mode="json", exclude={"run_id"})
     assert RunSnapshot.model_validate(document).run_id != now.run_id
-    assert not set(before.reuse_keys().values()) & set(now.reuse_keys().values())
-    assert [before.with_derived_seeds().seeds(0)] != [now.seeds(0)]
+    assert not set(reuse_keys(before).values()) & set(reuse_keys(now).values())
+    assert [with_derived_seeds(before).seeds(0)] != [now.seeds(0)]
 
 
 @pytest.mark.parametrize("prompt", [None, PromptSpec(), PromptSpec(instructions="Answer.", suffix="S")])

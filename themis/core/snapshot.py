@@ -1,7 +1,7 @@
 """Snapshot of a run: its identity, which decides `run_id`, and its provenance, which does not."""
 
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 from pydantic import Field, computed_field
 
@@ -19,9 +19,6 @@ COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
 
 PURE = "pure"
 """The kind of a metric that asks no judge."""
-
-_KEYS = 2
-"""Version of the reuse keys: keys of different versions are never equal."""
 
 
 class SnapshotDataset(FrozenModel):
@@ -166,81 +163,6 @@ class RunSnapshot(FrozenModel):
             return self.identity.seeds or [_seed_of_version_4_0(self.run_id, no) for no in range(self.candidate_count)]
         return derived
 
-    def with_derived_seeds(self) -> Self:
-        """Return the run with its derived seeds recorded; unchanged when seeds were given.
-
-        They follow from the facts by which a generation is reused, except the source: the generator with its arguments,
-        the prompt, the policy without its counts, the dataset's id and revision, and the candidate's index. So a reused
-        generation has the seed that it would have been made with, whatever the store held before.
-        """
-        if self.identity.seeds:
-            return self
-        generation = self._generation(self.component_refs.generator.identity())
-        datasets = [
-            dataset.model_copy(
-                update={
-                    "derived_seeds": [
-                        _seed([generation, dataset.dataset_id, dataset.revision, item])
-                        for item in range(self.candidate_count)
-                    ]
-                }
-            )
-            for dataset in self.datasets
-        ]
-        return self.model_copy(update={"datasets": datasets})
-
-    def reuse_keys(self) -> dict[str, str]:
-        """Return a key for each stage's item and dataset; it is equal in two runs that do the same to a case there.
-
-        A generation's key leaves out which other candidates, cases and datasets there are. Unlike `run_id`, a key
-        changes with the source of the components.
-        """
-        keys: dict[str, str] = {}
-        for dataset_no in range(len(self.datasets)):
-            keys |= self._reuse_keys_of(dataset_no)
-        return keys
-
-    def _reuse_keys_of(self, dataset_no: int) -> dict[str, str]:
-        refs, dataset = self.component_refs, self.datasets[dataset_no]
-        generation = self._generation(_with_source(refs.generator))
-        # A revision is part of derived seeds. With given seeds a candidate is the same whatever the revision is called.
-        revision = None if self.identity.seeds or dataset.derived_seeds is None else dataset.revision
-        keys = {
-            reuse_name(Stage.GENERATE, item, dataset_no): content_hash(
-                [_KEYS, generation, dataset.dataset_id, revision, item, seed]
-            )
-            for item, seed in enumerate(self.seeds(dataset_no))
-        }
-        candidates = list(keys.values())
-        reduction = content_hash([candidates, _with_source(refs.selector), _with_source(refs.reducer)])
-        keys[reuse_name(Stage.SELECT, 0, dataset_no)] = content_hash([candidates, _with_source(refs.selector)])
-        keys[reuse_name(Stage.REDUCE, 0, dataset_no)] = reduction
-        parsing = content_hash([reduction, [_with_source(ref) for ref in refs.parsers]])
-        keys[reuse_name(Stage.PARSE, 0, dataset_no)] = parsing
-        rules = [self.identity.on_no_answer, *sorted(self.identity.on_stop)]
-        for item, metric in enumerate(refs.metrics):
-            scoring = content_hash([parsing, _with_source(metric), dataset.metadata, *rules])
-            keys[reuse_name(Stage.SCORE, item, dataset_no)] = scoring
-        return keys
-
-    def _generation(self, generator: JSONValue) -> str:
-        policy = {key: value for key, value in self.identity.candidate_policy.items() if key not in COUNT_KEYS}
-        rendering = self.identity.block_rendering
-        # At its default it is left out, so that earlier keys and seeds stay the same.
-        later = [] if rendering == FIRST_BLOCK_RENDERING else [rendering]
-        return content_hash([generator, policy, _dump(self.identity.generation_prompt_spec), *later])
-
-
-def reuse_name(stage: Stage, item: int, dataset_no: int) -> str:
-    """Return the name, among the reuse keys, of a stage's work on the cases of a dataset."""
-    return f"{stage.value}.{item}.{dataset_no}"
-
-
-def reuse_place(name: str) -> tuple[Stage, int, int]:
-    """Return the stage, item and dataset number that a name from `reuse_name` stands for."""
-    stage, item, dataset_no = map(int, name.split("."))
-    return Stage(stage), item, dataset_no
-
 
 def candidate_count(policy: dict[str, JSONValue]) -> int:
     """Return the largest of the counts that a candidate policy names; 1 when it names none.
@@ -263,26 +185,18 @@ def candidate_count(policy: dict[str, JSONValue]) -> int:
     return max(counts)
 
 
-def _seed(facts: list[JSONValue]) -> int:
+def seed_of(facts: list[JSONValue]) -> int:
     """Return 31 bits derived from some facts."""
     return int(content_hash(facts)[:8], 16) & 0x7FFF_FFFF
 
 
 def _seed_of_version_4_0(run_id: str, candidate: int) -> int:
-    return _seed([run_id, candidate])
+    return seed_of([run_id, candidate])
 
 
 def case_key(dataset_id: str, case_id: str) -> str:
     """Return the key of a case among several datasets: `<length of dataset_id>:<dataset_id>:<case_id>`."""
     return f"{len(dataset_id)}:{dataset_id}:{case_id}"
-
-
-def _with_source(ref: ComponentRef | None) -> JSONValue:
-    return None if ref is None else [ref.identity(), ref.source_hash]
-
-
-def _dump(spec: PromptSpec | None) -> dict[str, Any] | None:
-    return None if spec is None else spec.model_dump(mode="json")
 
 
 __all__ = [
@@ -295,6 +209,5 @@ __all__ = [
     "SnapshotDataset",
     "candidate_count",
     "case_key",
-    "reuse_name",
-    "reuse_place",
+    "seed_of",
 ]

@@ -6,7 +6,8 @@ from itertools import groupby
 from themis.core.engine.case_work import CaseWork
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
-from themis.core.snapshot import RunSnapshot, reuse_place
+from themis.core.reuse_keys import reuse_keys, reuse_place
+from themis.core.snapshot import RunSnapshot
 from themis.core.stores.protocol import RunStore
 
 Place = tuple[Stage, int, int]
@@ -16,14 +17,14 @@ Place = tuple[Stage, int, int]
 class Reuse:
     """Finds outcomes of earlier runs in the same store for the cases of a run.
 
-    A stage's outcome is reused when the run's reuse key for it is equal (see `RunSnapshot.reuse_keys`) and the case's
+    A stage's outcome is reused when the run's reuse key for it is equal (see `reuse_keys`) and the case's
     content is too: repeats of a case and samples of a candidate stay apart.
     """
 
     def __init__(self, store: RunStore, snapshot: RunSnapshot) -> None:
         """Look for runs that share a stage with `snapshot`."""
         shared: dict[str, dict[Place, Place]] = {}
-        for name, key in snapshot.reuse_keys().items():
+        for name, key in reuse_keys(snapshot).items():
             for run_id, source_name in store.reusable_runs(key, other_than=snapshot.run_id):
                 shared.setdefault(run_id, {})[reuse_place(source_name)] = reuse_place(name)
         self._sources = [_Source(store, run_id, places) for run_id, places in shared.items()]

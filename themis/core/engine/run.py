@@ -33,6 +33,7 @@ from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.processes.forks import line, refuse_copy, run_of
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunStatus
+from themis.core.reuse_keys import reuse_keys
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore
@@ -154,7 +155,7 @@ class RunExecution:
             self._store.clear_run(self._run_id, fence=self._options.fence)
         elif record.status is RunStatus.COMPLETED and self._reaches(record):
             return record
-        self._store.lend_only(self._run_id, self._run.snapshot.reuse_keys(), fence=self._options.fence)
+        self._store.lend_only(self._run_id, reuse_keys(self._run.snapshot), fence=self._options.fence)
         return None
 
     def _reaches(self, record: RunRecord) -> bool:

@@ -12,25 +12,25 @@ from themis.core.errors.base import (
     ThemisError,
     UnavailableError,
 )
-from themis.core.errors.configuration import (
+from themis.core.errors.components import (
     ComponentError,
     ComponentImportError,
-    ConfigError,
-    DatasetChangedError,
-    DatasetError,
-    DuplicateCaseIdError,
     FingerprintChangedError,
-    LiteralSecretError,
     LiveComponentError,
     MissingExtraError,
-    MissingSecretError,
-    OverrideError,
     ReplayError,
     UnknownComponentError,
-    UnknownConfigKeyError,
-    UnresolvedReferenceError,
     WrongComponentKindError,
 )
+from themis.core.errors.configuration import (
+    ConfigError,
+    LiteralSecretError,
+    MissingSecretError,
+    OverrideError,
+    UnknownConfigKeyError,
+    UnresolvedReferenceError,
+)
+from themis.core.errors.datasets import DatasetChangedError, DatasetError, DuplicateCaseIdError
 from themis.core.errors.processes import (
     ClosedOutputError,
     ForbiddenAddressError,

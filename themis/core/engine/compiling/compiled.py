@@ -32,6 +32,7 @@ from themis.core.engine.compiling.run_datasets import (
 from themis.core.engine.compiling.run_secrets import refuse_secrets
 from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
+from themis.core.reuse_keys import with_derived_seeds
 from themis.core.snapshot import (
     COUNT_KEYS,
     PURE,
@@ -204,7 +205,7 @@ def compile_run(
         datasets=datasets,
         metric_kinds={ref.component_id: PURE for ref in refs.metrics},
     )
-    return CompiledRun(snapshot.with_derived_seeds(), components, sources, fingerprints)
+    return CompiledRun(with_derived_seeds(snapshot), components, sources, fingerprints)
 
 
 def recompile(

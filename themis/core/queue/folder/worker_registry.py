@@ -18,20 +18,13 @@ from themis.core.errors import WorkerNameError
 from themis.core.files import durable, guarded
 from themis.core.queue.folder import bell, locks
 from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.worker_liveness import SILENT_S, is_alive, is_forgotten
 from themis.core.queue.model import layout
-from themis.core.stores.job_rows import Owner
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.worker_report import WorkerReport
 
-SILENT_S = 60.0
-"""Seconds without a heartbeat after which a worker of another host is considered dead."""
-
-FORGOTTEN_S = 86_400.0
-"""Seconds without a heartbeat after which the files of a worker of another host are removed."""
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +69,7 @@ def workers_of(queue_root: Path) -> list[SeenWorker]:
     """Return every worker with a file in the queue, by name, also dead ones. Empty when there is no queue."""
     folder = queue_root / layout.WORKERS
     here = this_process()
-    return [SeenWorker(report, _is_alive(folder, report, here)) for report in reports_of(queue_root)]
+    return [SeenWorker(report, is_alive(folder, report, here)) for report in reports_of(queue_root)]
 
 
 def reports_of(queue_root: Path) -> Iterator["WorkerReport"]:
@@ -110,7 +103,7 @@ def forget_dead(queue_root: Path) -> None:
     here = this_process().host
     gone = []
     for seen in workers_of(queue_root):
-        if not seen.alive and (seen.report.host == here or _silence_s(seen.report) > FORGOTTEN_S):
+        if not seen.alive and (seen.report.host == here or is_forgotten(seen.report)):
             gone.append(seen.report.worker)
             for file_of in (report_file, stop_file):
                 with contextlib.suppress(OSError):
@@ -128,16 +121,6 @@ def _locks_without_report(folder: Path) -> list[str]:
             if file.name.endswith(".lock") and time.time() - file.stat(follow_symlinks=False).st_mtime > SILENT_S
         ]
     return [name for name in old if _NAME.fullmatch(name) and not (folder / f"{name}.json").exists()]
-
-
-def _is_alive(folder: Path, report: "WorkerReport", here: Owner) -> bool:
-    if report.host == here.host:
-        return locks.is_locked(folder, report.worker)
-    return _silence_s(report) < SILENT_S
-
-
-def _silence_s(report: "WorkerReport") -> float:
-    return (time.time_ns() - report.heartbeat_ns) / _NS
 
 
 def _read(path: Path) -> "WorkerReport | None":

@@ -13,6 +13,7 @@ from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
+from themis.core.reuse_keys import reuse_keys
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import NO_ANSWER, ScoreTally
 from themis.core.stores.base import BaseRunStore
@@ -77,7 +78,7 @@ class InMemoryRunStore(BaseRunStore):
         if snapshot.run_id in self._runs:
             return False
         record = RunRecord(snapshot.run_id, RunStatus.PENDING, None, snapshot.total_cases, None, now_ms(), None, None)
-        self._undo.put(self._runs, snapshot.run_id, _Run(snapshot, record, _by_key(snapshot.reuse_keys())))
+        self._undo.put(self._runs, snapshot.run_id, _Run(snapshot, record, _by_key(reuse_keys(snapshot))))
         return True
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:

@@ -14,6 +14,7 @@ from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
+from themis.core.reuse_keys import reuse_keys
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
@@ -105,7 +106,7 @@ class SqliteRunStore(BaseRunStore):
             values = (snapshot.run_id, RunStatus.PENDING.value, snapshot.total_cases, kept, now_ms())
             connection.execute(sql.INSERT_RUN, values)
             run_no = self._run_no(snapshot.run_id)
-            keys = snapshot.reuse_keys().items()
+            keys = reuse_keys(snapshot).items()
             connection.executemany(sql.INSERT_REUSE_KEY, [(key, run_no, name) for name, key in keys])
         return True
 
