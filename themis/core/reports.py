@@ -5,7 +5,6 @@ LaTeX escapes it, and a CSV cell that a spreadsheet would read as a formula gets
 move a terminal's cursor or reverse a line are escaped visibly, as in `\x1b`; only JSON keeps them unchanged.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from typing import Any, TextIO
@@ -13,8 +12,8 @@ from typing import Any, TextIO
 from themis.core.base import as_json
 from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
-from themis.core.reporting import latex, markdown
-from themis.core.reporting.cells import COLUMNS, csv_cell
+from themis.core.reporting import csv_table, latex, markdown
+from themis.core.reporting.csv_table import COLUMNS
 from themis.core.reporting.summary import FAILURES_SHOWN, RunSummary
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore, projections
@@ -62,15 +61,8 @@ class Reporter:
         return _text(self.write_csv, run_id)
 
     def write_csv(self, run_id: str, out: TextIO) -> None:
-        """Write the rows of `export_csv` to `out` one by one.
-
-        Numbers stay numbers. A text that looks like a formula gets an apostrophe in front, unless it is a number.
-        """
-        writer = csv.writer(out, lineterminator="\n")
-        rows = self._rows(run_id)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow([csv_cell(getattr(row, column)) for column in COLUMNS])
+        """Write the rows of `export_csv` to `out` one by one."""
+        csv_table.write_rows(out, self._rows(run_id))
 
     def export_latex(self, run_id: str) -> str:
         """Return a table with a row for each case and metric; it needs no LaTeX package."""

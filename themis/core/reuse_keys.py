@@ -1,4 +1,4 @@
-"""Reuse keys: what decides whether an outcome of one run may be used in another, and the seeds that follow from it."""
+"""Reuse keys: what decides whether an outcome of one run may be used in another."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from themis.core.base import JSONValue
 from themis.core.components.references import ComponentRef
 from themis.core.outcomes.stages import Stage
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
-from themis.core.snapshot import COUNT_KEYS, RunIdentity, RunSnapshot, SnapshotDataset, seed_of
+from themis.core.snapshot import COUNT_KEYS, RunIdentity, RunSnapshot
 from themis.core.text.canonical import content_hash
 
 _VERSION = 2
@@ -36,28 +36,9 @@ def reuse_place(name: str) -> tuple[Stage, int, int]:
     return Stage(stage), item, dataset_no
 
 
-def with_derived_seeds(snapshot: RunSnapshot) -> RunSnapshot:
-    """Return the run with its derived seeds recorded; unchanged when seeds were given.
-
-    They follow from the facts by which a generation is reused, except the source: the generator with its arguments, the
-    prompt, the policy without its counts, the dataset's id and revision, and the candidate's index. So a reused
-    generation has the seed that it would have been made with, whatever the store held before.
-    """
-    if snapshot.identity.seeds:
-        return snapshot
-    generation = _generation(snapshot.identity, snapshot.component_refs.generator.identity())
-    datasets = [_seeded(dataset, generation, snapshot.candidate_count) for dataset in snapshot.datasets]
-    return snapshot.model_copy(update={"datasets": datasets})
-
-
-def _seeded(dataset: SnapshotDataset, generation: str, candidates: int) -> SnapshotDataset:
-    facts: list[JSONValue] = [generation, dataset.dataset_id, dataset.revision]
-    return dataset.model_copy(update={"derived_seeds": [seed_of([*facts, item]) for item in range(candidates)]})
-
-
 def _keys_of_dataset(snapshot: RunSnapshot, dataset_no: int) -> dict[str, str]:
     identity, refs, dataset = snapshot.identity, snapshot.component_refs, snapshot.datasets[dataset_no]
-    generation = _generation(identity, _with_source(refs.generator))
+    generation = generation_facts(identity, _with_source(refs.generator))
     # A revision is part of derived seeds. With given seeds a candidate is the same whatever the revision is called.
     revision = None if identity.seeds or dataset.derived_seeds is None else dataset.revision
     keys = {
@@ -79,7 +60,8 @@ def _keys_of_dataset(snapshot: RunSnapshot, dataset_no: int) -> dict[str, str]:
     return keys
 
 
-def _generation(identity: RunIdentity, generator: JSONValue) -> str:
+def generation_facts(identity: RunIdentity, generator: JSONValue) -> str:
+    """Return a hash of what decides a generation, beside its dataset and candidate; `generator` stands for itself."""
     policy = {key: value for key, value in identity.candidate_policy.items() if key not in COUNT_KEYS}
     rendering = identity.block_rendering
     # At its default it is left out, so that earlier keys and seeds stay the same.

@@ -15,7 +15,7 @@ from themis.core.queue.folder.worker_registry import check_name
 from themis.core.queue.picking.listing_cache import rescan_s
 from themis_workers import capabilities
 from themis_workers.loop import work
-from themis_workers.memory import find_cgroup_folder
+from themis_workers.memory_limits import find_cgroup_folder
 from themis_workers.settings import WorkerSettings
 from themis_workers.signals import Signals
 from themis_workers.stopping import ExitCode

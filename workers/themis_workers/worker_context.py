@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import FileQueue
 from themis.core.stores.job_rows import Owner
-from themis_workers.memory import CgroupFolder
+from themis_workers.memory_limits import CgroupFolder
 from themis_workers.telemetry.systemd import Notifier
 
 

@@ -22,7 +22,7 @@ from themis.core.errors import (
     UnknownRunError,
 )
 from themis.core.jobs.payload import read_payload
-from themis.core.jobs.process_limits import ProcessLimits
+from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.time_limit import within
 from themis.core.queue.model import outages
 from themis.core.queue.model.manifest_file import Manifest
@@ -99,7 +99,7 @@ async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOpt
         RunBusyError: another process holds the run lock; only without a fence, else that is an outcome too.
         asyncio.CancelledError: this task was cancelled from outside.
     """
-    stop, limits = asyncio.Event(), ProcessLimits()
+    stop, limits = asyncio.Event(), SelfImposedLimits()
     run = asyncio.current_task()
     watch = asyncio.create_task(_watch(options.cancelled, stop, run)) if options.cancelled and run else None
     limit_s = manifest.limits.timeout_s if options.enforce_time_limit else None
@@ -142,7 +142,7 @@ def _said(error: Exception) -> str:
     return message if isinstance(error, TimeLimitError) else f"{type(error).__name__}: {message}"
 
 
-def _own(outcome: AttemptOutcome, limits: ProcessLimits) -> AttemptOutcome:
+def _own(outcome: AttemptOutcome, limits: SelfImposedLimits) -> AttemptOutcome:
     """Turn an outage that the experiment caused in its own process into a failure of the experiment."""
     why = limits.why_not() if outcome.cause is Cause.OUTAGE else None
     if why is None:

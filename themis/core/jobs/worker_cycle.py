@@ -11,7 +11,7 @@ from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
 from themis.core.experiment import refuse_running_loop
 from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_async
-from themis.core.jobs.process_limits import ProcessLimits
+from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.folder.lease import LeaseRenewer
@@ -156,7 +156,7 @@ class _ClaimedJob:
     def __init__(self, claim: Claim, store: RunStore) -> None:
         self.claim = claim
         self.store = store
-        self._limits = ProcessLimits()
+        self._limits = SelfImposedLimits()
         self._lease = LeaseRenewer(claim.lease, claim.renew)
 
     @contextlib.contextmanager
@@ -197,7 +197,7 @@ class _ClaimedJob:
         return own_result(self.store, self.claim.manifest.run_id)
 
 
-def _settle(claim: Claim, outcome: AttemptOutcome, limits: ProcessLimits) -> None:
+def _settle(claim: Claim, outcome: AttemptOutcome, limits: SelfImposedLimits) -> None:
     """Settle a claim; one whose end cannot be written is given back, charged to nobody.
 
     If the experiment itself has limited this process so that it cannot write, that counts as killing its worker.

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from themis.core.read_models import BenchmarkScoreRow
-from themis.core.reporting.cells import COLUMNS, one_line, text_cell
+from themis.core.reporting.cells import one_line, text_cell
+from themis.core.reporting.csv_table import COLUMNS
 from themis.core.reporting.summary import FIGURES, RunSummary
 from themis.core.results import RunResult
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from themis.core.queue import AttemptOutcome, Claim
-from themis_workers.memory import MemoryLimit
+from themis_workers.memory_limits import MemoryLimit
 from themis_workers.slots.exits import JobExit, Reports, Stop, classify
 
 

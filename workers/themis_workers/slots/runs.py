@@ -6,7 +6,7 @@ from themis.core.queue.model import manifest_file
 from themis.core.queue.write_check import check_writable
 from themis.core.stores.job_rows import JobRow
 from themis_workers import capabilities
-from themis_workers.memory import MemoryLimit, WatchedLimit
+from themis_workers.memory_limits import MemoryLimit, WatchedLimit
 from themis_workers.messages import RunJob
 from themis_workers.settings import WorkerSettings
 from themis_workers.slots import outages

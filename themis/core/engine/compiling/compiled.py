@@ -20,6 +20,7 @@ from themis.core.configuration.secrets import redact_urls
 from themis.core.datasets import CaseSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.first_reading import read_through
+from themis.core.derived_seeds import with_derived_seeds
 from themis.core.engine.cases.pipeline import Parts
 from themis.core.engine.compiling.edits import refuse_changed
 from themis.core.engine.compiling.run_datasets import (
@@ -32,7 +33,6 @@ from themis.core.engine.compiling.run_datasets import (
 from themis.core.engine.compiling.run_secrets import refuse_secrets
 from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
-from themis.core.reuse_keys import with_derived_seeds
 from themis.core.snapshot import (
     COUNT_KEYS,
     PURE,

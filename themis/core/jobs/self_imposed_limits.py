@@ -14,7 +14,7 @@ if sys.platform != "win32":
     _WATCHED = {"RLIMIT_FSIZE": resource.RLIMIT_FSIZE, "RLIMIT_NOFILE": resource.RLIMIT_NOFILE}
 
 
-class ProcessLimits:
+class SelfImposedLimits:
     """The limits that this process had when this object was created."""
 
     def __init__(self) -> None:

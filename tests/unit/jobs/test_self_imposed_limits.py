@@ -12,7 +12,7 @@ import pytest
 
 from themis.core.errors import NewerSchemaError, StoreBusyError, StoreFullError, StoreIOError, StoreReadOnlyError
 from themis.core.jobs.claimed_job import classify
-from themis.core.jobs.process_limits import ProcessLimits
+from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.queue.model.outages import Lack
 from themis.core.queue.model.states import Cause
 
@@ -29,12 +29,12 @@ def _in_child(work: Callable[[Connection], None]) -> object:
 
 
 def test_nothing_is_said_of_a_process_that_was_left_alone() -> None:
-    assert ProcessLimits().why_not() is None
+    assert SelfImposedLimits().why_not() is None
 
 
 def test_a_lowered_limit_is_named_and_set_back() -> None:
     def work(told: Connection) -> None:
-        limits = ProcessLimits()
+        limits = SelfImposedLimits()
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_024, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         why = limits.why_not()
         limits.restore()
@@ -46,7 +46,7 @@ def test_a_lowered_limit_is_named_and_set_back() -> None:
 def test_files_that_were_left_open_are_named() -> None:
     def work(told: Connection) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-        limits = ProcessLimits()
+        limits = SelfImposedLimits()
         kept = []
         with contextlib.suppress(OSError):
             while True:

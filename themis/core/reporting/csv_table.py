@@ -1,0 +1,44 @@
+"""CSV of a run's scores: a row for each case and metric."""
+
+import csv
+from collections.abc import Iterable
+from typing import TextIO
+
+from themis.core.read_models import BenchmarkScoreRow
+from themis.core.text.canonical import compact_json
+from themis.core.text.lines import visible
+
+COLUMNS: tuple[str, ...] = tuple(BenchmarkScoreRow.model_fields)
+"""Columns of the CSV and of the LaTeX table of scores: the fields of a row."""
+
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_rows(out: TextIO, rows: Iterable[BenchmarkScoreRow]) -> None:
+    """Write the header and the rows one by one.
+
+    Numbers stay numbers. A text that looks like a formula gets an apostrophe in front, unless it is a number.
+    """
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([csv_cell(getattr(row, column)) for column in COLUMNS])
+
+
+def csv_cell(value: object) -> object:
+    """Return a value for a CSV: numbers stay numbers, and a formula of a spreadsheet gets an apostrophe in front."""
+    if isinstance(value, dict | list):
+        return compact_json(value) if value else ""  # ASCII
+    if isinstance(value, str):
+        value = visible(value)
+    if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) and not _is_number(value):
+        return f"'{value}"
+    return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text == text.strip()
