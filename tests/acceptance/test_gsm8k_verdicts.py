@@ -13,7 +13,7 @@ from themis.core.builtins.generators.replay import ReplayGenerator
 from themis.core.builtins.metrics.math_equivalence import MathEquivalence
 from themis.core.builtins.parsers.math_answer import MathAnswer
 from themis.core.contexts import GenerateContext, ParseContext, ScoreContext
-from themis.core.datasets import JsonlSource
+from themis.core.datasets import FileSource
 from themis.core.models import Case, ReducedCandidate, Score
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "gsm8k_solutions.jsonl"
@@ -72,7 +72,7 @@ def verdict(generator: ReplayGenerator, case: Case) -> bool:
 
 def test_the_components_agree_with_the_publisher(model: str, published: dict[str, bool]) -> None:
     generator = ReplayGenerator(str(DATA), f"solutions.{model}.solution")
-    cases = JsonlSource("gsm8k-test", DATA, FIELDS).cases()
+    cases = FileSource("gsm8k-test", DATA, FIELDS).cases()
     assert {case.case_id: verdict(generator, case) for case in cases} == published
 
 

@@ -18,6 +18,7 @@ from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
 from themis.core.prompts import PromptSpec
 from themis.core.snapshot import RunIdentity
+from themis.core.values.dataset_selection import DatasetSelection
 
 PART = "a part of its own, below"
 REFUSED = "refused today"
@@ -49,6 +50,8 @@ DATASET_FILE: dict[str, Any] = {
     "fields": SAME_CONTENT,
     "revision": DATASET["revision"],
     "metadata": DATASET["metadata"],
+    # They decide by the cases that they leave, and their order.
+    **dict.fromkeys(DatasetSelection.model_fields, SAME_CONTENT),
 }
 STORAGE: dict[str, Any] = {"store": "sqlite", "parameters": {"path": "/x"}}
 RUNTIME: dict[str, Any] = {

@@ -65,8 +65,10 @@ def inline(
     "themis quick-eval file --path gsm8k.jsonl --input-field question --expected-output-field answer"
     " --parser builtin/math_answer --metric builtin/math_equivalence --model vllm/Qwen/Qwen3-8B",
 )
-@click.option("--path", required=True, type=click.Path(path_type=Path), metavar="FILE", help="JSONL, a case per line.")
-@click.option("--input-field", metavar="PATH", help="Where the input is in a line, as a dotted path.")
+@click.option(
+    "--path", required=True, type=click.Path(path_type=Path), metavar="FILE", help="JSONL, JSON, CSV, TSV or Parquet."
+)
+@click.option("--input-field", metavar="PATH", help="Where the input is in a line or row, as a dotted path.")
 @click.option("--expected-output-field", metavar="PATH", help="The same of the expected output.")
 @asked_options
 def file(*, path: Path, input_field: str | None, expected_output_field: str | None, asked: Asked) -> int:

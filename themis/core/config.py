@@ -5,25 +5,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
-    Discriminator,
     Field,
-    Tag,
     WithJsonSchema,
 )
 
-from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
-from themis.core.models import Case, Dataset
+from themis.core.base import FrozenModel, JSONValue, Labels, check_json_at
+from themis.core.dataset_config import DatasetFile, DatasetSpec, without_nul
 from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompts import PromptSpec
-from themis.core.text.nearest import nearest_hint
 from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.values.breaker import BreakerConfig
 from themis.core.values.tags import checked as checked_tags
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -122,20 +117,11 @@ class EvaluationConfig(FrozenModel):
     on_stop: OnStops = Field(default_factory=dict)
 
 
-def _without_nul(value: Any) -> Any:
-    """Check a path, or parameters with a path among them."""
-    texts = value.values() if isinstance(value, dict) else [value]
-    if any(isinstance(text, str) and "\0" in text for text in texts):
-        msg = "holds a NUL character, which no path can"
-        raise ValueError(msg)
-    return value
-
-
 class StorageConfig(FrozenModel):
     """Storage of results: `store` is `memory`, `sqlite` (`parameters.path` is the file), or a registered kind."""
 
     store: str = Field(min_length=1)
-    parameters: Annotated[dict[str, JSONValue], AfterValidator(_without_nul)] = Field(default_factory=dict)
+    parameters: Annotated[dict[str, JSONValue], AfterValidator(without_nul)] = Field(default_factory=dict)
 
 
 def _stage_keys(value: dict[str, int]) -> dict[str, int]:
@@ -217,74 +203,14 @@ class RuntimeConfig(FrozenModel):
     store_retry_attempts: Count = 5
     store_retry_delay: Delay = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"
-    queue_root: Annotated[str | None, AfterValidator(_without_nul)] = None
-    batch_root: Annotated[str | None, AfterValidator(_without_nul)] = None
+    queue_root: Annotated[str | None, AfterValidator(without_nul)] = None
+    batch_root: Annotated[str | None, AfterValidator(without_nul)] = None
     max_attempts: PositiveCount = 3
     max_worker_lost: PositiveCount = 3
     timeout_s: PositiveSeconds | None = None
     memory_limit_mb: PositiveCount | None = None
     tags: Annotated[list[str], AfterValidator(_tags)] = Field(default_factory=list)
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
-
-
-def _local_path(value: str) -> str:
-    _without_nul(value)
-    if _URL.match(value):
-        msg = "is a URL; download the file and name it here"
-        raise ValueError(msg)
-    return value
-
-
-def _case_fields(value: dict[str, str]) -> dict[str, str]:
-    for name in value:
-        if name not in Case.model_fields:
-            msg = f"a case has no field {name!r}{nearest_hint(name, Case.model_fields)}"
-            raise ValueError(msg)
-    return value
-
-
-class DatasetFile(FrozenModel):
-    """A dataset whose cases are lines of a JSONL file, read as a stream.
-
-    Attributes:
-        path: the file; relative to the config file.
-        fields: for each field of a case, the dotted path of its value in the JSON object of a line.
-    """
-
-    dataset_id: Name
-    path: Annotated[str, AfterValidator(_local_path)] = Field(min_length=1)
-    fields: Annotated[dict[str, str], AfterValidator(_case_fields)] | None = None
-    revision: str | None = None
-    metadata: Labels = Field(default_factory=dict)
-
-
-def _dataset_kind(value: Any) -> str:
-    is_file = "path" in value if isinstance(value, dict) else isinstance(value, DatasetFile)
-    return "file" if is_file else "cases"
-
-
-def _one_of_both(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    keys = value.keys()
-    msg = None
-    if {"cases", "path"} <= keys:
-        msg = "has `cases` and a `path`; list the cases, or name the file that holds them"
-    elif {"cases", "fields"} <= keys:
-        msg = "has `fields`, which say where the values are in a file, but no `path`"
-    elif keys <= DatasetFile.model_fields.keys() - {"path"}:
-        msg = "has neither `cases` nor a `path`; list the cases, or name the file that holds them"
-    if msg is not None:
-        raise ValueError(msg)
-    return value
-
-
-DatasetSpec = Annotated[
-    Annotated[Dataset, Tag("cases")] | Annotated[DatasetFile, Tag("file")],
-    Discriminator(_dataset_kind),
-    BeforeValidator(_one_of_both),
-]
-"""A dataset as given by a user: its cases in full, or the file that holds them."""
 
 
 class ExperimentConfig(FrozenModel):
@@ -297,3 +223,17 @@ class ExperimentConfig(FrozenModel):
     datasets: list[DatasetSpec] = Field(default_factory=list)
     seeds: list[Seed] = Field(default_factory=list)
     environment_metadata: Labels = Field(default_factory=dict)
+
+
+__all__ = [
+    "ComponentSpec",
+    "DatasetFile",
+    "EvaluationConfig",
+    "ExperimentConfig",
+    "GenerationConfig",
+    "OnNoAnswer",
+    "OnStop",
+    "OnStops",
+    "RuntimeConfig",
+    "StorageConfig",
+]

@@ -8,11 +8,13 @@ from pydantic import Field, computed_field
 from themis.core.base import FrozenModel, GrowingModel, JSONValue
 from themis.core.components.references import ComponentRef
 from themis.core.config import OnNoAnswer, OnStops
+from themis.core.dataset_config import FieldPath
 from themis.core.models import Case
 from themis.core.outcomes.stages import Stage
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
 from themis.core.text.canonical import content_hash
 from themis.core.values.bounds import MOST_COUNT
+from themis.core.values.dataset_selection import DatasetSelection
 
 COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
 """Keys of a candidate policy for the number of candidates; the largest counts. Other keys only make another run."""
@@ -28,7 +30,8 @@ class SnapshotDataset(FrozenModel):
         content: hash over the content of all cases, in order; equal for equal cases, listed or from a file.
         case_count: number of cases.
         path: the file with its cases, for a dataset by reference.
-        fields: where the values of a case are in a line of that file.
+        fields: where the values of a case are in a record of that file.
+        selection: the cases of that file that are taken, and their order; None when all are, as they stand there.
         cases: the cases, for a dataset that was listed in full.
         derived_seeds: one for each candidate of its cases, when the run was given none; None in runs of version 4.0.
     """
@@ -39,7 +42,8 @@ class SnapshotDataset(FrozenModel):
     content: str
     case_count: int
     path: str | None = None
-    fields: dict[str, str] | None = None
+    fields: dict[str, FieldPath] | None = None
+    selection: DatasetSelection | None = Field(default=None, exclude_if=lambda value: value is None)
     cases: list[Case] | None = None
     derived_seeds: list[int] | None = None
 

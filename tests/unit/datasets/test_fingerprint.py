@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themis.core.datasets import InlineSource, JsonlSource, first_reading
+from themis.core.datasets import FileSource, InlineSource, first_reading
 from themis.core.datasets.fingerprint import CASE_DIGEST_BYTES, DatasetFingerprint, Marks, case_digest
 from themis.core.datasets.first_reading import read_through
 from themis.core.errors import DatasetChangedError, DatasetError, DuplicateCaseIdError
@@ -41,7 +41,7 @@ def test_the_same_cases_have_the_same_fingerprint_listed_or_from_a_file_in_any_f
         )
     )
     fields = {"case_id": "id", "input": "x.in", "expected_output": "x.out", "metadata": "m"}
-    sources = (inline(*cases), JsonlSource("other", own, revision="r"), JsonlSource("d", mapped, fields))
+    sources = (inline(*cases), FileSource("other", own, revision="r"), FileSource("d", mapped, fields))
     assert len({read_through(source) for source in sources}) == 1
     assert read_through(sources[0]).case_count == 50
 
@@ -84,7 +84,7 @@ def test_a_repeated_id_is_named_with_its_second_place(tmp_path: Path) -> None:
     file = tmp_path / "cases.jsonl"
     file.write_text('{"case_id": "a", "input": 1}\n\n{"case_id": "b", "input": 1}\n{"case_id": "a", "input": 2}\n')
     with pytest.raises(DuplicateCaseIdError, match="case id 'a' is used twice") as caught:
-        read_through(JsonlSource("d", file))
+        read_through(FileSource("d", file))
     assert str(caught.value).startswith(f"{file}:4: ")
     with pytest.raises(DuplicateCaseIdError, match=r"dataset 'd', case 2: case id 'a'"):
         read_through(inline(Case(case_id="a", input=1), Case(case_id="a", input=1)))

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from themis.core.datasets import JsonlSource
-from themis.core.datasets import jsonl as jsonl_module
+from themis.core.datasets import FileSource
 from themis.core.datasets.fingerprint import DatasetFingerprint, case_digest
 from themis.core.datasets.first_reading import read_through
+from themis.core.datasets.formats import packed_files
 from themis.core.errors import DatasetChangedError, DatasetError
 from themis.core.models import Case
 
@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Path:
 
 def read(file: Path, content: bytes, fields: dict[str, str] | None = None) -> list[Case]:
     file.write_bytes(content)
-    return list(JsonlSource("d", file, fields).cases())
+    return list(FileSource("d", file, fields).cases())
 
 
 def refusal(file: Path, content: bytes, fields: dict[str, str] | None = None) -> str:
@@ -137,7 +137,7 @@ def test_a_bad_line_is_named_by_file_and_line(file: Path, line: bytes, reason: s
         (b'{"id": "a", "q": {"text": 1}, "answers": []}', "has no 'answers.0', which fields.expected_output names"),
         (b'{"q": {"text": 1}, "answers": [1]}', "has no 'id', which fields.case_id names"),
         (b'{"id": "a", "q": {"txt": 1}, "answers": [1]}', 'which fields.input names; did you mean "q.txt"?'),
-        (b'{"id": "a", "q.text": 1}', "has no 'q', which fields.input names; known are id"),
+        (b'{"id": "a", "q-text": 1}', "has no 'q', which fields.input names; known are id"),
         (
             b'{"id": "a", "q": {"wording": 1, "k\\n": 2}}',
             "has no 'q.text', which fields.input names; known are q.wording",
@@ -166,7 +166,7 @@ def test_a_bad_line_with_mapped_fields_is_named_too(file: Path, line: bytes, rea
 )
 def test_fields_that_make_no_sense_are_refused_before_the_file_is_opened(fields: dict[str, str], reason: str) -> None:
     with pytest.raises(DatasetError, match=r"fields") as caught:
-        JsonlSource("d", "/does/not/exist", fields)
+        FileSource("d", "/does/not/exist", fields)
     assert reason in str(caught.value)
 
 
@@ -174,19 +174,19 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for name, reason in (("missing", "cannot be read"), ("", "not a regular file"), ("fifo", "not a regular file")):
         with pytest.raises(DatasetError, match=reason):
-            list(JsonlSource("d", tmp_path / name).cases())
+            list(FileSource("d", tmp_path / name).cases())
 
 
 def test_a_line_beyond_the_limit_is_refused_without_being_read_whole(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jsonl_module, "MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr(packed_files, "MAX_LINE_BYTES", 1000)
     assert ":2: is longer than" in refusal(file, b'{"input": 1}\n{"input": "' + b"x" * 10_000 + b'"}')
 
 
 def test_a_case_is_found_again_by_its_index(file: Path) -> None:
     read(file, b'\n{"input": 1}\n\n{"input": 2}\n')
-    source = JsonlSource("d", file)
+    source = FileSource("d", file)
     assert [source.where(index) for index in (0, 1, 2)] == [f"{file}:2", f"{file}:4", str(file)]
 
 
@@ -194,7 +194,7 @@ def test_memory_does_not_grow_with_the_file(file: Path) -> None:
     with file.open("w") as out:
         for number in range(20_000):
             out.write(json.dumps({"input": f"{number} {'x' * 500}"}) + "\n")
-    source = JsonlSource("d", file)
+    source = FileSource("d", file)
     deque(islice(source.cases(), 100), maxlen=0)
     tracemalloc.start()
     deque(source.cases(), maxlen=0)
@@ -230,20 +230,20 @@ def test_no_bytes_at_all_raise_anything_but_a_dataset_error(file: Path, content:
     file.write_bytes(content)
     for fields in (None, FIELDS):
         with suppress(DatasetError):
-            again(JsonlSource("d", file, fields), read_through(JsonlSource("d", file, fields)))
+            again(FileSource("d", file, fields), read_through(FileSource("d", file, fields)))
 
 
 CONTENT = b'{"input": 1}\n{"case_id": "b", "input": {"case_id": 2}, "metadata": {"k": "v"}}\n{"input": {"case_id": 3}}'
 
 
-def again(source: JsonlSource, known: DatasetFingerprint) -> list[Case]:
+def again(source: FileSource, known: DatasetFingerprint) -> list[Case]:
     return list(source.cases_again(known))
 
 
 def test_a_file_is_read_again_as_the_same_cases(file: Path) -> None:
     cases = read(file, CONTENT)
     assert [case.case_id for case in cases] == ["case-1", "b", "case-3"]
-    source = JsonlSource("d", file)
+    source = FileSource("d", file)
     known = read_through(source)
     assert again(source, known) == cases
     assert list(known.each_digest()) == [case_digest(case) for case in cases]
@@ -251,7 +251,7 @@ def test_a_file_is_read_again_as_the_same_cases(file: Path) -> None:
 
 def test_a_line_that_was_only_written_differently_is_the_same_case(file: Path) -> None:
     cases = read(file, CONTENT)
-    source = JsonlSource("d", file)
+    source = FileSource("d", file)
     known = read_through(source)
     file.write_bytes(b'\n{"input" :\t1 }\n' + CONTENT.split(b"\n", 1)[1] + b"\n\n")
     assert again(source, known) == cases
@@ -273,7 +273,7 @@ def test_the_first_line_that_changed_is_named_and_no_case_of_it_is_given(
     file: Path, before: bytes, after: bytes, line: str
 ) -> None:
     cases = read(file, CONTENT)
-    source = JsonlSource("d", file)
+    source = FileSource("d", file)
     known = read_through(source)
     file.write_bytes(CONTENT.replace(before, after))
     given: list[Case] = []
@@ -286,7 +286,7 @@ def test_the_first_line_that_changed_is_named_and_no_case_of_it_is_given(
 @pytest.mark.parametrize("line", [b'{"input": NaN}', b'{"input": 1, "input": 1}', b"{"])
 def test_a_line_that_became_none_is_a_change_too(file: Path, line: bytes) -> None:
     read(file, CONTENT)
-    source = JsonlSource("d", file)
+    source = FileSource("d", file)
     known = read_through(source)
     file.write_bytes(CONTENT.replace(b'{"input": 1}', line))
     with pytest.raises(DatasetChangedError, match=f"{file}:1: the cases of dataset 'd' have changed"):
@@ -298,10 +298,10 @@ def test_a_packed_file_is_read_like_the_file_that_it_packs(tmp_path: Path) -> No
     plain, packed = tmp_path / "c.jsonl", tmp_path / "c.jsonl.gz"
     plain.write_bytes(content)
     packed.write_bytes(gzip.compress(content, mtime=0))
-    found = read_through(JsonlSource("d", packed))
-    assert found == read_through(JsonlSource("d", plain))
-    assert [case.input for case in JsonlSource("d", packed).cases_again(found)] == [1, 2]
-    assert JsonlSource("d", packed).where(1) == f"{packed}:3"
+    found = read_through(FileSource("d", packed))
+    assert found == read_through(FileSource("d", plain))
+    assert [case.input for case in FileSource("d", packed).cases_again(found)] == [1, 2]
+    assert FileSource("d", packed).where(1) == f"{packed}:3"
 
 
 @pytest.mark.parametrize(
@@ -323,10 +323,10 @@ def test_a_packed_file_is_read_like_the_file_that_it_packs(tmp_path: Path) -> No
             gzip.compress(b'{"input": 1}\n', mtime=0),
             "; it is packed with gzip: let its name end in .gz, or unpack it",
         ),
-        ("c.jsonl.zst", b"\x28\xb5\x2f\xfd\x00", "; it is packed with zstd: unpack it"),
-        ("c.csv", b"question,answer\n1,2\n", "; .csv files are not read: cases are JSON objects, one per line (JSONL)"),
-        ("c.json", b'[\n{"input": 1}\n]\n', "; cases are JSON objects, one per line (JSONL), without a list around"),
-        ("c.json", b'[{"input": 1}]', ":1: must be a JSON object, not a list; cases are JSON objects, one per line"),
+        ("c.jsonl.zst", b"\x28\xb5\x2f\xfd\x00", ": cannot be unpacked: Compressed file ended"),
+        ("c.jsonl", b"\x28\xb5\x2f\xfd\x00", "; it is packed with zstd: let its name end in .zst, or unpack it"),
+        ("c.jsonl", b"PK\x03\x04", "; it is packed with zip: unpack it"),
+        ("c.jsonl", b'[{"input": 1}]', "let the name of a file with a list of them end in .json"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_with_what_it_is(
@@ -346,4 +346,4 @@ def test_a_number_as_an_id_is_its_text(file: Path, fields: dict[str, str] | None
     ]
     file.write_bytes(b'{"case_id": 3, "input": 1}\n{"case_id": "3", "input": 1}')
     with pytest.raises(DatasetError, match="case id '3' is used twice"):
-        read_through(JsonlSource("d", file))
+        read_through(FileSource("d", file))

@@ -1,22 +1,17 @@
 """Parsing of a JSONL line as a case: by a case's own keys, or by mapped ones."""
 
-from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from themis.core.base import JSONValue
+from themis.core.datasets.fields import Fields, refuse
 from themis.core.datasets.strict_json import count_keys, looks_strict, parse_strictly
-from themis.core.errors import DatasetError
 from themis.core.models import Case
 from themis.core.text.nearest import nearest_hint
 from themis.core.text.pydantic_errors import MISSING_KEY, UNKNOWN_KEY, problems, words
 
-_ABSENT = object()
 _CASE_KEYS = ("case_id", "input", "expected_output", "metadata")
-_MAX_INDEX_DIGITS = 9
-_LONGEST_SHOWN_KEY = 40
 _KINDS: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
 _HINT = "map this file's keys with `fields`, as in `fields: {input: question}`"
 
@@ -78,32 +73,19 @@ class OwnKeys:
 class MappedKeys:
     """Lines of any shape, whose values are found by dotted paths; other keys are ignored."""
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        """Find each field of a case by its path in `fields`.
-
-        Raises:
-            DatasetError: a field is unknown, a path is empty, or `input` has none.
-        """
-        for name, path in fields.items():
-            if name not in _CASE_KEYS:
-                hint = nearest_hint(name, _CASE_KEYS)
-                raise DatasetError(where=f"fields.{name}", detail=f"a case has no such field{hint}")
-            if not path or not all(path.split(".")):
-                raise DatasetError(where=f"fields.{name}", detail=f"{path!r} is not a dotted path such as answer.text")
-        if "input" not in fields:
-            raise DatasetError(where="fields", detail="needs a path for `input`, as in `fields: {input: question}`")
-        self._paths = {name: path.split(".") for name, path in fields.items()}
+    def __init__(self, fields: Fields) -> None:
+        """Find the fields of a case by the paths in `fields`."""
+        self._fields = fields
         self._validate = Case.__pydantic_validator__.validate_python
 
     def case(self, line: bytes, case_number: int) -> Case:
         """Return the case in `line`; without a mapped id it is `case-<case_number>`."""
-        value = _object(line)
-        found = {name: _at(value, path, name) for name, path in self._paths.items()}
+        found = self._fields.of(object_in(line))
         found.setdefault("case_id", f"case-{case_number}")
         try:
             case: Case = self._validate(found)
         except ValidationError as error:
-            _refuse(words(problems(error)[0]))
+            refuse(words(problems(error)[0]))
         return case
 
     case_again = case
@@ -111,7 +93,7 @@ class MappedKeys:
 
 def _numbered(line: bytes, case_number: int) -> Case:
     """Return the case in a line that appears to hold no `case_id`."""
-    value = _object(line)
+    value = object_in(line)
     value.setdefault("case_id", f"case-{case_number}")
     try:
         return Case.model_validate(value)
@@ -125,60 +107,39 @@ def _explain(line: bytes, error: ValidationError, case_number: int) -> Case:
     if isinstance(value, dict) and "case_id" not in value:
         return _numbered(line, case_number)
     if error.errors(include_url=False)[0]["type"] == "json_invalid":
-        _refuse("is nested too deeply")
+        refuse("is nested too deeply")
     return _refuse_fields(error)
 
 
-def _object(line: bytes) -> dict[str, JSONValue]:
+def object_in(line: bytes) -> dict[str, Any]:
+    """Return the object in a line.
+
+    Raises:
+        ValueError: it does not hold one, or not in strict JSON.
+    """
     try:
         value = from_json(line, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
         parse_strictly(line)
-        _refuse("is nested too deeply")
+        refuse("is nested too deeply")
     if not looks_strict(line, count_keys(value)):
         parse_strictly(line)
     if type(value) is not dict:
-        _refuse(f"must be a JSON object, not {_kind(value)}")
+        refuse(f"must be a JSON object, not {_kind(value)}")
     return value
-
-
-def _at(value: JSONValue, path: list[str], name: str) -> JSONValue:
-    holder: object = value
-    for depth, key in enumerate(path):
-        found: object = _ABSENT
-        if type(holder) is dict:
-            found = holder.get(key, _ABSENT)
-        elif type(holder) is list and key.isdecimal() and len(key) <= _MAX_INDEX_DIGITS and int(key) < len(holder):
-            found = holder[int(key)]
-        if found is _ABSENT:
-            known = (".".join([*path[:depth], known]) for known in _short_keys(holder))
-            sought = ".".join(path[: depth + 1])
-            _refuse(f"has no {sought!r}, which fields.{name} names{nearest_hint(sought, known)}")
-        holder = found
-    return holder  # type: ignore[return-value]
-
-
-def _short_keys(value: object) -> list[str]:
-    """Return the keys of an object that a path can name and a message can show."""
-    keys = value if isinstance(value, dict) else ()
-    return [key for key in keys if len(key) <= _LONGEST_SHOWN_KEY and key.isprintable() and "." not in key]
 
 
 def _refuse_fields(error: ValidationError) -> NoReturn:
     problem = problems(error)[0]
     place = ".".join(map(str, problem["loc"]))
     if problem["type"] == "model_type":
-        _refuse(f"must be a JSON object, not {_kind(problem['input'])}")
+        refuse(f"must be a JSON object, not {_kind(problem['input'])}")
     if problem["type"] == MISSING_KEY:
-        _refuse(f"has no {place!r}; {_HINT}")
+        refuse(f"has no {place!r}; {_HINT}")
     if problem["type"] == UNKNOWN_KEY:
-        _refuse(f"unknown key {place!r}{nearest_hint(place, _CASE_KEYS)}; {_HINT}")
-    _refuse(words(problem))
+        refuse(f"unknown key {place!r}{nearest_hint(place, _CASE_KEYS)}; {_HINT}")
+    refuse(words(problem))
 
 
 def _kind(value: object) -> str:
     return _KINDS.get(type(value), "null")
-
-
-def _refuse(reason: str) -> NoReturn:
-    raise ValueError(reason)

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from themis.core.base import JSONValue
-from themis.core.datasets.jsonl import JsonlSource
+from themis.core.dataset_config import FieldPath
+from themis.core.datasets.file_source import FileSource
 from themis.core.errors import DatasetError, MissingExtraError
 from themis.core.models import Case, Dataset
 from themis.core.text.nearest import nearest_hint
@@ -58,18 +59,18 @@ def dataset_from_jsonl(
     path: str | Path,
     *,
     dataset_id: str | None = None,
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, FieldPath] | None = None,
     revision: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Return a dataset of all cases in a JSONL file; without `dataset_id` it is named by the file's stem.
 
-    `fields` gives dotted paths as for `JsonlSource`.
+    `fields` gives dotted paths as for `FileSource`.
 
     Raises:
         DatasetError: the file cannot be read, or a line is not a case; the message names file and line.
     """
-    source = JsonlSource(dataset_id or Path(path).stem, path, fields, revision, metadata)
+    source = FileSource(dataset_id or Path(path).stem, path, fields, revision, metadata)
     return Dataset(
         dataset_id=source.dataset_id, cases=list(source.cases()), revision=revision, metadata=dict(source.metadata)
     )

@@ -1,6 +1,6 @@
 """Protocol of a stream of cases, and the simplest stream."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from themis.core.datasets.fingerprint import DatasetFingerprint, Marks, case_digest
@@ -77,17 +77,27 @@ class InlineSource:
         Raises:
             DatasetChangedError: the list, or the content of a case, was changed.
         """
-        cases = self._dataset.cases
-        for index, case in enumerate(cases):
-            if not _is_known(case, known.digest(index)):
-                raise DatasetChangedError(where=self.where(index), dataset_id=self.dataset_id)
-            yield case
-        if len(cases) < known.case_count:
-            raise DatasetChangedError(where=self.where(len(cases)), dataset_id=self.dataset_id)
+        return verified(self._dataset.cases, known, self)
 
     def where(self, index: int) -> str:
         """Return the place of the case at `index` (from 0), for messages."""
         return f"dataset {self.dataset_id!r}, case {index + 1}"
+
+
+def verified(cases: Iterable[Case], known: DatasetFingerprint, source: CaseSource) -> Iterator[Case]:
+    """Yield the cases of a source as long as each is what it was when `known` was made.
+
+    Raises:
+        DatasetChangedError: at a case that was changed or added, or at a premature end.
+    """
+    count = 0
+    for index, case in enumerate(cases):
+        if not _is_known(case, known.digest(index)):
+            raise DatasetChangedError(where=source.where(index), dataset_id=source.dataset_id)
+        yield case
+        count = index + 1
+    if count < known.case_count:
+        raise DatasetChangedError(where=source.where(count), dataset_id=source.dataset_id)
 
 
 def _is_known(case: Case, digest: bytes | None) -> bool:

@@ -2,7 +2,7 @@
 
 from themis.core.config import DatasetFile
 from themis.core.configuration.secrets import redact_urls
-from themis.core.datasets import CaseSource, InlineSource, JsonlSource
+from themis.core.datasets import CaseSource, FileSource, InlineSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.errors import ConfigError
 from themis.core.models import Dataset
@@ -13,7 +13,14 @@ def source_of(spec: Dataset | DatasetFile) -> CaseSource:
     """The source of the cases of a dataset that a user gives."""
     if isinstance(spec, Dataset):
         return InlineSource(spec)
-    return JsonlSource(spec.dataset_id, spec.path, fields=spec.fields, revision=spec.revision, metadata=spec.metadata)
+    return FileSource(
+        spec.dataset_id,
+        spec.path,
+        fields=spec.fields,
+        revision=spec.revision,
+        metadata=spec.metadata,
+        selection=spec.selection,
+    )
 
 
 def stored_source(dataset: SnapshotDataset) -> CaseSource:
@@ -23,8 +30,13 @@ def stored_source(dataset: SnapshotDataset) -> CaseSource:
         return InlineSource(
             Dataset(dataset_id=dataset.dataset_id, cases=cases, revision=dataset.revision, metadata=dataset.metadata)
         )
-    return JsonlSource(
-        dataset.dataset_id, dataset.path, fields=dataset.fields, revision=dataset.revision, metadata=dataset.metadata
+    return FileSource(
+        dataset.dataset_id,
+        dataset.path,
+        fields=dataset.fields,
+        revision=dataset.revision,
+        metadata=dataset.metadata,
+        selection=dataset.selection,
     )
 
 
@@ -39,7 +51,7 @@ def snapshot_dataset(spec: Dataset | DatasetFile, found: DatasetFingerprint) -> 
     )
     if isinstance(spec, Dataset):
         return made.model_copy(update={"cases": spec.cases})
-    return made.model_copy(update={"path": spec.path, "fields": spec.fields})
+    return made.model_copy(update={"path": spec.path, "fields": spec.fields, "selection": spec.selection})
 
 
 def refuse_unusable(datasets: list[SnapshotDataset], where: str) -> None:

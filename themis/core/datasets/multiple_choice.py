@@ -1,0 +1,94 @@
+"""Questions with choices: one object as input, and the letter of the right choice as the expected output."""
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+from themis.core.dataset_config import ANSWER, CHOICES
+from themis.core.models import Case
+from themis.core.text.canonical import content_hash
+from themis.core.values.dataset_selection import AnswerAs
+
+ORDER = "choice_order"
+"""The label of a case with shuffled choices: for each, in their order now, its number (from 0) in the order before."""
+
+_LETTERS = string.ascii_uppercase
+
+
+def with_choices(found: dict[str, Any], answer_as: AnswerAs) -> dict[str, Any]:
+    """Return the fields of a case in whose input the question stands beside its choices.
+
+    Raises:
+        ValueError: the choices are no list of texts and numbers, too many, or equal; or the answer is none of them, or
+            may be more than one.
+    """
+    choices = _texts(found.pop(CHOICES))
+    found["input"] = {"question": found["input"], CHOICES: choices}
+    answer = found.pop(ANSWER, None)
+    if answer is not None:
+        found["expected_output"] = _LETTERS[_number(answer, choices, answer_as)]
+    return found
+
+
+def with_shuffled_choices(case: Case, seed: int) -> Case:
+    """Return a case with its choices in an order that depends on the seed and its id alone.
+
+    The order is kept as the label `choice_order`. A case without choices is returned as it is.
+    """
+    question = case.input
+    choices = question.get(CHOICES) if isinstance(question, dict) else None
+    if not isinstance(question, dict) or not isinstance(choices, list):
+        return case
+    # By hashes, as they are the same in every version of Python.
+    order = sorted(range(len(choices)), key=lambda number: content_hash([seed, case.case_id, number]))
+    gold = case.expected_output
+    if isinstance(gold, str) and len(gold) == 1 and gold in _LETTERS[: len(order)]:
+        gold = _LETTERS[order.index(_LETTERS.index(gold))]
+    return case.model_copy(
+        update={
+            "input": {**question, CHOICES: [choices[number] for number in order]},
+            "expected_output": gold,
+            "metadata": {**case.metadata, ORDER: ",".join(map(str, order))},
+        }
+    )
+
+
+def _texts(choices: object) -> list[str]:
+    if not isinstance(choices, list):
+        _refuse("the choices must be a list")
+    # A question of a set with up to ten choices may have fewer: empty cells at the end are none.
+    while choices and choices[-1] is None:
+        choices = choices[:-1]
+    if not all(type(choice) in {str, int, float} for choice in choices):
+        _refuse("a choice must be a text or a number")
+    texts = [str(choice) for choice in choices]
+    if not 1 < len(texts) <= len(_LETTERS):
+        _refuse(f"there must be 2 to {len(_LETTERS)} choices, not {len(texts)}")
+    if len(set(texts)) < len(texts):
+        _refuse("two choices are equal")
+    return texts
+
+
+def _number(answer: object, choices: Sequence[str], answer_as: AnswerAs) -> int:
+    text = str(answer)
+    readings = {
+        "index": int(text) if text.isascii() and text.isdecimal() and len(text) < len("999") else len(choices),
+        "letter": _LETTERS.index(text) if len(text) == 1 and text in _LETTERS else len(choices),
+        "text": choices.index(text) if text in choices else len(choices),
+    }
+    fitting = {kind: number for kind, number in readings.items() if number < len(choices)}
+    if answer_as != "auto":
+        fitting = {kind: number for kind, number in fitting.items() if kind == answer_as}
+    if not fitting:
+        kind = "a choice" if answer_as == "auto" else f"the {answer_as} of a choice"
+        _refuse(f"the answer {text[:80]!r} is not {kind}")
+    if len(set(fitting.values())) > 1:
+        _refuse(
+            f"the answer {text[:80]!r} may be the {' or the '.join(fitting)} of a choice: say which, as in "
+            "`choices: {answer_as: index}`"
+        )
+    return next(iter(fitting.values()))
+
+
+def _refuse(reason: str) -> Any:
+    raise ValueError(reason)
