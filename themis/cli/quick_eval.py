@@ -66,7 +66,7 @@ def inline(
     " --parser builtin/math_answer --metric builtin/math_equivalence --model vllm/Qwen/Qwen3-8B",
 )
 @click.option(
-    "--path", required=True, type=click.Path(path_type=Path), metavar="FILE", help="JSONL, JSON, CSV, TSV or Parquet."
+    "--path", required=True, type=click.Path(path_type=Path), metavar="FILE", help="JSONL, JSON, CSV, TSV, Parquet."
 )
 @click.option("--input-field", metavar="PATH", help="Where the input is in a line or row, as a dotted path.")
 @click.option("--expected-output-field", metavar="PATH", help="The same of the expected output.")

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from backports import zstd
 from hypothesis import HealthCheck, given, settings

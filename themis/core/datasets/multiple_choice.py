@@ -2,7 +2,7 @@
 
 import string
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from themis.core.dataset_config import ANSWER, CHOICES
 from themis.core.models import Case
@@ -90,5 +90,5 @@ def _number(answer: object, choices: Sequence[str], answer_as: AnswerAs) -> int:
     return next(iter(fitting.values()))
 
 
-def _refuse(reason: str) -> Any:
+def _refuse(reason: str) -> NoReturn:
     raise ValueError(reason)
