@@ -33,11 +33,11 @@ from themis.core.errors import (
     UnknownRunError,
 )
 from themis.core.files import durable
+from themis.core.identity.reuse_keys import reuse_keys, reuse_name
 from themis.core.models import Dataset, GenerationResult, Message, Score, TraceStep
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.results import CaseResult, RunStatus
-from themis.core.reuse_keys import reuse_keys, reuse_name
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore, SqliteRunStore, sqlite_store
 from themis.core.stores.sqlite import score_tallies

@@ -9,13 +9,13 @@ import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, cases, experiment
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
-from themis.core.derived_seeds import with_derived_seeds
 from themis.core.engine.compiling.compiled import recompile
 from themis.core.errors import ConfigError, FingerprintChangedError
 from themis.core.experiment import Experiment
+from themis.core.identity.derived_seeds import with_derived_seeds
+from themis.core.identity.reuse_keys import reuse_keys
 from themis.core.models import Case, Dataset
 from themis.core.prompts import BLOCK_RENDERING, PromptSpec
-from themis.core.reuse_keys import reuse_keys
 from themis.core.snapshot import RunSnapshot
 
 ROOT = Path(__file__).parents[2]

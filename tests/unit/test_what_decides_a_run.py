@@ -16,6 +16,7 @@ from themis.core.config import (
 )
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
+from themis.core.prompt_config import PromptConfig
 from themis.core.prompts import PromptSpec
 from themis.core.snapshot import RunIdentity
 from themis.core.values.dataset_selection import DatasetSelection
@@ -28,6 +29,7 @@ GENERATION: dict[str, Any] = {
     "generator": {"use": "builtin/demo_generator"},
     "candidate_policy": {"k": 1},
     "prompt_spec": PART,
+    "prompt": PromptConfig(system="S"),
     "selector": ScriptedSelector(lambda found: found, component_id="lab/selector"),
     "reducer": ScriptedReducer(lambda found: found[0], component_id="lab/reducer"),
 }

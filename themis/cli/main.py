@@ -19,6 +19,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "quick-eval": ("quick_eval:quick_eval", "Put a question, or a file of them, to a model and score the answers."),
         "init": ("init:init", "Write a small working experiment to start from."),
         "model": ("model_check:model", "Ask the model of an experiment once, and say what to mend."),
+        "prompt": ("prompt:prompt", "Show what a model would be sent about a case."),
         "config": ("config:config", "Check a config file, show it, or print its schema."),
     },
     "Run and submit": {

@@ -13,6 +13,7 @@ from themis.core.base import FrozenModel, JSONValue, Labels, check_json_at
 from themis.core.dataset_config import DatasetFile, DatasetSpec, without_nul
 from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.stages import CONCURRENCY_KEYS
+from themis.core.prompt_config import PromptConfig
 from themis.core.prompts import PromptSpec
 from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
@@ -68,6 +69,7 @@ class GenerationConfig(FrozenModel):
         generator: generates the candidates.
         candidate_policy: how many (`num_samples`, `pass_k`, `best_of`, `self_consistency_count`: the largest counts).
         prompt_spec: the prompt around a case's input.
+        prompt: the prompt as templates over a case, with examples; excludes `prompt_spec`.
         selector: keeps some of the candidates.
         reducer: combines them into one; without it the first one is used.
     """
@@ -75,6 +77,7 @@ class GenerationConfig(FrozenModel):
     generator: ComponentSpec
     candidate_policy: dict[str, JSONValue] = Field(default_factory=dict)
     prompt_spec: PromptSpec | None = None
+    prompt: PromptConfig | None = None
     selector: ComponentSpec | None = None
     reducer: ComponentSpec | None = None
 

@@ -36,7 +36,12 @@ def without_nul(value: Any) -> Any:
     return value
 
 
-def _local_path(value: str) -> str:
+def local_path(value: str) -> str:
+    """Return a path of this machine.
+
+    Raises:
+        ValueError: it is a URL, or holds a NUL character.
+    """
     without_nul(value)
     if _URL.match(value):
         msg = "is a URL; download the file and name it here"
@@ -76,7 +81,7 @@ class DatasetFile(DatasetSelection):
     """
 
     dataset_id: Name
-    path: Annotated[str, AfterValidator(_local_path)] = Field(min_length=1)
+    path: Annotated[str, AfterValidator(local_path)] = Field(min_length=1)
     fields: Annotated[dict[str, FieldPath], AfterValidator(checked_fields)] | None = None
     revision: str | None = None
     metadata: Labels = Field(default_factory=dict)

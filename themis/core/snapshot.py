@@ -11,6 +11,7 @@ from themis.core.config import OnNoAnswer, OnStops
 from themis.core.dataset_config import FieldPath
 from themis.core.models import Case
 from themis.core.outcomes.stages import Stage
+from themis.core.prompt_config import RunPrompt
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
 from themis.core.text.canonical import content_hash
 from themis.core.values.bounds import MOST_COUNT
@@ -84,6 +85,7 @@ class RunIdentity(GrowingModel):
     """All that decides a `run_id`, and nothing else. A new field needs a default, so that earlier ids stay the same.
 
     Attributes:
+        prompt: the prompt from templates, with its examples; None when there are no templates.
         block_rendering: the block format of the generation prompt; see `PromptSpec.block_rendering`.
     """
 
@@ -103,6 +105,7 @@ class RunIdentity(GrowingModel):
     on_no_answer: OnNoAnswer = "incorrect"
     on_stop: OnStops = Field(default_factory=dict)
     block_rendering: int = FIRST_BLOCK_RENDERING
+    prompt: RunPrompt | None = None
 
 
 class RunProvenance(FrozenModel):

@@ -181,8 +181,14 @@ def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentCo
     datasets = [
         d.model_copy(update={"path": _absolute(folder, d.path)}) if hasattr(d, "path") else d for d in config.datasets
     ]
+    generation = config.generation
+    if generation.prompt is not None and (few_shot := generation.prompt.few_shot) is not None:
+        found = few_shot.model_copy(update={"path": _absolute(folder, few_shot.path)})
+        prompt = generation.prompt.model_copy(update={"few_shot": found})
+        generation = generation.model_copy(update={"prompt": prompt})
     return config.model_copy(
         update={
+            "generation": generation,
             "storage": config.storage.model_copy(update={"parameters": parameters}),
             "runtime": config.runtime.model_copy(update=roots),
             "datasets": datasets,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from themis.core.engine.case_work import CaseWork
+from themis.core.identity.reuse_keys import reuse_keys, reuse_place
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
-from themis.core.reuse_keys import reuse_keys, reuse_place
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.protocol import RunStore
 

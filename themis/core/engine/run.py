@@ -28,12 +28,12 @@ from themis.core.errors import (
     RunStoppedError,
     UnavailableError,
 )
+from themis.core.identity.reuse_keys import reuse_keys
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.processes.forks import line, refuse_copy, run_of
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunStatus
-from themis.core.reuse_keys import reuse_keys
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore

@@ -27,6 +27,7 @@ from themis.core.errors.configuration import (
     LiteralSecretError,
     MissingSecretError,
     OverrideError,
+    PromptError,
     UnknownConfigKeyError,
     UnresolvedReferenceError,
 )
@@ -144,6 +145,7 @@ __all__ = [
     "OpenFilesError",
     "OtherStoreError",
     "OverrideError",
+    "PromptError",
     "ProviderError",
     "ProviderKeyError",
     "ProviderNotFoundError",

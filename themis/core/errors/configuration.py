@@ -23,5 +23,9 @@ class MissingSecretError(ConfigError):
     """{where}: the secret {name} is not set; set it in the environment of the process that runs this"""
 
 
+class PromptError(ConfigError):
+    """{where}: {detail}"""
+
+
 class OverrideError(ConfigError):
     """override {override!r}: {detail}; write it as key.path=value"""

@@ -19,6 +19,7 @@ from themis.core.outcomes import codec
 from themis.core.outcomes.answer_ends import AnswerEnd, answer_end
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import Stage
+from themis.core.prompt_config import RunPrompt
 from themis.core.prompts import PromptSpec
 
 
@@ -31,6 +32,7 @@ class Parts:
         on_no_answer: how a case is scored whose parsed value is None.
         left_out: ends of answers that are not scored.
         seeds_are_given: whether the experiment gives the seeds; else they are derived.
+        prompt: templates over a case; None when the generator gets the case as it is.
     """
 
     run_id: str
@@ -44,6 +46,7 @@ class Parts:
     on_no_answer: OnNoAnswer = "incorrect"
     left_out: frozenset[AnswerEnd] = frozenset()
     seeds_are_given: bool = False
+    prompt: RunPrompt | None = None
 
 
 class CasePipeline:
@@ -59,7 +62,7 @@ class CasePipeline:
         self._runner = runner
         self.until = until
         self._reduces, self._evaluates = until >= Stage.REDUCE, until >= Stage.PARSE
-        self._generate_steps = [_generate_step(parts.generator.live, item) for item in range(len(parts.seeds[0]))]
+        self._generate_steps = [_generate_step(parts, item) for item in range(len(parts.seeds[0]))]
         self._select_step = _select_step(parts.selector.live) if parts.selector else None
         self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
         self.parts: list[Part] = []
@@ -143,9 +146,15 @@ class CasePipeline:
         }
 
 
-def _generate_step(generator: Any, item: int) -> Step:
+def _generate_step(parts: Parts, item: int) -> Step:
+    generator = parts.generator.live
     provider: str | None = getattr(generator, "provider_key", None)
-    return Step(Stage.GENERATE, item, generator, generator.generate, GenerationResult, codec.generated, provider)
+    generate = generator.generate
+    if parts.prompt is not None:
+        from themis.core.engine.cases.prompted import prompted  # noqa: PLC0415  # Jinja2 costs 30 ms
+
+        generate = prompted(generator, parts.prompt)
+    return Step(Stage.GENERATE, item, generator, generate, GenerationResult, codec.generated, provider)
 
 
 def _select_step(selector: Any) -> Step:

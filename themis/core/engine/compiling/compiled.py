@@ -20,7 +20,6 @@ from themis.core.configuration.secrets import redact_urls
 from themis.core.datasets import CaseSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.first_reading import read_through
-from themis.core.derived_seeds import with_derived_seeds
 from themis.core.engine.cases.pipeline import Parts
 from themis.core.engine.compiling.edits import refuse_changed
 from themis.core.engine.compiling.run_datasets import (
@@ -30,9 +29,15 @@ from themis.core.engine.compiling.run_datasets import (
     stored_source,
     without_passwords,
 )
+from themis.core.engine.compiling.run_prompt import (
+    block_rendering_of,
+    prompt_of,
+    refuse_other_rendering,
+    run_prompt,
+)
 from themis.core.engine.compiling.run_secrets import refuse_secrets
-from themis.core.errors import ConfigError, DatasetChangedError, FingerprintChangedError
-from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
+from themis.core.errors import ConfigError, DatasetChangedError
+from themis.core.identity.derived_seeds import with_derived_seeds
 from themis.core.snapshot import (
     COUNT_KEYS,
     PURE,
@@ -103,6 +108,7 @@ class CompiledRun:
             on_no_answer=self.snapshot.identity.on_no_answer,
             left_out=frozenset(self.snapshot.identity.on_stop),
             seeds_are_given=bool(self.snapshot.identity.seeds),
+            prompt=self.snapshot.identity.prompt,
         )
 
     def with_seeds_of(self, stored: RunSnapshot) -> "CompiledRun":
@@ -179,7 +185,8 @@ def compile_run(
     datasets = [snapshot_dataset(spec, found) for spec, found in zip(specs, fingerprints, strict=True)]
     refuse_unusable(datasets, where)
     refs = components.refs()
-    prompt = _prompt(generation.prompt_spec)
+    prompt = prompt_of(generation.prompt_spec)
+    templates = run_prompt(generation, sources, where)
     identity = RunIdentity(
         datasets=[dataset.identity() for dataset in datasets],
         generator=refs.generator.identity(),
@@ -190,13 +197,14 @@ def compile_run(
         judge_models=[],
         candidate_policy=redact_urls(generation.candidate_policy),
         generation_prompt_spec=prompt,
-        evaluation_prompt_spec=_prompt(evaluation.prompt_spec),
+        evaluation_prompt_spec=prompt_of(evaluation.prompt_spec),
         judge_config=redact_urls(evaluation.judge_config),
         workflow_overrides=redact_urls(evaluation.workflow_overrides),
         seeds=config.seeds[:count],
         on_no_answer=evaluation.on_no_answer,
         on_stop=evaluation.on_stop,
-        block_rendering=_block_rendering(prompt),
+        block_rendering=block_rendering_of(prompt),
+        prompt=templates,
     )
     snapshot = RunSnapshot(
         identity=identity,
@@ -221,7 +229,7 @@ def recompile(
         DatasetError, DatasetChangedError: a dataset cannot be read here, or has changed.
     """
     refs, identity = snapshot.component_refs, snapshot.identity
-    _refuse_other_rendering(identity)
+    refuse_other_rendering(identity)
     generation = GenerationConfig(
         generator=refs.generator.target,
         candidate_policy=identity.candidate_policy,
@@ -278,23 +286,3 @@ def _check_seeds(config: ExperimentConfig, where: str) -> int:
         detail = f"seeds: there are {len(config.seeds)}, but {count} candidates per case; give one for each, or none"
         raise ConfigError(where=where, detail=detail)
     return count
-
-
-def _refuse_other_rendering(identity: RunIdentity) -> None:
-    """Check that the prompt of a stored run is rendered as it was when the run was compiled."""
-    now, before = _block_rendering(identity.generation_prompt_spec), identity.block_rendering
-    if now != before:
-        raise FingerprintChangedError(
-            where="generation.prompt_spec",
-            reference="the prompt",
-            difference=f"its blocks are rendered by version {now}, expected {before}",
-        )
-
-
-def _block_rendering(spec: PromptSpec | None) -> int:
-    return FIRST_BLOCK_RENDERING if spec is None else spec.block_rendering
-
-
-def _prompt(spec: PromptSpec | None) -> PromptSpec | None:
-    """The prompt as both the model and the store get it: passwords in URLs are redacted."""
-    return None if spec is None else PromptSpec.model_validate(redact_urls(spec.model_dump()))

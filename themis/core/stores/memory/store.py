@@ -9,11 +9,11 @@ from itertools import dropwhile, islice
 from typing import Any
 
 from themis.core.errors import UnknownRunError
+from themis.core.identity.reuse_keys import reuse_keys
 from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
-from themis.core.reuse_keys import reuse_keys
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import NO_ANSWER, ScoreTally
 from themis.core.stores.base import BaseRunStore

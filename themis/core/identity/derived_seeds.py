@@ -1,6 +1,6 @@
 """Seeds of the candidates of a run that is given none."""
 
-from themis.core.reuse_keys import generation_facts
+from themis.core.identity.reuse_keys import generation_facts
 from themis.core.snapshot import RunSnapshot, SnapshotDataset, seed_of
 
 

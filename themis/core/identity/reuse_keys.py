@@ -65,7 +65,9 @@ def generation_facts(identity: RunIdentity, generator: JSONValue) -> str:
     policy = {key: value for key, value in identity.candidate_policy.items() if key not in COUNT_KEYS}
     rendering = identity.block_rendering
     # At its default it is left out, so that earlier keys and seeds stay the same.
-    later = [] if rendering == FIRST_BLOCK_RENDERING else [rendering]
+    later: list[JSONValue] = [] if rendering == FIRST_BLOCK_RENDERING else [rendering]
+    if identity.prompt is not None:
+        later.append(identity.prompt.model_dump(mode="json"))
     return content_hash([generator, policy, _dump(identity.generation_prompt_spec), *later])
 
 

@@ -1,0 +1,1 @@
+"""Prompts from templates: what a model is asked about a case."""
