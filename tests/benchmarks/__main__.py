@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = (
+    "bench_datasets.py",
     "bench_engine.py",
     "bench_growth.py",
     "bench_models.py",

@@ -59,8 +59,9 @@ def test_an_answer_that_may_mean_two_choices_is_refused_unless_it_is_said_what_i
         ({"a": "D"}, "the answer 'D' is not a choice"),
         ({"a": -1}, "the answer '-1' is not a choice"),
         ({"options": "Rome"}, "the choices must be a list"),
-        ({"options": ["Rome"]}, "there must be 2 to 26 choices, not 1"),
-        ({"options": ["x", "x"]}, "two choices are equal"),
+        ({"options": []}, "there must be 1 to 26 choices, not 0"),
+        ({"options": ["x"] * 27}, "there must be 1 to 26 choices, not 27"),
+        ({"options": ["x", "y", "x"], "a": "x"}, "the answer 'x' is the text of more than one choice"),
         ({"options": ["x", None, "y"]}, "a choice must be a text or a number"),
         ({"options": ["x", True]}, "a choice must be a text or a number"),
     ],
@@ -68,6 +69,11 @@ def test_an_answer_that_may_mean_two_choices_is_refused_unless_it_is_said_what_i
 def test_what_cannot_be_a_question_is_named_by_its_line(file: Path, changed: dict[str, Any], words: str) -> None:
     with pytest.raises(DatasetError, match=rf":1: {words}"):
         read(file, {"q": "?", "options": CAPITALS, "a": 0} | changed)
+
+
+def test_choices_of_real_sets_may_be_one_or_equal(file: Path) -> None:
+    assert read(file, {"q": "?", "options": ["Rome"], "a": 0}).expected_output == "A"
+    assert read(file, {"q": "?", "options": ["x", "x", "y"], "a": "B"}).expected_output == "B"
 
 
 def test_a_question_without_an_answer_has_no_expected_output(file: Path) -> None:

@@ -19,8 +19,8 @@ def with_choices(found: dict[str, Any], answer_as: AnswerAs) -> dict[str, Any]:
     """Return the fields of a case in whose input the question stands beside its choices.
 
     Raises:
-        ValueError: the choices are no list of texts and numbers, too many, or equal; or the answer is none of them, or
-            may be more than one.
+        ValueError: the choices are no list of texts and numbers, or too many; or the answer is none of them, or may be
+            more than one.
     """
     choices = _texts(found.pop(CHOICES))
     found["input"] = {"question": found["input"], CHOICES: choices}
@@ -62,32 +62,37 @@ def _texts(choices: object) -> list[str]:
     if not all(type(choice) in {str, int, float} for choice in choices):
         _refuse("a choice must be a text or a number")
     texts = [str(choice) for choice in choices]
-    if not 1 < len(texts) <= len(_LETTERS):
-        _refuse(f"there must be 2 to {len(_LETTERS)} choices, not {len(texts)}")
-    if len(set(texts)) < len(texts):
-        _refuse("two choices are equal")
+    if not 1 <= len(texts) <= len(_LETTERS):
+        _refuse(f"there must be 1 to {len(_LETTERS)} choices, not {len(texts)}")
     return texts
 
 
 def _number(answer: object, choices: Sequence[str], answer_as: AnswerAs) -> int:
     text = str(answer)
-    readings = {
-        "index": int(text) if text.isascii() and text.isdecimal() and len(text) < len("999") else len(choices),
-        "letter": _LETTERS.index(text) if len(text) == 1 and text in _LETTERS else len(choices),
-        "text": choices.index(text) if text in choices else len(choices),
+    readings: dict[str, set[int]] = {
+        "index": {int(text)} if text.isascii() and text.isdecimal() and len(text) < len("999") else set(),
+        "letter": {_LETTERS.index(text)} if len(text) == 1 and text in _LETTERS else set(),
+        "text": {number for number, choice in enumerate(choices) if choice == text},
     }
-    fitting = {kind: number for kind, number in readings.items() if number < len(choices)}
-    if answer_as != "auto":
-        fitting = {kind: number for kind, number in fitting.items() if kind == answer_as}
+    fitting = {
+        kind: found
+        for kind, numbers in readings.items()
+        if answer_as in ("auto", kind) and (found := {number for number in numbers if number < len(choices)})
+    }
     if not fitting:
         kind = "a choice" if answer_as == "auto" else f"the {answer_as} of a choice"
         _refuse(f"the answer {text[:80]!r} is not {kind}")
-    if len(set(fitting.values())) > 1:
-        _refuse(
-            f"the answer {text[:80]!r} may be the {' or the '.join(fitting)} of a choice: say which, as in "
-            "`choices: {answer_as: index}`"
-        )
-    return next(iter(fitting.values()))
+    meant = set().union(*fitting.values())
+    if len(meant) > 1:
+        _refuse_ambiguous(text, fitting)
+    return meant.pop()
+
+
+def _refuse_ambiguous(text: str, fitting: dict[str, set[int]]) -> NoReturn:
+    if len(fitting) == 1:
+        _refuse(f"the answer {text[:80]!r} is the text of more than one choice")
+    kinds, example = " or the ".join(fitting), "`choices: {answer_as: index}`"
+    _refuse(f"the answer {text[:80]!r} may be the {kinds} of a choice: say which, as in {example}")
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -11,6 +11,7 @@ from themis.core.datasets.formats.packed_files import MAX_LINE_BYTES, opened
 
 _CHUNK_BYTES = 256 * 1024
 _SPACE = re.compile(r"[ \t\n\r]*")
+_COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*(?=[^ \t\n\r])")
 
 
 def items_of(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -23,10 +24,9 @@ def items_of(path: Path) -> Iterator[tuple[int, bytes]]:
     with opened(path) as file:
         text = _Text(file)
         text.take("[")
-        if text.peek() != "]":
+        if text.peek() != "]":  # skips the space before the first item
             yield text.item()
-            while text.peek() == ",":
-                text.take(",")
+            while text.take_comma():
                 yield text.item()
         text.take("]")
         if text.peek():
@@ -64,9 +64,21 @@ class _Text:
             self.refuse(f"expecting {sign!r}")
         self._at += 1
 
+    def take_comma(self) -> bool:
+        """Take a comma and the space around it, if it is next."""
+        comma = _COMMA.match(self._read, self._at)
+        if comma is None:  # none, or one near the end of what has been read
+            if self.peek() != ",":
+                return False
+            self.take(",")
+            self.peek()
+            return True
+        self._line += self._read.count("\n", self._at, comma.end())
+        self._at = comma.end()
+        return True
+
     def item(self) -> tuple[int, bytes]:
-        """Take the next value, and return the line in which it begins, and its text."""
-        self.peek()
+        """Take the value that begins here, and return its line and its text."""
         while (end := self._end_of_item()) is None:
             if len(self._read) - self._at > MAX_LINE_BYTES:
                 self.refuse(f"an item is longer than {MAX_LINE_BYTES // 2**20} MiB")
