@@ -4,7 +4,7 @@ import contextlib
 import json
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
 
 from pydantic import (
     AfterValidator,
@@ -136,14 +136,25 @@ class GrowingModel(FrozenModel):
     So its dump, and any hash of it, is the same as before the field existed. A model's first version has no defaults.
     """
 
+    _defaults: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Note the defaults, which every dump is compared with."""
+        cls._defaults = {
+            name: field.get_default(call_default_factory=True)
+            for name, field in cls.model_fields.items()
+            if not field.is_required()
+        }
+
     @model_serializer(mode="wrap")
     def _without_later_fields_at_their_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = type(self).model_fields
+        defaults = self._defaults
         document: dict[str, Any] = dump(self)
         return {
             name: value
             for name, value in document.items()
-            if fields[name].is_required() or getattr(self, name) != fields[name].get_default(call_default_factory=True)
+            if name not in defaults or getattr(self, name) != defaults[name]
         }
 
 

@@ -13,7 +13,8 @@ may be newer than its worker.
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -229,21 +230,27 @@ def _refuse_group(pid: int) -> None:
         raise MessageError(detail=f"{pid} is not a PID")
 
 
-def _fields(kind: type[Message]) -> dict[str, Any]:
-    """The type of each field."""
+def _fields(kind: type[Message]) -> dict[str, tuple[type, bool]]:
+    """The type of each field, and whether it may be None instead."""
     hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
+    kinds = {name: get_args(hint) if isinstance(hint, UnionType) else (hint,) for name, hint in hints.items()}
+    return {
+        field.name: (get_origin(kinds[field.name][0]) or kinds[field.name][0], NoneType in kinds[field.name])
+        for field in fields(kind)
+    }
 
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 _FIELDS = {name: _fields(kind) for name, kind in _TYPES.items()}
 _TYPE = "type"
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def encode(message: Message) -> bytes:
     """Encode a message as one line of ASCII, without the newline."""
-    document = {_TYPE: type(message).__name__, **asdict(message)}
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
+    name = type(message).__name__
+    document = {_TYPE: name, **{field: getattr(message, field) for field in _FIELDS[name]}}
+    return _JSON.encode(document).encode("ascii")
 
 
 def decode(data: bytes) -> Message:
@@ -259,24 +266,22 @@ def decode(data: bytes) -> Message:
     name = document.pop(_TYPE, None) if isinstance(document, dict) else None
     if not isinstance(name, str) or name not in _TYPES:
         raise MessageError(detail="its type is unknown")
-    hints = _FIELDS[name]
-    if document.keys() != hints.keys():
+    known = _FIELDS[name]
+    if document.keys() != known.keys():
         raise MessageError(detail=f"{name} has extra or missing fields")
-    values = {field: _checked(value, hints[field], f"{name}.{field}") for field, value in document.items()}
+    values = {field: _checked(value, *known[field], f"{name}.{field}") for field, value in document.items()}
     return _TYPES[name](**values)
 
 
-def _checked(value: object, hint: Any, where: str) -> Any:
+def _checked(value: object, kind: type, may_be_none: bool, where: str) -> Any:  # noqa: FBT001  # from `_FIELDS`
     """Convert a value to the type of its field.
 
     Raises:
         MessageError: it is of another type, or out of range.
     """
-    wanted = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    if value is None and NoneType in wanted:
+    if value is None and may_be_none:
         return None
-    kind = wanted[0]
-    if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return value
@@ -284,6 +289,7 @@ def _checked(value: object, hint: Any, where: str) -> Any:
         return value
     if kind in {str, bool} and type(value) is kind:
         return value
-    if isinstance(kind, type) and issubclass(kind, StrEnum) and isinstance(value, str) and value in set(kind):
-        return kind(value)
+    if issubclass(kind, StrEnum) and isinstance(value, str):
+        with suppress(ValueError):
+            return kind(value)
     raise MessageError(detail=f"{where} is not valid")

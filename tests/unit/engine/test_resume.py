@@ -1,6 +1,7 @@
 """Going on with a run: nothing that is finished is done again, down to case, candidate and stage."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +27,7 @@ from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.results import RunStatus
 from themis.core.stores import InMemoryRunStore, RunStore, sqlite_store
+from themis.core.stores.sqlite import SqliteRunStore
 
 PATIENCE_S = 20.0
 
@@ -93,6 +95,18 @@ def test_a_run_stops_after_any_stage_and_goes_on_from_there(store: RunStore, fir
     assert lab.counts() == [0] * done + ALL[done:]
     assert whole.progress.completed_cases == 3
     assert all(len(case.scores) == 2 for case in whole.cases)
+
+
+def test_a_whole_run_is_returned_while_another_process_writes_to_the_store(tmp_path: Path) -> None:
+    path, lab = tmp_path / "s.sqlite3", Lab()
+    with closing(sqlite_store(path)) as made:
+        lab.experiment().run(store=made)
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        closing(SqliteRunStore(path, busy_timeout_s=0.05, retry_attempts=0)) as impatient,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        assert lab.experiment().run(store=impatient).status == "completed"
 
 
 def test_every_stage_may_be_a_stop_of_its_own(store: RunStore) -> None:

@@ -106,7 +106,34 @@ def test_nothing_is_committed_when_there_is_nothing() -> None:
     assert store.commits == []
 
 
-def test_the_event_loop_never_waits_for_the_disk() -> None:
+def test_a_run_that_ends_before_its_first_commit_starts_no_thread_for_it() -> None:
+    store = Commits()
+
+    async def program() -> None:
+        async with OutcomeWriter(store, "r", None) as writer:
+            put(writer, 0, 3)
+
+    run(program())
+    assert store.commits == [(3, 3)]
+    assert store.threads == {"MainThread"}
+
+
+def test_a_longer_run_makes_its_last_commit_in_the_thread_of_the_others() -> None:
+    store = Commits()
+
+    async def program() -> None:
+        async with OutcomeWriter(store, "r", None) as writer:
+            put(writer, 0, COMMIT_ROWS)
+            await until(lambda: bool(store.commits))
+            put(writer, COMMIT_ROWS, COMMIT_ROWS + 1)
+
+    run(program())
+    assert store.commits == [(COMMIT_ROWS, COMMIT_ROWS), (1, 1)]
+    assert len(store.threads) == 1
+    assert "MainThread" not in store.threads
+
+
+def test_the_event_loop_never_waits_for_the_disk_while_cases_run() -> None:
     store = Commits()
     store.open.clear()
     turns = 0

@@ -11,7 +11,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.configuration.config_file import load_config
 from themis.core.configuration.secrets import is_secret_variable, referenced_variables
 from themis.core.errors import ConfigError, LiteralSecretError, MissingSecretError
-from themis.core.jobs.environment import job_environment, named_variables
+from themis.core.jobs.environment import WorkerEnvironment, job_environment, named_variables
 from themis.core.submission import submit_experiment
 
 HARMLESS = {
@@ -54,7 +54,7 @@ SECRETS = {
     "DATABASE_URL": "postgresql://me:hunter2@host/db",
     "http_proxy": "http://me:hunter2@proxy:3128",
 }
-WORKER = HARMLESS | SECRETS
+WORKER = WorkerEnvironment(HARMLESS | SECRETS)
 
 
 @pytest.mark.parametrize("name", HARMLESS)
@@ -68,9 +68,9 @@ def test_what_looks_like_a_secret_by_name_or_value_is_one(name: str) -> None:
 
 
 def test_a_job_has_the_worker_s_environment_less_the_secrets_it_does_not_name() -> None:
-    before = dict(WORKER)
+    before = dict(WORKER.variables)
     assert job_environment(WORKER, RuntimeConfig(), ()) == HARMLESS
-    assert before == WORKER
+    assert before == WORKER.variables
     assert job_environment(WORKER, RuntimeConfig(), ["HF_TOKEN", "NOT_THERE"]) == HARMLESS | {"HF_TOKEN": "x"}
 
 
@@ -84,7 +84,7 @@ def test_references_are_resolved_in_the_worker_s_environment_not_in_one_another(
     (tmp_path / "lab-key").write_text("from a file\n", encoding="utf-8")
     worker = {"A": "1", "CREDENTIALS_DIRECTORY": str(tmp_path)}
     own = {"A": "2", "B": "${A}", "C": "env:A", "D": "secret://lab-key"}
-    found = job_environment(worker, RuntimeConfig(environment=own), ())
+    found = job_environment(WorkerEnvironment(worker), RuntimeConfig(environment=own), ())
     assert found == worker | {"A": "2", "B": "1", "C": "1", "D": "from a file"}
 
 
@@ -92,14 +92,14 @@ def test_references_are_resolved_in_the_worker_s_environment_not_in_one_another(
 def test_a_reference_to_nothing_is_missed_by_its_variable(reference: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOT_THERE", "in this process, which is not the worker")
     with pytest.raises(MissingSecretError, match=r"runtime\.environment\.KEY: the secret .*(NOT_THERE|not-there)"):
-        job_environment({}, RuntimeConfig(environment={"KEY": reference}), ())
+        job_environment(WorkerEnvironment({}), RuntimeConfig(environment={"KEY": reference}), ())
 
 
 def test_a_secret_that_no_environment_can_hold_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"a\0b")
     runtime = RuntimeConfig(environment={"KEY": "secret://binary"})
     with pytest.raises(ConfigError, match=r"runtime\.environment\.KEY: its secret holds a NUL"):
-        job_environment({"CREDENTIALS_DIRECTORY": str(tmp_path)}, runtime, ())
+        job_environment(WorkerEnvironment({"CREDENTIALS_DIRECTORY": str(tmp_path)}), runtime, ())
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,9 @@ def test_references_are_stored_as_they_are_written_and_nowhere_resolved(
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 2
     assert not [path for path in files if b"battery-staple" in path.read_bytes()]
-    assert job_environment({"LAB_KEY": "x"}, runtime, ())["DATABASE_URL"] == "postgresql://me:x@host/db"
+    assert (
+        job_environment(WorkerEnvironment({"LAB_KEY": "x"}), runtime, ())["DATABASE_URL"] == "postgresql://me:x@host/db"
+    )
 
 
 def test_a_literal_password_of_a_url_is_refused_for_submission_and_not_kept_in_a_snapshot(tmp_path: Path) -> None:

@@ -140,8 +140,9 @@ class RunExecution:
 
     def _settle_existing(self) -> RunRecord | None:
         """Create the run, or apply the policy to the one that exists; returns its row if nothing is left to do."""
-        created = self._store.create_run(self._run.snapshot)
-        record = self._record()
+        record = self._store.load_run(self._run_id)
+        created = record is None and self._store.create_run(self._run.snapshot)
+        record = record or self._record()
         policy = self._runtime.existing_run_policy
         if policy == "error" and not created:
             raise RunExistsError(run_id=self._run_id, status=record.status.value)

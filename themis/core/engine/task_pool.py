@@ -32,6 +32,7 @@ class TaskPool:
         self._members = 0
         self._breathing = 0
         self._finished = False
+        self._wakes = asyncio.Event()
         self._loop_had_turn = True
         self._turn_began = 0.0
 
@@ -45,9 +46,16 @@ class TaskPool:
                         for _ in range(wanted - self._members):
                             group.create_task(self._member())
                         self._members = wanted
-                    await asyncio.sleep(GROWTH_INTERVAL_S)
+                    await self._pause()
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
+
+    async def _pause(self) -> None:
+        """Wait until it is time to grow again, or there are no more cases."""
+        timer = asyncio.get_running_loop().call_later(GROWTH_INTERVAL_S, self._wakes.set)
+        await self._wakes.wait()
+        timer.cancel()
+        self._wakes.clear()
 
     async def _member(self) -> None:
         me = asyncio.current_task()
@@ -62,6 +70,7 @@ class TaskPool:
                 await asyncio.sleep(0)
                 self._breathing -= 1
         self._finished = True
+        self._wakes.set()
 
     def _begin_turn(self) -> None:
         """Note when the event loop runs again: cases that wait for something give it a turn, and need no pause."""

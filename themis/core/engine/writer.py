@@ -1,7 +1,8 @@
 """The writer of outcomes: one thread that stores them in group commits.
 
 The event loop only appends to a list. A writer thread takes the whole list and commits it: often enough that a killed
-process loses little, seldom enough that many outcomes share a commit's sync to disk.
+process loses little, seldom enough that many outcomes share a commit's sync to disk. A run that ends before its first
+commit needs no thread, in which a store would open one more connection.
 """
 
 import asyncio
@@ -39,7 +40,7 @@ class OutcomeWriter:
         self._fence = fence
         self._outcomes: list[Outcome] = []
         self._ends: list[CaseEnd] = []
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="themis-writer")
+        self._thread: ThreadPoolExecutor | None = None
         self._worth_a_commit = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -63,7 +64,8 @@ class OutcomeWriter:
                 await asyncio.shield(self._pump)
             except asyncio.CancelledError as error:
                 cancelled = error
-        self._thread.shutdown(wait=True)
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
         if cancelled is not None:
             raise cancelled
         self._raise_error()
@@ -111,13 +113,21 @@ class OutcomeWriter:
             self._has_room.set()
             if outcomes or ends:
                 try:
-                    await loop.run_in_executor(self._thread, self._commit, outcomes, ends)
+                    await self._save(outcomes, ends, is_last=closing)
                 except BaseException as error:  # noqa: BLE001  # raised by the next write
                     self._error = error
                     self._has_room.set()
                     return
             if closing:
                 return
+
+    async def _save(self, outcomes: list[Outcome], ends: list[CaseEnd], *, is_last: bool) -> None:
+        if self._thread is None and is_last:
+            self._commit(outcomes, ends)
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="themis-writer")
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, outcomes, ends)
 
     def _commit(self, outcomes: list[Outcome], ends: list[CaseEnd]) -> None:
         refuse_copy(self._forks, "writing its outcomes")

@@ -8,7 +8,9 @@ A variable is a secret when its name or its value looks like one, see `secrets.i
 lead to secrets are kept: sockets such as `SSH_AUTH_SOCK`, and `CREDENTIALS_DIRECTORY`, the folder of `secret://name`.
 """
 
+import os
 from collections.abc import Collection, Mapping
+from functools import cache
 
 from themis.core.config import RuntimeConfig
 from themis.core.configuration.secrets import is_secret_variable, referenced_variables, resolve_references
@@ -18,6 +20,26 @@ from themis.core.snapshot import RunSnapshot
 _WHERE = "runtime.environment"
 
 
+class WorkerEnvironment:
+    """Environment of a worker.
+
+    Attributes:
+        variables: all of it.
+        secrets: names of the variables that look like secrets.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        """Copy `variables`, and find the secrets among them."""
+        self.variables = dict(variables)
+        self.secrets = frozenset(name for name, value in self.variables.items() if is_secret_variable(name, value))
+
+
+@cache
+def inherited_environment() -> WorkerEnvironment:
+    """Return the environment of this process as it was at the first call: a process that is forked later knows it."""
+    return WorkerEnvironment(os.environ)
+
+
 def named_variables(snapshot: RunSnapshot, runtime: RuntimeConfig) -> frozenset[str]:
     """Return the variables that a job names, by a reference in a component's arguments or in `runtime.environment`."""
     targets = [ref.target for ref in snapshot.component_refs.all().values()]
@@ -25,7 +47,7 @@ def named_variables(snapshot: RunSnapshot, runtime: RuntimeConfig) -> frozenset[
     return referenced_variables([*arguments, runtime.environment])
 
 
-def job_environment(worker: Mapping[str, str], runtime: RuntimeConfig, named: Collection[str]) -> dict[str, str]:
+def job_environment(worker: WorkerEnvironment, runtime: RuntimeConfig, named: Collection[str]) -> dict[str, str]:
     """Return the environment of a job; variables of the worker that are not in it were withheld.
 
     Args:
@@ -39,8 +61,8 @@ def job_environment(worker: Mapping[str, str], runtime: RuntimeConfig, named: Co
     """
     own: dict[str, str] = {}
     for name, text in runtime.environment.items():
-        own[name] = resolve_references(text, where=f"{_WHERE}.{name}", environ=worker)
+        own[name] = resolve_references(text, where=f"{_WHERE}.{name}", environ=worker.variables)
         if "\0" in own[name]:
             raise ConfigError(where=f"{_WHERE}.{name}", detail="its secret holds a NUL character")
-    kept = {name: value for name, value in worker.items() if name in named or not is_secret_variable(name, value)}
-    return kept | own
+    withheld = worker.secrets.difference(named)
+    return {name: value for name, value in worker.variables.items() if name not in withheld} | own

@@ -12,6 +12,7 @@ A guardian only creates the namespace: the process that calls unshare(2) stays i
 child is PID 1 of the new one.
 """
 
+import asyncio
 import contextlib
 import gc
 import importlib
@@ -27,10 +28,12 @@ from typing import NoReturn
 import themis.core.jobs.claimed_job  # so that no job has to import it
 import themis.core.jobs.store_cache  # noqa: F401
 from themis.core.components.resolution import preload_builtins
+from themis.core.jobs.environment import inherited_environment
 from themis.core.processes.isolation import AUTO, Isolation
 from themis.core.stores import registry
 from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
+from themis_workers.children import standard_streams
 from themis_workers.children.open_files import close_all_but
 from themis_workers.children.slot_supervisor import SlotSupervisor
 from themis_workers.messages import Refused, StartSupervisor
@@ -38,7 +41,7 @@ from themis_workers.messages import Refused, StartSupervisor
 FAREWELL_S = 4.0
 """Seconds that supervisors have to end after the worker is gone; killing their jobs takes milliseconds."""
 
-_IMPORTED_LATE = ("email.parser", "encodings.ascii", "filelock")
+_IMPORTED_LATE = ("email.parser", "encodings.ascii")
 
 
 def main(descriptor: int, isolation: str) -> NoReturn:
@@ -49,6 +52,7 @@ def main(descriptor: int, isolation: str) -> NoReturn:
         linux.adopt_orphans()
     capabilities.name_this_process("themis-forksrv")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    standard_streams.arrange()
     preload()
     gc.collect()
     gc.freeze()  # so that the collector of a child does not copy shared pages
@@ -63,6 +67,8 @@ def preload() -> None:
         importlib.import_module(module)
     preload_builtins()
     registry.preload()
+    inherited_environment()
+    asyncio.get_event_loop_policy()
 
 
 class _ForkServer:

@@ -6,21 +6,19 @@ supervisor, and nobody else, is told the secret, to mask it in the log.
 """
 
 import asyncio
-import contextlib
-import faulthandler
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
 from typing import NoReturn
 
+from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.run import RunProgress
 from themis.core.errors import ClaimLostError, ThemisError
-from themis.core.jobs.claimed_job import JobOptions, classify, execute_job
-from themis.core.jobs.environment import job_environment, named_variables
+from themis.core.jobs.claimed_job import JobOptions, classify, execute_job_async
+from themis.core.jobs.environment import inherited_environment, job_environment, named_variables
 from themis.core.jobs.payload import read_payload
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model import manifest_file
@@ -31,6 +29,7 @@ from themis.core.stores.job_rows import Fence
 from themis.core.text import masking
 from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
+from themis_workers.children import standard_streams
 from themis_workers.children.open_files import close_from
 from themis_workers.messages import (
     ClaimLost,
@@ -74,7 +73,10 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
         with open(f"{order.cgroup}/cgroup.procs", "w", encoding="ascii") as file:  # noqa: PTH123
             file.write("0")
     channel.send(Started(os.getpid()))
-    _arrange_descriptors(*pipes)
+    prints, reports = pipes
+    standard_streams.redirect(prints)
+    os.dup2(reports, _REPORTS, inheritable=False)
+    close_from(_REPORTS + 1)
     masking.listen(lambda name, value, is_key: _report(Secret(name, value[: masking.MOST_CHARACTERS], is_key)))
     if watched is not None:
         threading.Thread(target=_watch, args=(watched,), name="themis-watch", daemon=True).start()
@@ -84,25 +86,9 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
     except BaseException:  # noqa: BLE001  # every error must be in the log
         traceback.print_exc()
         code = BROKEN
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # a component may have replaced them
-            stream.flush()
+    standard_streams.flush()
     # Without the interpreter's shutdown: the supervisor kills the threads and processes that a component left running.
     os._exit(code)
-
-
-def _arrange_descriptors(prints: int, reports: int) -> None:
-    """Close all descriptors but the standard streams and the report pipe; make output line-buffered."""
-    os.dup2(prints, 1)
-    os.dup2(prints, 2)
-    os.dup2(reports, _REPORTS, inheritable=False)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    close_from(_REPORTS + 1)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
-    faulthandler.enable()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
 
 
 def _watch(supervisor: int) -> None:
@@ -114,34 +100,18 @@ def _watch(supervisor: int) -> None:
 
 def _work(order: RunJob) -> None:
     manifest = manifest_file.decode(order.manifest.encode(), order.key, key=order.key)
-    progress, ended = RunProgress(), threading.Event()
-    # A daemon thread, so that it cannot keep this process from ending.
-    threading.Thread(target=_report_progress, args=(progress, ended), name="themis-progress", daemon=True).start()
+    progress = RunProgress()
     stores = StoreCache()
     try:
         result = _run(manifest, order, stores, progress)
     finally:
-        ended.set()
         stores.close()
-    _report(_counts(progress))
-    _report(result)
+    _report(_counts(progress), result)
 
 
 def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress) -> Report:
     try:
-        outcome = _open(manifest, stores)
-        if outcome is None:
-            store = stores.run_store(manifest.store)
-            snapshot = store.load_snapshot(manifest.run_id)
-            options = JobOptions(
-                allow_modules=order.allow_modules,
-                fence=Fence(order.key, order.version),
-                progress=progress,
-                enforce_time_limit=False,  # the worker does, even if this process hangs
-                snapshot=snapshot,
-            )
-            outcome = None if snapshot is None else _arrange_environment(manifest, snapshot, order)
-            outcome = outcome or execute_job(manifest, store, options, stop_on=(signal.SIGTERM,))
+        outcome = run_to_end(_execute(manifest, order, stores, progress), stop_on=(signal.SIGTERM,))
     except asyncio.CancelledError:
         return Stopped()
     except ClaimLostError as error:
@@ -152,35 +122,53 @@ def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunPro
     return RunEnded.by(outcome)
 
 
-def _open(manifest: Manifest, stores: StoreCache) -> AttemptOutcome | None:
-    """Open the job's store; returns the outcome if that fails."""
+async def _execute(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress) -> AttemptOutcome:
+    """Execute the job in its own environment, reporting its progress."""
     try:
-        stores(manifest.store)
+        stores(manifest.store)  # by the thread that the run uses it in: each thread has a connection of its own
+        store = stores.run_store(manifest.store)
+        snapshot = store.load_snapshot(manifest.run_id)
+        if snapshot is not None:
+            _arrange_environment(manifest, snapshot, order)
     except ThemisError as error:
         return classify(error)
-    return None
-
-
-def _arrange_environment(manifest: Manifest, snapshot: RunSnapshot, order: RunJob) -> AttemptOutcome | None:
-    """Replace the environment of this process by the job's; returns the outcome if that fails."""
+    options = JobOptions(
+        allow_modules=order.allow_modules,
+        fence=Fence(order.key, order.version),
+        progress=progress,
+        enforce_time_limit=False,  # the worker does, even if this process hangs
+        snapshot=snapshot,
+    )
+    reports = asyncio.create_task(_report_progress(progress))
     try:
-        runtime = read_payload(manifest.payload, name=manifest.key).runtime
-        arranged = job_environment(os.environ, runtime, named_variables(snapshot, runtime))
-    except ThemisError as error:
-        return classify(error)
-    if withheld := sorted(os.environ.keys() - arranged.keys()):
-        logging.getLogger("themis").info("withheld, as the experiment does not name them: %s", ", ".join(withheld))
+        return await execute_job_async(manifest, store, options)
+    finally:
+        reports.cancel()
+
+
+def _arrange_environment(manifest: Manifest, snapshot: RunSnapshot, order: RunJob) -> None:
+    """Replace the environment of this process by the job's.
+
+    Raises:
+        ManifestError, ConfigError: the job's environment is invalid.
+    """
+    runtime = read_payload(manifest.payload, name=manifest.key).runtime
+    inherited = inherited_environment()
+    arranged = job_environment(inherited, runtime, named_variables(snapshot, runtime))
     if order.device is not None:
         arranged["CUDA_VISIBLE_DEVICES"] = order.device
+    if withheld := sorted(inherited.variables.keys() - arranged.keys()):
+        logging.getLogger("themis").info("withheld, as the experiment does not name them: %s", ", ".join(withheld))
     for name in withheld:
         del os.environ[name]
-    os.environ.update({name: value for name, value in arranged.items() if os.environ.get(name) != value})
-    return None
+    for name, value in arranged.items() - inherited.variables.items():
+        os.environ[name] = value
 
 
-def _report_progress(progress: RunProgress, ended: threading.Event) -> None:
+async def _report_progress(progress: RunProgress) -> None:
     before: ProgressReport | None = None
-    while not ended.wait(PROGRESS_S):
+    while True:
+        await asyncio.sleep(PROGRESS_S)
         counts = _counts(progress)
         if counts != before:
             _report(counts)
@@ -191,8 +179,8 @@ def _counts(progress: RunProgress) -> ProgressReport:
     return ProgressReport(progress.total, progress.done, progress.failed)
 
 
-def _report(report: Report | Secret) -> None:
-    # On a line of its own, even if a component has written to the pipe.
-    data = b"\n" + encode(report) + b"\n"
+def _report(*reports: Report | Secret) -> None:
+    # Each on a line of its own, even if a component has written to the pipe.
+    data = b"".join(b"\n" + encode(report) + b"\n" for report in reports)
     while data:
         data = data[os.write(_REPORTS, data) :]

@@ -172,7 +172,8 @@ class SlotSupervisor:
         while (end := job.partial.find(b"\n")) >= 0:
             line = bytes(job.partial[:end])
             del job.partial[: end + 1]
-            self._take_report(job, line)
+            if line:
+                self._take_report(job, line)
         if len(job.partial) > _LONGEST_PARTIAL_BYTES:
             job.partial.clear()
         for data in printed:

@@ -1,9 +1,12 @@
-"""Fork server: what it imports, so that no job has to."""
+"""Fork server: what it imports, so that no job has to; and what a job then still does."""
 
+import json
 import subprocess
 import sys
 from contextlib import closing
-from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.support import lab
 from themis.core.config import RuntimeConfig
@@ -12,13 +15,19 @@ from themis.core.queue import FileQueue, this_process
 from themis.core.submission import submit_experiment
 
 JOB = """
+import json
+import sqlite3
 import sys
+import threading
 from themis.core.engine.run import RunProgress
 from themis_workers.children import fork_server, job_process
 
 fork_server.preload()
 job_process._report = lambda *_: None
 known = set(sys.modules)
+began, connect, start = [], sqlite3.connect, threading.Thread.start
+sqlite3.connect = lambda *given, **named: began.append("connection") or connect(*given, **named)
+threading.Thread.start = lambda thread: began.append(thread.name) or start(thread)
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model import manifest_file
 from themis_workers.messages import RunJob
@@ -30,22 +39,44 @@ order = RunJob(manifest.key, int(sys.argv[2]), data.decode(), "/dev/null", 1_024
 stores = StoreCache()
 said = job_process._run(manifest, order, stores, RunProgress())
 stores.close()
-print(said.cause, *sorted(set(sys.modules) - known))
+print(json.dumps({
+    "cause": said.cause, "imported": sorted(set(sys.modules) - known), "began": began, "filelock": "filelock" in known,
+}))
 """
 
 
-def test_a_job_of_built_in_components_and_a_built_in_store_imports_nothing_that_is_not_there(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A job of one case as its process runs it: its cause, the modules it imported, and what it began."""
+    folder = tmp_path_factory.mktemp("job")
     experiment = lab.experiment(
         generator="builtin/demo_generator",
         parser="builtin/json_identity",
-        path=tmp_path / "runs.sqlite3",
-        runtime=RuntimeConfig(queue_root=str(tmp_path / "queue")),
+        path=folder / "runs.sqlite3",
+        runtime=RuntimeConfig(queue_root=str(folder / "queue")),
     )
     submit_experiment(experiment, mode="worker_pool")
     with closing(StoreCache()) as stores:
-        claim = FileQueue(tmp_path / "queue", stores).claim(this_process()).claim
+        claim = FileQueue(folder / "queue", stores).claim(this_process()).claim
         assert claim is not None
         command = [sys.executable, "-c", JOB, claim.path, str(claim.row.version)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         claim.abandon()
-    assert done.stdout.split() == ["done"], (done.stdout, done.stderr)
+    assert ended.returncode == 0, ended.stderr
+    found: dict[str, Any] = json.loads(ended.stdout)
+    assert found["cause"] == "done", ended.stderr
+    return found
+
+
+def test_a_job_of_built_in_components_and_a_built_in_store_imports_nothing_that_is_not_there(
+    done: dict[str, Any],
+) -> None:
+    assert done["imported"] == []
+
+
+def test_no_job_pays_for_what_only_a_worker_needs(done: dict[str, Any]) -> None:
+    assert not done["filelock"], "its hooks run at every fork"
+
+
+def test_a_short_job_opens_its_store_once_and_starts_no_thread_but_that_of_the_event_loop(done: dict[str, Any]) -> None:
+    assert done["began"] == ["themis-loop", "connection"]
