@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +18,11 @@ settings.load_profile("themis")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and whatever they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The tests start Python some hundreds of times. Where the environment says to keep no bytecode, each of these processes
+# would compile the source again, which takes longer than most of what they do.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
