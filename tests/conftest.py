@@ -1,11 +1,20 @@
 """What all tests share."""
 
+import gc
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.support.project_copy import PROJECT
+from themis.core.components import provenance
 from themis.core.engine.limits import provider_gate
 from themis.core.engine.limits.provider_gate import providers_asked
 from themis.core.text import masking
@@ -16,6 +25,24 @@ settings.load_profile("themis")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and whatever they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The tests start Python some hundreds of times. Where the environment says to keep no bytecode, each of these processes
+# would compile the source again, which takes longer than most of what they do.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+# What is collected is there until the end: looking for garbage in it would take half of the time that collecting does,
+# and some of each test's.
+
+
+def pytest_collection() -> None:
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +66,21 @@ def no_run_of_another_test_asks_a_provider() -> Iterator[None]:
     left = [limits.provider for limits in providers_asked()]
     provider_gate._providers.forget()
     assert left == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def git_is_asked_once_for_the_commit_of_this_project() -> Iterator[None]:
+    """Each experiment made here keeps it, and to ask takes longer than most runs; for other folders git is asked."""
+    answer = lru_cache(lambda *command: subprocess.run(command, capture_output=True, text=True, check=False))
+
+    def run(command: list[str], *, check: bool, **how: Any) -> "subprocess.CompletedProcess[str]":
+        known = command[:3] == ["git", "-C", str(PROJECT)]
+        return answer(*command) if known else subprocess.run(command, check=check, **how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        stand_in = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
+        patch.setattr(provenance, "subprocess", stand_in)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.support.command_here import done_here
+
 
 def demo(folder: Path) -> list[str]:
     """Lines that `themis demo` prints in `folder`."""
@@ -22,7 +26,9 @@ def scores(lines: list[str]) -> dict[str, tuple[float, int, int, int]]:
     return {row[0]: (float(row[1].rstrip("%")), int(row[5]), int(row[6]), int(row[7])) for row in rows}
 
 
-def test_the_demo_runs_models_through_the_queue_and_says_who_wins_each_time(tmp_path: Path) -> None:
+def test_the_demo_runs_models_through_the_queue_and_says_who_wins_each_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = demo(tmp_path)
     found = scores(first)
     assert list(found) == ["sage", "scout", "sprout"]
@@ -40,12 +46,5 @@ def test_the_demo_runs_models_through_the_queue_and_says_who_wins_each_time(tmp_
     assert sum(line.startswith("   worker ") for line in again) == 3
 
     words = next(line for line in again if "themis report" in line).partition("themis report")[2].split()
-    report = subprocess.run(
-        [sys.executable, "-m", "themis", "report", *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert report.stdout.startswith("# Run Report\n")
+    report = done_here(tmp_path, ["report", *words], capsys)
+    assert report.out.startswith("# Run Report\n"), report.err

@@ -12,6 +12,9 @@ would follow them:
 - `text` blocks are only shown.
 
 A command begins with `themis`; there is no shell. A block below `<!-- no-test: the reason -->` is left out.
+
+Commands are done in the process of the test, apart from those of README.md and those that start processes themselves;
+a slow test does each in a process of its own.
 """
 
 import re
@@ -19,18 +22,22 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.command_here import done_here
 from themis.core.builtins import BUILTINS
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
+README = PAGES[0]
 COMMANDS = Path(sysconfig.get_path("scripts"))
+Shell = Callable[[Path, list[str]], tuple[int, str, str]]
+"""Does what the words after `themis` say in a folder: the exit code, and what is printed on both streams."""
 
 BLOCK = re.compile(
     r"(?:^<!-- (?P<directive>no-test|file): (?P<argument>.+?) -->\n)?"
@@ -66,7 +73,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
         yield Block(page, line, found["language"], found["text"], name)
 
 
-def follow(block: Block, folder: Path, names: dict[str, Any]) -> None:
+def follow(block: Block, folder: Path, names: dict[str, Any], shell: Shell) -> None:
     if block.name:
         file = folder / block.name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +84,7 @@ def follow(block: Block, folder: Path, names: dict[str, Any]) -> None:
         exec(code, names)  # noqa: S102  # our own documentation
     elif block.language in {"bash", "console"}:
         for command, expected in commands_of(block):
-            printed = run(command, folder, block)
+            printed = run(command, folder, block, shell)
             assert matches(printed, expected), f"{block}: {command} printed\n{printed}"
     else:
         assert block.language == "text", f"{block}: what should be done with a {block.language or 'nameless'} block?"
@@ -92,9 +99,16 @@ def commands_of(block: Block) -> list[tuple[str, str]]:
     return [(command, expected) for command, _, expected in turns if command]
 
 
-def run(command: str, folder: Path, block: Block) -> str:
+def run(command: str, folder: Path, block: Block, shell: Shell) -> str:
     program, *arguments = shlex.split(command)
     assert program == "themis", f"{block}: {program} is no command of ours; mark the block no-test"
+    code, out, err = shell(folder, arguments)
+    assert code == 0, f"{block}: {command} ended with {code}\n{out}{err}"
+    return out
+
+
+def in_processes(folder: Path, arguments: list[str]) -> tuple[int, str, str]:
+    """A `Shell` that does what a reader's does."""
     done = subprocess.run(
         [COMMANDS / "themis", *arguments],
         cwd=folder,
@@ -104,8 +118,7 @@ def run(command: str, folder: Path, block: Block) -> str:
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, f"{block}: {command} ended with {done.returncode}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    return done.returncode, done.stdout, done.stderr
 
 
 def matches(printed: str, expected: str) -> bool:
@@ -127,11 +140,37 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=str(page.relative_to(TOP))) for page in PAGES])
-def test_a_page_can_be_followed_from_an_empty_folder(page: Path, reader: Path) -> None:
+def follow_page(page: Path, folder: Path, shell: Shell) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks_of(page):
-        follow(block, reader, names)
+        follow(block, folder, names, shell)
+
+
+def has_commands(page: Path) -> bool:
+    return any(block.language in {"bash", "console"} and not block.name for block in blocks_of(page))
+
+
+def named(pages: list[Path]) -> list[Any]:
+    return [pytest.param(page, id=str(page.relative_to(TOP))) for page in pages]
+
+
+@pytest.mark.parametrize("page", named(PAGES))
+def test_a_page_can_be_followed_from_an_empty_folder(
+    page: Path, reader: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def here(folder: Path, arguments: list[str]) -> tuple[int, str, str]:
+        if arguments[0] == "worker" and arguments[1] != "run":
+            return in_processes(folder, arguments)
+        done = done_here(folder, arguments, capsys)
+        return done.code, done.out, done.err
+
+    follow_page(page, reader, in_processes if page == README else here)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", named([page for page in PAGES if page != README and has_commands(page)]))
+def test_a_page_can_be_followed_with_each_command_in_a_process_of_its_own(page: Path, reader: Path) -> None:
+    follow_page(page, reader, in_processes)
 
 
 @pytest.mark.slow
@@ -140,7 +179,7 @@ def test_the_readme_can_be_followed_again_in_another_folder(reader: Path, monkey
         folder = reader / place
         folder.mkdir()
         monkeypatch.chdir(folder)
-        test_a_page_can_be_followed_from_an_empty_folder(TOP / "README.md", folder)
+        follow_page(README, folder, in_processes)
 
 
 def test_the_built_in_components_are_listed_and_no_others() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.command_here import done_here
 from tests.support.model_module import model_module
 from tests.support.waiting import until
 
@@ -50,11 +51,27 @@ def start(*words: str) -> subprocess.Popen[str]:
     )
 
 
-def themis(*words: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "themis", *words], capture_output=True, text=True, check=True, timeout=60
-    )
-    return json.loads(done.stdout)
+class Themis:
+    """The command in the current folder, done in this process: those that are interrupted are started."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> Any:
+        """The JSON value that a command prints."""
+        done = done_here(Path.cwd(), list(words), self._capsys)
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    def committed(self) -> set[str]:
+        """The cases that are stored as they stand."""
+        state = self("inspect", "state", "--config", "experiment.yaml")
+        return {case["case_id"] for case in state["case_states"].values()}
+
+
+@pytest.fixture
+def themis(capsys: pytest.CaptureFixture[str]) -> Themis:
+    return Themis(capsys)
 
 
 def generated() -> Counter[str]:
@@ -68,14 +85,8 @@ def wait_until(so_many: int) -> None:
     until(lambda: generated().total() >= so_many, f"{so_many} cases", 30.0, every_s=0.01)
 
 
-def committed() -> set[str]:
-    """The cases that are stored as they stand."""
-    state = themis("inspect", "state", "--config", "experiment.yaml")
-    return {case["case_id"] for case in state["case_states"].values()}
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_an_interrupted_run_ends_cleanly_and_is_resumed(number: signal.Signals) -> None:
+def test_an_interrupted_run_ends_cleanly_and_is_resumed(themis: Themis, number: signal.Signals) -> None:
     process = start("run", "--config", "experiment.yaml")
     wait_until(8)
     process.send_signal(number)
@@ -84,7 +95,7 @@ def test_an_interrupted_run_ends_cleanly_and_is_resumed(number: signal.Signals) 
     assert err == "themis: interrupted; finished cases are kept, and the same command continues with the rest\n"
     (row,) = themis("status", "--json")
     assert row["state"] == "cancelled"
-    before, kept = generated(), committed()
+    before, kept = generated(), themis.committed()
     assert 4 <= len(kept) < CASES
     assert set(before) == kept, "what was generated before a clean end is committed"
 
@@ -93,12 +104,12 @@ def test_an_interrupted_run_ends_cleanly_and_is_resumed(number: signal.Signals) 
     assert set(generated().values()) == {1}
 
 
-def test_a_killed_run_repeats_no_case_that_was_committed() -> None:
+def test_a_killed_run_repeats_no_case_that_was_committed(themis: Themis) -> None:
     process = start("run", "--config", "experiment.yaml")
     wait_until(20)
     process.kill()
     process.communicate(timeout=30)
-    kept = committed()
+    kept = themis.committed()
     assert kept
     result = themis("run", "--config", "experiment.yaml")
     assert result["metric_means"] == {"builtin/exact_match": 1.0}
@@ -107,7 +118,7 @@ def test_a_killed_run_repeats_no_case_that_was_committed() -> None:
     assert len(times) == CASES
 
 
-def test_an_interrupted_worker_gives_its_job_back() -> None:
+def test_an_interrupted_worker_gives_its_job_back(themis: Themis) -> None:
     themis("submit", "--config", "experiment.yaml")
     process = start("worker", "run", "--queue-root", "runs/queue")
     wait_until(8)

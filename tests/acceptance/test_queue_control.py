@@ -140,20 +140,14 @@ def test_on_a_terminal_all_is_asked_for(
 ) -> None:
     (key,) = submit(themis, 1)
     terminal, other_end = os.openpty()
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "themis", "queue", "cancel", "--all"],
-        stdin=other_end,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    os.close(other_end)
-    os.write(terminal, answer.encode())
-    out, err = worker.communicate(timeout=PATIENCE_S)
+    with os.fdopen(other_end) as typed:
+        monkeypatch.setattr(sys, "stdin", typed)
+        os.write(terminal, answer.encode())
+        done = themis("queue", "cancel", "--all")
     os.close(terminal)
-    assert "Cancel 1 job, 0 of them running? [y/N]" in err
-    assert worker.returncode == 0
-    assert len(json.loads(out)["jobs"]) == (state == "cancelled")
+    assert "Cancel 1 job, 0 of them running? [y/N]" in done.err
+    assert done.code == 0
+    assert len(done.document["jobs"]) == (state == "cancelled")
     assert states(themis) == {key: state}
 
 

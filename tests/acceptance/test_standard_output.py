@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_here import done_here
+
 COMPONENTS = """
 import contextlib, ctypes, io, os, subprocess, sys
 from themis.core.models import Score
@@ -78,18 +80,20 @@ def test_what_is_printed_in_whatever_way_goes_to_standard_error(folder: Path) ->
 
 
 @pytest.mark.parametrize("command", [("config", "validate"), ("estimate",), ("submit",), ("quickcheck",), ("report",)])
-def test_every_command_that_imports_components_prints_its_object_alone(folder: Path, command: tuple[str, ...]) -> None:
+def test_every_command_that_imports_components_prints_its_object_alone(
+    folder: Path, command: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
     file = config(folder, "print")
     if command[0] in {"quickcheck", "report"}:
-        themis("run", "--quiet", "--config", file)
-    done = themis(*command, "--config", file)
-    assert done.returncode == 0
-    assert isinstance(json.loads(done.stdout), dict)
-    assert "printed when imported" in done.stderr
+        done_here(folder, ["run", "--quiet", "--config", str(file)], capfd)
+    done = done_here(folder, [*command, "--config", str(file)], capfd)
+    assert done.code == 0
+    assert isinstance(json.loads(done.out), dict)
+    assert "printed when imported" in done.err
 
 
-def test_a_job_of_the_queue_prints_beside_the_object_too(folder: Path) -> None:
-    themis("submit", "--config", config(folder, *NOISY))
+def test_a_job_of_the_queue_prints_beside_the_object_too(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert done_here(folder, ["submit", "--config", str(config(folder, *NOISY))], capfd).code == 0
     done = themis("worker", "run", "--quiet", "--queue-root", folder / "runs" / "queue")
     assert json.loads(done.stdout)["status"] == "completed"
     assert done.stderr.count("noise") == len(NOISY)

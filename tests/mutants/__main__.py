@@ -78,7 +78,8 @@ def harmless_changes() -> dict[tuple[str, str, str], str]:
 def not_made(harmless: dict[tuple[str, str, str], str]) -> list[tuple[str, str, str]]:
     """Those of the harmless changes that the code of now has no place for."""
     paths = {path for path, _, _ in harmless if (REPOSITORY / path).exists()}
-    made = {(m.path, m.before, m.after) for path in paths for m in mutants_of(REPOSITORY, path)}
+    only = {(before, after) for _, before, after in harmless}
+    made = {(m.path, m.before, m.after) for path in paths for m in mutants_of(REPOSITORY, path, only=only)}
     return [change for change in harmless if change not in made]
 
 

@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,10 +61,16 @@ class Mutant:
         return hashlib.sha256(f"{self.path}\n{self.before}\n{self.after}".encode()).hexdigest()
 
 
-def mutants_of(root: Path, path: str) -> list[Mutant]:
-    """Every change of a file that is still Python."""
+def mutants_of(root: Path, path: str, *, only: Container[tuple[str, str]] | None = None) -> list[Mutant]:
+    """Every change of a file that is still Python.
+
+    Args:
+        root: of the repository.
+        path: of the file, from there.
+        only: the changes that are asked for, each by its lines before and after; None for all.
+    """
     text = (root / path).read_text(encoding="utf-8")
-    source, tree = _Source(path, text), ast.parse(text)
+    source, tree = _Source(path, text, only), ast.parse(text)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     found: dict[tuple[int, str], Mutant] = {}
     for node, replacement in _changes(tree, source):
@@ -79,8 +85,9 @@ def mutants_of(root: Path, path: str) -> list[Mutant]:
 class _Source:
     """A file's text by the places that its syntax tree names, which count bytes."""
 
-    def __init__(self, path: str, text: str) -> None:
+    def __init__(self, path: str, text: str, only: Container[tuple[str, str]] | None) -> None:
         self._path = path
+        self._only = only
         self._data = text.encode()
         self._starts = [0]
         for line in self._data.split(b"\n"):
@@ -92,18 +99,18 @@ class _Source:
         return self._data[begin:end].decode()
 
     def changed(self, node: ast.expr | ast.stmt, replacement: str) -> Mutant | None:
-        """The file with a node replaced; None when that is no Python, or the same."""
+        """The file with a node replaced; None when that is no Python, or the same, or not asked for."""
         begin, end = self._span(node)
         data = self._data[:begin] + replacement.encode() + self._data[end:]
+        first, last = self._starts[node.lineno - 1], self._starts[_last_line(node)] - 1
+        before = _one_line(self._data[first:last])
+        after = _one_line(data[first : last + len(data) - len(self._data)])
+        if before == after or not (self._only is None or (before, after) in self._only):
+            return None
         text = data.decode()
         try:
             compile(text, self._path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError):
-            return None
-        first, last = self._starts[node.lineno - 1], self._starts[_last_line(node)] - 1
-        before = _one_line(self._data[first:last])
-        after = _one_line(data[first : last + len(data) - len(self._data)])
-        if before == after:
             return None
         return Mutant(self._path, node.lineno, _last_line(node), before, after, text)
 

@@ -37,7 +37,7 @@ def complaints(copy: Copy, changes: Sequence[Known]) -> Iterator[str]:
         return
     for change in changes:
         name = f"{change.path}: {change.before} -> {change.after}"
-        made = [m for m in mutants_of(copy.tree, change.path) if (m.before, m.after) == (change.before, change.after)]
+        made = mutants_of(copy.tree, change.path, only={(change.before, change.after)})
         if len(made) != 1:
             yield f"is made {len(made)} times, so choose another change of that place for {FILE.name}: {name}"
             continue

@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from tests.processes.worker_world import PATIENCE_S, World, is_gone, stop
 from tests.support.waiting import until
+from themis.cli.main import main
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import FileQueue
 from themis.core.queue.folder.worker_registry import SeenWorker, request_stop, workers_of
@@ -257,12 +256,14 @@ def test_nothing_is_taken_while_the_disk_is_nearly_full(world: World) -> None:
         (("--isolation", "wishful"), "is not one of"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_clear_line(world: World, arguments: tuple[str, ...], words: str) -> None:
-    command = [sys.executable, "-m", "themis", "worker", "--queue-root", str(world.queue_root), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_a_mistake_on_the_command_line_is_one_clear_line(
+    world: World, arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["worker", "--drain", "--queue-root", str(world.queue_root), *arguments])
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    assert words in err
+    assert len(err.splitlines()) == 1
 
 
 def test_jobs_of_earlier_workers_are_seen_to_be_gone(world: World) -> None:

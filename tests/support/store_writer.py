@@ -11,11 +11,11 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.stores import sqlite_store
 
 PROCESSES = 16
-CASES_EACH = 120
+CASES_EACH = 40
 CASES = (PROCESSES + 1) * CASES_EACH
 """Each process has cases of its own, and there are as many that all of them write."""
 
-_TOGETHER = 10
+_TOGETHER = 5
 
 
 def shared_run() -> RunSnapshot:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.command_here import done_here
 from tests.support.deployment import SCRIPTS, TOP, run, tool
 from tests.support.model_module import model_module
 
@@ -39,6 +40,57 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return run("bash", "-c", command, cwd=folder, PATH=f"{SCRIPTS}:/usr/local/bin:/usr/bin:/bin")
 
 
+class Themis:
+    """The `themis` command, done in this process: the worker that a backup is made of has processes of its own."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, folder: Path, *words: str) -> Any:
+        """The JSON value that a command prints."""
+        done = done_here(folder, list(words), self._capsys)
+        assert done.code == 0, done.err
+        return json.loads(done.out)
+
+    def submit(self, folder: Path, *numbers: int) -> None:
+        for number in numbers:
+            cases = [{"case_id": f"c{case}", "input": "x", "expected_output": "x"} for case in range(CASES)]
+            document = {
+                "generation": {"generator": "slow_model:Model"},
+                "evaluation": {"metrics": ["builtin/exact_match"]},
+                "storage": {"store": "sqlite"},
+                "datasets": [{"dataset_id": f"d{number}", "cases": cases}],
+                "runtime": {"max_concurrent_tasks": 1},
+            }
+            (folder / "experiment.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+            self(folder, "submit", "--config", "experiment.yaml", "--mode", "worker-pool")
+
+    def work_until_idle(self, folder: Path) -> None:
+        while self(folder, "worker", "run", "--quiet") != {"status": "idle"}:
+            pass
+
+    def states(self, folder: Path) -> Counter[str]:
+        return Counter(job["state"] for job in self(folder, "queue", "list", "--all", "--json")["jobs"])
+
+    def has_done_everything(self, folder: Path, jobs: int) -> None:
+        """Each job has ended once: one file, one result for each case."""
+        assert self.states(folder) == {"done": jobs}
+        queue = folder / "runs/queue"
+        assert len(list((queue / "done").iterdir())) == jobs
+        for name in ("queued", "waiting", "claimed", "failed", "cancelled", "rejected"):
+            assert list((queue / name).iterdir()) == [], name
+        with closing(sqlite3.connect(folder / "runs/themis.sqlite3")) as database:
+            statuses = database.execute("SELECT status, total_cases FROM runs").fetchall()
+            scores = database.execute("SELECT count(*) FROM outcomes WHERE stage = 5 AND value = 1.0").fetchone()
+        assert statuses == [("completed", CASES)] * jobs
+        assert scores == (jobs * CASES,)
+
+
+@pytest.fixture
+def themis(capsys: pytest.CaptureFixture[str]) -> Themis:
+    return Themis(capsys)
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A folder in which experiments can be submitted."""
@@ -47,31 +99,6 @@ def place(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "slow_model.py").write_text(MODEL, encoding="utf-8")
     return folder
-
-
-def submit(folder: Path, *numbers: int) -> None:
-    for number in numbers:
-        cases = [{"case_id": f"c{case}", "input": "x", "expected_output": "x"} for case in range(CASES)]
-        document = {
-            "generation": {"generator": "slow_model:Model"},
-            "evaluation": {"metrics": ["builtin/exact_match"]},
-            "storage": {"store": "sqlite"},
-            "datasets": [{"dataset_id": f"d{number}", "cases": cases}],
-            "runtime": {"max_concurrent_tasks": 1},
-        }
-        (folder / "experiment.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-        themis(folder, "submit", "--config", "experiment.yaml", "--mode", "worker-pool")
-
-
-def themis(folder: Path, *words: str) -> Any:
-    done = run(sys.executable, "-m", "themis", *words, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def work_until_idle(folder: Path) -> None:
-    while themis(folder, "worker", "run", "--quiet") != {"status": "idle"}:
-        pass
 
 
 def generated(folder: Path) -> Counter[tuple[str, str]]:
@@ -89,24 +116,6 @@ def committed(store: Path) -> set[tuple[str, str]]:
     """
     with closing(sqlite3.connect(store)) as database:
         return set(database.execute(query))
-
-
-def states(folder: Path) -> Counter[str]:
-    return Counter(job["state"] for job in themis(folder, "queue", "list", "--all", "--json")["jobs"])
-
-
-def everything_is_done(folder: Path, jobs: int) -> None:
-    """Each job has ended once: one file, one result for each case."""
-    assert states(folder) == {"done": jobs}
-    queue = folder / "runs/queue"
-    assert len(list((queue / "done").iterdir())) == jobs
-    for name in ("queued", "waiting", "claimed", "failed", "cancelled", "rejected"):
-        assert list((queue / name).iterdir()) == [], name
-    with closing(sqlite3.connect(folder / "runs/themis.sqlite3")) as database:
-        statuses = database.execute("SELECT status, total_cases FROM runs").fetchall()
-        scores = database.execute("SELECT count(*) FROM outcomes WHERE stage = 5 AND value = 1.0").fetchone()
-    assert statuses == [("completed", CASES)] * jobs
-    assert scores == (jobs * CASES,)
 
 
 def restore(place: Path, elsewhere: Path) -> None:
@@ -145,9 +154,11 @@ def killed_at_the_end(folder: Path, words: Sequence[str]) -> Iterator[subprocess
 
 
 @pytest.mark.parametrize("kind", ["worker run", pytest.param("worker start", marks=pytest.mark.slow)])
-def test_a_backup_made_while_a_worker_runs_finishes_everything_once(place: Path, tmp_path: Path, kind: str) -> None:
-    jobs = 6
-    submit(place, *range(jobs))
+def test_a_backup_made_while_a_worker_runs_finishes_everything_once(
+    themis: Themis, place: Path, tmp_path: Path, kind: str
+) -> None:
+    jobs = 5
+    themis.submit(place, *range(jobs))
     *folders, store = recipe(0)
     with killed_at_the_end(place, WORKERS[kind]) as worker:
         while len(generated(place)) < 2 * CASES:
@@ -162,9 +173,9 @@ def test_a_backup_made_while_a_worker_runs_finishes_everything_once(place: Path,
     restore(place, elsewhere)
     known = committed(elsewhere / "runs/themis.sqlite3")
     assert CASES < len(known) < jobs * CASES
-    work_until_idle(elsewhere)
+    themis.work_until_idle(elsewhere)
 
-    everything_is_done(elsewhere, jobs)
+    themis.has_done_everything(elsewhere, jobs)
     asked = generated(elsewhere)
     assert not asked.keys() & known
     assert set(asked.values()) == {1}
@@ -172,48 +183,50 @@ def test_a_backup_made_while_a_worker_runs_finishes_everything_once(place: Path,
 
 
 @pytest.mark.slow
-def test_what_happens_between_the_two_halves_of_a_backup_is_put_right(place: Path, tmp_path: Path) -> None:
-    submit(place, 0, 1, 2)
+def test_what_happens_between_the_two_halves_of_a_backup_is_put_right(
+    themis: Themis, place: Path, tmp_path: Path
+) -> None:
+    themis.submit(place, 0, 1, 2)
     themis(place, "worker", "run", "--quiet")
     *folders, store = recipe(0)
     for command in folders:
         assert shell(command, place).returncode == 0
     themis(place, "worker", "run", "--quiet")
-    submit(place, 3)
+    themis.submit(place, 3)
     assert shell(store, place).returncode == 0
 
     elsewhere = tmp_path / "elsewhere"
     restore(place, elsewhere)
-    assert states(elsewhere) == {"done": 2, "queued": 2}
-    work_until_idle(elsewhere)
-    everything_is_done(elsewhere, 4)
+    assert themis.states(elsewhere) == {"done": 2, "queued": 2}
+    themis.work_until_idle(elsewhere)
+    themis.has_done_everything(elsewhere, 4)
 
 
 @pytest.mark.slow
-def test_the_other_order_would_lose_what_was_submitted_between(place: Path, tmp_path: Path) -> None:
-    submit(place, 0)
+def test_the_other_order_would_lose_what_was_submitted_between(themis: Themis, place: Path, tmp_path: Path) -> None:
+    themis.submit(place, 0)
     *folders, store = recipe(0)
     for command in (folders[0], store):
         assert shell(command, place).returncode == 0
-    submit(place, 1)
+    themis.submit(place, 1)
     assert shell(folders[1], place).returncode == 0
 
     elsewhere = tmp_path / "elsewhere"
     restore(place, elsewhere)
-    work_until_idle(elsewhere)
-    assert states(elsewhere) == {"done": 1}
+    themis.work_until_idle(elsewhere)
+    assert themis.states(elsewhere) == {"done": 1}
     assert len([path for path in (elsewhere / "runs/queue/rejected").iterdir() if path.suffix == ".json"]) == 2
 
 
 @pytest.mark.slow
-def test_an_old_copy_of_the_folder_is_enough_beside_the_store(place: Path) -> None:
-    submit(place, 0)
+def test_an_old_copy_of_the_folder_is_enough_beside_the_store(themis: Themis, place: Path) -> None:
+    themis.submit(place, 0)
     assert run("cp", "-a", "runs/queue", "old", cwd=place).returncode == 0
-    submit(place, 1, 2)
+    themis.submit(place, 1, 2)
     themis(place, "worker", "run", "--quiet")
     assert run("rm", "-r", "runs/queue", cwd=place).returncode == 0
     assert run("mv", "old", "runs/queue", cwd=place).returncode == 0
     assert shell("themis queue doctor --fix", place).returncode == 0
-    assert states(place) == {"done": 1, "queued": 2}
-    work_until_idle(place)
-    everything_is_done(place, 3)
+    assert themis.states(place) == {"done": 1, "queued": 2}
+    themis.work_until_idle(place)
+    themis.has_done_everything(place, 3)

@@ -281,7 +281,7 @@ def test_code_text_reads_an_object_by_the_key_that_holds_its_code(parse: Parse, 
     assert parse(CodeText(), output) == value
 
 
-LENGTH = 100_000  # what grows with its square takes minutes already
+LENGTH = 40_000  # what grows with its square takes seconds already
 HOSTILE = [
     "\\boxed{", "\\boxed{}", "{", "}", "\\", "\\boxed", "A:", "A: ", "A: \n", "A: 1. ", "answer is", "answer ",
     "answer\n", "answer(", "answer is \\text{", "#", "`", "```\n", "```x\n", "~~~ ", "A ", "not A ", "I ", "A is ",
@@ -295,7 +295,7 @@ def test_a_long_hostile_text_takes_a_moment(parse: Parse, seconds: Seconds, pars
     for piece in HOSTILE:
         text = piece * (LENGTH // len(piece))
         for whole in (text, "answer A:" + text + "A: 1"):
-            assert seconds(lambda whole=whole: parse(parser, whole)) < 3, piece  # type: ignore[misc]
+            assert seconds(lambda whole=whole: parse(parser, whole)) < 0.5, piece  # type: ignore[misc]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

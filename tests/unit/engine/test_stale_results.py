@@ -1,6 +1,6 @@
 """No result is taken for another one's: arguments, edits, labels and seeds, in one run and between two."""
 
-import importlib
+import importlib.util
 import itertools
 import logging
 import sys
@@ -48,7 +48,10 @@ class Project:
 
     def edit(self, suffix: str) -> None:
         """Edit the helper, as before the next process starts."""
-        (self.folder / f"{self.helper}.py").write_text(f"SUFFIX = {suffix!r}\n")
+        source = self.folder / f"{self.helper}.py"
+        source.write_text(f"SUFFIX = {suffix!r}\n")
+        # Of the same size, in the same second: its bytecode would pass for that of the new text.
+        Path(importlib.util.cache_from_source(str(source))).unlink(missing_ok=True)
         importlib.invalidate_caches()
         for name in (self.name, self.helper):
             sys.modules.pop(name, None)

@@ -42,12 +42,14 @@ def peak_of(folder: Path, count: int) -> int:
     return peak
 
 
-@pytest.mark.parametrize("count", [8_000, pytest.param(50_000, marks=pytest.mark.slow)])
-def test_memory_does_not_grow_with_the_dataset(tmp_path: Path, count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "noise"), [(4_000, 1_000_000), pytest.param(50_000, 2_000_000, marks=pytest.mark.slow)]
+)
+def test_memory_does_not_grow_with_the_dataset(tmp_path: Path, count: int, noise: int) -> None:
     peak_of(tmp_path / "warm", 100)
     small, large = peak_of(tmp_path / "small", 1_000), peak_of(tmp_path / "large", count)
     # 24 bytes a case are kept to know it again, and 8 to tell ids apart; the rest is what two runs differ by.
-    assert large < small + 40 * count + 2_000_000
+    assert large < small + 40 * count + noise
 
 
 def test_a_dataset_from_a_file_is_kept_by_reference(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ class Notifier:
             return
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.settimeout(_SEND_LIMIT_S)  # a manager that does not read must not stop the work
-            sender.sendto("\n".join(lines).encode(errors="replace"), self._address)
+            sender.connect(self._address)  # for a socket that is not, waiting would be asking again without a pause
+            sender.send("\n".join(lines).encode(errors="replace"))
 
 
 def _address(name: str) -> str | None:

@@ -22,18 +22,20 @@ def runtime(tasks: int = 32, **more: Any) -> RuntimeConfig:
 @pytest.mark.parametrize("travel_s", [0.0, 0.5])
 def test_a_quota_of_600_a_minute_is_used_and_never_exceeded(latency_s: float, travel_s: float) -> None:
     provider = SimulatedProvider(latency_s=latency_s, travel_s=travel_s)
-    run_in_virtual_time(keep_asking(provider, runtime(provider_rate_limits={KEY: 600.0}), 300.0))
+    run_in_virtual_time(keep_asking(provider, runtime(provider_rate_limits={KEY: 600.0}), 180.0))
     assert provider.most_in_a_minute() <= 600
-    for minute in range(1, 5):
+    for minute in range(1, 3):
         assert provider.between(60.0 * minute, 60.0 * minute + 60.0) >= 570
 
 
-@pytest.mark.parametrize("per_minute", [1.0, 2.0, 7.0, 60.0, 6_000.0])
-def test_a_quota_of_any_size_is_never_exceeded(per_minute: float) -> None:
+@pytest.mark.parametrize(
+    ("per_minute", "seconds"), [(1.0, 200.0), (2.0, 200.0), (7.0, 200.0), (60.0, 200.0), (6_000.0, 80.0)]
+)
+def test_a_quota_of_any_size_is_never_exceeded(per_minute: float, seconds: float) -> None:
     provider = SimulatedProvider(latency_s=0.3)
-    run_in_virtual_time(keep_asking(provider, runtime(provider_rate_limits={KEY: per_minute}), 200.0))
+    run_in_virtual_time(keep_asking(provider, runtime(provider_rate_limits={KEY: per_minute}), seconds))
     assert provider.most_in_a_minute() <= per_minute
-    assert len(provider.arrived) >= 0.95 * (200.0 * per_minute / 60) - 1
+    assert len(provider.arrived) >= 0.95 * (seconds * per_minute / 60) - 1
 
 
 @pytest.mark.parametrize("latency_s", [0.1, 1.0, 5.0])
@@ -45,12 +47,12 @@ def test_tokens_of_a_minute_are_used_and_never_exceeded(latency_s: float) -> Non
         keep_asking(
             provider,
             runtime(64, provider_token_limits={KEY: limit}),
-            300.0,
+            180.0,
             tokens=lambda: sizes.randint(20, 200),
         )
     )
     assert provider.most_in_a_minute(tokens=True) <= limit
-    for minute in range(1, 5):
+    for minute in range(1, 3):
         used = provider.between(60.0 * minute, 60.0 * minute + 60.0, tokens=True)
         assert used >= (0.92 if minute == 1 else 0.94) * limit
 
@@ -111,8 +113,8 @@ def test_the_first_calls_are_few() -> None:
 
 def test_concurrency_settles_near_what_the_provider_bears() -> None:
     provider = SimulatedProvider(latency_s=0.5, most_at_once=40)
-    run_in_virtual_time(keep_asking(provider, runtime(200), 240.0))
-    assert provider.between(60.0, 240.0) >= 0.7 * 180.0 * 40 / 0.5
+    run_in_virtual_time(keep_asking(provider, runtime(200), 140.0))
+    assert provider.between(60.0, 140.0) >= 0.7 * 80.0 * 40 / 0.5
     assert len(provider.throttled) <= 0.05 * len(provider.arrived)
 
 
@@ -178,9 +180,7 @@ async def all_of(provider: SimulatedProvider, runs: list[tuple[float, float, Run
     await asyncio.gather(*(one(*run) for run in runs))
 
 
-@pytest.mark.parametrize(
-    "first", [0, 20, *(pytest.param(first, marks=pytest.mark.slow) for first in range(40, 200, 20))]
-)
+@pytest.mark.parametrize("first", [0, *(pytest.param(first, marks=pytest.mark.slow) for first in range(20, 200, 20))])
 def test_no_schedule_exceeds_a_limit_violates_a_retry_after_or_gets_stuck(first: int) -> None:
     for seed in range(first, first + 20):
         provider, runs = random_schedule(seed)
