@@ -30,8 +30,9 @@ REPOSITORY = Path(__file__).parents[2]
 PER_MINUTE, LEAST_PER_MINUTE = 600, 570
 IN_FLIGHT = 32
 PATIENCE_S = 600.0
-ON_THEIR_WAY_S = 0.5
-"""Requests that were sent before a refusal was read may arrive so much later; a Retry-After is longer."""
+ON_THEIR_WAY_S = 1.0
+"""Requests that were sent before a refusal was read may arrive so much later, on a busy machine."""
+RETRY_AFTER_S = 4.0
 SLOW_START_S, BURST_S, BACK_S, SEEN_S = 2.0, 3.0, 20.0, 5.0
 LATE_S = 0.25
 """Seconds by which requests of a rate may be late, and then come together."""
@@ -55,7 +56,7 @@ class Server:
     latency_s: float = 0.25
     burst_at_s: float | None = None
     retry_after_s: float | None = None
-    questions: list[Request] = field(default_factory=list)
+    questions: list[Request] = field(default_factory=list, repr=False)
     violations: int = 0
     began_s: float = math.inf
 
@@ -106,10 +107,9 @@ class Form:
         return self.window_s / 60.0
 
     @property
-    def most(self) -> float:
-        """Requests in a window; in a short one, those that were late are more than the part that is left unused."""
-        late = PER_MINUTE * LATE_S / 60.0 if self.share < 1 else 0.0
-        return PER_MINUTE * self.share + late
+    def late(self) -> float:
+        """Requests that may be missing in a window and come in the next one; a whole minute has room for them."""
+        return 0.0 if self.share == 1 else PER_MINUTE * LATE_S / 60.0
 
 
 LONG = Form(window_s=60.0, cases=1_460, burst_at_s=25.0, burst_cases=620)
@@ -164,7 +164,7 @@ def test_a_quota_is_used_and_kept_and_no_retry_after_is_violated(
         Server(quota),
         Server(replace(quota, is_silent=True)),
     )
-    burst = Server(burst_at_s=form.burst_at_s, retry_after_s=2.0)
+    burst = Server(burst_at_s=form.burst_at_s, retry_after_s=RETRY_AFTER_S)
     silent_burst = Server(latency_s=1.5, burst_at_s=form.burst_at_s)
     fewer, few = round(form.cases * 0.9), form.burst_cases
     with ThreadPoolExecutor() as at_once:
@@ -190,9 +190,12 @@ def test_a_quota_is_used_and_kept_and_no_retry_after_is_violated(
             print(f"  {name:25} {told(server, form)}")  # noqa: T201  # evidence
     assert [server.violations for server in servers.values()] == [0] * len(servers)
     a_configured_quota_is_used_evenly(configured, form)
-    the_providers_own_quota_is_used(announced, form)
-    if not short:  # nobody can know that its minute is short
-        the_providers_own_quota_is_used(silent, form)
+    for server in (announced, silent):
+        the_providers_own_quota_is_kept(server, form)
+        if (
+            not short
+        ):  # nobody can know that a minute is short, and to be late by a second is nothing only in a long one
+            assert of_quota(server, form) >= LEAST_PER_MINUTE
     for server in (burst, silent_burst):
         after_a_burst_the_rate_is_back(server, form)
 
@@ -201,16 +204,15 @@ def a_configured_quota_is_used_evenly(server: Server, form: Form) -> None:
     """No window has more than the quota, and none that lies within the run less than 95 % of it."""
     fewest = fewest_in_any(server.times, form.window_s)
     assert fewest is not None
-    assert LEAST_PER_MINUTE * form.share <= fewest
-    assert most_in_any(server.times, form.window_s) <= form.most
+    assert LEAST_PER_MINUTE * form.share - form.late <= fewest
+    assert most_in_any(server.times, form.window_s) <= PER_MINUTE * form.share + form.late
     assert server.refused == 0
 
 
-def the_providers_own_quota_is_used(server: Server, form: Form) -> None:
-    """It comes back a minute after it was used up, and is used again at once."""
-    assert server.refused
+def the_providers_own_quota_is_kept(server: Server, form: Form) -> None:
+    """What is too much is refused, and the run asks no more often than it must."""
+    assert 0 < server.refused <= len(server.times) / 2
     assert most_in_any(server.times, form.window_s) <= PER_MINUTE * form.share
-    assert of_quota(server, form) >= LEAST_PER_MINUTE
 
 
 def after_a_burst_the_rate_is_back(server: Server, form: Form) -> None:

@@ -33,7 +33,6 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 """Bytes of long texts that may wait, those of the commit under way included; beyond that the engine waits too."""
 
 _SHORT_TEXT = 256  # characters; shorter texts are not weighed, as the limit on rows bounds them too
-_OUTPUT, _BODY = Outcome._fields.index("output"), Outcome._fields.index("body")
 
 
 class _Portion(NamedTuple):
@@ -92,14 +91,14 @@ class OutcomeWriter:
     def add(self, outcome: Outcome) -> None:
         """Queue an outcome for commit."""
         self._outcomes.append(outcome)
-        if len(outcome[_BODY]) > _SHORT_TEXT or len(outcome[_OUTPUT] or "") > _SHORT_TEXT:
+        if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
             self._weigh(outcome)
 
     def add_all(self, outcomes: Iterable[Outcome]) -> None:
         """Queue several outcomes for commit."""
         for outcome in outcomes:  # written out, as each case comes here
             self._outcomes.append(outcome)
-            if len(outcome[_BODY]) > _SHORT_TEXT or len(outcome[_OUTPUT] or "") > _SHORT_TEXT:
+            if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
                 self._weigh(outcome)
 
     def end_case(self, end: CaseEnd) -> None:
