@@ -3,7 +3,8 @@
     python tests/benchmarks/bench_models.py [--short]
 
 All three post the same bodies to the same server, a process of its own. The run is a whole one: it parses, scores and
-stores every answer in a SQLite file.
+stores every answer in a SQLite file. It alone begins with few calls in flight and opens its connections while it is
+measured, which a minute of questions shows as users meet it; the shorter run beside it shows what the beginning costs.
 """
 
 import argparse
@@ -28,6 +29,8 @@ IN_FLIGHT = 100
 LEAST_RATE = 0.90
 MOST_MORE_MS = 0.3
 LEAST_OF_IDEAL = 0.97
+LONG_S = 60.0
+"""Seconds that a run ideally takes of which a share of the ideal is asked for."""
 
 
 def run_loop(base_url: str, count: int, in_flight: int) -> Measured:
@@ -92,9 +95,11 @@ def compare(latency_ms: float, count: int, rounds: int) -> None:
         print(f"  rate of the run: {ratio:.1%} of the library's ({target})")
         target = judged("CPU", f"at most {MOST_MORE_MS} ms", met=more_ms <= MOST_MORE_MS)
         print(f"  CPU of the run: {more_ms:+.2f} ms a request ({target})", flush=True)
-    else:
+    elif count / ideal >= LONG_S:
         target = judged("of the ideal", f"at least {LEAST_OF_IDEAL:.0%}", met=of_ideal >= LEAST_OF_IDEAL)
         print(f"  rate of the run: {of_ideal:.1%} of the ideal ({target})", flush=True)
+    else:
+        print(f"  rate of the run: {of_ideal:.1%} of the ideal, its beginning included", flush=True)
 
 
 def main() -> int:
@@ -103,7 +108,8 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="only show that it runs")
     short = parser.parse_args().short
     compare(50, 500 if short else 10_000, 1 if short else 3)
-    compare(500, 200 if short else 4_000, 1)
+    for count in (200,) if short else (4_000, 12_000):
+        compare(500, count, 1)
     return exit_code(short=short)
 
 

@@ -1,7 +1,7 @@
 """Log of the requests that came, and the questions that a test asks about their times."""
 
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -90,6 +90,16 @@ def most_in_any(times: Iterable[float], window_s: float) -> int:
     """The largest number of times in a window that begins at any of them and is open at its end."""
     ordered = sorted(times)
     return max((bisect_left(ordered, begin + window_s) - place for place, begin in enumerate(ordered)), default=0)
+
+
+def fewest_in_any(times: Iterable[float], window_s: float) -> int | None:
+    """The smallest number of times in a window between the first and the last of them; None when it is longer."""
+    ordered = sorted(times)
+    # The fewest are in a window that begins right behind one of the times.
+    begins = [begin for begin in ordered if begin + window_s <= ordered[-1]]
+    return min(
+        (bisect_left(ordered, begin + window_s) - bisect_right(ordered, begin) for begin in begins), default=None
+    )
 
 
 def summary(requests: Iterable[Request], grace_s: float = 0.0) -> dict[str, int]:

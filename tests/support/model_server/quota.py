@@ -25,6 +25,7 @@ class Quota:
         counts_refused: whether a request that is refused counts too.
         reset: what the headers call a reset: the moment when all is allowed again (as OpenAI and Anthropic say), or
             when the `next` request is.
+        is_silent: whether replies say nothing of it: no rate-limit headers, and no Retry-After.
     """
 
     requests_per_minute: int | None = None
@@ -33,6 +34,7 @@ class Quota:
     window_s: float = MINUTE_S
     counts_refused: bool = False
     reset: Literal["full", "next"] = "full"
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ class QuotaMeter:
         return verdict
 
     def limits(self) -> RateLimits:
-        """What is left now."""
+        """What is left now, as far as it is told."""
+        if self.quota.is_silent:
+            return RateLimits()
         now_s = self._clock()
         self._slide(now_s)
         requests, tokens, reset = self._requests, self._tokens, self.quota.reset
@@ -145,7 +149,8 @@ class QuotaMeter:
         tokens_s = self._tokens.wait_s(tokens, now_s) if self._tokens else 0.0
         if requests_s <= 0 and tokens_s <= 0:
             return Verdict()
-        return Verdict("requests" if requests_s >= tokens_s else "tokens", max(requests_s, tokens_s))
+        wait_s = None if self.quota.is_silent else max(requests_s, tokens_s)
+        return Verdict("requests" if requests_s >= tokens_s else "tokens", wait_s)
 
 
 @dataclass(frozen=True, slots=True)

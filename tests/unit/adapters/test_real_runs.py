@@ -1,5 +1,8 @@
 """Whole runs against a server: one that refuses every call, and one that sees secrets and shows them."""
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from themis.core.config import EvaluationConfig, GenerationConfig, StorageConfig
 from themis.core.errors import ProviderOutageError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
+from themis.core.outcomes.stages import Stage
 from themis.core.reports import Reporter
 from themis.core.submission import run_worker_once, submit_experiment
 from themis.core.text import masking
@@ -76,3 +80,23 @@ def test_no_secret_is_in_any_file_log_or_report_of_a_run(
     for secret in (KEY, HEADER):
         assert not [path for path, data in texts.items() if secret.encode() in data]
         assert secret not in "".join(reports) + caplog.text
+
+
+def test_large_raw_responses_are_blobs_and_equal_texts_are_kept_once(tmp_path: Path) -> None:
+    text = "so it goes;" * 20_000
+    with ModelServer(default=Answer(text)) as server:
+        experiment = Experiment(
+            generation=GenerationConfig(generator=openai("m", base_url=server.openai_url, api_key=KEY)),
+            evaluation=EvaluationConfig(parsers=["builtin/text"]),
+            storage=StorageConfig(store="sqlite", parameters={"path": str(tmp_path / "s.sqlite3")}),
+            datasets=[Dataset(dataset_id="d", cases=[Case(case_id=str(no), input="q") for no in range(3)])],
+        )
+        assert experiment.run().status == "completed"
+    with closing(sqlite3.connect(tmp_path / "s.sqlite3")) as database:
+        rows = database.execute("SELECT stage, output, body FROM outcomes").fetchall()
+        blobs = {f"@{digest}": data.decode() for digest, data in database.execute("SELECT digest, data FROM blobs")}
+    bodies = [json.loads(blobs[body]) for stage, _, body in rows if stage == Stage.GENERATE]
+    raw = [body["artifacts"]["raw_response"]["choices"][0]["message"]["content"] for body in bodies]
+    assert raw == [text] * 3, "each raw response is a blob"
+    assert len({output for _, output, _ in rows}) == 1, "the answer and what is parsed of it are one blob"
+    assert max(len(output or "") + len(body) for _, output, body in rows) < 1_000

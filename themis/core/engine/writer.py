@@ -6,9 +6,11 @@ commit needs no thread, in which a store would open one more connection.
 """
 
 import asyncio
+import sys
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Self
+from typing import NamedTuple, Self
 
 from themis.core.outcomes.codec import without_secrets
 from themis.core.outcomes.outcome import CaseEnd, Outcome
@@ -22,8 +24,24 @@ COMMIT_INTERVAL_S = 0.2
 COMMIT_ROWS = 1_000
 """Rows that trigger a commit before the interval is over."""
 
+COMMIT_BYTES = 8 * 1024 * 1024
+"""Bytes of long texts that trigger a commit too; one commit holds so many, and the rest of its last outcome."""
+
 MAX_WAITING_ROWS = 4_000
 """Rows that may wait; beyond that the engine waits for the disk."""
+
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""Bytes of long texts that may wait, those of the commit under way included; beyond that the engine waits too."""
+
+_SHORT_TEXT = 256  # characters; shorter texts are not weighed, as the limit on rows bounds them too
+
+
+class _Portion(NamedTuple):
+    """What one commit holds, and the bytes of its long texts."""
+
+    outcomes: list[Outcome]
+    ends: list[CaseEnd]
+    size: int
 
 
 class OutcomeWriter:
@@ -40,6 +58,8 @@ class OutcomeWriter:
         self._fence = fence
         self._outcomes: list[Outcome] = []
         self._ends: list[CaseEnd] = []
+        self._waiting_bytes = 0
+        self._committing_bytes = 0
         self._thread: ThreadPoolExecutor | None = None
         self._worth_a_commit = asyncio.Event()
         self._has_room = asyncio.Event()
@@ -73,10 +93,15 @@ class OutcomeWriter:
     def add(self, outcome: Outcome) -> None:
         """Queue an outcome for commit."""
         self._outcomes.append(outcome)
+        if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
+            self._weigh(outcome)
 
     def add_all(self, outcomes: Iterable[Outcome]) -> None:
         """Queue several outcomes for commit."""
-        self._outcomes.extend(outcomes)
+        for outcome in outcomes:  # written out, as each case comes here
+            self._outcomes.append(outcome)
+            if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
+                self._weigh(outcome)
 
     def end_case(self, end: CaseEnd) -> None:
         """Queue a case's end for commit, with or after its outcomes."""
@@ -100,34 +125,58 @@ class OutcomeWriter:
             self._raise_error()
 
     async def _commit_until_closed(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             if not self._closing:
-                timer = loop.call_later(COMMIT_INTERVAL_S, self._worth_a_commit.set)
+                timer = asyncio.get_running_loop().call_later(COMMIT_INTERVAL_S, self._worth_a_commit.set)
                 await self._worth_a_commit.wait()
                 timer.cancel()
             self._worth_a_commit.clear()
             closing = self._closing
-            outcomes, self._outcomes = self._outcomes, []
-            ends, self._ends = self._ends, []
-            self._has_room.set()
-            if outcomes or ends:
-                try:
-                    await self._save(outcomes, ends, is_last=closing)
-                except BaseException as error:  # noqa: BLE001  # raised by the next write
-                    self._error = error
-                    self._has_room.set()
-                    return
+            try:
+                for_commit = self._take()
+                while for_commit:
+                    portion = for_commit.popleft()
+                    await self._commit_one(portion, is_last=closing and not for_commit)
+            except BaseException as error:  # noqa: BLE001  # raised by the next write
+                self._error = error
+                self._has_room.set()
+                return
             if closing:
                 return
 
-    async def _save(self, outcomes: list[Outcome], ends: list[CaseEnd], *, is_last: bool) -> None:
+    def _weigh(self, outcome: Outcome) -> None:
+        """Count the long texts of an outcome that waits now."""
+        self._waiting_bytes += _size_of(outcome)
+        if self._waiting_bytes >= COMMIT_BYTES:
+            self._worth_a_commit.set()
+            if self._waiting_bytes + self._committing_bytes >= MAX_WAITING_BYTES:
+                self._has_room.clear()
+
+    def _take(self) -> deque[_Portion]:
+        """Take all that waits, in the portions of its commits."""
+        taken = _portions(self._outcomes, self._ends, self._waiting_bytes)
+        self._outcomes, self._ends = [], []
+        self._waiting_bytes, self._committing_bytes = 0, sum(portion.size for portion in taken)
+        self._make_room()
+        return taken
+
+    async def _commit_one(self, portion: _Portion, *, is_last: bool) -> None:
+        """Commit one portion and forget it: in the writer's thread, except for the only commit of a run."""
         if self._thread is None and is_last:
-            self._commit(outcomes, ends)
-            return
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="themis-writer")
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, outcomes, ends)
+            self._commit(portion.outcomes, portion.ends)
+        else:
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="themis-writer")
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, portion.outcomes, portion.ends)
+        self._committing_bytes -= portion.size
+        self._make_room()
+
+    def _make_room(self) -> None:
+        if (
+            self._waiting_bytes + self._committing_bytes < MAX_WAITING_BYTES
+            and len(self._outcomes) + len(self._ends) < MAX_WAITING_ROWS
+        ):
+            self._has_room.set()
 
     def _commit(self, outcomes: list[Outcome], ends: list[CaseEnd]) -> None:
         refuse_copy(self._forks, "writing its outcomes")
@@ -136,3 +185,25 @@ class OutcomeWriter:
     def _raise_error(self) -> None:
         if self._error is not None:
             raise self._error
+
+
+def _size_of(outcome: Outcome) -> int:
+    """Bytes of memory that the long texts of an outcome take."""
+    texts = (outcome.output, outcome.body, outcome.retries)
+    return sum(sys.getsizeof(text) for text in texts if text is not None and len(text) > _SHORT_TEXT)
+
+
+def _portions(outcomes: list[Outcome], ends: list[CaseEnd], size: int) -> deque[_Portion]:
+    """Divide what waits, with long texts of `size` bytes, into commits; the last has the ends, after all outcomes."""
+    found: deque[_Portion] = deque()
+    if size > COMMIT_BYTES:
+        outcomes, undivided, size = [], outcomes, 0
+        for outcome in undivided:
+            if size >= COMMIT_BYTES:
+                found.append(_Portion(outcomes, [], size))
+                outcomes, size = [], 0
+            outcomes.append(outcome)
+            size += _size_of(outcome)
+    if outcomes or ends:
+        found.append(_Portion(outcomes, ends, size))
+    return found

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.model_server import ModelServer, Request
-from tests.support.model_server.log import most_in_any, retry_after_violations
+from tests.support.model_server.log import fewest_in_any, most_in_any, retry_after_violations
 from tests.unit.support.model_server.clients import KEY, ask_chat, openai_client
 
 TIMES = st.lists(st.integers(0, 200).map(lambda tenths: tenths / 10), max_size=40)
@@ -19,6 +19,21 @@ TIMES = st.lists(st.integers(0, 200).map(lambda tenths: tenths / 10), max_size=4
 def test_the_most_in_any_window_is_the_most_in_one_that_begins_with_a_request(times: list[float]) -> None:
     by_hand = max((sum(begin <= one < begin + 6 for one in times) for begin in times), default=0)
     assert most_in_any(times, 6.0) == by_hand
+
+
+@given(TIMES)
+def test_the_fewest_in_any_window_are_those_of_the_worst_one_that_is_tried(times: list[float]) -> None:
+    ends = [tenths / 10 - 0.05 for tenths in range(202) if times and min(times) <= tenths / 10 <= max(times) - 6]
+    by_hand = min((sum(begin < one < begin + 6 for one in times) for begin in ends), default=None)
+    found = fewest_in_any(times, 6.0)
+    assert (found is None) == (not times or max(times) - min(times) < 6)
+    assert by_hand is None or (found is not None and found <= by_hand)
+    assert found is None or any(found == sum(begin < one < begin + 6 for one in times) for begin in times)
+
+
+def test_an_even_rate_is_the_same_in_every_window() -> None:
+    assert fewest_in_any([tenths / 10 + 0.01 for tenths in range(1_000)], 60.0) in {599, 600}
+    assert fewest_in_any([0.0, 59.9], 60.0) is None
 
 
 def test_a_request_at_the_end_of_a_window_is_in_the_next_one() -> None:

@@ -171,6 +171,18 @@ def test_what_an_answer_really_used_is_given_back_to_the_quota() -> None:
         ask_chat(client, max_tokens=900)
 
 
+def test_a_silent_quota_is_kept_and_nothing_is_said_of_it() -> None:
+    quota = Quota(requests_per_minute=1, is_silent=True)
+    with ModelServer(quota=quota) as server, openai_client(server) as client:
+        raw = client.chat.completions.with_raw_response.create(
+            model=MODEL, messages=[{"role": "user", "content": "q"}], max_tokens=5
+        )
+        with pytest.raises(openai.RateLimitError) as caught:
+            ask_chat(client)
+    names = [*raw.headers, *caught.value.response.headers]
+    assert not [name for name in names if "ratelimit" in name or "retry" in name]
+
+
 def test_the_quota_of_anthropic_is_said_in_its_headers() -> None:
     with ModelServer(quota=Quota(requests_per_minute=1)) as server, anthropic_client(server) as client:
         ask_messages(client)

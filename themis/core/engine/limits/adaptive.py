@@ -16,6 +16,7 @@ RECOVERED = 0.95
 RECOVERY_S = 5.0
 """Seconds in which it is reached, from the first answer after the decrease."""
 
+_EAGER = 3.0  # added by each answer while the provider has never throttled; once it has, 1
 _SOON_S = 10.0  # a decrease so soon after the one before may belong to the same burst
 _STEP = 0.02  # of the limit, at least 1: the additive increase per second
 _FAR_BEYOND = 1.1  # times what was borne, and two calls: the provider bears more now, so the limit doubles again
@@ -76,7 +77,7 @@ class AdaptiveLimit:
         if in_flight < limit or limit >= self._bounds.most:
             return
         if self._borne == math.inf:
-            self._limit += 1.0
+            self._limit += _EAGER if self._decreased_at == -math.inf else 1.0
         elif self._recovers_from is None:
             step_s = now - self._increased_at
             self._limit += min(1.0, step_s) * max(1.0, _STEP * self._limit)

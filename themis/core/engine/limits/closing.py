@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import deque
 from typing import Any, TypeGuard
 
 from themis.core.values.bounds import MOST_DELAY_S
@@ -13,8 +14,17 @@ LONGEST_PAUSE_S = 8.0
 SPREAD = 0.25
 """Part by which a pause is lengthened at random, so that processes that were throttled together do not return so."""
 
+MINUTE_S = 60.25
+"""A minute, and the time by which a call may arrive later than the one a minute before it.
+
+A quota is usually one per minute. So where a provider does not say how long to wait, one pause of a row ends when the
+calls that were answered in the last minute begin to be that old, if it would end later otherwise.
+"""
+
 OPENING_S = 1.0
 """Seconds in which the calls of a whole limit begin after a pause, so that they do not all arrive at once."""
+
+_SLICE_S = 0.25  # answered calls within it are remembered by the first
 
 
 class Closing:
@@ -32,6 +42,8 @@ class Closing:
         self._began = -math.inf
         self._pauses = 0
         self._let_in = 0
+        self._answered: deque[float] = deque()  # when calls of the last minute began
+        self._minute_was_tried = False
 
     def is_closed(self, now: float) -> bool:
         """Whether no call may begin."""
@@ -55,12 +67,17 @@ class Closing:
             pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._pauses)
             self._pauses = min(self._pauses + 1, 16)
             spread = 1 + SPREAD * random.random()  # noqa: S311  # spreads load, guards nothing
-            self._close(now, now + pause_s * spread, "too many requests, and no retry-after")
+            until = self._before_a_minute_is_over(now, now + pause_s * spread)
+            self._close(now, until, "too many requests, and no retry-after")
 
     def answered(self, sent_at: float) -> None:
         """Note an answer: after one to a call that began since the last pause, the next pause is short again."""
         if sent_at >= self.until:
             self._pauses = 0
+            self._minute_was_tried = False
+        if not self._answered or sent_at >= self._answered[-1] + _SLICE_S:
+            self._answered.append(sent_at)
+            self._forget(sent_at)
 
     def heed(self, now: float, rate_limit: dict[str, Any]) -> None:
         """Close the gate until some of a quota that is used up is back, as an answer's headers say.
@@ -73,6 +90,21 @@ class Closing:
                 quota = rate_limit.get(f"{what}_limit")
                 part = 1 / quota if _is_number(quota) and quota > 1 else 1
                 self._close(now, now + reset_s * part, f"no {what} remain")
+
+    def _before_a_minute_is_over(self, now: float, until: float) -> float:
+        """Return `until`, or the end of the minute that the quota may be one of; once in a row of pauses."""
+        self._forget(now)
+        if self._minute_was_tried or not self._answered:
+            return until
+        over = max(self._answered[0] + MINUTE_S, now + FIRST_PAUSE_S)
+        if over >= until:
+            return until
+        self._minute_was_tried = True
+        return over
+
+    def _forget(self, now: float) -> None:
+        while self._answered and self._answered[0] + MINUTE_S <= now:
+            self._answered.popleft()
 
     def _close(self, now: float, until: float, why: str) -> None:
         if until > self.until:

@@ -10,11 +10,22 @@ Row = tuple[Any, ...]
 # Rows a statement. SQLite caches every statement that it compiled, and these are large: so there are few sizes.
 _SHAPES = (16, 64, 128, 256, 512, 768, 1_024)
 
+LARGE_BYTES = 8 * 1024
+"""Size from which a value is inserted alone: a cached statement keeps the last values that were bound to it."""
+
 
 def insert_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row]) -> None:
     """Run `statement`, made for a number of rows, on all of `rows`; repeating the last row must change nothing."""
     for portion in _shaped(rows):
         connection.execute(statement(len(portion)), list(chain.from_iterable(portion)))
+
+
+def insert_large_rows(connection: Connection, statement: Callable[[int], str], rows: Sequence[Row]) -> None:
+    """Do the same for rows that each end with bytes, of any size, so that no statement keeps many large ones."""
+    insert_rows(connection, statement, [row for row in rows if len(row[-1]) < LARGE_BYTES])
+    for row in rows:
+        if len(row[-1]) >= LARGE_BYTES:
+            connection.execute(statement(1), row)
 
 
 def _shaped(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

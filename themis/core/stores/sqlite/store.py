@@ -26,7 +26,7 @@ from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
 from themis.core.stores.sqlite import run_statements as sql
 from themis.core.stores.sqlite.database import BUSY_TIMEOUT_S, Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
-from themis.core.stores.sqlite.many_rows import insert_rows
+from themis.core.stores.sqlite.many_rows import insert_large_rows, insert_rows
 from themis.core.stores.sqlite.outcome_rows import BLOB_MARK, outcome_rows
 from themis.core.stores.sqlite.reading_statements import AFTER_ANY_RUN, SELECT_RUNS_BEFORE
 from themis.core.stores.sqlite.row_values import case_ends, run_record
@@ -180,7 +180,7 @@ class SqliteRunStore(BaseRunStore):
                 for no, dataset_no, case_id, digest, failed, through in ends
             ]
             insert_rows(connection, sql.insert_cases, cases)
-            insert_rows(connection, sql.insert_blobs, list(blobs.items()))
+            insert_large_rows(connection, sql.insert_blobs, list(blobs.items()))
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
