@@ -153,9 +153,8 @@ def too_late(models: ScriptedModels) -> Outcomes:
 def silent(models: ScriptedModels) -> Outcomes:
     """A stream that pauses for longer than `idle_timeout_s`."""
     script: Script = {"silence": [breaking_off("silence"), breaking_off("silence"), "4"]}
-    return models.ask_all(
-        dict.fromkeys(STREAMED, script), runtime={"generation_retry_attempts": 3, "idle_timeout_s": 0.5}
-    )
+    runtime = {"generation_retry_attempts": 3, "idle_timeout_s": 0.5}
+    return models.ask_all(dict.fromkeys(STREAMED, script), runtime=runtime, timeout_s=5)
 
 
 def check_failure(found: Asked, way: Way, *, retryable: bool) -> None:
