@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.model_server import ModelServer, Request
 from tests.support.model_server.script import Step
-from themis.adapters import anthropic, openai
+from themis.adapters import anthropic, litellm, openai
 from themis.core.config import RuntimeConfig
 from themis.core.evaluate import evaluate_async
 from themis.core.models import GenerationResult
@@ -35,7 +35,7 @@ RUNTIME: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A dialect, whole or streamed."""
+    """A dialect, whole or streamed; `litellm openai` and `litellm anthropic` are asked through LiteLLM."""
 
     dialect: str
     stream: bool = False
@@ -49,6 +49,10 @@ class Variant:
         settings = {"stream": self.stream, **settings}
         if self.dialect == "messages":
             return anthropic(model, base_url=server.anthropic_url, **settings)
+        if self.dialect.startswith("litellm"):
+            family = self.dialect.rpartition(" ")[2]
+            url = server.anthropic_url if family == "anthropic" else server.openai_url
+            return litellm(f"{family}/{model}", base_url=url, api_key="key-of-the-lab", **settings)
         return openai(model, base_url=server.openai_url, api_mode=self.dialect, **settings)
 
 

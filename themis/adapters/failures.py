@@ -211,6 +211,15 @@ class _Said:
         return cls(_shortened(text) or "an empty reply")
 
 
+def json_within(text: str) -> Any | None:
+    """Return the JSON object in a text, such as the words of a library around a reply; None without one."""
+    first, last = text.find("{"), text.rfind("}")
+    if not 0 <= first < last:
+        return None
+    found = _parsed(text[first : last + 1])
+    return found if isinstance(found, dict) else None
+
+
 def _parsed(document: Any) -> Any:
     """Return an object that was sent as a text, or with the type of one."""
     if isinstance(document, str) and document.lstrip().startswith("{"):
