@@ -159,18 +159,21 @@ def test_no_key_is_found_after_runs_with_every_feature_on(
     hook = ("--hook", f"{sys.executable} hook.py told", "--webhook", f"{webhook.url}/?token=${{HOOK_TOKEN}}")
     counted = ("--metrics-port", str(port), "--metrics-file", "m.prom", "--health-file", "health")
     with lab.start("worker", "start", "--max-idle", "4", "--log-format", "json", *hook, *counted) as worker:
-        until(lambda: scraped(port) != b"", PATIENCE_S)
+        until(lambda: scraped(port) != b"", "metrics to be served", PATIENCE_S)
         lab.themis("worker", "list")
-        until(lambda: len(webhook.seen) == len(names), PATIENCE_S)
+        until(lambda: len(webhook.seen) == len(names), "the jobs to end", PATIENCE_S)
         (tmp_path / "scraped").write_bytes(scraped(port))
         assert worker.wait(PATIENCE_S) == 0
+    inspections: list[tuple[str, ...]] = [("inspect", "snapshot"), ("inspect", "state")]
+    inspections += [("quickcheck",), ("model", "check"), ("run",)]
+    looks: list[tuple[str, ...]] = [("status",), ("queue", "list"), ("queue", "doctor")]
     for name in names:
         config = ("--config", f"{name}.yaml")
         for form in ("markdown",) if short else ("json", "markdown", "csv", "latex"):
             lab.themis("report", *config, "--format", form)
-        for words in (("inspect", "snapshot"), ("inspect", "state"), ("quickcheck",), ("model", "check"), ("run",)):
+        for words in inspections:
             lab.themis(*words, *config)
-    for words in (("status",), ("queue", "list"), ("queue", "doctor"), ("config", "show", "--config", "whole.yaml")):
+    for words in [*looks, ("config", "show", "--config", "whole.yaml")]:
         lab.themis(*words)
     keys = {path.stem.rpartition("-")[2] for path in (tmp_path / "runs/queue").rglob("0-*.json")}
     assert len(keys) == len(names)

@@ -7,16 +7,22 @@ from themis.adapters.failures import (
     Asked,
     bad_response,
     causes_of,
-    failure_of_connection,
     failure_of_status,
     in_words,
     is_error,
     json_within,
+    shortened,
     shown,
     status_within,
 )
 from themis.adapters.replies import headers_of
-from themis.core.errors import ProviderError, ThemisError
+from themis.core.errors import (
+    ProviderError,
+    ProviderReply,
+    ProviderUnavailableError,
+    ProviderUnreachableError,
+    ThemisError,
+)
 
 _API_ERROR = "APIError"
 _NO_REPLY = frozenset({"APIConnectionError", "HTTPError", "InvalidURL", "ClientError", "UnsupportedProtocol"})
@@ -30,6 +36,45 @@ _NO_ANSWER_FOUND = re.compile(
     r"Empty or invalid response from LLM endpoint\. Received: (.*)|(response with no 'choices')"
 )
 _UNREADABLE = (KeyError, TypeError, IndexError, AttributeError)
+
+
+_UNREACHABLE: tuple[tuple[set[str], str, str], ...] = (
+    (
+        {"ClientProxyConnectionError", "ProxyError"},
+        "the proxy does not answer",
+        "correct HTTP_PROXY or HTTPS_PROXY, or set NO_PROXY",
+    ),
+    (
+        {"SSLCertVerificationError"},
+        "its certificate is not trusted",
+        "set SSL_CERT_FILE to the certificates that you trust, if it is your own",
+    ),
+    ({"SSLError"}, "it does not speak TLS", "write http:// in base_url, perhaps"),
+    ({"gaierror", "ClientConnectorDNSError"}, "no host has this name", "correct base_url, or go online"),
+    (
+        {"ConnectionRefusedError", "ClientConnectorError", "ConnectError"},
+        "nobody listens there",
+        "start the server, or correct base_url",
+    ),
+    ({"UnsupportedProtocol", "InvalidURL"}, "this is no address", "correct base_url"),
+)
+"""Classes of errors for an address at which nobody will answer until something is changed: what it is, and what."""
+
+_BROKE = frozenset({"ServerDisconnectedError", "ConnectionResetError", "BrokenPipeError"})
+"""Classes of errors for a connection that there was, though a library may call them an error of connecting."""
+
+
+def failure_of_connection(error: BaseException, asked: Asked) -> ProviderError:
+    """Return the failure of a request that got no reply: `error`, or what caused it, says why."""
+    causes = causes_of(error)
+    text = next((found for cause in reversed(causes) if (found := " ".join(str(cause).split()))), type(error).__name__)
+    names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
+    detail, reply = shortened(text), ProviderReply()
+    rule = next(((what, mend) for kinds, what, mend in _UNREACHABLE if kinds & names), None)
+    if rule is None or names & _BROKE:
+        return ProviderUnavailableError(provider=asked.provider, detail=detail, reply=reply)
+    what, mend = rule
+    return ProviderUnreachableError(provider=asked.provider, what=what, detail=detail, mend=mend, reply=reply)
 
 
 def failure_of_error(error: Exception, asked: Asked) -> ProviderError | None:

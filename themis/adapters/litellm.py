@@ -18,7 +18,7 @@ from themis.adapters.failures import bad_response
 from themis.adapters.library_errors import failure_of_litellm
 from themis.adapters.provider_generator import ProviderGenerator, Request
 from themis.adapters.replies import Reply, headers_of, plain
-from themis.adapters.settings import mask_secrets, refuse, settings_of
+from themis.adapters.settings import check_key, mask_secrets, refuse, settings_of
 from themis.adapters.streams import chunks_of
 from themis.core.base import JSONValue
 from themis.core.configuration.secrets import is_secret_variable
@@ -159,6 +159,7 @@ class LiteLLMGenerator(ProviderGenerator):
     async def _loaded(self) -> Any:
         """Return the library, imported in a thread, as that takes seconds."""
         if self._library is None:
+            check_key(self.component_id, self._api_key)
             if self._api_key is None:  # which of them LiteLLM uses is its own affair
                 _mask_environment()
             self._library = await asyncio.to_thread(_imported)

@@ -57,6 +57,7 @@ from themis.core.errors.providers import (
     RefusedParameterError,
     RunStoppedError,
     StalledStreamError,
+    UnsendableCaseError,
 )
 from themis.core.errors.queue import (
     AmbiguousJobError,
@@ -190,6 +191,7 @@ __all__ = [
     "UnknownJobError",
     "UnknownRunError",
     "UnresolvedReferenceError",
+    "UnsendableCaseError",
     "UnsettledError",
     "UnwritableOutputError",
     "WorkerNameError",
