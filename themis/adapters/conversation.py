@@ -1,6 +1,7 @@
 """Conversation that a case asks a model to continue."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ Turn = dict[str, Any]
 InputBuilder = Callable[[Case], Any]
 
 _SYSTEM = frozenset({"system", "developer"})
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # one letter before a colon is a drive of Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,28 @@ def is_conversation(value: Any) -> bool:
         and bool(value)
         and all(isinstance(turn, dict) and isinstance(turn.get("role"), str) and len(turn) > 1 for turn in value)
     )
+
+
+def image_that_is_a_path(turns: list[Turn]) -> str | None:
+    """Return the first image, among the parts of the turns, that is named by a path; None when there is none.
+
+    A provider cannot read a file of this machine: an image is sent as a URL, which may hold all of it (`data:`).
+    """
+    parts = [part for turn in turns if isinstance(turn.get("content"), list) for part in turn["content"]]
+    for part in parts:
+        place = _image_of(part) if isinstance(part, dict) else None
+        if isinstance(place, str) and not _SCHEME.match(place):
+            return place
+    return None
+
+
+def _image_of(part: dict[str, Any]) -> Any:
+    """Return the address of an image in a content part of any API; None for another part."""
+    if part.get("type") in {"image_url", "input_image"}:
+        image = part.get("image_url")
+        return image.get("url") if isinstance(image, dict) else image
+    source = part.get("source") if part.get("type") == "image" else None
+    return source.get("url") if isinstance(source, dict) else None
 
 
 def text_of(value: JSONValue) -> str:

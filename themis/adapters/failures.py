@@ -18,7 +18,6 @@ from themis.core.errors import (
     ProviderReply,
     ProviderThrottledError,
     ProviderUnavailableError,
-    ProviderUnreachableError,
     RefusedCaseError,
     RefusedParameterError,
 )
@@ -47,19 +46,6 @@ _PARAMETER_WORDS = re.compile(
 )
 _QUOTED = re.compile(r"[`'\"]([A-Za-z_][\w.]*)[`'\"]")
 _LEADING = re.compile(r"([A-Za-z_][\w.\[\]]*):")
-_NOBODY_THERE = frozenset(
-    {
-        *("gaierror", "ClientConnectorDNSError"),
-        *("SSLError", "SSLCertVerificationError"),
-        *("ConnectionRefusedError", "ClientConnectorError", "ConnectError"),
-        *("ProxyError", "UnsupportedProtocol", "InvalidURL"),
-    }
-)
-"""Classes of errors for an address at which nobody will answer until something is changed."""
-
-_CAME_APART = frozenset({"ServerDisconnectedError", "ConnectionResetError", "BrokenPipeError"})
-"""Classes of errors for a connection that there was, though a library may call them an error of connecting."""
-
 _TITLE = re.compile(r"(?is)<title>(.{0,200}?)</title>")
 
 _STATUS_OF = {
@@ -124,16 +110,6 @@ def failure_of_status(status: int, document: Any, headers: Mapping[str, str], as
     if should_retry in {"true", "false"} and not failure.throttled:
         failure.retryable = should_retry == "true"
     return failure
-
-
-def failure_of_connection(error: BaseException, asked: Asked) -> ProviderError:
-    """Return the failure of a request that got no reply: `error`, or what caused it, says why."""
-    causes = causes_of(error)
-    text = next((found for cause in reversed(causes) if (found := " ".join(str(cause).split()))), type(error).__name__)
-    names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-    is_there = not names & _NOBODY_THERE or bool(names & _CAME_APART)
-    kind = ProviderUnavailableError if is_there else ProviderUnreachableError
-    return kind(provider=asked.provider, detail=_shortened(text), reply=ProviderReply())
 
 
 def bad_response(detail: str, status: int | None, headers: Mapping[str, str], asked: Asked) -> BadResponseError:
@@ -203,12 +179,21 @@ class _Said:
             code = next((code for code in codes if code in _KNOWN_CODES), codes[0] if codes else "")
             if _NO_CREDIT_WORDS.search(str(message)):
                 code = _CREDIT_TOO_LOW
-            return cls(_shortened(str(message)), code, str(error.get("param") or ""))
+            return cls(shortened(str(message)), code, str(error.get("param") or ""))
         text = error if isinstance(error, str) else "an empty reply"
         title = _TITLE.search(text)
         if "<html" in text.lower() or "<!doctype" in text.lower():
             text = f"a web page{f' titled {_one_line(title[1])!r}' if title else ''} instead of JSON"
-        return cls(_shortened(text) or "an empty reply")
+        return cls(shortened(text) or "an empty reply")
+
+
+def json_within(text: str) -> Any | None:
+    """Return the JSON object in a text, such as the words of a library around a reply; None without one."""
+    first, last = text.find("{"), text.rfind("}")
+    if not 0 <= first < last:
+        return None
+    found = _parsed(text[first : last + 1])
+    return found if isinstance(found, dict) else None
 
 
 def _parsed(document: Any) -> Any:
@@ -286,6 +271,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a text for a message: a line that is not long, with secrets masked."""
     text = mask(_one_line(text))
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} …"

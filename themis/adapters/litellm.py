@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import importlib.util
 import os
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,10 +15,10 @@ from themis.adapters.answer import Answer, count_of
 from themis.adapters.apis import chat
 from themis.adapters.conversation import Conversation, InputBuilder
 from themis.adapters.failures import bad_response
-from themis.adapters.library_errors import failure_of_error
+from themis.adapters.library_errors import failure_of_litellm
 from themis.adapters.provider_generator import ProviderGenerator, Request
 from themis.adapters.replies import Reply, headers_of, plain
-from themis.adapters.settings import mask_secrets, refuse, settings_of
+from themis.adapters.settings import check_key, mask_secrets, refuse, settings_of
 from themis.adapters.streams import chunks_of
 from themis.core.base import JSONValue
 from themis.core.configuration.secrets import is_secret_variable
@@ -36,6 +37,17 @@ _IMPORT_SETTINGS = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERRO
 _QUIET = {"telemetry": False, "suppress_debug_info": True, "turn_off_message_logging": True}
 _OURS: dict[str, Any] = {"num_retries": 0, "max_retries": 0, "drop_params": False}
 """Arguments of each call: the engine alone retries, and no parameter is left out silently."""
+
+
+class _OpenSessions:
+    """Count of the blocks that use LiteLLM's connections, which it keeps for the whole process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+
+
+_open_sessions = _OpenSessions()
 
 
 class LiteLLMGenerator(ProviderGenerator):
@@ -75,8 +87,18 @@ class LiteLLMGenerator(ProviderGenerator):
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Any]:
-        """Open a block in which LiteLLM is loaded; its connections are its own, and it keeps them."""
-        yield await self._loaded()
+        """Open a block in which LiteLLM is loaded; the end of the last one in this process closes its connections."""
+        library = await self._loaded()
+        with _open_sessions.lock:
+            _open_sessions.count += 1
+        try:
+            yield library
+        finally:
+            with _open_sessions.lock:
+                _open_sessions.count -= 1
+                is_last = not _open_sessions.count
+            if is_last:
+                await _close_connections(library)
 
     def body(self, conversation: Conversation, params: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call."""
@@ -89,7 +111,8 @@ class LiteLLMGenerator(ProviderGenerator):
         """Return the answer in a reply; see `ProviderGenerator.read`."""
         answer = chat.read(document)
         written = count_of(document.get("usage"), "prompt_tokens_details", "cache_creation_tokens")
-        return replace(answer, usage={**answer.usage, "cache_write_tokens": written}) if written else answer
+        usage = {**answer.usage, "cache_write_tokens": written} if written else answer.usage
+        return replace(answer, usage=usage, finish_reason=self._as_it_came(document) or answer.finish_reason)
 
     async def send(self, request: Request, ctx: GenerateContext) -> Reply:
         """Return the reply to a request; see `ProviderGenerator.send`."""
@@ -101,7 +124,7 @@ class LiteLLMGenerator(ProviderGenerator):
                 return Reply(plain(found), _headers(found))
             chunks, first_token_ms = await chunks_of(found, began_s, ctx.idle_timeout_s, self.provider_key)
         except Exception as error:
-            failure = failure_of_error(error, self.asked(request))
+            failure = failure_of_litellm(error, self.asked(request))
             if failure is None:
                 raise
             raise failure from error
@@ -111,6 +134,15 @@ class LiteLLMGenerator(ProviderGenerator):
         if first_token_ms is None and not reply.get("usage"):
             raise bad_response(_EMPTY_STREAM, None, headers, self.asked(request))
         return Reply(reply, headers, first_token_ms)
+
+    def _as_it_came(self, document: dict[str, Any]) -> str | None:
+        """Return a finish reason that LiteLLM does not know, and calls `stop`; None for any other."""
+        fields = chat.first_choice(document).get("provider_specific_fields")
+        came = fields.get("native_finish_reason") if isinstance(fields, dict) else None
+        if not isinstance(came, str) or self._library is None:
+            return None
+        known = getattr(self._library.litellm_core_utils.core_helpers, "_FINISH_REASON_MAP", {came: came})
+        return None if came in known else came
 
     def _options(self) -> dict[str, Any]:
         """Return the arguments of a call that are no parameters of the model."""
@@ -127,6 +159,7 @@ class LiteLLMGenerator(ProviderGenerator):
     async def _loaded(self) -> Any:
         """Return the library, imported in a thread, as that takes seconds."""
         if self._library is None:
+            check_key(self.component_id, self._api_key)
             if self._api_key is None:  # which of them LiteLLM uses is its own affair
                 _mask_environment()
             self._library = await asyncio.to_thread(_imported)
@@ -172,6 +205,14 @@ def _imported() -> Any:
     for name, is_on in _QUIET.items():
         setattr(library, name, is_on)
     return library
+
+
+async def _close_connections(library: Any) -> None:
+    """Close the connections that LiteLLM keeps, and have it forget them: else each run would leave its own open."""
+    close, kept = getattr(library, "close_litellm_async_clients", None), library.in_memory_llm_clients_cache
+    if close is not None:
+        await close()
+        kept.flush_cache()
 
 
 def _mask_environment() -> None:

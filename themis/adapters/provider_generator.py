@@ -9,18 +9,20 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from themis.adapters.answer import Answer, UnreadableReplyError
-from themis.adapters.conversation import Conversation, conversation_of
+from themis.adapters.conversation import Conversation, conversation_of, image_that_is_a_path
 from themis.adapters.failures import Asked, bad_response, failure_of_status, shown, status_within
 from themis.adapters.replies import Reply
 from themis.adapters.settings import Settings
 from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import GenerateContext
-from themis.core.errors import ProviderError, ProviderReply, ProviderUnavailableError
+from themis.core.errors import ProviderError, ProviderReply, ProviderUnavailableError, UnsendableCaseError
 from themis.core.models import Case, GenerationResult
 
 _UNREADABLE = (UnreadableReplyError, TypeError, AttributeError, KeyError, IndexError)
 """Errors of reading a reply that has not the form of one."""
+
+_WITHOUT_IMAGE = "the image {!r} is a path, which no provider can read; write its URL, or data:image/png;base64,…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,11 @@ class ProviderGenerator(BuiltinComponent):
         return answer.result(f"{case.case_id}-candidate-{ctx.seed or 0}", request.turns, artifacts, latency_ms)
 
     def request(self, case: Case, ctx: GenerateContext) -> Request:
-        """Return the request for a case."""
+        """Return the request for a case.
+
+        Raises:
+            UnsendableCaseError: an image is named by a path.
+        """
         settings = self._settings
         params = dict(settings.params)
         not_sent = [name for name in settings.drop_params if params.pop(name, None) is not None]
@@ -110,6 +116,11 @@ class ProviderGenerator(BuiltinComponent):
             del params["seed"]
             not_sent.append("seed")
         conversation = conversation_of(case, ctx, settings.instructions, settings.input_builder)
+        image = image_that_is_a_path(conversation.turns)
+        if image is not None:
+            raise UnsendableCaseError(
+                provider=self.provider_key, detail=_WITHOUT_IMAGE.format(image), reply=ProviderReply()
+            )
         body = self.body(conversation, params)
         return Request(body, conversation.messages, tuple(not_sent), self.origins(params))
 

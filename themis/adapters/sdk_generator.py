@@ -17,7 +17,7 @@ from themis.adapters.failures import bad_response, in_words
 from themis.adapters.library_errors import failure_of_error
 from themis.adapters.provider_generator import ProviderGenerator, Request
 from themis.adapters.replies import Reply, document_of, headers_of, plain
-from themis.adapters.settings import NO_KEY, mask_secrets, refuse, settings_of
+from themis.adapters.settings import NO_KEY, check_key, mask_secrets, refuse, settings_of
 from themis.adapters.streams import chunks_of
 from themis.core.base import JSONValue
 from themis.core.configuration.secrets import redact_urls
@@ -198,6 +198,7 @@ class SDKGenerator(ProviderGenerator):
 
     def _make_client(self) -> Any:
         access = self._access
+        check_key(self.component_id, access.api_key)
         key = access.api_key
         if key is None and access.base_url is None:
             key = os.environ.get(self.key_variable)

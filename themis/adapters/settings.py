@@ -124,6 +124,26 @@ def mask_secrets(api_key: str | None, extra_headers: Mapping[str, str]) -> None:
         masking.register(name.strip(), text, is_key=True)
 
 
+def check_key(component_id: str, api_key: str | None) -> None:
+    """Check that a key can be one, before anything is asked with it.
+
+    Raises:
+        ComponentError: it is empty, or has blanks or line breaks around it.
+    """
+    if api_key is None:
+        return
+    if not api_key.strip():
+        refuse(
+            component_id,
+            "api_key is empty: set the secret that it refers to, or leave api_key out for a server that wants none",
+        )
+    if api_key != api_key.strip():
+        refuse(
+            component_id,
+            "api_key begins or ends with a blank or a line break: set the secret that it refers to again, without it",
+        )
+
+
 def refuse(component_id: str, detail: str) -> NoReturn:
     """Raise a ComponentError about an argument of a generator."""
     raise ComponentError(where="generation.generator", reference=repr(component_id), detail=detail)

@@ -1,8 +1,8 @@
 """`themis run`, `resume`, `estimate` and `quickcheck`: one experiment, in this process."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, note
 from themis.cli.terminal.progress import shown
-from themis.core.errors import RunBusyError
+from themis.core.errors import RunBusyError, RunStoppedError
 from themis.core.outcomes.stages import UNTIL_STAGES
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     experiment = open_experiment(config, overrides)
     experiment.compile()
     with closing(experiment.open_store()) as store:
-        result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
+        with line_named(config):
+            result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
         emit(document(result))
         explain_failures(result)
     return exit_code(result)
@@ -63,7 +64,8 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
     experiment = open_experiment(config, overrides)
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
     with stored_run(experiment) as (store, _):
-        result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
+        with line_named(config):
+            result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
         emit(document(result))
         explain_failures(result)
     return exit_code(result)
@@ -106,6 +108,20 @@ def carry_out(
         kept = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(kept), shown(progress, quiet=quiet):
         return _in_turn(lambda: experiment.run(until_stage, runtime, store, progress=progress), wait=wait)
+
+
+@contextmanager
+def line_named(config: Path) -> Iterator[None]:
+    """Name the line of the config file that a run was stopped for, in the error's message."""
+    from themis.core.configuration.config_lines import line_of
+
+    try:
+        yield
+    except RunStoppedError as error:
+        line = line_of(config, error.key) if isinstance(error.key, str) else None
+        if line is None:
+            raise
+        raise RunStoppedError(detail=f"{config}:{line}: {error.facts['detail']}", key=error.key) from None
 
 
 def _in_turn(work: "Callable[[], RunResult]", *, wait: bool) -> "RunResult":

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from themis.adapters.conversation import Conversation, conversation_of, text_of
+from themis.adapters.conversation import Conversation, conversation_of, image_that_is_a_path, text_of
 from themis.core.contexts import GenerateContext
 from themis.core.models import Case
 from themis.core.prompts import PromptSpec
@@ -98,3 +98,25 @@ def test_a_model_that_completes_gets_one_text() -> None:
 
 def test_the_texts_of_content_parts_are_joined() -> None:
     assert text_of([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]) == "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        ({"type": "image_url", "image_url": {"url": "pictures/cat.png"}}, "pictures/cat.png"),
+        ({"type": "image_url", "image_url": "/data/cat.png"}, "/data/cat.png"),
+        ({"type": "input_image", "image_url": "cat.png"}, "cat.png"),
+        ({"type": "image", "source": {"type": "url", "url": "C:\\cat.png"}}, "C:\\cat.png"),
+        ({"type": "image_url", "image_url": {"url": "https://host/cat.png"}}, None),
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}, None),
+        ({"type": "image_url", "image_url": {"url": "file:///data/cat.png"}}, None),
+        ({"type": "input_image", "file_id": "file-1"}, None),
+        ({"type": "image", "source": {"type": "base64", "data": "AAAA"}}, None),
+        ({"type": "text", "text": "pictures/cat.png"}, None),
+        ({"type": "image_url", "image_url": 7}, None),
+        ("pictures/cat.png", None),
+    ],
+)
+def test_an_image_that_is_named_by_a_path_is_noticed(part: Any, path: str | None) -> None:
+    turns: list[dict[str, Any]] = [{"role": "system", "content": "Look."}, {"role": "user", "content": [part]}]
+    assert image_that_is_a_path(turns) == path

@@ -9,13 +9,13 @@ import pytest
 from themis.adapters.failures import (
     Asked,
     bad_response,
-    failure_of_connection,
     failure_of_status,
     in_words,
     request_id,
     shown,
     status_within,
 )
+from themis.adapters.library_errors import failure_of_connection
 from themis.core.errors import (
     BadResponseError,
     InvalidRequestError,

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import traceback
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,62 @@ def test_large_raw_responses_are_blobs_and_equal_texts_are_kept_once(tmp_path: P
     assert raw == [text] * 3, "each raw response is a blob"
     assert len({output for _, output, _ in rows}) == 1, "the answer and what is parsed of it are one blob"
     assert max(len(output or "") + len(body) for _, output, body in rows) < 1_000
+
+
+class Tracer:
+    """Keeps what it is told of spans."""
+
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+
+    def start_span(self, name: str, attributes: dict[str, Any]) -> str:
+        self.said.append((name, attributes))
+        return name
+
+    def end_span(self, span: str, status: str) -> None:
+        self.said.append((span, status))
+
+
+class Listener:
+    """Keeps the events of a run."""
+
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+
+    def on_event(self, event: Any) -> None:
+        self.said.append(event)
+
+
+@pytest.mark.parametrize("use", ["openai", "anthropic"])
+def test_no_secret_is_in_a_span_an_event_or_the_exception_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, use: str
+) -> None:
+    monkeypatch.setenv("MODEL_KEY", KEY)
+    monkeypatch.setenv("GATEWAY_TOKEN", HEADER)
+    with ModelServer(["4", *[echoed_key] * 10], default=echoed_key) as server:
+        arguments = {
+            "model_id": "m",
+            "base_url": server.openai_url if use == "openai" else server.anthropic_url,
+            "api_key": "env:MODEL_KEY",
+            "extra_headers": {"x-gateway": "${GATEWAY_TOKEN}"},
+        }
+        document = {
+            "generation": {"generator": {"use": use, "with": arguments}},
+            "evaluation": {"metrics": ["builtin/exact_match"]},
+            "storage": {"store": "sqlite"},
+            "datasets": [{"dataset_id": "d", "cases": [{"case_id": str(no), "input": "q"} for no in range(20)]}],
+            "runtime": {"max_concurrent_tasks": 1},
+        }
+        config = tmp_path / "experiment.yaml"
+        config.write_text(yaml.safe_dump(document))
+        tracer, listener = Tracer(), Listener()
+        with pytest.raises(ProviderOutageError) as raised:
+            Experiment.from_config(config).run(subscribers=[listener], tracing_provider=tracer)
+    told = {event.event_type for event in listener.said}
+    assert {"run_started", "generation_completed", "generation_failed", "run_failed"} <= told
+    assert ("generation", "error") in tracer.said
+    said = repr(tracer.said) + repr(listener.said) + "".join(traceback.format_exception(raised.value)) + caplog.text
+    assert "[secret MODEL_KEY]" in said
+    assert KEY not in said
+    assert KEY[:18] not in said
+    assert HEADER not in said

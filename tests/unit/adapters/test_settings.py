@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from themis.adapters.settings import NO_KEY, mask_secrets, settings_of
+from themis.adapters.settings import NO_KEY, check_key, mask_secrets, settings_of
 from themis.core.errors import ComponentError
 from themis.core.text import masking
 
@@ -82,3 +82,19 @@ def test_the_key_of_a_server_that_wants_none_is_an_ordinary_word() -> None:
     for key in (None, "", NO_KEY):
         mask_secrets(key, {})
     assert masking.is_idle()
+
+
+@pytest.mark.parametrize(("key", "words"), [("", "is empty"), (" \n", "is empty"), ("k\n", "a blank or a line break")])
+def test_a_key_that_can_be_none_is_refused_before_it_is_sent(key: str, words: str) -> None:
+    with pytest.raises(ComponentError, match=words):
+        check_key("generator/openai", key)
+
+
+@pytest.mark.parametrize("key", [None, NO_KEY, "key of the lab"])
+def test_any_other_key_may_be_one(key: str | None) -> None:
+    refused = []
+    try:
+        check_key("generator/openai", key)
+    except ComponentError as error:
+        refused.append(error)
+    assert refused == []

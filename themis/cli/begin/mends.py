@@ -23,6 +23,7 @@ from themis.core.errors import (
     ProviderUnreachableError,
     RefusedCaseError,
     RefusedParameterError,
+    UnsendableCaseError,
 )
 from themis.core.models import GenerationResult
 from themis.core.outcomes.answer_ends import AnswerEnd, answer_end
@@ -159,6 +160,12 @@ def _refused_case(error: Any, said: str, asked: Question) -> Problem:
     return Problem(what, "change that case, or the prompt around it", BAD_INPUT)
 
 
+def _unsendable_case(error: Any, said: str, asked: Question) -> Problem:
+    del error
+    what = f"the input of {f'case {asked.case}' if asked.case else 'the question'} cannot be sent: {said}"
+    return Problem(what, "change that case", BAD_INPUT)
+
+
 def _refused_request(error: Any, said: str, asked: Question) -> Problem:
     del error
     return Problem(f"the request is refused: {said}", _at("generation.generator.with", asked), BAD_INPUT)
@@ -221,6 +228,7 @@ _RULES: dict[type[BaseException], Rule] = {
     ProviderNotFoundError: _not_found,
     RefusedParameterError: _refused_parameter,
     RefusedCaseError: _refused_case,
+    UnsendableCaseError: _unsendable_case,
     InvalidRequestError: _refused_request,
     ProviderUnreachableError: _unreachable,
     ProviderQuotaError: _used_up,

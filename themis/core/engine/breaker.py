@@ -26,7 +26,7 @@ class Breaker:
             ProviderOutageError: there were too many failures in a row that will repeat.
         """
         if said_by(error, "stops_run") is True:
-            raise RunStoppedError(detail=message_of(error)) from error
+            raise RunStoppedError(detail=message_of(error), key=said_by(error, "config_key")) from error
         if not breaks(error):
             return
         self._in_a_row += 1

@@ -58,6 +58,7 @@ from themis.core.errors.providers import (
     RefusedParameterError,
     RunStoppedError,
     StalledStreamError,
+    UnsendableCaseError,
 )
 from themis.core.errors.queue import (
     AmbiguousJobError,
@@ -192,6 +193,7 @@ __all__ = [
     "UnknownJobError",
     "UnknownRunError",
     "UnresolvedReferenceError",
+    "UnsendableCaseError",
     "UnsettledError",
     "UnwritableOutputError",
     "WorkerNameError",

@@ -6,6 +6,7 @@ The engine knows no class of these: it reads attributes, which a user's own gene
     throttled   the provider asks for fewer calls: waiting uses up no attempt
     breaks      every call will fail the same way: after several in a row the run stops
     stops_run   the experiment itself must be changed: the run stops at once
+    config_key  the key of the configuration to change
 """
 
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class ProviderUnavailableError(ProviderError):
 
 
 class ProviderUnreachableError(ProviderError):
-    """{provider}: cannot be reached: {detail}"""
+    """{provider}: cannot be reached: {what} ({detail}); {mend}"""
 
     retryable = True
     breaks = True
@@ -105,9 +106,18 @@ class RefusedParameterError(ProviderError):
 
     stops_run = True
 
+    @property
+    def config_key(self) -> str:
+        """Key of the configuration to change."""
+        return str(self.facts["key"])
+
 
 class RefusedCaseError(ProviderError):
     """{provider}: refuses the input of this case: {detail}"""
+
+
+class UnsendableCaseError(ProviderError):
+    """{provider}: the input of this case cannot be sent: {detail}"""
 
 
 class BadResponseError(ProviderError):
@@ -131,6 +141,8 @@ class StalledStreamError(ProviderError):
 
 class RunStoppedError(InputError):
     """the run stopped: {detail}; finished cases are stored, and the run continues when it is started again"""
+
+    key: str | None
 
 
 class ProviderOutageError(StateError):
