@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from hypothesis import settings
 
 from themis.core.engine.limits import provider_gate
 from themis.core.engine.limits.provider_gate import providers_asked
+from themis.core.shared_limits.folder import FOLDER_VARIABLE
 from themis.core.text import masking
 
 # The machine may be busy with the other tests' processes: an example that takes long says nothing about the code.
@@ -39,6 +41,17 @@ def no_run_of_another_test_asks_a_provider() -> Iterator[None]:
     left = [limits.provider for limits in providers_asked()]
     provider_gate._providers.forget()
     assert left == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def limits_of_this_user_are_not_touched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Limits that somebody has set for the providers of this machine hold for no test, nor for what a test starts."""
+    before = os.environ.get(FOLDER_VARIABLE)
+    os.environ[FOLDER_VARIABLE] = str(tmp_path_factory.mktemp("provider-limits"))
+    yield
+    del os.environ[FOLDER_VARIABLE]
+    if before is not None:
+        os.environ[FOLDER_VARIABLE] = before
 
 
 @pytest.fixture(scope="session")
