@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from themis.core.engine.limits import provider_gate
-from themis.core.engine.limits.provider_gate import providers_asked
+from themis.core.engine.limits.providers import providers
 from themis.core.shared_limits.folder import FOLDER_VARIABLE
 from themis.core.text import masking
 
@@ -38,8 +37,8 @@ def no_secret_is_known_from_another_test() -> Iterator[None]:
 def no_run_of_another_test_asks_a_provider() -> Iterator[None]:
     """Whoever takes part in a provider's limits leaves them: what one test learned would hold for the next one."""
     yield
-    left = [limits.provider for limits in providers_asked()]
-    provider_gate._providers.forget()
+    left = [limits.provider for limits in providers.asked()]
+    providers.forget()
     assert left == []
 
 

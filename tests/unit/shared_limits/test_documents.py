@@ -12,6 +12,8 @@ from themis.core.shared_limits.document import LimitDocument, decode, encode
 
 NAME = "openai:https://api.openai.com/v1"
 
+_NO_COUNTS: list[Any] = [0, -3, True, 2.5, "24", 10**30, [1], {}]
+
 
 def text(**words: Any) -> bytes:
     return json.dumps({"format": 1, "provider": NAME, "settings": {}, "holders": [], **words}).encode()
@@ -50,10 +52,7 @@ def test_fields_of_a_later_version_are_kept() -> None:
         (text(provider="another"), "another provider"),
         (text(settings=[]), "another form"),
         (text(holders={}), "another form"),
-        *(
-            (text(settings={"max_concurrent": calls}), "not a whole number from 1 to 1,000,000")
-            for calls in (0, -3, True, 2.5, "24", 10**30, [1], {})
-        ),
+        *((text(settings={"max_concurrent": calls}), "not a whole number from 1 to 1,000,000") for calls in _NO_COUNTS),
     ],
 )
 def test_what_is_not_a_limit_file_is_refused_in_a_few_words(data: bytes, why: str) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.limit_files import fresh, holder
 from themis.core.errors import LimitFileError
 from themis.core.processes import identity
 from themis.core.shared_limits import file_lock, limit_file
-from themis.core.shared_limits.document import LimitDocument, encode
+from themis.core.shared_limits.document import MOST_BYTES, LimitDocument, encode
 from themis.core.shared_limits.folder import FOLDER_VARIABLE, limits_folder
 from themis.core.shared_limits.holder import FORGOTTEN_S, SILENT_S, this_holder
 from themis.core.shared_limits.limit_file import LimitFile, all_limits
@@ -58,7 +59,8 @@ def test_the_folder_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch,
 
 def test_without_a_home_folder_one_line_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_home(self: Path) -> Path:
-        raise RuntimeError("Could not determine home directory.")
+        msg = "Could not determine home directory."
+        raise RuntimeError(msg)
 
     monkeypatch.delenv(FOLDER_VARIABLE)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
@@ -160,7 +162,7 @@ def test_the_next_writer_drops_a_killed_process_too(file: LimitFile, child: subp
     ids=str,
 )
 def test_who_is_alive_is_known_by_the_process_else_by_its_reports(
-    facts: dict[str, object], age_s: float, is_alive: bool
+    facts: dict[str, Any], age_s: float, is_alive: bool
 ) -> None:
     assert holder(NAME, at_ns=ago(age_s), **facts).is_alive(look=True) is is_alive
 
@@ -191,7 +193,7 @@ def test_hostile_files_are_named_and_the_others_are_read(tmp_path: Path) -> None
     (tmp_path / "link.json").symlink_to("/etc/passwd")
     (tmp_path / "folder.json").mkdir()
     os.mkfifo(tmp_path / "pipe.json")
-    (tmp_path / "large.json").write_bytes(b" " * (limit_file.MOST_BYTES + 1))
+    (tmp_path / "large.json").write_bytes(b" " * (MOST_BYTES + 1))
     (tmp_path / "deep.json").write_bytes(b"[" * 500_000)
     (tmp_path / "misplaced.json").write_bytes(encode(LimitDocument("elsewhere", 3)))
     found = list(all_limits(tmp_path))
@@ -205,7 +207,7 @@ def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "limits").write_text("x")
     file = LimitFile(NAME, tmp_path / "limits")
     for use in (file.read, lambda: file.change(lambda now: now), lambda: list(all_limits(tmp_path / "limits"))):
-        with pytest.raises(LimitFileError, match="limits of providers: .*limits.*: (Not a directory|File exists)"):
+        with pytest.raises(LimitFileError, match=r"limits of providers: .*limits.*: (Not a directory|File exists)"):
             use()
 
 

@@ -3,5 +3,5 @@
 limits/<hash>.json    the operator's settings, and the processes whose runs ask the provider
 limits/<hash>.lock    held while that file is changed
 
-Whoever reads or writes a file drops the processes that are dead. A file in which nothing is left is removed.
+Each reader and writer of a file drops the processes that are dead. A file in which nothing is left is removed.
 """

@@ -1,4 +1,4 @@
-"""Lock of a limit file: whoever changes the file holds it, for less than a millisecond.
+"""Lock of a limit file: held by the process that changes the file, for less than a millisecond.
 
 The kernel frees it when its holder dies. The lock's file may be removed while it is held; so a process that takes the
 lock checks that the file still has its name.

@@ -16,6 +16,9 @@ RECOVERED = 0.95
 RECOVERY_S = 5.0
 """Seconds in which it is reached, from the first answer after the decrease."""
 
+ALL = "all that is allowed"
+"""Word of `AdaptiveLimit.stage` for a limit that cannot rise."""
+
 _SOON_S = 10.0  # a decrease so soon after the one before may belong to the same burst
 _STEP = 0.02  # of the limit, at least 1: the additive increase per second
 _FAR_BEYOND = 1.1  # times what was borne, and two calls: the provider bears more now, so the limit doubles again
@@ -104,7 +107,7 @@ class AdaptiveLimit:
         """Describe in a word or two how the limit moves now."""
         limit = self.limit(now)
         if limit >= self._bounds.most:
-            return "all that is allowed"
+            return ALL
         if self._borne == math.inf:
             return "slow start"
         return "recovering" if limit < math.floor(RECOVERED * self._borne) else "increasing"
