@@ -6,7 +6,7 @@ from themis.core.configuration.secrets import REDACTED, redact_literals, redact_
 from themis.core.text.lines import one_line
 from themis.core.text.masking import mask
 
-MOST_CHARACTERS = 500
+MOST_CHARACTERS = 300
 """Only this much of a longer name is used."""
 
 _USER = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#@]*@")

@@ -33,6 +33,7 @@ from themis_workers import capabilities, linux
 from themis_workers.channel import Channel
 from themis_workers.children.open_files import close_from
 from themis_workers.messages import (
+    MOST_PROVIDERS,
     ClaimLost,
     ProgressReport,
     Report,
@@ -123,7 +124,7 @@ def _work(order: RunJob) -> None:
     finally:
         ended.set()
         stores.close()
-    _report(_counts(progress))
+    _report(ProgressReport(progress.total, progress.done, progress.failed))
     _report(result)
 
 
@@ -181,14 +182,20 @@ def _arrange_environment(manifest: Manifest, snapshot: RunSnapshot, order: RunJo
 def _report_progress(progress: RunProgress, ended: threading.Event) -> None:
     before: ProgressReport | None = None
     while not ended.wait(PROGRESS_S):
-        counts = _counts(progress)
-        if counts != before:
-            _report(counts)
-            before = counts
+        found = _progress(progress)
+        if found != before:
+            _report(found)
+            before = found
 
 
-def _counts(progress: RunProgress) -> ProgressReport:
-    return ProgressReport(progress.total, progress.done, progress.failed)
+def _progress(progress: RunProgress) -> ProgressReport:
+    return ProgressReport(
+        progress.total,
+        progress.done,
+        progress.failed,
+        limits=progress.limits()[:MOST_PROVIDERS],
+        stalled=progress.stalled(),
+    )
 
 
 def _report(report: Report | Secret) -> None:
