@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "The queue": {
         "queue": ("queue.commands:queue", "List, cancel, retry and prune jobs; pause, watch and repair a queue."),
+        "limits": ("limits:limits", "Show and set how much the providers of models are asked."),
     },
 }
 """By section and name: the location of a command below `themis.cli`, and its line in the help."""

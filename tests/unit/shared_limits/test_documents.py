@@ -45,7 +45,7 @@ def test_fields_of_a_later_version_are_kept() -> None:
         (b"null", "not a limits file"),
         (b"[]", "not a limits file"),
         (b"{}", "not a limits file"),
-        (text(format=2), "format 2, which a newer version wrote"),
+        (text(format=2), r"a newer version of Themis wrote it \(format 2\)"),
         (text(format=True), "not a limits file"),
         (text(format="1"), "not a limits file"),
         (text(provider=None), "names no provider"),

@@ -188,6 +188,14 @@ def test_broken_content_stays_until_it_is_repaired(file: LimitFile) -> None:
     assert file.read().max_concurrent == 3
 
 
+def test_what_a_newer_version_wrote_is_not_repaired_away(file: LimitFile) -> None:
+    file.path.parent.mkdir(parents=True)
+    file.path.write_bytes(b'{"format": 2, "provider": "moved"}')
+    with pytest.raises(LimitFileError, match="a newer version of Themis wrote it"):
+        file.change(lambda now: replace(now, max_concurrent=3), repair=True)
+    assert file.path.read_bytes() == b'{"format": 2, "provider": "moved"}'
+
+
 def test_hostile_files_are_named_and_the_others_are_read(tmp_path: Path) -> None:
     LimitFile("good", tmp_path).change(lambda now: replace(now, max_concurrent=2))
     (tmp_path / "link.json").symlink_to("/etc/passwd")

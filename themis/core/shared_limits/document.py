@@ -26,6 +26,10 @@ _WHOLE = ("namespace", "pid", "pid_started", "at_ns")
 _CALLS = ("limit", "most", "in_flight", "waiting")
 
 
+class NewerFormatError(ValueError):
+    """The content was written by a newer version, which alone may change it."""
+
+
 @dataclass(frozen=True, slots=True)
 class LimitDocument:
     """The limits of one provider.
@@ -85,12 +89,15 @@ def decode(data: bytes, provider: str | None = None) -> LimitDocument:
         provider: the public name of the provider that it must be about; None for any.
 
     Raises:
+        NewerFormatError: a newer version wrote it.
         ValueError: it is not the content of a limit file; the message says why.
     """
     words = _object(data)
     if (number := words.pop("format", None)) != FORMAT or type(number) is not int:
-        is_newer = type(number) is int and number > FORMAT
-        _refuse(f"it has format {number}, which a newer version wrote" if is_newer else "it is not a limits file")
+        if type(number) is int and number > FORMAT:
+            msg = f"a newer version of Themis wrote it (format {number})"
+            raise NewerFormatError(msg)
+        _refuse("it is not a limits file")
     name, settings, holders = words.pop("provider", None), words.pop("settings", {}), words.pop("holders", [])
     if not isinstance(name, str) or not name or provider not in {None, name}:
         _refuse("it is about another provider" if isinstance(name, str) and name else "it names no provider")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from themis.core.errors import LimitFileError
 from themis.core.files import durable, guarded
-from themis.core.shared_limits.document import MOST_BYTES, LimitDocument, decode, encode
+from themis.core.shared_limits.document import MOST_BYTES, LimitDocument, NewerFormatError, decode, encode
 from themis.core.shared_limits.file_lock import locked
 from themis.core.shared_limits.folder import SUFFIX, limit_files, limits_folder
 
@@ -48,7 +48,7 @@ class LimitFile:
 
         Args:
             change: from the present content to the new one; called once, under the lock.
-            repair: whether a file with another content is replaced.
+            repair: whether content that is broken is replaced; that of a newer version never is.
 
         Raises:
             LimitFileError: it cannot be read or written, or holds something else; then it is unchanged.
@@ -58,8 +58,8 @@ class LimitFile:
             with locked(self.path.with_suffix(".lock"), PATIENCE_S):
                 try:
                     before = self._read()
-                except ValueError:
-                    if not repair:
+                except ValueError as error:
+                    if not repair or isinstance(error, NewerFormatError):
                         raise
                     before = LimitDocument(self._provider)
                 after = change(before.alive(look=False))
