@@ -146,12 +146,12 @@ def stalled_in(made: Experiment) -> StalledCall | None:
     found: list[StalledCall] = []
     is_over = threading.Event()
 
-    def look() -> None:
+    def keep_looking() -> None:
         while not is_over.wait(0.01):
             if (call := progress.stalled()) is not None:
                 found.append(call)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=keep_looking)
     thread.start()
     try:
         made.run(progress=progress)

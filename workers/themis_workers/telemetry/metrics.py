@@ -141,10 +141,12 @@ def _of_calls(slots: Iterable[SlotReport]) -> Iterator[Family]:
             if state.limit is not None:
                 limits[state.provider] += state.limit
         stalled += 1 + slot.stalled.others if slot.stalled is not None else 0
-    about = "Calls to a provider that its runs may have in flight now."
-    yield Family("gauge", "themis_provider_limit", about, _by_label(limits), ("provider",))
-    about = "Calls to a provider that its runs have in flight."
-    yield Family("gauge", "themis_provider_in_flight", about, _by_label(in_flight), ("provider",))
+    for name, about, values in (
+        ("themis_provider_limit", "Calls to a provider that its runs may have in flight now.", limits),
+        ("themis_provider_in_flight", "Calls to a provider that its runs have in flight.", in_flight),
+    ):
+        if values:
+            yield Family("gauge", name, about, _by_label(values), ("provider",))
     yield _gauge("themis_calls_stalled", "Calls of components in its runs that have stalled.", stalled)
 
 
