@@ -47,7 +47,7 @@ class Job:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Iterator[Job]:
+def claimed(tmp_path: Path) -> Iterator[Job]:
     root = tmp_path / "queue"
     runtime = RuntimeConfig(queue_root=str(root))
     submit_experiment(lab.experiment(path=tmp_path / "runs.sqlite3", runtime=runtime), mode="worker_pool")
@@ -61,43 +61,43 @@ def job(tmp_path: Path) -> Iterator[Job]:
 
 
 @pytest.fixture
-def themis(job: Job, capsys: pytest.CaptureFixture[str]) -> Command:
+def themis(claimed: Job, capsys: pytest.CaptureFixture[str]) -> Command:
     def call(*words: str) -> str:
-        assert main([*words, "--queue-root", str(job.root)]) == 0
+        assert main([*words, "--queue-root", str(claimed.root)]) == 0
         return capsys.readouterr().out
 
     return call
 
 
-def test_queue_show_names_them(job: Job, themis: Command) -> None:
-    shown = themis("queue", "show", job.key).splitlines()
+def test_queue_show_names_them(claimed: Job, themis: Command) -> None:
+    shown = themis("queue", "show", claimed.key).splitlines()
     assert f"provider   {LIMIT_TEXT}" in shown
     assert f"stalled    {STALLED_TEXT}" in shown
-    document = json.loads(themis("queue", "show", job.key, "--json"))
+    document = json.loads(themis("queue", "show", claimed.key, "--json"))
     assert document["limits"][0]["limit"] == 24
     assert document["stalled"]["case_id"] == "q1\x1b[2J"
-    job.tells()
-    assert "provider  " not in themis("queue", "show", job.key)
-    document = json.loads(themis("queue", "show", job.key, "--json"))
+    claimed.tells()
+    assert "provider  " not in themis("queue", "show", claimed.key)
+    document = json.loads(themis("queue", "show", claimed.key, "--json"))
     assert (document["limits"], document["stalled"]) == ([], None)
 
 
-def test_status_of_the_run_names_them(job: Job, themis: Command) -> None:
-    shown = themis("status", job.run_id[:8]).splitlines()
+def test_status_of_the_run_names_them(claimed: Job, themis: Command) -> None:
+    shown = themis("status", claimed.run_id[:8]).splitlines()
     assert f"provider   {LIMIT_TEXT}" in shown
     assert f"stalled    {STALLED_TEXT}" in shown
-    assert json.loads(themis("status", job.run_id, "--json"))["stalled"]["for_s"] == 309.0
+    assert json.loads(themis("status", claimed.run_id, "--json"))["stalled"]["for_s"] == 309.0
 
 
-def test_status_of_all_runs_names_the_stalled_call(job: Job, themis: Command) -> None:
-    assert themis("status").splitlines()[-1] == f"{job.run_id[:12]} has a stalled call: {STALLED_TEXT}"
+def test_status_of_all_runs_names_the_stalled_call(claimed: Job, themis: Command) -> None:
+    assert themis("status").splitlines()[-1] == f"{claimed.run_id[:12]} has a stalled call: {STALLED_TEXT}"
     (row,) = json.loads(themis("status", "--json"))
     assert (row["limits"][0]["provider"], row["stalled"]["others"]) == (NAME, 2)
-    job.tells(LIMIT)
+    claimed.tells(LIMIT)
     assert "stalled" not in themis("status")
 
 
-def test_worker_list_names_them(job: Job, themis: Command) -> None:
+def test_worker_list_names_them(claimed: Job, themis: Command) -> None:
     shown = themis("worker", "list").splitlines()
     assert shown[-1] == f"w, slot 0, has a stalled call: {STALLED_TEXT}"
     assert ["w", "0", NAME, *["24", "of", "100", "at", "once", "23", "7", "429", "3", "s", "ago;", "recovering"]] in [
@@ -108,12 +108,12 @@ def test_worker_list_names_them(job: Job, themis: Command) -> None:
     assert worker["slots"][1]["stalled"] is None
 
 
-def test_queue_watch_names_them(job: Job, themis: Command) -> None:
+def test_queue_watch_names_them(claimed: Job, themis: Command) -> None:
     shown = themis("queue", "watch", "--once").splitlines()
-    assert f"{job.key[:8]} has a stalled call: {STALLED_TEXT}"[:120] in [line[:120] for line in shown]
+    assert f"{claimed.key[:8]} has a stalled call: {STALLED_TEXT}"[:120] in [line[:120] for line in shown]
     (running,) = json.loads(themis("queue", "watch", "--once", "--json"))["running"]
     assert (running["limits"][0]["limit"], running["stalled"]["stage"]) == (24, "generation")
-    with closing(QueueWatcher(job.root)) as watcher:
+    with closing(QueueWatcher(claimed.root)) as watcher:
         look = watcher.look()
     wide = [line.text for line in lines(look, 220)]
     assert any("24 of 100 at once (429 3 s ago; recovering)" in text for text in wide)
@@ -122,12 +122,12 @@ def test_queue_watch_names_them(job: Job, themis: Command) -> None:
     assert all(len(text) <= 80 for text in narrow)
 
 
-def test_a_worker_that_is_dead_says_nothing_about_a_call(tmp_path: Path, job: Job, themis: Command) -> None:
-    path = job.root / "workers" / "w.json"
+def test_a_worker_that_is_dead_says_nothing_about_a_call(tmp_path: Path, claimed: Job, themis: Command) -> None:
+    path = claimed.root / "workers" / "w.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"w"', '"gone"'), encoding="utf-8")
     path.rename(path.with_name("gone.json"))
     assert "stalled" not in themis("status")
-    assert "stalled  " not in themis("queue", "show", job.key)
+    assert "stalled  " not in themis("queue", "show", claimed.key)
 
 
 @pytest.mark.parametrize(
@@ -141,17 +141,17 @@ def test_a_worker_that_is_dead_says_nothing_about_a_call(tmp_path: Path, job: Jo
     ],
     ids=str,
 )
-def test_a_report_that_is_not_valid_is_no_report(facts: dict[str, Any], job: Job, themis: Command) -> None:
-    path = job.root / "workers" / "w.json"
+def test_a_report_that_is_not_valid_is_no_report(facts: dict[str, Any], claimed: Job, themis: Command) -> None:
+    path = claimed.root / "workers" / "w.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     document["slots"][0] |= facts
     path.write_text(json.dumps(document), encoding="utf-8")
     assert "stalled" not in themis("status")
-    assert "provider  " not in themis("queue", "show", job.key)
+    assert "provider  " not in themis("queue", "show", claimed.key)
 
 
-def test_numbers_that_cannot_be_are_no_report(job: Job, themis: Command) -> None:
-    path = job.root / "workers" / "w.json"
+def test_numbers_that_cannot_be_are_no_report(claimed: Job, themis: Command) -> None:
+    path = claimed.root / "workers" / "w.json"
     before = path.read_text(encoding="utf-8")
     for was, hostile in (
         ('"limit":24', '"limit":-24'),
