@@ -32,16 +32,14 @@ class LimitReport:
             self._complain("the limits that were set with `themis limits` are not followed", error)
 
     def refresh(self) -> None:
-        """Write what the limits are now, and apply the operator's setting."""
-        mine = Holder(this_holder(), time.time_ns(), self._limits.state())
+        """Apply the operator's setting, and write what the limits are then."""
         try:
-            found = LimitFile(self._limits.name).change(lambda now: now.with_holder(mine))
+            LimitFile(self._limits.name).change(self._with_this_process)
         except LimitFileError as error:
             self._complain("this process is not in `themis limits list`", error)
             self.follow()
             return
         self._is_written = True
-        self._limits.set_most(found.max_concurrent)
 
     def withdraw(self) -> None:
         """Remove this process from the file; the next reader does so if this fails."""
@@ -51,6 +49,10 @@ class LimitReport:
             LimitFile(self._limits.name).change(_without_this_process)
         except LimitFileError as error:
             logger.debug("%s", error)
+
+    def _with_this_process(self, document: LimitDocument) -> LimitDocument:
+        self._limits.set_most(document.max_concurrent)
+        return document.with_holder(Holder(this_holder(), time.time_ns(), self._limits.state()))
 
     def _complain(self, what: str, error: LimitFileError) -> None:
         if what not in self._complained:
