@@ -1,5 +1,6 @@
 """Limit files: private, changed by one process at a time, without the dead, and never a reason to fail."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -27,7 +28,8 @@ _NS = 10**9
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> LimitFile:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LimitFile:
+    monkeypatch.setattr(limit_file, "PATIENCE_S", 60.0)  # the machine may be busy with other tests
     return LimitFile(NAME, tmp_path / "limits")
 
 
@@ -231,16 +233,47 @@ def test_a_lock_that_is_never_freed_is_waited_for_only_so_long(
         file.change(lambda now: now)
 
 
-def test_a_forked_child_keeps_no_lock(tmp_path: Path) -> None:
+def test_a_lock_whose_file_was_removed_meanwhile_is_not_taken_for_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, lock, calls = tmp_path / "x.lock", fcntl.flock, []
+
+    def late(descriptor: int, how: int) -> None:
+        calls.append(how)
+        if len(calls) == 1:
+            path.unlink()  # by the one who had it, between the opening and the locking
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with file_lock.locked(path, 1.0):
+        assert len(calls) == 2
+        with pytest.raises(TimeoutError), file_lock.locked(path, 0.0):
+            pytest.fail("two hold the lock")
+
+
+DIES_WITH_A_CHILD = """
+import os, signal, sys, time
+from pathlib import Path
+from themis.core.shared_limits.file_lock import locked
+
+with locked(Path(sys.argv[1]), 0.0):
+    if (child := os.fork()) == 0:
+        time.sleep(60)
+        os._exit(0)
+    print(child, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_forked_child_keeps_no_lock_of_a_process_that_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
-    with file_lock.locked(path, 0.0):
-        child = os.fork()
-        if child == 0:
-            time.sleep(30)
-            os._exit(0)
-    try:
-        with file_lock.locked(path, 0.0):
-            pass
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    command = [sys.executable, "-c", DIES_WITH_A_CHILD, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        try:
+            assert process.wait(20) == -signal.SIGKILL
+            with file_lock.locked(path, 1.0):
+                assert path.exists()
+        finally:
+            os.kill(child, signal.SIGKILL)

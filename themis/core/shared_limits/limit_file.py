@@ -11,7 +11,7 @@ from themis.core.shared_limits.document import MOST_BYTES, LimitDocument, NewerF
 from themis.core.shared_limits.file_lock import locked
 from themis.core.shared_limits.folder import SUFFIX, limit_files, limits_folder
 
-PATIENCE_S = 0.5
+PATIENCE_S = 2.0
 """Seconds to wait for a lock, which is held for less than a millisecond."""
 
 _DIGITS = 32
