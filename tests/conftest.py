@@ -45,12 +45,11 @@ def no_run_of_another_test_asks_a_provider() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def limits_of_this_user_are_not_touched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Limits that somebody has set for the providers of this machine hold for no test, nor for what a test starts."""
-    before = os.environ.get(FOLDER_VARIABLE)
-    os.environ[FOLDER_VARIABLE] = str(tmp_path_factory.mktemp("provider-limits"))
+    before = {name: os.environ.pop(name, None) for name in (FOLDER_VARIABLE, "XDG_STATE_HOME")}
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
     yield
-    del os.environ[FOLDER_VARIABLE]
-    if before is not None:
-        os.environ[FOLDER_VARIABLE] = before
+    del os.environ["XDG_STATE_HOME"]
+    os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 @pytest.fixture(scope="session")

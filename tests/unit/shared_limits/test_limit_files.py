@@ -50,7 +50,7 @@ def ago(seconds: float) -> int:
 def test_the_folder_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     assert limits_folder() == tmp_path
-    monkeypatch.delenv(FOLDER_VARIABLE)
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", "/var/state")
     assert limits_folder() == Path("/var/state/themis/limits")
     monkeypatch.setenv("HOME", "/home/ann")
@@ -64,7 +64,7 @@ def test_without_a_home_folder_one_line_says_what_to_set(monkeypatch: pytest.Mon
         msg = "Could not determine home directory."
         raise RuntimeError(msg)
 
-    monkeypatch.delenv(FOLDER_VARIABLE)
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", no_home)
     with pytest.raises(LimitFileError, match=f"set {FOLDER_VARIABLE}"):
