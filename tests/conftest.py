@@ -15,8 +15,8 @@ from hypothesis import settings
 
 from tests.support.project_copy import PROJECT
 from themis.core.components import provenance
-from themis.core.engine.limits import provider_gate
-from themis.core.engine.limits.provider_gate import providers_asked
+from themis.core.engine.limits.providers import providers
+from themis.core.shared_limits.folder import FOLDER_VARIABLE
 from themis.core.text import masking
 
 # The machine may be busy with the other tests' processes: an example that takes long says nothing about the code.
@@ -63,8 +63,8 @@ def no_secret_is_known_from_another_test() -> Iterator[None]:
 def no_run_of_another_test_asks_a_provider() -> Iterator[None]:
     """Whoever takes part in a provider's limits leaves them: what one test learned would hold for the next one."""
     yield
-    left = [limits.provider for limits in providers_asked()]
-    provider_gate._providers.forget()
+    left = [limits.provider for limits in providers.asked()]
+    providers.forget()
     assert left == []
 
 
@@ -81,6 +81,16 @@ def git_is_asked_once_for_the_commit_of_this_project() -> Iterator[None]:
         stand_in = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
         patch.setattr(provenance, "subprocess", stand_in)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def limits_of_this_user_are_not_touched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Limits that somebody has set for the providers of this machine hold for no test, nor for what a test starts."""
+    before = {name: os.environ.pop(name, None) for name in (FOLDER_VARIABLE, "XDG_STATE_HOME")}
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    del os.environ["XDG_STATE_HOME"]
+    os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from themis.core.processes import identity
 from themis.core.queue import AttemptOutcome, Cause, Claim, ClaimResult, FileQueue, NewJob, StoreAddress, this_process
-from themis.core.queue.folder import processes
 from themis.core.queue.folder.root import LEASE_S, QueueRoot
 from themis.core.queue.model.layout import JOB_FOLDERS, parse
 from themis.core.queue.model.states import ENDED, JobState
@@ -83,7 +83,7 @@ class World:
         if isinstance(self.queue, HostQueue):
             self.queue.lock_in(folder / f"locks-of-{host}")
         self.result = ClaimResult()
-        self._machine = processes._machine() if host is None else (host, f"boot-of-{host}")
+        self._machine = identity.machine() if host is None else (host, f"boot-of-{host}")
         with self.at_home():
             self.owner = this_process(worker)
 
@@ -124,12 +124,12 @@ class World:
     @contextmanager
     def at_home(self) -> Iterator[None]:
         """A block in which this process is on this world's host."""
-        real = processes._machine
-        processes._machine = lambda: self._machine  # type: ignore[assignment]
+        real = identity.machine
+        identity.machine = lambda: self._machine  # type: ignore[assignment]
         try:
             yield
         finally:
-            processes._machine = real
+            identity.machine = real
 
     def close(self) -> None:
         """Close the store."""

@@ -18,8 +18,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "demo": ("demo:demo", "Watch simulated models being evaluated through the queue."),
         "quick-eval": ("quick_eval:quick_eval", "Put a question, or a file of them, to a model and score the answers."),
         "init": ("init:init", "Write a small working experiment to start from."),
-        "model": ("model_check:model", "Ask the model of an experiment once, and say what to mend."),
-        "prompt": ("prompt:prompt", "Show what a model would be sent about a case."),
+        "model": ("begin.model_check:model", "Ask the model of an experiment once, and say what to mend."),
+        "prompt": ("begin.prompt:prompt", "Show what a model would be sent about a case."),
         "config": ("config:config", "Check a config file, show it, or print its schema."),
     },
     "Run and submit": {
@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "The queue": {
         "queue": ("queue.commands:queue", "List, cancel, retry and prune jobs; pause, watch and repair a queue."),
+        "limits": ("limits:limits", "Show and set how much the providers of models are asked."),
     },
 }
 """By section and name: the location of a command below `themis.cli`, and its line in the help."""

@@ -73,7 +73,7 @@ def status(
         raise click.UsageError(message, click.get_current_context())
     locations = _stores(*place)
     with ExitStack() as stack:
-        stores = [stack.enter_context(closing(store)) for store in _opened(locations)]
+        stores = [stack.enter_context(closing(store)) for store in _opened(locations, find_queue_root(*place))]
         left_out = errors.UNAVAILABLE if len(stores) < len(locations) else 0
         if wait and run_id is None:
             _note_nobody(place, {row.state for store in stores for row in store.find("", SHOWN_RUNS)})
@@ -133,14 +133,14 @@ def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[st
     return [location] if is_there(location) else []
 
 
-def _opened(locations: "Sequence[StoreLocation]") -> "list[StoredRuns]":
+def _opened(locations: "Sequence[StoreLocation]", queue_root: Path) -> "list[StoredRuns]":
     """Open the stores that can be read, and print a note about the others; if the only store fails, raise."""
     from themis.core.monitor.runs import StoredRuns
 
     found = []
     for location in locations:
         try:
-            found.append(StoredRuns(location))
+            found.append(StoredRuns(location, queue_root=queue_root))
         except UnavailableError as error:
             if len(locations) == 1:
                 raise
@@ -178,6 +178,8 @@ def _show_all(rows: "Sequence[RunNow]") -> None:
     for row in rows:
         if row.standing.is_interrupted:
             say(f"{row.run_id[:_ID_CHARACTERS]} was {row.standing.error}")
+        if row.slot is not None and row.slot.stalled is not None:
+            say(f"{row.run_id[:_ID_CHARACTERS]} has a stalled call: {one_line(row.slot.stalled.text)}")
 
 
 def _found(
@@ -243,6 +245,8 @@ def _facts(row: "RunNow") -> list[tuple[str, str]]:
         ("worker", f"{job.owner.worker}, pid {job.owner.pid}" if job and job.owner else ""),
         ("not before", (when(job.ready_ns) or "") if job else ""),
         ("error", one_line(cut(row.standing.error or ""))),
+        *(("provider", one_line(state.text)) for state in (row.slot.limits if row.slot else ())),
+        ("stalled", one_line(row.slot.stalled.text) if row.slot and row.slot.stalled else ""),
         ("store", row.store),
     ]
     return [(name, value) for name, value in found if value]

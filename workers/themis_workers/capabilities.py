@@ -10,8 +10,8 @@ import socket
 import sys
 
 from themis.core.errors import IsolationError
+from themis.core.processes import identity
 from themis.core.processes.isolation import AUTO, Isolation
-from themis.core.queue.folder import processes
 from themis_workers import linux
 
 _MOST_ERRNO = 255
@@ -24,7 +24,7 @@ def controls_processes() -> bool:
 
 def shows_processes() -> bool:
     """Whether `/proc` shows every process here; it may be missing, or hidden, on Linux too."""
-    return bool(processes.stat_fields(os.getpid()))
+    return bool(identity.stat_fields(os.getpid()))
 
 
 def shows_memory() -> bool:

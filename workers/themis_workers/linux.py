@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from themis.core.queue.folder import processes
+from themis.core.processes import identity
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -89,9 +89,9 @@ def descendants(pid: int) -> list[int]:
 def _parents() -> Iterator[tuple[int, int]]:
     for name in os.listdir("/proc"):  # noqa: PTH208  # only the names are needed, and often
         if name.isdecimal():
-            fields = processes.stat_fields(name)
+            fields = identity.stat_fields(name)
             if fields:
-                yield int(name), int(fields[processes.PARENT_FIELD])
+                yield int(name), int(fields[identity.PARENT_FIELD])
 
 
 def _call(function: "ctypes._NamedFuncPointer", *arguments: object) -> None:

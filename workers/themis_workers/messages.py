@@ -12,17 +12,16 @@ may be newer than its worker.
 """
 
 import json
-import math
-from contextlib import suppress
-from dataclasses import dataclass, fields
-from enum import StrEnum
-from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
 
 from themis.core.errors import MessageError
 from themis.core.processes.isolation import Isolation
 from themis.core.queue.model.outages import Lack
 from themis.core.queue.model.states import AttemptOutcome, Cause
+from themis.core.values.provider_state import ProviderState
+from themis.core.values.stalled_call import StalledCall
+from themis_workers.field_checks import checked, hints_of
 
 REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
@@ -30,7 +29,8 @@ REPORTABLE = frozenset(
 )
 """Causes that a job's process may report about itself; only the worker decides the others."""
 
-_LARGEST_NUMBER = 2**53  # JSON keeps larger numbers exactly only in some programs
+MOST_PROVIDERS = 4
+"""Providers whose limits one report names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +143,22 @@ class ProgressReport:
 
     Attributes:
         total, done, failed: cases of the run, those that ended, those of them that failed.
+        limits: of the providers that it asks, as they are now.
+        stalled: the call that has stalled for longest.
     """
 
     total: int
     done: int
     failed: int
+    limits: tuple[ProviderState, ...] = ()
+    stalled: StalledCall | None = None
 
     def __post_init__(self) -> None:
-        """Refuse negative counts."""
+        """Refuse negative counts, and very many limits."""
         if min(self.total, self.done, self.failed) < 0:
             raise MessageError(detail="a count is negative")
+        if len(self.limits) > MOST_PROVIDERS:
+            raise MessageError(detail="it names too many providers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,20 +236,10 @@ def _refuse_group(pid: int) -> None:
         raise MessageError(detail=f"{pid} is not a PID")
 
 
-def _fields(kind: type[Message]) -> dict[str, tuple[type, bool]]:
-    """The type of each field, and whether it may be None instead."""
-    hints = get_type_hints(kind)
-    kinds = {name: get_args(hint) if isinstance(hint, UnionType) else (hint,) for name, hint in hints.items()}
-    return {
-        field.name: (get_origin(kinds[field.name][0]) or kinds[field.name][0], NoneType in kinds[field.name])
-        for field in fields(kind)
-    }
-
-
-_TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
-_FIELDS = {name: _fields(kind) for name, kind in _TYPES.items()}
+_TYPES: dict[str, Any] = {kind.__name__: kind for kind in get_args(Message)}
+_FIELDS = {name: tuple(hints_of(kind)) for name, kind in _TYPES.items()}
 _TYPE = "type"
-_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=asdict)
 
 
 def encode(message: Message) -> bytes:
@@ -266,30 +262,5 @@ def decode(data: bytes) -> Message:
     name = document.pop(_TYPE, None) if isinstance(document, dict) else None
     if not isinstance(name, str) or name not in _TYPES:
         raise MessageError(detail="its type is unknown")
-    known = _FIELDS[name]
-    if document.keys() != known.keys():
-        raise MessageError(detail=f"{name} has extra or missing fields")
-    values = {field: _checked(value, *known[field], f"{name}.{field}") for field, value in document.items()}
-    return _TYPES[name](**values)
-
-
-def _checked(value: object, kind: type, may_be_none: bool, where: str) -> Any:  # noqa: FBT001  # from `_FIELDS`
-    """Convert a value to the type of its field.
-
-    Raises:
-        MessageError: it is of another type, or out of range.
-    """
-    if value is None and may_be_none:
-        return None
-    if kind is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return value
-    if kind is int and type(value) is int and abs(value) <= _LARGEST_NUMBER:
-        return value
-    if kind in {str, bool} and type(value) is kind:
-        return value
-    if issubclass(kind, StrEnum) and isinstance(value, str):
-        with suppress(ValueError):
-            return kind(value)
-    raise MessageError(detail=f"{where} is not valid")
+    found: Message = checked(document, _TYPES[name], name)
+    return found

@@ -188,6 +188,8 @@ def _slot_report(slot: Slot) -> SlotReport:
         total=reports.total,
         done=reports.done,
         failed=reports.failed,
+        limits=reports.limits,
+        stalled=reports.stalled,
     )
 
 

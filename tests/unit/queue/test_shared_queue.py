@@ -16,9 +16,9 @@ import pytest
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import ClaimLostError, JobStateError, QueueBusyError, QueueRootError
 from themis.core.monitor.jobs import job_now
+from themis.core.processes.identity import process_started
 from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
 from themis.core.queue.folder import locks, root
-from themis.core.queue.folder.processes import process_started
 from themis.core.queue.folder.root import LEASE_S
 from themis.core.queue.folder.worker_report import WorkerReport
 from themis.core.queue.model import layout

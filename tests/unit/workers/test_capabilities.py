@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from themis.core.errors import ConfigError, IsolationError
+from themis.core.processes import identity
 from themis.core.processes.isolation import CHOICES, Isolation
-from themis.core.queue.folder import processes
 from themis_workers import capabilities, linux
 from themis_workers.settings import load_settings
 
@@ -18,7 +18,7 @@ from themis_workers.settings import load_settings
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """A POSIX system that is not Linux."""
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(processes, "stat_fields", lambda _: [])
+    monkeypatch.setattr(identity, "stat_fields", lambda _: [])
     monkeypatch.setattr(capabilities, "tells_senders", lambda: False)
     capabilities.namespaces_refused.cache_clear()
 
@@ -26,7 +26,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Linux, with `/proc` hidden, where no namespace may be made."""
-    monkeypatch.setattr(processes, "stat_fields", lambda _: [])
+    monkeypatch.setattr(identity, "stat_fields", lambda _: [])
     monkeypatch.setattr(capabilities, "namespaces_refused", lambda: "no PID namespace may be made")
 
 
@@ -92,4 +92,4 @@ def test_what_linux_shows_is_seen() -> None:
     assert capabilities.shows_processes()
     assert capabilities.shows_memory()
     assert capabilities.controls_processes()
-    assert processes.process_started(os.getpid())
+    assert identity.process_started(os.getpid())

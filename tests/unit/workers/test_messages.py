@@ -1,18 +1,24 @@
 """Whatever processes have to tell each other has one type and one form, and what is of no such type is refused."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from themis.core.configuration.provider_names import public_name
+from themis.core.engine.stall_watch import _described
 from themis.core.errors import ComponentError, MessageError
 from themis.core.jobs.claimed_job import classify
+from themis.core.outcomes.stages import Stage
 from themis.core.processes.isolation import Isolation
 from themis.core.queue.model.outages import Lack
 from themis.core.queue.model.states import AttemptOutcome, Cause
+from themis.core.values.provider_state import ProviderState
+from themis.core.values.stalled_call import StalledCall
 from themis_workers import messages
 from themis_workers.children import slot_supervisor
 from themis_workers.messages import (
@@ -35,6 +41,12 @@ from themis_workers.messages import (
     encode,
 )
 
+_REST = b'"limits": [], "stalled": null}'
+_LIMIT = ProviderState(
+    "openai:https://api.openai.com/v1", limit=24, most=100, in_flight=7, waiting=2, why="429 3 s ago"
+)
+_STALLED = StalledCall("q\u00fc", "d", "generation", "lab/slow", for_s=301.5, others=2)
+
 EXAMPLES: list[Message] = [
     StartSupervisor(),
     RunJob("k", 3, '{"a": "\\u00fc"}', "/srv/\udcff.log", 10),
@@ -48,6 +60,7 @@ EXAMPLES: list[Message] = [
     NotStarted("no process"),
     Exited(-9),
     ProgressReport(3, 2, 1),
+    ProgressReport(3, 2, 1, limits=(_LIMIT, replace(_LIMIT, limit=None, most=None)), stalled=_STALLED),
     RunEnded(Cause.TRANSIENT, "503", retry_after_s=7, lack=None),
     RunEnded(Cause.OUTAGE, "full", lack=Lack.SCARCE),
     Stopped(),
@@ -83,11 +96,11 @@ def test_every_type_of_message_has_an_example() -> None:
         (b'{"type": "Report"}', "type is unknown"),
         (b'{"type": "Kill", "pid": 1}', "extra or missing fields"),
         (b'{"type": "ProgressReport", "total": 1, "done": 1}', "extra or missing fields"),
-        (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": true}', "ProgressReport.failed is not"),
-        (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": -1}', "negative"),
-        (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": 1e99}', "ProgressReport.failed is not"),
+        (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": true, ' + _REST, "ProgressReport.failed is not"),
+        (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": -1, ' + _REST, "negative"),
+        (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": 1e99, ' + _REST, "ProgressReport.failed is not"),
         (
-            b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": 1' + b"0" * 400 + b"}",
+            b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": 1' + b"0" * 400 + b", " + _REST,
             "ProgressReport.failed is not",
         ),
         (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": 1' + b"0" * 9_000 + b"}", "not JSON"),
@@ -124,6 +137,30 @@ def test_a_list_of_words_is_nothing_else(modules: object) -> None:
         decode(json.dumps(document).encode())
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"limits": None}, "limits is not valid"),
+        ({"limits": {}}, "limits is not valid"),
+        ({"limits": ["24"]}, "limits is not valid"),
+        ({"limits": [{}]}, "limits has extra or missing fields"),
+        ({"limits": [{**asdict(_LIMIT), "more": 1}]}, "limits has extra or missing fields"),
+        ({"limits": [{**asdict(_LIMIT), "in_flight": None}]}, "limits.in_flight is not valid"),
+        ({"limits": [{**asdict(_LIMIT), "waiting": True}]}, "limits.waiting is not valid"),
+        ({"limits": [{**asdict(_LIMIT), "limit": -1}]}, "limits is not valid: a number of calls is out of range"),
+        ({"limits": [asdict(_LIMIT)] * 5}, "too many providers"),
+        ({"stalled": []}, "stalled is not valid"),
+        ({"stalled": {**asdict(_STALLED), "for_s": -1}}, "stalled is not valid: a number is out of range"),
+        ({"stalled": {**asdict(_STALLED), "for_s": "long"}}, "stalled.for_s is not valid"),
+        ({"stalled": {**asdict(_STALLED), "others": 1.5}}, "stalled.others is not valid"),
+    ],
+)
+def test_a_limit_or_a_call_that_is_none_is_refused(facts: dict[str, Any], words: str) -> None:
+    document = json.loads(encode(ProgressReport(3, 2, 1))) | facts
+    with pytest.raises(MessageError, match=words):
+        decode(json.dumps(document).encode())
+
+
 _ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda kids: st.lists(kids) | st.dictionaries(st.text(), kids),
@@ -134,7 +171,9 @@ _ANYTHING = st.recursive(
 @given(
     kind=st.sampled_from(get_args(messages.Message)),
     fields=st.dictionaries(
-        st.sampled_from(["total", "done", "failed", "cause", "message", "retry_after_s", "lack", "pid", "why"]),
+        st.sampled_from(
+            ["total", "done", "failed", "limits", "stalled", "cause", "message", "retry_after_s", "lack", "pid", "why"]
+        ),
         _ANYTHING,
     ),
 )
@@ -158,6 +197,30 @@ def test_how_an_attempt_ended_fits_into_a_report_however_long_its_message_is(sig
     assert report.outcome == outcome
     assert outcome.message.startswith("ValueError: ")
     assert outcome.message.endswith(" bytes)")
+
+
+def test_the_longest_report_of_progress_is_not_too_long_for_the_pipe() -> None:
+    name = public_name("openai:https://" + "🦉" * 1_000)
+    limit = replace(_LIMIT, provider=name, why="🦉" * 100)
+    stalled = _described((_Step(), _Work("\ud800" * 1_000_000)), 1.0, 0)  # type: ignore[arg-type]
+    report = ProgressReport(2**53, 2**53, 2**53, limits=(limit,) * messages.MOST_PROVIDERS, stalled=stalled)
+    line = encode(report)
+    size = len(line)
+    assert size <= slot_supervisor._LONGEST_REPORT_BYTES
+    is_read_as_written = decode(line) == report
+    assert is_read_as_written
+
+
+@dataclass
+class _Step:
+    stage: Stage = Stage.GENERATE
+    component: str = "\x00" * 1_000_000
+
+
+class _Work:
+    def __init__(self, name: str) -> None:
+        self.case = SimpleNamespace(case_id=name)
+        self.dataset = SimpleNamespace(dataset_id=name)
 
 
 def test_an_outcome_survives_being_said() -> None:

@@ -12,6 +12,7 @@ from themis.cli.terminal.output import emit, how_long, one_line, say, table, whe
 
 if TYPE_CHECKING:
     from themis.core.queue.admin.details import JobDetails
+    from themis.core.queue.folder.worker_report import SlotReport
     from themis.core.stores.job_rows import JobRow
 
 _NS = 1e9
@@ -31,7 +32,7 @@ def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: S
         emit(job.document())
         return
     details = job.details
-    for name, value in _facts(details, job.why):
+    for name, value in [*_facts(details, job.why), *_calls(job.slot)]:
         say(f"{name:<10} {one_line(value)}")
     if details.attempts:
         rows = [
@@ -72,6 +73,13 @@ def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
         ("file", ", ".join(map(str, details.paths)) or "none: themis queue doctor --fix writes it again"),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _calls(slot: "SlotReport | None") -> list[tuple[str, str]]:
+    """What the providers that the job asks bear now, and the call that has stalled."""
+    limits = [("provider", state.text) for state in slot.limits] if slot is not None else []
+    stalled = [("stalled", slot.stalled.text)] if slot is not None and slot.stalled is not None else []
+    return limits + stalled
 
 
 def _limits(row: "JobRow") -> str:

@@ -21,6 +21,7 @@ __all__ = [
     "emit_object",
     "how_long",
     "is_for_people",
+    "message",
     "note",
     "note_lines",
     "one_line",
@@ -99,9 +100,14 @@ def say(line: str = "") -> None:
     streams.write("".join(f"{printable(text)}\n" for text in mask(line).split("\n")))
 
 
+def message(text: str) -> str:
+    """A message for standard error, in one line; a very long one is shortened."""
+    return f"themis: {one_line(cut(mask(text)))}"
+
+
 def note(text: str) -> None:
-    """Print a message on standard error; a very long one is shortened."""
-    _write_message(f"themis: {one_line(cut(mask(text)))}\n")
+    """Print a message on standard error."""
+    _write_message(f"{message(text)}\n")
 
 
 def note_lines(text: str) -> None:

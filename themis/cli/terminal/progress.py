@@ -4,11 +4,11 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from themis.cli.terminal import streams
-from themis.cli.terminal.output import how_long, note
+from themis.cli.terminal.output import how_long, message, note
 from themis.core.monitor.recent_rate import RecentRate
 
 BAR_EVERY_S = 0.2
@@ -18,7 +18,8 @@ LINE_EVERY_S = 5.0
 class Progress(Protocol):
     """The progress of something: `done` of `total`.
 
-    The progress of a run also has `failed`, and `resumed` for cases that were done before.
+    The progress of a run also has `failed`, `resumed` for cases that were done before, and `stalled`, which returns the
+    call that has stalled for longest.
     """
 
     total: int
@@ -29,6 +30,9 @@ class _View(Protocol):
     """A display of progress."""
 
     every_s: float
+
+    def say(self, text: str) -> None:
+        """Print a message."""
 
     def show(self, progress: Progress, rate: float) -> None:
         """Show the present progress."""
@@ -44,6 +48,9 @@ class _Lines:
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
+
+    def say(self, text: str) -> None:
+        note(text)
 
     def show(self, progress: Progress, rate: float) -> None:
         left = progress.total - progress.done
@@ -72,6 +79,10 @@ class _Bar:
         )
         self._task: Any = None
 
+    def say(self, text: str) -> None:
+        # Above the bar, which is drawn again below it.
+        self._progress.console.print(message(text), markup=False, highlight=False, soft_wrap=True)
+
     def show(self, progress: Progress, rate: float) -> None:
         if self._task is None:
             self._progress.start()
@@ -83,6 +94,21 @@ class _Bar:
     def close(self) -> None:
         if self._task is not None:
             self._progress.stop()
+
+
+class _Stalls:
+    """The calls of a run that have stalled, each of which is named once."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, ...]] = set()
+
+    def look(self, progress: Progress, say: Callable[[str], None]) -> None:
+        """Name the call that has stalled for longest, unless it was named before."""
+        stalled = getattr(progress, "stalled", None)
+        call = stalled() if stalled is not None else None
+        if call is not None and (name := (call.dataset_id, call.case_id, call.stage, call.component)) not in self._told:
+            self._told.add(name)
+            say(f"a call has stalled: {call.text}")
 
 
 def describe(progress: Progress, rate: float, unit: str = "cases") -> str:
@@ -110,11 +136,13 @@ def _follow(progress: Progress, stop: threading.Event, unit: str) -> None:
     rate = RecentRate()
     rate.per_second(time.monotonic(), 0)
     view: _View | None = None
+    stalls = _Stalls()
     is_bar = streams.has_terminal() and os.environ.get("TERM") != "dumb"
     every_s = BAR_EVERY_S if is_bar else LINE_EVERY_S
     while not stop.wait(every_s):
         if progress.total:
             view = view or (_Bar() if is_bar else _Lines(unit))
+            stalls.look(progress, view.say)
             view.show(progress, rate.per_second(time.monotonic(), progress.done - _resumed(progress)))
     if view is not None:
         view.show(progress, rate.per_second(time.monotonic(), progress.done - _resumed(progress)))

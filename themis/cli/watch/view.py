@@ -10,6 +10,7 @@ from themis.core.monitor.reasons import pause_text
 from themis.core.queue.admin.forecast import Forecast
 
 WORKERS_SHOWN = 8
+STALLED_SHOWN = 2
 _ID_CHARACTERS = 8
 _AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
@@ -20,17 +21,18 @@ _MINUTE_S, _HOUR_S, _HALF_A_DAY_S, _DAY_S = 60, 3_600, 43_200, 86_400
 
 _RUNNING = (
     Column("job"),
-    Column("run", drop=7),
+    Column("run", drop=8),
     Column("experiment", least=24),
     Column("state"),
-    Column("try", right=True, drop=4),
+    Column("try", right=True, drop=5),
     Column("cases", right=True),
-    Column("", right=True, drop=6),
+    Column("", right=True, drop=7),
     Column("failed", right=True),
     Column("rate", right=True, drop=2),
     Column("left", right=True),
-    Column("for", right=True, drop=5),
+    Column("for", right=True, drop=6),
     Column("worker", least=8, drop=3),
+    Column("provider's limit", least=16, drop=4),
 )
 _WORKERS = (
     Column("worker", least=12),
@@ -102,6 +104,9 @@ def _head(look: QueueNow) -> Iterator[Line]:
     if look.paused is not None:
         yield Line(one_line(pause_text(look.paused)), "bad")
     yield Line(outlook(look), "row")
+    stalled = [(run.about.key[:_ID_CHARACTERS], run.stalled) for run in look.running if run.stalled is not None]
+    for key, call in stalled[:STALLED_SHOWN]:
+        yield Line(one_line(f"{key} has a stalled call: {call.text}"), "bad")
     for trouble in look.troubles:
         yield Line(one_line(f"last known state, as a store is unreadable: {trouble}"), "bad")
 
@@ -187,6 +192,7 @@ def _run_row(run: RunningJob) -> Sequence[Any]:
         about(run.left_s) if run.left_s is not None else None,
         how_long(run.for_s) if run.for_s is not None else None,
         worker,
+        "; ".join(state.short_text if len(run.limits) == 1 else state.text for state in run.limits) or None,
     )
 
 

@@ -33,6 +33,15 @@ _WORKERS = (
     Column("heartbeat"),
     Column("tags", least=8),
 )
+_LIMITS = (
+    Column("worker", least=12),
+    Column("slot", right=True),
+    Column("provider", least=20),
+    Column("limit"),
+    Column("in flight", right=True),
+    Column("waiting", right=True),
+    Column("why", least=12),
+)
 _RUNS = (
     Column("worker", least=12),
     Column("slot", right=True),
@@ -187,6 +196,24 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
         say()
         for line in fitted(_RUNS, runs, width):
             say(line)
+    _show_calls(workers, width)
     for worker in workers:
         if worker.alive and worker.report.why:
             say(f"\n{worker.report.worker} takes no job: {one_line(worker.report.why)}")
+
+
+def _show_calls(workers: "Sequence[SeenWorker]", width: int | None) -> None:
+    """Print what the providers that the runs ask bear now, and the calls that have stalled."""
+    slots = [(worker.report.worker, slot) for worker in workers if worker.alive for slot in worker.report.slots]
+    rows = [
+        (name, slot.slot, one.provider, one.limit_text, f"{one.in_flight:,}", f"{one.waiting:,}", one.why)
+        for name, slot in slots
+        for one in slot.limits
+    ]
+    if rows:
+        say()
+        for line in fitted(_LIMITS, rows, width):
+            say(line)
+    for name, slot in slots:
+        if slot.stalled is not None:
+            say(f"\n{one_line(f'{name}, slot {slot.slot}, has a stalled call: {slot.stalled.text}')}")

@@ -118,6 +118,11 @@ def redact_urls(value: Any) -> Any:
     return value
 
 
+def redact_literals(text: str) -> str:
+    """Return `text` with each word in it that looks like a secret replaced; a word that only may be one stays."""
+    return _SECRET_WITHIN.sub(REDACTED, text)
+
+
 def redacted_key(value: Any) -> str | None:
     """Return the key of the first URL in `value` whose password was redacted; None when there is none."""
     return next((key for key, text in _texts(value, "") if f":{REDACTED}@" in text), None)

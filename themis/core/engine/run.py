@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
 from themis.core.engine.retry_policy import message_of
 from themis.core.engine.sessions import session_of
+from themis.core.engine.stall_watch import StallWatch
 from themis.core.engine.task_pool import TaskPool
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import (
@@ -37,18 +38,33 @@ from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore
+from themis.core.values.provider_state import ProviderState
+from themis.core.values.stalled_call import StalledCall
 
 logger = logging.getLogger("themis.engine")
 
 
+def _nothing_stalled() -> None:
+    return None
+
+
 @dataclass(slots=True)
 class RunProgress:
-    """Progress of a run, for observers while it goes."""
+    """Progress of a run, for observers while it goes.
+
+    Attributes:
+        total, done, failed, resumed: cases of the run, those that ended, those of them that failed, and those that were
+            done before.
+        limits: returns the limits of the run's providers as they are now.
+        stalled: returns the call that has stalled for longest, if one has; an observer calls it every few seconds.
+    """
 
     total: int = 0
     done: int = 0
     failed: int = 0
     resumed: int = 0
+    limits: Callable[[], tuple[ProviderState, ...]] = tuple
+    stalled: Callable[[], StalledCall | None] = _nothing_stalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +219,8 @@ class RunExecution:
                 progress.failed += end.failed
 
             evaluation = Evaluation(pipeline, runner, self._runtime, ended)
+            progress.limits = runner.limits_now
+            progress.stalled = StallWatch(evaluation.running).look
 
             async def work_off(work: CaseWork) -> None:
                 answer = await pipeline.answer(work)

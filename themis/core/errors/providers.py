@@ -11,7 +11,7 @@ The engine knows no class of these: it reads attributes, which a user's own gene
 
 from dataclasses import dataclass, field
 
-from themis.core.errors.base import InputError, StateError, ThemisError
+from themis.core.errors.base import InputError, StateError, ThemisError, UnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +150,7 @@ class ProviderOutageError(StateError):
 
     exit_code = 4
     retry_after_s: float | None
+
+
+class LimitFileError(UnavailableError):
+    """limits of providers: {path}: {detail}"""

@@ -4,16 +4,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from themis.core.monitor.reasons import Reason, Surroundings, reasons
-from themis.core.monitor.workers import start_one
+from themis.core.monitor.workers import LiveWorkers, calls_document, start_one
 from themis.core.queue.admin.details import JobDetails
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.folder.log_files import attempt_of
 from themis.core.queue.folder.processes import is_suspended
 from themis.core.queue.folder.worker_registry import workers_of
 from themis.core.values.durations import how_long
+
+if TYPE_CHECKING:
+    from themis.core.queue.folder.worker_report import SlotReport
 
 _NS = 1e9
 
@@ -26,11 +29,13 @@ class JobNow:
         details: its row, its attempts and its files.
         reasons: why a queued job does not run yet, or what is wrong with a running one.
         why: the reasons as text, and what can be done about them.
+        slot: the report of the slot that runs it; None if no registered worker does.
     """
 
     details: JobDetails
     reasons: tuple[Reason, ...]
     why: str
+    slot: "SlotReport | None" = None
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
@@ -46,6 +51,7 @@ class JobNow:
             "journal": details.journal,
             "paths": [str(path) for path in details.paths],
             "logs": [str(path) for path in details.logs],
+            **calls_document(self.slot),
         }
 
 
@@ -67,7 +73,9 @@ def job_now(queue: FileQueue, key: str) -> JobNow:
         suspended=is_suspended(details.row.owner),
     )
     found = reasons(details.row, around)
-    return JobNow(details, tuple(found), _explanation(details, found, queue.path))
+    row = details.row
+    slot = LiveWorkers(around.workers).report(row.key, row.attempt) if row.state == "running" else None
+    return JobNow(details, tuple(found), _explanation(details, found, queue.path), slot)
 
 
 def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int, list[Path]]:

@@ -6,6 +6,8 @@ from typing import Any
 from themis.core.queue.admin.forecast import Forecast
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.worker_registry import SeenWorker
+from themis.core.values.provider_state import ProviderState
+from themis.core.values.stalled_call import StalledCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class RunningJob:
         for_s: seconds since the attempt began.
         rate: cases per second, over the last seconds, else since the attempt began.
         left_s: seconds until it is done.
+        limits: the limits of the providers that it asks, if the worker reports them.
+        stalled: the call that has stalled for longest, if the worker reports one.
     """
 
     about: About
@@ -41,6 +45,8 @@ class RunningJob:
     failed: int
     rate: float | None
     left_s: float | None
+    limits: tuple[ProviderState, ...] = ()
+    stalled: StalledCall | None = None
 
 
 @dataclass(frozen=True, slots=True)

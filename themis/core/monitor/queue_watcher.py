@@ -150,6 +150,8 @@ class QueueWatcher:
             failed=run.failed,
             rate=rate,
             left_s=None if is_lost else left_s,
+            limits=report.limits if report else (),
+            stalled=report.stalled if report else None,
         )
 
     def _backlog(

@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from themis.core.monitor.run_outline import RunOutlines
+from themis.core.monitor.workers import LiveWorkers, calls_document
 from themis.core.queue.folder.root import open_root
+from themis.core.queue.folder.worker_registry import workers_of
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreLocation
 from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
+
+if TYPE_CHECKING:
+    from themis.core.queue.folder.worker_report import SlotReport
 
 PAGE_RUNS = 1_000
 """Runs that are read at a time, since there may be very many."""
@@ -37,6 +42,7 @@ class RunNow:
         job: None for a run that was not submitted to a queue.
         store: the path of its store.
         standing: its overall state, derived from all of this and its lock.
+        slot: the report of the slot that runs its job; None if no registered worker of the queue does.
     """
 
     run_id: str
@@ -51,6 +57,7 @@ class RunNow:
     job: JobRow | None
     store: str
     standing: Standing
+    slot: "SlotReport | None" = None
 
     @property
     def state(self) -> str:
@@ -75,6 +82,7 @@ class RunNow:
             "job": job.key if job else None,
             "error": self.standing.error,
             "store": self.store,
+            **calls_document(self.slot),
         }
 
 
@@ -85,12 +93,18 @@ class StoredRuns:
         StoreError: the store does not exist or cannot be read, when it is opened or used.
     """
 
-    def __init__(self, location: StoreLocation, *, patience_s: float = PATIENCE_S) -> None:
-        """Open the store at a location, waiting up to `patience_s` if it is busy; upgrade it from earlier versions."""
+    def __init__(
+        self, location: StoreLocation, *, patience_s: float = PATIENCE_S, queue_root: Path | None = None
+    ) -> None:
+        """Open the store at a location, waiting up to `patience_s` if it is busy; upgrade it from earlier versions.
+
+        The workers of the queue in `queue_root` say what the calls of its running jobs do.
+        """
         self._reader = reader_of(location, patience_s=patience_s)
         self._reader.upgrade()
         self._outlines = RunOutlines(self._reader)
         self._store_id: str | None = None
+        self._queue_root = queue_root
 
     def close(self) -> None:
         """Close the store."""
@@ -99,8 +113,9 @@ class StoredRuns:
     def find(self, prefix: str, limit: int | None, *, with_means: bool = True) -> Iterator[RunNow]:
         """Yield runs whose id begins with `prefix`, newest first, up to `limit`; fast if `with_means` is False."""
         self._store_id = self._store_id or self._reader.store_id
+        live = _Workers(self._queue_root)
         for run in islice(self._pages(prefix), limit):
-            yield self._now(run, with_means=with_means)
+            yield self._now(run, live, with_means=with_means)
 
     def _pages(self, prefix: str) -> Iterator[RunRow]:
         before: RunRow | None = None
@@ -108,7 +123,7 @@ class StoredRuns:
             yield from page
             before = page[-1]
 
-    def _now(self, run: RunRow, *, with_means: bool) -> RunNow:
+    def _now(self, run: RunRow, live: "_Workers", *, with_means: bool) -> RunNow:
         done, failed = self._reader.count_cases(run)
         job = None if self._store_id is None else self._reader.job(job_key(run.run_id, self._store_id))
         return RunNow(
@@ -124,6 +139,7 @@ class StoredRuns:
             job=job,
             store=self._reader.location.path,
             standing=standing(run, job, partial(self._reader.run_holder, run.run_id)),
+            slot=live.slot_of(job),
         )
 
     def _metrics(self, run: RunRow, failed: int) -> dict[str, MetricSummary]:
@@ -141,6 +157,22 @@ class StoredRuns:
     def job(self, key: str) -> JobRow | None:
         """The job with a key; None if there is none."""
         return self._reader.job(key)
+
+
+class _Workers:
+    """The workers of a queue, which are read when the first running job is met."""
+
+    def __init__(self, queue_root: Path | None) -> None:
+        self._queue_root = queue_root
+        self._live: LiveWorkers | None = None
+
+    def slot_of(self, job: JobRow | None) -> "SlotReport | None":
+        """The report of the slot that runs a job; None if no worker of the queue does."""
+        if self._queue_root is None or job is None or job.state != "running":
+            return None
+        if self._live is None:
+            self._live = LiveWorkers(workers_of(self._queue_root))
+        return self._live.report(job.key, job.attempt)
 
 
 def unfinished_jobs(queue_root: Path, stores: Iterable[StoredRuns]) -> list[tuple[StoredRuns, str]]:

@@ -2,8 +2,9 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.queue.folder import processes
@@ -39,6 +40,13 @@ class LiveWorkers:
     def slots(self, owners: Iterable[Owner]) -> int:
         """Number of jobs that can run at once: the workers' slots, and the living `owners` that are not registered."""
         return self._slots + sum((o.worker, o.pid) not in self._alive and self.lives(o) for o in owners)
+
+
+def calls_document(slot: "SlotReport | None") -> dict[str, Any]:
+    """The limits of the providers that a slot's run asks, and the call that has stalled, as JSON."""
+    limits = () if slot is None else slot.limits
+    stalled = None if slot is None else slot.stalled
+    return {"limits": [asdict(state) for state in limits], "stalled": asdict(stalled) if stalled is not None else None}
 
 
 def start_one(queue_root: Path, tags: Sequence[str] = ()) -> str:

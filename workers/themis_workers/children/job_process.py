@@ -32,6 +32,7 @@ from themis_workers.channel import Channel
 from themis_workers.children import standard_streams
 from themis_workers.children.open_files import close_from
 from themis_workers.messages import (
+    MOST_PROVIDERS,
     ClaimLost,
     ProgressReport,
     Report,
@@ -106,7 +107,7 @@ def _work(order: RunJob) -> None:
         result = _run(manifest, order, stores, progress)
     finally:
         stores.close()
-    _report(_counts(progress), result)
+    _report(ProgressReport(progress.total, progress.done, progress.failed), result)
 
 
 def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress) -> Report:
@@ -169,14 +170,20 @@ async def _report_progress(progress: RunProgress) -> None:
     before: ProgressReport | None = None
     while True:
         await asyncio.sleep(PROGRESS_S)
-        counts = _counts(progress)
-        if counts != before:
-            _report(counts)
-            before = counts
+        found = _progress(progress)
+        if found != before:
+            _report(found)
+            before = found
 
 
-def _counts(progress: RunProgress) -> ProgressReport:
-    return ProgressReport(progress.total, progress.done, progress.failed)
+def _progress(progress: RunProgress) -> ProgressReport:
+    return ProgressReport(
+        progress.total,
+        progress.done,
+        progress.failed,
+        limits=progress.limits()[:MOST_PROVIDERS],
+        stalled=progress.stalled(),
+    )
 
 
 def _report(*reports: Report | Secret) -> None:

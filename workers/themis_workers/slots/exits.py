@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from themis.core.queue.model.states import AttemptOutcome, Cause
+from themis.core.values.provider_state import ProviderState
+from themis.core.values.stalled_call import StalledCall
 from themis_workers.messages import ProgressReport, Report, RunEnded, Stopped
 
 
@@ -27,6 +29,8 @@ class Reports:
         stopped: whether it was asked to end, and did.
         lost: whether it lost its claim to another worker.
         total, done, failed: cases of the run, those that ended, those of them that failed.
+        limits: of the providers that it asks.
+        stalled: the call that has stalled for longest.
     """
 
     outcome: AttemptOutcome | None = None
@@ -35,11 +39,14 @@ class Reports:
     total: int = 0
     done: int = 0
     failed: int = 0
+    limits: tuple[ProviderState, ...] = ()
+    stalled: StalledCall | None = None
 
     def take(self, report: Report) -> None:
         """Take in one more report of the process."""
         if isinstance(report, ProgressReport):
             self.total, self.done, self.failed = report.total, report.done, report.failed
+            self.limits, self.stalled = report.limits, report.stalled
         elif isinstance(report, RunEnded):
             self.outcome = report.outcome
         elif isinstance(report, Stopped):

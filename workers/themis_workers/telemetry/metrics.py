@@ -7,7 +7,7 @@ import contextlib
 import platform
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +15,7 @@ from themis.core.components.provenance import themis_version
 from themis.core.monitor.depth import QueueDepth
 from themis.core.monitor.health import is_beating
 from themis.core.monitor.throttled_cache import ThrottledCache
-from themis.core.queue.folder.worker_report import WorkerReport
+from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.queue.model.states import POLICIES, Cause, Charge, JobState
 from themis.core.stores.job_rows import JobRow
 
@@ -127,6 +127,27 @@ def _of_report(report: WorkerReport) -> Iterator[Family]:
     yield _counter("themis_jobs_claimed", "Jobs that it claimed.", report.claimed)
     yield _counters("themis_attempts_ended", "Attempts that ended, by cause.", "cause", ended)
     yield _counter("themis_cases_ended", "Cases that ended in its runs; its rate is their speed.", report.cases)
+    yield from _of_calls(report.slots)
+
+
+def _of_calls(slots: Iterable[SlotReport]) -> Iterator[Family]:
+    """The calls of the running jobs; a provider that nothing limits has no limit here."""
+    limits: Counter[str] = Counter()
+    in_flight: Counter[str] = Counter()
+    stalled = 0
+    for slot in slots:
+        for state in slot.limits:
+            in_flight[state.provider] += state.in_flight
+            if state.limit is not None:
+                limits[state.provider] += state.limit
+        stalled += 1 + slot.stalled.others if slot.stalled is not None else 0
+    for name, about, values in (
+        ("themis_provider_limit", "Calls to a provider that its runs may have in flight now.", limits),
+        ("themis_provider_in_flight", "Calls to a provider that its runs have in flight.", in_flight),
+    ):
+        if values:
+            yield Family("gauge", name, about, _by_label(values), ("provider",))
+    yield _gauge("themis_calls_stalled", "Calls of components in its runs that have stalled.", stalled)
 
 
 def _of_tally(tally: Tally) -> Iterator[Family]:

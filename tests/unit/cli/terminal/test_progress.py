@@ -4,9 +4,11 @@ import time
 
 import pytest
 
-from themis.cli.terminal import progress
+from tests.support.waiting import until
+from themis.cli.terminal import progress, streams
 from themis.core.engine.run import RunProgress
 from themis.core.monitor.recent_rate import RecentRate
+from themis.core.values.stalled_call import StalledCall
 
 
 def test_the_pace_is_that_of_the_last_seconds() -> None:
@@ -54,6 +56,28 @@ def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().err
     assert "5/10" in shown
     assert "1 failed, 2.0/s, 2.5 s left" in shown
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_call_that_has_stalled_is_named_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, is_terminal: bool
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.002)
+    monkeypatch.setattr(progress, "BAR_EVERY_S", 0.002)
+    monkeypatch.setattr(streams, "has_terminal", lambda: is_terminal)
+    looks: list[int] = []
+
+    def stalled() -> StalledCall | None:
+        looks.append(1)
+        calls = [None, StalledCall("q1", "d", "parse", "p", 31.0), StalledCall("q2[b]", "d", "score", "m", 40.0)]
+        return calls[min(len(looks) // 3, 2)]
+
+    with progress.shown(RunProgress(total=10, stalled=stalled), quiet=False):
+        until(lambda: len(looks) > 12, "it to be looked at again and again")
+    shown = capsys.readouterr().err
+    assert shown.count("themis: a call has stalled: parse of case q1 of dataset d by p for 31.0 s") == 1
+    assert shown.count("themis: a call has stalled: score of case q2[b] of dataset d by m for 40.0 s") == 1
+    assert shown.count("has stalled") == 2
 
 
 def test_quiet_means_quiet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

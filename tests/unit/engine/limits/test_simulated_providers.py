@@ -10,7 +10,7 @@ import pytest
 from tests.support.simulated_provider import KEY, SimulatedProvider, keep_asking
 from tests.support.virtual_time import run_in_virtual_time
 from themis.core.config import RuntimeConfig
-from themis.core.engine.limits.provider_gate import providers_asked
+from themis.core.engine.limits.providers import providers
 from themis.core.values.adaptive import AdaptiveConfig
 
 
@@ -206,7 +206,7 @@ def test_no_schedule_exceeds_a_limit_violates_a_retry_after_or_gets_stuck(first:
     for seed in range(first, first + 20):
         provider, runs = random_schedule(seed)
         run_in_virtual_time(all_of(provider, runs))
-        assert not providers_asked()
+        assert not providers.asked()
         assert provider.violations == 0, seed
         assert provider.arrived, seed
         configs = [config for _, _, config in runs]

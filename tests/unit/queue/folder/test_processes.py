@@ -11,6 +11,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from themis.core.processes import identity
 from themis.core.queue.folder import processes
 from themis.core.stores.job_rows import Owner
 
@@ -24,7 +25,7 @@ def child() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _owner(child: subprocess.Popen[bytes]) -> Owner:
-    started = processes.process_started(child.pid)
+    started = identity.process_started(child.pid)
     assert started is not None
     here = processes.this_process("w")
     return replace(here, pid=child.pid, pid_started=started, job_pid=child.pid, job_pid_started=started)
@@ -34,7 +35,7 @@ def test_a_worker_is_called_by_its_host_and_number_unless_it_has_a_name() -> Non
     named, unnamed = processes.this_process("w"), processes.this_process()
     assert (named.worker, unnamed.worker) == ("w", f"{named.host}-{os.getpid()}")
     assert named.pid == os.getpid()
-    assert named.pid_started == processes.process_started(os.getpid()) != 0
+    assert named.pid_started == identity.process_started(os.getpid()) != 0
     assert named.boot_id
     assert processes.is_here(named)
     assert processes.lives(named)
@@ -50,8 +51,8 @@ def test_a_process_is_known_by_its_number_its_start_and_its_machine(child: subpr
     child.kill()
     child.wait()
     assert not processes.lives(owner)
-    assert processes.process_started(child.pid) is None
-    assert processes.stat_fields(child.pid) == []
+    assert identity.process_started(child.pid) is None
+    assert identity.stat_fields(child.pid) == []
 
 
 def test_a_process_that_was_stopped_is_suspended_until_it_continues(child: subprocess.Popen[bytes]) -> None:
@@ -104,11 +105,11 @@ def test_a_job_that_is_no_group_of_its_own_is_left_with_its_workers() -> None:
 
 @pytest.mark.parametrize("fields", [[], ["S"], ["S", *["x"] * 30]])
 def test_what_the_system_does_not_say_in_full_is_no_start(fields: list[str]) -> None:
-    assert processes._started(fields) is None
+    assert identity.started_in(fields) is None
 
 
 def test_a_worker_whose_start_nobody_can_say_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "process_started", lambda _: None)
+    monkeypatch.setattr(identity, "process_started", lambda _: None)
     assert processes.this_process().pid_started == 0
 
 
@@ -116,8 +117,8 @@ def test_where_no_process_is_shown_its_number_alone_says_that_it_lives_and_nobod
     child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = _owner(child)
-    monkeypatch.setattr(processes, "stat_fields", lambda _: [])
-    assert processes.process_started(child.pid) == 0
+    monkeypatch.setattr(identity, "stat_fields", lambda _: [])
+    assert identity.process_started(child.pid) == 0
     unknown = replace(recorded, pid_started=0, job_pid_started=0)
     assert processes.lives(unknown)
     assert not processes.is_suspended(unknown)
@@ -126,17 +127,17 @@ def test_where_no_process_is_shown_its_number_alone_says_that_it_lives_and_nobod
     assert child.poll() is None
     child.kill()
     child.wait()
-    assert processes.process_started(child.pid) is None
+    assert identity.process_started(child.pid) is None
     assert not processes.lives(unknown)
     for number in (0, -1, 2**40):
-        assert processes.process_started(number) is None
+        assert identity.process_started(number) is None
 
 
 def test_other_systems_than_linux_tell_by_psutil(
     child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert psutil.Process(child.pid).is_running()  # it is imported as for this system
-    monkeypatch.setattr(processes, "stat_fields", lambda _: [])
+    monkeypatch.setattr(identity, "stat_fields", lambda _: [])
     monkeypatch.setattr(sys, "platform", "darwin")
     owner = _owner(child)
     assert owner.pid_started > 0

@@ -23,19 +23,24 @@ from themis.core.monitor.depth import QueueDepth
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.queue.model.states import Cause, JobState
+from themis.core.values.provider_state import ProviderState
+from themis.core.values.stalled_call import StalledCall
 from themis_workers.telemetry.exporters import MetricsFile, MetricsServer
 from themis_workers.telemetry.metrics import WorkerMetrics
 
 NS = 1_000_000_000
 DEPTH = QueueDepth(jobs={"queued": 7, "failed": 1}, oldest_s={"queued": 12.5}, rejected=2)
+LIMIT = ProviderState('openai:https://x\n"', limit=24, most=100, in_flight=7, waiting=2, why="")
 Samples = dict[tuple[str, str], float]
 
 
 def report_of(**facts: Any) -> WorkerReport:
     owner, now_ns = this_process("w"), time.time_ns()
     report = WorkerReport("w", owner.host, owner.boot_id, owner.pid, owner.pid_started, "4", now_ns, now_ns)
-    slots = (SlotReport(0, key="k"), SlotReport(1))
-    return replace(report, slots=slots, claimed=5, ended={"done": 3, "exit code": 1}, cases=120, **facts)
+    slots = (SlotReport(0, key="k", limits=(LIMIT,)), SlotReport(1))
+    return replace(
+        report, **{"slots": slots, "claimed": 5, "ended": {"done": 3, "exit code": 1}, "cases": 120, **facts}
+    )
 
 
 def read(text: str) -> Samples:
@@ -105,6 +110,28 @@ def test_a_scrape_tells_how_the_worker_and_its_queue_are(metrics: WorkerMetrics,
     assert {place: found.get(place) for place in expected} == expected
     assert [value for (name, _), value in found.items() if name == "themis_build_info"] == [1]
     assert ("themis_jobs_failed_total", "done") not in found
+
+
+def test_the_calls_of_all_slots_are_summed_up_by_provider(metrics: WorkerMetrics, server: MetricsServer) -> None:
+    found = read(get(server.port))
+    assert (found["themis_provider_limit", LIMIT.provider], found["themis_calls_stalled", ""]) == (24, 0)
+    free = ProviderState("vllm:http://y", limit=None, most=None, in_flight=3, waiting=0, why="")
+    stalled = StalledCall("q", "d", "generation", "lab/slow", for_s=301.5, others=2)
+    slots = (
+        SlotReport(0, key="k", limits=(LIMIT, free), stalled=stalled),
+        SlotReport(1),
+        SlotReport(2, key="l", limits=(replace(LIMIT, limit=0, in_flight=1),), stalled=replace(stalled, others=0)),
+        SlotReport(3, key="m", limits=(LIMIT,)),
+    )
+    metrics.heartbeat(report_of(slots=slots))
+    found = read(get(server.port))
+    assert found["themis_provider_limit", LIMIT.provider] == 48
+    assert found["themis_provider_in_flight", LIMIT.provider] == 15
+    assert ("themis_provider_limit", free.provider) not in found
+    assert found["themis_provider_in_flight", free.provider] == 3
+    assert found["themis_calls_stalled", ""] == 4
+    metrics.heartbeat(report_of(slots=(SlotReport(0), SlotReport(1))))
+    assert [name for name, _ in read(get(server.port)) if name.startswith("themis_provider")] == []
 
 
 @pytest.mark.parametrize("state", ["draining", "waiting"])

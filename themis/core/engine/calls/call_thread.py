@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from threading import get_ident
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
@@ -38,9 +39,11 @@ class Call(Protocol):
 
     Attributes:
         error: the exception that `carry_out` raised.
+        now: a description of what it does now; None when there is none.
     """
 
     error: BaseException | None
+    now: Any
 
     def carry_out(self) -> None:
         """Do the work, in that thread."""
@@ -54,6 +57,7 @@ class CallThread:
 
     Attributes:
         is_calling: whether calls are being made.
+        running: the call that each serving thread makes now.
     """
 
     def __init__(self) -> None:
@@ -61,6 +65,7 @@ class CallThread:
         self._calls: SimpleQueue[Any] = SimpleQueue()
         self._forks = line.forks
         self.is_calling = False
+        self.running: dict[int, Call] = {}
 
     def put(self, loop: asyncio.AbstractEventLoop, call: Call) -> None:
         """Enqueue a call; afterwards `loop` continues with it."""
@@ -77,23 +82,26 @@ class CallThread:
             KeyboardInterrupt: it came from a signal.
             Interruption: it was requested during a call.
         """
+        me = get_ident()
         item = self._calls.get()
         while item is not _STOP:
             made: list[Call] = []
             loop = item[0]
             self.is_calling = True
             try:
-                item = self._make_some(item, made)
+                item = self._make_some(item, made, me)
             finally:
                 self.is_calling = False
+                self.running.pop(me, None)
             with suppress(RuntimeError):  # the loop is closed: nothing waits any more
                 loop.call_soon_threadsafe(_go_on, made)
             item = item or self._calls.get()
 
-    def _make_some(self, item: Any, made: list[Call]) -> Any:
-        """Make waiting calls of one loop; returns the next item, None when there is none yet."""
+    def _make_some(self, item: Any, made: list[Call], me: int) -> Any:
+        """Make waiting calls of one loop in thread `me`; returns the next item, None when there is none yet."""
         loop, began_s = item[0], perf_counter()
         while item[0] is loop:
+            self.running[me] = item[1]
             self._make(item[1])
             made.append(item[1])
             if len(made) >= TOGETHER_CALLS or perf_counter() - began_s > TOGETHER_S:
@@ -133,9 +141,10 @@ home: contextvars.ContextVar[Home | None] = contextvars.ContextVar("home", defau
 class OneCall:
     """A call of a function whose answer is awaited."""
 
-    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...] = ()) -> None:
-        """Call `function` with `arguments`; constructed on the event loop."""
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...] = (), now: Any = None) -> None:
+        """Call `function` with `arguments`, which `now` describes; constructed on the event loop."""
         self.error: BaseException | None = None
+        self.now = now
         self.answered: asyncio.Future[OneCall] = asyncio.get_running_loop().create_future()
         self.result: Any = None
         self._function = function
@@ -158,9 +167,9 @@ class OneCall:
         return self.result
 
 
-async def make_call(thread: CallThread, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in `thread` and return its result."""
-    call = OneCall(function, arguments)
+async def make_call(thread: CallThread, function: Callable[..., Any], *arguments: Any, now: Any = None) -> Any:
+    """Call a function, which `now` describes, in `thread` and return its result."""
+    call = OneCall(function, arguments, now)
     thread.put(asyncio.get_running_loop(), call)
     return (await call.answered).answer()
 

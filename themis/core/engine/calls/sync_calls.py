@@ -37,6 +37,12 @@ class SyncCalls:
             self._alone = blocking.calls if blocking is not None else self._start(1)
         return self._alone
 
+    def running(self) -> list[Any]:
+        """Return a description of each call that is being made now, see `Call.now`; callable from any thread."""
+        threads = {id(thread): thread for thread in (self._alone, *self._started) if thread is not None}
+        calls = [call for thread in threads.values() for call in thread.running.copy().values()]
+        return [now for call in calls if (now := call.now) is not None]
+
     def close(self) -> None:
         """End the threads that were started; a call in progress is abandoned."""
         for thread in self._started:

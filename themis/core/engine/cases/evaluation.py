@@ -19,7 +19,7 @@ from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.one_evaluation import CaseEvaluation, Part, ScorePart
 from themis.core.engine.cases.pipeline import CasePipeline
-from themis.core.engine.cases.stage_runner import StageRunner
+from themis.core.engine.cases.stage_runner import RunningCall, StageRunner
 from themis.core.models import ReducedCandidate
 from themis.core.outcomes.outcome import CaseEnd
 
@@ -112,6 +112,10 @@ class Evaluation:
             async with asyncio.timeout(LAST_WORD_S):
                 await self.finished()
 
+    def running(self) -> list[RunningCall]:
+        """Return the calls of components that are running now, of all stages; callable from any thread."""
+        return [*self.runner.running.copy().values(), *self._calls.running()]
+
     def close(self) -> None:
         """Drop cases that are not evaluated yet; a call in progress runs to its end, and its answer is dropped."""
         self.is_closed = True
@@ -156,7 +160,7 @@ class Evaluation:
             arguments = part.arguments(case)
             if arguments is not None:
                 step, work = part.step, case.work
-                ask = partial(make_call, stretch.thread, self.runner.attempt, step, work, arguments)
+                ask = partial(make_call, stretch.thread, self.runner.attempt, step, work, arguments, now=(step, work))
                 part.take(case, await self.runner.run_observed(step, work, arguments, ask))
             elif case.outcomes and isinstance(part, ScorePart) and case.parsed is not None:
                 context = part.context(case, case.parsed)
@@ -174,11 +178,12 @@ class Evaluation:
 class _Call:
     """One stretch of a case, as a call in its thread."""
 
-    __slots__ = ("_case", "_evaluation", "_number", "error")
+    __slots__ = ("_case", "_evaluation", "_number", "error", "now")
 
     def __init__(self, evaluation: Evaluation, case: CaseEvaluation, number: int) -> None:
         """Enqueue this call in the thread of stretch `number`."""
         self.error: BaseException | None = None
+        self.now: RunningCall | None = None
         self._evaluation = evaluation
         self._case = case
         self._number = number
@@ -190,6 +195,7 @@ class _Call:
         for part in evaluation.stretches[self._number].parts:
             arguments = None if evaluation.is_closed else part.arguments(case)
             if arguments is not None:
+                self.now = part.step, case.work
                 result, outcome, _ = evaluation.runner.attempt(part.step, case.work, arguments)
                 case.outcomes.append(outcome)
                 part.take(case, result)

@@ -28,6 +28,7 @@ from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.processes.forks import end_copy, line
 from themis.core.results import StageFailure
+from themis.core.values.provider_state import ProviderState
 
 Attempt = tuple[Any | None, Outcome, StageFailure | None]
 """A result (None on failure), its outcome, and the failure (None on success)."""
@@ -66,12 +67,17 @@ class Step:
         object.__setattr__(self, "key", (self.stage, self.item))
 
 
+RunningCall = tuple[Step, CaseWork]
+"""A call of a component that is running; each try is a tuple of its own."""
+
+
 class StageRunner:
     """Runs stages of the cases of one run.
 
     Attributes:
         writer: takes the outcomes.
         idle_timeout_s: seconds that a streamed answer may pause; None for no limit.
+        running: the asynchronous calls that components work on now, by their tasks; one that waits is not among them.
     """
 
     def __init__(self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers) -> None:
@@ -87,10 +93,15 @@ class StageRunner:
         self._generation_retries = generation_retries(runtime, None)
         self._limits_time = runtime.request_timeout_s is not None or runtime.case_timeout_s is not None
         self._model_calls: dict[str | None, ModelCalls] = {}
+        self.running: dict[Any, RunningCall] = {}
 
     def close(self) -> None:
         """Leave the limits of providers to other runs of this process."""
         self._admission.close()
+
+    def limits_now(self) -> tuple[ProviderState, ...]:
+        """Return the limits of the run's providers as they are now; callable from any thread."""
+        return self._admission.states()
 
     @property
     def is_observed(self) -> bool:
@@ -143,7 +154,7 @@ class StageRunner:
         history: list[dict[str, Any]] = []
         task = asyncio.current_task()
         try:
-            result = await self._try(step, arguments, history)
+            result = await self._try(step, work, arguments, history)
             if line.forks != self._forks:
                 end_copy()
             if step.stage is Stage.GENERATE:
@@ -182,7 +193,7 @@ class StageRunner:
             moment = Moment(step.stage, work, step.item, step.metric_id, parsed, context)
             await self._observers.succeeded(moment, await self._observers.before(moment), score)
 
-    async def _try(self, step: Step, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
+    async def _try(self, step: Step, work: CaseWork, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
         """Call until it succeeds or its failure is final; limits are only held while the component works."""
         retries = self._generation_retries if step.stage is Stage.GENERATE else ONCE
         gate = self._admission.gate(step.stage, step.provider)
@@ -190,12 +201,14 @@ class StageRunner:
             calls = self._model_calls.get(step.provider)
             if calls is None:
                 calls = self._model_calls[step.provider] = ModelCalls(self._runtime, gate, step.provider)
-            return await calls.result(step.method, arguments, history)
+            return await calls.result(partial(self._noted, step, work), arguments, history)
+        running, task = self.running, asyncio.current_task()
         while True:
             if not gate.enter_at_once():
                 await gate.enter()
             if line.forks != self._forks:
                 end_copy()
+            running[task] = step, work  # no clock is read: a call that is seen often enough has taken long
             try:
                 return await step.method(*arguments)
             except Exception as error:
@@ -204,8 +217,18 @@ class StageRunner:
                     raise
                 history.append(attempt_record(error, len(history) + 1, delay))
             finally:
+                del running[task]
                 gate.leave()
             await asyncio.sleep(delay)
+
+    async def _noted(self, step: Step, work: CaseWork, *arguments: Any) -> Any:
+        """Call a component, and note that the call is running."""
+        task = asyncio.current_task()
+        self.running[task] = step, work
+        try:
+            return await step.method(*arguments)
+        finally:
+            del self.running[task]
 
     def _failure(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> StageFailure:
         names = NAMES[step.stage]

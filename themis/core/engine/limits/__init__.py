@@ -10,6 +10,5 @@ The limits of a provider belong to the process: all runs of one `provider_key` s
 from themis.core.engine.limits.admission import Admission, Gate
 from themis.core.engine.limits.feedback import Feedback, Ticket
 from themis.core.engine.limits.idle import idle_limits
-from themis.core.engine.limits.provider_state import ProviderState
 
-__all__ = ["Admission", "Feedback", "Gate", "ProviderState", "Ticket", "idle_limits"]
+__all__ = ["Admission", "Feedback", "Gate", "Ticket", "idle_limits"]

@@ -16,6 +16,9 @@ RECOVERED = 0.95
 RECOVERY_S = 5.0
 """Seconds in which it is reached, from the first answer after the decrease."""
 
+ALL = "all that is allowed"
+"""Word of `AdaptiveLimit.stage` for a limit that cannot rise."""
+
 _EAGER = 3.0  # added by each answer while the provider has never throttled; once it has, 1
 _SOON_S = 10.0  # a decrease so soon after the one before may belong to the same burst
 _STEP = 0.02  # of the limit, at least 1: the additive increase per second
@@ -105,7 +108,7 @@ class AdaptiveLimit:
         """Describe in a word or two how the limit moves now."""
         limit = self.limit(now)
         if limit >= self._bounds.most:
-            return "all that is allowed"
+            return ALL
         if self._borne == math.inf:
             return "slow start"
         return "recovering" if limit < math.floor(RECOVERED * self._borne) else "increasing"

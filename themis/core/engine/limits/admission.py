@@ -13,8 +13,8 @@ from themis.core.engine.limits.capacity import Capacity
 from themis.core.engine.limits.feedback import Feedback, Ticket
 from themis.core.engine.limits.provider_gate import ProviderGate
 from themis.core.engine.limits.provider_rules import rules_of
-from themis.core.engine.limits.provider_state import ProviderState
 from themis.core.outcomes.stages import NAMES, Stage
+from themis.core.values.provider_state import ProviderState
 
 
 class _Turn:

@@ -1,39 +1,14 @@
-"""The gate of one run at one provider, and the providers that this process asks now."""
+"""The gate of one run at one provider."""
 
-import os
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from themis.core.engine.limits.feedback import Feedback, Ticket
-from themis.core.engine.limits.provider_limits import ProviderLimits
 from themis.core.engine.limits.provider_rules import RunRules
-from themis.core.engine.limits.provider_state import ProviderState
+from themis.core.engine.limits.providers import providers
 from themis.core.engine.limits.share import Share
 from themis.core.engine.limits.token_estimate import TokenEstimate, characters_of
-
-
-class _Providers:
-    """The limits of the providers that runs of this process ask now."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.limits: dict[str, ProviderLimits] = {}
-
-    def forget(self) -> None:
-        """Begin with none, in a forked child: the runs, and perhaps the holder of a lock, are its parent's."""
-        self.lock = threading.Lock()
-        self.limits = {}
-
-
-_providers = _Providers()
-os.register_at_fork(after_in_child=_providers.forget)
-
-
-def providers_asked() -> list[ProviderLimits]:
-    """The limits of the providers that runs of this process ask now."""
-    with _providers.lock:
-        return list(_providers.limits.values())
+from themis.core.values.provider_state import ProviderState
 
 
 class ProviderGate:
@@ -50,17 +25,11 @@ class ProviderGate:
         """
         self._share = Share(rules, wake, waiting)
         self._estimate = TokenEstimate()
-        with _providers.lock:
-            self._limits = _providers.limits.get(provider) or ProviderLimits(provider)
-            _providers.limits[provider] = self._limits
-            self._limits.join(self._share)
+        self._limits = providers.join(provider, self._share)
 
     def close(self) -> None:
         """Take part no longer; limits that no run shares are forgotten."""
-        with _providers.lock:
-            is_shared = self._limits.leave(self._share)
-            if not is_shared and _providers.limits.get(self._limits.provider) is self._limits:
-                del _providers.limits[self._limits.provider]
+        providers.leave(self._limits, self._share)
 
     def ticket(self, value: Any) -> Ticket:
         """The ticket of a call with the input `value`: with an estimate of its tokens, where they are limited."""

@@ -5,15 +5,16 @@ import threading
 import time
 from typing import TypeVar
 
-from themis.core.engine.limits.adaptive import AdaptiveLimit
+from themis.core.configuration.provider_names import public_name
+from themis.core.engine.limits.adaptive import ALL, AdaptiveLimit
 from themis.core.engine.limits.closing import Closing
 from themis.core.engine.limits.feedback import Feedback, Ticket
 from themis.core.engine.limits.provider_rules import ProviderRules, strictest
-from themis.core.engine.limits.provider_state import ProviderState
 from themis.core.engine.limits.request_rate import RequestRate
 from themis.core.engine.limits.share import Share, next_in_turn
 from themis.core.engine.limits.token_estimate import tokens_used
 from themis.core.engine.limits.token_rate import TokenRate
+from themis.core.values.provider_state import ProviderState
 
 AnyRate = TypeVar("AnyRate", RequestRate, TokenRate)
 
@@ -32,11 +33,13 @@ class ProviderLimits:
 
     Attributes:
         provider: its `provider_key`.
+        name: the same without secrets.
     """
 
     def __init__(self, provider: str) -> None:
         """Limits without a run."""
         self.provider = provider
+        self.name = public_name(provider)
         self._lock = threading.Lock()
         self._shares: list[Share] = []
         self._rules = ProviderRules()
@@ -48,8 +51,9 @@ class ProviderLimits:
         self._turn = 0
         self._throttled_at = -math.inf
         self._status: int | None = None
+        self._operator: int | None = None
 
-    # --- runs
+    # --- runs, and the operator
 
     def join(self, share: Share) -> None:
         """Take part; the strictest of all runs' configurations holds."""
@@ -64,6 +68,13 @@ class ProviderLimits:
             if self._shares:
                 self._combine()
             return bool(self._shares)
+
+    def set_most(self, calls: int | None) -> None:
+        """Allow at most so many calls in flight, besides what the configurations allow; None for no such limit."""
+        with self._lock:
+            if calls != self._operator:
+                self._operator = calls
+                self._combine()
 
     @property
     def limits_tokens(self) -> bool:
@@ -124,8 +135,9 @@ class ProviderLimits:
             limit = self._limit(now)
             waiting = sum(share.waiting() for share in self._shares)
             return ProviderState(
-                provider=self.provider,
+                provider=self.name,
                 limit=None if limit is None else 0 if self._closing.is_closed(now) else limit,
+                most=self._rules.most,
                 in_flight=self._in_flight,
                 waiting=waiting,
                 why=self._why(now, limit, waiting),
@@ -191,7 +203,7 @@ class ProviderLimits:
 
     def _combine(self) -> None:
         """Follow the rules of the runs that take part, and wake all that wait: there may be more room."""
-        self._rules = rules = strictest(share.rules for share in self._shares)
+        self._rules = rules = strictest((share.rules for share in self._shares), self._operator)
         if rules.adaptive is None:
             self._adaptive = None
         elif self._adaptive is None:
@@ -212,10 +224,12 @@ class ProviderLimits:
                 return f"its requests per minute: {self._requests.per_minute:g}"
             if self._tokens is not None:
                 return f"its tokens per minute: {self._tokens.per_minute:g}"
-        stage = self._adaptive.stage(now) if self._adaptive is not None else "all that is allowed"
+        stage = self._adaptive.stage(now) if self._adaptive is not None else ALL
+        if stage == ALL and self._operator is not None and limit == self._operator:
+            stage = "set by themis limits"
         if now - self._throttled_at < _RECENT_S:
-            told = self._status or "too many requests"
-            return f"{told} from the provider {max(0, round(now - self._throttled_at))} s ago; {stage}"
+            told = self._status or "throttled"
+            return f"{told} {max(0, round(now - self._throttled_at))} s ago; {stage}"
         return stage if limit is not None else "not limited"
 
 

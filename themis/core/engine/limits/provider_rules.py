@@ -13,7 +13,7 @@ class ProviderRules:
     """The limits of a provider; None where it has none of that kind.
 
     Attributes:
-        concurrency: calls in flight that the configuration allows.
+        concurrency: calls in flight that the configuration and the operator allow.
         requests_per_minute, tokens_per_minute: its quotas.
         adaptive: the bounds of the concurrency that follows the provider's answers.
     """
@@ -22,6 +22,11 @@ class ProviderRules:
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     adaptive: AdaptiveBounds | None = None
+
+    @property
+    def most(self) -> int | None:
+        """Calls in flight that are allowed at most."""
+        return self.concurrency if self.adaptive is None else self.adaptive.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,11 @@ def rules_of(runtime: RuntimeConfig, provider: str) -> RunRules:
     )
 
 
-def strictest(runs: Iterable[RunRules]) -> ProviderRules:
-    """Return the limits that satisfy all `runs`."""
+def strictest(runs: Iterable[RunRules], operator: int | None = None) -> ProviderRules:
+    """Return the limits that satisfy all `runs`, and an operator who allows so many calls in flight."""
     rules = list(runs)
-    concurrency = min((rule.concurrency for rule in rules if rule.concurrency is not None), default=None)
+    given = [*(rule.concurrency for rule in rules), operator]
+    concurrency = min((calls for calls in given if calls is not None), default=None)
     adaptive = [rule.adaptive for rule in rules if rule.adaptive is not None]
     bounds = None
     if adaptive:

@@ -5,6 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
+from themis.core.values.provider_state import ProviderState
+from themis.core.values.stalled_call import StalledCall
+
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
 """Number in a report, which any program may have written: limited to a range that is safe for arithmetic."""
 
@@ -19,6 +22,8 @@ class SlotReport:
         pid: pid of the job's process.
         started_ns: start of the attempt.
         total, done, failed: numbers of the run's cases, of those that have ended, and of those that failed.
+        limits: the limits of the providers that the run asks, as they are now.
+        stalled: the call of a component that has stalled for longest.
     """
 
     slot: Whole
@@ -30,6 +35,8 @@ class SlotReport:
     total: Whole = 0
     done: Whole = 0
     failed: Whole = 0
+    limits: tuple[ProviderState, ...] = ()
+    stalled: StalledCall | None = None
 
 
 @dataclass(frozen=True, slots=True)

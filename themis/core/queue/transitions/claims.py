@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from themis.core.errors import ClaimLostError, StoreError
 from themis.core.files import durable
-from themis.core.queue.folder import journal, log_files, processes, uncharged_ends
+from themis.core.processes import identity
+from themis.core.queue.folder import journal, log_files, uncharged_ends
 from themis.core.queue.folder.lease import Lease
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.folder.root import QueueRoot
@@ -102,7 +103,7 @@ class Claim:
         Raises:
             ClaimLostError: the job is no longer this worker's.
         """
-        if not self.store.note_process(self.key, self.version, pid, processes.process_started(pid) or 0):
+        if not self.store.note_process(self.key, self.version, pid, identity.process_started(pid) or 0):
             raise ClaimLostError(key=self.key, version=self.version)
 
     def note_versions(self) -> str | None:

@@ -1,0 +1,102 @@
+"""What a limit file holds, and what is done with content that is not one's own."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.limit_files import holder
+from themis.core.shared_limits.document import LimitDocument, decode, encode
+
+NAME = "openai:https://api.openai.com/v1"
+
+_NO_COUNTS: list[Any] = [0, -3, True, 2.5, "24", 10**30, [1], {}]
+
+
+def text(**words: Any) -> bytes:
+    return json.dumps({"format": 1, "provider": NAME, "settings": {}, "holders": [], **words}).encode()
+
+
+def test_it_is_read_as_it_was_written() -> None:
+    for document in (
+        LimitDocument(NAME),
+        LimitDocument(NAME, 24),
+        LimitDocument(NAME, 1, (holder(NAME), holder(NAME, pid=7, limit=None, most=None, why="not limited"))),
+    ):
+        assert decode(encode(document), NAME) == document
+
+
+def test_fields_of_a_later_version_are_kept() -> None:
+    found = decode(text(quota={"next_s": 7}, settings={"max_concurrent": 3, "requests_per_minute": 60}), NAME)
+    again = json.loads(encode(found))
+    assert (again["quota"], again["settings"]) == ({"next_s": 7}, {"max_concurrent": 3, "requests_per_minute": 60})
+    assert not decode(text(quota={"next_s": 7}), NAME).is_empty
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 200_000, "not JSON"),
+        (b"null", "not a limits file"),
+        (b"[]", "not a limits file"),
+        (b"{}", "not a limits file"),
+        (text(format=2), r"a newer version of Themis wrote it \(format 2\)"),
+        (text(format=True), "not a limits file"),
+        (text(format="1"), "not a limits file"),
+        (text(provider=None), "names no provider"),
+        (text(provider="another"), "another provider"),
+        (text(settings=[]), "another form"),
+        (text(holders={}), "another form"),
+        *((text(settings={"max_concurrent": calls}), "not a whole number from 1 to 1,000,000") for calls in _NO_COUNTS),
+    ],
+)
+def test_what_is_not_a_limit_file_is_refused_in_a_few_words(data: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as raised:
+        decode(data, NAME)
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"pid": -1},
+        {"pid": True},
+        {"pid": 2**70},
+        {"pid_started": "1"},
+        {"at_ns": 1e30},
+        {"limit": -1},
+        {"limit": 2**60},
+        {"in_flight": None},
+        {"waiting": [1]},
+        {"why": None},
+        {"why": "x" * 1_000_000},
+        {"host": 7},
+    ],
+    ids=str,
+)
+def test_a_report_that_is_not_valid_is_left_out_and_the_others_stay(facts: dict[str, Any]) -> None:
+    good = json.loads(encode(LimitDocument(NAME, None, (holder(NAME),))))["holders"][0]
+    bad: list[Any] = [{**good, **facts}, {name: good[name] for name in good if name != next(iter(facts))}, 7, None, []]
+    assert decode(text(holders=[*bad, good]), NAME).holders == (holder(NAME),)
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda kids: st.lists(kids) | st.dictionaries(st.text(), kids),
+    max_leaves=8,
+)
+
+
+@given(st.fixed_dictionaries({"format": st.just(1), "provider": st.just(NAME)}), _ANYTHING, _ANYTHING)
+def test_whatever_it_holds_is_limits_or_refused(words: dict[str, Any], settings: Any, holders: Any) -> None:
+    data = json.dumps({**words, "settings": settings, "holders": holders}).encode()
+    try:
+        found = decode(data, NAME)
+    except ValueError:
+        return
+    assert decode(encode(found), NAME) == found
