@@ -95,7 +95,7 @@ def set_limit(*, provider: str, max_concurrent: int | None, clear: bool, as_json
         return replace(document, max_concurrent=max_concurrent)
 
     file = LimitFile(name)
-    after = file.change(change, repair=True)
+    after = file.update(change, repair=True)
     if is_for_people(as_json=as_json):
         allowed = "as many calls at once as its runs allow" if clear else f"at most {max_concurrent:,} calls at once"
         say(one_line(f"{name}: {allowed} in each process"))

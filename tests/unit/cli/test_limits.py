@@ -46,7 +46,7 @@ def document(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
 
 
 def asked(provider: str, **facts: Any) -> None:
-    LimitFile(provider).change(lambda now: now.with_holder(fresh(provider, **facts)))
+    LimitFile(provider).update(lambda now: now.with_holder(fresh(provider, **facts)))
 
 
 def test_what_was_set_is_listed_until_it_is_cleared(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

@@ -77,18 +77,18 @@ def test_without_a_home_folder_one_line_says_what_to_set(monkeypatch: pytest.Mon
 def test_a_file_is_private_and_is_gone_when_nothing_is_left_in_it(file: LimitFile) -> None:
     assert file.read() == LimitDocument(NAME)
     assert not file.path.parent.exists()
-    file.change(lambda now: replace(now, max_concurrent=24))
+    file.update(lambda now: replace(now, max_concurrent=24))
     assert file.read().max_concurrent == 24
     assert file.path.parent.stat().st_mode & 0o777 == 0o700
     assert [path.stat().st_mode & 0o777 for path in sorted(file.path.parent.iterdir())] == [0o600, 0o600]
-    file.change(lambda now: replace(now, max_concurrent=None))
+    file.update(lambda now: replace(now, max_concurrent=None))
     assert list(file.path.parent.iterdir()) == []
 
 
 def test_no_change_is_lost_while_many_are_made_at_once(file: LimitFile) -> None:
     def count_up() -> None:
         for _ in range(25):
-            file.change(lambda now: replace(now, max_concurrent=(now.max_concurrent or 0) + 1))
+            file.update(lambda now: replace(now, max_concurrent=(now.max_concurrent or 0) + 1))
 
     threads = [threading.Thread(target=count_up) for _ in range(4)]
     for thread in threads:
@@ -102,8 +102,8 @@ def test_no_change_is_lost_while_the_file_comes_and_goes(file: LimitFile) -> Non
     def come_and_go(number: int) -> None:
         mine = fresh(NAME, namespace=0, pid=number)
         for _ in range(25):
-            assert mine in file.change(lambda now: now.with_holder(mine)).holders
-            assert mine not in file.change(lambda now: now.without(mine.process)).holders
+            assert mine in file.update(lambda now: now.with_holder(mine)).holders
+            assert mine not in file.update(lambda now: now.without(mine.process)).holders
 
     failures: list[BaseException] = []
 
@@ -128,7 +128,7 @@ def test_no_change_is_lost_while_the_file_comes_and_goes(file: LimitFile) -> Non
 def test_a_process_is_alive_until_it_is_killed(file: LimitFile, child: subprocess.Popen[bytes]) -> None:
     process = replace(this_holder(), pid=child.pid, pid_started=identity.process_started(child.pid) or 0)
     asking = fresh(NAME, process=process)
-    file.change(lambda now: now.with_holder(asking))
+    file.update(lambda now: now.with_holder(asking))
     assert list(all_limits(file.path.parent)) == [LimitDocument(NAME, None, (asking,))]
     child.send_signal(signal.SIGKILL)
     child.wait()
@@ -138,11 +138,11 @@ def test_a_process_is_alive_until_it_is_killed(file: LimitFile, child: subproces
 
 def test_the_next_writer_drops_a_killed_process_too(file: LimitFile, child: subprocess.Popen[bytes]) -> None:
     process = replace(this_holder(), pid=child.pid, pid_started=identity.process_started(child.pid) or 0)
-    file.change(lambda now: now.with_holder(holder(NAME, process=process, at_ns=ago(SILENT_S + 1))))
+    file.update(lambda now: now.with_holder(holder(NAME, process=process, at_ns=ago(SILENT_S + 1))))
     assert len(file.read().holders) == 1
     child.kill()
     child.wait()
-    assert file.change(lambda now: replace(now, max_concurrent=2)).holders == ()
+    assert file.update(lambda now: replace(now, max_concurrent=2)).holders == ()
 
 
 @pytest.mark.parametrize(
@@ -176,17 +176,17 @@ def test_a_file_that_was_left_empty_is_no_file(file: LimitFile) -> None:
     file.path.parent.mkdir(parents=True)
     file.path.touch()
     assert file.read() == LimitDocument(NAME)
-    assert file.change(lambda now: replace(now, max_concurrent=3)).max_concurrent == 3
+    assert file.update(lambda now: replace(now, max_concurrent=3)).max_concurrent == 3
 
 
 def test_broken_content_stays_until_it_is_repaired(file: LimitFile) -> None:
     file.path.parent.mkdir(parents=True)
     file.path.write_bytes(b"{nonsense")
-    for use in (file.read, lambda: file.change(lambda now: replace(now, max_concurrent=3))):
+    for use in (file.read, lambda: file.update(lambda now: replace(now, max_concurrent=3))):
         with pytest.raises(LimitFileError, match=f"{file.path}: it is not JSON"):
             use()
     assert file.path.read_bytes() == b"{nonsense"
-    assert file.change(lambda now: replace(now, max_concurrent=3), repair=True).max_concurrent == 3
+    assert file.update(lambda now: replace(now, max_concurrent=3), repair=True).max_concurrent == 3
     assert file.read().max_concurrent == 3
 
 
@@ -194,12 +194,12 @@ def test_what_a_newer_version_wrote_is_not_repaired_away(file: LimitFile) -> Non
     file.path.parent.mkdir(parents=True)
     file.path.write_bytes(b'{"format": 2, "provider": "moved"}')
     with pytest.raises(LimitFileError, match="a newer version of Themis wrote it"):
-        file.change(lambda now: replace(now, max_concurrent=3), repair=True)
+        file.update(lambda now: replace(now, max_concurrent=3), repair=True)
     assert file.path.read_bytes() == b'{"format": 2, "provider": "moved"}'
 
 
 def test_hostile_files_are_named_and_the_others_are_read(tmp_path: Path) -> None:
-    LimitFile("good", tmp_path).change(lambda now: replace(now, max_concurrent=2))
+    LimitFile("good", tmp_path).update(lambda now: replace(now, max_concurrent=2))
     (tmp_path / "link.json").symlink_to("/etc/passwd")
     (tmp_path / "folder.json").mkdir()
     os.mkfifo(tmp_path / "pipe.json")
@@ -216,7 +216,7 @@ def test_hostile_files_are_named_and_the_others_are_read(tmp_path: Path) -> None
 def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "limits").write_text("x")
     file = LimitFile(NAME, tmp_path / "limits")
-    for use in (file.read, lambda: file.change(lambda now: now), lambda: list(all_limits(tmp_path / "limits"))):
+    for use in (file.read, lambda: file.update(lambda now: now), lambda: list(all_limits(tmp_path / "limits"))):
         with pytest.raises(LimitFileError, match=r"limits of providers: .*limits.*: (Not a directory|File exists)"):
             use()
 
@@ -230,7 +230,7 @@ def test_a_lock_that_is_never_freed_is_waited_for_only_so_long(
         file_lock.locked(file.path.with_suffix(".lock"), 0.0),
         pytest.raises(LimitFileError, match="another process keeps it locked"),
     ):
-        file.change(lambda now: now)
+        file.update(lambda now: now)
 
 
 def test_a_lock_whose_file_was_removed_meanwhile_is_not_taken_for_the_lock(

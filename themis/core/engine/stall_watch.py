@@ -7,7 +7,6 @@ calls cost no clock, and those that are over between two looks are never seen, a
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from statistics import median
 from typing import Any
 
 from themis.core.engine.cases.stage_runner import RunningCall
@@ -50,7 +49,7 @@ class StallWatch:
             self._lasted.setdefault(step.key, deque(maxlen=_REMEMBERED)).append(now - since)
         for key, call in calls.items():
             self._since.setdefault(key, (call, now))  # which keeps the call, so that its id is not used again
-        patience = {key: max(STALLED_S, TIMES_THE_USUAL * median(lasted)) for key, lasted in self._lasted.items()}
+        patience = {key: max(STALLED_S, TIMES_THE_USUAL * _median(lasted)) for key, lasted in self._lasted.items()}
         stalled = [
             (since, call) for call, since in self._since.values() if now - since > patience.get(call[0].key, UNKNOWN_S)
         ]
@@ -58,6 +57,10 @@ class StallWatch:
             return None
         since, call = min(stalled, key=lambda entry: entry[0])
         return _described(call, now - since, len(stalled) - 1)
+
+
+def _median(times: Sequence[float]) -> float:
+    return sorted(times)[len(times) // 2]
 
 
 def _described(call: RunningCall, for_s: float, others: int) -> StalledCall:

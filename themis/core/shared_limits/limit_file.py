@@ -43,7 +43,7 @@ class LimitFile:
         with self._explained():
             return self._read()
 
-    def change(self, change: Callable[[LimitDocument], LimitDocument], *, repair: bool = False) -> LimitDocument:
+    def update(self, change: Callable[[LimitDocument], LimitDocument], *, repair: bool = False) -> LimitDocument:
         """Write what `change` makes of the content, without dead processes; returns the new content.
 
         Args:
@@ -118,7 +118,7 @@ def _living(path: Path, folder: Path) -> LimitDocument:
     alive = found.alive(look=True)
     if alive != found:
         with contextlib.suppress(LimitFileError):  # in a folder that cannot be written they stay in the file
-            file.change(lambda now: now.alive(look=True))
+            file.update(lambda now: now.alive(look=True))
     return alive
 
 

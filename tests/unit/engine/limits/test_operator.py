@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def allow(calls: int | None) -> None:
-    LimitFile(NAME).change(lambda now: replace(now, max_concurrent=calls))
+    LimitFile(NAME).update(lambda now: replace(now, max_concurrent=calls))
 
 
 class Asking:

@@ -34,7 +34,7 @@ class LimitReport:
     def refresh(self) -> None:
         """Apply the operator's setting, and write what the limits are then."""
         try:
-            LimitFile(self._limits.name).change(self._with_this_process)
+            LimitFile(self._limits.name).update(self._with_this_process)
         except LimitFileError as error:
             self._complain("this process is not in `themis limits list`", error)
             self.follow()
@@ -46,7 +46,7 @@ class LimitReport:
         if not self._is_written:
             return
         try:
-            LimitFile(self._limits.name).change(_without_this_process)
+            LimitFile(self._limits.name).update(_without_this_process)
         except LimitFileError as error:
             logger.debug("%s", error)
 
