@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
+from themis.core.models import Case
 from themis.core.snapshot import RunSnapshot
 from themis.core.text.canonical import compact_json
 
@@ -12,8 +14,7 @@ def put_snapshot(snapshot: RunSnapshot, put_blob: Callable[[bytes], str]) -> str
     document = snapshot.model_dump(mode="json", exclude={"run_id": True, "datasets": {"__all__": {"cases"}}})
     for dataset, kept in zip(snapshot.datasets, document["datasets"], strict=True):
         if dataset.cases is not None:
-            cases = [case.model_dump(mode="json") for case in dataset.cases]
-            kept["cases"] = put_blob(compact_json(cases).encode())
+            kept["cases"] = put_blob(compact_json([_plain(case) for case in dataset.cases]).encode())
     return put_blob(compact_json(document).encode())
 
 
@@ -24,3 +25,8 @@ def get_snapshot(digest: str, blob: Callable[[str], bytes]) -> RunSnapshot:
         if "cases" in dataset:
             dataset["cases"] = json.loads(blob(dataset["cases"]))
     return RunSnapshot.model_validate(document)
+
+
+def _plain(case: Case) -> dict[str, Any]:
+    """Return a case as a JSON value: its fields hold nothing else, so that no run waits for each to be copied."""
+    return vars(case) if type(case) is Case else case.model_dump(mode="json")
