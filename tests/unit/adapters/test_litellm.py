@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import importlib.util
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -17,10 +18,12 @@ from themis.core.config import RuntimeConfig
 from themis.core.errors import RunStoppedError
 from themis.core.evaluate import evaluate
 
-pytest.importorskip("litellm", reason="LiteLLM is not installed: pip install 'themis-eval[litellm]'")
-
 pytestmark = [
     pytest.mark.slow,  # its import alone takes seconds
+    pytest.mark.skipif(
+        importlib.util.find_spec("litellm") is None,
+        reason="LiteLLM is not installed: pip install 'themis-eval[litellm]'",
+    ),
     pytest.mark.filterwarnings("ignore"),  # its own, by the dozen
 ]
 
