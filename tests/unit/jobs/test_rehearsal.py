@@ -21,7 +21,7 @@ def test_every_job_of_a_rehearsal_is_done_and_no_thread_is_left(
 
 
 def test_a_rehearsal_scores_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    scored = []
+    scored: list[Any] = []
     score = ExactMatch.score
 
     def noted(self: Any, *arguments: Any) -> Any:
