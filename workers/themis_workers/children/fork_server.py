@@ -12,7 +12,6 @@ A guardian only creates the namespace: the process that calls unshare(2) stays i
 child is PID 1 of the new one.
 """
 
-import asyncio
 import contextlib
 import gc
 import importlib
@@ -29,6 +28,7 @@ import themis.core.jobs.claimed_job  # so that no job has to import it
 import themis.core.jobs.store_cache  # noqa: F401
 from themis.core.components.resolution import preload_builtins
 from themis.core.jobs.environment import inherited_environment
+from themis.core.jobs.rehearsal import rehearse
 from themis.core.processes.isolation import AUTO, Isolation
 from themis.core.stores import registry
 from themis_workers import capabilities, linux
@@ -68,7 +68,7 @@ def preload() -> None:
     preload_builtins()
     registry.preload()
     inherited_environment()
-    asyncio.get_event_loop_policy()
+    rehearse()
 
 
 class _ForkServer:
