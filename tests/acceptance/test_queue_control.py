@@ -123,6 +123,7 @@ def test_a_prefix_of_several_is_an_error_that_names_them_unless_all_are_meant(th
     assert {job["key"] for job in themis("queue", "retry", first, "--all-matching").document["jobs"]} == meant
 
 
+@pytest.mark.parametrize("running", ["run"], indirect=True)
 def test_all_that_waits_is_cancelled_and_what_runs_is_left(themis: Themis, running: tuple[str, Any]) -> None:
     keys = submit(themis, 3)
     done = themis("queue", "cancel", "--all", "--state", "queued")

@@ -12,7 +12,10 @@ from unittest import mock
 
 import pytest
 
+from tests.support.project_copy import PROJECT
 from themis.cli.main import main
+
+OURS = tuple(f"{folder}{os.sep}" for folder in (PROJECT, sys.prefix, sys.base_prefix, Path(os.__file__).parent))
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ def done_here(folder: Path, words: list[str], capsys: pytest.CaptureFixture[str]
 
 @contextmanager
 def _as_in_a_process_of_its_own(folder: Path) -> Iterator[None]:
-    """Nothing of the folder is imported yet or stays imported, and what else is set for the process is set back."""
-    before = _modules_below(folder)
+    """No module of a user is imported yet or stays imported, and what else is set for the process is set back."""
+    before = _modules_of_users()
     _forget(before)
     with pytest.MonkeyPatch.context() as patch, mock.patch.dict(os.environ):
         patch.chdir(folder)
@@ -45,16 +48,15 @@ def _as_in_a_process_of_its_own(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            _forget(_modules_below(folder))
+            _forget(_modules_of_users())
     sys.modules.update(before)
 
 
-def _modules_below(folder: Path) -> dict[str, ModuleType]:
-    return {
-        name: module
-        for name, module in list(sys.modules.items())
-        if str(getattr(module, "__file__", None)).startswith(f"{folder}/")
-    }
+def _modules_of_users() -> dict[str, ModuleType]:
+    """Those that come neither with Python nor with a distribution nor with this project, wherever they are."""
+    found = {name: module for name, module in list(sys.modules.items()) if not name.startswith("__")}
+    files = {name: str(getattr(module, "__file__", None)) for name, module in found.items()}
+    return {name: found[name] for name, file in files.items() if file.startswith(os.sep) and not file.startswith(OURS)}
 
 
 def _forget(modules: Mapping[str, ModuleType]) -> None:
