@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
+from themis.core.engine.spending import Spending
 from themis.core.outcomes.codec import without_secrets
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.processes.forks import line, refuse_copy
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
+from themis.core.text.masking import mask_json
 
 COMMIT_INTERVAL_S = 0.2
 """Maximum seconds that an outcome waits for its commit, if the disk keeps up."""
@@ -32,11 +34,13 @@ class OutcomeWriter:
         StoreError: from `room` and at the end of the block, once a commit failed.
     """
 
-    def __init__(self, store: RunStore, run_id: str, fence: Fence | None) -> None:
-        """A writer of the outcomes of `run_id`, under `fence` if there is one."""
+    def __init__(self, store: RunStore, run_id: str, fence: Fence | None, spending: Spending | None = None) -> None:
+        """A writer of the outcomes of `run_id`, under `fence` if there is one, with what was spent on them."""
         self._store = store
         self._run_id = run_id
         self._fence = fence
+        self._spending = spending
+        self._written: list[asyncio.Future[None]] = []
         self._outcomes: list[Outcome] = []
         self._ends: list[CaseEnd] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="themis-writer")
@@ -97,6 +101,19 @@ class OutcomeWriter:
             await self._has_room.wait()
             self._raise_error()
 
+    async def flush(self) -> None:
+        """Commit all that is there now, and return when it is in the store.
+
+        Raises:
+            StoreError: a commit failed.
+        """
+        self._raise_error()
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._written.append(written)
+        self._worth_a_commit.set()
+        await written
+        self._raise_error()
+
     async def _commit_until_closed(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -109,19 +126,33 @@ class OutcomeWriter:
             outcomes, self._outcomes = self._outcomes, []
             ends, self._ends = self._ends, []
             self._has_room.set()
-            if outcomes or ends:
-                try:
-                    await loop.run_in_executor(self._thread, self._commit, outcomes, ends)
-                except BaseException as error:  # noqa: BLE001  # raised by the next write
-                    self._error = error
-                    self._has_room.set()
-                    return
+            spend = None if self._spending is None else self._spending.text(closing=closing)
+            waiting, self._written = self._written, []
+            try:
+                if outcomes or ends or spend is not None:
+                    await loop.run_in_executor(self._thread, self._commit, outcomes, ends, spend)
+                    if spend is not None and self._spending is not None:
+                        self._spending.written()
+            except BaseException as error:  # noqa: BLE001  # raised by the next write
+                self._error = error
+                self._has_room.set()
+                return
+            finally:
+                for written in waiting:
+                    if not written.done():
+                        written.set_result(None)
             if closing:
                 return
 
-    def _commit(self, outcomes: list[Outcome], ends: list[CaseEnd]) -> None:
+    def _commit(self, outcomes: list[Outcome], ends: list[CaseEnd], spend: str | None) -> None:
         refuse_copy(self._forks, "writing its outcomes")
-        self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
+        if spend is None or self._spending is None:
+            self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
+            return
+        with self._store.transaction():
+            if outcomes or ends:
+                self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
+            self._store.put_spend(self._run_id, self._spending.execution, mask_json(spend), fence=self._fence)
 
     def _raise_error(self) -> None:
         if self._error is not None:

@@ -81,6 +81,7 @@ from themis.core.errors.queue import (
 )
 from themis.core.errors.runs import (
     BadResultError,
+    BudgetSpentError,
     CallTimeoutError,
     ForkedCopyError,
     InvalidArgumentError,
@@ -88,6 +89,8 @@ from themis.core.errors.runs import (
     RunExistsError,
     RunningLoopError,
     TimeLimitError,
+    UnboundedCallError,
+    UnknownPriceError,
     UnknownRunError,
 )
 from themis.core.errors.stores import (
@@ -111,6 +114,7 @@ __all__ = [
     "AmbiguousJobError",
     "BadResponseError",
     "BadResultError",
+    "BudgetSpentError",
     "CallTimeoutError",
     "ClaimLostError",
     "ClosedOutputError",
@@ -185,9 +189,11 @@ __all__ = [
     "TimeLimitError",
     "TornManifestError",
     "UnavailableError",
+    "UnboundedCallError",
     "UnknownComponentError",
     "UnknownConfigKeyError",
     "UnknownJobError",
+    "UnknownPriceError",
     "UnknownRunError",
     "UnresolvedReferenceError",
     "UnsettledError",

@@ -20,8 +20,9 @@ from themis.core.engine.component_failures import Tracebacks, line_of
 from themis.core.engine.limits import Admission
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, said_by
+from themis.core.engine.spending import Spending
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.errors import BadResultError
+from themis.core.errors import BadResultError, BudgetSpentError
 from themis.core.models import ParsedOutput, ScoreError
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import Outcome
@@ -74,8 +75,10 @@ class StageRunner:
         idle_timeout_s: seconds that a streamed answer may pause; None for no limit.
     """
 
-    def __init__(self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers) -> None:
-        """Use the limits and retries of `runtime`; outcomes go to `writer`."""
+    def __init__(
+        self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers, spending: Spending | None = None
+    ) -> None:
+        """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens."""
         self._admission = Admission(runtime)
         self.writer = writer
         self.idle_timeout_s = runtime.idle_timeout_s
@@ -86,6 +89,7 @@ class StageRunner:
         self._runtime = runtime
         self._generation_retries = generation_retries(runtime, None)
         self._limits_time = runtime.request_timeout_s is not None or runtime.case_timeout_s is not None
+        self._spending = spending
         self._model_calls: dict[str | None, ModelCalls] = {}
 
     def close(self) -> None:
@@ -149,6 +153,8 @@ class StageRunner:
             if step.stage is Stage.GENERATE:
                 self._breaker.note_success()
             return self._concluded(step, work, arguments, result, history)
+        except BudgetSpentError:
+            raise
         except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, task):
                 raise
@@ -186,10 +192,11 @@ class StageRunner:
         """Call until it succeeds or its failure is final; limits are only held while the component works."""
         retries = self._generation_retries if step.stage is Stage.GENERATE else ONCE
         gate = self._admission.gate(step.stage, step.provider)
-        if retries is not ONCE and (step.provider is not None or self._limits_time):
+        if retries is not ONCE and (step.provider is not None or self._limits_time or self._spending is not None):
             calls = self._model_calls.get(step.provider)
             if calls is None:
-                calls = self._model_calls[step.provider] = ModelCalls(self._runtime, gate, step.provider)
+                calls = ModelCalls(self._runtime, gate, step.provider, self._spending)
+                self._model_calls[step.provider] = calls
             return await calls.result(step.method, arguments, history)
         while True:
             if not gate.enter_at_once():

@@ -1,0 +1,110 @@
+"""Upper bounds of single calls, in tokens and in dollars, before they are sent."""
+
+import time
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from themis.core.cost.package_prices import is_installed
+from themis.core.cost.price_file import default_path
+from themis.core.cost.price_list import PriceList
+from themis.core.cost.rates import nano
+from themis.core.cost.spend import CallGroup, Fate, band_of, day_now
+from themis.core.cost.tokens import MostTokens
+from themis.core.errors import UnboundedCallError, UnknownPriceError
+
+_MEND = "set generation.generator.with.params.max_tokens"
+
+
+class Bound(NamedTuple):
+    """The most that one call can use.
+
+    Attributes:
+        input, output: tokens.
+        nano_usd: billionths of a dollar; 0 where dollars are not limited.
+    """
+
+    input: int
+    output: int
+    nano_usd: int
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input + self.output
+
+
+class Bounds:
+    """Bounds of the calls of a run's generator."""
+
+    def __init__(self, generator: Any, prices: PriceList, *, in_usd: bool) -> None:
+        """Bound the calls of `generator`, `in_usd` by `prices`.
+
+        Raises:
+            UnboundedCallError: the generator does not say what a call uses at most.
+            UnknownPriceError: its model has no price.
+        """
+        self._provider, self._model = provider_of(generator), model_of(generator)
+        self._most_tokens: Any = getattr(generator, "most_tokens", None)
+        if self._most_tokens is None:
+            why = f"generator {generator.component_id!r} does not say how many tokens a call uses at most"
+            raise UnboundedCallError(why=why, mend="give it a method most_tokens(case, ctx), or take out the budget")
+        self._prices = prices
+        self._in_usd = in_usd
+        if in_usd:
+            self._highest_usd(0, 0, "")
+
+    def of(self, case: Any, ctx: Any) -> Bound:
+        """Return the bound of a call.
+
+        Raises:
+            UnboundedCallError: nothing bounds its input, or its output.
+        """
+        found = self._most_tokens(case, ctx)
+        inside: int | None = found[0]
+        outside: int | None = found[1]
+        if inside is None or outside is None:
+            limits = self._prices.limits(self._provider, self._model, self._group(0, "").date)
+            inside = limits.context_tokens if inside is None else inside
+            outside = (limits.output_tokens or limits.context_tokens) if outside is None else outside
+        model = self._model or self._provider
+        if inside is None:
+            why = f"the input of case {case.case_id!r} refers to what has no known size"
+            raise UnboundedCallError(why=why, mend=f"set context_tokens of {model} in {default_path()}")
+        if outside is None:
+            why = f"nothing limits the length of the answers of {model}"
+            raise UnboundedCallError(why=why, mend=f"{_MEND}, or max_output_tokens of the model in {default_path()}")
+        tier = found.tier if isinstance(found, MostTokens) else ""
+        return Bound(inside, outside, nano(self._highest_usd(inside, outside, tier)) if self._in_usd else 0)
+
+    def _highest_usd(self, inside: int, outside: int, tier: str) -> Decimal:
+        """Return the most dollars of a call: a long input may have another price, but need not become that long."""
+        found = []
+        for band in {0, band_of(inside)}:
+            rates = self._prices.rates(self._group(band, tier))
+            if rates is None:
+                raise unknown_price(self._provider, self._model)
+            found.append(rates.highest(inside, outside))
+        return max(found)
+
+    def _group(self, band: int, tier: str) -> CallGroup:
+        return CallGroup(day_now(time.time_ns()), self._provider, self._model, "", tier, band, Fate.UNKNOWN)
+
+
+def unknown_price(provider: str, model: str) -> UnknownPriceError:
+    """Return the error of a model without a price."""
+    mend = "" if is_installed() else " (or pip install 'themis-eval[prices]')"
+    return UnknownPriceError(
+        model=model or "the model", provider=provider or "its provider", path=default_path(), mend=mend
+    )
+
+
+def provider_of(generator: Any) -> str:
+    """Return the provider that a generator asks; empty when it names none."""
+    found = getattr(generator, "provider_key", None)
+    return found if isinstance(found, str) else ""
+
+
+def model_of(generator: Any) -> str:
+    """Return the model that a generator asks; empty when it names none."""
+    found = getattr(generator, "model_id", None)
+    return found if isinstance(found, str) else ""
