@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, config_options, quiet_option
-from themis.cli.exit_status import document, exit_code, explain_failures, explain_partial
+from themis.cli.costs import cost_so_far, explain_cost
+from themis.cli.exit_status import (
+    document,
+    exit_code,
+    explain_failures,
+    explain_partial,
+)
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, note
@@ -49,8 +55,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     experiment.compile()
     with closing(experiment.open_store()) as store:
         result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
-        emit(document(result))
-        explain_failures(result)
+        _show(result, store)
     return exit_code(result)
 
 
@@ -64,8 +69,7 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
     with stored_run(experiment) as (store, _):
         result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
-        emit(document(result))
-        explain_failures(result)
+        _show(result, store)
     return exit_code(result)
 
 
@@ -86,6 +90,13 @@ def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
     with stored_run(open_experiment(config, overrides)) as (store, run_id):
         explain_partial(projections.run_result(store, run_id))
         emit(check(store, run_id))
+
+
+def _show(result: "RunResult", store: "RunStore") -> None:
+    cost = cost_so_far(store, result.run_id)
+    emit(document(result, cost))
+    explain_failures(result)
+    explain_cost(cost)
 
 
 def carry_out(

@@ -15,6 +15,7 @@ from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting import latex, markdown
 from themis.core.reporting.cells import COLUMNS, csv_cell
+from themis.core.reporting.costs import COST_COLUMNS, cost_rows, read_cost
 from themis.core.reporting.summary import FAILURES_SHOWN, RunSummary
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore, projections
@@ -37,12 +38,14 @@ class Reporter:
         self._store = store
 
     def export_json(self, run_id: str) -> str:
-        """Return everything as one JSON object: the snapshot, the execution state and each view of the run."""
+        """Return everything as one JSON object: the snapshot, the execution state, each view of the run, its cost."""
         document = {
             "snapshot": get_run_snapshot(self._store, run_id).model_dump(mode="json"),
             "execution_state": as_json(get_execution_state(self._store, run_id)),
         }
-        return compact_json(document | {name: self._store.get_projection(run_id, name) for name in _VIEWS})
+        cost = read_cost(self._store, run_id)
+        views = {name: self._store.get_projection(run_id, name) for name in _VIEWS}
+        return compact_json(document | views | ({} if cost is None else {"cost": cost.document()}))
 
     def export_markdown(self, run_id: str) -> str:
         """Return the run's state as `- key: value` lines, and a line for each case and metric."""
@@ -51,7 +54,7 @@ class Reporter:
     def write_markdown(self, run_id: str, out: TextIO) -> None:
         """Write the lines of `export_markdown` to `out` one by one."""
         result = projections.run_result(self._store, run_id)
-        _write(out, markdown.score_list(result, self._rows(run_id)))
+        _write(out, markdown.score_list(result, self._rows(run_id), read_cost(self._store, run_id)))
 
     def export_markdown_summary(self, run_id: str) -> str:
         """Return a readable summary: counts, the metrics with the details of their means, and the first failures."""
@@ -72,6 +75,16 @@ class Reporter:
         for row in rows:
             writer.writerow([csv_cell(getattr(row, column)) for column in COLUMNS])
 
+    def export_cost_csv(self, run_id: str) -> str:
+        """Return tokens and US dollars by provider, model and kind of token; the header alone for a run without any."""
+        get_run_snapshot(self._store, run_id)
+        text = StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COST_COLUMNS)
+        cost = read_cost(self._store, run_id)
+        writer.writerows([csv_cell(value) for value in row] for row in (cost_rows(cost) if cost is not None else ()))
+        return text.getvalue()
+
     def export_latex(self, run_id: str) -> str:
         """Return a table with a row for each case and metric; it needs no LaTeX package."""
         return _text(self.write_latex, run_id)
@@ -79,7 +92,7 @@ class Reporter:
     def write_latex(self, run_id: str, out: TextIO) -> None:
         """Write the lines of `export_latex` to `out` one by one."""
         result = projections.run_result(self._store, run_id)
-        _write(out, latex.score_table(result, self._rows(run_id)))
+        _write(out, latex.score_table(result, self._rows(run_id), read_cost(self._store, run_id)))
 
     def export_latex_summary(self, run_id: str) -> str:
         """Return a table of the metrics, for a paper; it needs no LaTeX package."""

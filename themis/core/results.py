@@ -11,6 +11,7 @@ from themis.core.base import FrozenModel, JSONValue
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.statistics.score_tally import MetricSummary
 from themis.core.text.lines import cut
+from themis.core.values.run_ends import reason_of
 
 
 class RunStatus(StrEnum):
@@ -102,7 +103,8 @@ class RunResult(FrozenModel):
     Attributes:
         cases: a `CaseResult` each, in the datasets' order, read from the store on demand; `model_dump` reads all.
         metrics: the run's summary of each metric, by metric id, read from the store on first use.
-        error: reason why a `failed` run failed as a whole, or was interrupted; None when only cases failed.
+        error: reason why a `failed` run failed as a whole, or was interrupted, or why a run was cancelled that nobody
+            cancelled; None when only cases failed.
     """
 
     run_id: str
@@ -112,6 +114,11 @@ class RunResult(FrozenModel):
     cases: Cases = Field(default_factory=list, repr=False)
     metrics: SkipValidation[Mapping[str, MetricSummary]] = Field(default_factory=dict, repr=False, exclude=True)
     error: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Reason in one word why the run was cancelled: `budget`; None when a person cancelled it, or nobody did."""
+        return reason_of(self.status.value, self.error)
 
     @property
     def what_is_missing(self) -> str | None:
