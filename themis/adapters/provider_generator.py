@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from themis.adapters.answer import Answer, UnreadableReplyError
 from themis.adapters.apis import chat
+from themis.adapters.apis.request_size import most_tokens
 from themis.adapters.conversation import Conversation, conversation_of
 from themis.adapters.failures import Asked, bad_response, failure_of_status, shown, status_within
 from themis.adapters.replies import Reply
-from themis.adapters.request_size import most_tokens
 from themis.adapters.settings import Settings
 from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinComponent

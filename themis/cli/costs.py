@@ -38,7 +38,14 @@ def priced(spends: Iterable[str]) -> "RunCost | None":
 def explain_cost(cost: "RunCost | None") -> None:
     """Print on standard error which models have no price, so that the cost is not known."""
     if cost is not None and cost.unpriced:
-        from themis.core.cost.price_file import default_path
+        explain_unpriced(cost.unpriced)
 
-        models = ", ".join(sorted(cost.unpriced))
-        note(f"the cost is not known: there is no price of {models}; it can be added to {default_path()}")
+
+def explain_unpriced(models: Iterable[str]) -> None:
+    """Print on standard error that there is no price of some models, and where to add it."""
+    from themis.core.cost.package_prices import is_installed
+    from themis.core.cost.price_file import default_path
+
+    package = "" if is_installed() else ", or pip install 'themis-eval[prices]'"
+    named = ", ".join(sorted(models))
+    note(f"the cost is not known: there is no price of {named}; it can be added to {default_path()}{package}")

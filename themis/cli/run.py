@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, config_options, quiet_option
-from themis.cli.costs import cost_so_far, explain_cost
+from themis.cli.costs import cost_so_far, explain_cost, explain_unpriced
 from themis.cli.exit_status import (
     document,
     exit_code,
@@ -76,8 +76,15 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
 @command("estimate", "themis estimate --config experiment.yaml")
 @config_options()
 def estimate(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print the tasks and tokens that a run would need. Nothing is run."""
-    emit(open_experiment(config, overrides).estimate().model_dump(mode="json"))
+    """Print the tasks and tokens that a run would need, and their cost. Nothing is run."""
+    from themis.core.engine.spending.bounds import model_of
+
+    experiment = open_experiment(config, overrides)
+    found = experiment.estimate()
+    emit(found.model_dump(mode="json"))
+    model = model_of(experiment.compiled().components.generator.live)
+    if model and found.estimated_cost_usd is None:
+        explain_unpriced([model])
 
 
 @command("quickcheck", "themis quickcheck --config experiment.yaml")

@@ -155,9 +155,12 @@ class ExecutionState(FrozenModel):
 
 
 class RunEstimate(FrozenModel):
-    """Estimate of the calls and tokens of a run, made without running it. A token is counted as four characters.
+    """Estimate of the calls, tokens and cost of a run, made without running it.
+
+    A token is counted as four characters, unless the package `tiktoken` is installed and has the model's tokenizer.
 
     Attributes:
+        estimated_cost_usd: None when no price of the model is known.
         assumptions: the assumptions behind the numbers, as text.
     """
 
@@ -176,4 +179,5 @@ class RunEstimate(FrozenModel):
     estimated_judge_prompt_tokens: int = 0
     estimated_judge_output_tokens: int = 0
     estimated_total_tokens: int = 0
+    estimated_cost_usd: float | None = None
     assumptions: dict[str, Any] = Field(default_factory=dict)

@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(slots=True)
 class RunCost:
-    """What the calls of a run have cost, over all its executions.
+    """Cost of the calls of a run, over all its executions.
 
     Attributes:
         known: calls whose tokens the provider has counted, answered or not.

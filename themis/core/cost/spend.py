@@ -23,7 +23,7 @@ _NS = 1_000_000_000
 
 
 class Fate(StrEnum):
-    """What became of a call."""
+    """End of a call, by what is known of its tokens."""
 
     ANSWERED = "answered"
     FAILED = "failed"
@@ -82,7 +82,7 @@ class Ceiling(NamedTuple):
 
 @dataclass(slots=True)
 class Spend:
-    """What an execution has used.
+    """Calls of one execution, with their tokens.
 
     Attributes:
         groups: number of calls and their tokens, by what decides their price.

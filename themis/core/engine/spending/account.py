@@ -25,7 +25,7 @@ class Account:
 
     @property
     def spent(self) -> int:
-        """What the run has used so far, at most, without what is in flight."""
+        """Amount that the run has used so far, at most, without what is in flight."""
         return self.before + self.used
 
     @property

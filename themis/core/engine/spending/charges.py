@@ -1,4 +1,4 @@
-"""What a call that has ended was charged for, as far as its answer or its failure says."""
+"""Charges for calls that have ended, as far as an answer or a failure says."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ _USUAL_TIERS = frozenset({"", "default", "standard", "auto"})
 
 
 class Charge(NamedTuple):
-    """What a call was charged for.
+    """Tokens that a call was charged for.
 
     Attributes:
         fate: a `Fate`.
