@@ -53,7 +53,7 @@ class Account:
         A lower one holds at once, as it may be in the store at any moment; a higher one only when it is `written`.
         """
         may_be_used = self.used + self.in_flight
-        with_room = may_be_used + self.in_flight // 2 + self._largest
+        with_room = may_be_used + self.in_flight // 4 + self._largest
         self._written = max(may_be_used, min(with_room, self.limit - self.before))
         self.announced = min(self.announced, self._written)
         return self._written
