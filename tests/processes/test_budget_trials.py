@@ -1,7 +1,7 @@
 """A budget is never overshot, whatever the provider does, and whenever the process is killed.
 
-Each trial is a run under a random budget, in processes that are killed in the middle of calls, of commits, anywhere, and
-started again; the provider itself keeps the bill. What the store says that was spent is never less than the bill.
+Each trial is a run under a random budget, in processes that are killed in the middle of calls, of commits, anywhere,
+and started again; the provider itself keeps the bill. What the store says that was spent is never less than the bill.
 """
 
 import os
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     if not os.access("/dev/shm", os.W_OK):  # noqa: S108  # a folder of its own in it, below
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as found:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as found:
         yield Path(found)
 
 

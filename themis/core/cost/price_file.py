@@ -189,10 +189,14 @@ def _text(path: Path, *, is_named: bool) -> str | None:
         return None
     except OSError as error:
         raise ConfigError(where=where, detail=f"cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ConfigError(where=where, detail="is not a regular file")
-        data = file.read(MAX_BYTES + 1)
+        data = b""
+        while len(data) <= MAX_BYTES and (part := os.read(descriptor, MAX_BYTES + 1 - len(data))):
+            data += part
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_BYTES:
         raise ConfigError(where=where, detail=f"is larger than {MAX_BYTES:,} bytes")
     try:
