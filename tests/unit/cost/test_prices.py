@@ -83,7 +83,7 @@ def test_a_model_of_an_earlier_day_has_the_price_of_that_day(file: Path) -> None
     )
     assert now is not None
     assert before is not None
-    assert (now.by_kind["input"], before.by_kind["input"]) == (2, 10)
+    assert [float(found.by_kind["input"]) for found in (now, before)] == [2, 10]
 
 
 @pytest.mark.parametrize(
@@ -130,16 +130,16 @@ prices:
 """,
     )
 
-    def price(model: str, served: str = "", provider: str = OPENAI) -> tuple[Decimal, str]:
+    def price(model: str, served: str = "", provider: str = OPENAI) -> tuple[float, str]:
         found = prices.rates(group(provider, model, served=served))
         assert found is not None
-        return found.by_kind["input"], found.source
+        return float(found.by_kind["input"]), found.source
 
     assert price("gpt-5") == (7, "our contract")
     assert price("gpt-5", "gpt-5-2025-08-07") == (9, "your file of prices")
     assert price("gpt-5", "another-alias") == (7, "our contract")
     assert price("GPT-5") == (7, "our contract")
-    assert price("my-deployment", "gpt-5-mini-2025-08-07")[0] == Decimal("0.25")  # neither name is in the file
+    assert price("my-deployment", "gpt-5-mini-2025-08-07")[0] == 0.25  # neither name is in the file
 
 
 def test_kinds_without_a_price_are_charged_like_wider_ones(file: Path) -> None:
@@ -182,16 +182,16 @@ prices:
 """,
     )
 
-    def pair(tier: str, inside: int) -> tuple[Decimal, Decimal]:
+    def pair(tier: str, inside: int) -> tuple[float, float]:
         found = prices.rates(group("p", "m", tier=tier, inside=inside))
         assert found is not None
-        return found.by_kind["input"], found.by_kind["output"]
+        return float(found.by_kind["input"]), float(found.by_kind["output"])
 
     assert pair("", 100_000) == (2, 10)
     assert pair("", 100_001) == (3, 15)
     assert pair("", 200_001) == (4, 15)
     assert pair("batch", 0) == (1, 5)
-    assert pair("flex", 0) == (Decimal("0.8"), 4)
+    assert pair("flex", 0) == (0.8, 4)
     assert pair("priority", 0) == (2, 10)
 
 

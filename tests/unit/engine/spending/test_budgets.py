@@ -205,7 +205,7 @@ def test_a_provider_that_counts_more_than_was_asked_for_is_named_once(caplog: py
 def test_starting_afresh_forgets_what_was_spent() -> None:
     bill, store = Bill(), InMemoryRunStore()
     for policy, calls in (("auto", 5), ("rerun", 10)):
-        runtime = {"budget": {"tokens": 1_000}, "existing_run_policy": policy}
+        runtime: dict[str, Any] = {"budget": {"tokens": 1_000}, "existing_run_policy": policy}
         assert lab(Steady(bill, most=(100, 100)), **runtime).run(store=store).reason == "budget"
         assert bill.calls == calls
 
