@@ -248,6 +248,13 @@ def test_the_file_is_that_of_the_environment_or_in_the_folder_of_settings(
     assert PriceList.read().file.path == tmp_path / "home" / ".config" / "themis" / "prices.yaml"
 
 
+def test_the_file_in_the_guide_is_valid(file: Path) -> None:
+    guide = Path(__file__).parents[3] / "docs" / "guides" / "costs-and-budgets.md"
+    text = guide.read_text(encoding="utf-8").partition("```yaml\n# US dollars")[2].partition("```")[0]
+    prices = written(file, f"# US dollars{text}")
+    assert [entry.model for entry in prices.file.prices] == ["gpt-5.4-mini", "claude-*", "qwen3-8b"]
+
+
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "prices: []\n"])
 def test_a_file_without_prices_is_no_mistake(file: Path, text: str) -> None:
     assert written(file, text).file.prices == ()
