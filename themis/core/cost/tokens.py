@@ -1,6 +1,6 @@
 """Tokens by kind, each counted once, however a provider nests its counts."""
 
-from collections.abc import Mapping
+from operator import add
 from typing import Any, NamedTuple
 
 _MOST = 2**53
@@ -37,7 +37,7 @@ class Tokens(NamedTuple):
 
     def plus(self, other: "Tokens") -> "Tokens":
         """Return the sum of both, kind by kind."""
-        return Tokens(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Tokens._make(map(add, self, other))
 
 
 KINDS: tuple[str, ...] = Tokens._fields
@@ -63,7 +63,7 @@ def tokens_of(usage: Any) -> Tokens | None:
 
     There, `prompt_tokens` holds cached and written ones, and `completion_tokens` those of reasoning.
     """
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return None
     prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     if prompt is None and completion is None:
@@ -76,6 +76,6 @@ def tokens_of(usage: Any) -> Tokens | None:
     return Tokens(inside - cached - written, cached, written - hour, hour, answered - reasoning, reasoning)
 
 
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
+def _count(usage: dict[str, Any], name: str) -> int | None:
     value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST else None
+    return value if type(value) is int and 0 <= value <= _MOST else None

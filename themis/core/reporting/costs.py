@@ -1,6 +1,7 @@
 """Cost of a run in reports: rows by kind of token, and the remarks beside them."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from themis.core.cost.price_list import PriceList
 from themis.core.cost.run_cost import Part, RunCost, cost_of
@@ -32,7 +33,7 @@ def dollars(usd: float | None) -> str:
     """Return an amount for people; a price that is unknown is not 0."""
     if usd is None:
         return UNKNOWN
-    return f"${usd:,.4f}" if usd >= _FEW_USD or usd == 0 else f"${usd:.3g}"
+    return f"${usd:,.4f}" if usd >= _FEW_USD or usd == 0 else f"${Decimal(f'{usd:.3g}'):f}"
 
 
 def in_short(cost: RunCost) -> str:

@@ -7,6 +7,7 @@ import pytest
 from themis.adapters import anthropic, openai
 from themis.adapters.apis.request_size import most_tokens
 from themis.core.contexts import GenerateContext
+from themis.core.errors import UnboundedCallError
 from themis.core.models import Case
 
 CONTEXT = GenerateContext(run_id="r", case_id="c", dataset_id="d", case_key="k", seed=1)
@@ -44,6 +45,26 @@ def test_tools_come_with_instructions_of_the_provider() -> None:
     assert plain is not None
     assert armed is not None
     assert armed > plain + 1_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [{"type": "function"}, {"type": "web_search_20250305", "name": "web_search"}]},
+        {"tools": [{"type": "code_interpreter"}]},
+        {"tools": [{"type": "mcp"}]},
+        {"web_search_options": {"search_context_size": "low"}},
+        {"mcp_servers": [{"url": "https://example.org"}]},
+    ],
+)
+def test_what_the_provider_adds_of_its_own_has_no_bound(body: dict[str, Any]) -> None:
+    with pytest.raises(UnboundedCallError, match="the provider itself adds to the input"):
+        most_tokens({"max_tokens": 5, **body})
+
+
+@pytest.mark.parametrize("kind", ["function", "custom", "bash_20250124", "text_editor_20250728", None])
+def test_tools_that_the_caller_runs_are_part_of_the_body(kind: str | None) -> None:
+    assert most_tokens({"tools": [{"type": kind, "name": "f"}]}).input is not None
 
 
 @pytest.mark.parametrize(
