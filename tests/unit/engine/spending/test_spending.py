@@ -62,12 +62,12 @@ def test_a_call_that_waits_at_the_gate_until_its_time_is_over_gives_its_reservat
                 raise ReplyError(status_code=429, retry_after_s=0.2)
             return await super().generate(case, ctx)
 
-    runtime = {"max_concurrent_tasks": 1, "case_timeout_s": 0.05, "budget": {"tokens": 400}}
+    runtime = {"max_concurrent_tasks": 1, "case_timeout_s": 0.05, "budget": {"tokens": 300}}
     generator = Throttling(Bill(), most=(100, 100))
     lab = experiment(generator, datasets=[dataset(2)], runtime=RuntimeConfig.model_validate(runtime))
 
     async def run() -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(5):
             return await lab.run_async()
 
     result = asyncio.run(run())
