@@ -37,7 +37,7 @@ def priced(spends: Iterable[str]) -> "RunCost | None":
 
 def explain_cost(cost: "RunCost | None") -> None:
     """Print on standard error which models have no price, so that the cost is not known."""
-    if cost is not None and cost.unpriced:
+    if cost is not None and cost.unpriced and cost.known.calls:
         explain_unpriced(cost.unpriced)
 
 

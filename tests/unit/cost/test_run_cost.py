@@ -86,6 +86,14 @@ def test_what_a_killed_process_left_in_flight_is_in_it_too() -> None:
     assert "With what processes left in flight that were killed, it is at most $6.0100." in list(costs.remarks(found))
 
 
+def test_calls_that_nobody_counted_of_a_model_without_a_price_cost_nobody_knows_what() -> None:
+    found = cost(spend((group(model="odd", fate=Fate.UNKNOWN), 3, Tokens())))
+    assert (found.usd, found.most_usd) == (None, None)
+    assert found.document()["by_kind"]["input"] == {"tokens": 0, "usd": None}
+    free = cost(spend((group(fate=Fate.UNKNOWN), 3, Tokens())))
+    assert (free.usd, free.document()["by_kind"]["input"]) == (0.0, {"tokens": 0, "usd": 0.0})
+
+
 def test_one_model_without_a_price_makes_the_sum_unknown_and_not_less() -> None:
     found = cost(spend((group(), 1, Tokens(input=1_000)), (group(model="", served="odd"), 1, Tokens(input=1))))
     assert (found.usd, found.most_usd, found.unpriced) == (None, None, {"odd"})

@@ -70,7 +70,7 @@ class RunCost:
     @property
     def usd(self) -> float | None:
         """US dollars of `known`; None when a price is unknown."""
-        return _number(self.known.total_usd)
+        return None if self.unpriced else _number(self.known.total_usd)
 
     @property
     def most_usd(self) -> Decimal | None:
@@ -86,10 +86,11 @@ class RunCost:
     def document(self) -> dict[str, Any]:
         """The cost as JSON; an amount of dollars is null where a price is unknown."""
         counted = self.known
+        by_kind = None if self.unpriced else counted.usd
         return {
             "usd": self.usd,
             "by_kind": {
-                kind: {"tokens": count, "usd": None if counted.usd is None else _number(counted.usd.get(kind))}
+                kind: {"tokens": count, "usd": None if by_kind is None else _number(by_kind.get(kind, Decimal()))}
                 for kind, count in zip(KINDS, counted.tokens, strict=True)
             },
             "tokens": counted.tokens.total,

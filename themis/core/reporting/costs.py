@@ -51,7 +51,7 @@ def by_kind(cost: RunCost) -> Iterator[tuple[str, str, str]]:
             yield kind.replace("_", " "), f"{count:,}", _of_kind(part, kind)
     if part.usd is not None and part.usd.get(_CALLS):
         yield _CALLS, f"{part.calls:,}", _of_kind(part, _CALLS)
-    yield "all", f"{part.tokens.total:,}", dollars(_float(part))
+    yield "all", f"{part.tokens.total:,}", dollars(cost.usd)
     if cost.failed.calls:
         yield "of that without an answer", f"{cost.failed.tokens.total:,}", dollars(_float(cost.failed))
 
