@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.model_server import Answer, ModelServer, RawBody, Usage
+from tests.support.waiting import until
 from themis.core.config import RuntimeConfig
 from themis.core.errors import ConfigError, OverrideError
 from themis.core.jobs.job_edits import refuse_other_keys, with_overrides
@@ -216,3 +218,37 @@ def test_other_settings_of_a_job_stay_as_they_were(themis: Themis) -> None:
     assert RuntimeConfig.model_validate(after.payload["runtime"]).budget is not None
     assert with_overrides(after, ["runtime.tags=[]"]).tags == ()
     assert {**after.payload, "runtime": None} == {**before.payload, "runtime": None}
+
+
+def _has_asked(server: ModelServer, process: "subprocess.Popen[bytes]", count: int) -> bool:
+    return len(server.requests) >= count or process.poll() is not None
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_and_started_again_asks_for_no_more_than_its_budget(
+    themis: Themis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server counts what arrives, whether the process that asked lives to see the answer or not."""
+    (tmp_path / "prices.yaml").write_text("prices: [{model: m, input: 2, cached_input: 0.2, output: 10}]")
+    monkeypatch.setenv("THEMIS_PRICES", str(tmp_path / "prices.yaml"))
+    usd = 0.3
+    with ModelServer(default=ANSWER, latency_s=0.05) as server:
+        config = asking(themis, server, cases=400, budget={"usd": usd}, max_concurrent_tasks=8)
+        words = [sys.executable, "-m", "themis", "run", "--config", str(config), "--quiet"]
+        kills = 0
+        for wait in (10, 25, 40):
+            process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            until(partial(_has_asked, server, process, wait), "requests")
+            kills += process.poll() is None
+            process.kill()
+            process.wait()
+        done = themis(*words[3:])
+        asked = len(server.requests)
+    assert kills == 3
+    found = done.document
+    assert (found["status"], found["reason"]) == ("cancelled", "budget")
+    assert asked * USD_A_CALL <= usd
+    assert found["cost"]["unknown"]["executions"] == 3
+    assert asked * USD_A_CALL <= found["cost"]["most_usd"] <= usd
+    assert found["cost"]["usd"] <= asked * USD_A_CALL + 1e-9
+    assert asked * USD_A_CALL >= usd / 4  # what was in flight at three kills has not eaten it all
