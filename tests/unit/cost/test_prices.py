@@ -165,7 +165,8 @@ prices:
         "calls": 0,
     }
     assert full.total(each, calls=3) == Decimal("15.13")
-    assert full.highest(1_000_000, 1_000_000) == Decimal("8.01")
+    most = full.highest(Tokens(input=1_000_000, output=1_000_000))
+    assert most == {"input": 3, "output": 5, "calls": Decimal("0.01")}
 
 
 def test_a_factor_holds_for_a_tier_and_for_batches_and_long_inputs_have_other_prices(file: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from os import environ
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from themis.core.cost import package_prices
 from themis.core.cost.price_file import PriceFile, read_price_file
 from themis.core.cost.rates import Rates
 from themis.core.cost.spend import CallGroup
+from themis.core.cost.tokens import Tokens
 
 
 class ModelLimits(NamedTuple):
@@ -53,6 +55,15 @@ class PriceList:
         if key not in self._known:
             self._known[key] = self._find(group)
         return self._known[key]
+
+    def highest(self, group: CallGroup, tokens: Tokens, calls: int = 1) -> dict[str, Decimal] | None:
+        """Return the most US dollars of calls whose tokens are upper bounds; None when no price is known.
+
+        A long input may have another price, but need not become that long.
+        """
+        rates = [self.rates(group._replace(band=band)) for band in {0, group.band}]
+        found = [rate.highest(tokens, calls) for rate in rates if rate is not None]
+        return max(found, key=lambda usd: sum(usd.values())) if len(found) == len(rates) else None
 
     def limits(self, provider: str, model: str, day: date) -> ModelLimits:
         """Return what is known about the size of a model's calls."""

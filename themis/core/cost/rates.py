@@ -40,11 +40,15 @@ class Rates(NamedTuple):
         """Return US dollars altogether."""
         return sum(self.cost(tokens, calls).values(), Decimal())
 
-    def highest(self, input_tokens: int, output_tokens: int) -> Decimal:
-        """Return the most US dollars that a call with so many tokens can cost."""
+    def highest(self, tokens: Tokens, calls: int = 1) -> dict[str, Decimal]:
+        """Return the most US dollars that tokens of input and of output can cost, whatever kind they are of."""
         dearest_input = max(self.by_kind[kind] for kind in ("input", "cached_input", "cache_write", "cache_write_1h"))
         dearest_output = max(self.by_kind[kind] for kind in ("output", "reasoning"))
-        return (dearest_input * input_tokens + dearest_output * output_tokens) / MILLION + self.per_call
+        return {
+            "input": dearest_input * tokens.of_input / MILLION,
+            "output": dearest_output * (tokens.output + tokens.reasoning) / MILLION,
+            "calls": self.per_call * calls,
+        }
 
 
 def rates_from(prices: Mapping[str, Decimal | None], per_call: Decimal, source: str) -> Rates | None:

@@ -110,7 +110,10 @@ class RunCost:
     def add(self, group: CallGroup, calls: int, tokens: Tokens, prices: PriceList) -> None:
         """Add calls."""
         rates = prices.rates(group)
-        usd = None if rates is None else rates.cost(tokens, calls)
+        if group.fate == Fate.UNKNOWN:
+            usd = prices.highest(group, tokens, calls)
+        else:
+            usd = None if rates is None else rates.cost(tokens, calls)
         name = group.served or group.model
         if rates is None:
             self.unpriced.add(name or group.provider)

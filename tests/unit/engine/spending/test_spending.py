@@ -12,6 +12,10 @@ from themis.core.config import RuntimeConfig
 from themis.core.contexts import GenerateContext
 from themis.core.cost.price_file import LongInput, ModelPrices, PriceFile
 from themis.core.cost.price_list import PriceList
+from themis.core.cost.rates import nano
+from themis.core.cost.run_cost import cost_of
+from themis.core.cost.spend import read_spend
+from themis.core.cost.tokens import MostTokens
 from themis.core.engine.spending.account import Account
 from themis.core.engine.spending.bounds import Bound, Bounds
 from themis.core.engine.spending.spending import Budget, Spending
@@ -37,6 +41,28 @@ def test_a_call_is_bounded_by_the_dearest_kinds_of_its_tokens() -> None:
 
 def test_a_call_that_may_have_a_long_input_is_bounded_by_the_price_of_one() -> None:
     assert bounds((100_001, 100)).of(CASE, CONTEXT).nano_usd == 500_000_000 + 200_002_000 + 2_000_000
+
+
+@pytest.mark.parametrize("most", [(1_000, 100), (100_001, 100)])
+def test_a_call_of_unknown_usage_costs_as_much_when_it_is_read_again(most: tuple[int, int]) -> None:
+    class Priority(ChargingGenerator):
+        def most_tokens(self, case: Case, ctx: Any) -> Any:
+            return MostTokens(*most, tier="priority")
+
+    tiers = ModelPrices(model=MODEL, input=1, cache_write=1.25, output=10, tiers={"priority": 2}, per_call=0.5)
+    prices = PriceList(PriceFile(Path("prices.yaml"), (tiers,)))
+    account = Account(limit=10**12)
+    limits = Bounds(Priority(Bill()), prices, in_usd=True)
+    spending = Spending("lab:charging", MODEL, 1, Budget(account, None, limits, lambda *_: None))
+    bound = asyncio.run(spending.reserve(CASE, CONTEXT))
+    spending.settle(bound, None, TimeoutError())
+    text = spending.text(closing=True)
+    assert text is not None
+    found = cost_of([read_spend(text)], prices)
+    assert found is not None
+    assert found.most_usd is not None
+    assert nano(found.most_usd) == bound.nano_usd == account.used
+    assert bound.nano_usd == 10**9 + most[0] * 2_500 + most[1] * 20_000
 
 
 def test_a_reservation_that_cannot_be_written_is_given_back() -> None:

@@ -9,7 +9,7 @@ from themis.core.cost.price_file import default_path
 from themis.core.cost.price_list import PriceList
 from themis.core.cost.rates import nano
 from themis.core.cost.spend import CallGroup, Fate, band_of, day_now
-from themis.core.cost.tokens import MostTokens
+from themis.core.cost.tokens import MostTokens, Tokens
 from themis.core.errors import UnboundedCallError, UnknownPriceError
 
 _MEND = "set generation.generator.with.params.max_tokens"
@@ -21,11 +21,13 @@ class Bound(NamedTuple):
     Attributes:
         input, output: tokens.
         nano_usd: billionths of a dollar; 0 where dollars are not limited.
+        tier: the service tier that it asks for; empty for the usual one.
     """
 
     input: int
     output: int
     nano_usd: int
+    tier: str = ""
 
     @property
     def tokens(self) -> int:
@@ -51,7 +53,7 @@ class Bounds:
         self._prices = prices
         self._in_usd = in_usd
         if in_usd:
-            self._highest_usd(0, 0, "")
+            self._highest_usd(Tokens(), "")
 
     def of(self, case: Any, ctx: Any) -> Bound:
         """Return the bound of a call.
@@ -74,17 +76,14 @@ class Bounds:
             why = f"nothing limits the length of the answers of {model}"
             raise UnboundedCallError(why=why, mend=f"{_MEND}, or max_output_tokens of the model in {default_path()}")
         tier = found.tier if isinstance(found, MostTokens) else ""
-        return Bound(inside, outside, nano(self._highest_usd(inside, outside, tier)) if self._in_usd else 0)
+        usd = self._highest_usd(Tokens(input=inside, output=outside), tier) if self._in_usd else Decimal()
+        return Bound(inside, outside, nano(usd), tier)
 
-    def _highest_usd(self, inside: int, outside: int, tier: str) -> Decimal:
-        """Return the most dollars of a call: a long input may have another price, but need not become that long."""
-        found = []
-        for band in {0, band_of(inside)}:
-            rates = self._prices.rates(self._group(band, tier))
-            if rates is None:
-                raise unknown_price(self._provider, self._model)
-            found.append(rates.highest(inside, outside))
-        return max(found)
+    def _highest_usd(self, tokens: Tokens, tier: str) -> Decimal:
+        found = self._prices.highest(self._group(band_of(tokens.input), tier), tokens)
+        if found is None:
+            raise unknown_price(self._provider, self._model)
+        return sum(found.values(), Decimal())
 
     def _group(self, band: int, tier: str) -> CallGroup:
         return CallGroup(day_now(time.time_ns()), self._provider, self._model, "", tier, band, Fate.UNKNOWN)

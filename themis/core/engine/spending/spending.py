@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from themis.core.cost.rates import NANO
-from themis.core.cost.spend import CallGroup, Ceiling, Spend, band_of, day_now
+from themis.core.cost.spend import CallGroup, Ceiling, Fate, Spend, band_of, day_now
 from themis.core.cost.tokens import Tokens
 from themis.core.engine.spending.account import Account
 from themis.core.engine.spending.bounds import Bound, Bounds
@@ -121,12 +121,14 @@ class Spending:
             return
         tokens = charge.tokens
         if tokens is None:
-            tokens = Tokens() if bound is None else Tokens(input=bound.input, output=bound.output)
+            tokens = Tokens()
+            if bound is not None:
+                tokens, charge = Tokens(input=bound.input, output=bound.output), charge._replace(tier=bound.tier)
         group = self._group(charge, tokens)
         self._spend.add(group, 1, tokens)
         self._has_changed = True
         if bound is not None and self._budget is not None:
-            priced = None if charge.tokens is None else self._budget.price(group, tokens)
+            priced = None if charge.fate == Fate.UNKNOWN else self._budget.price(group, tokens)
             used = bound.nano_usd if priced is None else priced
             self._warn_if_exceeded(bound, used, tokens.total)
             self._give(bound, used, tokens.total)
