@@ -25,6 +25,8 @@ from themis.core.experiment import Experiment
 from themis.core.results import RunStatus
 from themis.core.stores import sqlite_store
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork while there are threads
+
 SHORT, LONG = 10, 200
 EXECUTIONS_SHORT, EXECUTIONS_LONG = 3, 5
 
