@@ -77,7 +77,7 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
 @config_options()
 def estimate(*, config: Path, overrides: Sequence[str]) -> None:
     """Print the tasks and tokens that a run would need, and their cost. Nothing is run."""
-    from themis.core.engine.spending.bounds import model_of
+    from themis.core.engine.spending.asked import model_of
 
     experiment = open_experiment(config, overrides)
     found = experiment.estimate()

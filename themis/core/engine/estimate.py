@@ -13,7 +13,7 @@ from themis.core.cost.spend import CallGroup, Fate, band_of, day_now
 from themis.core.cost.tokenizers import tokenizer_of
 from themis.core.cost.tokens import Tokens
 from themis.core.engine.compiling.compiled import CompiledRun
-from themis.core.engine.spending.bounds import model_of, provider_of
+from themis.core.engine.spending.asked import model_of, provider_of
 from themis.core.results import RunEstimate
 
 _CHARACTERS_A_TOKEN = 4

@@ -20,7 +20,7 @@ from themis.core.engine.retry_policy import (
     status_of,
 )
 from themis.core.engine.spending import Spending
-from themis.core.engine.spending.bounds import Bound
+from themis.core.engine.spending.bound import Bound
 from themis.core.errors import CallTimeoutError
 from themis.core.models import GenerationResult
 from themis.core.processes.forks import end_copy, line

@@ -2,7 +2,7 @@
 
 import time
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from themis.core.cost.package_prices import is_installed
 from themis.core.cost.price_file import default_path
@@ -10,29 +10,11 @@ from themis.core.cost.price_list import PriceList
 from themis.core.cost.rates import nano
 from themis.core.cost.spend import CallGroup, Fate, band_of, day_now
 from themis.core.cost.tokens import MostTokens, Tokens
+from themis.core.engine.spending.asked import model_of, provider_of
+from themis.core.engine.spending.bound import Bound
 from themis.core.errors import UnboundedCallError, UnknownPriceError
 
 _MEND = "set generation.generator.with.params.max_tokens"
-
-
-class Bound(NamedTuple):
-    """The most that one call can use.
-
-    Attributes:
-        input, output: tokens.
-        nano_usd: billionths of a dollar; 0 where dollars are not limited.
-        tier: the service tier that it asks for; empty for the usual one.
-    """
-
-    input: int
-    output: int
-    nano_usd: int
-    tier: str = ""
-
-    @property
-    def tokens(self) -> int:
-        """Input and output together."""
-        return self.input + self.output
 
 
 class Bounds:
@@ -95,15 +77,3 @@ def unknown_price(provider: str, model: str) -> UnknownPriceError:
     return UnknownPriceError(
         model=model or "the model", provider=provider or "its provider", path=default_path(), mend=mend
     )
-
-
-def provider_of(generator: Any) -> str:
-    """Return the provider that a generator asks; empty when it names none."""
-    found = getattr(generator, "provider_key", None)
-    return found if isinstance(found, str) else ""
-
-
-def model_of(generator: Any) -> str:
-    """Return the model that a generator asks; empty when it names none."""
-    found = getattr(generator, "model_id", None)
-    return found if isinstance(found, str) else ""

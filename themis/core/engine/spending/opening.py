@@ -1,18 +1,11 @@
-"""Opening of the spend of an execution: what was spent before, and whether the budget can be kept at all."""
+"""Opening of the spend of an execution. Prices are YAML and models of their own: only a budget needs them here."""
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
 from themis.core.config import RuntimeConfig
-from themis.core.cost.price_list import PriceList
-from themis.core.cost.rates import NANO, nano
-from themis.core.cost.run_cost import RunCost, cost_of
-from themis.core.cost.spend import CallGroup, read_all
-from themis.core.cost.tokens import Tokens
-from themis.core.engine.spending.account import Account
-from themis.core.engine.spending.bounds import Bounds, model_of, provider_of, unknown_price
-from themis.core.engine.spending.spending import Budget, Spending
+from themis.core.engine.spending.asked import model_of, provider_of
+from themis.core.engine.spending.spending import Spending
 
 
 def refuse_unkept_budget(runtime: RuntimeConfig, generator: Any) -> None:
@@ -23,7 +16,9 @@ def refuse_unkept_budget(runtime: RuntimeConfig, generator: Any) -> None:
         ConfigError: the user's file of prices cannot be read.
     """
     if runtime.budget is not None:
-        Bounds(generator, PriceList.read(), in_usd=runtime.budget.usd is not None)
+        from themis.core.engine.spending import budgets  # noqa: PLC0415  # see above
+
+        budgets.refuse_unkept(runtime.budget, generator)
 
 
 def spending_of(
@@ -44,23 +39,8 @@ def spending_of(
         return None
     spends = read_spends()
     execution = max(spends, default=0) + 1
-    config = runtime.budget
-    if config is None:
+    if runtime.budget is None:
         return Spending(provider, model, execution, None)
-    in_usd = config.usd is not None
-    prices = PriceList.read()
-    bounds = Bounds(generator, prices, in_usd=in_usd)
-    before = cost_of(read_all(spends.values()), prices) or RunCost()
-    usd = tokens = None
-    if config.usd is not None:
-        if before.most_usd is None:
-            raise unknown_price(provider, ", ".join(sorted(before.unpriced)))
-        usd = Account(limit=int(Decimal(str(config.usd)) * NANO), before=nano(before.most_usd))
-    if config.tokens is not None:
-        tokens = Account(limit=config.tokens, before=before.most_tokens)
+    from themis.core.engine.spending import budgets  # noqa: PLC0415  # see above
 
-    def price(group: CallGroup, used: Tokens) -> int | None:
-        rates = prices.rates(group) if in_usd else None
-        return None if rates is None else nano(rates.total(used))
-
-    return Spending(provider, model, execution, Budget(usd, tokens, bounds, price))
+    return Spending(provider, model, execution, budgets.budget_of(runtime.budget, generator, spends))

@@ -4,20 +4,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from themis.core.cost.rates import NANO
 from themis.core.cost.spend import CallGroup, Ceiling, Fate, Spend, band_of, day_now
 from themis.core.cost.tokens import Tokens
 from themis.core.engine.spending.account import Account
-from themis.core.engine.spending.bounds import Bound, Bounds
+from themis.core.engine.spending.bound import Bound
 from themis.core.engine.spending.charges import Charge, charge_of_answer, charge_of_failure
 from themis.core.errors import BudgetSpentError
+
+if TYPE_CHECKING:  # what only a budget needs
+    from themis.core.engine.spending.bounds import Bounds
 
 logger = logging.getLogger("themis.engine")
 
 Pricing = Callable[[CallGroup, Tokens], int | None]
 """Returns what a call cost, in billionths of a dollar; None when that is not known, or not limited."""
+
+
+_NANO = 1e9
 
 
 class Budget:
@@ -32,7 +37,7 @@ class Budget:
 
     __slots__ = ("bounds", "price", "tokens", "usd")
 
-    def __init__(self, usd: Account | None, tokens: Account | None, bounds: Bounds, price: Pricing) -> None:
+    def __init__(self, usd: Account | None, tokens: Account | None, bounds: "Bounds", price: Pricing) -> None:
         """Keep these accounts."""
         self.usd = usd
         self.tokens = tokens
@@ -179,9 +184,9 @@ class Spending:
             "a call to %s used %s tokens ($%.6f), though its request allows %s ($%.6f): runtime.budget may be exceeded",
             self._provider or self._model,
             f"{tokens:,}",
-            nano_usd / NANO,
+            nano_usd / _NANO,
             f"{bound.tokens:,}",
-            bound.nano_usd / NANO,
+            bound.nano_usd / _NANO,
         )
 
 
@@ -189,7 +194,7 @@ def _spent(budget: Budget, bound: Bound) -> BudgetSpentError:
     """Return the error for the account that a call does not fit into."""
     usd = budget.usd
     if usd is not None and not usd.fits(bound.nano_usd):
-        shown = [f"${amount / NANO:.4f}" for amount in (usd.spent, usd.limit, bound.nano_usd)]
+        shown = [f"${amount / _NANO:.4f}" for amount in (usd.spent, usd.limit, bound.nano_usd)]
         return BudgetSpentError(used=shown[0], limit=shown[1], need=shown[2], key="usd")
     tokens = budget.tokens
     assert tokens is not None, "one of them is full"  # noqa: S101
