@@ -153,6 +153,23 @@ def test_a_cleared_run_is_as_if_it_never_ran(store: RunStore, run_id: str) -> No
     assert store.outcomes_between(run_id, 0, 3)[0].output == '"new"'
 
 
+def test_the_spend_of_each_execution_is_kept_and_replaced_by_its_next(store: RunStore, run_id: str) -> None:
+    assert store.spends(run_id) == {}
+    other = snapshot_of(dataset_id="other")
+    store.create_run(other)
+    store.put_spend(run_id, 2, "two")
+    store.put_spend(run_id, 1, "one")
+    store.put_spend(other.run_id, 1, "another's")
+    store.put_spend(run_id, 2, "more")
+    assert list(store.spends(run_id).items()) == [(1, "one"), (2, "more")]
+    with pytest.raises(UnknownRunError), store.transaction():  # noqa: PT012  # both are in one block
+        store.put_spend(run_id, 1, "undone")
+        store.put_spend(UNKNOWN, 1, "")
+    assert store.spends(run_id) == {1: "one", 2: "more"}
+    store.clear_run(run_id)
+    assert (store.spends(run_id), store.spends(other.run_id)) == ({}, {1: "another's"})
+
+
 def test_clearing_a_run_leaves_the_others(store: RunStore, run_id: str) -> None:
     other = snapshot_of(dataset_id="other")
     store.create_run(other)
@@ -458,6 +475,8 @@ ASKED: dict[str, Callable[[RunStore], Any]] = {
     "clear_run": lambda store: store.clear_run(UNKNOWN),
     "append": lambda store: store.append(UNKNOWN, [outcome(0)], [end(0)]),
     "lend_only": lambda store: store.lend_only(UNKNOWN, {}),
+    "put_spend": lambda store: store.put_spend(UNKNOWN, 1, ""),
+    "spends": lambda store: store.spends(UNKNOWN),
     "has_outcomes": lambda store: store.has_outcomes(UNKNOWN),
     "outcomes_between": lambda store: store.outcomes_between(UNKNOWN, 0, 1),
     "ends_between": lambda store: store.ends_between(UNKNOWN, 0, 1),

@@ -117,6 +117,13 @@ def test_cases_scores_and_snapshot_are_those_that_the_store_reads(lab: Lab) -> N
     assert lab.reader.score_tallies(lab.row(lab.alone))[1].mean() == pytest.approx(2.5 / 3)
 
 
+def test_what_a_run_has_spent_is_read_as_it_is_stored(lab: Lab) -> None:
+    assert lab.reader.spends(lab.row(lab.alone)) == {}
+    lab.store.put_spend(lab.alone, 1, "spent")
+    assert lab.reader.spends(lab.row(lab.alone)) == lab.store.spends(lab.alone) == {1: "spent"}
+    assert lab.reader.spends(lab.row(lab.submitted[0])) == {}
+
+
 def test_jobs_are_the_rows_that_the_queue_has_each_with_its_run(lab: Lab) -> None:
     keys = [lab.key(run_id) for run_id in lab.submitted]
     found = lab.reader.jobs([*keys, "0" * 16])

@@ -189,10 +189,10 @@ def _under_lock(method: _Method, *, writes: bool) -> _Method:
     return locked
 
 
-_RUN_WRITES = ("create_run", "start_run", "end_run", "clear_run", "append", "lend_only", "put_blob")
+_RUN_WRITES = ("create_run", "start_run", "end_run", "clear_run", "append", "put_spend", "lend_only", "put_blob")
 _RUN_READS = (
     *("load_run", "list_runs", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between", "ends_from"),
-    *("nth_ended_case", "count_ends", "score_tallies", "reusable_runs", "case_numbers", "get_blob"),
+    *("spends", "nth_ended_case", "count_ends", "score_tallies", "reusable_runs", "case_numbers", "get_blob"),
 )
 _JOB_WRITES = (
     "add",
@@ -227,6 +227,7 @@ def _document(run: _Run) -> dict[str, Any]:
         "names_by_key": run.names_by_key,
         "outcomes": [outcome for of_case in run.outcomes.values() for outcome in of_case.values()],
         "ends": [_plain(end) for end in run.ends.values()],
+        "spends": list(run.spends.items()),
     }
 
 
@@ -241,6 +242,7 @@ def _run(document: dict[str, Any]) -> _Run:
     for values in document["outcomes"]:
         outcome = Outcome(*values)._replace(stage=Stage(values[1]))
         run.outcomes.setdefault(outcome.case_no, {})[outcome.stage, outcome.item] = outcome
+    run.spends.update(document["spends"])
     for values in document["ends"]:
         end = CaseEnd(*values)
         run.ends[end.case_no] = end._replace(digest=bytes.fromhex(str(end.digest)), through=Stage(end.through))

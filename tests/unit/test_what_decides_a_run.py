@@ -73,6 +73,7 @@ RUNTIME: dict[str, Any] = {
     "judge_retry_delay": 1.0,
     "judge_retry_backoff": 1.0,
     "breaker": {"failures": 9},
+    "budget": {"tokens": 1_000_000},
     "store_retry_attempts": 1,
     "store_retry_delay": 1.0,
     "existing_run_policy": "rerun",

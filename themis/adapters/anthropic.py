@@ -59,6 +59,10 @@ class AnthropicGenerator(SDKGenerator):
         """Return the answer in a reply; see `ProviderGenerator.read`."""
         return messages.read(document)
 
+    def usage(self, document: dict[str, Any]) -> dict[str, int]:
+        """Return the tokens that a reply counts; see `ProviderGenerator.usage`."""
+        return messages.usage(document)
+
     def join_stream(self, chunks: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the reply that the events of a stream make up; see `SDKGenerator.join_stream`."""
         return messages.join_stream(chunks)

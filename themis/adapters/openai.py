@@ -96,6 +96,11 @@ class OpenAIGenerator(SDKGenerator):
         answer: Answer = self._api.read(document)
         return answer
 
+    def usage(self, document: dict[str, Any]) -> dict[str, int]:
+        """Return the tokens that a reply counts; see `ProviderGenerator.usage`."""
+        found: dict[str, int] = self._api.usage(document)
+        return found
+
     def join_stream(self, chunks: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the reply that the chunks of a stream make up; see `SDKGenerator.join_stream`."""
         reply: dict[str, Any] = self._api.join_stream(chunks)

@@ -4,11 +4,13 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, ClassVar
 
 from themis.adapters.answer import Answer, UnreadableReplyError
+from themis.adapters.apis import chat
+from themis.adapters.apis.request_size import most_tokens
 from themis.adapters.conversation import Conversation, conversation_of, image_that_is_a_path
 from themis.adapters.failures import Asked, bad_response, failure_of_status, shown, status_within
 from themis.adapters.replies import Reply
@@ -16,6 +18,7 @@ from themis.adapters.settings import Settings
 from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import GenerateContext
+from themis.core.cost.tokens import MostTokens
 from themis.core.errors import ProviderError, ProviderReply, ProviderUnavailableError, UnsendableCaseError
 from themis.core.models import Case, GenerationResult
 
@@ -95,7 +98,13 @@ class ProviderGenerator(BuiltinComponent):
             detail = f"no answer within the {timeout_s:g} s of timeout_s"
             raise ProviderUnavailableError(provider=self.provider_key, detail=detail, reply=ProviderReply()) from error
         latency_ms = (perf_counter() - began_s) * 1_000
-        answer = self._answer(reply, request)
+        try:
+            answer = self._answer(reply, request)
+        except ProviderError as error:
+            document = reply.document
+            used = self.usage(document) if isinstance(document, dict) else None
+            error.reply = replace(error.reply, token_usage=used or None)
+            raise
         artifacts = reply.artifacts()
         if request.not_sent:
             artifacts["not_sent"] = list(request.not_sent)
@@ -152,6 +161,14 @@ class ProviderGenerator(BuiltinComponent):
         Raises:
             UnreadableReplyError: there is none in it.
         """
+
+    def usage(self, document: dict[str, Any]) -> dict[str, int]:
+        """Return the tokens that a reply counts, also one without an answer; see `GenerationResult.token_usage`."""
+        return chat.usage(document)
+
+    def most_tokens(self, case: Case, ctx: GenerateContext) -> MostTokens:
+        """Return the most tokens that the request for a case can use."""
+        return most_tokens({**self.request(case, ctx).body, **self._settings.extra_body})
 
     def asked(self, request: Request) -> Asked:
         """Return the facts of a request that decide who is to blame for its failure."""

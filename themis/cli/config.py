@@ -21,9 +21,11 @@ def validate(*, config: Path, overrides: Sequence[str]) -> None:
     """Check everything that can be checked without running: keys, components, datasets."""
     from themis.core.engine.compiling.compiled import provider_of
     from themis.core.engine.limits import idle_limits
+    from themis.core.engine.spending import refuse_unkept_budget
 
     experiment = open_experiment(config, overrides)
     snapshot = experiment.compile()
+    refuse_unkept_budget(experiment.runtime, experiment.compiled().components.generator.live)
     for text in idle_limits(experiment.runtime, provider_of(experiment.compiled())):
         note(text)
     emit({"valid": True, "run_id": snapshot.run_id, "total_cases": snapshot.total_cases})

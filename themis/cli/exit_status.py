@@ -9,13 +9,14 @@ from themis.cli.terminal.output import note
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from themis.core.cost.run_cost import RunCost
     from themis.core.results import CaseResult, RunResult, StageFailure
 
 _CASES_LOOKED_THROUGH = 10_000
 
 
-def document(result: "RunResult") -> dict[str, Any]:
-    """The result of a run as JSON: its counts of cases, and each metric's mean with its details."""
+def document(result: "RunResult", cost: "RunCost | None" = None) -> dict[str, Any]:
+    """The result of a run as JSON: its counts of cases, each metric's mean with its details, and its cost, if any."""
     from themis.core.statistics.score_tally import means_of
 
     return {
@@ -25,6 +26,8 @@ def document(result: "RunResult") -> dict[str, Any]:
         **result.progress.model_dump(mode="json"),
         "metric_means": means_of(result.metrics),
         "metrics": {metric_id: found.document() for metric_id, found in result.metrics.items()},
+        **({} if result.reason is None else {"reason": result.reason}),
+        **({} if cost is None else {"cost": cost.document()}),
     }
 
 
@@ -35,7 +38,9 @@ def explain_failures(result: "RunResult") -> None:
     if silent:
         rule = "evaluation.on_no_answer sets their score, 0 by default"
         note(f"{silent:,} of {result.progress.total_cases:,} answers contain nothing that can be scored; {rule}")
-    if result.error:
+    if result.reason is not None:
+        note(f"the run was cancelled: {result.error}")
+    elif result.error:
         note(f"the run failed: {result.error}")
     elif failed:
         failure = first_failure(islice(result.cases, _CASES_LOOKED_THROUGH))
@@ -50,8 +55,8 @@ def explain_partial(result: "RunResult") -> None:
 
 
 def exit_code(result: "RunResult") -> int:
-    """The exit code for a result: failed cases are data; a run without any answer is an error."""
-    return errors.RUN_FAILED if result.status.value == "failed" else 0
+    """The exit code for a result: failed cases are data; a run without any answer, or out of budget, is bad news."""
+    return errors.RUN_FAILED if result.status.value == "failed" or result.reason is not None else 0
 
 
 def first_failure(cases: "Iterable[CaseResult]") -> "StageFailure | None":

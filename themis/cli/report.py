@@ -10,7 +10,7 @@ from themis.cli.exit_status import explain_partial
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal import streams
 
-_FORMATS = ("json", "markdown", "csv", "latex", "markdown-summary", "latex-summary")
+_FORMATS = ("json", "markdown", "csv", "latex", "markdown-summary", "latex-summary", "cost-csv")
 
 
 @command(
@@ -26,7 +26,7 @@ _FORMATS = ("json", "markdown", "csv", "latex", "markdown-summary", "latex-summa
     default="json",
     show_default=True,
     help="One JSON object with everything; a row for each case and metric, in Markdown, CSV or LaTeX; a summary to "
-    "read; a table of the metrics for a paper.",
+    "read; a table of the metrics for a paper; tokens and dollars by model and kind.",
 )
 def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
     """Print the result of a stored run; if the run has not ended, its result so far."""
@@ -45,5 +45,6 @@ def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
             "json": reporter.export_json,
             "markdown-summary": reporter.export_markdown_summary,
             "latex-summary": reporter.export_latex_summary,
+            "cost-csv": reporter.export_cost_csv,
         }
         streams.write(exports[form](run_id).rstrip("\n") + "\n")

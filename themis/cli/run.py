@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, config_options, quiet_option
-from themis.cli.exit_status import document, exit_code, explain_failures, explain_partial
+from themis.cli.costs import cost_so_far, explain_cost, explain_unpriced
+from themis.cli.exit_status import (
+    document,
+    exit_code,
+    explain_failures,
+    explain_partial,
+)
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, note
@@ -50,8 +56,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     with closing(experiment.open_store()) as store:
         with line_named(config):
             result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
-        emit(document(result))
-        explain_failures(result)
+        _show(result, store)
     return exit_code(result)
 
 
@@ -66,16 +71,22 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
     with stored_run(experiment) as (store, _):
         with line_named(config):
             result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
-        emit(document(result))
-        explain_failures(result)
+        _show(result, store)
     return exit_code(result)
 
 
 @command("estimate", "themis estimate --config experiment.yaml")
 @config_options()
 def estimate(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print the tasks and tokens that a run would need. Nothing is run."""
-    emit(open_experiment(config, overrides).estimate().model_dump(mode="json"))
+    """Print the tasks and tokens that a run would need, and their cost. Nothing is run."""
+    from themis.core.engine.spending.asked import model_of
+
+    experiment = open_experiment(config, overrides)
+    found = experiment.estimate()
+    emit(found.model_dump(mode="json"))
+    model = model_of(experiment.compiled().components.generator.live)
+    if model and found.estimated_cost_usd is None:
+        explain_unpriced([model])
 
 
 @command("quickcheck", "themis quickcheck --config experiment.yaml")
@@ -88,6 +99,13 @@ def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
     with stored_run(open_experiment(config, overrides)) as (store, run_id):
         explain_partial(projections.run_result(store, run_id))
         emit(check(store, run_id))
+
+
+def _show(result: "RunResult", store: "RunStore") -> None:
+    cost = cost_so_far(store, result.run_id)
+    emit(document(result, cost))
+    explain_failures(result)
+    explain_cost(cost)
 
 
 def carry_out(

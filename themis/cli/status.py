@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, queue_place
+from themis.cli.costs import priced
 from themis.cli.targets import find_queue_root
 from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
@@ -214,12 +215,16 @@ def _waited(stores: "Sequence[StoredRuns]", run_id: str | None, place: QueuePlac
 def _show_one(stores: "Sequence[StoredRuns]", prefix: str, *, as_json: bool) -> None:
     found = _found(stores, prefix)
     if as_json:
-        documents = [row.document() for _, row in found]
+        documents = [row.document() | _cost_document(store, row) for store, row in found]
         emit(documents[0] if len(documents) == 1 else documents)
         return
     for store, row in found:
         for name, value in _facts(row):
             say(f"{name:<10} {value}")
+        if cost := priced(store.spends(row.run_id)):
+            from themis.core.reporting.costs import in_short
+
+            say(f"{'cost':<10} {in_short(cost)}")
         if row.metrics:
             _show_metrics(row)
         if row.job and (attempts := store.attempts(row.job)):
@@ -229,6 +234,11 @@ def _show_one(stores: "Sequence[StoredRuns]", prefix: str, *, as_json: bool) -> 
             say()
             for line in table(("attempt", "worker", "started", "ended by", "message"), lines, right=("attempt",)):
                 say(line)
+
+
+def _cost_document(store: "StoredRuns", row: "RunNow") -> dict[str, Any]:
+    cost = priced(store.spends(row.run_id))
+    return {} if cost is None else {"cost": cost.document()}
 
 
 def _facts(row: "RunNow") -> list[tuple[str, str]]:

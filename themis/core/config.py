@@ -18,6 +18,7 @@ from themis.core.prompts import PromptSpec
 from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.values.breaker import BreakerConfig
+from themis.core.values.budget import BudgetConfig
 from themis.core.values.tags import checked as checked_tags
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -170,10 +171,9 @@ class RuntimeConfig(FrozenModel):
         generation_retry_delay: seconds before the second try; a generator with a `provider_key` has a default of its
             own, 0.5.
         generation_retry_backoff: factor from one delay to the next.
-        judge_retry_attempts: the same for calls to a judge.
-        judge_retry_delay: the same for calls to a judge.
-        judge_retry_backoff: the same for calls to a judge.
+        judge_retry_attempts, judge_retry_delay, judge_retry_backoff: the same for calls to a judge.
         breaker: stops a run whose provider refuses every call.
+        budget: US dollars and tokens that the run may use altogether; when they are used up it is cancelled.
         store_retry_attempts: retries when the database is busy.
         store_retry_delay: seconds before the first retry.
         existing_run_policy: `auto` continues or returns an existing run, `error` refuses, `rerun` starts from scratch.
@@ -203,6 +203,7 @@ class RuntimeConfig(FrozenModel):
     judge_retry_delay: Delay = 0.01
     judge_retry_backoff: Factor = 2.0
     breaker: BreakerConfig = BreakerConfig()
+    budget: BudgetConfig | None = None
     store_retry_attempts: Count = 5
     store_retry_delay: Delay = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"

@@ -61,8 +61,9 @@ class GenerationResult(FrozenModel):
         trace: the steps that led to it.
         conversation: the messages exchanged.
         artifacts: anything else worth keeping (raw response, request id, …).
-        token_usage: counts by kind: `prompt_tokens` (those of `cached_tokens` and `cache_write_tokens` among them) and
-            `completion_tokens` (those of `reasoning_tokens` among them).
+        token_usage: counts by kind: `prompt_tokens` (those of `cached_tokens` and `cache_write_tokens` among them, and
+            among the latter those of `cache_write_1h_tokens`) and `completion_tokens` (those of `reasoning_tokens`
+            among them).
         latency_ms: the model's response time in milliseconds.
         finish_reason: how the answer ended: `stop`, `length`, `tool_calls`, `content_filter`, `refusal`, or the
             provider's word.

@@ -28,7 +28,11 @@ class Component(Protocol):
 
 @runtime_checkable
 class Generator(Component, Protocol):
-    """Makes one candidate for a case. Optional attributes: `provider_key`, `model_id`, `endpoint`."""
+    """Makes one candidate for a case. Optional attributes: `provider_key`, `model_id`, `endpoint`.
+
+    Optional, too, is `most_tokens(case, ctx)`: the most tokens of input and of output that a call can use, or None
+    where nothing bounds them. A run with a budget needs it.
+    """
 
     async def generate(self, case: Case, ctx: GenerateContext) -> GenerationResult:
         """Generate one candidate for `case`."""

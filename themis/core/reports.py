@@ -13,6 +13,7 @@ from themis.core.base import as_json
 from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting import csv_table, latex, markdown
+from themis.core.reporting.costs import COST_COLUMNS, cost_rows, read_cost
 from themis.core.reporting.csv_table import COLUMNS
 from themis.core.reporting.summary import FAILURES_SHOWN, RunSummary
 from themis.core.snapshot import RunSnapshot
@@ -36,12 +37,14 @@ class Reporter:
         self._store = store
 
     def export_json(self, run_id: str) -> str:
-        """Return everything as one JSON object: the snapshot, the execution state and each view of the run."""
+        """Return everything as one JSON object: the snapshot, the execution state, each view of the run, its cost."""
         document = {
             "snapshot": get_run_snapshot(self._store, run_id).model_dump(mode="json"),
             "execution_state": as_json(get_execution_state(self._store, run_id)),
         }
-        return compact_json(document | {name: self._store.get_projection(run_id, name) for name in _VIEWS})
+        cost = read_cost(self._store, run_id)
+        views = {name: self._store.get_projection(run_id, name) for name in _VIEWS}
+        return compact_json(document | views | ({} if cost is None else {"cost": cost.document()}))
 
     def export_markdown(self, run_id: str) -> str:
         """Return the run's state as `- key: value` lines, and a line for each case and metric."""
@@ -50,7 +53,7 @@ class Reporter:
     def write_markdown(self, run_id: str, out: TextIO) -> None:
         """Write the lines of `export_markdown` to `out` one by one."""
         result = projections.run_result(self._store, run_id)
-        _write(out, markdown.score_list(result, self._rows(run_id)))
+        _write(out, markdown.score_list(result, self._rows(run_id), read_cost(self._store, run_id)))
 
     def export_markdown_summary(self, run_id: str) -> str:
         """Return a readable summary: counts, the metrics with the details of their means, and the first failures."""
@@ -64,6 +67,14 @@ class Reporter:
         """Write the rows of `export_csv` to `out` one by one."""
         csv_table.write_rows(out, self._rows(run_id))
 
+    def export_cost_csv(self, run_id: str) -> str:
+        """Return tokens and US dollars by provider, model and kind of token; the header alone for a run without any."""
+        get_run_snapshot(self._store, run_id)
+        text = StringIO(newline="")
+        cost = read_cost(self._store, run_id)
+        csv_table.write_table(text, COST_COLUMNS, () if cost is None else cost_rows(cost))
+        return text.getvalue()
+
     def export_latex(self, run_id: str) -> str:
         """Return a table with a row for each case and metric; it needs no LaTeX package."""
         return _text(self.write_latex, run_id)
@@ -71,7 +82,7 @@ class Reporter:
     def write_latex(self, run_id: str, out: TextIO) -> None:
         """Write the lines of `export_latex` to `out` one by one."""
         result = projections.run_result(self._store, run_id)
-        _write(out, latex.score_table(result, self._rows(run_id)))
+        _write(out, latex.score_table(result, self._rows(run_id), read_cost(self._store, run_id)))
 
     def export_latex_summary(self, run_id: str) -> str:
         """Return a table of the metrics, for a paper; it needs no LaTeX package."""

@@ -11,6 +11,7 @@ from themis.core.base import FrozenModel, JSONValue
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.statistics.score_tally import MetricSummary
 from themis.core.text.lines import cut
+from themis.core.values.run_ends import reason_of
 
 
 class RunStatus(StrEnum):
@@ -102,7 +103,8 @@ class RunResult(FrozenModel):
     Attributes:
         cases: a `CaseResult` each, in the datasets' order, read from the store on demand; `model_dump` reads all.
         metrics: the run's summary of each metric, by metric id, read from the store on first use.
-        error: reason why a `failed` run failed as a whole, or was interrupted; None when only cases failed.
+        error: reason why a `failed` run failed as a whole, or was interrupted, or why a run was cancelled that nobody
+            cancelled; None when only cases failed.
     """
 
     run_id: str
@@ -112,6 +114,11 @@ class RunResult(FrozenModel):
     cases: Cases = Field(default_factory=list, repr=False)
     metrics: SkipValidation[Mapping[str, MetricSummary]] = Field(default_factory=dict, repr=False, exclude=True)
     error: str | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Reason in one word why the run was cancelled: `budget`; None when a person cancelled it, or nobody did."""
+        return reason_of(self.status.value, self.error)
 
     @property
     def what_is_missing(self) -> str | None:
@@ -148,9 +155,12 @@ class ExecutionState(FrozenModel):
 
 
 class RunEstimate(FrozenModel):
-    """Estimate of the calls and tokens of a run, made without running it. A token is counted as four characters.
+    """Estimate of the calls, tokens and cost of a run, made without running it.
+
+    A token is counted as four characters, unless the package `tiktoken` is installed and has the model's tokenizer.
 
     Attributes:
+        estimated_cost_usd: None when no price of the model is known.
         assumptions: the assumptions behind the numbers, as text.
     """
 
@@ -169,4 +179,5 @@ class RunEstimate(FrozenModel):
     estimated_judge_prompt_tokens: int = 0
     estimated_judge_output_tokens: int = 0
     estimated_total_tokens: int = 0
+    estimated_cost_usd: float | None = None
     assumptions: dict[str, Any] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_
 from themis.core.configuration.secrets import redact_urls, redacted_key
 from themis.core.engine.compiling.compiled import provider_of
 from themis.core.engine.limits import idle_limits
+from themis.core.engine.spending import refuse_unkept_budget
 from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
@@ -120,6 +121,7 @@ def submit_experiment(
     _refuse_url_passwords("storage.parameters", experiment.storage.parameters)
     _refuse_unwritable_paths(experiment, config_path)
     snapshot = experiment.compile()
+    refuse_unkept_budget(experiment.runtime, experiment.compiled().components.generator.live)
     for text in idle_limits(experiment.runtime, provider_of(experiment.compiled())):
         logger.warning("%s", text)
     targets = _targets(snapshot)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import tiktoken
 
 from tests.support.lab import (
     ScriptedGenerator,
@@ -14,6 +15,7 @@ from tests.support.lab import (
     experiment,
 )
 from themis.core.config import DatasetFile
+from themis.core.engine import estimate as estimate_module
 from themis.core.models import Case, Dataset
 from themis.core.prompts import PromptSpec
 
@@ -87,3 +89,64 @@ def test_a_dataset_in_a_file_is_estimated_too(tmp_path: Path) -> None:
     path.write_text('{"input": "abcd"}\n' * 1_000)
     estimate = experiment(datasets=[DatasetFile(dataset_id="d", path=str(path))]).estimate()
     assert (estimate.total_cases, estimate.estimated_generation_input_tokens) == (1_000, 1_000)
+
+
+class _Priced(ScriptedGenerator):
+    provider_key = "openai:https://api.openai.com/v1"
+    model_id = "gpt-4o-mini"
+
+
+def _two_prompts() -> Dataset:
+    return Dataset(dataset_id="d", cases=[Case(case_id="a", input="x" * 400), Case(case_id="b", input="y" * 40)])
+
+
+def test_the_cost_is_that_of_the_estimated_tokens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr(estimate_module, "tokenizer_of", lambda _: None)
+    estimate = experiment(_Priced(), datasets=[_two_prompts()], samples=3).estimate()
+    # 110 tokens of input at $0.15, 512 of output at $0.60 a million, three times
+    assert estimate.estimated_cost_usd == pytest.approx(3 * (110 * 0.15 + 512 * 0.60) / 1e6)
+    assert estimate.assumptions["tokenizer"] is None
+    assert estimate.assumptions["prices"].startswith("genai-prices ")
+
+
+def test_a_model_without_a_price_has_no_cost_which_is_not_zero(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    generator = _Priced()
+    generator.model_id = "no-such-model"
+    assert experiment(generator).estimate().estimated_cost_usd is None
+    assert experiment().estimate().estimated_cost_usd is None
+
+
+def test_tokens_are_counted_by_the_models_own_tokenizer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    ranks = {bytes([byte]): byte for byte in range(256)} | {b"xx": 256}
+    encoding = tiktoken.Encoding(
+        "pairs", pat_str=r"x+|[^x]+", mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 300}
+    )
+    asked = list[str]()
+
+    def encoding_of(model: str) -> tiktoken.Encoding:
+        asked.append(model)
+        return encoding
+
+    monkeypatch.setattr(tiktoken, "encoding_for_model", encoding_of)
+    data = Dataset(dataset_id="d", cases=[Case(case_id="a", input="x" * 400), Case(case_id="b", input="<|endoftext|>")])
+    estimate = experiment(_Priced(), datasets=[data]).estimate()
+    assert asked == ["gpt-4o-mini"]
+    assert estimate.estimated_generation_input_tokens == 200 + 13  # a special token in a prompt is text
+    assert estimate.assumptions["tokenizer"] == "pairs"
+
+
+@pytest.mark.parametrize("error", [KeyError("no tokenizer"), OSError("no network"), ValueError("damaged")])
+def test_a_tokenizer_that_cannot_be_had_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    def refuse(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(tiktoken, "encoding_for_model", refuse)
+    estimate = experiment(_Priced(), datasets=[_two_prompts()]).estimate()
+    assert (estimate.estimated_generation_input_tokens, estimate.assumptions["tokenizer"]) == (110, None)

@@ -54,3 +54,8 @@ def join_stream(chunks: list[dict[str, Any]]) -> dict[str, Any]:
         msg = "its stream ended before the answer did"
         raise UnreadableReplyError(msg)
     return reply
+
+
+def usage(reply: dict[str, Any]) -> dict[str, int]:
+    """Return the tokens of a reply by kind."""
+    return chat.usage(reply)

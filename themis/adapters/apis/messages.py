@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from themis.adapters.answer import Answer, UnreadableReplyError, text_at, usage_of
+from themis.adapters.answer import Answer, UnreadableReplyError, count_of, text_at, usage_of
 from themis.adapters.conversation import Conversation, Turn, text_of
 
 PATH = "/v1/messages"
@@ -83,6 +83,9 @@ def read(reply: dict[str, Any]) -> Answer:
 def usage(reply: dict[str, Any]) -> dict[str, int]:
     """Return the tokens of a reply by kind; Anthropic counts those of its cache apart from the other input."""
     found = usage_of(reply.get("usage"), _COUNTS)
+    written_1h = count_of(reply.get("usage"), "cache_creation", "ephemeral_1h_input_tokens")
+    if written_1h:
+        found["cache_write_1h_tokens"] = written_1h
     if "prompt_tokens" in found:
         found["prompt_tokens"] += found.get("cached_tokens", 0) + found.get("cache_write_tokens", 0)
     return found

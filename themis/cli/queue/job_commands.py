@@ -16,6 +16,7 @@ from themis.core.errors import UnknownJobError
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
     from themis.core.queue.admin.administration import JobProblem
+    from themis.core.queue.admin.job_commands import Edit
     from themis.core.stores.job_rows import JobRow
 
 _UNFINISHED = ("queued", "running")
@@ -65,7 +66,12 @@ def cancel(
     return _report(found) or left_out
 
 
-@command("retry", "themis queue retry 4f1c", "themis queue retry --all-failed")
+@command(
+    "retry",
+    "themis queue retry 4f1c",
+    "themis queue retry --all-failed",
+    "themis queue retry 4f1c --set runtime.budget.usd=20",
+)
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @queue_place
 @click.option("--all-failed", is_flag=True, help="Every job that failed.")
@@ -77,16 +83,20 @@ def retry(
     all_failed: bool,
     all_matching: bool,
 ) -> int:
-    """Queue failed or cancelled jobs again; each keeps its finished cases, and gets all its tries again."""
+    """Queue failed or cancelled jobs again; each keeps its finished cases, and gets all its tries again.
+
+    Here --set changes the settings of the jobs under `runtime`, such as a budget that was used up.
+    """
     _refuse_unclear(keys, everything=all_failed, flag="--all-failed", all_matching=all_matching)
-    with opened_queue(*place) as opened:
+    edit = _edit_of(place.overrides)
+    with opened_queue(place.queue_root, place.config, ()) as opened:
         if len(keys) == 1 and not all_matching:
-            emit(_job(opened.admin.retry(keys[0])))
+            emit(_job(opened.admin.retry(keys[0], edit=edit)))
             return 0
         states = ("failed",) if all_failed else _SENT_BACK
         left_out = note_left_out(opened) if all_failed or all_matching else 0
         rows = _chosen(opened, keys, states, everything=all_failed, matching=all_matching)
-        found = list(opened.admin.retry_each([row.key for row in rows]))
+        found = list(opened.admin.retry_each([row.key for row in rows], edit=edit))
     note(f"queued again: {len(list(_jobs(found))):,}")
     return _report(found) or left_out
 
@@ -142,6 +152,16 @@ def resume(*, place: QueuePlace) -> None:
     emit({"paused": False})
     if not was_paused:
         note("it was not paused")
+
+
+def _edit_of(overrides: Sequence[str]) -> "Edit | None":
+    """The change of a job's manifest that `--set` asks for; None for none."""
+    if not overrides:
+        return None
+    from themis.core.jobs.job_edits import refuse_other_keys, with_overrides
+
+    refuse_other_keys(overrides)
+    return lambda manifest: with_overrides(manifest, overrides)
 
 
 def _refuse_unclear(keys: Sequence[str], *, everything: bool, flag: str, all_matching: bool) -> None:

@@ -42,11 +42,21 @@ def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> 
     file = Path(path)
     raw = _read(file)
     raw.setdefault("storage", {"store": DEFAULT_STORE_KIND})
-    for override in overrides or ():
-        _apply_override(raw, override)
+    overridden(raw, overrides or ())
     refuse_literal_secrets({**raw, "datasets": _without_cases(raw.get("datasets"))}, where=str(file))
     config = validate(ExperimentConfig, raw, where=str(file))
     return _with_absolute_paths(config, file.absolute().parent)
+
+
+def overridden(raw: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """Apply `key.path=value` texts to a document, and return it; see `load_config`.
+
+    Raises:
+        OverrideError: one does not fit into it.
+    """
+    for override in overrides:
+        _apply_override(raw, override)
+    return raw
 
 
 def validate(model: type[Model], raw: Any, *, where: str) -> Model:

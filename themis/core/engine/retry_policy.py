@@ -103,11 +103,13 @@ def message_of(error: BaseException) -> str:
 
 def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[str, Any]:
     """A failed try, as the history of its outcome stores it."""
+    usage = said_by(error, "token_usage")
     return {
         "attempt": attempt,
         "error_type": type(error).__name__,
         "message": message_of(error),
         "delay_s": round(delay_s, 3),
+        **({"token_usage": usage} if isinstance(usage, dict) and usage else {}),
     }
 
 

@@ -19,10 +19,12 @@ from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
 from themis.core.engine.retry_policy import message_of
 from themis.core.engine.sessions import session_of
+from themis.core.engine.spending import Spending, refuse_unkept_budget, spending_of
 from themis.core.engine.stall_watch import StallWatch
 from themis.core.engine.task_pool import TaskPool
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import (
+    BudgetSpentError,
     ClaimLostError,
     ProviderOutageError,
     RunExistsError,
@@ -103,6 +105,8 @@ class RunExecution:
         self._observers = Observers(self._run_id, options.subscribers, options.tracer)
         self._progress = options.progress
         self._forks = line.forks
+        self._generator = run.components.generator.live
+        self._spending: Spending | None = None
 
     async def execute(self) -> RunRecord:
         """Run up to the requested stage and return the run's row; a run that is already complete is returned as stored.
@@ -116,9 +120,12 @@ class RunExecution:
             return await self._carry_out()
 
     async def _carry_out(self) -> RunRecord:
+        if self._runtime.budget is not None and self._store.load_run(self._run_id) is None:
+            refuse_unkept_budget(self._runtime, self._generator)  # before there is a run
         stored = self._settle_existing()
         if stored is not None:
             return stored
+        self._spending = spending_of(self._runtime, self._generator, lambda: self._store.spends(self._run_id))
         self._say_what_is_scored()
         for text in idle_limits(self._runtime, provider_of(self._run)):
             logger.warning("%s", text)
@@ -130,6 +137,9 @@ class RunExecution:
         except asyncio.CancelledError:
             await self._end(span, RunStatus.CANCELLED, None)
             raise
+        except BudgetSpentError as error:
+            await self._end(span, RunStatus.CANCELLED, str(error))
+            return self._record()
         except (UnavailableError, ClaimLostError):
             raise  # the store is unavailable, or another worker has the run: it stays as it is, to continue later
         except Exception as error:
@@ -209,8 +219,11 @@ class RunExecution:
         """Take every case through the pipeline, with bounded concurrency."""
         progress = self._progress
         progress.total = self._run.snapshot.total_cases
-        async with OutcomeWriter(self._store, self._run_id, self._options.fence) as writer:
-            runner = StageRunner(self._runtime, writer, self._observers)
+        spending = self._spending
+        async with OutcomeWriter(self._store, self._run_id, self._options.fence, spending) as writer:
+            if spending is not None:
+                spending.flush = writer.flush
+            runner = StageRunner(self._runtime, writer, self._observers, spending)
             pipeline = CasePipeline(self._run.parts(), runner, self._until)
 
             def ended(end: CaseEnd) -> None:
@@ -234,16 +247,25 @@ class RunExecution:
                     await writer.room()
 
             try:
-                with run_of(asyncio.get_running_loop()):
-                    async with session_of(self._run.components.generator.live):
-                        await TaskPool(self._work(writer), work_off, self._runtime.max_concurrent_tasks).run()
-                    await evaluation.finished()
-            except (asyncio.CancelledError, ProviderOutageError, RunStoppedError):
-                await evaluation.last_word()
-                raise
+                pool = TaskPool(self._work(writer), work_off, self._runtime.max_concurrent_tasks)
+                await self._pass_through(pool, evaluation)
             finally:
                 evaluation.close()
                 runner.close()
+
+    async def _pass_through(self, pool: TaskPool, evaluation: Evaluation) -> None:
+        """Work off the cases of `pool`; when the run is stopped, what was answered is evaluated as far as it may be."""
+        try:
+            with run_of(asyncio.get_running_loop()):
+                async with session_of(self._generator):
+                    await pool.run()
+                await evaluation.finished()
+        except BudgetSpentError:
+            await evaluation.finished()
+            raise
+        except (asyncio.CancelledError, ProviderOutageError, RunStoppedError):
+            await evaluation.last_word()
+            raise
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
         afresh = self._options.afresh or self._runtime.existing_run_policy == "rerun"

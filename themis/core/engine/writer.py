@@ -12,11 +12,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Self
 
+from themis.core.engine.spending import Spending
 from themis.core.outcomes.codec import without_secrets
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.processes.forks import line, refuse_copy
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
+from themis.core.text.masking import mask_json
 
 COMMIT_INTERVAL_S = 0.2
 """Maximum seconds that an outcome waits for its commit, if the disk keeps up."""
@@ -37,11 +39,12 @@ _SHORT_TEXT = 256  # characters; shorter texts are not weighed, as the limit on 
 
 
 class _Portion(NamedTuple):
-    """What one commit holds, and the bytes of its long texts."""
+    """What one commit holds: with `size` the bytes of its long texts, and `spend` what the run has spent."""
 
     outcomes: list[Outcome]
     ends: list[CaseEnd]
     size: int
+    spend: str | None = None
 
 
 class OutcomeWriter:
@@ -51,11 +54,13 @@ class OutcomeWriter:
         StoreError: from `room` and at the end of the block, once a commit failed.
     """
 
-    def __init__(self, store: RunStore, run_id: str, fence: Fence | None) -> None:
-        """A writer of the outcomes of `run_id`, under `fence` if there is one."""
+    def __init__(self, store: RunStore, run_id: str, fence: Fence | None, spending: Spending | None = None) -> None:
+        """A writer of the outcomes of `run_id`, under `fence` if there is one, with what was spent on them."""
         self._store = store
         self._run_id = run_id
         self._fence = fence
+        self._spending = spending
+        self._written: list[asyncio.Future[None]] = []
         self._outcomes: list[Outcome] = []
         self._ends: list[CaseEnd] = []
         self._waiting_bytes = 0
@@ -124,6 +129,19 @@ class OutcomeWriter:
             await self._has_room.wait()
             self._raise_error()
 
+    async def flush(self) -> None:
+        """Commit all that is there now, and return when it is in the store.
+
+        Raises:
+            StoreError: a commit failed.
+        """
+        self._raise_error()
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._written.append(written)
+        self._worth_a_commit.set()
+        await written
+        self._raise_error()
+
     async def _commit_until_closed(self) -> None:
         while True:
             if not self._closing:
@@ -132,8 +150,9 @@ class OutcomeWriter:
                 timer.cancel()
             self._worth_a_commit.clear()
             closing = self._closing
+            waiting, self._written = self._written, []
             try:
-                for_commit = self._take()
+                for_commit = self._take(closing=closing)
                 while for_commit:
                     portion = for_commit.popleft()
                     await self._commit_one(portion, is_last=closing and not for_commit)
@@ -141,6 +160,10 @@ class OutcomeWriter:
                 self._error = error
                 self._has_room.set()
                 return
+            finally:
+                for written in waiting:
+                    if not written.done():
+                        written.set_result(None)
             if closing:
                 return
 
@@ -152,9 +175,13 @@ class OutcomeWriter:
             if self._waiting_bytes + self._committing_bytes >= MAX_WAITING_BYTES:
                 self._has_room.clear()
 
-    def _take(self) -> deque[_Portion]:
-        """Take all that waits, in the portions of its commits."""
+    def _take(self, *, closing: bool) -> deque[_Portion]:
+        """Take all that waits, in the portions of its commits; the first has the spend, which is never behind them."""
         taken = _portions(self._outcomes, self._ends, self._waiting_bytes)
+        spend = None if self._spending is None else self._spending.text(closing=closing)
+        if spend is not None:
+            first = taken.popleft() if taken else _Portion([], [], 0)
+            taken.appendleft(first._replace(spend=spend))
         self._outcomes, self._ends = [], []
         self._waiting_bytes, self._committing_bytes = 0, sum(portion.size for portion in taken)
         self._make_room()
@@ -163,11 +190,13 @@ class OutcomeWriter:
     async def _commit_one(self, portion: _Portion, *, is_last: bool) -> None:
         """Commit one portion and forget it: in the writer's thread, except for the only commit of a run."""
         if self._thread is None and is_last:
-            self._commit(portion.outcomes, portion.ends)
+            self._commit(portion)
         else:
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="themis-writer")
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, portion.outcomes, portion.ends)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, portion)
+        if portion.spend is not None and self._spending is not None:
+            self._spending.written()
         self._committing_bytes -= portion.size
         self._make_room()
 
@@ -178,9 +207,16 @@ class OutcomeWriter:
         ):
             self._has_room.set()
 
-    def _commit(self, outcomes: list[Outcome], ends: list[CaseEnd]) -> None:
+    def _commit(self, portion: _Portion) -> None:
+        outcomes, ends, _, spend = portion
         refuse_copy(self._forks, "writing its outcomes")
-        self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
+        if spend is None or self._spending is None:
+            self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
+            return
+        with self._store.transaction():
+            if outcomes or ends:
+                self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
+            self._store.put_spend(self._run_id, self._spending.execution, mask_json(spend), fence=self._fence)
 
     def _raise_error(self) -> None:
         if self._error is not None:

@@ -84,6 +84,7 @@ from themis.core.errors.queue import (
 )
 from themis.core.errors.runs import (
     BadResultError,
+    BudgetSpentError,
     CallTimeoutError,
     ForkedCopyError,
     InvalidArgumentError,
@@ -91,6 +92,8 @@ from themis.core.errors.runs import (
     RunExistsError,
     RunningLoopError,
     TimeLimitError,
+    UnboundedCallError,
+    UnknownPriceError,
     UnknownRunError,
 )
 from themis.core.errors.stores import (
@@ -114,6 +117,7 @@ __all__ = [
     "AmbiguousJobError",
     "BadResponseError",
     "BadResultError",
+    "BudgetSpentError",
     "CallTimeoutError",
     "ClaimLostError",
     "ClosedOutputError",
@@ -190,9 +194,11 @@ __all__ = [
     "TimeLimitError",
     "TornManifestError",
     "UnavailableError",
+    "UnboundedCallError",
     "UnknownComponentError",
     "UnknownConfigKeyError",
     "UnknownJobError",
+    "UnknownPriceError",
     "UnknownRunError",
     "UnresolvedReferenceError",
     "UnsendableCaseError",

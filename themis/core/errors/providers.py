@@ -5,6 +5,7 @@ The engine knows no class of these: it reads attributes, which a user's own gene
     retryable   the same call may succeed later
     throttled   the provider asks for fewer calls: waiting uses up no attempt
     breaks      every call will fail the same way: after several in a row the run stops
+    unsent      the request has not reached the provider, and is not charged for
     stops_run   the experiment itself must be changed: the run stops at once
     config_key  the key of the configuration to change
 """
@@ -23,12 +24,14 @@ class ProviderReply:
         retry_after_s: seconds that it asks to wait; None when it does not say.
         request_id: its name for the request.
         rate_limit: its limits and what is left of them, see `themis.adapters.rate_limit_headers`.
+        token_usage: the tokens that it has counted, see `GenerationResult`; None when it does not say.
     """
 
     status_code: int | None = None
     retry_after_s: float | None = None
     request_id: str | None = None
     rate_limit: dict[str, float] = field(default_factory=dict)
+    token_usage: dict[str, int] | None = None
 
 
 class ProviderError(ThemisError, RuntimeError):
@@ -39,6 +42,7 @@ class ProviderError(ThemisError, RuntimeError):
     throttled: bool = False
     breaks: bool = False
     stops_run: bool = False
+    unsent: bool = False
     category: str | None = None
 
     @property
@@ -55,6 +59,11 @@ class ProviderError(ThemisError, RuntimeError):
     def rate_limit(self) -> dict[str, float]:
         """The provider's limits and what is left of them."""
         return self.reply.rate_limit
+
+    @property
+    def token_usage(self) -> dict[str, int] | None:
+        """The tokens that the provider has counted for it all the same; None when it does not say."""
+        return self.reply.token_usage
 
 
 class ProviderThrottledError(ProviderError):
@@ -75,6 +84,7 @@ class ProviderUnreachableError(ProviderError):
 
     retryable = True
     breaks = True
+    unsent = True
 
 
 class ProviderKeyError(ProviderError):

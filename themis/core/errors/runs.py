@@ -29,6 +29,20 @@ class TimeLimitError(StateError):
     """the time limit of {seconds:g} s is over"""
 
 
+class UnknownPriceError(InputError):
+    """runtime.budget.usd: no price of {model} of {provider} is known, so that it cannot be kept; add it to {path}{mend}, or set runtime.budget.tokens instead"""
+
+
+class UnboundedCallError(InputError):
+    """runtime.budget: {why}, so that a call could cost more than is left; {mend}"""
+
+    stops_run = True
+
+
+class BudgetSpentError(StateError):
+    """budget: {used} of {limit} used, and the next call may need up to {need}; finished cases are stored, and a larger runtime.budget.{key} continues the run"""
+
+
 class CallTimeoutError(ThemisError, TimeoutError):
     """no answer within {seconds:g} s (runtime.{key})"""
 

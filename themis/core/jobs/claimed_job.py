@@ -32,6 +32,7 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.stores import stored_cases
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore
+from themis.core.values.run_ends import reason_of
 
 CANCEL_POLL_S = 0.1
 """Seconds between checks for a cancel request; a check costs one stat, and a run should stop within a second."""
@@ -186,7 +187,9 @@ async def _watch(cancelled: Callable[[], bool], stop: asyncio.Event, run: "async
 
 
 def _outcome(record: RunRecord, store: RunStore) -> AttemptOutcome:
-    """Return the job's outcome for a completed run: only a run in which no case has an answer is a failure."""
+    """Return the job's outcome for a run that has ended: a failure only if no case has an answer."""
+    if reason_of(record.status.value, record.error) is not None:
+        return AttemptOutcome(Cause.BUDGET, record.error or "")
     if record.status is not RunStatus.FAILED:
         return DONE
     snapshot = store.load_snapshot(record.run_id)

@@ -14,11 +14,14 @@ from themis.core.queue.folder.log_files import attempt_of
 from themis.core.queue.folder.processes import is_suspended
 from themis.core.queue.folder.worker_registry import workers_of
 from themis.core.values.durations import how_long
+from themis.core.values.run_ends import BUDGET
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.worker_report import SlotReport
 
 _NS = 1e9
+_MORE = {BUDGET: " --set runtime.budget.usd=…"}
+"""What a cause needs changed before the job can continue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path) -
         return found if words - {"cancel requested"} else "; ".join(filter(None, (since, found)))
     if row.state == "done":
         return f"it ran to its end; themis status {row.run_id[:12]} shows its scores"
-    again = f"; themis queue retry {row.key} queues it again"
+    again = f"; themis queue retry {row.key}{_MORE.get(row.cause or '', '')} queues it again"
     if row.message and row.cause and row.message.startswith(row.cause):
         return row.message + again
     return f"{row.cause or 'unknown cause'}: {row.message or 'no message'}{again}"

@@ -20,6 +20,7 @@ from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreLocation
 from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
+from themis.core.values.run_ends import reason_of
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.worker_report import SlotReport
@@ -80,6 +81,7 @@ class RunNow:
             "attempt": job.attempt if job else None,
             "worker": job.owner.worker if job and job.owner else None,
             "job": job.key if job else None,
+            "reason": reason_of(self.state, self.standing.error),
             "error": self.standing.error,
             "store": self.store,
             **calls_document(self.slot),
@@ -116,6 +118,10 @@ class StoredRuns:
         live = _Workers(self._queue_root)
         for run in islice(self._pages(prefix), limit):
             yield self._now(run, live, with_means=with_means)
+
+    def spends(self, run_id: str) -> list[str]:
+        """The spend of each execution of a run, see `themis.core.cost.spend`."""
+        return [text for run in self._reader.runs_before(run_id, None, 1) for text in self._reader.spends(run).values()]
 
     def _pages(self, prefix: str) -> Iterator[RunRow]:
         before: RunRow | None = None

@@ -1,7 +1,7 @@
 """CSV of a run's scores: a row for each case and metric."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from themis.core.read_models import BenchmarkScoreRow
@@ -15,14 +15,18 @@ _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_rows(out: TextIO, rows: Iterable[BenchmarkScoreRow]) -> None:
-    """Write the header and the rows one by one.
+    """Write the header and the rows of scores one by one."""
+    write_table(out, COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in rows))
+
+
+def write_table(out: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a header and rows one by one.
 
     Numbers stay numbers. A text that looks like a formula gets an apostrophe in front, unless it is a number.
     """
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([csv_cell(getattr(row, column)) for column in COLUMNS])
+    writer.writerow(columns)
+    writer.writerows(map(csv_cell, row) for row in rows)
 
 
 def csv_cell(value: object) -> object:

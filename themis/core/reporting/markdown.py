@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from themis.core.cost.run_cost import RunCost
+from themis.core.cost.tokens import KINDS
 from themis.core.read_models import BenchmarkScoreRow
+from themis.core.reporting import costs
 from themis.core.reporting.cells import one_line
 from themis.core.reporting.summary import FIGURES, RunSummary
 from themis.core.results import RunResult
@@ -13,7 +16,7 @@ _PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
 """A text that Markdown leaves unchanged; a URL, which it would turn into a link, does not match."""
 
 
-def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow]) -> Iterator[str]:
+def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCost | None) -> Iterator[str]:
     """Yield the run's state, a line for each key, and its scores, a line for each row; a missing value is `None`."""
     counts = result.progress
     yield "# Run Report"
@@ -27,6 +30,10 @@ def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow]) -> Iterator
         yield f"- error: {_value(result.error)}"
     if result.what_is_missing:
         yield f"- missing: {_value(result.what_is_missing)}"
+    if cost is not None:
+        yield f"- cost_usd: {cost.usd}"
+        for kind, count in zip(KINDS, cost.known.tokens, strict=True):
+            yield f"- {kind}_tokens: {count}"
     yield ""
     yield "## Metrics"
     yield ""
@@ -39,10 +46,12 @@ def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow]) -> Iterator
 
 
 def summary_report(summary: RunSummary) -> Iterator[str]:
-    """Yield the lines of the summary: the run, its metrics with the figures beside a mean, and the first failures."""
+    """Yield the lines of the summary: the run, its metrics with the figures beside a mean, its cost, its failures."""
     yield from _head(summary)
     yield from _metrics(summary)
     yield from _answer_ends(summary)
+    if summary.cost is not None:
+        yield from _cost(summary.cost)
     if summary.failures:
         yield from _failures(summary)
 
@@ -110,6 +119,15 @@ def _answer_ends(summary: RunSummary) -> Iterator[str]:
     yield from _table(("metric", *kinds, "mean", "mean without them"), rows)
     yield "They are scored like any other answer, unless the run's on_stop leaves them unscored."
     yield ""
+
+
+def _cost(cost: RunCost) -> Iterator[str]:
+    yield "## Cost"
+    yield ""
+    yield from _table(("tokens", "number", "cost"), costs.by_kind(cost))
+    for remark in costs.remarks(cost):
+        yield _value(remark)
+        yield ""
 
 
 def _failures(summary: RunSummary) -> Iterator[str]:

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from themis.core.cost.run_cost import RunCost
 from themis.core.inspection import get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
+from themis.core.reporting.costs import read_cost
 from themis.core.results import RunResult
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import MetricSummary, ScoreTally, figures
@@ -31,6 +33,7 @@ class RunSummary:
         errors: number of rows by category of failure.
         failures: the first rows without a score.
         served_models: number of cases by the model that answered, as its provider names it.
+        cost: what it has cost; None when it has asked no model.
     """
 
     result: RunResult
@@ -40,6 +43,7 @@ class RunSummary:
     errors: Counter[str] = field(default_factory=Counter)
     failures: list[BenchmarkScoreRow] = field(default_factory=list)
     served_models: Counter[str] = field(default_factory=Counter)
+    cost: RunCost | None = None
 
     @classmethod
     def of(cls, store: RunStore, run_id: str) -> "RunSummary":
@@ -54,6 +58,7 @@ class RunSummary:
         summary = cls(
             result, snapshot, {metric_id: result.metrics.get(metric_id, none) for metric_id in snapshot.metric_ids}
         )
+        summary.cost = read_cost(store, run_id)
         for case in iter_cases(store, snapshot):
             summary.served_models.update(case.served_models())
             for row in projections.rows_of(case):

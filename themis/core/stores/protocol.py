@@ -95,7 +95,7 @@ class RunStore(Protocol):
         """Mark a run as ended; synced to disk before this returns."""
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget the outcomes of a run, and that it ever ran."""
+        """Forget the outcomes of a run, what it has spent, and that it ever ran."""
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
@@ -126,6 +126,12 @@ class RunStore(Protocol):
 
         In `outcomes` each key occurs once, or as a failure together with one success, which counts in either order.
         """
+
+    def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
+        """Save the spend of an execution of a run, see `themis.core.cost.spend`, in place of what was saved of it."""
+
+    def spends(self, run_id: str) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""

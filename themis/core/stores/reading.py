@@ -109,6 +109,9 @@ class StoreReader(Protocol):
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
         """Return the tally of each metric's scores in a run, by its item; metrics without outcomes are left out."""
 
+    def spends(self, run: RunRow) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
+
     def snapshot_text(self, run: RunRow) -> bytes | None:
         """Return the JSON text of a run's snapshot; None when the store has lost it."""
 

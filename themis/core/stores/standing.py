@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.run_locks import RunHolder
+from themis.core.values.run_ends import reason_of
 
 _INTERRUPTED = "interrupted:"
 _NS_A_MS = 1_000_000
@@ -56,8 +57,8 @@ class Standing(NamedTuple):
 
     @property
     def reason(self) -> str | None:
-        """Reason why it failed, if it did."""
-        return self.error if self.state == "failed" else None
+        """Reason why it failed, or was cancelled without being asked to, if it was."""
+        return self.error if self.state == "failed" or reason_of(*self) else None
 
     @property
     def is_interrupted(self) -> bool:

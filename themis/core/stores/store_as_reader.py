@@ -90,6 +90,10 @@ class StoreAsReader(StoreReader):
         """Return the tally of each metric's scores in a run, by its item."""
         return self._store.score_tallies(run.run_id)
 
+    def spends(self, run: RunRow) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
+        return self._store.spends(run.run_id)
+
     def snapshot_text(self, run: RunRow) -> bytes | None:
         """Return the JSON text of a run's snapshot, without the cases; None when it does not exist."""
         snapshot = self._store.load_snapshot(run.run_id)

@@ -16,6 +16,8 @@ from themis.core.values.bounds import (
     MOST_RATE,
     MOST_SECONDS,
     MOST_SEED,
+    MOST_TOKENS,
+    MOST_USD,
 )
 
 
@@ -36,4 +38,6 @@ PositiveSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS), _FLOAT, NotBool
 Delay = Annotated[float, Field(ge=0, le=MOST_DELAY_S), _FLOAT, NotBool]
 Factor = Annotated[float, Field(ge=1, le=MOST_FACTOR), _FLOAT, NotBool]
 Rate = Annotated[float, Field(ge=LEAST_RATE, le=MOST_RATE), _FLOAT, NotBool]
+TokenCount = Annotated[int, Field(gt=0, le=MOST_TOKENS), NotBool]
+Dollars = Annotated[float, Field(gt=0, le=MOST_USD), _FLOAT, NotBool]
 Seed = Annotated[int, Field(ge=LEAST_SEED, le=MOST_SEED), NotBool]

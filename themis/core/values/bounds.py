@@ -23,5 +23,11 @@ MOST_FACTOR = 1_000.0
 LEAST_RATE, MOST_RATE = 1e-6, 1e9
 """Requests per minute: at least one in two years."""
 
+MOST_TOKENS = 10**15
+"""The maximum of tokens in a budget or of a model."""
+
+MOST_USD = 1e9
+"""The maximum of US dollars in a budget."""
+
 LEAST_SEED, MOST_SEED = -(2**63), 2**64 - 1
 """Bounds of a seed: it fits into 64 bits, with or without a sign."""

@@ -65,6 +65,7 @@ def test_a_claim_begins_the_next_attempt_and_names_its_owner() -> None:
         (Cause.GIVEN_BACK, JobState.QUEUED, 0, 0),
         (Cause.LEASE_LOST, JobState.QUEUED, 0, 0),
         (Cause.CANCELLED, JobState.CANCELLED, 0, 0),
+        (Cause.BUDGET, JobState.CANCELLED, 0, 0),
     ],
 )
 def test_a_first_outcome_is_charged_to_whoever_the_table_says(

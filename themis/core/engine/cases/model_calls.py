@@ -19,6 +19,8 @@ from themis.core.engine.retry_policy import (
     retry_after_s,
     status_of,
 )
+from themis.core.engine.spending import Spending
+from themis.core.engine.spending.bound import Bound
 from themis.core.errors import CallTimeoutError
 from themis.core.models import GenerationResult
 from themis.core.processes.forks import end_copy, line
@@ -45,9 +47,13 @@ def generation_retries(runtime: RuntimeConfig, provider: str | None) -> RetryPol
 class ModelCalls:
     """Calls through one gate, with the retries and time limits of a run."""
 
-    def __init__(self, runtime: RuntimeConfig, gate: Gate, provider: str | None) -> None:
-        """Calls to `provider`, if the generator names one, through `gate`."""
+    def __init__(
+        self, runtime: RuntimeConfig, gate: Gate, provider: str | None, spending: Spending | None = None
+    ) -> None:
+        """Calls to `provider`, if the generator names one, through `gate`; `spending` counts what they use."""
         self._gate = gate
+        self._spending = spending
+        self._budgeted = spending if spending is not None and spending.reserves else None
         self._waits_when_throttled = provider is not None
         self._retries = generation_retries(runtime, provider)
         self._request_timeout_s = runtime.request_timeout_s
@@ -64,19 +70,22 @@ class ModelCalls:
         deadline: float | None = None
         last: Exception | None = None
         while True:
+            # Before the gate, so that nobody holds its limits while waiting for the budget.
+            reserved = None if self._budgeted is None else await self._budgeted.reserve(arguments[0], arguments[-1])
             ticket = self._gate.ticket(arguments[0].input)
             if not self._gate.enter_at_once(ticket):
-                await self._enter(ticket, deadline, last)
+                await self._enter(ticket, deadline, last, reserved)
             if line.forks != self._forks:
                 end_copy()
             if deadline is None and self._case_timeout_s is not None:
                 deadline = _now() + self._case_timeout_s
             feedback: Feedback | None = None
+            result, failure = None, None
             try:
                 result = await self._within(call(*arguments), deadline)
                 feedback = _feedback_of(result)
             except Exception as error:
-                last = error
+                last = failure = error
                 delay_s = self._delay_after(error, history)
                 feedback = self._feedback_of_failure(error)
                 if delay_s is None or (deadline is not None and _now() + delay_s >= deadline):
@@ -87,16 +96,27 @@ class ModelCalls:
             finally:
                 if line.forks != self._forks:
                     end_copy()  # a copy must not touch limits whose lock another thread may have held
+                self._settle(reserved, result, failure)
                 self._gate.leave(ticket, feedback)
             if delay_s:
                 await asyncio.sleep(delay_s)
 
-    async def _enter(self, ticket: Ticket | None, deadline: float | None, last: Exception | None) -> None:
+    def _settle(self, reserved: Bound | None, result: Any, failure: Exception | None) -> None:
+        if self._spending is not None:
+            self._spending.settle(reserved, result, failure)
+
+    async def _enter(
+        self, ticket: Ticket | None, deadline: float | None, last: Exception | None, reserved: Bound | None
+    ) -> None:
         """Wait at the gate until a call may begin, or the case's time is over."""
         try:
             async with asyncio.timeout_at(deadline):
                 await self._gate.enter(ticket)
-        except TimeoutError:
+        except BaseException as error:
+            if self._spending is not None:
+                self._spending.release(reserved)
+            if not isinstance(error, TimeoutError):
+                raise
             assert last is not None, "the time begins with the first try"  # noqa: S101
             raise last from None
 

@@ -13,6 +13,7 @@ from themis.core.config import OnNoAnswer
 from themis.core.contexts import GenerateContext, ReduceContext, SelectContext
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.one_evaluation import ParsePart, Part, ScorePart
+from themis.core.engine.cases.prompted import Prepare, keeping_prompt, preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner, Step
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.outcomes import codec
@@ -62,7 +63,10 @@ class CasePipeline:
         self._runner = runner
         self.until = until
         self._reduces, self._evaluates = until >= Stage.REDUCE, until >= Stage.PARSE
-        self._generate_steps = [_generate_step(parts, item) for item in range(len(parts.seeds[0]))]
+        prepare = preparation_of(parts.prompt)
+        self._generate_steps = [
+            _generate_step(parts.generator.live, item, prepare) for item in range(len(parts.seeds[0]))
+        ]
         self._select_step = _select_step(parts.selector.live) if parts.selector else None
         self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
         self.parts: list[Part] = []
@@ -146,15 +150,10 @@ class CasePipeline:
         }
 
 
-def _generate_step(parts: Parts, item: int) -> Step:
-    generator = parts.generator.live
+def _generate_step(generator: Any, item: int, prepare: Prepare | None) -> Step:
     provider: str | None = getattr(generator, "provider_key", None)
-    generate = generator.generate
-    if parts.prompt is not None:
-        from themis.core.engine.cases.prompted import prompted  # noqa: PLC0415  # Jinja2 costs 30 ms
-
-        generate = prompted(generator, parts.prompt)
-    return Step(Stage.GENERATE, item, generator, generate, GenerationResult, codec.generated, provider)
+    generate = generator.generate if prepare is None else keeping_prompt(generator.generate)
+    return Step(Stage.GENERATE, item, generator, generate, GenerationResult, codec.generated, provider, prepare=prepare)
 
 
 def _select_step(selector: Any) -> Step:

@@ -20,8 +20,9 @@ from themis.core.engine.component_failures import Tracebacks, line_of
 from themis.core.engine.limits import Admission
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, said_by
+from themis.core.engine.spending import Spending
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.errors import BadResultError
+from themis.core.errors import BadResultError, BudgetSpentError
 from themis.core.models import ParsedOutput, ScoreError
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import Outcome
@@ -49,6 +50,7 @@ class Step:
         expected: the type, or types, that it must return.
         encode: makes the outcome from the case's number, the item, the result and the history of tries (JSON or None).
         provider: the provider that it calls, for that provider's limits.
+        prepare: makes of the subject what the component gets; None to give it as it is.
         key: the key of its outcomes.
     """
 
@@ -60,6 +62,7 @@ class Step:
     encode: Callable[[int, int, Any, str | None], Outcome]
     provider: str | None = None
     metric_id: str | None = None
+    prepare: Callable[[Any], Any] | None = None
     key: tuple[Stage, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,8 +83,10 @@ class StageRunner:
         running: the asynchronous calls that components work on now, by their tasks; one that waits is not among them.
     """
 
-    def __init__(self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers) -> None:
-        """Use the limits and retries of `runtime`; outcomes go to `writer`."""
+    def __init__(
+        self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers, spending: Spending | None = None
+    ) -> None:
+        """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens."""
         self._admission = Admission(runtime)
         self.writer = writer
         self.idle_timeout_s = runtime.idle_timeout_s
@@ -92,6 +97,7 @@ class StageRunner:
         self._runtime = runtime
         self._generation_retries = generation_retries(runtime, None)
         self._limits_time = runtime.request_timeout_s is not None or runtime.case_timeout_s is not None
+        self._spending = spending
         self._model_calls: dict[str | None, ModelCalls] = {}
         self.running: dict[Any, RunningCall] = {}
 
@@ -154,12 +160,16 @@ class StageRunner:
         history: list[dict[str, Any]] = []
         task = asyncio.current_task()
         try:
+            if step.prepare is not None:
+                arguments = (step.prepare(arguments[0]), *arguments[1:])
             result = await self._try(step, work, arguments, history)
             if line.forks != self._forks:
                 end_copy()
             if step.stage is Stage.GENERATE:
                 self._breaker.note_success()
             return self._concluded(step, work, arguments, result, history)
+        except BudgetSpentError:
+            raise
         except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, task):
                 raise
@@ -197,10 +207,11 @@ class StageRunner:
         """Call until it succeeds or its failure is final; limits are only held while the component works."""
         retries = self._generation_retries if step.stage is Stage.GENERATE else ONCE
         gate = self._admission.gate(step.stage, step.provider)
-        if retries is not ONCE and (step.provider is not None or self._limits_time):
+        if retries is not ONCE and (step.provider is not None or self._limits_time or self._spending is not None):
             calls = self._model_calls.get(step.provider)
             if calls is None:
-                calls = self._model_calls[step.provider] = ModelCalls(self._runtime, gate, step.provider)
+                calls = ModelCalls(self._runtime, gate, step.provider, self._spending)
+                self._model_calls[step.provider] = calls
             return await calls.result(partial(self._noted, step, work), arguments, history)
         running, task = self.running, asyncio.current_task()
         while True:

@@ -8,6 +8,7 @@ from themis.core.queue.admin import details, doctor, job_commands, leftovers, pr
 from themis.core.queue.admin.details import JobDetails
 from themis.core.queue.admin.doctor import Finding
 from themis.core.queue.admin.dry_run import DryRun
+from themis.core.queue.admin.job_commands import Edit, Retry
 from themis.core.queue.admin.pruning import Prunable
 from themis.core.queue.admin.relocation import Relocated, Told
 from themis.core.queue.folder import listing, pausing, processes
@@ -50,8 +51,12 @@ class QueueAdmin:
         """
         return job_commands.cancel(*self._folder.parts(write=True), key)
 
-    def retry(self, key: str) -> JobRow:
+    def retry(self, key: str, *, edit: Edit | None = None) -> JobRow:
         """Queue a failed or cancelled job again; its budgets start over, its numbers continue.
+
+        Args:
+            key: the job's key, or a prefix of it.
+            edit: returns its new manifest from the present one, such as with other limits; None leaves it.
 
         Raises:
             UnknownJobError, AmbiguousJobError: no job, or several jobs, match the key.
@@ -60,13 +65,13 @@ class QueueAdmin:
         """
         root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
-        return job_commands.retry(root, registry, key, rerun=False)
+        return job_commands.retry(root, registry, key, Retry(edit=edit))
 
     def rerun(self, key: str) -> JobRow:
         """Queue an ended job again, also a done one; raises the same errors as `retry`."""
         root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
-        return job_commands.retry(root, registry, key, rerun=True)
+        return job_commands.retry(root, registry, key, Retry(rerun=True))
 
     def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:
         """Change the priority of a queued job, or the time before which it is not claimed; None leaves it unchanged.
@@ -113,12 +118,12 @@ class QueueAdmin:
         listed = moves.list_files(root)
         return _each(keys, lambda key: job_commands.cancel(root, registry, next_job, key, listed))
 
-    def retry_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
+    def retry_each(self, keys: Iterable[str], *, edit: Edit | None = None) -> Iterator[JobRow | JobProblem]:
         """Queue many jobs again, like `cancel_each`."""
         root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
         listed = moves.list_files(root)
-        return _each(keys, lambda key: job_commands.retry(root, registry, key, rerun=False, listed=listed))
+        return _each(keys, lambda key: job_commands.retry(root, registry, key, Retry(edit=edit), listed=listed))
 
     def pause(self, reason: str | None = None) -> Pause:
         """Stop claims until `resume`; running jobs continue."""

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from themis.core.errors import JobStateError, QueueBusyError, UnknownJobError
 from themis.core.files import durable
 from themis.core.queue.folder import bell, journal, locks, processes
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.folder.store_registry import StoreRegistry
-from themis.core.queue.model import layout, states
+from themis.core.queue.model import layout, manifest_file, states
+from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.picking.next_job import NextJob
 from themis.core.queue.transitions import moves
@@ -20,6 +22,8 @@ from themis.core.stores.job_store import JobStore
 
 Listed = Mapping[str, Sequence[str]]
 """Files found by `moves.list_files`, for a request about many jobs."""
+
+Edit = Callable[[Manifest], Manifest]
 
 _LOCK_WAIT_S = 2.0
 
@@ -40,7 +44,8 @@ def cancel(
         if row.state == JobState.QUEUED:
             now_ns = time.time_ns()
             try:
-                return _moved(root, store, row, "cancel", lambda read: states.cancelled(read, now_ns), listed)
+                move = Move(lambda read: states.cancelled(read, now_ns))
+                return _moved(root, store, row, "cancel", move, listed)
             except QueueBusyError:
                 if not root.shared:
                     raise
@@ -53,27 +58,52 @@ def cancel(
     return _current(root, store, row.key)
 
 
-def retry(
-    root: QueueRoot, registry: StoreRegistry, prefix: str, *, rerun: bool, listed: Listed | None = None
-) -> JobRow:
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Manner of queueing an ended job again.
+
+    Attributes:
+        rerun: whether a job that is done may be, too.
+        edit: returns the job's new manifest from its present one; None leaves it. It must not have side effects.
+    """
+
+    rerun: bool = False
+    edit: Edit | None = None
+
+
+def retry(root: QueueRoot, registry: StoreRegistry, prefix: str, how: Retry, *, listed: Listed | None = None) -> JobRow:
     """Queue an ended job again, see `QueueAdmin.retry`."""
     store, row = registry.find(prefix)
     wait_s = _LOCK_WAIT_S if row.state in ENDED else 0.0
     lock = locks.acquire(root.locks_folder, row.key, wait_s=wait_s)
     try:
         row = _current(root, store, row.key)
-        if row.state not in ENDED or (row.state == JobState.DONE and not rerun):
+        if row.state not in ENDED or (row.state == JobState.DONE and not how.rerun):
             detail = "only a failed or cancelled job can be retried"
             raise JobStateError(key=row.key, state=row.state, detail=detail)
         if lock is None:
             raise QueueBusyError(path=root.path, key=row.key)
         now_ns = time.time_ns()
-        back = _moved(root, store, row, "retry", lambda read: states.sent_back(read, now_ns), listed)
+        manifest = None if how.edit is None else how.edit(_manifest(store, row.key))
+        text = None if manifest is None else manifest_file.encode(manifest).decode("ascii")
+        move = Move(lambda read: _sent_back(read, now_ns, manifest), manifest=text)
+        back = _moved(root, store, row, "retry", move, listed)
         clear_cancel_flag(root, row.key)
         return back
     finally:
         if lock is not None:
             lock.release()
+
+
+def _manifest(store: JobStore, key: str) -> Manifest:
+    """Return a job's manifest, as the store has it."""
+    return manifest_file.decode((store.manifest(key) or "").encode(), key, key=key)
+
+
+def _sent_back(read: JobRow, now_ns: int, manifest: Manifest | None) -> Change:
+    """Queue a job again, with the limits of its new manifest if it has one."""
+    change = states.sent_back(read, now_ns)
+    return change if manifest is None else Change(change.row._replace(**asdict(manifest.limits)))
 
 
 def reschedule(
@@ -97,7 +127,7 @@ def reschedule(
         def decide(read: JobRow) -> Change:
             return states.rescheduled(read, now_ns, priority=priority, ready_ns=not_before_ns)
 
-        return _moved(root, store, row, "set", decide)
+        return _moved(root, store, row, "set", Move(decide))
     finally:
         if lock is not None:
             lock.release()
@@ -120,21 +150,16 @@ def _request(root: QueueRoot, store: JobStore, key: str) -> None:
 
 
 def _moved(
-    root: QueueRoot,
-    store: JobStore,
-    row: JobRow,
-    move: str,
-    decide: Callable[[JobRow], Change],
-    listed: Listed | None = None,
+    root: QueueRoot, store: JobStore, row: JobRow, name: str, move: Move, listed: Listed | None = None
 ) -> JobRow:
-    """Make one move of a job that is locked here; a missing file is published again first."""
+    """Make one move of a job that is locked here, from wherever its file is; a missing one is published again first."""
     now_ns = time.time_ns()
     sources = moves.locate(root, row, listed) or [moves.publish(root, store, row, now_ns)]
-    moved = moves.make(root, store, row, Move(decide, sources), now_ns)
+    moved = moves.make(root, store, row, replace(move, sources=sources), now_ns)
     if moved is None:
         raise QueueBusyError(path=root.path, key=row.key)
     after = moved.row
     journal.note(
-        root.folder(layout.JOURNAL), row.key, move, state=after.state, attempt=after.attempt, version=after.version
+        root.folder(layout.JOURNAL), row.key, name, state=after.state, attempt=after.attempt, version=after.version
     )
     return after

@@ -69,6 +69,7 @@ class Cause(StrEnum):
     RUN_IN_USE = "run in use"
     PROVIDER = "provider"
     CANCELLED = "cancelled"
+    BUDGET = "budget"
 
 
 class Charge(StrEnum):
@@ -120,6 +121,7 @@ POLICIES: dict[Cause, Policy] = {
     Cause.RUN_IN_USE: Policy(backoff=True),
     Cause.PROVIDER: Policy(backoff=True, grows=True),
     Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
+    Cause.BUDGET: Policy(ends=JobState.CANCELLED),
 }
 """Consequences of each cause: failures are classified once, as a value, before anything is written."""
 

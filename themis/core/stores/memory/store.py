@@ -31,6 +31,7 @@ class _Run:
     names_by_key: dict[str, str]
     outcomes: dict[int, dict[tuple[Stage, int], Outcome]] = field(default_factory=dict)
     ends: dict[int, CaseEnd] = field(default_factory=dict)
+    spends: dict[int, str] = field(default_factory=dict)
 
 
 class InMemoryRunStore(BaseRunStore):
@@ -101,7 +102,7 @@ class InMemoryRunStore(BaseRunStore):
             self._update(run_id, status=status, completed_through=name, error=error, ended_ms=now_ms())
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget the outcomes of a run, and that it ever ran."""
+        """Forget the outcomes of a run, what it has spent, and that it ever ran."""
         with self._fenced(fence):
             self._update(
                 run_id, status=RunStatus.PENDING, completed_through=None, error=None, started_ms=None, ended_ms=None
@@ -109,7 +110,8 @@ class InMemoryRunStore(BaseRunStore):
             run = self._run(run_id)
             self._undo.note(partial(_restore, run, "outcomes", run.outcomes))
             self._undo.note(partial(_restore, run, "ends", run.ends))
-            run.outcomes, run.ends = {}, {}
+            self._undo.note(partial(_restore, run, "spends", run.spends))
+            run.outcomes, run.ends, run.spends = {}, {}, {}
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
@@ -147,6 +149,15 @@ class InMemoryRunStore(BaseRunStore):
                 before = run.ends.get(end.case_no)
                 if before is None or before.failed or before.through < end.through:
                     self._undo.put(run.ends, end.case_no, end)
+
+    def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
+        """Save the spend of an execution of a run, in place of what was saved of it."""
+        with self._fenced(fence):
+            self._undo.put(self._run(run_id).spends, execution, spend)
+
+    def spends(self, run_id: str) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
+        return dict(sorted(self._run(run_id).spends.items()))
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""

@@ -116,6 +116,10 @@ class SqliteReader(StoreReader):
         """Return the tally of each metric's scores in a run, by its item."""
         return read_tallies(self._query, run.run_no, run.total_cases)
 
+    def spends(self, run: RunRow) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
+        return dict(self._query(run_statements.SELECT_SPENDS, (run.run_no,)))
+
     def snapshot_text(self, run: RunRow) -> bytes | None:
         """Return the JSON text of a run's snapshot; None when it does not exist."""
         found = self._query(run_statements.SELECT_BLOB, (run.snapshot,))

@@ -25,6 +25,12 @@ START_RUN = "UPDATE runs SET status = ?, started_ms = ?, ended_ms = NULL, error 
 END_RUN = "UPDATE runs SET status = ?, completed_through = ?, error = ?, ended_ms = ? WHERE run_id = ?"
 DELETE_CASES = "DELETE FROM cases WHERE run_no = ?"
 DELETE_OUTCOMES = "DELETE FROM outcomes WHERE run_no = ?"
+DELETE_SPENDS = "DELETE FROM spends WHERE run_no = ?"
+PUT_SPEND = """
+INSERT INTO spends (run_no, execution, spend) VALUES (?, ?, ?)
+ON CONFLICT (run_no, execution) DO UPDATE SET spend = excluded.spend
+"""
+SELECT_SPENDS = "SELECT execution, spend FROM spends WHERE run_no = ? ORDER BY execution"
 RESET_RUN = """
 UPDATE runs SET status = ?, completed_through = NULL, error = NULL, started_ms = NULL, ended_ms = NULL WHERE run_no = ?
 """

@@ -106,8 +106,8 @@ class SqliteRunStore(BaseRunStore):
             values = (snapshot.run_id, RunStatus.PENDING.value, snapshot.total_cases, kept, now_ms())
             connection.execute(sql.INSERT_RUN, values)
             run_no = self._run_no(snapshot.run_id)
-            keys = reuse_keys(snapshot).items()
-            connection.executemany(sql.INSERT_REUSE_KEY, [(key, run_no, name) for name, key in keys])
+            rows = [(key, run_no, name) for name, key in reuse_keys(snapshot).items()]
+            connection.executemany(sql.INSERT_REUSE_KEY, rows)
         return True
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
@@ -132,11 +132,11 @@ class SqliteRunStore(BaseRunStore):
             connection.execute(sql.END_RUN, (status.value, name, error, now_ms(), run_id))
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget the outcomes of a run, and that it ever ran."""
+        """Forget the outcomes of a run, what it has spent, and that it ever ran."""
         with self._fenced(fence) as connection:
             run_no = self._run_no(run_id)
-            connection.execute(sql.DELETE_OUTCOMES, (run_no,))
-            connection.execute(sql.DELETE_CASES, (run_no,))
+            for statement in (sql.DELETE_OUTCOMES, sql.DELETE_CASES, sql.DELETE_SPENDS):
+                connection.execute(statement, (run_no,))
             connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
 
     def load_run(self, run_id: str) -> RunRecord | None:
@@ -158,8 +158,7 @@ class SqliteRunStore(BaseRunStore):
         if not _HEX_DIGITS.issuperset(prefix):
             return []  # LIKE has special characters, and ignores case
         before = AFTER_ANY_RUN if older_than is None else self._run_no(older_than)
-        rows = self._open().query(SELECT_RUNS_BEFORE, (prefix + "%", before, limit))
-        return [run_record(row) for row in rows]
+        return [run_record(row) for row in self._open().query(SELECT_RUNS_BEFORE, (prefix + "%", before, limit))]
 
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """Return a run's snapshot; None when it does not exist."""
@@ -181,6 +180,15 @@ class SqliteRunStore(BaseRunStore):
             ]
             insert_rows(connection, sql.insert_cases, cases)
             insert_large_rows(connection, sql.insert_blobs, list(blobs.items()))
+
+    def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
+        """Save the spend of an execution of a run, in place of what was saved of it."""
+        with self._fenced(fence) as connection:
+            connection.execute(sql.PUT_SPEND, (self._run_no(run_id), execution, spend))
+
+    def spends(self, run_id: str) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
+        return dict(self._open().query(sql.SELECT_SPENDS, (self._run_no(run_id),)))
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
@@ -226,7 +234,7 @@ class SqliteRunStore(BaseRunStore):
         run_no = self._run_no(run_id)
         rows = [(key, run_no, name) for name, key in keys.items()]
         known = [row for row in rows if self._open().query_one(sql.SELECT_REUSE_KEY, row)]
-        if len(known) == len(rows):
+        if known == rows:
             return  # the usual case
         with self._fenced(fence) as connection:
             connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))

@@ -1,0 +1,63 @@
+"""Account of one unit, dollars or tokens: what may be used, what was, what is reserved, and what the store knows."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Account:
+    """Amounts of one unit in one execution of a run; all of them whole numbers.
+
+    Attributes:
+        limit: the most that the run may use, in all executions.
+        before: what earlier executions used, at most.
+        used: what the calls of this one that have ended used.
+        in_flight: what the others may use, at most.
+        announced: what this execution may have used by now, as the store says.
+    """
+
+    limit: int
+    before: int = 0
+    used: int = 0
+    in_flight: int = 0
+    announced: int = 0
+    _largest: int = 0
+    _written: int = 0
+
+    @property
+    def spent(self) -> int:
+        """Amount that the run has used so far, at most, without what is in flight."""
+        return self.before + self.used
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether the store knows of all that may have been used if this process dies now."""
+        return self.used + self.in_flight <= self.announced
+
+    def fits(self, amount: int) -> bool:
+        """Whether a call that may use so much can be sent now."""
+        return self.spent + self.in_flight + amount <= self.limit
+
+    def take(self, amount: int) -> None:
+        """Reserve what a call may use."""
+        self.in_flight += amount
+        self._largest = max(self._largest, amount)
+
+    def give(self, amount: int, used: int) -> None:
+        """Replace a reservation by what was used."""
+        self.in_flight -= amount
+        self.used += used
+
+    def ceiling(self) -> int:
+        """The amount to write to the store now, with room for calls that begin before the next write.
+
+        A lower one holds at once, as it may be in the store at any moment; a higher one only when it is `written`.
+        """
+        may_be_used = self.used + self.in_flight
+        with_room = may_be_used + self.in_flight // 4 + self._largest
+        self._written = max(may_be_used, min(with_room, self.limit - self.before))
+        self.announced = min(self.announced, self._written)
+        return self._written
+
+    def written(self) -> None:
+        """Note that the last `ceiling` is in the store."""
+        self.announced = self._written
