@@ -73,7 +73,7 @@ def test_nothing_is_asked_while_the_gate_is_closed_and_all_is_answered_then(
 
 
 def test_a_provider_that_throttles_for_longer_than_a_case_may_last_fails_it(models: ScriptedModels) -> None:
-    script = {"a question": [failing.throttled(30.0), "4"]}
+    script: dict[str, list[Step]] = {"a question": [failing.throttled(30.0), "4"]}
     runtime = {"case_timeout_s": 1.0, "generation_retry_attempts": 1}
     (found,) = models.ask_all({Variant("chat_completions"): script}, runtime=runtime).values()
     assert found.failure is not None
