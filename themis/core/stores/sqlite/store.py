@@ -103,9 +103,8 @@ class SqliteRunStore(BaseRunStore):
             if connection.execute(sql.SELECT_RUN_NO, (snapshot.run_id,)).fetchone():
                 return False
             kept = put_snapshot(snapshot, self.put_blob)
-            values = (snapshot.run_id, RunStatus.PENDING.value, snapshot.total_cases, kept, now_ms())
-            connection.execute(sql.INSERT_RUN, values)
-            run_no = self._run_no(snapshot.run_id)
+            row = (snapshot.run_id, RunStatus.PENDING.value, snapshot.total_cases, kept, now_ms())
+            run_no = connection.execute(sql.INSERT_RUN, row).lastrowid
             rows = [(key, run_no, name) for name, key in reuse_keys(snapshot).items()]
             connection.executemany(sql.INSERT_REUSE_KEY, rows)
         return True
