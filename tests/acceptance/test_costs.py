@@ -135,6 +135,7 @@ def test_a_budget_that_is_used_up_cancels_and_a_larger_one_continues(
         done = _worked(themis, config, how)
     found = done.document
     assert (found["status"], found["reason"]) == ("cancelled", "budget")
+    assert found["cost"]["usd"] == pytest.approx(len(server.requests) * USD_A_CALL)
     assert 0 < found["completed_cases"] < 10
     assert len(server.requests) == found["completed_cases"]
     assert len(server.requests) * USD_A_CALL <= 0.02
@@ -154,7 +155,7 @@ def _worked(themis: Themis, config: Path, how: str) -> Any:
         return themis("worker", "run", "--quiet")
     words = [sys.executable, "-m", "themis", "worker", "start", "--drain", "--slots", "1"]
     subprocess.run(words, check=True, capture_output=True, timeout=60)
-    (row,) = themis("status", "--config", config, "--json").document
+    (row,) = themis("status", "--config", config, "--json").document  # without the cost, which is of one run
     shown = themis("status", row["run_id"], "--config", config, "--json")
     return replace(shown, out=shown.out.replace('"state"', '"status"', 1))
 

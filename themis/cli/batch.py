@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from themis.cli.command import command, group, quiet_option
+from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import document, exit_code, explain_failures
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit
@@ -36,8 +37,10 @@ def run(*, request: Path, quiet: bool) -> int:
     farewell = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(farewell), shown(progress, quiet=quiet):
         result = run_batch_request(request, progress=progress)
-    emit(document(result))
+    cost = priced(result.spends.values())
+    emit(document(result, cost))
     explain_failures(result)
+    explain_cost(cost)
     return exit_code(result)
 
 

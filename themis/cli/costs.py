@@ -8,12 +8,6 @@ from themis.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from themis.core.cost.run_cost import RunCost
-    from themis.core.stores import RunStore
-
-
-def cost_so_far(store: "RunStore", run_id: str) -> "RunCost | None":
-    """The cost of a run, as `priced` returns it."""
-    return priced(store.spends(run_id).values())
 
 
 def priced(spends: Iterable[str]) -> "RunCost | None":

@@ -8,7 +8,7 @@ import click
 
 from themis.cli.begin.asked import DEFAULT_METRIC, Asked, asked_options
 from themis.cli.command import command, group
-from themis.cli.costs import cost_so_far, explain_cost
+from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import document, exit_code, explain_failures
 from themis.cli.run import carry_out
 from themis.cli.terminal.output import emit, is_for_people
@@ -116,7 +116,7 @@ def _evaluated(dataset: Any, asked: Asked, *, is_scored: bool) -> int:
     experiment.compile()
     with closing(experiment.open_store()) as store:
         result = carry_out(experiment, store, "judge", quiet=asked.quiet, wait=False)
-        cost = cost_so_far(store, result.run_id)
+        cost = priced(result.spends.values())
         if is_for_people(as_json=asked.as_json):
             from themis.cli.begin.answers import say_answers
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, config_options, quiet_option
-from themis.cli.costs import cost_so_far, explain_cost, explain_unpriced
+from themis.cli.costs import explain_cost, explain_unpriced, priced
 from themis.cli.exit_status import (
     document,
     exit_code,
@@ -56,7 +56,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     with closing(experiment.open_store()) as store:
         with line_named(config):
             result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
-        _show(result, store)
+        _show(result)
     return exit_code(result)
 
 
@@ -71,7 +71,7 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
     with stored_run(experiment) as (store, _):
         with line_named(config):
             result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
-        _show(result, store)
+        _show(result)
     return exit_code(result)
 
 
@@ -101,8 +101,8 @@ def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
         emit(check(store, run_id))
 
 
-def _show(result: "RunResult", store: "RunStore") -> None:
-    cost = cost_so_far(store, result.run_id)
+def _show(result: "RunResult") -> None:
+    cost = priced(result.spends.values())
     emit(document(result, cost))
     explain_failures(result)
     explain_cost(cost)

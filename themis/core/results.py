@@ -103,6 +103,7 @@ class RunResult(FrozenModel):
     Attributes:
         cases: a `CaseResult` each, in the datasets' order, read from the store on demand; `model_dump` reads all.
         metrics: the run's summary of each metric, by metric id, read from the store on first use.
+        spends: the tokens that the run has spent, by execution, see `themis.core.cost.spend`; read on first use.
         error: reason why a `failed` run failed as a whole, or was interrupted, or why a run was cancelled that nobody
             cancelled; None when only cases failed.
     """
@@ -113,6 +114,7 @@ class RunResult(FrozenModel):
     progress: ProgressSnapshot = Field(default_factory=ProgressSnapshot)
     cases: Cases = Field(default_factory=list, repr=False)
     metrics: SkipValidation[Mapping[str, MetricSummary]] = Field(default_factory=dict, repr=False, exclude=True)
+    spends: SkipValidation[Mapping[int, str]] = Field(default_factory=dict, repr=False, exclude=True)
     error: str | None = None
 
     @property

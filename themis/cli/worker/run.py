@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import Words, command, queue_options, quiet_option
+from themis.cli.costs import explain_cost, priced
 from themis.cli.errors import UNAVAILABLE
 from themis.cli.exit_status import document, explain_failures
 from themis.cli.targets import find_queue_root
@@ -82,10 +83,12 @@ def run(  # noqa: PLR0913  # one argument per option
     if result is None:
         emit({"status": "idle"})
         return _say_why_idle(root, policy)
-    emit(document(result))
+    cost = priced(result.spends.values())
+    emit(document(result, cost))
     if result.status.value == "running":
         note("another process holds the run lock: the job waits, and is not charged")
     explain_failures(result)
+    explain_cost(cost)
     return 0
 
 

@@ -16,6 +16,7 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import NO_ANSWER, means_of
 from themis.core.stores.stored_cases import StoredCase, StoredCases, iter_cases
 from themis.core.stores.stored_metrics import StoredMetrics, read_metrics
+from themis.core.stores.stored_spends import StoredSpends
 from themis.core.text.nearest import nearest_hint
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -
         progress=ProgressSnapshot(total_cases=record.total_cases, completed_cases=ended - failed, failed_cases=failed),
         cases=StoredCases(store, snapshot),
         metrics=StoredMetrics(store, snapshot),
+        spends=StoredSpends(store, run_id),
         error=record.error,
     )
 
