@@ -23,6 +23,7 @@ from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import InMemoryRunStore, run_locks
+from themis.core.stores.batch_rows import batch_row
 from themis.core.stores.job_rows import AttemptRow, Fence, flat, unflat
 from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.store import _Run
@@ -189,10 +190,10 @@ def _under_lock(method: _Method, *, writes: bool) -> _Method:
     return locked
 
 
-_RUN_WRITES = ("create_run", "start_run", "end_run", "clear_run", "append", "lend_only", "put_blob")
+_RUN_WRITES = ("create_run", "start_run", "end_run", "clear_run", "append", "lend_only", "save_batch", "put_blob")
 _RUN_READS = (
     *("load_run", "list_runs", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between", "ends_from"),
-    *("nth_ended_case", "count_ends", "score_tallies", "reusable_runs", "case_numbers", "get_blob"),
+    *("nth_ended_case", "count_ends", "score_tallies", "reusable_runs", "case_numbers", "batches", "get_blob"),
 )
 _JOB_WRITES = (
     "add",
@@ -227,6 +228,7 @@ def _document(run: _Run) -> dict[str, Any]:
         "names_by_key": run.names_by_key,
         "outcomes": [outcome for of_case in run.outcomes.values() for outcome in of_case.values()],
         "ends": [_plain(end) for end in run.ends.values()],
+        "batches": list(run.batches.values()),
     }
 
 
@@ -244,4 +246,5 @@ def _run(document: dict[str, Any]) -> _Run:
     for values in document["ends"]:
         end = CaseEnd(*values)
         run.ends[end.case_no] = end._replace(digest=bytes.fromhex(str(end.digest)), through=Stage(end.through))
+    run.batches = {row.number: row for row in map(batch_row, document["batches"])}
     return run

@@ -3,14 +3,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
 from themis.core.models import Case, Dataset
@@ -19,6 +12,7 @@ from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompts import PromptSpec
 from themis.core.text.nearest import nearest_hint
 from themis.core.values.adaptive import AdaptiveConfig
+from themis.core.values.batch import BatchConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.values.breaker import BreakerConfig
 from themis.core.values.tags import checked as checked_tags
@@ -185,6 +179,7 @@ class RuntimeConfig(FrozenModel):
         judge_retry_delay: the same for calls to a judge.
         judge_retry_backoff: the same for calls to a judge.
         breaker: stops a run whose provider refuses every call.
+        batch: sends the generations to the provider's batches; None for a request each.
         store_retry_attempts: retries when the database is busy.
         store_retry_delay: seconds before the first retry.
         existing_run_policy: `auto` continues or returns an existing run, `error` refuses, `rerun` starts from scratch.
@@ -214,6 +209,7 @@ class RuntimeConfig(FrozenModel):
     judge_retry_delay: Delay = 0.01
     judge_retry_backoff: Factor = 2.0
     breaker: BreakerConfig = BreakerConfig()
+    batch: BatchConfig | None = None
     store_retry_attempts: Count = 5
     store_retry_delay: Delay = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"
