@@ -11,7 +11,6 @@ from themis.core.values.bounds import MOST_SECONDS
 from themis.core.values.durations import duration_s
 
 
-
 class Seconds(click.FloatRange):
     """A number of seconds that a timer can be set to."""
 
@@ -80,4 +79,3 @@ def _local(time: datetime) -> datetime:
     first, second = time.replace(fold=0).astimezone(), time.replace(fold=1).astimezone()
     is_skipped = first.replace(tzinfo=None) != time
     return max(first, second).astimezone() if is_skipped else first
-

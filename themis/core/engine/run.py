@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from themis.core.config import RuntimeConfig
+from themis.core.engine.batch_endpoint import endpoint_of, has_batches
+from themis.core.engine.batches.context import Batching
+from themis.core.engine.batches.generation import BatchedGeneration, close_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.evaluation import Evaluation
@@ -22,6 +25,7 @@ from themis.core.engine.sessions import session_of
 from themis.core.engine.task_pool import TaskPool
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import (
+    BatchWaitError,
     ClaimLostError,
     ProviderOutageError,
     RunExistsError,
@@ -42,12 +46,18 @@ logger = logging.getLogger("themis.engine")
 
 @dataclass(slots=True)
 class RunProgress:
-    """Progress of a run, for observers while it goes."""
+    """Progress of a run, for observers while it goes.
+
+    Attributes:
+        total, done, failed, resumed: cases.
+        waits_for: what the whole run waits for now; None while it works.
+    """
 
     total: int = 0
     done: int = 0
     failed: int = 0
     resumed: int = 0
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,7 @@ class RunOptions:
         subscribers: notified of events.
         tracer: receives spans.
         progress: kept up to date.
+        gives_back: whether a run whose provider works on its batches stops, for somebody to continue it later.
     """
 
     until: Stage = Stage.JUDGE
@@ -69,6 +80,7 @@ class RunOptions:
     subscribers: Sequence[Any] = ()
     tracer: TracingProvider | None = None
     progress: RunProgress = field(default_factory=RunProgress)
+    gives_back: bool = False
 
 
 class RunExecution:
@@ -109,15 +121,19 @@ class RunExecution:
         span = await self._observers.run_started()
         try:
             with set_for_runs():
-                await self._all_cases()
+                batching = self._batching()
+                failed = None if batching is None else await self._through_batches(batching)
+                await self._all_cases(failed)
         except asyncio.CancelledError:
             await self._end(span, RunStatus.CANCELLED, None)
             raise
-        except (UnavailableError, ClaimLostError):
-            raise  # the store is unavailable, or another worker has the run: it stays as it is, to continue later
+        except (UnavailableError, ClaimLostError, BatchWaitError):
+            raise  # the store or a batch is unavailable, or another worker has the run: it stays, to continue later
         except Exception as error:
             await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
+        if batching is not None:
+            close_batches(batching)
         await self._end(span, self._status(), None)
         return self._record()
 
@@ -187,8 +203,33 @@ class RunExecution:
                 "" if self._run.components.selector is None else " that the selector keeps",
             )
 
-    async def _all_cases(self) -> None:
-        """Take every case through the pipeline, with bounded concurrency."""
+    def _batching(self) -> Batching | None:
+        """The run's batches; None for a run whose candidates are asked for one by one."""
+        generator = self._run.components.generator.live
+        if self._runtime.batch is None and not (has_batches(generator) and self._store.batches(self._run_id)):
+            return None
+        return Batching(
+            run=self._run,
+            parts=self._run.parts(),
+            store=self._store,
+            runtime=self._runtime,
+            observers=self._observers,
+            endpoint=endpoint_of(generator),
+            fence=self._options.fence,
+            afresh=self._options.afresh or self._runtime.existing_run_policy == "rerun",
+        )
+
+    async def _through_batches(self, batching: Batching) -> bytearray:
+        progress = self._progress
+        progress.total = self._run.snapshot.total_cases
+
+        def say(text: str | None) -> None:
+            progress.waits_for = text
+
+        return await BatchedGeneration(batching, gives_back=self._options.gives_back, say=say).carry_out()
+
+    async def _all_cases(self, failed: bytearray | None) -> None:
+        """Take every case through the pipeline, with bounded concurrency; `failed` says which have no answer."""
         progress = self._progress
         progress.total = self._run.snapshot.total_cases
         async with OutcomeWriter(self._store, self._run_id, self._options.fence) as writer:
@@ -203,7 +244,8 @@ class RunExecution:
             evaluation = Evaluation(pipeline, runner, self._runtime, ended)
 
             async def work_off(work: CaseWork) -> None:
-                answer = await pipeline.answer(work)
+                is_lost = failed is not None and failed[work.case_no]
+                answer = work.end(Stage.GENERATE, failed=True) if is_lost else await pipeline.answer(work)
                 if isinstance(answer, CaseEnd):
                     ended(answer)
                 else:

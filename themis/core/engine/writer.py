@@ -97,6 +97,13 @@ class OutcomeWriter:
             await self._has_room.wait()
             self._raise_error()
 
+    async def make_room(self) -> None:
+        """Have everything that waits committed now, and wait until that has begun: at most as much waits again."""
+        self._raise_error()
+        self._has_room.clear()
+        self._worth_a_commit.set()
+        await self.room()
+
     async def _commit_until_closed(self) -> None:
         loop = asyncio.get_running_loop()
         while True:

@@ -42,8 +42,11 @@ from themis.core.errors.processes import (
 )
 from themis.core.errors.providers import (
     BadResponseError,
+    BatchesRefusedError,
+    BatchWaitError,
     GraphOutputError,
     InvalidRequestError,
+    NoBatchesError,
     ProviderError,
     ProviderKeyError,
     ProviderNotFoundError,
@@ -111,6 +114,8 @@ __all__ = [
     "AmbiguousJobError",
     "BadResponseError",
     "BadResultError",
+    "BatchWaitError",
+    "BatchesRefusedError",
     "CallTimeoutError",
     "ClaimLostError",
     "ClosedOutputError",
@@ -141,6 +146,7 @@ __all__ = [
     "NewerManifestError",
     "NewerQueueFormatError",
     "NewerSchemaError",
+    "NoBatchesError",
     "OpenFilesError",
     "OtherStoreError",
     "OverrideError",

@@ -138,3 +138,17 @@ class ProviderOutageError(StateError):
 
     exit_code = 4
     retry_after_s: float | None
+
+
+class NoBatchesError(InputError):
+    """runtime.batch: {generator} {detail}; remove runtime.batch, or ask a provider that has batches, by the generator openai or anthropic"""
+
+
+class BatchesRefusedError(ProviderOutageError):
+    """the provider does not take the batches of this run: {detail}; finished cases are stored, and the run continues when it is started again"""
+
+
+class BatchWaitError(StateError):
+    """{detail}"""
+
+    retry_after_s: float

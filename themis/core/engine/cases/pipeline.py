@@ -59,7 +59,7 @@ class CasePipeline:
         self._runner = runner
         self.until = until
         self._reduces, self._evaluates = until >= Stage.REDUCE, until >= Stage.PARSE
-        self._generate_steps = [_generate_step(parts.generator.live, item) for item in range(len(parts.seeds[0]))]
+        self._generate_steps = [generate_step(parts.generator.live, item) for item in range(len(parts.seeds[0]))]
         self._select_step = _select_step(parts.selector.live) if parts.selector else None
         self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
         self.parts: list[Part] = []
@@ -103,17 +103,7 @@ class CasePipeline:
     async def _candidate(self, work: CaseWork, step: Step) -> GenerationResult | None:
         if work.stored and (stored := work.stored.get(step.key)):
             return codec.to_generation(stored)
-        parts = self._parts
-        context = GenerateContext(
-            run_id=parts.run_id,
-            case_id=work.case.case_id,
-            dataset_id=work.dataset.dataset_id,
-            case_key=work.case_key,
-            seed=parts.seeds[work.dataset_no][step.item],
-            seed_is_given=parts.seeds_are_given,
-            idle_timeout_s=self._runner.idle_timeout_s,
-            prompt_spec=parts.prompt_spec,
-        )
+        context = generate_context(self._parts, self._runner.idle_timeout_s, work, step.item)
         return await self._runner.run(step, work, work.case, context)
 
     async def _select(
@@ -143,7 +133,22 @@ class CasePipeline:
         }
 
 
-def _generate_step(generator: Any, item: int) -> Step:
+def generate_context(parts: Parts, idle_timeout_s: float | None, work: CaseWork, item: int) -> GenerateContext:
+    """The context of a candidate."""
+    return GenerateContext(
+        run_id=parts.run_id,
+        case_id=work.case.case_id,
+        dataset_id=work.dataset.dataset_id,
+        case_key=work.case_key,
+        seed=parts.seeds[work.dataset_no][item],
+        seed_is_given=parts.seeds_are_given,
+        idle_timeout_s=idle_timeout_s,
+        prompt_spec=parts.prompt_spec,
+    )
+
+
+def generate_step(generator: Any, item: int) -> Step:
+    """The step of a candidate."""
     provider: str | None = getattr(generator, "provider_key", None)
     return Step(Stage.GENERATE, item, generator, generator.generate, GenerationResult, codec.generated, provider)
 

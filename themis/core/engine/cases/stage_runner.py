@@ -6,7 +6,7 @@ a thread, by `attempt`, which touches nothing else; its observers are called on 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -110,6 +110,25 @@ class StageRunner:
         result, outcome, _ = await self._ask(step, work, arguments)
         self.writer.add(outcome)
         return result
+
+    async def deliver(self, step: Step, work: CaseWork, arguments: tuple[Any, ...], answer: Callable[[], Any]) -> None:
+        """Pass the outcome of a step that was carried out elsewhere, as in a batch, to the writer and to observers.
+
+        Args:
+            step: the step.
+            work: the case.
+            arguments: those of the component.
+            answer: returns the result, or raises the failure.
+        """
+        given = replace(step, method=lambda *_: answer())
+
+        async def attempt() -> Attempt:
+            return self.attempt(given, work, arguments)
+
+        if self._observers is not None:
+            await self.run_observed(given, work, arguments, attempt)
+        else:
+            self.writer.add(self.attempt(given, work, arguments)[1])
 
     async def run_observed(
         self, step: Step, work: CaseWork, arguments: tuple[Any, ...], ask: Callable[[], Awaitable[Attempt]]
