@@ -25,7 +25,7 @@ from themis.core.queue.model.states import AttemptOutcome, Cause
 
 REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
-    | {Cause.OTHER_STORE, Cause.OUTAGE, Cause.RUN_IN_USE, Cause.PROVIDER}
+    | {Cause.OTHER_STORE, Cause.OUTAGE, Cause.RUN_IN_USE, Cause.PROVIDER, Cause.BATCH}
 )
 """Causes that a job's process may report about itself; only the worker decides the others."""
 

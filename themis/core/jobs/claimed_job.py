@@ -12,6 +12,7 @@ from themis.core.engine.compiling.compiled import recompile
 from themis.core.engine.retry_policy import is_passing, message_of, retry_after_s
 from themis.core.engine.run import RunExecution, RunOptions, RunProgress
 from themis.core.errors import (
+    BatchWaitError,
     ClaimLostError,
     FingerprintChangedError,
     InputError,
@@ -42,6 +43,7 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((OtherStoreError,), Cause.OTHER_STORE),
     ((RunBusyError,), Cause.RUN_IN_USE),
     ((ProviderOutageError,), Cause.PROVIDER),
+    ((BatchWaitError,), Cause.BATCH),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
 )
 
@@ -120,7 +122,7 @@ async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOpt
         return classify(error)
     except Exception as error:  # noqa: BLE001  # classified: what an experiment raises is its outcome
         outcome = _own(classify(error), limits)
-        if outcome.cause is not Cause.OUTAGE:
+        if outcome.cause not in {Cause.OUTAGE, Cause.BATCH}:
             _note_end(manifest, store, RunStatus.FAILED, _said(error), options.fence)
         return outcome
     finally:
@@ -139,7 +141,7 @@ def classify(error: Exception) -> AttemptOutcome:
 def _said(error: Exception) -> str:
     """Return the whole message of an error, however long: the store keeps all of it."""
     message = message_of(error)
-    return message if isinstance(error, TimeLimitError) else f"{type(error).__name__}: {message}"
+    return message if isinstance(error, TimeLimitError | BatchWaitError) else f"{type(error).__name__}: {message}"
 
 
 def _own(outcome: AttemptOutcome, limits: ProcessLimits) -> AttemptOutcome:
@@ -173,6 +175,7 @@ async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> R
         fence=options.fence,
         afresh=payload.runtime.existing_run_policy == "rerun",
         progress=options.progress or RunProgress(),
+        gives_back=options.fence is not None,
     )
     execution = RunExecution(run, store, runtime, run_options)
     return await execution.execute()

@@ -25,7 +25,7 @@ from themis.core.jobs.payload import read_payload
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model import manifest_file
 from themis.core.queue.model.manifest_file import Manifest
-from themis.core.queue.model.states import AttemptOutcome
+from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_rows import Fence
 from themis.core.text import masking
@@ -148,7 +148,8 @@ def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunPro
         logging.getLogger("themis").error("%s", error)  # noqa: TRY400  # no traceback is needed
         return ClaimLost()
     if outcome.message:
-        logging.getLogger("themis").error("%s: %s", outcome.cause, outcome.message)
+        level = logging.INFO if outcome.cause is Cause.BATCH else logging.ERROR
+        logging.getLogger("themis").log(level, "%s: %s", outcome.cause, outcome.message)
     return RunEnded.by(outcome)
 
 

@@ -68,6 +68,7 @@ class Cause(StrEnum):
     LEASE_LOST = "lease lost"
     RUN_IN_USE = "run in use"
     PROVIDER = "provider"
+    BATCH = "batch"
     CANCELLED = "cancelled"
 
 
@@ -119,6 +120,7 @@ POLICIES: dict[Cause, Policy] = {
     Cause.LEASE_LOST: _NOBODYS_FAULT,
     Cause.RUN_IN_USE: Policy(backoff=True),
     Cause.PROVIDER: Policy(backoff=True, grows=True),
+    Cause.BATCH: Policy(backoff=True),
     Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
 }
 """Consequences of each cause: failures are classified once, as a value, before anything is written."""
