@@ -58,6 +58,7 @@ def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
         ("run", row.run_id),
         ("state", row.state),
         ("why", why),
+        ("batch", row.message if row.state == "queued" and row.cause == "batch" else None),
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),
         ("submitted", when(row.submitted_ns)),

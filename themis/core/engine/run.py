@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,9 +133,7 @@ class RunExecution:
         except Exception as error:
             await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
-        if batching is not None:
-            close_batches(batching)
-        await self._end(span, self._status(), None)
+        await self._end(span, self._status(), None, batching)
         return self._record()
 
     def _status(self) -> RunStatus:
@@ -275,14 +274,17 @@ class RunExecution:
             self._progress.failed += sum(end.failed for end in done)
             yield from left
 
-    async def _end(self, span: Any, status: RunStatus, error: str | None) -> None:
+    async def _end(self, span: Any, status: RunStatus, error: str | None, batching: Batching | None = None) -> None:
         refuse_copy(self._forks, "saying how it ended")
         through = None
         if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
             before = self._record().completed_through  # a later stage that was reached before is kept
             through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
             through = min(through, self._run.snapshot.last_stage)  # version 4.0 recorded every complete run as judged
-        self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
+        with nullcontext() if batching is None else self._store.transaction():
+            self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
+            if batching is not None:
+                close_batches(batching)
         await self._observers.run_ended(span, status.value, error)
 
     def _record(self) -> RunRecord:

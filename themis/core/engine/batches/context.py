@@ -20,10 +20,6 @@ from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
 from themis.core.values.batch import BatchConfig
 
-MOST_LINES = 50_000
-MOST_BYTES = 200_000_000
-"""Questions of one batch, and the bytes of its file: OpenAI's limits, within Anthropic's."""
-
 DOUBT_S = 60.0
 """Seconds after which a batch that is not in the provider's list was never submitted."""
 
@@ -41,7 +37,6 @@ class Batching:
         afresh: whether nothing is reused from other runs.
         observers: notified of the answers.
         endpoint: the provider's batches.
-        most_lines, most_bytes: limits of one batch.
     """
 
     run: CompiledRun
@@ -52,8 +47,6 @@ class Batching:
     endpoint: BatchEndpoint
     fence: Fence | None = None
     afresh: bool = False
-    most_lines: int = MOST_LINES
-    most_bytes: int = MOST_BYTES
 
     @property
     def run_id(self) -> str:

@@ -58,6 +58,7 @@ class BatchedGeneration:
         with TemporaryDirectory(prefix=_FOLDER) as name:
             async with session_of(self._batching.run.components.generator.live):
                 folder, is_first = Path(name), True
+                self._reader.recall()
                 while True:
                     if is_first:
                         await self._look_at(self._open(), folder)

@@ -14,6 +14,10 @@ from themis.core.engine.case_work import CaseWork
 from themis.core.errors import InvalidArgumentError
 from themis.core.outcomes.stages import Stage
 
+MOST_LINES = 50_000
+MOST_BYTES = 200_000_000
+"""Questions of one batch, and the bytes of its file: OpenAI's limits, within Anthropic's."""
+
 _NEWLINE = b"\n"
 _NONCE_BYTES = 8
 
@@ -113,12 +117,12 @@ class _Filling:
         """Write a question, unless the file is full."""
         batching, name = self._batching, custom_id(self._nonce, one.work.case_no, one.item)
         line = batching.endpoint.line(name, *batching.question(one.work, one.item)) + _NEWLINE
-        if len(line) > batching.most_bytes:
+        if len(line) > MOST_BYTES:
             detail = (
-                f"case {one.work.case.case_id!r} alone takes {len(line):,} bytes; the provider's batches take no more"
+                f"case {one.work.case.case_id!r} takes {len(line):,} bytes, and a batch no more than {MOST_BYTES:,}"
             )
-            raise InvalidArgumentError(argument="runtime.batch", detail=f"{detail} than {batching.most_bytes:,}")
-        if self.lines >= batching.most_lines or self._bytes + len(line) > batching.most_bytes:
+            raise InvalidArgumentError(argument="runtime.batch", detail=detail)
+        if self.lines >= MOST_LINES or self._bytes + len(line) > MOST_BYTES:
             return False
         self._file.write(line)
         self.lines += 1

@@ -11,9 +11,12 @@ from themis.core.engine.batches.names import place_of
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.pipeline import generate_step
 from themis.core.engine.cases.stage_runner import StageRunner, Step
+from themis.core.engine.planning import PAGE
 from themis.core.engine.retry_policy import is_passing
 from themis.core.errors import RunStoppedError
-from themis.core.stores.batch_rows import BatchRow
+from themis.core.outcomes.codec import to_failure
+from themis.core.outcomes.stages import Stage
+from themis.core.stores.batch_rows import BatchRow, BatchState
 
 logger = logging.getLogger("themis.engine")
 
@@ -84,6 +87,16 @@ class ResultReader:
         generator = batching.run.components.generator.live
         self._steps = [generate_step(generator, item) for item in range(batching.candidates)]
 
+    def recall(self) -> None:
+        """Note the questions that have failed for good in batches that were read by a process that is gone."""
+        batching = self._batching
+        if all(row.state != BatchState.READ for row in batching.rows()):
+            return
+        for first in range(0, len(self.failed), PAGE):
+            for outcome in batching.store.outcomes_between(batching.run_id, first, first + PAGE):
+                if outcome.stage is Stage.GENERATE and not outcome.ok:
+                    self.failed[outcome.case_no] |= not to_failure(outcome).retryable
+
     async def store(self, row: BatchRow, results: ResultFile) -> int:
         """Store the results of a batch; returns how many of its questions have an outcome, when all are committed."""
         batching, found = self._batching, 0
@@ -101,7 +114,9 @@ class ResultReader:
                                 continue
                             for step in self._steps:
                                 line = results.line(file, work.case_no, step.item)
-                                if line is not None and step.key not in work.stored:
+                                if step.key in work.stored:
+                                    found += 1
+                                elif line is not None:
                                     found += await self._store_one(runner, step, work, line)
                                     if pending.is_much(line):
                                         await writer.make_room()
