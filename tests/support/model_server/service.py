@@ -108,6 +108,7 @@ class Service:
             in_flight=self._in_flight,
             arrived_s=time.monotonic(),
             arrived_at=time.time(),
+            query=dict(http.query),
         )
         self.requests.append(request)
         return request
