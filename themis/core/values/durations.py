@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 _UNITS_S = {"s": 1, "m": _MINUTE_S, "h": _HOUR_S, "d": _DAY_S, "w": 7 * _DAY_S}
-_DURATION = re.compile(r"(?:\d{1,18}[smhdw])+")
+_DURATION = re.compile(r"(?:\d{1,18}[smhdw])+", re.ASCII)
 _PART = re.compile(r"(\d+)([smhdw])")
 
 

@@ -35,6 +35,7 @@ class ResultFile:
         self._endpoint = endpoint
         self._nonce = nonce
         self._places: dict[tuple[int, int], tuple[int, int]] = {}
+        path.write_bytes(b"")
 
     def __len__(self) -> int:
         """Count the results that are this batch's."""
