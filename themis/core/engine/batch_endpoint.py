@@ -59,7 +59,7 @@ class ProviderBatch:
 
     @property
     def text(self) -> str:
-        """What the provider says of it, in a line for people."""
+        """The provider's description of it, in a line for people."""
         return self.status if self.has_ended or not self.total else f"{self.status} {self.done:,} of {self.total:,}"
 
 

@@ -1,4 +1,4 @@
-"""What the parts of a run's batching share: the run, its store, the provider, and the times of its configuration."""
+"""Context of a run's batches: the run, its store, the provider, and the times of its configuration."""
 
 import time
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ class Batching:
 
     @property
     def times(self) -> BatchConfig:
-        """When the provider is asked; by the default, if the batches were submitted and the setting is gone since."""
+        """The times of the looks; the default, if the batches were submitted and the setting is gone since."""
         return self.runtime.batch or BatchConfig()
 
     @property

@@ -130,7 +130,7 @@ class BatchedGeneration:
         return pause_s
 
     async def _wait(self, pause_s: float | None) -> None:
-        """Wait until the provider is to be asked again, or leave the run to whoever continues it then."""
+        """Wait until the next look, or leave the run to the process that continues it then."""
         rows = self._open()
         text = self._waits_for(rows)
         has_failed = pause_s is not None
