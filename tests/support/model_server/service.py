@@ -17,6 +17,7 @@ from tests.support.model_server.log import Request
 from tests.support.model_server.quota import Admitted, Quota, QuotaMeter
 from tests.support.model_server.rate_limits import Style
 from tests.support.model_server.replies import Answer, Behaviour, Failure, HangUp, RawBody
+from tests.support.model_server.resources.batch import Batch
 from tests.support.model_server.resources.models import Models
 from tests.support.model_server.routes import Route, Routes
 from tests.support.model_server.script import Script
@@ -71,6 +72,10 @@ class Service:
         self._in_flight = 0
         self._models = Models(settings.models)
         self._routes = Routes(self._models, script, settings.batch_s)
+
+    def batches(self) -> list[Batch]:
+        """All batches, in the order in which they were made."""
+        return self._routes.batches()
 
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, and keep a record of it."""

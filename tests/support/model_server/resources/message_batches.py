@@ -40,6 +40,10 @@ class MessageBatches:
         shown = _shown(batch, host)
         return _results(batch) if below[1:] == ("results",) else shown
 
+    def all(self) -> list[Batch]:
+        """The batches, in the order in which they were made."""
+        return list(self._batches.values())
+
     def _create(self, data: dict[str, Any], host: str) -> Result:
         lines = [Line(one["custom_id"], "/v1/messages", one["params"]) for one in data.get("requests", ())]
         if not lines:

@@ -95,6 +95,10 @@ class Batches:
             batch.cancel()
         return self._shown(batch)
 
+    def all(self) -> list[Batch]:
+        """The batches, in the order in which they were made."""
+        return list(self._batches.values())
+
     def _create(self, data: dict[str, Any]) -> Result:
         content = self._files.content(str(data["input_file_id"]))
         if content is None:

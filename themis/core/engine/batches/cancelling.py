@@ -10,8 +10,8 @@ from themis.core.stores.protocol import RunStore
 
 
 def open_batches(store: RunStore, run_id: str) -> list[BatchRow]:
-    """Return the batches of a run that the provider has, or may have."""
-    return [row for row in store.batches(run_id) if row.is_open]
+    """Return the batches of a run that the provider has, or may have, and was not asked to end."""
+    return [row for row in store.batches(run_id) if row.is_open and not row.cancelled]
 
 
 async def cancel_batches(store: RunStore, run_id: str, generator: Any) -> list[str]:

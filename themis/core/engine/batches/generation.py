@@ -44,7 +44,6 @@ class BatchedGeneration:
         self._say = say
         self._submitter = Submitter(batching)
         self._reader = ResultReader(batching)
-        self._begins_over = False
 
     async def carry_out(self) -> bytearray:
         """Submit what is missing, and store what comes back; returns, for each case, whether it has failed for good.
@@ -57,19 +56,17 @@ class BatchedGeneration:
         """
         with TemporaryDirectory(prefix=_FOLDER) as name:
             async with session_of(self._batching.run.components.generator.live):
-                folder, is_first = Path(name), True
+                folder = Path(name)
                 self._reader.recall()
+                due = self._open()
                 while True:
-                    if is_first:
-                        await self._look_at(self._open(), folder)
+                    await self._look_at(due, folder)
                     pause_s = await self._submit(folder)
-                    await self._look_at([row for row in self._open() if row.due_ms <= now_ms()], folder)
-                    is_first, begins_over, self._begins_over = False, self._begins_over, False
-                    if self._open() or pause_s is not None:
-                        await self._wait(pause_s)
-                    elif not begins_over:
+                    if pause_s is None and not self._open():
                         self._say(None)
                         return self._reader.failed
+                    await self._wait(pause_s)
+                    due = [row for row in self._open() if row.due_ms <= now_ms()]
 
     async def _submit(self, folder: Path) -> float | None:
         """Submit what is missing; returns the seconds to wait before the rest is tried again, None without a rest."""
@@ -101,13 +98,11 @@ class BatchedGeneration:
             await results.download(batch)
         if row.adopted and results.foreign and not len(results):
             self._submitter.disown(row)
-            self._begins_over = True
             return
         stored = await self._reader.store(row, results)
         status = "gone" if batch is None else batch.text
         state = BatchState.CLOSED if row.cancelled else BatchState.READ
         self._batching.save(row._replace(state=state, status=status, adopted=False))
-        self._begins_over |= row.cancelled
         level = logging.INFO if stored == row.lines else logging.WARNING
         rest = "" if stored == row.lines else f", {row.lines - stored:,} are asked again by single requests"
         text = "batch %s of %s is %s: %s of %s questions have an outcome%s"
