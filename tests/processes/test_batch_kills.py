@@ -8,8 +8,8 @@
 | when it asks for the results, and in their middle    | RESULTS     | RESULTS        |
 | when it asks again for what the batch has left out   | SINGLE      | SINGLE         |
 
-Each line is tried with `themis run` and with a worker of a queue, and `tests/unit/engine/batches/test_every_death.py`
-tries the steps between the requests, such as those of the store.
+Each is tried with `themis run`, and with a worker of a queue: with Anthropic only MADE, as the rest is the same.
+`tests/unit/engine/batches/test_every_death.py` tries the steps between the requests, such as those of the store.
 """
 
 import json
@@ -58,7 +58,7 @@ TABLE = [
     for provider in PROVIDERS
     for mode in MODES
     for point in POINTS
-    if not (provider == "anthropic" and point[0] == FILE)
+    if not (provider == "anthropic" and (point[0] == FILE or (mode == "worker" and point[0] != MADE)))
 ]
 
 
@@ -196,7 +196,9 @@ def test_a_kill_at_each_request_of_a_batch_sends_no_question_twice_and_loses_non
     if short and not (mode == "worker" and provider == "openai" and point[0] in {MADE, RESULTS}):
         pytest.skip("the short form tries the batch that is made, and its results, with one provider's worker")
     killer = Killer(*point)
-    with ModelServer(killer, batch_s=0.5) as server:
+    # A worker's next look is one to two seconds later, however short the time is that was asked for.
+    takes_s = 0.5 if mode == "run" or point[:2] != (LOOK, 2) else 4.5
+    with ModelServer(killer, batch_s=takes_s) as server:
         write_config(tmp_path, provider, server)
         result, killed = Client(tmp_path, killer).finish(mode)
     assert killed == 1

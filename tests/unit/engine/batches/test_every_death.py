@@ -31,7 +31,7 @@ def attempt(remote: Remote, store: InMemoryRunStore, steps: Steps, *, like_opena
     runtime = RuntimeConfig(batch=BatchConfig(after=0.001, poll=0.001))
     lab = experiment(model, runtime=runtime, datasets=[Dataset(dataset_id="lab", cases=cases(CASES))])
     try:
-        return lab.run(store=MortalStore(store, steps))  # type: ignore[arg-type]
+        return lab.run(store=MortalStore(store, steps))
     except Killed:
         return None
 

@@ -1,16 +1,19 @@
 """What a run does whose generations go through batches."""
 
+import gc
 import json
+import tracemalloc
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.batch_lab import LATER, SOON, attempt, lab_of, outputs
-from tests.support.batch_provider import BatchModel, Endpoint, Remote, Steps, failure
+from tests.support.batch_provider import BatchModel, DiskEndpoint, Endpoint, Remote, Steps, failure
 from tests.support.lab import ScriptedGenerator, experiment
 from tests.support.onlookers import Listener
-from themis.core.config import RuntimeConfig
+from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.engine.batches import questions
 from themis.core.engine.run import RunProgress
 from themis.core.errors import (
@@ -19,7 +22,7 @@ from themis.core.errors import (
     NoBatchesError,
 )
 from themis.core.results import RunStatus
-from themis.core.stores import InMemoryRunStore
+from themis.core.stores import InMemoryRunStore, sqlite_store
 from themis.core.stores.batch_rows import BatchState
 
 
@@ -135,3 +138,35 @@ def test_a_generator_without_batches_is_refused_when_the_run_is_given_the_settin
     lab = experiment(ScriptedGenerator())
     with pytest.raises(NoBatchesError, match="lab/generator has no batch endpoint"):
         lab.run(runtime=SOON, store=InMemoryRunStore())
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, short: bool
+) -> None:
+    count = 6_000 if short else 30_000
+    monkeypatch.setattr(questions, "MOST_LINES", 1_000)
+
+    def peak(folder: Path, cases_no: int) -> int:
+        folder.mkdir()
+        file = folder / "cases.jsonl"
+        with file.open("w") as lines:
+            lines.writelines(json.dumps({"input": f"a{no} " + "x" * 400}) + "\n" for no in range(cases_no))
+        lab = experiment(
+            BatchModel(DiskEndpoint(folder)), runtime=SOON, datasets=[DatasetFile(dataset_id="file", path=str(file))]
+        )
+        with closing(sqlite_store(folder / "s.sqlite3")) as store:
+            lab.compile()
+            gc.collect()
+            tracemalloc.start()
+            try:
+                result = lab.run(until_stage="generate", store=store)
+                _, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+        assert result.progress.completed_cases == cases_no
+        return most
+
+    peak(tmp_path / "warm", 50)
+    small, large = peak(tmp_path / "small", 1_000), peak(tmp_path / "large", count)
+    assert large < small + 40 * count + 2_000_000

@@ -86,9 +86,9 @@ class Batching:
         """Return what the generator is given for a candidate."""
         return work.case, generate_context(self.parts, self.runtime.idle_timeout_s, work, item)
 
-    def work(self, writer: OutcomeWriter) -> Iterator[list[CaseWork]]:
-        """Yield the cases with work left, a page at a time."""
-        for left, _ in pending_work(self.run, self.store, writer, Stage.GENERATE, afresh=self.afresh):
+    def work(self, writer: OutcomeWriter, first: int) -> Iterator[list[CaseWork]]:
+        """Yield the cases with work left, a page at a time, from about case number `first` on."""
+        for left, _ in pending_work(self.run, self.store, writer, Stage.GENERATE, afresh=self.afresh, first=first):
             yield left
 
     def writer(self) -> OutcomeWriter:

@@ -85,7 +85,7 @@ class Questions:
         """Yield the candidates without an answer; answers of other runs are taken over on the way."""
         count = self._batching.candidates
         async with self._batching.writer() as writer:
-            for page in self._batching.work(writer):
+            for page in self._batching.work(writer, first_line // count):
                 for work in page:
                     for item in range(count):
                         number = work.case_no * count + item

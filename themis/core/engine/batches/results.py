@@ -107,7 +107,7 @@ class ResultReader:
                 runner = StageRunner(batching.runtime, writer, batching.observers)
                 pending = _Pending()
                 try:
-                    for page in batching.work(writer):
+                    for page in batching.work(writer, first):
                         for work in page:
                             if work.case_no > last:
                                 return found
