@@ -26,6 +26,7 @@ from tests.support.model_server.writing import PRIVATE_HEADERS, over_quota, parc
 Latency = float | Callable[[Request], float]
 
 NOTHING_HERE = RawBody(b'{"detail":"Not Found"}', 404)
+LARGEST_BODY = 2**30
 NO_JSON = Failure(400, "We could not parse the JSON body of your request.")
 
 
@@ -182,10 +183,12 @@ class Service:
 
 async def _read(http: web.BaseRequest, request: Request) -> bool:
     """Read the body into the record; False when it should be a JSON object and is none."""
+    http = http.clone(client_max_size=LARGEST_BODY)
     if http.content_type == "multipart/form-data":
         for name, field in (await http.post()).items():
             if isinstance(field, web.FileField):
-                request.data.update({name: field.file.read(), "filename": field.filename})
+                with field.file as content:
+                    request.data.update({name: content.read(), "filename": field.filename})
             else:
                 request.data[name] = field
         return True
