@@ -126,12 +126,12 @@ def test_a_result_that_makes_no_sense_is_left_out_and_asked_by_itself(caplog: py
         attempt(lab, store)
     batch = remote.batches["batch-0"]
     good = json.dumps({"custom_id": batch.lines[0]["custom_id"], "said": "good"}).encode()
-    strange = [b"[1]", json.dumps({"custom_id": "nobody-7-0", "said": "x"}).encode(), good, good]
+    strange = [b"[1]", b"no JSON", json.dumps({"custom_id": "nobody-7-0", "said": "x"}).encode(), good, good]
     nonce = batch.marks[1].encode()
     batch.results = [*strange, json.dumps({"custom_id": f"{nonce.decode()}-999-0", "said": "far"}).encode()]
     remote.looks = 0
     assert outputs(lab, store) == ["good", "single of a1", "single of a2"]
-    assert "a result of a batch of remote:lab is left out" in caplog.text
+    assert caplog.text.count("a line of the results of remote:lab is left out, like all that follow") == 1
 
 
 def test_a_generator_without_batches_is_refused_when_the_run_is_given_the_setting() -> None:

@@ -19,8 +19,10 @@ from themis.core.errors import (
 )
 from themis.core.results import RunStatus
 from themis.core.stores import InMemoryRunStore
+from themis.core.text import masking
 from themis.core.values.batch import BatchConfig
 
+KEY = "sk-test-4Qz81LmXw07RbT52uKfYc9Vd"
 UNKNOWN = "remote:lab may have a batch whose name is unknown: look there"
 
 
@@ -128,14 +130,21 @@ def test_a_batch_that_the_provider_has_lost_is_asked_one_by_one() -> None:
     assert outputs(lab, store) == [f"single of a{no}" for no in range(3)]
 
 
-def test_a_batch_that_failed_as_a_whole_is_asked_one_by_one() -> None:
+def test_a_batch_that_failed_as_a_whole_is_asked_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_known", masking.Mask())
     remote, store = Remote(), InMemoryRunStore()
     lab = lab_of(remote)
     with pytest.raises(BatchWaitError):
         attempt(lab, store)
-    remote.batches["batch-0"].status = "failed"
+    masking.register("MODEL_KEY", KEY, is_key=True)
+    remote.batches["batch-0"].status = f"failed (the key\n{KEY} {'x' * 1_000})"
+    remote.batches["batch-0"].results = []
     assert outputs(lab, store) == [f"single of a{no}" for no in range(3)]
-    assert [row.status for row in store.batches(lab.compile().run_id)] == ["failed"]
+    (row,) = store.batches(lab.compile().run_id)
+    assert row.status is not None
+    assert row.status.startswith("failed (the key ")
+    assert KEY not in row.status
+    assert len(row.status) == 500
 
 
 @pytest.mark.parametrize("like_openai", [True, False])

@@ -21,11 +21,14 @@ from themis.core.engine.retry_policy import is_passing, message_of, retry_after_
 from themis.core.engine.sessions import session_of
 from themis.core.errors import BatchesRefusedError, BatchWaitError, ProviderError
 from themis.core.stores.batch_rows import BatchRow, BatchState
+from themis.core.text.lines import one_line
+from themis.core.text.masking import mask
 
 logger = logging.getLogger("themis.engine")
 
 _FOLDER = "themis-batch-"
 _MOST_NAMED = 3
+_MOST_CHARACTERS = 500
 
 
 class BatchedGeneration:
@@ -87,7 +90,7 @@ class BatchedGeneration:
                 if found is None or found.has_ended:
                     await self._read(row, found, folder)
                 else:
-                    self._batching.save(row._replace(due_ms=due_ms, status=found.text))
+                    self._batching.save(row._replace(due_ms=due_ms, status=_said(found)))
             except ProviderError as error:
                 due_ms = max(due_ms, now_ms() + int(self._pause_s(error) * 1000))
                 self._batching.save(row._replace(due_ms=due_ms, status=f"unknown: {message_of(error)}"))
@@ -100,7 +103,7 @@ class BatchedGeneration:
             self._submitter.disown(row)
             return
         stored = await self._reader.store(row, results)
-        status = "gone" if batch is None else batch.text
+        status = "gone" if batch is None else _said(batch)
         state = BatchState.CLOSED if row.cancelled else BatchState.READ
         self._batching.save(row._replace(state=state, status=status, adopted=False))
         level = logging.INFO if stored == row.lines else logging.WARNING
@@ -150,6 +153,11 @@ def close_batches(batching: Batching) -> None:
     for row in batching.rows():
         if row.state == BatchState.READ:
             batching.save(row._replace(state=BatchState.CLOSED))
+
+
+def _said(batch: ProviderBatch) -> str:
+    """Return the provider's text in a line that may be stored and shown."""
+    return one_line(mask(batch.text))[:_MOST_CHARACTERS]
 
 
 def _status(row: BatchRow) -> str:

@@ -26,11 +26,17 @@ _COMMIT_LINES = 500
 
 
 class ResultFile:
-    """Results of one batch in a file: only their places are in memory, one entry for each question."""
+    """Results of one batch in a file: only their places are in memory, one entry for each question.
+
+    Attributes:
+        foreign: number of results that are another batch's.
+        unreadable: number of lines that are no results.
+    """
 
     def __init__(self, path: Path, endpoint: BatchEndpoint, nonce: str) -> None:
         """Keep the results of the batch with this nonce at `path`."""
         self.foreign = 0
+        self.unreadable = 0
         self._path = path
         self._endpoint = endpoint
         self._nonce = nonce
@@ -63,7 +69,10 @@ class ResultFile:
         try:
             place = place_of(self._endpoint.result(line).custom_id, self._nonce)
         except ValueError as error:
-            logger.warning("a result of a batch of %s is left out: %s", self._endpoint.provider, error)
+            self.unreadable += 1
+            if self.unreadable == 1:
+                provider = self._endpoint.provider
+                logger.warning("a line of the results of %s is left out, like all that follow: %s", provider, error)
             return
         if place is None:
             self.foreign += 1
