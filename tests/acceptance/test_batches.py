@@ -88,6 +88,9 @@ def test_a_job_waits_for_its_batch_says_what_the_provider_says_and_is_charged_no
     assert (job["attempt"], job["failures"], job["lost"], job["cause"]) == (2, 0, 0, "batch")
     assert 3500 < job["ready_ns"] / 1e9 - time.time() <= 3600
     assert themis("status", "--json").document[0]["state"] == "waiting"
+    shown = themis("queue", "show", key).out
+    assert "in_progress 0 of 2 (look 2)" in shown
+    assert len([line for line in shown.splitlines() if "  batch  " in line]) == 1
     provider.end_batches()
     done = take_up(themis, key)
     assert (done["status"], done["completed_cases"]) == ("completed", 2)
