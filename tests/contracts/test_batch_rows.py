@@ -54,10 +54,22 @@ def test_a_batch_is_replaced_as_a_whole(store: RunStore, run_id: str) -> None:
 
 def test_each_run_has_batches_of_its_own(store: RunStore, run_id: str) -> None:
     other = added(store, "other")
-    store.save_batch(run_id, FIRST)
+    store.save_batch(run_id, FIRST._replace(state=BatchState.READ))
     store.save_batch(other, SECOND)
     store.clear_run(run_id)
     assert (store.batches(run_id), store.batches(other)) == ([], [SECOND])
+
+
+def test_of_a_cleared_run_only_open_batches_are_left_to_be_cancelled(store: RunStore, run_id: str) -> None:
+    store.save_batch(run_id, FIRST)
+    store.save_batch(run_id, SECOND)
+    store.save_batch(run_id, SECOND._replace(number=2, state=BatchState.READ))
+    store.save_batch(run_id, SECOND._replace(number=3, state=BatchState.CLOSED))
+    dropped = [row._replace(state=BatchState.DROPPED) for row in (FIRST, SECOND)]
+    for _ in range(2):
+        store.clear_run(run_id)
+        assert store.batches(run_id) == dropped
+    assert not any(row.is_open for row in dropped)
 
 
 def test_a_batch_is_kept_with_the_rest_of_its_transaction_or_not_at_all(store: RunStore, run_id: str) -> None:

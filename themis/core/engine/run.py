@@ -51,7 +51,7 @@ class RunProgress:
 
     Attributes:
         total, done, failed, resumed: cases.
-        waits_for: what the whole run waits for now; None while it works.
+        waits_for: what keeps all of its cases waiting now; None while they are worked on.
     """
 
     total: int = 0

@@ -16,12 +16,14 @@ class BatchState(StrEnum):
         SUBMITTED: the provider has it.
         READ: its results are stored; what they lack is asked one by one.
         CLOSED: it has no part in the run any more, whose next questions may go into a new batch.
+        DROPPED: the run was cleared while the provider had it, or may have had it: it is to be cancelled.
     """
 
     INTENDED = "intended"
     SUBMITTED = "submitted"
     READ = "read"
     CLOSED = "closed"
+    DROPPED = "dropped"
 
 
 class BatchRow(NamedTuple):

@@ -96,7 +96,7 @@ class RunStore(Protocol):
         """Mark a run as ended; synced to disk before this returns."""
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget the outcomes and batches of a run, and that it ever ran."""
+        """Forget the outcomes and batches of a run, and that it ever ran; open batches are kept as `DROPPED`."""
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""

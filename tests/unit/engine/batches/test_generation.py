@@ -93,6 +93,20 @@ def test_a_run_from_scratch_forgets_its_batches() -> None:
     assert len(store.batches(again.run_id)) == 1
 
 
+@pytest.mark.parametrize("again", [SOON, RuntimeConfig()])
+def test_a_run_from_scratch_cancels_the_batches_that_were_open(again: RuntimeConfig) -> None:
+    remote, store = Remote(looks=10**6), InMemoryRunStore()
+    lab = lab_of(remote)
+    with pytest.raises(BatchWaitError):
+        attempt(lab, store)
+    remote.looks = 0
+    result = lab.run(store=store, runtime=again.model_copy(update={"existing_run_policy": "rerun"}))
+    assert result.status is RunStatus.COMPLETED
+    assert remote.batches["batch-0"].is_cancelled
+    assert [row.state for row in store.batches(result.run_id)] == [BatchState.CLOSED] * len(remote.batches)
+    assert len(remote.batches) == (2 if again is SOON else 1)
+
+
 def test_answers_that_are_there_already_are_in_no_batch() -> None:
     remote, store = Remote(), InMemoryRunStore()
     lab = lab_of(remote, count=2)

@@ -75,7 +75,8 @@ class Batching:
 
     def rows(self) -> list[BatchRow]:
         """Return the batches that have a part in the run, in order."""
-        return [row for row in self.store.batches(self.run_id) if row.state != BatchState.CLOSED]
+        gone = {BatchState.CLOSED, BatchState.DROPPED}
+        return [row for row in self.store.batches(self.run_id) if row.state not in gone]
 
     def save(self, row: BatchRow) -> BatchRow:
         """Store a batch; synced on return."""

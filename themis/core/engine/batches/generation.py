@@ -62,6 +62,8 @@ class BatchedGeneration:
                 folder = Path(name)
                 self._reader.recall()
                 due = self._open()
+                self._say(f"submits its questions in batches to {self._batching.endpoint.provider}")
+                await self._submitter.cancel_dropped()
                 while True:
                     await self._look_at(due, folder)
                     pause_s = await self._submit(folder)
@@ -96,6 +98,7 @@ class BatchedGeneration:
                 self._batching.save(row._replace(due_ms=due_ms, status=f"unknown: {message_of(error)}"))
 
     async def _read(self, row: BatchRow, batch: ProviderBatch | None, folder: Path) -> None:
+        self._say(f"reads the results of batch {row.batch_id} of {self._batching.endpoint.provider}")
         results = ResultFile(folder / "results.jsonl", self._batching.endpoint, row.nonce)
         if batch is not None:
             await results.download(batch)

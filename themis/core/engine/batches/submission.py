@@ -8,14 +8,14 @@ A row whose batch has no name yet may be that of a killed process, which had sub
 provider's list tells. A batch is submitted again only when it is not in that list some time later.
 """
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from themis.core.engine.batch_endpoint import Submission
 from themis.core.engine.batches.context import Batching, now_ms
 from themis.core.engine.batches.questions import PlannedBatch, Questions
-from themis.core.errors import InvalidRequestError, ProviderNotFoundError
+from themis.core.errors import InvalidRequestError, ProviderError, ProviderNotFoundError
 from themis.core.stores.batch_rows import BatchRow, BatchState
 
 
@@ -64,6 +64,19 @@ class Submitter:
             return await self._create(row, None)
         except (InvalidRequestError, ProviderNotFoundError):  # such as for a file that has expired
             return self._batching.save(row._replace(file_id=None))
+
+    async def cancel_dropped(self) -> None:
+        """Ask the provider to end the batches of an earlier start of the run, which was cleared since; best effort."""
+        for row in self._batching.store.batches(self._batching.run_id):
+            if row.state != BatchState.DROPPED:
+                continue
+            with suppress(ProviderError):
+                batch_id = row.batch_id
+                if batch_id is None and self._endpoint.keeps_marks:
+                    batch_id = await self._endpoint.find(self._submission(row))
+                if batch_id is not None:
+                    await self._endpoint.cancel(batch_id)
+            self._batching.save(row._replace(state=BatchState.CLOSED))
 
     def disown(self, row: BatchRow) -> None:
         """Give up the name that was found for a batch, which is another's; it is looked for again without that one."""

@@ -16,7 +16,7 @@ from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import NO_ANSWER, ScoreTally
 from themis.core.stores.base import BaseRunStore
-from themis.core.stores.batch_rows import BatchRow
+from themis.core.stores.batch_rows import BatchRow, BatchState
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.undo import Undo
@@ -111,7 +111,9 @@ class InMemoryRunStore(BaseRunStore):
             self._undo.note(partial(_restore, run, "outcomes", run.outcomes))
             self._undo.note(partial(_restore, run, "ends", run.ends))
             self._undo.note(partial(_restore, run, "batches", run.batches))
-            run.outcomes, run.ends, run.batches = {}, {}, {}
+            run.outcomes, run.ends = {}, {}
+            dropped = [row for row in run.batches.values() if row.is_open or row.state == BatchState.DROPPED]
+            run.batches = {row.number: row._replace(state=BatchState.DROPPED) for row in dropped}
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""

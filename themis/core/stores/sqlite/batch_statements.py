@@ -7,4 +7,5 @@ _PLACES = ", ".join("?" * (1 + len(BatchRow._fields)))
 
 SELECT_BATCHES = f"SELECT {_COLUMNS} FROM batches WHERE run_no = ? ORDER BY number"  # noqa: S608  # a constant
 SAVE_BATCH = f"INSERT OR REPLACE INTO batches (run_no, {_COLUMNS}) VALUES ({_PLACES})"  # noqa: S608  # constants
-DELETE_BATCHES = "DELETE FROM batches WHERE run_no = ?"
+DROP_BATCHES = "UPDATE batches SET state = 'dropped' WHERE run_no = ? AND state IN ('intended', 'submitted')"
+DELETE_BATCHES = "DELETE FROM batches WHERE run_no = ? AND state <> 'dropped'"

@@ -24,7 +24,7 @@ from themis.core.stores.protocol import RunRecord
 from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
 from themis.core.stores.sqlite import run_statements as sql
-from themis.core.stores.sqlite.batch_statements import DELETE_BATCHES, SAVE_BATCH, SELECT_BATCHES
+from themis.core.stores.sqlite.batch_statements import DELETE_BATCHES, DROP_BATCHES, SAVE_BATCH, SELECT_BATCHES
 from themis.core.stores.sqlite.database import BUSY_TIMEOUT_S, Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 from themis.core.stores.sqlite.many_rows import insert_rows
@@ -138,6 +138,7 @@ class SqliteRunStore(BaseRunStore):
             run_no = self._run_no(run_id)
             connection.execute(sql.DELETE_OUTCOMES, (run_no,))
             connection.execute(sql.DELETE_CASES, (run_no,))
+            connection.execute(DROP_BATCHES, (run_no,))
             connection.execute(DELETE_BATCHES, (run_no,))
             connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
 
