@@ -1,5 +1,6 @@
 """What a run does whose generations go through batches."""
 
+import asyncio
 import gc
 import json
 import tracemalloc
@@ -54,6 +55,26 @@ def test_a_run_that_stays_says_what_it_waits_for() -> None:
     experiment(model, runtime=SOON).run(progress=progress, store=InMemoryRunStore())
     assert "waits for the batch of remote:lab: batch-0 in_progress 0 of 3" in seen
     assert progress.waits_for is None
+
+
+def test_a_run_that_is_interrupted_leaves_its_batch_to_the_provider_and_continues_with_it() -> None:
+    remote, store = Remote(looks=10**6), InMemoryRunStore()
+    lab = lab_of(remote)
+
+    async def interrupted() -> None:
+        run = asyncio.create_task(lab.run_async(store=store))
+        while not remote.batches:  # noqa: ASYNC110  # the batch is made by the run itself
+            await asyncio.sleep(0.01)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(interrupted())
+    assert store.list_runs()[0].status is RunStatus.CANCELLED
+    assert [row.state for row in store.batches(lab.compile().run_id)] == [BatchState.SUBMITTED]
+    remote.looks = 0
+    assert outputs(lab, store) == ["text of a0", "text of a1", "text of a2"]
+    assert len(remote.batches) == 1
 
 
 def test_observers_hear_of_the_answers_of_a_batch() -> None:
