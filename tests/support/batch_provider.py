@@ -85,6 +85,7 @@ class Remote:
     Attributes:
         says: what is answered to a question: a text, an exception, or `NOT_ASKED`.
         looks: how often a batch is looked at before it has ended.
+        is_full: whether a batch that failed as a whole may be submitted again later.
         hidden: how often the list is asked before a batch is in it.
         asked: how often the model got each question of a batch.
     """
@@ -92,6 +93,7 @@ class Remote:
     says: Say = lambda question: f"text of {question}"
     looks: int = 1
     hidden: int = 0
+    is_full: bool = False
     asked: Counter[str] = field(default_factory=Counter)
     files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     batches: dict[str, "RemoteBatch"] = field(default_factory=dict)
@@ -168,7 +170,7 @@ class Endpoint(BatchEndpoint):
 
     def _may_be(self, batch_id: str, batch: RemoteBatch, submission: Submission) -> bool:
         if self._like_openai:
-            return batch.marks == (submission.run_id, submission.nonce)
+            return batch.marks == (submission.run_id, submission.nonce) and batch_id not in submission.others
         is_new = batch.created_ms >= submission.intended_ms and batch_id not in submission.others
         return is_new and len(batch.lines) == submission.lines
 
@@ -183,7 +185,15 @@ class Endpoint(BatchEndpoint):
             batch.status = "cancelled" if batch.is_cancelled else batch.status.replace("in_progress", "completed")
         self.steps.end()
         done = 0 if batch.results is None else len(batch.lines)
-        return ProviderBatch(batch_id, batch.status, batch.results is not None, done, len(batch.lines), ("results",))
+        return ProviderBatch(
+            batch_id,
+            batch.status,
+            batch.results is not None,
+            done,
+            len(batch.lines),
+            ("results",),
+            is_postponed=batch.status == "failed" and self.remote.is_full,
+        )
 
     def _result(self, line: dict[str, Any]) -> bytes:
         batch_said = self.remote.answer(line["question"])

@@ -18,6 +18,7 @@ _SKEW_S = 86_400
 """Seconds by which this machine's clock may be ahead of the provider's."""
 _NEWLINE = b"\n"
 _MOST_ERRORS = 3
+_QUEUE_IS_FULL = "token_limit_exceeded"
 
 
 class OpenAIBatches(Endpoint):
@@ -68,7 +69,8 @@ class OpenAIBatches(Endpoint):
         marks = _marks(submission)
         async for batch in self._transport.pages(_BATCHES, {"limit": _PAGE}, "after"):
             metadata = batch.get("metadata")
-            if isinstance(metadata, dict) and metadata.items() >= marks.items():
+            is_marked = isinstance(metadata, dict) and metadata.items() >= marks.items()
+            if is_marked and batch.get("id") not in submission.others:
                 return str(batch.get("id"))
             if count(batch, "created_at") and count(batch, "created_at") < since_s:
                 return None
@@ -84,11 +86,12 @@ class OpenAIBatches(Endpoint):
         files = (batch.get("output_file_id"), batch.get("error_file_id"))
         return ProviderBatch(
             batch_id=batch_id,
-            status=f"{status}{_errors(batch)}",
+            status=f"{status}{_words(batch)}",
             has_ended=status in _ENDED,
             done=count(counts, "completed") + count(counts, "failed"),
             total=count(counts, "total"),
             results=tuple(file for file in files if isinstance(file, str)),
+            is_postponed=status == "failed" and _QUEUE_IS_FULL in {error.get("code") for error in _errors(batch)},
         )
 
     async def results(self, batch: ProviderBatch) -> AsyncIterator[bytes]:
@@ -140,10 +143,15 @@ def _marks(submission: Submission) -> dict[str, str]:
     return {"themis_run_id": submission.run_id, "themis_batch": submission.nonce}
 
 
-def _errors(batch: dict[str, Any]) -> str:
-    """Return what the provider says of a batch that it refused as a whole, to be put after its status."""
+def _errors(batch: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the errors for which a batch was refused as a whole."""
     errors = batch.get("errors")
     found = errors.get("data") if isinstance(errors, dict) else None
-    texts = [str(one.get("message") or one.get("code")) for one in found or () if isinstance(one, dict)]
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _words(batch: dict[str, Any]) -> str:
+    """Return what the provider says of a batch that it refused as a whole, to be put after its status."""
+    texts = [str(one.get("message") or one.get("code")) for one in _errors(batch)]
     more = f" and {len(texts) - _MOST_ERRORS} more" if len(texts) > _MOST_ERRORS else ""
     return f" ({'; '.join(texts[:_MOST_ERRORS])}{more})" if texts else ""

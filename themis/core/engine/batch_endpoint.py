@@ -48,6 +48,7 @@ class ProviderBatch:
         has_ended: whether nothing more will be answered.
         done, total: its questions that have ended, and all of them.
         results: where its results are, in the provider's own terms.
+        is_postponed: whether the provider refused it as a whole for now, such as for too many queued tokens.
     """
 
     batch_id: str
@@ -56,6 +57,7 @@ class ProviderBatch:
     done: int
     total: int
     results: tuple[str, ...] = ()
+    is_postponed: bool = False
 
     @property
     def text(self) -> str:

@@ -1,6 +1,7 @@
 """Batches and files that may be those of a killed process are found in the provider's lists, page by page."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -133,3 +134,17 @@ def test_a_line_of_results_without_a_name_is_refused() -> None:
     for line in (b"", b"{", b"[]", b"{}", b'{"custom_id": 7}'):
         with pytest.raises(ValueError):  # noqa: PT011  # whatever its message is
             endpoint.result(line)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_postponed"), [("token_limit_exceeded", True), ("invalid_json_line", False), (None, False)]
+)
+def test_a_batch_for_which_there_is_no_room_now_is_told_from_one_that_is_wrong(
+    code: str | None, *, is_postponed: bool
+) -> None:
+    message = "Enqueued token limit reached for m. Limit: 90,000 enqueued tokens."
+    batch = {"id": "batch_1", "status": "failed", "errors": {"data": [{"code": code, "message": message}, 7]}}
+    with ModelServer(lambda request: RawBody(json.dumps(batch).encode())) as server:
+        found = asked(openai_endpoint(server), lambda endpoint: endpoint.look("batch_1"))
+    assert found is not None
+    assert (found.has_ended, found.is_postponed, found.text) == (True, is_postponed, f"failed ({message})")

@@ -10,6 +10,7 @@ from tests.support.batch_lab import LATER, SOON, attempt, lab_of, outputs
 from tests.support.batch_provider import BatchModel, Endpoint, Remote, RemoteBatch, Steps, failure
 from tests.support.lab import experiment
 from themis.core.config import RuntimeConfig
+from themis.core.engine.batches import generation, questions
 from themis.core.engine.batches.cancelling import cancel_batches, open_batches
 from themis.core.errors import (
     BatchesRefusedError,
@@ -145,6 +146,55 @@ def test_a_batch_that_failed_as_a_whole_is_asked_one_by_one(monkeypatch: pytest.
     assert row.status.startswith("failed (the key ")
     assert KEY not in row.status
     assert len(row.status) == 500
+
+
+@pytest.mark.parametrize("which", ["batch-0", "batch-1"])
+def test_a_batch_that_the_provider_has_no_room_for_is_submitted_again_later(
+    monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    monkeypatch.setattr(questions, "MOST_LINES", 2)
+    remote, store = Remote(looks=10**6, is_full=True), InMemoryRunStore()
+    lab = lab_of(remote, runtime=RuntimeConfig(batch=BatchConfig(after=600, poll=0.2)))
+    with pytest.raises(BatchWaitError):
+        attempt(lab, store)
+    remote.batches[which].status, remote.batches[which].results = "failed", []
+    for _ in range(2):
+        with pytest.raises(BatchWaitError, match="a batch failed") as waits:
+            attempt(lab, store)
+        assert waits.value.retry_after_s <= 0.2
+    assert len(remote.batches) == 2
+    remote.looks = 0
+    lab.run(store=store, runtime=SOON)
+    assert outputs(lab, store) == ["text of a0", "text of a1", "text of a2"]
+    assert list(remote.batches) == ["batch-0", "batch-1", "batch-2"]
+    assert remote.batches["batch-2"].lines == remote.batches[which].lines
+    assert not remote.singles
+
+
+def test_a_batch_that_the_provider_never_has_room_for_is_asked_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "_PATIENCE_MS", 0)
+    remote, store = Remote(is_full=True), InMemoryRunStore()
+    lab = lab_of(remote)
+    with pytest.raises(BatchWaitError):
+        attempt(lab, store)
+    remote.batches["batch-0"].status, remote.batches["batch-0"].results = "failed", []
+    assert outputs(lab, store) == [f"single of a{no}" for no in range(3)]
+
+
+def test_a_postponed_batch_whose_file_is_gone_is_asked_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "MOST_LINES", 2)
+    remote, store = Remote(looks=10**6, is_full=True), InMemoryRunStore()
+    lab = lab_of(remote)
+    with pytest.raises(BatchWaitError):
+        attempt(lab, store)
+    remote.batches["batch-0"].status, remote.batches["batch-0"].results = "failed", []
+
+    async def refused(self: Endpoint, submission: Any) -> str:
+        raise InvalidRequestError(provider="lab", detail="no such file", reply=ProviderReply(status_code=400))
+
+    monkeypatch.setattr(Endpoint, "create", refused)
+    remote.looks = 0
+    assert outputs(lab, store) == ["single of a0", "single of a1", "text of a2"]
 
 
 @pytest.mark.parametrize("like_openai", [True, False])

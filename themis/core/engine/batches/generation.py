@@ -27,6 +27,9 @@ from themis.core.text.masking import mask
 logger = logging.getLogger("themis.engine")
 
 _FOLDER = "themis-batch-"
+_PATIENCE_MS = 86_400_000
+"""Milliseconds for which a batch that the provider refuses for now is submitted again and again."""
+
 _MOST_NAMED = 3
 _MOST_CHARACTERS = 500
 
@@ -98,6 +101,9 @@ class BatchedGeneration:
                 self._batching.save(row._replace(due_ms=due_ms, status=f"unknown: {message_of(error)}"))
 
     async def _read(self, row: BatchRow, batch: ProviderBatch | None, folder: Path) -> None:
+        if batch is not None and batch.is_postponed and not row.cancelled and now_ms() < row.intended_ms + _PATIENCE_MS:
+            self._submitter.postpone(row._replace(status=_said(batch)), self._batching.times.poll)
+            return
         self._say(f"reads the results of batch {row.batch_id} of {self._batching.endpoint.provider}")
         results = ResultFile(folder / "results.jsonl", self._batching.endpoint, row.nonce)
         if batch is not None:

@@ -37,6 +37,8 @@ class Submitter:
         if not rows and self._batching.runtime.batch is None:
             return
         begins, nonce = 0, None
+        for row in rows[:-1]:
+            await self._postponed_again(row)
         if rows:
             last = await self.resolved(rows[-1])
             if self._is_in_doubt(last):
@@ -80,11 +82,25 @@ class Submitter:
 
     def disown(self, row: BatchRow) -> None:
         """Give up the name that was found for a batch, which is another's; it is looked for again without that one."""
+        self._begin_again(row, now_ms())
+
+    def postpone(self, row: BatchRow, pause_s: float) -> None:
+        """Submit a batch again later, under another name: the provider refused it as a whole for now."""
+        self._begin_again(row, now_ms() + int(pause_s * 1000))
+
+    def _begin_again(self, row: BatchRow, due_ms: int) -> None:
+        """Forget the provider's name for a batch, but for a row that says not to take it for this one again."""
         batching = self._batching
-        other = row._replace(number=self._next_number(), state=BatchState.CLOSED, lines=0)
+        known = row._replace(number=self._next_number(), state=BatchState.CLOSED, lines=0)
         with batching.store.transaction():
-            batching.save(other)
-            batching.save(row._replace(state=BatchState.INTENDED, batch_id=None, adopted=False, due_ms=now_ms()))
+            batching.save(known)
+            batching.save(row._replace(state=BatchState.INTENDED, batch_id=None, adopted=False, due_ms=due_ms))
+
+    async def _postponed_again(self, row: BatchRow) -> None:
+        """Submit a batch again that others followed; what it asks cannot be planned again without their questions."""
+        row = await self.resolved(row)
+        if row.state == BatchState.INTENDED and not self._is_in_doubt(row):
+            self._batching.save(row._replace(state=BatchState.READ, status="could not be submitted again"))
 
     async def _submit(self, batch: PlannedBatch) -> None:
         begun = next((row for row in self._batching.rows() if row.nonce == batch.nonce), None)
@@ -114,7 +130,7 @@ class Submitter:
     def _named(self, row: BatchRow, batch_id: str, *, adopted: bool = False) -> BatchRow:
         due_ms = now_ms() + int(self._batching.times.after * 1000)
         named = row._replace(state=BatchState.SUBMITTED, batch_id=batch_id, adopted=adopted, due_ms=due_ms)
-        return self._batching.save(named)
+        return self._batching.save(named._replace(status=None))
 
     def _may_be_submitted(self, row: BatchRow) -> bool:
         return row.state == BatchState.INTENDED and (row.file_id is not None or not self._endpoint.uploads)
