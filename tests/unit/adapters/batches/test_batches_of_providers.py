@@ -136,6 +136,12 @@ def test_a_line_never_asks_for_a_stream(*, stream: bool) -> None:
     assert not {"stream", "stream_options"} & line["body"].keys()
 
 
+def test_whether_a_run_goes_through_batches_does_not_decide_what_it_is() -> None:
+    plain = experiment(openai("m", base_url="http://127.0.0.1:9/v1", api_key=KEY), runtime=RuntimeConfig())
+    batched = plain.model_copy(update={"runtime": SOON})
+    assert batched.compile().run_id == plain.compile().run_id
+
+
 def test_the_marks_of_a_batch_name_the_run(tmp_path: Path) -> None:
     with ModelServer() as server:
         result = experiment(generator_of(server, "chat_completions")).run()
