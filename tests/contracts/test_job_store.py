@@ -18,6 +18,7 @@ from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore
+from themis.core.stores.batch_rows import BatchRow, BatchState
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, Change, Fence, JobRow, Owner, flat, unflat
 from themis.core.stores.job_store import JobStore
 
@@ -248,6 +249,9 @@ FENCED: dict[str, Callable[[RunStore, str, Fence], None]] = {
     ),
     "start_run": lambda store, run_id, fence: store.start_run(run_id, fence=fence),
     "end_run": lambda store, run_id, fence: store.end_run(run_id, RunStatus.COMPLETED, through=None, fence=fence),
+    "save_batch": lambda store, run_id, fence: store.save_batch(
+        run_id, BatchRow(0, "nonce", BatchState.INTENDED, 0, 2, 3, 1, 1), fence=fence
+    ),
     "clear_run": lambda store, run_id, fence: store.clear_run(run_id, fence=fence),
     "lend_only": lambda store, run_id, fence: store.lend_only(run_id, {"1.0.0": "0" * 64}, fence=fence),
 }
@@ -261,11 +265,12 @@ def test_who_has_the_job_writes_and_who_has_lost_it_does_not(store: RunStore, me
         run.run_id, [Outcome(1, Stage.GENERATE, 0, ok=True, finished_ms=1, value=None, output='"a"', body="{}")], []
     )
     store.jobs.add(NEW._replace(version=7), "{}")
-    before = store.load_run(run.run_id), store.outcomes_between(run.run_id, 0, 3)
+    before = store.load_run(run.run_id), store.outcomes_between(run.run_id, 0, 3), store.batches(run.run_id)
     for fence in (Fence(KEY, 6), Fence(KEY, 8), Fence("another", 7)):
         with pytest.raises(ClaimLostError, match="no longer belongs to this worker"):
             FENCED[method](store, run.run_id, fence)
-        assert (store.load_run(run.run_id), store.outcomes_between(run.run_id, 0, 3)) == before
+        now = store.load_run(run.run_id), store.outcomes_between(run.run_id, 0, 3), store.batches(run.run_id)
+        assert now == before
     FENCED[method](store, run.run_id, Fence(KEY, 7))
 
 

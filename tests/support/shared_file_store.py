@@ -23,6 +23,7 @@ from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import InMemoryRunStore, run_locks
+from themis.core.stores.batch_rows import batch_row
 from themis.core.stores.job_rows import AttemptRow, Fence, flat, unflat
 from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.store import _Run
@@ -189,10 +190,21 @@ def _under_lock(method: _Method, *, writes: bool) -> _Method:
     return locked
 
 
-_RUN_WRITES = ("create_run", "start_run", "end_run", "clear_run", "append", "put_spend", "lend_only", "put_blob")
+_RUN_WRITES = (
+    *("create_run", "start_run", "end_run", "clear_run", "append", "put_spend", "lend_only", "save_batch", "put_blob"),
+)
 _RUN_READS = (
     *("load_run", "list_runs", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between", "ends_from"),
-    *("spends", "nth_ended_case", "count_ends", "score_tallies", "reusable_runs", "case_numbers", "get_blob"),
+    *(
+        "spends",
+        "nth_ended_case",
+        "count_ends",
+        "score_tallies",
+        "reusable_runs",
+        "case_numbers",
+        "batches",
+        "get_blob",
+    ),
 )
 _JOB_WRITES = (
     "add",
@@ -228,6 +240,7 @@ def _document(run: _Run) -> dict[str, Any]:
         "outcomes": [outcome for of_case in run.outcomes.values() for outcome in of_case.values()],
         "ends": [_plain(end) for end in run.ends.values()],
         "spends": list(run.spends.items()),
+        "batches": list(run.batches.values()),
     }
 
 
@@ -246,4 +259,5 @@ def _run(document: dict[str, Any]) -> _Run:
     for values in document["ends"]:
         end = CaseEnd(*values)
         run.ends[end.case_no] = end._replace(digest=bytes.fromhex(str(end.digest)), through=Stage(end.through))
+    run.batches = {row.number: row for row in map(batch_row, document["batches"])}
     return run

@@ -74,6 +74,7 @@ RUNTIME: dict[str, Any] = {
     "judge_retry_backoff": 1.0,
     "breaker": {"failures": 9},
     "budget": {"tokens": 1_000_000},
+    "batch": REFUSED,  # for this generator; tests/unit/adapters/batches has one that takes it
     "store_retry_attempts": 1,
     "store_retry_delay": 1.0,
     "existing_run_policy": "rerun",
@@ -154,7 +155,7 @@ DECIDING: dict[str, Any] = {
 DECIDING = {name: value for name, value in DECIDING.items() if value not in (PART, REFUSED)}
 NOT_DECIDING: dict[str, Any] = {
     **{f"storage__{name}": value for name, value in STORAGE.items()},
-    **{f"runtime__{name}": value for name, value in RUNTIME.items()},
+    **{f"runtime__{name}": value for name, value in RUNTIME.items() if value != REFUSED},
     **{f"experiment__{name}": value for name, value in RECORDED.items()},
 }
 PLAIN = _run_id()

@@ -40,7 +40,7 @@ class Answer:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def result(
-        self, candidate_id: str, turns: list[dict[str, Any]], artifacts: dict[str, Any], latency_ms: float
+        self, candidate_id: str, turns: list[dict[str, Any]], artifacts: dict[str, Any], latency_ms: float | None
     ) -> GenerationResult:
         """Return the answer as a candidate; when it only calls tools, these calls are the output.
 
@@ -48,7 +48,7 @@ class Answer:
             candidate_id: its name.
             turns: what the model was asked.
             artifacts: facts of the reply.
-            latency_ms: milliseconds until the answer was complete.
+            latency_ms: milliseconds until the answer was complete; None where that says nothing.
         """
         text, thought = (self.text, None) if self.reasoning is not None else split_reasoning(self.text)
         reasoning = self.reasoning if self.reasoning is not None else thought

@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 
 from themis.adapters.answer import Answer
 from themis.adapters.apis import messages
+from themis.adapters.batches.anthropic_batches import AnthropicBatches
 from themis.adapters.conversation import Conversation, InputBuilder
 from themis.adapters.sdk_generator import Access, SDKGenerator
+from themis.core.engine.batch_endpoint import BatchEndpoint
 
 MAX_TOKENS = 4096
 """Default of `params.max_tokens`: the API wants a limit in each request."""
@@ -45,6 +47,15 @@ class AnthropicGenerator(SDKGenerator):
     def path(self) -> str:
         """Path of the API, below the address of the provider."""
         return messages.PATH
+
+    def batch_endpoint(self) -> BatchEndpoint:
+        """Return the batches of the provider.
+
+        Raises:
+            NoBatchesError: there are none for this generator.
+        """
+        self.refuse_own_client()
+        return AnthropicBatches(self)
 
     def method_of(self, client: Any) -> Any:
         """Return the part of a client whose `create` asks the model."""

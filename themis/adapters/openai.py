@@ -6,10 +6,12 @@ from urllib.parse import urlsplit
 
 from themis.adapters.answer import Answer
 from themis.adapters.apis import chat, completions, responses
+from themis.adapters.batches.openai_batches import OpenAIBatches
 from themis.adapters.conversation import Conversation, InputBuilder
 from themis.adapters.sdk_generator import Access, SDKGenerator
 from themis.adapters.settings import refuse
 from themis.core.base import JSONValue
+from themis.core.engine.batch_endpoint import BatchEndpoint
 
 ApiMode = Literal["auto", "responses", "chat_completions", "completions"]
 
@@ -75,6 +77,15 @@ class OpenAIGenerator(SDKGenerator):
         if self._api is responses:
             return client.responses
         return client.chat.completions if self._api is chat else client.completions
+
+    def batch_endpoint(self) -> BatchEndpoint:
+        """Return the batches of the provider.
+
+        Raises:
+            NoBatchesError: there are none for this generator.
+        """
+        self.refuse_own_client()
+        return OpenAIBatches(self)
 
     @property
     def takes_seed(self) -> bool:

@@ -98,6 +98,23 @@ class ProviderGenerator(BuiltinComponent):
             detail = f"no answer within the {timeout_s:g} s of timeout_s"
             raise ProviderUnavailableError(provider=self.provider_key, detail=detail, reply=ProviderReply()) from error
         latency_ms = (perf_counter() - began_s) * 1_000
+        return self.candidate(case, ctx, request, reply, latency_ms=latency_ms)
+
+    def candidate(
+        self,
+        case: Case,
+        ctx: GenerateContext,
+        request: Request,
+        reply: Reply,
+        more: Mapping[str, Any] | None = None,
+        *,
+        latency_ms: float | None = None,
+    ) -> GenerationResult:
+        """Return the candidate in a reply to a request; `more` are artifacts besides the facts of the reply.
+
+        Raises:
+            ProviderError: there is none.
+        """
         try:
             answer = self._answer(reply, request)
         except ProviderError as error:
@@ -105,7 +122,7 @@ class ProviderGenerator(BuiltinComponent):
             used = self.usage(document) if isinstance(document, dict) else None
             error.reply = replace(error.reply, token_usage=used or None)
             raise
-        artifacts = reply.artifacts()
+        artifacts = {**reply.artifacts(), **(more or {})}
         if request.not_sent:
             artifacts["not_sent"] = list(request.not_sent)
         return answer.result(f"{case.case_id}-candidate-{ctx.seed or 0}", request.turns, artifacts, latency_ms)

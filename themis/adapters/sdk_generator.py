@@ -5,8 +5,8 @@ import importlib.util
 import inspect
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ from themis.adapters.streams import chunks_of
 from themis.core.base import JSONValue
 from themis.core.configuration.secrets import redact_urls
 from themis.core.contexts import GenerateContext
-from themis.core.errors import MissingExtraError, MissingSecretError
+from themis.core.errors import MissingExtraError, MissingSecretError, NoBatchesError
 from themis.core.text import masking
 
 _NO_STREAM = ("application/json", "text/html", "text/plain")
@@ -98,6 +98,39 @@ class SDKGenerator(ProviderGenerator):
         client = self._access.client
         return self._clients.session() if client is None else nullcontext(client)
 
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Any]:
+        """Open a block with the client of the session, or one of its own outside of a session; never the user's own."""
+        client = self._clients.current()
+        if client is not None:
+            yield client
+            return
+        async with self._clients.session() as own:
+            yield own
+
+    @property
+    def extra_headers(self) -> Mapping[str, str]:
+        """Headers added to each request."""
+        return self._settings.extra_headers
+
+    def refuse_own_client(self) -> None:
+        """Refuse batches through the user's own client.
+
+        Raises:
+            NoBatchesError: it has one.
+        """
+        if self._access.client is not None:
+            detail = "has a client of your own, which is only used for single requests"
+            raise NoBatchesError(generator=self.component_id, detail=detail)
+
+    def whole_body(self, request: Request, *, streams: bool = True) -> dict[str, Any]:
+        """Return the body of a request with all that is added to it; with `streams` false the answer comes at once."""
+        body = {**request.body, **self._settings.extra_body}
+        if self._settings.stream and not streams:
+            for name in ("stream", "stream_options"):
+                body.pop(name, None)
+        return body
+
     def origins(self, params: Mapping[str, Any]) -> dict[str, str]:
         """Return the names in a body, each with the argument that it comes from."""
         renamed = {new: old for new, old in self.renamed if old in params and new not in params}
@@ -128,7 +161,7 @@ class SDKGenerator(ProviderGenerator):
             client = self._clients.current()
             if client is not None:
                 return await self._through(client, request, ctx)
-            async with self._clients.session() as own:
+            async with self.client() as own:
                 return await self._through(own, request, ctx)
         except Exception as error:
             failure = failure_of_error(error, self.asked(request))
@@ -140,7 +173,7 @@ class SDKGenerator(ProviderGenerator):
         """Send a request through our own client; it returns the body as it came, as its models cost too much time."""
         import httpx2  # noqa: PLC0415  # the client's own library, installed with it
 
-        body = {**request.body, **self._settings.extra_body}
+        body = self.whole_body(request)
         options = {"headers": dict(self._settings.extra_headers)} if self._settings.extra_headers else {}
         if not self._settings.stream:
             raw = await client.post(self.path, cast_to=httpx2.Response, body=body, options=options)

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from themis.adapters.conversation import InputBuilder
 from themis.adapters.openai import ApiMode, OpenAIGenerator
 from themis.adapters.settings import NO_KEY
+from themis.core.engine.batch_endpoint import BatchEndpoint
+from themis.core.errors import NoBatchesError
 
 
 class VLLMGenerator(OpenAIGenerator):
@@ -27,6 +29,14 @@ class VLLMGenerator(OpenAIGenerator):
         super().__init__(
             model_id, client=client, base_url=base_url, api_key=api_key, api_mode=api_mode or "responses", **settings
         )
+
+    def batch_endpoint(self) -> BatchEndpoint:
+        """Refuse batches, which a vLLM server does not have.
+
+        Raises:
+            NoBatchesError: always.
+        """
+        raise NoBatchesError(generator=self.component_id, detail="has no batch endpoint")
 
 
 def vllm(  # the arguments that a user may give

@@ -29,7 +29,7 @@ def batch() -> None:
 def run(*, request: Path, quiet: bool) -> int:
     """Run one batch request; when it is done, its file moves to `completed/`. A failed one can be run again."""
     from themis.cli.terminal.component_output import expect_components
-    from themis.core.engine.run import RunProgress
+    from themis.core.engine.run_options import RunProgress
     from themis.core.submission import run_batch_request
 
     expect_components()

@@ -118,7 +118,7 @@ def carry_out(
     wait: bool,
 ) -> "RunResult":
     """Run an experiment while its progress is shown; Ctrl-C ends it cleanly."""
-    from themis.core.engine.run import RunProgress
+    from themis.core.engine.run_options import RunProgress
 
     progress = RunProgress()
     kept = "storage.store is memory, so nothing is kept"

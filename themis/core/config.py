@@ -1,13 +1,9 @@
 """Configuration of an experiment, and its only validation."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from themis.core.base import FrozenModel, JSONValue, Labels, check_json_at
 from themis.core.dataset_config import DatasetFile, DatasetSpec, without_nul
@@ -16,6 +12,7 @@ from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompt_config import PromptConfig
 from themis.core.prompts import PromptSpec
 from themis.core.values.adaptive import AdaptiveConfig
+from themis.core.values.batch import BatchConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.values.breaker import BreakerConfig
 from themis.core.values.budget import BudgetConfig
@@ -174,6 +171,7 @@ class RuntimeConfig(FrozenModel):
         judge_retry_attempts, judge_retry_delay, judge_retry_backoff: the same for calls to a judge.
         breaker: stops a run whose provider refuses every call.
         budget: US dollars and tokens that the run may use altogether; when they are used up it is cancelled.
+        batch: sends the generations to the provider's batches; None for a request each.
         store_retry_attempts: retries when the database is busy.
         store_retry_delay: seconds before the first retry.
         existing_run_policy: `auto` continues or returns an existing run, `error` refuses, `rerun` starts from scratch.
@@ -204,6 +202,7 @@ class RuntimeConfig(FrozenModel):
     judge_retry_backoff: Factor = 2.0
     breaker: BreakerConfig = BreakerConfig()
     budget: BudgetConfig | None = None
+    batch: BatchConfig | None = None
     store_retry_attempts: Count = 5
     store_retry_delay: Delay = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"
@@ -215,6 +214,15 @@ class RuntimeConfig(FrozenModel):
     memory_limit_mb: PositiveCount | None = None
     tags: Annotated[list[str], AfterValidator(_tags)] = Field(default_factory=list)
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _batch_without_budget(self) -> Self:
+        if self.batch is not None and self.budget is not None:
+            msg = (
+                "`batch` and `budget` exclude each other: what a batch has cost is known when it has ended; remove one"
+            )
+            raise ValueError(msg)
+        return self
 
 
 class ExperimentConfig(FrozenModel):

@@ -13,11 +13,13 @@ from themis.core.components.resolution import make_importable
 from themis.core.config import ExperimentConfig, RuntimeConfig
 from themis.core.configuration.config_file import load_config
 from themis.core.configuration.secrets import redact_urls
+from themis.core.engine.batch_endpoint import endpoint_of
 from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
 from themis.core.engine.estimate import estimate_run
-from themis.core.engine.run import RunExecution, RunOptions, RunProgress
+from themis.core.engine.run import RunExecution
+from themis.core.engine.run_options import RunOptions, RunProgress
 from themis.core.errors import InvalidArgumentError, RunningLoopError
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.protocols import TracingProvider
@@ -92,10 +94,14 @@ class Experiment(ExperimentConfig):
 
         Raises:
             FingerprintChangedError: a component has changed since the experiment was compiled.
+            NoBatchesError: `runtime.batch` is set, and the generator's provider has no batches.
         """
         if self._compiled is None:
             folders = [] if self._folder is None else [str(self._folder)]
-            self._compiled = compile_run(self, self._provenance(), folders=folders)
+            compiled = compile_run(self, self._provenance(), folders=folders)
+            if self.runtime.batch is not None:
+                endpoint_of(compiled.components.generator.live)
+            self._compiled = compiled
         else:
             self._compiled.components.check_unchanged()
         return self._compiled

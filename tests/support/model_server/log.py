@@ -23,6 +23,7 @@ class Request:
         kind: the dialect, such as `chat`, or the resource, such as `models`.
         method: of HTTP.
         path: without the query.
+        query: the parameters after the path.
         headers: by their names in lower case; empty when the log keeps no content.
         body: as it came; empty when the log keeps no content.
         data: the JSON object in the body; empty when the log keeps no content.
@@ -47,6 +48,7 @@ class Request:
     in_flight: int
     arrived_s: float
     arrived_at: float
+    query: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     data: dict[str, Any] = field(default_factory=dict)
     question: str = ""

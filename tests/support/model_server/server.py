@@ -19,6 +19,7 @@ from tests.support.model_server.log import (
     retry_after_violations,
     summary,
 )
+from tests.support.model_server.resources.batch import Batch
 from tests.support.model_server.script import Answers, Script, Step
 from tests.support.model_server.service import Service, Settings
 
@@ -136,6 +137,10 @@ class ModelServer:
     def retry_after_violations(self, grace_s: float = 0.0) -> list[Request]:
         """Questions that came before a Retry-After ended, but for those that were on their way: `grace_s` seconds."""
         return retry_after_violations(self.questions, grace_s)
+
+    def batches(self) -> list[Batch]:
+        """All batches, of both providers, in the order in which they were made."""
+        return self._service.batches()
 
     def play(self, *steps: Step) -> None:
         """Add steps for the next questions."""

@@ -17,6 +17,7 @@ from tests.support.model_server.log import Request
 from tests.support.model_server.quota import Admitted, Quota, QuotaMeter
 from tests.support.model_server.rate_limits import Style
 from tests.support.model_server.replies import Answer, Behaviour, Failure, HangUp, RawBody
+from tests.support.model_server.resources.batch import Batch
 from tests.support.model_server.resources.models import Models
 from tests.support.model_server.routes import Route, Routes
 from tests.support.model_server.script import Script
@@ -25,6 +26,7 @@ from tests.support.model_server.writing import PRIVATE_HEADERS, over_quota, parc
 Latency = float | Callable[[Request], float]
 
 NOTHING_HERE = RawBody(b'{"detail":"Not Found"}', 404)
+LARGEST_BODY = 2**30
 NO_JSON = Failure(400, "We could not parse the JSON body of your request.")
 
 
@@ -72,6 +74,10 @@ class Service:
         self._models = Models(settings.models)
         self._routes = Routes(self._models, script, settings.batch_s)
 
+    def batches(self) -> list[Batch]:
+        """All batches, in the order in which they were made."""
+        return self._routes.batches()
+
     async def handle(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, and keep a record of it."""
         self._in_flight += 1
@@ -108,6 +114,7 @@ class Service:
             in_flight=self._in_flight,
             arrived_s=time.monotonic(),
             arrived_at=time.time(),
+            query=dict(http.query),
         )
         self.requests.append(request)
         return request
@@ -176,10 +183,12 @@ class Service:
 
 async def _read(http: web.BaseRequest, request: Request) -> bool:
     """Read the body into the record; False when it should be a JSON object and is none."""
+    http = http.clone(client_max_size=LARGEST_BODY)
     if http.content_type == "multipart/form-data":
         for name, field in (await http.post()).items():
             if isinstance(field, web.FileField):
-                request.data.update({name: field.file.read(), "filename": field.filename})
+                with field.file as content:
+                    request.data.update({name: content.read(), "filename": field.filename})
             else:
                 request.data[name] = field
         return True

@@ -20,7 +20,7 @@ from tests.support.lab import (
     scores_of,
 )
 from themis.core.config import RuntimeConfig
-from themis.core.engine.run import RunProgress
+from themis.core.engine.run_options import RunProgress
 from themis.core.errors import InvalidArgumentError, RunExistsError, RunningLoopError
 from themis.core.experiment import Experiment
 from themis.core.outcomes.outcome import CaseEnd, Outcome

@@ -12,7 +12,7 @@ import pytest
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, ScriptedReducer, dataset, experiment
 from themis.core.config import RuntimeConfig
 from themis.core.engine import stall_watch
-from themis.core.engine.run import RunProgress
+from themis.core.engine.run_options import RunProgress
 from themis.core.engine.stall_watch import STALLED_S, TIMES_THE_USUAL, UNKNOWN_S, StallWatch
 from themis.core.experiment import Experiment
 from themis.core.outcomes.stages import Stage

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, cases, dataset, experiment
 from themis.core.config import DatasetFile, RuntimeConfig
-from themis.core.engine.run import RunProgress
+from themis.core.engine.run_options import RunProgress
 from themis.core.errors import DatasetChangedError, DatasetError, ThemisError
 from themis.core.experiment import Experiment
 from themis.core.models import Dataset

@@ -48,6 +48,13 @@ def test_a_job_that_failed_waits_and_says_which_try_it_was_and_why_it_failed() -
     assert why(row) == [("backoff", text)]
 
 
+def test_a_job_whose_provider_works_on_a_batch_says_how_far_that_is() -> None:
+    said = "waits for the batch of openai: batch_1 in_progress 34 of 100"
+    row = ROW._replace(ready_ns=NOW_NS + HOUR_NS, attempt=5, cause="batch", message=said)
+    assert why(row) == [("batch", f"it {said}; waits until 2027-01-15 09:00:00Z, for 1 h 0 min more")]
+    assert why(row._replace(ready_ns=NOW_NS - 1))[0][0] == "next"
+
+
 def test_everything_that_keeps_all_workers_from_it_is_said() -> None:
     row = ROW._replace(ready_ns=NOW_NS + HOUR_NS, cancel_requested=True)
     found = why(row, pause=Pause(None, 1, None), store_error="/x: is not there", tags=["gpu"], workers=[worker()])

@@ -43,7 +43,10 @@ def cancel(
     state: str | None,
     yes: bool,
 ) -> int:
-    """Cancel jobs. A running job is asked to stop, which takes a second; finished cases are kept."""
+    """Cancel jobs. A running job is asked to stop, which takes a second; finished cases are kept.
+
+    Batches that a job has with a provider are cancelled there too, if the provider can be asked from here.
+    """
     _refuse_unclear(keys, everything=everything, flag="--all", all_matching=all_matching)
     if state and not (everything or all_matching):
         message = "--state needs --all or --all-matching"
@@ -53,6 +56,7 @@ def cancel(
             row = opened.admin.cancel(keys[0])
             emit(_job(row))
             _explain(row)
+            _cancel_batches(opened, [row])
             return 0
         left_out = note_left_out(opened) if everything or all_matching else 0
         rows = _chosen(opened, keys, (state,) if state else _UNFINISHED, everything=everything, matching=all_matching)
@@ -60,6 +64,7 @@ def cancel(
             rows = []
         rows.sort(key=lambda row: row.state == "running")  # running jobs last, since their workers take the next ones
         found = list(opened.admin.cancel_each([row.key for row in rows]))
+        _cancel_batches(opened, list(_jobs(found)))
     ended = [row.state for row in _jobs(found)]
     asked = ended.count("running")
     note(f"{ended.count('cancelled'):,} cancelled, {asked:,} asked to stop, {_others(ended)} had ended before")
@@ -197,6 +202,14 @@ def _explain(row: "JobRow") -> None:
         note("it is running, and was asked to stop; its worker ends it within a second")
     elif row.state != "cancelled":
         note(f"nothing was cancelled: it had ended before, and is {row.state}")
+
+
+def _cancel_batches(queue: "FileQueue", rows: "Sequence[JobRow]") -> None:
+    """Cancel the batches of cancelled jobs, of which only one that was tried can have any."""
+    from themis.core.jobs.job_batches import cancel_batches_of
+
+    for text in cancel_batches_of(queue, [row for row in rows if row.attempt]):
+        note(text)
 
 
 def _jobs(found: "Iterable[JobRow | JobProblem]") -> "Iterable[JobRow]":

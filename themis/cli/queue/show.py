@@ -1,6 +1,6 @@
 """`themis queue show`: one job, and the reasons for its state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,11 @@ from themis.cli.terminal.output import emit, how_long, one_line, say, table, whe
 if TYPE_CHECKING:
     from themis.core.queue.admin.details import JobDetails
     from themis.core.queue.folder.worker_report import SlotReport
-    from themis.core.stores.job_rows import JobRow
+    from themis.core.stores.job_rows import AttemptRow, JobRow
 
 _NS = 1e9
+_BATCH = "batch"
+"""The cause of an attempt that only looked at a batch of a provider."""
 
 
 @command("show", "themis queue show 4f1c")
@@ -42,13 +44,24 @@ def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: S
                 when(attempt.started_ns),
                 how_long((attempt.ended_ns - attempt.started_ns) / _NS) if attempt.ended_ns else None,
                 attempt.cause or ("running" if details.alive else "lost"),
-                attempt.message or None,
+                f"{attempt.message} (look {looks + 1:,})" if looks else attempt.message or None,
             )
-            for attempt in details.attempts
+            for attempt, looks in _told(details.attempts)
         ]
         say()
         for line in table(("attempt", "worker", "started", "took", "ended by", "message"), rows, right=("attempt",)):
             say(line)
+
+
+def _told(attempts: "Sequence[AttemptRow]") -> "Iterator[tuple[AttemptRow, int]]":
+    """The attempts; of several looks at a batch in a row only the last, with the number of those before it."""
+    looks = 0
+    for attempt, after in zip(attempts, [*attempts[1:], None], strict=True):
+        if attempt.cause == _BATCH and after is not None and after.cause == _BATCH:
+            looks += 1
+        else:
+            yield attempt, looks
+            looks = 0
 
 
 def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
@@ -59,6 +72,7 @@ def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
         ("run", row.run_id),
         ("state", row.state),
         ("why", why),
+        ("batch", row.message if row.state == "queued" and row.cause == _BATCH else None),
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),
         ("submitted", when(row.submitted_ns)),

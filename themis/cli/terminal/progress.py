@@ -18,8 +18,8 @@ LINE_EVERY_S = 5.0
 class Progress(Protocol):
     """The progress of something: `done` of `total`.
 
-    The progress of a run also has `failed`, `resumed` for cases that were done before, and `stalled`, which returns the
-    call that has stalled for longest.
+    The progress of a run also has `failed`, `resumed` for cases that were done before, `waits_for`, and `stalled`,
+    which returns the call that has stalled for longest.
     """
 
     total: int
@@ -48,14 +48,17 @@ class _Lines:
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
+        self._said = ""
 
     def say(self, text: str) -> None:
         note(text)
 
     def show(self, progress: Progress, rate: float) -> None:
         left = progress.total - progress.done
-        if left:
-            note(describe(progress, rate, self._unit))
+        text = describe(progress, rate, self._unit)
+        if left and not (text == self._said and _waits_for(progress)):  # a wait lasts for hours, and is said once
+            note(text)
+        self._said = text
 
     def close(self) -> None:
         pass
@@ -113,6 +116,8 @@ class _Stalls:
 
 def describe(progress: Progress, rate: float, unit: str = "cases") -> str:
     """Describe progress in words."""
+    if (waits_for := _waits_for(progress)) is not None:
+        return waits_for
     return f"{progress.done:,} of {progress.total:,} {unit}, {_rest(progress, rate)}"
 
 
@@ -150,6 +155,8 @@ def _follow(progress: Progress, stop: threading.Event, unit: str) -> None:
 
 
 def _rest(progress: Progress, rate: float) -> str:
+    if (waits_for := _waits_for(progress)) is not None:
+        return waits_for
     parts = [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"]  # noqa: PLR2004  # one more digit for low rates
     failed, resumed = getattr(progress, "failed", None), _resumed(progress)
     if failed is not None:
@@ -160,6 +167,11 @@ def _rest(progress: Progress, rate: float) -> str:
     if resumed:
         parts.append(f"{resumed:,} were done before")
     return ", ".join(parts)
+
+
+def _waits_for(progress: Progress) -> str | None:
+    """What the whole of it waits for; None while it works."""
+    return getattr(progress, "waits_for", None)
 
 
 def _resumed(progress: Progress) -> int:

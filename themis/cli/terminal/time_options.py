@@ -2,17 +2,13 @@
 
 import contextlib
 import math
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import click
 
 from themis.core.values.bounds import MOST_SECONDS
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DELAY = re.compile(r"(?:\d+[smhdw])+")
-_PART = re.compile(r"(\d+)([smhdw])")
+from themis.core.values.durations import duration_s
 
 
 class Seconds(click.FloatRange):
@@ -43,8 +39,8 @@ class When(click.ParamType[datetime]):
         try:
             if text == "now":
                 return datetime.now(tz=UTC)
-            if _DELAY.fullmatch(text):
-                return datetime.now(tz=UTC) + _duration(text)
+            if (seconds := duration_s(text)) is not None:
+                return datetime.now(tz=UTC) + timedelta(seconds=seconds)
             return _local(datetime.fromisoformat(text))
         except (ValueError, OverflowError, OSError):  # the last is raised for a year that the platform lacks
             example = "2027-01-31T08:00 in this machine's zone, or with a zone, 2027-01-31T08:00+01:00"
@@ -62,8 +58,8 @@ class Duration(click.ParamType[timedelta]):
             return value
         text = str(value).strip()
         with contextlib.suppress(OverflowError, ValueError):
-            if _DELAY.fullmatch(text):
-                return _duration(text)
+            if (seconds := duration_s(text)) is not None:
+                return timedelta(seconds=seconds)
         return self.fail(f"{text!r} is not a duration (90s, 10m, 2h30m, 30d)", param, ctx)
 
 
@@ -83,7 +79,3 @@ def _local(time: datetime) -> datetime:
     first, second = time.replace(fold=0).astimezone(), time.replace(fold=1).astimezone()
     is_skipped = first.replace(tzinfo=None) != time
     return max(first, second).astimezone() if is_skipped else first
-
-
-def _duration(text: str) -> timedelta:
-    return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in _PART.findall(text)), timedelta())

@@ -65,7 +65,7 @@ def run(  # noqa: PLR0913  # one argument per option
     command. Exits with 4 when jobs are queued and none could be taken because a store cannot be used.
     """
     from themis.cli.terminal.component_output import expect_components
-    from themis.core.engine.run import RunProgress
+    from themis.core.engine.run_options import RunProgress
     from themis.core.queue.model.claim_policy import ClaimPolicy
     from themis.core.submission import run_worker_once
 

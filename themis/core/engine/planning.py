@@ -17,9 +17,11 @@ PAGE = 256
 
 
 def pending_work(
-    run: CompiledRun, store: RunStore, writer: OutcomeWriter, until: Stage, *, afresh: bool = False
+    run: CompiledRun, store: RunStore, writer: OutcomeWriter, until: Stage, *, afresh: bool = False, first: int = 0
 ) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
     """Yield the run's cases, a page at a time: those with work left, and the ends of those without.
+
+    Pages that end before case number `first` are left out.
 
     Outcomes of other runs for the same cases are reused, and passed to `writer` as this run's, unless `afresh` asks to
     do everything from scratch.
@@ -32,6 +34,8 @@ def pending_work(
     reuse = Reuse(store, run.snapshot)
     cases = _cases(run)
     while page := list(islice(cases, PAGE)):
+        if page[-1].case_no < first:
+            continue
         done = _take_stored(page, store, run_id, until) if resumes else {}
         left = [work for work in page if work.case_no not in done]
         if left and reuse.possible and not afresh:

@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from themis.core.config import RuntimeConfig
+from themis.core.engine.batch_endpoint import endpoint_of, has_batches
+from themis.core.engine.batches.context import Batching
+from themis.core.engine.batches.generation import BatchedGeneration, close_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.evaluation import Evaluation
 from themis.core.engine.cases.pipeline import CasePipeline
+from themis.core.engine.cases.prompted import preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
 from themis.core.engine.compiling.compiled import CompiledRun, provider_of
 from themis.core.engine.compiling.edits import edited_parts, shortened
@@ -18,12 +22,14 @@ from themis.core.engine.limits import idle_limits
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
 from themis.core.engine.retry_policy import message_of
+from themis.core.engine.run_options import RunOptions
 from themis.core.engine.sessions import session_of
 from themis.core.engine.spending import Spending, refuse_unkept_budget, spending_of
 from themis.core.engine.stall_watch import StallWatch
 from themis.core.engine.task_pool import TaskPool
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import (
+    BatchWaitError,
     BudgetSpentError,
     ClaimLostError,
     ProviderOutageError,
@@ -35,59 +41,11 @@ from themis.core.identity.reuse_keys import reuse_keys
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.processes.forks import line, refuse_copy, run_of
-from themis.core.protocols import TracingProvider
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
-from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore
-from themis.core.values.provider_state import ProviderState
-from themis.core.values.stalled_call import StalledCall
 
 logger = logging.getLogger("themis.engine")
-
-
-def _nothing_stalled() -> None:
-    return None
-
-
-@dataclass(slots=True)
-class RunProgress:
-    """Progress of a run, for observers while it goes.
-
-    Attributes:
-        total, done, failed, resumed: cases of the run, those that ended, those of them that failed, and those that were
-            done before.
-        limits: returns the limits of the run's providers as they are now.
-        stalled: returns the call that has stalled for longest, if one has; an observer calls it every few seconds.
-    """
-
-    total: int = 0
-    done: int = 0
-    failed: int = 0
-    resumed: int = 0
-    limits: Callable[[], tuple[ProviderState, ...]] = tuple
-    stalled: Callable[[], StalledCall | None] = _nothing_stalled
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Options of one execution of a run.
-
-    Attributes:
-        until: the last stage to run.
-        fence: the claim that it runs under, if its job was claimed from a queue.
-        afresh: reuse nothing from other runs.
-        subscribers: notified of events.
-        tracer: receives spans.
-        progress: kept up to date.
-    """
-
-    until: Stage = Stage.JUDGE
-    fence: Fence | None = None
-    afresh: bool = False
-    subscribers: Sequence[Any] = ()
-    tracer: TracingProvider | None = None
-    progress: RunProgress = field(default_factory=RunProgress)
 
 
 class RunExecution:
@@ -133,19 +91,21 @@ class RunExecution:
         span = await self._observers.run_started()
         try:
             with set_for_runs():
-                await self._all_cases()
+                batching = self._batching()
+                failed = None if batching is None else await self._through_batches(batching)
+                await self._all_cases(failed)
         except asyncio.CancelledError:
             await self._end(span, RunStatus.CANCELLED, None)
             raise
         except BudgetSpentError as error:
             await self._end(span, RunStatus.CANCELLED, str(error))
             return self._record()
-        except (UnavailableError, ClaimLostError):
-            raise  # the store is unavailable, or another worker has the run: it stays as it is, to continue later
+        except (UnavailableError, ClaimLostError, BatchWaitError):
+            raise  # the store or a batch is unavailable, or another worker has the run: it stays, to continue later
         except Exception as error:
             await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
-        await self._end(span, self._status(), None)
+        await self._end(span, self._status(), None, batching)
         return self._record()
 
     def _status(self) -> RunStatus:
@@ -215,8 +175,35 @@ class RunExecution:
                 "" if self._run.components.selector is None else " that the selector keeps",
             )
 
-    async def _all_cases(self) -> None:
-        """Take every case through the pipeline, with bounded concurrency."""
+    def _batching(self) -> Batching | None:
+        """The run's batches; None for a run whose candidates are asked for one by one."""
+        generator = self._run.components.generator.live
+        if self._runtime.batch is None and not (has_batches(generator) and self._store.batches(self._run_id)):
+            return None
+        return Batching(
+            run=self._run,
+            parts=self._run.parts(),
+            store=self._store,
+            runtime=self._runtime,
+            observers=self._observers,
+            endpoint=endpoint_of(generator),
+            prepare=preparation_of(self._run.snapshot.identity.prompt),
+            spending=self._spending,
+            fence=self._options.fence,
+            afresh=self._options.afresh or self._runtime.existing_run_policy == "rerun",
+        )
+
+    async def _through_batches(self, batching: Batching) -> bytearray:
+        progress = self._progress
+        progress.total = self._run.snapshot.total_cases
+
+        def say(text: str | None) -> None:
+            progress.waits_for = text
+
+        return await BatchedGeneration(batching, gives_back=self._options.gives_back, say=say).carry_out()
+
+    async def _all_cases(self, failed: bytearray | None) -> None:
+        """Take every case through the pipeline, with bounded concurrency; `failed` says which have no answer."""
         progress = self._progress
         progress.total = self._run.snapshot.total_cases
         spending = self._spending
@@ -236,7 +223,8 @@ class RunExecution:
             progress.stalled = StallWatch(evaluation.running).look
 
             async def work_off(work: CaseWork) -> None:
-                answer = await pipeline.answer(work)
+                is_lost = failed is not None and failed[work.case_no]
+                answer = work.end(Stage.GENERATE, failed=True) if is_lost else await pipeline.answer(work)
                 if isinstance(answer, CaseEnd):
                     ended(answer)
                 else:
@@ -275,14 +263,17 @@ class RunExecution:
             self._progress.failed += sum(end.failed for end in done)
             yield from left
 
-    async def _end(self, span: Any, status: RunStatus, error: str | None) -> None:
+    async def _end(self, span: Any, status: RunStatus, error: str | None, batching: Batching | None = None) -> None:
         refuse_copy(self._forks, "saying how it ended")
         through = None
         if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
             before = self._record().completed_through  # a later stage that was reached before is kept
             through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
             through = min(through, self._run.snapshot.last_stage)  # version 4.0 recorded every complete run as judged
-        self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
+        with nullcontext() if batching is None else self._store.transaction():
+            self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
+            if batching is not None:
+                close_batches(batching)
         await self._observers.run_ended(span, status.value, error)
 
     def _record(self) -> RunRecord:

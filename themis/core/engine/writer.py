@@ -142,6 +142,13 @@ class OutcomeWriter:
         await written
         self._raise_error()
 
+    async def make_room(self) -> None:
+        """Have everything that waits committed now, and wait until that has begun: at most as much waits again."""
+        self._raise_error()
+        self._has_room.clear()
+        self._worth_a_commit.set()
+        await self.room()
+
     async def _commit_until_closed(self) -> None:
         while True:
             if not self._closing:

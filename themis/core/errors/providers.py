@@ -164,3 +164,17 @@ class ProviderOutageError(StateError):
 
 class LimitFileError(UnavailableError):
     """limits of providers: {path}: {detail}"""
+
+
+class NoBatchesError(InputError):
+    """runtime.batch: {generator} {detail}; remove runtime.batch, or ask a provider that has batches, by the generator openai or anthropic"""
+
+
+class BatchesRefusedError(ProviderOutageError):
+    """the provider does not take the batches of this run: {detail}; finished cases are stored, and the run continues when it is started again"""
+
+
+class BatchWaitError(StateError):
+    """{detail}"""
+
+    retry_after_s: float

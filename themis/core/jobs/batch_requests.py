@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from themis.core.engine.run import RunProgress
+from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ConfigError, QueueBusyError
 from themis.core.experiment import refuse_running_loop
 from themis.core.files import durable

@@ -10,8 +10,10 @@ from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import recompile
 from themis.core.engine.retry_policy import is_passing, message_of, retry_after_s
-from themis.core.engine.run import RunExecution, RunOptions, RunProgress
+from themis.core.engine.run import RunExecution
+from themis.core.engine.run_options import RunOptions, RunProgress
 from themis.core.errors import (
+    BatchWaitError,
     ClaimLostError,
     FingerprintChangedError,
     InputError,
@@ -43,6 +45,7 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((OtherStoreError,), Cause.OTHER_STORE),
     ((RunBusyError,), Cause.RUN_IN_USE),
     ((ProviderOutageError,), Cause.PROVIDER),
+    ((BatchWaitError,), Cause.BATCH),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
 )
 
@@ -121,7 +124,7 @@ async def execute_job_async(manifest: Manifest, store: RunStore, options: JobOpt
         return classify(error)
     except Exception as error:  # noqa: BLE001  # classified: what an experiment raises is its outcome
         outcome = _own(classify(error), limits)
-        if outcome.cause is not Cause.OUTAGE:
+        if outcome.cause not in {Cause.OUTAGE, Cause.BATCH}:
             _note_end(manifest, store, RunStatus.FAILED, _said(error), options.fence)
         return outcome
     finally:
@@ -140,7 +143,7 @@ def classify(error: Exception) -> AttemptOutcome:
 def _said(error: Exception) -> str:
     """Return the whole message of an error, however long: the store keeps all of it."""
     message = message_of(error)
-    return message if isinstance(error, TimeLimitError) else f"{type(error).__name__}: {message}"
+    return message if isinstance(error, TimeLimitError | BatchWaitError) else f"{type(error).__name__}: {message}"
 
 
 def _own(outcome: AttemptOutcome, limits: SelfImposedLimits) -> AttemptOutcome:
@@ -174,6 +177,7 @@ async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> R
         fence=options.fence,
         afresh=payload.runtime.existing_run_policy == "rerun",
         progress=options.progress or RunProgress(),
+        gives_back=options.fence is not None,
     )
     execution = RunExecution(run, store, runtime, run_options)
     return await execution.execute()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from themis.core.engine.run import RunProgress
+from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
 from themis.core.experiment import refuse_running_loop
 from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_async

@@ -12,6 +12,8 @@ if TYPE_CHECKING:  # describing a pause needs none of them
     from themis.core.stores.job_rows import JobRow
 
 _NS = 1e9
+_BATCH = "batch"
+"""The cause of an attempt that left its questions with a provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,9 @@ def _keeping_everybody(row: "JobRow", around: Surroundings) -> list[Reason]:
     wait_s = ((row.ready_ns or 0) - around.now_ns) / _NS
     if wait_s > 0:
         until = f"it waits until {when(row.ready_ns)}, for {how_long(wait_s)} more"
-        if row.failures:
+        if row.cause == _BATCH:
+            found.append(Reason("batch", f"it {row.message}; {until.removeprefix('it ')}"))
+        elif row.failures:
             after = f", after attempt {row.attempt} failed ({row.cause}): {row.failures} of {row.max_attempts} tries"
             found.append(Reason("backoff", f"{until}{after}"))
         else:

@@ -18,6 +18,7 @@ from themis.core.outcomes.stages import Stage
 from themis.core.results import ExecutionState, RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import ScoreTally
+from themis.core.stores.batch_rows import BatchRow
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.run_locks import RunHolder
@@ -95,7 +96,7 @@ class RunStore(Protocol):
         """Mark a run as ended; synced to disk before this returns."""
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget the outcomes of a run, what it has spent, and that it ever ran."""
+        """Forget a run's outcomes, spend and batches, and that it ever ran; open batches are kept as `DROPPED`."""
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
@@ -166,6 +167,12 @@ class RunStore(Protocol):
 
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Return the numbers of the ended cases by digest and dataset number."""
+
+    def batches(self, run_id: str) -> list[BatchRow]:
+        """Return the batches of a run, in order."""
+
+    def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
+        """Add a batch, or replace its row; synced to disk before this returns."""
 
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256, once; return it as 64 hex digits."""

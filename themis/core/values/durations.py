@@ -1,8 +1,19 @@
 """Times and durations for people."""
 
+import re
 from datetime import UTC, datetime
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+_UNITS_S = {"s": 1, "m": _MINUTE_S, "h": _HOUR_S, "d": _DAY_S, "w": 7 * _DAY_S}
+_DURATION = re.compile(r"(?:\d{1,18}[smhdw])+", re.ASCII)
+_PART = re.compile(r"(\d+)([smhdw])")
+
+
+def duration_s(text: str) -> int | None:
+    """Return the seconds of a duration as people write it (90s, 10m, 2h30m, 1d); None for any other text."""
+    if _DURATION.fullmatch(text) is None:
+        return None
+    return sum(int(count) * _UNITS_S[unit] for count, unit in _PART.findall(text))
 
 
 def when(nanoseconds: int | None) -> str | None:

@@ -15,7 +15,7 @@ import traceback
 from typing import NoReturn
 
 from themis.core.engine.calls.blocking import run_to_end
-from themis.core.engine.run import RunProgress
+from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ClaimLostError, ThemisError
 from themis.core.jobs.claimed_job import JobOptions, classify, execute_job_async
 from themis.core.jobs.environment import inherited_environment, job_environment, named_variables
@@ -23,7 +23,7 @@ from themis.core.jobs.payload import read_payload
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model import manifest_file
 from themis.core.queue.model.manifest_file import Manifest
-from themis.core.queue.model.states import AttemptOutcome
+from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_rows import Fence
 from themis.core.text import masking
@@ -119,7 +119,8 @@ def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunPro
         logging.getLogger("themis").error("%s", error)  # noqa: TRY400  # no traceback is needed
         return ClaimLost()
     if outcome.message:
-        logging.getLogger("themis").error("%s: %s", outcome.cause, outcome.message)
+        level = logging.INFO if outcome.cause is Cause.BATCH else logging.ERROR
+        logging.getLogger("themis").log(level, "%s: %s", outcome.cause, outcome.message)
     return RunEnded.by(outcome)
 
 

@@ -23,7 +23,9 @@ FRESH_S = 1.0
 """Seconds for which the counts of the queue are reused; more frequent scrapes see the same numbers."""
 
 _NS = 1_000_000_000
-_NO_FAILURES = frozenset({Cause.DONE, Cause.CANCELLED, Cause.BUDGET, Cause.GIVEN_BACK, Cause.LEASE_LOST, Cause.OUTAGE})
+_NO_FAILURES = frozenset(
+    {Cause.DONE, Cause.CANCELLED, Cause.BUDGET, Cause.GIVEN_BACK, Cause.LEASE_LOST, Cause.OUTAGE, Cause.BATCH}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,13 @@ class Batch:
         """End it with the share of lines for which there was time."""
         if self.results is None:
             self.is_cancelled = True
-            share = (self.clock() - self._began_s) / self.takes_s if self.takes_s else 1.0
-            self._end(min(len(self.lines), int(len(self.lines) * share)))
+            self._end(self.so_far)
+
+    @property
+    def so_far(self) -> int:
+        """How many lines it would have answered by now."""
+        share = (self.clock() - self._began_s) / self.takes_s if self.takes_s else 1.0
+        return min(len(self.lines), int(len(self.lines) * share))
 
     def count(self, *outcomes: Outcome) -> int:
         """How many lines ended in one of these ways."""

@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.model_server.log import Request
 from tests.support.model_server.replies import Failure
 from tests.support.model_server.resources.batch import Batch, Line, LineResult
-from tests.support.model_server.resources.shared import Result, not_found
+from tests.support.model_server.resources.shared import Result, not_found, page
 from tests.support.model_server.script import Script
 
 DAY_S = 86_400
@@ -29,9 +29,7 @@ class MessageBatches:
         if not below:
             if request.method == "POST":
                 return self._create(request.data, host)
-            listed = [_shown(batch, host) for batch in self._batches.values()]
-            ends = {"first_id": listed[0]["id"], "last_id": listed[-1]["id"]} if listed else {}
-            return {"data": listed, "has_more": False, **ends}
+            return page([_shown(batch, host) for batch in self._batches.values()], request, "after_id")
         batch = self._batches.get(below[0])
         if batch is None:
             return not_found(f"batch: {below[0]}")
@@ -41,6 +39,10 @@ class MessageBatches:
             batch.cancel()
         shown = _shown(batch, host)
         return _results(batch) if below[1:] == ("results",) else shown
+
+    def all(self) -> list[Batch]:
+        """The batches, in the order in which they were made."""
+        return list(self._batches.values())
 
     def _create(self, data: dict[str, Any], host: str) -> Result:
         lines = [Line(one["custom_id"], "/v1/messages", one["params"]) for one in data.get("requests", ())]

@@ -10,7 +10,7 @@ from tests.support.model_server.dialects import DIALECTS
 from tests.support.model_server.log import Request
 from tests.support.model_server.replies import Failure
 from tests.support.model_server.resources.batch import Batch, Line, LineResult
-from tests.support.model_server.resources.shared import Result, not_found
+from tests.support.model_server.resources.shared import Result, not_found, page
 from tests.support.model_server.script import Script
 
 DAY_S = 86_400
@@ -45,7 +45,7 @@ class Files:
                 file_id = self.keep(data["file"], str(data["filename"]), str(data["purpose"]))
                 return self._files[file_id].described
             listed = [file.described for file in self._files.values()]
-            return {"object": "list", "data": listed, "has_more": False} if method == "GET" else None
+            return page(listed, request, "after") if method == "GET" else None
         file = self._files.get(below[0])
         if file is None:
             return not_found(f"File object: {below[0]}")
@@ -87,13 +87,17 @@ class Batches:
         if not below:
             if request.method == "POST":
                 return self._create(request.data)
-            return {"object": "list", "data": [self._shown(one) for one in self._batches.values()], "has_more": False}
+            return page([self._shown(one) for one in self._batches.values()], request, "after")
         batch = self._batches.get(below[0])
         if batch is None:
             return not_found(f"batch: {below[0]}")
         if below[1:] == ("cancel",):
             batch.cancel()
         return self._shown(batch)
+
+    def all(self) -> list[Batch]:
+        """The batches, in the order in which they were made."""
+        return list(self._batches.values())
 
     def _create(self, data: dict[str, Any]) -> Result:
         content = self._files.content(str(data["input_file_id"]))
@@ -124,7 +128,7 @@ class Batches:
             "errors": {"object": "list", "data": errors} if errors else None,
             "request_counts": {
                 "total": len(batch.lines),
-                "completed": batch.count("succeeded"),
+                "completed": batch.count("succeeded") if batch.results is not None else batch.so_far,
                 "failed": batch.count("errored", "expired", "canceled"),
             },
             **self._output(batch),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.waiting import until
 from themis.cli.terminal import progress, streams
-from themis.core.engine.run import RunProgress
+from themis.core.engine.run_options import RunProgress
 from themis.core.monitor.recent_rate import RecentRate
 from themis.core.values.stalled_call import StalledCall
 
@@ -30,6 +30,21 @@ def test_the_pace_is_that_of_the_last_seconds() -> None:
 )
 def test_progress_is_described_with_what_is_left(state: RunProgress, rate: float, words: str) -> None:
     assert progress.describe(state, rate) == words
+
+
+def test_a_run_that_waits_says_what_for_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.01)
+    state = RunProgress(total=10, waits_for="waits for the batch of openai: batch_1 validating")
+    assert progress.describe(state, 0.0) == state.waits_for
+    with progress.shown(state, quiet=False):
+        time.sleep(0.3)
+        state.waits_for = "waits for the batch of openai: batch_1 in_progress 3 of 9"
+        time.sleep(0.3)
+    said = capsys.readouterr().err
+    assert said.count("validating") == 1
+    assert said.count("in_progress 3 of 9") == 1
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ import json
 import sqlite3
 import sys
 import threading
-from themis.core.engine.run import RunProgress
+from themis.core.engine.run_options import RunProgress
 from themis_workers.children import fork_server, job_process
 
 fork_server.preload()

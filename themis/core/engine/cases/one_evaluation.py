@@ -8,7 +8,7 @@ from themis.core.config import OnNoAnswer
 from themis.core.contexts import ParseContext, ScoreContext
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.no_answer import count_no_answer, wants_no_answer
-from themis.core.engine.cases.stage_runner import Step
+from themis.core.engine.cases.step import Step
 from themis.core.models import ParsedOutput, ReducedCandidate
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import CaseEnd, Outcome

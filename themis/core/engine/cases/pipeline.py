@@ -14,7 +14,8 @@ from themis.core.contexts import GenerateContext, ReduceContext, SelectContext
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.one_evaluation import ParsePart, Part, ScorePart
 from themis.core.engine.cases.prompted import Prepare, keeping_prompt, preparation_of
-from themis.core.engine.cases.stage_runner import StageRunner, Step
+from themis.core.engine.cases.stage_runner import StageRunner
+from themis.core.engine.cases.step import Step
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.outcomes import codec
 from themis.core.outcomes.answer_ends import AnswerEnd, answer_end
@@ -65,7 +66,7 @@ class CasePipeline:
         self._reduces, self._evaluates = until >= Stage.REDUCE, until >= Stage.PARSE
         prepare = preparation_of(parts.prompt)
         self._generate_steps = [
-            _generate_step(parts.generator.live, item, prepare) for item in range(len(parts.seeds[0]))
+            generate_step(parts.generator.live, item, prepare) for item in range(len(parts.seeds[0]))
         ]
         self._select_step = _select_step(parts.selector.live) if parts.selector else None
         self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
@@ -110,17 +111,7 @@ class CasePipeline:
     async def _candidate(self, work: CaseWork, step: Step) -> GenerationResult | None:
         if work.stored and (stored := work.stored.get(step.key)):
             return codec.to_generation(stored)
-        parts = self._parts
-        context = GenerateContext(
-            run_id=parts.run_id,
-            case_id=work.case.case_id,
-            dataset_id=work.dataset.dataset_id,
-            case_key=work.case_key,
-            seed=parts.seeds[work.dataset_no][step.item],
-            seed_is_given=parts.seeds_are_given,
-            idle_timeout_s=self._runner.idle_timeout_s,
-            prompt_spec=parts.prompt_spec,
-        )
+        context = generate_context(self._parts, self._runner.idle_timeout_s, work, step.item)
         return await self._runner.run(step, work, work.case, context)
 
     async def _select(
@@ -150,7 +141,22 @@ class CasePipeline:
         }
 
 
-def _generate_step(generator: Any, item: int, prepare: Prepare | None) -> Step:
+def generate_context(parts: Parts, idle_timeout_s: float | None, work: CaseWork, item: int) -> GenerateContext:
+    """The context of a candidate."""
+    return GenerateContext(
+        run_id=parts.run_id,
+        case_id=work.case.case_id,
+        dataset_id=work.dataset.dataset_id,
+        case_key=work.case_key,
+        seed=parts.seeds[work.dataset_no][item],
+        seed_is_given=parts.seeds_are_given,
+        idle_timeout_s=idle_timeout_s,
+        prompt_spec=parts.prompt_spec,
+    )
+
+
+def generate_step(generator: Any, item: int, prepare: Prepare | None) -> Step:
+    """The step of a candidate."""
     provider: str | None = getattr(generator, "provider_key", None)
     generate = generator.generate if prepare is None else keeping_prompt(generator.generate)
     return Step(Stage.GENERATE, item, generator, generate, GenerationResult, codec.generated, provider, prepare=prepare)

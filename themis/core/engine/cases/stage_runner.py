@@ -6,7 +6,7 @@ a thread, by `attempt`, which touches nothing else; its observers are called on 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from themis.core.engine.breaker import Breaker
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
+from themis.core.engine.cases.step import Step
 from themis.core.engine.component_failures import Tracebacks, line_of
 from themis.core.engine.limits import Admission
 from themis.core.engine.observers import Moment, Observers
@@ -38,40 +39,6 @@ BAD_RESPONSE = "bad_response"
 """Category of a generation that failed because the provider's reply was not an answer."""
 
 ONCE = RetryPolicy(attempts=1, delay_s=0.0, backoff=1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A stage of this run, the same for every case.
-
-    Attributes:
-        item: the number of its candidate or metric.
-        method: the method of `component`; asynchronous before the parse stage.
-        expected: the type, or types, that it must return.
-        encode: makes the outcome from the case's number, the item, the result and the history of tries (JSON or None).
-        provider: the provider that it calls, for that provider's limits.
-        prepare: makes of the subject what the component gets; None to give it as it is.
-        key: the key of its outcomes.
-    """
-
-    stage: Stage
-    item: int
-    component: Any
-    method: Callable[..., Any]
-    expected: type | tuple[type, ...]
-    encode: Callable[[int, int, Any, str | None], Outcome]
-    provider: str | None = None
-    metric_id: str | None = None
-    prepare: Callable[[Any], Any] | None = None
-    key: tuple[Stage, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Compute `key` once for all cases."""
-        object.__setattr__(self, "key", (self.stage, self.item))
-
-
-RunningCall = tuple[Step, CaseWork]
-"""A call of a component that is running; each try is a tuple of its own."""
 
 
 class StageRunner:
@@ -127,6 +94,25 @@ class StageRunner:
         result, outcome, _ = await self._ask(step, work, arguments)
         self.writer.add(outcome)
         return result
+
+    async def deliver(self, step: Step, work: CaseWork, arguments: tuple[Any, ...], answer: Callable[[], Any]) -> None:
+        """Pass the outcome of a step that was carried out elsewhere, as in a batch, to the writer and to observers.
+
+        Args:
+            step: the step.
+            work: the case.
+            arguments: those of the component.
+            answer: returns the result, or raises the failure.
+        """
+        given = replace(step, method=lambda *_: answer())
+
+        async def attempt() -> Attempt:
+            return self.attempt(given, work, arguments)
+
+        if self._observers is not None:
+            await self.run_observed(given, work, arguments, attempt)
+        else:
+            self.writer.add(self.attempt(given, work, arguments)[1])
 
     async def run_observed(
         self, step: Step, work: CaseWork, arguments: tuple[Any, ...], ask: Callable[[], Awaitable[Attempt]]

@@ -68,6 +68,7 @@ class Cause(StrEnum):
     LEASE_LOST = "lease lost"
     RUN_IN_USE = "run in use"
     PROVIDER = "provider"
+    BATCH = "batch"
     CANCELLED = "cancelled"
     BUDGET = "budget"
 
@@ -118,10 +119,9 @@ POLICIES: dict[Cause, Policy] = {
     Cause.OUTAGE: Policy(behind=True),
     Cause.GIVEN_BACK: _NOBODYS_FAULT,
     Cause.LEASE_LOST: _NOBODYS_FAULT,
-    Cause.RUN_IN_USE: Policy(backoff=True),
+    **dict.fromkeys((Cause.RUN_IN_USE, Cause.BATCH), Policy(backoff=True)),
     Cause.PROVIDER: Policy(backoff=True, grows=True),
-    Cause.CANCELLED: Policy(ends=JobState.CANCELLED),
-    Cause.BUDGET: Policy(ends=JobState.CANCELLED),
+    **dict.fromkeys((Cause.CANCELLED, Cause.BUDGET), Policy(ends=JobState.CANCELLED)),
 }
 """Consequences of each cause: failures are classified once, as a value, before anything is written."""
 

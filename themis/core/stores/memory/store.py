@@ -17,6 +17,7 @@ from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import NO_ANSWER, ScoreTally
 from themis.core.stores.base import BaseRunStore
+from themis.core.stores.batch_rows import BatchRow, BatchState
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.undo import Undo
@@ -32,6 +33,7 @@ class _Run:
     outcomes: dict[int, dict[tuple[Stage, int], Outcome]] = field(default_factory=dict)
     ends: dict[int, CaseEnd] = field(default_factory=dict)
     spends: dict[int, str] = field(default_factory=dict)
+    batches: dict[int, BatchRow] = field(default_factory=dict)
 
 
 class InMemoryRunStore(BaseRunStore):
@@ -111,7 +113,10 @@ class InMemoryRunStore(BaseRunStore):
             self._undo.note(partial(_restore, run, "outcomes", run.outcomes))
             self._undo.note(partial(_restore, run, "ends", run.ends))
             self._undo.note(partial(_restore, run, "spends", run.spends))
+            self._undo.note(partial(_restore, run, "batches", run.batches))
             run.outcomes, run.ends, run.spends = {}, {}, {}
+            dropped = [row for row in run.batches.values() if row.is_open or row.state == BatchState.DROPPED]
+            run.batches = {row.number: row._replace(state=BatchState.DROPPED) for row in dropped}
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
@@ -230,6 +235,16 @@ class InMemoryRunStore(BaseRunStore):
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Return the numbers of the ended cases by digest and dataset number."""
         return {(end.digest, end.dataset_no): end.case_no for end in self._run(run_id).ends.values()}
+
+    def batches(self, run_id: str) -> list[BatchRow]:
+        """Return the batches of a run, in order."""
+        of_run = self._run(run_id).batches
+        return [of_run[number] for number in sorted(of_run)]
+
+    def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
+        """Add a batch, or replace its row."""
+        with self._fenced(fence):
+            self._undo.put(self._run(run_id).batches, row.number, row)
 
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256."""

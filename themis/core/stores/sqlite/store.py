@@ -19,11 +19,13 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
 from themis.core.stores.base import BaseRunStore
+from themis.core.stores.batch_rows import BatchRow, batch_row
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord
 from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
 from themis.core.stores.sqlite import run_statements as sql
+from themis.core.stores.sqlite.batch_statements import DELETE_BATCHES, DROP_BATCHES, SAVE_BATCH, SELECT_BATCHES
 from themis.core.stores.sqlite.database import BUSY_TIMEOUT_S, Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
 from themis.core.stores.sqlite.many_rows import insert_large_rows, insert_rows
@@ -134,7 +136,7 @@ class SqliteRunStore(BaseRunStore):
         """Forget the outcomes of a run, what it has spent, and that it ever ran."""
         with self._fenced(fence) as connection:
             run_no = self._run_no(run_id)
-            for statement in (sql.DELETE_OUTCOMES, sql.DELETE_CASES, sql.DELETE_SPENDS):
+            for statement in (sql.DELETE_OUTCOMES, sql.DELETE_CASES, sql.DELETE_SPENDS, DROP_BATCHES, DELETE_BATCHES):
                 connection.execute(statement, (run_no,))
             connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
 
@@ -244,6 +246,15 @@ class SqliteRunStore(BaseRunStore):
         rows = self._open().query(sql.SELECT_DIGESTS, (self._run_no(run_id),))
         return {(digest, dataset_no): case_no for digest, dataset_no, case_no in rows}
 
+    def batches(self, run_id: str) -> list[BatchRow]:
+        """Return the batches of a run, in order."""
+        return [batch_row(row) for row in self._open().query(SELECT_BATCHES, (self._run_no(run_id),))]
+
+    def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
+        """Add a batch, or replace its row; synced to disk before this returns."""
+        with self._fenced(fence) as connection:
+            connection.execute(SAVE_BATCH, (self._run_no(run_id), *row))
+
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256, once."""
         digest = bytes_hash(data)
@@ -282,19 +293,8 @@ class SqliteRunStore(BaseRunStore):
         return self._blob(stored[len(BLOB_MARK) :]).decode()
 
     def _blob(self, digest: str) -> bytes:
-        """Return the bytes that a row refers to.
-
-        Raises:
-            StoreCorruptError: they are missing; an empty value in their place would be wrong.
-        """
+        """Return the bytes that a row refers to; an empty value in place of missing ones would be wrong."""
         data = self.get_blob(digest)
         if data is None:
             raise StoreCorruptError(path=self.path, detail=f"the text {digest} is missing")
         return data
-
-
-def sqlite_store(path: str | Path, *, retry_attempts: int = 5, retry_delay_s: float = 0.01) -> SqliteRunStore:
-    """Open the store in the SQLite file `path`, ready for use."""
-    store = SqliteRunStore(path, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
-    store.initialize()
-    return store

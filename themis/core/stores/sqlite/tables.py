@@ -148,10 +148,31 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
+    5: (
+        """
+        CREATE TABLE IF NOT EXISTS batches (
+            run_no INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            nonce TEXT NOT NULL,
+            state TEXT NOT NULL,
+            first_line INTEGER NOT NULL,
+            last_line INTEGER NOT NULL,
+            lines INTEGER NOT NULL,
+            intended_ms INTEGER NOT NULL,
+            due_ms INTEGER NOT NULL,
+            file_id TEXT,
+            batch_id TEXT,
+            adopted INTEGER NOT NULL,
+            cancelled INTEGER NOT NULL,
+            status TEXT,
+            PRIMARY KEY (run_no, number)
+        ) WITHOUT ROWID
+        """,
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""

@@ -1,0 +1,1 @@
+"""Batches of providers: a file for each provider, and what they share."""

@@ -1,0 +1,59 @@
+"""Options of one execution of a run, and its progress while it goes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from themis.core.outcomes.stages import Stage
+from themis.core.protocols import TracingProvider
+from themis.core.stores.job_rows import Fence
+from themis.core.values.provider_state import ProviderState
+from themis.core.values.stalled_call import StalledCall
+
+
+def _nothing_stalled() -> None:
+    return None
+
+
+@dataclass(slots=True)
+class RunProgress:
+    """Progress of a run, for observers while it goes.
+
+    Attributes:
+        total, done, failed, resumed: cases of the run, those that ended, those of them that failed, and those that were
+            done before.
+        waits_for: what keeps all of its cases waiting now; None while they are worked on.
+        limits: returns the limits of the run's providers as they are now.
+        stalled: returns the call that has stalled for longest, if one has; an observer calls it every few seconds.
+    """
+
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    resumed: int = 0
+    waits_for: str | None = None
+    limits: Callable[[], tuple[ProviderState, ...]] = tuple
+    stalled: Callable[[], StalledCall | None] = _nothing_stalled
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Options of one execution of a run.
+
+    Attributes:
+        until: the last stage to run.
+        fence: the claim that it runs under, if its job was claimed from a queue.
+        afresh: reuse nothing from other runs.
+        subscribers: notified of events.
+        tracer: receives spans.
+        progress: kept up to date.
+        gives_back: whether a run whose provider works on its batches stops, for somebody to continue it later.
+    """
+
+    until: Stage = Stage.JUDGE
+    fence: Fence | None = None
+    afresh: bool = False
+    subscribers: Sequence[Any] = ()
+    tracer: TracingProvider | None = None
+    progress: RunProgress = field(default_factory=RunProgress)
+    gives_back: bool = False
