@@ -57,10 +57,11 @@ def test_the_file_and_the_batch_of_a_killed_process_are_found_behind_many_others
         found = await endpoint.find(submission("first"))
         nobody = await endpoint.find(submission("nobody"))
         another_run = await endpoint.find(Submission("b" * 64, "first", 1, now_ms()))
-        return first == again, made == found, nobody, another_run
+        refused = await endpoint.find(submission("first", others=frozenset({made})))
+        return first == again, made == found, nobody, another_run, refused
 
     with ModelServer() as server:
-        assert asked(openai_endpoint(server), many) == (True, True, None, None)
+        assert asked(openai_endpoint(server), many) == (True, True, None, None, None)
         pages = [
             request.query for request in server.requests if request.method == "GET" and request.path == "/v1/batches"
         ]
