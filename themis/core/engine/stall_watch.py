@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from themis.core.engine.cases.stage_runner import RunningCall
+from themis.core.engine.cases.step import RunningCall
 from themis.core.outcomes.stages import NAMES
 from themis.core.text.lines import cut, one_line
 from themis.core.text.masking import mask

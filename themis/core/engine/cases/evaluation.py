@@ -19,7 +19,8 @@ from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.one_evaluation import CaseEvaluation, Part, ScorePart
 from themis.core.engine.cases.pipeline import CasePipeline
-from themis.core.engine.cases.stage_runner import RunningCall, StageRunner
+from themis.core.engine.cases.stage_runner import StageRunner
+from themis.core.engine.cases.step import RunningCall
 from themis.core.models import ReducedCandidate
 from themis.core.outcomes.outcome import CaseEnd
 

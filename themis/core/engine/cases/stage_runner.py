@@ -16,7 +16,7 @@ from themis.core.engine.breaker import Breaker
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
-from themis.core.engine.cases.step import Step
+from themis.core.engine.cases.step import RunningCall, Step
 from themis.core.engine.component_failures import Tracebacks, line_of
 from themis.core.engine.limits import Admission
 from themis.core.engine.observers import Moment, Observers

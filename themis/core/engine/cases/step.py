@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from themis.core.engine.case_work import CaseWork
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
 
