@@ -97,7 +97,7 @@ def test_a_request_to_stop_lets_everything_end_however_long_it_takes(world: Worl
 
 
 @pytest.mark.parametrize(
-    ("options", "done"), [(("--max-jobs", "1"), 1), (("--max-idle", "0.5"), 2), (("--max-rss", "1"), 0)]
+    ("options", "done"), [(("--max-jobs", "1"), 1), (("--max-idle", "0.05"), 2), (("--max-rss", "1"), 0)]
 )
 def test_a_worker_ends_by_itself_when_it_is_told_to(world: World, options: tuple[str, ...], done: int) -> None:
     keys = [world.submit("well"), world.submit("leave a grandchild")]

@@ -145,6 +145,7 @@ class Worker:
         """Report the worker's state when that is due; once all slots are up, report that it is ready."""
         if not self._is_ready and self.slots.are_up and self.stopping.why is None:
             self._is_ready = True
+            self._idle_since_s = time.monotonic()
             logs.tell("worker is ready", slots=self.slots.count)
             self._context.notifier.ready(f"runs jobs of {self._context.queue.path}")
         self.reporting.heartbeat(self.slots, self.intake, self.stopping)
@@ -237,7 +238,7 @@ class Worker:
         idle_s = time.monotonic() - self._idle_since_s if idle else 0.0
         if settings.max_jobs is not None and self.intake.claimed >= settings.max_jobs:
             why = f"it has taken {settings.max_jobs} jobs (--max-jobs)"
-        elif settings.max_idle is not None and idle_s >= settings.max_idle:
+        elif settings.max_idle is not None and self._is_ready and idle_s >= settings.max_idle:
             why = f"it had nothing to do for {settings.max_idle:g} s (--max-idle)"
         elif settings.drain and idle and self.intake.is_drained:
             why = self._drained()
