@@ -12,6 +12,7 @@ from typing import Any
 from themis.adapters.apis import messages
 from themis.adapters.batches.endpoint import Endpoint, line_document
 from themis.adapters.batches.transport import count, encoded
+from themis.adapters.failures import status_within
 from themis.core.contexts import GenerateContext
 from themis.core.engine.batch_endpoint import BatchResult, ProviderBatch, Submission
 from themis.core.errors import ProviderNotFoundError
@@ -24,17 +25,6 @@ _SKEW_S = 600
 
 _KINDS = ("succeeded", "errored", "canceled", "expired")
 _OPENING, _CLOSING, _BETWEEN = b'{"requests":[', b"]}", b","
-_STATUSES = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
 _OTHERWISE = 500
 
 
@@ -121,9 +111,7 @@ async def _request(path: Path) -> AsyncIterator[bytes]:
 
 def _errored(custom_id: str, error: Any) -> BatchResult:
     """Return the result of a question that failed, with the status that a single request would have got."""
-    within = error.get("error") if isinstance(error, dict) else None
-    kind = within.get("type") if isinstance(within, dict) else None
-    status = _STATUSES.get(kind, _OTHERWISE) if isinstance(kind, str) else _OTHERWISE
+    status = (status_within(error) if isinstance(error, dict) else None) or _OTHERWISE
     return BatchResult(custom_id, was_asked=True, status=status, document=error)
 
 

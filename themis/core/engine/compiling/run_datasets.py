@@ -11,32 +11,27 @@ from themis.core.snapshot import SnapshotDataset
 
 def source_of(spec: Dataset | DatasetFile) -> CaseSource:
     """The source of the cases of a dataset that a user gives."""
-    if isinstance(spec, Dataset):
-        return InlineSource(spec)
-    return FileSource(
-        spec.dataset_id,
-        spec.path,
-        fields=spec.fields,
-        revision=spec.revision,
-        metadata=spec.metadata,
-        selection=spec.selection,
-    )
+    return InlineSource(spec) if isinstance(spec, Dataset) else _file_source(spec, spec.path)
 
 
 def stored_source(dataset: SnapshotDataset) -> CaseSource:
     """The source of the cases of a stored run's dataset."""
-    if dataset.path is None:
-        cases = dataset.cases or []
-        return InlineSource(
-            Dataset(dataset_id=dataset.dataset_id, cases=cases, revision=dataset.revision, metadata=dataset.metadata)
-        )
+    if dataset.path is not None:
+        return _file_source(dataset, dataset.path)
+    cases = dataset.cases or []
+    return InlineSource(
+        Dataset(dataset_id=dataset.dataset_id, cases=cases, revision=dataset.revision, metadata=dataset.metadata)
+    )
+
+
+def _file_source(given: DatasetFile | SnapshotDataset, path: str) -> FileSource:
     return FileSource(
-        dataset.dataset_id,
-        dataset.path,
-        fields=dataset.fields,
-        revision=dataset.revision,
-        metadata=dataset.metadata,
-        selection=dataset.selection,
+        given.dataset_id,
+        path,
+        fields=given.fields,
+        revision=given.revision,
+        metadata=given.metadata,
+        selection=given.selection,
     )
 
 
