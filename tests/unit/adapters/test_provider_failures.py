@@ -9,7 +9,7 @@ from tests.support.asked_models import VARIANTS, Asked, ScriptedModels, Variant
 from tests.support.model_server import Behaviour, BreakOff, Failure, HangUp, RawBody
 from tests.support.model_server import failures as failing
 from tests.support.model_server.script import Step
-from themis.core.engine.limits import closing
+from themis.core.engine.limits import throttling_pauses
 
 ATTEMPTS = 3
 STREAMED = tuple(variant for variant in VARIANTS if variant.stream)
@@ -130,8 +130,8 @@ def throttled(models: ScriptedModels) -> Outcomes:
     """Each throttling twice before an answer, where no second attempt is allowed."""
     script = scripts(THROTTLED, lambda name, step: {name: [step, step, "4"]})
     with pytest.MonkeyPatch.context() as quick:
-        quick.setattr(closing, "FIRST_PAUSE_S", 0.01)
-        quick.setattr(closing, "OPENING_S", 0.01)
+        quick.setattr(throttling_pauses, "FIRST_PAUSE_S", 0.01)
+        quick.setattr(throttling_pauses, "OPENING_S", 0.01)
         return models.ask_all(script, runtime={"generation_retry_attempts": 1})
 
 

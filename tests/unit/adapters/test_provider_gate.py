@@ -8,8 +8,8 @@ from tests.support.asked_models import Asked, ScriptedModels, Variant
 from tests.support.model_server import Allowance, Answer, Behaviour, RateLimits, Request
 from tests.support.model_server import failures as failing
 from tests.support.model_server.script import Step
-from themis.core.engine.limits import closing
-from themis.core.engine.limits.closing import FIRST_PAUSE_S
+from themis.core.engine.limits import throttling_pauses
+from themis.core.engine.limits.throttling_pauses import FIRST_PAUSE_S
 
 WAIT_S = 0.8  # longer than a pause of our own
 AT_ONCE = 2
@@ -51,7 +51,7 @@ def asked(models: ScriptedModels) -> dict[str, dict[str, Asked]]:
         return await asyncio.gather(*asking)
 
     with pytest.MonkeyPatch.context() as quick:
-        quick.setattr(closing, "OPENING_S", 0.1)
+        quick.setattr(throttling_pauses, "OPENING_S", 0.1)
         return dict(zip(CLOSING, asyncio.run(all_of_them()), strict=True))
 
 

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from themis.core.configuration.provider_names import public_name
 from themis.core.engine.limits.adaptive import ALL, AdaptiveLimit
-from themis.core.engine.limits.closing import Closing
 from themis.core.engine.limits.feedback import Feedback, Ticket
 from themis.core.engine.limits.provider_rules import ProviderRules, strictest
 from themis.core.engine.limits.request_rate import RequestRate
 from themis.core.engine.limits.share import Share, next_in_turn
+from themis.core.engine.limits.throttling_pauses import ThrottlingPauses
 from themis.core.engine.limits.token_estimate import tokens_used
 from themis.core.engine.limits.token_rate import TokenRate
 from themis.core.values.provider_state import ProviderState
@@ -46,7 +46,7 @@ class ProviderLimits:
         self._adaptive: AdaptiveLimit | None = None
         self._requests: RequestRate | None = None
         self._tokens: TokenRate | None = None
-        self._closing = Closing()
+        self._closing = ThrottlingPauses()
         self._in_flight = 0
         self._turn = 0
         self._throttled_at = -math.inf

@@ -27,7 +27,7 @@ OPENING_S = 1.0
 _SLICE_S = 0.25  # answered calls within it are remembered by the first
 
 
-class Closing:
+class ThrottlingPauses:
     """The pauses of one provider's gate; times are those of one clock, in seconds.
 
     Attributes:
