@@ -19,7 +19,7 @@ def _seconds(value: Any) -> Any:
     return float(min(found, 2 * MOST_DELAY_S))
 
 
-Pause = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=MOST_DELAY_S), NotBool]
+Pause = Annotated[float, Field(gt=0, le=MOST_DELAY_S), NotBool, BeforeValidator(_seconds)]
 """Seconds, or a duration such as `10m`; at most a day."""
 
 
