@@ -241,7 +241,8 @@ def test_a_job_that_takes_its_own_process_the_means_to_write_ends_and_keeps_nobo
     name, number = limit
     (tmp_path / "guard.py").write_text(LIMITED % (name, number, number))
     world.metric = "guard:Guard"
-    bad = world.submit("well", max_attempts=2)
+    # Two at a time, and the first long enough for a commit in a thread of its own, with a connection of its own.
+    bad = world.submit("wait 1", "well", max_attempts=2, max_concurrent_tasks=2)
     world.metric = "builtin/exact_match"
     good = world.submit("well", "well")
     with world.daemon("--drain") as daemon:

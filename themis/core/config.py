@@ -238,14 +238,10 @@ class ExperimentConfig(FrozenModel):
 
 
 __all__ = [
-    "ComponentSpec",
     "DatasetFile",
     "EvaluationConfig",
     "ExperimentConfig",
     "GenerationConfig",
-    "OnNoAnswer",
-    "OnStop",
-    "OnStops",
     "RuntimeConfig",
     "StorageConfig",
 ]
