@@ -6,9 +6,10 @@ SECONDS ?= 600
 SAMPLE ?= 100
 SEED ?= 1
 BIN := $(VENV)/bin
-# Two at a time: the tests start processes of their own. A file stays in one process, as its fixtures are shared. In the
-# order of the folders the files that take long come first, so that both processes have something to do until the end.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Four at a time, also on two processors: many tests wait for processes of their own. A file stays in one process, as its
+# fixtures are shared. In the order of the folders the files that take long come first, so that all four have something to
+# do until the end.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # The hooks of .pre-commit-config.yaml.
 CHECKS := check-style check-format check-types check-imports check-rules check-docs

@@ -16,6 +16,7 @@ from hypothesis import settings
 from tests.support.project_copy import PROJECT
 from themis.core.components import provenance
 from themis.core.engine.limits.providers import providers
+from themis.core.media.media_folder import FOLDER_VARIABLE as MEDIA_VARIABLE
 from themis.core.shared_limits.folder import FOLDER_VARIABLE
 from themis.core.text import masking
 
@@ -91,6 +92,16 @@ def limits_of_this_user_are_not_touched(tmp_path_factory: pytest.TempPathFactory
     yield
     del os.environ["XDG_STATE_HOME"]
     os.environ.update({name: value for name, value in before.items() if value is not None})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def media_of_this_user_are_not_touched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test puts files of prompts into the folder of this user, nor removes any there."""
+    before = os.environ.get(MEDIA_VARIABLE)
+    os.environ[MEDIA_VARIABLE] = str(tmp_path_factory.mktemp("media"))
+    yield
+    del os.environ[MEDIA_VARIABLE]
+    os.environ.update({} if before is None else {MEDIA_VARIABLE: before})
 
 
 @pytest.fixture(scope="session")

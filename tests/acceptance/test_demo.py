@@ -26,6 +26,7 @@ def scores(lines: list[str]) -> dict[str, tuple[float, int, int, int]]:
     return {row[0]: (float(row[1].rstrip("%")), int(row[5]), int(row[6]), int(row[7])) for row in rows}
 
 
+@pytest.mark.slow
 def test_the_demo_runs_models_through_the_queue_and_says_who_wins_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

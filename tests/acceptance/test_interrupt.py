@@ -104,6 +104,7 @@ def test_an_interrupted_run_ends_cleanly_and_is_resumed(themis: Themis, number: 
     assert set(generated().values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_killed_run_repeats_no_case_that_was_committed(themis: Themis) -> None:
     process = start("run", "--config", "experiment.yaml")
     wait_until(20)

@@ -150,6 +150,33 @@ def test_what_a_run_sends_besides_is_sent_too(themis: Themis, server: ModelServe
     assert (found["supports"]["parameters"], found["supports"]["not_sent"]) == (["max_tokens"], ["temperature"])
 
 
+def test_the_prompt_of_a_run_and_its_examples_are_sent(themis: Themis, server: ModelServer) -> None:
+    Path("shots.jsonl").write_text(
+        '{"case_id": "fr", "input": "France?", "expected_output": "Paris"}\n', encoding="utf-8"
+    )
+    template = "generation.prompt={system: Be brief., template: 'Q: {{ input }}', few_shot: {path: shots.jsonl, k: 1}}"
+    assert check(themis, "--set", "generation.prompt_spec=null", "--set", template).code == 0
+    (asked,) = server.requests
+    sent = [(message["role"], message["content"]) for message in asked.data["messages"]]
+    assert [role for role, _ in sent] == ["system", "user", "assistant", "user"]
+    assert (sent[0][1], sent[1][1], sent[3][1]) == ("Be brief.", "Q: France?", "Q: The capital of Kenya?")
+    assert sent[2][1].strip() == "Paris"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["{template: '{{ nothing }}'}", "{template: '{{ input }}', few_shot: {path: absent.jsonl, k: 1}}"],
+)
+def test_a_model_is_checked_though_the_first_case_cannot_be_rendered(
+    prompt: str, themis: Themis, server: ModelServer
+) -> None:
+    done = check(themis, "--set", "generation.prompt_spec=null", "--set", f"generation.prompt={prompt}")
+    assert done.code == 0
+    assert server.questions[0].question == "Say OK."
+    assert done.err.count("\n") == 1
+    assert done.err.endswith("; so the model is asked 'Say OK.' instead\n")
+
+
 def test_without_a_case_it_says_ok(themis: Themis, server: ModelServer) -> None:
     assert check(themis, "--set", "datasets=[]", "--set", "generation.prompt_spec=null").code == 0
     assert server.questions[0].question == "Say OK."

@@ -17,6 +17,7 @@ from tests.support.model_module import model_module
 from tests.support.waiting import until
 from themis.cli import status_wait
 from themis.cli.terminal import progress
+from themis.core.media.media_folder import keep, media_folder
 from themis.core.queue import AttemptOutcome, Cause, this_process
 from themis.core.queue.folder import locks
 from themis.core.submission import open_queue
@@ -252,6 +253,13 @@ def test_what_cannot_be_done_without_a_queue_says_so(themis: Themis) -> None:
 # --- prune
 
 
+def old_image() -> Path:
+    """An image of a prompt that nobody has used for two days."""
+    (path,) = media_folder().glob(f"*/{keep(b'picture').removeprefix('sha256:')}")
+    os.utime(path, (time.time() - 180_000,) * 2)
+    return path
+
+
 def test_prune_only_says_what_it_would_do_until_it_is_told_to(themis: Themis) -> None:
     done_key, queued = submit(themis, 2)
     themis("worker", "run")
@@ -262,7 +270,11 @@ def test_prune_only_says_what_it_would_do_until_it_is_told_to(themis: Themis) ->
     assert "--yes removes them." in looked.out
     assert states(themis) == {done_key: "done", queued: "queued"}
     assert themis("queue", "prune", "--older-than", "0s", "--state", "failed", "--json").document["count"] == 0
+    image = old_image()
+    assert "to be removed, too: 1 images and files of prompts" in themis("queue", "prune", "--older-than", "0s").err
+    assert image.exists()
     gone = themis("queue", "prune", "--older-than", "0s", "--yes", "--json").document
+    assert not image.exists()
     assert (gone["removed"], gone["count"], gone["items"][0]["name"]) == (True, 1, done_key)
     assert gone["bytes"] > 100
     assert states(themis) == {queued: "queued"}

@@ -99,6 +99,49 @@ def test_the_same_file_needs_no_fields_when_its_keys_are_those_of_a_case(themis:
     assert themis("quick-eval", "file", "--path", "sums.jsonl").document["metric_means"] == {"builtin/exact_match": 1.0}
 
 
+def test_choices_of_a_file_are_scored_by_their_log_likelihoods(themis: Themis) -> None:
+    rows = [{"q": "2 + 2?", "options": ["3", "4"], "right": 1}, {"q": "A prime?", "options": ["4", "7"], "right": "B"}]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    fields = ("--input-field", "q", "--choices-field", "options", "--answer-field", "right")
+    found = themis("quick-eval", "file", "--path", "rows.jsonl", *fields, "--task", "continuations").document
+    assert (found["status"], found["metric_means"]) == ("completed", {"builtin/acc": 1.0})
+    words = ("--metric", "builtin/mc2", "--metric", "builtin/acc_norm")
+    found = themis("quick-eval", "file", "--path", "rows.jsonl", *fields, "--task", "continuations", *words).document
+    assert set(found["metric_means"]) == {"builtin/mc2", "builtin/acc_norm"}
+
+
+def test_a_benchmark_is_scored_by_the_log_likelihoods_that_its_recipe_asks_for(themis: Themis) -> None:
+    row = {"id": "1", "question": "2 + 2?", "choices": {"text": ["3", "4"], "label": ["A", "B"]}, "answerKey": "B"}
+    Path("arc.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    found = themis("quick-eval", "benchmark", "--name", "arc:easy", "--path", "arc.jsonl").document
+    assert found["metric_means"] == {"builtin/acc": 1.0, "builtin/acc_norm": 1.0}
+
+
+def test_a_benchmark_whose_prompt_shows_examples_needs_them_beside_a_file_of_its_own(themis: Themis) -> None:
+    def row(question: str, answer: int) -> dict[str, Any]:
+        return {"question": question, "subject": "astronomy", "choices": ["1", "2", "3", "4"], "answer": answer}
+
+    Path("test.jsonl").write_text(json.dumps(row("How many moons has Mars?", 1)) + "\n", encoding="utf-8")
+    examples = [row(f"Example {no}", no % 4) for no in range(6)]
+    Path("dev.jsonl").write_text("".join(json.dumps(one) + "\n" for one in examples), encoding="utf-8")
+    words = ("quick-eval", "benchmark", "--name", "mmlu:astronomy", "--path", "test.jsonl")
+    refused = themis(*words)
+    assert refused.code == 2
+    assert is_one_line(refused.err)
+    assert "needs 5 examples; its prompt shows those of the split dev: give the file" in refused.err
+    assert themis(*words, "--examples", "dev.jsonl").document["metric_means"] == {"builtin/acc": 1.0}
+    config = {
+        "generation": {"generator": "builtin/demo_generator"},
+        "datasets": [{"benchmark": "mmlu:astronomy", "path": "test.jsonl", "examples": "dev.jsonl"}],
+    }
+    shown = themis("prompt", "show", "--config", themis.write("mmlu.yaml", config)).document["messages"][0]["content"]
+    assert "The following are multiple-choice questions (with answers) about astronomy.\n\nExample 0\nA. 1" in shown
+    assert "\nD. 4\nAnswer: A\n\nExample 1\n" in shown
+    assert "\nAnswer: A\n\nHow many moons has Mars?\n" in shown, "of six examples the first five"
+    other = themis("quick-eval", "benchmark", "--name", "arc:easy", "--path", "test.jsonl", "--examples", "dev.jsonl")
+    assert "its prompt shows none: leave `examples` out" in other.err
+
+
 def test_a_component_beside_the_command_is_a_model_too(themis: Themis) -> None:
     themis.failing(of=1, failures=0)
     words = ("--input", "x", "--expected-output", "y", "--model", f"{themis.model_module}:Model")

@@ -9,9 +9,10 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from tests.support.model_server import ModelServer, Quota, Request
 from tests.support.model_server.failures import throttled
 from tests.support.model_server.log import answered, fewest_in_any, most_in_any
 from tests.support.model_server.script import Step
+from tests.support.waiting import until
+from themis.core.shared_limits.folder import limits_folder
+from themis.core.shared_limits.quota_file import all_quotas
 
 pytestmark = pytest.mark.slow
 
@@ -198,6 +202,52 @@ def test_a_quota_is_used_and_kept_and_no_retry_after_is_violated(
             assert of_quota(server, form) >= LEAST_PER_MINUTE
     for server in (burst, silent_burst):
         after_a_burst_the_rate_is_back(server, form)
+
+
+LONG_JOBS = (250, 450, 550, 650)
+"""Cases of each job: they end one after another, so that nobody has to start while nobody asks."""
+
+
+def test_four_workers_keep_a_quota_together_though_one_is_killed(
+    tmp_path: Path, short: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if short:
+        pytest.skip("four workers and other tests at once on two cores say nothing about a window of seconds")
+    form, jobs = LONG, LONG_JOBS
+    server = Server()
+    with server.serving() as url, ExitStack() as stack:
+        quota = {f"openai:{url}": PER_MINUTE}
+        for cases in jobs:
+            folder = tmp_path / str(cases)
+            path = config(folder, url, cases, provider_rate_limits=quota, queue_root=str(tmp_path / "queue"))
+            themis_process("submit", "--config", path)
+        workers = [stack.enter_context(worker(tmp_path / "queue")) for _ in jobs]
+        until(lambda: max((len(one.holders) for _, one in all_quotas(limits_folder())), default=0) == 4, "all to ask")
+        time.sleep(form.window_s / 2)
+        workers[1].kill()  # another one recovers its job
+        for one in (workers[0], *workers[2:]):
+            assert one.wait(PATIENCE_S) == 0
+    with capsys.disabled():
+        print(f"\n  600 configured, 4 workers {told(server, form)}")  # noqa: T201  # evidence
+    assert sum(jobs) <= len(server.times) <= sum(jobs) + IN_FLIGHT, "the killed one's calls are made again"
+    assert server.refused == 0
+    assert most_in_any(server.times, form.window_s) <= PER_MINUTE * form.share + form.late
+    fewest = fewest_in_any(server.times, form.window_s)
+    assert fewest is not None
+    assert fewest >= LEAST_PER_MINUTE * form.share - form.late
+
+
+@contextmanager
+def worker(queue: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker with one slot, which ends when the queue is empty."""
+    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'workers'}"}
+    words = ["worker", "start", "--queue-root", str(queue), "--drain", "--slots", "1"]
+    command = [sys.executable, "-m", "themis", *words]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def a_configured_quota_is_used_evenly(server: Server, form: Form) -> None:

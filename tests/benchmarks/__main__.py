@@ -10,6 +10,7 @@ BENCHMARKS = (
     "bench_growth.py",
     "bench_models.py",
     "bench_queue.py",
+    "bench_replay.py",
     "bench_startup.py",
     "bench_worker.py",
 )

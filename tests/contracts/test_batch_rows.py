@@ -1,13 +1,8 @@
 """Batches of a run, as every store keeps them."""
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
-from tests.support.lab import ScriptedGenerator, dataset, experiment
-from tests.support.stores import STORES
+from tests.support.stores import added_run
 from themis.core.errors import UnknownRunError
 from themis.core.stores.batch_rows import BatchRow, BatchState
 from themis.core.stores.protocol import RunStore
@@ -16,21 +11,9 @@ FIRST = BatchRow(0, "a1b2", BatchState.INTENDED, 0, 6, 7, 1_000, 2_000)
 SECOND = BatchRow(1, "c3d4", BatchState.SUBMITTED, 7, 9, 2, 3_000, 2**40, "file-1", "batch_1", True, True, "validating")
 
 
-@pytest.fixture(params=list(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
-    with closing(STORES[request.param](tmp_path)) as made:
-        yield made
-
-
 @pytest.fixture
 def run_id(store: RunStore) -> str:
-    return added(store, "lab")
-
-
-def added(store: RunStore, dataset_id: str) -> str:
-    snapshot = experiment(ScriptedGenerator(), datasets=[dataset(3, dataset_id)]).compile()
-    store.create_run(snapshot)
-    return snapshot.run_id
+    return added_run(store, "lab")
 
 
 def test_batches_come_back_as_they_were_in_order(store: RunStore, run_id: str) -> None:
@@ -53,7 +36,7 @@ def test_a_batch_is_replaced_as_a_whole(store: RunStore, run_id: str) -> None:
 
 
 def test_each_run_has_batches_of_its_own(store: RunStore, run_id: str) -> None:
-    other = added(store, "other")
+    other = added_run(store, "other")
     store.save_batch(run_id, FIRST._replace(state=BatchState.READ))
     store.save_batch(other, SECOND)
     store.clear_run(run_id)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,6 @@ FULL = JobRow(
     lease_until_ms=6,
 )
 ENDED = AttemptRow(1, "t", "worker", "host", 11, 3, 4, "exception", "why", -9)
-
-
-@pytest.fixture(params=list(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
-    with closing(STORES[request.param](tmp_path)) as made:
-        yield made
 
 
 @pytest.fixture

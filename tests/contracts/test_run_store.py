@@ -23,7 +23,6 @@ from tests.support.lab import (
     dataset,
     experiment,
 )
-from tests.support.stores import STORES
 from themis.core.config import DatasetFile
 from themis.core.errors import (
     InvalidArgumentError,
@@ -35,6 +34,7 @@ from themis.core.errors import (
 from themis.core.files import durable
 from themis.core.identity.reuse_keys import reuse_keys, reuse_name
 from themis.core.models import Dataset, GenerationResult, Message, Score, TraceStep
+from themis.core.outcomes.items import Item
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.results import CaseResult, RunStatus
@@ -45,12 +45,6 @@ from themis.core.stores.sqlite.outcome_rows import INLINE_CHARACTERS
 from themis.core.stores.stored_cases import PAGE
 
 UNKNOWN = "f" * 64
-
-
-@pytest.fixture(params=list(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
-    with closing(STORES[request.param](tmp_path)) as made:
-        yield made
 
 
 @pytest.fixture
@@ -243,6 +237,22 @@ def test_outcomes_come_back_in_the_order_of_their_keys(store: RunStore, run_id: 
     assert store.outcomes_between(run_id, 2, 1) == []
 
 
+def test_scores_come_back_without_what_they_are_about(store: RunStore, run_id: str) -> None:
+    kept = [
+        outcome(0),
+        outcome(0, Stage.SCORE, value=0.5, output=None),
+        outcome(0, Stage.SCORE, item=1, ok=False, value=None, output=None, body='{"message":"no"}'),
+        outcome(0, Stage.JUDGE, item=2, value=1.0, output=None),
+        outcome(1, Stage.SCORE, value=None, output=None, category="no_answer"),
+        outcome(2, Stage.SCORE, value=0.0, output=None),
+    ]
+    store.append(run_id, kept[::-1], [])
+    first = [(0, Stage.SCORE, 0, 0.5), (0, Stage.JUDGE, 2, 1.0)]
+    assert store.scores_between(run_id, 0, 1) == first
+    assert store.scores_between(run_id, 0, 3) == [*first, (1, Stage.SCORE, 0, None), (2, Stage.SCORE, 0, 0.0)]
+    assert store.scores_between(run_id, 3, 9) == []
+
+
 def test_a_success_is_never_overwritten(store: RunStore, run_id: str) -> None:
     store.append(run_id, [outcome(0)], [])
     store.append(run_id, [outcome(0, output='"other"'), outcome(0, ok=False, output=None)], [])
@@ -367,6 +377,16 @@ def test_means_are_over_what_has_a_score(store: RunStore, run_id: str) -> None:
     assert [(item, tally.count, tally.mean()) for item, tally in found.items()] == [(0, 3, 1.0), (1, 3, 2.0)]
 
 
+def test_scores_of_single_candidates_are_in_no_tally(store: RunStore, run_id: str) -> None:
+    numbers = [Item(1).number, Item(1, view=2).number, Item(1, candidate=0).number, Item(1, 2, 7).number]
+    answers = [outcome(no, category="truncated") for no in range(2)]
+    scored = [outcome(no, Stage.SCORE, item, value=no / 2, output=None) for no in range(2) for item in numbers]
+    store.append(run_id, [*answers, *scored], [])
+    found = store.score_tallies(run_id)
+    assert {item: (tally.count, tally.mean()) for item, tally in found.items()} == {1: (2, 0.25), 2_001: (2, 0.25)}
+    assert found[1].summary(2).answer_ends == {"truncated": 2}
+
+
 def scores(values: Iterable[float | None], item: int = 0) -> list[Outcome]:
     return [outcome(no, Stage.SCORE, item, value=value, output=None) for no, value in enumerate(values)]
 
@@ -467,6 +487,27 @@ def test_a_closed_store_opens_again(store: RunStore, run_id: str) -> None:
     assert store.has_outcomes(run_id)
 
 
+def test_the_figures_of_each_metric_are_kept_and_replaced_by_later_ones(store: RunStore, run_id: str) -> None:
+    assert store.aggregates(run_id) == {}
+    other = snapshot_of(dataset_id="other")
+    store.create_run(other)
+    store.put_aggregate(run_id, 2, "two")
+    store.put_aggregate(run_id, 0, "none")
+    store.put_aggregate(other.run_id, 0, "another's")
+    store.put_aggregate(run_id, 2, "more")
+    assert list(store.aggregates(run_id).items()) == [(0, "none"), (2, "more")]
+    with pytest.raises(UnknownRunError), store.transaction():  # noqa: PT012  # both are in one block
+        store.put_aggregate(run_id, 0, "undone")
+        store.put_aggregate(UNKNOWN, 0, "")
+    assert store.aggregates(run_id) == {0: "none", 2: "more"}
+    with pytest.raises(KeyError), store.transaction():  # noqa: PT012  # the same
+        store.clear_run(run_id)
+        raise KeyError
+    assert store.aggregates(run_id) == {0: "none", 2: "more"}
+    store.clear_run(run_id)
+    assert (store.aggregates(run_id), store.aggregates(other.run_id)) == ({}, {0: "another's"})
+
+
 # --- unknown runs ----------------------------------------------------------------------------------------------------
 
 ASKED: dict[str, Callable[[RunStore], Any]] = {
@@ -477,8 +518,11 @@ ASKED: dict[str, Callable[[RunStore], Any]] = {
     "lend_only": lambda store: store.lend_only(UNKNOWN, {}),
     "put_spend": lambda store: store.put_spend(UNKNOWN, 1, ""),
     "spends": lambda store: store.spends(UNKNOWN),
+    "put_aggregate": lambda store: store.put_aggregate(UNKNOWN, 0, ""),
+    "aggregates": lambda store: store.aggregates(UNKNOWN),
     "has_outcomes": lambda store: store.has_outcomes(UNKNOWN),
     "outcomes_between": lambda store: store.outcomes_between(UNKNOWN, 0, 1),
+    "scores_between": lambda store: store.scores_between(UNKNOWN, 0, 1),
     "ends_between": lambda store: store.ends_between(UNKNOWN, 0, 1),
     "ends_from": lambda store: store.ends_from(UNKNOWN, 0, 1),
     "nth_ended_case": lambda store: store.nth_ended_case(UNKNOWN, 0),
@@ -556,7 +600,7 @@ def test_the_view_of_a_result_has_what_the_result_has(store: RunStore) -> None:
     assert set(view) == {"run_id", "status", "completed_through_stage", "progress", "cases", "error"}
     assert view["progress"] == {"total_cases": 5, "completed_cases": 2, "failed_cases": 3}
     assert [CaseResult.model_validate(case) for case in view["cases"]] == list(result.cases)
-    assert set(view["cases"][0]) == set(CaseResult.model_fields)
+    assert set(view["cases"][0]) == set(CaseResult.model_fields) - {"samples", "views"}, "which few runs have"
 
 
 def test_the_view_of_scores_is_a_table_with_its_counts(store: RunStore) -> None:

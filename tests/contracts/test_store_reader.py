@@ -111,7 +111,7 @@ def test_cases_scores_and_snapshot_are_those_that_the_store_reads(lab: Lab) -> N
         assert snapshot is not None
         assert text is not None
         outline = outline_of(text)
-        assert list(outline.metrics) == list(snapshot.metric_ids)
+        assert dict(outline.metrics) == snapshot.metric_columns
         assert outline.datasets == (dataset().dataset_id,)
         assert outline.generator == "builtin/demo_generator"
     assert lab.reader.score_tallies(lab.row(lab.alone))[1].mean() == pytest.approx(2.5 / 3)
@@ -122,6 +122,13 @@ def test_what_a_run_has_spent_is_read_as_it_is_stored(lab: Lab) -> None:
     lab.store.put_spend(lab.alone, 1, "spent")
     assert lab.reader.spends(lab.row(lab.alone)) == lab.store.spends(lab.alone) == {1: "spent"}
     assert lab.reader.spends(lab.row(lab.submitted[0])) == {}
+
+
+def test_the_figures_over_a_run_are_read_as_they_are_stored(lab: Lab) -> None:
+    assert lab.reader.aggregates(lab.row(lab.alone)) == {}
+    lab.store.put_aggregate(lab.alone, 1, "figures")
+    assert lab.reader.aggregates(lab.row(lab.alone)) == lab.store.aggregates(lab.alone) == {1: "figures"}
+    assert lab.reader.aggregates(lab.row(lab.submitted[0])) == {}
 
 
 def test_jobs_are_the_rows_that_the_queue_has_each_with_its_run(lab: Lab) -> None:

@@ -10,6 +10,9 @@
 
 Each is tried with `themis run`, and with a worker of a queue: with Anthropic only MADE, as the rest is the same.
 `tests/unit/engine/batches/test_every_death.py` tries the steps between the requests, such as those of the store.
+
+All runs are under a budget that has room for one batch: a death that forgot what is reserved for it, or reserved it
+twice, would show in the cost.
 """
 
 import json
@@ -32,6 +35,14 @@ from tests.support.model_server.script import Step
 
 CASES = 6
 LATE = 4
+MAX_TOKENS = 50
+PRICES = "prices: [{model: m, input: 1000, output: 1000, batch: 0.5}]"
+BUDGET_USD = 1.1
+"""More than six questions in a batch may cost, of some $0.1 each, and less than twice as much."""
+
+ANSWER_USD = 0.006
+"""Cost of an answer of three tokens to a question of three, by itself; half as much in a batch."""
+
 KEY = "sk-test-4Qz81LmXw07RbT52uKfYc9Vd"
 PATIENCE_S = 120.0
 
@@ -140,11 +151,13 @@ def kind_of(request: Request) -> str:
 def write_config(folder: Path, provider: str, server: ModelServer) -> Path:
     url = server.openai_url if provider == "openai" else server.anthropic_url
     arguments: dict[str, Any] = {"model_id": "m", "base_url": url, "api_key": "env:MODEL_KEY"}
+    arguments["params"] = {"max_tokens": MAX_TOKENS}
+    (folder / "prices.yaml").write_text(PRICES)
     document = {
         "generation": {"generator": {"use": provider, "with": arguments}},
         "evaluation": {"metrics": ["builtin/exact_match"]},
         "storage": {"store": "sqlite"},
-        "runtime": {"batch": {"after": 0.2, "poll": 0.2}, "queue_root": "queue"},
+        "runtime": {"batch": {"after": 0.2, "poll": 0.2}, "queue_root": "queue", "budget": {"usd": BUDGET_USD}},
         "datasets": [
             {
                 "dataset_id": "d",
@@ -169,7 +182,7 @@ class Client:
 
     def run(self, *command: str) -> dict[str, Any] | None:
         """The JSON that a command prints; None for one that was killed."""
-        environment = {**os.environ, "MODEL_KEY": KEY}
+        environment = {**os.environ, "MODEL_KEY": KEY, "THEMIS_PRICES": str(self._folder / "prices.yaml")}
         process = subprocess.Popen(
             [sys.executable, "-m", "themis", *command],
             cwd=self._folder,
@@ -222,5 +235,8 @@ def test_a_kill_at_each_request_of_a_batch_sends_no_question_twice_and_loses_non
         CASES,
         {"builtin/exact_match": 1.0},
     )
+    cost = result["cost"]
+    assert cost["usd"] == pytest.approx((CASES - 1) * ANSWER_USD / 2 + ANSWER_USD)
+    assert cost["most_usd"] <= BUDGET_USD if point[0] == SINGLE else cost["most_usd"] == cost["usd"]
     assert killer.kinds[MADE] == (2 if point[0] == MADE and point[2] == BEFORE else 1)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]

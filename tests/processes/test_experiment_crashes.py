@@ -73,10 +73,11 @@ def submit(folder: Path) -> None:
 
 def work(folder: Path) -> None:
     """Run what is in the queue, committing every few outcomes."""
-    writer.COMMIT_ROWS = 8
-    writer.MAX_WAITING_ROWS = 8
-    while run_worker_once(folder / "queue") is not None:
-        pass
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "COMMIT_ROWS", 8)
+        patch.setattr(writer, "MAX_WAITING_ROWS", 8)
+        while run_worker_once(folder / "queue") is not None:
+            pass
 
 
 def submit_and_work(folder: Path) -> None:

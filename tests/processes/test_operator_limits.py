@@ -99,7 +99,7 @@ def asking(server: ServerProcess, folder: Path, name: str) -> Iterator["subproce
 
 
 def everything_in(folder: Path) -> str:
-    return "".join(path.name + path.read_text(encoding="utf-8") for path in folder.iterdir())
+    return "".join(path.name + path.read_text(encoding="utf-8", errors="replace") for path in folder.iterdir())
 
 
 def at_once(server: ServerProcess, from_s: float) -> int:
@@ -133,19 +133,21 @@ def test_what_is_set_between_two_processes_is_what_the_server_sees(
         assert most_becomes(server, AT_ONCE, 2 * AT_ONCE)
         found = themis("limits", "set", name, "--max-concurrent", "3")
         assert len(found["processes"]) == 2
-        assert most_becomes(server, 3, 6)
+        assert most_becomes(server, 0, 3), "of both together"
         (listed,) = themis("limits", "list")["providers"]
         assert (listed["limit"], [process["why"] for process in listed["processes"]]) == (
-            6,
+            3,
             ["set by themis limits"] * 2,
         )
-        assert listed["in_flight"] <= 6
-        assert 0 < listed["waiting"] <= 2 * (AT_ONCE - 3)
+        assert listed["in_flight"] <= 3
+        assert 0 < listed["waiting"] <= 2 * AT_ONCE - listed["in_flight"]
+        assert [process["processes"] for process in listed["processes"]] == [2, 2]
+        assert sum(one["granted"] for one in listed["shared"][0]["holders"]) <= 3
         if not short:
             themis("limits", "set", name, "--max-concurrent", "8")
-            assert most_becomes(server, 8, 16)
+            assert most_becomes(server, 3, 8)
             themis("limits", "set", name, "--max-concurrent", "100")
-            assert most_becomes(server, 16, 2 * AT_ONCE), "but not beyond what the configuration allows"
+            assert most_becomes(server, 8, 2 * AT_ONCE), "but not beyond what the configuration allows"
             themis("limits", "set", name, "--max-concurrent", "3")
         first.kill()
         first.wait()

@@ -43,6 +43,7 @@ def submit(world: World, name: str, *deeds: str, options: tuple[str, ...] = ()) 
     return Path(json.loads(done.stdout)["manifest_path"]).stem.rpartition("-")[2]
 
 
+@pytest.mark.slow
 def test_all_can_be_cancelled_what_runs_and_what_waits(world: World) -> None:
     running = [world.submit("wait 60", *["well"] * number) for number in range(2)]
     waiting = [world.submit("well", *["well"] * number) for number in range(3)]
@@ -60,6 +61,7 @@ def test_all_can_be_cancelled_what_runs_and_what_waits(world: World) -> None:
     assert len(calls(world)) == 3  # none of those that waited was begun
 
 
+@pytest.mark.slow
 def test_a_paused_queue_gives_nothing_away_but_lets_what_runs_end(world: World) -> None:
     running, queued = world.submit("until told"), world.submit("well")
     with world.daemon("--slots", "2", "--max-jobs", "3") as daemon:
@@ -136,6 +138,7 @@ def _status(world: World, run_id: str) -> dict[str, object]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 def test_why_jobs_are_left_is_said_once_however_many_there_are(world: World) -> None:
     _submit_many(world, 30)
     with world.daemon() as daemon:

@@ -69,6 +69,7 @@ def test_where_no_process_is_shown_jobs_run_are_cancelled_and_stopped_by_their_g
     assert [attempt.cause for attempt in blind.show(limited).attempts] == ["time limit"]
 
 
+@pytest.mark.slow
 def test_where_no_process_is_shown_nothing_of_a_job_outlives_its_worker(blind: BlindWorld) -> None:
     blind.submit("leave a child, then hang")
     with blind.daemon("--isolation", "group") as daemon:
@@ -78,6 +79,7 @@ def test_where_no_process_is_shown_nothing_of_a_job_outlives_its_worker(blind: B
         until(lambda: is_gone(child) and all(map(is_gone, everybody)), "everything to be gone", 10.0)
 
 
+@pytest.mark.slow
 def test_where_no_process_is_shown_the_best_that_is_possible_is_taken_all_the_same(blind: BlindWorld) -> None:
     key = blind.submit("well")
     with blind.daemon("--drain") as daemon:

@@ -52,6 +52,7 @@ def test_a_first_signal_lets_what_runs_end(world: World) -> None:
     assert (world.state(running), world.state(queued)) == ("done", "queued")
 
 
+@pytest.mark.slow
 def test_at_the_end_of_its_grace_runs_are_given_back_uncharged_and_go_on_where_they_were(world: World) -> None:
     key = world.submit("well", "well", "wait 1.2")
     with world.daemon("--grace", "0.2") as daemon:
@@ -86,6 +87,7 @@ def test_the_interrupt_of_a_terminal_reaches_the_worker_alone(world: World) -> N
     assert world.state(key) == "done"
 
 
+@pytest.mark.slow
 def test_a_request_to_stop_lets_everything_end_however_long_it_takes(world: World) -> None:
     key = world.submit("wait 1.5")
     with world.daemon("--grace", "0.1") as daemon:
@@ -203,6 +205,7 @@ def test_a_slot_whose_supervisor_is_killed_is_replaced_and_its_job_tried_again(w
         assert stop(daemon) == 0, world.said()
 
 
+@pytest.mark.slow
 def test_a_suspended_worker_keeps_its_job_until_it_goes_on(world: World) -> None:
     key = world.submit("wait 1.0")
     with world.daemon() as first:

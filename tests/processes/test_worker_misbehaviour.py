@@ -82,6 +82,7 @@ def test_every_misdeed_but_an_escape_is_booked_where_only_groups_are_killed(worl
     assert "a slot was lost" not in world.said()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("isolation", "deed"),
     [
@@ -123,6 +124,7 @@ def test_what_a_job_prints_is_kept_without_end_only_in_two_parts(world: World) -
     assert 0 < sizes[0] <= sizes[1] <= 1_100_000
 
 
+@pytest.mark.slow
 def test_jobs_that_close_their_streams_or_write_nonsense_to_them_are_still_settled(world: World) -> None:
     keys = [world.submit("close everything"), world.submit("lie")]
     with world.daemon("--drain") as daemon:

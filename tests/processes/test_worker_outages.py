@@ -189,6 +189,7 @@ def test_a_daemon_that_is_killed_while_it_waits_for_room_costs_its_job_nothing(t
     assert (ended.row.failures, ended.row.lost) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_worker_that_runs_one_job_ends_with_5_when_its_end_cannot_be_written(tmp_path: Path, disk: SmallDisk) -> None:
     world = AllOnDisk(tmp_path)
     world.prepare()

@@ -86,6 +86,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         yield made
 
 
+@pytest.mark.slow
 def test_systemd_is_told_everything_by_the_worker_alone(world: World, manager: Manager) -> None:
     settings = world.folder / "worker.toml"
     settings.write_text("slots = 1\n")
@@ -119,6 +120,7 @@ def test_a_worker_is_ready_when_all_its_slots_are_and_not_before(world: World, m
         assert stop(daemon) == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_never_can_take_a_job_is_never_ready(world: World, manager: Manager) -> None:
     # A library that cannot be loaded: the daemon has it already, what its processes are started with has not.
     (world.folder / "sitecustomize.py").write_text(
@@ -271,6 +273,7 @@ def _scrape(url: str, is_as_wanted: Callable[[Metrics], bool]) -> Metrics:
 # --- the log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_whatever_experiments_say_the_log_is_a_line_an_event_and_holds_no_password(
     world: World, log_format: str

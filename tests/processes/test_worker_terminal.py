@@ -98,6 +98,7 @@ def test_one_ctrl_c_lets_a_run_end_and_a_second_gives_it_back_at_once(world: Wor
     assert world.show(key).row.failures == 0
 
 
+@pytest.mark.slow
 def test_a_worker_of_a_new_queue_says_that_nothing_was_submitted_there(world: World, terminal: Terminal) -> None:
     terminal.run("themis worker --queue-root elsewhere --max-idle 0.01")
     assert terminal.shows("the queue is new: nothing was submitted here yet")

@@ -113,6 +113,7 @@ def test_additions_of_the_next_version_disturb_nobody(world: World) -> None:
         assert "schema" not in done.stdout, command
 
 
+@pytest.mark.slow
 def test_a_worker_whose_store_a_later_generation_takes_over_costs_no_job_an_attempt(world: World) -> None:
     first, waiting = world.submit("well"), world.submit("well", "well", tags=["gpu"])
     with world.daemon() as daemon:

@@ -19,7 +19,7 @@ ROOTS = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["too
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 FILE = re.compile(r"(?<![\w/.<-])(?:deploy|docs|tests)/[\w./*-]*[\w*]")
 MODULE = re.compile(rf"`(?P<name>(?:{'|'.join(ROOTS)})(?:\.\w+)+(?<!\.py))(?:\(\))?`")
-NO_MODULES = frozenset({"themis.components", "themis.stores"})
+NO_MODULES = frozenset({"themis.components", "themis.datasets", "themis.generators", "themis.stores"})
 """Groups of entry points."""
 HISTORY = TOP / "CHANGELOG.md"
 """Names what was once there."""

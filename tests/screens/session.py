@@ -12,6 +12,7 @@ from tests.screens.lab import MODELS, furnish
 from tests.screens.terminal import CTRL_C, Terminal
 
 COLUMNS, LINES = 120, 40
+WORKERS = 2
 PAUSE_REASON = "the endpoint moves"
 
 
@@ -68,10 +69,10 @@ class Session:
         yield Screen("Two of them are taken at once, one by each worker; three wait for their turn.", self._mine.text)
 
     def _watch_and_cancel(self) -> Iterator[Screen]:
-        self._watch.until(lambda: self._cases() >= 40)  # enough for a rate and a bar
+        self._watch.until(lambda: self._cases() >= 24)  # enough for a rate and a bar
         yield Screen("A fourth terminal watches: `themis queue watch`.", self._watch.text)
         seen = self._cases()
-        self._watch.until(lambda: self._cases() >= seen + 40)
+        self._watch.until(lambda: self._cases() >= seen + 24)
         yield Screen("The same, a few seconds later.", self._watch.text)
         key = self._running()[1]
         self._mine.clear()
@@ -118,9 +119,9 @@ class Session:
         return [row.split()[0] for row in self._rows("running")]
 
     def _cases(self) -> int:
-        """How many cases of the jobs that run have ended; of the one that is behind."""
+        """How many cases of the jobs that run have ended: of the one that is behind, and 0 until both workers have one."""
         done = [int(found[1]) for row in self._rows("running") if (found := re.search(r"(\d+)/\d", row))]
-        return min(done, default=0)
+        return min(done) if len(done) == WORKERS else 0
 
     def _rows(self, section: str) -> list[str]:
         text = self._watch.text

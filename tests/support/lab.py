@@ -1,12 +1,20 @@
 """Experiments made of components that do what a test tells them to, and count what they are asked."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
+from themis.core.config import (
+    EvaluationConfig,
+    GenerationConfig,
+    RuntimeConfig,
+    ScoreCandidates,
+    StorageConfig,
+    ViewConfig,
+)
 from themis.core.contexts import GenerateContext, ParseContext, ReduceContext, ScoreContext, SelectContext
+from themis.core.dataset_config import DatasetGiven
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset, GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.prompts import PromptSpec
@@ -131,7 +139,9 @@ def experiment(
     reducer: Any = None,
     parser: Any = None,
     metrics: Sequence[Any] = ("builtin/exact_match",),
-    datasets: Sequence[Dataset | DatasetFile] | None = None,
+    score_candidates: ScoreCandidates = "reduced",
+    views: Mapping[str, Any] | None = None,
+    datasets: Sequence[DatasetGiven] | None = None,
     prompt: PromptSpec | None = None,
     runtime: RuntimeConfig | None = None,
     path: Path | None = None,
@@ -148,7 +158,12 @@ def experiment(
             reducer=reducer,
             prompt_spec=prompt,
         ),
-        evaluation=EvaluationConfig(metrics=list(metrics), parsers=[] if parser is None else [parser]),
+        evaluation=EvaluationConfig(
+            metrics=list(metrics),
+            parsers=[] if parser is None else [parser],
+            score_candidates=score_candidates,
+            views={name: ViewConfig(**view) for name, view in (views or {}).items()},
+        ),
         storage=storage,
         runtime=runtime or RuntimeConfig(generation_retry_delay=0.0),
         datasets=[dataset()] if datasets is None else list(datasets),

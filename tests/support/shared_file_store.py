@@ -25,7 +25,9 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.stores import InMemoryRunStore, run_locks
 from themis.core.stores.batch_rows import batch_row
 from themis.core.stores.job_rows import AttemptRow, Fence, flat, unflat
+from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.memory.jobs import InMemoryJobStore
+from themis.core.stores.memory.replays import Replay, Results
 from themis.core.stores.memory.store import _Run
 from themis.core.stores.protocol import RunRecord
 
@@ -191,19 +193,28 @@ def _under_lock(method: _Method, *, writes: bool) -> _Method:
 
 
 _RUN_WRITES = (
-    *("create_run", "start_run", "end_run", "clear_run", "append", "put_spend", "lend_only", "save_batch", "put_blob"),
+    *("create_run", "start_run", "end_run", "clear_run", "append"),
+    *("put_spend", "put_aggregate", "lend_only", "save_batch", "save_judge_calls", "put_blob"),
+    *("forget_judge_calls", "replace_snapshot", "begin_replay", "append_replayed", "end_replay", "drop_replay"),
 )
 _RUN_READS = (
     *("load_run", "list_runs", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between", "ends_from"),
+    "scores_between",
     *(
         "spends",
+        "aggregates",
         "nth_ended_case",
         "count_ends",
         "score_tallies",
         "reusable_runs",
         "case_numbers",
         "batches",
+        "judge_calls_between",
+        "cached_response",
         "get_blob",
+        "lent_keys",
+        "replayed_ends",
+        "replayed_outcomes",
     ),
 )
 _JOB_WRITES = (
@@ -237,11 +248,29 @@ def _document(run: _Run) -> dict[str, Any]:
         "snapshot": run.snapshot.model_dump(mode="json", exclude={"run_id"}),
         "record": asdict(run.record),
         "names_by_key": run.names_by_key,
-        "outcomes": [outcome for of_case in run.outcomes.values() for outcome in of_case.values()],
-        "ends": [_plain(end) for end in run.ends.values()],
-        "spends": list(run.spends.items()),
-        "batches": list(run.batches.values()),
+        **_results(run),
+        "replay": run.replay and {"request": run.replay.request, **_results(run.replay)},
+        "spends": list(run.side_rows.spends.items()),
+        "aggregates": list(run.side_rows.aggregates.items()),
+        "batches": list(run.side_rows.batches.values()),
+        "judge_calls": list(run.side_rows.judge_calls.values()),
     }
+
+
+def _results(found: Results) -> dict[str, Any]:
+    return {
+        "outcomes": [outcome for of_case in found.outcomes.values() for outcome in of_case.values()],
+        "ends": [_plain(end) for end in found.ends.values()],
+    }
+
+
+def _put_results(document: dict[str, Any], found: Results) -> None:
+    for values in document["outcomes"]:
+        outcome = Outcome(*values)._replace(stage=Stage(values[1]))
+        found.outcomes.setdefault(outcome.case_no, {})[outcome.stage, outcome.item] = outcome
+    for values in document["ends"]:
+        end = CaseEnd(*values)
+        found.ends[end.case_no] = end._replace(digest=bytes.fromhex(str(end.digest)), through=Stage(end.through))
 
 
 def _plain(end: CaseEnd) -> tuple[Any, ...]:
@@ -252,12 +281,15 @@ def _run(document: dict[str, Any]) -> _Run:
     record = RunRecord(**document["record"])
     record = replace(record, status=RunStatus(record.status))
     run = _Run(RunSnapshot.model_validate(document["snapshot"]), record, document["names_by_key"])
-    for values in document["outcomes"]:
-        outcome = Outcome(*values)._replace(stage=Stage(values[1]))
-        run.outcomes.setdefault(outcome.case_no, {})[outcome.stage, outcome.item] = outcome
-    run.spends.update(document["spends"])
-    for values in document["ends"]:
-        end = CaseEnd(*values)
-        run.ends[end.case_no] = end._replace(digest=bytes.fromhex(str(end.digest)), through=Stage(end.through))
-    run.batches = {row.number: row for row in map(batch_row, document["batches"])}
+    _put_results(document, run)
+    if document["replay"] is not None:
+        run.replay = Replay(document["replay"]["request"])
+        _put_results(document["replay"], run.replay)
+    rows = run.side_rows
+    rows.spends.update(document["spends"])
+    rows.aggregates.update(document["aggregates"])
+    rows.batches.update((row.number, row) for row in map(batch_row, document["batches"]))
+    for call in (JudgeCallRow(*values) for values in document["judge_calls"]):
+        rows.judge_calls[call.case_no, call.item, call.call_id] = call
+        rows.responses[call.cache_key] = call.response
     return run

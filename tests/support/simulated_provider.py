@@ -10,6 +10,7 @@ from tests.support.virtual_time import virtual_now
 from themis.core.config import RuntimeConfig
 from themis.core.engine.cases.model_calls import ModelCalls
 from themis.core.engine.limits import Admission
+from themis.core.engine.limits.providers import Providers, providers
 from themis.core.models import Case, GenerationResult
 from themis.core.outcomes.stages import Stage
 
@@ -122,9 +123,13 @@ async def keep_asking(
     *,
     tokens: Callable[[], int] = lambda: 100,
     answers: list[float] | None = None,
+    asked: Providers = providers,
 ) -> None:
-    """Ask as a run does, with as many cases as may be in flight, for so long; `answers` gets the times of the ends."""
-    admission = Admission(runtime)
+    """Ask as a run does, with as many cases as may be in flight, for so long.
+
+    `answers` gets the times of the ends, and `asked` is the process that asks.
+    """
+    admission = Admission(runtime, asked)
     calls = ModelCalls(runtime, admission.gate(Stage.GENERATE, KEY), KEY)
     case = Case(case_id="q", input="x" * 40)
 

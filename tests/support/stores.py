@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.lab import ScriptedGenerator, dataset, experiment
 from tests.support.shared_file_store import KIND, SharedFileStore, build
 from themis.core.config import StorageConfig
 from themis.core.stores import InMemoryRunStore, RunStore, register_store_backend, registry, sqlite_store
@@ -37,3 +38,10 @@ PERSISTENT: dict[str, Callable[[Path], StorageConfig]] = {
     KIND: lambda folder: StorageConfig(store=KIND, parameters={"path": str(folder / "runs.json")}),
 }
 """The configuration of a store that other processes find, in a test's folder."""
+
+
+def added_run(store: RunStore, dataset_id: str) -> str:
+    """Add a run of three cases that has not begun; returns its id."""
+    snapshot = experiment(ScriptedGenerator(), datasets=[dataset(3, dataset_id)]).compile()
+    store.create_run(snapshot)
+    return snapshot.run_id

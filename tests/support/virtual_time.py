@@ -5,6 +5,11 @@ import heapq
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import pytest
+
+from themis.core.engine.limits.providers import providers
+from themis.core.engine.limits.sharing.ledger import MemoryLedger
+
 Value = TypeVar("Value")
 
 
@@ -30,8 +35,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_in_virtual_time(program: Coroutine[Any, Any, Value]) -> Value:
-    """What `program` returns, on a loop of its own."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    """What `program` returns, on a loop of its own; other processes, whose clock is real, share no limits with it."""
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        patch.setattr(providers, "ledger_of", lambda *_: MemoryLedger())
         return runner.run(program)
 
 

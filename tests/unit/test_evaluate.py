@@ -50,6 +50,24 @@ def test_the_same_call_is_the_same_run_and_its_policy_counts_its_samples() -> No
     assert snapshot.component_refs.reducer.component_id == "builtin/majority_vote"
 
 
+def test_the_task_may_be_the_log_likelihoods_of_choices() -> None:
+    question = {"question": "2 + 2", "choices": ["3", "4"]}
+    store = InMemoryRunStore()
+    data = [{"input": question, "expected_output": "B"}]
+    result = run(data=data, metric="builtin/acc", task="continuations", continuation=": {{ choice }}", store=store)
+    (case,) = result.cases
+    assert [score.value for score in case.scores] == [1.0]
+    assert [one.text for one in case.generated_candidates[0].continuations or []] == [": 3", ": 4"]
+    snapshot = store.load_snapshot(result.run_id)
+    assert snapshot is not None
+    assert snapshot.component_refs.reducer is None
+
+
+def test_a_template_of_continuations_is_for_that_task() -> None:
+    with pytest.raises(ConfigError, match="`continuation` is for `task: continuations`"):
+        run(continuation=" {{ choice }}")
+
+
 def test_a_mapping_may_say_everything_that_a_case_has() -> None:
     data = [{"case_id": "mine", "input": {"q": 1}, "expected_output": {"q": 1}, "metadata": {"level": "easy"}}]
     result = run(data=data)
@@ -165,7 +183,7 @@ def test_several_metrics_give_several_scores() -> None:
         ({"model": ScriptedMetric()}, WrongComponentKindError, "is not a generator: it has no generate"),
         ({"metric": ScriptedGenerator()}, WrongComponentKindError, "is not a metric: it has no score"),
         ({"parser": ["builtin/text", "builtin/text"]}, ConfigError, "parsers: "),
-        ({"judge": "builtin/demo_judge"}, ConfigError, "judge"),
+        ({"judge": "builtin/text"}, WrongComponentKindError, "is not a judge: it has no judge"),
         ({"samples": 0}, ConfigError, "num_samples must be a whole number of at least 1"),
         ({"samples": 2, "seeds": [1]}, ConfigError, "there are 1, but 2 candidates per case"),
         ({"storage": StorageConfig(store="mongodb")}, ConfigError, "no store 'mongodb'; known are memory, sqlite"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experiment, scores_of
+from tests.support.lab import ScriptedGenerator, dataset, experiment, scores_of
 from themis.core.components import provenance
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.errors import ConfigError, FingerprintChangedError, StoreError, ThemisError
@@ -272,20 +272,3 @@ def test_the_asynchronous_form_runs_beside_other_work() -> None:
 
     assert asyncio.run(program()).progress.completed_cases == 3_000
     assert ticks > 10
-
-
-def test_a_metric_that_asks_a_judge_is_refused_and_says_why() -> None:
-    class Judged(ScriptedMetric):
-        score = None  # type: ignore[assignment]  # it has none
-
-        def build_workflow(self, subject: Any, ctx: Any) -> None:
-            """Asks a judge."""
-
-    with pytest.raises(ThemisError, match="asks a judge"):
-        experiment(metrics=[Judged()]).compile()
-
-
-def test_a_judge_that_nobody_would_ask_is_refused() -> None:
-    lab = experiment().model_copy(update={"evaluation": EvaluationConfig(judge_models=["builtin/demo_judge"])})
-    with pytest.raises(ConfigError, match=r"evaluation\.judge_models"):
-        lab.compile()

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, cases, experiment
-from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
+from themis.core.config import (
+    DatasetFile,
+    EvaluationConfig,
+    GenerationConfig,
+    RuntimeConfig,
+    StorageConfig,
+)
+from themis.core.dataset_config import DatasetGiven
 from themis.core.engine.compiling.compiled import recompile
 from themis.core.errors import ConfigError, FingerprintChangedError
 from themis.core.experiment import Experiment
@@ -50,7 +57,7 @@ TUNED = f"{__name__}:TunedGenerator"
 def _experiment(
     generation: dict[str, Any] | None = None,
     evaluation: dict[str, Any] | None = None,
-    data: list[Dataset | DatasetFile] | None = None,
+    data: list[DatasetGiven] | None = None,
     **changes: Any,
 ) -> Experiment:
     made: dict[str, Any] = {"storage": StorageConfig(store="memory"), **changes}
@@ -64,11 +71,11 @@ def _experiment(
     )
 
 
-def _data(**changes: Any) -> list[Dataset | DatasetFile]:
+def _data(**changes: Any) -> list[DatasetGiven]:
     return [Dataset(**({"dataset_id": "d", "cases": CASES} | changes))]
 
 
-def _with_first_case(**changes: Any) -> list[Dataset | DatasetFile]:
+def _with_first_case(**changes: Any) -> list[DatasetGiven]:
     return _data(cases=[CASES[0].model_copy(update=changes), CASES[1]])
 
 
@@ -275,6 +282,6 @@ def test_each_candidate_is_given_its_seed() -> None:
         ([*_data(), *_data(revision="2")], "id 'd' is used twice"),
     ],
 )
-def test_datasets_that_are_no_run_are_refused(data: list[Dataset | DatasetFile], words: str) -> None:
+def test_datasets_that_are_no_run_are_refused(data: list[DatasetGiven], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         _experiment(data=data).compile()

@@ -8,11 +8,14 @@ from pydantic import BaseModel
 from tests.support.lab import ScriptedMetric, ScriptedParser, ScriptedReducer, ScriptedSelector
 from themis.core.config import (
     DatasetFile,
+    DatasetLoader,
+    DatasetOnHub,
     EvaluationConfig,
     ExperimentConfig,
     GenerationConfig,
     RuntimeConfig,
     StorageConfig,
+    ViewConfig,
 )
 from themis.core.experiment import Experiment
 from themis.core.models import Case, Dataset
@@ -20,9 +23,11 @@ from themis.core.prompt_config import PromptConfig
 from themis.core.prompts import PromptSpec
 from themis.core.snapshot import RunIdentity
 from themis.core.values.dataset_selection import DatasetSelection
+from themis.core.values.hub_split import HubSplit
 
 PART = "a part of its own, below"
 REFUSED = "refused today"
+WITH_OTHERS = "has a meaning only beside other values, below"
 SAME_CONTENT = "decides through the content of the cases, see test_snapshot_identity"
 
 GENERATION: dict[str, Any] = {
@@ -32,6 +37,8 @@ GENERATION: dict[str, Any] = {
     "prompt": PromptConfig(system="S"),
     "selector": ScriptedSelector(lambda found: found, component_id="lab/selector"),
     "reducer": ScriptedReducer(lambda found: found[0], component_id="lab/reducer"),
+    "task": WITH_OTHERS,
+    "continuation": WITH_OTHERS,
 }
 EVALUATION: dict[str, Any] = {
     "metrics": [ScriptedMetric(component_id="lab/other")],
@@ -42,6 +49,8 @@ EVALUATION: dict[str, Any] = {
     "workflow_overrides": {"k": 1},
     "on_no_answer": "unscored",
     "on_stop": {"truncated": "unscored"},
+    "score_candidates": "each",
+    "views": {"strict": ViewConfig(metrics=[ScriptedMetric()])},
 }
 PROMPT: dict[str, Any] = {"instructions": "I", "prefix": "P", "suffix": "S", "blocks": [{"content": "B"}]}
 DATASET: dict[str, Any] = {"dataset_id": "e", "cases": PART, "revision": "2", "metadata": {"k": "v"}}
@@ -54,6 +63,19 @@ DATASET_FILE: dict[str, Any] = {
     "metadata": DATASET["metadata"],
     # They decide by the cases that they leave, and their order.
     **dict.fromkeys(DatasetSelection.model_fields, SAME_CONTENT),
+}
+DATASET_LOADER: dict[str, Any] = {name: value for name, value in DATASET_FILE.items() if name != "path"} | {
+    "use": SAME_CONTENT,
+    "arguments": SAME_CONTENT,
+}
+DATASET_ON_HUB: dict[str, Any] = {
+    **{name: value for name, value in DATASET_FILE.items() if name not in {"path", "revision"}},
+    "huggingface": PART,
+}
+# The commit is the revision of its dataset; tests/unit/datasets/hub has runs of splits.
+HUB_SPLIT: dict[str, Any] = {
+    **dict.fromkeys(("name", "config", "split", "streaming"), SAME_CONTENT),
+    "revision": DATASET["revision"],
 }
 STORAGE: dict[str, Any] = {"store": "sqlite", "parameters": {"path": "/x"}}
 RUNTIME: dict[str, Any] = {
@@ -78,6 +100,7 @@ RUNTIME: dict[str, Any] = {
     "store_retry_attempts": 1,
     "store_retry_delay": 1.0,
     "existing_run_policy": "rerun",
+    "code_changes": "ignore",
     "queue_root": "/q",
     "batch_root": "/b",
     "max_attempts": 9,
@@ -111,6 +134,9 @@ TABLES: dict[type[BaseModel], set[str]] = {
     PromptSpec: set(PROMPT),
     Dataset: set(DATASET),
     DatasetFile: set(DATASET_FILE),
+    DatasetLoader: set(DATASET_LOADER),
+    DatasetOnHub: set(DATASET_ON_HUB),
+    HubSplit: set(HUB_SPLIT),
     Case: set(CASE),
     StorageConfig: set(STORAGE),
     RuntimeConfig: set(RUNTIME),
@@ -152,7 +178,7 @@ DECIDING: dict[str, Any] = {
     **{f"generation__prompt_spec {name}": PromptSpec(**{name: value}) for name, value in PROMPT.items()},
     **{f"evaluation__prompt_spec {name}": PromptSpec(**{name: value}) for name, value in PROMPT.items()},
 }
-DECIDING = {name: value for name, value in DECIDING.items() if value not in (PART, REFUSED)}
+DECIDING = {name: value for name, value in DECIDING.items() if value not in (PART, REFUSED, WITH_OTHERS)}
 NOT_DECIDING: dict[str, Any] = {
     **{f"storage__{name}": value for name, value in STORAGE.items()},
     **{f"runtime__{name}": value for name, value in RUNTIME.items() if value != REFUSED},
@@ -175,6 +201,15 @@ def test_what_reaches_a_result_decides_the_run(field: str) -> None:
 def test_each_of_them_makes_a_run_of_its_own() -> None:
     ids = {field: _run_id(**{field.split()[0]: value}) for field, value in DECIDING.items()}
     assert len({PLAIN, *ids.values()}) == len(ids) + 1
+
+
+def test_the_task_decides_the_run_and_so_does_the_template_of_continuations() -> None:
+    expected = {"case__expected_output": "E"}
+    scored = {**expected, "generation__task": "continuations"}
+    found = [_run_id(**expected), _run_id(**scored), _run_id(**scored, generation__continuation="{{ choice }}.")]
+    assert len(set(found)) == len(found)
+    assert _run_id(**scored, generation__continuation=" {{ choice }}") == found[1]
+    assert _run_id(**expected, generation__task="generate") == found[0]
 
 
 @pytest.mark.parametrize("field", NOT_DECIDING)

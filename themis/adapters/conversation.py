@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from themis.core.base import JSONValue
 from themis.core.contexts import GenerateContext
 from themis.core.models import Case
 from themis.core.prompts import PromptSpec
+from themis.core.values.conversations import is_conversation
 
 Turn = dict[str, Any]
 """A message: its `role`, its `content`, and whatever else the provider's API has for it."""
@@ -27,10 +28,12 @@ class Conversation:
     Attributes:
         instructions: what the model is told before the first turn; None for nothing.
         turns: at least one.
+        is_text: whether it is one text that a user has said, rather than turns.
     """
 
     instructions: str | None
     turns: list[Turn]
+    is_text: bool = field(default=False, compare=False)
 
     @property
     def messages(self) -> list[Turn]:
@@ -60,16 +63,7 @@ def conversation_of(
     if is_conversation(value):
         return _with_prompt(value, spec, instructions)
     rendered = value if spec is None else spec.render_input(value)
-    return Conversation(instructions, [{"role": "user", "content": text_of(rendered)}])
-
-
-def is_conversation(value: Any) -> bool:
-    """Whether a value is a list of messages, each with a role."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(turn, dict) and isinstance(turn.get("role"), str) and len(turn) > 1 for turn in value)
-    )
+    return Conversation(instructions, [{"role": "user", "content": text_of(rendered)}], is_text=True)
 
 
 def image_that_is_a_path(turns: list[Turn]) -> str | None:

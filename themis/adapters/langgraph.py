@@ -8,21 +8,21 @@ from time import perf_counter
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from pydantic_core import to_jsonable_python
-
-from themis.adapters.answer import content_of, usage_of
-from themis.adapters.conversation import InputBuilder, is_conversation
+from themis.adapters.answer import usage_of
+from themis.adapters.apis import chat
+from themis.adapters.apis.content_parts import UnsendablePartError, described, files_in, with_files
+from themis.adapters.apis.graph_values import MESSAGES, as_object, conversation_in, json_of
+from themis.adapters.conversation import InputBuilder
 from themis.adapters.failures import Asked, bad_response
 from themis.adapters.library_errors import failure_of_error
 from themis.adapters.settings import name_of, refuse
 from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import GenerateContext
-from themis.core.errors import GraphOutputError, ProviderReply
-from themis.core.models import Case, GenerationResult, Message, TraceStep
+from themis.core.errors import GraphOutputError, ProviderReply, UnsendableCaseError
+from themis.core.models import Case, GenerationResult, TraceStep
+from themis.core.values.conversations import is_conversation
 
-_MESSAGES = "messages"
-_ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant"}
 _FINISH_REASONS = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -90,13 +90,17 @@ class LangGraphGenerator(BuiltinComponent):
         """Return the output of the graph.
 
         Raises:
-            ProviderError: a provider failed that the graph asked, or the graph gave no output.
+            ProviderError: a provider failed that the graph asked, the graph gave no output, or a file of the prompt is
+                of a kind that messages have no place for.
+            MediaError: a file of the prompt is not there any more.
         """
         asked = Asked(self.provider_key)
         seen = _Seen()
         began_s = perf_counter()
         try:
-            await self._run(self._input(case, ctx), seen)
+            value = self._input(case, ctx)
+            seen.files = files_in(value)
+            await self._run(with_files(value), seen)
         except Exception as error:
             failure = failure_of_error(error, asked)
             if failure is None:
@@ -104,12 +108,12 @@ class LangGraphGenerator(BuiltinComponent):
             raise failure from error
         if seen.output is _NOTHING:
             raise bad_response(_NO_OUTPUT, None, {}, asked)
-        output = json_of(seen.output)
+        output = described(json_of(seen.output), seen.files)
         return GenerationResult(
             candidate_id=f"{case.case_id}-candidate-{ctx.seed or 0}",
             final_output=self._chosen(output),
             trace=seen.steps,
-            conversation=_conversation(output),
+            conversation=conversation_in(output),
             token_usage=seen.usage or None,
             latency_ms=(perf_counter() - began_s) * 1_000,
             finish_reason=seen.finish_reason,
@@ -117,16 +121,26 @@ class LangGraphGenerator(BuiltinComponent):
         )
 
     def _input(self, case: Case, ctx: GenerateContext) -> Any:
-        """Return what the graph is given: a text or a conversation as messages, if its state has these."""
+        """Return what the graph is given: a text or a conversation as messages, if its state has these.
+
+        Files in a conversation become parts as chat completions have them, which chat models of LangChain understand.
+        """
         value: Any = case.input if self._input_builder is None else self._input_builder(case)
         if ctx.prompt_spec is not None:
             value = ctx.prompt_spec.render_input(value)
+        if is_conversation(value):
+            try:
+                value = chat.messages(value)
+            except UnsendablePartError as error:
+                raise UnsendableCaseError(
+                    provider=self.provider_key, detail=str(error), reply=ProviderReply()
+                ) from None
         channels = getattr(self._graph, "channels", None)
-        if not isinstance(channels, Mapping) or _MESSAGES not in channels:
+        if not isinstance(channels, Mapping) or MESSAGES not in channels:
             return value
         if isinstance(value, str):
-            return {_MESSAGES: [{"role": "user", "content": value}]}
-        return {_MESSAGES: value} if is_conversation(value) else value
+            return {MESSAGES: [{"role": "user", "content": value}]}
+        return {MESSAGES: value} if is_conversation(value) else value
 
     async def _run(self, value: Any, seen: "_Seen") -> None:
         """Run the graph once; only one whose events do not tell its output is run again, without them."""
@@ -186,6 +200,7 @@ class _Seen:
     usage: dict[str, int] = field(default_factory=dict)
     finish_reason: str | None = None
     served_model: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
     begun: dict[str, tuple[datetime, float, Any]] = field(default_factory=dict)
 
 
@@ -219,8 +234,8 @@ def _add_node(event: Mapping[str, Any], seen: _Seen) -> None:
         step = TraceStep(
             step_name=str(event.get("name")),
             step_type="node",
-            input=_as_object(value),
-            output=_as_object(data.get("output")),
+            input=described(as_object(value), seen.files),
+            output=described(as_object(data.get("output")), seen.files),
             metadata=metadata,
             timestamp=began,
         )
@@ -238,45 +253,6 @@ def _add_model_call(output: Any, seen: _Seen) -> None:
         seen.finish_reason = _FINISH_REASONS.get(reason, reason) if isinstance(reason, str) else None
         model = facts.get("model_name") or facts.get("model")
         seen.served_model = model if isinstance(model, str) else None
-
-
-def json_of(value: Any) -> Any:
-    """Return a value of a graph as JSON: a message by its role and content, anything unknown as a text."""
-    if isinstance(value, Mapping):
-        return {str(name): json_of(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_of(item) for item in value]
-    if isinstance(getattr(value, "type", None), str) and hasattr(value, "content"):
-        return _message(value)
-    return to_jsonable_python(value, fallback=str, inf_nan_mode="strings")
-
-
-def _message(message: Any) -> dict[str, Any]:
-    role = message.role if isinstance(getattr(message, "role", None), str) else _ROLES.get(message.type, message.type)
-    found: dict[str, Any] = {"role": role, "content": json_of(message.content)}
-    for name in ("name", "tool_call_id"):
-        if getattr(message, name, None):
-            found[name] = json_of(getattr(message, name))
-    calls = getattr(message, "tool_calls", None)
-    if calls:
-        found["tool_calls"] = [
-            {"id": call.get("id"), "name": call.get("name"), "arguments": json_of(call.get("args"))} for call in calls
-        ]
-    return found
-
-
-def _conversation(output: JSONValue) -> list[Message] | None:
-    """Return the messages in an output; None when it holds none."""
-    messages = output.get(_MESSAGES) if isinstance(output, dict) else None
-    if not isinstance(messages, list) or not is_conversation(messages):
-        return None
-    turns: list[dict[str, Any]] = messages  # type: ignore[assignment]  # as a conversation is
-    return [Message(role=turn["role"], content=content_of(turn)) for turn in turns]
-
-
-def _as_object(value: Any) -> dict[str, Any]:
-    found = json_of(value)
-    return found if isinstance(found, dict) else {} if found is None else {"value": found}
 
 
 def _ready(component_id: str, graph: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 from themis.adapters.answer import Answer, count_of
 from themis.adapters.apis import chat
+from themis.adapters.apis.content_parts import with_files
 from themis.adapters.conversation import Conversation, InputBuilder
 from themis.adapters.failures import bad_response
 from themis.adapters.library_errors import failure_of_litellm
@@ -80,6 +81,12 @@ class LiteLLMGenerator(ProviderGenerator):
         said = self._settings.identity()
         return said if self._base_url is None else {"base_url": masking.mask(self._base_url), **said}
 
+    def _api_key_now(self) -> str | None:
+        if self._api_key is not None:
+            return self._api_key
+        prefix = self.provider_key.partition(":")[2]
+        return os.environ.get(f"{prefix.upper()}_API_KEY")  # by the usual name; LiteLLM may know others
+
     @property
     def takes_seed(self) -> bool:
         """Whether the provider has a parameter for the seed: LiteLLM itself refuses it for one that has none."""
@@ -119,7 +126,7 @@ class LiteLLMGenerator(ProviderGenerator):
         library = self._library or await self._loaded()
         began_s = perf_counter()
         try:
-            found = await library.acompletion(**request.body, **self._options())
+            found = await library.acompletion(**with_files(request.body), **self._options())
             if not self._settings.stream:
                 return Reply(plain(found), _headers(found))
             chunks, first_token_ms = await chunks_of(found, began_s, ctx.idle_timeout_s, self.provider_key)

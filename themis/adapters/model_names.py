@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from themis.core.base import JSONValue
-from themis.core.components.resolution import list_component_ids
+from themis.core.components.importing import is_known_id, known_ids
 from themis.core.errors import InvalidArgumentError
 from themis.core.text.nearest import nearest_hint
 
@@ -75,7 +75,7 @@ def generator_of(name: str, options: ModelOptions | None = None, *, argument: st
         return _asking(PROVIDERS[prefix], model, options)
     if (alone := name.removeprefix("generator/")) in PROVIDERS:
         raise InvalidArgumentError(argument=argument, detail=f"{name!r} names no model: write {alone}/MODEL")
-    if name not in list_component_ids() and ":" not in name:
+    if ":" not in name and not is_known_id(name):
         raise InvalidArgumentError(argument=argument, detail=f"no model {name!r}{_hint(name, prefix, slash)}")
     for option, given in (("--base-url", options.base_url), ("--api-key", options.api_key)):
         if given is not None:
@@ -97,7 +97,7 @@ def _hint(name: str, prefix: str, slash: str) -> str:
     if slash and near.startswith("; did you mean"):
         right = near.split('"')[1]
         return f'; did you mean "{right}/{name.partition("/")[2]}"?'
-    near = nearest_hint(name, list_component_ids())
+    near = nearest_hint(name, known_ids())
     if near.startswith("; did you mean"):
         return near
     known = ", ".join(f"{provider}/MODEL" for provider in PROVIDERS)

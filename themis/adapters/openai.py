@@ -1,17 +1,24 @@
 """Generator for OpenAI and every server that speaks its language, through OpenAI's own client library."""
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, ClassVar, Literal, cast
 from urllib.parse import urlsplit
 
 from themis.adapters.answer import Answer
 from themis.adapters.apis import chat, completions, responses
+from themis.adapters.apis.request_size import most_tokens
 from themis.adapters.batches.openai_batches import OpenAIBatches
+from themis.adapters.continuations.asking import USUAL_MODE, Continuations, settings_of_continuations
 from themis.adapters.conversation import Conversation, InputBuilder
+from themis.adapters.provider_generator import Request
 from themis.adapters.sdk_generator import Access, SDKGenerator
 from themis.adapters.settings import refuse
 from themis.core.base import JSONValue
+from themis.core.contexts import GenerateContext
+from themis.core.cost.tokens import MostTokens
 from themis.core.engine.batch_endpoint import BatchEndpoint
+from themis.core.models import Case, GenerationResult
 
 ApiMode = Literal["auto", "responses", "chat_completions", "completions"]
 
@@ -53,6 +60,7 @@ class OpenAIGenerator(SDKGenerator):
         **settings: Any,
     ) -> None:
         """Ask the model `model_id` at `base_url`, through `client` if there is one."""
+        self._continuations, settings = settings_of_continuations(self.component_id, settings)
         super().__init__(model_id, Access(client, base_url, api_key), settings)
         if api_mode not in {None, "auto", *_APIS}:
             refuse(self.component_id, f"api_mode must be auto, {', '.join(_APIS)}, not {api_mode!r}")
@@ -65,7 +73,43 @@ class OpenAIGenerator(SDKGenerator):
     @property
     def arguments(self) -> dict[str, JSONValue]:
         """The settings that decide an answer."""
-        return {"api_mode": self.api_mode, **super().arguments}
+        mode = self._continuations.mode
+        said: dict[str, JSONValue] = {} if mode == USUAL_MODE else {"continuations": mode}
+        return {"api_mode": self.api_mode, **said, **super().arguments}
+
+    @property
+    def continuations_per_call(self) -> int | None:
+        """Most continuations that a call can be about; None for any number."""
+        return self._continuations.per_call
+
+    @property
+    def why_no_continuations(self) -> str | None:
+        """Reason why this generator cannot be asked for the log-likelihoods of continuations; None when it can."""
+        if self._api is not completions:
+            return f"its api_mode is {self.api_mode}, and only completions has log-probabilities of a given text"
+        if self._settings.stream:
+            return "stream is set, and there is nothing to stream"
+        if self._continuations.mode == "grammar" and (self.endpoint is None or self._access.client is not None):
+            return "continuations: grammar is for a server of llama.cpp at a base_url, and not for a client of your own"
+        return None
+
+    async def score_continuations(self, case: Case, choices: Sequence[str], ctx: GenerateContext) -> GenerationResult:
+        """Return the log-likelihood of each text of `choices` after the case's input.
+
+        Raises:
+            ProviderError: there is none; its class says why, and what follows from that.
+        """
+        return await Continuations(self, self._continuations.mode).scored(case, choices, ctx)
+
+    def continuation_request(self, case: Case, choices: Sequence[str], ctx: GenerateContext) -> Request:
+        """Return the request about `choices`; by grammar it lacks the tokens, which only the server knows."""
+        return Continuations(self, self._continuations.mode).request(case, choices, ctx)
+
+    def most_tokens(self, case: Case, ctx: GenerateContext, choices: Sequence[str] | None = None) -> MostTokens:
+        """Return the most tokens that the request for a case can use, or the one about its continuations."""
+        if choices is None:
+            return super().most_tokens(case, ctx)
+        return most_tokens({**self.continuation_request(case, choices, ctx).body, **self._settings.extra_body})
 
     @property
     def path(self) -> str:
@@ -86,6 +130,11 @@ class OpenAIGenerator(SDKGenerator):
         """
         self.refuse_own_client()
         return OpenAIBatches(self)
+
+    @property
+    def completes_text(self) -> bool:
+        """Whether the API is the one that completes a text."""
+        return self._api is completions
 
     @property
     def takes_seed(self) -> bool:
@@ -139,7 +188,8 @@ def openai(  # the arguments that a user may give
         base_url: address of the server; None for OpenAI itself.
         api_key: the key; None for the one in `OPENAI_API_KEY` at OpenAI itself, and for none elsewhere.
         more: `api_mode` (`responses`, `chat_completions`, `completions`, or `auto`: responses at OpenAI itself, chat
-            completions elsewhere), `params`, `extra_headers`, `extra_body`, `drop_params`, `stream`, `timeout_s`.
+            completions elsewhere), `params`, `extra_headers`, `extra_body`, `drop_params`, `stream`, `timeout_s`;
+            `continuations` (`echo` or `grammar`) and `continuations_per_call` for log-likelihoods.
 
     Raises:
         ComponentError: an argument has an unknown name, or a value that cannot be.

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from themis.adapters.answer import Answer, UnreadableReplyError
 from themis.adapters.apis import chat
+from themis.adapters.apis.content_parts import UnsendablePartError
 from themis.adapters.apis.request_size import most_tokens
 from themis.adapters.conversation import Conversation, conversation_of, image_that_is_a_path
 from themis.adapters.failures import Asked, bad_response, failure_of_status, shown, status_within
 from themis.adapters.replies import Reply
-from themis.adapters.settings import Settings
+from themis.adapters.settings import Settings, credential_of
 from themis.core.base import JSONValue
 from themis.core.builtins.component import BuiltinComponent
 from themis.core.contexts import GenerateContext
@@ -22,10 +23,17 @@ from themis.core.cost.tokens import MostTokens
 from themis.core.errors import ProviderError, ProviderReply, ProviderUnavailableError, UnsendableCaseError
 from themis.core.models import Case, GenerationResult
 
+Read = TypeVar("Read")
+
 _UNREADABLE = (UnreadableReplyError, TypeError, AttributeError, KeyError, IndexError)
 """Errors of reading a reply that has not the form of one."""
 
 _WITHOUT_IMAGE = "the image {!r} is a path, which no provider can read; write its URL, or data:image/png;base64,…"
+
+_WITHOUT_TEMPLATE = (
+    "it is a conversation, and a completion endpoint takes one text: name the model's own chat template, as in "
+    "`generation: {prompt: {chat_template: chatml}}`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +45,14 @@ class Request:
         turns: the conversation in it, instructions included.
         not_sent: parameters that were asked for and left out.
         origins: names in the body, each with the name of the argument that it comes from.
+        path: where it is sent; None for the path of the API.
     """
 
     body: dict[str, Any]
     turns: list[dict[str, Any]]
     not_sent: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    path: str | None = None
 
 
 class ProviderGenerator(BuiltinComponent):
@@ -76,6 +86,14 @@ class ProviderGenerator(BuiltinComponent):
         """The settings that decide an answer."""
         return self._settings.identity()
 
+    @property
+    def credential(self) -> str | None:
+        """The key that requests carry, to which the provider's limits belong; None when there is none. Never stored."""
+        return credential_of(self._api_key_now(), self._settings.extra_headers)
+
+    def _api_key_now(self) -> str | None:
+        return None
+
     @abstractmethod
     def session(self) -> AbstractAsyncContextManager[Any]:
         """Open a block in which all calls share one client."""
@@ -87,6 +105,15 @@ class ProviderGenerator(BuiltinComponent):
             ProviderError: there is none; its class says why, and what follows from that.
         """
         request = self.request(case, ctx)
+        reply, latency_ms = await self.timed(request, ctx)
+        return self.candidate(case, ctx, request, reply, latency_ms=latency_ms)
+
+    async def timed(self, request: Request, ctx: GenerateContext) -> tuple[Reply, float]:
+        """Return the reply to a request within its time, and the milliseconds that it took.
+
+        Raises:
+            ProviderError: there is none, or it says that the request failed.
+        """
         began_s = perf_counter()
         timeout_s = self._settings.timeout_s
         try:
@@ -97,8 +124,7 @@ class ProviderGenerator(BuiltinComponent):
                 raise
             detail = f"no answer within the {timeout_s:g} s of timeout_s"
             raise ProviderUnavailableError(provider=self.provider_key, detail=detail, reply=ProviderReply()) from error
-        latency_ms = (perf_counter() - began_s) * 1_000
-        return self.candidate(case, ctx, request, reply, latency_ms=latency_ms)
+        return reply, (perf_counter() - began_s) * 1_000
 
     def candidate(
         self,
@@ -115,13 +141,7 @@ class ProviderGenerator(BuiltinComponent):
         Raises:
             ProviderError: there is none.
         """
-        try:
-            answer = self._answer(reply, request)
-        except ProviderError as error:
-            document = reply.document
-            used = self.usage(document) if isinstance(document, dict) else None
-            error.reply = replace(error.reply, token_usage=used or None)
-            raise
+        answer = self.understood(reply, request, self.read)
         artifacts = {**reply.artifacts(), **(more or {})}
         if request.not_sent:
             artifacts["not_sent"] = list(request.not_sent)
@@ -131,7 +151,8 @@ class ProviderGenerator(BuiltinComponent):
         """Return the request for a case.
 
         Raises:
-            UnsendableCaseError: an image is named by a path.
+            UnsendableCaseError: an image is named by a path, a file is of a kind that the provider does not take, or
+                turns are asked of a model that completes a text.
         """
         settings = self._settings
         params = dict(settings.params)
@@ -147,8 +168,18 @@ class ProviderGenerator(BuiltinComponent):
             raise UnsendableCaseError(
                 provider=self.provider_key, detail=_WITHOUT_IMAGE.format(image), reply=ProviderReply()
             )
-        body = self.body(conversation, params)
+        if self.completes_text and not conversation.is_text:
+            raise UnsendableCaseError(provider=self.provider_key, detail=_WITHOUT_TEMPLATE, reply=ProviderReply())
+        try:
+            body = self.body(conversation, params)
+        except UnsendablePartError as error:
+            raise UnsendableCaseError(provider=self.provider_key, detail=str(error), reply=ProviderReply()) from None
         return Request(body, conversation.messages, tuple(not_sent), self.origins(params))
+
+    @property
+    def completes_text(self) -> bool:
+        """Whether the model is asked to complete one text, and takes no turns."""
+        return False
 
     @property
     def takes_seed(self) -> bool:
@@ -183,6 +214,20 @@ class ProviderGenerator(BuiltinComponent):
         """Return the tokens that a reply counts, also one without an answer; see `GenerationResult.token_usage`."""
         return chat.usage(document)
 
+    def understood(self, reply: Reply, request: Request, read: Callable[[dict[str, Any]], Read]) -> Read:
+        """Return what `read` finds in a reply to a request.
+
+        Raises:
+            ProviderError: the reply says that the request failed, or `read` cannot read it.
+        """
+        try:
+            return self._understood(reply, request, read)
+        except ProviderError as error:
+            document = reply.document
+            used = self.usage(document) if isinstance(document, dict) else None
+            error.reply = replace(error.reply, token_usage=used or None)
+            raise
+
     def most_tokens(self, case: Case, ctx: GenerateContext) -> MostTokens:
         """Return the most tokens that the request for a case can use."""
         return most_tokens({**self.request(case, ctx).body, **self._settings.extra_body})
@@ -208,7 +253,7 @@ class ProviderGenerator(BuiltinComponent):
         except _UNREADABLE as error:
             raise bad_response(_fault(error), None, headers, self.asked(request)) from error
 
-    def _answer(self, reply: Reply, request: Request) -> Answer:
+    def _understood(self, reply: Reply, request: Request, read: Callable[[dict[str, Any]], Read]) -> Read:
         document = reply.document
         if not isinstance(document, dict):
             detail = f"expected a JSON object, not {shown(document)}"
@@ -216,7 +261,7 @@ class ProviderGenerator(BuiltinComponent):
         if document.get("error"):
             raise self._failure_within(document, reply.headers, request)
         try:
-            return self.read(document)
+            return read(document)
         except _UNREADABLE as error:
             raise bad_response(_fault(error), None, reply.headers, self.asked(request)) from error
 

@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from themis.adapters.apis.content_parts import with_files
 from themis.adapters.clients import Clients, close, make_client
 from themis.adapters.failures import bad_response, in_words
 from themis.adapters.library_errors import failure_of_error
@@ -93,6 +94,15 @@ class SDKGenerator(ProviderGenerator):
         base_url = self._access.base_url
         return said if base_url is None else {"base_url": masking.mask(base_url), **said}
 
+    def _api_key_now(self) -> str | None:
+        access = self._access
+        if access.client is not None:
+            key = getattr(access.client, "api_key", None)
+            return key if isinstance(key, str) else None
+        if access.api_key is None and access.base_url is None:
+            return os.environ.get(self.key_variable)
+        return access.api_key
+
     def session(self) -> AbstractAsyncContextManager[Any]:
         """Open a block in which all calls share one client and its connections; the user's own client stays open."""
         client = self._access.client
@@ -125,7 +135,7 @@ class SDKGenerator(ProviderGenerator):
 
     def whole_body(self, request: Request, *, streams: bool = True) -> dict[str, Any]:
         """Return the body of a request with all that is added to it; with `streams` false the answer comes at once."""
-        body = {**request.body, **self._settings.extra_body}
+        body = {**with_files(request.body), **self._settings.extra_body}
         if self._settings.stream and not streams:
             for name in ("stream", "stream_options"):
                 body.pop(name, None)
@@ -176,7 +186,7 @@ class SDKGenerator(ProviderGenerator):
         body = self.whole_body(request)
         options = {"headers": dict(self._settings.extra_headers)} if self._settings.extra_headers else {}
         if not self._settings.stream:
-            raw = await client.post(self.path, cast_to=httpx2.Response, body=body, options=options)
+            raw = await client.post(request.path or self.path, cast_to=httpx2.Response, body=body, options=options)
             return self._read_body(raw.content, raw.status_code, headers_of(raw.headers), request)
         began_s = perf_counter()
         kind = importlib.import_module(self.library).AsyncStream[object]
@@ -192,7 +202,7 @@ class SDKGenerator(ProviderGenerator):
     async def _through_injected(self, request: Request, ctx: GenerateContext) -> Reply:
         """Send a request through the user's client, as a program would that uses the client library."""
         method = self.method_of(self._access.client)
-        keywords = self._as_keywords(method.create, request.body)
+        keywords = self._as_keywords(method.create, with_files(request.body))
         raw_method = getattr(method, "with_raw_response", None)
         if self._settings.stream or raw_method is None:
             began_s = perf_counter()

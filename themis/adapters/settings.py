@@ -64,6 +64,13 @@ class Settings:
         return {name: value for name, value in said.items() if value not in (None, {}, [])}
 
 
+def credential_of(api_key: str | None, extra_headers: Mapping[str, str]) -> str | None:
+    """Return that by which a provider knows who asks: the key, and headers that hold one; None when there is none."""
+    keys = [] if api_key in _NO_KEYS else [str(api_key)]
+    keys += [text for name, text in sorted(extra_headers.items()) if _is_secret(name)]
+    return "\n".join(keys) or None
+
+
 def settings_of(component_id: str, model_id: str, given: Mapping[str, Any]) -> Settings:
     """Return the settings that were given by name, checked.
 
@@ -117,11 +124,15 @@ def mask_secrets(api_key: str | None, extra_headers: Mapping[str, str]) -> None:
     """Mask a key, and the headers that hold one by their names, in every text that leaves the process."""
     found = {} if api_key in _NO_KEYS else {"api_key": str(api_key)}
     for name, text in extra_headers.items():
-        if any(part in name.lower() for part in _SECRET_HEADERS):
+        if _is_secret(name):
             found[f"extra_headers.{name}"] = text
             found[f"extra_headers.{name} "] = text.rpartition(" ")[2]  # what follows the word Bearer
     for name, text in found.items():
         masking.register(name.strip(), text, is_key=True)
+
+
+def _is_secret(header: str) -> bool:
+    return any(part in header.lower() for part in _SECRET_HEADERS)
 
 
 def check_key(component_id: str, api_key: str | None) -> None:

@@ -58,7 +58,8 @@ def vllm(  # the arguments that a user may give
         api_key: the key, if the server wants one.
         api_mode: the API that is used.
         input_builder: makes the input of a request from a case: a text or a list of messages.
-        more: `instructions`, `params`, `extra_headers`, `extra_body`, `drop_params`, `stream`, `timeout_s`.
+        more: `instructions`, `params`, `extra_headers`, `extra_body`, `drop_params`, `stream`, `timeout_s`,
+            `continuations_per_call`.
 
     Raises:
         ComponentError: an argument has an unknown name, or a value that cannot be.

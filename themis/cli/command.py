@@ -4,7 +4,7 @@ import functools
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import click
 
@@ -103,6 +103,22 @@ def config_options(*, required: bool = True) -> Callable[[Function], Function]:
         )(function)
 
     return add
+
+
+def code_changes_option(function: Function) -> Function:
+    """Add `--code-changes`, which becomes another of `overrides`: that of `runtime.code_changes`."""
+
+    @functools.wraps(function)
+    def overriding(*, code_changes: str | None, overrides: Sequence[str], **others: Any) -> Any:
+        more = () if code_changes is None else (f"runtime.code_changes={code_changes}",)
+        return function(overrides=(*overrides, *more), **others)
+
+    return click.option(
+        "--code-changes",
+        type=click.Choice(("warn", "refuse", "ignore")),
+        help="What to do when a component's source was edited under the same fingerprint, before stored results are "
+        "used: warn, refuse to go on, or go by the fingerprint alone.  [default: runtime.code_changes, else warn]",
+    )(cast("Function", overriding))
 
 
 def queue_options(function: Function) -> Function:

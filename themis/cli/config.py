@@ -19,14 +19,14 @@ def config() -> None:
 @config_options()
 def validate(*, config: Path, overrides: Sequence[str]) -> None:
     """Check everything that can be checked without running: keys, components, datasets."""
-    from themis.core.engine.compiling.compiled import provider_of
     from themis.core.engine.limits import idle_limits
     from themis.core.engine.spending import refuse_unkept_budget
 
     experiment = open_experiment(config, overrides)
     snapshot = experiment.compile()
-    refuse_unkept_budget(experiment.runtime, experiment.compiled().components.generator.live)
-    for text in idle_limits(experiment.runtime, provider_of(experiment.compiled())):
+    components = experiment.compiled().components
+    refuse_unkept_budget(experiment.runtime, components.generator.live, components.live_judges)
+    for text in idle_limits(experiment.runtime, components.providers):
         note(text)
     emit({"valid": True, "run_id": snapshot.run_id, "total_cases": snapshot.total_cases})
 
@@ -45,10 +45,15 @@ def show(*, config: Path, overrides: Sequence[str]) -> None:
 def schema() -> None:
     """Print the JSON Schema of config files, for editors that complete and check as you type."""
     from themis.core.config import ExperimentConfig
+    from themis.core.configuration.benchmarks import NamedBenchmark
 
     document = ExperimentConfig.model_json_schema(by_alias=True)
-    # A file may omit its storage: the default is SQLite, beside the file.
-    document["required"] = [key for key in document["required"] if key != "storage"]
+    named = NamedBenchmark.model_json_schema(by_alias=True)
+    document["$defs"] |= named.pop("$defs", {}) | {NamedBenchmark.__name__: named}
+    items = document["properties"]["datasets"]["items"]
+    document["properties"]["datasets"]["items"] = {"anyOf": [items, {"$ref": f"#/$defs/{NamedBenchmark.__name__}"}]}
+    # A file may omit its storage (the default is SQLite, beside the file), and what a named benchmark brings.
+    document["required"] = [key for key in document["required"] if key not in {"storage", "evaluation"}]
     emit({"$schema": SCHEMA_DIALECT, **document, "title": "A Themis experiment"})
 
 

@@ -61,14 +61,4 @@ def exit_code(result: "RunResult") -> int:
 
 def first_failure(cases: "Iterable[CaseResult]") -> "StageFailure | None":
     """The failure of the first failed case; None if there is none."""
-    for case in cases:
-        failures = [
-            *case.generation_failures.values(),
-            case.reduction_error,
-            case.parse_error,
-            *case.evaluation_failures.values(),
-        ]
-        found = next((failure for failure in failures if failure is not None), None)
-        if found is not None:
-            return found
-    return None
+    return next((failure for case in cases for failure in case.failures), None)

@@ -1,17 +1,19 @@
-"""`themis inspect`: the snapshot of a run, and its stored state."""
+"""`themis inspect`: the snapshot of a run, its stored state, and what judges were asked."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from themis.cli.command import command, config_options, group
 from themis.cli.targets import open_experiment, stored_run
-from themis.cli.terminal.output import emit
+from themis.cli.terminal.output import emit, note
 from themis.core.errors import UnknownRunError
 
 
 @group("inspect", "themis inspect snapshot --config experiment.yaml")
 def inspect() -> None:
-    """Print the snapshot of a run, or its stored state."""
+    """Print the snapshot of a run, its stored state, or what judges were asked."""
 
 
 @command("snapshot", "themis inspect snapshot --config experiment.yaml")
@@ -40,5 +42,23 @@ def state(*, config: Path, overrides: Sequence[str]) -> None:
         emit(as_json(get_execution_state(store, run_id)))
 
 
+@command("evaluation", "themis inspect evaluation --config experiment.yaml --case-id q1 --metric-id builtin/llm_rubric")
+@config_options()
+@click.option("--case-id", required=True, metavar="ID", help="The case.")
+@click.option("--metric-id", required=True, metavar="ID", help="A metric that asks judges, as the run shows it.")
+@click.option("--dataset-id", metavar="ID", help="The case's dataset, where several have a case of that id.")
+def evaluation(*, config: Path, overrides: Sequence[str], case_id: str, metric_id: str, dataset_id: str | None) -> None:
+    """Print what the judges of a metric were asked about a case, what they said, and what that came to."""
+    from themis.core.base import as_json
+    from themis.core.inspection import get_evaluation_execution
+
+    with stored_run(open_experiment(config, overrides)) as (store, run_id):
+        found = get_evaluation_execution(store, run_id, case_id, metric_id, dataset_id)
+    if found is None:
+        note("no judge was asked about this case: there was nothing to judge")
+    emit(None if found is None else as_json(found))
+
+
 inspect.add_command(snapshot)
 inspect.add_command(state)
+inspect.add_command(evaluation)

@@ -10,12 +10,28 @@ from themis.cli import errors
 from themis.cli.command import group, json_option
 from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import emit, is_for_people, note, one_line, say
-from themis.core.values.bounds import MOST_COUNT
+from themis.core.values.bounds import LEAST_RATE, MOST_COUNT, MOST_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from themis.core.shared_limits.document import LimitDocument
+    from themis.core.shared_limits.holder import Holder
+    from themis.core.shared_limits.quota_document import QuotaDocument
+    from themis.core.values.run_rules import OperatorRules
+
+
+class _Rate(click.FloatRange):
+    """A number a minute; that which is not a number is refused too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if number != number:  # noqa: PLR0124  # as only "not a number" does
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+_RATE = _Rate(LEAST_RATE, MOST_RATE)
 
 _COLUMNS = (
     Column("provider", least=24),
@@ -43,13 +59,14 @@ def list_limits(*, as_json: bool) -> int:
     from themis.core.errors import LimitFileError
     from themis.core.shared_limits.folder import limits_folder
     from themis.core.shared_limits.limit_file import all_limits
+    from themis.core.shared_limits.quota_file import all_quotas
 
     folder = limits_folder()
-    looked_at = list(all_limits(folder))
+    looked_at, quotas = list(all_limits(folder)), list(all_quotas(folder))
     found = sorted((one for one in looked_at if not isinstance(one, LimitFileError)), key=lambda one: one.provider)
     unreadable = [one for one in looked_at if isinstance(one, LimitFileError)]
     if not is_for_people(as_json=as_json):
-        emit({"limits_dir": str(folder), "providers": [_document(one) for one in found]})
+        emit({"limits_dir": str(folder), "providers": [_document(one, quotas) for one in found]})
     elif found:
         _show(found)
     else:
@@ -63,6 +80,7 @@ def list_limits(*, as_json: bool) -> int:
     "set",
     examples=[
         "themis limits set openai:https://api.openai.com/v1 --max-concurrent 24",
+        "themis limits set openai:https://api.openai.com/v1 --requests-per-minute 600",
         "themis limits set openai:https://api.openai.com/v1 --clear",
     ],
 )
@@ -71,38 +89,70 @@ def list_limits(*, as_json: bool) -> int:
     "--max-concurrent",
     type=click.IntRange(1, MOST_COUNT),
     metavar="N",
-    help="Calls that each process may have in flight.",
+    help="Calls in flight, of all processes together.",
 )
+@click.option("--requests-per-minute", type=_RATE, metavar="N", help="Requests a minute, of all processes together.")
+@click.option("--tokens-per-minute", type=_RATE, metavar="N", help="Tokens a minute, of all processes together.")
 @click.option("--clear", is_flag=True, help="Remove what was set.")
 @json_option
-def set_limit(*, provider: str, max_concurrent: int | None, clear: bool, as_json: bool) -> None:
-    """Set how many calls to a provider each process of this user may have in flight; running ones follow in a second.
+def set_limit(
+    *,
+    provider: str,
+    max_concurrent: int | None,
+    requests_per_minute: float | None,
+    tokens_per_minute: float | None,
+    clear: bool,
+    as_json: bool,
+) -> None:
+    """Set how much a provider may be asked with one key; running processes of this user follow in a second.
 
     PROVIDER is a name as `themis limits list` shows it, which is the generator's provider_key. What an experiment's
-    configuration allows is not exceeded: the lower of the two holds.
+    configuration allows is not exceeded: the lower of the two holds. A limit that is not named stays as it is.
     """
     from themis.core.configuration.provider_names import public_name
+    from themis.core.shared_limits.document import settings_words
     from themis.core.shared_limits.limit_file import LimitFile
+    from themis.core.values.run_rules import OperatorRules
 
+    given: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("concurrency", max_concurrent),
+            ("requests_per_minute", requests_per_minute),
+            ("tokens_per_minute", tokens_per_minute),
+        )
+        if value is not None
+    }
     name = public_name(provider)
-    if (max_concurrent is not None) == clear or not name:
-        message = "give --max-concurrent or --clear, not both" if name else "PROVIDER is empty"
+    if bool(given) == clear or not name:
+        message = "give limits or --clear, not both" if name else "PROVIDER is empty"
         raise click.UsageError(message, click.get_current_context())
-    before: list[int | None] = []
+    before: list[LimitDocument] = []
 
     def change(document: "LimitDocument") -> "LimitDocument":
-        before.append(document.max_concurrent)
-        return replace(document, max_concurrent=max_concurrent)
+        before.append(document)
+        return replace(document, operator=OperatorRules() if clear else replace(document.operator, **given))
 
     file = LimitFile(name)
     after = file.update(change, repair=True)
     if is_for_people(as_json=as_json):
-        allowed = "as many calls at once as its runs allow" if clear else f"at most {max_concurrent:,} calls at once"
-        say(one_line(f"{name}: {allowed} in each process"))
+        say(one_line(f"{name}: {_allowed(after.operator)}"))
     else:
-        emit({**_document(after), "before": before[0]})
+        words = {f"before_{key}": value for key, value in settings_words(before[0].operator).items()}
+        emit({**_document(after, []), "before": words.pop("before_max_concurrent"), **words})
     if not after.holders and not clear:
         _note_unasked(name, file.path.parent)
+
+
+def _allowed(operator: "OperatorRules") -> str:
+    """The limits that are set, for people."""
+    parts = [
+        (operator.concurrency, "calls at once"),
+        (operator.requests_per_minute, "requests a minute"),
+        (operator.tokens_per_minute, "tokens a minute"),
+    ]
+    told = [f"{number:,g} {what}" for number, what in parts if number is not None]
+    return f"at most {', '.join(told)} for all processes together" if told else "as much as its runs allow"
 
 
 def _note_unasked(name: str, folder: Path) -> None:
@@ -115,30 +165,82 @@ def _note_unasked(name: str, folder: Path) -> None:
     note(f"no process asks {name} now; a run that does follows this from its first call{nearest_hint(name, asked)}")
 
 
-def _document(limits: "LimitDocument") -> dict[str, Any]:
-    from themis.core.shared_limits.document import holder_words
+def _document(limits: "LimitDocument", quotas: "Sequence[tuple[str, QuotaDocument]]") -> dict[str, Any]:
+    from themis.core.shared_limits.document import holder_words, settings_words
 
     states = [holder.state for holder in limits.holders]
-    numbers = [state.limit for state in states if state.limit is not None]
     return {
         "provider": limits.provider,
-        "max_concurrent": limits.max_concurrent,
-        "limit": sum(numbers) if len(numbers) == len(states) and states else None,
+        **settings_words(limits.operator),
+        "limit": _limit_now(limits.holders),
         "in_flight": sum(state.in_flight for state in states),
         "waiting": sum(state.waiting for state in states),
         "processes": [holder_words(holder) for holder in limits.holders],
+        "shared": [_shared(account, one) for account, one in quotas if one.provider == limits.provider],
+    }
+
+
+def _limit_now(holders: "Sequence[Holder]") -> int | None:
+    """The calls that all processes may have in flight; None for any number. Those with one key share theirs."""
+    found: dict[str, int | None] = {}
+    alone: list[int | None] = []
+    for holder in sorted(holders, key=lambda one: one.at_ns):
+        state = holder.state
+        if state.processes > 1:
+            found[holder.process.account] = state.shared_limit
+        else:
+            alone.append(state.limit)
+    limits = [*alone, *found.values()]
+    numbers = [limit for limit in limits if limit is not None]
+    return sum(numbers) if limits and len(numbers) == len(limits) else None
+
+
+def _shared(account: str, quota: "QuotaDocument") -> dict[str, Any]:
+    """What processes share at one key, as JSON."""
+    import time
+
+    from themis.core.values.run_rules import together
+
+    closed_s = quota.pause.until - time.monotonic()
+    rules = together(holder.rules for holder in quota.holders.values())
+    return {
+        "account": account,
+        "requests_per_minute": rules.requests_per_minute,
+        "tokens_per_minute": rules.tokens_per_minute,
+        "closed_for_s": round(closed_s, 1) if closed_s > 0 else 0.0,
+        "why_closed": quota.pause.why if closed_s > 0 else "",
+        "holders": [
+            {
+                "pid": holder.pid,
+                "granted": holder.granted,
+                "in_flight": holder.in_flight,
+                "waiting": holder.waiting,
+            }
+            for holder in quota.holders.values()
+        ],
     }
 
 
 def _show(found: "Sequence[LimitDocument]") -> None:
     rows: list[Sequence[Any]] = []
     for one in found:
-        most = None if one.max_concurrent is None else f"{one.max_concurrent:,}"
+        most = _set_text(one.operator) or None
         if not one.holders:
             rows.append((one.provider, most, None, None, None, "not asked now", None))
         for holder in one.holders:
             state = holder.state
-            calls = (state.limit_text, f"{state.in_flight:,}", f"{state.waiting:,}", state.why)
+            why = "; ".join(filter(None, (state.why, state.shared_text)))
+            calls = (state.limit_text, f"{state.in_flight:,}", f"{state.waiting:,}", why)
             rows.append((one.provider, most, *calls, holder.process.pid))
     for line in fitted(_COLUMNS, rows, terminal_width()):
         say(line)
+
+
+def _set_text(operator: "OperatorRules") -> str:
+    """The limits that are set, for a column: calls at once, requests and tokens a minute."""
+    parts = [
+        (operator.concurrency, ""),
+        (operator.requests_per_minute, "/min"),
+        (operator.tokens_per_minute, " tokens/min"),
+    ]
+    return ", ".join(f"{number:,g}{unit}" for number, unit in parts if number is not None)

@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "init": ("init:init", "Write a small working experiment to start from."),
         "model": ("begin.model_check:model", "Ask the model of an experiment once, and say what to mend."),
         "prompt": ("begin.prompt:prompt", "Show what a model would be sent about a case."),
+        "catalog": ("catalog.commands:catalog", "List named benchmarks and components, show and check benchmarks."),
         "config": ("config:config", "Check a config file, show it, or print its schema."),
     },
     "Run and submit": {
@@ -28,12 +29,17 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "worker": ("worker.commands:worker", "Run submitted experiments."),
         "batch": ("batch:batch", "Run a batch request."),
         "resume": ("run:resume", "Continue an interrupted run."),
+        "replay": ("stored.replay:replay", "Parse and score stored answers again, without asking a model."),
     },
     "Inspect": {
         "status": ("status:status", "Show the progress and the scores of runs."),
         "quickcheck": ("run:quickcheck", "Print counts, means and scores of a run."),
         "report": ("report:report", "Print a run's result as JSON, Markdown, CSV or LaTeX."),
         "inspect": ("inspect:inspect", "Print the snapshot of a run, or its stored state."),
+        "compare": ("stored.compare:compare", "Say whether a run scores higher than another, and how sure that is."),
+        "gate": ("stored.gate:gate", "Decide by a policy whether a model may be released."),
+        "diff": ("stored.diff:diff", "Say why two runs have different ids, and what one uses of the other."),
+        "export": ("stored.export:export", "Print the results of a stage as a bundle for another store."),
         "estimate": ("run:estimate", "Print the tasks and tokens that a run would need."),
     },
     "The queue": {

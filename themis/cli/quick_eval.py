@@ -1,12 +1,20 @@
 """`themis quick-eval`: a model and data from the command line, without a config file."""
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from themis.cli.begin.asked import DEFAULT_METRIC, Asked, asked_options
+from themis.cli.begin.asked import (
+    CONTINUATIONS,
+    CONTINUATIONS_METRIC,
+    DEFAULT_METRIC,
+    DEFAULT_PARSER,
+    Asked,
+    asked_options,
+)
 from themis.cli.command import command, group
 from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import document, exit_code, explain_failures
@@ -20,15 +28,33 @@ if TYPE_CHECKING:
     from themis.core.experiment import Experiment
 
 _DATABASES = (".sqlite3", ".sqlite", ".db")
+_FIELDS = ("input", "expected_output", "choices", "answer", "case_id")
+
+
+def _fields_of_an_answer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where the expected output is, or the choices and the right one."""
+    for name, text in (
+        ("--answer-field", "The same of the right choice: its number from 0, its letter or its text."),
+        ("--choices-field", "The same of the choices."),
+        ("--expected-output-field", "The same of the expected output."),
+    ):
+        function = click.option(name, metavar="PATH", help=text)(function)
+    return function
+
+
+def _fields(given: dict[str, Any]) -> dict[str, str]:
+    """Return the paths that were given, by the names of the fields."""
+    return {name: path for name in _FIELDS if (path := given.get(f"{name}_field")) is not None}
 
 
 @group(
     "quick-eval",
     "themis quick-eval inline --model openai/gpt-5.4-mini --input 'What is 6 times 7?' --expected-output 42",
     "themis quick-eval file --path questions.jsonl --model ollama/gemma3",
+    "themis quick-eval benchmark --name gsm8k --path gsm8k.jsonl --model ollama/gemma3",
 )
 def quick_eval() -> None:
-    """Put one question, or a file of them, to a model and score the answers; no config file is needed."""
+    """Put questions, one or a file, a split or a named benchmark of them, to a model, without a config file."""
 
 
 @command(
@@ -70,25 +96,78 @@ def inline(
     "--path", required=True, type=click.Path(path_type=Path), metavar="FILE", help="JSONL, JSON, CSV, TSV, Parquet."
 )
 @click.option("--input-field", metavar="PATH", help="Where the input is in a line or row, as a dotted path.")
-@click.option("--expected-output-field", metavar="PATH", help="The same of the expected output.")
+@_fields_of_an_answer
 @asked_options
-def file(*, path: Path, input_field: str | None, expected_output_field: str | None, asked: Asked) -> int:
+def file(*, path: Path, asked: Asked, **given: Any) -> int:
     """Put the cases of a file to a model. The dataset is named by the file, without its ending."""
     from themis.core.config import DatasetFile
     from themis.core.configuration.config_file import validate
 
-    fields = {"input": input_field or "input"}
-    if expected_output_field is not None:
-        fields["expected_output"] = expected_output_field
+    fields = _fields(given)
     raw = {
         "dataset_id": path.name.split(".")[0] or path.name,
         "path": str(path.expanduser().absolute()),
-        "fields": fields if input_field is not None or expected_output_field is not None else None,
+        "fields": {"input": "input", **fields} if fields else None,
     }
     return _evaluated(validate(DatasetFile, raw, where="--path"), asked, is_scored=True)
 
 
-for member in (inline, file):
+@command(
+    "huggingface",
+    "themis quick-eval huggingface --dataset openai/gsm8k --config main --split test --input-field question"
+    " --expected-output-field answer --parser builtin/math_answer --metric builtin/math_equivalence",
+    "themis quick-eval huggingface --dataset ./saved --split test --input-field question --sample 50",
+)
+@click.option("--dataset", "name", required=True, metavar="D", help="Name on the hub, or a folder such as ./saved.")
+@click.option("--split", required=True, metavar="S", help="Split, such as test.")
+@click.option("--config", "config_name", metavar="C", help="The hub's name of a part of the data set.")
+@click.option("--revision", metavar="R", help="Branch, tag or commit.  [default: main]")
+@click.option("--input-field", required=True, metavar="PATH", help="Where the input is in a row, as a dotted path.")
+@_fields_of_an_answer
+@click.option("--case-id-field", metavar="PATH", help="The same of the id.")
+@click.option("--sample", "sample", type=click.IntRange(min=1), metavar="N", help="Take N cases at random.")
+@asked_options
+def huggingface(*, asked: Asked, **given: Any) -> int:
+    """Put a split of the Hugging Face hub, or of a folder in its formats, to a model."""
+    from themis.core.config import DatasetOnHub
+    from themis.core.configuration.config_file import validate
+
+    split = {"name": given["name"], "config": given["config_name"], "split": given["split"]}
+    fields = _fields(given)
+    raw = {
+        "dataset_id": ":".join(part for part in split.values() if part),
+        "huggingface": {**split, "revision": given["revision"]},
+        "fields": fields,
+        "sample": None if given["sample"] is None else {"size": given["sample"]},
+    }
+    is_scored = not fields.keys().isdisjoint({"expected_output", "answer"})
+    return _evaluated(validate(DatasetOnHub, raw, where="--dataset"), asked, is_scored=is_scored)
+
+
+@command(
+    "benchmark",
+    "themis quick-eval benchmark --name gsm8k --path gsm8k.jsonl --limit 100 --model openai/gpt-5.4-mini",
+    "themis quick-eval benchmark --name arc:challenge_chat --path ARC-Challenge.parquet --model vllm/Qwen/Qwen3-8B",
+)
+@click.option("--name", required=True, metavar="B", help="The benchmark, with its variant after a colon.")
+@click.option("--path", metavar="FILE", help="A file with its cases as its source has them, in place of the hub.")
+@click.option("--examples", metavar="FILE", help="A file with the examples in its prompt, if it shows some.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Ask only about the first N cases.")
+@asked_options
+def benchmark(*, name: str, path: str | None, examples: str | None, limit: int | None, asked: Asked) -> int:
+    """Put a named benchmark to a model, by its own prompt, parser and metric; `themis catalog list` shows all."""
+    from themis.catalog.files import runnable_benchmark
+
+    spec: dict[str, Any] = {"benchmark": runnable_benchmark(name).benchmark_id}
+    for key, file in (("path", path), ("examples", examples)):
+        if file is not None:
+            spec[key] = str(Path(file).expanduser().absolute())
+    if limit is not None:
+        spec["slice"] = {"stop": limit}
+    return _evaluated(spec, asked, is_scored=True)
+
+
+for member in (inline, file, huggingface, benchmark):
     quick_eval.add_command(member)
 
 
@@ -131,27 +210,43 @@ def _evaluated(dataset: Any, asked: Asked, *, is_scored: bool) -> int:
 def _experiment(dataset: Any, asked: Asked, *, is_scored: bool) -> "Experiment":
     from themis.adapters.model_names import ModelOptions, generator_of
     from themis.core.components.resolution import make_importable
-    from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
+    from themis.core.config import ExperimentConfig
+    from themis.core.configuration.benchmarks import with_benchmarks
     from themis.core.configuration.config_file import validate
     from themis.core.experiment import Experiment
 
     make_importable(Path.cwd())
     options = ModelOptions(dict(asked.params), asked.base_url, asked.api_key)
-    generation = {
-        "generator": generator_of(asked.model, options),
-        "candidate_policy": {"num_samples": asked.samples},
-        "reducer": "builtin/majority_vote",
+    generation: dict[str, Any] = {"generator": generator_of(asked.model, options)}
+    if asked.samples > 1:
+        generation["candidate_policy"] = {"num_samples": asked.samples}
+    if asked.task is not None:
+        generation["task"] = asked.task
+    raw: dict[str, Any] = {
+        "generation": generation,
+        "evaluation": _evaluation(asked, is_scored=is_scored, is_benchmark=isinstance(dataset, dict)),
+        "storage": _storage(asked.store),
+        "runtime": {} if asked.max_concurrent is None else {"max_concurrent_tasks": asked.max_concurrent},
+        "datasets": [dataset],
     }
-    metrics = list(asked.metrics or (DEFAULT_METRIC,)) if is_scored else []
-    limits = {} if asked.max_concurrent is None else {"max_concurrent_tasks": asked.max_concurrent}
-    where = "quick-eval"
-    return Experiment(
-        generation=validate(GenerationConfig, generation, where=where),
-        evaluation=validate(EvaluationConfig, {"metrics": metrics, "parsers": [asked.parser]}, where=where),
-        storage=validate(StorageConfig, _storage(asked.store), where=where),
-        runtime=validate(RuntimeConfig, limits, where=where),
-        datasets=[dataset],
-    )
+    raw = with_benchmarks(raw, where="quick-eval")
+    usual: dict[str, Any] = {"candidate_policy": {"num_samples": asked.samples}}
+    if raw["generation"].get("task") != CONTINUATIONS:
+        usual["reducer"] = "builtin/majority_vote"
+    config = validate(ExperimentConfig, {**raw, "generation": {**usual, **raw["generation"]}}, where="quick-eval")
+    return Experiment(**{name: getattr(config, name) for name in ExperimentConfig.model_fields})
+
+
+def _evaluation(asked: Asked, *, is_scored: bool, is_benchmark: bool) -> dict[str, Any]:
+    """Return the metrics and the parser that were asked for; of a benchmark only those that replace its own."""
+    found: dict[str, Any] = {}
+    is_of_choices = asked.task == CONTINUATIONS
+    if asked.metrics or not is_benchmark:
+        usual = CONTINUATIONS_METRIC if is_of_choices else DEFAULT_METRIC
+        found["metrics"] = list(asked.metrics or (usual,)) if is_scored else []
+    if asked.parser is not None or not (is_benchmark or is_of_choices):
+        found["parsers"] = [asked.parser or DEFAULT_PARSER]
+    return found
 
 
 def _storage(store: str) -> dict[str, Any]:

@@ -10,13 +10,17 @@ from themis.cli.exit_status import explain_partial
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal import streams
 
-_FORMATS = ("json", "markdown", "csv", "latex", "markdown-summary", "latex-summary", "cost-csv")
+_FORMATS = (
+    *("json", "jsonl", "markdown", "csv", "latex", "parquet", "junit"),
+    *("markdown-summary", "latex-summary", "cost-csv"),
+)
 
 
 @command(
     "report",
     "themis report --config experiment.yaml --format markdown-summary",
     "themis report --config experiment.yaml --format csv > scores.csv",
+    "themis report --config experiment.yaml --format parquet > scores.parquet",
 )
 @config_options()
 @click.option(
@@ -25,8 +29,9 @@ _FORMATS = ("json", "markdown", "csv", "latex", "markdown-summary", "latex-summa
     type=click.Choice(_FORMATS),
     default="json",
     show_default=True,
-    help="One JSON object with everything; a row for each case and metric, in Markdown, CSV or LaTeX; a summary to "
-    "read; a table of the metrics for a paper; tokens and dollars by model and kind.",
+    help="One JSON object with everything; a row for each case and metric, as JSON Lines, Markdown, CSV, LaTeX or "
+    "Parquet; a test for each, as JUnit XML; a summary to read; a table of the metrics for a paper; tokens and dollars "
+    "by model and kind.",
 )
 def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
     """Print the result of a stored run; if the run has not ended, its result so far."""
@@ -36,7 +41,17 @@ def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
     with stored_run(open_experiment(config, overrides)) as (store, run_id):
         explain_partial(projections.run_result(store, run_id))
         reporter = Reporter(store)
-        rows = {"markdown": reporter.write_markdown, "csv": reporter.write_csv, "latex": reporter.write_latex}
+        if form == "parquet":
+            with streams.writing_bytes() as file:
+                reporter.write_parquet(run_id, file)
+            return
+        rows = {
+            "jsonl": reporter.write_jsonl,
+            "markdown": reporter.write_markdown,
+            "csv": reporter.write_csv,
+            "latex": reporter.write_latex,
+            "junit": reporter.write_junit,
+        }
         if form in rows:
             with streams.writing() as out:
                 rows[form](run_id, out)  # row by row, since there may be very many

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli.command import command, config_options, quiet_option
+from themis.cli.command import code_changes_option, command, config_options, quiet_option
 from themis.cli.costs import explain_cost, explain_unpriced, priced
 from themis.cli.exit_status import (
     document,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.5
 
-_wait_option = click.option(
+wait_option = click.option(
     "--wait", is_flag=True, help="Wait while another process holds the run lock, then continue the run."
 )
 
@@ -43,8 +43,9 @@ _wait_option = click.option(
 )
 @config_options()
 @click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
-@_wait_option
+@wait_option
 @quiet_option
+@code_changes_option
 def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool, quiet: bool) -> int:
     """Run an experiment in this process and print its scores.
 
@@ -62,8 +63,9 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
 
 @command("resume", "themis resume --config experiment.yaml")
 @config_options()
-@_wait_option
+@wait_option
 @quiet_option
+@code_changes_option
 def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -> int:
     """Continue a stored run: finished cases are kept, and failed ones are tried again."""
     experiment = open_experiment(config, overrides)
@@ -79,7 +81,7 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
 @config_options()
 def estimate(*, config: Path, overrides: Sequence[str]) -> None:
     """Print the tasks and tokens that a run would need, and their cost. Nothing is run."""
-    from themis.core.engine.spending.asked import model_of
+    from themis.core.components.asked_model import model_of
 
     experiment = open_experiment(config, overrides)
     found = experiment.estimate()
@@ -125,7 +127,7 @@ def carry_out(
     if experiment.storage.store != "memory":
         kept = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(kept), shown(progress, quiet=quiet):
-        return _in_turn(lambda: experiment.run(until_stage, runtime, store, progress=progress), wait=wait)
+        return in_turn(lambda: experiment.run(until_stage, runtime, store, progress=progress), wait=wait)
 
 
 @contextmanager
@@ -142,7 +144,7 @@ def line_named(config: Path) -> Iterator[None]:
         raise RunStoppedError(detail=f"{config}:{line}: {error.facts['detail']}", key=error.key) from None
 
 
-def _in_turn(work: "Callable[[], RunResult]", *, wait: bool) -> "RunResult":
+def in_turn(work: "Callable[[], RunResult]", *, wait: bool) -> "RunResult":
     """Return the result of `work`; with `wait`, try again until no other process holds the run lock."""
     told = False
     while True:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli.command import Words, command, config_options
+from themis.cli.command import Words, code_changes_option, command, config_options
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
 from themis.cli.terminal.output import emit, note
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     metavar="TAG,…",
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
+@code_changes_option
 def submit(
     *,
     config: Path,

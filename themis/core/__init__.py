@@ -9,11 +9,36 @@ from themis.core.python.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from themis.core.base import JSONValue
+    from themis.core.bundles.exporting import (
+        export_evaluation_bundle,
+        export_generation_bundle,
+        export_parse_bundle,
+        export_reduction_bundle,
+        export_score_bundle,
+    )
+    from themis.core.bundles.importing import (
+        import_evaluation_bundle,
+        import_generation_bundle,
+        import_parse_bundle,
+        import_reduction_bundle,
+        import_score_bundle,
+    )
+    from themis.core.comparison.stats_engine import StatsEngine
     from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
-    from themis.core.contexts import GenerateContext, ParseContext, ReduceContext, ScoreContext, SelectContext
+    from themis.core.contexts import (
+        EvalScoreContext,
+        GenerateContext,
+        ParseContext,
+        ReduceContext,
+        ScoreContext,
+        SelectContext,
+    )
     from themis.core.dataset_inputs import dataset_from_huggingface, dataset_from_inline, dataset_from_jsonl
     from themis.core.evaluate import evaluate, evaluate_async
     from themis.core.events import (
+        EvaluationCompletedEvent,
+        EvaluationFailedEvent,
+        EvaluationStartedEvent,
         GenerationCompletedEvent,
         GenerationFailedEvent,
         GenerationStartedEvent,
@@ -34,7 +59,12 @@ if TYPE_CHECKING:
         SelectionStartedEvent,
     )
     from themis.core.experiment import Experiment
-    from themis.core.inspection import get_execution_state, get_run_snapshot, quickcheck
+    from themis.core.inspection import (
+        get_evaluation_execution,
+        get_execution_state,
+        get_run_snapshot,
+        quickcheck,
+    )
     from themis.core.models import (
         Case,
         ConversationTrace,
@@ -52,11 +82,17 @@ if TYPE_CHECKING:
     from themis.core.protocols import (
         CandidateReducer,
         CandidateSelector,
+        EvaluationWorkflow,
         Generator,
+        JudgeModel,
         LifecycleSubscriber,
+        LLMMetric,
         Parser,
         PureMetric,
+        SelectionMetric,
+        TraceMetric,
         TracingProvider,
+        WorkflowRunner,
     )
     from themis.core.read_models import BenchmarkResult, BenchmarkScoreRow
     from themis.core.reports import Reporter, snapshot_report
@@ -70,19 +106,39 @@ if TYPE_CHECKING:
         register_store_backend,
         sqlite_store,
     )
+    from themis.core.subjects import CandidateSetSubject, ConversationSubject, TraceSubject
     from themis.core.submission import SubmissionManifest, run_batch_request, run_worker_once, submit_experiment
+    from themis.core.workflows import (
+        AggregationResult,
+        EvaluationExecution,
+        JudgeCall,
+        JudgeResponse,
+        ParsedJudgment,
+        RenderedJudgePrompt,
+        WorkflowFailure,
+        build_prompt_template_context,
+    )
 
 __all__ = [
+    "AggregationResult",
     "BenchmarkResult",
     "BenchmarkScoreRow",
     "CandidateReducer",
     "CandidateSelector",
+    "CandidateSetSubject",
     "Case",
     "CaseResult",
     "ComponentRef",
+    "ConversationSubject",
     "ConversationTrace",
     "Dataset",
+    "EvalScoreContext",
+    "EvaluationCompletedEvent",
     "EvaluationConfig",
+    "EvaluationExecution",
+    "EvaluationFailedEvent",
+    "EvaluationStartedEvent",
+    "EvaluationWorkflow",
     "ExecutionState",
     "Experiment",
     "GenerateContext",
@@ -94,12 +150,17 @@ __all__ = [
     "Generator",
     "InMemoryRunStore",
     "JSONValue",
+    "JudgeCall",
+    "JudgeModel",
+    "JudgeResponse",
+    "LLMMetric",
     "LifecycleSubscriber",
     "Message",
     "ParseCompletedEvent",
     "ParseContext",
     "ParseFailedEvent",
     "ParseStartedEvent",
+    "ParsedJudgment",
     "ParsedOutput",
     "Parser",
     "ProgressSnapshot",
@@ -110,6 +171,7 @@ __all__ = [
     "ReductionCompletedEvent",
     "ReductionFailedEvent",
     "ReductionStartedEvent",
+    "RenderedJudgePrompt",
     "Reporter",
     "RunCompletedEvent",
     "RunEstimate",
@@ -129,21 +191,39 @@ __all__ = [
     "SelectContext",
     "SelectionCompletedEvent",
     "SelectionFailedEvent",
+    "SelectionMetric",
     "SelectionStartedEvent",
     "SqliteRunStore",
+    "StatsEngine",
     "StorageConfig",
     "SubmissionManifest",
+    "TraceMetric",
     "TraceStep",
+    "TraceSubject",
     "TracingProvider",
+    "WorkflowFailure",
+    "WorkflowRunner",
     "WorkflowTrace",
+    "build_prompt_template_context",
     "create_run_store",
     "dataset_from_huggingface",
     "dataset_from_inline",
     "dataset_from_jsonl",
     "evaluate",
     "evaluate_async",
+    "export_evaluation_bundle",
+    "export_generation_bundle",
+    "export_parse_bundle",
+    "export_reduction_bundle",
+    "export_score_bundle",
+    "get_evaluation_execution",
     "get_execution_state",
     "get_run_snapshot",
+    "import_evaluation_bundle",
+    "import_generation_bundle",
+    "import_parse_bundle",
+    "import_reduction_bundle",
+    "import_score_bundle",
     "quickcheck",
     "register_store_backend",
     "run_batch_request",
@@ -153,90 +233,56 @@ __all__ = [
     "submit_experiment",
 ]
 
+_NAMES = {
+    ".base": "JSONValue",
+    ".comparison.stats_engine": "StatsEngine",
+    ".config": "EvaluationConfig GenerationConfig RuntimeConfig StorageConfig",
+    ".contexts": "EvalScoreContext GenerateContext ParseContext ReduceContext ScoreContext SelectContext",
+    ".dataset_inputs": "dataset_from_huggingface dataset_from_inline dataset_from_jsonl",
+    ".evaluate": "evaluate evaluate_async",
+    ".events": (
+        "EvaluationCompletedEvent EvaluationFailedEvent EvaluationStartedEvent "
+        "GenerationCompletedEvent GenerationFailedEvent GenerationStartedEvent ParseCompletedEvent "
+        "ParseFailedEvent ParseStartedEvent ReductionCompletedEvent ReductionFailedEvent "
+        "ReductionStartedEvent RunCompletedEvent RunFailedEvent RunStartedEvent ScoreCompletedEvent "
+        "ScoreFailedEvent ScoreStartedEvent SelectionCompletedEvent SelectionFailedEvent "
+        "SelectionStartedEvent"
+    ),
+    ".experiment": "Experiment",
+    ".bundles.exporting": (
+        "export_evaluation_bundle export_generation_bundle export_parse_bundle export_reduction_bundle"
+        " export_score_bundle"
+    ),
+    ".bundles.importing": (
+        "import_evaluation_bundle import_generation_bundle import_parse_bundle import_reduction_bundle"
+        " import_score_bundle"
+    ),
+    ".inspection": "get_evaluation_execution get_execution_state get_run_snapshot quickcheck",
+    ".models": (
+        "Case ConversationTrace Dataset GenerationResult Message ParsedOutput ReducedCandidate Score "
+        "ScoreError TraceStep WorkflowTrace"
+    ),
+    ".prompts": "PromptSpec",
+    ".protocols": (
+        "CandidateReducer CandidateSelector EvaluationWorkflow Generator JudgeModel LLMMetric "
+        "LifecycleSubscriber Parser PureMetric SelectionMetric TraceMetric TracingProvider WorkflowRunner"
+    ),
+    ".read_models": "BenchmarkResult BenchmarkScoreRow",
+    ".reports": "Reporter snapshot_report",
+    ".results": "CaseResult ExecutionState ProgressSnapshot RunEstimate RunResult RunStatus",
+    ".snapshot": "ComponentRef RunSnapshot",
+    ".stores": "InMemoryRunStore RunStore SqliteRunStore create_run_store register_store_backend sqlite_store",
+    ".subjects": "CandidateSetSubject ConversationSubject TraceSubject",
+    ".submission": "SubmissionManifest run_batch_request run_worker_once submit_experiment",
+    ".workflows": (
+        "AggregationResult EvaluationExecution JudgeCall JudgeResponse ParsedJudgment RenderedJudgePrompt "
+        "WorkflowFailure build_prompt_template_context"
+    ),
+}
+"""The names that each module gives, parted by spaces."""
+
 # Imported on first use, so that a program that needs one name does not wait for all of them.
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "BenchmarkResult": ".read_models",
-        "BenchmarkScoreRow": ".read_models",
-        "CandidateReducer": ".protocols",
-        "CandidateSelector": ".protocols",
-        "Case": ".models",
-        "CaseResult": ".results",
-        "ComponentRef": ".snapshot",
-        "ConversationTrace": ".models",
-        "Dataset": ".models",
-        "EvaluationConfig": ".config",
-        "ExecutionState": ".results",
-        "Experiment": ".experiment",
-        "GenerateContext": ".contexts",
-        "GenerationCompletedEvent": ".events",
-        "GenerationConfig": ".config",
-        "GenerationFailedEvent": ".events",
-        "GenerationResult": ".models",
-        "GenerationStartedEvent": ".events",
-        "Generator": ".protocols",
-        "InMemoryRunStore": ".stores",
-        "JSONValue": ".base",
-        "LifecycleSubscriber": ".protocols",
-        "Message": ".models",
-        "ParseCompletedEvent": ".events",
-        "ParseContext": ".contexts",
-        "ParseFailedEvent": ".events",
-        "ParseStartedEvent": ".events",
-        "ParsedOutput": ".models",
-        "Parser": ".protocols",
-        "ProgressSnapshot": ".results",
-        "PromptSpec": ".prompts",
-        "PureMetric": ".protocols",
-        "ReduceContext": ".contexts",
-        "ReducedCandidate": ".models",
-        "ReductionCompletedEvent": ".events",
-        "ReductionFailedEvent": ".events",
-        "ReductionStartedEvent": ".events",
-        "Reporter": ".reports",
-        "RunCompletedEvent": ".events",
-        "RunEstimate": ".results",
-        "RunFailedEvent": ".events",
-        "RunResult": ".results",
-        "RunSnapshot": ".snapshot",
-        "RunStartedEvent": ".events",
-        "RunStatus": ".results",
-        "RunStore": ".stores",
-        "RuntimeConfig": ".config",
-        "Score": ".models",
-        "ScoreCompletedEvent": ".events",
-        "ScoreContext": ".contexts",
-        "ScoreError": ".models",
-        "ScoreFailedEvent": ".events",
-        "ScoreStartedEvent": ".events",
-        "SelectContext": ".contexts",
-        "SelectionCompletedEvent": ".events",
-        "SelectionFailedEvent": ".events",
-        "SelectionStartedEvent": ".events",
-        "SqliteRunStore": ".stores",
-        "StorageConfig": ".config",
-        "SubmissionManifest": ".submission",
-        "TraceStep": ".models",
-        "TracingProvider": ".protocols",
-        "WorkflowTrace": ".models",
-        "create_run_store": ".stores",
-        "dataset_from_huggingface": ".dataset_inputs",
-        "dataset_from_inline": ".dataset_inputs",
-        "dataset_from_jsonl": ".dataset_inputs",
-        "evaluate": ".evaluate",
-        "evaluate_async": ".evaluate",
-        "get_execution_state": ".inspection",
-        "get_run_snapshot": ".inspection",
-        "quickcheck": ".inspection",
-        "register_store_backend": ".stores",
-        "run_batch_request": ".submission",
-        "run_worker_once": ".submission",
-        "snapshot_report": ".reports",
-        "sqlite_store": ".stores",
-        "submit_experiment": ".submission",
-    },
-)
+__getattr__ = lazy_names(__name__, {name: module for module, names in _NAMES.items() for name in names.split()})
 
 
 def __dir__() -> list[str]:

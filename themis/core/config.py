@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from themis.core.base import FrozenModel, JSONValue, Labels, check_json_at
-from themis.core.dataset_config import DatasetFile, DatasetSpec, without_nul
+from themis.core.dataset_config import DatasetFile, DatasetLoader, DatasetOnHub, DatasetSpec, without_nul
 from themis.core.outcomes.answer_ends import AnswerEnd
+from themis.core.outcomes.items import MOST_METRICS, MOST_VIEWS
 from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompt_config import PromptConfig
 from themis.core.prompts import PromptSpec
@@ -17,12 +18,18 @@ from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCou
 from themis.core.values.breaker import BreakerConfig
 from themis.core.values.budget import BudgetConfig
 from themis.core.values.tags import checked as checked_tags
+from themis.core.values.view_names import checked as checked_views
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SHOWN_ID = re.compile(r"[\w./-]{1,100}")
 
 
-def _component(value: Any) -> Any:
-    """Check a reference (`id`, `package.module:name`, `{use, with}`) or a live object, and return it unchanged."""
+def checked_component(value: Any) -> Any:
+    """Check a reference (`id`, `package.module:name`, `{use, with}`) or a live object, and return it unchanged.
+
+    Raises:
+        ValueError: it is none of them; the message says why.
+    """
     if isinstance(value, str) and not value.strip():
         msg = "a component reference cannot be empty"
         raise ValueError(msg)
@@ -30,8 +37,11 @@ def _component(value: Any) -> Any:
         if not isinstance(value.get("use"), str) or not value["use"].strip():
             msg = "a component mapping needs `use: <id or package.module:name>`"
             raise ValueError(msg)
-        if unknown := sorted(set(value) - {"use", "with"}):
-            msg = f"a component mapping holds only `use` and `with`, not {unknown[0]!r}"
+        if unknown := sorted(set(value) - {"use", "with", "as"}):
+            msg = f"a component mapping holds only `use`, `with` and `as`, not {unknown[0]!r}"
+            raise ValueError(msg)
+        if "as" in value and (not isinstance(value["as"], str) or not _SHOWN_ID.fullmatch(value["as"])):
+            msg = f"`as` is an id of at most 100 letters, digits and ._/-, not {value['as']!r}"
             raise ValueError(msg)
         arguments = value.get("with", {})
         if not isinstance(arguments, dict) or not all(isinstance(name, str) for name in arguments):
@@ -39,7 +49,7 @@ def _component(value: Any) -> Any:
             raise ValueError(msg)
         check_json_at("with", arguments)
     elif value is None or isinstance(value, (bool, int, float, list, tuple, set)):
-        msg = f"a component is an id, package.module:name, {{use, with}} or an object, not {value!r}"
+        msg = f"a component is an id, package.module:name, {{use, with, as}} or an object, not {value!r}"
         raise ValueError(msg)
     return value
 
@@ -49,15 +59,23 @@ _COMPONENT_SCHEMA = {
         {"type": "string", "minLength": 1, "description": "built-in id, plug-in id or package.module:name"},
         {
             "type": "object",
-            "properties": {"use": {"type": "string", "minLength": 1}, "with": {"type": "object"}},
+            "properties": {
+                "use": {"type": "string", "minLength": 1},
+                "with": {"type": "object"},
+                "as": {"type": "string", "minLength": 1, "description": "id of this metric or judge"},
+            },
             "required": ["use"],
             "additionalProperties": False,
         },
     ]
 }
 
-ComponentSpec = Annotated[Any, AfterValidator(_component), WithJsonSchema(_COMPONENT_SCHEMA)]
-"""A component as given by a user: a text, a `{use, with}` mapping, or a live object."""
+ComponentSpec = Annotated[Any, AfterValidator(checked_component), WithJsonSchema(_COMPONENT_SCHEMA)]
+"""A component as given by a user: a text, a `{use, with, as}` mapping, or a live object."""
+
+
+Task = Literal["generate", "continuations"]
+"""What a generator is asked: for an answer, or for the log-likelihoods of given continuations."""
 
 
 class GenerationConfig(FrozenModel):
@@ -70,6 +88,8 @@ class GenerationConfig(FrozenModel):
         prompt: the prompt as templates over a case, with examples; excludes `prompt_spec`.
         selector: keeps some of the candidates.
         reducer: combines them into one; without it the first one is used.
+        task: `generate` asks for an answer, `continuations` for the log-likelihood of each choice of a case.
+        continuation: template of a continuation, with the name `choice`; a blank and the choice by default.
     """
 
     generator: ComponentSpec
@@ -78,6 +98,15 @@ class GenerationConfig(FrozenModel):
     prompt: PromptConfig | None = None
     selector: ComponentSpec | None = None
     reducer: ComponentSpec | None = None
+    task: Task = "generate"
+    continuation: str | None = None
+
+    @model_validator(mode="after")
+    def _continuation_of_that_task(self) -> Self:
+        if self.continuation is not None and self.task != "continuations":
+            msg = "`continuation` is for `task: continuations`"
+            raise ValueError(msg)
+        return self
 
 
 OnNoAnswer = Literal["incorrect", "unscored", "random_choice"]
@@ -92,13 +121,31 @@ OnStops = Annotated[dict[AnswerEnd, OnStop], AfterValidator(_without_defaults)]
 """Rule for each end of an answer; those that are scored like any other are not kept."""
 
 
+ScoreCandidates = Literal["reduced", "each"]
+"""Candidates of a case that are scored: the one candidate that is left, or each that was generated too."""
+
+
+class ViewConfig(FrozenModel):
+    """A further way to read and score the same answers; a metric is shown as `<view>/<metric>`.
+
+    Attributes:
+        parsers: at most one; without it the candidate's output is used as it is.
+        metrics: each gives a score for each case.
+    """
+
+    parsers: list[ComponentSpec] = Field(default_factory=list, max_length=1)
+    metrics: list[ComponentSpec] = Field(min_length=1, max_length=MOST_METRICS)
+
+
 class EvaluationConfig(FrozenModel):
     """Settings for parsing and scoring the remaining candidate.
 
     Attributes:
-        metrics: each gives a score for each case.
+        metrics: each gives a score for each case; `as` tells apart two of one component.
         parsers: at most one; without it the candidate's output is used as it is.
-        judge_models: for metrics that ask a judge: the models that they ask.
+        score_candidates: `each` parses and scores every candidate too, not the `reduced` one alone.
+        views: further ways to read and score the same answers, by name; their metrics ask no judge.
+        judge_models: for metrics that ask a judge: the models that they ask; a generator can be one.
         prompt_spec: for metrics that ask a judge: the prompt around the question.
         judge_config: for metrics that ask a judge: settings of the call.
         workflow_overrides: for metrics that ask a judge: replacements for parts of their workflow.
@@ -108,8 +155,12 @@ class EvaluationConfig(FrozenModel):
             `score` them like any other, or they are left `unscored`. Either way they are counted.
     """
 
-    metrics: list[ComponentSpec] = Field(default_factory=list)
+    metrics: list[ComponentSpec] = Field(default_factory=list, max_length=MOST_METRICS)
     parsers: list[ComponentSpec] = Field(default_factory=list, max_length=1)
+    score_candidates: ScoreCandidates = "reduced"
+    views: Annotated[dict[str, ViewConfig], AfterValidator(checked_views)] = Field(
+        default_factory=dict, max_length=MOST_VIEWS
+    )
     judge_models: list[ComponentSpec] = Field(default_factory=list)
     prompt_spec: PromptSpec | None = None
     judge_config: dict[str, JSONValue] = Field(default_factory=dict)
@@ -147,6 +198,9 @@ def _environment(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+CodeChanges = Literal["warn", "refuse", "ignore"]
+
+
 class RuntimeConfig(FrozenModel):
     """Settings for carrying out a run; nothing here changes its identity.
 
@@ -157,9 +211,10 @@ class RuntimeConfig(FrozenModel):
         provider_concurrency: the same for one provider, by the generator's `provider_key`.
         provider_rate_limits: requests per minute for one provider; there is no default limit.
         provider_token_limits: tokens per minute for one provider, input and output; there is no default limit.
-        adaptive: concurrency that follows a provider's answers, for generators with a `provider_key`; None for
+        adaptive: concurrency that follows a provider's answers, for models with a `provider_key`; None for
             concurrency that only the other limits bound.
-        request_timeout_s: seconds that one call of a generator may last; after that it fails for a transient cause.
+        request_timeout_s: seconds that one call of a generator or judge may last; after that it fails for a transient
+            cause.
         idle_timeout_s: seconds that a streamed answer may pause.
         case_timeout_s: seconds from the first try of a case's generation to its end, with all waiting; after that it
             fails with its last error. Without it a case waits as long as its provider throttles.
@@ -175,6 +230,8 @@ class RuntimeConfig(FrozenModel):
         store_retry_attempts: retries when the database is busy.
         store_retry_delay: seconds before the first retry.
         existing_run_policy: `auto` continues or returns an existing run, `error` refuses, `rerun` starts from scratch.
+        code_changes: what happens when the source of a component was edited under the same fingerprint, before stored
+            results are used: `warn`, `refuse`, or `ignore`, which goes by the fingerprint alone.
         queue_root: folder that experiments are submitted to.
         batch_root: folder that batch requests are written to.
         max_attempts: tries of a queued experiment that fails.
@@ -206,6 +263,7 @@ class RuntimeConfig(FrozenModel):
     store_retry_attempts: Count = 5
     store_retry_delay: Delay = 0.01
     existing_run_policy: Literal["auto", "error", "rerun"] = "auto"
+    code_changes: CodeChanges = "warn"
     queue_root: Annotated[str | None, AfterValidator(without_nul)] = None
     batch_root: Annotated[str | None, AfterValidator(without_nul)] = None
     max_attempts: PositiveCount = 3
@@ -214,15 +272,6 @@ class RuntimeConfig(FrozenModel):
     memory_limit_mb: PositiveCount | None = None
     tags: Annotated[list[str], AfterValidator(_tags)] = Field(default_factory=list)
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _batch_without_budget(self) -> Self:
-        if self.batch is not None and self.budget is not None:
-            msg = (
-                "`batch` and `budget` exclude each other: what a batch has cost is known when it has ended; remove one"
-            )
-            raise ValueError(msg)
-        return self
 
 
 class ExperimentConfig(FrozenModel):
@@ -239,6 +288,8 @@ class ExperimentConfig(FrozenModel):
 
 __all__ = [
     "DatasetFile",
+    "DatasetLoader",
+    "DatasetOnHub",
     "EvaluationConfig",
     "ExperimentConfig",
     "GenerationConfig",

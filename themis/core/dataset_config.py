@@ -1,17 +1,31 @@
-"""Datasets as a user gives them: cases in full, or the file that holds them."""
+"""Datasets as a user gives them: cases in full, the file or split that holds them, or what yields them."""
 
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from themis.core.base import Labels, Name
+from themis.core.base import JSONValue, Labels, Name
 from themis.core.models import Case, Dataset
 from themis.core.text.nearest import nearest_hint
 from themis.core.values.dataset_selection import DatasetSelection
+from themis.core.values.field_rule import FieldRule
+from themis.core.values.hub_split import HubSplit
 
-FieldPath = str | Annotated[list[str], Field(min_length=1)]
-"""The dotted path of one value, or those of several: of the labels of `metadata`, of the texts of `choices`."""
+
+def _field_kind(value: Any) -> str:
+    if isinstance(value, list):
+        return "<paths>"
+    return "<rule>" if isinstance(value, dict | FieldRule) else "<path>"
+
+
+FieldPath = Annotated[
+    Annotated[str, Tag("<path>")]
+    | Annotated[list[str], Field(min_length=1), Tag("<paths>")]
+    | Annotated[FieldRule, Tag("<rule>")],
+    Discriminator(_field_kind),
+]
+"""The dotted path of one value, those of several (labels of `metadata`, texts of `choices`), or a rule for a value."""
 
 CHOICES = "choices"
 ANSWER = "answer"
@@ -60,6 +74,8 @@ def checked_fields(value: dict[str, FieldPath]) -> dict[str, FieldPath]:
             _refuse(f"a case has no field {name!r}{nearest_hint(name, FIELD_NAMES)}")
         if isinstance(paths, list) and name not in _SEVERAL:
             _refuse(f"{name} takes one path")
+        if isinstance(paths, FieldRule):
+            continue
         for path in paths if isinstance(paths, list) else [paths]:
             if not all(path.split(".")):
                 _refuse(f"{name}: {path!r} is not a dotted path such as answer.text")
@@ -72,43 +88,102 @@ def checked_fields(value: dict[str, FieldPath]) -> dict[str, FieldPath]:
     return value
 
 
-class DatasetFile(DatasetSelection):
-    """A dataset whose cases are in a file, or in all files that a pattern matches, read as a stream.
+class ChosenCases(DatasetSelection):
+    """A dataset whose cases are in records: which of them are taken, and where their values are.
 
     Attributes:
-        path: the file, whose name tells its format; relative to the config file.
-        fields: for each field of a case, the dotted path of its value in an object or row of the file.
+        fields: for each field of a case, the dotted path of its value in a record.
     """
 
     dataset_id: Name
-    path: Annotated[str, AfterValidator(local_path)] = Field(min_length=1)
     fields: Annotated[dict[str, FieldPath], AfterValidator(checked_fields)] | None = None
-    revision: str | None = None
     metadata: Labels = Field(default_factory=dict)
 
     @property
     def selection(self) -> DatasetSelection | None:
-        """The cases that are taken, and their order; None when all are, in the order of the file."""
+        """The cases that are taken, and their order; None when all are, in the order in which they are read."""
         found = DatasetSelection(**{name: getattr(self, name) for name in DatasetSelection.model_fields})
         return None if found == DatasetSelection() else found
 
 
+class DatasetFile(ChosenCases):
+    """A dataset whose cases are in a file, or in all files that a pattern matches, read as a stream.
+
+    Attributes:
+        path: the file, whose name tells its format; relative to the config file.
+    """
+
+    path: Annotated[str, AfterValidator(local_path)] = Field(min_length=1)
+    revision: str | None = None
+
+
+class DatasetOnHub(ChosenCases):
+    """A dataset whose cases are in a split of the Hugging Face hub, or of a folder in its formats.
+
+    Attributes:
+        huggingface: the split; a folder is relative to the config file.
+    """
+
+    huggingface: HubSplit
+
+    @property
+    def path(self) -> str | None:
+        """The folder; None for the hub."""
+        return self.huggingface.name if self.huggingface.is_folder else None
+
+
+class DatasetLoader(ChosenCases):
+    """A dataset whose cases a function yields: that of a plug-in, or one that can be imported.
+
+    Attributes:
+        use: id of a plug-in, or `package.module:name`.
+        arguments: keywords of the function, `with` in a file; secrets among them are references.
+    """
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
+    use: str = Field(min_length=1)
+    arguments: dict[str, JSONValue] = Field(default_factory=dict, alias="with")
+    revision: str | None = None
+
+
+_PLACES = {
+    "cases": "list the cases",
+    "path": "name the file that holds them",
+    "huggingface": "name a split of the hub",
+    "use": "name what yields them",
+}
+"""Keys of a dataset one of which says where its cases are, and what each of them is."""
+
+_WITH_RECORDS = DatasetFile.model_fields.keys() | DatasetOnHub.model_fields.keys() | {"use", "with"}
+
+
 def _dataset_kind(value: Any) -> str:
-    is_file = "path" in value if isinstance(value, dict) else isinstance(value, DatasetFile)
-    return "file" if is_file else "cases"
+    if isinstance(value, dict):
+        return next((key for key in ("huggingface", "path", "use") if key in value), "cases")
+    if isinstance(value, DatasetOnHub):
+        return "huggingface"
+    if isinstance(value, DatasetLoader):
+        return "use"
+    return "path" if isinstance(value, DatasetFile) else "cases"
 
 
-def _one_of_both(value: Any) -> Any:
+def _one_place(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    keys = value.keys()
-    only_of_files = DatasetFile.model_fields.keys() - Dataset.model_fields.keys() - {"path"}
-    if {"cases", "path"} <= keys:
-        _refuse("has `cases` and a `path`; list the cases, or name the file that holds them")
-    if "cases" in keys and (key := next((key for key in keys if key in only_of_files), None)):
-        _refuse(f"has `{key}`, which is about the cases of a file, but no `path`")
-    if keys <= DatasetFile.model_fields.keys() - {"path"}:
-        _refuse("has neither `cases` nor a `path`; list the cases, or name the file that holds them")
+    if "benchmark" in value:
+        _refuse("names a `benchmark`, which a config file may; in Python use themis.catalog.get_benchmark")
+    found = [key for key in _PLACES if key in value]
+    only_of_records = _WITH_RECORDS - Dataset.model_fields.keys() - _PLACES.keys()
+    if len(found) > 1:
+        others = " and a ".join(f"`{key}`" for key in found)
+        _refuse(f"has {others}; {', or '.join(_PLACES[key] for key in found)}")
+    if found == ["cases"] and (key := next((key for key in value if key in only_of_records), None)):
+        _refuse(f"has `{key}`, which is about records, but no `path`, no `huggingface` and no `use`")
+    if found == ["huggingface"] and "revision" in value:
+        _refuse("has a `revision`, which stands under `huggingface` for a split of the hub")
+    if not found and value.keys() <= _WITH_RECORDS | Dataset.model_fields.keys():
+        _refuse(f"has neither `cases` nor a `path` nor `huggingface` nor a `use`; {', or '.join(_PLACES.values())}")
     return value
 
 
@@ -116,9 +191,15 @@ def _refuse(reason: str) -> None:
     raise ValueError(reason)
 
 
+DatasetGiven = Dataset | DatasetFile | DatasetOnHub | DatasetLoader
+"""A dataset in each of its forms."""
+
 DatasetSpec = Annotated[
-    Annotated[Dataset, Tag("cases")] | Annotated[DatasetFile, Tag("file")],
+    Annotated[Dataset, Tag("cases")]
+    | Annotated[DatasetFile, Tag("path")]
+    | Annotated[DatasetOnHub, Tag("huggingface")]
+    | Annotated[DatasetLoader, Tag("use")],
     Discriminator(_dataset_kind),
-    BeforeValidator(_one_of_both),
+    BeforeValidator(_one_place),
 ]
-"""A dataset as given by a user: its cases in full, or the file that holds them."""
+"""A dataset as given by a user: its cases in full, the file or split that holds them, or what yields them."""

@@ -4,18 +4,24 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec
 
-from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
+from themis.core.config import (
+    EvaluationConfig,
+    GenerationConfig,
+    RuntimeConfig,
+    StorageConfig,
+    Task,
+)
 from themis.core.configuration.config_file import validate
+from themis.core.dataset_config import DatasetGiven
 from themis.core.dataset_inputs import dataset_from_cases
 from themis.core.engine.calls.blocking import run_to_end
 from themis.core.errors import InvalidArgumentError
 from themis.core.experiment import Experiment, refuse_running_loop
-from themis.core.models import Dataset
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunResult
 from themis.core.stores import RunStore
 
-Data = Dataset | Sequence[Dataset] | Sequence[Mapping[str, Any]]
+Data = DatasetGiven | Sequence[DatasetGiven] | Sequence[Mapping[str, Any]]
 P = ParamSpec("P")
 
 
@@ -39,6 +45,8 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     metric: Any,
     parser: Any = None,
     judge: Any = None,
+    task: Task = "generate",
+    continuation: str | None = None,
     samples: int = 1,
     reducer: Any = None,
     storage: StorageConfig | None = None,
@@ -63,8 +71,11 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         metric: one metric or a list.
         parser: one, or none.
         judge: one, a list, or none.
+        task: `generate` asks for an answer; `continuations` for the log-likelihoods of the choices of each case, or of
+            its expected output, and there is nothing to parse or to reduce then.
+        continuation: template of a continuation, with the name `choice`; a blank and the choice when not given.
         samples: candidates of each case.
-        reducer: combines them into one; `builtin/majority_vote` when not given.
+        reducer: combines them into one; when not given `builtin/majority_vote`, or nothing for continuations.
         storage: the store for the results; in memory when not given.
         runtime: limits and retries.
         seeds: one for each candidate, or none.
@@ -83,13 +94,8 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     """
     named = {"themis_version": themis_version, "python_version": python_version, "platform": platform}
     given: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
-    generation = {
-        "generator": model,
-        "candidate_policy": {"num_samples": samples},
-        "reducer": reducer if reducer is not None else "builtin/majority_vote",
-    }
     experiment = Experiment(
-        generation=validate(GenerationConfig, generation, where="evaluate"),
+        generation=_generation(model, samples, reducer, task, continuation),
         evaluation=validate(
             EvaluationConfig,
             {
@@ -111,21 +117,33 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     return await experiment.run_async(store=store, subscribers=subscribers, tracing_provider=tracing_provider)
 
 
+def _generation(model: Any, samples: int, reducer: Any, task: Task, continuation: str | None) -> GenerationConfig:
+    """Return the part of an experiment that asks the model; a vote is only usual where there are answers."""
+    raw = {
+        "generator": model,
+        "candidate_policy": {"num_samples": samples},
+        "reducer": reducer if reducer is not None or task == "continuations" else "builtin/majority_vote",
+        "task": task,
+        "continuation": continuation,
+    }
+    return validate(GenerationConfig, raw, where="evaluate")
+
+
 def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _datasets(data: Any) -> list[Dataset | DatasetFile]:
-    if isinstance(data, Dataset):
+def _datasets(data: Any) -> list[DatasetGiven]:
+    if isinstance(data, DatasetGiven):
         return [data]
     if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
         raise InvalidArgumentError(
             argument="data", detail="must be a Dataset, datasets, or mappings with an `input` each"
         )
     items = list(data)
-    if items and all(isinstance(item, Dataset) for item in items):
+    if items and all(isinstance(item, DatasetGiven) for item in items):
         return items
     return [dataset_from_cases(items)]
 

@@ -143,12 +143,31 @@ class ScoreFailedEvent(CaseFailedEvent):
     event_type = "score_failed"
 
 
+class EvaluationStartedEvent(CaseEvent):
+    """A metric is about to ask its judges about a case."""
+
+    event_type = "evaluation_started"
+
+
+class EvaluationCompletedEvent(CaseEvent):
+    """A metric scored a case by what its judges said."""
+
+    event_type = "evaluation_completed"
+
+
+class EvaluationFailedEvent(CaseFailedEvent):
+    """A metric gave no score, as its judges could not be asked or their answers not be read."""
+
+    event_type = "evaluation_failed"
+
+
 STARTED: dict[Stage, type[CaseEvent]] = {
     Stage.GENERATE: GenerationStartedEvent,
     Stage.SELECT: SelectionStartedEvent,
     Stage.REDUCE: ReductionStartedEvent,
     Stage.PARSE: ParseStartedEvent,
     Stage.SCORE: ScoreStartedEvent,
+    Stage.JUDGE: EvaluationStartedEvent,
 }
 COMPLETED: dict[Stage, type[CaseEvent]] = {
     Stage.GENERATE: GenerationCompletedEvent,
@@ -156,6 +175,7 @@ COMPLETED: dict[Stage, type[CaseEvent]] = {
     Stage.REDUCE: ReductionCompletedEvent,
     Stage.PARSE: ParseCompletedEvent,
     Stage.SCORE: ScoreCompletedEvent,
+    Stage.JUDGE: EvaluationCompletedEvent,
 }
 FAILED: dict[Stage, type[CaseFailedEvent]] = {
     Stage.GENERATE: GenerationFailedEvent,
@@ -163,4 +183,5 @@ FAILED: dict[Stage, type[CaseFailedEvent]] = {
     Stage.REDUCE: ReductionFailedEvent,
     Stage.PARSE: ParseFailedEvent,
     Stage.SCORE: ScoreFailedEvent,
+    Stage.JUDGE: EvaluationFailedEvent,
 }

@@ -1,7 +1,7 @@
 """An experiment: what to run, as a value that can be compiled, run, and written to a file."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,15 +18,15 @@ from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
 from themis.core.engine.estimate import estimate_run
+from themis.core.engine.replaying.execution import ReplayExecution
+from themis.core.engine.replaying.request import replay_request
 from themis.core.engine.run import RunExecution
-from themis.core.engine.run_options import RunOptions, RunProgress
-from themis.core.errors import InvalidArgumentError, RunningLoopError
-from themis.core.outcomes.stages import UNTIL_STAGES, Stage
+from themis.core.engine.run_options import RunOptions, RunProgress, parse_until_stage
+from themis.core.errors import InvalidArgumentError, RunningLoopError, StoreMissingError, UnknownRunError
 from themis.core.protocols import TracingProvider
-from themis.core.results import RunEstimate, RunResult
+from themis.core.results import RunEstimate, RunResult, RunStatus
 from themis.core.snapshot import RunProvenance, RunSnapshot
 from themis.core.stores import RunStore, create_run_store, projections
-from themis.core.text.nearest import nearest_hint
 
 
 class Experiment(ExperimentConfig):
@@ -100,7 +100,7 @@ class Experiment(ExperimentConfig):
             folders = [] if self._folder is None else [str(self._folder)]
             compiled = compile_run(self, self._provenance(), folders=folders)
             if self.runtime.batch is not None:
-                endpoint_of(compiled.components.generator.live)
+                endpoint_of(compiled.components.generator.live, answers=self.generation.task == "generate")
             self._compiled = compiled
         else:
             self._compiled.components.check_unchanged()
@@ -185,6 +185,96 @@ class Experiment(ExperimentConfig):
         record = await execution.execute()
         return projections.run_result(own_store, run.snapshot.run_id, record)
 
+    def replay(  # noqa: PLR0913  # as for `run`, and what is replayed
+        self,
+        stage: str,
+        metric_ids: Sequence[str] | None = None,
+        *,
+        runtime: RuntimeConfig | None = None,
+        store: RunStore | None = None,
+        subscribers: Iterable[Any] | None = None,
+        tracing_provider: TracingProvider | None = None,
+        progress: RunProgress | None = None,
+    ) -> RunResult:
+        """Run the stored run again from a stage on, in this process until the end; see `replay_async`.
+
+        Raises:
+            RunningLoopError: there is a running event loop.
+        """
+        refuse_running_loop("replay")
+        return run_to_end(
+            self.replay_async(
+                stage,
+                metric_ids,
+                runtime=runtime,
+                store=store,
+                subscribers=subscribers,
+                tracing_provider=tracing_provider,
+                progress=progress,
+            )
+        )
+
+    async def replay_async(  # noqa: PLR0913  # as for `run_async`, and what is replayed
+        self,
+        stage: str,
+        metric_ids: Sequence[str] | None = None,
+        *,
+        runtime: RuntimeConfig | None = None,
+        store: RunStore | None = None,
+        subscribers: Iterable[Any] | None = None,
+        tracing_provider: TracingProvider | None = None,
+        progress: RunProgress | None = None,
+    ) -> RunResult:
+        """Run the stored run again from a stage on; what earlier stages left is used, and no generator is called.
+
+        The results replace those of the run when all of them are there; until then, and after an error, it is as it
+        was. The same call continues a replay that was interrupted.
+
+        Args:
+            stage: the first stage: `reduce`, `parse`, `score` or `judge`.
+            metric_ids: the metrics that are scored or judged again; all when not given.
+            runtime: used instead of the experiment's own.
+            store: used instead of the one that `storage` names; a run in memory is in no other.
+            subscribers: notified of the replay's events (see `LifecycleSubscriber`).
+            tracing_provider: receives spans.
+            progress: an object whose counts are kept up to date during the replay.
+
+        Raises:
+            UnknownRunError: the run is not in the store.
+            NothingToReplayError: no case of it has its generations yet.
+            InvalidArgumentError: the run has no such stage or metric, or the store is not given.
+            RunBusyError: another process holds the run lock.
+            ThemisError: the replay cannot continue.
+        """
+        run = await at_home(self.compiled)
+        request = replay_request(run.snapshot, stage, metric_ids)
+        own_store = store or self._stored_in(run.snapshot.run_id)
+        options = RunOptions(
+            subscribers=tuple(subscribers or ()), tracer=tracing_provider, progress=progress or RunProgress()
+        )
+        execution = ReplayExecution(run, own_store, runtime or self.runtime, options, request)
+        record = await execution.execute()
+        is_known = record.status is not RunStatus.RUNNING  # else it was interrupted before its replay
+        return projections.run_result(own_store, run.snapshot.run_id, record if is_known else None)
+
+    def rejudge(self, metric_ids: Sequence[str] | None = None, **options: Any) -> RunResult:
+        """Ask the judges again: `replay` from `judge`, with its other arguments as `options`."""
+        return self.replay("judge", metric_ids, **options)
+
+    async def rejudge_async(self, metric_ids: Sequence[str] | None = None, **options: Any) -> RunResult:
+        """Ask the judges again: `replay_async` from `judge`, with its other arguments as `options`."""
+        return await self.replay_async("judge", metric_ids, **options)
+
+    def _stored_in(self, run_id: str) -> RunStore:
+        """Open the store that holds the run."""
+        if self.storage.store == "memory":
+            detail = "storage.store is memory, which no other run has seen; give the store that the run is in"
+            raise InvalidArgumentError(argument="store", detail=detail)
+        try:
+            return self.open_store(must_exist=True)
+        except StoreMissingError as error:
+            raise UnknownRunError(run_id=run_id, nearest=f": there is no {error.facts['path']} yet") from None
+
     def _provenance(self) -> RunProvenance:
         return RunProvenance(
             themis_version=self.themis_version,
@@ -197,20 +287,6 @@ class Experiment(ExperimentConfig):
             storage=redact_urls(self.storage.model_dump(mode="json")),
             runtime=redact_urls(self.runtime.model_dump(mode="json")),
         )
-
-
-def parse_until_stage(name: str) -> Stage:
-    """Return the stage with that public name.
-
-    Raises:
-        InvalidArgumentError: there is no such stage.
-    """
-    stage = UNTIL_STAGES.get(name)
-    if stage is None:
-        raise InvalidArgumentError(
-            argument="until_stage", detail=f"no stage {name!r}{nearest_hint(name, UNTIL_STAGES)}"
-        )
-    return stage
 
 
 def refuse_running_loop(method: str) -> None:

@@ -6,6 +6,12 @@ from pydantic import Field
 
 from themis.core.base import FrozenModel, JSONValue, Labels, Name
 
+CONTINUATIONS = "continuations"
+"""Key of log-likelihoods among the metadata of a reduced candidate, and of what is parsed of it."""
+
+TOOL_CALLS = "tool_calls"
+"""Key of the calls of tools that came with a text, among the metadata of a reduced candidate."""
+
 
 class Case(FrozenModel):
     """One example of a dataset.
@@ -52,6 +58,26 @@ class TraceStep(FrozenModel):
     timestamp: datetime | None = None
 
 
+class ContinuationScore(FrozenModel):
+    """Log-likelihood of one continuation of a context.
+
+    Attributes:
+        text: the continuation.
+        log_likelihood: natural logarithm of the probability of its tokens after the context: the sum over its tokens.
+        tokens: number of tokens in that sum.
+        characters, utf8_bytes: length of their text: all of the continuation, unless it begins a text, whose first
+            token has no probability.
+        is_greedy: whether each token is the likeliest one at its place; None when that is not known.
+    """
+
+    text: str
+    log_likelihood: float
+    tokens: int
+    characters: int
+    utf8_bytes: int
+    is_greedy: bool | None = None
+
+
 class GenerationResult(FrozenModel):
     """Result of a generator for one candidate.
 
@@ -69,6 +95,7 @@ class GenerationResult(FrozenModel):
             provider's word.
         reasoning: what the model thought before its answer, which no parser sees.
         served_model: the model that answered, by the provider's name.
+        continuations: log-likelihoods of the continuations that were asked about, in order; None where an answer was.
     """
 
     candidate_id: str
@@ -81,6 +108,7 @@ class GenerationResult(FrozenModel):
     finish_reason: str | None = None
     reasoning: str | None = None
     served_model: str | None = None
+    continuations: list[ContinuationScore] | None = None
 
 
 class ReducedCandidate(FrozenModel):
@@ -98,6 +126,12 @@ class ParsedOutput(FrozenModel):
     value: JSONValue
     format: str | None = None
     metadata: dict[str, JSONValue] = Field(default_factory=dict)
+
+    @property
+    def continuations(self) -> list[ContinuationScore]:
+        """The log-likelihoods of the case's continuations, in order; none where an answer was generated."""
+        found = self.metadata.get(CONTINUATIONS)
+        return [ContinuationScore.model_validate(score) for score in found] if isinstance(found, list) else []
 
 
 class Score(FrozenModel):

@@ -24,6 +24,7 @@ class BenchmarkScoreRow(FrozenModel):
             `truncated`, `refused` or `empty` when it did not end by itself.
         error_message: the same as text.
         details: facts that the metric added.
+        candidate_index: for the score of a single candidate, its index; None for the score of the reduced one.
     """
 
     case_id: str
@@ -36,6 +37,7 @@ class BenchmarkScoreRow(FrozenModel):
     error_category: str | None = None
     error_message: str | None = None
     details: dict[str, JSONValue] = Field(default_factory=dict)
+    candidate_index: int | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class BenchmarkResult(FrozenModel):
@@ -43,6 +45,7 @@ class BenchmarkResult(FrozenModel):
 
     Attributes:
         metric_means: over the cases that have a score.
+        outcome_counts, error_counts: number of rows by outcome and category, without those of single candidates.
         metrics: the same with the details of a mean: its number of cases, and the cases that are not in it.
     """
 

@@ -9,9 +9,11 @@ from pydantic import Field, PlainSerializer, SkipValidation, ValidatorFunctionWr
 from themis.core import errors
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
+from themis.core.python.lazy_names import lazy_names
 from themis.core.statistics.score_tally import MetricSummary
 from themis.core.text.lines import cut
 from themis.core.values.run_ends import reason_of
+from themis.core.workflows import EvaluationExecution
 
 
 class RunStatus(StrEnum):
@@ -38,7 +40,8 @@ class StageFailure(FrozenModel):
 
     Attributes:
         stage: the stage's span name (`generation`, `parse`, `score`, …).
-        category: `generation_failure`, `selection_failure`, `reduction_failure`, `parse_failure`, `score_failure`.
+        category: `generation_failure`, `selection_failure`, `reduction_failure`, `parse_failure`, `score_failure`,
+            `evaluation_failure`, or `evaluation_partial_failure` when some of a judge's calls succeeded.
         message: the component's message; for a bug as Python reports it, `KeyError: 'choices' (generators.py:12)`.
         error_type: the exception's class, or `ScoreError`.
         retryable: whether the cause may be transient.
@@ -64,11 +67,41 @@ class StageFailure(FrozenModel):
         return named if at is None or f"({at})" in named else f"{named} ({at})"
 
 
+class ParsedView(FrozenModel):
+    """The parse of an answer in a view: its result, or its failure."""
+
+    parsed_output: ParsedOutput | None = None
+    parse_error: StageFailure | None = None
+
+
+class SampleResult(FrozenModel):
+    """The evaluation of a single candidate.
+
+    Attributes:
+        candidate_index: its index.
+        candidate_id: the id that its generator gave it.
+        scores: as in `CaseResult`, of this candidate.
+        evaluation_failures: by metric id.
+        views: the parses in the run's views, by view.
+    """
+
+    candidate_index: int
+    candidate_id: str
+    parsed_output: ParsedOutput | None = None
+    parse_error: StageFailure | None = None
+    scores: list[Score | ScoreError] = Field(default_factory=list)
+    evaluation_failures: dict[str, StageFailure] = Field(default_factory=dict)
+    views: dict[str, ParsedView] = Field(default_factory=dict, exclude_if=lambda value: not value)
+
+
 class CaseResult(FrozenModel):
     """Everything that is stored for one case.
 
     Generation failures are keyed by candidate index, evaluation failures by metric id. `scores` holds for each
     metric, in order, its score, or a `ScoreError` with the reason why there is none, also when the metric raised.
+    `evaluation_executions` holds what judges were asked, also in vain; an execution's id ends with its metric's.
+    `views` holds the parses in the run's views, by view, and `samples` the evaluation of each candidate, of a run that
+    scores them each.
     """
 
     case_id: str
@@ -81,8 +114,26 @@ class CaseResult(FrozenModel):
     parsed_output: ParsedOutput | None = None
     parse_error: StageFailure | None = None
     scores: list[Score | ScoreError] = Field(default_factory=list)
-    evaluation_executions: list[JSONValue] = Field(default_factory=list)
+    evaluation_executions: list[EvaluationExecution] = Field(default_factory=list)
     evaluation_failures: dict[str, StageFailure] = Field(default_factory=dict)
+    views: dict[str, ParsedView] = Field(default_factory=dict, exclude_if=lambda value: not value)
+    samples: list[SampleResult] = Field(default_factory=list, exclude_if=lambda value: not value)
+
+    @property
+    def failures(self) -> list[StageFailure]:
+        """All failures of the case, by stage; then those of its single candidates."""
+        answers: list[CaseResult | SampleResult] = [self, *self.samples]
+        of_answers = [
+            failure
+            for answer in answers
+            for failure in (
+                answer.parse_error,
+                *(view.parse_error for view in answer.views.values()),
+                *answer.evaluation_failures.values(),
+            )
+        ]
+        found = [*self.generation_failures.values(), self.reduction_error, *of_answers]
+        return [failure for failure in found if failure is not None]
 
 
 def _lazily(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
@@ -142,7 +193,7 @@ class CaseState(FrozenModel):
     generation_failures: dict[str, StageFailure] = Field(default_factory=dict)
     reduced_candidate: ReducedCandidate | None = None
     parsed_output: ParsedOutput | None = None
-    evaluation_executions: dict[str, JSONValue] = Field(default_factory=dict)
+    evaluation_executions: dict[str, EvaluationExecution] = Field(default_factory=dict)
     successful_scores: dict[str, Score] = Field(default_factory=dict)
     score_failures: dict[str, StageFailure] = Field(default_factory=dict)
 
@@ -183,3 +234,18 @@ class RunEstimate(FrozenModel):
     estimated_total_tokens: int = 0
     estimated_cost_usd: float | None = None
     assumptions: dict[str, Any] = Field(default_factory=dict)
+
+
+# Bundles contain snapshots, which are made of what is here.
+_find = lazy_names(
+    __name__,
+    dict.fromkeys(
+        ("EvaluationBundle", "GenerationBundle", "ParseBundle", "ReductionBundle", "ScoreBundle"),
+        "themis.core.bundles.models",
+    ),
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Return the model of a bundle, on first use."""
+    return _find(name)

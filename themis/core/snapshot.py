@@ -6,22 +6,23 @@ from typing import Any
 from pydantic import Field, computed_field
 
 from themis.core.base import FrozenModel, GrowingModel, JSONValue
-from themis.core.components.references import ComponentRef
-from themis.core.config import OnNoAnswer, OnStops
+from themis.core.components.metric_families import PURE
+from themis.core.components.references import ComponentRef, ComponentTarget
+from themis.core.components.run_refs import ComponentRefs
+from themis.core.config import OnNoAnswer, OnStops, ScoreCandidates, Task
 from themis.core.dataset_config import FieldPath
 from themis.core.models import Case
+from themis.core.outcomes.items import Item, item_of
 from themis.core.outcomes.stages import Stage
 from themis.core.prompt_config import RunPrompt
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
 from themis.core.text.canonical import content_hash
 from themis.core.values.bounds import MOST_COUNT
 from themis.core.values.dataset_selection import DatasetSelection
+from themis.core.values.hub_split import HubSplit
 
 COUNT_KEYS = ("num_samples", "pass_k", "best_of", "self_consistency_count")
 """Keys of a candidate policy for the number of candidates; the largest counts. Other keys only make another run."""
-
-PURE = "pure"
-"""The kind of a metric that asks no judge."""
 
 
 class SnapshotDataset(FrozenModel):
@@ -30,9 +31,11 @@ class SnapshotDataset(FrozenModel):
     Attributes:
         content: hash over the content of all cases, in order; equal for equal cases, listed or from a file.
         case_count: number of cases.
-        path: the file with its cases, for a dataset by reference.
-        fields: where the values of a case are in a record of that file.
-        selection: the cases of that file that are taken, and their order; None when all are, as they stand there.
+        path: the file or folder with its cases, for a dataset by reference.
+        loader: what yields its cases, for a dataset that a function yields.
+        fields: where the values of a case are in a record of the file, or of what is yielded.
+        selection: the records that are taken, and their order; None when all are, as they stand there.
+        huggingface: the split with its cases, at the commit that was read.
         cases: the cases, for a dataset that was listed in full.
         derived_seeds: one for each candidate of its cases, when the run was given none; None in runs of version 4.0.
     """
@@ -43,10 +46,19 @@ class SnapshotDataset(FrozenModel):
     content: str
     case_count: int
     path: str | None = None
+    loader: ComponentTarget | None = Field(default=None, exclude_if=lambda value: value is None)
     fields: dict[str, FieldPath] | None = None
     selection: DatasetSelection | None = Field(default=None, exclude_if=lambda value: value is None)
+    huggingface: HubSplit | None = Field(default=None, exclude_if=lambda value: value is None)
     cases: list[Case] | None = None
     derived_seeds: list[int] | None = None
+
+    @property
+    def place(self) -> str | None:
+        """The place of its cases, for messages; None for those that were listed."""
+        if self.loader is not None:
+            return self.loader.use
+        return self.path or (None if self.huggingface is None else self.huggingface.title)
 
     def identity(self) -> dict[str, JSONValue]:
         """The part that decides a `run_id`; empty labels are left out, so that earlier ids stay the same."""
@@ -58,35 +70,15 @@ class SnapshotDataset(FrozenModel):
         return said | ({"metadata": dict(self.metadata)} if self.metadata else {})
 
 
-class ComponentRefs(FrozenModel):
-    """The components of a run, by role."""
-
-    generator: ComponentRef
-    selector: ComponentRef | None = None
-    reducer: ComponentRef | None = None
-    parsers: list[ComponentRef] = Field(default_factory=list)
-    metrics: list[ComponentRef] = Field(default_factory=list)
-    judge_models: list[ComponentRef] = Field(default_factory=list)
-
-    def all(self) -> dict[str, ComponentRef]:
-        """Return every component by its path in the configuration."""
-        single = {
-            "generation.generator": self.generator,
-            "generation.selector": self.selector,
-            "generation.reducer": self.reducer,
-        }
-        found = {place: ref for place, ref in single.items() if ref is not None}
-        for role in ("parsers", "metrics", "judge_models"):
-            found |= {f"evaluation.{role}.{index}": ref for index, ref in enumerate(getattr(self, role))}
-        return found
-
-
 class RunIdentity(GrowingModel):
     """All that decides a `run_id`, and nothing else. A new field needs a default, so that earlier ids stay the same.
 
     Attributes:
         prompt: the prompt from templates, with its examples; None when there are no templates.
         block_rendering: the block format of the generation prompt; see `PromptSpec.block_rendering`.
+        continuation: template of a continuation; None when answers are generated.
+        score_candidates: `each` when single candidates are scored too.
+        views: the identities of the components of each view, by its name.
     """
 
     datasets: list[dict[str, JSONValue]]
@@ -106,6 +98,10 @@ class RunIdentity(GrowingModel):
     on_stop: OnStops = Field(default_factory=dict)
     block_rendering: int = FIRST_BLOCK_RENDERING
     prompt: RunPrompt | None = None
+    task: Task = "generate"
+    continuation: str | None = None
+    score_candidates: ScoreCandidates = "reduced"
+    views: dict[str, dict[str, list[dict[str, JSONValue]]]] = Field(default_factory=dict)
 
 
 class RunProvenance(FrozenModel):
@@ -126,7 +122,8 @@ class RunSnapshot(FrozenModel):
     """A frozen run: it can be stored, compared, and loaded again in another process.
 
     Attributes:
-        metric_kinds: by metric id, `pure`.
+        metric_kinds: the family of each metric by its id: `pure`, `llm`, `selection` or `trace`.
+        media_folder: the folder of the files that prompts name; None when they name none.
     """
 
     identity: RunIdentity
@@ -134,6 +131,7 @@ class RunSnapshot(FrozenModel):
     component_refs: ComponentRefs
     datasets: list[SnapshotDataset]
     metric_kinds: dict[str, str]
+    media_folder: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's documented order of decorators
     @cached_property
@@ -146,17 +144,42 @@ class RunSnapshot(FrozenModel):
         """Number of cases in all datasets."""
         return sum(dataset.case_count for dataset in self.datasets)
 
+    @cached_property
+    def metric_columns(self) -> dict[int, str]:
+        """Ids of the metrics by their column, see `Item`, in order."""
+        return self.component_refs.columns()
+
     @property
     def metric_ids(self) -> list[str]:
         """Ids of the metrics, in order."""
-        return [ref.component_id for ref in self.component_refs.metrics]
+        return list(self.metric_columns.values())
+
+    @property
+    def scores_each(self) -> bool:
+        """Whether every candidate is scored, beside the reduced one."""
+        return self.identity.score_candidates == "each"
+
+    @cached_property
+    def evaluation_items(self) -> dict[Stage, frozenset[int]]:
+        """Numbers of the outcomes that each stage of the evaluation has for a case, see `Item`."""
+        refs = self.component_refs
+        found: dict[Stage, set[int]] = {Stage.PARSE: set(), Stage.SCORE: set(), Stage.JUDGE: set()}
+        for candidate in (None, *(range(self.candidate_count) if self.scores_each else ())):
+            parsed = [view for view in (0, *refs.numbered_views()) if refs.parsers_of(view)]
+            found[Stage.PARSE] |= {Item(view=view, candidate=candidate).number for view in parsed}
+            for column, metric_id in self.metric_columns.items():
+                if self.metric_kinds[metric_id] == PURE:
+                    found[Stage.SCORE].add(item_of(column)._replace(candidate=candidate).number)
+                elif candidate is None:
+                    found[Stage.JUDGE].add(column)
+        return {stage: frozenset(items) for stage, items in found.items()}
 
     @property
     def last_stage(self) -> Stage:
         """The last stage that does anything: nothing is scored without metrics, or judged without judges."""
         if any(kind != PURE for kind in self.metric_kinds.values()):
             return Stage.JUDGE
-        return Stage.SCORE if self.component_refs.metrics else Stage.PARSE
+        return Stage.SCORE if self.metric_columns else Stage.PARSE
 
     @property
     def candidate_count(self) -> int:

@@ -17,7 +17,7 @@ from themis.core.components.references import ComponentTarget
 from themis.core.config import RuntimeConfig
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
 from themis.core.configuration.secrets import redact_urls, redacted_key
-from themis.core.engine.compiling.compiled import provider_of
+from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
 from themis.core.engine.limits import idle_limits
 from themis.core.engine.spending import refuse_unkept_budget
 from themis.core.errors import (
@@ -29,6 +29,7 @@ from themis.core.errors import (
 )
 from themis.core.experiment import Experiment
 from themis.core.jobs.batch_requests import run_batch_request, write_request
+from themis.core.jobs.found_as import found_as
 from themis.core.jobs.payload import JobPayload
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
@@ -121,8 +122,9 @@ def submit_experiment(
     _refuse_url_passwords("storage.parameters", experiment.storage.parameters)
     _refuse_unwritable_paths(experiment, config_path)
     snapshot = experiment.compile()
-    refuse_unkept_budget(experiment.runtime, experiment.compiled().components.generator.live)
-    for text in idle_limits(experiment.runtime, provider_of(experiment.compiled())):
+    components = experiment.compiled().components
+    refuse_unkept_budget(experiment.runtime, components.generator.live, components.live_judges)
+    for text in idle_limits(experiment.runtime, components.providers):
         logger.warning("%s", text)
     targets = _targets(snapshot)
     location = location_of(experiment.storage)
@@ -134,10 +136,10 @@ def submit_experiment(
         priority=priority,
         not_before_ns=None if not_before is None else _nanoseconds(not_before),
         tags=needed,
-        distributions=distribution_versions(target.use for target in targets.values()),
+        distributions=distribution_versions([*experiment.compiled().components.uses(), *_loaders(snapshot)]),
     )
     if mode == "batch":
-        _prepare(store, snapshot, experiment.runtime.existing_run_policy)
+        _prepare(store, snapshot, experiment.runtime)
         root = Path(experiment.runtime.batch_root or DEFAULT_BATCH_ROOT).absolute()
         path, status = write_request(root, job), "pending"
     else:
@@ -190,7 +192,9 @@ def _submit_to_queue(experiment: Experiment, store: RunStore, snapshot: RunSnaps
             return store.jobs if address == own else others(address)
 
         queue = FileQueue(experiment.runtime.queue_root or DEFAULT_QUEUE_ROOT, open_store)
-        submission = queue.submit(job, prepare=lambda: _prepare(store, snapshot, policy), rerun=policy == "rerun")
+        submission = queue.submit(
+            job, prepare=lambda: _prepare(store, snapshot, experiment.runtime), rerun=policy == "rerun"
+        )
     if policy == "error" and not submission.created:
         raise _run_exists(store, snapshot.run_id)
     return submission.path, STATUS_OF_STATE[submission.state]
@@ -203,9 +207,17 @@ def _find_datasets_again(store: RunStore, snapshot: RunSnapshot) -> None:
         store.jobs.move_run(snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path)
 
 
-def _prepare(store: RunStore, snapshot: RunSnapshot, policy: str) -> None:
+def _prepare(store: RunStore, snapshot: RunSnapshot, runtime: RuntimeConfig) -> None:
     """Create the run, or apply the policy when it exists: once, not at each attempt."""
+    policy = runtime.existing_run_policy
+    stored = store.load_snapshot(snapshot.run_id)
+    if stored is not None and policy != "rerun":
+        act_on_own_edits(runtime.code_changes, stored, snapshot)
+    if policy != "rerun" and runtime.code_changes == "refuse":  # else its worker warns
+        act_on_edits_elsewhere(runtime.code_changes, store, snapshot)
     created = store.create_run(snapshot)
+    if stored is not None and (found_here := found_as(snapshot, stored)) != stored:
+        store.replace_snapshot(found_here)
     if not created and policy == "error":
         raise _run_exists(store, snapshot.run_id)
     if not created and policy == "rerun":
@@ -222,6 +234,15 @@ def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
             raise LiteralSecretError(where=place, key=f"with.{key}")  # not stored, so no worker would have it
         targets[place] = ref.target
     return targets
+
+
+def _loaders(snapshot: RunSnapshot) -> list[str]:
+    """Return the functions that yield datasets, as they are named."""
+    found = [dataset.loader for dataset in snapshot.datasets if dataset.loader is not None]
+    for loader in found:
+        if key := redacted_key(loader.arguments):
+            raise LiteralSecretError(where="datasets", key=f"with.{key}")  # as above
+    return [loader.use for loader in found]
 
 
 def _refuse_url_passwords(where: str, values: Mapping[str, Any]) -> None:

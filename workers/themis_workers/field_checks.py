@@ -1,7 +1,7 @@
-"""Strict conversion of JSON to a dataclass: each field by its annotation, and none too many."""
+"""Strict conversion of JSON to a dataclass: each field by its annotation; fields of a newer version are ignored."""
 
 import math
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -40,9 +40,9 @@ def checked(value: object, hint: Any, where: str) -> Any:
 
 def _made(kind: Any, document: dict[str, Any], where: str) -> Any:
     hints = hints_of(kind)
-    if document.keys() != hints.keys():
-        raise MessageError(detail=f"{where} has extra or missing fields")
-    values = {name: checked(value, hints[name], f"{where}.{name}") for name, value in document.items()}
+    if missing := next((name for name in _required(kind) if name not in document), None):
+        raise MessageError(detail=f"{where} lacks {missing}")
+    values = {name: checked(document[name], hints[name], f"{where}.{name}") for name in hints if name in document}
     try:
         return kind(**values)
     except ValueError as error:
@@ -54,6 +54,12 @@ def hints_of(kind: type) -> dict[str, Any]:
     """Return the annotation of each field of a dataclass; it is read once."""
     hints = get_type_hints(kind)
     return {field.name: hints[field.name] for field in fields(kind)}
+
+
+@cache
+def _required(kind: type) -> tuple[str, ...]:
+    """Return the names of the fields without a default, which every version sends."""
+    return tuple(one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING)
 
 
 def _is_plain(value: object, kind: Any) -> bool:

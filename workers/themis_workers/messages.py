@@ -6,9 +6,10 @@
     job process → worker                Started
     job process → its supervisor        ProgressReport, RunEnded, Stopped, ClaimLost, and Secret (not forwarded)
 
-Decoding is strict: a message of an unknown type, with extra or missing fields, or with a value of a wrong type is
-rejected as a whole. User code can write to the pipe that a job's process reports to, and after an upgrade a fork server
-may be newer than its worker.
+Decoding is strict: a message of an unknown type, without a field that has no default, or with a value of a wrong type
+is rejected as a whole, as user code can write to the pipe that a job's process reports to. After an upgrade a fork
+server may be newer than its worker. So a field that is added to a message gets a default, which is what its absence
+means, and fields that are unknown are ignored.
 """
 
 import json

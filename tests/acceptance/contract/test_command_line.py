@@ -10,6 +10,11 @@ from typing import Any
 
 import pytest
 
+import themis as themis_package
+from themis import InMemoryRunStore, import_generation_bundle
+from themis.core.components import resolution
+from themis.core.components.source_code import Sources
+
 Themis = Any
 """The fixture's class: see conftest."""
 
@@ -90,6 +95,40 @@ def test_resume_continues_a_run(themis: Themis) -> None:
     assert (found["completed_through_stage"], found["completed_cases"]) == ("score", 2)
 
 
+def test_replay_scores_again_what_is_stored(ran: Themis) -> None:
+    for more in (("--stage", "parse"), ("--stage", "score", "--metric-id", "builtin/exact_match")):
+        found = ran("replay", *CONFIG, *more).document
+        assert has(found, {"run_id", "status", "metric_means"})
+        assert (found["status"], found["metric_means"]) == ("completed", {"builtin/exact_match": 1.0})
+
+
+@pytest.mark.parametrize("stage", ["generation", "reduction", "parse", "score"])
+def test_export_prints_a_bundle_that_another_store_imports(ran: Themis, stage: str) -> None:
+    document = ran("export", stage, *CONFIG).document
+    assert has(document, {"schema_version", "run_id", "snapshot", "records"})
+    assert len(document["records"]) == 2
+    store = InMemoryRunStore()
+    import_generation_bundle(store, ran("export", "generation", *CONFIG).document)
+    assert getattr(themis_package, f"import_{stage}_bundle")(store, document) == document["run_id"]
+    assert store.resume(document["run_id"]) is not None
+
+
+@pytest.mark.parametrize("rule", ["warn", "refuse", "ignore"])
+def test_each_command_that_uses_stored_results_is_told_what_to_do_when_code_was_edited(
+    ran: Themis, rule: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(resolution, "sources_of", lambda *_: Sources("edited", {"mine.py": "edited"}))
+    replay = ("replay", "--stage", "score")
+    for words in (("run",), ("resume",), replay, ("submit",)):
+        done = ran(*words, *CONFIG, "--code-changes", rule)
+        assert done.code == (2 if rule == "refuse" else 0), done.err
+        assert ("was edited (mine.py (new)" in done.err + caplog.text) == (rule != "ignore")
+        caplog.clear()
+        if rule == "refuse":
+            assert done.err.count("\n") == 1
+            assert done.err.startswith("themis: error: run ")
+
+
 # --- the queue
 
 
@@ -138,6 +177,8 @@ def test_quickcheck_prints_counts_means_and_rows(ran: Themis) -> None:
 
 FORMATS: dict[str, Callable[[str], bool]] = {
     "json": lambda out: json.loads(out)["run_result"]["status"] == "completed",
+    "jsonl": lambda out: all(json.loads(line)["metric_id"] for line in out.splitlines()),
+    "junit": lambda out: out.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="run '),
     "markdown": lambda out: out.startswith("# Run Report\n\n- run_id: "),
     "csv": lambda out: out.startswith("case_id,dataset_id,case_key,metric_id,outcome,value,"),
     "latex": lambda out: out.startswith(r"\begin{tabular}"),
@@ -191,12 +232,15 @@ COMMANDS = [
         for name in "list show logs watch cancel retry set pause resume prune doctor".split()  # noqa: SIM905  # words
     ),
     "status",
+    "replay",
     "resume",
     "estimate",
     "quickcheck",
     "report",
     "inspect snapshot",
     "inspect state",
+    "inspect evaluation",
+    *(f"export {stage}" for stage in ("generation", "reduction", "parse", "score", "evaluation")),
     "init",
     "demo",
 ]

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-_STAGES = ("Generation", "Selection", "Reduction", "Parse", "Score")
+_STAGES = ("Generation", "Selection", "Reduction", "Parse", "Score", "Evaluation")
 _EVENTS = [f"{stage}{end}Event" for stage in ("Run", *_STAGES) for end in ("Started", "Completed", "Failed")]
+
+_BUNDLES = ("generation", "reduction", "parse", "score", "evaluation")
 
 NAMES: dict[str, list[str]] = {
     "themis": [
@@ -29,6 +31,9 @@ NAMES: dict[str, list[str]] = {
         "snapshot_report",
         "get_run_snapshot",
         "get_execution_state",
+        *(f"{way}_{stage}_bundle" for way in ("export", "import") for stage in _BUNDLES),
+        "get_evaluation_execution",
+        "StatsEngine",
         "Case",
         "Dataset",
         "submit_experiment",
@@ -52,13 +57,26 @@ NAMES: dict[str, list[str]] = {
     ],
     "themis.core.config": ["GenerationConfig", "EvaluationConfig", "StorageConfig", "RuntimeConfig"],
     "themis.core.prompts": ["PromptSpec"],
-    "themis.core.contexts": ["GenerateContext", "SelectContext", "ReduceContext", "ParseContext", "ScoreContext"],
+    "themis.core.contexts": [
+        "GenerateContext",
+        "SelectContext",
+        "ReduceContext",
+        "ParseContext",
+        "ScoreContext",
+        "EvalScoreContext",
+    ],
     "themis.core.protocols": [
         "Generator",
         "CandidateSelector",
         "CandidateReducer",
         "Parser",
         "PureMetric",
+        "LLMMetric",
+        "SelectionMetric",
+        "TraceMetric",
+        "JudgeModel",
+        "EvaluationWorkflow",
+        "WorkflowRunner",
         "LifecycleSubscriber",
         "TracingProvider",
     ],
@@ -72,6 +90,17 @@ NAMES: dict[str, list[str]] = {
         "RunEstimate",
     ],
     "themis.core.read_models": ["BenchmarkResult", "BenchmarkScoreRow"],
+    "themis.core.subjects": ["CandidateSetSubject", "TraceSubject", "ConversationSubject"],
+    "themis.core.workflows": [
+        "JudgeCall",
+        "RenderedJudgePrompt",
+        "ParsedJudgment",
+        "AggregationResult",
+        "JudgeResponse",
+        "WorkflowFailure",
+        "EvaluationExecution",
+        "build_prompt_template_context",
+    ],
     "themis.core.stores": [
         "InMemoryRunStore",
         "SqliteRunStore",

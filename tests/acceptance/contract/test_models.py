@@ -61,6 +61,8 @@ MODELS: dict[type[BaseModel], dict[str, Any]] = {
         "judge_config": {},
         "workflow_overrides": {},
         "on_no_answer": "incorrect",
+        "score_candidates": "reduced",
+        "views": {},
     },
     t.StorageConfig: {"store": REQUIRED, "parameters": {}},
     t.RuntimeConfig: {

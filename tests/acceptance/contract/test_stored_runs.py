@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+import themis
 import themis.core as t
 from tests.support.lab import (
     ScriptedGenerator,
+    ScriptedMetric,
     dataset,
     experiment,
 )
+from themis.core import results
 
 
 def test_a_prompt_is_its_sections_in_order_parted_by_blank_lines() -> None:
@@ -150,3 +153,44 @@ def test_quickcheck_has_its_keys(stored: tuple[t.InMemoryRunStore, str]) -> None
         "metrics",
         "score_rows",
     }
+
+
+# --- run again from what is stored, and handed on
+
+
+def test_a_stored_run_is_replayed_from_each_stage(stored: tuple[t.InMemoryRunStore, str]) -> None:
+    store, run_id = stored
+    metric = ScriptedMetric(lambda value, case: 0.5)
+    generator = ScriptedGenerator()
+    made = experiment(generator, metrics=[metric], datasets=[dataset(1)])
+    first = made.run(store=store)
+    generator.calls.clear()
+    metric.script = lambda value, case: 1.0
+    for stage in ("reduce", "parse", "score"):
+        result = made.replay(stage=stage, store=store)
+        assert (result.run_id, result.status, result.completed_through_stage) == (first.run_id, "completed", "score")
+    assert made.replay(stage="score", metric_ids=["lab/metric"], store=store) == result
+    assert t.quickcheck(store, result.run_id)["metric_means"] == {"lab/metric": 1.0}
+    assert generator.calls == []
+    with pytest.raises(ValueError, match="no metric of this run asks a judge"):
+        made.rejudge(store=store)
+    assert result.run_id != run_id
+
+
+@pytest.mark.parametrize("stage", ["generation", "reduction", "parse", "score"])
+def test_a_bundle_hands_the_results_of_a_stage_on(stored: tuple[t.InMemoryRunStore, str], stage: str) -> None:
+    store, run_id = stored
+    bundle = getattr(themis, f"export_{stage}_bundle")(store, run_id)
+    assert isinstance(bundle, getattr(results, f"{stage.title()}Bundle"))
+    assert (bundle.schema_version, bundle.run_id, len(bundle.records)) == (1, run_id, 1)
+    assert bundle.snapshot == t.get_run_snapshot(store, run_id)
+    elsewhere = t.InMemoryRunStore()
+    themis.import_generation_bundle(elsewhere, themis.export_generation_bundle(store, run_id))
+    getattr(themis, f"import_{stage}_bundle")(elsewhere, bundle)
+    found = elsewhere.resume(run_id)
+    assert found is not None
+    assert found.snapshot == bundle.snapshot
+    assert list(found.execution_state.case_states) == ["3:lab:q0"]
+    unknown = bundle.records[0].model_copy(update={"case_id": "q9", "case_key": "3:lab:q9"})
+    with pytest.raises(ValueError, match="case 'q9' of dataset 'lab' is not one of the run's"):
+        getattr(themis, f"import_{stage}_bundle")(elsewhere, bundle.model_copy(update={"records": [unknown]}))

@@ -1,15 +1,18 @@
 """A user's own client is used as a program would: `client.responses.create`, `client.chat.completions.create`."""
 
+import base64
+import hashlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from themis import evaluate
 from themis.adapters import langgraph, openai, vllm
+from themis.core.media.media_folder import keep
 from themis.core.models import GenerationResult
 
 HEADERS = {"X-Request-Id": "req-7", "x-ratelimit-limit-requests": "60", "set-cookie": "s=1", "openai-organization": "o"}
@@ -144,6 +147,56 @@ def test_a_graph_is_run_once_and_invoked_only_if_its_events_do_not_tell_its_outp
     assert graph.invoked == invoked
     (step,) = found.trace or []
     assert (step.step_name, step.input, step.output) == ("add", {"question": "2 + 2?"}, {"answer": "4"})
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n and its dots"
+
+
+def picture(media_type: str = "image/png", kind: str = "image") -> list[dict[str, Any]]:
+    """A conversation about a file."""
+    sha256 = keep(PICTURE).removeprefix("sha256:")
+    part = {"type": kind, "sha256": sha256, "media_type": media_type, "bytes": len(PICTURE), "name": "cat.png"}
+    return [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, part]}]
+
+
+class Looking(Graph):
+    """A graph whose state has messages."""
+
+    channels: ClassVar[dict[str, Any]] = {"messages": None}
+
+    async def astream_events(self, value: Any, version: str) -> AsyncIterator[dict[str, Any]]:
+        self.given = value
+        place = {"metadata": {"langgraph_node": "look"}, "name": "look", "run_id": "n", "parent_ids": ["root"]}
+        yield {"event": "on_chain_start", "data": {"input": value}, **place}
+        yield {"event": "on_chain_end", "data": {"output": value}, **place}
+        answer = {"messages": [*value["messages"], {"role": "assistant", "content": "a cat"}]}
+        yield {"event": "on_chain_end", "name": "graph", "parent_ids": [], "data": {"output": answer}}
+
+
+def test_a_graph_gets_the_files_of_a_prompt_and_what_is_stored_only_describes_them() -> None:
+    graph = Looking()
+    result = evaluate(
+        model=langgraph(graph, graph_id="eyes"), data=[{"input": picture()}], metric=[], parser="builtin/json_identity"
+    )
+    sent = "data:image/png;base64," + base64.b64encode(PICTURE).decode()
+    (turn,) = graph.given["messages"]
+    assert turn["content"] == [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": sent}},
+    ]
+    (case,) = result.cases
+    (candidate,) = case.generated_candidates
+    stored = candidate.model_dump_json()
+    assert sent not in stored
+    assert stored.count(hashlib.sha256(PICTURE).hexdigest()) >= 4, "in the output, the conversation and the step"
+
+
+def test_a_graph_is_not_given_a_file_that_messages_have_no_place_for() -> None:
+    data = [{"input": picture("audio/flac", "audio")}]
+    (case,) = evaluate(model=langgraph(Looking(), graph_id="ears"), data=data, metric=[]).cases
+    (failure,) = case.generation_failures.values()
+    assert "a sound is sent as WAV or MP3, not as audio/flac" in failure.message
+    assert not failure.retryable
 
 
 @pytest.mark.parametrize("name", ["openai", "vllm", "anthropic", "langgraph", "litellm"])

@@ -1,7 +1,7 @@
 """Short calls of components, for their tests."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from themis.core.protocols import Parser, PureMetric
 
 Parse = Callable[[Parser, Any], Any]
 ScoreIt = Callable[[PureMetric, Any, Any], float | str]
+Rows = Callable[[PureMetric, Iterable[tuple[Any, Any]]], list[Score]]
 
 
 def _parse(parser: Parser, output: Any) -> Any:
@@ -41,6 +42,22 @@ def parse() -> Parse:
 def score() -> ScoreIt:
     """The value of a metric, or its reason for having none."""
     return _score
+
+
+def _rows(metric: PureMetric, pairs: Iterable[tuple[Any, Any]]) -> list[Score]:
+    found = []
+    for value, expected in pairs:
+        case = Case(case_id="a", input="q", expected_output=expected)
+        parsed = ParsedOutput(value=value)
+        found.append(metric.score(parsed, case, ScoreContext(run_id="r", case=case, parsed_output=parsed)))
+    assert all(isinstance(row, Score) for row in found), found
+    return [row for row in found if isinstance(row, Score)]
+
+
+@pytest.fixture
+def rows() -> Rows:
+    """The scores of a metric for pairs of an answer and an expected output."""
+    return _rows
 
 
 @pytest.fixture

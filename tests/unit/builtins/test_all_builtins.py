@@ -3,12 +3,14 @@
 import importlib
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
+from tests.support.builtin_arguments import spec_of
 from themis.core.builtins import BUILTINS
-from themis.core.components.resolution import GENERATOR, METRIC, PARSER, REDUCER, Kind, load_component
+from themis.core.components.resolution import GENERATOR, JUDGE, METRIC, PARSER, REDUCER, SELECTOR, Kind, load_component
 from themis.core.python.import_statements import imported_modules
 
 KINDS: dict[str, Kind] = {
@@ -19,23 +21,57 @@ KINDS: dict[str, Kind] = {
     "choice_letter": PARSER,
     "math_answer": PARSER,
     "code_text": PARSER,
+    "regex": PARSER,
+    "json_path": PARSER,
+    "xml_tag": PARSER,
+    "last_number": PARSER,
+    "strip_reasoning": PARSER,
+    "tool_calls": PARSER,
+    "first_of": PARSER,
+    "chain": PARSER,
     "exact_match": METRIC,
+    "procbench_final_accuracy": METRIC,
     "f1": METRIC,
     "bleu": METRIC,
+    "chrf": METRIC,
+    "ter": METRIC,
+    "rouge": METRIC,
+    "edit_distance": METRIC,
+    "contains": METRIC,
+    "regex_match": METRIC,
+    "numeric_tolerance": METRIC,
+    "classification": METRIC,
     "choice_accuracy": METRIC,
     "math_equivalence": METRIC,
+    "ifeval": METRIC,
+    "json_schema": METRIC,
+    "tool_call_match": METRIC,
+    "acc": METRIC,
+    "acc_norm": METRIC,
+    "mc2": METRIC,
+    "perplexity": METRIC,
+    "llm_rubric": METRIC,
+    "pairwise_judge": METRIC,
+    "panel_of_judges": METRIC,
+    "majority_vote_judge": METRIC,
+    "best_of_n": SELECTOR,
+    "demo_judge": JUDGE,
 }
 
 VERSIONS = dict.fromkeys(KINDS, "1") | dict.fromkeys(
-    ("majority_vote", "choice_letter", "math_answer", "math_equivalence"), "2"
+    ("majority_vote", "choice_letter", "math_answer", "math_equivalence", "choice_accuracy"), "2"
 )
-VERSIONS |= dict.fromkeys(("code_text", "f1", "bleu"), "3")
-"""Raised with each rule that changed, so that no result of the earlier one is taken for one of this."""
+VERSIONS |= dict.fromkeys(("code_text", "f1"), "3") | {"bleu": "4"}
+"""Raised with each rule that changed, so that no result of the earlier one is taken for one of this.
+
+`exact_match` has only gained one, for a list of texts, which no text equalled before: what earlier versions have
+submitted or begun with it is finished by this one.
+"""
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_builtin_loads_by_its_id_as_what_it_is(name: str) -> None:
-    component = load_component(f"builtin/{name}", KINDS[name], where="test")
+    component = load_component(spec_of(f"builtin/{name}"), KINDS[name], where="test")
     assert component.ref.component_id == f"builtin/{name}"
     assert component.ref.version == VERSIONS[name]
     assert component.ref.fingerprint == component.live.fingerprint()
@@ -46,7 +82,9 @@ def test_these_are_all_and_the_replay_generator() -> None:
 
 
 def test_fingerprints_tell_builtins_apart() -> None:
-    found = {load_component(f"builtin/{name}", kind, where="test").ref.fingerprint for name, kind in KINDS.items()}
+    found = {
+        load_component(spec_of(f"builtin/{name}"), kind, where="test").ref.fingerprint for name, kind in KINDS.items()
+    }
     assert len(found) == len(KINDS)
 
 
@@ -59,6 +97,8 @@ def test_naming_the_builtins_imports_none_of_them() -> None:
     assert done.stdout.strip() == "[]"
 
 
+PACKAGES = packages_distributions()
+
 READS_JSON_ALIKE = {"pydantic_core"}
 """Libraries of which every version gives a builtin the same result."""
 
@@ -66,8 +106,29 @@ READS_JSON_ALIKE = {"pydantic_core"}
 @pytest.mark.parametrize("component_id", BUILTINS)
 def test_the_libraries_that_a_result_depends_on_are_in_its_fingerprint(component_id: str) -> None:
     module_name, _, name = BUILTINS[component_id].partition(":")
-    module = importlib.import_module(module_name)
-    text = Path(str(module.__file__)).read_text(encoding="utf-8")
-    used = {imported.partition(".")[0] for imported in imported_modules(text, "themis.core.builtins")}
-    used -= {"themis", *READS_JSON_ALIKE, *sys.stdlib_module_names}
-    assert set(getattr(module, name).libraries) == used
+    used = {package for module in _own_modules(module_name) for package in _others(module)}
+    assert set(getattr(importlib.import_module(module_name), name).libraries) == used
+
+
+def _imports(module: str) -> list[str]:
+    text = Path(str(importlib.import_module(module).__file__)).read_text(encoding="utf-8")
+    return list(imported_modules(text, "themis.core.builtins"))
+
+
+def _own_modules(begin: str) -> set[str]:
+    """The module of a builtin, and those beside it that it imports."""
+    importlib.import_module(begin)
+    found, waiting = set[str](), [begin]
+    while waiting:
+        module = waiting.pop()
+        if module.startswith("themis.core.builtins.") and module not in found and module in sys.modules:
+            found.add(module)
+            waiting += _imports(module)
+    return found
+
+
+def _others(module: str) -> set[str]:
+    """The packages, by the names that they are installed by, that a module imports."""
+    names = {imported.partition(".")[0] for imported in _imports(module)}
+    names -= {"themis", *READS_JSON_ALIKE, *sys.stdlib_module_names}
+    return {PACKAGES.get(name, [name])[0] for name in names}

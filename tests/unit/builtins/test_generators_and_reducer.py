@@ -115,8 +115,8 @@ def test_a_config_names_the_parser_of_a_vote() -> None:
     [
         ("builtin/exact_match", "generation.reducer.with.parser: 'builtin/exact_match' is not a parser"),
         ("builtin/mathanswer", "generation.reducer.with.parser: no component 'builtin/mathanswer'; did you mean"),
-        ({"with": {}}, "generation.reducer.with.parser: {'with': {}}: needs `use: "),
-        (3, "generation.reducer.with.parser: 'int' is not a parser"),
+        ({"with": {}}, "generation.reducer.with.parser: {'with': {}}: a component mapping needs `use: "),
+        (3, "generation.reducer.with.parser: 3: a component is an id, package.module:name, "),
         ("os.path:join", "generation.reducer.with.parser: cannot import 'os.path:join': module os.path is not among"),
     ],
 )

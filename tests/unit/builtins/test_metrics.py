@@ -1,23 +1,17 @@
 """Scores, and the reasons for having none."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import sacrebleu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themis.core.builtins import component
-from themis.core.builtins.metrics.bleu import Bleu
 from themis.core.builtins.metrics.choice_accuracy import ChoiceAccuracy
 from themis.core.builtins.metrics.exact_match import ExactMatch, same_json
 from themis.core.builtins.metrics.f1 import F1, squad_words, token_f1
-from themis.core.components.resolution import METRIC, load_component
+from themis.core.builtins.metrics.translation import Bleu
 from themis.core.contexts import ScoreContext
-from themis.core.errors import MissingExtraError
 from themis.core.models import Case, ParsedOutput, Score
 
 ScoreIt = Callable[[Any, Any, Any], float | str]
@@ -97,51 +91,6 @@ def test_f1_is_symmetric_and_between_0_and_1(one: str, other: str) -> None:
     assert token_f1(one, other) == pytest.approx(token_f1(other, one))
     assert 0 <= token_f1(one, other) <= 1
     assert token_f1(one, one) == 1
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        ("The cat sat on the mat.", "The cat sat on the mat."),
-        ("The cat is on the mat.", "The cat sat on the mat."),
-        ("cat", "The cat sat on the mat."),
-        ("nothing alike", "The cat sat on the mat."),
-        ("", "The cat sat."),
-    ],
-)
-def test_bleu_is_sacrebleus_from_0_to_1(score: ScoreIt, answer: str, expected: str) -> None:
-    theirs = sacrebleu.sentence_bleu(answer, [expected]).score / 100
-    value = score(Bleu(), answer, expected)
-    assert value == pytest.approx(theirs)
-    assert isinstance(value, float)
-    assert 0 <= value <= 1
-
-
-def test_the_same_text_has_bleu_1_exactly(score: ScoreIt) -> None:
-    assert score(Bleu(), "a b c d e f g", "a b c d e f g") == 1.0
-
-
-def test_without_sacrebleu_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sacrebleu", None)
-    with pytest.raises(MissingExtraError, match=r"builtin/bleu needs .* sacrebleu: pip install 'themis-eval\[bleu\]'"):
-        load_component("builtin/bleu", METRIC, where="evaluation.metrics.0")
-
-
-def test_bleu_is_another_metric_with_another_sacrebleu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(component, "installed_version", {"sacrebleu": "2.5.0"}.get)
-    before = Bleu().fingerprint()
-    assert Bleu().fingerprint() == before
-    monkeypatch.setattr(component, "installed_version", {"sacrebleu": "2.5.1"}.get)
-    assert Bleu().fingerprint() != before
-    assert Bleu.libraries["sacrebleu"]["tokenize"] == "13a"
-
-
-def test_naming_bleu_does_not_load_sacrebleu() -> None:
-    program = (
-        "import sys; from themis.core.components.resolution import METRIC, load_component;"
-        "load_component('builtin/bleu', METRIC, where='x'); sys.exit('sacrebleu' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 TEXT_METRICS = pytest.mark.parametrize("metric", [F1(), Bleu()], ids=["f1", "bleu"])

@@ -1,6 +1,7 @@
 """`themis limits`: what is set and what is asked, for people and for programs, and input that cannot be."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from themis.cli import limits as command
 from themis.cli.main import main
 from themis.core.shared_limits.folder import FOLDER_VARIABLE
 from themis.core.shared_limits.limit_file import LimitFile
+from themis.core.shared_limits.quota_document import Pause, QuotaDocument, QuotaHolder
+from themis.core.shared_limits.quota_file import QuotaFile
+from themis.core.values.run_rules import RunRules
 
 NAME = "openai:https://api.openai.com/v1"
 
@@ -63,6 +67,36 @@ def test_what_was_set_is_listed_until_it_is_cleared(capsys: pytest.CaptureFixtur
     assert list(folder.iterdir()) == []
 
 
+def test_quotas_are_set_beside_each_other_and_cleared_together(capsys: pytest.CaptureFixture[str]) -> None:
+    document(capsys, "set", NAME, "--max-concurrent", "24")
+    found = document(capsys, "set", NAME, "--requests-per-minute", "600", "--tokens-per-minute", "1e6")
+    assert (found["max_concurrent"], found["requests_per_minute"], found["tokens_per_minute"]) == (24, 600.0, 1e6)
+    assert (found["before"], found["before_requests_per_minute"]) == (24, None)
+    assert document(capsys, "set", NAME, "--clear")["before_tokens_per_minute"] == 1e6
+    for rate in ("0", "-3", "many", "nan", "1e12"):
+        assert themis(capsys, "set", NAME, "--requests-per-minute", rate)[0] == 2
+
+
+def test_what_processes_share_is_listed_by_key(capsys: pytest.CaptureFixture[str]) -> None:
+    key = "sk-test-4Qz81LmXw07RbT52uKfYc9Vd"
+    asked(NAME)
+    quota = QuotaFile(NAME, key, print)
+    rules = RunRules(tasks=8, requests_per_minute=600.0)
+
+    def hold(document: QuotaDocument, number: int) -> None:
+        document.holders[number] = QuotaHolder(7, 1, time.monotonic(), rules, in_flight=2, waiting=5, granted=3)
+        document.pause = Pause(time.monotonic() + 30.0, time.monotonic(), "retry-after")
+
+    quota.update(hold)
+    (shared,) = document(capsys, "list")["providers"][0]["shared"]
+    assert shared["account"] == quota.account
+    assert (shared["requests_per_minute"], shared["why_closed"]) == (600.0, "retry-after")
+    assert 25.0 < shared["closed_for_s"] <= 30.0
+    assert shared["holders"] == [{"pid": 7, "granted": 3, "in_flight": 2, "waiting": 5}]
+    quota.close()
+    assert document(capsys, "list")["providers"][0]["shared"] == [], "who has closed it holds it no more"
+
+
 def test_what_processes_ask_is_summed_up_and_listed_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
     asked(NAME)
     asked(NAME, namespace=0, pid=7, limit=4, in_flight=4, waiting=9, why="429 3 s ago; recovering")
@@ -81,7 +115,7 @@ def test_people_get_a_table_that_fits(
     assert themis(capsys, "list") == (0, "", f"themis: no provider is asked now, and no limit is set ({folder})\n")
     asked(NAME, namespace=0, pid=7, in_flight=16, waiting=9, why="429 3 s ago; recovering\x1b[2J")
     code, out, err = themis(capsys, "set", "vllm:http://localhost:8000/v1", "--max-concurrent", "1200")
-    assert (code, out) == (0, "vllm:http://localhost:8000/v1: at most 1,200 calls at once in each process\n")
+    assert (code, out) == (0, "vllm:http://localhost:8000/v1: at most 1,200 calls at once for all processes together\n")
     assert "no process asks vllm:http://localhost:8000/v1 now" in err
     code, out, err = themis(capsys, "list")
     assert (code, err) == (0, "")
@@ -117,8 +151,8 @@ def test_no_key_is_shown_or_kept(capsys: pytest.CaptureFixture[str], folder: Pat
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["set", NAME], "give --max-concurrent or --clear, not both"),
-        (["set", NAME, "--max-concurrent", "3", "--clear"], "give --max-concurrent or --clear, not both"),
+        (["set", NAME], "give limits or --clear, not both"),
+        (["set", NAME, "--max-concurrent", "3", "--clear"], "give limits or --clear, not both"),
         (["set", "", "--clear"], "PROVIDER is empty"),
         (["set", "--max-concurrent", "3"], "Missing argument 'PROVIDER'"),
         *((["set", NAME, "--max-concurrent", number], "--max-concurrent") for number in ("0", "-1", "1e3", "1000001")),

@@ -400,7 +400,10 @@ def test_an_unknown_key_in_an_optional_section_is_named_too(tmp_path: Path) -> N
         ("generation: {generator: 3}\nevaluation: {}", "generation.generator: a component is an id"),
         ("generation: {generator: ' '}\nevaluation: {}", "generation.generator: a component reference cannot be"),
         ("generation: {generator: {with: {}}}\nevaluation: {}", "generation.generator: a component mapping needs"),
-        ("generation: {generator: {use: a, args: {}}}\nevaluation: {}", "holds only `use` and `with`, not 'args'"),
+        (
+            "generation: {generator: {use: a, args: {}}}\nevaluation: {}",
+            "only `use`, `with` and `as`, not 'args'",
+        ),
         ("generation: {generator: {use: a, with: [1]}}\nevaluation: {}", "`with` must map argument names"),
         ("generation: {generator: g}\nevaluation: {parsers: [a, b]}", "evaluation.parsers: list should have at most 1"),
     ],

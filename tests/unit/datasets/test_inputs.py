@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,8 +14,6 @@ from themis.core.dataset_inputs import (
 )
 from themis.core.errors import DatasetError, MissingExtraError
 from themis.core.models import Case
-
-ROWS = [{"id": 7, "q": "why", "a": "so"}, {"id": 8, "q": "how", "a": "thus"}]
 
 
 def test_mappings_become_numbered_cases_of_the_dataset_inline() -> None:
@@ -57,51 +54,7 @@ def test_a_file_gives_a_dataset_named_by_its_stem(tmp_path: Path) -> None:
     assert dataset.cases == [Case(case_id="case-1", input="France?", expected_output="Paris")]
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Stands in for the hub's package; returns the calls that were made."""
-    calls: list[tuple[Any, ...]] = []
-
-    def load_dataset(name: str, config: str | None, *, split: str, revision: str | None) -> list[dict[str, Any]]:
-        calls.append((name, config, split, revision))
-        if name == "missing":
-            msg = "no such\ndataset"
-            raise FileNotFoundError(msg)
-        return ROWS
-
-    module = ModuleType("datasets")
-    module.load_dataset = load_dataset  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "datasets", module)
-    return calls
-
-
-def test_a_split_on_the_hub_is_a_dataset_of_its_own(hub: list[tuple[Any, ...]]) -> None:
-    dataset = dataset_from_huggingface(
-        dataset_name="org/set",
-        split="test",
-        input_field="q",
-        expected_output_field="a",
-        case_id_field="id",
-        revision="abc",
-        config_name="m",
-    )
-    assert hub == [("org/set", "m", "test", "abc")]
-    assert (dataset.dataset_id, dataset.revision) == ("org/set:m:test", "abc")
-    assert dataset.cases[0] == Case(case_id="7", input="why", expected_output="so")
-    plain = dataset_from_huggingface(dataset_name="s", split="test", input_field="q")
-    assert [case.case_id for case in plain.cases] == ["case-1", "case-2"]
-
-
-def test_what_goes_wrong_on_the_hub_is_one_line(hub: list[tuple[Any, ...]]) -> None:
-    with pytest.raises(
-        DatasetError, match=r"dataset 'missing:test': cannot be loaded: FileNotFoundError: no such dataset$"
-    ):
-        dataset_from_huggingface(dataset_name="missing", split="test", input_field="q")
-    with pytest.raises(DatasetError, match=r"row 1: has no column 'question'; there are id, q, a"):
-        dataset_from_huggingface(dataset_name="s", split="test", input_field="question")
-
-
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'themis-eval\[huggingface\]'"):
-        dataset_from_huggingface(dataset_name="s", split="test", input_field="q")
+    with pytest.raises(MissingExtraError, match=r"pip install 'themis-eval\[datasets\]'"):
+        dataset_from_huggingface(dataset_name="./s", split="test", input_field="q")

@@ -147,7 +147,10 @@ class Threshold(ScriptedMetric):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"at": 1.0}, "is listed twice, with different settings; scores are stored by"), ({}, "twice$")],
+    [
+        ({"at": 1.0}, r"is listed twice; name one: \{use: .*:Threshold, as: <a name>\}"),
+        ({}, "is listed twice; name one"),
+    ],
 )
 def test_two_metrics_of_one_id_are_refused_with_the_reason(arguments: dict[str, Any], words: str) -> None:
     use = f"{__name__}:Threshold"
@@ -175,6 +178,7 @@ def test_an_edited_helper_takes_nothing_over_and_is_remarked_on_by_name(
     other = project.experiment(metrics=["builtin/f1"]).run()
     assert _outputs(other) == {"0.0 two"}
     assert len(project.calls) == 3
+    caplog.clear()
     with caplog.at_level(logging.WARNING, "themis.engine"):
         kept = project.experiment().run()
     assert _outputs(kept) == {"0.0 one"}

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from themis.core.errors import PromptError
 from themis.core.models import Case
@@ -68,6 +69,12 @@ def test_examples_are_turns_or_one_text(pool: Path) -> None:
         ("user", "Q: why?"),
     ]
     as_text = few_shot(pool, **{"as": "text", "answer": " {{ expected_output }}.", "separator": "\n--\n"})
+    introduced = as_text.model_copy(update={"introduction": "Sums like {{ input }}"})
+    config = PromptConfig(template="Q: {{ input }}\nA:", few_shot=introduced)
+    plain = rendered(PromptConfig(template="Q: {{ input }}\nA:", few_shot=as_text), CASE)
+    assert rendered(config, CASE) == f"Sums like {CASE.input}\n--\n{plain}"
+    with pytest.raises(ValidationError, match="`introduction` is for `as: text`"):
+        few_shot(pool, introduction="Sums")
     assert rendered(PromptConfig(template="Q: {{ input }}\nA:", few_shot=as_text), CASE) == (
         "Q: q0\nA: a0.\n--\nQ: q1\nA: a1.\n--\nQ: why?\nA:"
     )

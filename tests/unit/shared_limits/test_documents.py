@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.limit_files import holder
 from themis.core.shared_limits.document import LimitDocument, decode, encode
+from themis.core.values.run_rules import OperatorRules
 
 NAME = "openai:https://api.openai.com/v1"
 
@@ -22,16 +23,18 @@ def text(**words: Any) -> bytes:
 def test_it_is_read_as_it_was_written() -> None:
     for document in (
         LimitDocument(NAME),
-        LimitDocument(NAME, 24),
-        LimitDocument(NAME, 1, (holder(NAME), holder(NAME, pid=7, limit=None, most=None, why="not limited"))),
+        LimitDocument(NAME, OperatorRules(24, 600.0)),
+        LimitDocument(
+            NAME, OperatorRules(1), (holder(NAME), holder(NAME, pid=7, limit=None, most=None, why="not limited"))
+        ),
     ):
         assert decode(encode(document), NAME) == document
 
 
 def test_fields_of_a_later_version_are_kept() -> None:
-    found = decode(text(quota={"next_s": 7}, settings={"max_concurrent": 3, "requests_per_minute": 60}), NAME)
+    found = decode(text(quota={"next_s": 7}, settings={"max_concurrent": 3, "priority": 60}), NAME)
     again = json.loads(encode(found))
-    assert (again["quota"], again["settings"]) == ({"next_s": 7}, {"max_concurrent": 3, "requests_per_minute": 60})
+    assert (again["quota"], again["settings"]["priority"]) == ({"next_s": 7}, 60)
     assert not decode(text(quota={"next_s": 7}), NAME).is_empty
 
 
@@ -52,6 +55,8 @@ def test_fields_of_a_later_version_are_kept() -> None:
         (text(provider="another"), "another provider"),
         (text(settings=[]), "another form"),
         (text(holders={}), "another form"),
+        (text(settings={"requests_per_minute": 0}), "not a number a minute"),
+        (text(settings={"tokens_per_minute": "many"}), "not a number a minute"),
         *((text(settings={"max_concurrent": calls}), "not a whole number from 1 to 1,000,000") for calls in _NO_COUNTS),
     ],
 )
@@ -80,7 +85,7 @@ def test_what_is_not_a_limit_file_is_refused_in_a_few_words(data: bytes, why: st
     ids=str,
 )
 def test_a_report_that_is_not_valid_is_left_out_and_the_others_stay(facts: dict[str, Any]) -> None:
-    good = json.loads(encode(LimitDocument(NAME, None, (holder(NAME),))))["holders"][0]
+    good = json.loads(encode(LimitDocument(NAME, OperatorRules(), (holder(NAME),))))["holders"][0]
     bad: list[Any] = [{**good, **facts}, {name: good[name] for name in good if name != next(iter(facts))}, 7, None, []]
     assert decode(text(holders=[*bad, good]), NAME).holders == (holder(NAME),)
 

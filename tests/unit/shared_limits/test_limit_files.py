@@ -22,6 +22,7 @@ from themis.core.shared_limits.document import MOST_BYTES, LimitDocument, encode
 from themis.core.shared_limits.folder import FOLDER_VARIABLE, limits_folder
 from themis.core.shared_limits.holder import FORGOTTEN_S, SILENT_S, this_holder
 from themis.core.shared_limits.limit_file import LimitFile, all_limits
+from themis.core.values.run_rules import OperatorRules
 
 NAME = "openai:https://api.openai.com/v1"
 _NS = 10**9
@@ -77,25 +78,25 @@ def test_without_a_home_folder_one_line_says_what_to_set(monkeypatch: pytest.Mon
 def test_a_file_is_private_and_is_gone_when_nothing_is_left_in_it(file: LimitFile) -> None:
     assert file.read() == LimitDocument(NAME)
     assert not file.path.parent.exists()
-    file.update(lambda now: replace(now, max_concurrent=24))
-    assert file.read().max_concurrent == 24
+    file.update(lambda now: replace(now, operator=OperatorRules(24)))
+    assert file.read().operator.concurrency == 24
     assert file.path.parent.stat().st_mode & 0o777 == 0o700
     assert [path.stat().st_mode & 0o777 for path in sorted(file.path.parent.iterdir())] == [0o600, 0o600]
-    file.update(lambda now: replace(now, max_concurrent=None))
+    file.update(lambda now: replace(now, operator=OperatorRules(None)))
     assert list(file.path.parent.iterdir()) == []
 
 
 def test_no_change_is_lost_while_many_are_made_at_once(file: LimitFile) -> None:
     def count_up() -> None:
         for _ in range(25):
-            file.update(lambda now: replace(now, max_concurrent=(now.max_concurrent or 0) + 1))
+            file.update(lambda now: replace(now, operator=OperatorRules((now.operator.concurrency or 0) + 1)))
 
     threads = [threading.Thread(target=count_up) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert file.read().max_concurrent == 100
+    assert file.read().operator.concurrency == 100
 
 
 def test_no_change_is_lost_while_the_file_comes_and_goes(file: LimitFile) -> None:
@@ -129,7 +130,7 @@ def test_a_process_is_alive_until_it_is_killed(file: LimitFile, child: subproces
     process = replace(this_holder(), pid=child.pid, pid_started=identity.process_started(child.pid) or 0)
     asking = fresh(NAME, process=process)
     file.update(lambda now: now.with_holder(asking))
-    assert list(all_limits(file.path.parent)) == [LimitDocument(NAME, None, (asking,))]
+    assert list(all_limits(file.path.parent)) == [LimitDocument(NAME, OperatorRules(), (asking,))]
     child.send_signal(signal.SIGKILL)
     child.wait()
     assert list(all_limits(file.path.parent)) == [], "it is dropped by the next reader"
@@ -142,7 +143,7 @@ def test_the_next_writer_drops_a_killed_process_too(file: LimitFile, child: subp
     assert len(file.read().holders) == 1
     child.kill()
     child.wait()
-    assert file.update(lambda now: replace(now, max_concurrent=2)).holders == ()
+    assert file.update(lambda now: replace(now, operator=OperatorRules(2))).holders == ()
 
 
 @pytest.mark.parametrize(
@@ -176,38 +177,38 @@ def test_a_file_that_was_left_empty_is_no_file(file: LimitFile) -> None:
     file.path.parent.mkdir(parents=True)
     file.path.touch()
     assert file.read() == LimitDocument(NAME)
-    assert file.update(lambda now: replace(now, max_concurrent=3)).max_concurrent == 3
+    assert file.update(lambda now: replace(now, operator=OperatorRules(3))).operator.concurrency == 3
 
 
 def test_broken_content_stays_until_it_is_repaired(file: LimitFile) -> None:
     file.path.parent.mkdir(parents=True)
     file.path.write_bytes(b"{nonsense")
-    for use in (file.read, lambda: file.update(lambda now: replace(now, max_concurrent=3))):
+    for use in (file.read, lambda: file.update(lambda now: replace(now, operator=OperatorRules(3)))):
         with pytest.raises(LimitFileError, match=f"{file.path}: it is not JSON"):
             use()
     assert file.path.read_bytes() == b"{nonsense"
-    assert file.update(lambda now: replace(now, max_concurrent=3), repair=True).max_concurrent == 3
-    assert file.read().max_concurrent == 3
+    assert file.update(lambda now: replace(now, operator=OperatorRules(3)), repair=True).operator.concurrency == 3
+    assert file.read().operator.concurrency == 3
 
 
 def test_what_a_newer_version_wrote_is_not_repaired_away(file: LimitFile) -> None:
     file.path.parent.mkdir(parents=True)
     file.path.write_bytes(b'{"format": 2, "provider": "moved"}')
     with pytest.raises(LimitFileError, match="a newer version of Themis wrote it"):
-        file.update(lambda now: replace(now, max_concurrent=3), repair=True)
+        file.update(lambda now: replace(now, operator=OperatorRules(3)), repair=True)
     assert file.path.read_bytes() == b'{"format": 2, "provider": "moved"}'
 
 
 def test_hostile_files_are_named_and_the_others_are_read(tmp_path: Path) -> None:
-    LimitFile("good", tmp_path).update(lambda now: replace(now, max_concurrent=2))
+    LimitFile("good", tmp_path).update(lambda now: replace(now, operator=OperatorRules(2)))
     (tmp_path / "link.json").symlink_to("/etc/passwd")
     (tmp_path / "folder.json").mkdir()
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "large.json").write_bytes(b" " * (MOST_BYTES + 1))
     (tmp_path / "deep.json").write_bytes(b"[" * 500_000)
-    (tmp_path / "misplaced.json").write_bytes(encode(LimitDocument("elsewhere", 3)))
+    (tmp_path / "misplaced.json").write_bytes(encode(LimitDocument("elsewhere", OperatorRules(3))))
     found = list(all_limits(tmp_path))
-    assert [one for one in found if isinstance(one, LimitDocument)] == [LimitDocument("good", 2)]
+    assert [one for one in found if isinstance(one, LimitDocument)] == [LimitDocument("good", OperatorRules(2))]
     messages = [str(one) for one in found if isinstance(one, LimitFileError)]
     assert len(messages) == 6
     assert all("\n" not in message and ".json: " in message for message in messages)
@@ -245,7 +246,7 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_not_taken_for_the_lock(
         lock(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    with file_lock.locked(path, 1.0):
+    with file_lock.locked(path, 10.0):
         assert len(calls) == 2
         with pytest.raises(TimeoutError), file_lock.locked(path, 0.0):
             pytest.fail("two hold the lock")
@@ -255,6 +256,7 @@ DIES_WITH_A_CHILD = """
 import os, signal, sys, time
 from pathlib import Path
 from themis.core.shared_limits.file_lock import locked
+from themis.core.values.run_rules import OperatorRules
 
 with locked(Path(sys.argv[1]), 0.0):
     if (child := os.fork()) == 0:
@@ -273,7 +275,7 @@ def test_a_forked_child_keeps_no_lock_of_a_process_that_was_killed(tmp_path: Pat
         child = int(process.stdout.readline())
         try:
             assert process.wait(20) == -signal.SIGKILL
-            with file_lock.locked(path, 1.0):
+            with file_lock.locked(path, 10.0):
                 assert path.exists()
         finally:
             os.kill(child, signal.SIGKILL)

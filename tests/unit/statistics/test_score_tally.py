@@ -107,9 +107,9 @@ def test_order_and_portions_do_not_matter() -> None:
 def test_every_metric_of_a_run_is_there_once_anything_was_scored_or_failed() -> None:
     tally = ScoreTally()
     tally.add([1.0])
-    assert summaries(["a", "b"], {}, total=2, failed=0) == {}
-    assert [found.scored for found in summaries(["a", "b"], {}, total=2, failed=1).values()] == [0, 0]
-    assert [found.scored for found in summaries(["a", "b"], {1: tally}, total=2, failed=0).values()] == [0, 1]
+    assert summaries({0: "a", 1: "b"}, {}, {}, total=2, failed=0) == {}
+    assert [found.scored for found in summaries({0: "a", 1: "b"}, {}, {}, total=2, failed=1).values()] == [0, 0]
+    assert [found.scored for found in summaries({0: "a", 1: "b"}, {1: tally}, {}, total=2, failed=0).values()] == [0, 1]
 
 
 def test_figures_are_short_texts() -> None:

@@ -28,7 +28,13 @@ def test_a_limit_is_said_in_a_few_words(limit: int | None, most: int | None, wor
     assert state.text == f"openai:https://api.openai.com {words} (429 3 s ago)"
 
 
-@pytest.mark.parametrize("name", ["limit", "most", "in_flight", "waiting"])
+@pytest.mark.parametrize(("shared", "words"), [(40, "3 processes share 40"), (None, "3 processes share it")])
+def test_a_limit_that_processes_share_says_how_many_there_are(shared: int | None, words: str) -> None:
+    state = replace(LIMIT, processes=3, shared_limit=shared)
+    assert state.short_text == f"24 of 1,000 at once (429 3 s ago; {words})"
+
+
+@pytest.mark.parametrize("name", ["limit", "most", "in_flight", "waiting", "processes", "shared_limit"])
 @pytest.mark.parametrize("number", [-1, 2**60])
 def test_a_number_of_calls_is_none_that_cannot_be(name: str, number: int) -> None:
     with pytest.raises(ValueError, match="out of range"):

@@ -94,8 +94,7 @@ def test_every_type_of_message_has_an_example() -> None:
         (b'{"type": "Order"}', "type is unknown"),
         (b'{"type": ["Kill"]}', "type is unknown"),
         (b'{"type": "Report"}', "type is unknown"),
-        (b'{"type": "Kill", "pid": 1}', "extra or missing fields"),
-        (b'{"type": "ProgressReport", "total": 1, "done": 1}', "extra or missing fields"),
+        (b'{"type": "ProgressReport", "total": 1, "done": 1}', "ProgressReport lacks failed"),
         (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": true, ' + _REST, "ProgressReport.failed is not"),
         (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": -1, ' + _REST, "negative"),
         (b'{"type": "ProgressReport", "total": 1, "done": 1, "failed": 1e99, ' + _REST, "ProgressReport.failed is not"),
@@ -130,6 +129,19 @@ def test_what_is_no_message_of_ours_is_refused_as_a_whole(data: bytes, words: st
         decode(data)
 
 
+def test_a_message_of_a_newer_version_is_read_without_the_fields_that_it_has_besides() -> None:
+    report = ProgressReport(3, 2, 1, limits=(_LIMIT,))
+    document = json.loads(encode(report)) | {"spent_usd": 1.5, "nested": {"a": []}}
+    document["limits"][0]["more"] = "x"
+    assert decode(json.dumps(document).encode()) == report
+    assert decode(b'{"type": "Kill", "pid": 1}') == Kill()
+
+
+def test_a_message_of_an_earlier_version_is_read_with_the_defaults_of_the_fields_that_it_lacks() -> None:
+    assert decode(b'{"type": "ProgressReport", "total": 3, "done": 2, "failed": 1}') == ProgressReport(3, 2, 1)
+    assert decode(b'{"type": "RunEnded", "cause": "done", "message": ""}') == RunEnded(Cause.DONE, "")
+
+
 @pytest.mark.parametrize("modules", ["a", [1], {}, [["a"]]])
 def test_a_list_of_words_is_nothing_else(modules: object) -> None:
     document = json.loads(encode(RunJob("k", 1, "", "/log", 1))) | {"allow_modules": modules}
@@ -143,8 +155,7 @@ def test_a_list_of_words_is_nothing_else(modules: object) -> None:
         ({"limits": None}, "limits is not valid"),
         ({"limits": {}}, "limits is not valid"),
         ({"limits": ["24"]}, "limits is not valid"),
-        ({"limits": [{}]}, "limits has extra or missing fields"),
-        ({"limits": [{**asdict(_LIMIT), "more": 1}]}, "limits has extra or missing fields"),
+        ({"limits": [{}]}, "limits lacks provider"),
         ({"limits": [{**asdict(_LIMIT), "in_flight": None}]}, "limits.in_flight is not valid"),
         ({"limits": [{**asdict(_LIMIT), "waiting": True}]}, "limits.waiting is not valid"),
         ({"limits": [{**asdict(_LIMIT), "limit": -1}]}, "limits is not valid: a number of calls is out of range"),

@@ -3,11 +3,13 @@
 from typing import Any
 
 from themis.adapters.answer import Answer, UnreadableReplyError, text_at, usage_of
-from themis.adapters.conversation import Conversation, text_of
+from themis.adapters.apis.content_parts import FileData, Part, UnsendablePartError, file_name, in_dialect
+from themis.adapters.conversation import Conversation, Turn, text_of
 
 PATH = "/chat/completions"
 TAKES_SEED = True
 
+_SOUNDS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
 _FINISH_REASONS = {"function_call": "tool_calls"}
 _MOST_CALLS = 256
 
@@ -25,7 +27,29 @@ def body(conversation: Conversation, params: dict[str, Any], *, is_openai: bool)
     named = dict(params)
     if is_openai and "max_tokens" in named:  # its newer models refuse the older name
         named["max_completion_tokens"] = named.pop("max_tokens")
-    return {"messages": conversation.messages, **named}
+    return {"messages": messages(conversation.messages), **named}
+
+
+def messages(turns: list[Turn]) -> list[Turn]:
+    """Return turns as this API has them: files are parts of their kind.
+
+    Raises:
+        UnsendablePartError: it has no place for one.
+    """
+    return in_dialect(turns, _file)
+
+
+def _file(part: Part) -> Part:
+    kind = part["type"]
+    if kind == "image":
+        return {"type": "image_url", "image_url": {"url": FileData(part, as_address=True)}}
+    if kind == "audio":
+        form = _SOUNDS.get(part["media_type"])
+        if form is None:
+            msg = f"a sound is sent as WAV or MP3, not as {part['media_type']}"
+            raise UnsendablePartError(msg)
+        return {"type": "input_audio", "input_audio": {"data": FileData(part), "format": form}}
+    return {"type": "file", "file": {"filename": file_name(part), "file_data": FileData(part, as_address=True)}}
 
 
 def read(reply: dict[str, Any]) -> Answer:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from themis.adapters.answer import Answer, UnreadableReplyError, count_of, text_at, usage_of
+from themis.adapters.apis.content_parts import FileData, Part, UnsendablePartError, file_name, in_dialect
 from themis.adapters.conversation import Conversation, Turn, text_of
 
 PATH = "/v1/messages"
@@ -50,6 +51,23 @@ def body(conversation: Conversation, params: dict[str, Any]) -> dict[str, Any]:
     system, turns = _parted(conversation)
     asked: dict[str, Any] = {"messages": turns} if system is None else {"system": system, "messages": turns}
     return {**asked, **named}
+
+
+def _file(part: Part) -> Part:
+    kind = part["media_type"]
+    if part["type"] == "image":
+        return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": FileData(part)}}
+    if kind == "application/pdf":
+        return {"type": "document", "source": {"type": "base64", "media_type": kind, "data": FileData(part)}}
+    if kind == "text/plain":
+        data = FileData(part, is_text=True)
+        return {
+            "type": "document",
+            "title": file_name(part),
+            "source": {"type": "text", "media_type": kind, "data": data},
+        }
+    msg = f"this API takes images, PDF and texts, not {kind}"
+    raise UnsendablePartError(msg)
 
 
 def read(reply: dict[str, Any]) -> Answer:
@@ -155,7 +173,7 @@ def _facts(reply: dict[str, Any]) -> dict[str, Any]:
 
 def _parted(conversation: Conversation) -> tuple[Any, list[Turn]]:
     """Return what the model is told beforehand, and the turns: a system message is not one of them in this API."""
-    turns = conversation.turns
+    turns = in_dialect(conversation.turns, _file)
     first = next((at for at, turn in enumerate(turns) if turn["role"] not in _SYSTEM), len(turns))
     told = [turn.get("content") for turn in turns[:first]]
     if conversation.instructions is not None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from themis.adapters.apis.content_parts import FileData
 from themis.core.cost.tokens import MostTokens
 from themis.core.errors import UnboundedCallError
 
@@ -31,7 +32,7 @@ def most_tokens(body: Mapping[str, Any]) -> MostTokens:
     """Return the most tokens that a request can use.
 
     A token is at least one byte of text, so that the bytes of the body bound its input. What a body only refers to, an
-    image by its address or a stored conversation, has no size here.
+    image by its address, a file or a stored conversation, has no size here.
 
     Raises:
         UnboundedCallError: the provider itself adds to the input, such as what it finds in the web.
@@ -59,7 +60,9 @@ def _output(body: Mapping[str, Any]) -> int | None:
     if not limits:
         return None
     answers = max((found for name in _ANSWERS if (found := _count(body.get(name))) is not None), default=1)
-    return max(limits) * max(answers, 1)
+    prompts = body.get("prompt")
+    texts = len(prompts) if isinstance(prompts, list) and all(isinstance(text, str) for text in prompts) else 1
+    return max(limits) * max(answers, 1) * max(texts, 1)
 
 
 def _count(value: Any) -> int | None:
@@ -68,6 +71,8 @@ def _count(value: Any) -> int | None:
 
 def _refers(value: Any) -> bool:
     """Whether a part of a body refers to something that is not in it."""
+    if isinstance(value, FileData):
+        return True
     if isinstance(value, Mapping):
         if any(value.get(name) for name in _REFERENCES):
             return True

@@ -3,6 +3,7 @@
 from typing import Any
 
 from themis.adapters.answer import Answer, UnreadableReplyError, text_at, usage_of
+from themis.adapters.apis.content_parts import FileData, Part, UnsendablePartError, file_name, in_dialect
 from themis.adapters.conversation import Conversation, Turn
 
 PATH = "/responses"
@@ -36,10 +37,36 @@ def body(conversation: Conversation, params: dict[str, Any], *, is_openai: bool)
         named["tools"] = [_flat(tool) for tool in named["tools"]]
     if isinstance(named.get("tool_choice"), dict):
         named["tool_choice"] = _flat(named["tool_choice"])
-    asked: dict[str, Any] = {"input": _input(conversation.turns)}
+    asked: dict[str, Any] = {"input": _input(_with_files(conversation.turns))}
     if conversation.instructions is not None:
         asked["instructions"] = conversation.instructions
     return {**asked, **named}
+
+
+def _with_files(turns: list[Turn]) -> list[Turn]:
+    """Return turns with files as this API has them; a text beside one is called by who has said it."""
+    return [
+        {**turn, "content": [_text(part, turn["role"]) for part in turn["content"]]}
+        if now is not turn and isinstance(turn.get("content"), list)
+        else turn
+        for turn, now in zip(in_dialect(turns, _file), turns, strict=True)
+    ]
+
+
+def _text(part: Any, role: str) -> Any:
+    if isinstance(part, dict) and part.get("type") == "text":
+        return {**part, "type": "output_text" if role == "assistant" else "input_text"}
+    return part
+
+
+def _file(part: Part) -> Part:
+    data = FileData(part, as_address=True)
+    if part["type"] == "image":
+        return {"type": "input_image", "image_url": data}
+    if part["type"] == "audio":
+        msg = "this API takes no sounds; ask by `api_mode: chat_completions`"
+        raise UnsendablePartError(msg)
+    return {"type": "input_file", "filename": file_name(part), "file_data": data}
 
 
 def read(reply: dict[str, Any]) -> Answer:

@@ -7,11 +7,9 @@ from themis.adapters.failures import failure_of_status, is_error, shown
 from themis.adapters.replies import Reply, document_of
 from themis.adapters.sdk_generator import SDKGenerator
 from themis.core.contexts import GenerateContext
+from themis.core.cost.spend import BATCH_TIER
 from themis.core.engine.batch_endpoint import BatchResult
 from themis.core.models import Case, GenerationResult
-
-SERVICE_TIER = "batch"
-"""Value of the artifact `service_tier`, by which a batch's answer is told from one that costs the full price."""
 
 
 class Endpoint:
@@ -34,7 +32,7 @@ class Endpoint:
         if is_error(result.status):
             raise failure_of_status(result.status, result.document, headers, self._generator.asked(request))
         reply = Reply(result.document, headers)
-        return self._generator.candidate(case, ctx, request, reply, {"service_tier": SERVICE_TIER})
+        return self._generator.candidate(case, ctx, request, reply, {"service_tier": BATCH_TIER})
 
     def _body(self, case: Case, ctx: GenerateContext) -> dict[str, Any]:
         """Return the body that a single request for a case would have."""

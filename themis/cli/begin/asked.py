@@ -12,6 +12,9 @@ from themis.cli.command import json_option, quiet_option
 DEFAULT_MODEL = "builtin/demo_generator"
 DEFAULT_METRIC = "builtin/exact_match"
 DEFAULT_PARSER = "builtin/json_identity"
+CONTINUATIONS = "continuations"
+CONTINUATIONS_METRIC = "builtin/acc"
+TASKS = ("generate", CONTINUATIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,8 @@ class Asked:
     Attributes:
         model: a short name, see `themis.adapters.model_names`.
         metrics: ids of metrics; empty for the usual one.
-        parser: id of the parser.
+        parser: id of the parser; None for the usual one.
+        task: `generate` or `continuations`; None for the usual one.
         samples: candidates of each case.
         max_concurrent: calls in flight at once; None for the usual limit.
         params: parameters of the model, by name.
@@ -34,7 +38,8 @@ class Asked:
 
     model: str
     metrics: tuple[str, ...]
-    parser: str
+    parser: str | None
+    task: str | None
     samples: int
     max_concurrent: int | None
     params: tuple[tuple[str, Any], ...]
@@ -68,9 +73,19 @@ def _option(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Call
 
 _OPTIONS = (
     _option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME", help="PROVIDER/MODEL or a component."),
-    _option("--metric", "metrics", multiple=True, metavar="ID", help=f"May be repeated.  [default: {DEFAULT_METRIC}]"),
     _option(
-        "--parser", default=DEFAULT_PARSER, show_default=True, metavar="ID", help="Finds the answer in the output."
+        "--metric",
+        "metrics",
+        multiple=True,
+        metavar="ID",
+        help=f"May be repeated.  [default: {DEFAULT_METRIC}, or {CONTINUATIONS_METRIC} of continuations]",
+    ),
+    _option("--parser", metavar="ID", help=f"Finds the answer in the output.  [default: {DEFAULT_PARSER}]"),
+    _option(
+        "--task",
+        type=click.Choice(TASKS),
+        metavar="TASK",
+        help="generate asks for an answer, continuations for the log-likelihoods of the choices.  [default: generate]",
     ),
     _option("--samples", type=click.IntRange(1), default=1, show_default=True, help="Candidates for each case."),
     _option("--max-concurrent", type=click.IntRange(1), metavar="N", help="Calls in flight at once."),

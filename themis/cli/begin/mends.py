@@ -16,6 +16,7 @@ from themis.core.errors import (
     InvalidRequestError,
     MissingExtraError,
     MissingSecretError,
+    NoContinuationsError,
     ProviderKeyError,
     ProviderNotFoundError,
     ProviderQuotaError,
@@ -166,6 +167,11 @@ def _unsendable_case(error: Any, said: str, asked: Question) -> Problem:
     return Problem(what, "change that case", BAD_INPUT)
 
 
+def _no_continuations(error: Any, said: str, asked: Question) -> Problem:
+    del error
+    return Problem(f"log-likelihoods cannot be asked for: {said}", _at("generation.generator", asked), BAD_INPUT)
+
+
 def _refused_request(error: Any, said: str, asked: Question) -> Problem:
     del error
     return Problem(f"the request is refused: {said}", _at("generation.generator.with", asked), BAD_INPUT)
@@ -230,6 +236,7 @@ _RULES: dict[type[BaseException], Rule] = {
     RefusedCaseError: _refused_case,
     UnsendableCaseError: _unsendable_case,
     InvalidRequestError: _refused_request,
+    NoContinuationsError: _no_continuations,
     ProviderUnreachableError: _unreachable,
     ProviderQuotaError: _used_up,
     ProviderThrottledError: _throttled,

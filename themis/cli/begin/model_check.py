@@ -66,7 +66,8 @@ model.add_command(check)
 
 def _report(found: "Probe") -> dict[str, Any]:
     """Return the outcome as JSON."""
-    from themis.cli.begin.probe import address_of, model_of, provider_of
+    from themis.cli.begin.probe import address_of
+    from themis.core.components.asked_model import model_of, provider_of
 
     live = None if found.generator is None else found.generator.live
     result = found.result
@@ -107,6 +108,7 @@ def _supported(found: "Probe", artifacts: Mapping[str, Any]) -> dict[str, Any]:
         "rate_limit_headers": bool(artifacts.get("rate_limit")),
         "request_id": artifacts.get("provider_request_id") is not None,
         "streaming": "first_token_ms" in artifacts,
+        **({} if found.result.continuations is None else {"log_likelihoods": True}),
     }
 
 

@@ -10,16 +10,23 @@ from time import perf_counter
 from typing import Any
 
 from themis.cli.begin.mends import Problem, Question, key_problem, problem_of, remark_on
-from themis.cli.terminal.output import note_lines
+from themis.cli.terminal.output import note, note_lines
+from themis.core.components.asked_model import model_of, provider_of
 from themis.core.components.resolution import GENERATOR, LoadedComponent, load_component, target_of
 from themis.core.configuration.secrets import redact_urls, references_in, resolve_references
 from themis.core.contexts import GenerateContext
+from themis.core.datasets import CaseSource
 from themis.core.engine.calls.blocking import run_to_end
+from themis.core.engine.cases.continuations import ContinuationCalls
+from themis.core.engine.cases.prompted import preparation_of
+from themis.core.engine.compiling.run_continuations import refuse_without_continuations
 from themis.core.engine.compiling.run_datasets import source_of
+from themis.core.engine.compiling.run_prompt import run_prompt
 from themis.core.engine.sessions import session_of
-from themis.core.errors import MissingSecretError, ThemisError
+from themis.core.errors import InputError, MissingSecretError, ThemisError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, GenerationResult
+from themis.core.prompting.continuations import DEFAULT_CONTINUATION
 
 FALLBACK_INPUT = "Say OK."
 
@@ -96,7 +103,7 @@ def _asked(
     case, context = _first_case(experiment)
     began_s = perf_counter()
     try:
-        result = run_to_end(_answer(loaded.live, case, context, timeout_s))
+        result = run_to_end(_answer(experiment, loaded.live, case, context, timeout_s))
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
     except BaseException as error:  # noqa: BLE001  # a user's generator may raise anything
@@ -116,37 +123,43 @@ def _asked(
     return Probe(loaded, keys, result, (perf_counter() - began_s) * 1_000, remark_on(result))
 
 
-async def _answer(generator: Any, case: Case, context: GenerateContext, timeout_s: float) -> GenerationResult:
+async def _answer(
+    experiment: Experiment, generator: Any, case: Case, context: GenerateContext, timeout_s: float
+) -> GenerationResult:
     async with session_of(generator), asyncio.timeout(timeout_s):
+        if experiment.generation.task == "continuations":
+            return await _log_likelihoods(experiment, generator, case, context)
         result = await generator.generate(case, context)
     return GenerationResult.model_validate(result)
 
 
-def model_of(generator: Any) -> str | None:
-    """Return the model that a generator asks, as far as it says so."""
-    return _text_of(generator, "model_id")
-
-
-def provider_of(generator: Any) -> str | None:
-    """Return the provider that a generator asks, as far as it says so."""
-    return _text_of(generator, "provider_key")
+async def _log_likelihoods(
+    experiment: Experiment, generator: Any, case: Case, context: GenerateContext
+) -> GenerationResult:
+    """Return what is said about the continuations of one call, as many as the generator takes at once."""
+    refuse_without_continuations(generator)
+    template = experiment.generation.continuation or DEFAULT_CONTINUATION
+    prepared = run_prompt(experiment.generation, [], "experiment")
+    calls = ContinuationCalls(generator, template, None if prepared is None else prepared.prompt)
+    asked = calls.arguments(case)[:1]
+    return calls.joined(case, asked, [await generator.score_continuations(*asked[0], context)])
 
 
 def address_of(generator: Any) -> str | None:
     """Return the address that a generator asks: its own, else the one in the name of its provider."""
-    endpoint = _text_of(generator, "endpoint")
+    named = getattr(generator, "endpoint", None)
+    endpoint = named if isinstance(named, str) else None
     _, _, address = (provider_of(generator) or "").partition(":")
     found: str | None = redact_urls(endpoint or (address if "://" in address else None))
     return found
 
 
-def _text_of(generator: Any, name: str) -> str | None:
-    value = getattr(generator, name, None)
-    return value if isinstance(value, str) else None
-
-
 def _first_case(experiment: Experiment) -> tuple[Case, GenerateContext]:
-    """Return the first case of the first dataset that has one, with its context; else a question of our own."""
+    """Return what a run would ask about the first case, with its context; else a question of our own.
+
+    That is the first case of the first dataset that has one, with the templates of `generation.prompt` and their
+    examples. A mistake in these is told, and does not keep the model from being checked.
+    """
     shared: dict[str, Any] = {
         "run_id": _RUN_ID,
         "prompt_spec": experiment.generation.prompt_spec,
@@ -157,9 +170,24 @@ def _first_case(experiment: Experiment) -> tuple[Case, GenerateContext]:
     for dataset in experiment.datasets:
         source = source_of(dataset)
         for case in islice(source.cases(), 1):
-            return case, GenerateContext(case_id=case.case_id, dataset_id=source.dataset_id, **shared)
+            try:
+                asked = _rendered(experiment, source, case)
+            except InputError as error:
+                note(f"{error}; so the model is asked {FALLBACK_INPUT!r} instead")
+                asked = case.model_copy(update={"input": FALLBACK_INPUT})
+            return asked, GenerateContext(case_id=case.case_id, dataset_id=source.dataset_id, **shared)
     case = Case(case_id=_RUN_ID, input=FALLBACK_INPUT)
     return case, GenerateContext(case_id=case.case_id, **shared)
+
+
+def _rendered(experiment: Experiment, source: CaseSource, case: Case) -> Case:
+    """Return a case as its generator gets it; continuations are made of the case itself."""
+    if experiment.generation.task == "continuations":
+        return case
+    folder = None if experiment.folder is None else str(experiment.folder)
+    prepared = run_prompt(experiment.generation, [source], "experiment", folder=folder)
+    prepare = None if prepared is None else preparation_of(prepared.prompt, prepared.finder)
+    return case if prepare is None else prepare(case)
 
 
 def _keys(arguments: Mapping[str, Any], error: ThemisError | None = None) -> tuple[Key, ...]:

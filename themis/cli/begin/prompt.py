@@ -14,6 +14,7 @@ from themis.core.errors import InvalidArgumentError, MissingSecretError
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
     from themis.core.models import Case
+    from themis.core.prompt_config import RunPrompt
 
 _WHERE = "generation.generator"
 
@@ -50,7 +51,7 @@ def _shown(experiment: "Experiment", case_id: str | None, dataset_id: str | None
     from themis.core.engine.compiling.run_prompt import run_prompt
 
     sources = [source_of(dataset) for dataset in experiment.datasets]
-    templates = run_prompt(experiment.generation, sources, "experiment")
+    templates = run_prompt(experiment.generation, sources, "experiment", folder=experiment.folder)
     wanted = (
         (source.dataset_id, case)
         for source in sources
@@ -63,20 +64,37 @@ def _shown(experiment: "Experiment", case_id: str | None, dataset_id: str | None
         detail = "there is no case" if case_id is None else f"no dataset here has a case {case_id!r}"
         raise InvalidArgumentError(argument="--case", detail=detail)
     about = {"dataset_id": dataset, "case_id": case.case_id}
+    if experiment.generation.task == "continuations":
+        return {**about, **_scored(experiment, None if templates is None else templates.prompt, case, dataset)}
     if templates is None:
         return {**about, "prompt_sha256": None, **_request(experiment, case, dataset)}
     from themis.core.prompting.rendering import Prompter, prompt_hash
 
-    rendered = Prompter(templates).rendered(case)
+    rendered = Prompter(templates.prompt, templates.finder).rendered(case)
     asked = case.model_copy(update={"input": rendered})
     return {**about, "prompt_sha256": prompt_hash(rendered), **_request(experiment, asked, dataset)}
 
 
-def _request(experiment: "Experiment", case: "Case", dataset_id: str) -> dict[str, Any]:
-    """Return the messages about a case, and the body of the request that has them; None where there is no request."""
+def _scored(experiment: "Experiment", templates: "RunPrompt | None", case: "Case", dataset_id: str) -> dict[str, Any]:
+    """Return the context of a case and its continuations, and the body of the first request about them."""
+    from themis.core.prompting.continuations import DEFAULT_CONTINUATION, ContinuationPrompter
+    from themis.core.prompting.rendering import prompt_hash
+
+    prompter = ContinuationPrompter(experiment.generation.continuation or DEFAULT_CONTINUATION, templates)
+    context, texts = prompter.context(case), prompter.continuations(case)
+    shown = {"prompt_sha256": None if templates is None else prompt_hash(context.input), "continuations": texts}
+    return {**shown, **_request(experiment, context, dataset_id, texts)}
+
+
+def _request(experiment: "Experiment", case: "Case", dataset_id: str, texts: list[str] | None = None) -> dict[str, Any]:
+    """Return the messages about a case, and the body of the request that has them; None where there is no request.
+
+    With `texts` it is the first request about these continuations.
+    """
     from themis.adapters.provider_generator import ProviderGenerator
     from themis.core.components.resolution import GENERATOR, load_component
     from themis.core.contexts import GenerateContext
+    from themis.core.engine.compiling.run_continuations import refuse_without_continuations
 
     spec, seeds = experiment.generation.prompt_spec, experiment.seeds
     text = case.input if spec is None else spec.render_input(case.input)
@@ -97,16 +115,37 @@ def _request(experiment: "Experiment", case: "Case", dataset_id: str) -> dict[st
         seed_is_given=bool(seeds),
         prompt_spec=spec,
     )
-    request = generator.request(case, context)
+    if texts is None:
+        request = generator.request(case, context)
+    elif callable(getattr(generator, "continuation_request", None)):
+        refuse_without_continuations(generator)
+        live: Any = generator
+        at_once = live.continuations_per_call or len(texts)
+        request = live.continuation_request(case, texts[:at_once], context)
+    else:
+        return {"messages": messages, "request": None}
     return {"messages": request.turns, "request": request.body}
+
+
+def _shown_part(part: Any) -> str:
+    """Return a content part as a line: a text as it is, a file by its kind, size and hash."""
+    if isinstance(part, dict) and isinstance(part.get("sha256"), str):
+        name = f" {part['name']}" if "name" in part else ""
+        return f"<{part['type']}{name}: {part['media_type']}, {part['bytes']:,} bytes, sha256 {part['sha256']}>"
+    return str(part["text"]) if isinstance(part, dict) and "text" in part else str(part)
 
 
 def _say(found: dict[str, Any]) -> None:
     say(f"case {found['case_id']} of {found['dataset_id']}")
+    is_one_text = "prompt" in (found["request"] or {})
     for message in found["messages"]:
         content = message.get("content")
-        say(f"\n[{message.get('role', 'message')}]")
-        say(content if isinstance(content, str) else str(content))
+        say(f"\n[{'prompt' if is_one_text else message.get('role', 'message')}]")
+        for part in content if isinstance(content, list) else [content]:
+            say(part if isinstance(part, str) else _shown_part(part))
+    for number, text in enumerate(found.get("continuations") or (), start=1):
+        say(f"\n[continuation {number}]")
+        say(repr(text))
     if found["request"] is not None:
         said = {"messages", "input", "prompt", "system", "instructions"}
         others = [f"{name}={value!r}" for name, value in found["request"].items() if name not in said]

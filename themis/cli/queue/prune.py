@@ -3,6 +3,7 @@
 import heapq
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from themis.cli.targets import note_left_out, opened_queue
 from themis.cli.terminal.output import emit_object, note, say, table, when
 from themis.cli.terminal.progress import shown
 from themis.cli.terminal.time_options import Duration
+from themis.core.errors import MediaError
 from themis.core.queue.model.layout import PRUNABLE
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def prune(
     """List jobs that ended long ago, and the size of their files; with --yes remove the files, logs and journals too.
 
     Results stay in the store, and so does the end of each job: the same experiment submitted again is still known.
+    Images and files of prompts that no run on this machine has used for as long (a day at least) are removed as well.
     """
     from themis.core.queue.folder.store_registry import ScanProgress
 
@@ -77,6 +80,7 @@ def prune(
             _forget_dead_workers(opened.path)
     if not as_json:
         seen.show(removed=yes)
+    _prune_media(before_ns, removed=yes)
     if seen.left and yes:
         note(f"{seen.left:,} were skipped: they have just changed, or are locked")
     return code
@@ -134,6 +138,22 @@ class _Seen:
 
 def _document(item: "Prunable") -> dict[str, Any]:
     return {"name": item.name, "state": str(item.state), "ended": when(item.ended_ns), "bytes": item.size_bytes}
+
+
+def _prune_media(before_ns: int, *, removed: bool) -> None:
+    """Remove the media of prompts that nobody has used since a time, or only count them, and say so."""
+    from themis.core.media.media_folder import unused_media
+
+    count = size = 0
+    with suppress(MediaError):  # without a home folder there are none
+        for path, size_bytes in unused_media(before_ns):
+            with suppress(OSError):
+                if removed:
+                    path.unlink()
+                count, size = count + 1, size + size_bytes
+    if count:
+        what = f"{count:,} images and files of prompts that were not used for as long; {size:,} bytes"
+        note(f"removed: {what}" if removed else f"to be removed, too: {what}")
 
 
 def _forget_dead_workers(queue_root: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from themis.cli.terminal.output import table
-from themis.core.statistics.score_tally import MetricSummary, figures, number
+from themis.core.statistics.score_tally import MetricSummary, aggregate_notes, aggregate_rows, figures, number
 
 
 def in_short(metrics: Mapping[str, MetricSummary], *, ended: bool) -> str:
@@ -22,10 +22,16 @@ def in_short(metrics: Mapping[str, MetricSummary], *, ended: bool) -> str:
 
 
 def in_full(metrics: Mapping[str, MetricSummary]) -> list[str]:
-    """The lines of a table with the means and all their details."""
+    """The lines of a table with the means and all their details, and of one with the figures that are no means."""
     texts = {name: figures(metric) for name, metric in metrics.items()}
     names = tuple(next(iter(texts.values()), {}))
-    return table(("metric", *names), [(_short(name), *found.values()) for name, found in texts.items()], right=names)
+    lines = table(("metric", *names), [(_short(name), *found.values()) for name, found in texts.items()], right=names)
+    rows = [(_short(name), *others) for name, *others in aggregate_rows(metrics)]
+    if rows:
+        heads = ("metric", "over all cases", "value", "95 % interval")
+        lines += ["", *table(heads, rows, right=heads[2:])]
+        lines += [f"{_short(name)}, {note}: {text}" for name, note, text in aggregate_notes(metrics)]
+    return lines
 
 
 def _short(metric_id: str) -> str:

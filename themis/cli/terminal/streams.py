@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple, TextIO
 
-from themis.core.errors import ClosedOutputError, UnwritableOutputError
+from themis.core.errors import ClosedOutputError, TextOnlyOutputError, UnwritableOutputError
 from themis.core.text.masking import mask
 
 _OUT, _ERR = 1, 2
@@ -73,6 +73,22 @@ def writing() -> Iterator[TextIO]:
         raise
     except OSError as error:
         raise UnwritableOutputError(detail=error.strerror or error) from None
+
+
+@contextmanager
+def writing_bytes() -> Iterator[BinaryIO]:
+    """Yield the stream of results to a block that writes bytes to it.
+
+    Raises:
+        TextOnlyOutputError: it is a terminal.
+        ClosedOutputError, UnwritableOutputError, BrokenPipeError: as `write`.
+    """
+    with writing() as stream:
+        if stream.isatty():
+            raise TextOnlyOutputError
+        stream.flush()
+        yield stream.buffer
+        stream.buffer.flush()
 
 
 def has_terminal() -> bool:

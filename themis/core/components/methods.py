@@ -1,14 +1,14 @@
 """Check of a component's method against its role, before it is called.
 
-The engine awaits the answers of a generator, a selector and a reducer, and uses the values that a parser and a metric
-return. With the wrong kind every call would be made, and perhaps paid for, and its answer thrown away.
+The engine awaits the answers of a generator, a selector, a reducer and a judge, and uses the values that a parser and a
+metric return. With the wrong kind every call would be made, and perhaps paid for, and its answer thrown away.
 """
 
 import functools
 import inspect
 from typing import Any
 
-_ASYNCHRONOUS = frozenset({"generate", "select", "reduce"})
+_ASYNCHRONOUS = frozenset({"generate", "select", "reduce", "judge"})
 _AWAITABLES = ("Awaitable", "Coroutine", "Future", "Task")
 
 MOST_CONCURRENT = 1_024

@@ -1,22 +1,35 @@
 """Stand-ins for a stage that an experiment leaves out."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate
+from themis.core.models import CONTINUATIONS, TOOL_CALLS, GenerationResult, ParsedOutput, ReducedCandidate
 
 
 def first_candidate(candidates: Sequence[GenerationResult]) -> ReducedCandidate:
-    """Reduce to the first candidate, when there is no reducer."""
+    """Reduce to the first candidate, when there is no reducer; continuations, and calls beside a text, stay with it."""
     first = candidates[0]
-    return ReducedCandidate.model_validate(
-        {
-            "candidate_id": first.candidate_id,
-            "source_candidate_ids": [first.candidate_id],
-            "final_output": first.final_output,
-        }
-    )
+    document: dict[str, Any] = {
+        "candidate_id": first.candidate_id,
+        "source_candidate_ids": [first.candidate_id],
+        "final_output": first.final_output,
+    }
+    if first.continuations is not None:
+        document["metadata"] = {CONTINUATIONS: [score.model_dump() for score in first.continuations]}
+    elif isinstance(first.final_output, str) and (calls := _calls_beside(first)):
+        document["metadata"] = {TOOL_CALLS: calls}
+    return ReducedCandidate.model_validate(document)
+
+
+def _calls_beside(result: GenerationResult) -> Any:
+    """Return the calls of tools in the last message of a conversation, which the output is only the text of."""
+    last = result.conversation[-1] if result.conversation else None
+    content = last.content if last is not None and last.role == "assistant" else None
+    return content.get(TOOL_CALLS) if isinstance(content, dict) else None
 
 
 def whole_output(candidate: ReducedCandidate) -> ParsedOutput:
-    """Parse to the candidate's whole output, when there is no parser."""
+    """Parse to the candidate's whole output, when there is no parser; its continuations are kept with it."""
+    if CONTINUATIONS in candidate.metadata:
+        return ParsedOutput(value=candidate.final_output, metadata={CONTINUATIONS: candidate.metadata[CONTINUATIONS]})
     return ParsedOutput(value=candidate.final_output)

@@ -4,11 +4,10 @@ import platform
 import subprocess
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib.metadata import entry_points, packages_distributions
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from themis.core.builtins import BUILTINS
-from themis.core.components.resolution import ENTRY_POINT_GROUP
+from themis.core.components.plugins import COMPONENT_GROUPS, DATASET_GROUPS, SHIPPED, find_plugin
 from themis.core.python.distributions import installed_version
 
 DISTRIBUTION = "themis-eval"
@@ -26,16 +25,17 @@ def distribution_versions(uses: Iterable[str]) -> dict[str, str]:
     """Return the versions of the distributions, beside the library, that components come from.
 
     Args:
-        uses: each component's id or `package.module:name`; a component without a distribution adds nothing.
+        uses: each id or `package.module:name` of a component or dataset; one without a distribution adds nothing.
     """
-    names = {name for use in uses if use not in BUILTINS for name in _distributions_of(use)}
+    names = {name for use in uses if use not in SHIPPED for name in _distributions_of(use)}
     return {name: found for name in sorted(names) if (found := installed_version(name)) is not None}
 
 
 def _distributions_of(use: str) -> list[str]:
     if ":" in use:
         return _distributions_of_packages().get(use.partition(":")[0].partition(".")[0], [])
-    return [point.dist.name for point in entry_points(group=ENTRY_POINT_GROUP, name=use) if point.dist]
+    found = [find_plugin(use, groups, where=use) for groups in (COMPONENT_GROUPS, DATASET_GROUPS)]
+    return [plugin.distribution for plugin in found if plugin is not None]
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from themis.core.base import FrozenModel, JSONValue
 from themis.core.components.fingerprint_files import declared_files
 from themis.core.configuration.secrets import redact_urls
 from themis.core.errors import ComponentError, ThemisError
+from themis.core.text.canonical import content_hash
 from themis.core.text.masking import mask
 
 _SHOWN_CHARACTERS = 80
@@ -20,21 +21,25 @@ class ComponentTarget(FrozenModel):
     Attributes:
         use: an id or `package.module:name`.
         arguments: its keywords.
+        named: the id that the experiment gives it, with `as`; None when it keeps its own.
     """
 
     use: str
     arguments: dict[str, JSONValue] = Field(default_factory=dict)
+    named: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class ComponentRef(FrozenModel):
     """Identity of a component: enough to tell whether another one does the same.
 
     Attributes:
-        component_id, version, fingerprint: as given by the component.
+        component_id: the id under which it is shown: its own, or the one that the experiment gives it.
+        version, fingerprint: as given by the component.
         source_hash: SHA-256 over its source, which changes with an edit that the fingerprint does not show.
         sources: the parts of that source and their digests, see `source_code`; None in runs of version 4.0.
         files: SHA-256 of each file that it names in `fingerprint_files`.
         target: its import target; None for a live object.
+        own_id: its own id, when the experiment gives it another one.
     """
 
     component_id: str
@@ -44,14 +49,17 @@ class ComponentRef(FrozenModel):
     sources: dict[str, str] | None = None
     files: dict[str, str] = Field(default_factory=dict)
     target: ComponentTarget | None = None
+    own_id: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
     def identity(self) -> dict[str, JSONValue]:
         """The part that decides a `run_id`; missing parts are left out, so that earlier ids stay the same."""
         said: dict[str, JSONValue] = {
-            "id": self.component_id,
+            "id": self.own_id or self.component_id,
             "version": self.version,
             "fingerprint": self.fingerprint,
         }
+        if self.own_id is not None:
+            said["as"] = self.component_id
         if self.target is not None and self.target.arguments:
             said["arguments"] = self.target.arguments
         if self.files:
@@ -80,13 +88,28 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str, folders:
             detail = f"{label} must be a text, not {shown(value)}"
             raise ComponentError(where=where, reference=repr(name), detail=detail)
     component_id, version, fingerprint = map(mask, values)  # its identity does not depend on its secrets
+    named = None if target is None or target.named == component_id else target.named
     return ComponentRef(
-        component_id=component_id,
+        component_id=named or component_id,
         version=version,
         fingerprint=fingerprint,
         files=files,
+        own_id=None if named is None else component_id,
         target=None if target is None else target.model_copy(update={"arguments": redact_urls(target.arguments)}),
     )
+
+
+def covering(ref: ComponentRef, inner: Sequence[ComponentRef]) -> ComponentRef:
+    """Return the reference of a component with the files and the source of the components inside it."""
+    if not inner:
+        return ref
+    files, sources = dict(ref.files), dict(ref.sources or {})
+    for part in inner:
+        files |= {f"{part.component_id}: {name}": digest for name, digest in part.files.items()}
+        sources |= part.sources or {}
+    hashes: list[JSONValue] = [ref.source_hash, *(part.source_hash for part in inner)]
+    update = {"files": files, "source_hash": content_hash(hashes), "sources": sources or None}
+    return ref.model_copy(update=update)
 
 
 def shown(value: Any) -> str:

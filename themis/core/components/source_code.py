@@ -156,17 +156,22 @@ class _Search:
             self.versions[f"{top} (installed)"] = version
 
 
-def sources_of(classes: Sequence[type], module: str | None = None) -> Sources | None:
+def sources_of(
+    classes: Sequence[type], module: str | None = None, distribution: tuple[str, str] | None = None
+) -> Sources | None:
     """Return the source of a component.
 
     Args:
         classes: its class first, then its base classes.
         module: the loaded module that it comes from, if any.
+        distribution: name and version of the package that offers it as a plug-in, if one does.
     """
     names = [str(kind.__module__) for kind in classes] + ([] if module is None else [module])
-    if all(name.startswith(SHIPPED) or name == "builtins" for name in names):
+    if distribution is None and all(name.startswith(SHIPPED) or name == "builtins" for name in names):
         return _sources_shipped(tuple(names))
     search = _Search()
+    if distribution is not None:
+        search.versions[f"{distribution[0]} (installed)"] = distribution[1]
     for kind in classes:
         search.begin(str(kind.__module__))
         if kind.__module__ == "__main__" and not search.queue:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from themis.core.config import ExperimentConfig
+from themis.core.config import DatasetFile, DatasetOnHub, ExperimentConfig
+from themis.core.configuration.benchmarks import with_benchmarks
 from themis.core.configuration.config_text import parse_toml, parse_yaml
 from themis.core.configuration.default_paths import (
     DEFAULT_BATCH_ROOT,
@@ -17,7 +18,9 @@ from themis.core.configuration.default_paths import (
     STORE_DEFAULTS,
 )
 from themis.core.configuration.secrets import refuse_literal_secrets
+from themis.core.dataset_config import DatasetGiven
 from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
+from themis.core.prompt_config import PromptConfig
 from themis.core.text.nearest import nearest_hint
 from themis.core.text.pydantic_errors import UNKNOWN_KEY, problems, words
 
@@ -40,11 +43,11 @@ def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> 
         OverrideError: an override does not fit into it.
     """
     file = Path(path)
-    raw = _read(file)
+    raw = read_document(file)
     raw.setdefault("storage", {"store": DEFAULT_STORE_KIND})
     overridden(raw, overrides or ())
     refuse_literal_secrets({**raw, "datasets": _without_cases(raw.get("datasets"))}, where=str(file))
-    config = validate(ExperimentConfig, raw, where=str(file))
+    config = validate(ExperimentConfig, with_benchmarks(raw, where=str(file)), where=str(file))
     return _with_absolute_paths(config, file.absolute().parent)
 
 
@@ -73,7 +76,12 @@ def _without_cases(datasets: Any) -> list[Any]:
     return [{k: v for k, v in spec.items() if k != "cases"} if isinstance(spec, dict) else None for spec in specs]
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_document(file: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML or TOML file.
+
+    Raises:
+        ConfigError: it cannot be read, or holds something else.
+    """
     where = str(file)
     if file.suffix not in {".yaml", ".yml", ".toml"}:
         raise ConfigError(where=where, detail="a config file ends in .yaml, .yml or .toml")
@@ -144,11 +152,11 @@ def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -
 
 
 def _path_in_file(location: tuple[int | str, ...]) -> list[int | str]:
-    """Return the path of a problem without pydantic's tag for the kind of dataset."""
+    """Return the path of a problem without pydantic's tags for the kind of a dataset, and for that of a field."""
     match location:
         case ("datasets", int(index), _, *rest):
-            return ["datasets", index, *rest]
-    return list(location)
+            location = ("datasets", index, *rest)
+    return [part for part in location if not str(part).startswith("<")]
 
 
 def _known_keys(model: type[BaseModel], path: list[int | str]) -> list[str]:
@@ -188,13 +196,10 @@ def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentCo
         "queue_root": _absolute(folder, config.runtime.queue_root or DEFAULT_QUEUE_ROOT),
         "batch_root": _absolute(folder, config.runtime.batch_root or DEFAULT_BATCH_ROOT),
     }
-    datasets = [
-        d.model_copy(update={"path": _absolute(folder, d.path)}) if hasattr(d, "path") else d for d in config.datasets
-    ]
+    datasets = [_with_absolute_place(dataset, folder) for dataset in config.datasets]
     generation = config.generation
-    if generation.prompt is not None and (few_shot := generation.prompt.few_shot) is not None:
-        found = few_shot.model_copy(update={"path": _absolute(folder, few_shot.path)})
-        prompt = generation.prompt.model_copy(update={"few_shot": found})
+    if generation.prompt is not None:
+        prompt = _with_absolute_files(generation.prompt, folder)
         generation = generation.model_copy(update={"prompt": prompt})
     return config.model_copy(
         update={
@@ -204,6 +209,26 @@ def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentCo
             "datasets": datasets,
         }
     )
+
+
+def _with_absolute_place(dataset: DatasetGiven, folder: Path) -> DatasetGiven:
+    if isinstance(dataset, DatasetFile):
+        return dataset.model_copy(update={"path": _absolute(folder, dataset.path)})
+    if isinstance(dataset, DatasetOnHub) and dataset.huggingface.is_folder:
+        split = dataset.huggingface.model_copy(update={"name": _absolute(folder, dataset.huggingface.name)})
+        return dataset.model_copy(update={"huggingface": split})
+    return dataset
+
+
+def _with_absolute_files(prompt: PromptConfig, folder: Path) -> PromptConfig:
+    found: dict[str, Any] = {}
+    if prompt.few_shot is not None and prompt.few_shot.path is not None:
+        path = _absolute(folder, prompt.few_shot.path)
+        found["few_shot"] = prompt.few_shot.model_copy(update={"path": path})
+    if prompt.chat_template is not None and prompt.chat_template.is_file:
+        path = _absolute(folder, prompt.chat_template.use)
+        found["chat_template"] = prompt.chat_template.model_copy(update={"use": path})
+    return prompt.model_copy(update=found)
 
 
 def _absolute(folder: Path, path: str) -> str:

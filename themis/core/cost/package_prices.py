@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from themis.core.cost.rates import Rates, rates_from
+from themis.core.cost.spend import BATCH_TIER
 from themis.core.python.distributions import installed_version
 
 PACKAGE = "genai_prices"
@@ -21,7 +22,6 @@ _ATTRIBUTES = {
     "output": "output_mtok",
     "reasoning": "output_reasoning_mtok",
 }
-_BATCH = "batch"
 _THOUSAND = Decimal(1_000)
 _END_OF_DAY = time(23, 59, 59, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ class PackagedModel(NamedTuple):
 
     def rates(self, day: date, tier: str, input_tokens: int) -> Rates | None:
         """Return the rates of a call on a day, in a service tier, with so much input; None without prices of tokens."""
-        asked = {"processing": _BATCH} if tier == _BATCH else {"service_tier": tier} if tier else None
+        asked = {"processing": BATCH_TIER} if tier == BATCH_TIER else {"service_tier": tier} if tier else None
         prices = self.info.get_prices(datetime.combine(day, _END_OF_DAY), asked)
         found = {kind: _step(getattr(prices, name, None), input_tokens) for kind, name in _ATTRIBUTES.items()}
         per_call = _step(getattr(prices, "requests_kcount", None), input_tokens) or Decimal()

@@ -14,6 +14,7 @@ from themis.core.base import FrozenModel, NotBool
 from themis.core.configuration.config_file import validate
 from themis.core.configuration.config_text import parse_yaml
 from themis.core.cost.rates import Rates, rates_from
+from themis.core.cost.spend import BATCH_TIER
 from themis.core.errors import ConfigError
 from themis.core.values.bounded_numbers import TokenCount
 
@@ -24,7 +25,6 @@ MAX_BYTES = 1024 * 1024
 
 _MOST_USD = 1_000_000.0
 _MOST_FACTOR = 100.0
-_BATCH = "batch"
 _ANY = "*"
 
 Price = Annotated[float, Field(ge=0, le=_MOST_USD), NotBool]
@@ -105,7 +105,7 @@ class ModelPrices(_Prices):
         for longer in sorted(self.long_input, key=lambda one: one.above):
             if input_tokens > longer.above:
                 prices |= longer.given()
-        factor = Decimal(str(self.batch if tier == _BATCH else self.tiers.get(tier, 1.0)))
+        factor = Decimal(str(self.batch if tier == BATCH_TIER else self.tiers.get(tier, 1.0)))
         scaled = {kind: None if price is None else price * factor for kind, price in prices.items()}
         dated = "" if self.since is None else f", since {self.since}"
         return rates_from(

@@ -50,8 +50,10 @@ class RunCost:
         known: calls whose tokens the provider has counted, answered or not.
         failed: those of them that gave no answer.
         unknown: calls that were cut off; their tokens are the most that they can be, or 0 without a bound.
+        judges: `known` and `unknown` calls of judges; the others are the generator's.
         models: `known` and `unknown` by provider and model.
-        lost_nano_usd, lost_tokens: the most that executions that were killed used beyond what they had written.
+        lost_nano_usd, lost_tokens: the most that executions that were killed used beyond what they had written, and
+            that batches use whose results are not stored yet.
         killed: number of executions that did not end, the present one included.
         unpriced: models without a price.
         sources: where the prices come from.
@@ -60,6 +62,7 @@ class RunCost:
     known: Part = field(default_factory=Part)
     failed: Part = field(default_factory=Part)
     unknown: Part = field(default_factory=Part)
+    judges: Part = field(default_factory=Part)
     models: dict[tuple[str, str], Part] = field(default_factory=dict)
     lost_nano_usd: int = 0
     lost_tokens: int = 0
@@ -99,6 +102,7 @@ class RunCost:
             "unknown": {**_document(self.unknown), "executions": self.killed},
             "most_usd": _number(self.most_usd),
             "most_tokens": self.most_tokens,
+            **({"judges": _document(self.judges)} if self.judges.calls else {}),
             "models": [
                 {"provider": provider, "model": model, **_document(part)}
                 for (provider, model), part in sorted(self.models.items())
@@ -107,7 +111,7 @@ class RunCost:
             "prices": sorted(self.sources),
         }
 
-    def add(self, group: CallGroup, calls: int, tokens: Tokens, prices: PriceList) -> None:
+    def add(self, group: CallGroup, calls: int, tokens: Tokens, prices: PriceList, *, of_judge: bool = False) -> None:
         """Add calls."""
         rates = prices.rates(group)
         if group.fate == Fate.UNKNOWN:
@@ -123,6 +127,8 @@ class RunCost:
         parts.append(self.unknown if group.fate == Fate.UNKNOWN else self.known)
         if group.fate == Fate.FAILED:
             parts.append(self.failed)
+        if of_judge:
+            parts.append(self.judges)
         for part in parts:
             part.add(calls, tokens, usd)
 
@@ -133,10 +139,11 @@ def cost_of(spends: Iterable[Spend], prices: PriceList) -> RunCost | None:
     for spend in spends:
         has_any = True
         own = RunCost()
-        for group, (calls, tokens) in spend.groups.items():
-            for total in (cost, own):
-                total.add(group, calls, tokens, prices)
-        if not spend.has_ended:
+        for of_judge, groups in ((False, spend.groups), (True, spend.judge_groups)):
+            for group, (calls, tokens) in groups.items():
+                for total in (cost, own):
+                    total.add(group, calls, tokens, prices, of_judge=of_judge)
+        if not spend.has_ended and spend.batch is None:
             cost.killed += 1
         if spend.ceiling is not None:
             usd, most_tokens = spend.ceiling

@@ -3,6 +3,7 @@
 An execution is what one process did of a run, from its start to its end. It writes the whole of its spend again and
 again, with the outcomes that were paid for, so that repeating a write changes nothing. While it runs under a budget,
 its spend also names a ceiling: the most that it can have used, whatever becomes of the process before its next write.
+A batch that is submitted under a budget has a spend of its own, as it outlives its execution.
 """
 
 import json
@@ -10,10 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from themis.core.cost.tokens import KINDS, Tokens
 from themis.core.text.canonical import compact_json
+
+BATCH_TIER = "batch"
+"""Service tier of answers in a batch."""
 
 BAND_TOKENS = 1_000
 """Input tokens of one band: calls in it have one price, as prices depend on the length of the input in steps."""
@@ -85,41 +89,55 @@ class Spend:
     """Calls of one execution, with their tokens.
 
     Attributes:
-        groups: number of calls and their tokens, by what decides their price.
+        groups: number of a generator's calls and their tokens, by what decides their price.
+        judge_groups: the same of judges.
         ceiling: None without a budget, and once the execution has ended.
         has_ended: whether nothing is in flight any more.
+        batch: the nonce of the batch that it is of, in place of an execution: it is reserved by one process, and may
+            be settled by another one.
     """
 
     groups: dict[CallGroup, tuple[int, Tokens]] = field(default_factory=dict)
+    judge_groups: dict[CallGroup, tuple[int, Tokens]] = field(default_factory=dict)
     ceiling: Ceiling | None = None
     has_ended: bool = False
+    batch: str | None = None
 
-    def add(self, group: CallGroup, calls: int, tokens: Tokens) -> None:
+    def add(self, group: CallGroup, calls: int, tokens: Tokens, *, of_judge: bool = False) -> None:
         """Add calls."""
-        known = self.groups.get(group)
-        self.groups[group] = (calls, tokens) if known is None else (known[0] + calls, known[1].plus(tokens))
+        groups = self.judge_groups if of_judge else self.groups
+        known = groups.get(group)
+        groups[group] = (calls, tokens) if known is None else (known[0] + calls, known[1].plus(tokens))
 
     def text(self) -> str:
         """Return the spend as a store keeps it."""
         document = {
             "v": 1,
-            "calls": [[*group, calls, *tokens] for group, (calls, tokens) in self.groups.items()],
+            "calls": _rows(self.groups),
             "ceiling": None if self.ceiling is None else list(self.ceiling),
             "ended": self.has_ended,
         }
-        return compact_json(document)
+        if self.judge_groups:
+            document["judge_calls"] = _rows(self.judge_groups)
+        return compact_json(document if self.batch is None else {**document, "batch": self.batch})
 
 
 def read_spend(text: str) -> Spend:
     """Return the spend that a store keeps; of a later version's, what is known here."""
     document = json.loads(text)
-    spend = Spend(has_ended=bool(document["ended"]))
+    spend = Spend(has_ended=bool(document["ended"]), batch=document.get("batch"))
     if document["ceiling"] is not None:
         spend.ceiling = Ceiling(*document["ceiling"][:2])
     width = len(CallGroup._fields)
-    for row in document["calls"]:
-        spend.add(CallGroup(*row[:width]), row[width], Tokens(*row[width + 1 : width + 1 + len(KINDS)]))
+    for name, of_judge in (("calls", False), ("judge_calls", True)):
+        for row in document.get(name, ()):
+            tokens = Tokens(*row[width + 1 : width + 1 + len(KINDS)])
+            spend.add(CallGroup(*row[:width]), row[width], tokens, of_judge=of_judge)
     return spend
+
+
+def _rows(groups: dict[CallGroup, tuple[int, Tokens]]) -> list[list[Any]]:
+    return [[*group, calls, *tokens] for group, (calls, tokens) in groups.items()]
 
 
 def read_all(texts: Iterable[str]) -> list[Spend]:

@@ -5,11 +5,12 @@ from typing import Any, NoReturn, Protocol
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from themis.core.datasets.fields import Fields, refuse
+from themis.core.datasets.fields import Fields
 from themis.core.datasets.strict_json import count_keys, looks_strict, parse_strictly
 from themis.core.models import Case
 from themis.core.text.nearest import nearest_hint
 from themis.core.text.pydantic_errors import MISSING_KEY, UNKNOWN_KEY, problems, words
+from themis.core.values.record_paths import refuse
 
 _CASE_KEYS = ("case_id", "input", "expected_output", "metadata")
 _KINDS: dict[type, str] = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}

@@ -5,10 +5,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from themis.core.datasets.fields import Fields, Row, refuse
+from themis.core.datasets.fields import Fields
 from themis.core.models import Case
 from themis.core.text.nearest import nearest_hint
 from themis.core.text.pydantic_errors import problems, words
+from themis.core.values.record_paths import Row, refuse
 
 _LABEL = "metadata."
 _OWN = ("case_id", "input", "expected_output")

@@ -4,6 +4,7 @@ import hashlib
 import heapq
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from themis.core.values.dataset_selection import DatasetSelection
 
@@ -14,6 +15,8 @@ def chosen(numbers: Iterable[int], selection: DatasetSelection) -> Sequence[int]
     An order at random is that of hashes of seed and number: the same in every version of Python, and a case that is
     added to a file changes a sample by one at most.
     """
+    if selection.shuffle is None and selection.slice is not None:
+        numbers = islice(numbers, selection.slice.stop)  # the rest of a stream is not read
     found: Sequence[int] = array("q", numbers)
     if selection.shuffle is not None:
         seed = selection.shuffle

@@ -1,20 +1,20 @@
 """Datasets built in memory from a script's values; a dataset too large for memory is better named by its file."""
 
-import importlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
 
 from themis.core.base import JSONValue
 from themis.core.dataset_config import FieldPath
+from themis.core.datasets.case_objects import case_in
 from themis.core.datasets.file_source import FileSource
-from themis.core.errors import DatasetError, MissingExtraError
+from themis.core.datasets.hub.hub_source import HubSource
+from themis.core.errors import DatasetError
 from themis.core.models import Case, Dataset
-from themis.core.text.nearest import nearest_hint
 from themis.core.text.pydantic_errors import problems, words
+from themis.core.values.hub_split import HubSplit
 
 INLINE = "inline"
 
@@ -88,70 +88,34 @@ def dataset_from_huggingface(  # noqa: PLR0913  # keywords, one a column
 ) -> Dataset:
     """Return a split of a Hugging Face dataset, with dataset id `<dataset_name>[:<config_name>]:<split>`.
 
+    Its revision is the commit that was read; None for a folder.
+
     Args:
-        dataset_name: name on the hub, or a local folder.
+        dataset_name: name on the hub; or a local folder, which begins with `.`, `/` or `~`.
         split: such as `test` or `train[:100]`.
-        input_field: column of the input.
-        expected_output_field: column of the expected output.
-        case_id_field: column of the id; without one, cases are `case-<n>`, n from 1.
-        revision: commit, tag or branch on the hub; prefer a commit, since the others move.
+        input_field: dotted path of the input.
+        expected_output_field: that of the expected output.
+        case_id_field: that of the id; without one, cases are `case-<n>`, n from 1.
+        revision: commit, tag or branch on the hub.
         config_name: the hub's name for a subset.
 
     Raises:
         MissingExtraError: the package `datasets` is not installed.
         DatasetError: it cannot be loaded, has no such column, or a row is not a case.
+        HubUnavailableError: the hub cannot be reached.
     """
-    hub = _huggingface()
-    name = ":".join(part for part in (dataset_name, config_name, split) if part)
-    where = f"dataset {name!r}"
+    given = {"name": dataset_name, "config": config_name, "split": split, "revision": revision}
     try:
-        rows = hub.load_dataset(dataset_name, config_name, split=split, revision=revision)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {_one_line(error)}"
-        raise DatasetError(where=where, detail=f"cannot be loaded: {reason}") from error
-    columns = {"case_id": case_id_field, "input": input_field, "expected_output": expected_output_field}
-    cases = [
-        _case(_pick(row, columns, where=f"{where}, row {number}"), number, where=where)
-        for number, row in enumerate(rows, start=1)
-    ]
-    return Dataset(dataset_id=name, cases=cases, revision=revision)
+        found = HubSplit.model_validate(given)
+    except ValidationError as error:
+        raise DatasetError(where=f"dataset {dataset_name!r}", detail=words(problems(error)[0])) from None
+    paths = {"input": input_field, "expected_output": expected_output_field, "case_id": case_id_field}
+    source = HubSource(found.title, found, {name: path for name, path in paths.items() if path is not None})
+    return Dataset(dataset_id=source.dataset_id, cases=list(source.cases()), revision=source.revision)
 
 
 def _case(value: Case | Mapping[str, Any], number: int, *, where: str) -> Case:
-    if isinstance(value, Case):
-        return value
-    place = f"{where}, case {number}"
-    if not isinstance(value, Mapping):
-        kind = type(value).__name__
-        raise DatasetError(where=place, detail=f"must be a Case or a mapping with `input`, not a {kind}")
-    for key in value:
-        if key not in Case.model_fields:
-            raise DatasetError(where=place, detail=f"unknown key {key!r}{nearest_hint(str(key), Case.model_fields)}")
     try:
-        return Case.model_validate({"case_id": f"case-{number}", **value})
-    except ValidationError as error:
-        raise DatasetError(where=place, detail=words(problems(error)[0])) from None
-
-
-def _pick(row: Mapping[str, Any], columns: Mapping[str, str | None], *, where: str) -> dict[str, JSONValue]:
-    found = {}
-    for field, column in columns.items():
-        if column is None:
-            continue
-        if column not in row:
-            raise DatasetError(where=where, detail=f"has no column {column!r}; there are {', '.join(row)}")
-        found[field] = row[column]
-    return found
-
-
-def _huggingface() -> ModuleType:
-    try:
-        return importlib.import_module("datasets")
-    except ImportError:
-        raise MissingExtraError(
-            reference="dataset_from_huggingface", package="datasets", distribution="themis-eval", extra="huggingface"
-        ) from None
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
+        return case_in(value, number)
+    except ValueError as error:
+        raise DatasetError(where=f"{where}, case {number}", detail=str(error)) from None

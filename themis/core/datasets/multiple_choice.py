@@ -1,4 +1,7 @@
-"""Questions with choices: one object as input, and the letter of the right choice as the expected output."""
+"""Questions with choices: one object as input, and the letter of the right choice as the expected output.
+
+Where an answer is a list, several choices are right, and the expected output is the list of their letters.
+"""
 
 import string
 from collections.abc import Sequence
@@ -19,14 +22,14 @@ def with_choices(found: dict[str, Any], answer_as: AnswerAs) -> dict[str, Any]:
     """Return the fields of a case in whose input the question stands beside its choices.
 
     Raises:
-        ValueError: the choices are no list of texts and numbers, or too many; or the answer is none of them, or may be
-            more than one.
+        ValueError: the choices are no texts and numbers, in a list or by their letters, or too many; or the answer is
+            none of them, may be more than one, or is an empty list.
     """
     choices = _texts(found.pop(CHOICES))
     found["input"] = {"question": found["input"], CHOICES: choices}
     answer = found.pop(ANSWER, None)
     if answer is not None:
-        found["expected_output"] = _LETTERS[_number(answer, choices, answer_as)]
+        found["expected_output"] = _letters_of(answer, choices, answer_as)
     return found
 
 
@@ -41,9 +44,14 @@ def with_shuffled_choices(case: Case, seed: int) -> Case:
         return case
     # By hashes, as they are the same in every version of Python.
     order = sorted(range(len(choices)), key=lambda number: content_hash([seed, case.case_id, number]))
+    moved = {_LETTERS[before]: _LETTERS[now] for now, before in enumerate(order)}
     gold = case.expected_output
-    if isinstance(gold, str) and len(gold) == 1 and gold in _LETTERS[: len(order)]:
-        gold = _LETTERS[order.index(_LETTERS.index(gold))]
+    if isinstance(gold, str):
+        gold = moved.get(gold, gold)
+    elif isinstance(gold, list):
+        letters = [moved[one] for one in gold if isinstance(one, str) and one in moved]
+        if len(letters) == len(gold):
+            gold = [*sorted(letters)]
     return case.model_copy(
         update={
             "input": {**question, CHOICES: [choices[number] for number in order]},
@@ -54,6 +62,8 @@ def with_shuffled_choices(case: Case, seed: int) -> Case:
 
 
 def _texts(choices: object) -> list[str]:
+    if isinstance(choices, dict):  # by their letters
+        choices = [choices[letter] for letter in sorted(choices)]
     if not isinstance(choices, list):
         _refuse("the choices must be a list")
     # A question of a set with up to ten choices may have fewer: empty cells at the end are none.
@@ -65,6 +75,15 @@ def _texts(choices: object) -> list[str]:
     if not 1 <= len(texts) <= len(_LETTERS):
         _refuse(f"there must be 1 to {len(_LETTERS)} choices, not {len(texts)}")
     return texts
+
+
+def _letters_of(answer: object, choices: Sequence[str], answer_as: AnswerAs) -> str | list[str]:
+    """Return the letter of the right choice; of an answer that is a list, those of all right ones, in order."""
+    if not isinstance(answer, list):
+        return _LETTERS[_number(answer, choices, answer_as)]
+    if not answer:
+        _refuse("the answer is an empty list: one choice at least must be right")
+    return [_LETTERS[number] for number in sorted({_number(one, choices, answer_as) for one in answer})]
 
 
 def _number(answer: object, choices: Sequence[str], answer_as: AnswerAs) -> int:

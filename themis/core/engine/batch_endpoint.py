@@ -140,14 +140,16 @@ def has_batches(generator: Any) -> bool:
     return callable(getattr(generator, "batch_endpoint", None))
 
 
-def endpoint_of(generator: Any) -> BatchEndpoint:
-    """Return the batches of the provider that a generator asks.
+def endpoint_of(generator: Any, *, answers: bool = True) -> BatchEndpoint:
+    """Return the batches of the provider that a generator asks, if it is asked for answers.
 
     Raises:
         NoBatchesError: it has none.
     """
+    name = getattr(generator, "component_id", type(generator).__name__)
+    if not answers:
+        raise NoBatchesError(generator=name, detail="is asked for continuations, which are no questions of a batch")
     if not has_batches(generator):
-        name = getattr(generator, "component_id", type(generator).__name__)
         raise NoBatchesError(generator=name, detail="has no batch endpoint")
     endpoint: BatchEndpoint = generator.batch_endpoint()
     return endpoint

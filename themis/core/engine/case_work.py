@@ -1,12 +1,14 @@
 """One case on its way through the stages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from themis.core.models import Case
+from themis.core.models import Case, GenerationResult
 from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import SnapshotDataset
+from themis.core.stores.judge_call_rows import JudgeCallRow
 
 
 @dataclass(slots=True)
@@ -17,7 +19,10 @@ class CaseWork:
         case_no, dataset_no: positions in the run.
         case_key: distinguishes equal case ids of two datasets.
         left_out: the end of its answer, if answers that end so are not scored.
-        stored: earlier successful outcomes, by stage and item; those stages are not run again.
+        candidates: the generated ones, if a metric asks a judge about them.
+        judge_calls: earlier responses of judges, by item and call.
+        stored: earlier outcomes by stage and item, which are not made again. A run keeps those that succeeded; a replay
+            keeps failures too, of what it does not repeat.
     """
 
     case_no: int
@@ -27,6 +32,8 @@ class CaseWork:
     dataset: SnapshotDataset
     case_key: str
     left_out: AnswerEnd | None = None
+    candidates: list[GenerationResult] | None = None
+    judge_calls: Mapping[tuple[int, str], JudgeCallRow] | None = None
     stored: dict[tuple[Stage, int], Outcome] = field(default_factory=dict)
 
     def end(self, through: Stage, *, failed: bool) -> CaseEnd:

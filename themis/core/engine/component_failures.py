@@ -5,6 +5,8 @@ import logging
 import os
 import sysconfig
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -56,6 +58,18 @@ def place_of(error: BaseException) -> str | None:
     return f"{Path(found[0]).name}:{found[1]}" if found else None
 
 
+@contextmanager
+def bugs_logged() -> Iterator[None]:
+    """Log the traceback of a bug in a component or dataset that cannot be loaded, beside the error of the block."""
+    try:
+        yield
+    except ThemisError as error:
+        bug = error.__cause__
+        if isinstance(bug, _BUGS) and not isinstance(bug, ThemisError) and _reaches_others(bug):
+            Tracebacks().details(bug, line_of(bug), "a bug in a component or a dataset")
+        raise
+
+
 class Tracebacks:
     """The tracebacks of one run: each distinct one is logged once."""
 
@@ -102,6 +116,12 @@ def _blamed(places: list[_Place]) -> _Place | None:
     return found[-1] if found else None
 
 
+def _reaches_others(error: BaseException) -> bool:
+    """Whether an error passed through code that is neither part of Themis nor Python's own."""
+    files = [file for file, _ in _places(error.__traceback__) if not file.startswith(("<", _our_folder()))]
+    return any(f"{os.sep}site-packages{os.sep}" in file or not _is_pythons_own(file) for file in files)
+
+
 def _frames(error: BaseException) -> str:
     """The frames of a traceback outside Themis, innermost last."""
     frames = traceback.extract_tb(error.__traceback__, limit=-_MOST_FRAMES)
@@ -133,4 +153,8 @@ def _our_folder() -> str:
 def _is_installed(file: str) -> bool:
     if file.startswith("<") or f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file:
         return True
+    return _is_pythons_own(file)
+
+
+def _is_pythons_own(file: str) -> bool:
     return file.startswith((sysconfig.get_path("stdlib") + os.sep, sysconfig.get_path("platstdlib") + os.sep))

@@ -11,6 +11,7 @@ from typing import Any
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.events import COMPLETED, FAILED, STARTED, RunCompletedEvent, RunEvent, RunFailedEvent, RunStartedEvent
+from themis.core.outcomes.items import item_of
 from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.protocols import TracingProvider
 from themis.core.results import StageFailure
@@ -135,6 +136,13 @@ def _place(moment: Moment) -> dict[str, Any]:
         "case_id": moment.work.case.case_id,
         "dataset_id": moment.work.dataset.dataset_id,
         "case_key": moment.work.case_key,
-        "candidate_index": moment.item if moment.stage is Stage.GENERATE else None,
+        "candidate_index": _candidate_index(moment),
         "metric_id": moment.metric_id,
     }
+
+
+def _candidate_index(moment: Moment) -> int | None:
+    """The candidate that a stage is about; None for the reduced one."""
+    if moment.stage is Stage.GENERATE:
+        return moment.item
+    return item_of(moment.item).candidate

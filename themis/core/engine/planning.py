@@ -5,7 +5,7 @@ from itertools import groupby, islice
 
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.compiling.compiled import CompiledRun
-from themis.core.engine.reuse import Reuse
+from themis.core.engine.reuse import Lenders, Reuse
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import Stage
@@ -17,35 +17,47 @@ PAGE = 256
 
 
 def pending_work(
-    run: CompiledRun, store: RunStore, writer: OutcomeWriter, until: Stage, *, afresh: bool = False, first: int = 0
+    run: CompiledRun,
+    store: RunStore,
+    writer: OutcomeWriter,
+    until: Stage,
+    *,
+    lenders: Lenders = Lenders.SAME_CODE,
+    first: int = 0,
 ) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
     """Yield the run's cases, a page at a time: those with work left, and the ends of those without.
 
     Pages that end before case number `first` are left out.
 
-    Outcomes of other runs for the same cases are reused, and passed to `writer` as this run's, unless `afresh` asks to
-    do everything from scratch.
+    Outcomes of the runs that `lenders` names are reused for the same cases, and passed to `writer` as this run's.
 
     Raises:
         DatasetChangedError: a dataset differs from the one that the run was compiled with.
     """
     run_id = run.snapshot.run_id
     resumes = store.has_outcomes(run_id)
-    reuse = Reuse(store, run.snapshot)
-    cases = _cases(run)
+    judged = bool(run.components.judges)
+    reuse = Reuse(store, run.snapshot, lenders)
+    cases = each_case(run)
     while page := list(islice(cases, PAGE)):
         if page[-1].case_no < first:
             continue
         done = _take_stored(page, store, run_id, until) if resumes else {}
         left = [work for work in page if work.case_no not in done]
-        if left and reuse.possible and not afresh:
+        if left and judged:
+            add_judge_calls(left, store, run_id)
+        if left and reuse.possible:
             for outcome in reuse.outcomes_for(left):
                 writer.add(outcome)
         yield left, list(done.values())
 
 
-def _cases(run: CompiledRun) -> Iterator[CaseWork]:
-    """Every case of every dataset, in order; the content must be the same as when the run was compiled."""
+def each_case(run: CompiledRun) -> Iterator[CaseWork]:
+    """Yield every case of every dataset, in order; the content must be the same as when the run was compiled.
+
+    Raises:
+        DatasetChangedError: it is not.
+    """
     case_no = 0
     for dataset_no, (source, known) in enumerate(zip(run.sources, run.fingerprints, strict=True)):
         dataset = run.snapshot.datasets[dataset_no]
@@ -67,3 +79,11 @@ def _take_stored(page: list[CaseWork], store: RunStore, run_id: str, until: Stag
         if case_no not in done:
             works[case_no].stored.update({(o.stage, o.item): o for o in outcomes if o.ok})
     return done
+
+
+def add_judge_calls(left: list[CaseWork], store: RunStore, run_id: str) -> None:
+    """Add to each case the responses of judges that are stored already, also before it has any outcome."""
+    rows = store.judge_calls_between(run_id, left[0].case_no, left[-1].case_no + 1)
+    by_case = {case_no: list(of_case) for case_no, of_case in groupby(rows, key=lambda row: row.case_no)}
+    for work in left:
+        work.judge_calls = {(row.item, row.call_id): row for row in by_case.get(work.case_no, ())}

@@ -1,10 +1,11 @@
 """Reuse of outcomes of other runs that did the same to the same case."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from enum import Enum, auto
 from itertools import groupby
 
 from themis.core.engine.case_work import CaseWork
-from themis.core.identity.reuse_keys import reuse_keys, reuse_place
+from themis.core.identity.reuse_keys import lending_keys, reuse_keys, reuse_place
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot
@@ -14,6 +15,21 @@ Place = tuple[Stage, int, int]
 """A stage, its item, and the number of a dataset."""
 
 
+class Lenders(Enum):
+    """The runs whose outcomes are reused: none, those with the same code, or those with the same fingerprints."""
+
+    NONE = auto()
+    SAME_CODE = auto()
+    ANY_CODE = auto()
+
+
+_KEYS: dict[Lenders, Callable[[RunSnapshot], dict[str, str]]] = {
+    Lenders.NONE: lambda _: {},
+    Lenders.SAME_CODE: reuse_keys,
+    Lenders.ANY_CODE: lending_keys,
+}
+
+
 class Reuse:
     """Finds outcomes of earlier runs in the same store for the cases of a run.
 
@@ -21,10 +37,10 @@ class Reuse:
     content is too: repeats of a case and samples of a candidate stay apart.
     """
 
-    def __init__(self, store: RunStore, snapshot: RunSnapshot) -> None:
+    def __init__(self, store: RunStore, snapshot: RunSnapshot, lenders: Lenders = Lenders.SAME_CODE) -> None:
         """Look for runs that share a stage with `snapshot`."""
         shared: dict[str, dict[Place, Place]] = {}
-        for name, key in reuse_keys(snapshot).items():
+        for name, key in _KEYS[lenders](snapshot).items():
             for run_id, source_name in store.reusable_runs(key, other_than=snapshot.run_id):
                 shared.setdefault(run_id, {})[reuse_place(source_name)] = reuse_place(name)
         self._sources = [_Source(store, run_id, places) for run_id, places in shared.items()]

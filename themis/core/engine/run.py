@@ -1,27 +1,31 @@
 """Execution of a run: all its cases, with bounded concurrency, from `running` to its end."""
 
 import asyncio
-import logging
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, nullcontext
+from functools import partial
 from typing import Any
 
 from themis.core.config import RuntimeConfig
+from themis.core.engine.aggregating import aggregate
 from themis.core.engine.batch_endpoint import endpoint_of, has_batches
 from themis.core.engine.batches.context import Batching
 from themis.core.engine.batches.generation import BatchedGeneration, close_batches
 from themis.core.engine.calls.interpreter import set_for_runs
+from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.evaluation import Evaluation
 from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.cases.prompted import preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
-from themis.core.engine.compiling.compiled import CompiledRun, provider_of
-from themis.core.engine.compiling.edits import edited_parts, shortened
-from themis.core.engine.limits import idle_limits
+from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits, keys_to_lend
+from themis.core.engine.compiling.compiled import CompiledRun
+from themis.core.engine.judging import Asking, judging_of
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
+from themis.core.engine.remarks import remark_on_candidates, remark_on_idle_limits
 from themis.core.engine.retry_policy import message_of
+from themis.core.engine.reuse import Lenders
 from themis.core.engine.run_options import RunOptions
 from themis.core.engine.sessions import session_of
 from themis.core.engine.spending import Spending, refuse_unkept_budget, spending_of
@@ -37,15 +41,11 @@ from themis.core.errors import (
     RunStoppedError,
     UnavailableError,
 )
-from themis.core.identity.reuse_keys import reuse_keys
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.processes.forks import line, refuse_copy, run_of
 from themis.core.results import RunStatus
-from themis.core.snapshot import RunSnapshot
 from themis.core.stores.protocol import RunRecord, RunStore
-
-logger = logging.getLogger("themis.engine")
 
 
 class RunExecution:
@@ -64,6 +64,8 @@ class RunExecution:
         self._progress = options.progress
         self._forks = line.forks
         self._generator = run.components.generator.live
+        self._judges = run.components.live_judges
+        self._afresh = options.afresh or runtime.existing_run_policy == "rerun"
         self._spending: Spending | None = None
 
     async def execute(self) -> RunRecord:
@@ -79,14 +81,15 @@ class RunExecution:
 
     async def _carry_out(self) -> RunRecord:
         if self._runtime.budget is not None and self._store.load_run(self._run_id) is None:
-            refuse_unkept_budget(self._runtime, self._generator)  # before there is a run
+            refuse_unkept_budget(self._runtime, self._generator, self._judges)  # before there is a run
         stored = self._settle_existing()
         if stored is not None:
             return stored
-        self._spending = spending_of(self._runtime, self._generator, lambda: self._store.spends(self._run_id))
-        self._say_what_is_scored()
-        for text in idle_limits(self._runtime, provider_of(self._run)):
-            logger.warning("%s", text)
+        spends = partial(self._store.spends, self._run_id)
+        self._spending = spending_of(self._runtime, self._generator, self._judges, spends)
+        remark_on_candidates(self._run, self._until)
+        remark_on_idle_limits(self._run, self._runtime)
+        self._progress.total = self._run.snapshot.total_cases
         self._store.start_run(self._run_id, fence=self._options.fence)
         span = await self._observers.run_started()
         try:
@@ -94,6 +97,8 @@ class RunExecution:
                 batching = self._batching()
                 failed = None if batching is None else await self._through_batches(batching)
                 await self._all_cases(failed)
+                if self._until >= Stage.SCORE:
+                    await aggregate(self._run, self._store, self._runtime, self._options.fence)
         except asyncio.CancelledError:
             await self._end(span, RunStatus.CANCELLED, None)
             raise
@@ -127,6 +132,9 @@ class RunExecution:
     def _settle_existing(self) -> RunRecord | None:
         """Create the run, or apply the policy to the one that exists; returns its row if nothing is left to do."""
         record = self._store.load_run(self._run_id)
+        is_done = record is not None and record.status is RunStatus.COMPLETED and self._reaches(record)
+        if self._lenders is Lenders.SAME_CODE and not is_done:
+            act_on_edits_elsewhere(self._runtime.code_changes, self._store, self._run.snapshot)
         created = record is None and self._store.create_run(self._run.snapshot)
         record = record or self._record()
         policy = self._runtime.existing_run_policy
@@ -137,43 +145,28 @@ class RunExecution:
             if stored is not None:
                 self._run = self._run.with_seeds_of(stored)
                 if policy != "rerun":
-                    self._warn_of_edits(stored)
+                    act_on_own_edits(self._runtime.code_changes, stored, self._run.snapshot)
         if policy == "rerun" and not created:
             self._store.clear_run(self._run_id, fence=self._options.fence)
-        elif record.status is RunStatus.COMPLETED and self._reaches(record):
+        elif is_done:
             return record
-        self._store.lend_only(self._run_id, reuse_keys(self._run.snapshot), fence=self._options.fence)
+        self._say_what_is_lent()
         return None
+
+    def _say_what_is_lent(self) -> None:
+        """Register by which keys other runs find this one."""
+        keys = keys_to_lend(self._store, self._run.snapshot, self._lenders)
+        self._store.lend_only(self._run_id, keys, fence=self._options.fence)
+
+    @property
+    def _lenders(self) -> Lenders:
+        """The runs whose outcomes are reused."""
+        if self._afresh:
+            return Lenders.NONE
+        return Lenders.ANY_CODE if self._runtime.code_changes == "ignore" else Lenders.SAME_CODE
 
     def _reaches(self, record: RunRecord) -> bool:
         return UNTIL_STAGES[record.completed_through or "judge"] >= self._until
-
-    def _warn_of_edits(self, stored: RunSnapshot) -> None:
-        """Warn about components whose source was edited while their fingerprint, part of the run's id, is the same."""
-        before = stored.component_refs.all()
-        for place, ref in self._run.snapshot.component_refs.all().items():
-            edited = edited_parts(before[place], ref) if place in before else ()
-            if edited:
-                logger.warning(
-                    "run %s: the source of %s (%s) was edited (%s), its fingerprint is the same: results from before"
-                    ' the edit are kept; set runtime.existing_run_policy to "rerun" to recompute them',
-                    self._run_id[:16],
-                    ref.component_id,
-                    place,
-                    shortened(edited),
-                )
-
-    def _say_what_is_scored(self) -> None:
-        """Warn when most of the candidates are not scored."""
-        count = self._run.snapshot.candidate_count
-        if count > 1 and self._run.components.reducer is None and self._until > Stage.GENERATE:
-            logger.warning(
-                "run %s: %d candidates per case and no reducer: only the first%s is scored, the others are stored; set"
-                " generation.reducer, such as builtin/majority_vote, to combine them",
-                self._run_id[:16],
-                count,
-                "" if self._run.components.selector is None else " that the selector keeps",
-            )
 
     def _batching(self) -> Batching | None:
         """The run's batches; None for a run whose candidates are asked for one by one."""
@@ -186,16 +179,15 @@ class RunExecution:
             store=self._store,
             runtime=self._runtime,
             observers=self._observers,
-            endpoint=endpoint_of(generator),
-            prepare=preparation_of(self._run.snapshot.identity.prompt),
+            endpoint=endpoint_of(generator, answers=self._run.snapshot.identity.continuation is None),
+            prepare=preparation_of(self._run.snapshot.identity.prompt, self._run.finder),
             spending=self._spending,
             fence=self._options.fence,
-            afresh=self._options.afresh or self._runtime.existing_run_policy == "rerun",
+            lenders=self._lenders,
         )
 
     async def _through_batches(self, batching: Batching) -> bytearray:
         progress = self._progress
-        progress.total = self._run.snapshot.total_cases
 
         def say(text: str | None) -> None:
             progress.waits_for = text
@@ -203,28 +195,30 @@ class RunExecution:
         return await BatchedGeneration(batching, gives_back=self._options.gives_back, say=say).carry_out()
 
     async def _all_cases(self, failed: bytearray | None) -> None:
-        """Take every case through the pipeline, with bounded concurrency; `failed` says which have no answer."""
+        """Take every case through the pipeline, with bounded concurrency; `failed` says which have no answer.
+
+        When the budget is used up already, only those that have all their answers.
+        """
         progress = self._progress
-        progress.total = self._run.snapshot.total_cases
         spending = self._spending
+        stopped = None if spending is None else spending.stopped
         async with OutcomeWriter(self._store, self._run_id, self._options.fence, spending) as writer:
             if spending is not None:
                 spending.flush = writer.flush
             runner = StageRunner(self._runtime, writer, self._observers, spending)
-            pipeline = CasePipeline(self._run.parts(), runner, self._until)
 
             def ended(end: CaseEnd) -> None:
                 writer.end_case(end)
                 progress.done += 1
                 progress.failed += end.failed
 
-            evaluation = Evaluation(pipeline, runner, self._runtime, ended)
+            pipeline, evaluation = self._stages(runner, ended)
             progress.limits = runner.limits_now
             progress.stalled = StallWatch(evaluation.running).look
 
             async def work_off(work: CaseWork) -> None:
                 is_lost = failed is not None and failed[work.case_no]
-                answer = work.end(Stage.GENERATE, failed=True) if is_lost else await pipeline.answer(work)
+                answer = await (pipeline.lost(work) if is_lost else pipeline.answer_of(work))
                 if isinstance(answer, CaseEnd):
                     ended(answer)
                 else:
@@ -235,19 +229,35 @@ class RunExecution:
                     await writer.room()
 
             try:
-                pool = TaskPool(self._work(writer), work_off, self._runtime.max_concurrent_tasks)
+                work = self._work(writer)
+                if stopped is not None:
+                    work = (one for one in work if self._is_answered(one) or (failed and failed[one.case_no]))
+                pool = TaskPool(work, work_off, self._runtime.max_concurrent_tasks)
                 await self._pass_through(pool, evaluation)
+                if stopped is not None:
+                    raise stopped
             finally:
                 evaluation.close()
                 runner.close()
+
+    def _stages(self, runner: StageRunner, ended: Callable[[CaseEnd], None]) -> tuple[CasePipeline, Evaluation]:
+        """The stages of a case up to its answer, and those after it."""
+        calls, parts = SyncCalls(self._runtime), self._run.parts()
+        asking = Asking(self._runtime, self._spending, None if self._afresh else self._store.cached_response)
+        judging = judging_of(self._run.snapshot, parts, runner, calls, asking, self._until)
+        pipeline = CasePipeline(parts, runner, self._until, judging.of_selector)
+        return pipeline, Evaluation(pipeline, runner, self._runtime, ended, calls=calls, judge=judging.of_case)
 
     async def _pass_through(self, pool: TaskPool, evaluation: Evaluation) -> None:
         """Work off the cases of `pool`; when the run is stopped, what was answered is evaluated as far as it may be."""
         try:
             with run_of(asyncio.get_running_loop()):
-                async with session_of(self._generator):
-                    await pool.run()
-                await evaluation.finished()
+                async with AsyncExitStack() as sessions:
+                    for judge in self._judges:
+                        await sessions.enter_async_context(session_of(judge))
+                    async with session_of(self._generator):
+                        await pool.run()
+                    await evaluation.finished()
         except BudgetSpentError:
             await evaluation.finished()
             raise
@@ -256,12 +266,15 @@ class RunExecution:
             raise
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
-        afresh = self._options.afresh or self._runtime.existing_run_policy == "rerun"
-        for left, done in pending_work(self._run, self._store, writer, self._until, afresh=afresh):
+        for left, done in pending_work(self._run, self._store, writer, self._until, lenders=self._lenders):
             self._progress.done += len(done)
             self._progress.resumed += len(done)
             self._progress.failed += sum(end.failed for end in done)
             yield from left
+
+    def _is_answered(self, work: CaseWork) -> bool:
+        """Whether all candidates of a case were generated before."""
+        return all((Stage.GENERATE, item) in work.stored for item in range(self._run.snapshot.candidate_count))
 
     async def _end(self, span: Any, status: RunStatus, error: str | None, batching: Batching | None = None) -> None:
         refuse_copy(self._forks, "saying how it ended")

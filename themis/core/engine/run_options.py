@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from themis.core.outcomes.stages import Stage
+from themis.core.errors import InvalidArgumentError
+from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.protocols import TracingProvider
 from themis.core.stores.job_rows import Fence
+from themis.core.text.nearest import nearest_hint
 from themis.core.values.provider_state import ProviderState
 from themis.core.values.stalled_call import StalledCall
 
@@ -57,3 +59,17 @@ class RunOptions:
     tracer: TracingProvider | None = None
     progress: RunProgress = field(default_factory=RunProgress)
     gives_back: bool = False
+
+
+def parse_until_stage(name: str) -> Stage:
+    """Return the stage with that public name.
+
+    Raises:
+        InvalidArgumentError: there is no such stage.
+    """
+    stage = UNTIL_STAGES.get(name)
+    if stage is None:
+        raise InvalidArgumentError(
+            argument="until_stage", detail=f"no stage {name!r}{nearest_hint(name, UNTIL_STAGES)}"
+        )
+    return stage

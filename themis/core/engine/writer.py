@@ -8,15 +8,16 @@ commit needs no thread, in which a store would open one more connection.
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Self
 
-from themis.core.engine.spending import Spending
+from themis.core.engine.spending import BatchSpend, Spending
 from themis.core.outcomes.codec import without_secrets
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.processes.forks import line, refuse_copy
 from themis.core.stores.job_rows import Fence
+from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.protocol import RunStore
 from themis.core.text.masking import mask_json
 
@@ -45,16 +46,22 @@ class _Portion(NamedTuple):
     ends: list[CaseEnd]
     size: int
     spend: str | None = None
+    judge_calls: Sequence[JudgeCallRow] = ()
 
 
 class OutcomeWriter:
     """Takes outcomes from the engine and commits them in the background; an async context manager.
 
+    Attributes:
+        is_full: whether `room` would wait, or raise.
+
     Raises:
         StoreError: from `room` and at the end of the block, once a commit failed.
     """
 
-    def __init__(self, store: RunStore, run_id: str, fence: Fence | None, spending: Spending | None = None) -> None:
+    def __init__(
+        self, store: RunStore, run_id: str, fence: Fence | None, spending: Spending | BatchSpend | None = None
+    ) -> None:
         """A writer of the outcomes of `run_id`, under `fence` if there is one, with what was spent on them."""
         self._store = store
         self._run_id = run_id
@@ -63,10 +70,12 @@ class OutcomeWriter:
         self._written: list[asyncio.Future[None]] = []
         self._outcomes: list[Outcome] = []
         self._ends: list[CaseEnd] = []
+        self._judge_calls: list[JudgeCallRow] = []
         self._waiting_bytes = 0
         self._committing_bytes = 0
         self._thread: ThreadPoolExecutor | None = None
         self._worth_a_commit = asyncio.Event()
+        self.is_full = False
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._closing = False
@@ -108,6 +117,10 @@ class OutcomeWriter:
             if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
                 self._weigh(outcome)
 
+    def add_judge_call(self, row: JudgeCallRow) -> None:
+        """Queue the response of a judge for commit, before the outcome that it is a part of."""
+        self._judge_calls.append(row)
+
     def end_case(self, end: CaseEnd) -> None:
         """Queue a case's end for commit, with or after its outcomes."""
         self._ends.append(end)
@@ -115,12 +128,7 @@ class OutcomeWriter:
         if rows >= COMMIT_ROWS:
             self._worth_a_commit.set()
             if rows >= MAX_WAITING_ROWS:
-                self._has_room.clear()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether `room` would wait, or raise."""
-        return self._error is not None or not self._has_room.is_set()
+                self._fill_up()
 
     async def room(self) -> None:
         """Wait until there is room for more."""
@@ -145,7 +153,7 @@ class OutcomeWriter:
     async def make_room(self) -> None:
         """Have everything that waits committed now, and wait until that has begun: at most as much waits again."""
         self._raise_error()
-        self._has_room.clear()
+        self._fill_up()
         self._worth_a_commit.set()
         await self.room()
 
@@ -164,7 +172,7 @@ class OutcomeWriter:
                     portion = for_commit.popleft()
                     await self._commit_one(portion, is_last=closing and not for_commit)
             except BaseException as error:  # noqa: BLE001  # raised by the next write
-                self._error = error
+                self._error, self.is_full = error, True
                 self._has_room.set()
                 return
             finally:
@@ -180,16 +188,16 @@ class OutcomeWriter:
         if self._waiting_bytes >= COMMIT_BYTES:
             self._worth_a_commit.set()
             if self._waiting_bytes + self._committing_bytes >= MAX_WAITING_BYTES:
-                self._has_room.clear()
+                self._fill_up()
 
     def _take(self, *, closing: bool) -> deque[_Portion]:
         """Take all that waits, in the portions of its commits; the first has the spend, which is never behind them."""
         taken = _portions(self._outcomes, self._ends, self._waiting_bytes)
         spend = None if self._spending is None else self._spending.text(closing=closing)
-        if spend is not None:
+        if spend is not None or self._judge_calls:
             first = taken.popleft() if taken else _Portion([], [], 0)
-            taken.appendleft(first._replace(spend=spend))
-        self._outcomes, self._ends = [], []
+            taken.appendleft(first._replace(spend=spend, judge_calls=self._judge_calls))
+        self._outcomes, self._ends, self._judge_calls = [], [], []
         self._waiting_bytes, self._committing_bytes = 0, sum(portion.size for portion in taken)
         self._make_room()
         return taken
@@ -213,17 +221,27 @@ class OutcomeWriter:
             and len(self._outcomes) + len(self._ends) < MAX_WAITING_ROWS
         ):
             self._has_room.set()
+            self.is_full = self._error is not None
+
+    def _fill_up(self) -> None:
+        """Let the engine wait until there is room again."""
+        self._has_room.clear()
+        self.is_full = True
 
     def _commit(self, portion: _Portion) -> None:
-        outcomes, ends, _, spend = portion
+        outcomes, ends, _, spend, judge_calls = portion
         refuse_copy(self._forks, "writing its outcomes")
-        if spend is None or self._spending is None:
+        if spend is None and not judge_calls:
             self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
             return
         with self._store.transaction():
+            if judge_calls:
+                rows = [row._replace(response=mask_json(row.response)) for row in judge_calls]
+                self._store.save_judge_calls(self._run_id, rows, fence=self._fence)
             if outcomes or ends:
                 self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
-            self._store.put_spend(self._run_id, self._spending.execution, mask_json(spend), fence=self._fence)
+            if spend is not None and self._spending is not None:
+                self._store.put_spend(self._run_id, self._spending.execution, mask_json(spend), fence=self._fence)
 
     def _raise_error(self) -> None:
         if self._error is not None:

@@ -15,6 +15,10 @@ class ComponentImportError(ComponentError):
     """{where}: cannot import {reference!r}: {detail}"""
 
 
+class PluginRefusedError(ComponentError):
+    """{where}: {reference!r} of {packages} cannot be used: {detail}"""
+
+
 class WrongComponentKindError(ComponentError):
     """{where}: {reference!r} is not a {kind}: it has no {missing}"""
 
@@ -35,3 +39,11 @@ class FingerprintChangedError(StateError):
 
 class ReplayError(ComponentError):
     """{where}: {detail}"""
+
+
+class PatternTimeError(StateError):
+    """the regular expression {pattern!r} needs more than {seconds:g} s for this answer; write it without repetitions of repetitions"""
+
+
+class UnknownJudgeError(ComponentError):
+    """no judge {judge!r} is named in evaluation.judge_models{nearest}"""

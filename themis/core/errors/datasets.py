@@ -1,6 +1,6 @@
 """Errors of datasets and their cases."""
 
-from themis.core.errors.base import InputError
+from themis.core.errors.base import InputError, UnavailableError
 
 
 class DatasetError(InputError):
@@ -13,3 +13,13 @@ class DuplicateCaseIdError(DatasetError):
 
 class DatasetChangedError(DatasetError):
     """{where}: the cases of dataset {dataset_id!r} have changed since the run was made; restore the file or make a new run"""
+
+
+class HubUnavailableError(UnavailableError):
+    """{where}: the Hugging Face hub at {endpoint} cannot be reached: {detail}; check the network, or set HF_HUB_OFFLINE=1 to use what was downloaded before"""
+
+    retryable = True
+
+
+class MediaError(InputError):
+    """{where}: {detail}"""

@@ -27,5 +27,9 @@ class ClosedOutputError(InputError):
     """standard output is closed, so nothing can be printed; redirect it to a file or to /dev/null"""
 
 
+class TextOnlyOutputError(InputError):
+    """what this command prints is not text, and a terminal shows only text; redirect it to a file, as in > FILE"""
+
+
 class UnwritableOutputError(UnavailableError):
     """standard output cannot be written: {detail}"""

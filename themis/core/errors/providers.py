@@ -137,6 +137,13 @@ class BadResponseError(ProviderError):
     category = "bad_response"
 
 
+class NoContinuationsError(ProviderError):
+    """{provider}: cannot say the log-likelihoods of continuations: {detail}"""
+
+    stops_run = True
+    config_key = "generation.generator"
+
+
 class GraphOutputError(ProviderError):
     """{provider}: the output of the graph has no key {key!r}, which output_key names; it has {found}"""
 

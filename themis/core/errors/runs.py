@@ -17,12 +17,24 @@ class RunBusyError(UnavailableError):
     retry_after_s: float
 
 
+class CodeChangedError(InputError):
+    """run {run}: the source of {component} ({where}) was edited ({parts}) under the same fingerprint, and runtime.code_changes is "refuse"; change its fingerprint or version, or choose "warn" or "ignore" there"""
+
+
+class NothingToReplayError(InputError):
+    """run {run}: no case has its generations yet, so that there is nothing to replay; run it first"""
+
+
 class InvalidArgumentError(InputError):
     """{argument}: {detail}"""
 
 
 class BadResultError(StateError):
     """{component} returned {found} instead of a {expected}"""
+
+
+class ContinuationCountError(StateError):
+    """{component} returned {found} log-likelihoods, which are not those of the {expected} continuations that it was asked about, in order"""
 
 
 class TimeLimitError(StateError):

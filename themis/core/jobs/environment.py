@@ -41,8 +41,9 @@ def inherited_environment() -> WorkerEnvironment:
 
 
 def named_variables(snapshot: RunSnapshot, runtime: RuntimeConfig) -> frozenset[str]:
-    """Return the variables that a job names, by a reference in a component's arguments or in `runtime.environment`."""
+    """Return the variables that a job names, by a reference in a `with` or in `runtime.environment`."""
     targets = [ref.target for ref in snapshot.component_refs.all().values()]
+    targets += [dataset.loader for dataset in snapshot.datasets]
     arguments = [target.arguments for target in targets if target is not None]
     return referenced_variables([*arguments, runtime.environment])
 

@@ -1,8 +1,10 @@
 """Outline of a run's experiment, read from the text of its snapshot without the models that wrote it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from themis.core.outcomes.items import Item, id_in_view
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.text.canonical import content_hash
 
@@ -15,18 +17,18 @@ class RunOutline(NamedTuple):
     Attributes:
         generator: the id of the generator.
         datasets: the ids of the datasets.
-        metrics: the ids of the metrics, in their order.
+        metrics: the ids of the metrics by their column, see `Item`, in their order.
         kinds: equal for runs that should take equally long per case: first for the same generation and metrics, then,
             more widely, for the same generator.
     """
 
     generator: str
     datasets: tuple[str, ...]
-    metrics: tuple[str, ...]
+    metrics: Mapping[int, str]
     kinds: tuple[str, str]
 
 
-UNKNOWN = RunOutline("?", (), (), ("", "?"))
+UNKNOWN = RunOutline("?", (), {}, ("", "?"))
 
 
 class RunOutlines:
@@ -57,8 +59,11 @@ def outline_of(text: bytes) -> RunOutline:
     try:
         document = json.loads(text)
         refs = document["component_refs"]
-        metrics = tuple(str(ref["component_id"]) for ref in refs["metrics"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        metrics = {Item(no).column: str(ref["component_id"]) for no, ref in enumerate(refs["metrics"])}
+        for number, (view, of_view) in enumerate(sorted(refs.get("views", {}).items()), 1):
+            named = enumerate(of_view["metrics"])
+            metrics |= {Item(no, number).column: id_in_view(view, str(ref["component_id"])) for no, ref in named}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return UNKNOWN
     try:
         return _outline(document, metrics)
@@ -66,7 +71,7 @@ def outline_of(text: bytes) -> RunOutline:
         return UNKNOWN._replace(metrics=metrics)
 
 
-def _outline(document: dict[str, Any], metrics: tuple[str, ...]) -> RunOutline:
+def _outline(document: dict[str, Any], metrics: Mapping[int, str]) -> RunOutline:
     identity = document["identity"]
     generator = str(document["component_refs"]["generator"]["component_id"])
     datasets = tuple(str(dataset["dataset_id"]) for dataset in document["datasets"])

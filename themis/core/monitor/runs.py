@@ -150,7 +150,8 @@ class StoredRuns:
 
     def _metrics(self, run: RunRow, failed: int) -> dict[str, MetricSummary]:
         tallies = self._reader.score_tallies(run)
-        return summaries(self._outlines.of(run).metrics, tallies, total=run.total_cases, failed=failed)
+        aggregates = self._reader.aggregates(run)
+        return summaries(self._outlines.of(run).metrics, tallies, aggregates, total=run.total_cases, failed=failed)
 
     def attempts(self, job: JobRow) -> list[AttemptRow]:
         """The ended attempts of a job, in order."""

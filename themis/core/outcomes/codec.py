@@ -17,12 +17,18 @@ from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.results import StageFailure
 from themis.core.statistics.score_tally import NO_ANSWER
 from themis.core.text import masking
+from themis.core.workflows import EvaluationExecution
 
 EMPTY = "{}"
+
+EVALUATION_PARTIAL_FAILURE = "evaluation_partial_failure"
+"""Category of a metric for which some of the judge's calls failed; it has a score if the others are enough for one."""
+
 _OK, _FAILED = True, False
 
 # Bound once: looking up a member on its class takes as long as creating the whole outcome.
 _GENERATE, _SELECT, _REDUCE, _PARSE, _SCORE = Stage.GENERATE, Stage.SELECT, Stage.REDUCE, Stage.PARSE, Stage.SCORE
+_JUDGE = Stage.JUDGE
 _OUTPUT = {"final_output"}
 _VALUE = {"value"}
 _ANY_JSON: TypeAdapter[Any] = TypeAdapter(JSONValue)
@@ -73,15 +79,39 @@ def scored(case_no: int, item: int, result: Score, retries: str | None) -> Outco
     return Outcome(case_no, _SCORE, item, _OK, now_ms(), result.value, None, body, retries)
 
 
-def no_answer(case_no: int, item: int, value: float | None, details: dict[str, JSONValue]) -> Outcome:
+def judged(case_no: int, item: int, execution: EvaluationExecution, retries: str | None) -> Outcome:
+    """Return the outcome of a metric that asks a judge: the number that the judgments come to, and how.
+
+    Raises:
+        ValueError: they do not come to a finite number.
+    """
+    found = execution.aggregation_output
+    value = None if found is None else found.value
+    if found is None or not isinstance(value, int | float) or not math.isfinite(value):
+        msg = f"the judgments come to no finite number, but to {value!r}"
+        raise ValueError(msg)
+    category = None if execution.status == "completed" else EVALUATION_PARTIAL_FAILURE
+    body = json_text(found.details) if found.details else EMPTY
+    return Outcome(case_no, _JUDGE, item, _OK, now_ms(), float(value), model_text(execution), body, retries, category)
+
+
+def not_judged(case_no: int, item: int, failure: StageFailure, execution: EvaluationExecution | None) -> Outcome:
+    """Return the outcome of a metric that asks a judge and has no score, with what was done of its workflow."""
+    outcome = failed(case_no, _JUDGE, item, failure)
+    return outcome if execution is None else outcome._replace(output=model_text(execution))
+
+
+def no_answer(
+    case_no: int, item: int, value: float | None, details: dict[str, JSONValue], stage: Stage = Stage.SCORE
+) -> Outcome:
     """Return the outcome of a metric that was not called, as there was nothing to score; final, whatever it counts."""
     body = json_text(details) if details else EMPTY
-    return Outcome(case_no, _SCORE, item, _OK, now_ms(), value, None, body, None, NO_ANSWER)
+    return Outcome(case_no, stage, item, _OK, now_ms(), value, None, body, None, NO_ANSWER)
 
 
-def left_out(case_no: int, item: int, end: AnswerEnd) -> Outcome:
+def left_out(case_no: int, item: int, end: AnswerEnd, stage: Stage = Stage.SCORE) -> Outcome:
     """Return the outcome of a metric that was not called, as its answer ended in a way that is left out; final."""
-    return Outcome(case_no, _SCORE, item, _OK, now_ms(), None, None, EMPTY, None, end.value)
+    return Outcome(case_no, stage, item, _OK, now_ms(), None, None, EMPTY, None, end.value)
 
 
 def failed(case_no: int, stage: Stage, item: int, failure: StageFailure) -> Outcome:
@@ -141,6 +171,11 @@ def to_given(outcome: Outcome, metric_id: str) -> Score | ScoreError | None:
     return ScoreError(metric_id=metric_id, reason=failure.message, retryable=failure.retryable, details=failure.details)
 
 
+def to_execution(outcome: Outcome) -> EvaluationExecution | None:
+    """Return the execution of a workflow that an outcome holds; None when there was nothing to judge."""
+    return None if outcome.output is None else EvaluationExecution.model_validate_json(outcome.output)
+
+
 def to_details(outcome: Outcome) -> dict[str, JSONValue]:
     """Return the details beside a score."""
     details: dict[str, JSONValue] = json.loads(outcome.body)
@@ -166,6 +201,16 @@ def json_text(value: Any) -> str:
         # Not `to_jsonable_python` for all of it: that refuses a lone surrogate in a key.
         text = json.dumps(value, ensure_ascii=True, allow_nan=False, default=pydantic_core.to_jsonable_python)
         _ANY_JSON.validate_python(json.loads(text))  # a value nested too deeply could not be read again
+    return _readable(text)
+
+
+def model_text(model: FrozenModel) -> str:
+    """Return the JSON text of a model, without the fields at their defaults."""
+    serializer = type(model).__pydantic_serializer__
+    try:
+        text = serializer.to_json(model, exclude_defaults=True).decode()
+    except (pydantic_core.PydanticSerializationError, UnicodeEncodeError):
+        return json_text(serializer.to_python(model, mode="python", exclude_defaults=True))
     return _readable(text)
 
 

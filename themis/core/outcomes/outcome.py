@@ -11,16 +11,18 @@ class Outcome(NamedTuple):
     Attributes:
         case_no: the case's position in the run, from 0, over all datasets in order.
         stage: the stage.
-        item: index of the candidate (generate) or the metric (score), from 0; 0 elsewhere.
+        item: index of the candidate (generate), from 0; the number of an `Item` (parse, score, judge); 0 elsewhere.
         ok: whether it succeeded. A success is final; a failure may be replaced by a later try.
         finished_ms: milliseconds since 1970 UTC.
-        value: a score's number; None elsewhere.
-        output: JSON text of the next stage's input (final output or parsed value); None elsewhere.
+        value: a score's number, of a metric or a judge; None elsewhere.
+        output: JSON text of the next stage's input (final output or parsed value), for a judge stage of the execution
+            of its workflow; None elsewhere.
         body: JSON text of the rest of the result, or of the failure.
         retries: JSON text of the failed tries before this outcome; None when there were none.
         category: for a generate stage, how its answer ended, see `AnswerEnd`; None when it ended by itself. For a score
-            stage whose metric was not called, `no_answer` when there was nothing to score (then `value` is the score
-            that it counts as, or None when it is left out), or the answer's end when that is left out. None elsewhere.
+            or judge stage whose metric was not called, `no_answer` when there was nothing to score (then `value` is the
+            score that it counts as, or None when it is left out), or the answer's end when that is left out. For a
+            judge stage with a score although some calls failed, `evaluation_partial_failure`. None elsewhere.
     """
 
     case_no: int
@@ -53,3 +55,12 @@ class CaseEnd(NamedTuple):
     digest: bytes
     failed: bool
     through: Stage
+
+
+class ScoredItem(NamedTuple):
+    """The value alone of a score or judgment that succeeded; None for an answer that is left out."""
+
+    case_no: int
+    stage: Stage
+    item: int
+    value: float | None

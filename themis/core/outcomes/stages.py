@@ -52,6 +52,9 @@ UNTIL_STAGES: dict[str, Stage] = {
 }
 """Stages that a run can be stopped after, by their public names; selection belongs to `reduce`."""
 
+SCORING = (Stage.SCORE, Stage.JUDGE)
+"""Stages whose outcomes are metrics' scores, or say why there is none: a metric has its outcomes in one of them."""
+
 CONCURRENCY_KEYS: frozenset[str] = frozenset(names.concurrency_key for names in NAMES.values())
 
 

@@ -5,18 +5,26 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from themis.core.read_models import BenchmarkScoreRow
+from themis.core.snapshot import RunSnapshot
 from themis.core.text.canonical import compact_json
 from themis.core.text.lines import visible
 
-COLUMNS: tuple[str, ...] = tuple(BenchmarkScoreRow.model_fields)
-"""Columns of the CSV and of the LaTeX table of scores: the fields of a row."""
+_OF_CANDIDATE = "candidate_index"
+
+COLUMNS: tuple[str, ...] = tuple(name for name in BenchmarkScoreRow.model_fields if name != _OF_CANDIDATE)
+"""Columns of the CSV and of the LaTeX table of scores: the fields of a row, but for the index of a candidate."""
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_rows(out: TextIO, rows: Iterable[BenchmarkScoreRow]) -> None:
+def columns_of(snapshot: RunSnapshot) -> tuple[str, ...]:
+    """Return the columns for a run: those of all, and with scores of single candidates their index."""
+    return (*COLUMNS, _OF_CANDIDATE) if snapshot.scores_each else COLUMNS
+
+
+def write_rows(out: TextIO, rows: Iterable[BenchmarkScoreRow], columns: Sequence[str] = COLUMNS) -> None:
     """Write the header and the rows of scores one by one."""
-    write_table(out, COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in rows))
+    write_table(out, columns, ([getattr(row, column) for column in columns] for row in rows))
 
 
 def write_table(out: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -10,7 +10,7 @@ from themis.core.reporting import costs
 from themis.core.reporting.cells import one_line
 from themis.core.reporting.summary import FIGURES, RunSummary
 from themis.core.results import RunResult
-from themis.core.statistics.score_tally import number
+from themis.core.statistics.score_tally import aggregate_notes, aggregate_rows, number
 
 _PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
 """A text that Markdown leaves unchanged; a URL, which it would turn into a link, does not match."""
@@ -42,6 +42,7 @@ def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCo
             f"- case={_value(row.case_id)} metric={_value(row.metric_id)} outcome={row.outcome} value={row.value}"
             f" candidate={_value(row.candidate_id)} error_category={row.error_category}"
             f" error_message={_value(row.error_message)} dataset={_value(row.dataset_id)}"
+            + ("" if row.candidate_index is None else f" candidate_index={row.candidate_index}")
         )
 
 
@@ -49,6 +50,7 @@ def summary_report(summary: RunSummary) -> Iterator[str]:
     """Yield the lines of the summary: the run, its metrics with the figures beside a mean, its cost, its failures."""
     yield from _head(summary)
     yield from _metrics(summary)
+    yield from _aggregates(summary)
     yield from _answer_ends(summary)
     if summary.cost is not None:
         yield from _cost(summary.cost)
@@ -89,6 +91,20 @@ def _metrics(summary: RunSummary) -> Iterator[str]:
         "a failed case is unscored. Low and high are the mean if all unscored cases had scored 0 or 1."
     )
     yield ""
+
+
+def _aggregates(summary: RunSummary) -> Iterator[str]:
+    """The figures over the run that are no means, with the metrics that failed to compute them."""
+    rows = [(_code(name), *texts) for name, *texts in aggregate_rows(summary.metrics)]
+    failed = [(name, metric.aggregate_error) for name, metric in summary.metrics.items() if metric.aggregate_error]
+    rows += [(_code(name), "-", _code(error), "-") for name, error in failed]
+    if rows:
+        yield "## Over all cases together"
+        yield ""
+        yield from _table(("metric", "figure", "value", "95 % interval"), rows)
+        for name, note, text in aggregate_notes(summary.metrics):
+            yield f"{_code(name)}, {note}: {_as_code(one_line(text))}"
+            yield ""
 
 
 def _served(summary: RunSummary) -> str:
@@ -143,7 +159,7 @@ def _failures(summary: RunSummary) -> Iterator[str]:
             _code(row.case_id),
             _code(row.metric_id),
             row.error_category or "",
-            _code(row.error_message),
+            ("" if row.candidate_index is None else f"candidate {row.candidate_index}: ") + _code(row.error_message),
         )
         for row in summary.failures
     ]

@@ -30,7 +30,7 @@ class RunSummary:
         snapshot: the run's snapshot.
         metrics: the summary of each metric.
         outcomes: number of rows by metric and outcome.
-        errors: number of rows by category of failure.
+        errors: number of rows by category of failure; those of single candidates only where their case has a score.
         failures: the first rows without a score.
         served_models: number of cases by the model that answered, as its provider names it.
         cost: what it has cost; None when it has asked no model.
@@ -61,17 +61,26 @@ class RunSummary:
         summary.cost = read_cost(store, run_id)
         for case in iter_cases(store, snapshot):
             summary.served_models.update(case.served_models())
+            unscored = set()
             for row in projections.rows_of(case):
                 summary.add(row)
+                unscored |= {row.metric_id} if row.outcome == "error" else set()
+            for row in projections.sample_rows_of(case):
+                if row.outcome == "error" and row.metric_id not in unscored:
+                    summary.add_failure(row)
         return summary
 
     def add(self, row: BenchmarkScoreRow) -> None:
-        """Count a score row."""
+        """Count a score row of a case."""
         self.outcomes[row.metric_id, row.outcome] += 1
         if row.outcome == "error":
-            self.errors[row.error_category or "unknown"] += 1
-            if len(self.failures) < FAILURES_SHOWN:
-                self.failures.append(row)
+            self.add_failure(row)
+
+    def add_failure(self, row: BenchmarkScoreRow) -> None:
+        """Count a row without a score, of a case or of a single candidate."""
+        self.errors[row.error_category or "unknown"] += 1
+        if len(self.failures) < FAILURES_SHOWN:
+            self.failures.append(row)
 
     def table(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each metric with its figures as texts by name, including the number of correct cases."""

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NoReturn
 
 from themis.core.shared_limits.holder import Holder, HolderId
-from themis.core.values.bounds import MOST_COUNT
+from themis.core.values.bounds import LEAST_RATE, MOST_COUNT, MOST_RATE
 from themis.core.values.provider_state import ProviderState
+from themis.core.values.run_rules import NO_OPERATOR, OperatorRules
 
 FORMAT = 1
 
@@ -23,7 +24,8 @@ MOST_BYTES = 1_000_000
 _MOST_NUMBER = 2**63
 _MOST_WORDS = 300
 _WHOLE = ("namespace", "pid", "pid_started", "at_ns")
-_CALLS = ("limit", "most", "in_flight", "waiting")
+_CALLS = ("limit", "most", "in_flight", "waiting", "processes", "shared_limit")
+_PERHAPS_NONE = frozenset({"limit", "most", "shared_limit"})
 
 
 class NewerFormatError(ValueError):
@@ -36,13 +38,13 @@ class LimitDocument:
 
     Attributes:
         provider: its public name.
-        max_concurrent: calls in flight that the operator allows each process; None without a setting.
+        operator: what the operator allows.
         holders: the processes whose runs ask it.
         more, more_settings: fields, and fields of `settings`, that this version does not know.
     """
 
     provider: str
-    max_concurrent: int | None = None
+    operator: OperatorRules = NO_OPERATOR
     holders: tuple[Holder, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
     more_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +52,7 @@ class LimitDocument:
     @property
     def is_empty(self) -> bool:
         """Whether the file need not exist."""
-        return self.max_concurrent is None and not (self.holders or self.more or self.more_settings)
+        return self.operator == NO_OPERATOR and not (self.holders or self.more or self.more_settings)
 
     def alive(self, *, look: bool) -> "LimitDocument":
         """Return it without the processes that are dead; see `Holder.is_alive`."""
@@ -68,10 +70,19 @@ class LimitDocument:
 
 def encode(document: LimitDocument) -> bytes:
     """Return the text of a limit file."""
-    settings = {**document.more_settings, "max_concurrent": document.max_concurrent}
+    settings = {**document.more_settings, **settings_words(document.operator)}
     holders = [holder_words(holder) for holder in document.holders]
     words = {**document.more, "format": FORMAT, "provider": document.provider, "settings": settings, "holders": holders}
     return json.dumps(words).encode() + b"\n"
+
+
+def settings_words(operator: OperatorRules) -> dict[str, Any]:
+    """Return what the operator allows as JSON."""
+    return {
+        "max_concurrent": operator.concurrency,
+        "requests_per_minute": operator.requests_per_minute,
+        "tokens_per_minute": operator.tokens_per_minute,
+    }
 
 
 def holder_words(holder: Holder) -> dict[str, Any]:
@@ -106,7 +117,16 @@ def decode(data: bytes, provider: str | None = None) -> LimitDocument:
     calls = settings.pop("max_concurrent", None)
     if calls is not None and (type(calls) is not int or not 1 <= calls <= MOST_COUNT):
         _refuse(f"max_concurrent is {str(calls)[:40]}, not a whole number from 1 to {MOST_COUNT:,}")
-    return LimitDocument(name, calls, tuple(_valid(holders, name)), words, settings)
+    rates = {key: _rate(key, settings.pop(key, None)) for key in ("requests_per_minute", "tokens_per_minute")}
+    return LimitDocument(name, OperatorRules(calls, **rates), tuple(_valid(holders, name)), words, settings)
+
+
+def _rate(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in {int, float} or not LEAST_RATE <= value <= MOST_RATE:
+        _refuse(f"{name} is {str(value)[:40]}, not a number a minute")
+    return float(value)
 
 
 def _object(data: bytes) -> dict[str, Any]:
@@ -126,18 +146,19 @@ def _valid(holders: Iterable[Any], provider: str) -> Iterator[Holder]:
 
 
 def _holder(words: dict[str, Any], provider: str) -> Holder:
+    words = {"account": "", "processes": 1, "shared_limit": None, **words}  # which older versions do not write
     for name in _WHOLE:
         if type(words[name]) is not int or not 0 <= words[name] < _MOST_NUMBER:
             _refuse(f"{name} is not valid")
     for name in _CALLS:
-        is_unlimited = words[name] is None and name in {"limit", "most"}
+        is_unlimited = words[name] is None and name in _PERHAPS_NONE
         if type(words[name]) is not int and not is_unlimited:
             _refuse(f"{name} is not valid")
-    for name in ("host", "boot_id", "why"):
+    for name in ("host", "boot_id", "why", "account"):
         if not isinstance(words[name], str) or len(words[name]) > _MOST_WORDS:
             _refuse(f"{name} is not valid")
     numbers = {name: words[name] for name in ("namespace", "pid", "pid_started")}
-    process = HolderId(host=words["host"], boot_id=words["boot_id"], **numbers)
+    process = HolderId(host=words["host"], boot_id=words["boot_id"], account=words["account"], **numbers)
     state = ProviderState(provider, why=words["why"], **{name: words[name] for name in _CALLS})
     return Holder(process, words["at_ns"], state)
 

@@ -24,6 +24,7 @@ class HolderId:
         host, boot_id: its machine, since the last start of that.
         namespace: the PID namespace in which `pid` is valid; 0 where it is not known.
         pid, pid_started: as the process sees itself; the start is in clock ticks, 0 where it is not known.
+        account: the key with which it asks, as a hash; empty for no key.
     """
 
     host: str
@@ -31,6 +32,7 @@ class HolderId:
     namespace: int
     pid: int
     pid_started: int
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

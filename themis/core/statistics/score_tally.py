@@ -6,12 +6,14 @@ sum is a fraction, so that mean and variance are exact for the stored scores and
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from themis.core.statistics.aggregates import Aggregate, read
 from themis.core.statistics.intervals import student_quantile, wilson
+from themis.core.statistics.sample_figures import SampleFigures
 
 NO_ANSWER = "no_answer"
 """Category of a score for an answer in which there was nothing to score."""
@@ -34,6 +36,10 @@ class MetricSummary:
         low, high: the mean if all unscored cases had scored 0 or 1.
         answer_ends: number of cases by how their answer ended, for those that did not end by themselves.
         mean_of_whole_answers: the mean without those cases; None when there are none of the others.
+        aggregates: figures over the run that are no means, by name; those of its last complete execution.
+        aggregate_notes: texts that say how these were computed, by name.
+        aggregate_error: why the metric has none, when it failed to compute them.
+        samples: figures over several samples of each case, of a run that scores each candidate; as `aggregates`.
         ci_lower, ci_upper: 95 % confidence interval of the mean: Wilson's interval when every score is 0 or 1, else
             Student's; None below two scores, and for a bound that is beyond all floats.
     """
@@ -49,10 +55,20 @@ class MetricSummary:
     ci_upper: float | None
     answer_ends: dict[str, int] = field(default_factory=dict)
     mean_of_whole_answers: float | None = None
+    aggregates: dict[str, Aggregate] = field(default_factory=dict)
+    aggregate_notes: dict[str, str] = field(default_factory=dict)
+    aggregate_error: str | None = None
+    samples: SampleFigures | None = None
 
     def document(self) -> dict[str, Any]:
-        """The summary as JSON; how answers ended is in it only when some did not end by themselves."""
-        said = asdict(self)
+        """The summary as JSON; what most runs do not have is only in it when there is any."""
+        said = asdict(replace(self, samples=None))
+        del said["samples"]
+        if self.samples is not None:
+            said["samples"] = self.samples.document()
+        for name in ("aggregates", "aggregate_notes", "aggregate_error"):
+            if not said[name]:
+                del said[name]
         if not self.answer_ends:
             del said["answer_ends"], said["mean_of_whole_answers"]
         return said
@@ -147,19 +163,41 @@ class ScoreTally:
 
 
 def summaries(
-    metric_ids: Sequence[str], tallies: Mapping[int, ScoreTally], *, total: int, failed: int
+    metric_ids: Mapping[int, str],
+    tallies: Mapping[int, ScoreTally],
+    aggregates: Mapping[int, str],
+    *,
+    total: int,
+    failed: int,
 ) -> dict[str, MetricSummary]:
     """Return the summary of each metric of a run, by its id; empty while nothing was scored and nothing failed.
 
     Args:
-        metric_ids: in the order that the tallies are numbered in.
+        metric_ids: by the number that tallies and figures have.
         tallies: of the metrics that have any outcome.
+        aggregates: their figures over the run, as a store keeps them.
         total: all cases of the run.
         failed: number of failed cases.
     """
     if not tallies and not failed:
         return {}
-    return {name: tallies.get(item, ScoreTally()).summary(total) for item, name in enumerate(metric_ids)}
+    return {
+        name: _with_aggregates(tallies.get(item, ScoreTally()).summary(total), aggregates.get(item))
+        for item, name in metric_ids.items()
+    }
+
+
+def _with_aggregates(summary: MetricSummary, text: str | None) -> MetricSummary:
+    if text is None:
+        return summary
+    found = read(text)
+    return replace(
+        summary,
+        aggregates=found.figures,
+        aggregate_notes=found.notes,
+        aggregate_error=found.error,
+        samples=found.samples,
+    )
 
 
 def means_of(metrics: Mapping[str, MetricSummary]) -> dict[str, float]:
@@ -169,10 +207,9 @@ def means_of(metrics: Mapping[str, MetricSummary]) -> dict[str, float]:
 
 def figures(summary: MetricSummary) -> dict[str, str]:
     """Return the figures by name as texts for people: the only place that formats them."""
-    lower, upper = number(summary.ci_lower), number(summary.ci_upper)
     return {
         "mean": number(summary.mean),
-        "95 % interval": "-" if summary.ci_lower is None and summary.ci_upper is None else f"{lower} to {upper}",
+        "95 % interval": _interval(summary.ci_lower, summary.ci_upper),
         "scored": f"{summary.scored:,}",
         "total": f"{summary.total:,}",
         "no answer": f"{summary.no_answer:,}",
@@ -180,6 +217,30 @@ def figures(summary: MetricSummary) -> dict[str, str]:
         "low": number(summary.low),
         "high": number(summary.high),
     }
+
+
+def aggregate_rows(metrics: Mapping[str, MetricSummary]) -> list[tuple[str, str, str, str]]:
+    """Return a row of texts for each figure over a run that is no mean, and each over samples of its cases.
+
+    A row has the metric, the figure, its value and its 95 % interval.
+    """
+    return [
+        (name, figure, number(found.value), _interval(found.ci_lower, found.ci_upper))
+        for name, metric in metrics.items()
+        for figure, found in (
+            *((figure.replace("_", " "), found) for figure, found in metric.aggregates.items()),
+            *(() if metric.samples is None else metric.samples.rows()),
+        )
+    ]
+
+
+def aggregate_notes(metrics: Mapping[str, MetricSummary]) -> list[tuple[str, str, str]]:
+    """Return the texts that say how the figures over a run were computed: metric, name, text."""
+    return [(name, *note) for name, metric in metrics.items() for note in metric.aggregate_notes.items()]
+
+
+def _interval(lower: float | None, upper: float | None) -> str:
+    return "-" if lower is None and upper is None else f"{number(lower)} to {number(upper)}"
 
 
 def number(value: float | None) -> str:

@@ -8,12 +8,12 @@ A store keeps facts: runs, outcomes, ends of cases, blobs. Everything that peopl
 `themis.core.stores.projections`), never stored beside them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome, ScoredItem
 from themis.core.outcomes.stages import Stage
 from themis.core.results import ExecutionState, RunStatus
 from themis.core.snapshot import RunSnapshot
@@ -21,6 +21,7 @@ from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.batch_rows import BatchRow
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.job_store import JobStore
+from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.run_locks import RunHolder
 
 
@@ -96,7 +97,7 @@ class RunStore(Protocol):
         """Mark a run as ended; synced to disk before this returns."""
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget a run's outcomes, spend and batches, and that it ever ran; open batches are kept as `DROPPED`."""
+        """Forget what a run has left behind, and that it ran; open batches are kept as `DROPPED`."""
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
@@ -120,6 +121,9 @@ class RunStore(Protocol):
     def load_snapshot(self, run_id: str) -> RunSnapshot | None:
         """Return a run's snapshot; None when it does not exist."""
 
+    def replace_snapshot(self, snapshot: RunSnapshot) -> None:
+        """Save a snapshot in place of that of its run: the same run, found and described in another way."""
+
     def append(
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
     ) -> None:
@@ -134,11 +138,20 @@ class RunStore(Protocol):
     def spends(self, run_id: str) -> dict[int, str]:
         """Return the spend of each execution of a run, by its number."""
 
+    def put_aggregate(self, run_id: str, item: int, figures: str, *, fence: Fence | None = None) -> None:
+        """Save the figures of metric `item` over a run, in place of earlier ones: see `statistics.aggregates`."""
+
+    def aggregates(self, run_id: str) -> dict[int, str]:
+        """Return the figures of each metric that has any, by its item."""
+
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
 
     def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
         """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
+
+    def scores_between(self, run_id: str, first: int, stop: int) -> list[ScoredItem]:
+        """Return the successful scores and judgments of the cases numbered from `first` to before `stop`, in order."""
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Return the ends of the cases numbered from `first` to before `stop`, in order."""
@@ -165,6 +178,9 @@ class RunStore(Protocol):
         source and outcomes from another are now side by side in it, and must not be mistaken for each other.
         """
 
+    def lent_keys(self, run_id: str) -> dict[str, str]:
+        """Return the reuse keys by which other runs find a run, by their names."""
+
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Return the numbers of the ended cases by digest and dataset number."""
 
@@ -173,6 +189,45 @@ class RunStore(Protocol):
 
     def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
         """Add a batch, or replace its row; synced to disk before this returns."""
+
+    def forget_judge_calls(self, run_id: str, keeps: Callable[[Stage, int], bool]) -> None:
+        """Remove the responses of judges about a run, but for those about items that are kept."""
+
+    def save_judge_calls(self, run_id: str, rows: list[JudgeCallRow], *, fence: Fence | None = None) -> None:
+        """Save the responses of judges, all or none; a row of the same key is replaced."""
+
+    def judge_calls_between(self, run_id: str, first: int, stop: int) -> list[JudgeCallRow]:
+        """Return the judge calls about the cases numbered from `first` to before `stop`, in order of their keys."""
+
+    def cached_response(self, cache_key: str) -> str | None:
+        """Return the response to calls with that key in the newest run that has one; None when there is none."""
+
+    def begin_replay(self, run_id: str, request: str) -> bool:
+        """Begin a replay, and return True; False when the one that did not end has an equal `request`, and goes on."""
+
+    def append_replayed(self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd]) -> None:
+        """Save results of a replay beside those of the run, which stay as they are until `end_replay`."""
+
+    def replayed_ends(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
+        """Return the ends of the cases that are replayed, as `ends_between` does."""
+
+    def replayed_outcomes(self, run_id: str, first: int, stop: int) -> list[Outcome]:
+        """Return the new outcomes of the cases that are replayed, as `outcomes_between` does."""
+
+    def end_replay(
+        self, run_id: str, keeps: Callable[[Stage, int], bool], snapshot: RunSnapshot, keys: Mapping[str, str]
+    ) -> None:
+        """Put the results of a replay in place of those of the run, all or none.
+
+        Args:
+            run_id: the run.
+            keeps: whether the outcomes of a stage's item are kept; all others of a replayed case are removed.
+            snapshot: the run's from now on.
+            keys: the reuse keys by which other runs find it from now on, by their names.
+        """
+
+    def drop_replay(self, run_id: str) -> None:
+        """Forget a replay that did not end."""
 
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256, once; return it as 64 hex digits."""

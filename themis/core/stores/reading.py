@@ -112,6 +112,9 @@ class StoreReader(Protocol):
     def spends(self, run: RunRow) -> dict[int, str]:
         """Return the spend of each execution of a run, by its number."""
 
+    def aggregates(self, run: RunRow) -> dict[int, str]:
+        """Return the figures of each metric over a run, by its item; metrics that have none are left out."""
+
     def snapshot_text(self, run: RunRow) -> bytes | None:
         """Return the JSON text of a run's snapshot; None when the store has lost it."""
 

@@ -94,6 +94,10 @@ class StoreAsReader(StoreReader):
         """Return the spend of each execution of a run, by its number."""
         return self._store.spends(run.run_id)
 
+    def aggregates(self, run: RunRow) -> dict[int, str]:
+        """Return the figures of each metric over a run, by its item."""
+        return self._store.aggregates(run.run_id)
+
     def snapshot_text(self, run: RunRow) -> bytes | None:
         """Return the JSON text of a run's snapshot, without the cases; None when it does not exist."""
         snapshot = self._store.load_snapshot(run.run_id)

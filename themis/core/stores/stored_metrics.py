@@ -14,7 +14,8 @@ def read_metrics(store: "RunStore", snapshot: RunSnapshot) -> dict[str, MetricSu
     """Return the summary of each metric of a run, by its id."""
     tallies = store.score_tallies(snapshot.run_id)
     failed = store.count_ends(snapshot.run_id)[1]
-    return summaries(snapshot.metric_ids, tallies, total=snapshot.total_cases, failed=failed)
+    aggregates = store.aggregates(snapshot.run_id)
+    return summaries(snapshot.metric_columns, tallies, aggregates, total=snapshot.total_cases, failed=failed)
 
 
 class StoredMetrics(Mapping[str, MetricSummary]):

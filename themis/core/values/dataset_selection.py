@@ -72,7 +72,7 @@ class DatasetSelection(FrozenModel):
     Attributes:
         choices: how the field `choices` of a question is read.
         filter: for each dotted path the value that a record must have there, one of several, or a range of numbers with
-            both bounds in it. A record without a value there is left out.
+            both bounds in it. A record without a value there is left out, unless null is wanted.
         slice: a stretch of the cases.
         shuffle: the seed of another order.
         sample: some of the cases at random.

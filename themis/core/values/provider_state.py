@@ -16,6 +16,8 @@ class ProviderState:
         in_flight: calls that are.
         waiting: calls that wait to begin.
         why: reason for the present limit.
+        processes: the processes of this host that share the limits of its key, this one included.
+        shared_limit: calls that all of them may have in flight; None when nothing limits them, or for one process.
     """
 
     provider: str
@@ -24,6 +26,8 @@ class ProviderState:
     in_flight: int
     waiting: int
     why: str
+    processes: int = 1
+    shared_limit: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that are not counts: a report may come from any program.
@@ -31,7 +35,7 @@ class ProviderState:
         Raises:
             ValueError: a number is negative, or too large.
         """
-        for count in (self.limit, self.most, self.in_flight, self.waiting):
+        for count in (self.limit, self.most, self.in_flight, self.waiting, self.processes, self.shared_limit):
             if count is not None and not 0 <= count <= _MOST:
                 msg = "a number of calls is out of range"
                 raise ValueError(msg)
@@ -44,9 +48,17 @@ class ProviderState:
         return f"{self.limit:,}{'' if self.most in {None, self.limit} else f' of {self.most:,}'} at once"
 
     @property
+    def shared_text(self) -> str:
+        """The processes that share the limit, such as `3 processes share 40`; empty for one process."""
+        if self.processes <= 1:
+            return ""
+        shared = "it" if self.shared_limit is None else f"{self.shared_limit:,}"
+        return f"{self.processes:,} processes share {shared}"
+
+    @property
     def short_text(self) -> str:
         """The limit and the reason for it, such as `24 of 100 at once (429 3 s ago; recovering)`."""
-        return f"{self.limit_text} ({self.why})"
+        return f"{self.limit_text} ({'; '.join(filter(None, (self.why, self.shared_text)))})"
 
     @property
     def text(self) -> str:

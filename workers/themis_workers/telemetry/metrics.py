@@ -136,16 +136,23 @@ def _of_calls(slots: Iterable[SlotReport]) -> Iterator[Family]:
     """The calls of the running jobs; a provider that nothing limits has no limit here."""
     limits: Counter[str] = Counter()
     in_flight: Counter[str] = Counter()
+    shared: Counter[str] = Counter()
+    processes: Counter[str] = Counter()
     stalled = 0
     for slot in slots:
         for state in slot.limits:
             in_flight[state.provider] += state.in_flight
             if state.limit is not None:
                 limits[state.provider] += state.limit
+            if state.shared_limit is not None:
+                shared[state.provider] = max(shared[state.provider], state.shared_limit)
+            processes[state.provider] = max(processes[state.provider], state.processes)
         stalled += 1 + slot.stalled.others if slot.stalled is not None else 0
     for name, about, values in (
         ("themis_provider_limit", "Calls to a provider that its runs may have in flight now.", limits),
         ("themis_provider_in_flight", "Calls to a provider that its runs have in flight.", in_flight),
+        ("themis_provider_shared_limit", "Calls that all processes with its key may have in flight.", shared),
+        ("themis_provider_processes", "Processes of this host that share the provider's limits.", processes),
     ):
         if values:
             yield Family("gauge", name, about, _by_label(values), ("provider",))

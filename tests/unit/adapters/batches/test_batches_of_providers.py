@@ -155,11 +155,6 @@ def test_templates_are_rendered_for_a_batch_and_a_case_that_cannot_be_fails_alon
             assert len(str(candidate.artifacts["prompt_sha256"])) == 64
 
 
-def test_a_budget_beside_batches_is_refused() -> None:
-    with pytest.raises(ValueError, match="`batch` and `budget` exclude each other"):
-        RuntimeConfig.model_validate({"batch": {}, "budget": {"tokens": 5}})
-
-
 @pytest.mark.parametrize("dialect", ["chat_completions", "anthropic"])
 def test_each_candidate_is_a_line_of_its_own(dialect: str) -> None:
     with ModelServer() as server:

@@ -104,6 +104,15 @@ def test_a_run_that_ended_asks_what_failed_in_a_new_batch_when_it_is_started_aga
     assert len(remote.batches) == 2
 
 
+def test_a_candidate_that_a_batch_lost_leaves_the_others_scored() -> None:
+    remote, store = Remote(lambda question: failure(passes=False) if question == "a1/2" else "x"), InMemoryRunStore()
+    lab = lab_of(remote, samples=2, seeds=[1, 2], score_candidates="each")
+    result = lab.run(store=store)
+    assert result.status is RunStatus.PARTIAL_FAILURE
+    assert [[sample.candidate_index for sample in case.samples] for case in result.cases] == [[0, 1], [0], [0, 1]]
+    assert not remote.singles
+
+
 def test_a_run_from_scratch_forgets_its_batches() -> None:
     remote, store = Remote(), InMemoryRunStore()
     lab = lab_of(remote)

@@ -12,6 +12,7 @@ from tests.support.virtual_time import run_in_virtual_time, virtual_now
 from themis.core.config import RuntimeConfig
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.limits import Admission
+from themis.core.engine.limits.providers import Account
 from themis.core.errors import CallTimeoutError
 from themis.core.models import Case, GenerationResult
 from themis.core.outcomes.stages import Stage
@@ -192,7 +193,7 @@ def test_a_quota_that_is_used_up_closes_the_gate_until_it_is_renewed() -> None:
             return limited
 
         await calls.result(generate, (Case(case_id="q", input="x"),), [])
-        state = admission._providers[KEY]._limits.state(virtual_now())
+        state = admission._providers[Account(KEY, None)]._limits.state(virtual_now())
         await calls.result(generate, (Case(case_id="q", input="x"),), [])
         admission.close()
         return f"{state.limit} {state.why}"

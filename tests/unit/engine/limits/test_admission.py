@@ -14,7 +14,7 @@ from tests.support.lab import ScriptedGenerator, ScriptedReducer, dataset, exper
 from tests.support.virtual_time import run_in_virtual_time, virtual_now
 from themis.core.config import RuntimeConfig
 from themis.core.engine.limits import Admission, Feedback
-from themis.core.engine.limits.request_rate import CATCH_UP_S, SHARE_OF_QUOTA
+from themis.core.engine.limits.sharing.request_rate import CATCH_UP_S, SHARE_OF_QUOTA
 from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.values.adaptive import AdaptiveConfig
 
@@ -103,7 +103,7 @@ class Watch:
         """Whether its provider lets nobody in now."""
         wait_s = gate._provider.try_take(virtual_now(), None)
         if wait_s == 0.0:
-            gate._provider.give_unused(virtual_now(), None)
+            gate._provider.give_unused(None)
         return bool(wait_s)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.virtual_time import run_in_virtual_time, virtual_now
 from themis.core.config import RuntimeConfig
 from themis.core.engine.limits import Admission, Feedback
-from themis.core.engine.limits.request_rate import SHARE_OF_QUOTA
+from themis.core.engine.limits.sharing.request_rate import SHARE_OF_QUOTA
 from themis.core.outcomes.stages import Stage
 from themis.core.values.adaptive import AdaptiveConfig
 

@@ -25,6 +25,7 @@ from themis.core.shared_limits.holder import this_holder
 from themis.core.shared_limits.limit_file import LimitFile
 from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.provider_state import ProviderState
+from themis.core.values.run_rules import OperatorRules
 
 KEY = "openai:https://ann:hunter2pass@gw.example/v1?key=sk-test-4Qz81LmXw07RbT52uKfYc9Vd"
 NAME = "openai:https://***@gw.example/v1?***"
@@ -42,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def allow(calls: int | None) -> None:
-    LimitFile(NAME).update(lambda now: replace(now, max_concurrent=calls))
+    LimitFile(NAME).update(lambda now: replace(now, operator=OperatorRules(calls)))
 
 
 class Asking:
@@ -97,7 +98,7 @@ def run(runtime: RuntimeConfig, program: Callable[[Asking], object]) -> None:
 
 
 def everything_in(folder: Path) -> str:
-    return "".join(path.name + path.read_text(encoding="utf-8") for path in folder.iterdir())
+    return "".join(path.name + path.read_text(encoding="utf-8", errors="replace") for path in folder.iterdir())
 
 
 def threads() -> list[str]:
@@ -158,7 +159,7 @@ def test_rules_join_what_is_configured_and_what_is_set(
     limits = {} if configured is None else {"p": configured}
     for adaptive in (None, AdaptiveConfig(start=4)):
         runtime = FREELY.model_copy(update={"provider_concurrency": limits, "adaptive": adaptive})
-        rules = strictest([rules_of(runtime, "p")], operator)
+        rules = strictest([rules_of(runtime, "p")], OperatorRules(operator))
         assert rules.concurrency == allowed
         assert rules.most == (allowed or (40 if adaptive else None))
         assert adaptive is None or (rules.adaptive is not None and rules.adaptive.start <= (allowed or 4))
@@ -183,7 +184,7 @@ def test_a_process_is_shown_while_it_asks_and_without_a_key(folder: Path) -> Non
     while threads() or LimitFile(NAME).read().holders:
         assert time.monotonic() < patient_until
         time.sleep(0.01)
-    assert LimitFile(NAME).read().max_concurrent == 9, "what was set stays"
+    assert LimitFile(NAME).read().operator.concurrency == 9, "what was set stays"
 
 
 def test_a_run_without_a_provider_has_no_thread_and_no_file(folder: Path) -> None:

@@ -19,7 +19,8 @@ from themis.core.cost.tokens import MostTokens
 from themis.core.engine.spending.account import Account
 from themis.core.engine.spending.bound import Bound
 from themis.core.engine.spending.bounds import Bounds
-from themis.core.engine.spending.spending import Budget, Spending
+from themis.core.engine.spending.budget import Budget
+from themis.core.engine.spending.spending import Spending
 from themis.core.errors import StoreFullError
 from themis.core.models import Case, GenerationResult
 

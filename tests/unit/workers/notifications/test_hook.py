@@ -67,7 +67,9 @@ def test_a_hook_reads_the_event_and_finds_the_most_of_it_in_its_environment(
         "metric_means": {"builtin/f1": 0.5, "odd": None},
         "metrics": {"builtin/f1": {"mean": 0.5, "scored": 11}},
     }
-    found = {name: value for name, value in environment.items() if name.startswith("THEMIS_")}
+    found = {
+        name: value for name, value in environment.items() if name.startswith("THEMIS_") and name not in os.environ
+    }
     assert found == {
         "THEMIS_KEY": EVENT.key,
         "THEMIS_RUN_ID": EVENT.run_id,

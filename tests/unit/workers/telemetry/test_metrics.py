@@ -30,7 +30,9 @@ from themis_workers.telemetry.metrics import WorkerMetrics
 
 NS = 1_000_000_000
 DEPTH = QueueDepth(jobs={"queued": 7, "failed": 1}, oldest_s={"queued": 12.5}, rejected=2)
-LIMIT = ProviderState('openai:https://x\n"', limit=24, most=100, in_flight=7, waiting=2, why="")
+LIMIT = ProviderState(
+    'openai:https://x\n"', limit=24, most=100, in_flight=7, waiting=2, why="", processes=3, shared_limit=60
+)
 Samples = dict[tuple[str, str], float]
 
 
@@ -129,6 +131,9 @@ def test_the_calls_of_all_slots_are_summed_up_by_provider(metrics: WorkerMetrics
     assert found["themis_provider_in_flight", LIMIT.provider] == 15
     assert ("themis_provider_limit", free.provider) not in found
     assert found["themis_provider_in_flight", free.provider] == 3
+    assert found["themis_provider_shared_limit", LIMIT.provider] == 60
+    assert found["themis_provider_processes", LIMIT.provider] == 3
+    assert found["themis_provider_processes", free.provider] == 1
     assert found["themis_calls_stalled", ""] == 4
     metrics.heartbeat(report_of(slots=(SlotReport(0), SlotReport(1))))
     assert [name for name, _ in read(get(server.port)) if name.startswith("themis_provider")] == []

@@ -4,6 +4,8 @@ import json
 import logging
 
 from themis.core.base import JSONValue
+from themis.core.builtins.answers.golds import texts_in
+from themis.core.builtins.answers.text_normalization import Preset, normalization_of
 from themis.core.builtins.component import BuiltinMetric, kind_of
 from themis.core.contexts import ScoreContext
 from themis.core.models import Case, ParsedOutput, Score, ScoreError
@@ -14,18 +16,47 @@ _LONGEST_READ = 40
 
 
 class ExactMatch(BuiltinMetric):
-    """1 when the parsed value equals the expected output as JSON, else 0.
+    """1 when the parsed value equals the expected output, else 0.
 
-    Types count, and so do case and space in texts: "1" is not 1, and true is not 1. Numbers are equal when their values
-    are, so 1 equals 1.0; the order of an object's keys does not count. When a text and a number read the same, which
-    is nearly always a missing pair of quotes, a warning is logged once per run.
+    They are compared as JSON: types count, and so do case and space in texts: "1" is not 1, and true is not 1. Numbers
+    are equal when their values are, so 1 equals 1.0; the order of an object's keys does not count. A text is also right
+    when it is one of several expected texts: of a list, or of `{answer: …}` or `{answers: …}` with a text or a list.
+    Texts are compared without what the arguments say; `normalization: squad` is SQuAD's exact match.
+
+    When a text and a number read the same, which is nearly always a missing pair of quotes, a warning is logged once
+    per run.
     """
 
     component_id = "builtin/exact_match"
+    version = "1"
 
-    def __init__(self) -> None:
-        """Create a metric that has not logged its warning yet."""
+    def __init__(
+        self,
+        *,
+        normalization: Preset | None = None,
+        ignore_case: bool = False,
+        ignore_punctuation: bool = False,
+        ignore_whitespace: bool = False,
+        ignore_articles: bool = False,
+    ) -> None:
+        """Take the differences between texts that do not count, as `TextNormalization` describes them.
+
+        Raises:
+            InvalidArgumentError: an argument has another kind of value.
+        """
+        self._normal_form = normalization_of(
+            normalization,
+            ignore_case=ignore_case,
+            ignore_punctuation=ignore_punctuation,
+            ignore_whitespace=ignore_whitespace,
+            ignore_articles=ignore_articles,
+        )
         self._said_of_run: str | None = None
+
+    @property
+    def arguments(self) -> dict[str, JSONValue]:
+        """The differences that are ignored."""
+        return self._normal_form.arguments
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:
         """Return 1 or 0; no score when nothing was parsed or nothing is expected."""
@@ -33,12 +64,18 @@ class ExactMatch(BuiltinMetric):
             return self.unscored("the case has no expected_output")
         if parsed.value is None:
             return self.unscored("nothing was parsed from the output")
-        if same_json(parsed.value, case.expected_output):
+        if same_json(parsed.value, case.expected_output) or self._is_one_of(parsed.value, case.expected_output):
             return self.scored(1.0)
         if self._said_of_run != ctx.run_id and reads_the_same(parsed.value, case.expected_output):
             self._said_of_run = ctx.run_id
             _warn(case.case_id, parsed.value, case.expected_output)
         return self.scored(0.0)
+
+    def _is_one_of(self, answer: JSONValue, expected: JSONValue) -> bool:
+        texts = texts_in(expected, "expected_output")
+        if not isinstance(answer, str) or isinstance(texts, str):
+            return False
+        return self._normal_form(answer) in map(self._normal_form, texts)
 
 
 def reads_the_same(left: JSONValue, right: JSONValue) -> bool:

@@ -1,13 +1,9 @@
 """SQuAD's token overlap."""
 
-import re
-import string
 from collections import Counter
 
-from themis.core.builtins.component import TextMetric
-
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_DROP_PUNCTUATION = str.maketrans("", "", string.punctuation)
+from themis.core.builtins.answers.text_normalization import SQUAD
+from themis.core.builtins.metrics.text_metric import Likeness, TextMetric
 
 
 class F1(TextMetric):
@@ -26,14 +22,14 @@ class F1(TextMetric):
     component_id = "builtin/f1"
     version = "3"
 
-    def likeness(self, answer: str, expected: str) -> float:
+    def compared(self, answer: str, expected: str) -> Likeness:
         """Return the overlap of the words of both."""
-        return token_f1(answer, expected)
+        return Likeness(token_f1(answer, expected), {})
 
 
 def squad_words(text: str) -> list[str]:
     """Return the words that SQuAD's evaluation compares."""
-    return _ARTICLES.sub(" ", text.lower().translate(_DROP_PUNCTUATION)).split()
+    return SQUAD(text).split()
 
 
 def token_f1(answer: str, expected: str) -> float:

@@ -1,12 +1,12 @@
 """Parser that finds the letter that a text chooses."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 from themis.core.base import JSONValue
 from themis.core.builtins.answers.choice_text import chosen_letter
+from themis.core.builtins.arguments import one_of
 from themis.core.builtins.component import BuiltinComponent, text_of
 from themis.core.contexts import ParseContext
-from themis.core.errors import InvalidArgumentError
 from themis.core.models import ParsedOutput, ReducedCandidate
 
 Which = Literal["last", "first"]
@@ -30,9 +30,7 @@ class ChoiceLetter(BuiltinComponent):
         Raises:
             InvalidArgumentError: `which` is neither of them.
         """
-        if which not in get_args(Which):
-            raise InvalidArgumentError(argument="which", detail=f"must be last or first, not {which!r}")
-        self._which: Which = which
+        self._which = one_of("which", which, Which)
 
     @property
     def arguments(self) -> dict[str, JSONValue]:

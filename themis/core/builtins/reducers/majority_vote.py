@@ -4,13 +4,11 @@ from collections import Counter
 from typing import Any, ClassVar
 
 from themis.core.base import JSONValue
-from themis.core.builtins.component import BuiltinComponent
+from themis.core.builtins.component import BuiltinComponent, identity_of
 from themis.core.contexts import ParseContext, ReduceContext
 from themis.core.errors import InvalidArgumentError
 from themis.core.models import GenerationResult, ReducedCandidate
-from themis.core.text.canonical import canonical_json
-
-_EXACT_BELOW = 2.0**53  # from here on floats are further apart than 1
+from themis.core.text.ballots import ballot_of
 
 
 class MajorityVote(BuiltinComponent):
@@ -41,8 +39,12 @@ class MajorityVote(BuiltinComponent):
     @property
     def arguments(self) -> dict[str, JSONValue]:
         """The parser's identity."""
-        parser = self._parser
-        return {} if parser is None else {"parser": [parser.component_id, parser.version, parser.fingerprint()]}
+        return {} if self._parser is None else {"parser": identity_of(self._parser)}
+
+    @property
+    def inner_components(self) -> list[Any]:
+        """The parser."""
+        return [] if self._parser is None else [self._parser]
 
     async def reduce(self, candidates: list[GenerationResult], ctx: ReduceContext) -> ReducedCandidate:
         """Return the most frequent output of `candidates`."""
@@ -65,7 +67,7 @@ class MajorityVote(BuiltinComponent):
     def _ballot(self, candidate: GenerationResult, ctx: ReduceContext) -> str | None:
         """Return a candidate's vote; None when it has none."""
         if self._parser is None:
-            return _ballot_of(candidate.final_output)
+            return ballot_of(candidate.final_output)
         reduced = ReducedCandidate(
             candidate_id=candidate.candidate_id,
             source_candidate_ids=[candidate.candidate_id],
@@ -84,22 +86,5 @@ class MajorityVote(BuiltinComponent):
             return None
         if value is None:
             return None
-        ballot: str = getattr(self._parser, "ballot", _ballot_of)(value)
+        ballot: str = getattr(self._parser, "ballot", ballot_of)(value)
         return ballot
-
-
-def _ballot_of(value: JSONValue) -> str:
-    text = canonical_json(value)
-    # Outside of texts only a float is written with a point or an exponent.
-    return canonical_json(_whole(value)) if "." in text or "e" in text else text
-
-
-def _whole(value: JSONValue) -> JSONValue:
-    """Return `value` with integers for the floats that are whole."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < _EXACT_BELOW else value
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
-    return value

@@ -24,14 +24,12 @@ class JsonLines:
         self.mark = hash
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the number of each line that is not empty, and the line.
+        """Return the number of each line that is not empty, and the line.
 
         Raises:
-            DatasetError: the file cannot be read, or a line is too long.
+            DatasetError: the file cannot be read, or a line is too long; raised by the iterator.
         """
-        for number, line in lines_of(self.path):
-            if line and not line.isspace():
-                yield number, line
+        return lines_of(self.path, skip_blank=True)
 
     def where(self, place: int) -> str:
         """Return the file and line."""

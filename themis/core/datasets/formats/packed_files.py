@@ -73,8 +73,10 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         ) from None
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+def lines_of(path: Path, *, skip_blank: bool = False) -> Iterator[tuple[int, bytes]]:
     """Yield the number of each line, from 1, and its bytes with the line's end, without a byte order mark.
+
+    Lines of white space alone are numbered, but left out with `skip_blank`.
 
     Raises:
         DatasetError: as `opened`, or a line is longer than `MAX_LINE_BYTES`.
@@ -84,7 +86,10 @@ def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
         for number, line in enumerate(iter(partial(file.readline, MAX_LINE_BYTES + 1), b""), start=1):
             if len(line) > MAX_LINE_BYTES:
                 raise DatasetError(where=f"{path}:{number}", detail=f"is longer than {MAX_LINE_BYTES // 2**20} MiB")
-            yield number, line.removeprefix(BOM) if number == 1 else line
+            if number == 1:
+                line = line.removeprefix(BOM)  # noqa: PLW2901
+            if not skip_blank or (line and not line.isspace()):
+                yield number, line
 
 
 def _unpacked(path: Path) -> AbstractContextManager[IO[bytes]]:

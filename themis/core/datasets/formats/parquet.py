@@ -1,19 +1,17 @@
 """Parquet files, by the package pyarrow."""
 
-import importlib
-import math
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
 from themis.core.datasets.case_rows import CaseRows
+from themis.core.datasets.formats.arrow_library import arrow_and_parquet
+from themis.core.datasets.formats.arrow_values import json_of
 from themis.core.datasets.formats.packed_files import opened, packing_of
-from themis.core.errors import DatasetError, MissingExtraError
+from themis.core.errors import DatasetError
 from themis.core.models import Case
 from themis.core.text.lines import one_line
 
@@ -44,7 +42,7 @@ class ParquetRows:
             DatasetError: the file cannot be read, or is not a Parquet file; a column has no field of a case.
             MissingExtraError: pyarrow is not installed.
         """
-        arrow, parquet = _pyarrow(self.path)
+        arrow, parquet = arrow_and_parquet(str(self.path))
         place = 0
         try:
             with _seekable(self.path) as file, parquet.ParquetFile(file) as table:
@@ -68,7 +66,7 @@ class ParquetRows:
     def row(self, record: Values) -> dict[str, Any]:
         """Return the values of a row by their columns; None for a missing one."""
         return {
-            column: value if type(value) is str else _json(value)
+            column: value if type(value) is str else json_of(value)
             for column, value in zip(self._columns, record, strict=True)
         }
 
@@ -88,21 +86,6 @@ class ParquetRows:
         self._columns = tuple(names)
 
 
-def _json(value: Any) -> Any:
-    """Return a value of a cell as one of JSON; bytes stay bytes, which no field of a case takes."""
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, list):
-        return [_json(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
-    return value
-
-
 @contextmanager
 def _seekable(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for reading at any place: a packed one as a temporary copy."""
@@ -114,12 +97,3 @@ def _seekable(path: Path) -> Iterator[IO[bytes]]:
             shutil.copyfileobj(file, copy)
             copy.seek(0)
             yield copy
-
-
-def _pyarrow(path: Path) -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        raise MissingExtraError(
-            reference=str(path), package="pyarrow", distribution="themis-eval", extra="parquet"
-        ) from None

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from themis.core.config import RuntimeConfig
@@ -13,13 +14,15 @@ from themis.core.engine.cases.prompted import Prepare
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import pending_work
-from themis.core.engine.spending import Spending
+from themis.core.engine.reuse import Lenders
+from themis.core.engine.spending import BatchReservation, BatchSpend, Spending
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.models import Case
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.batch_rows import BatchRow, BatchState
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
+from themis.core.text.masking import mask_json
 from themis.core.values.batch import BatchConfig
 
 DOUBT_S = 60.0
@@ -36,7 +39,7 @@ class Batching:
         store: where its batches and outcomes are kept.
         runtime: its settings.
         fence: the claim that it runs under, if its job was claimed from a queue.
-        afresh: whether nothing is reused from other runs.
+        lenders: the runs whose outcomes are reused.
         observers: notified of the answers.
         endpoint: the provider's batches.
         prepare: renders a case by the run's templates, if it has any.
@@ -52,7 +55,7 @@ class Batching:
     prepare: Prepare | None = None
     spending: Spending | None = None
     fence: Fence | None = None
-    afresh: bool = False
+    lenders: Lenders = Lenders.SAME_CODE
 
     @property
     def run_id(self) -> str:
@@ -84,10 +87,22 @@ class Batching:
         gone = {BatchState.CLOSED, BatchState.DROPPED}
         return [row for row in self.store.batches(self.run_id) if row.state not in gone]
 
-    def save(self, row: BatchRow) -> BatchRow:
-        """Store a batch; synced on return."""
-        self.store.save_batch(self.run_id, row, fence=self.fence)
+    def save(self, row: BatchRow, spend: BatchSpend | None = None) -> BatchRow:
+        """Store a batch, with what it has used or may use if that is given; synced on return."""
+        with nullcontext() if spend is None else self.store.transaction():
+            if spend is not None:
+                text = mask_json(spend.whole_text())
+                self.store.put_spend(self.run_id, spend.execution, text, fence=self.fence)
+            self.store.save_batch(self.run_id, row, fence=self.fence)
         return row
+
+    def close(self, row: BatchRow, *, is_certain: bool = True) -> BatchRow:
+        """Store a batch of which nothing more comes, and give back what was reserved for it.
+
+        Unless it `is_certain` what it has used: then that counts as used.
+        """
+        spending = self.spending
+        return self.save(row, None if spending is None else spending.batches.close(row.nonce, is_certain=is_certain))
 
     def question(self, work: CaseWork, item: int) -> tuple[Case, GenerateContext]:
         """Return what the generator is given for a candidate.
@@ -98,14 +113,18 @@ class Batching:
         case = work.case if self.prepare is None else self.prepare(work.case)
         return case, generate_context(self.parts, self.runtime.idle_timeout_s, work, item)
 
+    def reservation(self, nonce: str) -> BatchReservation | None:
+        """Return what a batch can use, while it is filled; None without a budget."""
+        return None if self.spending is None else self.spending.batches.begin(nonce)
+
     def work(self, writer: OutcomeWriter, first: int) -> Iterator[list[CaseWork]]:
         """Yield the cases with work left, a page at a time, from about case number `first` on."""
-        for left, _ in pending_work(self.run, self.store, writer, Stage.GENERATE, afresh=self.afresh, first=first):
+        for left, _ in pending_work(self.run, self.store, writer, Stage.GENERATE, lenders=self.lenders, first=first):
             yield left
 
-    def writer(self) -> OutcomeWriter:
+    def writer(self, spend: BatchSpend | None = None) -> OutcomeWriter:
         """Return a writer of outcomes, and of what they cost."""
-        return OutcomeWriter(self.store, self.run_id, self.fence, self.spending)
+        return OutcomeWriter(self.store, self.run_id, self.fence, spend)
 
 
 def now_ms() -> int:

@@ -54,7 +54,7 @@ class BatchedGeneration:
     async def carry_out(self) -> bytearray:
         """Submit what is missing, and store what comes back; returns, for each case, whether it has failed for good.
 
-        What has neither an answer nor a failure then is to be asked by single requests.
+        What has neither an answer nor a failure then is to be asked by single requests, unless the budget is used up.
 
         Raises:
             BatchWaitError: the provider works, and the run is to be continued later.
@@ -67,10 +67,12 @@ class BatchedGeneration:
                 due = self._open()
                 self._say(f"submits its questions in batches to {self._batching.endpoint.provider}")
                 await self._submitter.cancel_dropped()
+                self._submitter.release_unsent()
                 while True:
                     await self._look_at(due, folder)
                     pause_s = await self._submit(folder)
                     if pause_s is None and not self._open():
+                        self._stop_without_room()
                         self._say(None)
                         return self._reader.failed
                     await self._wait(pause_s)
@@ -83,6 +85,12 @@ class BatchedGeneration:
         except ProviderError as error:
             return self._pause_s(error)
         return None
+
+    def _stop_without_room(self) -> None:
+        """Let the run end when there is no room in the budget for its next question."""
+        spending, refused = self._batching.spending, self._submitter.refused
+        if spending is not None and refused is not None:
+            spending.stop(refused)
 
     async def _look_at(self, rows: list[BatchRow], folder: Path) -> None:
         """Ask the provider how far batches are, and store the results of those that have ended."""
@@ -114,7 +122,8 @@ class BatchedGeneration:
         stored = await self._reader.store(row, results)
         status = "gone" if batch is None else _said(batch)
         state = BatchState.CLOSED if row.cancelled else BatchState.READ
-        self._batching.save(row._replace(state=state, status=status, adopted=False))
+        is_certain = batch is not None and not results.unreadable
+        self._batching.close(row._replace(state=state, status=status, adopted=False), is_certain=is_certain)
         level = logging.INFO if stored == row.lines else logging.WARNING
         rest = "" if stored == row.lines else f", {row.lines - stored:,} are asked again by single requests"
         text = "batch %s of %s is %s: %s of %s questions have an outcome%s"

@@ -11,6 +11,8 @@ from typing import BinaryIO
 from themis.core.engine.batches.context import Batching
 from themis.core.engine.batches.names import custom_id
 from themis.core.engine.case_work import CaseWork
+from themis.core.engine.spending import BatchReservation
+from themis.core.engine.spending.bound import Bound
 from themis.core.errors import InvalidArgumentError, PromptError
 from themis.core.outcomes.stages import Stage
 
@@ -31,6 +33,7 @@ class PlannedBatch:
         nonce: random text in the name of each question.
         first_line, last_line: the stretch of the run that it covers, see `BatchRow`.
         lines: number of its questions.
+        reservation: what they can use; None without a budget.
     """
 
     path: Path
@@ -38,6 +41,7 @@ class PlannedBatch:
     first_line: int
     last_line: int
     lines: int
+    reservation: BatchReservation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,14 @@ class Questions:
 
     def __init__(self, batching: Batching, folder: Path) -> None:
         """Write into a file of `folder`."""
+        self._reservation: BatchReservation | None = None
         self._batching = batching
         self._path = folder / "questions.jsonl"
+
+    @property
+    def refused(self) -> Bound | None:
+        """The first question that there was no room for in the budget; None while there was for all."""
+        return None if self._reservation is None else self._reservation.refused
 
     async def batches(self, first_line: int, nonce: str | None = None) -> AsyncGenerator[PlannedBatch]:
         """Yield the batches that ask for what is missing from `first_line` on; the first one has `nonce`, if given.
@@ -64,19 +74,21 @@ class Questions:
 
         Raises:
             InvalidArgumentError: one question alone is larger than a batch may be.
+            UnboundedCallError: there is a budget, and nothing bounds a question.
         """
         begins, nonce = first_line, nonce or _nonce()
         left_over: _Missing | None = None
         async with aclosing(self._missing(first_line)) as missing:
             while True:
+                reservation = self._reservation = self._batching.reservation(nonce)
                 with self._path.open("wb") as file:
-                    filling = _Filling(self._batching, file, nonce)
+                    filling = _Filling(self._batching, file, nonce, reservation)
                     if left_over is None or filling.takes(left_over):
                         left_over = await filling.fill(missing)
                 if not filling.lines:
                     return
                 last_line = self._batching.total_lines - 1 if left_over is None else left_over.number - 1
-                yield PlannedBatch(self._path, nonce, begins, last_line, filling.lines)
+                yield PlannedBatch(self._path, nonce, begins, last_line, filling.lines, reservation)
                 if left_over is None:
                     return
                 begins, nonce = left_over.number, _nonce()
@@ -97,8 +109,9 @@ class Questions:
 class _Filling:
     """One file of questions, while it is written."""
 
-    def __init__(self, batching: Batching, file: BinaryIO, nonce: str) -> None:
+    def __init__(self, batching: Batching, file: BinaryIO, nonce: str, reservation: BatchReservation | None) -> None:
         self.lines = 0
+        self._reservation = reservation
         self._bytes = 0
         self._batching = batching
         self._file = file
@@ -114,12 +127,14 @@ class _Filling:
         return None
 
     def takes(self, one: _Missing) -> bool:
-        """Write a question, unless the file is full."""
-        batching, name = self._batching, custom_id(self._nonce, one.work.case_no, one.item)
+        """Write a question, unless the file is full, or the budget used up."""
+        batching, reservation = self._batching, self._reservation
+        name = custom_id(self._nonce, one.work.case_no, one.item)
         try:
             question = batching.question(one.work, one.item)
         except PromptError:  # it fails alone, when it is asked by itself
             return True
+        bound = None if reservation is None else reservation.bound_of(*question)
         line = batching.endpoint.line(name, *question) + _NEWLINE
         if len(line) > MOST_BYTES:
             detail = (
@@ -127,6 +142,8 @@ class _Filling:
             )
             raise InvalidArgumentError(argument="runtime.batch", detail=detail)
         if self.lines >= MOST_LINES or self._bytes + len(line) > MOST_BYTES:
+            return False
+        if reservation is not None and bound is not None and not reservation.takes(bound):
             return False
         self._file.write(line)
         self.lines += 1

@@ -15,6 +15,7 @@ from themis.core.engine.cases.stage_runner import StageRunner
 from themis.core.engine.cases.step import Step
 from themis.core.engine.planning import PAGE
 from themis.core.engine.retry_policy import is_passing
+from themis.core.engine.spending import BatchSpend
 from themis.core.errors import RunStoppedError
 from themis.core.outcomes.codec import to_failure
 from themis.core.outcomes.stages import Stage
@@ -112,9 +113,10 @@ class ResultReader:
     async def store(self, row: BatchRow, results: ResultFile) -> int:
         """Store the results of a batch; returns how many of its questions have an outcome, when all are committed."""
         batching, found = self._batching, 0
+        spend = None if batching.spending is None else batching.spending.batches.of(row.nonce)
         first, last = row.first_line // batching.candidates, row.last_line // batching.candidates
         with results.open() as file:
-            async with batching.writer() as writer:
+            async with batching.writer(spend) as writer:
                 runner = StageRunner(batching.runtime, writer, batching.observers)
                 pending = _Pending()
                 try:
@@ -129,33 +131,35 @@ class ResultReader:
                                 if step.key in work.stored:
                                     found += 1
                                 elif line is not None:
-                                    found += await self._store_one(runner, step, work, line)
+                                    found += await self._store_one(runner, step, work, line, spend)
                                     if pending.is_much(line):
                                         await writer.make_room()
                 finally:
                     runner.close()
         return found
 
-    async def _store_one(self, runner: StageRunner, step: Step, work: CaseWork, line: bytes) -> bool:
+    async def _store_one(
+        self, runner: StageRunner, step: Step, work: CaseWork, line: bytes, spend: BatchSpend | None
+    ) -> bool:
         """Store one result; False when its question is asked again by itself."""
         endpoint = self._batching.endpoint
         result = endpoint.result(line)
         if not result.was_asked:
             return False
-        question, spending = self._batching.question(work, step.item), self._batching.spending
+        question = self._batching.question(work, step.item)
         try:
             answer = endpoint.answer(result, *question)
         except Exception as error:  # noqa: BLE001  # what a provider answers is data
-            if spending is not None:
-                spending.settle(None, None, error)
+            if spend is not None:
+                spend.settle(question, None, error)
             if is_passing(error):
                 return False
             self.failed[work.case_no] = True
             failure = error
             await runner.deliver(step, work, question, lambda: _raise(failure))
         else:
-            if spending is not None:
-                spending.settle(None, answer, None)
+            if spend is not None:
+                spend.settle(question, answer, None)
             if self._batching.prepare is not None:
                 answer = with_prompt(answer, question[0].input)
             await runner.deliver(step, work, question, lambda: answer)

@@ -15,6 +15,8 @@ from pathlib import Path
 from themis.core.engine.batch_endpoint import Submission
 from themis.core.engine.batches.context import Batching, now_ms
 from themis.core.engine.batches.questions import PlannedBatch, Questions
+from themis.core.engine.spending import BatchSpend
+from themis.core.engine.spending.bound import Bound
 from themis.core.errors import InvalidRequestError, ProviderError, ProviderNotFoundError
 from themis.core.stores.batch_rows import BatchRow, BatchState
 
@@ -24,11 +26,17 @@ class Submitter:
 
     def __init__(self, batching: Batching) -> None:
         """Submit what is missing in the run of `batching`."""
+        self._refused: Bound | None = None
         self._batching = batching
         self._endpoint = batching.endpoint
 
+    @property
+    def refused(self) -> Bound | None:
+        """The question that there was no room for in the budget, at the last attempt; None when there was for all."""
+        return self._refused
+
     async def submit_missing(self, folder: Path) -> None:
-        """Submit batches until every missing candidate is in one, or it is in doubt whether one was submitted.
+        """Submit batches until every missing candidate is in one, the budget has no room for more, or one is in doubt.
 
         Raises:
             ProviderError: the provider did not take one; its row stays, and the next call continues with it.
@@ -36,7 +44,8 @@ class Submitter:
         rows = self._batching.rows()
         if not rows and self._batching.runtime.batch is None:
             return
-        begins, nonce = 0, None
+        self._refused = None
+        begins, nonce, again = 0, None, None
         for row in rows[:-1]:
             await self._postponed_again(row)
         if rows:
@@ -44,14 +53,19 @@ class Submitter:
             if self._is_in_doubt(last):
                 return
             if last.state == BatchState.INTENDED:
-                begins, nonce = last.first_line, last.nonce
+                begins, nonce, again = last.first_line, last.nonce, last
             else:
                 begins = last.last_line + 1
         if begins >= self._batching.total_lines:
             return
-        async with aclosing(Questions(self._batching, folder).batches(begins, nonce)) as batches:
+        questions = Questions(self._batching, folder)
+        async with aclosing(questions.batches(begins, nonce)) as batches:
             async for batch in batches:
                 await self._submit(batch)
+                again = None
+        self._refused = questions.refused
+        if again is not None:  # nothing of it can be asked now, so nothing of it is in flight
+            self._batching.close(again._replace(state=BatchState.CLOSED))
 
     async def resolved(self, row: BatchRow) -> BatchRow:
         """Return a row with the name of its batch, if the provider has it or takes the uploaded file again."""
@@ -80,6 +94,14 @@ class Submitter:
                     await self._endpoint.cancel(batch_id)
             self._batching.save(row._replace(state=BatchState.CLOSED))
 
+    def release_unsent(self) -> None:
+        """Give back what is reserved for batches that were cancelled before they could be submitted."""
+        spending = self._batching.spending
+        for row in self._batching.store.batches(self._batching.run_id) if self._endpoint.uploads else ():
+            was_sent = row.file_id is not None or row.batch_id is not None
+            if row.state == BatchState.CLOSED and not was_sent and spending and spending.batches.is_open(row.nonce):
+                self._batching.close(row)
+
     def disown(self, row: BatchRow) -> None:
         """Give up the name that was found for a batch, which is another's; it is looked for again without that one."""
         self._begin_again(row, now_ms())
@@ -100,7 +122,7 @@ class Submitter:
         """Submit a batch again that others followed; what it asks cannot be planned again without their questions."""
         row = await self.resolved(row)
         if row.state == BatchState.INTENDED and not self._is_in_doubt(row):
-            self._batching.save(row._replace(state=BatchState.READ, status="could not be submitted again"))
+            self._batching.close(row._replace(state=BatchState.READ, status="could not be submitted again"))
 
     async def _submit(self, batch: PlannedBatch) -> None:
         begun = next((row for row in self._batching.rows() if row.nonce == batch.nonce), None)
@@ -115,16 +137,20 @@ class Submitter:
             intended_ms=now,
             due_ms=now,
         )
+        spending, reservation = self._batching.spending, batch.reservation
+        spend = None
+        if spending is not None and reservation is not None:
+            spend = spending.batches.reserve(batch.nonce, reservation)
         if self._endpoint.uploads:
-            self._batching.save(row)
+            self._batching.save(row, spend)
             submission = replace(self._submission(row, batch.path), is_resumed=begun is not None)
             file_id = await self._endpoint.upload(submission)
             row = row._replace(file_id=file_id)
-        await self._create(row, batch.path)
+        await self._create(row, batch.path, spend)
 
-    async def _create(self, row: BatchRow, path: Path | None) -> BatchRow:
+    async def _create(self, row: BatchRow, path: Path | None, spend: BatchSpend | None = None) -> BatchRow:
         """Submit a batch; from its first step on it may have been submitted."""
-        row = self._batching.save(row._replace(due_ms=now_ms() + self._batching.doubt_ms))
+        row = self._batching.save(row._replace(due_ms=now_ms() + self._batching.doubt_ms), spend)
         return self._named(row, await self._endpoint.create(self._submission(row, path)))
 
     def _named(self, row: BatchRow, batch_id: str, *, adopted: bool = False) -> BatchRow:

@@ -4,14 +4,14 @@ A component may keep state, a connection or an event loop of its own, and need n
 made in one thread. If a blocking function began the run, that is the thread that called it, usually the process's main
 thread, in which signals work; the event loop then runs in a second thread.
 
-Passing a call from one thread to the other costs as much as a call of an instant component. So the loop only appends
-to a queue, and the answers of all calls that were waiting go back together: the busier both are, the less it costs.
+Passing a call from one thread to the other costs as much as a call of an instant component. So the calls of one turn of
+the loop come together, and their answers go back together: the busier both are, the less it costs.
 """
 
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import get_ident
@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 TOGETHER_CALLS = 256
 """Maximum number of answers that go back together."""
 
-TOGETHER_S = 0.005
+TOGETHER_S = 0.01
 """Maximum seconds that an answer waits for others, plus the call in progress."""
 
 
@@ -60,16 +60,21 @@ class CallThread:
         running: the call that each serving thread makes now.
     """
 
-    def __init__(self) -> None:
-        """Start without a thread; calls wait."""
+    def __init__(self, threads: int = 1) -> None:
+        """Let `threads` threads serve; until the first does, calls wait."""
         self._calls: SimpleQueue[Any] = SimpleQueue()
+        self._threads = threads
         self._forks = line.forks
         self.is_calling = False
         self.running: dict[int, Call] = {}
 
-    def put(self, loop: asyncio.AbstractEventLoop, call: Call) -> None:
-        """Enqueue a call; afterwards `loop` continues with it."""
-        self._calls.put((loop, call))
+    def put(self, loop: asyncio.AbstractEventLoop, calls: Sequence[Call]) -> None:
+        """Enqueue calls; afterwards `loop` continues with each."""
+        if self._threads == 1:
+            self._calls.put((loop, calls))
+        else:
+            for call in calls:
+                self._calls.put((loop, (call,)))
 
     def stop(self) -> None:
         """Make one serving thread return, once the calls before this are made."""
@@ -85,32 +90,44 @@ class CallThread:
         me = get_ident()
         item = self._calls.get()
         while item is not _STOP:
-            made: list[Call] = []
-            loop = item[0]
             self.is_calling = True
             try:
-                item = self._make_some(item, made, me)
+                item = self._make_some(item, me)
             finally:
                 self.is_calling = False
                 self.running.pop(me, None)
-            with suppress(RuntimeError):  # the loop is closed: nothing waits any more
-                loop.call_soon_threadsafe(_go_on, made)
             item = item or self._calls.get()
 
-    def _make_some(self, item: Any, made: list[Call], me: int) -> Any:
+    def _make_some(self, item: Any, me: int) -> Any:
         """Make waiting calls of one loop in thread `me`; returns the next item, None when there is none yet."""
-        loop, began_s = item[0], perf_counter()
-        while item[0] is loop:
-            self.running[me] = item[1]
-            self._make(item[1])
-            made.append(item[1])
-            if len(made) >= TOGETHER_CALLS or perf_counter() - began_s > TOGETHER_S:
-                return None
-            try:
-                item = self._calls.get_nowait()
-            except Empty:
-                return None
+        loop, waiting = item[0], iter(item[1])
+        made: list[Call] = []
+        began_s = perf_counter()
+        try:
+            while item is not None and item[0] is loop:
+                waiting = iter(item[1])
+                for call in waiting:
+                    self.running[me] = call
+                    self._make(call)
+                    made.append(call)
+                    if len(made) >= TOGETHER_CALLS or perf_counter() - began_s > TOGETHER_S:
+                        _return(loop, made)
+                        made, began_s = [], perf_counter()
+                item = self._next()
+        except BaseException:  # only the call in progress is interrupted
+            if rest := tuple(waiting):
+                self._calls.put((loop, rest))
+            raise
+        finally:
+            if made:
+                _return(loop, made)
         return item
+
+    def _next(self) -> Any:
+        try:
+            return self._calls.get_nowait()
+        except Empty:
+            return None
 
     def _make(self, call: Call) -> None:
         try:
@@ -170,7 +187,7 @@ class OneCall:
 async def make_call(thread: CallThread, function: Callable[..., Any], *arguments: Any, now: Any = None) -> Any:
     """Call a function, which `now` describes, in `thread` and return its result."""
     call = OneCall(function, arguments, now)
-    thread.put(asyncio.get_running_loop(), call)
+    thread.put(asyncio.get_running_loop(), (call,))
     return (await call.answered).answer()
 
 
@@ -189,6 +206,11 @@ def start_thread(calls: CallThread, name: str) -> None:
     It is a daemon: a component that never returns must not keep the process alive, as it would in a pool.
     """
     threading.Thread(target=contextvars.copy_context().run, args=(calls.serve,), name=name, daemon=True).start()
+
+
+def _return(loop: asyncio.AbstractEventLoop, made: list[Call]) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nothing waits any more
+        loop.call_soon_threadsafe(_go_on, made)
 
 
 def _go_on(made: list[Call]) -> None:

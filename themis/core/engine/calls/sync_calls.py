@@ -49,7 +49,7 @@ class SyncCalls:
             thread.stop()
 
     def _start(self, threads: int) -> CallThread:
-        calls = CallThread()
+        calls = CallThread(threads)
         for _ in range(threads):
             start_thread(calls, "themis-components")
             self._started.append(calls)

@@ -1,11 +1,11 @@
-"""Calls of a generator that asks a provider, or whose time is limited: tried again until one succeeds, or is final.
+"""Calls of a model that a provider has, or whose time is limited: tried again until one succeeds, or is final.
 
 A throttled call uses up no attempt: it waits at the provider's gate, which its own feedback closed, and goes again.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.limits import Feedback, Gate, Ticket
@@ -19,11 +19,11 @@ from themis.core.engine.retry_policy import (
     retry_after_s,
     status_of,
 )
-from themis.core.engine.spending import Spending
 from themis.core.engine.spending.bound import Bound
 from themis.core.errors import CallTimeoutError
-from themis.core.models import GenerationResult
+from themis.core.models import Case, GenerationResult
 from themis.core.processes.forks import end_copy, line
+from themis.core.workflows import JudgeResponse, RenderedJudgePrompt
 
 PROVIDER_DELAY_S = 0.5
 PROVIDER_LONGEST_DELAY_S = 30.0
@@ -32,14 +32,36 @@ PROVIDER_LONGEST_DELAY_S = 30.0
 Call = Callable[..., Any]
 
 
+class Counts(Protocol):
+    """Counts what the calls of one model use; see `Spending`."""
+
+    @property
+    def reserves(self) -> bool:
+        """Whether calls must `reserve`."""
+
+    async def reserve(self, *asked: Any) -> Bound:
+        """Reserve what a call with these arguments may use; `settle` or `release` must follow."""
+
+    def release(self, bound: Bound | None) -> None:
+        """Give back what was reserved for a call that was not sent."""
+
+    def settle(self, bound: Bound | None, answer: Any, error: BaseException | None) -> None:
+        """Count a call that has ended."""
+
+
 def generation_retries(runtime: RuntimeConfig, provider: str | None) -> RetryPolicy:
     """Return the policy for a generator's calls; those to a provider have a delay of their own by default."""
-    attempts, delay_s, backoff = (
-        runtime.generation_retry_attempts,
-        runtime.generation_retry_delay,
-        runtime.generation_retry_backoff,
-    )
-    if provider is None or delay_s != RuntimeConfig.model_fields["generation_retry_delay"].default:
+    return _retries(runtime, "generation", provider)
+
+
+def judge_retries(runtime: RuntimeConfig, provider: str | None) -> RetryPolicy:
+    """Return the policy for a judge's calls; those to a provider have a delay of their own by default."""
+    return _retries(runtime, "judge", provider)
+
+
+def _retries(runtime: RuntimeConfig, of: str, provider: str | None) -> RetryPolicy:
+    attempts, delay_s, backoff = (getattr(runtime, f"{of}_retry_{name}") for name in ("attempts", "delay", "backoff"))
+    if provider is None or delay_s != RuntimeConfig.model_fields[f"{of}_retry_delay"].default:
         return RetryPolicy(attempts, delay_s, backoff)
     return RetryPolicy(attempts, PROVIDER_DELAY_S, backoff, PROVIDER_LONGEST_DELAY_S)
 
@@ -48,14 +70,27 @@ class ModelCalls:
     """Calls through one gate, with the retries and time limits of a run."""
 
     def __init__(
-        self, runtime: RuntimeConfig, gate: Gate, provider: str | None, spending: Spending | None = None
+        self,
+        runtime: RuntimeConfig,
+        gate: Gate,
+        provider: str | None,
+        spending: Counts | None = None,
+        retries: RetryPolicy | None = None,
     ) -> None:
-        """Calls to `provider`, if the generator names one, through `gate`; `spending` counts what they use."""
+        """Calls to `provider`, if the model names one, through `gate`.
+
+        Args:
+            runtime: the time limits.
+            gate: lets a call begin.
+            provider: None for a model that names none.
+            spending: counts what the calls use.
+            retries: None for those of a generator.
+        """
         self._gate = gate
         self._spending = spending
         self._budgeted = spending if spending is not None and spending.reserves else None
         self._waits_when_throttled = provider is not None
-        self._retries = generation_retries(runtime, provider)
+        self._retries = generation_retries(runtime, provider) if retries is None else retries
         self._request_timeout_s = runtime.request_timeout_s
         self._case_timeout_s = runtime.case_timeout_s
         self._forks = line.forks
@@ -65,14 +100,14 @@ class ModelCalls:
 
         Raises:
             CallTimeoutError: the last call had no answer in time.
-            Exception: the last failure of the component, when it is final or the case's time is over.
+            Exception: the last failure of the component, when it is final or its time is over.
         """
         deadline: float | None = None
         last: Exception | None = None
         while True:
             # Before the gate, so that nobody holds its limits while waiting for the budget.
-            reserved = None if self._budgeted is None else await self._budgeted.reserve(arguments[0], arguments[-1])
-            ticket = self._gate.ticket(arguments[0].input)
+            reserved = None if self._budgeted is None else await self._budgeted.reserve(*arguments)
+            ticket = self._gate.ticket(_sent(arguments[0]))
             if not self._gate.enter_at_once(ticket):
                 await self._enter(ticket, deadline, last, reserved)
             if line.forks != self._forks:
@@ -160,8 +195,15 @@ class ModelCalls:
         )
 
 
+def _sent(asked: Case | RenderedJudgePrompt) -> Any:
+    """Return what a provider is sent, by whose length its tokens are estimated."""
+    return asked.content if isinstance(asked, RenderedJudgePrompt) else asked.input
+
+
 def _feedback_of(result: Any) -> Feedback:
-    """What an answer says about the provider's limits; nothing, if the generator returned something else."""
+    """Return what an answer says about limits; nothing, if the component returned something else."""
+    if isinstance(result, JudgeResponse):
+        return Feedback("answered", result.token_usage or {})
     if not isinstance(result, GenerationResult):
         return Feedback("answered")
     rate_limit = (result.artifacts or {}).get("rate_limit")

@@ -1,15 +1,16 @@
 """The score of a case whose answer contains nothing that can be scored: the rule of `evaluation.on_no_answer`."""
 
-import json
-from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from themis.core.base import JSONValue
+from themis.core.builtins.answers.case_choices import found_choices
 from themis.core.config import OnNoAnswer
+from themis.core.engine.component_failures import line_of
 from themis.core.models import Case
 
-_CHOICES = ("choices", "options")
 _ASKS_FOR_IT = "scores_no_answer"
+_COUNTS_IT = "details_of_no_answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,19 @@ class NoAnswer:
 def wants_no_answer(metric: object) -> bool:
     """Whether a metric scores missing answers itself, as a metric of abstention does."""
     return getattr(metric, _ASKS_FOR_IT, False) is True
+
+
+def can_count_no_answer(metric: object, rule: OnNoAnswer) -> bool:
+    """Whether a metric's figures over a run include the cases without an answer: as wrong ones, if they count so."""
+    return rule == "incorrect" and callable(getattr(metric, _COUNTS_IT, None))
+
+
+def statistics_of_no_answer(metric: Any, case: Case) -> dict[str, JSONValue]:
+    """Return a metric's statistics of a case without an answer; after an exception its message alone."""
+    try:
+        return dict(getattr(metric, _COUNTS_IT)(case))
+    except Exception as error:  # noqa: BLE001  # an error of a component is data; the metric misses its statistics
+        return {"error": line_of(error)}
 
 
 def count_no_answer(rule: OnNoAnswer, case: Case) -> NoAnswer:
@@ -49,20 +63,10 @@ def count_no_answer(rule: OnNoAnswer, case: Case) -> NoAnswer:
 
 
 def _choice_count(case: Case) -> int | None:
-    given = case.input if isinstance(case.input, dict) else {}
-    for place in (given, case.metadata):
-        for name in _CHOICES:
-            count = _count(place.get(name))
-            if count is not None:
-                return count
-    return None
+    return next((count for found in found_choices(case) if (count := _count(found)) is not None), None)
 
 
 def _count(found: JSONValue) -> int | None:
-    if isinstance(found, str):
-        text, found = found, None
-        with suppress(ValueError, RecursionError):
-            found = json.loads(text)
     if isinstance(found, list | dict):
         found = len(found)
     return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None

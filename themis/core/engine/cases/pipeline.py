@@ -4,25 +4,33 @@ The asynchronous stages are run here, one after the other; the synchronous ones 
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from themis.core.components.asked_model import provider_of
+from themis.core.components.metric_families import LLM, PURE, family_of
 from themis.core.components.pass_through import first_candidate
 from themis.core.components.resolution import LoadedComponent
 from themis.core.config import OnNoAnswer
 from themis.core.contexts import GenerateContext, ReduceContext, SelectContext
 from themis.core.engine.case_work import CaseWork
-from themis.core.engine.cases.one_evaluation import ParsePart, Part, ScorePart
+from themis.core.engine.cases.branches import Answers, EvaluationRules, LoadedView, branches_of
+from themis.core.engine.cases.continuations import ContinuationCalls, continuation_step
 from themis.core.engine.cases.prompted import Prepare, keeping_prompt, preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
 from themis.core.engine.cases.step import Step
-from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
+from themis.core.models import GenerationResult, ReducedCandidate
 from themis.core.outcomes import codec
 from themis.core.outcomes.answer_ends import AnswerEnd, answer_end
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import Stage
 from themis.core.prompt_config import RunPrompt
+from themis.core.prompting.media_parts import MediaFinder
 from themis.core.prompts import PromptSpec
+
+Candidates = Sequence[GenerationResult | None]
+"""The candidates of a case by index; None for each that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,59 +38,98 @@ class Parts:
     """The live components of a run, and the values of their contexts.
 
     Attributes:
+        views: the ways to read and score an answer, those outside of views as the first.
+        scores_each: whether every candidate is scored, beside the reduced one.
         seeds: one per candidate, for each dataset.
         on_no_answer: how a case is scored whose parsed value is None.
         left_out: ends of answers that are not scored.
         seeds_are_given: whether the experiment gives the seeds; else they are derived.
         prompt: templates over a case; None when the generator gets the case as it is.
+        finder: finds the files that the prompt names.
+        continuation: template of the continuations that the generator is asked about; None when it answers.
+        judges: those of the metrics and of the selector.
     """
 
     run_id: str
     generator: LoadedComponent
     selector: LoadedComponent | None
     reducer: LoadedComponent | None
-    parser: LoadedComponent | None
-    metrics: tuple[LoadedComponent, ...]
+    views: tuple[LoadedView, ...]
+    scores_each: bool
     seeds: tuple[tuple[int, ...], ...]
     prompt_spec: PromptSpec | None
     on_no_answer: OnNoAnswer = "incorrect"
     left_out: frozenset[AnswerEnd] = frozenset()
     seeds_are_given: bool = False
     prompt: RunPrompt | None = None
+    finder: MediaFinder | None = None
+    continuation: str | None = None
+    judges: tuple[LoadedComponent, ...] = ()
 
 
 class CasePipeline:
     """Takes cases through the stages up to and including `until`.
 
     Attributes:
-        parts: the synchronous stages, in order.
+        branches: the synchronous stages of each answer.
+        is_branching: whether a case has other answers than the reduced one, or several views of it.
+        answer_of: `answers` if each candidate is scored, else `answer`.
     """
 
-    def __init__(self, parts: Parts, runner: StageRunner, until: Stage) -> None:
-        """Use the components `parts`; each stage is run by `runner`."""
+    def __init__(
+        self, parts: Parts, runner: StageRunner, until: Stage, judges_of: Callable[[CaseWork], list[Any]] | None = None
+    ) -> None:
+        """Use the components `parts`; each stage is run by `runner`, and `judges_of` makes a selector's judges."""
         self._parts = parts
         self._runner = runner
         self.until = until
         self._reduces, self._evaluates = until >= Stage.REDUCE, until >= Stage.PARSE
-        prepare = preparation_of(parts.prompt)
-        self._generate_steps = [
-            generate_step(parts.generator.live, item, prepare) for item in range(len(parts.seeds[0]))
-        ]
-        self._select_step = _select_step(parts.selector.live) if parts.selector else None
+        self._generate_steps = _generate_steps(parts)
+        self._judges_of = judges_of
+        self._select_step = _select_step(parts.selector.live, is_gated=judges_of is None) if parts.selector else None
         self._reduce_step = _reduce_step(parts.reducer.live) if parts.reducer else None
-        self.parts: list[Part] = []
-        if parts.parser and self._evaluates:
-            self.parts.append(ParsePart(_parse_step(parts.parser.live), parts.run_id))
-        if until >= Stage.SCORE:
-            steps = [_score_step(metric, item) for item, metric in enumerate(parts.metrics)]
-            seeds = [of_dataset[0] for of_dataset in parts.seeds]
-            self.parts += [ScorePart(step, parts.run_id, seeds, parts.on_no_answer) for step in steps]
+        rules = EvaluationRules(parts.run_id, parts.seeds, parts.on_no_answer)
+        each = len(self._generate_steps) if parts.scores_each else 0
+        self.branches = branches_of(parts.views, rules, until, each)
+        self.is_branching = parts.scores_each or len(parts.views) > 1
+        self.answer_of = self.answers if parts.scores_each else self.answer
+        families = {family_of(metric.live) for metric in parts.views[0].metrics}
+        self._keeps_candidates = until >= Stage.JUDGE and not {PURE, LLM}.issuperset(families)
 
-    async def answer(self, work: CaseWork) -> ReducedCandidate | CaseEnd:
-        """The answer to evaluate, or the end of a case that has none. The writer has its outcomes by then."""
-        candidates = await self._generate(work)
-        if candidates is None or not self._reduces:
-            return work.end(Stage.GENERATE, failed=candidates is None)
+    async def lost(self, work: CaseWork) -> Answers | CaseEnd:
+        """The answers left of a case that has lost candidates, which are not asked for again."""
+        if not self._parts.scores_each:
+            return work.end(Stage.GENERATE, failed=True)
+        stored = [work.stored.get(step.key) for step in self._generate_steps]
+        return await self.answers(work, [codec.to_generation(one) if one and one.ok else None for one in stored])
+
+    async def answers(self, work: CaseWork, generated: Candidates | None = None) -> Answers | CaseEnd:
+        """The reduced answer, if there is one, and each candidate: one that failed leaves the others."""
+        candidates = await self._generate(work) if generated is None else generated
+        reduced = await self.answer(work, candidates)
+        if not self._evaluates:
+            assert isinstance(reduced, CaseEnd), "a case ends before its evaluation"  # noqa: S101
+            return reduced
+        present = {index: candidate for index, candidate in enumerate(candidates) if candidate is not None}
+        if not present and isinstance(reduced, CaseEnd):
+            return reduced
+        ends = ((index, answer_end(candidate)) for index, candidate in present.items())
+        left_out = {index: end for index, end in ends if end is not None and end in self._parts.left_out}
+        return Answers(reduced, {index: first_candidate([one]) for index, one in present.items()}, left_out)
+
+    async def answer(self, work: CaseWork, generated: Candidates | None = None) -> ReducedCandidate | CaseEnd:
+        """The answer that the candidates are reduced to, or the end of a case that has none.
+
+        All candidates are needed, as fewer would be another experiment; they are generated if they are not given.
+        """
+        if generated is None:
+            generated = await self._generate(work)
+        candidates = [candidate for candidate in generated if candidate is not None]
+        is_whole = len(candidates) == len(generated)
+        if not is_whole or not self._reduces:
+            return work.end(Stage.GENERATE, failed=not is_whole)
+        if self._keeps_candidates:
+            work.candidates = candidates
         kept = await self._select(work, candidates, self._select_step) if self._select_step else candidates
         if kept is None:
             return work.end(Stage.SELECT, failed=True)
@@ -98,19 +145,16 @@ class CasePipeline:
         ends = [answer_end(candidate) for candidate in candidates]
         return ends[0] if self._parts.left_out.issuperset(ends) else None
 
-    async def _generate(self, work: CaseWork) -> list[GenerationResult] | None:
-        """All candidates; None when one is missing, since fewer candidates would be another experiment."""
+    async def _generate(self, work: CaseWork) -> Candidates:
+        """All candidates; None for each that failed."""
         steps = self._generate_steps
         if len(steps) == 1:
-            candidates = [await self._candidate(work, steps[0])]
-        else:
-            candidates = await asyncio.gather(*(self._candidate(work, step) for step in steps))
-        present = [candidate for candidate in candidates if candidate is not None]
-        return present if len(present) == len(steps) else None
+            return [await self._candidate(work, steps[0])]
+        return await asyncio.gather(*(self._candidate(work, step) for step in steps))
 
     async def _candidate(self, work: CaseWork, step: Step) -> GenerationResult | None:
         if work.stored and (stored := work.stored.get(step.key)):
-            return codec.to_generation(stored)
+            return codec.to_generation(stored) if stored.ok else None
         context = generate_context(self._parts, self._runner.idle_timeout_s, work, step.item)
         return await self._runner.run(step, work, work.case, context)
 
@@ -118,14 +162,17 @@ class CasePipeline:
         self, work: CaseWork, candidates: list[GenerationResult], step: Step
     ) -> list[GenerationResult] | None:
         if work.stored and (stored := work.stored.get(step.key)):
-            return [candidates[index] for index in codec.to_selection(stored)]
-        context = SelectContext(**self._choice(work, candidates))
+            return [candidates[index] for index in codec.to_selection(stored)] if stored.ok else None
+        judges = [] if self._judges_of is None else self._judges_of(work)
+        context = SelectContext(
+            **self._choice(work, candidates), judge_models=judges, metadata={"input": work.case.input}
+        )
         kept = await self._runner.run(step, work, candidates, context)
         return None if kept is None else [candidates[index] for index in kept]
 
     async def _reduce(self, work: CaseWork, candidates: list[GenerationResult], step: Step) -> ReducedCandidate | None:
         if work.stored and (stored := work.stored.get(step.key)):
-            return codec.to_reduced(stored)
+            return codec.to_reduced(stored) if stored.ok else None
         context = ReduceContext(**self._choice(work, candidates))
         return await self._runner.run(step, work, candidates, context)
 
@@ -155,32 +202,30 @@ def generate_context(parts: Parts, idle_timeout_s: float | None, work: CaseWork,
     )
 
 
+def _generate_steps(parts: Parts) -> list[Step]:
+    generator = parts.generator.live
+    if parts.continuation is not None:
+        return [continuation_step(generator, ContinuationCalls(generator, parts.continuation, parts.prompt))]
+    prepare = preparation_of(parts.prompt, parts.finder)
+    return [generate_step(generator, item, prepare) for item in range(len(parts.seeds[0]))]
+
+
 def generate_step(generator: Any, item: int, prepare: Prepare | None) -> Step:
     """The step of a candidate."""
-    provider: str | None = getattr(generator, "provider_key", None)
+    provider = provider_of(generator)
     generate = generator.generate if prepare is None else keeping_prompt(generator.generate)
     return Step(Stage.GENERATE, item, generator, generate, GenerationResult, codec.generated, provider, prepare=prepare)
 
 
-def _select_step(selector: Any) -> Step:
+def _select_step(selector: Any, *, is_gated: bool) -> Step:
     async def indexes(candidates: list[GenerationResult], context: SelectContext) -> list[int]:
         return _indexes(await selector.select(candidates, context), candidates)
 
-    return Step(Stage.SELECT, 0, selector, indexes, list, codec.selected)
+    return Step(Stage.SELECT, 0, selector, indexes, list, codec.selected, is_gated=is_gated)
 
 
 def _reduce_step(reducer: Any) -> Step:
     return Step(Stage.REDUCE, 0, reducer, reducer.reduce, ReducedCandidate, codec.reduced)
-
-
-def _parse_step(parser: Any) -> Step:
-    return Step(Stage.PARSE, 0, parser, parser.parse, ParsedOutput, codec.parsed)
-
-
-def _score_step(metric: LoadedComponent, item: int) -> Step:
-    kinds = (Score, ScoreError)
-    live = metric.live
-    return Step(Stage.SCORE, item, live, live.score, kinds, codec.scored, metric_id=metric.ref.component_id)
 
 
 def _indexes(kept: list[GenerationResult], candidates: list[GenerationResult]) -> list[int]:

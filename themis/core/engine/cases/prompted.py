@@ -7,12 +7,13 @@ from themis.core.base import JSONValue
 from themis.core.contexts import GenerateContext
 from themis.core.models import Case, GenerationResult, Message
 from themis.core.prompt_config import RunPrompt
+from themis.core.prompting.media_parts import MediaFinder
 
 Prepare = Callable[[Case], Case]
 Generate = Callable[[Case, GenerateContext], Awaitable[GenerationResult]]
 
 
-def preparation_of(prompt: RunPrompt | None) -> Prepare | None:
+def preparation_of(prompt: RunPrompt | None, finder: MediaFinder | None = None) -> Prepare | None:
     """Return what makes of a case the one that a generator gets: its input is rendered; None without templates.
 
     It raises PromptError for a case that cannot be rendered.
@@ -21,7 +22,7 @@ def preparation_of(prompt: RunPrompt | None) -> Prepare | None:
         return None
     from themis.core.prompting.rendering import Prompter  # noqa: PLC0415  # Jinja2 costs 30 ms
 
-    prompter = Prompter(prompt)
+    prompter = Prompter(prompt, finder)
     return lambda case: case.model_copy(update={"input": prompter.rendered(case)})
 
 

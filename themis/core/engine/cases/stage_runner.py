@@ -16,9 +16,9 @@ from themis.core.engine.breaker import Breaker
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
-from themis.core.engine.cases.step import RunningCall, Step
+from themis.core.engine.cases.step import RunningCall, Several, Step
 from themis.core.engine.component_failures import Tracebacks, line_of
-from themis.core.engine.limits import Admission
+from themis.core.engine.limits import Admission, Gate
 from themis.core.engine.observers import Moment, Observers
 from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, said_by
 from themis.core.engine.spending import Spending
@@ -47,7 +47,8 @@ class StageRunner:
     Attributes:
         writer: takes the outcomes.
         idle_timeout_s: seconds that a streamed answer may pause; None for no limit.
-        running: the asynchronous calls that components work on now, by their tasks; one that waits is not among them.
+        running: the asynchronous calls that components work on now, by identity; one that waits is not among them.
+        is_observed: whether there is an observer of each stage.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class StageRunner:
         self.idle_timeout_s = runtime.idle_timeout_s
         self._breaker = Breaker(runtime.breaker.failures)
         self._observers = observers if observers.anyone else None
+        self.is_observed = self._observers is not None
         self._tracebacks = Tracebacks()
         self._forks = line.forks
         self._runtime = runtime
@@ -66,20 +68,19 @@ class StageRunner:
         self._limits_time = runtime.request_timeout_s is not None or runtime.case_timeout_s is not None
         self._spending = spending
         self._model_calls: dict[str | None, ModelCalls] = {}
-        self.running: dict[Any, RunningCall] = {}
+        self.running: dict[int, RunningCall] = {}
 
     def close(self) -> None:
         """Leave the limits of providers to other runs of this process."""
         self._admission.close()
 
+    def gate(self, stage: Stage, provider: str | None, component: Any) -> Gate:
+        """Return the gate that calls of a component enter."""
+        return self._admission.gate(stage, provider, component)
+
     def limits_now(self) -> tuple[ProviderState, ...]:
         """Return the limits of the run's providers as they are now; callable from any thread."""
         return self._admission.states()
-
-    @property
-    def is_observed(self) -> bool:
-        """Whether there is an observer of each stage."""
-        return self._observers is not None
 
     async def run(self, step: Step, work: CaseWork, *arguments: Any) -> Any | None:
         """Return the result of an asynchronous step, with its outcome passed to the writer; None on failure.
@@ -144,11 +145,13 @@ class StageRunner:
 
     async def _ask(self, step: Step, work: CaseWork, arguments: tuple[Any, ...]) -> Attempt:
         history: list[dict[str, Any]] = []
-        task = asyncio.current_task()
         try:
-            if step.prepare is not None:
-                arguments = (step.prepare(arguments[0]), *arguments[1:])
-            result = await self._try(step, work, arguments, history)
+            if step.several is not None:
+                result = await self._try_several(step, step.several, work, arguments, history)
+            else:
+                if step.prepare is not None:
+                    arguments = (step.prepare(arguments[0]), *arguments[1:])
+                result = await self._try(step, work, arguments, history)
             if line.forks != self._forks:
                 end_copy()
             if step.stage is Stage.GENERATE:
@@ -157,7 +160,7 @@ class StageRunner:
         except BudgetSpentError:
             raise
         except BaseException as error:  # an error of a component is data
-            if asks_for_the_end(error, task):
+            if asks_for_the_end(error, asyncio.current_task()):
                 raise
             if step.stage is Stage.GENERATE:
                 self._breaker.note_failure(error)
@@ -166,7 +169,8 @@ class StageRunner:
     def _concluded(
         self, step: Step, work: CaseWork, arguments: tuple[Any, ...], result: Any, history: list[dict[str, Any]]
     ) -> Attempt:
-        _check(step, result)
+        if not isinstance(result, step.expected):
+            raise _bad_result(step, result)
         if isinstance(result, ScoreError):
             failure = _no_score(step, arguments[0], result)
             return None, codec.failed(work.case_no, step.stage, step.item, failure), failure
@@ -176,7 +180,7 @@ class StageRunner:
     def _failed(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> Attempt:
         if line.forks != self._forks:
             end_copy(error)
-        failure = self._failure(step, work, error, history)
+        failure = self.failure(step, work, error, history)
         return None, codec.failed(work.case_no, step.stage, step.item, failure), failure
 
     async def stand_in(
@@ -192,20 +196,22 @@ class StageRunner:
     async def _try(self, step: Step, work: CaseWork, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
         """Call until it succeeds or its failure is final; limits are only held while the component works."""
         retries = self._generation_retries if step.stage is Stage.GENERATE else ONCE
-        gate = self._admission.gate(step.stage, step.provider)
+        gate = self._admission.gate(step.stage, step.provider, step.component)
         if retries is not ONCE and (step.provider is not None or self._limits_time or self._spending is not None):
             calls = self._model_calls.get(step.provider)
             if calls is None:
                 calls = ModelCalls(self._runtime, gate, step.provider, self._spending)
                 self._model_calls[step.provider] = calls
-            return await calls.result(partial(self._noted, step, work), arguments, history)
-        running, task = self.running, asyncio.current_task()
+            return await calls.result(partial(self.noted, step, work), arguments, history)
+        if not step.is_gated:
+            return await self.noted(step, work, *arguments)
+        running, call = self.running, (step, work)
         while True:
             if not gate.enter_at_once():
                 await gate.enter()
             if line.forks != self._forks:
                 end_copy()
-            running[task] = step, work  # no clock is read: a call that is seen often enough has taken long
+            running[id(call)] = call  # no clock is read: a call that is seen often enough has taken long
             try:
                 return await step.method(*arguments)
             except Exception as error:
@@ -214,20 +220,35 @@ class StageRunner:
                     raise
                 history.append(attempt_record(error, len(history) + 1, delay))
             finally:
-                del running[task]
+                del running[id(call)]
                 gate.leave()
             await asyncio.sleep(delay)
 
-    async def _noted(self, step: Step, work: CaseWork, *arguments: Any) -> Any:
-        """Call a component, and note that the call is running."""
-        task = asyncio.current_task()
-        self.running[task] = step, work
-        try:
-            return await step.method(*arguments)
-        finally:
-            del self.running[task]
+    async def _try_several(
+        self, step: Step, several: Several, work: CaseWork, arguments: tuple[Any, ...], history: list[dict[str, Any]]
+    ) -> Any:
+        """Make the calls about a subject one after the other: each has its own tries, and its place in the limits."""
+        subject, *context = arguments
+        asked, results = several.arguments(subject), []
+        for of_call in asked:
+            tries: list[dict[str, Any]] = []
+            try:
+                results.append(await self._try(step, work, (*of_call, *context), tries))
+            finally:
+                history += tries
+        return several.joined(subject, asked, results)
 
-    def _failure(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> StageFailure:
+    async def noted(self, step: Step, work: CaseWork, *arguments: Any, **named: Any) -> Any:
+        """Call a component, and note that the call is running."""
+        call = step, work
+        self.running[id(call)] = call
+        try:
+            return await step.method(*arguments, **named)
+        finally:
+            del self.running[id(call)]
+
+    def failure(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> StageFailure:
+        """Return the failure of a step for a case."""
         names = NAMES[step.stage]
         category = names.failure_category
         if step.stage is Stage.PARSE and isinstance(error, BadResultError):
@@ -247,14 +268,13 @@ class StageRunner:
         )
 
 
-def _check(step: Step, result: Any) -> None:
-    if not isinstance(result, step.expected):
-        expected = step.expected if isinstance(step.expected, type) else step.expected[0]
-        raise BadResultError(
-            component=getattr(step.component, "component_id", "the component"),
-            found=type(result).__name__,
-            expected=expected.__name__,
-        )
+def _bad_result(step: Step, result: Any) -> BadResultError:
+    expected = step.expected if isinstance(step.expected, type) else step.expected[0]
+    return BadResultError(
+        component=getattr(step.component, "component_id", "the component"),
+        found=type(result).__name__,
+        expected=expected.__name__,
+    )
 
 
 def _no_score(step: Step, parsed: Any, error: ScoreError) -> StageFailure:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from typing import Any
 
-from themis.core.components.references import ComponentRef, reference
+from themis.core.components.asked_model import provider_of
 from themis.core.components.resolution import (
     GENERATOR,
     METRIC,
@@ -15,19 +15,29 @@ from themis.core.components.resolution import (
     LoadedComponent,
     load_component,
 )
+from themis.core.components.run_refs import ComponentRefs
 from themis.core.config import EvaluationConfig, ExperimentConfig, GenerationConfig
 from themis.core.configuration.secrets import redact_urls
 from themis.core.datasets import CaseSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.datasets.first_reading import read_through
+from themis.core.engine.cases.branches import LoadedView
 from themis.core.engine.cases.pipeline import Parts
 from themis.core.engine.compiling.edits import refuse_changed
+from themis.core.engine.compiling.prompt_files import unchanged_files
+from themis.core.engine.compiling.run_continuations import continuation_template, refuse_several
 from themis.core.engine.compiling.run_datasets import (
     refuse_unusable,
     snapshot_dataset,
     source_of,
     stored_source,
     without_passwords,
+)
+from themis.core.engine.compiling.run_judges import (
+    check_judges,
+    load_judges,
+    metric_kinds,
+    refuse_twins,
 )
 from themis.core.engine.compiling.run_prompt import (
     block_rendering_of,
@@ -36,20 +46,13 @@ from themis.core.engine.compiling.run_prompt import (
     run_prompt,
 )
 from themis.core.engine.compiling.run_secrets import refuse_secrets
-from themis.core.errors import ConfigError, DatasetChangedError
+from themis.core.engine.compiling.run_views import load_views
+from themis.core.engine.compiling.seed_count import checked_count
+from themis.core.engine.component_failures import bugs_logged
+from themis.core.errors import DatasetChangedError
 from themis.core.identity.derived_seeds import with_derived_seeds
-from themis.core.snapshot import (
-    COUNT_KEYS,
-    PURE,
-    ComponentRefs,
-    RunIdentity,
-    RunProvenance,
-    RunSnapshot,
-    candidate_count,
-)
-
-_MISTYPED = 0.8
-"""Similarity, from 0 to 1, above which an unknown key of a candidate policy counts as a misspelled one."""
+from themis.core.prompting.media_parts import MediaFinder
+from themis.core.snapshot import PURE, RunIdentity, RunProvenance, RunSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,23 @@ class Components:
     reducer: LoadedComponent | None
     parsers: tuple[LoadedComponent, ...]
     metrics: tuple[LoadedComponent, ...]
+    judges: tuple[LoadedComponent, ...] = ()
+    views: tuple[LoadedView, ...] = ()
+
+    @property
+    def live_judges(self) -> list[Any]:
+        """The judges themselves."""
+        return [judge.live for judge in self.judges]
+
+    @property
+    def providers(self) -> list[str]:
+        """The providers that are asked: the generator's and the judges', as far as they name one."""
+        asked = (provider_of(live) for live in (self.generator.live, *self.live_judges))
+        return [provider for provider in asked if provider is not None]
+
+    def all_views(self) -> list[LoadedView]:
+        """The ways in which an answer is read and scored, those outside of views as the first, with number 0."""
+        return [LoadedView("", 0, self.parsers, self.metrics), *self.views]
 
     def refs(self) -> ComponentRefs:
         """The references of the components."""
@@ -70,6 +90,8 @@ class Components:
             reducer=self.reducer.ref if self.reducer else None,
             parsers=[parser.ref for parser in self.parsers],
             metrics=[metric.ref for metric in self.metrics],
+            judge_models=[judge.ref for judge in self.judges],
+            views={view.name: view.refs() for view in self.views},
         )
 
     def check_unchanged(self) -> None:
@@ -78,21 +100,32 @@ class Components:
         Raises:
             FingerprintChangedError: the identity of one has changed.
         """
-        for component in (self.generator, self.selector, self.reducer, *self.parsers, *self.metrics):
-            if component is not None:
-                now = reference(component.live, component.ref.target, where="experiment", folders=component.folders)
-                refuse_changed(now, component.ref, where="experiment")
+        for component in self._all():
+            refuse_changed(component.reference_now(where="experiment"), component.ref, where="experiment")
+
+    def uses(self) -> list[str]:
+        """The names of the components, and of those inside them; live objects have none."""
+        return [use for component in self._all() for use in component.uses()]
+
+    def _all(self) -> list[LoadedComponent]:
+        evaluating = (component for view in self.all_views() for component in (*view.parsers, *view.metrics))
+        stages = (self.generator, self.selector, self.reducer, *evaluating, *self.judges)
+        return [component for component in stages if component is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRun:
-    """Parts of a run; `fingerprints` are of the content of `sources`, `stored` is what it was recompiled from."""
+    """Parts of a run; `fingerprints` are of the content of `sources`, `stored` is what it was recompiled from.
+
+    `finder` finds the files that its prompts name.
+    """
 
     snapshot: RunSnapshot
     components: Components
     sources: tuple[CaseSource, ...]
     fingerprints: tuple[DatasetFingerprint, ...]
     stored: RunSnapshot | None = None
+    finder: MediaFinder | None = None
 
     def parts(self) -> Parts:
         """The parts that the pipeline needs."""
@@ -101,14 +134,17 @@ class CompiledRun:
             generator=self.components.generator,
             selector=self.components.selector,
             reducer=self.components.reducer,
-            parser=self.components.parsers[0] if self.components.parsers else None,
-            metrics=self.components.metrics,
+            views=tuple(self.components.all_views()),
+            scores_each=self.snapshot.scores_each,
+            judges=self.components.judges,
             seeds=tuple(tuple(self.snapshot.seeds(no)) for no in range(len(self.snapshot.datasets))),
             prompt_spec=self.snapshot.identity.generation_prompt_spec,
             on_no_answer=self.snapshot.identity.on_no_answer,
             left_out=frozenset(self.snapshot.identity.on_stop),
             seeds_are_given=bool(self.snapshot.identity.seeds),
             prompt=self.snapshot.identity.prompt,
+            finder=self.finder,
+            continuation=self.snapshot.identity.continuation,
         )
 
     def with_seeds_of(self, stored: RunSnapshot) -> "CompiledRun":
@@ -118,12 +154,6 @@ class CompiledRun:
             for dataset, before in zip(self.snapshot.datasets, stored.datasets, strict=True)
         ]
         return replace(self, snapshot=self.snapshot.model_copy(update={"datasets": datasets}))
-
-
-def provider_of(run: CompiledRun) -> str | None:
-    """The provider that the generator of a run calls; None when it names none."""
-    provider = getattr(run.components.generator.live, "provider_key", None)
-    return provider if isinstance(provider, str) else None
 
 
 def load_components(
@@ -137,18 +167,16 @@ def load_components(
 
     Raises:
         ComponentError: one cannot be loaded, or is of the wrong kind.
-        ConfigError: two metrics have the same id, or judge models are configured.
+        ConfigError: two metrics or judges have the same id, or a metric asks a judge and there is none.
     """
 
     def load(spec: object, kind: Kind, where: str) -> LoadedComponent:
         return load_component(spec, kind, where=where, allow_modules=allow_modules, folders=folders)
 
-    if evaluation.judge_models:
-        raise ConfigError(where="evaluation.judge_models", detail="this version of Themis does not support judges")
     parsers = [load(spec, PARSER, f"evaluation.parsers.{no}") for no, spec in enumerate(evaluation.parsers)]
     metrics = [load(spec, METRIC, f"evaluation.metrics.{no}") for no, spec in enumerate(evaluation.metrics)]
-    _refuse_twins([metric.ref for metric in metrics])
-    return Components(
+    refuse_twins([metric.ref for metric in metrics], METRIC.name, "evaluation.metrics")
+    found = Components(
         generator=load(generation.generator, GENERATOR, "generation.generator"),
         selector=load(generation.selector, SELECTOR, "generation.selector")
         if generation.selector is not None
@@ -156,9 +184,14 @@ def load_components(
         reducer=load(generation.reducer, REDUCER, "generation.reducer") if generation.reducer is not None else None,
         parsers=tuple(parsers),
         metrics=tuple(metrics),
+        judges=load_judges(evaluation.judge_models, load),
+        views=load_views(evaluation.views, load, {metric.ref.component_id for metric in metrics}),
     )
+    check_judges(found.generator, found.selector, found.metrics, found.judges)
+    return found
 
 
+@bugs_logged()
 def compile_run(
     config: ExperimentConfig, provenance: RunProvenance, *, where: str = "experiment", folders: Sequence[str] = ()
 ) -> CompiledRun:
@@ -177,24 +210,23 @@ def compile_run(
     """
     generation, evaluation = config.generation, config.evaluation
     refuse_secrets(config, provenance, where)
-    count = _check_seeds(config, where)
+    count = checked_count(config, where)
     components = load_components(generation, evaluation, folders=folders)
     specs = [without_passwords(dataset) for dataset in config.datasets]
     sources = tuple(source_of(dataset) for dataset in specs)
     fingerprints = tuple(read_through(source) for source in sources)
-    datasets = [snapshot_dataset(spec, found) for spec, found in zip(specs, fingerprints, strict=True)]
+    datasets = [snapshot_dataset(*of_one) for of_one in zip(specs, sources, fingerprints, strict=True)]
     refuse_unusable(datasets, where)
-    refs = components.refs()
+    refs, kinds = components.refs(), metric_kinds(components.metrics, count)
     prompt = prompt_of(generation.prompt_spec)
-    templates = run_prompt(generation, sources, where)
+    media_folder = folders[0] if folders else None
+    templates = run_prompt(generation, sources, where, folder=media_folder, generator=components.generator.live)
+    refuse_several(generation, count)
+    prompt_templates = None if templates is None else templates.prompt
+    continuation = continuation_template(generation, evaluation, components.generator.live, prompt_templates, sources)
     identity = RunIdentity(
         datasets=[dataset.identity() for dataset in datasets],
-        generator=refs.generator.identity(),
-        selector=refs.selector.identity() if refs.selector else None,
-        reducer=refs.reducer.identity() if refs.reducer else None,
-        parsers=[ref.identity() for ref in refs.parsers],
-        metrics=[ref.identity() for ref in refs.metrics],
-        judge_models=[],
+        **refs.identity(),
         candidate_policy=redact_urls(generation.candidate_policy),
         generation_prompt_spec=prompt,
         evaluation_prompt_spec=prompt_of(evaluation.prompt_spec),
@@ -204,18 +236,24 @@ def compile_run(
         on_no_answer=evaluation.on_no_answer,
         on_stop=evaluation.on_stop,
         block_rendering=block_rendering_of(prompt),
-        prompt=templates,
+        prompt=prompt_templates,
+        task=generation.task,
+        continuation=continuation,
+        score_candidates=evaluation.score_candidates,
     )
     snapshot = RunSnapshot(
         identity=identity,
         provenance=provenance,
         component_refs=refs,
         datasets=datasets,
-        metric_kinds={ref.component_id: PURE for ref in refs.metrics},
+        metric_kinds=dict.fromkeys(refs.columns().values(), PURE) | kinds,
+        media_folder=None if templates is None or templates.prompt.media is None else media_folder,
     )
-    return CompiledRun(with_derived_seeds(snapshot), components, sources, fingerprints)
+    finder = None if templates is None else templates.finder
+    return CompiledRun(with_derived_seeds(snapshot), components, sources, fingerprints, finder=finder)
 
 
+@bugs_logged()
 def recompile(
     snapshot: RunSnapshot, *, allow_modules: Sequence[str] | None = None, folders: Sequence[str] = ()
 ) -> CompiledRun:
@@ -240,6 +278,9 @@ def recompile(
     evaluation = EvaluationConfig(
         metrics=[ref.target for ref in refs.metrics],
         parsers=[ref.target for ref in refs.parsers],
+        score_candidates=identity.score_candidates,
+        views={name: view.targets() for name, view in refs.views.items()},
+        judge_models=[ref.target for ref in refs.judge_models],
         prompt_spec=identity.evaluation_prompt_spec,
         judge_config=identity.judge_config,
         workflow_overrides=identity.workflow_overrides,
@@ -248,41 +289,11 @@ def recompile(
     found_refs = components.refs()
     for place, expected in refs.all().items():
         refuse_changed(found_refs.all()[place], expected, where=place)
-    sources = tuple(stored_source(dataset) for dataset in snapshot.datasets)
+    sources = tuple(stored_source(dataset, allow_modules) for dataset in snapshot.datasets)
     fingerprints = tuple(read_through(source) for source in sources)
     for found, dataset in zip(fingerprints, snapshot.datasets, strict=True):
         if found.content != dataset.content:
-            raise DatasetChangedError(where=dataset.path or "store", dataset_id=dataset.dataset_id)
+            raise DatasetChangedError(where=dataset.place or "store", dataset_id=dataset.dataset_id)
+    finder = unchanged_files(identity.prompt, sources, snapshot.media_folder)
     here = snapshot.model_copy(update={"component_refs": found_refs})
-    return CompiledRun(here, components, sources, fingerprints, stored=snapshot)
-
-
-def _refuse_twins(metrics: list[ComponentRef]) -> None:
-    known: dict[str, ComponentRef] = {}
-    for metric in metrics:
-        before = known.setdefault(metric.component_id, metric)
-        if before is not metric:
-            detail = f"metric {metric.component_id!r} is listed twice"
-            if before.identity() != metric.identity():
-                detail += (
-                    ", with different settings; scores are stored by metric id, so give each a component_id that says"
-                    " what it measures"
-                )
-            raise ConfigError(where="evaluation.metrics", detail=detail)
-
-
-def _check_seeds(config: ExperimentConfig, where: str) -> int:
-    policy = config.generation.candidate_policy
-    for key in policy:
-        near = get_close_matches(key, COUNT_KEYS, n=1, cutoff=_MISTYPED)
-        if near and key not in COUNT_KEYS:
-            detail = f"generation.candidate_policy: unknown key {key!r}; did you mean {near[0]!r}?"
-            raise ConfigError(where=where, detail=detail)
-    try:
-        count = candidate_count(policy)
-    except ValueError as error:
-        raise ConfigError(where=where, detail=f"generation.{error}") from None
-    if config.seeds and len(config.seeds) != count:
-        detail = f"seeds: there are {len(config.seeds)}, but {count} candidates per case; give one for each, or none"
-        raise ConfigError(where=where, detail=detail)
-    return count
+    return CompiledRun(here, components, sources, fingerprints, stored=snapshot, finder=finder)

@@ -1,23 +1,38 @@
 """The datasets of a run: the sources of their cases, and what the run stores of them."""
 
-from themis.core.config import DatasetFile
+from collections.abc import Sequence
+
+from themis.core.components.references import ComponentTarget
 from themis.core.configuration.secrets import redact_urls
-from themis.core.datasets import CaseSource, FileSource, InlineSource
+from themis.core.dataset_config import DatasetFile, DatasetGiven, DatasetLoader, DatasetOnHub
+from themis.core.datasets import CaseSource, FileSource, HubSource, InlineSource, LoaderSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.errors import ConfigError
 from themis.core.models import Dataset
 from themis.core.snapshot import SnapshotDataset
 
 
-def source_of(spec: Dataset | DatasetFile) -> CaseSource:
+def source_of(spec: DatasetGiven) -> CaseSource:
     """The source of the cases of a dataset that a user gives."""
-    return InlineSource(spec) if isinstance(spec, Dataset) else _file_source(spec, spec.path)
+    if isinstance(spec, Dataset):
+        return InlineSource(spec)
+    if isinstance(spec, DatasetOnHub):
+        return HubSource(spec.dataset_id, spec.huggingface, spec.fields, spec.metadata, spec.selection)
+    if isinstance(spec, DatasetFile):
+        return _file_source(spec, spec.path)
+    return _loader_source(spec, ComponentTarget(use=spec.use, arguments=spec.arguments))
 
 
-def stored_source(dataset: SnapshotDataset) -> CaseSource:
-    """The source of the cases of a stored run's dataset."""
+def stored_source(dataset: SnapshotDataset, allow_modules: Sequence[str] | None = None) -> CaseSource:
+    """The source of the cases of a stored run's dataset; `allow_modules` as for `load_component`."""
+    split = dataset.huggingface
+    if split is not None:
+        split = split if dataset.path is None else split.model_copy(update={"name": dataset.path})
+        return HubSource(dataset.dataset_id, split, dataset.fields, dataset.metadata, dataset.selection)
     if dataset.path is not None:
         return _file_source(dataset, dataset.path)
+    if dataset.loader is not None:
+        return _loader_source(dataset, dataset.loader, allow_modules)
     cases = dataset.cases or []
     return InlineSource(
         Dataset(dataset_id=dataset.dataset_id, cases=cases, revision=dataset.revision, metadata=dataset.metadata)
@@ -35,18 +50,40 @@ def _file_source(given: DatasetFile | SnapshotDataset, path: str) -> FileSource:
     )
 
 
-def snapshot_dataset(spec: Dataset | DatasetFile, found: DatasetFingerprint) -> SnapshotDataset:
-    """The snapshot of a dataset whose content has the fingerprint `found`."""
+def _loader_source(
+    given: DatasetLoader | SnapshotDataset, loader: ComponentTarget, allow_modules: Sequence[str] | None = None
+) -> LoaderSource:
+    return LoaderSource(
+        given.dataset_id,
+        loader.use,
+        loader.arguments,
+        fields=given.fields,
+        revision=given.revision,
+        metadata=given.metadata,
+        selection=given.selection,
+        allow_modules=allow_modules,
+    )
+
+
+def snapshot_dataset(spec: DatasetGiven, source: CaseSource, found: DatasetFingerprint) -> SnapshotDataset:
+    """The snapshot of a dataset that was read from `source`, and whose content has the fingerprint `found`."""
     made = SnapshotDataset(
         dataset_id=spec.dataset_id,
-        revision=spec.revision,
+        revision=source.revision,
         metadata=spec.metadata,
         content=found.content,
         case_count=found.case_count,
     )
     if isinstance(spec, Dataset):
         return made.model_copy(update={"cases": spec.cases})
-    return made.model_copy(update={"path": spec.path, "fields": spec.fields, "selection": spec.selection})
+    records: dict[str, object] = {"fields": spec.fields, "selection": spec.selection}
+    if isinstance(spec, DatasetLoader):
+        records["loader"] = ComponentTarget(use=spec.use, arguments=redact_urls(spec.arguments))
+    else:
+        records["path"] = spec.path
+    if isinstance(spec, DatasetOnHub):
+        records["huggingface"] = spec.huggingface.model_copy(update={"revision": source.revision})
+    return made.model_copy(update=records)
 
 
 def refuse_unusable(datasets: list[SnapshotDataset], where: str) -> None:
@@ -56,15 +93,16 @@ def refuse_unusable(datasets: list[SnapshotDataset], where: str) -> None:
         ConfigError: there is no case to run, or an id is used twice.
     """
     if not sum(dataset.case_count for dataset in datasets):
-        files = ", ".join(dataset.path for dataset in datasets if dataset.path is not None)
-        raise ConfigError(where=where, detail=f"datasets: there is no case to run{files and f' in {files}'}")
+        places = ", ".join(dataset.place for dataset in datasets if dataset.place is not None)
+        raise ConfigError(where=where, detail=f"datasets: there is no case to run{places and f' in {places}'}")
     ids = [dataset.dataset_id for dataset in datasets]
     if twice := next((dataset_id for dataset_id in ids if ids.count(dataset_id) > 1), None):
         raise ConfigError(where=where, detail=f"datasets: id {twice!r} is used twice")
 
 
-def without_passwords(spec: Dataset | DatasetFile) -> Dataset | DatasetFile:
+def without_passwords(spec: DatasetGiven) -> DatasetGiven:
     """The dataset with passwords removed from URLs in its revision and metadata."""
-    return spec.model_copy(
-        update={"revision": redact_urls(spec.revision), "metadata": redact_urls(spec.metadata)},
-    )
+    cleaned: dict[str, object] = {"metadata": redact_urls(spec.metadata)}
+    if not isinstance(spec, DatasetOnHub):
+        cleaned["revision"] = redact_urls(spec.revision)
+    return spec.model_copy(update=cleaned)

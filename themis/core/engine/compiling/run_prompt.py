@@ -1,26 +1,54 @@
 """The prompts of a run, from its configuration: templates, and the parts around an input."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
+from themis.core.base import JSONValue
 from themis.core.config import GenerationConfig
 from themis.core.configuration.secrets import redact_urls
 from themis.core.datasets import CaseSource
+from themis.core.engine.compiling.prompt_files import files_of
 from themis.core.errors import ConfigError, FingerprintChangedError
 from themis.core.prompt_config import RunPrompt
+from themis.core.prompting.media_parts import MediaFinder
 from themis.core.prompts import FIRST_BLOCK_RENDERING, PromptSpec
 from themis.core.snapshot import RunIdentity
 
 
-def run_prompt(generation: GenerationConfig, sources: Iterable[CaseSource], where: str) -> RunPrompt | None:
-    """Return the prompt with its examples; None when the configuration has no templates.
+@dataclass(frozen=True, slots=True)
+class PreparedPrompt:
+    """The prompt of a run, and what finds the files that it names, as they were when it was prepared."""
 
-    It is rendered for the first case of each dataset, so that a mistake in it is found before a model is asked.
+    prompt: RunPrompt
+    finder: MediaFinder
+
+
+def run_prompt(
+    generation: GenerationConfig,
+    sources: Sequence[CaseSource],
+    where: str,
+    *,
+    folder: str | Path | None = None,
+    generator: object = None,
+) -> PreparedPrompt | None:
+    """Return the prompt with its examples and files; None when the configuration has no templates.
+
+    It is rendered for the first case of each dataset, so that a mistake in it is found before a model is asked; for
+    all cases when it names files, each of which must be there.
+
+    Args:
+        generation: the configuration.
+        sources: the datasets.
+        where: the beginning of error messages.
+        folder: the folder of the files that it names.
+        generator: the live generator; what it takes is checked, unless it is None.
 
     Raises:
-        ConfigError: there is a `prompt_spec` too.
-        PromptError: an example is missing, or a template cannot be rendered.
-        DatasetError: the file of examples cannot be read.
+        ConfigError: there is a `prompt_spec` too, or the generator does not take such a prompt.
+        PromptError: an example or a file is missing, or a template cannot be rendered.
+        DatasetError: the examples cannot be read.
     """
     if generation.prompt is None:
         return None
@@ -30,12 +58,36 @@ def run_prompt(generation: GenerationConfig, sources: Iterable[CaseSource], wher
     from themis.core.prompting.few_shot import prepared  # noqa: PLC0415  # Jinja2 costs 30 ms
     from themis.core.prompting.rendering import Prompter  # noqa: PLC0415
 
-    prompt = prepared(generation.prompt)
-    prompter = Prompter(prompt)
+    prompt = prepared(generation.prompt, sources)
+    finder = MediaFinder(folder)
+    if prompt.has_files:
+        files = files_of(prompt, sources, folder)
+        prompt, finder = prompt.model_copy(update={"media": files.content}), MediaFinder(folder, files.references)
+    prompter = Prompter(prompt, finder)
     for source in sources:
         for case in islice(source.cases(), 1):
-            prompter.rendered(case)
-    return prompt
+            _refuse_unfit(prompt, prompter.rendered(case), generator, where)
+    return PreparedPrompt(prompt, finder)
+
+
+def _refuse_unfit(prompt: RunPrompt, rendered: JSONValue, generator: object, where: str) -> None:
+    """Refuse turns for a generator that completes a text, and one text of turns for any other.
+
+    A generator says it by its attribute `completes_text`; one without it takes both.
+    """
+    completes_text = getattr(generator, "completes_text", None)
+    if completes_text is False and prompt.chat_template is not None:
+        detail = (
+            "generation.prompt: `chat_template` is for a generator that completes a text (`api_mode: completions`); "
+            "this one is sent the turns, and its server knows their form; remove it"
+        )
+        raise ConfigError(where=where, detail=detail)
+    if completes_text is True and not isinstance(rendered, str):
+        detail = (
+            "generation.prompt: a completion endpoint takes one text, and this prompt is a conversation: name the "
+            "model's own `chat_template`, such as chatml, or use neither `system` nor examples as turns"
+        )
+        raise ConfigError(where=where, detail=detail)
 
 
 def prompt_of(spec: PromptSpec | None) -> PromptSpec | None:

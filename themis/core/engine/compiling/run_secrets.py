@@ -11,9 +11,9 @@ from themis.core.snapshot import RunProvenance
 
 logger = logging.getLogger("themis.engine")
 
-_COMPONENTS = frozenset({"generator", "selector", "reducer", "parsers", "metrics", "judge_models"})
+_COMPONENTS = frozenset({"generator", "selector", "reducer", "parsers", "metrics", "judge_models", "views"})
 _PLACES = frozenset({"queue_root", "batch_root"})
-_STAYS = "stays as it is written here; references are resolved only under a component's `with` or runtime.environment"
+_STAYS = "stays as it is written here; references are resolved only under `with` and runtime.environment"
 
 
 def refuse_secrets(config: ExperimentConfig, provenance: RunProvenance, where: str) -> None:
@@ -41,6 +41,8 @@ def _look_for_references(name: str, section: Any, where: str) -> None:
         section = {key: value for key, value in section.items() if key not in _COMPONENTS}
     elif name == "runtime":
         section = {key: value for key, value in section.items() if key in _PLACES}
+    elif name == "datasets":
+        section = [{key: value for key, value in dataset.items() if key != "with"} for dataset in section]
     for key, reference in dict.fromkeys(unresolved_references(section, path=name)):
         if names_secret_variable(reference):
             raise UnresolvedReferenceError(where=where, key=key, reference=reference)
@@ -48,5 +50,10 @@ def _look_for_references(name: str, section: Any, where: str) -> None:
 
 
 def _plain(section: GenerationConfig | EvaluationConfig) -> dict[str, object]:
-    """The fields of a section, with a prompt as plain values."""
-    return {key: value.model_dump() if isinstance(value, PromptSpec) else value for key, value in vars(section).items()}
+    """The fields of a section, with a prompt and views as plain values."""
+    plain = {
+        key: value.model_dump() if isinstance(value, PromptSpec) else value for key, value in vars(section).items()
+    }
+    if isinstance(section, EvaluationConfig):
+        plain["views"] = {name: dict(vars(view)) for name, view in section.views.items()}
+    return plain

@@ -7,6 +7,8 @@ decrease the limit returns to nearly what it was within seconds, however long a 
 import math
 from dataclasses import dataclass
 
+from themis.core.values.adaptive import AdaptiveState
+
 DECREASE = 0.7
 """Factor of the limit when the provider throttles, as in CUBIC."""
 
@@ -38,77 +40,79 @@ class AdaptiveLimit:
     """A limit on the calls in flight to a provider, which its answers raise and lower.
 
     The times are those of one clock, in seconds.
+
+    Attributes:
+        state: what the answers have shown; it may be replaced by that which several processes share.
     """
 
     def __init__(self, bounds: AdaptiveBounds) -> None:
         """Begin at `bounds.start`."""
         self._bounds = bounds
-        self._limit = float(bounds.start)
-        self._borne = math.inf  # the limit at which the provider throttled; until then the limit doubles
-        self._decreased_at = -math.inf
-        self._decreased_to = 0.0
-        self._increased_at = -math.inf
-        self._answered_since = True  # since the last decrease, or the beginning
-        self._recovers_from: float | None = None
+        self.state = AdaptiveState(float(bounds.start))
 
     def rebound(self, bounds: AdaptiveBounds) -> None:
         """Change the bounds; the limit stays where it is, if they allow it."""
-        if bounds.most > self._bounds.most and self._limit >= self._bounds.most:
-            self._borne = max(self._borne, float(bounds.most))  # what was not allowed is not known to be too much
+        state = self.state
+        if bounds.most > self._bounds.most and state.limit >= self._bounds.most:
+            state.borne = max(state.borne, float(bounds.most))  # what was not allowed is not known to be too much
         self._bounds = bounds
-        self._limit = min(max(self._limit, bounds.least), bounds.most)
+        state.limit = min(max(state.limit, bounds.least), bounds.most)
 
     def limit(self, now: float) -> int:
         """The calls that may be in flight."""
-        if self._recovers_from is not None:
-            share = min(1.0, (now - self._recovers_from) / RECOVERY_S)
-            goal = RECOVERED * min(self._borne, self._bounds.most)
-            self._limit = max(self._limit, self._decreased_to + share * (goal - self._decreased_to))
+        state = self.state
+        if state.recovers_from is not None:
+            share = min(1.0, (now - state.recovers_from) / RECOVERY_S)
+            goal = RECOVERED * min(state.borne, self._bounds.most)
+            state.limit = max(state.limit, state.decreased_to + share * (goal - state.decreased_to))
             if share >= 1.0:
-                self._recovers_from = None
-        return max(self._bounds.least, min(math.floor(self._limit + 1e-9), self._bounds.most))
+                state.recovers_from = None
+        return max(self._bounds.least, min(math.floor(state.limit + 1e-9), self._bounds.most))
 
     def answered(self, now: float, sent_at: float, in_flight: int) -> None:
         """Note an answer to a call that began at `sent_at`; `in_flight` counts it too.
 
         A limit that is not used up stays as it is: an answer shows nothing about calls that were not made.
         """
+        state = self.state
         limit = self.limit(now)
-        if not self._answered_since and sent_at > self._decreased_at:
-            self._answered_since = True
-            self._recovers_from = now
+        if not state.answered_since and sent_at > state.decreased_at:
+            state.answered_since = True
+            state.recovers_from = now
         if in_flight < limit or limit >= self._bounds.most:
             return
-        if self._borne == math.inf:
-            self._limit += _EAGER if self._decreased_at == -math.inf else 1.0
-        elif self._recovers_from is None:
-            step_s = now - self._increased_at
-            self._limit += min(1.0, step_s) * max(1.0, _STEP * self._limit)
-            if self._limit > _FAR_BEYOND * self._borne + 2:
-                self._borne = math.inf
-        self._increased_at = now
+        if state.borne == math.inf:
+            state.limit += _EAGER if state.decreased_at == -math.inf else 1.0
+        elif state.recovers_from is None:
+            step_s = now - state.increased_at
+            state.limit += min(1.0, step_s) * max(1.0, _STEP * state.limit)
+            if state.limit > _FAR_BEYOND * state.borne + 2:
+                state.borne = math.inf
+        state.increased_at = now
 
     def throttled(self, now: float, sent_at: float) -> bool:
         """Lower the limit, at most once per round trip; whether it was lowered.
 
         A call that began before the last decrease shows nothing about the limit since then.
         """
-        if sent_at <= self._decreased_at:
+        state = self.state
+        if sent_at <= state.decreased_at:
             return False
         limit = self.limit(now)
-        if self._answered_since:  # else it is the same burst, and how far to return is known from its beginning
-            soon = now - self._decreased_at < _SOON_S
-            self._borne = (self._borne + limit) / 2 if soon else float(limit)
-        self._limit = max(float(self._bounds.least), limit * DECREASE)
-        self._decreased_at, self._decreased_to = now, self._limit
-        self._answered_since, self._recovers_from = False, None
+        if state.answered_since:  # else it is the same burst, and how far to return is known from its beginning
+            soon = now - state.decreased_at < _SOON_S
+            state.borne = (state.borne + limit) / 2 if soon else float(limit)
+        state.limit = max(float(self._bounds.least), limit * DECREASE)
+        state.decreased_at, state.decreased_to = now, state.limit
+        state.answered_since, state.recovers_from = False, None
         return True
 
     def stage(self, now: float) -> str:
         """Describe in a word or two how the limit moves now."""
+        state = self.state
         limit = self.limit(now)
         if limit >= self._bounds.most:
             return ALL
-        if self._borne == math.inf:
+        if state.borne == math.inf:
             return "slow start"
-        return "recovering" if limit < math.floor(RECOVERED * self._borne) else "increasing"
+        return "recovering" if limit < math.floor(RECOVERED * state.borne) else "increasing"

@@ -6,6 +6,7 @@ Every case comes through here several times, so what needs no provider costs lit
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from themis.core.config import RuntimeConfig
@@ -13,6 +14,7 @@ from themis.core.engine.limits.capacity import Capacity
 from themis.core.engine.limits.feedback import Feedback, Ticket
 from themis.core.engine.limits.provider_gate import ProviderGate
 from themis.core.engine.limits.provider_rules import rules_of
+from themis.core.engine.limits.providers import Account, Providers, providers
 from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.values.provider_state import ProviderState
 
@@ -109,7 +111,7 @@ class Gate:
         for limit in self._limits:
             limit.give()
         if self._provider is not None:
-            self._provider.give_unused(_now(), ticket)
+            self._provider.give_unused(ticket)
         if self._admission.waiting:
             self._admission.admit()
 
@@ -121,24 +123,26 @@ class Admission:
         waiting: the calls that wait.
     """
 
-    def __init__(self, runtime: RuntimeConfig) -> None:
-        """The limits of `runtime`; those of providers are taken part in until `close`."""
+    def __init__(self, runtime: RuntimeConfig, asked: Providers = providers) -> None:
+        """The limits of `runtime`; those of the providers that this process has `asked` are shared until `close`."""
+        self._asked = asked
         self._runtime = runtime
         self._everything = Capacity(runtime.max_concurrent_tasks)
         self._stages = {key: Capacity(calls) for key, calls in runtime.stage_concurrency.items()}
-        self._providers: dict[str, ProviderGate] = {}
-        self._gates: dict[tuple[Stage, str | None], Gate] = {}
+        self._providers: dict[Account, ProviderGate] = {}
+        self._gates: dict[tuple[Stage, Account | None], Gate] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.waiting = 0
 
-    def gate(self, stage: Stage, provider: str | None = None) -> Gate:
-        """The gate of a stage, and of the provider that the stage calls."""
-        known = self._gates.get((stage, provider))
+    def gate(self, stage: Stage, provider: str | None = None, component: Any = None) -> Gate:
+        """The gate of a stage, and of the provider that the stage calls, with the key that `component` has."""
+        asked = None if provider is None else Account(provider, _credential_of(component))
+        known = self._gates.get((stage, asked))
         if known is None:
             of_stage = self._stages.get(NAMES[stage].concurrency_key)
             limits = [self._everything] if of_stage is None else [self._everything, of_stage]
-            known = Gate(limits, self, None if provider is None else self._provider(provider))
-            self._gates[stage, provider] = known
+            known = Gate(limits, self, None if asked is None else self._provider(asked))
+            self._gates[stage, asked] = known
         return known
 
     def close(self) -> None:
@@ -167,15 +171,21 @@ class Admission:
                 self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(soonest, self.admit)
 
-    def _provider(self, key: str) -> ProviderGate:
-        known = self._providers.get(key)
+    def _provider(self, asked: Account) -> ProviderGate:
+        known = self._providers.get(asked)
         if known is None:
-            rules = rules_of(self._runtime, key)
-            known = self._providers[key] = ProviderGate(key, rules, self.admit, lambda: self._waiting_for(key))
+            rules = rules_of(self._runtime, asked.provider)
+            waiting = partial(self._waiting_for, asked)
+            known = self._providers[asked] = ProviderGate(self._asked, asked, rules, self.admit, waiting)
         return known
 
-    def _waiting_for(self, provider: str) -> int:
-        return sum(len(gate.waiters) for (_, asked), gate in list(self._gates.items()) if asked == provider)
+    def _waiting_for(self, account: Account) -> int:
+        return sum(len(gate.waiters) for (_, asked), gate in list(self._gates.items()) if asked == account)
+
+
+def _credential_of(component: Any) -> str | None:
+    found = getattr(component, "credential", None)
+    return found if isinstance(found, str) and found else None
 
 
 def _now() -> float:

@@ -1,10 +1,7 @@
 """One call to a provider, and what its end says about the provider's limits."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from themis.core.engine.limits.token_rate import Slice
+from typing import Any, Literal
 
 
 @dataclass(slots=True, eq=False)
@@ -15,13 +12,15 @@ class Ticket:
         characters: the length of its input.
         tokens: the estimate that is reserved for it; 0 where tokens are not limited.
         sent_at: when it was let in, by the clock of the event loop.
-        reserved: the entry of the provider's token limit that holds its tokens.
+        slot: its turn in the provider's requests per minute.
+        entry: the entry of the provider's token log that holds its tokens, until its usage is known.
     """
 
     characters: int = 0
     tokens: int = 0
     sent_at: float = 0.0
-    reserved: "Slice | None" = None
+    slot: float | None = None
+    entry: float | None = None
 
 
 Ending = Literal["answered", "throttled", "failed"]

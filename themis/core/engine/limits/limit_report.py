@@ -2,11 +2,12 @@
 
 import logging
 import time
+from dataclasses import replace
 
 from themis.core.engine.limits.provider_limits import ProviderLimits
 from themis.core.errors import LimitFileError
 from themis.core.shared_limits.document import LimitDocument
-from themis.core.shared_limits.holder import Holder, this_holder
+from themis.core.shared_limits.holder import Holder, HolderId, this_holder
 from themis.core.shared_limits.limit_file import LimitFile
 
 logger = logging.getLogger("themis.limits")
@@ -27,7 +28,7 @@ class LimitReport:
     def follow(self) -> None:
         """Apply the operator's setting, which costs the reading of a small file, if there is one."""
         try:
-            self._limits.set_most(LimitFile(self._limits.name).read().max_concurrent)
+            self._limits.set_operator(LimitFile(self._limits.name).read().operator)
         except LimitFileError as error:
             self._complain("the limits that were set with `themis limits` are not followed", error)
 
@@ -46,19 +47,19 @@ class LimitReport:
         if not self._is_written:
             return
         try:
-            LimitFile(self._limits.name).update(_without_this_process)
+            LimitFile(self._limits.name).update(lambda document: document.without(self._holder()))
         except LimitFileError as error:
             logger.debug("%s", error)
 
     def _with_this_process(self, document: LimitDocument) -> LimitDocument:
-        self._limits.set_most(document.max_concurrent)
-        return document.with_holder(Holder(this_holder(), time.time_ns(), self._limits.state()))
+        self._limits.set_operator(document.operator)
+        return document.with_holder(Holder(self._holder(), time.time_ns(), self._limits.state()))
+
+    def _holder(self) -> HolderId:
+        """This process, with one of its keys."""
+        return replace(this_holder(), account=self._limits.account)
 
     def _complain(self, what: str, error: LimitFileError) -> None:
         if what not in self._complained:
             self._complained.add(what)
             logger.warning("%s: %s", what, error)
-
-
-def _without_this_process(document: LimitDocument) -> LimitDocument:
-    return document.without(this_holder())

@@ -4,32 +4,41 @@ from collections.abc import Callable
 from typing import Any
 
 from themis.core.engine.limits.feedback import Feedback, Ticket
-from themis.core.engine.limits.provider_rules import RunRules
-from themis.core.engine.limits.providers import providers
+from themis.core.engine.limits.providers import Account, Providers
 from themis.core.engine.limits.share import Share
 from themis.core.engine.limits.token_estimate import TokenEstimate, characters_of
 from themis.core.values.provider_state import ProviderState
+from themis.core.values.run_rules import RunRules
 
 
 class ProviderGate:
     """A run's way to the limits of a provider, which it shares with the other runs of this process."""
 
-    def __init__(self, provider: str, rules: RunRules, wake: Callable[[], None], waiting: Callable[[], int]) -> None:
-        """Take part in the limits of `provider`, until `close`.
+    def __init__(
+        self,
+        providers: Providers,
+        asked: Account,
+        rules: RunRules,
+        wake: Callable[[], None],
+        waiting: Callable[[], int],
+    ) -> None:
+        """Take part in the limits of a provider, until `close`.
 
         Args:
-            provider: its `provider_key`.
+            providers: those that runs of this process ask.
+            asked: the provider, and the key.
             rules: what the run's configuration says about it.
             wake: called on the run's event loop when a call that waits may begin.
             waiting: the number of calls that wait; called from any thread.
         """
         self._share = Share(rules, wake, waiting)
         self._estimate = TokenEstimate()
-        self._limits = providers.join(provider, self._share)
+        self._providers = providers
+        self._limits = providers.join(asked, self._share)
 
     def close(self) -> None:
         """Take part no longer; limits that no run shares are forgotten."""
-        providers.leave(self._limits, self._share)
+        self._providers.leave(self._limits, self._share)
 
     def ticket(self, value: Any) -> Ticket:
         """The ticket of a call with the input `value`: with an estimate of its tokens, where they are limited."""
@@ -53,9 +62,9 @@ class ProviderGate:
             self._estimate.learn(ticket.characters, feedback.usage)
         self._limits.give(self._share, now, ticket, feedback)
 
-    def give_unused(self, now: float, ticket: Ticket | None) -> None:
+    def give_unused(self, ticket: Ticket | None) -> None:
         """Take back a call that was let in and not made."""
-        self._limits.give_unused(self._share, now, ticket)
+        self._limits.give_unused(self._share, ticket)
 
     def state(self) -> ProviderState:
         """The limits as they are now; callable from any thread."""

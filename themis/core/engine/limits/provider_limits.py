@@ -3,20 +3,19 @@
 import math
 import threading
 import time
-from typing import TypeVar
 
 from themis.core.configuration.provider_names import public_name
 from themis.core.engine.limits.adaptive import ALL, AdaptiveLimit
 from themis.core.engine.limits.feedback import Feedback, Ticket
-from themis.core.engine.limits.provider_rules import ProviderRules, strictest
-from themis.core.engine.limits.request_rate import RequestRate
+from themis.core.engine.limits.provider_rules import ProviderRules
 from themis.core.engine.limits.share import Share, next_in_turn
+from themis.core.engine.limits.sharing.exchange import Seen
+from themis.core.engine.limits.sharing.ledger import Ledger, MemoryLedger
+from themis.core.engine.limits.sharing.part import BUSY_S, QUIET_S, Part
 from themis.core.engine.limits.throttling_pauses import ThrottlingPauses
 from themis.core.engine.limits.token_estimate import tokens_used
-from themis.core.engine.limits.token_rate import TokenRate
 from themis.core.values.provider_state import ProviderState
-
-AnyRate = TypeVar("AnyRate", RequestRate, TokenRate)
+from themis.core.values.run_rules import OperatorRules, together
 
 LOOK_AGAIN_S = 1.0
 """Seconds after which a run whose calls wait for others looks again, if nothing wakes it before."""
@@ -29,29 +28,34 @@ _RECENT_S = 60.0
 class ProviderLimits:
     """All limits of one provider; a call takes from all of them at once, or waits and holds nothing.
 
-    While several runs wait they take turns, call by call. Times are those of the event loops, which share one clock.
+    While several runs wait they take turns, call by call. Other processes that ask with the same key share the
+    limits, as far as the ledger reaches. Times are those of the event loops, which share one clock.
 
     Attributes:
         provider: its `provider_key`.
         name: the same without secrets.
     """
 
-    def __init__(self, provider: str) -> None:
-        """Limits without a run."""
+    def __init__(self, provider: str, ledger: Ledger | None = None, *, is_asked_elsewhere: bool = False) -> None:
+        """Limits without a run.
+
+        Args:
+            provider: its `provider_key`.
+            ledger: shares them with other processes; None for this process alone.
+            is_asked_elsewhere: whether other processes may share them already.
+        """
         self.provider = provider
         self.name = public_name(provider)
         self._lock = threading.Lock()
         self._shares: list[Share] = []
-        self._rules = ProviderRules()
         self._adaptive: AdaptiveLimit | None = None
-        self._requests: RequestRate | None = None
-        self._tokens: TokenRate | None = None
         self._closing = ThrottlingPauses()
         self._in_flight = 0
         self._turn = 0
         self._throttled_at = -math.inf
         self._status: int | None = None
-        self._operator: int | None = None
+        self._part = Part(MemoryLedger() if ledger is None else ledger)
+        self._looks = is_asked_elsewhere
 
     # --- runs, and the operator
 
@@ -69,17 +73,35 @@ class ProviderLimits:
                 self._combine()
             return bool(self._shares)
 
-    def set_most(self, calls: int | None) -> None:
-        """Allow at most so many calls in flight, besides what the configurations allow; None for no such limit."""
+    def set_operator(self, rules: OperatorRules) -> None:
+        """Follow the operator, besides what the configurations say."""
         with self._lock:
-            if calls != self._operator:
-                self._operator = calls
+            if rules != self._part.operator:
+                self._part.operator = rules
                 self._combine()
+
+    def keep_in_touch(self, now: float) -> None:
+        """Exchange with the other processes if that was not done for a while: nothing may happen here for long."""
+        with self._lock:
+            if not self._part.is_shared or not self._part.is_due(now, max(QUIET_S, self._part.interval_s)):
+                return
+            if self._exchange(now):
+                self._wake_all()
+
+    def close(self, now: float) -> None:
+        """Leave the limits to other processes."""
+        with self._lock:
+            self._part.close(now)
+
+    @property
+    def account(self) -> str:
+        """Hash of the key; empty for no key, and while it is not known."""
+        return self._part.account
 
     @property
     def limits_tokens(self) -> bool:
         """Whether a call needs an estimate of its tokens."""
-        return self._tokens is not None
+        return self._rules.tokens_per_minute is not None
 
     # --- calls
 
@@ -119,12 +141,11 @@ class ProviderLimits:
             self._in_flight -= 1
             self._wake_next(share)
 
-    def give_unused(self, share: Share, now: float, ticket: Ticket | None) -> None:
+    def give_unused(self, share: Share, ticket: Ticket | None) -> None:
         """Take back a call that was let in and not made: it counts for nothing."""
         with self._lock:
-            if self._requests is not None:
-                self._requests.untake()
-            self._refund(now, ticket, 0)
+            if ticket is not None:
+                self._part.untake(ticket.slot, ticket.entry, ticket.tokens)
             self._in_flight -= 1
             self._wake_next(share)
 
@@ -133,7 +154,7 @@ class ProviderLimits:
         now = time.monotonic() if now is None else now
         with self._lock:
             limit = self._limit(now)
-            waiting = sum(share.waiting() for share in self._shares)
+            waiting = self._waiting()
             return ProviderState(
                 provider=self.name,
                 limit=None if limit is None else 0 if self._closing.is_closed(now) else limit,
@@ -141,26 +162,59 @@ class ProviderLimits:
                 in_flight=self._in_flight,
                 waiting=waiting,
                 why=self._why(now, limit, waiting),
+                processes=self._part.terms.processes,
+                shared_limit=self._part.terms.limit if self._part.has_company else None,
             )
 
     # --- internal; the lock is held
 
+    @property
+    def _rules(self) -> ProviderRules:
+        return self._part.terms.rules
+
     def _limit(self, now: float) -> int | None:
+        if self._part.has_company:
+            return self._part.terms.granted
         cap = self._rules.concurrency
         if self._adaptive is None:
             return cap
         adaptive = self._adaptive.limit(now)
         return adaptive if cap is None else min(adaptive, cap)
 
+    def _exchange(self, now: float, tokens: float | None = None) -> bool:
+        """Exchange with the other processes; whether it was possible just now."""
+        done = self._part.exchange(
+            now, self._in_flight, self._waiting, self._closing.last, self._adaptive, tokens=tokens
+        )
+        if done:
+            self._looks = False
+            self._closing.adopt(self._part.terms.pause)
+        return done
+
+    def _waiting(self) -> int:
+        return sum(share.waiting() for share in self._shares)
+
     def _wait_s(self, now: float, tokens: int) -> float:
+        part = self._part
+        if (self._looks or part.has_company) and part.is_due(now, part.interval_s):
+            self._exchange(now)
         limit = self._limit(now)
         if limit is not None and self._in_flight >= limit:
-            return LOOK_AGAIN_S
+            return part.interval_s if part.has_company else LOOK_AGAIN_S
         wait_s = self._closing.wait_s(now, math.inf if limit is None else limit)
-        if self._requests is not None:
-            wait_s = max(wait_s, self._requests.wait_s(now))
-        if self._tokens is not None:
-            wait_s = max(wait_s, self._tokens.wait_s(now, tokens))
+        if wait_s <= 0.0 and self._rules.are_metered:
+            of_slice = part.slice_wait_s(now, tokens)
+            if of_slice is None:
+                if not self._exchange(now, tokens):
+                    return BUSY_S
+                if self._rules.are_metered:
+                    of_slice = part.slice_wait_s(now, tokens)
+                    if of_slice is None:
+                        return max(part.terms.wait_s, _SHORTEST_WAIT_S)
+                limit = self._limit(now)
+                if limit is not None and self._in_flight >= limit:
+                    return part.interval_s
+            wait_s = of_slice or 0.0
         return max(wait_s, _SHORTEST_WAIT_S) if wait_s > 0.0 else 0.0
 
     def _take(self, share: Share, now: float, ticket: Ticket | None) -> None:
@@ -168,32 +222,35 @@ class ProviderLimits:
         share.had_turn()
         self._in_flight += 1
         self._closing.take()
-        if self._requests is not None:
-            self._requests.take(now)
+        slot, entry = self._part.take(now, ticket.tokens if ticket is not None else 0)
         if ticket is not None:
-            ticket.sent_at = now
-            ticket.reserved = self._tokens.take(now, ticket.tokens) if self._tokens is not None else None
+            ticket.sent_at, ticket.slot, ticket.entry = now, slot, entry
 
     def _learn(self, now: float, ticket: Ticket, feedback: Feedback) -> None:
         if feedback.ending == "throttled":
             self._throttled_at, self._status = now, feedback.status
+            self._part.saw(Seen(now, ticket.sent_at, None))
             if self._adaptive is not None:
                 self._adaptive.throttled(now, ticket.sent_at)
             self._closing.throttled(now, ticket.sent_at, feedback.retry_after_s)
-            self._refund(now, ticket, 0)
+            self._refund(ticket, 0)
         elif feedback.ending == "answered":
-            if self._adaptive is not None:
+            limit = self._limit(now)
+            self._part.saw(Seen(now, ticket.sent_at, limit is not None and self._in_flight >= limit))
+            if self._adaptive is not None and not self._part.has_company:
                 self._adaptive.answered(now, ticket.sent_at, self._in_flight)
             self._closing.answered(ticket.sent_at)
-            self._refund(now, ticket, tokens_used(feedback.usage))
+            self._refund(ticket, tokens_used(feedback.usage))
         if feedback.rate_limit and not feedback.retry_after_s:
             self._closing.heed(now, feedback.rate_limit)
+        if self._part.has_company and self._closing.is_closed(now):
+            self._exchange(now)  # at once, so that the others stop too
 
-    def _refund(self, now: float, ticket: Ticket | None, used: int | None) -> None:
+    def _refund(self, ticket: Ticket, used: int | None) -> None:
         """Correct a reservation; what is not known to be used otherwise stays reserved."""
-        if ticket is not None and ticket.reserved is not None and used is not None and self._tokens is not None:
-            self._tokens.correct(now, ticket.reserved, ticket.tokens, used)
-            ticket.reserved = None
+        if used is not None:
+            self._part.correct(ticket.entry, used - ticket.tokens)
+            ticket.entry = None
 
     def _wake_next(self, share: Share) -> None:
         if len(self._shares) > 1:
@@ -203,15 +260,18 @@ class ProviderLimits:
 
     def _combine(self) -> None:
         """Follow the rules of the runs that take part, and wake all that wait: there may be more room."""
-        self._rules = rules = strictest((share.rules for share in self._shares), self._operator)
-        if rules.adaptive is None:
+        self._part.says(together(share.rules for share in self._shares))
+        bounds = self._rules.adaptive
+        if bounds is None:
             self._adaptive = None
         elif self._adaptive is None:
-            self._adaptive = AdaptiveLimit(rules.adaptive)
-        else:
-            self._adaptive.rebound(rules.adaptive)
-        self._requests = _changed(self._requests, RequestRate, rules.requests_per_minute)
-        self._tokens = _changed(self._tokens, TokenRate, rules.tokens_per_minute)
+            self._adaptive = AdaptiveLimit(bounds)
+        elif not self._part.has_company:
+            self._adaptive.rebound(bounds)
+        self._looks = self._looks or (self._part.is_shared and self._rules.are_firm)
+        self._wake_all()
+
+    def _wake_all(self) -> None:
         for share in self._shares:
             if share.wants:
                 share.wake()
@@ -219,25 +279,16 @@ class ProviderLimits:
     def _why(self, now: float, limit: int | None, waiting: int) -> str:
         if self._closing.is_closed(now):
             return f"closed for {max(1, round(self._closing.until - now))} s: {self._closing.why}"
-        if waiting and (limit is None or self._in_flight < limit):
-            if self._requests is not None and self._requests.wait_s(now) > 0:
-                return f"its requests per minute: {self._requests.per_minute:g}"
-            if self._tokens is not None:
-                return f"its tokens per minute: {self._tokens.per_minute:g}"
+        if waiting and (limit is None or self._in_flight < limit) and self._rules.are_metered:
+            requests, tokens = self._rules.requests_per_minute, self._rules.tokens_per_minute
+            if requests is not None and (tokens is None or not self._part.lacks_tokens):
+                return f"its requests per minute: {requests:g}"
+            return f"its tokens per minute: {tokens:g}"
         stage = self._adaptive.stage(now) if self._adaptive is not None else ALL
-        if stage == ALL and self._operator is not None and limit == self._operator:
+        all_of_them = self._part.terms.limit if self._part.has_company else limit
+        if stage == ALL and all_of_them is not None and all_of_them == self._part.operator.concurrency:
             stage = "set by themis limits"
         if now - self._throttled_at < _RECENT_S:
             told = self._status or "throttled"
             return f"{told} {max(0, round(now - self._throttled_at))} s ago; {stage}"
         return stage if limit is not None else "not limited"
-
-
-def _changed(rate: AnyRate | None, kind: type[AnyRate], per_minute: float | None) -> AnyRate | None:
-    """A rate of `per_minute` that knows of the calls that the one before let begin; None for no limit."""
-    if per_minute is None:
-        return None
-    if rate is None:
-        return kind(per_minute)
-    rate.set_per_minute(per_minute)
-    return rate

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.limits.adaptive import AdaptiveBounds
-from themis.core.values.adaptive import AdaptiveConfig
+from themis.core.values.run_rules import NO_OPERATOR, OperatorRules, RunRules, lowest, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +28,15 @@ class ProviderRules:
         """Calls in flight that are allowed at most."""
         return self.concurrency if self.adaptive is None else self.adaptive.most
 
+    @property
+    def are_metered(self) -> bool:
+        """Whether there is a quota."""
+        return self.requests_per_minute is not None or self.tokens_per_minute is not None
 
-@dataclass(frozen=True, slots=True)
-class RunRules:
-    """Rules for a provider in one run's configuration.
-
-    Attributes:
-        tasks: its calls in flight to anything.
-    """
-
-    tasks: int
-    concurrency: int | None
-    requests_per_minute: float | None
-    tokens_per_minute: float | None
-    adaptive: AdaptiveConfig | None
+    @property
+    def are_firm(self) -> bool:
+        """Whether there is a limit that somebody has set, and that holds from the first call on."""
+        return self.concurrency is not None or self.are_metered
 
 
 def rules_of(runtime: RuntimeConfig, provider: str) -> RunRules:
@@ -55,21 +50,19 @@ def rules_of(runtime: RuntimeConfig, provider: str) -> RunRules:
     )
 
 
-def strictest(runs: Iterable[RunRules], operator: int | None = None) -> ProviderRules:
-    """Return the limits that satisfy all `runs`, and an operator who allows so many calls in flight."""
-    rules = list(runs)
-    given = [*(rule.concurrency for rule in rules), operator]
-    concurrency = min((calls for calls in given if calls is not None), default=None)
-    adaptive = [rule.adaptive for rule in rules if rule.adaptive is not None]
+def strictest(runs: Iterable[RunRules], operator: OperatorRules = NO_OPERATOR) -> ProviderRules:
+    """Return the limits that satisfy all `runs`, of this process and of others, and the operator."""
+    rules = together(runs)
+    concurrency = lowest([rules.concurrency, operator.concurrency])
     bounds = None
-    if adaptive:
-        allowed = [one.max for one in adaptive if one.max is not None] + ([concurrency] if concurrency else [])
-        most = min(allowed, default=sum(rule.tasks for rule in rules))
-        least = min(most, *(one.min for one in adaptive))
-        bounds = AdaptiveBounds(least, max(least, min(most, *(one.start for one in adaptive))), most)
+    if rules.adaptive is not None:
+        most = lowest([rules.adaptive.max, concurrency])
+        most = rules.tasks if most is None else most
+        least = min(most, rules.adaptive.min)
+        bounds = AdaptiveBounds(least, max(least, min(most, rules.adaptive.start)), most)
     return ProviderRules(
         concurrency=concurrency,
-        requests_per_minute=min((r.requests_per_minute for r in rules if r.requests_per_minute), default=None),
-        tokens_per_minute=min((r.tokens_per_minute for r in rules if r.tokens_per_minute), default=None),
+        requests_per_minute=lowest([rules.requests_per_minute, operator.requests_per_minute]),
+        tokens_per_minute=lowest([rules.tokens_per_minute, operator.tokens_per_minute]),
         adaptive=bounds,
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from themis.core.engine.limits.provider_rules import RunRules
+from themis.core.values.run_rules import RunRules
 
 PATIENCE_S = 0.25
 """Seconds for which a run leaves room to another whose turn it is, and which may be stuck."""

@@ -3,8 +3,10 @@
 import math
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
+from themis.core.shared_limits.quota_document import Pause
 from themis.core.values.bounds import MOST_DELAY_S
 
 FIRST_PAUSE_S = 0.5
@@ -18,7 +20,8 @@ MINUTE_S = 60.25
 """A minute, and the time by which a call may arrive later than the one a minute before it.
 
 A quota is usually one per minute. So where a provider does not say how long to wait, one pause of a row ends when the
-calls that were answered in the last minute begin to be that old, if it would end later otherwise.
+calls that were answered in the last minute begin to be that old, if it would end later otherwise. A pause that begins
+less than `FIRST_PAUSE_S` before that time still lasts as long as the first one.
 """
 
 OPENING_S = 1.0
@@ -35,8 +38,13 @@ class ThrottlingPauses:
         why: the cause of the last pause.
     """
 
-    def __init__(self) -> None:
-        """An open gate."""
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        """An open gate.
+
+        Args:
+            chance: returns a number from 0 to 1 at random; decides how much of `SPREAD` a pause gets.
+        """
+        self._chance = chance
         self.until = -math.inf
         self.why = ""
         self._began = -math.inf
@@ -48,6 +56,17 @@ class ThrottlingPauses:
     def is_closed(self, now: float) -> bool:
         """Whether no call may begin."""
         return now < self.until
+
+    @property
+    def last(self) -> Pause:
+        """The last pause."""
+        return Pause(self.until, self._began, self.why)
+
+    def adopt(self, pause: Pause) -> None:
+        """Keep a pause that another process was asked for."""
+        if pause.until > self.until:
+            self.until, self.why, self._let_in = pause.until, pause.why, 0
+            self._began = max(self._began, pause.began)
 
     def wait_s(self, now: float, limit: float) -> float:
         """Seconds until the next call may begin, when `limit` calls may be in flight."""
@@ -66,8 +85,7 @@ class ThrottlingPauses:
         elif sent_at > self._began:  # else the pause that its burst caused is enough
             pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**self._pauses)
             self._pauses = min(self._pauses + 1, 16)
-            spread = 1 + SPREAD * random.random()  # noqa: S311  # spreads load, guards nothing
-            until = self._before_a_minute_is_over(now, now + pause_s * spread)
+            until = self._before_a_minute_is_over(now, now + pause_s * (1 + SPREAD * self._chance()))
             self._close(now, until, "too many requests, and no retry-after")
 
     def answered(self, sent_at: float) -> None:

@@ -5,7 +5,8 @@ So what is in flight never exceeds the budget. What a process that is killed lea
 store knows, before a call is sent, up to which ceiling the process may have spent.
 """
 
+from themis.core.engine.spending.batch_spends import BatchReservation, BatchSpend
 from themis.core.engine.spending.opening import refuse_unkept_budget, spending_of
-from themis.core.engine.spending.spending import Spending
+from themis.core.engine.spending.spending import JudgeSpending, Spending
 
-__all__ = ["Spending", "refuse_unkept_budget", "spending_of"]
+__all__ = ["BatchReservation", "BatchSpend", "JudgeSpending", "Spending", "refuse_unkept_budget", "spending_of"]

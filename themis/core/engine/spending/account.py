@@ -10,6 +10,7 @@ class Account:
     Attributes:
         limit: the most that the run may use, in all executions.
         before: what earlier executions used, at most.
+        batches: what batches used, or may use, at most; they outlive the execution that submits them.
         used: what the calls of this one that have ended used.
         in_flight: what the others may use, at most.
         announced: what this execution may have used by now, as the store says.
@@ -17,6 +18,7 @@ class Account:
 
     limit: int
     before: int = 0
+    batches: int = 0
     used: int = 0
     in_flight: int = 0
     announced: int = 0
@@ -26,7 +28,7 @@ class Account:
     @property
     def spent(self) -> int:
         """Amount that the run has used so far, at most, without what is in flight."""
-        return self.before + self.used
+        return self.before + self.batches + self.used
 
     @property
     def is_announced(self) -> bool:
@@ -54,7 +56,7 @@ class Account:
         """
         may_be_used = self.used + self.in_flight
         with_room = may_be_used + self.in_flight // 4 + self._largest
-        self._written = max(may_be_used, min(with_room, self.limit - self.before))
+        self._written = max(may_be_used, min(with_room, self.limit - self.before - self.batches))
         self.announced = min(self.announced, self._written)
         return self._written
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Bound(NamedTuple):
-    """The most that one call can use.
+    """The most that one call can use, or several together.
 
     Attributes:
         input, output: tokens.
@@ -21,3 +21,10 @@ class Bound(NamedTuple):
     def tokens(self) -> int:
         """Input and output together."""
         return self.input + self.output
+
+    def plus(self, other: "Bound") -> "Bound":
+        """Return the bound of both together, in the tier of `other`."""
+        return Bound(self.input + other.input, self.output + other.output, self.nano_usd + other.nano_usd, other.tier)
+
+
+NOTHING = Bound(0, 0, 0)

@@ -6,6 +6,7 @@ from themis.core.cost.spend import Fate
 from themis.core.cost.tokens import Tokens, tokens_of
 from themis.core.engine.retry_policy import said_by, status_of
 from themis.core.models import GenerationResult
+from themis.core.workflows import JudgeResponse
 
 _ERRORS = range(400, 600)
 _CUT_OFF = frozenset({408, 499, 502, 504, 520, 522, 524})
@@ -30,8 +31,19 @@ class Charge(NamedTuple):
     tier: str = ""
 
 
+def charge_of(answer: Any, error: BaseException | None) -> Charge | None:
+    """Return what a call that has ended was charged for; None when certainly nothing.
+
+    Without an answer and an error, it was cancelled.
+    """
+    return charge_of_failure(error) if answer is None else charge_of_answer(answer)
+
+
 def charge_of_answer(answer: Any) -> Charge:
     """Return what an answer was charged for."""
+    if isinstance(answer, JudgeResponse):
+        tokens = tokens_of(answer.token_usage)
+        return Charge(Fate.UNKNOWN if tokens is None else Fate.ANSWERED, tokens)
     if not isinstance(answer, GenerationResult):
         return Charge(Fate.UNKNOWN, None)
     tokens = tokens_of(answer.token_usage)

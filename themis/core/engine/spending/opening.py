@@ -1,46 +1,49 @@
 """Opening of the spend of an execution. Prices are YAML and models of their own: only a budget needs them here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from themis.core.components.asked_model import model_of, provider_of
 from themis.core.config import RuntimeConfig
-from themis.core.engine.spending.asked import model_of, provider_of
+from themis.core.cost.spend import read_spend
 from themis.core.engine.spending.spending import Spending
 
 
-def refuse_unkept_budget(runtime: RuntimeConfig, generator: Any) -> None:
+def refuse_unkept_budget(runtime: RuntimeConfig, generator: Any, judges: Sequence[Any] = ()) -> None:
     """Refuse a budget that cannot be kept, before anything is asked.
 
     Raises:
-        UnknownPriceError, UnboundedCallError: the model has no price, or nothing bounds a call.
+        UnknownPriceError, UnboundedCallError: a model has no price, or nothing bounds a call.
         ConfigError: the user's file of prices cannot be read.
     """
     if runtime.budget is not None:
         from themis.core.engine.spending import budgets  # noqa: PLC0415  # see above
 
-        budgets.refuse_unkept(runtime.budget, generator)
+        budgets.refuse_unkept(runtime.budget, generator, judges)
 
 
 def spending_of(
-    runtime: RuntimeConfig, generator: Any, read_spends: Callable[[], Mapping[int, str]]
+    runtime: RuntimeConfig, generator: Any, judges: Sequence[Any], read_spends: Callable[[], Mapping[int, str]]
 ) -> Spending | None:
-    """Return the spend of a new execution of a run; None for a generator that names neither a provider nor a model.
+    """Return the spend of a new execution of a run; None when nothing that it asks names a provider or a model.
 
     Args:
         runtime: the budget.
         generator: the run's.
+        judges: those that the run may ask.
         read_spends: reads the spends of earlier executions, by their numbers.
 
     Raises:
         UnknownPriceError, UnboundedCallError, ConfigError: as `refuse_unkept_budget` does.
     """
-    provider, model = provider_of(generator), model_of(generator)
-    if runtime.budget is None and not (provider or model):
+    provider, model = provider_of(generator) or "", model_of(generator) or ""
+    if runtime.budget is None and not (provider or model or any(provider_of(one) or model_of(one) for one in judges)):
         return None
-    spends = read_spends()
-    execution = max(spends, default=0) + 1
+    stored = {number: read_spend(text) for number, text in read_spends().items()}
+    execution = max(stored, default=0) + 1
     if runtime.budget is None:
-        return Spending(provider, model, execution, None)
+        return Spending(provider, model, execution, None, stored)
     from themis.core.engine.spending import budgets  # noqa: PLC0415  # see above
 
-    return Spending(provider, model, execution, budgets.budget_of(runtime.budget, generator, spends))
+    budget = budgets.budget_of(runtime.budget, generator, judges, stored.values())
+    return Spending(provider, model, execution, budget, stored)

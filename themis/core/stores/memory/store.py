@@ -1,6 +1,5 @@
 """Store in memory: for experiments and tests, and for runs of which only the result is needed."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,17 +8,18 @@ from itertools import dropwhile, islice
 from typing import Any
 
 from themis.core.errors import UnknownRunError
-from themis.core.identity.reuse_keys import reuse_keys
+from themis.core.identity.reuse_keys import lending_keys
 from themis.core.outcomes.codec import now_ms
-from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome, ScoredItem
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
-from themis.core.statistics.score_tally import NO_ANSWER, ScoreTally
-from themis.core.stores.base import BaseRunStore
-from themis.core.stores.batch_rows import BatchRow, BatchState
+from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.memory.jobs import InMemoryJobStore
+from themis.core.stores.memory.replays import Replay, Replays, append_to, ends_in, outcomes_in
+from themis.core.stores.memory.score_tallies import tallies_of
+from themis.core.stores.memory.side_rows import SideRowsOfRun
 from themis.core.stores.memory.undo import Undo
 from themis.core.stores.protocol import RunRecord
 from themis.core.text.canonical import bytes_hash
@@ -32,11 +32,11 @@ class _Run:
     names_by_key: dict[str, str]
     outcomes: dict[int, dict[tuple[Stage, int], Outcome]] = field(default_factory=dict)
     ends: dict[int, CaseEnd] = field(default_factory=dict)
-    spends: dict[int, str] = field(default_factory=dict)
-    batches: dict[int, BatchRow] = field(default_factory=dict)
+    side_rows: SideRowsOfRun = field(default_factory=SideRowsOfRun)
+    replay: Replay | None = None
 
 
-class InMemoryRunStore(BaseRunStore):
+class InMemoryRunStore(Replays):
     """Keeps runs for the lifetime of the object."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class InMemoryRunStore(BaseRunStore):
         if snapshot.run_id in self._runs:
             return False
         record = RunRecord(snapshot.run_id, RunStatus.PENDING, None, snapshot.total_cases, None, now_ms(), None, None)
-        self._undo.put(self._runs, snapshot.run_id, _Run(snapshot, record, _by_key(reuse_keys(snapshot))))
+        self._undo.put(self._runs, snapshot.run_id, _Run(snapshot, record, _by_key(lending_keys(snapshot))))
         return True
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
@@ -110,13 +110,10 @@ class InMemoryRunStore(BaseRunStore):
                 run_id, status=RunStatus.PENDING, completed_through=None, error=None, started_ms=None, ended_ms=None
             )
             run = self._run(run_id)
-            self._undo.note(partial(_restore, run, "outcomes", run.outcomes))
-            self._undo.note(partial(_restore, run, "ends", run.ends))
-            self._undo.note(partial(_restore, run, "spends", run.spends))
-            self._undo.note(partial(_restore, run, "batches", run.batches))
-            run.outcomes, run.ends, run.spends = {}, {}, {}
-            dropped = [row for row in run.batches.values() if row.is_open or row.state == BatchState.DROPPED]
-            run.batches = {row.number: row._replace(state=BatchState.DROPPED) for row in dropped}
+            for name in ("outcomes", "ends", "side_rows"):
+                self._undo.note(partial(_restore, run, name, getattr(run, name)))
+            run.outcomes, run.ends, run.side_rows = {}, {}, run.side_rows.cleared()
+            self.drop_replay(run_id)
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
@@ -142,27 +139,7 @@ class InMemoryRunStore(BaseRunStore):
         """Save outcomes and ends of cases; a success is never replaced."""
         run = self._run(run_id)
         with self._fenced(fence):
-            for outcome in outcomes:
-                of_case = run.outcomes.get(outcome.case_no)
-                if of_case is None:
-                    of_case = {}
-                    self._undo.put(run.outcomes, outcome.case_no, of_case)
-                known = of_case.get((outcome.stage, outcome.item))
-                if known is None or not known.ok:
-                    self._undo.put(of_case, (outcome.stage, outcome.item), outcome)
-            for end in ends:
-                before = run.ends.get(end.case_no)
-                if before is None or before.failed or before.through < end.through:
-                    self._undo.put(run.ends, end.case_no, end)
-
-    def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
-        """Save the spend of an execution of a run, in place of what was saved of it."""
-        with self._fenced(fence):
-            self._undo.put(self._run(run_id).spends, execution, spend)
-
-    def spends(self, run_id: str) -> dict[int, str]:
-        """Return the spend of each execution of a run, by its number."""
-        return dict(sorted(self._run(run_id).spends.items()))
+            append_to(run, outcomes, ends, self._undo)
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
@@ -170,13 +147,19 @@ class InMemoryRunStore(BaseRunStore):
 
     def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
         """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
-        outcomes = self._run(run_id).outcomes
-        return [of_case[key] for no in range(first, stop) if (of_case := outcomes.get(no)) for key in sorted(of_case)]
+        return outcomes_in(self._run(run_id), first, stop)
+
+    def scores_between(self, run_id: str, first: int, stop: int) -> list[ScoredItem]:
+        """Return the successful scores and judgments of the cases numbered from `first` to before `stop`, in order."""
+        return [
+            ScoredItem(outcome.case_no, outcome.stage, outcome.item, outcome.value)
+            for outcome in self.outcomes_between(run_id, first, stop)
+            if outcome.ok and outcome.stage >= Stage.SCORE
+        ]
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Return the ends of the cases numbered from `first` to before `stop`, in order."""
-        ends = self._run(run_id).ends
-        return [ends[no] for no in range(first, stop) if no in ends]
+        return ends_in(self._run(run_id), first, stop)
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
         """Return the next `limit` ended cases numbered `first` or higher, in order."""
@@ -195,25 +178,7 @@ class InMemoryRunStore(BaseRunStore):
 
     def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
         """Return the tally of each metric's scores, by its item."""
-        found: dict[int, Counter[float]] = {}
-        no_answers: Counter[int] = Counter()
-        ended: Counter[tuple[int, str, float | None]] = Counter()
-        for of_case in self._run(run_id).outcomes.values():
-            ends = [(o.item, o.category) for o in of_case.values() if o.stage is Stage.GENERATE and o.category]
-            for outcome in of_case.values():
-                if outcome.stage is Stage.SCORE and outcome.ok:
-                    counts = found.setdefault(outcome.item, Counter())
-                    no_answers[outcome.item] += outcome.category == NO_ANSWER
-                    if ends:  # the first candidate's counts
-                        ended[outcome.item, min(ends)[1], outcome.value] += 1
-                    if outcome.value is not None:
-                        counts[outcome.value] += 1
-        tallies = {item: ScoreTally(no_answers[item]) for item in sorted(found)}
-        for item, tally in tallies.items():
-            tally.add_counted(found[item])
-        for (item, end, value), cases in ended.items():
-            tallies[item].note_end(end, value, cases)
-        return tallies
+        return tallies_of(self._run(run_id).outcomes.values())
 
     def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
         """Return other runs, newest first, with a reuse key equal to `key`, and its name in each."""
@@ -232,19 +197,13 @@ class InMemoryRunStore(BaseRunStore):
             self._undo.note(partial(_restore, run, "names_by_key", run.names_by_key))
             run.names_by_key = {k: n for k, n in now.items() if run.names_by_key.get(k) == n} if run.outcomes else now
 
+    def lent_keys(self, run_id: str) -> dict[str, str]:
+        """Return the reuse keys by which other runs find a run, by their names."""
+        return {name: key for key, name in self._run(run_id).names_by_key.items()}
+
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Return the numbers of the ended cases by digest and dataset number."""
         return {(end.digest, end.dataset_no): end.case_no for end in self._run(run_id).ends.values()}
-
-    def batches(self, run_id: str) -> list[BatchRow]:
-        """Return the batches of a run, in order."""
-        of_run = self._run(run_id).batches
-        return [of_run[number] for number in sorted(of_run)]
-
-    def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
-        """Add a batch, or replace its row."""
-        with self._fenced(fence):
-            self._undo.put(self._run(run_id).batches, row.number, row)
 
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256."""
@@ -276,6 +235,12 @@ class InMemoryRunStore(BaseRunStore):
         ]
         self._undo.note(partial(_restore, run, "snapshot", run.snapshot))
         run.snapshot = run.snapshot.model_copy(update={"datasets": datasets})
+
+    def _side_rows(self, run_id: str) -> SideRowsOfRun:
+        return self._run(run_id).side_rows
+
+    def _newest_side_rows(self) -> Iterator[SideRowsOfRun]:
+        return (run.side_rows for run in reversed(list(self._runs.values())))
 
     def _run(self, run_id: str) -> _Run:
         try:

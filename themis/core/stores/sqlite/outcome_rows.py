@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from themis.core.outcomes.outcome import Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.stores.sqlite.many_rows import Row
 from themis.core.text.canonical import bytes_hash
 
@@ -22,6 +23,7 @@ _KEY = ("run_no", "case_no", "stage", "item", "ok", "finished_ms")
 _OUTPUTS: Columns = (*_KEY, "output", "body")
 _SCORES: Columns = (*_KEY, "value", "body")
 _ANY: Columns = (*_KEY, "value", "output", "body", "retries")
+_JUDGED: Columns = (*_KEY, "value", "output", "body", "retries", "category")
 _NO_ANSWERS: Columns = (*_KEY, "value", "body", "category")
 _ENDED_ANSWERS: Columns = (*_KEY, "output", "body", "retries", "category")
 
@@ -33,6 +35,7 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
     others: list[Row] = []
     no_answers: list[Row] = []
     ended_answers: list[Row] = []
+    judged: list[Row] = []
     for no, stage, item, ok, at, value, output, body, retries, category in outcomes:
         # Plain ints: for a value of a subclass, too, sqlite3 searches for an adapter.
         kept: Any = body if len(body) <= INLINE_CHARACTERS else _refer(body, blobs)
@@ -45,13 +48,27 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
                 others.append((run_no, no, +stage, item, +ok, at, value, None, kept, retries))
             continue
         text = output if len(output) <= INLINE_CHARACTERS else _refer(output, blobs)
-        if category is not None:
+        if stage is Stage.JUDGE:
+            judged.append((run_no, no, +stage, item, +ok, at, value, text, kept, retries, category))
+        elif category is not None:
             ended_answers.append((run_no, no, +stage, item, +ok, at, text, kept, retries, category))
         elif value is None and retries is None:
             outputs.append((run_no, no, +stage, item, +ok, at, text, kept))
         else:
             others.append((run_no, no, +stage, item, +ok, at, value, text, kept, retries))
-    return {_OUTPUTS: outputs, _SCORES: scores, _NO_ANSWERS: no_answers, _ENDED_ANSWERS: ended_answers, _ANY: others}
+    return {
+        _OUTPUTS: outputs,
+        _SCORES: scores,
+        _NO_ANSWERS: no_answers,
+        _ENDED_ANSWERS: ended_answers,
+        _JUDGED: judged,
+        _ANY: others,
+    }
+
+
+def shortened(text: str, blobs: dict[str, bytes]) -> str:
+    """Return the text as a row keeps it: a long one as the reference to a blob, which is added to `blobs`."""
+    return text if len(text) <= INLINE_CHARACTERS else _refer(text, blobs)
 
 
 def _refer(text: str, blobs: dict[str, bytes]) -> str:

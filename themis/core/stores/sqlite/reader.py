@@ -120,6 +120,10 @@ class SqliteReader(StoreReader):
         """Return the spend of each execution of a run, by its number."""
         return dict(self._query(run_statements.SELECT_SPENDS, (run.run_no,)))
 
+    def aggregates(self, run: RunRow) -> dict[int, str]:
+        """Return the figures of each metric over a run, by its item."""
+        return dict(self._query(run_statements.SELECT_AGGREGATES, (run.run_no,)))
+
     def snapshot_text(self, run: RunRow) -> bytes | None:
         """Return the JSON text of a run's snapshot; None when it does not exist."""
         found = self._query(run_statements.SELECT_BLOB, (run.snapshot,))

@@ -1,8 +1,10 @@
-"""Statements on runs, their cases and outcomes, and blobs."""
+"""Statements on runs, their cases, outcomes and batches, and blobs."""
 
 from functools import lru_cache
 
+from themis.core.outcomes.items import OF_CANDIDATES
 from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.stores.batch_rows import BatchRow
 from themis.core.stores.reading import RUN_FIELDS
 
 _CASE = ", ".join(CaseEnd._fields)
@@ -15,6 +17,7 @@ ON CONFLICT (run_id) DO NOTHING
 """
 INSERT_REUSE_KEY = "INSERT INTO reuse_keys (reuse_key, run_no, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 SELECT_REUSE_KEY = "SELECT 1 FROM reuse_keys WHERE reuse_key = ? AND run_no = ? AND name = ?"
+SELECT_REUSE_KEYS = "SELECT name, reuse_key FROM reuse_keys WHERE run_no = ?"
 DELETE_REUSE_KEYS = "DELETE FROM reuse_keys WHERE run_no = ?"
 SELECT_RUN_NO = "SELECT run_no FROM runs WHERE run_id = ?"
 SELECT_SNAPSHOT = "SELECT snapshot FROM runs WHERE run_id = ?"
@@ -23,14 +26,28 @@ RUN_COLUMNS = ", ".join(RUN_FIELDS)
 SELECT_RUN = f"SELECT {RUN_COLUMNS} FROM runs WHERE run_id = ?"  # noqa: S608  # a constant
 START_RUN = "UPDATE runs SET status = ?, started_ms = ?, ended_ms = NULL, error = NULL WHERE run_id = ?"
 END_RUN = "UPDATE runs SET status = ?, completed_through = ?, error = ?, ended_ms = ? WHERE run_id = ?"
-DELETE_CASES = "DELETE FROM cases WHERE run_no = ?"
-DELETE_OUTCOMES = "DELETE FROM outcomes WHERE run_no = ?"
-DELETE_SPENDS = "DELETE FROM spends WHERE run_no = ?"
+DELETE_ALL = (
+    "DELETE FROM outcomes WHERE run_no = ?",
+    "DELETE FROM cases WHERE run_no = ?",
+    "DELETE FROM spends WHERE run_no = ?",
+    "DELETE FROM aggregates WHERE run_no = ?",
+)
 PUT_SPEND = """
 INSERT INTO spends (run_no, execution, spend) VALUES (?, ?, ?)
 ON CONFLICT (run_no, execution) DO UPDATE SET spend = excluded.spend
 """
 SELECT_SPENDS = "SELECT execution, spend FROM spends WHERE run_no = ? ORDER BY execution"
+PUT_AGGREGATE = """
+INSERT INTO aggregates (run_no, item, figures) VALUES (?, ?, ?)
+ON CONFLICT (run_no, item) DO UPDATE SET figures = excluded.figures
+"""
+SELECT_AGGREGATES = "SELECT item, figures FROM aggregates WHERE run_no = ? ORDER BY item"
+_BATCH = ", ".join(BatchRow._fields)
+_BATCH_PLACES = ", ".join("?" * (1 + len(BatchRow._fields)))
+SELECT_BATCHES = f"SELECT {_BATCH} FROM batches WHERE run_no = ? ORDER BY number"  # noqa: S608  # a constant
+SAVE_BATCH = f"INSERT OR REPLACE INTO batches (run_no, {_BATCH}) VALUES ({_BATCH_PLACES})"  # noqa: S608  # constants
+DROP_BATCHES = "UPDATE batches SET state = 'dropped' WHERE run_no = ? AND state IN ('intended', 'submitted')"
+DELETE_BATCHES = "DELETE FROM batches WHERE run_no = ? AND state <> 'dropped'"
 RESET_RUN = """
 UPDATE runs SET status = ?, completed_through = NULL, error = NULL, started_ms = NULL, ended_ms = NULL WHERE run_no = ?
 """
@@ -56,26 +73,33 @@ SELECT_OUTCOMES = (
     f"SELECT {_OUTCOME} FROM outcomes "  # noqa: S608  # a constant
     "WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no, stage, item"
 )
+SELECT_SCORED_ITEMS = (
+    "SELECT case_no, stage, item, value FROM outcomes "
+    "WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage >= ? AND ok = 1 ORDER BY case_no, stage, item"
+)
 COUNT_CASES = "SELECT count(*), coalesce(sum(failed), 0) FROM cases WHERE run_no = ?"
 HAS_OUTCOMES = "SELECT 1 FROM outcomes WHERE run_no = ? LIMIT 1"
-COUNT_SCORES = """
+# Scores of single candidates are not among those of a run's metrics.
+COUNT_SCORES = f"""
 SELECT item, count(value), sum(CASE WHEN value = 0 THEN 1 ELSE 0 END), sum(CASE WHEN value = 1 THEN 1 ELSE 0 END),
     sum(CASE WHEN category = 'no_answer' THEN 1 ELSE 0 END)
-FROM outcomes WHERE run_no = ? AND stage = ? AND ok = 1 GROUP BY item ORDER BY item
-"""
-COUNT_ANSWER_ENDS = """
+FROM outcomes WHERE run_no = ? AND stage >= ? AND ok = 1 AND item < {OF_CANDIDATES} GROUP BY item ORDER BY item
+"""  # noqa: S608  # a constant
+COUNT_ANSWER_ENDS = f"""
 SELECT s.item, g.category, s.value, count(*)
-FROM outcomes g JOIN outcomes s ON s.run_no = g.run_no AND s.case_no = g.case_no AND s.stage = ? AND s.ok = 1
+FROM outcomes g JOIN outcomes s ON s.run_no = g.run_no AND s.case_no = g.case_no AND s.stage >= ? AND s.ok = 1
+    AND s.item < {OF_CANDIDATES}
 WHERE g.run_no = ? AND g.stage = 1 AND g.category IS NOT NULL AND NOT EXISTS (
     SELECT 1 FROM outcomes h WHERE h.run_no = g.run_no AND h.case_no = g.case_no AND h.stage = 1 AND h.item < g.item
         AND h.category IS NOT NULL
 )
 GROUP BY s.item, g.category, s.value
-"""
-SELECT_SCORES = """
+"""  # noqa: S608  # a constant
+SELECT_SCORES = f"""
 SELECT item, value FROM outcomes
-WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage = ? AND ok = 1 AND value IS NOT NULL
-"""
+WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage >= ? AND ok = 1 AND value IS NOT NULL
+    AND item < {OF_CANDIDATES}
+"""  # noqa: S608  # a constant
 SELECT_REUSABLE = """
 SELECT r.run_id, k.name FROM reuse_keys k JOIN runs r ON r.run_no = k.run_no
 WHERE k.reuse_key = ? AND r.run_id <> ? ORDER BY k.run_no DESC LIMIT ?

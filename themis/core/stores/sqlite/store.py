@@ -10,27 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from themis.core.errors import StoreCorruptError, UnknownRunError
-from themis.core.identity.reuse_keys import reuse_keys
+from themis.core.identity.reuse_keys import lending_keys
 from themis.core.outcomes.codec import now_ms
-from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.outcome import CaseEnd, Outcome, ScoredItem
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
-from themis.core.stores.base import BaseRunStore
-from themis.core.stores.batch_rows import BatchRow, batch_row
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord
 from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
 from themis.core.stores.sqlite import run_statements as sql
-from themis.core.stores.sqlite.batch_statements import DELETE_BATCHES, DROP_BATCHES, SAVE_BATCH, SELECT_BATCHES
 from themis.core.stores.sqlite.database import BUSY_TIMEOUT_S, Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
+from themis.core.stores.sqlite.judge_call_statements import DELETE_JUDGE_CALLS
 from themis.core.stores.sqlite.many_rows import insert_large_rows, insert_rows
 from themis.core.stores.sqlite.outcome_rows import BLOB_MARK, outcome_rows
 from themis.core.stores.sqlite.reading_statements import AFTER_ANY_RUN, SELECT_RUNS_BEFORE
+from themis.core.stores.sqlite.replay_rows import ReplayRows
 from themis.core.stores.sqlite.row_values import case_ends, run_record
 from themis.core.stores.sqlite.score_tallies import read_tallies
 from themis.core.stores.sqlite.tables import SCHEMA, SCHEMA_VERSION, UPGRADES
@@ -39,7 +38,7 @@ from themis.core.text.canonical import bytes_hash
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
 
-class SqliteRunStore(BaseRunStore):
+class SqliteRunStore(ReplayRows):
     """Keeps runs in a SQLite file.
 
     Args:
@@ -107,7 +106,7 @@ class SqliteRunStore(BaseRunStore):
             kept = put_snapshot(snapshot, self.put_blob)
             row = (snapshot.run_id, RunStatus.PENDING.value, snapshot.total_cases, kept, now_ms())
             run_no = connection.execute(sql.INSERT_RUN, row).lastrowid
-            rows = [(key, run_no, name) for name, key in reuse_keys(snapshot).items()]
+            rows = [(key, run_no, name) for name, key in lending_keys(snapshot).items()]
             connection.executemany(sql.INSERT_REUSE_KEY, rows)
         return True
 
@@ -133,12 +132,13 @@ class SqliteRunStore(BaseRunStore):
             connection.execute(sql.END_RUN, (status.value, name, error, now_ms(), run_id))
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget the outcomes of a run, what it has spent, and that it ever ran."""
+        """Forget the outcomes of a run, what it has spent and was summed up, and that it ever ran."""
         with self._fenced(fence) as connection:
             run_no = self._run_no(run_id)
-            for statement in (sql.DELETE_OUTCOMES, sql.DELETE_CASES, sql.DELETE_SPENDS, DROP_BATCHES, DELETE_BATCHES):
+            for statement in (*sql.DELETE_ALL, DELETE_JUDGE_CALLS, sql.DROP_BATCHES, sql.DELETE_BATCHES):
                 connection.execute(statement, (run_no,))
             connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
+            self.drop_replay(run_id)
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
@@ -171,25 +171,19 @@ class SqliteRunStore(BaseRunStore):
     ) -> None:
         """Save outcomes and ends of cases, all or none, in one synced commit."""
         run_no = self._run_no(run_id)
+        with self._fenced(fence) as connection:
+            self._insert(connection, run_no, outcomes, ends)
+
+    def _insert(self, connection: Any, run_no: int, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd]) -> None:
         blobs: dict[str, bytes] = {}
-        with self._fenced(fence) as connection:
-            for columns, rows in outcome_rows(run_no, outcomes, blobs).items():
-                insert_rows(connection, partial(sql.insert_outcomes, columns), rows)
-            cases = [
-                (run_no, no, dataset_no, case_id, digest, +failed, +through)
-                for no, dataset_no, case_id, digest, failed, through in ends
-            ]
-            insert_rows(connection, sql.insert_cases, cases)
-            insert_large_rows(connection, sql.insert_blobs, list(blobs.items()))
-
-    def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
-        """Save the spend of an execution of a run, in place of what was saved of it."""
-        with self._fenced(fence) as connection:
-            connection.execute(sql.PUT_SPEND, (self._run_no(run_id), execution, spend))
-
-    def spends(self, run_id: str) -> dict[int, str]:
-        """Return the spend of each execution of a run, by its number."""
-        return dict(self._open().query(sql.SELECT_SPENDS, (self._run_no(run_id),)))
+        for columns, rows in outcome_rows(run_no, outcomes, blobs).items():
+            insert_rows(connection, partial(sql.insert_outcomes, columns), rows)
+        cases = [
+            (run_no, no, dataset_no, case_id, digest, +failed, +through)
+            for no, dataset_no, case_id, digest, failed, through in ends
+        ]
+        insert_rows(connection, sql.insert_cases, cases)
+        insert_large_rows(connection, sql.insert_blobs, list(blobs.items()))
 
     def has_outcomes(self, run_id: str) -> bool:
         """Whether anything of a run is finished."""
@@ -197,11 +191,19 @@ class SqliteRunStore(BaseRunStore):
 
     def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
         """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
-        rows = self._open().query(sql.SELECT_OUTCOMES, (self._run_no(run_id), first, stop))
+        return self._outcomes(self._run_no(run_id), first, stop)
+
+    def _outcomes(self, run_no: int, first: int, stop: int) -> list[Outcome]:
+        rows = self._open().query(sql.SELECT_OUTCOMES, (run_no, first, stop))
         return [
             Outcome(no, Stage(stage), item, bool(ok), at, value, self._text(output), self._text(body) or "", *rest)
             for no, stage, item, ok, at, value, output, body, *rest in rows
         ]
+
+    def scores_between(self, run_id: str, first: int, stop: int) -> list[ScoredItem]:
+        """Return the successful scores and judgments of the cases numbered from `first` to before `stop`, in order."""
+        rows = self._open().query(sql.SELECT_SCORED_ITEMS, (self._run_no(run_id), first, stop, Stage.SCORE))
+        return [ScoredItem(case_no, Stage(stage), item, value) for case_no, stage, item, value in rows]
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Return the ends of the cases numbered from `first` to before `stop`, in order."""
@@ -241,19 +243,14 @@ class SqliteRunStore(BaseRunStore):
             connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))
             connection.executemany(sql.INSERT_REUSE_KEY, known if self.has_outcomes(run_id) else rows)
 
+    def lent_keys(self, run_id: str) -> dict[str, str]:
+        """Return the reuse keys by which other runs find a run, by their names."""
+        return dict(self._open().query(sql.SELECT_REUSE_KEYS, (self._run_no(run_id),)))
+
     def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
         """Return the numbers of the ended cases by digest and dataset number."""
         rows = self._open().query(sql.SELECT_DIGESTS, (self._run_no(run_id),))
         return {(digest, dataset_no): case_no for digest, dataset_no, case_no in rows}
-
-    def batches(self, run_id: str) -> list[BatchRow]:
-        """Return the batches of a run, in order."""
-        return [batch_row(row) for row in self._open().query(SELECT_BATCHES, (self._run_no(run_id),))]
-
-    def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
-        """Add a batch, or replace its row; synced to disk before this returns."""
-        with self._fenced(fence) as connection:
-            connection.execute(SAVE_BATCH, (self._run_no(run_id), *row))
 
     def put_blob(self, data: bytes) -> str:
         """Save bytes under their SHA-256, once."""

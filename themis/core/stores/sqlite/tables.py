@@ -169,10 +169,44 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
+    6: (
+        """
+        CREATE TABLE IF NOT EXISTS aggregates (
+            run_no INTEGER NOT NULL,
+            item INTEGER NOT NULL,
+            figures TEXT NOT NULL,
+            PRIMARY KEY (run_no, item)
+        ) WITHOUT ROWID
+        """,
+    ),
+    7: (
+        """
+        CREATE TABLE IF NOT EXISTS judge_calls (
+            run_no INTEGER NOT NULL,
+            case_no INTEGER NOT NULL,
+            item INTEGER NOT NULL,
+            call_id TEXT NOT NULL,
+            cache_key TEXT NOT NULL,
+            finished_ms INTEGER NOT NULL,
+            response TEXT NOT NULL,
+            PRIMARY KEY (run_no, case_no, item, call_id)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX IF NOT EXISTS judge_cache ON judge_calls (cache_key)",
+    ),
+    # What a replay has done is in `cases` and `outcomes`, under the negative number of its run, until it ends.
+    8: (
+        """
+        CREATE TABLE IF NOT EXISTS replays (
+            run_no INTEGER PRIMARY KEY,
+            request TEXT NOT NULL
+        )
+        """,
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 9
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""

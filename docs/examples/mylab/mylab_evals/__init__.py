@@ -1,0 +1,1 @@
+"""Components and a dataset for Themis, offered as entry points of this package."""

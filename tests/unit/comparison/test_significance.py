@@ -1,0 +1,66 @@
+"""Tests of significance: against scipy's own, textbooks and published tables."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from themis.core.comparison import significance
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "p_value"),
+    [
+        (0, 0, 1.0),
+        (5, 0, 0.0625),  # 2 / 2**5
+        (10, 10, 1.0),
+        (150, 86, 3.716e-05),  # Agresti, table 11.1: approval of the prime minister
+        (2, 13, 0.0073852539),
+    ],
+)
+def test_mcnemar_is_the_binomial_test_of_the_cases_that_differ(wins: int, losses: int, p_value: float) -> None:
+    assert significance.mcnemar(wins, losses) == pytest.approx(p_value, rel=1e-3)
+
+
+def test_the_sign_test_ignores_sizes_and_ties() -> None:
+    assert significance.sign(np.array([0.1, 9.0, 0.0, 0.2, 0.0, 5.0, 1.0])) == 0.0625
+
+
+def test_the_signed_rank_test_of_darwins_plants() -> None:
+    # Zea mays, heights in eighths of an inch: Darwin (1876), as in Fisher, "The Design of Experiments".
+    darwin = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48], dtype=float)
+    assert significance.wilcoxon(darwin) == pytest.approx(stats.wilcoxon(darwin, correction=True).pvalue)
+    # All 32,768 assignments of signs: 5.267 % are at least as far from zero (Fisher, 21).
+    found = significance.permutation(darwin, resamples=200_000, seed=1)
+    assert found == pytest.approx(0.05267, abs=0.002)
+
+
+@pytest.mark.parametrize("few_values", [True, False])
+def test_the_permutation_test_agrees_with_scipys(*, few_values: bool) -> None:
+    chance = np.random.default_rng(3)
+    differences = chance.normal(0.15, 1, 200)
+    if few_values:
+        differences = np.round(differences)
+    expected = stats.permutation_test(
+        (differences, np.zeros(200)),
+        lambda one, two, axis: (one - two).mean(axis=axis),
+        permutation_type="samples",
+        n_resamples=20_000,
+        vectorized=True,
+        rng=np.random.default_rng(4),
+    ).pvalue
+    assert significance.permutation(differences, resamples=20_000, seed=5) == pytest.approx(expected, abs=0.012)
+
+
+def test_runs_that_do_not_differ_at_all_have_a_p_value_of_one() -> None:
+    same = np.zeros(7)
+    assert significance.sign(same) == significance.wilcoxon(same) == 1.0
+    assert significance.permutation(same, resamples=100, seed=0) == 1.0
+
+
+def test_holm_multiplies_the_smallest_by_all_and_never_falls() -> None:
+    # Holm (1979): 0.005 * 4, 0.01 * 3, then 0.03 * 2 holds for 0.04 too.
+    assert significance.holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}) == pytest.approx(
+        {"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02}
+    )
+    assert significance.holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
+    assert significance.holm({}) == {}

@@ -1,0 +1,1 @@
+"""Commands on runs that are stored: done again, handed on, compared."""

@@ -1,0 +1,183 @@
+"""`themis compare`: whether a run is better than another one, by their scores of the same cases."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from themis.cli.command import command, json_option
+from themis.cli.stored.run_names import RunPlace, places_of, store_option
+from themis.cli.terminal.output import emit, is_for_people, say, say_table
+
+if TYPE_CHECKING:
+    from themis.core.comparison.comparing import Comparison, Flip
+    from themis.core.comparison.scores import RunScores
+
+_ID_CHARACTERS = 12
+_ANSWER_CHARACTERS = 30
+_HEADERS = ("metric", "baseline", "candidate", "difference", "95 % interval", "p", "pairs", "better", "worse")
+
+
+class _Side(NamedTuple):
+    """A run that is compared."""
+
+    name: str
+    place: RunPlace
+    scores: "RunScores"
+
+
+@command(
+    "compare",
+    "themis compare before.yaml after.yaml",
+    "themis compare 4f1c09 77ab21 --flips 20",
+    "themis compare before.yaml after.yaml other.yaml --cluster passage",
+)
+@click.argument("names", metavar="A B …", nargs=-1)
+@click.option("--baseline-config", type=click.Path(path_type=Path), help="The config file of A.")
+@click.option("--candidate-config", type=click.Path(path_type=Path), help="The config file of B.")
+@click.option("--cluster", metavar="FIELD", help="A metadata field: cases that share its value depend on each other.")
+@click.option(
+    "--flips", type=click.IntRange(min=0), default=10, show_default=True, help="Most cases with another score to show."
+)
+@store_option
+@json_option
+def compare(
+    *,
+    names: tuple[str, ...],
+    cluster: str | None,
+    flips: int,
+    store_path: Path | None,
+    as_json: bool,
+    **files: Path | None,
+) -> int:
+    """Compare the scores of runs: A is the baseline, and each other run is compared with it.
+
+    A and B are config files, or the beginnings of ids of stored runs. Only cases that both runs have a score for are
+    compared; the others are counted beside them.
+    """
+    from themis.core.comparison.comparing import compare_all
+    from themis.core.comparison.scores import RunScores
+
+    chosen = [*names, *(str(file) for file in (files["baseline_config"], files["candidate_config"]) if file)]
+    if len(chosen) < 2:  # noqa: PLR2004  # a comparison takes two
+        message = "name two runs at least: config files, or the beginnings of their ids"
+        raise click.UsageError(message, click.get_current_context())
+    with ExitStack() as stack:
+        places = places_of(stack, chosen, store_path)
+        sides = [
+            _Side(name, place, RunScores.read(place.store, place.run_id))
+            for name, place in zip(chosen, places, strict=True)
+        ]
+        clusters = None if cluster is None else _clusters(sides, cluster)
+        found = compare_all(sides[0].scores, [side.scores for side in sides[1:]], clusters=clusters)
+        if as_json or not is_for_people():
+            emit({"comparisons": [_document(sides[0], *one, flips) for one in zip(sides[1:], found, strict=True)]})
+        else:
+            for one in zip(sides[1:], found, strict=True):
+                _show(sides[0], *one, flips)
+    return 0
+
+
+def _clusters(sides: Sequence[_Side], field: str) -> Mapping[str, str]:
+    """The value of a metadata field in each case, by its key."""
+    from themis.core.errors import InvalidArgumentError
+    from themis.core.snapshot import case_key
+
+    run = next((side.place.run for side in sides if side.place.run is not None), None)
+    if run is None:
+        raise InvalidArgumentError(argument="--cluster", detail="needs a config file among the runs, for its cases")
+    found = {}
+    for source, dataset in zip(run.sources, run.snapshot.datasets, strict=True):
+        for case in source.cases():
+            if field in case.metadata:
+                found[case_key(dataset.dataset_id, case.case_id)] = case.metadata[field]
+    if not found:
+        raise InvalidArgumentError(argument="--cluster", detail=f"no case has {field!r} in its metadata")
+    return found
+
+
+def _document(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> dict[str, Any]:
+    return {
+        "baseline_run_id": found.baseline_run_id,
+        "candidate_run_id": found.candidate_run_id,
+        "metrics": {name: one.model_dump(mode="json") for name, one in found.metrics.items()},
+        "unpaired": {
+            name: {kind: len(keys) for kind, keys in asdict(one).items()} for name, one in found.unpaired.items()
+        },
+        "only_in_baseline": list(found.only_in_baseline),
+        "only_in_candidate": list(found.only_in_candidate),
+        "flips": [
+            {**flip._asdict(), "baseline_answer": before, "candidate_answer": after}
+            for flip, before, after in _flipped(baseline, candidate, found, most)
+        ],
+        "conclusions": _conclusions(baseline, candidate, found),
+    }
+
+
+def _show(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> None:
+    say(f"baseline {baseline.name} ({found.baseline_run_id[:_ID_CHARACTERS]})")
+    say(f"candidate {candidate.name} ({found.candidate_run_id[:_ID_CHARACTERS]})")
+    rows = [
+        (
+            name,
+            _figure(one.baseline_mean),
+            _figure(one.candidate_mean),
+            _figure(one.mean_delta, "+"),
+            "-" if one.ci_lower is None else f"{one.ci_lower:+.4f} to {one.ci_upper:+.4f}",
+            _figure(one.p_adjusted),
+            f"{one.pairs:,}",
+            f"{one.wins:,}",
+            f"{one.losses:,}",
+        )
+        for name, one in found.metrics.items()
+    ]
+    say_table(_HEADERS, rows, right=_HEADERS[1:])
+    for name, one in found.unpaired.items():
+        counts = [f"{len(keys):,} {kind.replace('_', ' ')}" for kind, keys in asdict(one).items() if keys]
+        if counts:
+            say(f"{name}: not compared: {', '.join(counts)}")
+    for metrics, whose in ((found.only_in_baseline, "baseline"), (found.only_in_candidate, "candidate")):
+        if metrics:
+            say(f"only the {whose} has {', '.join(metrics)}")
+    shown = [
+        (flip.metric_id, flip.case_key, f"{flip.baseline:g}", f"{flip.candidate:g}", _text(before), _text(after))
+        for flip, before, after in _flipped(baseline, candidate, found, most)
+    ]
+    if shown:
+        say()
+        headers = ("metric", "case", "baseline", "candidate", "baseline's answer", "candidate's answer")
+        say_table(headers, shown, right=headers[2:4])
+    say()
+    for sentence in _conclusions(baseline, candidate, found):
+        say(sentence)
+
+
+def _flipped(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> "list[tuple[Flip, Any, Any]]":
+    """The first cases whose score differs, with both answers."""
+    from themis.core.comparison.answers import answers_of
+    from themis.core.comparison.comparing import flips
+
+    every = [flip for name in found.metrics for flip in flips(baseline.scores, candidate.scores, name)[:most]][:most]
+    keys = [flip.case_key for flip in every]
+    before, after = (answers_of(side.place.store, side.scores, keys) for side in (baseline, candidate))
+    return list(zip(every, before, after, strict=True))
+
+
+def _conclusions(baseline: _Side, candidate: _Side, found: "Comparison") -> list[str]:
+    from themis.core.comparison.conclusion import conclusion
+
+    return [conclusion(name, one, baseline.name, candidate.name) for name, one in found.metrics.items()]
+
+
+def _figure(value: float | None, sign: str = "") -> str | None:
+    return None if value is None else f"{value:{sign}.4f}"
+
+
+def _text(answer: Any) -> str:
+    from themis.cli.terminal.fitted_table import shortened
+
+    return shortened(answer if isinstance(answer, str) else json.dumps(answer), _ANSWER_CHARACTERS)

@@ -1,0 +1,1 @@
+"""Instructions that a program can verify: the 25 kinds of IFEval."""

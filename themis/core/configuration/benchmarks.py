@@ -1,0 +1,50 @@
+"""Benchmarks named in a configuration. The catalog that knows them is above the core, which only knows where it is."""
+
+from importlib import import_module
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from themis.core.base import Labels, Name
+from themis.core.dataset_config import FieldPath, checked_fields, local_path
+from themis.core.values.dataset_selection import DatasetSelection
+
+_CATALOG = "themis.catalog.presets"
+BENCHMARK = "benchmark"
+"""Key of a dataset that names a benchmark."""
+
+
+class NamedBenchmark(DatasetSelection):
+    """A dataset that is a benchmark of the catalog. What it does not say is taken from the benchmark.
+
+    Attributes:
+        benchmark: its name, with a variant after a colon.
+        path: a file with its cases as its source has them, in place of the source; relative to the config file.
+        examples: a file with the examples in the benchmark's prompt, in place of the split of its source; relative to
+            the config file.
+        dataset_id: the benchmark's name, unless given.
+        fields: where the values of a case are in a record.
+        revision: commit of the source, or the name of the state of the file.
+        metadata: labels beside the benchmark's own.
+    """
+
+    benchmark: Name
+    path: Annotated[str, AfterValidator(local_path)] | None = Field(default=None, min_length=1)
+    examples: Annotated[str, AfterValidator(local_path)] | None = Field(default=None, min_length=1)
+    dataset_id: Name | None = None
+    fields: Annotated[dict[str, FieldPath], AfterValidator(checked_fields)] | None = None
+    revision: str | None = None
+    metadata: Labels = Field(default_factory=dict)
+
+
+def with_benchmarks(raw: dict[str, Any], *, where: str) -> dict[str, Any]:
+    """Return a configuration in which each dataset that names a benchmark is spelled out.
+
+    Raises:
+        ConfigError: there is no such benchmark, or it cannot be run with this configuration.
+    """
+    datasets = raw.get("datasets")
+    if not isinstance(datasets, list) or not any(isinstance(spec, dict) and BENCHMARK in spec for spec in datasets):
+        return raw
+    spelled_out: dict[str, Any] = import_module(_CATALOG).with_benchmarks(raw, where)
+    return spelled_out

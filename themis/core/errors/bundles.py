@@ -1,0 +1,7 @@
+"""Errors of bundles."""
+
+from themis.core.errors.base import InputError
+
+
+class BundleError(InputError):
+    """bundle: {detail}"""

@@ -1,0 +1,103 @@
+"""Rows of a run beside its outcomes, in memory: its spends, figures over all of its cases, batches and judge calls."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+
+from themis.core.outcomes.stages import Stage
+from themis.core.stores.base import BaseRunStore
+from themis.core.stores.batch_rows import BatchRow, BatchState
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.judge_call_rows import JudgeCallRow
+from themis.core.stores.memory.undo import Undo
+
+
+@dataclass(slots=True)
+class SideRowsOfRun:
+    """These rows of one run, by their keys."""
+
+    spends: dict[int, str] = field(default_factory=dict)
+    aggregates: dict[int, str] = field(default_factory=dict)
+    batches: dict[int, BatchRow] = field(default_factory=dict)
+    judge_calls: dict[tuple[int, int, str], JudgeCallRow] = field(default_factory=dict)
+    responses: dict[str, str] = field(default_factory=dict)
+    """Those of the judge calls, by cache key."""
+
+    def cleared(self) -> "SideRowsOfRun":
+        """Return the rows that are left when the run is cleared: the batches that are to be cancelled."""
+        dropped = [row for row in self.batches.values() if row.is_open or row.state == BatchState.DROPPED]
+        return SideRowsOfRun(batches={row.number: row._replace(state=BatchState.DROPPED) for row in dropped})
+
+
+class SideRows(BaseRunStore, ABC):
+    """Methods of a store on these rows."""
+
+    _undo: Undo
+
+    def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
+        """Save the spend of an execution of a run, in place of what was saved of it."""
+        with self._fenced(fence):
+            self._undo.put(self._side_rows(run_id).spends, execution, spend)
+
+    def spends(self, run_id: str) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
+        return dict(sorted(self._side_rows(run_id).spends.items()))
+
+    def put_aggregate(self, run_id: str, item: int, figures: str, *, fence: Fence | None = None) -> None:
+        """Save the figures of a metric over a run, in place of what was saved of it."""
+        with self._fenced(fence):
+            self._undo.put(self._side_rows(run_id).aggregates, item, figures)
+
+    def aggregates(self, run_id: str) -> dict[int, str]:
+        """Return the figures of each metric that has any, by its item."""
+        return dict(sorted(self._side_rows(run_id).aggregates.items()))
+
+    def batches(self, run_id: str) -> list[BatchRow]:
+        """Return the batches of a run, in order."""
+        of_run = self._side_rows(run_id).batches
+        return [of_run[number] for number in sorted(of_run)]
+
+    def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
+        """Add a batch, or replace its row."""
+        with self._fenced(fence):
+            self._undo.put(self._side_rows(run_id).batches, row.number, row)
+
+    def save_judge_calls(self, run_id: str, rows: list[JudgeCallRow], *, fence: Fence | None = None) -> None:
+        """Save the responses of judges, all or none; a row of the same key is replaced."""
+        with self._fenced(fence):
+            kept = self._side_rows(run_id)
+            for row in rows:
+                self._undo.put(kept.judge_calls, (row.case_no, row.item, row.call_id), row)
+                self._undo.put(kept.responses, row.cache_key, row.response)
+
+    def judge_calls_between(self, run_id: str, first: int, stop: int) -> list[JudgeCallRow]:
+        """Return the judge calls about the cases numbered from `first` to before `stop`, in order of their keys."""
+        return sorted(row for row in self._side_rows(run_id).judge_calls.values() if first <= row.case_no < stop)
+
+    def forget_judge_calls(self, run_id: str, keeps: Callable[[Stage, int], bool]) -> None:
+        """Remove the responses of judges about a run, but for those about items that are kept."""
+        kept = self._side_rows(run_id)
+        calls = {key: row for key, row in kept.judge_calls.items() if keeps(Stage.JUDGE, row.item)}
+        responses = {row.cache_key: row.response for row in calls.values()}
+        self._undo.note(partial(_put_calls, kept, kept.judge_calls, kept.responses))
+        _put_calls(kept, calls, responses)
+
+    def cached_response(self, cache_key: str) -> str | None:
+        """Return the response to calls with that key in the newest run that has one; None when there is none."""
+        found = (rows.responses.get(cache_key) for rows in self._newest_side_rows())
+        return next((response for response in found if response is not None), None)
+
+    @abstractmethod
+    def _side_rows(self, run_id: str) -> SideRowsOfRun: ...
+
+    @abstractmethod
+    def _newest_side_rows(self) -> Iterator[SideRowsOfRun]: ...
+
+    @abstractmethod
+    def _fenced(self, fence: Fence | None) -> AbstractContextManager[None]: ...
+
+
+def _put_calls(rows: SideRowsOfRun, calls: dict[tuple[int, int, str], JudgeCallRow], responses: dict[str, str]) -> None:
+    rows.judge_calls, rows.responses = calls, responses

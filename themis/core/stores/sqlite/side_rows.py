@@ -1,0 +1,93 @@
+"""Rows of a run beside its outcomes: its spends, figures over all of its cases, batches and judge calls."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from themis.core.outcomes.stages import Stage
+from themis.core.stores.base import BaseRunStore
+from themis.core.stores.batch_rows import BatchRow, batch_row
+from themis.core.stores.job_rows import Fence
+from themis.core.stores.judge_call_rows import JudgeCallRow
+from themis.core.stores.sqlite import run_statements as sql
+from themis.core.stores.sqlite.database import Database
+from themis.core.stores.sqlite.judge_call_statements import (
+    DELETE_JUDGE_CALLS_OF,
+    SAVE_JUDGE_CALL,
+    SELECT_CACHED,
+    SELECT_JUDGE_CALLS,
+    SELECT_JUDGED_ITEMS,
+)
+from themis.core.stores.sqlite.many_rows import insert_large_rows
+from themis.core.stores.sqlite.outcome_rows import shortened
+
+
+class SideRows(BaseRunStore, ABC):
+    """Methods of a store on these rows."""
+
+    def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
+        """Save the spend of an execution of a run, in place of what was saved of it."""
+        with self._fenced(fence) as connection:
+            connection.execute(sql.PUT_SPEND, (self._run_no(run_id), execution, spend))
+
+    def spends(self, run_id: str) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
+        return dict(self._open().query(sql.SELECT_SPENDS, (self._run_no(run_id),)))
+
+    def put_aggregate(self, run_id: str, item: int, figures: str, *, fence: Fence | None = None) -> None:
+        """Save the figures of a metric over a run, in place of what was saved of it."""
+        with self._fenced(fence) as connection:
+            connection.execute(sql.PUT_AGGREGATE, (self._run_no(run_id), item, figures))
+
+    def aggregates(self, run_id: str) -> dict[int, str]:
+        """Return the figures of each metric that has any, by its item."""
+        return dict(self._open().query(sql.SELECT_AGGREGATES, (self._run_no(run_id),)))
+
+    def batches(self, run_id: str) -> list[BatchRow]:
+        """Return the batches of a run, in order."""
+        return [batch_row(row) for row in self._open().query(sql.SELECT_BATCHES, (self._run_no(run_id),))]
+
+    def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
+        """Add a batch, or replace its row; synced to disk before this returns."""
+        with self._fenced(fence) as connection:
+            connection.execute(sql.SAVE_BATCH, (self._run_no(run_id), *row))
+
+    def save_judge_calls(self, run_id: str, rows: list[JudgeCallRow], *, fence: Fence | None = None) -> None:
+        """Save the responses of judges, all or none; a row of the same key is replaced."""
+        blobs: dict[str, bytes] = {}
+        with self._fenced(fence) as connection:
+            run_no = self._run_no(run_id)
+            kept = [(run_no, *row._replace(response=shortened(row.response, blobs))) for row in rows]
+            connection.executemany(SAVE_JUDGE_CALL, kept)
+            insert_large_rows(connection, sql.insert_blobs, list(blobs.items()))
+
+    def judge_calls_between(self, run_id: str, first: int, stop: int) -> list[JudgeCallRow]:
+        """Return the judge calls about the cases numbered from `first` to before `stop`, in order of their keys."""
+        rows = self._open().query(SELECT_JUDGE_CALLS, (self._run_no(run_id), first, stop))
+        return [row._replace(response=self._text(row.response) or "") for row in map(JudgeCallRow._make, rows)]
+
+    def forget_judge_calls(self, run_id: str, keeps: Callable[[Stage, int], bool]) -> None:
+        """Remove the responses of judges about a run, but for those about items that are kept."""
+        run_no = self._run_no(run_id)
+        with self.transaction() as connection:
+            for (item,) in connection.execute(SELECT_JUDGED_ITEMS, (run_no,)).fetchall():
+                if not keeps(Stage.JUDGE, item):
+                    connection.execute(DELETE_JUDGE_CALLS_OF, (run_no, item))
+
+    def cached_response(self, cache_key: str) -> str | None:
+        """Return the response to calls with that key in the newest run that has one; None when there is none."""
+        row = self._open().query_one(SELECT_CACHED, (cache_key,))
+        return self._text(row[0]) if row else None
+
+    @abstractmethod
+    def _text(self, stored: str | None) -> str | None: ...
+
+    @abstractmethod
+    def _open(self) -> Database: ...
+
+    @abstractmethod
+    def _fenced(self, fence: Fence | None) -> AbstractContextManager[Any]: ...
+
+    @abstractmethod
+    def _run_no(self, run_id: str) -> int: ...
