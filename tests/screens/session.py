@@ -119,7 +119,7 @@ class Session:
         return [row.split()[0] for row in self._rows("running")]
 
     def _cases(self) -> int:
-        """How many cases of the jobs that run have ended: of the one that is behind, and 0 until both workers have one."""
+        """How many cases of the jobs that run have ended: of the one that is behind, 0 unless both workers have one."""
         done = [int(found[1]) for row in self._rows("running") if (found := re.search(r"(\d+)/\d", row))]
         return min(done) if len(done) == WORKERS else 0
 
