@@ -11,7 +11,7 @@ from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal import streams
 
 _FORMATS = (
-    *("json", "jsonl", "markdown", "csv", "latex", "parquet", "junit"),
+    *("json", "jsonl", "html", "markdown", "csv", "latex", "parquet", "junit"),
     *("markdown-summary", "latex-summary", "cost-csv"),
 )
 
@@ -19,6 +19,7 @@ _FORMATS = (
 @command(
     "report",
     "themis report --config experiment.yaml --format markdown-summary",
+    "themis report --config experiment.yaml --format html > report.html",
     "themis report --config experiment.yaml --format csv > scores.csv",
     "themis report --config experiment.yaml --format parquet > scores.parquet",
 )
@@ -30,8 +31,8 @@ _FORMATS = (
     default="json",
     show_default=True,
     help="One JSON object with everything; a row for each case and metric, as JSON Lines, Markdown, CSV, LaTeX or "
-    "Parquet; a test for each, as JUnit XML; a summary to read; a table of the metrics for a paper; tokens and dollars "
-    "by model and kind.",
+    "Parquet; a test for each, as JUnit XML; a page for a browser; a summary to read; a table of the metrics for a "
+    "paper; tokens and dollars by model and kind.",
 )
 def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
     """Print the result of a stored run; if the run has not ended, its result so far."""
@@ -51,6 +52,7 @@ def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
             "csv": reporter.write_csv,
             "latex": reporter.write_latex,
             "junit": reporter.write_junit,
+            "html": reporter.write_html,
         }
         if form in rows:
             with streams.writing() as out:

@@ -1,7 +1,7 @@
 r"""Reports on the runs of a store.
 
 Text from a model, a dataset or a provider stays text in a report, whatever it looks like: Markdown shows it as code,
-LaTeX and XML escape it, and a CSV cell that a spreadsheet would read as a formula gets an apostrophe in front.
+LaTeX, HTML and XML escape it, and a CSV cell that a spreadsheet would read as a formula gets an apostrophe in front.
 Characters that move a terminal's cursor or reverse a line are escaped visibly, as in `\x1b`; only JSON and Parquet keep
 them unchanged.
 """
@@ -14,7 +14,7 @@ from themis.core.base import as_json
 from themis.core.errors import DemoJudgeError
 from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
-from themis.core.reporting import csv_table, json_lines, junit, latex, markdown, parquet
+from themis.core.reporting import csv_table, html, json_lines, junit, latex, markdown, parquet
 from themis.core.reporting.costs import COST_COLUMNS, cost_rows, read_cost
 from themis.core.reporting.csv_table import COLUMNS
 from themis.core.reporting.summary import FAILURES_SHOWN, RunSummary
@@ -97,6 +97,15 @@ class Reporter:
         """Return a table of the metrics, for a paper; it needs no LaTeX package."""
         self._snapshot(run_id)
         return "\n".join([*latex.summary_table(RunSummary.of(self._store, run_id)), ""])
+
+    def export_html(self, run_id: str) -> str:
+        """Return a page to look at: the summary, and the first scores; it loads nothing and runs no script."""
+        return _text(self.write_html, run_id)
+
+    def write_html(self, run_id: str, out: TextIO) -> None:
+        """Write the lines of `export_html` to `out` one by one."""
+        rows = self._rows(run_id)
+        _write(out, html.page(RunSummary.of(self._store, run_id), rows))
 
     def export_jsonl(self, run_id: str) -> str:
         """Return a JSON object in a line of its own for each case and metric, with the columns of the CSV."""

@@ -5,25 +5,20 @@ A metric is a test suite, with the figures of its mean as properties, and each c
 and attributes here are those that Jenkins' schema of JUnit results, GitLab and pytest have in common.
 """
 
-import re
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any, TextIO
-from xml.sax.saxutils import escape, quoteattr
 
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting.cells import text_cell
+from themis.core.reporting.markup import attributes, shown
 from themis.core.reporting.summary import RunSummary
-from themis.core.text.lines import visible
 
 _IN_MEMORY = 1_000_000
 """Characters of one suite that are kept in memory; a longer suite goes into a temporary file."""
-
-# What XML 1.0 cannot hold (its production 2, Char), beside the characters that `visible` escapes.
-_NOT_IN_XML = re.compile("[\ufffe\uffff]")
 
 _FIGURES = ("mean", "ci_lower", "ci_upper", "scored", "total", "no_answer", "unscored", "low", "high")
 
@@ -43,7 +38,7 @@ def write_suites(out: TextIO, summary: RunSummary, rows: Iterable[BenchmarkScore
                 suites[row.metric_id].add(row)
         out.write('<?xml version="1.0" encoding="UTF-8"?>\n')
         counts = sum((suite.counts for suite in suites.values()), Counter[str]())
-        out.write(f"<testsuites{_attributes(name=f'run {summary.result.run_id}')}{_count_attributes(counts)}>\n")
+        out.write(f"<testsuites{attributes(name=f'run {summary.result.run_id}')}{_count_attributes(counts)}>\n")
         for suite in suites.values():
             suite.write(out, _properties(summary, suite.metric_id))
         out.write("</testsuites>\n")
@@ -59,21 +54,21 @@ class _Suite:
 
     def add(self, row: BenchmarkScoreRow) -> None:
         self.counts["tests"] += 1
-        begin = f"    <testcase{_attributes(classname=row.dataset_id or '', name=row.case_id)}"
+        begin = f"    <testcase{attributes(classname=row.dataset_id or '', name=row.case_id)}"
         if row.outcome == "correct":
             self._tests.write(f"{begin}/>\n")
             return
         kind, counted = ("error", "errors") if row.outcome == "error" else ("failure", "failures")
         self.counts[counted] += 1
         message = row.error_message if row.outcome == "error" else f"{row.metric_id} is {row.value}"
-        said = _attributes(message=text_cell(message), type=row.error_category or row.outcome)
-        details = _text(text_cell(row.details))
+        said = attributes(message=text_cell(message), type=row.error_category or row.outcome)
+        details = shown(text_cell(row.details))
         self._tests.write(f"{begin}>\n      <{kind}{said}>{details}</{kind}>\n    </testcase>\n")
 
     def write(self, out: TextIO, properties: Sequence[tuple[str, str]]) -> None:
-        out.write(f"  <testsuite{_attributes(name=self.metric_id)}{_count_attributes(self.counts)}>\n")
+        out.write(f"  <testsuite{attributes(name=self.metric_id)}{_count_attributes(self.counts)}>\n")
         out.write("    <properties>\n")
-        out.writelines(f"      <property{_attributes(name=name, value=value)}/>\n" for name, value in properties)
+        out.writelines(f"      <property{attributes(name=name, value=value)}/>\n" for name, value in properties)
         out.write("    </properties>\n")
         self._tests.seek(0)
         shutil.copyfileobj(self._tests, out)
@@ -92,21 +87,4 @@ def _properties(summary: RunSummary, metric_id: str) -> list[tuple[str, str]]:
 
 
 def _count_attributes(counts: Counter[str]) -> str:
-    return _attributes(tests=str(counts["tests"]), failures=str(counts["failures"]), errors=str(counts["errors"]))
-
-
-def _attributes(**values: str) -> str:
-    return "".join(f" {name}={_ascii(quoteattr(_allowed(value)))}" for name, value in values.items())
-
-
-def _text(text: str) -> str:
-    return _ascii(escape(_allowed(text)))
-
-
-def _allowed(text: str) -> str:
-    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", visible(text))
-
-
-def _ascii(xml: str) -> str:
-    """Return XML that is the same in every encoding that a standard output may have."""
-    return xml.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return attributes(tests=str(counts["tests"]), failures=str(counts["failures"]), errors=str(counts["errors"]))

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from themis.core.cost.run_cost import RunCost
 from themis.core.cost.tokens import KINDS
 from themis.core.read_models import BenchmarkScoreRow
-from themis.core.reporting import costs
 from themis.core.reporting.cells import one_line
-from themis.core.reporting.summary import FIGURES, RunSummary
+from themis.core.reporting.sections import Given, Inline, Sentence, sections_of
+from themis.core.reporting.summary import RunSummary
 from themis.core.results import RunResult
-from themis.core.statistics.score_tally import aggregate_notes, aggregate_rows, number
 
 _PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
 """A text that Markdown leaves unchanged; a URL, which it would turn into a link, does not match."""
@@ -47,123 +46,31 @@ def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCo
 
 
 def summary_report(summary: RunSummary) -> Iterator[str]:
-    """Yield the lines of the summary: the run, its metrics with the figures beside a mean, its cost, its failures."""
-    yield from _head(summary)
-    yield from _metrics(summary)
-    yield from _aggregates(summary)
-    yield from _answer_ends(summary)
-    if summary.cost is not None:
-        yield from _cost(summary.cost)
-    if summary.failures:
-        yield from _failures(summary)
-
-
-def _head(summary: RunSummary) -> Iterator[str]:
-    result, snapshot = summary.result, summary.snapshot
-    counts = result.progress
-    yield "# Run Report"
-    yield ""
-    yield from _table(
-        ("", ""),
-        [
-            ("run", _code(result.run_id)),
-            ("status", result.status.value),
-            ("completed through", result.completed_through_stage or "-"),
-            ("generator", _code(snapshot.component_refs.generator.component_id)),
-            *([("answered by", _served(summary))] if summary.served_models else []),
-            ("datasets", ", ".join(_code(dataset.dataset_id) for dataset in snapshot.datasets) or "-"),
-            ("cases", f"{counts.completed_cases} of {counts.total_cases} completed, {counts.failed_cases} failed"),
-            *([("error", _code(result.error))] if result.error else []),
-        ],
-    )
-    if result.what_is_missing:
-        yield f"This report is {result.what_is_missing}."
+    """Yield the lines of the summary, section by section."""
+    for level, section in enumerate(sections_of(summary)):
+        yield f"{'##' if level else '#'} {section.title}"
         yield ""
-
-
-def _metrics(summary: RunSummary) -> Iterator[str]:
-    yield "## Metrics"
-    yield ""
-    rows = [(_code(name), *(found[figure] for figure in FIGURES)) for name, found in summary.table()]
-    yield from _table(("metric", *FIGURES), rows)
-    yield (
-        "A mean covers the scored cases. A case without an answer counts as the run's on_no_answer says, 0 by default; "
-        "a failed case is unscored. Low and high are the mean if all unscored cases had scored 0 or 1."
-    )
-    yield ""
-
-
-def _aggregates(summary: RunSummary) -> Iterator[str]:
-    """The figures over the run that are no means, with the metrics that failed to compute them."""
-    rows = [(_code(name), *texts) for name, *texts in aggregate_rows(summary.metrics)]
-    failed = [(name, metric.aggregate_error) for name, metric in summary.metrics.items() if metric.aggregate_error]
-    rows += [(_code(name), "-", _code(error), "-") for name, error in failed]
-    if rows:
-        yield "## Over all cases together"
-        yield ""
-        yield from _table(("metric", "figure", "value", "95 % interval"), rows)
-        for name, note, text in aggregate_notes(summary.metrics):
-            yield f"{_code(name)}, {note}: {_as_code(one_line(text))}"
+        for paragraph in section.before:
+            yield _paragraph(paragraph)
+            yield ""
+        yield from _table(section.columns, ([_cell(cell) for cell in row] for row in section.rows))
+        for paragraph in section.after:
+            yield _paragraph(paragraph)
             yield ""
 
 
-def _served(summary: RunSummary) -> str:
-    """The models that answered; several for one configured model are worth a remark."""
-    counts = summary.served_models
-    if len(counts) == 1:
-        return _code(next(iter(counts)))
-    several = ", ".join(f"{_code(model)} ({cases:,} cases)" for model, cases in counts.most_common())
-    return f"{len(counts)} different models: {several}"
+def _cell(cell: Inline) -> str:
+    return "".join(part if isinstance(part, str) else _code(part.text) for part in cell)
 
 
-def _answer_ends(summary: RunSummary) -> Iterator[str]:
-    ended = {name: metric for name, metric in summary.metrics.items() if metric.answer_ends}
-    if not ended:
-        return
-    yield "## Answers that did not end by themselves"
-    yield ""
-    kinds = sorted({kind for metric in ended.values() for kind in metric.answer_ends})
-    rows = [
-        (
-            _code(name),
-            *(f"{metric.answer_ends.get(kind, 0):,}" for kind in kinds),
-            number(metric.mean),
-            number(metric.mean_of_whole_answers),
-        )
-        for name, metric in ended.items()
-    ]
-    yield from _table(("metric", *kinds, "mean", "mean without them"), rows)
-    yield "They are scored like any other answer, unless the run's on_stop leaves them unscored."
-    yield ""
+def _paragraph(parts: Inline) -> str:
+    return "".join(_in_words(part) for part in parts)
 
 
-def _cost(cost: RunCost) -> Iterator[str]:
-    yield "## Cost"
-    yield ""
-    yield from _table(("tokens", "number", "cost"), costs.by_kind(cost))
-    for remark in costs.remarks(cost):
-        yield _value(remark)
-        yield ""
-
-
-def _failures(summary: RunSummary) -> Iterator[str]:
-    total = sum(summary.errors.values())
-    counted = ", ".join(f"{count} {category}" for category, count in sorted(summary.errors.items()))
-    yield "## Failures"
-    yield ""
-    yield f"{counted}." + (f" The first {len(summary.failures)} of {total}:" if total > len(summary.failures) else "")
-    yield ""
-    rows = [
-        (
-            _code(row.dataset_id),
-            _code(row.case_id),
-            _code(row.metric_id),
-            row.error_category or "",
-            ("" if row.candidate_index is None else f"candidate {row.candidate_index}: ") + _code(row.error_message),
-        )
-        for row in summary.failures
-    ]
-    yield from _table(("dataset", "case", "metric", "category", "message"), rows)
+def _in_words(part: str | Given | Sentence) -> str:
+    if isinstance(part, str):
+        return part
+    return _value(part.text) if isinstance(part, Sentence) else _as_code(one_line(part.text))
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -182,9 +89,9 @@ def _value(text: str | None) -> str:
     return _as_code(line)
 
 
-def _code(text: str | None) -> str:
+def _code(text: str) -> str:
     """Return a text as code for a table's cell, in which none of its characters are markup."""
-    return _as_code(one_line(text or "").replace("|", r"\|"))
+    return _as_code(one_line(text).replace("|", r"\|"))
 
 
 def _as_code(line: str) -> str:

@@ -19,7 +19,8 @@ def write_file(out: BinaryIO, summary: RunSummary, rows: Iterable[BenchmarkScore
     """Write the whole file; nothing of it when it cannot be made.
 
     Its columns are those of the CSV, `details` as JSON. The metadata of its schema has `themis_run_id`,
-    `themis_status`, and the figures of each metric under `themis_metrics` as JSON.
+    `themis_status`, and as JSON the figures of each metric under `themis_metrics` and the cost, if there is one, under
+    `themis_cost`.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -42,10 +43,12 @@ def _type_of(column: str, arrow: Any) -> Any:
 
 def _metadata(summary: RunSummary) -> dict[str, str]:
     metrics = {metric_id: found.document() for metric_id, found in summary.metrics.items()}
+    cost = {} if summary.cost is None else {"themis_cost": compact_json(summary.cost.document())}
     return {
         "themis_run_id": summary.result.run_id,
         "themis_status": summary.result.status.value,
         "themis_metrics": compact_json(metrics),
+        **cost,
     }
 
 
