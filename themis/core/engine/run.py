@@ -10,7 +10,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine.aggregating import aggregate
 from themis.core.engine.batch_endpoint import endpoint_of, has_batches
 from themis.core.engine.batches.context import Batching
-from themis.core.engine.batches.generation import BatchedGeneration, close_batches
+from themis.core.engine.batches.polling import BatchedGeneration, close_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
@@ -29,7 +29,7 @@ from themis.core.engine.reuse import Lenders
 from themis.core.engine.run_options import RunOptions
 from themis.core.engine.sessions import session_of
 from themis.core.engine.spending import Spending, refuse_unkept_budget, spending_of
-from themis.core.engine.stall_watch import StallWatch
+from themis.core.engine.stalled_calls import StallWatch
 from themis.core.engine.task_pool import TaskPool
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import (
