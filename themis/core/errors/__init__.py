@@ -53,6 +53,7 @@ from themis.core.errors.datasets import (
 )
 from themis.core.errors.judging import (
     JudgmentError,
+    LabelError,
     NoJudgeError,
     NoVerdictError,
     RubricError,
@@ -183,6 +184,7 @@ __all__ = [
     "JobError",
     "JobStateError",
     "JudgmentError",
+    "LabelError",
     "LimitFileError",
     "LiteralSecretError",
     "LiveComponentError",

@@ -1,0 +1,38 @@
+"""Calibrations in a store: kept by judge and rubric, and found for the judged metrics of any run."""
+
+from themis.core.calibration.binding import bindings
+from themis.core.calibration.models import Calibration
+from themis.core.snapshot import PURE, RunSnapshot
+from themis.core.stores import RunStore
+from themis.core.text.canonical import content_hash
+
+UNCALIBRATED = "uncalibrated"
+"""What reports say of a judged metric that has no calibration."""
+
+
+def save(store: RunStore, calibration: Calibration) -> None:
+    """Keep a calibration, in place of an earlier one of the same judge and rubric."""
+    store.save_calibration(content_hash(calibration.bound_to), calibration.model_dump_json())
+
+
+def find(store: RunStore, snapshot: RunSnapshot) -> dict[str, Calibration | None]:
+    """Return the calibration of each judged metric of a run, by its id; None where its judge and rubric have none."""
+    judged = [metric_id for metric_id, family in snapshot.metric_kinds.items() if family != PURE]
+    kept = store.calibrations() if judged else {}
+    found: dict[str, Calibration | None] = dict.fromkeys(judged)
+    if kept:
+        for metric_id, bound_to in bindings(store, snapshot, judged).items():
+            text = kept.get(content_hash(bound_to))
+            found[metric_id] = None if text is None else Calibration.model_validate_json(text)
+    return found
+
+
+def note_of(calibration: Calibration | None) -> str:
+    """Return what a report says beside a judged metric: kappa with its interval and labels, or `uncalibrated`."""
+    if calibration is None:
+        return UNCALIBRATED
+    kappa = calibration.kappa
+    if kappa.value is None:
+        return f"kappa not measured: {kappa.reason}"
+    interval = "" if kappa.ci_lower is None else f"{kappa.ci_lower:.2f} to {kappa.ci_upper:.2f}, "
+    return f"kappa {kappa.value:.2f} ({interval}{kappa.count:,} labels)"
