@@ -284,3 +284,75 @@ def test_people_read_figures_and_a_table(judges: Themis, monkeypatch: pytest.Mon
     assert lines[0] == "builtin/llm_rubric: 10 of 10 labelled cases compared"
     assert lines[2].split()[:2] == ["kappa", "0.400"]
     assert any(line.split()[:3] == ["PASS", "4", "1"] for line in lines)
+
+
+FORMATS = ("json", "jsonl", "markdown", "csv", "latex", "junit", "markdown-summary", "latex-summary")
+KAPPA = "kappa 0.40 (-0.16 to 0.96, 10 labels)"
+
+
+def report(themis: Themis, config: Path, form: str) -> str:
+    done = themis("report", "--config", config, "--format", form)
+    assert done.code == 0, done.err
+    return done.out
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_report_says_that_a_judge_is_uncalibrated_and_its_kappa_once_it_is_not(judges: Themis, form: str) -> None:
+    config = run(judges, experiment())
+    assert "uncalibrated" in report(judges, config, form)
+    calibrated(judges, config, write_labels(PEOPLE))
+    after = report(judges, config, form).replace("has not been compared", "").replace("an uncalibrated judge", "")
+    assert "uncalibrated" not in after
+    if form != "json":
+        assert KAPPA in after
+        return
+    (found,) = json.loads(after)["calibrations"].values()
+    assert (found["status"], found["kappa"]["value"]) == ("calibrated", pytest.approx(0.4))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_report_on_a_run_without_judges_says_nothing_of_them(judges: Themis, form: str) -> None:
+    config = run(judges, judges.experiment, "plain.yaml")
+    assert "calibrat" not in report(judges, config, form)
+
+
+def note(themis: Themis, config: Path) -> str:
+    rows = [json.loads(line) for line in report(themis, config, "jsonl").splitlines()]
+    (found,) = {row["calibration"] for row in rows}
+    return str(found)
+
+
+def test_a_calibration_holds_for_runs_with_the_same_judge_and_rubric_and_for_no_others(judges: Themis) -> None:
+    calibrated(judges, run(judges, experiment()), write_labels(PEOPLE))
+    metric = {"use": "builtin/llm_rubric", "with": {"rubric": "It agrees."}, "as": "agreeing"}
+    shorter = {"use": "builtin/llm_rubric", "with": {"rubric": "It agrees.", "scale": ["PASS", "PARTLY", "FAIL"]}}
+    named = experiment(metric=metric, answers=["no", "yes", "other"])
+    named["evaluation"]["judge_models"] = [{"use": f"{JUDGES}:Strict", "as": "mine"}, f"{JUDGES}:First"]
+    for name, document, said in (
+        ("other-data", experiment(answers=["yes", "no"]), KAPPA),
+        ("other-names", named, KAPPA),
+        ("other-judge", experiment("Fickle"), "uncalibrated"),
+        ("other-rubric", experiment(rubric="It agrees politely."), "uncalibrated"),
+        ("other-scale", experiment(metric=shorter), "uncalibrated"),
+    ):
+        assert note(judges, run(judges, document, f"{name}.yaml")) == said, name
+
+
+def test_a_rubric_of_the_cases_is_calibrated_for_these_cases_alone(judges: Themis) -> None:
+    metric = {"use": "builtin/llm_rubric", "with": {"rubric_from": "metadata.rubric"}}
+    documents = [experiment(metric=metric) for _ in range(2)]
+    for document, rubric in zip(documents, ("It agrees.", "It disagrees."), strict=True):
+        for case in document["datasets"][0]["cases"]:
+            case["metadata"] = {"rubric": rubric}
+    config = run(judges, documents[0])
+    calibrated(judges, config, write_labels(PEOPLE))
+    assert note(judges, config) == KAPPA
+    assert note(judges, run(judges, documents[1], "other.yaml")) == "uncalibrated"
+
+
+def test_a_later_calibration_takes_the_place_of_an_earlier_one(judges: Themis) -> None:
+    config = run(judges, experiment())
+    calibrated(judges, config, write_labels(["PASS", "PASS"]))
+    assert note(judges, config) == "kappa not measured: people and judge call all 2 cases PASS"
+    calibrated(judges, config, write_labels(PEOPLE))
+    assert note(judges, config) == KAPPA

@@ -2,7 +2,7 @@
 
 from themis.core.calibration.binding import bindings
 from themis.core.calibration.models import Calibration
-from themis.core.snapshot import PURE, RunSnapshot
+from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore
 from themis.core.text.canonical import content_hash
 
@@ -17,7 +17,7 @@ def save(store: RunStore, calibration: Calibration) -> None:
 
 def find(store: RunStore, snapshot: RunSnapshot) -> dict[str, Calibration | None]:
     """Return the calibration of each judged metric of a run, by its id; None where its judge and rubric have none."""
-    judged = [metric_id for metric_id, family in snapshot.metric_kinds.items() if family != PURE]
+    judged = snapshot.judged_metrics
     kept = store.calibrations() if judged else {}
     found: dict[str, Calibration | None] = dict.fromkeys(judged)
     if kept:
@@ -25,6 +25,11 @@ def find(store: RunStore, snapshot: RunSnapshot) -> dict[str, Calibration | None
             text = kept.get(content_hash(bound_to))
             found[metric_id] = None if text is None else Calibration.model_validate_json(text)
     return found
+
+
+def notes(store: RunStore, snapshot: RunSnapshot) -> dict[str, str]:
+    """Return what a report says beside each judged metric of a run, by its id."""
+    return {metric_id: note_of(calibration) for metric_id, calibration in find(store, snapshot).items()}
 
 
 def note_of(calibration: Calibration | None) -> str:

@@ -1,14 +1,14 @@
 """Reports in Markdown: a line for each score, and a readable summary."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from themis.core.cost.run_cost import RunCost
 from themis.core.cost.tokens import KINDS
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting import costs
 from themis.core.reporting.cells import one_line
-from themis.core.reporting.summary import FIGURES, RunSummary
+from themis.core.reporting.summary import RunSummary
 from themis.core.results import RunResult
 from themis.core.statistics.score_tally import aggregate_notes, aggregate_rows, number
 
@@ -16,7 +16,9 @@ _PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
 """A text that Markdown leaves unchanged; a URL, which it would turn into a link, does not match."""
 
 
-def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCost | None) -> Iterator[str]:
+def score_list(
+    result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCost | None, calibrations: Mapping[str, str]
+) -> Iterator[str]:
     """Yield the run's state, a line for each key, and its scores, a line for each row; a missing value is `None`."""
     counts = result.progress
     yield "# Run Report"
@@ -34,6 +36,8 @@ def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCo
         yield f"- cost_usd: {cost.usd}"
         for kind, count in zip(KINDS, cost.known.tokens, strict=True):
             yield f"- {kind}_tokens: {count}"
+    for metric_id, note in calibrations.items():
+        yield f"- calibration: {_value(metric_id)}: {_value(note)}"
     yield ""
     yield "## Metrics"
     yield ""
@@ -84,13 +88,19 @@ def _head(summary: RunSummary) -> Iterator[str]:
 def _metrics(summary: RunSummary) -> Iterator[str]:
     yield "## Metrics"
     yield ""
-    rows = [(_code(name), *(found[figure] for figure in FIGURES)) for name, found in summary.table()]
-    yield from _table(("metric", *FIGURES), rows)
+    rows = [(_code(name), *(found[figure] for figure in summary.figures)) for name, found in summary.table()]
+    yield from _table(("metric", *summary.figures), rows)
     yield (
         "A mean covers the scored cases. A case without an answer counts as the run's on_no_answer says, 0 by default; "
         "a failed case is unscored. Low and high are the mean if all unscored cases had scored 0 or 1."
     )
     yield ""
+    if summary.calibrations:
+        yield (
+            "Kappa is the agreement of a judge with the labels of people, beyond that of chance; an uncalibrated judge "
+            "has not been compared with people."
+        )
+        yield ""
 
 
 def _aggregates(summary: RunSummary) -> Iterator[str]:
