@@ -153,10 +153,14 @@ def test_what_cannot_be_measured_is_null_with_the_reason(judges: Themis) -> None
 
 
 def test_cases_without_a_verdict_are_counted_and_never_compared(judges: Themis) -> None:
-    found = calibrated(judges, run(judges, experiment("Mute")), write_labels(PEOPLE[:3]))
+    config = run(judges, experiment("Mute"))
+    done = judges("judge", "calibrate", "--config", config, "--labels", write_labels(PEOPLE[:3]))
+    (found,) = done.document["calibrations"]
     assert (found["labelled"], found["compared"], found["without_verdict"]) == (3, 0, {"evaluation_failure": 3})
     assert found["kappa"]["reason"] == found["agreement"]["reason"] == "no labelled case has a verdict"
     assert found["true_positive_rate"]["value"] is None
+    assert done.err == "themis: builtin/llm_rubric: no labelled case has a verdict, so that nothing was kept\n"
+    assert "uncalibrated" in report(judges, config, "csv")
 
 
 def test_repeats_of_a_question_say_how_consistent_a_judge_is(judges: Themis) -> None:
@@ -179,7 +183,7 @@ def test_a_judge_that_takes_the_first_is_found_out_by_asking_in_both_orders(judg
     assert bias["first_shown_share"]["ci_lower"] == pytest.approx(wilson(3, 3)[0])
     assert found["confusion"] == {"A": {"tie": 1}, "B": {"tie": 1}, "tie": {"tie": 1}}
     assert found["kappa"]["value"] == 0
-    assert found["true_positive_rate"]["reason"].endswith("--positive says which of them count as positive")
+    assert found["true_positive_rate"]["reason"].endswith("name those that count as positive")
     rates = calibrated(judges, config, write_labels(["A", "tie", "B"]), "--positive", "a", "--positive", "TIE")
     assert rates["positive"] == ["A", "tie"]
     assert (rates["true_positive_rate"]["value"], rates["true_negative_rate"]["value"]) == (1, 0)
@@ -239,13 +243,13 @@ def test_a_run_that_is_not_there_or_asks_no_judge_is_one_line(judges: Themis) ->
     judged = run(judges, experiment())
     for words, said in (
         ((never_run, "--labels", "labels.csv"), "not in this store"),
-        ((unjudged, "--labels", "labels.csv"), "--labels: no metric of the run asks a judge"),
+        ((unjudged, "--labels", "labels.csv"), "labels: no metric of the run asks a judge"),
         ((judged, "--labels", "nowhere.csv"), "nowhere.csv: cannot be read"),
         (
             (judged, "--labels", "labels.csv", "--metric-id", "kindness"),
-            "--metric-id: the run has no metric 'kindness'",
+            "metric_id: the run has no metric 'kindness'",
         ),
-        ((judged, "--labels", "labels.csv", "--positive", "fine"), "--positive: is not on the scale: PASS or FAIL"),
+        ((judged, "--labels", "labels.csv", "--positive", "fine"), "positive: is not on the scale: PASS or FAIL"),
     ):
         done = judges("judge", "calibrate", "--config", *words)
         assert (done.code, done.out) == (2, "")

@@ -8,14 +8,14 @@ import click
 
 from themis.cli.command import command, config_options, group, json_option
 from themis.cli.targets import open_experiment, stored_run
-from themis.cli.terminal.output import emit, is_for_people, say, say_table
+from themis.cli.terminal.output import emit, is_for_people, note, say, say_table
 
 if TYPE_CHECKING:
     from themis.core.calibration.models import Calibration, Figure
     from themis.core.engine.compiling.compiled import CompiledRun
     from themis.core.judging.scales import Scale
 
-_HEADERS = ("figure", "value", "95 % interval", "cases", "")
+_HEADERS = ("figure", "value", "95 % interval", "cases", "why not")
 
 
 @group("judge", "themis judge calibrate --config experiment.yaml --labels labels.csv")
@@ -78,8 +78,9 @@ def calibrate(
         run = JudgedRun(store, snapshot, _scales(experiment.compiled()))
         found = [calibrated(run, name, file, labels, positive) for name, labels in of_metrics.items()]
         with store.transaction():
-            for calibration in found:
-                stored.save(store, calibration)
+            useless = [calibration.metric_id for calibration in found if not stored.save(store, calibration)]
+    for name in useless:
+        note(f"{name}: no labelled case has a verdict, so that nothing was kept")
     if as_json or not is_for_people():
         emit({"run_id": run_id, "calibrations": [calibration.document() for calibration in found]})
         return
@@ -142,7 +143,7 @@ def _row(name: str, figure: "Figure") -> tuple[str | None, ...]:
     if figure.value is None:
         return name, "-", "-", "-", figure.reason
     interval = None if figure.ci_lower is None else f"{figure.ci_lower:.3f} to {figure.ci_upper:.3f}"
-    return name, f"{figure.value:.3f}", interval, f"{figure.count:,}", None
+    return name, f"{figure.value:.3f}", interval, f"{figure.count:,}", ""
 
 
 def _rates(found: "Calibration", name: str) -> tuple[str, str]:

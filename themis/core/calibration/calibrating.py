@@ -166,11 +166,11 @@ def _positive(
             ], ""
         except VerdictOutsideScaleError as error:
             raise InvalidArgumentError(
-                argument="--positive", detail=f"is not on the scale: {error.facts['scale']}"
+                argument="positive", detail=f"is not on the scale: {error.facts['scale']}"
             ) from None
     if options is not None and len(options) == _TWO:
         return [_best(options, scale)], ""
-    return [], "the scale does not have two verdicts; --positive says which of them count as positive"
+    return [], "the scale does not have two verdicts; name those that count as positive"
 
 
 def _best(options: Sequence[str], scale: Scale | None) -> str:

@@ -93,15 +93,15 @@ def by_metric(
     """
     judged = [metric_id for metric_id, family in families.items() if family != PURE]
     if not judged:
-        raise InvalidArgumentError(argument="--labels", detail="no metric of the run asks a judge")
+        raise InvalidArgumentError(argument="labels", detail="no metric of the run asks a judge")
     if named is not None and named not in judged:
-        raise InvalidArgumentError(argument="--metric-id", detail=_not_judged(named, families, judged))
+        raise InvalidArgumentError(argument="metric_id", detail=_not_judged(named, families, judged))
     own = named or (judged[0] if len(judged) == 1 else None)
     found: dict[str, list[PeoplesLabel]] = {}
     for label in labels:
         metric_id = label.metric or own
         if metric_id is None:
-            detail = f"says no metric, and {', '.join(judged)} ask judges; add 'metric', or give --metric-id"
+            detail = f"says no metric, and {', '.join(judged)} ask judges; add 'metric', or name one for all of them"
             raise LabelError(where=label.where, detail=detail)
         if metric_id not in judged:
             raise LabelError(where=label.where, detail=_not_judged(metric_id, families, judged))

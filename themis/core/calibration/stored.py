@@ -10,9 +10,11 @@ UNCALIBRATED = "uncalibrated"
 """What reports say of a judged metric that has no calibration."""
 
 
-def save(store: RunStore, calibration: Calibration) -> None:
-    """Keep a calibration, in place of an earlier one of the same judge and rubric."""
-    store.save_calibration(content_hash(calibration.bound_to), calibration.model_dump_json())
+def save(store: RunStore, calibration: Calibration) -> bool:
+    """Keep a calibration in place of an earlier one of the same judge and rubric; not one that compares no case."""
+    if calibration.compared:
+        store.save_calibration(content_hash(calibration.bound_to), calibration.model_dump_json())
+    return calibration.compared > 0
 
 
 def find(store: RunStore, snapshot: RunSnapshot) -> dict[str, Calibration | None]:
