@@ -360,3 +360,25 @@ def test_a_later_calibration_takes_the_place_of_an_earlier_one(judges: Themis) -
     assert note(judges, config) == "kappa not measured: people and judge call all 2 cases PASS"
     calibrated(judges, config, write_labels(PEOPLE))
     assert note(judges, config) == KAPPA
+
+
+def test_scores_of_a_file_stand_beside_those_of_a_judge(judges: Themis) -> None:
+    write_labels(PEOPLE)
+    document = experiment()
+    people = {"path": str(Path("labels.csv").absolute()), "field": "label", "labels": {"PASS": 1, "FAIL": 0}}
+    document["evaluation"]["metrics"].append({"use": "builtin/precomputed", "with": people, "as": "people"})
+    config = judges.write("both.yaml", document)
+    assert judges("run", "--config", config).document["metric_means"] == {"builtin/llm_rubric": 0.6, "people": 0.5}
+    before = judges("status", "--config", config, "--json").document[0]["run_id"]
+    write_labels([*PEOPLE[:-1], "PASS"])
+    again = judges("run", "--config", config).document
+    assert (again["metric_means"]["people"], again["run_id"] != before) == (0.6, True)
+
+
+def test_a_file_of_scores_that_cannot_be_used_is_one_line(judges: Themis) -> None:
+    Path("scores.csv").write_text("case_id,score\nc0,1\nc0,0\n", encoding="utf-8")
+    document = experiment()
+    document["evaluation"]["metrics"] = [{"use": "builtin/precomputed", "with": {"path": "scores.csv"}}]
+    done = judges("run", "--config", judges.write("broken.yaml", document))
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "scores.csv:3: case 'c0' has a score already, at " in done.err
