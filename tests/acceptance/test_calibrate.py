@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.acceptance.conftest import Themis
+from themis.core.experiment import Experiment
 from themis.core.statistics.intervals import wilson
 
 JUDGES = "judges_of_the_calibrations"
@@ -224,6 +226,7 @@ class Counting(_Judge):
         ("case_id,label\n", "labels.csv: holds no labels"),
         ("", "labels.csv: holds no labels"),
         ('case_id,label\nc0,"PASS\n', "labels.csv:2: is not CSV: it ends within a quoted cell"),
+        ("case_id,label\nc0,PASS\x00\x1b[2J\n", "labels.csv:2: the label 'PASS\\x00\\x1b[2J' is not on the scale"),
         ("case_id,label,dataset_id\nc0,PASS,other\n", "labels.csv:2: no case 'c0' of dataset 'other' of the run"),
     ],
 )
@@ -360,6 +363,17 @@ def test_a_later_calibration_takes_the_place_of_an_earlier_one(judges: Themis) -
     assert note(judges, config) == "kappa not measured: people and judge call all 2 cases PASS"
     calibrated(judges, config, write_labels(PEOPLE))
     assert note(judges, config) == KAPPA
+
+
+def test_a_calibration_of_another_version_that_cannot_be_read_breaks_no_report(judges: Themis) -> None:
+    config = run(judges, experiment())
+    calibrated(judges, config, write_labels(PEOPLE))
+    with closing(Experiment.from_config(config).open_store()) as store:
+        ((key, text),) = store.calibrations().items()
+        store.save_calibration(key, json.dumps({**json.loads(text), "added": {"later": 1}}))
+        assert note(judges, config) == KAPPA
+        store.save_calibration(key, '{"kappa": "another form"}')
+    assert note(judges, config) == "uncalibrated"
 
 
 def test_scores_of_a_file_stand_beside_those_of_a_judge(judges: Themis) -> None:

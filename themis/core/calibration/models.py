@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from themis.core.base import FrozenModel, JSONValue
+from themis.core.base import FrozenModel, JSONValue, as_json
 
 
 class _Kept(FrozenModel):
@@ -132,4 +132,4 @@ class Calibration(_Kept):
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return self.model_dump(mode="json")
+        return as_json(self)

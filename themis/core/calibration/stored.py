@@ -1,10 +1,12 @@
 """Calibrations in a store: kept by judge and rubric, and found for the judged metrics of any run."""
 
+from pydantic import ValidationError
+
 from themis.core.calibration.binding import bindings
 from themis.core.calibration.models import Calibration
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore
-from themis.core.text.canonical import content_hash
+from themis.core.text.canonical import compact_json, content_hash
 
 UNCALIBRATED = "uncalibrated"
 """What reports say of a judged metric that has no calibration."""
@@ -13,7 +15,7 @@ UNCALIBRATED = "uncalibrated"
 def save(store: RunStore, calibration: Calibration) -> bool:
     """Keep a calibration in place of an earlier one of the same judge and rubric; not one that compares no case."""
     if calibration.compared:
-        store.save_calibration(content_hash(calibration.bound_to), calibration.model_dump_json())
+        store.save_calibration(content_hash(calibration.bound_to), compact_json(calibration.document()))
     return calibration.compared > 0
 
 
@@ -24,9 +26,16 @@ def find(store: RunStore, snapshot: RunSnapshot) -> dict[str, Calibration | None
     found: dict[str, Calibration | None] = dict.fromkeys(judged)
     if kept:
         for metric_id, bound_to in bindings(store, snapshot, judged).items():
-            text = kept.get(content_hash(bound_to))
-            found[metric_id] = None if text is None else Calibration.model_validate_json(text)
+            found[metric_id] = _read(kept.get(content_hash(bound_to)))
     return found
+
+
+def _read(text: str | None) -> Calibration | None:
+    """The calibration in a text; None for one of another version that lacks what is needed: a report goes on."""
+    try:
+        return None if text is None else Calibration.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def notes(store: RunStore, snapshot: RunSnapshot) -> dict[str, str]:
