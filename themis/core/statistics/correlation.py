@@ -28,8 +28,8 @@ def point_biserial(flags: Sequence[bool], values: Sequence[float]) -> Correlatio
     """Return the correlation of truth values with numbers; None when either are all the same.
 
     It is Pearson's, with true as 1 and false as 0. The interval is symmetric on Fisher's z, and its error is Tate's:
-    (1 - 1.5 r^2 + r^2 / (4 p q)) / (n - 3), with p and q the shares of true and false. It supposes numbers that are about
-    normal among the true and among the false; with a few that are far from the others it is too narrow.
+    (1 - 1.5 r^2 + r^2 / (4 p q)) / (n - 3), with p and q the shares of true and false. It supposes numbers that
+    are about normal among the true and among the false; with a few that are far from the others it is too narrow.
 
     Source: Tate, "Correlation Between a Discrete and a Continuous Variable", Annals of Mathematical Statistics 25
     (1954).
