@@ -44,6 +44,7 @@ BUILTINS: dict[str, str] = {
     "builtin/best_of_n": "themis.core.builtins.selectors.best_of_n:BestOfN",
     "builtin/demo_judge": "themis.core.builtins.judges.demo_judge:DemoJudge",
     "builtin/perplexity": "themis.core.builtins.metrics.perplexity:Perplexity",
+    "builtin/precomputed": "themis.core.score_files.precomputed:Precomputed",  # above, with the readers of files
 }
 
 _GENERATORS: dict[str, str] = {

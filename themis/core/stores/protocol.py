@@ -202,6 +202,12 @@ class RunStore(Protocol):
     def cached_response(self, cache_key: str) -> str | None:
         """Return the response to calls with that key in the newest run that has one; None when there is none."""
 
+    def save_calibration(self, key: str, calibration: str) -> None:
+        """Save the calibration of a judge and rubric, see `themis.core.calibration`, in place of an earlier one."""
+
+    def calibrations(self) -> dict[str, str]:
+        """Return the calibrations of all judges and rubrics, by their keys."""
+
     def begin_replay(self, run_id: str, request: str) -> bool:
         """Begin a replay, and return True; False when the one that did not end has an equal `request`, and goes on."""
 

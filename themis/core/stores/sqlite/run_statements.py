@@ -100,6 +100,11 @@ SELECT item, value FROM outcomes
 WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage >= ? AND ok = 1 AND value IS NOT NULL
     AND item < {OF_CANDIDATES}
 """  # noqa: S608  # a constant
+SAVE_CALIBRATION = (
+    "INSERT INTO calibrations (key, calibration) VALUES (?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET calibration = excluded.calibration"
+)
+SELECT_CALIBRATIONS = "SELECT key, calibration FROM calibrations ORDER BY key"
 SELECT_REUSABLE = """
 SELECT r.run_id, k.name FROM reuse_keys k JOIN runs r ON r.run_no = k.run_no
 WHERE k.reuse_key = ? AND r.run_id <> ? ORDER BY k.run_no DESC LIMIT ?

@@ -1,4 +1,4 @@
-"""Rows of a run beside its outcomes: its spends, figures over all of its cases, batches and judge calls."""
+"""Rows beside the outcomes of a run: its spends, figures over all of its cases, batches, judge calls; calibrations."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -79,6 +79,15 @@ class SideRows(BaseRunStore, ABC):
         """Return the response to calls with that key in the newest run that has one; None when there is none."""
         row = self._open().query_one(SELECT_CACHED, (cache_key,))
         return self._text(row[0]) if row else None
+
+    def save_calibration(self, key: str, calibration: str) -> None:
+        """Save the calibration of a judge and rubric, in place of an earlier one."""
+        with self.transaction() as connection:
+            connection.execute(sql.SAVE_CALIBRATION, (key, calibration))
+
+    def calibrations(self) -> dict[str, str]:
+        """Return the calibrations of all judges and rubrics, by their keys."""
+        return dict(self._open().query(sql.SELECT_CALIBRATIONS))
 
     @abstractmethod
     def _text(self, stored: str | None) -> str | None: ...

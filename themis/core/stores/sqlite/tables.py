@@ -203,10 +203,19 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         )
         """,
     ),
+    # Of no run: what people said of a judge's verdicts holds for every run that asks that judge by that rubric.
+    9: (
+        """
+        CREATE TABLE IF NOT EXISTS calibrations (
+            key TEXT PRIMARY KEY,
+            calibration TEXT NOT NULL
+        ) WITHOUT ROWID
+        """,
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""
