@@ -26,6 +26,7 @@ KINDS: dict[str, Kind] = {
     "xml_tag": PARSER,
     "last_number": PARSER,
     "strip_reasoning": PARSER,
+    "until": PARSER,
     "tool_calls": PARSER,
     "first_of": PARSER,
     "chain": PARSER,

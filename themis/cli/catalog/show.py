@@ -57,10 +57,12 @@ def _say(benchmark: "BenchmarkDefinition", prompt: "JSONValue", missing: str | N
 
 
 def _facts(benchmark: "BenchmarkDefinition") -> dict[str, Any]:
+    from themis.catalog.parser_reference import in_words
+
     shown = {
         "source": benchmark.source.title,
         "revision": benchmark.source.revision,
-        "parser": benchmark.parser or "none",
+        "parser": in_words(benchmark.parser),
         "metrics": ", ".join(benchmark.metrics),
         "licence": benchmark.licence,
         "gated": None if benchmark.gated is None else "yes" if benchmark.gated else "no",
