@@ -48,6 +48,7 @@ class Benchmark(FrozenModel):
         selector: chooses among them; None for a vote.
         parser: finds the answer in a text, as in an experiment: an id, or `{use, with}`; None when there is no text.
         metrics: score it.
+        rubric: what a judge grades by; None where the default of its metric, or that of each case, says it.
         needs: what the recipe asks for beside a model.
         licence: of the cases, as their card names it.
         gated: whether the hub asks for a consent first.
@@ -77,6 +78,7 @@ class Benchmark(FrozenModel):
     selector: str | None = None
     parser: str | dict[str, JSONValue] | None = None
     metrics: Annotated[list[str], Field(min_length=1)]
+    rubric: str | None = None
     needs: list[Need] = Field(default_factory=list)
     licence: str | None = None
     gated: bool | None = None

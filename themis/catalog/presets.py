@@ -47,6 +47,8 @@ def with_benchmarks(raw: dict[str, Any], where: str) -> dict[str, Any]:
     if not prompts:
         _refuse_mixed_examples(found, asked, where)
     scored = [evaluation_keys(benchmark) for benchmark in found]
+    if "metrics" in evaluation:  # which have their own rubric, if any
+        scored = [{name: value for name, value in keys.items() if name != "workflow_overrides"} for keys in scored]
     generation = {**_common(found, asked, generation.keys() | prompts, where), **generation}
     evaluation = {**_common(found, scored, evaluation.keys(), where), **evaluation}
     return {**raw, "generation": generation, "evaluation": evaluation, "datasets": datasets}

@@ -70,7 +70,12 @@ def _with_examples(
 
 def evaluation_keys(benchmark: Benchmark) -> dict[str, Any]:
     """Return the keys of `evaluation`."""
-    return {"metrics": list(benchmark.metrics), **({"parsers": [benchmark.parser]} if benchmark.parser else {})}
+    found: dict[str, Any] = {"metrics": list(benchmark.metrics)}
+    if benchmark.parser is not None:
+        found["parsers"] = [benchmark.parser]
+    if benchmark.rubric is not None:
+        found["workflow_overrides"] = {"rubric": benchmark.rubric}
+    return found
 
 
 def lacking(benchmark: Benchmark, given: Iterable[str] = ()) -> str | None:

@@ -132,7 +132,20 @@ def test_a_metric_of_ones_own_replaces_the_one_that_is_missing(tmp_path: Path) -
     (tmp_path / "q.jsonl").write_text(json.dumps(row), encoding="utf-8")
     evaluation = {"metrics": ["builtin/f1"]}
     file = config(tmp_path, [{"benchmark": "simpleqa", "path": "q.jsonl"}], evaluation=evaluation)
-    assert Experiment.from_config(file).compile().total_cases == 1
+    experiment = Experiment.from_config(file)
+    assert experiment.compile().total_cases == 1
+    assert experiment.evaluation.workflow_overrides == {}, "the rubric is for the judges of the recipe"
+
+
+def test_a_judged_benchmark_brings_its_rubric(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"metadata": "own", "problem": "?", "answer": "Pisa"}', encoding="utf-8")
+    datasets = [{"benchmark": "simpleqa", "path": "q.jsonl"}]
+    evaluation = {"judge_models": ["builtin/demo_judge"]}
+    found = Experiment.from_config(config(tmp_path, datasets, evaluation=evaluation)).evaluation
+    assert found.workflow_overrides == {"rubric": get_benchmark("simpleqa").rubric}
+    mine = {**evaluation, "workflow_overrides": {"rubric": "Mine."}}
+    found = Experiment.from_config(config(tmp_path, datasets, evaluation=mine)).evaluation
+    assert found.workflow_overrides == {"rubric": "Mine."}
 
 
 def test_benchmarks_whose_recipes_differ_are_no_one_experiment(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ def _say(benchmark: "BenchmarkDefinition", prompt: "JSONValue", missing: str | N
         say(f"{'published:':<13}{figure.model}: {figure.metric} {figure.value} ± {figure.tolerance}{setting}")
     for note in benchmark.notes:
         say(f"{'note:':<13}{note}")
+    if benchmark.rubric is not None:
+        say(f"{'rubric:':<13}{benchmark.rubric}")
     for group in benchmark.variants:
         say(f"{'variants:':<13}{', '.join(group.names)}: {group.about}")
     say("\nA model is asked, about a sample of our own:\n")
