@@ -120,6 +120,8 @@ def require_examples(
     few_shot = benchmark.prompt.few_shot if benchmark.prompt is not None else None
     if few_shot is None and (examples is not None or shown is not None):
         detail = f"its prompt shows none: leave `{'few_shot' if examples is None else 'examples'}` out"
+        if with_some := next((name for name in benchmark.variant_names if name.endswith("_shot")), None):
+            detail += f", or name a variant that shows some, such as {benchmark.benchmark_id}:{with_some}"
         raise BenchmarkNeedError(benchmark=benchmark.benchmark_id, need="no examples", detail=detail)
     if few_shot is not None and examples is None and not has_splits:
         need = f"{few_shot.k} examples"
@@ -141,5 +143,5 @@ def require(benchmark: Benchmark, evaluation: Mapping[str, Any], generation: Map
         detail = f"{missing}; give evaluation.metrics of your own, or use a version that has it"
         raise BenchmarkNeedError(benchmark=benchmark.benchmark_id, need=needs_in_words(benchmark), detail=detail)
     if "judge" in benchmark.needs and "metrics" not in evaluation and not evaluation.get("judge_models"):
-        detail = "name the models that judge in evaluation.judge_models"
+        detail = "name the models that judge in evaluation.judge_models of a config file"
         raise BenchmarkNeedError(benchmark=benchmark.benchmark_id, need=needs_in_words(benchmark), detail=detail)
