@@ -107,9 +107,7 @@ class Observers:
         facts = {"category": failure.category, "error_message": failure.message, "error": failure}
         await self._event(FAILED[moment.stage], {**_place(moment), **facts})
         if moment.stage in _SCORING:
-            self.scored(
-                moment.work, moment.item, moment.metric_id, category=failure.category, reason=failure.message
-            )
+            self.scored(moment.work, moment.item, moment.metric_id, category=failure.category, reason=failure.message)
 
     def case_started(self, work: CaseWork) -> None:
         """Notify of the beginning of a case."""

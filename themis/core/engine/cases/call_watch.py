@@ -74,3 +74,9 @@ class CallWatch:
         finally:
             attempt.ended_at = time.time()
             self._call.generation = heard[-1] if heard else None
+
+
+def of_candidate(step: Step, arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the fields of a `ModelCall` that only a generator's has; a derived seed is not among them."""
+    context = arguments[-1]
+    return {"candidate_index": step.item, "seed": context.seed if context.seed_is_given else None}

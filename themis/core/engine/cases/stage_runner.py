@@ -15,7 +15,7 @@ from themis.core.contexts import ScoreContext
 from themis.core.engine.breaker import Breaker
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
-from themis.core.engine.cases.call_watch import CallWatch
+from themis.core.engine.cases.call_watch import CallWatch, of_candidate
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.cases.not_scored import bad_result, no_score, not_called
 from themis.core.engine.cases.step import RunningCall, Several, Step
@@ -108,7 +108,7 @@ class StageRunner:
             arguments: those of the component.
             answer: returns the result, or raises the failure.
         """
-        watch = self.watch(step, work, arguments[0], candidate_index=step.item, seed=arguments[-1].seed)
+        watch = self.watch(step, work, arguments[0], **of_candidate(step, arguments))
         given = replace(step, method=lambda *_: answer() if watch is None else watch.delivered(answer))
 
         async def attempt() -> Attempt:
@@ -215,7 +215,7 @@ class StageRunner:
         """Make one call with its tries, and tell those who watch calls."""
         if not self._hears_calls or step.stage is not Stage.GENERATE:
             return await self._tries(step, work, arguments, history)
-        watch = self.watch(step, work, arguments[0], candidate_index=step.item, seed=arguments[-1].seed)
+        watch = self.watch(step, work, arguments[0], **of_candidate(step, arguments))
         assert watch is not None, "there is somebody who watches"  # noqa: S101
         return await watch.through(self._tries(watch.step, work, arguments, history))
 

@@ -1,4 +1,4 @@
-"""Tracing of runs: whether a run is traced, and the watcher that sends what it sees. No tracing library is known here."""
+"""Tracing of runs: whether a run is traced, and the watcher that sends what it sees. No library is known here."""
 
 from themis.core.engine.tracing.opening import traced
 from themis.core.engine.tracing.switch import is_traced, tracing_variables

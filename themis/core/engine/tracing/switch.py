@@ -11,7 +11,8 @@ VARIABLE = "THEMIS_TRACING"
 
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"", "0", "false", "no", "off"})
-_HEADERS = tuple(f"OTEL_EXPORTER_OTLP_{signal}HEADERS" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
+HEADERS = tuple(f"OTEL_EXPORTER_OTLP_{signal}HEADERS" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
+"""Variables with the headers of requests to a collector, which may hold a key."""
 
 
 def is_traced(runtime: RuntimeConfig, environ: Mapping[str, str] = os.environ) -> bool:
@@ -34,4 +35,4 @@ def tracing_variables(runtime: RuntimeConfig, environ: Mapping[str, str]) -> fro
     Raises:
         ConfigError: the variable that turns tracing on has an unknown value.
     """
-    return frozenset(_HEADERS).intersection(environ) if is_traced(runtime, environ) else frozenset()
+    return frozenset(HEADERS).intersection(environ) if is_traced(runtime, environ) else frozenset()

@@ -1,26 +1,10 @@
-"""Values for those who watch a run as a whole: its cases, the calls of its models, and its scores.
-
-These are plain values like the contexts, and for the same reason: only Themis creates them, several for every case.
-"""
+"""A call of a generator or a judge, as those see it who watch the run."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from themis.core.models import Case, GenerationResult, Score
-
-
-@dataclass(slots=True, kw_only=True)
-class ObservedCase:
-    """A case of a run.
-
-    Attributes:
-        case_key: tells apart equal case ids of two datasets.
-    """
-
-    run_id: str
-    case: Case
-    dataset_id: str
-    case_key: str
+from themis.core.models import GenerationResult
+from themis.core.observations.cases import ObservedCase
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -50,7 +34,7 @@ class ModelCall:
         candidate_index: the candidate that was generated; None for a judge.
         metric_id: the metric that asked the judge; None for a generator, and where a selector asks.
         call_id: the judge's call within its workflow.
-        seed: the seed of the call.
+        seed: the seed that the call may send; None for a derived one of a generator.
         tries: its tries in order; all but the last one failed.
         result: what it returned, a `GenerationResult` or a `JudgeResponse`; None after a failure.
         generation: the answer of the generator that a judge asks; that of a generator itself.
@@ -70,26 +54,3 @@ class ModelCall:
     result: Any = None
     generation: GenerationResult | None = None
     error: BaseException | None = None
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class CaseScore:
-    """What a metric gave for an answer of a case: its score, or why there is none.
-
-    Attributes:
-        of: the case.
-        metric_id: the metric, as the experiment names it.
-        candidate_index: the candidate that was scored; None for the reduced one.
-        score: None for an answer that is unscored.
-        category: why there is no score, such as `score_failure`, or that the score is one of no answer.
-        reason: the same in words; None with a score.
-        execution: the workflow of a metric that asks judges, an `EvaluationExecution`; None without one.
-    """
-
-    of: ObservedCase
-    metric_id: str
-    candidate_index: int | None
-    score: Score | None = None
-    category: str | None = None
-    reason: str | None = None
-    execution: Any = None
