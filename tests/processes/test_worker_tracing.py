@@ -14,11 +14,13 @@ from tests.support.traced_lab import HEADER_KEY, KEY, MODEL, Provider, write
 from themis.core.experiment import Experiment
 from themis.core.submission import submit_experiment
 
+PASSWORD = "pw-2Rt7Yz9Kq4Lm8Xc5"  # noqa: S105  # made up
+
 
 def test_a_daemons_job_is_traced_and_its_key_for_the_collector_is_found_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job does not name that key, which a worker withholds from jobs unless they are traced."""
+    """The job does not name the address with its password, which a worker withholds from jobs that are not traced."""
     monkeypatch.setenv("MODEL_KEY", KEY)
     with Collector() as collector, ModelServer(Provider()) as server:
         config = write(tmp_path, server.openai_url)
@@ -27,7 +29,7 @@ def test_a_daemons_job_is_traced_and_its_key_for_the_collector_is_found_nowhere(
             **os.environ,
             "PYTHONPATH": str(PROJECT),
             "THEMIS_TRACING": "1",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url.replace("//", f"//pool:{PASSWORD}@"),
             "OTEL_EXPORTER_OTLP_HEADERS": f"x-api-key={HEADER_KEY}",
             "OTEL_SERVICE_NAME": "pool",
         }
@@ -45,6 +47,6 @@ def test_a_daemons_job_is_traced_and_its_key_for_the_collector_is_found_nowhere(
     assert collector.resources[0]["service.name"] == "pool"
     sent = b"".join(body for _, body in collector.bodies)
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    for secret in (KEY, HEADER_KEY):
-        assert secret.encode() not in sent + kept
-        assert secret not in done.stdout + done.stderr
+    assert {headers.get("authorization", "").partition(" ")[0] for headers in collector.headers} == {"Basic"}
+    everything = sent + kept + (done.stdout + done.stderr).encode()
+    assert [secret for secret in (KEY, HEADER_KEY, PASSWORD) if secret.encode() in everything] == []

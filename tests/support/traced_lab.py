@@ -18,9 +18,10 @@ USAGE = Usage(prompt=12, output=5, cached=4, reasoning=2)
 class Provider:
     """Answers each question, but refuses `broken`; and judges."""
 
-    def __init__(self, *, throttles: bool = False) -> None:
-        """With `throttles` the first question is only answered after a 429."""
+    def __init__(self, *, throttles: bool = False, repeats: bool = False) -> None:
+        """With `throttles` the first question is only answered after a 429; `repeats` the key that comes with it."""
         self._throttles = throttles
+        self._repeats = repeats
 
     def __call__(self, request: Request) -> Any:
         if request.data["model"] == JUDGE:
@@ -30,6 +31,8 @@ class Provider:
             return throttled(0.01)
         if "broken" in request.question:
             return Failure(400, f"no such thing, says {request.key}")
+        if self._repeats:
+            return Answer(f"Your key is {request.key}", served_model=f"m-{request.key}", finish=f"by {request.key}")
         return Answer("Paris", usage=USAGE, served_model="asked-model-2026")
 
 

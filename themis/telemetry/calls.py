@@ -68,7 +68,7 @@ class CallRecorder:
         attributes = clean(asked | parameters(call) | answered | _place(call))
         messages = _messages(call) if self._content.is_wanted else {}
         span = self._tracer.start_span(
-            span_name(call, asked),
+            masking.mask(span_name(call, asked)),
             context=within,
             kind=SpanKind.CLIENT,
             start_time=int(began_at * _NS_PER_S),
@@ -91,9 +91,8 @@ class CallRecorder:
         return span.get_span_context()
 
     def _measure(self, call: ModelCall, asked: Attributes, answered: Attributes, seconds: float) -> None:
-        names = dict(asked)
-        if (served := answered.get(gen_ai.GEN_AI_RESPONSE_MODEL)) is not None:
-            names[gen_ai.GEN_AI_RESPONSE_MODEL] = served
+        served = {gen_ai.GEN_AI_RESPONSE_MODEL} & answered.keys()
+        names = clean(asked | {name: answered[name] for name in served})
         failed = [usage_of_failure(one.error) for one in _failed_before(call)]
         for used in (*failed, usage(call)):
             for kind, token_type in _COUNTED.items():

@@ -26,8 +26,8 @@ from themis.core.configuration.secrets import redact_urls
 from themis.core.errors import ConfigError
 from themis.core.text import masking
 from themis.telemetry import quiet
+from themis.telemetry.collector_keys import mask_keys
 from themis.telemetry.exporters import CountedExporter, Failures, exporters
-from themis.telemetry.headers import mask_headers
 
 logger = logging.getLogger("themis.telemetry")
 
@@ -100,7 +100,7 @@ def open_providers() -> Providers:
     Raises:
         ConfigError: the environment names an exporter that is not installed, or a value that cannot be.
     """
-    mask_headers()
+    mask_keys()
     ours, words = _Ours(), quiet.listen()
     try:
         tracers, meters, loggers = ours.tracers(), ours.meters(), ours.loggers()

@@ -156,3 +156,13 @@ def test_the_providers_of_the_program_are_used_and_stay_open(kept: Kept) -> None
     lab(datasets=[dataset(2)]).run()
     assert before == 3
     assert len(kept.exporter.get_finished_spans()) == before + 5
+
+
+def test_a_metric_that_gave_a_score_is_not_unscored_when_a_candidate_of_the_case_fails(kept: Kept) -> None:
+    def parse(output: Any) -> Any:
+        return ValueError("unreadable") if output == "answer 8" else output
+
+    parser = ScriptedParser(parse, component_id="lab/parser")
+    lab(generator=ScriptedGenerator(by_seed), samples=2, seeds=[7, 8], score_candidates="each", parser=parser).run()
+    said = [(one.attributes.get("themis.candidate.index"), one.attributes.get("error.type")) for one in kept.scores]
+    assert sorted(said, key=str) == [(0, None), (None, None)]

@@ -11,8 +11,7 @@ VARIABLE = "THEMIS_TRACING"
 
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"", "0", "false", "no", "off"})
-HEADERS = tuple(f"OTEL_EXPORTER_OTLP_{signal}HEADERS" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
-"""Variables with the headers of requests to a collector, which may hold a key."""
+_OF_OPENTELEMETRY = "OTEL_"
 
 
 def is_traced(runtime: RuntimeConfig, environ: Mapping[str, str] = os.environ) -> bool:
@@ -30,9 +29,10 @@ def is_traced(runtime: RuntimeConfig, environ: Mapping[str, str] = os.environ) -
 
 
 def tracing_variables(runtime: RuntimeConfig, environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the variables that a traced run needs though they may hold a key; none for one that is not traced.
+    """Return the variables that say where a traced run is sent, some of which look like secrets; {} for no traced run.
 
     Raises:
         ConfigError: the variable that turns tracing on has an unknown value.
     """
-    return frozenset(HEADERS).intersection(environ) if is_traced(runtime, environ) else frozenset()
+    names = (name for name in environ if name.startswith(_OF_OPENTELEMETRY))
+    return frozenset(names) if is_traced(runtime, environ) else frozenset()
