@@ -64,6 +64,7 @@ class StageRunner:
         self._observers = observers if observers.anyone else None
         self.is_observed = self._observers is not None
         self._hears_calls = observers.hear_calls
+        self._call = self._watched_try if observers.hear_calls else self._try
         self._tracebacks = Tracebacks()
         self._forks = line.forks
         self._runtime = runtime
@@ -155,7 +156,7 @@ class StageRunner:
             else:
                 if step.prepare is not None:
                     arguments = (step.prepare(arguments[0]), *arguments[1:])
-                result = await self._try(step, work, arguments, history)
+                result = await self._call(step, work, arguments, history)
             if line.forks != self._forks:
                 end_copy()
             if step.stage is Stage.GENERATE:
@@ -211,17 +212,17 @@ class StageRunner:
         if self._observers is not None:
             self._observers.scored(work, step.item, step.metric_id, **not_called(outcome, step.metric_id))
 
-    async def _try(self, step: Step, work: CaseWork, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
-        """Make one call with its tries, and tell those who watch calls."""
-        if not self._hears_calls or step.stage is not Stage.GENERATE:
-            return await self._tries(step, work, arguments, history)
-        watch = self.watch(step, work, arguments[0], **of_candidate(step, arguments))
-        assert watch is not None, "there is somebody who watches"  # noqa: S101
-        return await watch.through(self._tries(watch.step, work, arguments, history))
-
-    async def _tries(
+    async def _watched_try(
         self, step: Step, work: CaseWork, arguments: tuple[Any, ...], history: list[dict[str, Any]]
     ) -> Any:
+        """Call as `_try` does, and tell those who watch the calls of models."""
+        if step.stage is not Stage.GENERATE:
+            return await self._try(step, work, arguments, history)
+        watch = self.watch(step, work, arguments[0], **of_candidate(step, arguments))
+        assert watch is not None, "there is somebody who watches"  # noqa: S101
+        return await watch.through(self._try(watch.step, work, arguments, history))
+
+    async def _try(self, step: Step, work: CaseWork, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
         """Call until it succeeds or its failure is final; limits are only held while the component works."""
         retries = self._generation_retries if step.stage is Stage.GENERATE else ONCE
         gate = self._admission.gate(step.stage, step.provider, step.component)
@@ -261,7 +262,7 @@ class StageRunner:
         for of_call in asked:
             tries: list[dict[str, Any]] = []
             try:
-                results.append(await self._try(step, work, (*of_call, *context), tries))
+                results.append(await self._call(step, work, (*of_call, *context), tries))
             finally:
                 history += tries
         return several.joined(subject, asked, results)
