@@ -85,7 +85,7 @@ def judged(
         if verdict is not None
     ]
     if not found:
-        return Judged(rule, Verdict.PASSED, _guarded(rule, baseline))
+        return _guarded(rule, candidate, baseline)
     return min(found, key=lambda one: _WORST_FIRST.index(one.verdict))
 
 
@@ -128,7 +128,7 @@ def _drop(
 def _relative_drop(rule: GateRule, baseline: Measured, difference: Measured, *, by_interval: bool) -> Judged | None:
     if rule.max_relative_drop is None:
         return None
-    if baseline.value is None or not math.isfinite(baseline.value):
+    if baseline.value is None or not _is_measured(baseline):
         return Judged(rule, Verdict.MISSING, "the baseline was not measured")
     if abs(baseline.value) < rule.smallest_baseline:
         return None
@@ -152,7 +152,7 @@ def _number(found: Measured, sign: str = "") -> str:
 
 def _limit(rule: GateRule, margin: Measured, limit: str, found: str, *, by_interval: bool) -> Judged:
     """Return the verdict on a limit by the margin to it; `limit` and `found` say both in words."""
-    if margin.value is None or not math.isfinite(margin.value):
+    if margin.value is None or not _is_measured(margin):
         return Judged(rule, Verdict.MISSING, f"{limit}: not measured")
     said = f"{limit}, {found}"
     if not by_interval:
@@ -165,6 +165,13 @@ def _limit(rule: GateRule, margin: Measured, limit: str, found: str, *, by_inter
     return Judged(rule, verdict, said)
 
 
-def _guarded(rule: GateRule, baseline: Measured) -> str:
-    value = "-" if baseline.value is None else f"{baseline.value:.4g}"
-    return f"the baseline of {value} is below {rule.smallest_baseline:g}, so no relative drop is judged"
+def _guarded(rule: GateRule, candidate: Measured, baseline: Measured) -> Judged:
+    """Return the verdict where the baseline is so small that nothing is judged."""
+    if not _is_measured(candidate):
+        return Judged(rule, Verdict.MISSING, "the candidate was not measured")
+    said = f"the baseline of {baseline.value:.4g} is below {rule.smallest_baseline:g}, so no relative drop is judged"
+    return Judged(rule, Verdict.PASSED, said)
+
+
+def _is_measured(found: Measured) -> bool:
+    return found.value is not None and math.isfinite(found.value)
