@@ -21,6 +21,33 @@ def test_mcnemar_is_the_binomial_test_of_the_cases_that_differ(wins: int, losses
     assert significance.mcnemar(wins, losses) == pytest.approx(p_value, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("wins", "losses"),
+    [
+        (0, 1),
+        (1, 1),
+        (3, 9),
+        (9, 3),
+        (7, 8),
+        (500, 401),
+        (21_123, 19_929),
+        (50_000, 50_000),
+        (0, 900),
+        (123_456, 125_000),
+    ],
+)
+def test_mcnemar_gives_the_number_of_scipys_binomial_test(wins: int, losses: int) -> None:
+    expected = stats.binomtest(wins, wins + losses, 0.5).pvalue
+    assert significance.mcnemar(wins, losses) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 9, 150])
+@pytest.mark.parametrize("mean", [-0.3, 0.01, 2.5])
+def test_students_test_gives_the_number_of_scipys_distribution(mean: float, freedom: int) -> None:
+    expected = 2 * stats.t.sf(abs(mean) / 0.2, freedom)
+    assert significance.student(mean, 0.2, freedom) == pytest.approx(expected, rel=1e-12)
+
+
 def test_the_sign_test_ignores_sizes_and_ties() -> None:
     assert significance.sign(np.array([0.1, 9.0, 0.0, 0.2, 0.0, 5.0, 1.0])) == 0.0625
 

@@ -72,8 +72,8 @@ def _in_pairs(
     baseline: Mapping[str, float], candidate: Mapping[str, float]
 ) -> tuple[Sequence[str], NDArray[np.float64], NDArray[np.float64]]:
     keys = [key for key in baseline if key in candidate]
-    before = np.fromiter((baseline[key] for key in keys), dtype=np.float64, count=len(keys))
-    after = np.fromiter((candidate[key] for key in keys), dtype=np.float64, count=len(keys))
+    before = np.fromiter(map(baseline.__getitem__, keys), dtype=np.float64, count=len(keys))
+    after = np.fromiter(map(candidate.__getitem__, keys), dtype=np.float64, count=len(keys))
     return keys, before, after
 
 

@@ -6,8 +6,9 @@ All are two-sided. A difference is the candidate's score of a case without the b
 from collections.abc import Mapping
 from typing import TypeVar
 
-from themis.core.comparison.libraries import NDArray, np, stats
+from themis.core.comparison.libraries import NDArray, np, special
 from themis.core.comparison.resampling import generator, sums_of_random_signs
+from themis.core.comparison.signed_ranks import signed_rank_p_value
 
 Name = TypeVar("Name")
 Differences = NDArray[np.float64]
@@ -23,7 +24,9 @@ def mcnemar(wins: int, losses: int) -> float:
     """
     if wins + losses == 0:
         return 1.0
-    return float(stats.binomtest(wins, wins + losses, 0.5).pvalue)
+    fewer, more = sorted((wins, losses))
+    # Half of it is the probability of so few among all, which is symmetric; as a regularized incomplete beta function.
+    return min(1.0, 2 * float(special.betainc(more, fewer + 1, 0.5)))
 
 
 def sign(differences: Differences) -> float:
@@ -44,7 +47,7 @@ def wilcoxon(differences: Differences) -> float:
     differing = differences[differences != 0]
     if not len(differing):
         return 1.0
-    return float(stats.wilcoxon(differing, correction=True).pvalue)
+    return signed_rank_p_value(differing)
 
 
 def permutation(differences: Differences, *, resamples: int, seed: int) -> float:
@@ -74,7 +77,7 @@ def student(mean: float, error: float | None, freedom: int) -> float:
     """
     if error is None or mean == 0.0:
         return 1.0
-    return float(2 * stats.t.sf(abs(mean) / error, freedom)) if error else 0.0
+    return float(2 * special.stdtr(freedom, -abs(mean) / error)) if error else 0.0
 
 
 def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
