@@ -90,20 +90,25 @@ def judged(
 
 
 def decision(policy: GatePolicy, verdicts: Sequence[Judged]) -> Decision:
-    """Return what follows: `NO_GO` beats `UNDECIDED`, which beats `GO`."""
+    """Return what follows: `NO_GO` beats `UNDECIDED`, which beats `GO`.
+
+    So many supporting benchmarks may fail as the policy allows, but each must have been measured.
+    """
     of_critical = {one.verdict for one in verdicts if one.rule.tier == "critical"}
     supporting = [one.verdict for one in verdicts if one.rule.tier == "supporting"]
-    bad = _count(supporting, (Verdict.FAILED, Verdict.MISSING))
-    if of_critical & {Verdict.FAILED, Verdict.MISSING} or bad > policy.max_failed_supporting:
+    failed = _count(supporting, Verdict.FAILED)
+    if Verdict.MISSING in of_critical.union(supporting):
         return Decision.NO_GO
-    perhaps_bad = bad + _count(supporting, (Verdict.UNDECIDED,))
-    if Verdict.UNDECIDED in of_critical or perhaps_bad > policy.max_failed_supporting:
+    if Verdict.FAILED in of_critical or failed > policy.max_failed_supporting:
+        return Decision.NO_GO
+    perhaps_failed = failed + _count(supporting, Verdict.UNDECIDED)
+    if Verdict.UNDECIDED in of_critical or perhaps_failed > policy.max_failed_supporting:
         return Decision.UNDECIDED
     return Decision.GO
 
 
-def _count(verdicts: Iterable[Verdict], kinds: tuple[Verdict, ...]) -> int:
-    return sum(verdict in kinds for verdict in verdicts)
+def _count(verdicts: Iterable[Verdict], kind: Verdict) -> int:
+    return sum(verdict is kind for verdict in verdicts)
 
 
 def _threshold(rule: GateRule, candidate: Measured, *, by_interval: bool) -> Judged | None:
