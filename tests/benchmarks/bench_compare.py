@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_compare.py [--short]
 
-The yardstick of a comparison is a bare Python that imports the libraries and reads the same from the database. Both are
+The yardstick of a comparison is a bare Python that imports numpy and reads the same from the database. Both are
 run in turns, because a shared machine's speed changes from second to second; figures are medians.
 """
 
@@ -34,13 +34,13 @@ DATABASE = "themis.sqlite3"
 THEMIS = "import sys; from themis.cli.main import main; sys.exit(main())"
 BARE = """
 import sqlite3, sys
-import numpy, scipy.special
+import numpy
 store = sqlite3.connect(sys.argv[1])
 for run_no in (1, 2):
     store.execute("SELECT case_no, case_id FROM cases WHERE run_no = ? ORDER BY case_no", (run_no,)).fetchall()
     store.execute("SELECT case_no, value FROM outcomes WHERE run_no = ? AND stage = 5", (run_no,)).fetchall()
 """
-"""The least: importing the libraries, and reading the scores of both runs."""
+"""The least: importing numpy, and reading the scores of both runs."""
 
 
 class ErringGenerator:

@@ -1,10 +1,13 @@
 """Tests of significance: against scipy's own, textbooks and published tables."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from themis.core.comparison import significance
+from themis.core.errors import MissingExtraError
 
 
 @pytest.mark.parametrize(
@@ -91,3 +94,12 @@ def test_holm_multiplies_the_smallest_by_all_and_never_falls() -> None:
     )
     assert significance.holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
     assert significance.holm({}) == {}
+
+
+def test_only_clusters_need_scipy_and_say_so_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    differences = np.array([0.5, -0.2, 0.9, 0.4])
+    assert 0 < significance.wilcoxon(differences) < 1
+    assert 0 < significance.mcnemar(3, 9) < 1
+    with pytest.raises(MissingExtraError, match=r"themis-eval\[stats\]"):
+        significance.student(0.4, 0.2, 3)

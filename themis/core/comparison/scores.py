@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from themis.core.inspection import get_run_snapshot
 from themis.core.read_models import BenchmarkResult
@@ -57,10 +58,14 @@ class RunScores:
             first = stop
         return cls(run_id, {name: by_column[column] for column, name in snapshot.metric_columns.items()}, case_numbers)
 
-    def scored(self, metric_id: str) -> dict[str, float]:
+    def scored(self, metric_id: str) -> Mapping[str, float]:
         """Return the cases that have a score of a metric."""
-        return {key: value for key, value in self.scores.get(metric_id, {}).items() if value is not None}
+        found = self.scores.get(metric_id, {})
+        if None not in found.values():  # most often, and found out without a step of Python for each case
+            return cast("Mapping[str, float]", found)
+        return {key: value for key, value in found.items() if value is not None}
 
     def unscored(self, metric_id: str) -> list[str]:
         """Return the keys of the cases that have none."""
-        return [key for key, value in self.scores.get(metric_id, {}).items() if value is None]
+        found = self.scores.get(metric_id, {})
+        return [key for key, value in found.items() if value is None] if None in found.values() else []
