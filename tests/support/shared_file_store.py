@@ -193,12 +193,21 @@ def _under_lock(method: _Method, *, writes: bool) -> _Method:
 
 
 _RUN_WRITES = (
-    *("create_run", "start_run", "end_run", "clear_run", "append"),
+    *("create_run", "name_run", "start_run", "end_run", "clear_run", "append"),
     *("put_spend", "put_aggregate", "lend_only", "save_batch", "save_judge_calls", "put_blob"),
     *("forget_judge_calls", "replace_snapshot", "begin_replay", "append_replayed", "end_replay", "drop_replay"),
 )
 _RUN_READS = (
-    *("load_run", "list_runs", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between", "ends_from"),
+    *(
+        "load_run",
+        "list_runs",
+        "runs_named",
+        "load_snapshot",
+        "has_outcomes",
+        "outcomes_between",
+        "ends_between",
+        "ends_from",
+    ),
     "scores_between",
     *(
         "spends",

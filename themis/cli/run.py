@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli.command import code_changes_option, command, config_options, quiet_option
+from themis.cli.command import code_changes_option, command, config_options, quiet_option, title_options
 from themis.cli.costs import explain_cost, explain_unpriced, priced
 from themis.cli.exit_status import (
     document,
     exit_code,
     explain_failures,
+    explain_name,
     explain_partial,
 )
 from themis.cli.targets import open_experiment, stored_run
@@ -45,6 +46,7 @@ wait_option = click.option(
 @click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
 @wait_option
 @quiet_option
+@title_options
 @code_changes_option
 def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool, quiet: bool) -> int:
     """Run an experiment in this process and print its scores.
@@ -58,6 +60,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
         with line_named(config):
             result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
         _show(result)
+        explain_name(experiment.name, result.name)
     return exit_code(result)
 
 

@@ -30,6 +30,7 @@ _ID_CHARACTERS = 12
 _MS = 1_000_000
 _RUNS = (
     Column("run", drop=1),
+    Column("name", least=16, drop=5),
     Column("state"),
     Column("cases", right=True),
     Column("failed", right=True),
@@ -163,6 +164,7 @@ def _show_all(rows: "Sequence[RunNow]") -> None:
     lines = [
         (
             row.run_id[:_ID_CHARACTERS],
+            row.name,
             row.state,
             f"{row.done:,}/{row.total:,}",
             f"{row.failed:,}",
@@ -244,6 +246,7 @@ def _cost_document(store: "StoredRuns", row: "RunNow") -> dict[str, Any]:
 def _facts(row: "RunNow") -> list[tuple[str, str]]:
     job = row.job
     found = [
+        ("name", row.name or ""),
         ("run", row.run_id),
         ("state", row.state),
         ("cases", f"{row.done:,} of {row.total:,} ended, {row.failed:,} failed"),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from themis.core.base import FrozenModel, JSONValue, Labels, check_json_at
+from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
 from themis.core.dataset_config import DatasetFile, DatasetLoader, DatasetOnHub, DatasetSpec, without_nul
 from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.items import MOST_METRICS, MOST_VIEWS
@@ -17,6 +17,7 @@ from themis.core.values.batch import BatchConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.values.breaker import BreakerConfig
 from themis.core.values.budget import BudgetConfig
+from themis.core.values.run_names import checked_labels, checked_name
 from themis.core.values.tags import checked as checked_tags
 from themis.core.values.view_names import checked as checked_views
 
@@ -183,10 +184,6 @@ def _stage_keys(value: dict[str, int]) -> dict[str, int]:
     return value
 
 
-def _tags(value: list[str]) -> list[str]:
-    return list(checked_tags(value))
-
-
 def _environment(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         if not _VARIABLE.fullmatch(name):
@@ -270,12 +267,12 @@ class RuntimeConfig(FrozenModel):
     max_worker_lost: PositiveCount = 3
     timeout_s: PositiveSeconds | None = None
     memory_limit_mb: PositiveCount | None = None
-    tags: Annotated[list[str], AfterValidator(_tags)] = Field(default_factory=list)
+    tags: Annotated[list[str], AfterValidator(lambda tags: list(checked_tags(tags)))] = Field(default_factory=list)
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
 
 
 class ExperimentConfig(FrozenModel):
-    """Content of a config file, key by key."""
+    """Content of a config file, key by key; `name` and `labels` are for people, who find the run by them."""
 
     generation: GenerationConfig
     evaluation: EvaluationConfig
@@ -284,6 +281,8 @@ class ExperimentConfig(FrozenModel):
     datasets: list[DatasetSpec] = Field(default_factory=list)
     seeds: list[Seed] = Field(default_factory=list)
     environment_metadata: Labels = Field(default_factory=dict)
+    name: Annotated[Name, AfterValidator(checked_name)] | None = None
+    labels: Annotated[Labels, AfterValidator(checked_labels)] = Field(default_factory=dict)
 
 
 __all__ = [

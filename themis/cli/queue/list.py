@@ -1,4 +1,4 @@
-"""`themis queue list`: the jobs of a queue, from the names of its files alone."""
+"""`themis queue list`: the jobs of a queue, from the names of its files, with the names of their runs."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ from themis.core.queue.model.layout import SHOWN_STATES
 
 if TYPE_CHECKING:
     from themis.core.monitor.queue_files import JobFile
+    from themis.core.stores.reading import RunRow
 
 SHOWN_ROWS = 100
 
@@ -33,6 +34,7 @@ def list_jobs(
     as_json: bool,
 ) -> None:
     """List the jobs of a queue, in the order in which they will be taken."""
+    from themis.core.monitor.job_runs import with_runs
     from themis.core.monitor.queue_summary import summary_of
 
     root = find_queue_root(queue_root, config, overrides)
@@ -41,9 +43,9 @@ def list_jobs(
     counts, rejected = files.counts, files.rejected
     states = [state] if state else list(SHOWN_STATES)
     total = sum(counts[name] for name in states)
-    jobs = files.jobs(states, None if show_all else SHOWN_ROWS)
+    jobs = with_runs(root, files.jobs(states, None if show_all else SHOWN_ROWS))
     if as_json:
-        documents = (job.document() for job in jobs)
+        documents = (job.document() | _run_document(run) for job, run in jobs)
         emit_object(found.document(), "jobs", documents, after=lambda: {"unusable_stores": found.unusable_stores})
         return
     if not found.exists:
@@ -64,18 +66,23 @@ def list_jobs(
         say(f"A results store cannot be used, and its jobs wait: {why}")
 
 
-def _show(jobs: "Iterable[JobFile]", total: int) -> None:
-    headers = ("state", "key", "priority", "submitted", "not before", "attempt")
+def _run_document(run: "RunRow | None") -> dict[str, str | None]:
+    return {"run_id": None, "name": None} if run is None else {"run_id": run.run_id, "name": run.name}
+
+
+def _show(jobs: "Iterable[tuple[JobFile, RunRow | None]]", total: int) -> None:
+    headers = ("state", "key", "name", "priority", "submitted", "not before", "attempt")
     rows = (
         (
             job.state,
             job.key or Path(job.path).name,
+            run.name if run else None,
             job.priority,
             _moment(job.submitted),
             _moment(job.not_before),
             job.attempt,
         )
-        for job in jobs
+        for job, run in jobs
     )
     say_table(headers, rows, right=("priority", "attempt"))
     if total:

@@ -11,7 +11,7 @@ from themis.cli.targets import opened_queue
 from themis.cli.terminal.output import emit, how_long, one_line, say, table, when
 
 if TYPE_CHECKING:
-    from themis.core.queue.admin.details import JobDetails
+    from themis.core.monitor.jobs import JobNow
     from themis.core.queue.folder.worker_report import SlotReport
     from themis.core.stores.job_rows import AttemptRow, JobRow
 
@@ -34,7 +34,7 @@ def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: S
         emit(job.document())
         return
     details = job.details
-    for name, value in [*_facts(details, job.why), *_calls(job.slot)]:
+    for name, value in [*_facts(job), *_calls(job.slot)]:
         say(f"{name:<10} {one_line(value)}")
     if details.attempts:
         rows = [
@@ -64,14 +64,16 @@ def _told(attempts: "Sequence[AttemptRow]") -> "Iterator[tuple[AttemptRow, int]]
             looks = 0
 
 
-def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
+def _facts(job: "JobNow") -> list[tuple[str, str]]:
+    details = job.details
     row = details.row
     owner = row.owner
     found = [
         ("job", row.key),
+        ("name", job.name),
         ("run", row.run_id),
         ("state", row.state),
-        ("why", why),
+        ("why", job.why),
         ("batch", row.message if row.state == "queued" and row.cause == _BATCH else None),
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),

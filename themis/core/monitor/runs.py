@@ -36,6 +36,7 @@ class RunNow:
     """A run and its job at one moment.
 
     Attributes:
+        name: by which people find it; None for a run of an earlier version.
         status: the status in the run's row: `pending`, `running`, `completed`, …
         started_ms, ended_ms: milliseconds since 1970 UTC.
         done, failed: number of ended cases, and number of those that failed.
@@ -47,6 +48,7 @@ class RunNow:
     """
 
     run_id: str
+    name: str | None
     status: str
     completed_through: str | None
     total: int
@@ -70,6 +72,7 @@ class RunNow:
         job = self.job
         return {
             "run_id": self.run_id,
+            "name": self.name,
             "state": self.state,
             "completed_through_stage": self.completed_through,
             "total_cases": self.total,
@@ -134,6 +137,7 @@ class StoredRuns:
         job = None if self._store_id is None else self._reader.job(job_key(run.run_id, self._store_id))
         return RunNow(
             run_id=run.run_id,
+            name=run.name,
             status=run.status,
             completed_through=run.completed_through,
             total=run.total_cases,

@@ -1,8 +1,9 @@
 """Reader of a SQLite file, which is opened read-only."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from themis.core.errors import NetworkFilesystemError, StoreError, StoreMissingError
@@ -41,7 +42,7 @@ class SqliteReader(StoreReader):
         self._location = location
         self._database = _ReadOnly(location.path, busy_timeout_s=patience_s, retry_attempts=0)
         self._jobs = SqliteJobStore(self._database)
-        self._is_known = False
+        self._known: int | None = None
 
     @property
     def location(self) -> StoreLocation:
@@ -63,6 +64,7 @@ class SqliteReader(StoreReader):
 
         with closing(SqliteRunStore(self._database.path)) as store:
             store.initialize()  # reports why it cannot be read; or upgrades it to the schema that can
+        self._known = None
 
     def close(self) -> None:
         """Close every connection."""
@@ -73,7 +75,13 @@ class SqliteReader(StoreReader):
         # LIKE has special characters.
         pattern = "".join(sign for sign in prefix if sign.isalnum()) + "%"
         before = statements.AFTER_ANY_RUN if run is None else run.run_no
-        return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_BEFORE, (pattern, before, limit))]
+        return [RunRow(*row) for row in self._query(statements.select_runs_before, (pattern, before, limit))]
+
+    def runs_named(self, name: str, limit: int) -> list[RunRow]:
+        """Return the runs with exactly that name, newest first; none in a store that no version with names has used."""
+        if self._check_schema() < statements.NAMED_SINCE:
+            return []
+        return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_NAMED, (name, limit))]
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
@@ -87,7 +95,7 @@ class SqliteReader(StoreReader):
             portion = keys[start : start + _SHAPES[-1]]
             shape = next(size for size in _SHAPES if size >= len(portion))
             places = [*portion, *[portion[-1]] * (shape - len(portion))]
-            found |= {row[0]: _job_and_run(row) for row in self._query(statements.select_named(shape), places)}
+            found |= {row[0]: _job_and_run(row) for row in self._query(partial(statements.select_jobs, shape), places)}
         return found
 
     def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
@@ -100,7 +108,7 @@ class SqliteReader(StoreReader):
 
     def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
         """Return the jobs of a queue that ended last, the latest first; reads every row."""
-        return [_job_and_run(row) for row in self._query(statements.SELECT_LAST_ENDED, (queue_id, limit))]
+        return [_job_and_run(row) for row in self._query(statements.select_last_ended, (queue_id, limit))]
 
     def attempts(self, key: str) -> list[AttemptRow]:
         """Return the ended attempts of a job, in order."""
@@ -133,18 +141,20 @@ class SqliteReader(StoreReader):
         """Return the process that has a run now, or that had it when it was killed."""
         return run_locks.look(self._database.path, run_id)
 
-    def _query(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        self._check_schema()
-        return self._database.query(statement, values)
+    def _query(self, statement: str | Callable[[int], str], values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement, or of what is made for the schema of this file."""
+        schema = self._check_schema()
+        return self._database.query(statement if isinstance(statement, str) else statement(schema), values)
 
-    def _check_schema(self) -> None:
-        if self._is_known:
-            return
+    def _check_schema(self) -> int:
+        if self._known is not None:
+            return self._known
         found = self._schema()
         if not is_usable(found, OLDEST_SCHEMA):
             detail = f"is of schema {found}, but schema {OLDEST_SCHEMA} is needed here"
             raise StoreError(path=self._database.path, detail=detail)
-        self._is_known = True
+        self._known = found if found >= statements.NAMED_SINCE else None  # it may be upgraded while this looks
+        return found
 
     def _schema(self) -> int:
         return int(self._database.query("PRAGMA user_version")[0][0])
