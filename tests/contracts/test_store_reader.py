@@ -83,6 +83,15 @@ def test_a_run_has_its_name_and_its_labels(lab: Lab) -> None:
     assert [run.run_id for run in lab.reader.runs_named("min", 9)] == []
 
 
+def test_jobs_are_found_by_the_beginnings_of_their_keys(lab: Lab) -> None:
+    keys = sorted(lab.key(run_id) for run_id in lab.submitted)
+    assert [pair.job.key for pair in lab.reader.jobs_beginning("", 9)] == keys
+    assert [pair.job.key for pair in lab.reader.jobs_beginning("", 2)] == keys[:2]
+    (found,) = lab.reader.jobs_beginning(keys[1][:12], 9)
+    assert (found.job.key, found.run.run_id) == (keys[1], found.job.run_id)
+    assert lab.reader.jobs_beginning("%", 9) == lab.reader.jobs_beginning(keys[1] + "0", 9) == []
+
+
 def test_runs_are_read_page_by_page_the_newest_first(lab: Lab) -> None:
     newest_first = [*reversed(lab.submitted), lab.alone]
     first = lab.reader.runs_before("", None, 3)

@@ -17,6 +17,7 @@ from themis.cli.exit_status import (
     explain_name,
     explain_partial,
 )
+from themis.cli.stored.run_targets import Asked, run_options, run_to_read
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, note
@@ -94,14 +95,17 @@ def estimate(*, config: Path, overrides: Sequence[str]) -> None:
         explain_unpriced([model])
 
 
-@command("quickcheck", "themis quickcheck --config experiment.yaml")
-@config_options()
-def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print counts, means and the score of each case of a stored run so far."""
+@command("quickcheck", "themis quickcheck --config experiment.yaml", "themis quickcheck 4f1c09")
+@run_options
+def quickcheck(*, asked: Asked) -> None:
+    """Print counts, means and the score of each case of a stored run so far.
+
+    TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file.
+    """
     from themis.core.inspection import quickcheck as check
     from themis.core.stores import projections
 
-    with stored_run(open_experiment(config, overrides)) as (store, run_id):
+    with run_to_read(asked) as (store, run_id):
         explain_partial(projections.run_result(store, run_id))
         emit(check(store, run_id))
 

@@ -13,8 +13,10 @@ from themis.core.errors import StoreMissingError, UnknownRunError
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
+    from themis.core.monitor.targets import Match
     from themis.core.queue import FileQueue
     from themis.core.stores import RunStore
+    from themis.core.stores.job_rows import JobRow
 
 
 def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
@@ -59,6 +61,33 @@ def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequen
 
     with closing(StoreCache()) as stores:
         yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
+
+
+def job_key_of(queue: "FileQueue", target: str) -> str:
+    """The key of the one job of a queue that TARGET names; a text that no store knows is returned as it is.
+
+    Raises:
+        UnknownTargetError: TARGET names nothing that has a job in this queue.
+        AmbiguousTargetError: it names several.
+    """
+    from themis.core.monitor.targets import only
+
+    found = jobs_named_by(queue, target)
+    if not found:
+        return target
+    only(target, [match for _, match in found])
+    return found[0][0].key
+
+
+def jobs_named_by(queue: "FileQueue", target: str, **options: int) -> "list[tuple[JobRow, Match]]":
+    """The jobs of a queue that TARGET names; see `themis.core.monitor.job_targets`."""
+    from themis.core.monitor.job_targets import jobs_named, jobs_of_run
+    from themis.core.monitor.targets import Kind, target_text
+
+    text = target_text(target)
+    if text.kind is Kind.CONFIG:
+        return jobs_of_run(queue.path, open_experiment(Path(text.text), ()).compile().run_id)
+    return jobs_named(queue.path, text, **options)
 
 
 def note_left_out(queue: "FileQueue") -> int:

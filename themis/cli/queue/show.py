@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, json_option, queue_options
-from themis.cli.targets import opened_queue
+from themis.cli.targets import job_key_of, opened_queue
 from themis.cli.terminal.output import emit, how_long, one_line, say, table, when
 
 if TYPE_CHECKING:
@@ -20,16 +20,19 @@ _BATCH = "batch"
 """The cause of an attempt that only looked at a batch of a provider."""
 
 
-@command("show", "themis queue show 4f1c")
-@click.argument("key")
+@command("show", "themis queue show 4f1c", "themis queue show gpt-5.4-mini-on-gsm8k")
+@click.argument("target")
 @queue_options
 @json_option
-def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool) -> None:
-    """Show one job: its state, its attempts, and why it is not running. KEY may be the beginning of its key."""
+def show(*, target: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool) -> None:
+    """Show one job: its state, its attempts, and why it is not running.
+
+    TARGET is the name of its run, or the beginning of its key or of its run's id.
+    """
     from themis.core.monitor.jobs import job_now
 
     with opened_queue(queue_root, config, overrides) as queue:
-        job = job_now(queue, key)
+        job = job_now(queue, job_key_of(queue, target))
     if as_json:
         emit(job.document())
         return

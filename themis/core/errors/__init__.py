@@ -114,6 +114,7 @@ from themis.core.errors.queue import (
     UnknownJobError,
 )
 from themis.core.errors.runs import (
+    AmbiguousTargetError,
     BadResultError,
     BudgetSpentError,
     CallTimeoutError,
@@ -129,6 +130,7 @@ from themis.core.errors.runs import (
     UnboundedCallError,
     UnknownPriceError,
     UnknownRunError,
+    UnknownTargetError,
 )
 from themis.core.errors.stores import (
     NetworkFilesystemError,
@@ -149,6 +151,7 @@ from themis.core.errors.stores import (
 
 __all__ = [
     "AmbiguousJobError",
+    "AmbiguousTargetError",
     "BadResponseError",
     "BadResultError",
     "BatchWaitError",
@@ -257,6 +260,7 @@ __all__ = [
     "UnknownJudgeError",
     "UnknownPriceError",
     "UnknownRunError",
+    "UnknownTargetError",
     "UnknownVariantError",
     "UnresolvedReferenceError",
     "UnsendableCaseError",

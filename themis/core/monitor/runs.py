@@ -17,7 +17,7 @@ from themis.core.queue.folder.root import open_root
 from themis.core.queue.folder.worker_registry import workers_of
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
-from themis.core.stores.reading import RunRow, StoreLocation
+from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
 from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
 from themis.core.values.run_ends import reason_of
@@ -110,6 +110,11 @@ class StoredRuns:
         self._outlines = RunOutlines(self._reader)
         self._store_id: str | None = None
         self._queue_root = queue_root
+
+    @property
+    def reader(self) -> StoreReader:
+        """The store, opened for reading."""
+        return self._reader
 
     def close(self) -> None:
         """Close the store."""

@@ -95,6 +95,9 @@ class StoreReader(Protocol):
     def runs_named(self, name: str, limit: int) -> list[RunRow]:
         """Return the runs with exactly that name, newest first."""
 
+    def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
+        """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
+
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
 

@@ -60,6 +60,10 @@ class StoreAsReader(StoreReader):
         """Return the runs with exactly that name, newest first."""
         return [_row(record) for record in self._store.runs_named(name, limit)]
 
+    def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
+        """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
+        return list(self._with_runs(self._store.jobs.find(prefix, limit)))
+
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
         return self._store.jobs.load(key)

@@ -6,7 +6,7 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-from themis.core.errors import NetworkFilesystemError, StoreError, StoreMissingError
+from themis.core.errors import NetworkFilesystemError, StoreError, StoreMissingError, UnavailableError
 from themis.core.files.filesystems import network_filesystem
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
@@ -40,7 +40,7 @@ class SqliteReader(StoreReader):
     def __init__(self, location: StoreLocation, patience_s: float) -> None:
         """Make a reader; nothing is opened yet."""
         self._location = location
-        self._database = _ReadOnly(location.path, busy_timeout_s=patience_s, retry_attempts=0)
+        self._database = ReadOnlyDatabase(location.path, busy_timeout_s=patience_s, retry_attempts=0)
         self._jobs = SqliteJobStore(self._database)
         self._known: int | None = None
 
@@ -57,13 +57,7 @@ class SqliteReader(StoreReader):
 
     def upgrade(self) -> None:
         """Upgrade the tables of an earlier version to this one."""
-        owner = self._database.query("PRAGMA application_id")[0][0]
-        if owner == APPLICATION_ID and is_usable(self._schema(), SCHEMA_VERSION):
-            return
-        from themis.core.stores.sqlite import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms, for an old store
-
-        with closing(SqliteRunStore(self._database.path)) as store:
-            store.initialize()  # reports why it cannot be read; or upgrades it to the schema that can
+        upgrade(self._database)
         self._known = None
 
     def close(self) -> None:
@@ -82,6 +76,13 @@ class SqliteReader(StoreReader):
         if self._check_schema() < statements.NAMED_SINCE:
             return []
         return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_NAMED, (name, limit))]
+
+    def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
+        """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
+        self._check_schema()
+        keys = [row.key for row in self._jobs.find(prefix, limit)]
+        found = self.jobs(keys)
+        return [found[key] for key in keys if key in found]
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
@@ -160,8 +161,16 @@ class SqliteReader(StoreReader):
         return int(self._database.query("PRAGMA user_version")[0][0])
 
 
-class _ReadOnly(Database):
-    """Open an existing database read-only."""
+def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
+    return JobAndRun(unflat(row[:_JOB_COLUMNS]), RunRow(*row[_JOB_COLUMNS:]))
+
+
+class ReadOnlyDatabase(Database):
+    """Existing database, opened read-only; nothing is written or made beside it.
+
+    A file in a folder that cannot be written has no shared memory for its log. It is then read as one that nobody
+    changes, which is only right where there is no log, as that would hold commits which the file does not have yet.
+    """
 
     def _open(self) -> sqlite3.Connection:
         if not self.path.is_file():
@@ -172,11 +181,54 @@ class _ReadOnly(Database):
         return self._patiently(self._connect)
 
     def _connect(self) -> sqlite3.Connection:
-        uri = f"{self.path.as_uri()}?mode=ro"
+        connection = self._connected("mode=ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # the file is opened by this, not before
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if _is_denied(error) and not self.path.with_name(f"{self.path.name}-wal").exists():
+                return self._connected("mode=ro&immutable=1")
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connected(self, options: str) -> sqlite3.Connection:
         return sqlite3.connect(
-            uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+            f"{self.path.as_uri()}?{options}",
+            uri=True,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
         )
 
 
-def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
-    return JobAndRun(unflat(row[:_JOB_COLUMNS]), RunRow(*row[_JOB_COLUMNS:]))
+def upgrade(database: Database) -> None:
+    """Upgrade the tables of an earlier version to this one, by opening the file for writing.
+
+    Raises:
+        StoreError: the file cannot be read, or has to be upgraded and cannot be written.
+    """
+    owner = database.query("PRAGMA application_id")[0][0]
+    found = int(database.query("PRAGMA user_version")[0][0])
+    if owner == APPLICATION_ID and is_usable(found, SCHEMA_VERSION):
+        return
+    from themis.core.stores.sqlite.store import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms, for an old store
+
+    try:
+        with closing(SqliteRunStore(database.path)) as store:
+            store.initialize()  # reports why it cannot be read; or upgrades it to the schema that can
+    except UnavailableError as error:
+        if owner != APPLICATION_ID or found > SCHEMA_VERSION:
+            raise
+        detail = (
+            f"is of schema {found}, and can be read after somebody who may write it has opened it once, "
+            f"such as by `themis status` ({error})"
+        )
+        raise StoreError(path=database.path, detail=detail) from None
+    database.close()
+
+
+def _is_denied(error: sqlite3.OperationalError) -> bool:
+    return (error.sqlite_errorcode & 0xFF) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
