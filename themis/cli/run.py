@@ -1,4 +1,4 @@
-"""`themis run`, `resume`, `estimate` and `quickcheck`: one experiment, in this process."""
+"""`themis run`, `resume` and `estimate`: one experiment, in this process."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +15,7 @@ from themis.cli.exit_status import (
     exit_code,
     explain_failures,
     explain_name,
-    explain_partial,
 )
-from themis.cli.stored.run_targets import Asked, run_options, run_to_read
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, note
@@ -93,21 +91,6 @@ def estimate(*, config: Path, overrides: Sequence[str]) -> None:
     model = model_of(experiment.compiled().components.generator.live)
     if model and found.estimated_cost_usd is None:
         explain_unpriced([model])
-
-
-@command("quickcheck", "themis quickcheck --config experiment.yaml", "themis quickcheck 4f1c09")
-@run_options
-def quickcheck(*, asked: Asked) -> None:
-    """Print counts, means and the score of each case of a stored run so far.
-
-    TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file.
-    """
-    from themis.core.inspection import quickcheck as check
-    from themis.core.stores import projections
-
-    with run_to_read(asked) as (store, run_id):
-        explain_partial(projections.run_result(store, run_id))
-        emit(check(store, run_id))
 
 
 def _show(result: "RunResult") -> None:
