@@ -193,6 +193,16 @@ class Label(click.ParamType[tuple[str, str]]):
         return key, said
 
 
+label_filter = click.option(
+    "--label",
+    "labels",
+    type=Label(),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only runs with this label. May be repeated, for runs with all of them.",
+)
+
+
 class QueuePlace(NamedTuple):
     """The queue of a command, as its options name it."""
 

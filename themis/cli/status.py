@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from themis.cli import errors
-from themis.cli.command import QueuePlace, command, json_option
+from themis.cli.command import QueuePlace, command, json_option, label_filter
 from themis.cli.costs import priced
 from themis.cli.stored.run_targets import Asked, places_of_runs, run_options
 from themis.cli.targets import find_queue_root, open_experiment
@@ -59,8 +59,17 @@ _RUNS = (
     metavar="SECONDS",
     help="With --wait: the longest time to wait; exits with 124 when it is over.",
 )
+@label_filter
 @json_option
-def status(*, asked: Asked, show_all: bool, wait: bool, timeout_s: float | None, as_json: bool) -> int:
+def status(
+    *,
+    asked: Asked,
+    labels: tuple[tuple[str, str], ...],
+    show_all: bool,
+    wait: bool,
+    timeout_s: float | None,
+    as_json: bool,
+) -> int:
     """Show the progress and the scores of runs: all of them, newest first, or the one that TARGET names.
 
     TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file.
@@ -68,6 +77,9 @@ def status(*, asked: Asked, show_all: bool, wait: bool, timeout_s: float | None,
     Exits with 3 when a run that --wait waited for failed or was cancelled, and with 4 when a store that the queue
     names cannot be read, so that not all runs are shown.
     """
+    if labels and (asked.target is not None or wait):
+        message = "--label filters the list: give no TARGET, and no --wait"
+        raise click.UsageError(message, click.get_current_context())
     if timeout_s is not None and not wait:
         message = "--timeout needs --wait"
         raise click.UsageError(message, click.get_current_context())
@@ -83,7 +95,7 @@ def status(*, asked: Asked, show_all: bool, wait: bool, timeout_s: float | None,
             _show_one(stores, target, as_json=as_json)  # raises when none of them has the run
             return code
         code = code or left_out
-        pages = _pages(stores, None if show_all else SHOWN_RUNS + 1)
+        pages = _pages(stores, None if show_all else SHOWN_RUNS + 1, labels)
         first = next(pages, [])
         if not first and not as_json:
             where = ", ".join(location.path for location in locations) or _looked_at(place.queue_root)
@@ -101,11 +113,14 @@ def status(*, asked: Asked, show_all: bool, wait: bool, timeout_s: float | None,
     return code
 
 
-def _pages(stores: "Sequence[StoredRuns]", limit: int | None) -> "Iterator[list[RunNow]]":
-    """Yield the runs of all stores, newest first: at most `limit` per store, a page of each at a time."""
+def _pages(
+    stores: "Sequence[StoredRuns]", limit: int | None, labels: tuple[tuple[str, str], ...]
+) -> "Iterator[list[RunNow]]":
+    """Yield the runs with these labels of all stores, newest first: at most `limit` per store, a page at a time."""
+    from themis.core.monitor.run_filter import RunFilter
     from themis.core.monitor.runs import PAGE_RUNS
 
-    found = [store.find("", limit) for store in stores]
+    found = [store.find("", limit, chosen=RunFilter(labels=labels)) for store in stores]
     while page := [row for rows in found for row in islice(rows, PAGE_RUNS)]:
         yield sorted(page, key=_newest_first)
 

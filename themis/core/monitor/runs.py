@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from themis.core.monitor.run_filter import ALL_RUNS, RunFilter
 from themis.core.monitor.run_outline import RunOutlines
 from themis.core.monitor.workers import LiveWorkers, calls_document
 from themis.core.queue.folder.root import open_root
@@ -21,6 +22,7 @@ from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
 from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
 from themis.core.values.run_ends import reason_of
+from themis.core.values.run_names import labels_in
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.worker_report import SlotReport
@@ -37,6 +39,8 @@ class RunNow:
 
     Attributes:
         name: by which people find it; None for a run of an earlier version.
+        labels: its labels.
+        created_ms: time when it was added, in milliseconds since 1970 UTC.
         status: the status in the run's row: `pending`, `running`, `completed`, …
         started_ms, ended_ms: milliseconds since 1970 UTC.
         done, failed: number of ended cases, and number of those that failed.
@@ -49,6 +53,8 @@ class RunNow:
 
     run_id: str
     name: str | None
+    labels: dict[str, str]
+    created_ms: int
     status: str
     completed_through: str | None
     total: int
@@ -73,6 +79,7 @@ class RunNow:
         return {
             "run_id": self.run_id,
             "name": self.name,
+            "labels": self.labels,
             "state": self.state,
             "completed_through_stage": self.completed_through,
             "total_cases": self.total,
@@ -120,11 +127,14 @@ class StoredRuns:
         """Close the store."""
         self._reader.close()
 
-    def find(self, prefix: str, limit: int | None, *, with_means: bool = True) -> Iterator[RunNow]:
-        """Yield runs whose id begins with `prefix`, newest first, up to `limit`; fast if `with_means` is False."""
+    def find(
+        self, prefix: str, limit: int | None, *, with_means: bool = True, chosen: RunFilter = ALL_RUNS
+    ) -> Iterator[RunNow]:
+        """Yield chosen runs whose id begins with `prefix`, newest first, up to `limit`; fast without `with_means`."""
         self._store_id = self._store_id or self._reader.store_id
         live = _Workers(self._queue_root)
-        for run in islice(self._pages(prefix), limit):
+        fitting = (run for run in self._pages(prefix) if chosen.fits(run, partial(self._outlines.of, run)))
+        for run in islice(fitting, limit):
             yield self._now(run, live, with_means=with_means)
 
     def spends(self, run_id: str) -> list[str]:
@@ -143,6 +153,8 @@ class StoredRuns:
         return RunNow(
             run_id=run.run_id,
             name=run.name,
+            labels=labels_in(run.labels),
+            created_ms=run.created_ms,
             status=run.status,
             completed_through=run.completed_through,
             total=run.total_cases,
