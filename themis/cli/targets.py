@@ -80,9 +80,8 @@ def job_key_of(queue: "FileQueue", target: str) -> str:
 
 
 def jobs_named_by(queue: "FileQueue", target: str, **options: int) -> "list[tuple[JobRow, Match]]":
-    """The jobs of a queue that TARGET names; see `themis.core.monitor.job_targets`."""
-    from themis.core.monitor.job_targets import jobs_named, jobs_of_run
-    from themis.core.monitor.targets import Kind, target_text
+    """The jobs of a queue that TARGET names; see `themis.core.monitor.targets`."""
+    from themis.core.monitor.targets import Kind, jobs_named, jobs_of_run, target_text
 
     text = target_text(target)
     if text.kind is Kind.CONFIG:
