@@ -115,6 +115,17 @@ def test_a_run_that_has_no_job_is_none_to_the_queue(themis: Themis, ids: dict[st
     assert "no job): has no job in this queue" in done.err
 
 
+@pytest.mark.parametrize("command", OF_JOBS, ids=" ".join)
+def test_a_job_is_looked_at_without_its_store_being_opened_for_writing(
+    themis: Themis, ids: dict[str, str], command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = themis(*command, "first")
+    monkeypatch.delattr("themis.core.jobs.store_cache.open_store")
+    monkeypatch.delattr("themis.core.stores.sqlite.database.Database._configure")
+    found = themis(*command, ids["job"])
+    assert (found.code, found.out) == (0, expected.out)
+
+
 def test_runs_are_compared_by_their_names(themis: Themis, ids: dict[str, str]) -> None:
     other = themis("run", "--config", "experiment.yaml", "--name", "other", "--set", "seeds=[3]").document["run_id"]
     (found,) = themis("compare", "first", "other", "--json").document["comparisons"]

@@ -258,6 +258,7 @@ def _facts(row: "RunNow") -> list[tuple[str, str]]:
     found = [
         ("name", row.name or ""),
         ("run", row.run_id),
+        ("labels", ", ".join(f"{key}={value}" for key, value in row.labels.items())),
         ("state", row.state),
         ("cases", f"{row.done:,} of {row.total:,} ended, {row.failed:,} failed"),
         ("scores", _scores(row) + (", so far" if row.metrics and row.done < row.total else "")),

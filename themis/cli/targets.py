@@ -54,12 +54,14 @@ def _opened(experiment: "Experiment", run_id: str) -> "RunStore":
 
 
 @contextmanager
-def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> "Iterator[FileQueue]":
-    """Open the queue of a command, with its stores, for the block."""
+def opened_queue(
+    queue_root: Path | None, config: Path | None, overrides: Sequence[str], *, read_only: bool = False
+) -> "Iterator[FileQueue]":
+    """Open the queue of a command, with its stores, for the block; with `read_only` its stores need not be writable."""
     from themis.core.jobs.store_cache import StoreCache
     from themis.core.queue import FileQueue
 
-    with closing(StoreCache()) as stores:
+    with closing(StoreCache(read_only=read_only)) as stores:
         yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
 
 

@@ -146,6 +146,7 @@ def quickcheck(store: RunStore, run_id: str) -> dict[str, Any]:
     benchmark = projections.benchmark_result(store, run_id)
     return {
         "run_id": run_id,
+        "name": result.name,
         "status": result.status.value,
         "total_cases": benchmark.total_cases,
         "completed_cases": benchmark.completed_cases,

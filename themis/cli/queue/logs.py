@@ -52,7 +52,7 @@ def logs(
     if follow and as_json:
         message = "give --follow or --json, not both"
         raise click.UsageError(message, click.get_current_context())
-    with opened_queue(*place) as queue:
+    with opened_queue(*place, read_only=True) as queue:
         key = job_key_of(queue, target)
         if follow:
             _follow(queue, key, attempt, lines)

@@ -31,7 +31,7 @@ def show(*, target: str, queue_root: Path | None, config: Path | None, overrides
     """
     from themis.core.monitor.jobs import job_now
 
-    with opened_queue(queue_root, config, overrides) as queue:
+    with opened_queue(queue_root, config, overrides, read_only=True) as queue:
         job = job_now(queue, job_key_of(queue, target))
     if as_json:
         emit(job.document())
