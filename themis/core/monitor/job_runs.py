@@ -12,6 +12,7 @@ from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 
 _PAGE = 512
+_PATIENCE_S = 0.5  # a list is not to wait for a store that is locked
 
 
 def runs_of_jobs(queue_root: Path, keys: Sequence[str]) -> dict[str, RunRow]:
@@ -34,7 +35,7 @@ def _readers(stack: ExitStack, queue_root: Path) -> list[StoreReader]:
     found = []
     for location in stores_of(queue_root):
         with suppress(UnavailableError):
-            found.append(stack.enter_context(closing(reader_of(location))))
+            found.append(stack.enter_context(closing(reader_of(location, patience_s=_PATIENCE_S))))
     return found
 
 

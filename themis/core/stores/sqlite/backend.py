@@ -18,14 +18,17 @@ _SHARED = "group_readable"
 
 
 def _build(config: "StorageConfig", patience: Patience) -> "SqliteRunStore":
-    from themis.core.stores.sqlite.opening import GroupReadableStore  # noqa: PLC0415  # its models cost 100 ms
-    from themis.core.stores.sqlite.store import SqliteRunStore  # noqa: PLC0415
+    from themis.core.stores.sqlite.store import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms
 
     parameters = dict(config.parameters)
     is_shared = parameters.pop(_SHARED, False)
     if not isinstance(is_shared, bool):
         raise ConfigError(where=f"storage.parameters.{_SHARED}", detail=f"is true or false, not {is_shared!r}")
-    return made(GroupReadableStore if is_shared else SqliteRunStore, parameters, **patience._asdict())
+    if not is_shared:
+        return made(SqliteRunStore, parameters, **patience._asdict())
+    from themis.core.stores.sqlite.opening import GroupReadableStore  # noqa: PLC0415  # few need it
+
+    return made(GroupReadableStore, parameters, **patience._asdict())
 
 
 def _path_of(parameters: Mapping[str, Any]) -> str:
