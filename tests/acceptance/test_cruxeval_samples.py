@@ -10,8 +10,8 @@ from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser,
 from themis.core.contexts import GenerateContext
 from themis.core.models import Case, Dataset
 from themis.core.results import RunStatus
+from themis.core.statistics.sample_estimators import Sample, sample_figures
 from themis.core.statistics.sample_figures import SampleFigures
-from themis.core.statistics.samples import Sample, sample_figures
 from themis.core.stores import InMemoryRunStore
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "cruxeval_samples.jsonl"

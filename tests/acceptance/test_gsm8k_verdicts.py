@@ -83,3 +83,15 @@ def test_an_experiment_agrees_with_the_publisher(model: str, published: dict[str
     assert result.progress.completed_cases == PROBLEMS
     assert {case.case_id: scores_of(case)[0] >= 1 for case in result.cases} == published
     assert (tmp_path / "runs" / "themis.sqlite3").is_file()
+
+
+def test_the_publisher_s_own_verdicts_are_scores_beside_ours(
+    model: str, published: dict[str, bool], tmp_path: Path
+) -> None:
+    theirs = f"{{use: builtin/precomputed, with: {{path: {DATA}, field: solutions.{model}.is_correct}}, as: publisher}}"
+    text = CONFIG.format(data=DATA, model=model).replace("[builtin/math_equivalence]", f"[{theirs}]")
+    config = tmp_path / "gsm8k.yaml"
+    config.write_text(text)
+    result = Experiment.from_config(config).run()
+    assert {case.case_id: scores_of(case)[0] == 1 for case in result.cases} == published
+    assert result.metrics["publisher"].mean == pytest.approx(CORRECT[model] / PROBLEMS)

@@ -4,6 +4,7 @@ import importlib
 import re
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def test_each_file_that_a_page_names_is_there() -> None:
     named = {(str(page.relative_to(TOP)), code) for page in PAGES for code in codes_of(page) if PATH.fullmatch(code)}
     missing = sorted(f"{page} names {path}" for page, path in named if not is_there(path))
     assert not missing, "\n".join(missing)
+
+
+def test_each_page_is_once_in_the_navigation() -> None:
+    named = re.findall(r"^ +- (?:.*: )?([\w./-]+\.md)$", (TOP / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    assert len(named) > 100
+    assert sorted(page for page, times in Counter(named).items() if times > 1) == []
 
 
 def is_there(path: str) -> bool:

@@ -20,7 +20,7 @@ from themis.core.stores.job_rows import job_key
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import location_of, reader_of
 from themis.core.submission import run_worker_once, submit_experiment
-from themis.core.values.run_names import labels_in
+from themis.core.text.run_names import labels_in
 
 
 @dataclass(frozen=True)

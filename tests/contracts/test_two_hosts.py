@@ -15,7 +15,7 @@ from tests.contracts.test_queue_promise import MEMORY, Job
 from tests.processes.queue_world import ClockedDatabase, World, later
 from themis.core.errors import ClaimLostError
 from themis.core.queue import AttemptOutcome, Cause, Claim
-from themis.core.queue.folder.root import LEASE_S
+from themis.core.queue.folder.lease import LEASE_S
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.stores.job_rows import Fence
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from themis.core.processes import identity
 from themis.core.queue import AttemptOutcome, Cause, Claim, ClaimResult, FileQueue, NewJob, StoreAddress, this_process
-from themis.core.queue.folder.root import LEASE_S, QueueRoot
+from themis.core.queue.folder.lease import LEASE_S
+from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model.layout import JOB_FOLDERS, parse
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.picking.skipped_jobs import Allow

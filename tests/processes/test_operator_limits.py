@@ -31,10 +31,10 @@ MANY = 40_000
 
 STALLING = """
 import asyncio
-from themis.core.engine import stall_watch
+from themis.core.engine import stalled_calls
 from themis.core.models import GenerationResult
 
-stall_watch.STALLED_S = stall_watch.UNKNOWN_S = 0.5
+stalled_calls.STALLED_S = stalled_calls.UNKNOWN_S = 0.5
 
 class Stalling:
     component_id, version, provider_key = "lab/stalling", "1", "lab:https://ann:hunter2pass@x/v1"

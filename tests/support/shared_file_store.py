@@ -121,6 +121,7 @@ class SharedFileStore(InMemoryRunStore):
             return
         document = json.loads(self.path.read_text())
         self._runs = {run["record"]["run_id"]: _run(run) for run in document["runs"]}
+        self._calibrations = document["calibrations"]
         self._blobs = {digest: base64.b64decode(data) for digest, data in document["blobs"].items()}
         self._own.put(document["jobs"])
         self._seen = (found.st_ino, found.st_mtime_ns)
@@ -129,6 +130,7 @@ class SharedFileStore(InMemoryRunStore):
         document = {
             "runs": [_document(run) for run in self._runs.values()],
             "blobs": {digest: base64.b64encode(data).decode() for digest, data in self._blobs.items()},
+            "calibrations": self._calibrations,
             "jobs": self._own.document(),
         }
         hidden = self.path.with_name(f".{self.path.name}.new")
@@ -195,20 +197,19 @@ def _under_lock(method: _Method, *, writes: bool) -> _Method:
 _RUN_WRITES = (
     *("create_run", "name_run", "start_run", "end_run", "clear_run", "append"),
     *("put_spend", "put_aggregate", "lend_only", "save_batch", "save_judge_calls", "put_blob"),
-    *("forget_judge_calls", "replace_snapshot", "begin_replay", "append_replayed", "end_replay", "drop_replay"),
+    *(
+        "forget_judge_calls",
+        "replace_snapshot",
+        "save_calibration",
+        "begin_replay",
+        "append_replayed",
+        "end_replay",
+        "drop_replay",
+    ),
 )
 _RUN_READS = (
-    *(
-        "load_run",
-        "list_runs",
-        "runs_named",
-        "load_snapshot",
-        "has_outcomes",
-        "outcomes_between",
-        "ends_between",
-        "ends_from",
-    ),
-    "scores_between",
+    *("load_run", "list_runs", "runs_named", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between"),
+    *("ends_from", "values_between"),
     *(
         "spends",
         "aggregates",
@@ -220,6 +221,7 @@ _RUN_READS = (
         "batches",
         "judge_calls_between",
         "cached_response",
+        "calibrations",
         "get_blob",
         "lent_keys",
         "replayed_ends",

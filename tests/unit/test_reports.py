@@ -260,7 +260,6 @@ def test_quickcheck_gives_counts_means_and_rows(store: InMemoryRunStore, run_id:
     rows = found.pop("score_rows")
     assert found == {
         "run_id": run_id,
-        "name": "echo-on-d-1",
         "status": "partial_failure",
         "total_cases": 3,
         "completed_cases": 2,

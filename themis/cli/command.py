@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import click
 
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
-from themis.core.values.run_names import checked_labels
+from themis.core.text.run_names import checked_labels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

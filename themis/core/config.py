@@ -12,13 +12,14 @@ from themis.core.outcomes.items import MOST_METRICS, MOST_VIEWS
 from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompt_config import PromptConfig
 from themis.core.prompts import PromptSpec
+from themis.core.text.run_names import checked_labels, checked_name
 from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.batch import BatchConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
 from themis.core.values.breaker import BreakerConfig
 from themis.core.values.budget import BudgetConfig
-from themis.core.values.run_names import checked_labels, checked_name
 from themis.core.values.tags import checked as checked_tags
+from themis.core.values.tracing import Tracing
 from themis.core.values.view_names import checked as checked_views
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -237,6 +238,7 @@ class RuntimeConfig(FrozenModel):
         memory_limit_mb: memory that one try of a queued experiment may use.
         tags: all tags that a worker must have to take the queued experiment.
         environment: variables that a daemon's worker sets for the queued experiment; secrets are references.
+        tracing: sends traces, metrics and scores by OpenTelemetry; None leaves it to the variable `THEMIS_TRACING`.
     """
 
     max_concurrent_tasks: PositiveCount = 32
@@ -269,6 +271,7 @@ class RuntimeConfig(FrozenModel):
     memory_limit_mb: PositiveCount | None = None
     tags: Annotated[list[str], AfterValidator(lambda tags: list(checked_tags(tags)))] = Field(default_factory=list)
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
+    tracing: Tracing = None
 
 
 class ExperimentConfig(FrozenModel):

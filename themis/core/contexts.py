@@ -76,7 +76,11 @@ class ParseContext:
 
 @dataclass(slots=True, kw_only=True)
 class ScoreContext:
-    """For `PureMetric.score`."""
+    """For `PureMetric.score`.
+
+    Attributes:
+        candidate_index: of the single candidate that is scored; None for the reduced one.
+    """
 
     run_id: str
     case: Case
@@ -85,6 +89,7 @@ class ScoreContext:
     case_key: str | None = None
     dataset_metadata: dict[str, str] = field(default_factory=dict)
     seed: int | None = None
+    candidate_index: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)

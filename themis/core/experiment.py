@@ -27,7 +27,7 @@ from themis.core.protocols import TracingProvider
 from themis.core.results import RunEstimate, RunResult, RunStatus
 from themis.core.snapshot import RunProvenance, RunSnapshot
 from themis.core.stores import RunStore, create_run_store, projections
-from themis.core.values.run_names import Title
+from themis.core.text.run_names import Title
 
 
 class Experiment(ExperimentConfig):

@@ -9,8 +9,8 @@ from themis.core.errors import InvalidArgumentError
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.results import ExecutionState
 from themis.core.snapshot import PURE, RunSnapshot
+from themis.core.statistics.sample_estimators import grouped_figures
 from themis.core.statistics.sample_figures import SampleFigures
-from themis.core.statistics.samples import grouped_figures
 from themis.core.stores import RunStore, projections
 from themis.core.stores.stored_cases import read_cases
 from themis.core.text.nearest import nearest_hint
@@ -146,7 +146,6 @@ def quickcheck(store: RunStore, run_id: str) -> dict[str, Any]:
     benchmark = projections.benchmark_result(store, run_id)
     return {
         "run_id": run_id,
-        "name": result.name,
         "status": result.status.value,
         "total_cases": benchmark.total_cases,
         "completed_cases": benchmark.completed_cases,

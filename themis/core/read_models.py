@@ -25,6 +25,7 @@ class BenchmarkScoreRow(FrozenModel):
         error_message: the same as text.
         details: facts that the metric added.
         candidate_index: for the score of a single candidate, its index; None for the score of the reduced one.
+        calibration: in reports, how far judges are known to agree with people; None for a metric that asks no judge.
     """
 
     case_id: str
@@ -38,6 +39,7 @@ class BenchmarkScoreRow(FrozenModel):
     error_message: str | None = None
     details: dict[str, JSONValue] = Field(default_factory=dict)
     candidate_index: int | None = Field(default=None, exclude_if=lambda value: value is None)
+    calibration: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class BenchmarkResult(FrozenModel):

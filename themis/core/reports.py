@@ -6,11 +6,13 @@ Characters that move a terminal's cursor or reverse a line are escaped visibly, 
 them unchanged.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO, StringIO
 from typing import Any, BinaryIO, TextIO
 
 from themis.core.base import as_json
+from themis.core.calibration import stored as calibrations
+from themis.core.calibration.models import Calibration
 from themis.core.errors import DemoJudgeError
 from themis.core.inspection import get_execution_state, get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
@@ -44,14 +46,17 @@ class Reporter:
         self._store = store
 
     def export_json(self, run_id: str) -> str:
-        """Return everything as one JSON object: the snapshot, the execution state, each view of the run, its cost."""
+        """Return everything as one JSON object: snapshot, execution state, each view of the run, cost, calibrations."""
         document = {
             "snapshot": self._snapshot(run_id).model_dump(mode="json"),
             "execution_state": as_json(get_execution_state(self._store, run_id)),
         }
         cost = read_cost(self._store, run_id)
         views = {name: self._store.get_projection(run_id, name) for name in _VIEWS}
-        return compact_json(document | views | ({} if cost is None else {"cost": cost.document()}))
+        found = calibrations.find(self._store, get_run_snapshot(self._store, run_id))
+        judged = {name: _calibration_document(calibration) for name, calibration in found.items()}
+        more = ({} if cost is None else {"cost": cost.document()}) | ({"calibrations": judged} if judged else {})
+        return compact_json(document | views | more)
 
     def export_markdown(self, run_id: str) -> str:
         """Return the run's state as `- key: value` lines, and a line for each case and metric."""
@@ -60,7 +65,8 @@ class Reporter:
     def write_markdown(self, run_id: str, out: TextIO) -> None:
         """Write the lines of `export_markdown` to `out` one by one."""
         result = projections.run_result(self._store, run_id)
-        _write(out, markdown.score_list(result, self._rows(run_id), read_cost(self._store, run_id)))
+        notes = calibrations.notes(self._store, self._snapshot(run_id))
+        _write(out, markdown.score_list(result, self._rows(run_id), read_cost(self._store, run_id), notes))
 
     def export_markdown_summary(self, run_id: str) -> str:
         """Return a readable summary: counts, the metrics with the details of their means, and the first failures."""
@@ -144,7 +150,9 @@ class Reporter:
         return [as_json(row) for row in self._rows(run_id)]
 
     def _rows(self, run_id: str) -> Iterator[BenchmarkScoreRow]:
-        return projections.score_rows(self._store, self._snapshot(run_id))
+        snapshot = self._snapshot(run_id)
+        notes = calibrations.notes(self._store, snapshot)
+        return _noted(projections.score_rows(self._store, snapshot), notes)
 
     def _snapshot(self, run_id: str) -> RunSnapshot:
         """Return the snapshot of a run that may be reported."""
@@ -153,6 +161,19 @@ class Reporter:
         if names and any(judge.component_id == _DEMO_JUDGE for judge in snapshot.component_refs.judge_models):
             raise DemoJudgeError(run_id=run_id, benchmark=names[0])
         return snapshot
+
+
+def _noted(rows: Iterable[BenchmarkScoreRow], notes: Mapping[str, str]) -> Iterator[BenchmarkScoreRow]:
+    """Yield rows, those of judged metrics with what is known of their judges."""
+    for row in rows:
+        note = notes.get(row.metric_id)
+        yield row if note is None else row.model_copy(update={"calibration": note})
+
+
+def _calibration_document(calibration: Calibration | None) -> dict[str, Any]:
+    if calibration is None:
+        return {"status": calibrations.UNCALIBRATED}
+    return {"status": "calibrated", **calibration.document()}
 
 
 def snapshot_report(snapshot: RunSnapshot, run_metadata: dict[str, Any] | None = None) -> dict[str, Any]:

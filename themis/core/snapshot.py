@@ -155,6 +155,11 @@ class RunSnapshot(FrozenModel):
         return list(self.metric_columns.values())
 
     @property
+    def judged_metrics(self) -> list[str]:
+        """Ids of the metrics that ask judges, in order."""
+        return [metric_id for metric_id in self.metric_ids if self.metric_kinds[metric_id] != PURE]
+
+    @property
     def scores_each(self) -> bool:
         """Whether every candidate is scored, beside the reduced one."""
         return self.identity.score_candidates == "each"

@@ -44,7 +44,7 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.registry import location_of
-from themis.core.values.run_names import Title
+from themis.core.text.run_names import Title
 from themis.core.values.tags import checked
 
 __all__ = [

@@ -231,6 +231,7 @@ CONTEXTS: dict[Any, dict[str, Any]] = {
         "case_key": None,
         "dataset_metadata": {},
         "seed": None,
+        "candidate_index": None,
     },
 }
 

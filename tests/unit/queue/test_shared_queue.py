@@ -19,7 +19,7 @@ from themis.core.monitor.jobs import job_now
 from themis.core.processes.identity import process_started
 from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
 from themis.core.queue.folder import locks, root
-from themis.core.queue.folder.root import LEASE_S
+from themis.core.queue.folder.lease import LEASE_S
 from themis.core.queue.folder.worker_report import WorkerReport
 from themis.core.queue.model import layout
 from themis.core.queue.model.readiness import CLOCKS_DIFFER_NS

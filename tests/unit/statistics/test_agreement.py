@@ -1,10 +1,7 @@
 """Agreement of raters, by published examples and by simulation."""
 
-import json
 import math
 import random
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,8 +13,6 @@ from themis.core.statistics.agreement import (
     raw_agreement,
 )
 from themis.core.statistics.order_effects import order_effects
-
-LLMBAR = Path(__file__).parents[4] / "shared" / "data"
 
 FLEISS_TABLE = [
     (0, 0, 0, 0, 14), (0, 2, 6, 4, 2), (0, 0, 3, 5, 6), (0, 3, 9, 2, 0), (2, 2, 8, 1, 1),
@@ -142,28 +137,3 @@ def test_without_pairs_or_winners_there_is_no_bias_to_speak_of() -> None:
     found = order_effects([(None, None)])
     assert found is not None
     assert (found.first_shown_share, found.kappa, found.tie_share) == (None, None, 1)
-
-
-@pytest.mark.skipif(not LLMBAR.is_dir(), reason="the stored judgments of LLMBar are not here")
-def test_stored_pairwise_judgments_come_to_what_their_publisher_computed() -> None:
-    """Those of its plain evaluator. Of the one called Swap only the first of two stages is stored."""
-    lines = (LLMBAR / "llmbar_pairs.jsonl").read_text(encoding="utf-8").splitlines()
-    rows: list[dict[str, Any]] = [row for row in map(json.loads, lines) if row["evaluator"] == "Vanilla"]
-    published = json.loads((LLMBAR / "llmbar_statistics.json").read_text(encoding="utf-8"))["Vanilla"]
-    label = [int(row["label"]) for row in rows]
-    given = [int(row["winner_given_order"]) for row in rows]
-    swapped = [int(row["winner_swapped_order"]) for row in rows]
-
-    def as_published(hits: list[bool]) -> str:
-        return f"{sum(hits)} / {len(hits)} = {sum(hits) / len(hits) * 100}%"
-
-    right = [[winner == best for winner, best in zip(one, label, strict=True)] for one in (given, swapped)]
-    assert as_published(right[0]) == published["correct_False"]
-    assert as_published(right[1]) == published["correct_True"]
-    assert as_published([both == (True, True) for both in zip(*right, strict=True)]) == published["correct_both"]
-    effects = order_effects((one - 1, other - 1) for one, other in zip(given, swapped, strict=True))
-    assert effects is not None
-    assert f"{round(effects.agreement * 92)} / 92 = {effects.agreement * 100}%" == published["equal"]
-    assert effects.kappa == pytest.approx(published["kappa_agreement"], abs=1e-15)
-    assert effects.first_shown_share is not None
-    assert effects.first_shown_share > 0.7

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from themis.core.configuration.provider_names import public_name
-from themis.core.engine.stall_watch import _described
+from themis.core.engine.stalled_calls import _described
 from themis.core.errors import ComponentError, MessageError
 from themis.core.jobs.claimed_job import classify
 from themis.core.outcomes.stages import Stage

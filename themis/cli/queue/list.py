@@ -11,7 +11,7 @@ from themis.cli.targets import find_queue_root
 from themis.cli.terminal.output import emit_object, note, one_line, say, say_table
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.model.layout import SHOWN_STATES
-from themis.core.values.run_names import labels_in
+from themis.core.text.run_names import labels_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

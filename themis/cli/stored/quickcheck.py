@@ -17,5 +17,7 @@ def quickcheck(*, asked: Asked) -> None:
     from themis.core.stores import projections
 
     with run_to_read(asked) as (store, run_id):
-        explain_partial(projections.run_result(store, run_id))
-        emit(check(store, run_id))
+        result = projections.run_result(store, run_id)
+        explain_partial(result)
+        found = check(store, run_id)
+        emit({"run_id": found.pop("run_id"), "name": result.name, **found})

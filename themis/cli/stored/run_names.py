@@ -80,14 +80,21 @@ def is_id(name: str) -> bool:
     return target_text(name).kind is not Kind.CONFIG
 
 
-def places_of(stack: ExitStack, names: Sequence[str], path: Path | None) -> list[RunPlace]:
+def places_of(stack: ExitStack, names: Sequence[str], path: Path | None, config: Path | None = None) -> list[RunPlace]:
     """Find the stored runs that `names` name; their stores are open until `stack` is closed.
+
+    Args:
+        stack: closes the stores.
+        names: config files, or beginnings of ids.
+        path: the file of the runs that ids name; None for that of a config file among `names`, else of `config`.
+        config: a config file that names none of the runs.
 
     Raises:
         UnknownTargetError, AmbiguousTargetError: one names no run, or several.
         UnknownRunError: the run of a config file is not stored.
     """
-    named = NamedPlaces(stack, names, path)
+    beside = [] if config is None else [str(config)]
+    named = NamedPlaces(stack, [*names, *beside], path)
     found = []
     for name in names:
         if is_id(name):

@@ -32,7 +32,7 @@ from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot, case_key
 from themis.core.statistics.score_tally import NO_ANSWER
 from themis.core.stores import RunStore
-from themis.core.values.run_names import Title
+from themis.core.text.run_names import Title
 
 _PAGE = 500
 """Cases that are written together."""

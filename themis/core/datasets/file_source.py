@@ -31,6 +31,11 @@ _FORMATS: dict[str, Format] = {
 }
 
 
+def records_of(path: Path, fields: Fields | None) -> Records:
+    """Return the records of a file, in the format that its name tells; `fields` see `Fields`."""
+    return _FORMATS.get(format_suffix(path), _json_lines)(path, fields)
+
+
 class FileSource(RecordSource):
     """The cases of a file, whose format its name tells; of all that a pattern matches, in the order of their names.
 
@@ -72,7 +77,7 @@ class FileSource(RecordSource):
             DatasetError: no file matches the path.
         """
         for path in files_of(self.path):
-            yield _FORMATS.get(format_suffix(path), _json_lines)(path, self.fields)
+            yield records_of(path, self.fields)
 
 
 def _lines(fields: Fields | None) -> OwnKeys | MappedKeys:

@@ -22,8 +22,8 @@ from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import SCORING, Stage
 from themis.core.snapshot import seed_of
 from themis.core.statistics.aggregates import Aggregates, aggregated
+from themis.core.statistics.sample_estimators import sample_figures
 from themis.core.statistics.sample_figures import SampleFigures
-from themis.core.statistics.samples import sample_figures
 from themis.core.statistics.score_tally import NO_ANSWER
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore

@@ -10,7 +10,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine.aggregating import aggregate
 from themis.core.engine.batch_endpoint import endpoint_of, has_batches
 from themis.core.engine.batches.context import Batching
-from themis.core.engine.batches.generation import BatchedGeneration, close_batches
+from themis.core.engine.batches.polling import BatchedGeneration, close_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
@@ -30,8 +30,9 @@ from themis.core.engine.reuse import Lenders
 from themis.core.engine.run_options import RunOptions
 from themis.core.engine.sessions import session_of
 from themis.core.engine.spending import Spending, refuse_unkept_budget, spending_of
-from themis.core.engine.stall_watch import StallWatch
+from themis.core.engine.stalled_calls import StallWatch
 from themis.core.engine.task_pool import TaskPool
+from themis.core.engine.tracing import traced
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import (
     BatchWaitError,
@@ -77,8 +78,9 @@ class RunExecution:
             RunExistsError: the run exists and the policy is `error`.
             ThemisError: the run cannot go on; finished work is kept and the run is `failed`.
         """
-        with self._store.hold_run(self._run_id, fence=self._options.fence):
-            return await self._carry_out()
+        async with traced(self._runtime, self._observers, self._run.snapshot, self._until):
+            with self._store.hold_run(self._run_id, fence=self._options.fence):
+                return await self._carry_out()
 
     async def _carry_out(self) -> RunRecord:
         if self._runtime.budget is not None and self._store.load_run(self._run_id) is None:
@@ -210,6 +212,7 @@ class RunExecution:
 
             def ended(end: CaseEnd) -> None:
                 writer.end_case(end)
+                self._observers.case_ended(end)
                 progress.done += 1
                 progress.failed += end.failed
 
@@ -218,6 +221,7 @@ class RunExecution:
             progress.stalled = StallWatch(evaluation.running).look
 
             async def work_off(work: CaseWork) -> None:
+                self._observers.case_started(work)
                 is_lost = failed is not None and failed[work.case_no]
                 answer = await (pipeline.lost(work) if is_lost else pipeline.answer_of(work))
                 if isinstance(answer, CaseEnd):

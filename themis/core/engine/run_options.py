@@ -9,8 +9,8 @@ from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.protocols import TracingProvider
 from themis.core.stores.job_rows import Fence
 from themis.core.text.nearest import nearest_hint
+from themis.core.text.run_names import Title
 from themis.core.values.provider_state import ProviderState
-from themis.core.values.run_names import Title
 from themis.core.values.stalled_call import StalledCall
 
 

@@ -9,7 +9,7 @@ from themis.core.outcomes.items import OF_CANDIDATES, item_of
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot
-from themis.core.statistics.samples import Sample
+from themis.core.statistics.sample_estimators import Sample
 from themis.core.stores.protocol import RunStore
 from themis.core.text.ballots import ballot_of
 

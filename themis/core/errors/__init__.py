@@ -31,6 +31,7 @@ from themis.core.errors.components import (
     PatternTimeError,
     PluginRefusedError,
     ReplayError,
+    ScoreFileError,
     UnknownComponentError,
     UnknownJudgeError,
     WrongComponentKindError,
@@ -53,6 +54,7 @@ from themis.core.errors.datasets import (
 )
 from themis.core.errors.judging import (
     JudgmentError,
+    LabelError,
     NoJudgeError,
     NoVerdictError,
     RubricError,
@@ -186,6 +188,7 @@ __all__ = [
     "JobError",
     "JobStateError",
     "JudgmentError",
+    "LabelError",
     "LimitFileError",
     "LiteralSecretError",
     "LiveComponentError",
@@ -232,6 +235,7 @@ __all__ = [
     "RunExistsError",
     "RunStoppedError",
     "RunningLoopError",
+    "ScoreFileError",
     "SlotLostError",
     "StalledStreamError",
     "StateError",

@@ -41,6 +41,10 @@ class ReplayError(ComponentError):
     """{where}: {detail}"""
 
 
+class ScoreFileError(ComponentError):
+    """{where}: {detail}"""
+
+
 class PatternTimeError(StateError):
     """the regular expression {pattern!r} needs more than {seconds:g} s for this answer; write it without repetitions of repetitions"""
 

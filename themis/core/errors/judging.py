@@ -19,5 +19,9 @@ class RubricError(InputError):
     """{where}: {detail}"""
 
 
+class LabelError(InputError):
+    """{where}: {detail}"""
+
+
 class NoJudgeError(InputError):
     """{component} asks a judge: name one in evaluation.judge_models (a model under test never judges unless it is named there)"""

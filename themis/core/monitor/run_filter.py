@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from themis.core.monitor.run_outline import RunOutline
 from themis.core.stores.reading import RunRow
-from themis.core.values.run_names import labels_in
+from themis.core.text.run_names import labels_in
 
 
 @dataclass(frozen=True, slots=True)

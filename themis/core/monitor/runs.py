@@ -21,8 +21,8 @@ from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
 from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
+from themis.core.text.run_names import labels_in
 from themis.core.values.run_ends import reason_of
-from themis.core.values.run_names import labels_in
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.worker_report import SlotReport

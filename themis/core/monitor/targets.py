@@ -19,7 +19,7 @@ from themis.core.queue.folder.root import open_root
 from themis.core.stores.job_rows import JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
-from themis.core.values.run_names import CONFIG_SUFFIXES, KINDS
+from themis.core.text.run_names import CONFIG_SUFFIXES, KINDS
 
 LEAST_DIGITS = 4
 """Digits that the beginning of an id has at least."""

@@ -10,16 +10,20 @@ from themis.core.text.canonical import compact_json
 from themis.core.text.lines import visible
 
 _OF_CANDIDATE = "candidate_index"
+_OF_JUDGES = "calibration"
 
-COLUMNS: tuple[str, ...] = tuple(name for name in BenchmarkScoreRow.model_fields if name != _OF_CANDIDATE)
-"""Columns of the CSV and of the LaTeX table of scores: the fields of a row, but for the index of a candidate."""
+COLUMNS: tuple[str, ...] = tuple(
+    name for name in BenchmarkScoreRow.model_fields if name not in {_OF_CANDIDATE, _OF_JUDGES}
+)
+"""Columns of the CSV and of the LaTeX table of scores: the fields of a row that each run has."""
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def columns_of(snapshot: RunSnapshot) -> tuple[str, ...]:
-    """Return the columns for a run: those of all, and with scores of single candidates their index."""
-    return (*COLUMNS, _OF_CANDIDATE) if snapshot.scores_each else COLUMNS
+    """Return the columns for a run: those of all, with scores of single candidates their index, with judges theirs."""
+    of_candidates = (_OF_CANDIDATE,) if snapshot.scores_each else ()
+    return (*COLUMNS, *of_candidates, *((_OF_JUDGES,) if snapshot.judged_metrics else ()))
 
 
 def write_rows(out: TextIO, rows: Iterable[BenchmarkScoreRow], columns: Sequence[str] = COLUMNS) -> None:

@@ -6,7 +6,7 @@ from themis.core.cost.run_cost import RunCost
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting import costs
 from themis.core.reporting.cells import one_line, text_cell
-from themis.core.reporting.summary import FIGURES, RunSummary
+from themis.core.reporting.summary import RunSummary
 from themis.core.results import RunResult
 from themis.core.statistics.score_tally import aggregate_notes, aggregate_rows
 
@@ -49,12 +49,12 @@ def summary_table(summary: RunSummary) -> Iterator[str]:
     yield f"% run {result.run_id}: {result.status.value}, generator {generator}"
     if result.what_is_missing:
         yield f"% {result.what_is_missing}"
-    yield rf"\begin{{tabular}}{{l{'r' * len(FIGURES)}}}"
+    yield rf"\begin{{tabular}}{{l{'r' * len(summary.figures)}}}"
     yield r"\hline"
-    yield _row("Metric", *(name[:1].upper() + name[1:] for name in FIGURES))
+    yield _row("Metric", *(name[:1].upper() + name[1:] for name in summary.figures))
     yield r"\hline"
     for name, found in summary.table():
-        yield _row(name, *(found[figure] for figure in FIGURES))
+        yield _row(name, *(found[figure] for figure in summary.figures))
     yield r"\hline"
     yield r"\end{tabular}"
     rows = aggregate_rows(summary.metrics)

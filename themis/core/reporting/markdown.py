@@ -1,7 +1,7 @@
 """Reports in Markdown: a line for each score, and a readable summary."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from themis.core.cost.run_cost import RunCost
 from themis.core.cost.tokens import KINDS
@@ -15,7 +15,9 @@ _PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
 """A text that Markdown leaves unchanged; a URL, which it would turn into a link, does not match."""
 
 
-def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCost | None) -> Iterator[str]:
+def score_list(
+    result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCost | None, calibrations: Mapping[str, str]
+) -> Iterator[str]:
     """Yield the run's state, a line for each key, and its scores, a line for each row; a missing value is `None`."""
     counts = result.progress
     yield "# Run Report"
@@ -35,6 +37,8 @@ def score_list(result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCo
         yield f"- cost_usd: {cost.usd}"
         for kind, count in zip(KINDS, cost.known.tokens, strict=True):
             yield f"- {kind}_tokens: {count}"
+    for metric_id, note in calibrations.items():
+        yield f"- calibration: {_value(metric_id)}: {_value(note)}"
     yield ""
     yield "## Metrics"
     yield ""

@@ -6,12 +6,16 @@ from typing import NamedTuple
 
 from themis.core.cost.run_cost import RunCost
 from themis.core.reporting import costs
-from themis.core.reporting.summary import FIGURES, RunSummary
+from themis.core.reporting.summary import RunSummary
 from themis.core.statistics.score_tally import aggregate_notes, aggregate_rows, number
 
 _LOW_AND_HIGH = (
     "A mean covers the scored cases. A case without an answer counts as the run's on_no_answer says, 0 by default; "
     "a failed case is unscored. Low and high are the mean if all unscored cases had scored 0 or 1."
+)
+_KAPPA = (
+    "Kappa is the agreement of a judge with the labels of people, beyond that of chance; an uncalibrated judge has not "
+    "been compared with people."
 )
 
 
@@ -93,9 +97,10 @@ def _served(summary: RunSummary) -> Inline:
 
 def _metrics(summary: RunSummary) -> Section:
     rows: list[tuple[Inline, ...]] = [
-        ((Given(name),), *((found[figure],) for figure in FIGURES)) for name, found in summary.table()
+        ((Given(name),), *((found[figure],) for figure in summary.figures)) for name, found in summary.table()
     ]
-    return Section("Metrics", ("metric", *FIGURES), rows, after=((_LOW_AND_HIGH,),))
+    after = ((_LOW_AND_HIGH,), (_KAPPA,)) if summary.calibrations else ((_LOW_AND_HIGH,),)
+    return Section("Metrics", ("metric", *summary.figures), rows, after=after)
 
 
 def _aggregates(summary: RunSummary) -> Section | None:

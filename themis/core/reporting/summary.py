@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from themis.core.calibration import stored as calibrations
 from themis.core.cost.run_cost import RunCost
 from themis.core.inspection import get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
@@ -20,6 +21,9 @@ FAILURES_SHOWN = 50
 FIGURES = ("mean", "95 % interval", "scored", "total", "correct", "no answer", "unscored", "low", "high")
 """Figures shown for each metric."""
 
+CALIBRATION = "judge"
+"""The column that says how far judges are known to agree with people; only of runs with judged metrics."""
+
 
 @dataclass(slots=True)
 class RunSummary:
@@ -34,6 +38,7 @@ class RunSummary:
         failures: the first rows without a score.
         served_models: number of cases by the model that answered, as its provider names it.
         cost: what it has cost; None when it has asked no model.
+        calibrations: how far the judges of each judged metric are known to agree with people.
     """
 
     result: RunResult
@@ -44,6 +49,7 @@ class RunSummary:
     failures: list[BenchmarkScoreRow] = field(default_factory=list)
     served_models: Counter[str] = field(default_factory=Counter)
     cost: RunCost | None = None
+    calibrations: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, store: RunStore, run_id: str) -> "RunSummary":
@@ -59,6 +65,7 @@ class RunSummary:
             result, snapshot, {metric_id: result.metrics.get(metric_id, none) for metric_id in snapshot.metric_ids}
         )
         summary.cost = read_cost(store, run_id)
+        summary.calibrations = calibrations.notes(store, snapshot)
         for case in iter_cases(store, snapshot):
             summary.served_models.update(case.served_models())
             unscored = set()
@@ -85,4 +92,10 @@ class RunSummary:
     def table(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each metric with its figures as texts by name, including the number of correct cases."""
         for name, metric in self.metrics.items():
-            yield name, {"correct": f"{self.outcomes[name, 'correct']:,}", **figures(metric)}
+            judged = {CALIBRATION: self.calibrations.get(name, "")} if self.calibrations else {}
+            yield name, {"correct": f"{self.outcomes[name, 'correct']:,}", **figures(metric), **judged}
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The names of the figures in `table`, in the order in which they are shown."""
+        return (*FIGURES, CALIBRATION) if self.calibrations else FIGURES

@@ -11,8 +11,10 @@ _EXACT_UP_TO = 40
 _HALVINGS = 60
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
+def wilson(successes: float, trials: int) -> tuple[float, float]:
     """Return the Wilson score interval of a share, for values that are 0 or 1.
+
+    Of values between these, with `successes` as their sum, it is too wide: none vary as much as 0 and 1 do.
 
     Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22 (1927).
     """

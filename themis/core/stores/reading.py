@@ -35,7 +35,7 @@ class RunRow(NamedTuple):
         error: reason why it failed as a whole.
         created_ms, started_ms, ended_ms: times when it was added, last started, and ended.
         name: by which people find it; None for a run of an earlier version.
-        labels: see `themis.core.values.run_names.labels_in`; None for none.
+        labels: see `themis.core.text.run_names.labels_in`; None for none.
         run_no: its number in a store that numbers runs.
         snapshot: name of its snapshot's text in this store.
     """

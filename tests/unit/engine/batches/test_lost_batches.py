@@ -10,7 +10,7 @@ from tests.support.batch_lab import LATER, SOON, attempt, lab_of, outputs
 from tests.support.batch_provider import BatchModel, Endpoint, Remote, RemoteBatch, Steps, failure
 from tests.support.lab import experiment
 from themis.core.config import RuntimeConfig
-from themis.core.engine.batches import generation, questions
+from themis.core.engine.batches import polling, questions
 from themis.core.engine.batches.cancelling import cancel_batches, open_batches
 from themis.core.errors import (
     BatchesRefusedError,
@@ -172,7 +172,7 @@ def test_a_batch_that_the_provider_has_no_room_for_is_submitted_again_later(
 
 
 def test_a_batch_that_the_provider_never_has_room_for_is_asked_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation, "_PATIENCE_MS", 0)
+    monkeypatch.setattr(polling, "_PATIENCE_MS", 0)
     remote, store = Remote(is_full=True), InMemoryRunStore()
     lab = lab_of(remote)
     with pytest.raises(BatchWaitError):

@@ -17,6 +17,7 @@ from themis.core.engine.cases.step import Step
 from themis.core.models import ParsedOutput, ReducedCandidate
 from themis.core.outcomes import codec
 from themis.core.outcomes.answer_ends import AnswerEnd
+from themis.core.outcomes.items import item_of
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 
@@ -158,6 +159,7 @@ class ScorePart:
         self._run_id = run_id
         self._seeds = seeds
         self._on_no_answer = on_no_answer
+        self._candidate = item_of(step.item).candidate
         self._wants_no_answer = wants_no_answer(step.component)
         self._can_count_no_answer = can_count_no_answer(step.component, on_no_answer)
 
@@ -192,6 +194,7 @@ class ScorePart:
             case_key=work.case_key,
             dataset_metadata=work.dataset.metadata,
             seed=self._seeds[work.dataset_no],
+            candidate_index=self._candidate,
         )
 
     def take(self, case: CaseEvaluation, result: Any) -> None:

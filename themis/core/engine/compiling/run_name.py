@@ -6,7 +6,7 @@ from typing import Any
 from themis.core.snapshot import RunIdentity, RunSnapshot
 from themis.core.stores.protocol import RunStore
 from themis.core.text.canonical import canonical_json, content_hash
-from themis.core.values.run_names import CONFIG_SUFFIXES, MOST_NAME, Title, usual_name, word
+from themis.core.text.run_names import CONFIG_SUFFIXES, MOST_NAME, Title, usual_name, word
 
 _SHOWN_PARTS = 3
 _HASH_DIGITS = 4

@@ -16,6 +16,12 @@ from themis.core.errors import ClaimLostError
 
 logger = logging.getLogger("themis.queue")
 
+LEASE_S = 60.0
+"""Seconds that a claim on a shared queue lasts without a renewal, unless the queue's own file says otherwise."""
+
+SHORTEST_S, LONGEST_S = 1.0, 900.0
+"""Bounds of what the queue's own file may say."""
+
 _RENEWED_AFTER = 1 / 3
 _TRIED_AGAIN_AFTER = 1 / 12
 

@@ -20,17 +20,14 @@ from themis.core.errors import (
 from themis.core.files import durable, guarded
 from themis.core.files.filesystems import network_filesystem
 from themis.core.queue.folder import bell, location
+from themis.core.queue.folder.lease import LEASE_S, LONGEST_S, SHORTEST_S
 from themis.core.queue.folder.location import QueueLocation, Whereabouts
 from themis.core.queue.model import layout, outages
 
 FORMAT = 1
 
-LEASE_S = 60.0
-"""Seconds that a claim on a shared queue lasts without a renewal, unless the queue's own file says otherwise."""
-
 _UNWRITABLE = outages.SCARCE_ERRNOS | outages.BROKEN_ERRNOS | {errno.EACCES, errno.EPERM, errno.EMFILE}
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +255,8 @@ def _lease_s(root: Path, document: dict[str, Any]) -> float:
     found = document.get("lease_s", LEASE_S)
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise QueueRootError(path=root, detail=f"lease_s in its {layout.QUEUE_FILE} is not a number of seconds")
-    if not _SHORTEST_LEASE_S <= found <= _LONGEST_LEASE_S:
-        bounds = f"{_SHORTEST_LEASE_S:g} to {_LONGEST_LEASE_S:g}"
+    if not SHORTEST_S <= found <= LONGEST_S:
+        bounds = f"{SHORTEST_S:g} to {LONGEST_S:g}"
         raise QueueRootError(path=root, detail=f"lease_s in its {layout.QUEUE_FILE} is not {bounds} seconds")
     return float(found)
 

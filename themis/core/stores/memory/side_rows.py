@@ -1,4 +1,4 @@
-"""Rows of a run beside its outcomes, in memory: its spends, figures over all of its cases, batches and judge calls."""
+"""Rows beside the outcomes of a run, in memory: its spends, figures over it, batches, judge calls; calibrations."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -35,6 +35,7 @@ class SideRows(BaseRunStore, ABC):
     """Methods of a store on these rows."""
 
     _undo: Undo
+    _calibrations: dict[str, str]
 
     def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
         """Save the spend of an execution of a run, in place of what was saved of it."""
@@ -88,6 +89,15 @@ class SideRows(BaseRunStore, ABC):
         """Return the response to calls with that key in the newest run that has one; None when there is none."""
         found = (rows.responses.get(cache_key) for rows in self._newest_side_rows())
         return next((response for response in found if response is not None), None)
+
+    def save_calibration(self, key: str, calibration: str) -> None:
+        """Save the calibration of a judge and rubric, in place of an earlier one."""
+        with self.transaction():
+            self._undo.put(self._calibrations, key, calibration)
+
+    def calibrations(self) -> dict[str, str]:
+        """Return the calibrations of all judges and rubrics, by their keys."""
+        return dict(sorted(self._calibrations.items()))
 
     @abstractmethod
     def _side_rows(self, run_id: str) -> SideRowsOfRun: ...

@@ -5,7 +5,7 @@ from functools import lru_cache
 from themis.core.stores.job_rows import JOB_COLUMNS
 from themis.core.stores.reading import RunRow
 
-NAMED_SINCE = 10
+NAMED_SINCE = 11
 """Schema since which runs have names and labels."""
 
 _OF_NAMES = ("name", "labels")

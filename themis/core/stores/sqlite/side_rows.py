@@ -1,4 +1,4 @@
-"""Rows of a run beside its outcomes: its name, its spends, figures over all of its cases, batches and judge calls."""
+"""Rows of a run beside its outcomes: name, spends, figures over all cases, batches, judge calls; calibrations."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from themis.core.stores.sqlite.many_rows import insert_large_rows
 from themis.core.stores.sqlite.outcome_rows import shortened
 from themis.core.stores.sqlite.reading_statements import SELECT_RUNS_NAMED
 from themis.core.stores.sqlite.row_values import run_record
-from themis.core.values.run_names import labels_text
+from themis.core.text.run_names import labels_text
 
 
 class SideRows(BaseRunStore, ABC):
@@ -92,6 +92,15 @@ class SideRows(BaseRunStore, ABC):
         """Return the response to calls with that key in the newest run that has one; None when there is none."""
         row = self._open().query_one(SELECT_CACHED, (cache_key,))
         return self._text(row[0]) if row else None
+
+    def save_calibration(self, key: str, calibration: str) -> None:
+        """Save the calibration of a judge and rubric, in place of an earlier one."""
+        with self.transaction() as connection:
+            connection.execute(sql.SAVE_CALIBRATION, (key, calibration))
+
+    def calibrations(self) -> dict[str, str]:
+        """Return the calibrations of all judges and rubrics, by their keys."""
+        return dict(self._open().query(sql.SELECT_CALIBRATIONS))
 
     @abstractmethod
     def _text(self, stored: str | None) -> str | None: ...

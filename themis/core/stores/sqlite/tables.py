@@ -203,8 +203,17 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         )
         """,
     ),
-    # A run that an older version adds has no name, until this one runs or submits it.
+    # Of no run: what people said of a judge's verdicts holds for every run that asks that judge by that rubric.
     9: (
+        """
+        CREATE TABLE IF NOT EXISTS calibrations (
+            key TEXT PRIMARY KEY,
+            calibration TEXT NOT NULL
+        ) WITHOUT ROWID
+        """,
+    ),
+    # A run that an older version adds has no name, until this one runs or submits it.
+    10: (
         "ALTER TABLE runs ADD COLUMN name TEXT",
         "ALTER TABLE runs ADD COLUMN labels TEXT",
         "CREATE INDEX IF NOT EXISTS run_names ON runs (name)",
@@ -212,7 +221,7 @@ UPGRADES: dict[int, tuple[str, ...]] = {
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""

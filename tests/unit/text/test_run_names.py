@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themis.core.values.run_names import checked_labels, checked_name, labels_in, labels_text, usual_name
+from themis.core.text.run_names import checked_labels, checked_name, labels_in, labels_text, usual_name
 
 
 @pytest.mark.parametrize(

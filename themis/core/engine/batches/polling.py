@@ -1,4 +1,4 @@
-"""Generations of a run through batches: submitted, waited for, and read.
+"""Generations of a run through batches: submitted, polled, and read.
 
     SUBMITTED ───────→ READ ───────────→ CLOSED
     the provider       its results       the run has ended,

@@ -11,9 +11,9 @@ import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, ScriptedReducer, dataset, experiment
 from themis.core.config import RuntimeConfig
-from themis.core.engine import stall_watch
+from themis.core.engine import stalled_calls
 from themis.core.engine.run_options import RunProgress
-from themis.core.engine.stall_watch import STALLED_S, TIMES_THE_USUAL, UNKNOWN_S, StallWatch
+from themis.core.engine.stalled_calls import STALLED_S, TIMES_THE_USUAL, UNKNOWN_S, StallWatch
 from themis.core.experiment import Experiment
 from themis.core.outcomes.stages import Stage
 from themis.core.values.stalled_call import StalledCall
@@ -136,8 +136,8 @@ def test_a_call_that_is_tried_again_begins_again() -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stall_watch, "STALLED_S", 0.05)
-    monkeypatch.setattr(stall_watch, "UNKNOWN_S", 0.05)
+    monkeypatch.setattr(stalled_calls, "STALLED_S", 0.05)
+    monkeypatch.setattr(stalled_calls, "UNKNOWN_S", 0.05)
 
 
 def stalled_in(made: Experiment) -> StalledCall | None:

@@ -8,8 +8,7 @@ from statistics import fmean
 
 import pytest
 
-from themis.core.statistics.sample_figures import AT_K, read_sample_figures
-from themis.core.statistics.samples import (
+from themis.core.statistics.sample_estimators import (
     Sample,
     best_of_k,
     grouped_figures,
@@ -18,6 +17,7 @@ from themis.core.statistics.samples import (
     pass_hat_k,
     sample_figures,
 )
+from themis.core.statistics.sample_figures import AT_K, read_sample_figures
 
 
 def _case(*values: float, ballots: str = "") -> list[Sample]:
