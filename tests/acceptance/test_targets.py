@@ -106,6 +106,16 @@ def test_a_job_is_changed_by_the_name_of_its_run(themis: Themis, ids: dict[str, 
     assert themis("queue", "retry", "second").document["state"] == "queued"
 
 
+def test_the_job_of_a_config_is_found_by_its_option_alone(themis: Themis, ids: dict[str, str]) -> None:
+    shown = themis("queue", "show", "--config", "experiment.yaml", "--json").document
+    assert (shown["key"], shown["name"]) == (ids["job"], "first")
+    other = themis("queue", "set", "--config", "experiment.yaml", "--set", "seeds=[1]", "--priority", "2").document
+    assert other["key"] == ids["waiting"]
+    assert themis("queue", "logs", "--config", "experiment.yaml").out == themis("queue", "logs", "first").out
+    done = themis("queue", "show")
+    assert (done.code, "name a job, or give --config" in done.err) == (2, True)
+
+
 def test_a_run_that_has_no_job_is_none_to_the_queue(themis: Themis, ids: dict[str, str]) -> None:
     del ids
     themis("run", "--config", "experiment.yaml", "--name", "alone", "--set", "seeds=[3]")

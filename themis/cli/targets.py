@@ -65,8 +65,12 @@ def opened_queue(
         yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
 
 
-def job_key_of(queue: "FileQueue", target: str) -> str:
+def job_key_of(
+    queue: "FileQueue", target: str | None, config: Path | None = None, overrides: Sequence[str] = ()
+) -> str:
     """The key of the one job of a queue that TARGET names; a text that no store knows is returned as it is.
+
+    Without TARGET it is the job of the run that a config file describes.
 
     Raises:
         UnknownTargetError: TARGET names nothing that has a job in this queue.
@@ -74,7 +78,14 @@ def job_key_of(queue: "FileQueue", target: str) -> str:
     """
     from themis.core.monitor.targets import only
 
-    found = jobs_named_by(queue, target)
+    if target is not None:
+        found = jobs_named_by(queue, target)
+    elif config is not None:
+        found = _jobs_of_config(queue, config, overrides)
+    else:
+        message = "name a job, or give --config"
+        raise click.UsageError(message, click.get_current_context())
+    target = target or str(config)
     if not found:
         return target
     only(target, [match for _, match in found])
@@ -83,12 +94,18 @@ def job_key_of(queue: "FileQueue", target: str) -> str:
 
 def jobs_named_by(queue: "FileQueue", target: str, **options: int) -> "list[tuple[JobRow, Match]]":
     """The jobs of a queue that TARGET names; see `themis.core.monitor.targets`."""
-    from themis.core.monitor.targets import Kind, jobs_named, jobs_of_run, target_text
+    from themis.core.monitor.targets import Kind, jobs_named, target_text
 
     text = target_text(target)
     if text.kind is Kind.CONFIG:
-        return jobs_of_run(queue.path, open_experiment(Path(text.text), ()).compile().run_id)
+        return _jobs_of_config(queue, Path(text.text), ())
     return jobs_named(queue.path, text, **options)
+
+
+def _jobs_of_config(queue: "FileQueue", config: Path, overrides: Sequence[str]) -> "list[tuple[JobRow, Match]]":
+    from themis.core.monitor.targets import jobs_of_run
+
+    return jobs_of_run(queue.path, open_experiment(config, overrides).compile().run_id)
 
 
 def note_left_out(queue: "FileQueue") -> int:

@@ -106,7 +106,7 @@ def retry(
 
 
 @command("set", "themis queue set 4f1c --priority 0", "themis queue set 4f1c --not-before 2h")
-@click.argument("key", metavar="TARGET")
+@click.argument("target", required=False)
 @queue_place
 @click.option("--priority", type=click.IntRange(0, 9), help="0 is first, 9 last.")
 @click.option(
@@ -117,7 +117,7 @@ def retry(
 )
 def set_place(
     *,
-    key: str,
+    target: str | None,
     place: QueuePlace,
     priority: int | None,
     not_before: datetime | None,
@@ -128,7 +128,9 @@ def set_place(
         raise click.UsageError(message, click.get_current_context())
     not_before_ns = None if not_before is None else max(nanoseconds(not_before), 0)
     with opened_queue(*place) as opened:
-        row = opened.admin.reschedule(job_key_of(opened, key), priority=priority, not_before_ns=not_before_ns)
+        row = opened.admin.reschedule(
+            job_key_of(opened, target, place.config, place.overrides), priority=priority, not_before_ns=not_before_ns
+        )
     emit({**_job(row), "priority": row.priority, "not_before": when(row.ready_ns)})
 
 

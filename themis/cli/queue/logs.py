@@ -28,7 +28,7 @@ _LOG_CHARACTERS = 1_000_000
 
 
 @command("logs", "themis queue logs 4f1c", "themis queue logs 4f1c --follow --lines 20")
-@click.argument("target")
+@click.argument("target", required=False)
 @queue_place
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only the output of one attempt.")
 @click.option("--follow", "-f", is_flag=True, help="Keep printing until the job has ended, through all its attempts.")
@@ -36,7 +36,7 @@ _LOG_CHARACTERS = 1_000_000
 @json_option
 def logs(
     *,
-    target: str,
+    target: str | None,
     place: QueuePlace,
     attempt: int | None,
     follow: bool,
@@ -53,7 +53,7 @@ def logs(
         message = "give --follow or --json, not both"
         raise click.UsageError(message, click.get_current_context())
     with opened_queue(*place, read_only=True) as queue:
-        key = job_key_of(queue, target)
+        key = job_key_of(queue, target, place.config, place.overrides)
         if follow:
             _follow(queue, key, attempt, lines)
             return

@@ -21,18 +21,20 @@ _BATCH = "batch"
 
 
 @command("show", "themis queue show 4f1c", "themis queue show gpt-5.4-mini-on-gsm8k")
-@click.argument("target")
+@click.argument("target", required=False)
 @queue_options
 @json_option
-def show(*, target: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool) -> None:
+def show(
+    *, target: str | None, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool
+) -> None:
     """Show one job: its state, its attempts, and why it is not running.
 
-    TARGET is the name of its run, or the beginning of its key or of its run's id.
+    TARGET is the name of its run, or the beginning of its key or of its run's id; without it, --config names the run.
     """
     from themis.core.monitor.jobs import job_now
 
     with opened_queue(queue_root, config, overrides, read_only=True) as queue:
-        job = job_now(queue, job_key_of(queue, target))
+        job = job_now(queue, job_key_of(queue, target, config, overrides))
     if as_json:
         emit(job.document())
         return
