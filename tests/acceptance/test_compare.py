@@ -89,7 +89,7 @@ def test_what_cannot_be_compared_is_one_line(themis: Themis, runs: dict[str, str
     del runs
     for words, text in (
         (("weak.yaml",), "name two runs at least"),
-        (("weak.yaml", "ffff"), "run ffff: not in this store: "),
+        (("weak.yaml", "ffff"), "ffff: no name, run or job begins so"),
         (("weak.yaml", "nowhere.yaml"), "nowhere.yaml"),
         (("weak.yaml", "strong.yaml", "--cluster", "passage"), "no case has 'passage' in its metadata"),
     ):

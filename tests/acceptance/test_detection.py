@@ -63,7 +63,7 @@ def test_a_value_that_is_no_share_is_one_line(themis: Themis, value: str) -> Non
     ("words", "why"),
     [
         (("--earlier", "a", "b"), "--earlier and --store need --detect"),
-        (("--detect", "2%", "--earlier", "a", "b"), "run a: not in this store"),
+        (("--detect", "2%", "--earlier", "a", "b"), "a: there is no "),
         (("--detect", "2%", "--earlier", "nowhere.yaml", "b"), "nowhere.yaml"),
     ],
 )

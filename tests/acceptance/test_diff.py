@@ -51,8 +51,11 @@ def test_people_read_lines(themis: Themis, monkeypatch: Any) -> None:
 
 def test_what_is_not_there_is_one_line(themis: Themis) -> None:
     for words, text in (
-        (("ffff", "experiment.yaml"), "run ffff: not in this store: there is no "),
-        (("ffff", "experiment.yaml", "--store", "never.sqlite3"), "never.sqlite3; --store names it"),
+        (("ffff", "experiment.yaml"), "ffff: there is no "),
+        (
+            ("ffff", "experiment.yaml", "--store", "never.sqlite3"),
+            "never.sqlite3; --store, --queue-root or --config name another",
+        ),
         (("nowhere.yaml", "experiment.yaml"), "nowhere.yaml"),
     ):
         done = themis("diff", *words)
@@ -60,4 +63,7 @@ def test_what_is_not_there_is_one_line(themis: Themis) -> None:
         assert text in done.err
     themis("run", "--config", "experiment.yaml")
     done = themis("diff", "ffff", "experiment.yaml")
-    assert (done.code, done.err) == (2, "themis: error: run ffff: not in this store\n")
+    assert (done.code, done.err) == (
+        2,
+        "themis: error: ffff: no name, run or job begins so; themis status lists all runs\n",
+    )

@@ -122,7 +122,7 @@ def test_elsewhere_than_on_a_terminal_nothing_is_left_out(themis: Themis) -> Non
     themis.submit()
     with at_work():
         assert [len(line.split()) for line in themis("worker", "list").out.splitlines()[:1]] == [10]
-    assert len(themis("status").out.splitlines()[0].split()) == 9
+    assert len(themis("status").out.splitlines()[0].split()) == 10
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,9 @@ def test_workers_are_listed_with_what_they_run_and_dead_ones_are_marked(themis: 
     shown = themis("worker", "list").out.splitlines()
     assert shown[1].split()[3:10] == ["running", "1/2", "12", "11", "done,", "1", "time"]
     assert shown[2].split()[3:5] == ["dead", "0/2"]
-    assert [line.split()[:6] for line in shown[5:6]] == [["one", "0", "4f1c09ab00112233", "abababababab", "1", "7/60"]]
+    assert [line.split()[:7] for line in shown[5:6]] == [
+        ["one", "0", "4f1c09ab00112233", "abababababab", "-", "1", "7/60"]
+    ]
     assert shown[-1] == "one takes no job: the disk is full\N{REPLACEMENT CHARACTER}[2J"
 
 
@@ -147,7 +149,7 @@ def test_the_watch_shows_workers_and_what_comes_next(themis: Themis, workers: Wo
     shown = themis("queue", "watch", "--once").out
     assert "0 running, 0 queued, 1 waiting" in shown
     assert "is unknown, as no similar run has ended yet; 2 slots" in shown
-    assert "demo_generator on sums" in shown
+    assert "demo_generator-on-sums" in shown
     assert " in 60 min\n" in shown
 
 
@@ -228,7 +230,7 @@ def test_on_a_terminal_the_screen_is_drawn_again_and_left_as_it_was(themis: Them
     command = [sys.executable, "-m", "themis", "queue", "watch", "--interval", "0.1"]
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment) as process:
         os.close(theirs)
-        seen = _read_until(ours, b"demo_generator on sums", times=3)
+        seen = _read_until(ours, b"demo_generator-on-sums", times=3)
         assert b"\x1b[?1049h" in seen
         process.send_signal(signal.SIGTERM)
         rest = _read_until(ours, b"\x1b[?1049l", times=1)

@@ -23,6 +23,7 @@ from tests.support.lab import (
     dataset,
     experiment,
 )
+from tests.support.stores import added_run
 from themis.core.config import DatasetFile
 from themis.core.errors import (
     InvalidArgumentError,
@@ -43,6 +44,7 @@ from themis.core.stores import RunStore, SqliteRunStore, sqlite_store
 from themis.core.stores.sqlite import score_tallies
 from themis.core.stores.sqlite.outcome_rows import INLINE_CHARACTERS
 from themis.core.stores.stored_cases import PAGE
+from themis.core.text.run_names import labels_in
 
 UNKNOWN = "f" * 64
 
@@ -599,10 +601,49 @@ def test_a_run_that_version_4_0_called_judged_is_read_as_what_it_was(store: RunS
     assert lab.run(store=store).completed_through_stage == "score"
 
 
+def test_a_run_keeps_the_name_and_the_labels_that_it_was_given_first(store: RunStore) -> None:
+    run_id = added_run(store, "d")
+    record = store.load_run(run_id)
+    assert record is not None
+    assert (record.name, labels_in(record.labels)) == (None, {})
+    store.name_run(run_id, "first", {"team": "x", "a": '"team":"y"'})
+    store.name_run(run_id, "second", {"team": "y"})
+    record = store.load_run(run_id)
+    assert record is not None
+    assert (record.name, labels_in(record.labels)) == ("first", {"team": "x", "a": '"team":"y"'})
+    store.clear_run(run_id)
+    assert store.runs_named("first", 9) == store.list_runs(), "a run that starts again is the same run"
+    with pytest.raises(UnknownRunError):
+        store.name_run("0" * 64, "first", {})
+
+
+def test_runs_are_found_by_their_whole_name_the_newest_first(store: RunStore) -> None:
+    ids = [added_run(store, f"d{number}") for number in range(4)]
+    for run_id in ids[:3]:
+        store.name_run(run_id, "one%_name", {})
+    store.name_run(ids[3], "one%_name, too", {})
+    assert [run.run_id for run in store.runs_named("one%_name", 9)] == ids[2::-1]
+    assert [run.run_id for run in store.runs_named("one%_name", 2)] == ids[2:0:-1]
+    assert store.runs_named("ONE%_NAME", 9) == store.runs_named("one", 9) == []
+
+
+def test_a_name_that_is_given_in_a_transaction_that_fails_is_not_kept(store: RunStore) -> None:
+    run_id = added_run(store, "d")
+
+    def name_and_fail() -> None:
+        with store.transaction():
+            store.name_run(run_id, "n", {})
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        name_and_fail()
+    assert store.runs_named("n", 1) == []
+
+
 def test_the_view_of_a_result_has_what_the_result_has(store: RunStore) -> None:
     result = told_everything().run(store=store)
     view = store.get_projection(result.run_id, "run_result")
-    assert set(view) == {"run_id", "status", "completed_through_stage", "progress", "cases", "error"}
+    assert set(view) == {"run_id", "status", "completed_through_stage", "progress", "cases", "error", "name"}
     assert view["progress"] == {"total_cases": 5, "completed_cases": 2, "failed_cases": 3}
     assert [CaseResult.model_validate(case) for case in view["cases"]] == list(result.cases)
     assert set(view["cases"][0]) == set(CaseResult.model_fields) - {"samples", "views"}, "which few runs have"

@@ -20,6 +20,7 @@ from themis.core.stores.job_rows import job_key
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import location_of, reader_of
 from themis.core.submission import run_worker_once, submit_experiment
+from themis.core.text.run_names import labels_in
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     alone = stored(metrics=["builtin/exact_match", half]).run().run_id
     submitted = []
     for seed in range(3):
-        submitted.append(submit_experiment(stored(seeds=[seed]), mode="worker_pool").run_id)
+        title = {"name": "mine", "labels": {"team": "x"}} if seed == 2 else {}
+        submitted.append(submit_experiment(stored(seeds=[seed]).model_copy(update=title), mode="worker_pool").run_id)
         if seed < 2:
             run_worker_once(folder / "queue")
     root = open_root(folder / "queue")
@@ -71,6 +73,23 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def test_a_reader_knows_where_and_which_its_store_is(lab: Lab) -> None:
     assert Path(lab.store.label).name in lab.reader.location.path
     assert lab.reader.store_id == lab.store.jobs.store_id
+
+
+def test_a_run_has_its_name_and_its_labels(lab: Lab) -> None:
+    assert lab.row(lab.alone)[8:10] == ("demo_generator-on-lab", None)
+    (named,) = lab.reader.runs_named("mine", 9)
+    assert (named.run_id, labels_in(named.labels)) == (lab.submitted[2], {"team": "x"})
+    assert lab.reader.jobs([lab.key(named.run_id)])[lab.key(named.run_id)].run == named
+    assert [run.run_id for run in lab.reader.runs_named("min", 9)] == []
+
+
+def test_jobs_are_found_by_the_beginnings_of_their_keys(lab: Lab) -> None:
+    keys = sorted(lab.key(run_id) for run_id in lab.submitted)
+    assert [pair.job.key for pair in lab.reader.jobs_beginning("", 9)] == keys
+    assert [pair.job.key for pair in lab.reader.jobs_beginning("", 2)] == keys[:2]
+    (found,) = lab.reader.jobs_beginning(keys[1][:12], 9)
+    assert (found.job.key, found.run.run_id) == (keys[1], found.job.run_id)
+    assert lab.reader.jobs_beginning("%", 9) == lab.reader.jobs_beginning(keys[1] + "0", 9) == []
 
 
 def test_runs_are_read_page_by_page_the_newest_first(lab: Lab) -> None:

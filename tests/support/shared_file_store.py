@@ -195,7 +195,7 @@ def _under_lock(method: _Method, *, writes: bool) -> _Method:
 
 
 _RUN_WRITES = (
-    *("create_run", "start_run", "end_run", "clear_run", "append"),
+    *("create_run", "name_run", "start_run", "end_run", "clear_run", "append"),
     *("put_spend", "put_aggregate", "lend_only", "save_batch", "save_judge_calls", "put_blob"),
     *(
         "forget_judge_calls",
@@ -208,8 +208,8 @@ _RUN_WRITES = (
     ),
 )
 _RUN_READS = (
-    *("load_run", "list_runs", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between", "ends_from"),
-    "values_between",
+    *("load_run", "list_runs", "runs_named", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between"),
+    *("ends_from", "values_between"),
     *(
         "spends",
         "aggregates",

@@ -120,7 +120,8 @@ def test_junit_counts_what_passed_failed_and_has_no_score(store: InMemoryRunStor
     figures = {found.attrib["name"]: found.attrib["value"] for found in suite.iter("property")}
     said = quickcheck(store, run_id)["metrics"]["test_metric"]
     names = ("mean", "ci_lower", "ci_upper", "scored", "total", "no_answer", "unscored", "low", "high")
-    assert figures == {"run_id": run_id, "status": "partial_failure"} | {name: repr(said[name]) for name in names}
+    facts = {"run_id": run_id, "status": "partial_failure", "name": "echo-on-d-1"}
+    assert figures == facts | {name: repr(said[name]) for name in names}
 
 
 def test_junit_of_many_tests_goes_through_a_temporary_file(

@@ -99,7 +99,7 @@ def test_the_markdown_report_is_a_list_of_how_the_run_stands_and_a_line_for_each
     store: InMemoryRunStore, run_id: str
 ) -> None:
     lines = Reporter(store).export_markdown(run_id).split("\n")
-    assert lines[:9] == [
+    assert lines[:10] == [
         "# Run Report",
         "",
         f"- run_id: {run_id}",
@@ -107,10 +107,11 @@ def test_the_markdown_report_is_a_list_of_how_the_run_stands_and_a_line_for_each
         "- total_cases: 3",
         "- completed_cases: 2",
         "- failed_cases: 1",
+        "- name: echo-on-d-1",
         "",
         "## Metrics",
     ]
-    scores = [line for line in lines[10:] if line]
+    scores = [line for line in lines[11:] if line]
     assert scores[0] == (
         "- case=right metric=test_metric outcome=correct value=1.0 candidate==right error_category=None"
         " error_message=None dataset=`d|1`"

@@ -120,6 +120,8 @@ EXPERIMENT: dict[str, Any] = {
     "seeds": [7],
 }
 RECORDED: dict[str, Any] = {
+    "name": "n",
+    "labels": {"k": "v"},
     "environment_metadata": {"k": "v"},
     "themis_version": "9",
     "python_version": "9",

@@ -1,6 +1,7 @@
 """Building blocks of all commands: help with examples, and the options that several commands share."""
 
 import functools
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import click
 
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
+from themis.core.text.run_names import checked_labels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -121,6 +123,33 @@ def code_changes_option(function: Function) -> Function:
     )(cast("Function", overriding))
 
 
+def title_options(function: Function) -> Function:
+    """Add `--name` and `--label`, which become others of `overrides`: those of `name` and `labels`."""
+
+    @functools.wraps(function)
+    def overriding(
+        *, name: str | None, labels: Sequence[tuple[str, str]], overrides: Sequence[str], **others: Any
+    ) -> Any:
+        more = () if name is None else (f"name={json.dumps(name)}",)
+        of_labels = (f"labels.{key}={json.dumps(value)}" for key, value in labels)
+        return function(overrides=(*overrides, *more, *of_labels), **others)
+
+    labelled = click.option(
+        "--label",
+        "labels",
+        type=Label(),
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="A label of the run, by which lists are filtered. May be repeated.",
+    )(cast("Function", overriding))
+    return click.option(
+        "--name",
+        metavar="NAME",
+        help="The name of the run, when it is first stored.  [default: name in the config file, else made of its model "
+        "and its datasets]",
+    )(labelled)
+
+
 def queue_options(function: Function) -> Function:
     """Add `--queue-root`, `--config` and `--set`: arguments `queue_root`, `config` and `overrides`."""
     function = config_options(required=False)(function)
@@ -143,6 +172,35 @@ class Words(click.ParamType[tuple[str, ...]]):
         if isinstance(value, tuple):
             return value
         return tuple(word for part in str(value).split(",") if (word := part.strip()))
+
+
+class Label(click.ParamType[tuple[str, str]]):
+    """A label, as `key=value`."""
+
+    name = "label"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The key and the value of a label."""
+        if isinstance(value, tuple):
+            return value
+        key, sign, said = str(value).partition("=")
+        try:
+            checked_labels({key: said if sign else "?"})
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not sign:
+            self.fail(f"{value!r} is not KEY=VALUE, as in team=x", param, ctx)
+        return key, said
+
+
+label_filter = click.option(
+    "--label",
+    "labels",
+    type=Label(),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only runs with this label. May be repeated, for runs with all of them.",
+)
 
 
 class QueuePlace(NamedTuple):

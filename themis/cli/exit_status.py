@@ -21,6 +21,7 @@ def document(result: "RunResult", cost: "RunCost | None" = None) -> dict[str, An
 
     return {
         "run_id": result.run_id,
+        "name": result.name,
         "status": result.status.value,
         "completed_through_stage": result.completed_through_stage,
         **result.progress.model_dump(mode="json"),
@@ -46,6 +47,12 @@ def explain_failures(result: "RunResult") -> None:
         failure = first_failure(islice(result.cases, _CASES_LOOKED_THROUGH))
         first = f"; the first: {failure.category}: {failure.summary}" if failure else ""
         note(f"{failed:,} of {result.progress.total_cases:,} cases failed{first}")
+
+
+def explain_name(wanted: str | None, name: str | None) -> None:
+    """Print on standard error that a run keeps the name of its first submission, if another one was asked for."""
+    if wanted is not None and name is not None and wanted != name:
+        note(f"the run keeps its name, {name}, which it got when it was first stored")
 
 
 def explain_partial(result: "RunResult") -> None:

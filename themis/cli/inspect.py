@@ -1,12 +1,10 @@
 """`themis inspect`: the snapshot of a run, its stored state, and what judges were asked."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import click
 
-from themis.cli.command import command, config_options, group
-from themis.cli.targets import open_experiment, stored_run
+from themis.cli.command import command, group
+from themis.cli.stored.run_targets import Asked, config_of, run_options, run_to_read
+from themis.cli.targets import open_experiment
 from themis.cli.terminal.output import emit, note
 from themis.core.errors import UnknownRunError
 
@@ -16,43 +14,44 @@ def inspect() -> None:
     """Print the snapshot of a run, its stored state, or what judges were asked."""
 
 
-@command("snapshot", "themis inspect snapshot --config experiment.yaml")
-@config_options()
-def snapshot(*, config: Path, overrides: Sequence[str]) -> None:
+@command("snapshot", "themis inspect snapshot --config experiment.yaml", "themis inspect snapshot 4f1c09")
+@run_options
+def snapshot(*, asked: Asked) -> None:
     """Print the identity and the provenance of a run: as stored, or as they would be stored."""
     from themis.core.inspection import get_run_snapshot
 
-    experiment = open_experiment(config, overrides)
     try:
-        with stored_run(experiment) as (store, run_id):
+        with run_to_read(asked) as (store, run_id):
             found = get_run_snapshot(store, run_id)
     except UnknownRunError:
-        found = experiment.compile()
+        if (file := config_of(asked)) is None:
+            raise
+        found = open_experiment(file, asked.overrides).compile()
     emit(found.model_dump(mode="json"))
 
 
-@command("state", "themis inspect state --config experiment.yaml")
-@config_options()
-def state(*, config: Path, overrides: Sequence[str]) -> None:
+@command("state", "themis inspect state --config experiment.yaml", "themis inspect state 4f1c09")
+@run_options
+def state(*, asked: Asked) -> None:
     """Print the finished stages of a run, case by case."""
     from themis.core.base import as_json
     from themis.core.inspection import get_execution_state
 
-    with stored_run(open_experiment(config, overrides)) as (store, run_id):
+    with run_to_read(asked) as (store, run_id):
         emit(as_json(get_execution_state(store, run_id)))
 
 
 @command("evaluation", "themis inspect evaluation --config experiment.yaml --case-id q1 --metric-id builtin/llm_rubric")
-@config_options()
+@run_options
 @click.option("--case-id", required=True, metavar="ID", help="The case.")
 @click.option("--metric-id", required=True, metavar="ID", help="A metric that asks judges, as the run shows it.")
 @click.option("--dataset-id", metavar="ID", help="The case's dataset, where several have a case of that id.")
-def evaluation(*, config: Path, overrides: Sequence[str], case_id: str, metric_id: str, dataset_id: str | None) -> None:
+def evaluation(*, asked: Asked, case_id: str, metric_id: str, dataset_id: str | None) -> None:
     """Print what the judges of a metric were asked about a case, what they said, and what that came to."""
     from themis.core.base import as_json
     from themis.core.inspection import get_evaluation_execution
 
-    with stored_run(open_experiment(config, overrides)) as (store, run_id):
+    with run_to_read(asked) as (store, run_id):
         found = get_evaluation_execution(store, run_id, case_id, metric_id, dataset_id)
     if found is None:
         note("no judge was asked about this case: there was nothing to judge")

@@ -33,7 +33,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Inspect": {
         "status": ("status:status", "Show the progress and the scores of runs."),
-        "quickcheck": ("run:quickcheck", "Print counts, means and scores of a run."),
+        "list": ("stored.list:list_runs", "List the stored runs, by name, label, state or dataset."),
+        "quickcheck": ("stored.quickcheck:quickcheck", "Print counts, means and scores of a run."),
         "report": ("report:report", "Print a run's result as JSON, Markdown, CSV or LaTeX."),
         "inspect": ("inspect:inspect", "Print the snapshot of a run, or its stored state."),
         "compare": ("stored.compare:compare", "Say whether a run scores higher than another, and how sure that is."),

@@ -1,13 +1,10 @@
 """`themis report`: the whole result of a run, for people or for further processing."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import click
 
-from themis.cli.command import command, config_options
+from themis.cli.command import command
 from themis.cli.exit_status import explain_partial
-from themis.cli.targets import open_experiment, stored_run
+from themis.cli.stored.run_targets import Asked, run_options, run_to_read
 from themis.cli.terminal import streams
 
 _FORMATS = (
@@ -19,11 +16,13 @@ _FORMATS = (
 @command(
     "report",
     "themis report --config experiment.yaml --format markdown-summary",
+    "themis report gpt-5.4-mini-on-gsm8k --format markdown-summary",
+    "themis report 4f1c09 --store ../colleague/results.db --format csv",
     "themis report --config experiment.yaml --format html > report.html",
     "themis report --config experiment.yaml --format csv > scores.csv",
     "themis report --config experiment.yaml --format parquet > scores.parquet",
 )
-@config_options()
+@run_options
 @click.option(
     "--format",
     "form",
@@ -34,12 +33,15 @@ _FORMATS = (
     "Parquet; a test for each, as JUnit XML; a page for a browser; a summary to read; a table of the metrics for a "
     "paper; tokens and dollars by model and kind.",
 )
-def report(*, config: Path, overrides: Sequence[str], form: str) -> None:
-    """Print the result of a stored run; if the run has not ended, its result so far."""
+def report(*, asked: Asked, form: str) -> None:
+    """Print the result of a stored run; if the run has not ended, its result so far.
+
+    TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file.
+    """
     from themis.core.reports import Reporter
     from themis.core.stores import projections
 
-    with stored_run(open_experiment(config, overrides)) as (store, run_id):
+    with run_to_read(asked) as (store, run_id):
         explain_partial(projections.run_result(store, run_id))
         reporter = Reporter(store)
         if form == "parquet":

@@ -1,4 +1,4 @@
-"""`themis run`, `resume` and `quickcheck`: one experiment, in this process."""
+"""`themis run` and `resume`: one experiment, in this process."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli.command import code_changes_option, command, config_options, quiet_option
+from themis.cli.command import code_changes_option, command, config_options, quiet_option, title_options
 from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import (
     document,
     exit_code,
     explain_failures,
-    explain_partial,
+    explain_name,
 )
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.interrupts import ends_cleanly
@@ -45,6 +45,7 @@ wait_option = click.option(
 @click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
 @wait_option
 @quiet_option
+@title_options
 @code_changes_option
 def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool, quiet: bool) -> int:
     """Run an experiment in this process and print its scores.
@@ -58,6 +59,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
         with line_named(config):
             result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
         _show(result)
+        explain_name(experiment.name, result.name)
     return exit_code(result)
 
 
@@ -75,18 +77,6 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
             result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
         _show(result)
     return exit_code(result)
-
-
-@command("quickcheck", "themis quickcheck --config experiment.yaml")
-@config_options()
-def quickcheck(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print counts, means and the score of each case of a stored run so far."""
-    from themis.core.inspection import quickcheck as check
-    from themis.core.stores import projections
-
-    with stored_run(open_experiment(config, overrides)) as (store, run_id):
-        explain_partial(projections.run_result(store, run_id))
-        emit(check(store, run_id))
 
 
 def _show(result: "RunResult") -> None:

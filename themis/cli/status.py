@@ -1,7 +1,6 @@
 """`themis status`: the progress and the scores of runs."""
 
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from pathlib import Path
@@ -10,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from themis.cli import errors
-from themis.cli.command import QueuePlace, command, json_option, queue_place
+from themis.cli.command import QueuePlace, command, json_option, label_filter
 from themis.cli.costs import priced
-from themis.cli.targets import find_queue_root
+from themis.cli.stored.run_targets import Asked, places_of_runs, run_options
+from themis.cli.targets import find_queue_root, open_experiment
 from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
 from themis.cli.terminal.time_options import Seconds
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
-from themis.core.errors import ConfigError, UnavailableError, UnknownRunError
+from themis.core.errors import UnavailableError, UnknownTargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from themis.core.monitor.runs import RunNow, StoredRuns
     from themis.core.stores.reading import StoreLocation
@@ -30,6 +30,7 @@ _ID_CHARACTERS = 12
 _MS = 1_000_000
 _RUNS = (
     Column("run", drop=1),
+    Column("name", least=16, drop=5),
     Column("state"),
     Column("cases", right=True),
     Column("failed", right=True),
@@ -48,10 +49,9 @@ _RUNS = (
     "themis status --config experiment.yaml --json",
     "themis status 4f1c09 --wait --timeout 3600",
 )
-@click.argument("run_id", required=False)
-@queue_place
+@run_options
 @click.option("--all", "show_all", is_flag=True, help=f"Every run, not only the newest {SHOWN_RUNS}.")
-@click.option("--wait", is_flag=True, help="First wait until the run has ended; without RUN_ID, all unfinished jobs.")
+@click.option("--wait", is_flag=True, help="First wait until the run has ended; without TARGET, all unfinished jobs.")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -59,31 +59,43 @@ _RUNS = (
     metavar="SECONDS",
     help="With --wait: the longest time to wait; exits with 124 when it is over.",
 )
+@label_filter
 @json_option
 def status(
-    *, run_id: str | None, place: QueuePlace, show_all: bool, wait: bool, timeout_s: float | None, as_json: bool
+    *,
+    asked: Asked,
+    labels: tuple[tuple[str, str], ...],
+    show_all: bool,
+    wait: bool,
+    timeout_s: float | None,
+    as_json: bool,
 ) -> int:
-    """Show the progress and the scores of runs: all of them, newest first, or the one whose id begins with RUN_ID.
+    """Show the progress and the scores of runs: all of them, newest first, or the one that TARGET names.
 
+    TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file.
     The runs are those in the queue's stores and in runs/themis.sqlite3, or in the store that --config names.
     Exits with 3 when a run that --wait waited for failed or was cancelled, and with 4 when a store that the queue
     names cannot be read, so that not all runs are shown.
     """
+    if labels and (asked.target is not None or wait):
+        message = "--label filters the list: give no TARGET, and no --wait"
+        raise click.UsageError(message, click.get_current_context())
     if timeout_s is not None and not wait:
         message = "--timeout needs --wait"
         raise click.UsageError(message, click.get_current_context())
-    locations = _stores(*place)
+    target, place = asked.target, QueuePlace(asked.queue_root, asked.config, asked.overrides)
+    locations = _stores(asked)
     with ExitStack() as stack:
         stores = [stack.enter_context(closing(store)) for store in _opened(locations, find_queue_root(*place))]
         left_out = errors.UNAVAILABLE if len(stores) < len(locations) else 0
-        if wait and run_id is None:
+        if wait and target is None:
             _note_nobody(place, {row.state for store in stores for row in store.find("", SHOWN_RUNS)})
-        code = _waited(stores, run_id, place, timeout_s) if wait else 0
-        if run_id is not None:
-            _show_one(stores, run_id, as_json=as_json)  # raises when none of them has the run
+        code = _waited(stores, target, place, timeout_s) if wait else 0
+        if target is not None:
+            _show_one(stores, target, as_json=as_json)  # raises when none of them has the run
             return code
         code = code or left_out
-        pages = _pages(stores, None if show_all else SHOWN_RUNS + 1)
+        pages = _pages(stores, None if show_all else SHOWN_RUNS + 1, labels)
         first = next(pages, [])
         if not first and not as_json:
             where = ", ".join(location.path for location in locations) or _looked_at(place.queue_root)
@@ -101,11 +113,14 @@ def status(
     return code
 
 
-def _pages(stores: "Sequence[StoredRuns]", limit: int | None) -> "Iterator[list[RunNow]]":
-    """Yield the runs of all stores, newest first: at most `limit` per store, a page of each at a time."""
+def _pages(
+    stores: "Sequence[StoredRuns]", limit: int | None, labels: tuple[tuple[str, str], ...]
+) -> "Iterator[list[RunNow]]":
+    """Yield the runs with these labels of all stores, newest first: at most `limit` per store, a page at a time."""
+    from themis.core.monitor.run_filter import RunFilter
     from themis.core.monitor.runs import PAGE_RUNS
 
-    found = [store.find("", limit) for store in stores]
+    found = [store.find("", limit, chosen=RunFilter(labels=labels)) for store in stores]
     while page := [row for rows in found for row in islice(rows, PAGE_RUNS)]:
         yield sorted(page, key=_newest_first)
 
@@ -119,19 +134,12 @@ def _note_nobody(place: QueuePlace, states: set[str]) -> None:
             note(hint)
 
 
-def _stores(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> "list[StoreLocation]":
-    from themis.core.monitor.stores import is_there, stores_of
+def _stores(asked: Asked) -> "list[StoreLocation]":
+    from themis.core.monitor.stores import is_there
 
-    if config is None or queue_root is not None:
-        return stores_of(find_queue_root(queue_root, config, overrides))
-    from themis.core.configuration.config_file import load_config
-    from themis.core.stores.registry import location_of
-
-    storage = load_config(config, overrides=overrides).storage
-    if storage.store == "memory":
-        raise ConfigError(where=str(config), detail="storage.store is memory, whose runs only their process can see")
-    location = location_of(storage)
-    return [location] if is_there(location) else []
+    found = places_of_runs(asked)
+    is_of_config = asked.store is None and asked.queue_root is None and asked.config is not None
+    return [location for location in found if not is_of_config or is_there(location)]
 
 
 def _opened(locations: "Sequence[StoreLocation]", queue_root: Path) -> "list[StoredRuns]":
@@ -163,6 +171,7 @@ def _show_all(rows: "Sequence[RunNow]") -> None:
     lines = [
         (
             row.run_id[:_ID_CHARACTERS],
+            row.name,
             row.state,
             f"{row.done:,}/{row.total:,}",
             f"{row.failed:,}",
@@ -184,36 +193,39 @@ def _show_all(rows: "Sequence[RunNow]") -> None:
 
 
 def _found(
-    stores: "Sequence[StoredRuns]", prefix: str, *, with_means: bool = True
+    stores: "Sequence[StoredRuns]", target: str, *, with_means: bool = True
 ) -> "list[tuple[StoredRuns, RunNow]]":
-    """The one run whose id begins with `prefix`, in each store that has it."""
-    if not prefix.isalnum():
-        found = []
+    """The one run that TARGET names, in each store that has it."""
+    from themis.core.monitor.targets import Kind, matches_of, only, run_in, target_text
+
+    text = target_text(target)
+    by_reader = {store.reader: store for store in stores}
+    if text.kind is Kind.CONFIG:
+        matches = run_in(open_experiment(Path(text.text), ()).compile().run_id, [*by_reader])
     else:
-        found = [(store, row) for store in stores for row in store.find(prefix, 3, with_means=with_means)]
-    ids = sorted({row.run_id for _, row in found})
-    if not found:
-        raise UnknownRunError(run_id=prefix, nearest="; themis status lists all runs")
-    if len(ids) > 1:
-        ambiguous = f"; several ids begin so, give more of one: {', '.join(found_id[:20] for found_id in ids)} …"
-        raise UnknownRunError(run_id=prefix, nearest=ambiguous)
-    return found
+        matches = matches_of(text, [*by_reader])
+    if not matches:
+        raise UnknownTargetError(target=target, detail="its run is not stored; themis status lists all runs")
+    if len({match.run.run_id for match in matches}) > 1:
+        only(target, matches)
+    found = [(by_reader[match.reader], match.run.run_id) for match in matches]
+    return [(store, row) for store, run_id in found for row in store.find(run_id, 1, with_means=with_means)]
 
 
-def _waited(stores: "Sequence[StoredRuns]", run_id: str | None, place: QueuePlace, timeout_s: float | None) -> int:
+def _waited(stores: "Sequence[StoredRuns]", target: str | None, place: QueuePlace, timeout_s: float | None) -> int:
     from themis.cli.status_wait import wait_for_queue, wait_for_run
 
-    if run_id is None:
+    if target is None:
         return wait_for_queue(find_queue_root(*place), stores, timeout_s)
 
     def look() -> "list[RunNow]":
-        return [row for _, row in _found(stores, run_id, with_means=False)]
+        return [row for _, row in _found(stores, target, with_means=False)]
 
     return wait_for_run(look, timeout_s)
 
 
-def _show_one(stores: "Sequence[StoredRuns]", prefix: str, *, as_json: bool) -> None:
-    found = _found(stores, prefix)
+def _show_one(stores: "Sequence[StoredRuns]", target: str, *, as_json: bool) -> None:
+    found = _found(stores, target)
     if as_json:
         documents = [row.document() | _cost_document(store, row) for store, row in found]
         emit(documents[0] if len(documents) == 1 else documents)
@@ -244,7 +256,9 @@ def _cost_document(store: "StoredRuns", row: "RunNow") -> dict[str, Any]:
 def _facts(row: "RunNow") -> list[tuple[str, str]]:
     job = row.job
     found = [
+        ("name", row.name or ""),
         ("run", row.run_id),
+        ("labels", ", ".join(f"{key}={value}" for key, value in row.labels.items())),
         ("state", row.state),
         ("cases", f"{row.done:,} of {row.total:,} ended, {row.failed:,} failed"),
         ("scores", _scores(row) + (", so far" if row.metrics and row.done < row.total else "")),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli.command import Words, code_changes_option, command, config_options
+from themis.cli.command import Words, code_changes_option, command, config_options, title_options
+from themis.cli.exit_status import explain_name
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
 from themis.cli.terminal.output import emit, note
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     metavar="TAG,…",
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
+@title_options
 @code_changes_option
 def submit(
     *,
@@ -60,8 +62,9 @@ def submit(
     """
     from themis.core.submission import submit_experiment
 
+    experiment = open_experiment(config, overrides)
     manifest = submit_experiment(
-        open_experiment(config, overrides),
+        experiment,
         config_path=config,
         mode="batch" if mode == "batch" else "worker_pool",
         priority=priority,
@@ -71,12 +74,14 @@ def submit(
     emit(
         {
             "run_id": manifest.run_id,
+            "name": manifest.name,
             "status": manifest.status,
             "manifest_path": str(manifest.manifest_path),
             "mode": manifest.mode,
         }
     )
     _explain(manifest, tags)
+    explain_name(experiment.name, manifest.name)
     if not_before is not None:
         note(f"no worker takes it before {not_before.astimezone().isoformat(sep=' ', timespec='seconds')}")
 

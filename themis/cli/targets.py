@@ -13,8 +13,10 @@ from themis.core.errors import StoreMissingError, UnknownRunError
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
+    from themis.core.monitor.targets import Match
     from themis.core.queue import FileQueue
     from themis.core.stores import RunStore
+    from themis.core.stores.job_rows import JobRow
 
 
 def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
@@ -52,13 +54,58 @@ def _opened(experiment: "Experiment", run_id: str) -> "RunStore":
 
 
 @contextmanager
-def opened_queue(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> "Iterator[FileQueue]":
-    """Open the queue of a command, with its stores, for the block."""
+def opened_queue(
+    queue_root: Path | None, config: Path | None, overrides: Sequence[str], *, read_only: bool = False
+) -> "Iterator[FileQueue]":
+    """Open the queue of a command, with its stores, for the block; with `read_only` its stores need not be writable."""
     from themis.core.jobs.store_cache import StoreCache
     from themis.core.queue import FileQueue
 
-    with closing(StoreCache()) as stores:
+    with closing(StoreCache(read_only=read_only)) as stores:
         yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
+
+
+def job_key_of(
+    queue: "FileQueue", target: str | None, config: Path | None = None, overrides: Sequence[str] = ()
+) -> str:
+    """The key of the one job of a queue that TARGET names; a text that no store knows is returned as it is.
+
+    Without TARGET it is the job of the run that a config file describes.
+
+    Raises:
+        UnknownTargetError: TARGET names nothing that has a job in this queue.
+        AmbiguousTargetError: it names several.
+    """
+    from themis.core.monitor.targets import only
+
+    if target is not None:
+        found = jobs_named_by(queue, target)
+    elif config is not None:
+        found = _jobs_of_config(queue, config, overrides)
+    else:
+        message = "name a job, or give --config"
+        raise click.UsageError(message, click.get_current_context())
+    target = target or str(config)
+    if not found:
+        return target
+    only(target, [match for _, match in found])
+    return found[0][0].key
+
+
+def jobs_named_by(queue: "FileQueue", target: str, **options: int) -> "list[tuple[JobRow, Match]]":
+    """The jobs of a queue that TARGET names; see `themis.core.monitor.targets`."""
+    from themis.core.monitor.targets import Kind, jobs_named, target_text
+
+    text = target_text(target)
+    if text.kind is Kind.CONFIG:
+        return _jobs_of_config(queue, Path(text.text), ())
+    return jobs_named(queue.path, text, **options)
+
+
+def _jobs_of_config(queue: "FileQueue", config: Path, overrides: Sequence[str]) -> "list[tuple[JobRow, Match]]":
+    from themis.core.monitor.targets import jobs_of_run
+
+    return jobs_of_run(queue.path, open_experiment(config, overrides).compile().run_id)
 
 
 def note_left_out(queue: "FileQueue") -> int:

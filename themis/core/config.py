@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from themis.core.base import FrozenModel, JSONValue, Labels, check_json_at
+from themis.core.base import FrozenModel, JSONValue, Labels, Name, check_json_at
 from themis.core.dataset_config import DatasetFile, DatasetLoader, DatasetOnHub, DatasetSpec, without_nul
 from themis.core.outcomes.answer_ends import AnswerEnd
 from themis.core.outcomes.items import MOST_METRICS, MOST_VIEWS
 from themis.core.outcomes.stages import CONCURRENCY_KEYS
 from themis.core.prompt_config import PromptConfig
 from themis.core.prompts import PromptSpec
+from themis.core.text.run_names import checked_labels, checked_name
 from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.batch import BatchConfig
 from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
@@ -268,13 +269,13 @@ class RuntimeConfig(FrozenModel):
     max_worker_lost: PositiveCount = 3
     timeout_s: PositiveSeconds | None = None
     memory_limit_mb: PositiveCount | None = None
-    tags: Annotated[list[str], AfterValidator(lambda value: list(checked_tags(value)))] = Field(default_factory=list)
+    tags: Annotated[list[str], AfterValidator(lambda tags: list(checked_tags(tags)))] = Field(default_factory=list)
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
     tracing: Tracing = None
 
 
 class ExperimentConfig(FrozenModel):
-    """Content of a config file, key by key."""
+    """Content of a config file, key by key; `name` and `labels` are for people, who find the run by them."""
 
     generation: GenerationConfig
     evaluation: EvaluationConfig
@@ -283,6 +284,8 @@ class ExperimentConfig(FrozenModel):
     datasets: list[DatasetSpec] = Field(default_factory=list)
     seeds: list[Seed] = Field(default_factory=list)
     environment_metadata: Labels = Field(default_factory=dict)
+    name: Annotated[Name, AfterValidator(checked_name)] | None = None
+    labels: Annotated[Labels, AfterValidator(checked_labels)] = Field(default_factory=dict)
 
 
 __all__ = [

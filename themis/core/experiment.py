@@ -27,6 +27,7 @@ from themis.core.protocols import TracingProvider
 from themis.core.results import RunEstimate, RunResult, RunStatus
 from themis.core.snapshot import RunProvenance, RunSnapshot
 from themis.core.stores import RunStore, create_run_store, projections
+from themis.core.text.run_names import Title
 
 
 class Experiment(ExperimentConfig):
@@ -180,6 +181,7 @@ class Experiment(ExperimentConfig):
                 subscribers=tuple(subscribers or ()),
                 tracer=tracing_provider,
                 progress=progress or RunProgress(),
+                title=Title(self.name, self.labels),
             ),
         )
         record = await execution.execute()

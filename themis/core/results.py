@@ -157,6 +157,7 @@ class RunResult(FrozenModel):
         spends: the tokens that the run has spent, by execution, see `themis.core.cost.spend`; read on first use.
         error: reason why a `failed` run failed as a whole, or was interrupted, or why a run was cancelled that nobody
             cancelled; None when only cases failed.
+        name: of the run, for people.
     """
 
     run_id: str
@@ -167,6 +168,7 @@ class RunResult(FrozenModel):
     metrics: SkipValidation[Mapping[str, MetricSummary]] = Field(default_factory=dict, repr=False, exclude=True)
     spends: SkipValidation[Mapping[int, str]] = Field(default_factory=dict, repr=False, exclude=True)
     error: str | None = None
+    name: str | None = None
 
     @property
     def reason(self) -> str | None:

@@ -18,6 +18,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
 from themis.core.configuration.secrets import redact_urls, redacted_key
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
+from themis.core.engine.compiling.run_name import add_run
 from themis.core.engine.limits import idle_limits
 from themis.core.engine.spending import refuse_unkept_budget
 from themis.core.errors import (
@@ -43,6 +44,7 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.registry import location_of
+from themis.core.text.run_names import Title
 from themis.core.values.tags import checked
 
 __all__ = [
@@ -73,6 +75,7 @@ class SubmissionManifest(FrozenModel):
     Attributes:
         manifest_path: its file; the file's name is not the run's.
         execution_targets: the import target of each component, by its path in the configuration.
+        name: of the run: the one that it got when it was first stored.
         status: `pending` once queued; else the state of the same job, which was submitted before.
     """
 
@@ -83,6 +86,7 @@ class SubmissionManifest(FrozenModel):
     snapshot: RunSnapshot
     execution_targets: dict[str, ComponentTarget] = Field(default_factory=dict)
     status: str = "pending"
+    name: str | None = None
 
 
 def submit_experiment(
@@ -139,7 +143,7 @@ def submit_experiment(
         distributions=distribution_versions([*experiment.compiled().components.uses(), *_loaders(snapshot)]),
     )
     if mode == "batch":
-        _prepare(store, snapshot, experiment.runtime)
+        _prepare(store, snapshot, experiment)
         root = Path(experiment.runtime.batch_root or DEFAULT_BATCH_ROOT).absolute()
         path, status = write_request(root, job), "pending"
     else:
@@ -152,7 +156,13 @@ def submit_experiment(
         snapshot=snapshot,
         execution_targets=targets,
         status=status,
+        name=_name_of(store, snapshot.run_id),
     )
+
+
+def _name_of(store: RunStore, run_id: str) -> str | None:
+    record = store.load_run(run_id)
+    return None if record is None else record.name
 
 
 def _payload(experiment: Experiment, mode: Mode, config_path: str | None) -> dict[str, Any]:
@@ -192,9 +202,7 @@ def _submit_to_queue(experiment: Experiment, store: RunStore, snapshot: RunSnaps
             return store.jobs if address == own else others(address)
 
         queue = FileQueue(experiment.runtime.queue_root or DEFAULT_QUEUE_ROOT, open_store)
-        submission = queue.submit(
-            job, prepare=lambda: _prepare(store, snapshot, experiment.runtime), rerun=policy == "rerun"
-        )
+        submission = queue.submit(job, prepare=lambda: _prepare(store, snapshot, experiment), rerun=policy == "rerun")
     if policy == "error" and not submission.created:
         raise _run_exists(store, snapshot.run_id)
     return submission.path, STATUS_OF_STATE[submission.state]
@@ -207,15 +215,16 @@ def _find_datasets_again(store: RunStore, snapshot: RunSnapshot) -> None:
         store.jobs.move_run(snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path)
 
 
-def _prepare(store: RunStore, snapshot: RunSnapshot, runtime: RuntimeConfig) -> None:
+def _prepare(store: RunStore, snapshot: RunSnapshot, experiment: Experiment) -> None:
     """Create the run, or apply the policy when it exists: once, not at each attempt."""
+    runtime = experiment.runtime
     policy = runtime.existing_run_policy
     stored = store.load_snapshot(snapshot.run_id)
     if stored is not None and policy != "rerun":
         act_on_own_edits(runtime.code_changes, stored, snapshot)
     if policy != "rerun" and runtime.code_changes == "refuse":  # else its worker warns
         act_on_edits_elsewhere(runtime.code_changes, store, snapshot)
-    created = store.create_run(snapshot)
+    created = add_run(store, snapshot, Title(experiment.name, experiment.labels))
     if stored is not None and (found_here := found_as(snapshot, stored)) != stored:
         store.replace_snapshot(found_here)
     if not created and policy == "error":

@@ -53,7 +53,7 @@ def test_run_prints_what_came_out_and_stops_where_it_is_told(themis: Themis) -> 
 def test_submit_prints_where_its_manifest_is(themis: Themis, mode: str, named: str) -> None:
     more = ("--priority", "0", "--not-before", "1s") if mode == "worker-pool" else ()
     found = themis("submit", *CONFIG, "--mode", mode, *more).document
-    assert set(found) == {"run_id", "status", "manifest_path", "mode"}
+    assert set(found) == {"run_id", "name", "status", "manifest_path", "mode"}
     assert (found["status"], found["mode"]) == ("pending", named)
     assert Path(found["manifest_path"]).is_file()
 

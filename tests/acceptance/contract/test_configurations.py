@@ -68,6 +68,8 @@ def test_the_keys_are_the_fields_of_the_models(folder: Path) -> None:
         "datasets",
         "seeds",
         "environment_metadata",
+        "name",
+        "labels",
     }
     made = load(
         folder,

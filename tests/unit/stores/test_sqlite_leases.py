@@ -71,6 +71,9 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
     with closing(sqlite3.connect(path)) as old:
         old.execute("ALTER TABLE jobs DROP COLUMN lease_until_ms")
         old.execute("DROP INDEX answer_ends")
+        old.execute("DROP INDEX run_names")
+        old.execute("ALTER TABLE runs DROP COLUMN name")
+        old.execute("ALTER TABLE runs DROP COLUMN labels")
         old.execute("ALTER TABLE outcomes DROP COLUMN category")
         old.execute("PRAGMA user_version = 1")
         old.commit()

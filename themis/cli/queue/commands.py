@@ -14,7 +14,8 @@ from themis.cli.watch.command import watch
 def queue() -> None:
     """List, cancel, retry and prune jobs; pause, watch and repair a queue.
 
-    A job is named by its key, or by the beginning of its key.
+    TARGET names a job: by the name of its run, or the beginning of the run's id or its key (4 digits at least), or by a
+    config file; run:, job: and name: say which.
     """
 
 

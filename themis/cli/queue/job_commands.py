@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from themis.cli.command import QueuePlace, command, queue_place
-from themis.cli.targets import note_left_out, opened_queue
+from themis.cli.targets import job_key_of, jobs_named_by, note_left_out, opened_queue
 from themis.cli.terminal.output import emit, note, when
 from themis.cli.terminal.time_options import When, nanoseconds
 from themis.core.errors import UnknownJobError
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 
 _UNFINISHED = ("queued", "running")
 _SENT_BACK = ("failed", "cancelled")
+_ANY_NUMBER = 2**40
 
-_matching_option = click.option(
-    "--all-matching", is_flag=True, help="Every matching job whose key begins with a KEY, not only one."
-)
+_matching_option = click.option("--all-matching", is_flag=True, help="Every job that a TARGET names, not only one.")
 
 
 @command("cancel", "themis queue cancel 4f1c", "themis queue cancel --all --state queued --yes")
-@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.argument("keys", nargs=-1, metavar="[TARGET]...")
 @queue_place
 @click.option("--all", "everything", is_flag=True, help="Every job that has not ended.")
 @_matching_option
@@ -53,7 +52,7 @@ def cancel(
         raise click.UsageError(message, click.get_current_context())
     with opened_queue(*place) as opened:
         if len(keys) == 1 and not all_matching:
-            row = opened.admin.cancel(keys[0])
+            row = opened.admin.cancel(job_key_of(opened, keys[0]))
             emit(_job(row))
             _explain(row)
             _cancel_batches(opened, [row])
@@ -77,7 +76,7 @@ def cancel(
     "themis queue retry --all-failed",
     "themis queue retry 4f1c --set runtime.budget.usd=20",
 )
-@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.argument("keys", nargs=-1, metavar="[TARGET]...")
 @queue_place
 @click.option("--all-failed", is_flag=True, help="Every job that failed.")
 @_matching_option
@@ -96,7 +95,7 @@ def retry(
     edit = _edit_of(place.overrides)
     with opened_queue(place.queue_root, place.config, ()) as opened:
         if len(keys) == 1 and not all_matching:
-            emit(_job(opened.admin.retry(keys[0], edit=edit)))
+            emit(_job(opened.admin.retry(job_key_of(opened, keys[0]), edit=edit)))
             return 0
         states = ("failed",) if all_failed else _SENT_BACK
         left_out = note_left_out(opened) if all_failed or all_matching else 0
@@ -107,7 +106,7 @@ def retry(
 
 
 @command("set", "themis queue set 4f1c --priority 0", "themis queue set 4f1c --not-before 2h")
-@click.argument("key")
+@click.argument("target", required=False)
 @queue_place
 @click.option("--priority", type=click.IntRange(0, 9), help="0 is first, 9 last.")
 @click.option(
@@ -118,7 +117,7 @@ def retry(
 )
 def set_place(
     *,
-    key: str,
+    target: str | None,
     place: QueuePlace,
     priority: int | None,
     not_before: datetime | None,
@@ -129,7 +128,9 @@ def set_place(
         raise click.UsageError(message, click.get_current_context())
     not_before_ns = None if not_before is None else max(nanoseconds(not_before), 0)
     with opened_queue(*place) as opened:
-        row = opened.admin.reschedule(key, priority=priority, not_before_ns=not_before_ns)
+        row = opened.admin.reschedule(
+            job_key_of(opened, target, place.config, place.overrides), priority=priority, not_before_ns=not_before_ns
+        )
     emit({**_job(row), "priority": row.priority, "not_before": when(row.ready_ns)})
 
 
@@ -171,7 +172,7 @@ def _edit_of(overrides: Sequence[str]) -> "Edit | None":
 
 def _refuse_unclear(keys: Sequence[str], *, everything: bool, flag: str, all_matching: bool) -> None:
     if bool(keys) == everything or (everything and all_matching):
-        message = f"give either KEYs or {flag}"
+        message = f"give either TARGETs or {flag}"
         raise click.UsageError(message, click.get_current_context())
 
 
@@ -184,7 +185,11 @@ def _chosen(
     found: dict[str, JobRow] = {}
     rows = queue.admin.select(states=states) if matching else []
     for key in keys:
-        meant = [row for row in rows if key and row.key.startswith(key)] if matching else [queue.admin.find(key)]
+        if matching:
+            named = {job.key for job, _ in jobs_named_by(queue, key, most=_ANY_NUMBER)}
+            meant = [row for row in rows if row.key in named]
+        else:
+            meant = [queue.admin.find(job_key_of(queue, key))]
         if not meant:
             raise UnknownJobError(key=key)
         found.update({row.key: row for row in meant})

@@ -12,7 +12,7 @@ import click
 
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.errors import INTERRUPTED
-from themis.cli.targets import opened_queue
+from themis.cli.targets import job_key_of, opened_queue
 from themis.cli.terminal import streams
 from themis.cli.terminal.log_tail import LogTail, lines_of
 from themis.cli.terminal.output import emit, printable, say
@@ -28,7 +28,7 @@ _LOG_CHARACTERS = 1_000_000
 
 
 @command("logs", "themis queue logs 4f1c", "themis queue logs 4f1c --follow --lines 20")
-@click.argument("key")
+@click.argument("target", required=False)
 @queue_place
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only the output of one attempt.")
 @click.option("--follow", "-f", is_flag=True, help="Keep printing until the job has ended, through all its attempts.")
@@ -36,7 +36,7 @@ _LOG_CHARACTERS = 1_000_000
 @json_option
 def logs(
     *,
-    key: str,
+    target: str | None,
     place: QueuePlace,
     attempt: int | None,
     follow: bool,
@@ -52,7 +52,8 @@ def logs(
     if follow and as_json:
         message = "give --follow or --json, not both"
         raise click.UsageError(message, click.get_current_context())
-    with opened_queue(*place) as queue:
+    with opened_queue(*place, read_only=True) as queue:
+        key = job_key_of(queue, target, place.config, place.overrides)
         if follow:
             _follow(queue, key, attempt, lines)
             return

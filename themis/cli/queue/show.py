@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, json_option, queue_options
-from themis.cli.targets import opened_queue
+from themis.cli.targets import job_key_of, opened_queue
 from themis.cli.terminal.output import emit, how_long, one_line, say, table, when
 
 if TYPE_CHECKING:
-    from themis.core.queue.admin.details import JobDetails
+    from themis.core.monitor.jobs import JobNow
     from themis.core.queue.folder.worker_report import SlotReport
     from themis.core.stores.job_rows import AttemptRow, JobRow
 
@@ -20,21 +20,26 @@ _BATCH = "batch"
 """The cause of an attempt that only looked at a batch of a provider."""
 
 
-@command("show", "themis queue show 4f1c")
-@click.argument("key")
+@command("show", "themis queue show 4f1c", "themis queue show gpt-5.4-mini-on-gsm8k")
+@click.argument("target", required=False)
 @queue_options
 @json_option
-def show(*, key: str, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool) -> None:
-    """Show one job: its state, its attempts, and why it is not running. KEY may be the beginning of its key."""
+def show(
+    *, target: str | None, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool
+) -> None:
+    """Show one job: its state, its attempts, and why it is not running.
+
+    TARGET is the name of its run, or the beginning of its key or of its run's id; without it, --config names the run.
+    """
     from themis.core.monitor.jobs import job_now
 
-    with opened_queue(queue_root, config, overrides) as queue:
-        job = job_now(queue, key)
+    with opened_queue(queue_root, config, overrides, read_only=True) as queue:
+        job = job_now(queue, job_key_of(queue, target, config, overrides))
     if as_json:
         emit(job.document())
         return
     details = job.details
-    for name, value in [*_facts(details, job.why), *_calls(job.slot)]:
+    for name, value in [*_facts(job), *_calls(job.slot)]:
         say(f"{name:<10} {one_line(value)}")
     if details.attempts:
         rows = [
@@ -64,14 +69,16 @@ def _told(attempts: "Sequence[AttemptRow]") -> "Iterator[tuple[AttemptRow, int]]
             looks = 0
 
 
-def _facts(details: "JobDetails", why: str) -> list[tuple[str, str]]:
+def _facts(job: "JobNow") -> list[tuple[str, str]]:
+    details = job.details
     row = details.row
     owner = row.owner
     found = [
         ("job", row.key),
+        ("name", job.name),
         ("run", row.run_id),
         ("state", row.state),
-        ("why", why),
+        ("why", job.why),
         ("batch", row.message if row.state == "queued" and row.cause == _BATCH else None),
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),

@@ -56,7 +56,7 @@ def compare(
 ) -> int:
     """Compare the scores of runs: A is the baseline, and each other run is compared with it.
 
-    A and B are config files, or the beginnings of ids of stored runs. Only cases that both runs have a score for are
+    A and B are config files, or names or ids of stored runs. Only cases that both runs have a score for are
     compared; the others are counted beside them.
     """
     from themis.core.comparison.comparing import compare_all
@@ -64,7 +64,7 @@ def compare(
 
     chosen = [*names, *(str(file) for file in (files["baseline_config"], files["candidate_config"]) if file)]
     if len(chosen) < 2:  # noqa: PLR2004  # a comparison takes two
-        message = "name two runs at least: config files, or the beginnings of their ids"
+        message = "name two runs at least: by config files, names or ids"
         raise click.UsageError(message, click.get_current_context())
     with ExitStack() as stack:
         places = places_of(stack, chosen, store_path)

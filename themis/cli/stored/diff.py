@@ -8,13 +8,12 @@ import click
 
 from themis.cli.command import command, json_option
 from themis.cli.errors import BAD_NEWS
-from themis.cli.stored.run_names import is_id, store_of_ids, store_option, whole_id
+from themis.cli.stored.run_names import NamedPlaces, is_id, store_option
 from themis.cli.targets import open_experiment
 from themis.cli.terminal.output import emit, is_for_people, say
 
 if TYPE_CHECKING:
     from themis.core.run_differences import RunDifference, Side
-    from themis.core.stores import RunStore
 
 _ID_CHARACTERS = 16
 
@@ -30,7 +29,7 @@ _ID_CHARACTERS = 16
 @store_option
 @json_option
 def diff(*, first: str, second: str, store_path: Path | None, as_json: bool) -> int:
-    """Say why two runs have different ids: A and B are config files, or the beginnings of ids of stored runs.
+    """Say why two runs have different ids: A and B are config files, or names or ids of stored runs.
 
     Exits with 0 when they are one run, and with 3 when they are not.
     """
@@ -38,8 +37,8 @@ def diff(*, first: str, second: str, store_path: Path | None, as_json: bool) -> 
 
     names = (first, second)
     with ExitStack() as stack:
-        store = store_of_ids(stack, names, store_path) if any(map(is_id, names)) else None
-        found = difference_of(*(_side(name, store) for name in names))
+        named = NamedPlaces(stack, names, store_path)
+        found = difference_of(*(_side(name, named) for name in names))
     if as_json or not is_for_people():
         emit(found.model_dump(mode="json"))
     else:
@@ -47,12 +46,13 @@ def diff(*, first: str, second: str, store_path: Path | None, as_json: bool) -> 
     return 0 if found.same else BAD_NEWS
 
 
-def _side(name: str, store: "RunStore | None") -> "Side":
+def _side(name: str, named: NamedPlaces) -> "Side":
     from themis.core.run_differences import compiled_side, stored_side
 
-    if store is None or not is_id(name):
+    if not is_id(name):
         return compiled_side(open_experiment(Path(name), ()).compiled())
-    return stored_side(store, whole_id(store, name))
+    place = named.find(name)
+    return stored_side(place.store, place.run_id)
 
 
 def _show(found: "RunDifference") -> None:

@@ -1,16 +1,16 @@
 """`themis export`: the stored results of one stage of a run, as a bundle that another store can import."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli.command import command, config_options, group
-from themis.cli.targets import open_experiment, stored_run
+from themis.cli.command import command, group
+from themis.cli.stored.run_targets import Asked, run_options, run_to_read
 from themis.cli.terminal.output import emit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from themis.core.bundles.models import Bundle
 
 STAGES = {
@@ -29,13 +29,13 @@ def export() -> None:
 
 
 def _command_of(stage: str) -> click.Command:
-    @config_options()
-    def export_stage(*, config: Path, overrides: Sequence[str]) -> None:
+    @run_options
+    def export_stage(*, asked: Asked) -> None:
         import themis.core.bundles.exporting as bundles
         from themis.core.base import as_json
 
         exported: Callable[..., Bundle] = getattr(bundles, f"export_{stage}_bundle")
-        with stored_run(open_experiment(config, overrides)) as (store, run_id):
+        with run_to_read(asked) as (store, run_id):
             emit(as_json(exported(store, run_id)))
 
     export_stage.__doc__ = f"Print {STAGES[stage]} of a stored run's ended cases as one JSON object."

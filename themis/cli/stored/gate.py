@@ -10,7 +10,7 @@ from themis.cli.command import command, json_option
 from themis.cli.errors import BAD_NEWS
 from themis.cli.stored.run_names import RunPlace, is_id, places_of, store_option
 from themis.cli.terminal.output import emit, is_for_people, say, say_table
-from themis.core.errors import ConfigError, UnknownRunError
+from themis.core.errors import ConfigError, UnknownRunError, UnknownTargetError
 
 if TYPE_CHECKING:
     from themis.core.comparison.gate import Judged, Measured
@@ -65,7 +65,7 @@ def _judged(policy: "GatePolicy", rule: "GateRule", folder: Path, store_path: Pa
     with ExitStack() as stack:
         try:
             places = places_of(stack, named, store_path)
-        except UnknownRunError as error:
+        except (UnknownRunError, UnknownTargetError) as error:
             return Judged(rule, Verdict.MISSING, str(error))
         metric_id, candidate = _measured(rule, places[0])
         by_interval = policy.decide_by == "interval"

@@ -1,4 +1,4 @@
-"""Runs as commands name them: by a config file, or by the beginning of a stored run's id."""
+"""Runs as commands about several of them name them: by config files, or by names and ids of stored runs."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from themis.cli.stored.run_targets import Asked, location_in, places_of_runs, readers_of
 from themis.cli.targets import open_experiment, stored_run
-from themis.core.configuration.default_paths import DEFAULT_STORE_KIND, DEFAULT_STORE_PATH
-from themis.core.errors import StoreMissingError, UnknownRunError
+from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
 
 if TYPE_CHECKING:
     from themis.core.engine.compiling.compiled import CompiledRun
     from themis.core.stores import RunStore
-
-_CONFIGS = frozenset({".yaml", ".yml", ".toml"})
+    from themis.core.stores.reading import StoreLocation, StoreReader
 
 store_option = click.option(
     "--store",
     "store_path",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help=f"The file with the runs that ids name.  [default: that of the config file, else {DEFAULT_STORE_PATH}]",
+    help="The file with the runs that names and ids name.  [default: that of a config file among them, else those of "
+    f"the queue, else {DEFAULT_STORE_PATH}]",
 )
 
 
@@ -30,7 +30,7 @@ class RunPlace(NamedTuple):
     """A stored run and its store.
 
     Attributes:
-        run: the run as its config file says it; None when its id names it.
+        run: the run as its config file says it; None when its name or its id names it.
     """
 
     store: "RunStore"
@@ -38,45 +38,46 @@ class RunPlace(NamedTuple):
     run: "CompiledRun | None" = None
 
 
+class NamedPlaces:
+    """Finds the stored runs that texts name, in the stores that `--store` or a config file among the texts name.
+
+    Raises:
+        UnknownTargetError, AmbiguousTargetError: from `find`, when a text names no run, or several.
+    """
+
+    def __init__(self, stack: ExitStack, names: Sequence[str], path: Path | None) -> None:
+        """Look for `names`; what is opened for that stays open until `stack` is closed."""
+        self._stack = stack
+        self._names = names
+        self._path = path
+        self._readers: list[StoreReader] | None = None
+        self._stores: dict[StoreLocation, RunStore] = {}
+
+    def find(self, name: str) -> RunPlace:
+        """Return the run that a text which is no config file names."""
+        from themis.core.monitor.targets import matches_of, only, target_text
+        from themis.core.stores.registry import open_for_reading
+
+        if self._readers is None:
+            self._readers = readers_of(self._stack, self._places(), name)
+        match = only(name, matches_of(target_text(name), self._readers))
+        location = match.reader.location
+        if location not in self._stores:
+            self._stores[location] = self._stack.enter_context(closing(open_for_reading(location)))
+        return RunPlace(self._stores[location], match.run.run_id)
+
+    def _places(self) -> "list[StoreLocation]":
+        config = next((name for name in self._names if not is_id(name)), None)
+        if self._path is None and config is not None:
+            return [location_in(Path(config), ())]
+        return places_of_runs(Asked(None, None, (), None, self._path))
+
+
 def is_id(name: str) -> bool:
-    """Whether a name is the beginning of a run's id; else it is a config file."""
-    return Path(name).suffix not in _CONFIGS
+    """Whether a text names a stored run; else it is a config file."""
+    from themis.core.monitor.targets import Kind, target_text
 
-
-def store_of_ids(stack: ExitStack, names: Sequence[str], path: Path | None) -> "RunStore":
-    """Open the store that has the runs which ids among `names` name, until `stack` is closed.
-
-    Raises:
-        UnknownRunError: it does not exist.
-    """
-    from themis.core.config import StorageConfig
-    from themis.core.stores import create_run_store
-
-    config = next((name for name in names if not is_id(name)), None)
-    try:
-        if path is None and config is not None:
-            opened = open_experiment(Path(config), ()).open_store(must_exist=True)
-        else:
-            file = str((path or Path(DEFAULT_STORE_PATH)).absolute())
-            storage = StorageConfig(store=DEFAULT_STORE_KIND, parameters={"path": file})
-            opened = create_run_store(storage, must_exist=True)
-    except StoreMissingError as error:
-        run_id = next(filter(is_id, names))
-        raise UnknownRunError(run_id=run_id, nearest=f": there is no {error.facts['path']}; --store names it") from None
-    stack.enter_context(closing(opened))
-    return opened
-
-
-def whole_id(store: "RunStore", beginning: str) -> str:
-    """Return the id of the only run that begins so; the beginning itself when there is none.
-
-    Raises:
-        UnknownRunError: several begin so.
-    """
-    found = store.list_runs(beginning, 2)
-    if len(found) > 1:
-        raise UnknownRunError(run_id=beginning, nearest="; several ids begin so, give more of one")
-    return found[0].run_id if found else beginning
+    return target_text(name).kind is not Kind.CONFIG
 
 
 def places_of(stack: ExitStack, names: Sequence[str], path: Path | None, config: Path | None = None) -> list[RunPlace]:
@@ -89,17 +90,15 @@ def places_of(stack: ExitStack, names: Sequence[str], path: Path | None, config:
         config: a config file that names none of the runs.
 
     Raises:
-        UnknownRunError: one is not stored.
+        UnknownTargetError, AmbiguousTargetError: one names no run, or several.
+        UnknownRunError: the run of a config file is not stored.
     """
     beside = [] if config is None else [str(config)]
-    of_ids = store_of_ids(stack, [*names, *beside], path) if any(map(is_id, names)) else None
+    named = NamedPlaces(stack, [*names, *beside], path)
     found = []
     for name in names:
-        if of_ids is not None and is_id(name):
-            run_id = whole_id(of_ids, name)
-            if of_ids.load_run(run_id) is None:
-                raise UnknownRunError(run_id=name, nearest=f": {of_ids.label} does not have it")
-            found.append(RunPlace(of_ids, run_id))
+        if is_id(name):
+            found.append(named.find(name))
             continue
         experiment = open_experiment(Path(name), ())
         store, run_id = stack.enter_context(stored_run(experiment))

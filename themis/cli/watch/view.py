@@ -244,12 +244,12 @@ def _section(
 
 
 def _about(found: About) -> tuple[str, str | None, str]:
-    """The beginnings of a job's key and its run's id, which commands accept, and its experiment."""
+    """The beginnings of a job's key and its run's id, which commands accept, and its name or its experiment."""
     run = found.run_id[:_ID_CHARACTERS] if found.run_id else None
     datasets = ", ".join(found.datasets)
     experiment = found.generator.removeprefix("builtin/") + (f" on {datasets}" if datasets else "")
     key = found.key if "." in found.key else found.key[:_ID_CHARACTERS]  # the key of a shard is shown in full
-    return key, run, experiment
+    return key, run, found.name or experiment
 
 
 def _rate(rate: float | None) -> str | None:

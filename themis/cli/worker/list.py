@@ -47,6 +47,7 @@ _RUNS = (
     Column("slot", right=True),
     Column("job"),
     Column("run", drop=2),
+    Column("name", least=16),
     Column("attempt", right=True),
     Column("cases", right=True),
     Column("failed", right=True),
@@ -76,7 +77,7 @@ def list_workers(
     if as_json:
         emit({"queue_root": str(root), "workers": [worker.document() for worker in seen]})
     elif seen:
-        _show(seen)
+        _show(seen, root)
     else:
         note(f"no worker is registered at {root}; {start_one(root)}")
 
@@ -156,7 +157,11 @@ def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
         time.sleep(LOOK_EVERY_S)
 
 
-def _show(workers: "Sequence[SeenWorker]") -> None:
+def _show(workers: "Sequence[SeenWorker]", root: Path) -> None:
+    from themis.core.monitor.job_runs import runs_of_jobs
+
+    keys = [slot.key for worker in workers if worker.alive for slot in worker.report.slots if slot.key is not None]
+    named = {key: run.name for key, run in runs_of_jobs(root, keys).items()} if keys else {}
     now_ns = time.time_ns()
     width = terminal_width()
     rows = [
@@ -182,6 +187,7 @@ def _show(workers: "Sequence[SeenWorker]") -> None:
             slot.slot,
             slot.key,
             slot.run_id[:12] if slot.run_id else None,
+            named.get(slot.key),
             slot.attempt,
             f"{slot.done:,}/{slot.total:,}",
             f"{slot.failed:,}",

@@ -21,6 +21,7 @@ from themis.core.bundles.models import (
     ScoreRecord,
 )
 from themis.core.bundles.progress import digest_of_candidates, end_of, note_progress
+from themis.core.engine.compiling.run_name import add_run
 from themis.core.errors import BundleError
 from themis.core.identity.reuse_keys import lending_keys
 from themis.core.outcomes import codec
@@ -31,6 +32,7 @@ from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot, case_key
 from themis.core.statistics.score_tally import NO_ANSWER
 from themis.core.stores import RunStore
+from themis.core.text.run_names import Title
 
 _PAGE = 500
 """Cases that are written together."""
@@ -89,7 +91,7 @@ def _imported(store: RunStore, bundle: Bundle, records: Sequence[AnyRecord], enc
     snapshot = bundle.snapshot
     run_id = snapshot.run_id
     with store.hold_run(run_id), store.transaction():
-        if not store.create_run(snapshot):
+        if not add_run(store, snapshot, Title()):
             store.lend_only(run_id, lending_keys(snapshot))
         numbers = sorted(ends)
         for start in range(0, len(numbers), _PAGE):

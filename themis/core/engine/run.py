@@ -20,6 +20,7 @@ from themis.core.engine.cases.prompted import preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits, keys_to_lend
 from themis.core.engine.compiling.compiled import CompiledRun
+from themis.core.engine.compiling.run_name import add_run
 from themis.core.engine.judging import Asking, judging_of
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import PAGE, pending_work
@@ -137,7 +138,7 @@ class RunExecution:
         is_done = record is not None and record.status is RunStatus.COMPLETED and self._reaches(record)
         if self._lenders is Lenders.SAME_CODE and not is_done:
             act_on_edits_elsewhere(self._runtime.code_changes, self._store, self._run.snapshot)
-        created = record is None and self._store.create_run(self._run.snapshot)
+        created = add_run(self._store, self._run.snapshot, self._options.title)
         record = record or self._record()
         policy = self._runtime.existing_run_policy
         if policy == "error" and not created:

@@ -9,6 +9,7 @@ from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.protocols import TracingProvider
 from themis.core.stores.job_rows import Fence
 from themis.core.text.nearest import nearest_hint
+from themis.core.text.run_names import Title
 from themis.core.values.provider_state import ProviderState
 from themis.core.values.stalled_call import StalledCall
 
@@ -49,6 +50,7 @@ class RunOptions:
         subscribers: notified of events.
         tracer: receives spans.
         progress: kept up to date.
+        title: name and labels of a run that has none yet.
         gives_back: whether a run whose provider works on its batches stops, for somebody to continue it later.
     """
 
@@ -59,6 +61,7 @@ class RunOptions:
     tracer: TracingProvider | None = None
     progress: RunProgress = field(default_factory=RunProgress)
     gives_back: bool = False
+    title: Title = field(default_factory=Title)
 
 
 def parse_until_stage(name: str) -> Stage:

@@ -116,6 +116,7 @@ from themis.core.errors.queue import (
     UnknownJobError,
 )
 from themis.core.errors.runs import (
+    AmbiguousTargetError,
     BadResultError,
     BudgetSpentError,
     CallTimeoutError,
@@ -131,6 +132,7 @@ from themis.core.errors.runs import (
     UnboundedCallError,
     UnknownPriceError,
     UnknownRunError,
+    UnknownTargetError,
 )
 from themis.core.errors.stores import (
     NetworkFilesystemError,
@@ -151,6 +153,7 @@ from themis.core.errors.stores import (
 
 __all__ = [
     "AmbiguousJobError",
+    "AmbiguousTargetError",
     "BadResponseError",
     "BadResultError",
     "BatchWaitError",
@@ -261,6 +264,7 @@ __all__ = [
     "UnknownJudgeError",
     "UnknownPriceError",
     "UnknownRunError",
+    "UnknownTargetError",
     "UnknownVariantError",
     "UnresolvedReferenceError",
     "UnsendableCaseError",

@@ -7,6 +7,14 @@ class UnknownRunError(InputError):
     """run {run_id}: not in this store{nearest}"""
 
 
+class UnknownTargetError(InputError):
+    """{target}: {detail}"""
+
+
+class AmbiguousTargetError(InputError):
+    """{target} names several; {mend}: {matches}"""
+
+
 class RunExistsError(InputError):
     """run {run_id} exists already ({status}) and runtime.existing_run_policy is "error"; use "auto" to continue it or "rerun" to start from scratch"""
 

@@ -7,7 +7,7 @@ from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.backend import BUSY_TIMEOUT_S, Patience
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.protocol import RunStore
-from themis.core.stores.registry import open_store
+from themis.core.stores.registry import open_for_reading, open_store
 
 if TYPE_CHECKING:
     from themis.core.stores.reading import StoreLocation
@@ -18,10 +18,14 @@ class StoreCache:
 
     Args:
         busy_timeout_s, retry_attempts: how long to wait for a store that others write to; see `Patience`.
+        read_only: opens them for reading only, so that they need not be writable.
     """
 
-    def __init__(self, *, busy_timeout_s: float = BUSY_TIMEOUT_S, retry_attempts: int = 5) -> None:
+    def __init__(
+        self, *, busy_timeout_s: float = BUSY_TIMEOUT_S, retry_attempts: int = 5, read_only: bool = False
+    ) -> None:
         """Create a cache without open stores."""
+        self._read_only = read_only
         self._patience = Patience(busy_timeout_s, retry_attempts)
         self._stores: dict[StoreLocation, RunStore] = {}
 
@@ -48,8 +52,13 @@ class StoreCache:
             store.close()  # another store is there now
             store = None
         if store is None:
-            store = self._stores[address.location] = open_store(address.location, self._patience)
+            store = self._stores[address.location] = self._opened(address.location)
         return store
+
+    def _opened(self, location: "StoreLocation") -> RunStore:
+        if self._read_only:
+            return open_for_reading(location, patience_s=self._patience.busy_timeout_s)
+        return open_store(location, self._patience)
 
     def opened(self) -> list[JobStore]:
         """Return the jobs of each open store."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from themis.core.monitor.job_runs import runs_of_jobs
 from themis.core.monitor.reasons import Reason, Surroundings, reasons
 from themis.core.monitor.workers import LiveWorkers, calls_document, start_one
 from themis.core.queue.admin.details import JobDetails
@@ -33,18 +34,21 @@ class JobNow:
         reasons: why a queued job does not run yet, or what is wrong with a running one.
         why: the reasons as text, and what can be done about them.
         slot: the report of the slot that runs it; None if no registered worker does.
+        name: of its run; None if that has none, or its store cannot be read.
     """
 
     details: JobDetails
     reasons: tuple[Reason, ...]
     why: str
     slot: "SlotReport | None" = None
+    name: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
         details, row = self.details, self.details.row
         return {
             **row._asdict(),
+            "name": self.name,
             "owner": asdict(row.owner) if row.owner else None,
             "why": self.why,
             "reasons": [asdict(reason) for reason in self.reasons],
@@ -78,7 +82,9 @@ def job_now(queue: FileQueue, key: str) -> JobNow:
     found = reasons(details.row, around)
     row = details.row
     slot = LiveWorkers(around.workers).report(row.key, row.attempt) if row.state == "running" else None
-    return JobNow(details, tuple(found), _explanation(details, found, queue.path), slot)
+    run = runs_of_jobs(queue.path, [row.key]).get(row.key)
+    name = None if run is None else run.name
+    return JobNow(details, tuple(found), _explanation(details, found, queue.path), slot, name)
 
 
 def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int, list[Path]]:

@@ -12,12 +12,13 @@ from themis.core.values.stalled_call import StalledCall
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """A job, and the outline of its run."""
+    """A job, and the outline of its run; `name` is None for one of an earlier version."""
 
     key: str
     run_id: str | None
     generator: str
     datasets: tuple[str, ...]
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,7 @@ class QueueWatcher:
         is_lost = job.owner is not None and not live.lives(job.owner)
         report = live.report(job.key, job.attempt)
         return RunningJob(
-            about=_about(job, run.outline),
+            about=_about(run.found, run.outline),
             state="lost" if is_lost else "stopping" if job.cancel_requested else "running",
             attempt=job.attempt,
             worker=job.owner.worker if job.owner else None,
@@ -180,7 +180,7 @@ class QueueWatcher:
     def _next(self, entry: Entry, found: JobAndRun | None) -> UpcomingJob:
         if found is None:
             return UpcomingJob(About(entry.key, None, UNKNOWN.generator, ()), entry.priority, 0, 0, None)
-        about = _about(found.job, self._stores.outline(found))
+        about = _about(found, self._stores.outline(found))
         return UpcomingJob(about, entry.priority, found.job.attempt + 1, found.run.total_cases, found.job.ready_ns)
 
     def _read_history(self) -> tuple[list[EndedJob], list[Past]]:
@@ -192,7 +192,7 @@ class QueueWatcher:
         ]
         ended = [
             EndedJob(
-                _about(pair.job, outline),
+                _about(pair, outline),
                 pair.job.state,
                 pair.job.attempt,
                 pair.job.ended_ns or 0,
@@ -228,8 +228,8 @@ def _attempt(run: _Run) -> tuple[str, int]:
     return run.found.job.key, run.found.job.attempt
 
 
-def _about(job: JobRow, outline: RunOutline) -> About:
-    return About(job.key, job.run_id, outline.generator, outline.datasets)
+def _about(found: JobAndRun, outline: RunOutline) -> About:
+    return About(found.job.key, found.job.run_id, outline.generator, outline.datasets, found.run.name)
 
 
 def _took_s(job: JobRow) -> float | None:

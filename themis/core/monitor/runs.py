@@ -11,15 +11,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from themis.core.monitor.run_filter import ALL_RUNS, RunFilter
 from themis.core.monitor.run_outline import RunOutlines
 from themis.core.monitor.workers import LiveWorkers, calls_document
 from themis.core.queue.folder.root import open_root
 from themis.core.queue.folder.worker_registry import workers_of
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
-from themis.core.stores.reading import RunRow, StoreLocation
+from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
 from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
+from themis.core.text.run_names import labels_in
 from themis.core.values.run_ends import reason_of
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ class RunNow:
     """A run and its job at one moment.
 
     Attributes:
+        name: by which people find it; None for a run of an earlier version.
+        labels: its labels.
+        created_ms: time when it was added, in milliseconds since 1970 UTC.
         status: the status in the run's row: `pending`, `running`, `completed`, …
         started_ms, ended_ms: milliseconds since 1970 UTC.
         done, failed: number of ended cases, and number of those that failed.
@@ -47,6 +52,9 @@ class RunNow:
     """
 
     run_id: str
+    name: str | None
+    labels: dict[str, str]
+    created_ms: int
     status: str
     completed_through: str | None
     total: int
@@ -70,6 +78,8 @@ class RunNow:
         job = self.job
         return {
             "run_id": self.run_id,
+            "name": self.name,
+            "labels": self.labels,
             "state": self.state,
             "completed_through_stage": self.completed_through,
             "total_cases": self.total,
@@ -108,15 +118,23 @@ class StoredRuns:
         self._store_id: str | None = None
         self._queue_root = queue_root
 
+    @property
+    def reader(self) -> StoreReader:
+        """The store, opened for reading."""
+        return self._reader
+
     def close(self) -> None:
         """Close the store."""
         self._reader.close()
 
-    def find(self, prefix: str, limit: int | None, *, with_means: bool = True) -> Iterator[RunNow]:
-        """Yield runs whose id begins with `prefix`, newest first, up to `limit`; fast if `with_means` is False."""
+    def find(
+        self, prefix: str, limit: int | None, *, with_means: bool = True, chosen: RunFilter = ALL_RUNS
+    ) -> Iterator[RunNow]:
+        """Yield chosen runs whose id begins with `prefix`, newest first, up to `limit`; fast without `with_means`."""
         self._store_id = self._store_id or self._reader.store_id
         live = _Workers(self._queue_root)
-        for run in islice(self._pages(prefix), limit):
+        fitting = (run for run in self._pages(prefix) if chosen.fits(run, partial(self._outlines.of, run)))
+        for run in islice(fitting, limit):
             yield self._now(run, live, with_means=with_means)
 
     def spends(self, run_id: str) -> list[str]:
@@ -134,6 +152,9 @@ class StoredRuns:
         job = None if self._store_id is None else self._reader.job(job_key(run.run_id, self._store_id))
         return RunNow(
             run_id=run.run_id,
+            name=run.name,
+            labels=labels_in(run.labels),
+            created_ms=run.created_ms,
             status=run.status,
             completed_through=run.completed_through,
             total=run.total_cases,

@@ -40,7 +40,7 @@ def page(summary: RunSummary, rows: Iterable[BenchmarkScoreRow]) -> Iterator[str
     yield '<html lang="en">'
     yield "<head>"
     yield _HEAD
-    yield f"<title>Run {shown(summary.result.run_id)}</title>"
+    yield f"<title>Run {shown(summary.result.name or summary.result.run_id)}</title>"
     yield "</head>"
     yield "<body>"
     for level, section in enumerate(sections_of(summary)):

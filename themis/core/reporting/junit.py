@@ -83,6 +83,7 @@ def _properties(summary: RunSummary, metric_id: str) -> list[tuple[str, str]]:
     """Return the facts about a metric's suite: the run, and each figure of the mean that there is."""
     figures = summary.metrics[metric_id].document()
     found = [("run_id", summary.result.run_id), ("status", summary.result.status.value)]
+    found += [("name", summary.result.name)] if summary.result.name else []
     if metric_id in summary.calibrations:
         found.append(("calibration", summary.calibrations[metric_id]))
     return found + [(name, repr(figures[name])) for name in _FIGURES if figures[name] is not None]

@@ -27,6 +27,8 @@ def score_list(
     yield f"- total_cases: {counts.total_cases}"
     yield f"- completed_cases: {counts.completed_cases}"
     yield f"- failed_cases: {counts.failed_cases}"
+    if result.name:
+        yield f"- name: {_value(result.name)}"
     if result.error:
         yield f"- error: {_value(result.error)}"
     if result.what_is_missing:

@@ -47,6 +47,7 @@ def _metadata(summary: RunSummary) -> dict[str, str]:
     return {
         "themis_run_id": summary.result.run_id,
         "themis_status": summary.result.status.value,
+        **({} if summary.result.name is None else {"themis_name": summary.result.name}),
         "themis_metrics": compact_json(metrics),
         **cost,
     }

@@ -72,6 +72,7 @@ def _head(summary: RunSummary) -> Section:
     counts = result.progress
     datasets = tuple(part for dataset in snapshot.datasets for part in (", ", Given(dataset.dataset_id)))
     rows: list[tuple[Inline, ...]] = [
+        *([(("name",), (Given(result.name),))] if result.name else []),
         (("run",), (Given(result.run_id),)),
         (("status",), (result.status.value,)),
         (("completed through",), (result.completed_through_stage or "-",)),

@@ -40,6 +40,7 @@ class Backend(NamedTuple):
         path_of: returns the text of a store's location from its parameters; None where it is the parameters as JSON.
         parameters_of: returns the parameters from that text.
         outlives_process: whether other processes can find its stores.
+        open_for_reading: opens a store that is only read; None where it is opened as for writing.
     """
 
     build: Callable[["StorageConfig", Patience], "RunStore"]
@@ -47,6 +48,7 @@ class Backend(NamedTuple):
     path_of: Callable[[Mapping[str, Any]], str] | None = None
     parameters_of: Callable[[str], dict[str, Any]] | None = None
     outlives_process: bool = True
+    open_for_reading: Callable[["StoreLocation", float], "RunStore"] | None = None
 
 
 Store = TypeVar("Store")

@@ -29,6 +29,15 @@ class BaseRunStore(RunStore, ABC):
         found = standing(record, job, lambda: self.run_holder(run_id))
         return replace(record, status=RunStatus(found.status), error=found.reason)
 
+    def runs_named(self, name: str, limit: int) -> list[RunRecord]:
+        """Return the runs with exactly that name, newest first; looks at every run."""
+        found: list[RunRecord] = []
+        page = self.list_runs()
+        while page and len(found) < limit:
+            found += [run for run in page if run.name == name]
+            page = self.list_runs(older_than=page[-1].run_id)
+        return found[:limit]
+
     def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:  # noqa: ARG002
         """Lock nothing: no other process can have the run."""
         return nullcontext()

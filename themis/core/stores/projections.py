@@ -50,6 +50,7 @@ def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -
         metrics=StoredMetrics(store, snapshot),
         spends=StoredSpends(store, run_id),
         error=record.error,
+        name=record.name,
     )
 
 

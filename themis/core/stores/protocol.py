@@ -27,7 +27,12 @@ from themis.core.stores.run_locks import RunHolder
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """Row of a run. Times are milliseconds since 1970 UTC."""
+    """Row of a run. Times are milliseconds since 1970 UTC.
+
+    Attributes:
+        name: by which people find it; None before `name_run`.
+        labels: see `themis.core.text.run_names.labels_in`; None for none.
+    """
 
     run_id: str
     status: RunStatus
@@ -37,6 +42,8 @@ class RunRecord:
     created_ms: int
     started_ms: int | None
     ended_ms: int | None
+    name: str | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,12 @@ class RunStore(Protocol):
 
     def create_run(self, snapshot: RunSnapshot) -> bool:
         """Add a run as `pending`; False, and nothing written, when it exists already."""
+
+    def name_run(self, run_id: str, name: str, labels: Mapping[str, str]) -> None:
+        """Give a run its name and labels, unless it has a name already: then both stay."""
+
+    def runs_named(self, name: str, limit: int) -> list[RunRecord]:
+        """Return the runs with exactly that name, newest first."""
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Mark a run as running.

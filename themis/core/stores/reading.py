@@ -34,6 +34,8 @@ class RunRow(NamedTuple):
         total_cases: number of its cases.
         error: reason why it failed as a whole.
         created_ms, started_ms, ended_ms: times when it was added, last started, and ended.
+        name: by which people find it; None for a run of an earlier version.
+        labels: see `themis.core.text.run_names.labels_in`; None for none.
         run_no: its number in a store that numbers runs.
         snapshot: name of its snapshot's text in this store.
     """
@@ -46,6 +48,8 @@ class RunRow(NamedTuple):
     created_ms: int
     started_ms: int | None
     ended_ms: int | None
+    name: str | None
+    labels: str | None
     run_no: int
     snapshot: str
 
@@ -87,6 +91,12 @@ class StoreReader(Protocol):
 
     def runs_before(self, prefix: str, run: RunRow | None, limit: int) -> list[RunRow]:
         """Return the newest runs whose id begins with `prefix`, of those older than `run`, newest first."""
+
+    def runs_named(self, name: str, limit: int) -> list[RunRow]:
+        """Return the runs with exactly that name, newest first."""
+
+    def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
+        """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""

@@ -76,6 +76,21 @@ def open_store(location: StoreLocation, patience: Patience) -> "RunStore":
         raise StoreError(path=location.path, detail=str(error)) from error
 
 
+def open_for_reading(location: StoreLocation, *, patience_s: float = PATIENCE_S) -> "RunStore":
+    """Open the store at a location to read its runs; none is made, and it need not be writable.
+
+    Raises:
+        StoreMissingError: it does not exist.
+        StoreError: it cannot be read, or its kind is unknown to this process.
+    """
+    backend = _known(location)
+    if backend.open_for_reading is None:
+        return open_store(location, Patience(patience_s, retry_attempts=0))
+    store = backend.open_for_reading(location, patience_s)
+    store.initialize()
+    return store
+
+
 def location_of(config: "StorageConfig") -> StoreLocation:
     """Return the location of the store that a configuration names, for other processes.
 

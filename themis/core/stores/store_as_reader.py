@@ -56,6 +56,14 @@ class StoreAsReader(StoreReader):
         found = self._store.list_runs(wanted, limit, older_than=None if run is None else run.run_id)
         return [_row(record) for record in found]
 
+    def runs_named(self, name: str, limit: int) -> list[RunRow]:
+        """Return the runs with exactly that name, newest first."""
+        return [_row(record) for record in self._store.runs_named(name, limit)]
+
+    def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
+        """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
+        return list(self._with_runs(self._store.jobs.find(prefix, limit)))
+
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
         return self._store.jobs.load(key)
@@ -135,6 +143,8 @@ def _row(record: "RunRecord") -> RunRow:
         created_ms=record.created_ms,
         started_ms=record.started_ms,
         ended_ms=record.ended_ms,
+        name=record.name,
+        labels=record.labels,
         run_no=0,
         snapshot=record.run_id,
     )

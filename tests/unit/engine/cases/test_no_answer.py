@@ -275,7 +275,10 @@ def test_a_store_from_before_there_was_a_rule_is_read_as_it_is_and_counted_by_it
         store.end_run(snapshot.run_id, RunStatus.PARTIAL_FAILURE, through=Stage.JUDGE)
     with closing(sqlite3.connect(path)) as old:
         old.execute("DROP INDEX answer_ends")
+        old.execute("DROP INDEX run_names")
         old.execute("ALTER TABLE outcomes DROP COLUMN category")
+        old.execute("ALTER TABLE runs DROP COLUMN name")
+        old.execute("ALTER TABLE runs DROP COLUMN labels")
         old.execute("PRAGMA user_version = 2")
     with closing(sqlite_store(path)) as store:
         before = quickcheck(store, snapshot.run_id)

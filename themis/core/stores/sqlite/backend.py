@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from themis.core.errors import ConfigError
 from themis.core.stores.backend import Backend, Patience, made
+from themis.core.stores.reading import StoreLocation
 from themis.core.stores.sqlite.reader import SqliteReader
 
 if TYPE_CHECKING:
@@ -12,10 +14,21 @@ if TYPE_CHECKING:
     from themis.core.stores.sqlite.store import SqliteRunStore
 
 
+_SHARED = "group_readable"
+
+
 def _build(config: "StorageConfig", patience: Patience) -> "SqliteRunStore":
     from themis.core.stores.sqlite.store import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms
 
-    return made(SqliteRunStore, config.parameters, **patience._asdict())
+    parameters = dict(config.parameters)
+    is_shared = parameters.pop(_SHARED, False)
+    if not isinstance(is_shared, bool):
+        raise ConfigError(where=f"storage.parameters.{_SHARED}", detail=f"is true or false, not {is_shared!r}")
+    if not is_shared:
+        return made(SqliteRunStore, parameters, **patience._asdict())
+    from themis.core.stores.sqlite.opening import GroupReadableStore  # noqa: PLC0415  # few need it
+
+    return made(GroupReadableStore, parameters, **patience._asdict())
 
 
 def _path_of(parameters: Mapping[str, Any]) -> str:
@@ -26,4 +39,10 @@ def _parameters_of(path: str) -> dict[str, Any]:
     return {"path": path}
 
 
-BACKEND = Backend(_build, SqliteReader, _path_of, _parameters_of)
+def _open_for_reading(location: StoreLocation, patience_s: float) -> "SqliteRunStore":
+    from themis.core.stores.sqlite.opening import ReadOnlySqliteStore  # noqa: PLC0415  # as above
+
+    return ReadOnlySqliteStore(location.path, busy_timeout_s=patience_s)
+
+
+BACKEND = Backend(_build, SqliteReader, _path_of, _parameters_of, open_for_reading=_open_for_reading)

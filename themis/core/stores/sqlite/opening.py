@@ -1,7 +1,10 @@
-"""Opening of a store in a SQLite file."""
+"""Opening of a store in a SQLite file: for writing, or for reading only."""
 
+import stat
+from contextlib import suppress
 from pathlib import Path
 
+from themis.core.stores.sqlite.reader import ReadOnlyDatabase, upgrade
 from themis.core.stores.sqlite.store import SqliteRunStore
 
 
@@ -10,3 +13,33 @@ def sqlite_store(path: str | Path, *, retry_attempts: int = 5, retry_delay_s: fl
     store = SqliteRunStore(path, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s)
     store.initialize()
     return store
+
+
+class GroupReadableStore(SqliteRunStore):
+    """Store whose file other users of the file's group may read, not its owner alone."""
+
+    def initialize(self) -> None:
+        """Make the file and its tables, and let the group read them; a file of another user is left as it is."""
+        super().initialize()
+        for ending in ("", "-wal", "-shm"):  # those that SQLite makes later have the mode of the first
+            path = self.path.with_name(self.path.name + ending)
+            with suppress(OSError):
+                path.chmod(path.stat().st_mode | stat.S_IRGRP)
+
+
+class ReadOnlySqliteStore(SqliteRunStore):
+    """Store whose file is only read; every method that writes fails."""
+
+    def __init__(self, path: str | Path, *, busy_timeout_s: float) -> None:
+        """Make a store on `path`; nothing is opened yet."""
+        super().__init__(path, busy_timeout_s=busy_timeout_s)
+        self._database = ReadOnlyDatabase(self.path, busy_timeout_s=busy_timeout_s, retry_attempts=0)
+
+    def initialize(self) -> None:
+        """Check that the tables are of this version; those of an earlier one are upgraded first, where that is allowed.
+
+        Raises:
+            StoreError: they are of another version, and this user cannot upgrade them.
+        """
+        upgrade(self._database)
+        self._ready = True

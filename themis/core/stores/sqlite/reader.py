@@ -1,11 +1,12 @@
 """Reader of a SQLite file, which is opened read-only."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
-from themis.core.errors import NetworkFilesystemError, StoreError, StoreMissingError
+from themis.core.errors import NetworkFilesystemError, StoreError, StoreMissingError, UnavailableError
 from themis.core.files.filesystems import network_filesystem
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
@@ -39,9 +40,9 @@ class SqliteReader(StoreReader):
     def __init__(self, location: StoreLocation, patience_s: float) -> None:
         """Make a reader; nothing is opened yet."""
         self._location = location
-        self._database = _ReadOnly(location.path, busy_timeout_s=patience_s, retry_attempts=0)
+        self._database = ReadOnlyDatabase(location.path, busy_timeout_s=patience_s, retry_attempts=0)
         self._jobs = SqliteJobStore(self._database)
-        self._is_known = False
+        self._known: int | None = None
 
     @property
     def location(self) -> StoreLocation:
@@ -56,13 +57,8 @@ class SqliteReader(StoreReader):
 
     def upgrade(self) -> None:
         """Upgrade the tables of an earlier version to this one."""
-        owner = self._database.query("PRAGMA application_id")[0][0]
-        if owner == APPLICATION_ID and is_usable(self._schema(), SCHEMA_VERSION):
-            return
-        from themis.core.stores.sqlite import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms, for an old store
-
-        with closing(SqliteRunStore(self._database.path)) as store:
-            store.initialize()  # reports why it cannot be read; or upgrades it to the schema that can
+        upgrade(self._database)
+        self._known = None
 
     def close(self) -> None:
         """Close every connection."""
@@ -73,7 +69,20 @@ class SqliteReader(StoreReader):
         # LIKE has special characters.
         pattern = "".join(sign for sign in prefix if sign.isalnum()) + "%"
         before = statements.AFTER_ANY_RUN if run is None else run.run_no
-        return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_BEFORE, (pattern, before, limit))]
+        return [RunRow(*row) for row in self._query(statements.select_runs_before, (pattern, before, limit))]
+
+    def runs_named(self, name: str, limit: int) -> list[RunRow]:
+        """Return the runs with exactly that name, newest first; none in a store that no version with names has used."""
+        if self._check_schema() < statements.NAMED_SINCE:
+            return []
+        return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_NAMED, (name, limit))]
+
+    def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
+        """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
+        self._check_schema()
+        keys = [row.key for row in self._jobs.find(prefix, limit)]
+        found = self.jobs(keys)
+        return [found[key] for key in keys if key in found]
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
@@ -87,7 +96,7 @@ class SqliteReader(StoreReader):
             portion = keys[start : start + _SHAPES[-1]]
             shape = next(size for size in _SHAPES if size >= len(portion))
             places = [*portion, *[portion[-1]] * (shape - len(portion))]
-            found |= {row[0]: _job_and_run(row) for row in self._query(statements.select_named(shape), places)}
+            found |= {row[0]: _job_and_run(row) for row in self._query(partial(statements.select_jobs, shape), places)}
         return found
 
     def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
@@ -100,7 +109,7 @@ class SqliteReader(StoreReader):
 
     def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
         """Return the jobs of a queue that ended last, the latest first; reads every row."""
-        return [_job_and_run(row) for row in self._query(statements.SELECT_LAST_ENDED, (queue_id, limit))]
+        return [_job_and_run(row) for row in self._query(statements.select_last_ended, (queue_id, limit))]
 
     def attempts(self, key: str) -> list[AttemptRow]:
         """Return the ended attempts of a job, in order."""
@@ -133,25 +142,35 @@ class SqliteReader(StoreReader):
         """Return the process that has a run now, or that had it when it was killed."""
         return run_locks.look(self._database.path, run_id)
 
-    def _query(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        self._check_schema()
-        return self._database.query(statement, values)
+    def _query(self, statement: str | Callable[[int], str], values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement, or of what is made for the schema of this file."""
+        schema = self._check_schema()
+        return self._database.query(statement if isinstance(statement, str) else statement(schema), values)
 
-    def _check_schema(self) -> None:
-        if self._is_known:
-            return
+    def _check_schema(self) -> int:
+        if self._known is not None:
+            return self._known
         found = self._schema()
         if not is_usable(found, OLDEST_SCHEMA):
             detail = f"is of schema {found}, but schema {OLDEST_SCHEMA} is needed here"
             raise StoreError(path=self._database.path, detail=detail)
-        self._is_known = True
+        self._known = found if found >= statements.NAMED_SINCE else None  # it may be upgraded while this looks
+        return found
 
     def _schema(self) -> int:
         return int(self._database.query("PRAGMA user_version")[0][0])
 
 
-class _ReadOnly(Database):
-    """Open an existing database read-only."""
+def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
+    return JobAndRun(unflat(row[:_JOB_COLUMNS]), RunRow(*row[_JOB_COLUMNS:]))
+
+
+class ReadOnlyDatabase(Database):
+    """Existing database, opened read-only; nothing is written or made beside it.
+
+    A file in a folder that cannot be written has no shared memory for its log. It is then read as one that nobody
+    changes, which is only right where there is no log, as that would hold commits which the file does not have yet.
+    """
 
     def _open(self) -> sqlite3.Connection:
         if not self.path.is_file():
@@ -162,11 +181,54 @@ class _ReadOnly(Database):
         return self._patiently(self._connect)
 
     def _connect(self) -> sqlite3.Connection:
-        uri = f"{self.path.as_uri()}?mode=ro"
+        connection = self._connected("mode=ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # the file is opened by this, not before
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if _is_denied(error) and not self.path.with_name(f"{self.path.name}-wal").exists():
+                return self._connected("mode=ro&immutable=1")
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connected(self, options: str) -> sqlite3.Connection:
         return sqlite3.connect(
-            uri, uri=True, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+            f"{self.path.as_uri()}?{options}",
+            uri=True,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
         )
 
 
-def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
-    return JobAndRun(unflat(row[:_JOB_COLUMNS]), RunRow(*row[_JOB_COLUMNS:]))
+def upgrade(database: Database) -> None:
+    """Upgrade the tables of an earlier version to this one, by opening the file for writing.
+
+    Raises:
+        StoreError: the file cannot be read, or has to be upgraded and cannot be written.
+    """
+    owner = database.query("PRAGMA application_id")[0][0]
+    found = int(database.query("PRAGMA user_version")[0][0])
+    if owner == APPLICATION_ID and is_usable(found, SCHEMA_VERSION):
+        return
+    from themis.core.stores.sqlite.store import SqliteRunStore  # noqa: PLC0415  # its models cost 100 ms, for an old store
+
+    try:
+        with closing(SqliteRunStore(database.path)) as store:
+            store.initialize()  # reports why it cannot be read; or upgrades it to the schema that can
+    except UnavailableError as error:
+        if owner != APPLICATION_ID or found > SCHEMA_VERSION:
+            raise
+        detail = (
+            f"is of schema {found}, and can be read after somebody who may write it has opened it once, "
+            f"such as by `themis status` ({error})"
+        )
+        raise StoreError(path=database.path, detail=detail) from None
+    database.close()
+
+
+def _is_denied(error: sqlite3.OperationalError) -> bool:
+    return (error.sqlite_errorcode & 0xFF) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}

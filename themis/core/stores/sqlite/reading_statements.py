@@ -5,24 +5,51 @@ from functools import lru_cache
 from themis.core.stores.job_rows import JOB_COLUMNS
 from themis.core.stores.reading import RunRow
 
+NAMED_SINCE = 11
+"""Schema since which runs have names and labels."""
+
+_OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)
-_JOB_AND_RUN = ", ".join([*(f"j.{name}" for name in JOB_COLUMNS), *(f"r.{name}" for name in RunRow._fields)])
 
 AFTER_ANY_RUN = 2**62
 """Number greater than that of any run."""
 
 # Everything that is inserted into the texts below is a constant above, or a number of placeholders.
 SELECT_RUNS_BEFORE = f"SELECT {_RUN} FROM runs WHERE run_id LIKE ? AND run_no < ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
-# The last jobs are selected before their runs are joined.
-SELECT_LAST_ENDED = (
-    f"SELECT {_JOB_AND_RUN} FROM (SELECT job_no FROM jobs WHERE queue_id = ? AND ended_ns IS NOT NULL "  # noqa: S608
-    "ORDER BY ended_ns DESC LIMIT ?) last JOIN jobs j ON j.job_no = last.job_no "
-    "JOIN runs r ON r.run_id = j.run_id ORDER BY j.ended_ns DESC"
-)
+SELECT_RUNS_NAMED = f"SELECT {_RUN} FROM runs WHERE name = ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
 
 
 @lru_cache
-def select_named(keys: int) -> str:
+def select_last_ended(schema: int) -> str:
+    """Return a statement that selects the jobs that ended last, each with its run."""
+    # The last jobs are selected before their runs are joined.
+    return (
+        f"SELECT {_job_and_run(schema)} FROM (SELECT job_no FROM jobs "  # noqa: S608
+        "WHERE queue_id = ? AND ended_ns IS NOT NULL ORDER BY ended_ns DESC LIMIT ?) last "
+        "JOIN jobs j ON j.job_no = last.job_no JOIN runs r ON r.run_id = j.run_id ORDER BY j.ended_ns DESC"
+    )
+
+
+@lru_cache
+def select_jobs(keys: int, schema: int) -> str:
     """Return a statement that selects that number of jobs by their keys, in no order, each with its run."""
     places = ", ".join("?" * keys)
-    return f"SELECT {_JOB_AND_RUN} FROM jobs j JOIN runs r ON r.run_id = j.run_id WHERE j.key IN ({places})"  # noqa: S608
+    columns = _job_and_run(schema)
+    return f"SELECT {columns} FROM jobs j JOIN runs r ON r.run_id = j.run_id WHERE j.key IN ({places})"  # noqa: S608
+
+
+@lru_cache
+def select_runs_before(schema: int) -> str:
+    """Return `SELECT_RUNS_BEFORE` for a store of an earlier schema, in which no run has a name."""
+    return SELECT_RUNS_BEFORE if schema >= NAMED_SINCE else SELECT_RUNS_BEFORE.replace(_RUN, _runs(schema, ""))
+
+
+def _runs(schema: int, table: str) -> str:
+    """Return the columns of a run, with NULL for those that a schema does not have."""
+    return ", ".join(
+        f"NULL AS {name}" if schema < NAMED_SINCE and name in _OF_NAMES else f"{table}{name}" for name in RunRow._fields
+    )
+
+
+def _job_and_run(schema: int) -> str:
+    return ", ".join([*(f"j.{name}" for name in JOB_COLUMNS), _runs(schema, "r.")])

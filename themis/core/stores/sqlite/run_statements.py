@@ -15,6 +15,7 @@ INSERT_RUN = """
 INSERT INTO runs (run_id, status, total_cases, snapshot, created_ms) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (run_id) DO NOTHING
 """
+NAME_RUN = "UPDATE runs SET name = ?, labels = ? WHERE run_no = ? AND name IS NULL"
 INSERT_REUSE_KEY = "INSERT INTO reuse_keys (reuse_key, run_no, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 SELECT_REUSE_KEY = "SELECT 1 FROM reuse_keys WHERE reuse_key = ? AND run_no = ? AND name = ?"
 SELECT_REUSE_KEYS = "SELECT name, reuse_key FROM reuse_keys WHERE run_no = ?"

@@ -1,7 +1,7 @@
-"""Rows beside the outcomes of a run: its spends, figures over all of its cases, batches, judge calls; calibrations."""
+"""Rows of a run beside its outcomes: name, spends, figures over all cases, batches, judge calls; calibrations."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,6 +10,7 @@ from themis.core.stores.base import BaseRunStore
 from themis.core.stores.batch_rows import BatchRow, batch_row
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.judge_call_rows import JudgeCallRow
+from themis.core.stores.protocol import RunRecord
 from themis.core.stores.sqlite import run_statements as sql
 from themis.core.stores.sqlite.database import Database
 from themis.core.stores.sqlite.judge_call_statements import (
@@ -21,10 +22,22 @@ from themis.core.stores.sqlite.judge_call_statements import (
 )
 from themis.core.stores.sqlite.many_rows import insert_large_rows
 from themis.core.stores.sqlite.outcome_rows import shortened
+from themis.core.stores.sqlite.reading_statements import SELECT_RUNS_NAMED
+from themis.core.stores.sqlite.row_values import run_record
+from themis.core.text.run_names import labels_text
 
 
 class SideRows(BaseRunStore, ABC):
     """Methods of a store on these rows."""
+
+    def name_run(self, run_id: str, name: str, labels: Mapping[str, str]) -> None:
+        """Give a run its name and labels, unless it has a name already."""
+        with self.transaction() as connection:
+            connection.execute(sql.NAME_RUN, (name, labels_text(labels), self._run_no(run_id)))
+
+    def runs_named(self, name: str, limit: int) -> list[RunRecord]:
+        """Return the runs with exactly that name, newest first."""
+        return [run_record(row) for row in self._open().query(SELECT_RUNS_NAMED, (name, limit))]
 
     def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
         """Save the spend of an execution of a run, in place of what was saved of it."""

@@ -1,0 +1,150 @@
+"""`themis list`: the stored runs, newest first, page by page."""
+
+import heapq
+import time
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from themis.cli import errors
+from themis.cli.command import QueuePlace, command, json_option, label_filter, queue_place
+from themis.cli.stored.run_targets import Asked, places_of_runs, store_option
+from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
+from themis.cli.terminal.output import emit_list, note, say, when
+from themis.cli.terminal.time_options import Duration
+from themis.core.errors import StoreMissingError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from themis.core.monitor.run_filter import RunFilter
+    from themis.core.monitor.runs import RunNow, StoredRuns
+    from themis.core.stores.reading import StoreLocation
+
+SHOWN_RUNS = 100
+STATES = ("pending", "queued", "waiting", "running", "completed", "partial_failure", "failed", "cancelled")
+_ID_CHARACTERS = 12
+_MS = 1_000_000
+_COLUMNS = (
+    Column("run"),
+    Column("name", least=16),
+    Column("state"),
+    Column("cases", right=True),
+    Column("failed", right=True, drop=3),
+    Column("scores", least=16, drop=4),
+    Column("added", drop=2),
+    Column("labels", least=8, drop=1),
+)
+
+
+class _Wanted(NamedTuple):
+    """Runs that the options of the list name."""
+
+    name: str | None
+    labels: tuple[tuple[str, str], ...]
+    dataset: str | None
+    newer_than: timedelta | None
+    state: str | None
+
+    def filter(self) -> "RunFilter":
+        """All of it except the state, which no row has."""
+        from themis.core.monitor.run_filter import RunFilter
+
+        since_ms = None if self.newer_than is None else int((time.time() - self.newer_than.total_seconds()) * 1000)
+        return RunFilter(self.name, self.labels, since_ms, self.dataset)
+
+
+@command(
+    "list",
+    "themis list",
+    "themis list --label team=search --state completed",
+    "themis list --name 'gpt-5.4-mini-*' --newer-than 7d --all --json",
+)
+@queue_place
+@store_option
+@label_filter
+@click.option("--name", metavar="PATTERN", help="Only runs whose name fits, such as 'baseline*'.")
+@click.option("--dataset", metavar="ID", help="Only runs over this dataset.")
+@click.option("--newer-than", type=Duration(), metavar="TIME", help="Only runs that were added later: 12h, 30d.")
+@click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
+@click.option("--all", "show_all", is_flag=True, help=f"Every run, not only the newest {SHOWN_RUNS}.")
+@json_option
+def list_runs(*, place: QueuePlace, store: Path | None, show_all: bool, as_json: bool, **wanted: object) -> int:
+    """List the stored runs, newest first: those of a queue's stores, or of the store that --store or --config names.
+
+    `themis status` shows what happens now, and `themis queue list` the jobs. Exits with 4 when a store cannot be read,
+    so that not all runs are listed.
+    """
+    asked = Asked(None, place.config, place.overrides, place.queue_root, store)
+    locations = places_of_runs(asked)
+    with ExitStack() as stack:
+        stores, code = _opened(stack, locations)
+        found = _runs(stores, _Wanted(**wanted))  # type: ignore[arg-type]  # as click checked them
+        if as_json:
+            emit_list(_document(row) for row in (found if show_all else islice(found, SHOWN_RUNS)))
+            return code
+        if not _show(found, show_all=show_all):
+            where = ", ".join(location.path for location in locations) or "there is no store here"
+            note(f"no such runs ({where}); --store, --queue-root or --config name another place")
+    return code
+
+
+def _opened(stack: ExitStack, locations: "Iterable[StoreLocation]") -> "tuple[list[StoredRuns], int]":
+    """Open the stores that can be read until `stack` is closed; returns them with the exit code."""
+    from themis.core.monitor.runs import StoredRuns
+
+    found, code = [], 0
+    for location in locations:
+        try:
+            found.append(stack.enter_context(closing(StoredRuns(location))))
+        except StoreMissingError as error:
+            note(f"left out: {error}")
+        except UnavailableError as error:
+            note(f"left out: {error}")
+            code = errors.UNAVAILABLE
+    return found, code
+
+
+def _runs(stores: "Iterable[StoredRuns]", wanted: _Wanted) -> "Iterator[RunNow]":
+    """Yield the runs that are wanted, of all stores, newest first; each store is read page by page."""
+    chosen = wanted.filter()
+    rows = heapq.merge(*(store.find("", None, chosen=chosen) for store in stores), key=lambda row: -row.created_ms)
+    return (row for row in rows if wanted.state is None or row.state == wanted.state)
+
+
+def _document(row: "RunNow") -> dict[str, object]:
+    return row.document() | {"created": when(row.created_ms * _MS)}
+
+
+def _show(found: "Iterator[RunNow]", *, show_all: bool) -> bool:
+    """Print the runs, a page at a time, since each page's columns fit its own rows; False when there are none."""
+    page = list(islice(found, SHOWN_RUNS))
+    is_any = bool(page)
+    while page:
+        for line in fitted(_COLUMNS, [_row(row) for row in page], terminal_width()):
+            say(line)
+        following = list(islice(found, SHOWN_RUNS if show_all else 1))
+        if following and not show_all:
+            say(f"\nThe newest {SHOWN_RUNS}; --all lists them all.")
+            break
+        page = following
+    return is_any
+
+
+def _row(row: "RunNow") -> tuple[str | None, ...]:
+    from themis.cli.terminal.scores import in_short
+
+    return (
+        row.run_id[:_ID_CHARACTERS],
+        row.name,
+        row.state,
+        f"{row.done:,}/{row.total:,}",
+        f"{row.failed:,}",
+        in_short(row.metrics, ended=row.done == row.total) or None,
+        when(row.created_ms * _MS),
+        ", ".join(f"{key}={value}" for key, value in row.labels.items()) or None,
+    )

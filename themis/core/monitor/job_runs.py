@@ -1,0 +1,47 @@
+"""Runs of a queue's jobs, by the keys of the jobs, as the queue's stores have them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from itertools import islice
+from pathlib import Path
+
+from themis.core.errors import UnavailableError
+from themis.core.monitor.queue_files import JobFile
+from themis.core.monitor.stores import stores_of
+from themis.core.stores.reading import RunRow, StoreReader
+from themis.core.stores.registry import reader_of
+
+_PAGE = 512
+_PATIENCE_S = 0.5  # a list is not to wait for a store that is locked
+
+
+def runs_of_jobs(queue_root: Path, keys: Sequence[str]) -> dict[str, RunRow]:
+    """Return the runs of jobs by the jobs' keys; those in a store that cannot be read now are left out."""
+    with ExitStack() as stack:
+        return _found(_readers(stack, queue_root), keys)
+
+
+def with_runs(queue_root: Path, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, RunRow | None]]:
+    """Yield jobs, each with its run; None for one that no store has, or whose store cannot be read now."""
+    left = iter(jobs)
+    with ExitStack() as stack:
+        readers = _readers(stack, queue_root)
+        while page := list(islice(left, _PAGE)):
+            found = _found(readers, [job.key for job in page if job.key is not None])
+            yield from ((job, found.get(job.key or "")) for job in page)
+
+
+def _readers(stack: ExitStack, queue_root: Path) -> list[StoreReader]:
+    found = []
+    for location in stores_of(queue_root):
+        with suppress(UnavailableError):
+            found.append(stack.enter_context(closing(reader_of(location, patience_s=_PATIENCE_S))))
+    return found
+
+
+def _found(readers: Sequence[StoreReader], keys: Sequence[str]) -> dict[str, RunRow]:
+    found: dict[str, RunRow] = {}
+    for reader in readers:
+        with suppress(UnavailableError):
+            found |= {key: pair.run for key, pair in reader.jobs(keys).items()}
+    return found

@@ -1,0 +1,203 @@
+"""Rule for what a text names: a config file, or runs and their jobs, by name, by id, or by the beginning of an id.
+
+A text that contains `/` or ends as a config file does is a config file; else it is the exact name of a run; else the
+whole or the beginning of a run's id or a job's key. `run:`, `job:` and `name:` force one of these. A run and its job
+are one thing.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from themis.core.errors import AmbiguousTargetError, InvalidArgumentError, UnavailableError, UnknownTargetError
+from themis.core.monitor.stores import stores_of, unusable_stores
+from themis.core.queue.folder.root import open_root
+from themis.core.stores.job_rows import JobRow, job_key
+from themis.core.stores.reading import RunRow, StoreReader
+from themis.core.stores.registry import reader_of
+from themis.core.text.run_names import CONFIG_SUFFIXES, KINDS
+
+LEAST_DIGITS = 4
+"""Digits that the beginning of an id has at least."""
+
+MOST_MATCHES = 200
+"""Runs and jobs that are looked at for a text that names several."""
+
+_LISTED = 10
+_SHOWN_DIGITS = 12
+_KEY = re.compile(r"[0-9a-f]+(\.s[0-9]*(of[0-9]*)?)?")
+
+
+class Kind(StrEnum):
+    """Kind of thing that a text names; `ANY` is a name, or a run or its job."""
+
+    CONFIG = "config"
+    ANY = "any"
+    RUN = "run"
+    JOB = "job"
+    NAME = "name"
+
+
+class TargetText(NamedTuple):
+    """Text that names something, without the word that forces its kind."""
+
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Run that a text names, the store that it is in, and its job.
+
+    Attributes:
+        job: None for a run that was not submitted to a queue.
+    """
+
+    reader: StoreReader
+    run: RunRow
+    job: JobRow | None
+
+    def __str__(self) -> str:
+        """Return its name, its run and its job, for a message."""
+        job = "no job" if self.job is None else f"job {self.job.key}"
+        return f"{self.run.name or '-'} (run {self.run.run_id[:_SHOWN_DIGITS]}, {job})"
+
+
+def target_text(given: str) -> TargetText:
+    """Return what kind of thing a text names.
+
+    Raises:
+        InvalidArgumentError: it is empty, or names a group, of which there are none.
+    """
+    forced = next((word for word in KINDS if given.startswith(word)), None)
+    text = given.removeprefix(forced or "")
+    if not text:
+        raise InvalidArgumentError(argument=given or "TARGET", detail="names nothing; give a name, a run or a job")
+    if forced == "group:":
+        raise InvalidArgumentError(argument=given, detail="there are no groups of runs; name the runs themselves")
+    if forced is not None:
+        return TargetText(Kind(forced[:-1]), text)
+    is_file = "/" in text or text.endswith(CONFIG_SUFFIXES)
+    return TargetText(Kind.CONFIG if is_file else Kind.ANY, text)
+
+
+def matches_of(target: TargetText, readers: Sequence[StoreReader], *, most: int = MOST_MATCHES) -> list[Match]:
+    """Return the runs that a text names, with their jobs: those of that name, else those whose id begins so.
+
+    At most `most` are returned for each store and kind.
+
+    Raises:
+        UnknownTargetError: there are none, or the text is too short for the beginning of an id.
+    """
+    kind, text = target
+    if kind in {Kind.ANY, Kind.NAME}:
+        named = [(reader, run) for reader in readers for run in reader.runs_named(text, most)]
+        if named:
+            return _matches(named)
+        if kind is Kind.NAME:
+            raise UnknownTargetError(target=text, detail="no run has that name")
+    if not _KEY.fullmatch(text):
+        words = {Kind.ANY: "no run has that name, and it is", Kind.RUN: "it is", Kind.JOB: "it is"}
+        raise UnknownTargetError(target=text, detail=f"{words[kind]} not the beginning of an id, which has 0-9 and a-f")
+    if len(text) < LEAST_DIGITS:
+        detail = f"the beginning of an id has at least {LEAST_DIGITS} digits, and no run has that name"
+        raise UnknownTargetError(target=text, detail=detail)
+    found = [] if kind is Kind.JOB else [(r, run) for r in readers for run in r.runs_before(text, None, most)]
+    if kind is not Kind.RUN:
+        found += [(r, pair.run) for r in readers for pair in r.jobs_beginning(text, most)]
+    exact = [match for match in _matches(found) if text in {match.run.run_id, match.job.key if match.job else None}]
+    if found:
+        return exact or _matches(found)
+    detail = {Kind.ANY: "no name, run or job", Kind.RUN: "no run", Kind.JOB: "no job"}[kind]
+    raise UnknownTargetError(target=text, detail=f"{detail} begins so; themis status lists all runs")
+
+
+def run_in(run_id: str, readers: Sequence[StoreReader]) -> list[Match]:
+    """Return the run with an id, with its job, from each store that has it."""
+    return _matches([(reader, run) for reader in readers for run in reader.runs_before(run_id, None, 1)])
+
+
+def only(target: str, matches: Sequence[Match]) -> Match:
+    """Return the one match of a text.
+
+    Raises:
+        AmbiguousTargetError: there are several.
+    """
+    if len(matches) > 1:
+        raise AmbiguousTargetError(target=target, matches=listed(matches), mend=_mend(matches))
+    return matches[0]
+
+
+def listed(matches: Sequence[Match]) -> str:
+    """Return the matches as a text: name, run and job of each."""
+    left = len(matches) - _LISTED
+    return "; ".join(map(str, matches[:_LISTED])) + (f"; and {left:,} more" if left > 0 else "")
+
+
+def _mend(matches: Sequence[Match]) -> str:
+    if len({match.run.run_id for match in matches}) > 1:
+        return "give the run or the job, or more of it"
+    return "name the store with --store: " + ", ".join(match.reader.location.path for match in matches)
+
+
+def _matches(found: Iterable[tuple[StoreReader, RunRow]]) -> list[Match]:
+    """Return runs with their jobs, each once for each store."""
+    once = {(reader.location, run.run_id): (reader, run) for reader, run in found}
+    return [Match(reader, run, _job_of(reader, run.run_id)) for reader, run in once.values()]
+
+
+def _job_of(reader: StoreReader, run_id: str) -> JobRow | None:
+    store_id = reader.store_id
+    return None if store_id is None else reader.job(job_key(run_id, store_id))
+
+
+def jobs_named(queue_root: Path, target: TargetText, *, most: int = MOST_MATCHES) -> list[tuple[JobRow, Match]]:
+    """Return the jobs of a queue that a text names, each with what was found; none if a store cannot be read now.
+
+    Then the job may be in that store: asking the queue for it by its key says so.
+
+    Raises:
+        UnknownTargetError: there is none, and every store was searched.
+    """
+    return _jobs(queue_root, lambda readers: matches_of(target, readers, most=most))
+
+
+def jobs_of_run(queue_root: Path, run_id: str) -> list[tuple[JobRow, Match]]:
+    """Return the jobs of a queue that carry out a run; raises as `jobs_named` does."""
+
+    def found(readers: list[StoreReader]) -> list[Match]:
+        matches = run_in(run_id, readers)
+        if not matches:
+            raise UnknownTargetError(target=run_id, detail="no store of this queue has this run")
+        return matches
+
+    return _jobs(queue_root, found)
+
+
+def _jobs(queue_root: Path, find: Callable[[list[StoreReader]], list[Match]]) -> list[tuple[JobRow, Match]]:
+    root = open_root(queue_root, write=False)
+    if root is None:
+        return []
+    with ExitStack() as stack:
+        readers, is_whole = [], not unusable_stores(root)
+        for location in stores_of(queue_root):
+            reader = stack.enter_context(closing(reader_of(location)))
+            try:
+                _ = reader.store_id
+            except UnavailableError:
+                continue
+            readers.append(reader)
+        try:
+            matches = find(readers)
+        except UnknownTargetError:
+            if is_whole:
+                raise
+            return []
+    found = [(match.job, match) for match in matches if match.job is not None and match.job.queue_id == root.queue_id]
+    if not found and is_whole:
+        raise UnknownTargetError(target=listed(matches), detail="has no job in this queue")
+    return found
