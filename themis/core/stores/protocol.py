@@ -98,7 +98,7 @@ class RunStore(Protocol):
         """Mark a run as ended; synced to disk before this returns."""
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget what a run has left behind, and that it ran; open batches stay as `DROPPED`, edits of scores as they are."""
+        """Forget what a run left behind but edits of scores, and that it ran; open batches are kept as `DROPPED`."""
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
