@@ -1,4 +1,4 @@
-"""What the commands of `themis score` share: the options that name a score and who says what, and the rows shown."""
+"""Parts that the commands of `themis score` share: options that name a score and a person, and the rows shown."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -42,14 +42,14 @@ def score_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Said(NamedTuple):
-    """Who says something of a score, and why."""
+    """A person who says something of a score, and the reason."""
 
     by: str | None
     why: str
 
     @property
     def name(self) -> str:
-        """Who says it: without `--by` the user."""
+        """The person: without `--by` the user."""
         return self.by or login_name()
 
 
@@ -82,6 +82,7 @@ def login_name() -> str:
 
 
 def show_edits(place: "RunPlace", made: "Sequence[EditRecord]", *, as_json: bool) -> None:
+    """Print the rows that were added."""
     if as_json or not is_for_people():
         emit({"run_id": place.run_id, "score_edits": [record.document() for record in made]})
         return
@@ -89,6 +90,7 @@ def show_edits(place: "RunPlace", made: "Sequence[EditRecord]", *, as_json: bool
 
 
 def row_of(record: "EditRecord") -> tuple[str, ...]:
+    """The cells of an edit under `HEADERS`, with whatever characters somebody has typed made visible."""
     from themis.core.score_edits.history import IN_WORDS, score_text
     from themis.core.text.lines import visible
 
