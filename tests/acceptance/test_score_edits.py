@@ -235,6 +235,7 @@ def test_marks_and_control_characters_are_shown_to_people_and_run_by_nothing(run
         assert "<b>" not in text or form in {"markdown", "markdown-summary", "csv", "latex"}, form
     shown = on_a_terminal("score", "list", *CONFIG)
     assert SHOWN in shown
+    assert "\\u202ezoe\\x1b[0m" in shown
     assert not {"\u202e", "\u2066", "\x1b", "\x07"} & set(shown)
     assert "lab/metric" in shown
 
