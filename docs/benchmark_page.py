@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from themis.catalog import BenchmarkDefinition, list_benchmarks
+from themis.catalog.parser_reference import in_words
 
 PAGE = Path(__file__).parent / "reference" / "benchmarks.md"
 _FEW = 8
@@ -46,7 +47,7 @@ def _section(one: BenchmarkDefinition) -> Iterator[str]:
 
 def _facts(one: BenchmarkDefinition) -> Iterator[tuple[str, str]]:
     yield "source", f"`{one.source.title}`"
-    yield "parser", f"`{one.parser}`" if one.parser else "-"
+    yield "parser", f"`{in_words(one.parser)}`" if one.parser else "-"
     yield "metrics", ", ".join(f"`{name}`" for name in one.metrics)
     if one.needs:
         yield "needs", ", ".join(one.needs)

@@ -144,6 +144,43 @@ def test_on_a_terminal_the_catalog_is_a_table_and_a_page(themis: Themis, monkeyp
     assert "1 of 1 passed" in themis("catalog", "validate", "babe").out
 
 
+def test_on_a_terminal_a_page_says_which_examples_are_shown_and_fits(
+    themis: Themis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "70")
+    shown = themis("catalog", "show", "mmlu_pro:5_shot").out
+    assert "examples:    the first 5 of the question's category in the split\n             validation, as text" in shown
+    assert "parser:      builtin/until, then builtin/choice_letter" in shown
+    about, _, prompt = shown.partition("A model is asked, about a sample of our own, after examples of our own:")
+    assert max(map(len, about.splitlines())) <= 70
+    assert prompt.count("Let's think step by step.") == 3
+    assert "examples:    5 in the split train, drawn by seed 0" in themis("catalog", "show", "gsm8k:5_shot").out
+    assert "needs:       a judge" in themis("catalog", "show", "simpleqa").out
+    assert "rubric:      PASS when" in themis("catalog", "show", "simpleqa").out
+    assert "examples:" not in themis("catalog", "show", "gsm8k").out
+
+
+def test_a_newcomer_is_told_that_the_demo_model_knows_every_answer(
+    themis: Themis, gsm8k: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("quick-eval", "benchmark", "--name", "gsm8k", "--path", gsm8k, "--limit", "1")
+    assert "demo model" not in themis(*words).err
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert "the demo model answered, which knows every answer; ask another by --model" in themis(*words).err
+
+
+def test_examples_are_given_and_counted_on_the_command_line(themis: Themis, gsm8k: str) -> None:
+    words = ("quick-eval", "benchmark", "--name", "gsm8k:5_shot", "--path", gsm8k, "--limit", "1")
+    assert themis(*words, "--examples", gsm8k, "--shots", "1").document["status"] == "completed"
+    done = themis(*words, "--examples", gsm8k, "--shots", "9000")
+    assert done.code == 2
+    assert is_one_line(done.err)
+    shown = themis("quick-eval", "benchmark", "--name", "gsm8k", "--path", gsm8k, "--shots", "2")
+    assert shown.code == 2
+    assert "or name a variant that shows some, such as gsm8k:5_shot" in shown.err
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real answers are not here: {SHARED}")
 def test_stored_answers_to_gsm8k_come_to_the_figures_that_were_published(tmp_path: Path) -> None:
     solutions = SHARED / "gsm8k_solutions.jsonl"

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = (
+    "bench_compare.py",
     "bench_datasets.py",
     "bench_engine.py",
     "bench_growth.py",

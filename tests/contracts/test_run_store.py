@@ -247,10 +247,11 @@ def test_scores_come_back_without_what_they_are_about(store: RunStore, run_id: s
         outcome(2, Stage.SCORE, value=0.0, output=None),
     ]
     store.append(run_id, kept[::-1], [])
-    first = [(0, Stage.SCORE, 0, 0.5), (0, Stage.JUDGE, 2, 1.0)]
-    assert store.scores_between(run_id, 0, 1) == first
-    assert store.scores_between(run_id, 0, 3) == [*first, (1, Stage.SCORE, 0, None), (2, Stage.SCORE, 0, 0.0)]
-    assert store.scores_between(run_id, 3, 9) == []
+    assert store.values_between(run_id, 0, 0, 1) == {0: 0.5}
+    assert list(store.values_between(run_id, 0, 0, 3).items()) == [(0, 0.5), (1, None), (2, 0.0)]
+    assert store.values_between(run_id, 1, 0, 3) == {}, "a failure has no value"
+    assert store.values_between(run_id, 2, 0, 3) == {0: 1.0}
+    assert store.values_between(run_id, 0, 3, 9) == {}
 
 
 def test_a_success_is_never_overwritten(store: RunStore, run_id: str) -> None:
@@ -363,6 +364,9 @@ def test_ends_are_found_by_number_by_place_and_by_content(store: RunStore, run_i
     assert [found.case_no for found in store.ends_between(run_id, 3, 9)] == [3, 5, 8]
     assert [found.case_no for found in store.ends_from(run_id, 4, 2)] == [5, 8]
     assert store.ends_from(run_id, 14, 5) == []
+    ids = [(found.case_no, found.dataset_no, found.case_id) for found in store.ends_from(run_id, 4, 2)]
+    assert store.ended_ids_from(run_id, 4, 2) == ids
+    assert store.ended_ids_from(run_id, 14, 5) == []
     assert [store.nth_ended_case(run_id, index) for index in range(7)] == [*numbers, None, None]
     assert store.count_ends(run_id) == (5, 1)
     assert store.case_numbers(run_id) == {(bytes([no]) * 16, 0): no for no in numbers}
@@ -522,9 +526,10 @@ ASKED: dict[str, Callable[[RunStore], Any]] = {
     "aggregates": lambda store: store.aggregates(UNKNOWN),
     "has_outcomes": lambda store: store.has_outcomes(UNKNOWN),
     "outcomes_between": lambda store: store.outcomes_between(UNKNOWN, 0, 1),
-    "scores_between": lambda store: store.scores_between(UNKNOWN, 0, 1),
+    "values_between": lambda store: store.values_between(UNKNOWN, 0, 0, 1),
     "ends_between": lambda store: store.ends_between(UNKNOWN, 0, 1),
     "ends_from": lambda store: store.ends_from(UNKNOWN, 0, 1),
+    "ended_ids_from": lambda store: store.ended_ids_from(UNKNOWN, 0, 1),
     "nth_ended_case": lambda store: store.nth_ended_case(UNKNOWN, 0),
     "count_ends": lambda store: store.count_ends(UNKNOWN),
     "score_tallies": lambda store: store.score_tallies(UNKNOWN),

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from themis.telemetry import conventions
+
 TOP = Path(__file__).parents[2]
 FOLDERS = (".ci", "deploy", "docs", "tests", "themis", "workers")
 ROOTS = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["root_packages"]
@@ -19,8 +21,11 @@ ROOTS = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["too
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 FILE = re.compile(r"(?<![\w/.<-])(?:deploy|docs|tests)/[\w./*-]*[\w*]")
 MODULE = re.compile(rf"`(?P<name>(?:{'|'.join(ROOTS)})(?:\.\w+)+(?<!\.py))(?:\(\))?`")
-NO_MODULES = frozenset({"themis.components", "themis.datasets", "themis.generators", "themis.stores"})
+GROUPS = frozenset({"themis.components", "themis.datasets", "themis.generators", "themis.stores"})
 """Groups of entry points."""
+IN_TRACES = {name for name in vars(conventions).values() if isinstance(name, str) and name.startswith("themis.")}
+"""Names of spans and their attributes."""
+NO_MODULES = GROUPS | IN_TRACES
 HISTORY = TOP / "CHANGELOG.md"
 """Names what was once there."""
 

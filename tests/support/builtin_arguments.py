@@ -5,6 +5,7 @@ from typing import Any
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "builtin/regex": {"pattern": "x"},
     "builtin/xml_tag": {"tag": "answer"},
+    "builtin/until": {"stop": ["Question:"]},
     "builtin/first_of": {"parsers": ["builtin/text"]},
     "builtin/chain": {"parsers": ["builtin/text"]},
 }

@@ -211,7 +211,7 @@ _RUN_WRITES = (
 )
 _RUN_READS = (
     *("load_run", "list_runs", "load_snapshot", "has_outcomes", "outcomes_between", "ends_between", "ends_from"),
-    "scores_between",
+    "values_between",
     *(
         "spends",
         "aggregates",

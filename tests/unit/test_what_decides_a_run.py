@@ -109,6 +109,7 @@ RUNTIME: dict[str, Any] = {
     "memory_limit_mb": 9,
     "tags": ["gpu"],
     "environment": {"K": "v"},
+    "tracing": True,
 }
 EXPERIMENT: dict[str, Any] = {
     "generation": PART,

@@ -186,6 +186,19 @@ class ProviderGenerator(BuiltinComponent):
         """Whether the provider has a parameter for the seed."""
         return False
 
+    @property
+    def sends_seed(self) -> bool:
+        """Whether a request has the seed that the experiment gives."""
+        return self.takes_seed and "seed" not in self._settings.drop_params
+
+    @property
+    def request_params(self) -> dict[str, Any]:
+        """The parameters of each request, by the names that they were given by."""
+        settings = self._settings
+        streamed = {"stream": True} if settings.stream else {}
+        kept = {name: value for name, value in settings.params.items() if name not in settings.drop_params}
+        return {**kept, **settings.extra_body, **streamed}
+
     @abstractmethod
     def body(self, conversation: Conversation, params: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters of a request."""

@@ -20,13 +20,15 @@ class VariantGroup(FrozenModel):
     Attributes:
         names: of the variants; `benchmark:name` is what users write.
         about: a sentence about them.
-        changes: keys of the benchmark with other values; `{variant}` in a text becomes the name.
+        changes: keys of the benchmark with other values; `{variant}` in a text becomes the name, without the suffix.
+        suffix: end of each name, where the names are others' with an addition.
         same_as: the benchmark that it is another name of.
     """
 
     names: Annotated[list[str], Field(min_length=1)]
     about: str
     changes: dict[str, JSONValue] = Field(default_factory=dict)
+    suffix: str = ""
     same_as: str | None = None
 
 
@@ -44,8 +46,9 @@ class Benchmark(FrozenModel):
         continuation: template of a continuation; None for a blank and the choice.
         samples: candidates of a case.
         selector: chooses among them; None for a vote.
-        parser: finds the answer in a text; None when there is no text to parse.
+        parser: finds the answer in a text, as in an experiment: an id, or `{use, with}`; None when there is no text.
         metrics: score it.
+        rubric: what a judge grades by; None where the default of its metric, or that of each case, says it.
         needs: what the recipe asks for beside a model.
         licence: of the cases, as their card names it.
         gated: whether the hub asks for a consent first.
@@ -73,8 +76,9 @@ class Benchmark(FrozenModel):
     continuation: str | None = None
     samples: int = Field(default=1, ge=1)
     selector: str | None = None
-    parser: str | None = None
+    parser: str | dict[str, JSONValue] | None = None
     metrics: Annotated[list[str], Field(min_length=1)]
+    rubric: str | None = None
     needs: list[Need] = Field(default_factory=list)
     licence: str | None = None
     gated: bool | None = None

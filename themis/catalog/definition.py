@@ -1,5 +1,6 @@
 """A benchmark that can be run: its cases as a dataset, and the experiment that puts them to a model."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from themis.core.engine.compiling.run_datasets import source_of
 from themis.core.errors import DatasetError
 from themis.core.experiment import Experiment
 from themis.core.models import Dataset
-from themis.core.prompt_config import PromptConfig, RunPrompt, Shot
+from themis.core.prompt_config import PromptConfig, RunPrompt
 
 RowLoader = Callable[[Source], Iterable[Mapping[str, Any]]]
 """A function that gives the records of a source."""
@@ -69,7 +70,11 @@ class BenchmarkDefinition(Benchmark):
         )
 
     def sample_prompt(self) -> RunPrompt:
-        """Return the prompt, with the examples of the sample where it shows some."""
+        """Return the prompt, with examples of the sample where it shows some: at most as many as the sample has.
+
+        Raises:
+            PromptError: the sample has none.
+        """
         prompt = self.prompt or PromptConfig()
         made = RunPrompt(system=prompt.system, template=prompt.template)
         few_shot = prompt.few_shot
@@ -77,15 +82,11 @@ class BenchmarkDefinition(Benchmark):
             return made
         rows = CaseRows(Fields(few_shot.fields or self.fields, self.choices.answer_as))
         cases = [rows.case(row, number) for number, row in enumerate(self.sample.examples, start=1)]
-        shown = {
-            "shots": [Shot(input=case.input, expected_output=case.expected_output) for case in cases],
-            "k": few_shot.k,
-            "shots_as": few_shot.as_,
-            "answer": few_shot.answer,
-            "separator": few_shot.separator,
-            "introduction": few_shot.introduction,
-        }
-        return made.model_copy(update=shown)
+        from themis.core.prompting.few_shot import with_examples  # noqa: PLC0415  # Jinja2 costs 30 ms
+
+        groups = Counter(case.metadata.get(few_shot.same or "") for case in cases)
+        fewer = few_shot.model_copy(update={"k": min(few_shot.k, *groups.values()) if groups else few_shot.k})
+        return with_examples(made, fewer, cases, f"the sample of {self.benchmark_id}")
 
     def build_experiment(
         self,

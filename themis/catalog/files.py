@@ -86,7 +86,7 @@ def _variant(benchmark: BenchmarkDefinition, variant: str) -> BenchmarkDefinitio
 
 def _changed(name: str, group: VariantGroup, variant: str) -> BenchmarkDefinition:
     raw = {key: value for key, value in _raw(name).items() if key not in {"variants", "variant_needed"}}
-    for key, value in _filled(group.changes, variant).items():
+    for key, value in _filled(group.changes, variant.removesuffix(group.suffix)).items():
         raw[key] = {**(raw.get(key) or {}), **value} if key in _MERGED else value
     found = {**raw, "benchmark_id": f"{name}:{variant}"}
     return validate(BenchmarkDefinition, found, where=f"{_files()[name]}, variant {variant}")

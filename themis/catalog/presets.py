@@ -13,7 +13,7 @@ from themis.core.errors import CatalogError, ConfigError
 
 _MERGED = ("filter", "metadata")
 _PROMPTS = {"prompt", "prompt_spec"}
-_NAMED_ONLY = {BENCHMARK, "examples"}
+_NAMED_ONLY = {BENCHMARK, "examples", "few_shot"}
 
 
 def with_benchmarks(raw: dict[str, Any], where: str) -> dict[str, Any]:
@@ -38,13 +38,17 @@ def with_benchmarks(raw: dict[str, Any], where: str) -> dict[str, Any]:
             benchmark = runnable_benchmark(named.benchmark)
             require(benchmark, evaluation, generation)
             if not prompts:
-                require_examples(benchmark, named.examples, has_splits=named.path is None)
+                require_examples(benchmark, named.examples, named.few_shot, has_splits=named.path is None)
             datasets[place] = _spelled_out(benchmark, spec)
         except CatalogError as error:
             raise ConfigError(where=here, detail=str(error)) from None
         found.append(benchmark)
-        asked.append(generation_keys(benchmark, named.examples))
+        asked.append(generation_keys(benchmark, named.examples, named.few_shot))
+    if not prompts:
+        _refuse_mixed_examples(found, asked, where)
     scored = [evaluation_keys(benchmark) for benchmark in found]
+    if "metrics" in evaluation:  # which have their own rubric, if any
+        scored = [{name: value for name, value in keys.items() if name != "workflow_overrides"} for keys in scored]
     generation = {**_common(found, asked, generation.keys() | prompts, where), **generation}
     evaluation = {**_common(found, scored, evaluation.keys(), where), **evaluation}
     return {**raw, "generation": generation, "evaluation": evaluation, "datasets": datasets}
@@ -64,6 +68,17 @@ def _spelled_out(benchmark: BenchmarkDefinition, spec: dict[str, Any]) -> dict[s
         own.pop("path", None)
     merged = {key: {**keys.get(key, {}), **own[key]} for key in _MERGED if isinstance(own.get(key), dict)}
     return {**keys, **own, **merged}
+
+
+def _refuse_mixed_examples(found: list[BenchmarkDefinition], asked: list[dict[str, Any]], where: str) -> None:
+    """Refuse benchmarks of different sources that show examples of a split: all would show those of the first."""
+    shows = [
+        one for one, keys in zip(found, asked, strict=True) if "split" in keys.get("prompt", {}).get("few_shot", {})
+    ]
+    if len({(one.source.hub, one.source.config) for one in shows}) > 1:
+        ids = " and ".join(one.benchmark_id for one in shows)
+        detail = f"datasets: {ids} show examples of their own sources, and an experiment has one prompt"
+        raise ConfigError(where=where, detail=f"{detail}; make an experiment for each")
 
 
 def _common(

@@ -45,7 +45,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "diff": ("stored.diff:diff", "Say why two runs have different ids, and what one uses of the other."),
         "export": ("stored.export:export", "Print the results of a stage as a bundle for another store."),
-        "estimate": ("run:estimate", "Print the tasks and tokens that a run would need."),
+        "estimate": ("begin.estimate:estimate", "Print the tasks and tokens of a run, and what it would show."),
     },
     "The queue": {
         "queue": ("queue.commands:queue", "List, cancel, retry and prune jobs; pause, watch and repair a queue."),

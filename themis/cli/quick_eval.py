@@ -11,6 +11,7 @@ from themis.cli.begin.asked import (
     CONTINUATIONS,
     CONTINUATIONS_METRIC,
     DEFAULT_METRIC,
+    DEFAULT_MODEL,
     DEFAULT_PARSER,
     Asked,
     asked_options,
@@ -19,7 +20,7 @@ from themis.cli.command import command, group
 from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import document, exit_code, explain_failures
 from themis.cli.run import carry_out
-from themis.cli.terminal.output import emit, is_for_people
+from themis.cli.terminal.output import emit, is_for_people, note
 from themis.core.configuration.default_paths import DEFAULT_STORE_KIND, STORE_DEFAULTS
 from themis.core.errors import InvalidArgumentError
 
@@ -152,19 +153,30 @@ def huggingface(*, asked: Asked, **given: Any) -> int:
 @click.option("--name", required=True, metavar="B", help="The benchmark, with its variant after a colon.")
 @click.option("--path", metavar="FILE", help="A file with its cases as its source has them, in place of the hub.")
 @click.option("--examples", metavar="FILE", help="A file with the examples in its prompt, if it shows some.")
+@click.option("--shots", type=click.IntRange(1), metavar="N", help="Show N examples, in place of the usual number.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Ask only about the first N cases.")
 @asked_options
-def benchmark(*, name: str, path: str | None, examples: str | None, limit: int | None, asked: Asked) -> int:
-    """Put a named benchmark to a model, by its own prompt, parser and metric; `themis catalog list` shows all."""
+def benchmark(
+    *, name: str, path: str | None, examples: str | None, shots: int | None, limit: int | None, asked: Asked
+) -> int:
+    """Put a named benchmark to a model, by its own prompt, parser and metric; `themis catalog list` shows all.
+
+    Without --model the demo model answers, which knows every answer.
+    """
     from themis.catalog.files import runnable_benchmark
 
     spec: dict[str, Any] = {"benchmark": runnable_benchmark(name).benchmark_id}
     for key, file in (("path", path), ("examples", examples)):
         if file is not None:
             spec[key] = str(Path(file).expanduser().absolute())
+    if shots is not None:
+        spec["few_shot"] = {"k": shots}
     if limit is not None:
         spec["slice"] = {"stop": limit}
-    return _evaluated(spec, asked, is_scored=True)
+    code = _evaluated(spec, asked, is_scored=True)
+    if asked.model == DEFAULT_MODEL and is_for_people(as_json=asked.as_json):
+        note("the demo model answered, which knows every answer; ask another by --model PROVIDER/MODEL")
+    return code
 
 
 for member in (inline, file, huggingface, benchmark):

@@ -1,4 +1,4 @@
-"""`themis run`, `resume`, `estimate` and `quickcheck`: one experiment, in this process."""
+"""`themis run`, `resume` and `quickcheck`: one experiment, in this process."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import code_changes_option, command, config_options, quiet_option
-from themis.cli.costs import explain_cost, explain_unpriced, priced
+from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import (
     document,
     exit_code,
@@ -75,20 +75,6 @@ def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -
             result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
         _show(result)
     return exit_code(result)
-
-
-@command("estimate", "themis estimate --config experiment.yaml")
-@config_options()
-def estimate(*, config: Path, overrides: Sequence[str]) -> None:
-    """Print the tasks and tokens that a run would need, and their cost. Nothing is run."""
-    from themis.core.components.asked_model import model_of
-
-    experiment = open_experiment(config, overrides)
-    found = experiment.estimate()
-    emit(found.model_dump(mode="json"))
-    model = model_of(experiment.compiled().components.generator.live)
-    if model and found.estimated_cost_usd is None:
-        explain_unpriced([model])
 
 
 @command("quickcheck", "themis quickcheck --config experiment.yaml")

@@ -18,6 +18,7 @@ from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCou
 from themis.core.values.breaker import BreakerConfig
 from themis.core.values.budget import BudgetConfig
 from themis.core.values.tags import checked as checked_tags
+from themis.core.values.tracing import Tracing
 from themis.core.values.view_names import checked as checked_views
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -183,10 +184,6 @@ def _stage_keys(value: dict[str, int]) -> dict[str, int]:
     return value
 
 
-def _tags(value: list[str]) -> list[str]:
-    return list(checked_tags(value))
-
-
 def _environment(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         if not _VARIABLE.fullmatch(name):
@@ -240,6 +237,7 @@ class RuntimeConfig(FrozenModel):
         memory_limit_mb: memory that one try of a queued experiment may use.
         tags: all tags that a worker must have to take the queued experiment.
         environment: variables that a daemon's worker sets for the queued experiment; secrets are references.
+        tracing: sends traces, metrics and scores by OpenTelemetry; None leaves it to the variable `THEMIS_TRACING`.
     """
 
     max_concurrent_tasks: PositiveCount = 32
@@ -270,8 +268,9 @@ class RuntimeConfig(FrozenModel):
     max_worker_lost: PositiveCount = 3
     timeout_s: PositiveSeconds | None = None
     memory_limit_mb: PositiveCount | None = None
-    tags: Annotated[list[str], AfterValidator(_tags)] = Field(default_factory=list)
+    tags: Annotated[list[str], AfterValidator(lambda value: list(checked_tags(value)))] = Field(default_factory=list)
     environment: Annotated[dict[str, str], AfterValidator(_environment)] = Field(default_factory=dict)
+    tracing: Tracing = None
 
 
 class ExperimentConfig(FrozenModel):

@@ -4,7 +4,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from themis.core.base import FrozenModel
+from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score
 from themis.core.outcomes.stages import Stage
+from themis.core.results import StageFailure
+from themis.core.workflows import EvaluationExecution
 
 
 class RunEvent(FrozenModel):
@@ -37,20 +40,28 @@ class RunFailedEvent(RunEvent):
 
 
 class CaseEvent(RunEvent):
-    """Something happened in one case of a run."""
+    """Something happened in one case of a run.
+
+    Attributes:
+        case_key: tells apart equal case ids of two datasets.
+        candidate_index: position of the candidate that it is about; None for the reduced one.
+        candidate_id: its name, where it is known.
+    """
 
     case_id: str
     dataset_id: str
     case_key: str
     candidate_index: int | None = None
+    candidate_id: str | None = None
     metric_id: str | None = None
 
 
 class CaseFailedEvent(CaseEvent):
-    """A stage of a case gave no result."""
+    """A stage of a case gave no result; `error` is what the store keeps of it."""
 
     category: str
     error_message: str
+    error: StageFailure | None = None
 
 
 class GenerationStartedEvent(CaseEvent):
@@ -63,6 +74,7 @@ class GenerationCompletedEvent(CaseEvent):
     """A candidate was generated."""
 
     event_type = "generation_completed"
+    result: GenerationResult | None = None
 
 
 class GenerationFailedEvent(CaseFailedEvent):
@@ -78,9 +90,10 @@ class SelectionStartedEvent(CaseEvent):
 
 
 class SelectionCompletedEvent(CaseEvent):
-    """Candidates were selected."""
+    """Candidates were selected; `result` has the positions of those that are kept."""
 
     event_type = "selection_completed"
+    result: list[int] | None = None
 
 
 class SelectionFailedEvent(CaseFailedEvent):
@@ -99,6 +112,7 @@ class ReductionCompletedEvent(CaseEvent):
     """Candidates were reduced to one."""
 
     event_type = "reduction_completed"
+    result: ReducedCandidate | None = None
 
 
 class ReductionFailedEvent(CaseFailedEvent):
@@ -117,6 +131,7 @@ class ParseCompletedEvent(CaseEvent):
     """A candidate was parsed."""
 
     event_type = "parse_completed"
+    result: ParsedOutput | None = None
 
 
 class ParseFailedEvent(CaseFailedEvent):
@@ -135,6 +150,7 @@ class ScoreCompletedEvent(CaseEvent):
     """A metric scored a case."""
 
     event_type = "score_completed"
+    score: Score | None = None
 
 
 class ScoreFailedEvent(CaseFailedEvent):
@@ -153,6 +169,8 @@ class EvaluationCompletedEvent(CaseEvent):
     """A metric scored a case by what its judges said."""
 
     event_type = "evaluation_completed"
+    result: EvaluationExecution | None = None
+    score: Score | None = None
 
 
 class EvaluationFailedEvent(CaseFailedEvent):

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator,
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.dataset_config import FieldPath, checked_fields, local_path
 from themis.core.values.bounded_numbers import PositiveCount, Seed
+from themis.core.values.dataset_selection import ChoicesConfig
 
 ShotsAs = Literal["turns", "text"]
 """How examples are shown: as turns of user and assistant, or as one text before the question."""
@@ -34,8 +35,10 @@ class FewShotConfig(FrozenModel):
         split: the split that they are taken from, of the data set of the first dataset that is on the hub; excludes
             `path`.
         fields: where the values of a case are in a record of that file.
+        choices: how the choices in a record are read; those of a split as the dataset's, unless given.
         k: number of examples.
         seed: they are drawn at random by it; without it they are the first of the file.
+        same: label of which an example must have the value that the question has, such as the subject of both.
         as_: how they are shown.
         answer: template of an example's answer.
         separator: text between two examples, and between the last and the question, when they are shown as one text.
@@ -47,8 +50,10 @@ class FewShotConfig(FrozenModel):
     path: Annotated[str, AfterValidator(local_path)] | None = Field(default=None, min_length=1)
     split: str | None = Field(default=None, min_length=1)
     fields: Annotated[dict[str, FieldPath], AfterValidator(checked_fields)] | None = None
+    choices: ChoicesConfig | None = Field(default=None, exclude_if=is_none)
     k: Annotated[PositiveCount, Field(le=MOST_SHOTS)]
     seed: Seed | None = None
+    same: str | None = Field(default=None, min_length=1, exclude_if=is_none)
     as_: ShotsAs = Field(default="turns", alias="as")
     answer: str = "{{ expected_output }}"
     separator: str = "\n\n"
@@ -165,10 +170,15 @@ class PromptConfig(FrozenModel):
 
 
 class Shot(FrozenModel):
-    """An example: the input and expected output of a case."""
+    """An example: the input and expected output of a case.
+
+    Attributes:
+        group: its value of the label that examples and questions share; None when they share none.
+    """
 
     input: JSONValue
     expected_output: JSONValue
+    group: str | None = Field(default=None, exclude_if=is_none)
 
 
 class RunPrompt(FrozenModel):
@@ -179,8 +189,10 @@ class RunPrompt(FrozenModel):
         chat_template: the text of the chat template; None when turns are sent as turns.
         chat_values: texts by their names in it.
         media: hash of the files that are in the prompts of all cases, in order; None when there are no files.
-        shots: the examples, in order, and one to spare: a case that is one of them itself gets the others.
+        shots: the examples, in order, and one to spare: a case that is one of them itself gets the others. With `same`
+            those of each value of the label, and one to spare for each.
         k: number of examples that are shown.
+        same: as in `FewShotConfig`.
         shots_as: how they are shown.
         answer, separator, introduction: as in `FewShotConfig`.
     """
@@ -192,6 +204,7 @@ class RunPrompt(FrozenModel):
     media: str | None = Field(default=None, exclude_if=is_none)
     shots: list[Shot] = Field(default_factory=list)
     k: int = 0
+    same: str | None = Field(default=None, exclude_if=is_none)
     shots_as: ShotsAs = "turns"
     answer: str = ""
     separator: str = ""

@@ -196,6 +196,10 @@ class LifecycleSubscriber(Protocol):
     `after_reduce(reduced, ctx)`, `before_parse(candidate, ctx)`, `after_parse(parsed, ctx)`,
     `before_score(parsed, ctx)`, `after_score(score, ctx)`, `before_judge(subject, ctx)`, `after_judge(execution, ctx)`
     and `on_event(event)`. An exception that a subscriber raises is logged and never affects the run.
+
+    Four more are called at once, and must not be asynchronous: `on_case_started(case)`, `on_case_ended(case, failed)`,
+    `on_call(call)` when a generator's or judge's call has ended, with all of its tries, and `on_score(told)` for what a
+    metric gave for an answer, also why there is no score. `themis.core.observations` has what they get.
     """
 
 

@@ -26,6 +26,7 @@ KINDS: dict[str, Kind] = {
     "xml_tag": PARSER,
     "last_number": PARSER,
     "strip_reasoning": PARSER,
+    "until": PARSER,
     "tool_calls": PARSER,
     "first_of": PARSER,
     "chain": PARSER,
@@ -58,10 +59,9 @@ KINDS: dict[str, Kind] = {
     "demo_judge": JUDGE,
 }
 
-VERSIONS = dict.fromkeys(KINDS, "1") | dict.fromkeys(
-    ("majority_vote", "choice_letter", "math_answer", "math_equivalence", "choice_accuracy"), "2"
-)
-VERSIONS |= dict.fromkeys(("code_text", "f1"), "3") | {"bleu": "4"}
+VERSIONS = dict.fromkeys(KINDS, "1") | dict.fromkeys(("majority_vote", "choice_accuracy"), "2")
+VERSIONS |= dict.fromkeys(("choice_letter", "math_answer", "math_equivalence", "f1"), "3")
+VERSIONS |= dict.fromkeys(("code_text", "bleu"), "4")
 """Raised with each rule that changed, so that no result of the earlier one is taken for one of this.
 
 `exact_match` has only gained one, for a list of texts, which no text equalled before: what earlier versions have

@@ -13,6 +13,7 @@ from themis.core.builtins.parsers.math_answer import MathAnswer
 from themis.core.builtins.parsers.regex import Regex
 from themis.core.builtins.parsers.strip_reasoning import StripReasoning
 from themis.core.builtins.parsers.text import Text
+from themis.core.builtins.parsers.until import Until
 from themis.core.builtins.parsers.xml_tag import XmlTag
 from themis.core.components.resolution import PARSER, load_component
 from themis.core.contexts import ParseContext
@@ -215,6 +216,32 @@ def test_other_tags_of_reasoning_can_be_named(parse: Parse) -> None:
     for tags in refused:
         with pytest.raises(InvalidArgumentError, match="tags: must be a "):
             StripReasoning(tags)
+
+
+@pytest.mark.parametrize(
+    ("output", "value"),
+    [
+        (" It is 4.\n#### 4\n\nQuestion: and then?\n#### 5", "It is 4.\n#### 4"),
+        ("4</s>Question: 5", "4"),
+        ("4, question: 5", "4, question: 5"),
+        ("Question: 5", None),
+        ("", None),
+        (None, None),
+        ({"a": "Question:"}, '{"a": "'),
+    ],
+)
+def test_until_ends_a_text_where_another_question_begins(parse: Parse, output: Any, value: Any) -> None:
+    assert parse(Until(["Question:", "</s>"]), output) == value
+
+
+@pytest.mark.parametrize("stop", [[], "Question:", [""], [1], None])
+def test_what_is_no_list_of_words_to_end_at_is_refused(stop: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="stop: must be a list of texts such as Question:, not"):
+        Until(stop)
+
+
+def test_the_words_that_end_a_text_are_part_of_what_its_parser_is() -> None:
+    assert Until(["a"]).fingerprint() != Until(["b"]).fingerprint()
 
 
 @pytest.mark.parametrize(

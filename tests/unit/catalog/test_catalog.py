@@ -132,13 +132,85 @@ def test_a_metric_of_ones_own_replaces_the_one_that_is_missing(tmp_path: Path) -
     (tmp_path / "q.jsonl").write_text(json.dumps(row), encoding="utf-8")
     evaluation = {"metrics": ["builtin/f1"]}
     file = config(tmp_path, [{"benchmark": "simpleqa", "path": "q.jsonl"}], evaluation=evaluation)
-    assert Experiment.from_config(file).compile().total_cases == 1
+    experiment = Experiment.from_config(file)
+    assert experiment.compile().total_cases == 1
+    assert experiment.evaluation.workflow_overrides == {}, "the rubric is for the judges of the recipe"
+
+
+def test_a_judged_benchmark_brings_its_rubric(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text('{"metadata": "own", "problem": "?", "answer": "Pisa"}', encoding="utf-8")
+    datasets = [{"benchmark": "simpleqa", "path": "q.jsonl"}]
+    evaluation = {"judge_models": ["builtin/demo_judge"]}
+    found = Experiment.from_config(config(tmp_path, datasets, evaluation=evaluation)).evaluation
+    assert found.workflow_overrides == {"rubric": get_benchmark("simpleqa").rubric}
+    mine = {**evaluation, "workflow_overrides": {"rubric": "Mine."}}
+    found = Experiment.from_config(config(tmp_path, datasets, evaluation=mine)).evaluation
+    assert found.workflow_overrides == {"rubric": "Mine."}
 
 
 def test_benchmarks_whose_recipes_differ_are_no_one_experiment(tmp_path: Path) -> None:
     datasets = [{"benchmark": "gsm8k", "path": "gsm8k.jsonl"}, {"benchmark": "mmlu_pro", "path": "x.jsonl"}]
     with pytest.raises(ConfigError, match="gsm8k and mmlu_pro differ in their prompt; give it yourself, or make an"):
         Experiment.from_config(config(tmp_path, datasets))
+
+
+PROBLEMS = "".join(
+    json.dumps({"question": f"{number} + 1?", "answer": f"#### {number + 1}"}) + "\n" for number in range(9)
+)
+
+
+def test_the_examples_in_a_prompt_may_be_those_of_a_file_and_fewer(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text(PROBLEMS, encoding="utf-8")
+    dataset = {"benchmark": "gsm8k:5_shot", "path": "gsm8k.jsonl", "examples": "train.jsonl", "few_shot": {"k": 1}}
+    experiment = Experiment.from_config(config(tmp_path, [dataset]))
+    prompt = experiment.generation.prompt
+    assert prompt is not None
+    assert prompt.few_shot is not None
+    assert (prompt.few_shot.k, prompt.few_shot.seed, prompt.few_shot.split) == (1, 0, None)
+    assert prompt.few_shot.path == str(tmp_path / "train.jsonl")
+    assert values(experiment.run()) == [1.0, 1.0]
+
+
+def test_the_choices_in_a_file_of_examples_are_read_as_the_benchmark_has_them(tmp_path: Path) -> None:
+    choices = {"text": ["3", "1", "2"], "label": ["1", "2", "3"]}
+    rows = [{"id": str(n), "question": f"{n}?", "choices": choices, "answerKey": "2"} for n in range(30)]
+    for name, some in (("train", rows[2:]), ("test", rows[:2])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some), encoding="utf-8")
+    dataset = {"benchmark": "arc:challenge_25_shot", "path": "test.jsonl", "examples": "train.jsonl"}
+    assert values(Experiment.from_config(config(tmp_path, [dataset])).run()) == [1.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("datasets", "words"),
+    [
+        ([{"benchmark": "gsm8k:5_shot", "path": "gsm8k.jsonl"}], "shows those of the split train: give the file"),
+        ([{"benchmark": "gsm8k", "examples": "x.jsonl"}], "its prompt shows none: leave `examples` out"),
+        ([{"benchmark": "gsm8k", "few_shot": {"k": 1}}], "its prompt shows none: leave `few_shot` out"),
+        (
+            [{"benchmark": "gsm8k:5_shot", "few_shot": {"n": 1}}],
+            "datasets.0: unknown key 'few_shot.n'; known are as, k, seed",
+        ),
+        ([{"benchmark": "gsm8k:5_shot", "few_shot": {"k": 0}}], "datasets.0: few_shot.k"),
+        (
+            [{"benchmark": "mmlu:astronomy"}, {"benchmark": "mmlu:anatomy"}],
+            "mmlu:astronomy and mmlu:anatomy show examples of their own sources, and an experiment has one prompt",
+        ),
+    ],
+)
+def test_examples_that_a_benchmark_cannot_show_are_one_clear_line(
+    tmp_path: Path, datasets: list[dict[str, Any]], words: str
+) -> None:
+    with pytest.raises(ConfigError) as failed:
+        Experiment.from_config(config(tmp_path, datasets))
+    assert words in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+def test_benchmarks_of_one_source_share_its_examples(tmp_path: Path) -> None:
+    twice = [
+        {"benchmark": "mmlu_pro:5_shot", "dataset_id": name, "filter": {"category": name}} for name in ("law", "math")
+    ]
+    assert len(Experiment.from_config(config(tmp_path, twice)).datasets) == 2
 
 
 def test_a_record_of_another_set_is_named_with_what_it_lacks(tmp_path: Path) -> None:
@@ -153,6 +225,7 @@ def test_names_are_found_and_near_ones_are_offered() -> None:
     assert [one.benchmark_id for one in list_benchmarks()] == list_benchmark_ids()
     assert get_benchmark("mmlu:pro").benchmark_id == "mmlu_pro"
     assert get_benchmark("bbh:boolean_expressions").source.config == "boolean_expressions"
+    assert get_benchmark("bbh:navigate_3_shot").source.config == "navigate"
     assert get_benchmark("procbench:task07").filter == {"task_name": "task07"}
     with pytest.raises(UnknownBenchmarkError, match="did you mean"):
         load("gsm")

@@ -30,6 +30,8 @@ def as_text(benchmark: BenchmarkDefinition) -> str:
     """What a benchmark asks about its sample, and what it makes of answers, for a reader."""
     dataset = benchmark.materialize_dataset(lambda _source: benchmark.sample.rows)
     lines = [f"##### {benchmark.benchmark_id}: {benchmark.source.title}"]
+    if benchmark.rubric is not None:
+        lines.append(f"--- rubric: {benchmark.rubric}")
     for case, prompt in zip(dataset.cases, rendered_prompts(benchmark, dataset), strict=True):
         lines += [f"=== {case.case_id}", shown(prompt), f"--- expected: {as_json(case.expected_output)}"]
         if case.metadata:

@@ -57,6 +57,36 @@ def test_a_relative_drop_is_a_share_of_the_baseline_unless_that_is_almost_nothin
     assert judged(limit, Measured(0.4), Measured(), difference).verdict is MISSING
 
 
+def not_measured(value: float | None) -> list[Measured]:
+    return [Measured(value), Measured(value, 0.7, 0.9), Measured(value, value, value)]
+
+
+@pytest.mark.parametrize("by_interval", [True, False])
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+def test_what_is_no_number_is_not_measured_whatever_limits_it(
+    direction: str, value: float | None, by_interval: bool
+) -> None:
+    good, known = Measured(0.5, 0.5, 0.5), Measured(0.0, 0.0, 0.0)
+    for odd in not_measured(value):
+        for limits, measured in (
+            ({"threshold": 0.5}, (odd,)),
+            ({"max_drop": 0.1}, (good, good, odd)),
+            ({"max_relative_drop": 0.1}, (good, good, odd)),
+            ({"max_relative_drop": 0.1}, (good, odd, known)),
+            ({"max_relative_drop": 0.1}, (odd, Measured(0.01), odd)),
+            ({"threshold": 0.5, "max_drop": 0.1}, (odd, good, known)),
+        ):
+            found = judged(rule(direction=direction, **limits), *measured, by_interval=by_interval)
+            assert found.verdict is MISSING, (limits, odd)
+            assert "not measured" in found.reason
+
+
+def test_an_interval_that_is_no_number_decides_nothing() -> None:
+    assert judged(rule(threshold=0.7), Measured(0.8, math.nan, math.nan)).verdict is UNDECIDED
+    assert judged(rule(threshold=0.7), Measured(0.6, math.nan, math.nan)).verdict is UNDECIDED
+
+
 def test_the_worst_limit_decides() -> None:
     limit = rule(max_drop=0.05, threshold=0.5)
     found = judged(limit, Measured(0.6, 0.55, 0.65), difference=Measured(-0.1, -0.12, -0.08))
@@ -69,7 +99,8 @@ def test_the_worst_limit_decides() -> None:
         ("critical passed, critical passed, supporting passed, supporting failed, advisory failed", Decision.GO),
         ("critical passed, supporting failed, supporting failed", Decision.NO_GO),
         ("critical passed, supporting failed, supporting undecided", Decision.UNDECIDED),
-        ("critical passed, supporting missing, supporting missing", Decision.NO_GO),
+        ("critical passed, supporting missing", Decision.NO_GO),
+        ("critical passed, supporting missing, supporting undecided, advisory passed", Decision.NO_GO),
         ("critical undecided, supporting passed", Decision.UNDECIDED),
         ("critical undecided, critical failed", Decision.NO_GO),
         ("critical missing", Decision.NO_GO),

@@ -65,7 +65,9 @@ def test_what_is_not_paired_is_named() -> None:
 
 def test_flips_are_listed_with_what_became_worse_first() -> None:
     before, after = run("a", f1=[0.5, 0.5, 0.5, 0.5]), run("b", f1=[1.0, 0.4, 0.5, 0.0])
-    assert [flip.case_key for flip in flips(before, after, "f1")] == ["c3", "c1", "c0"]
+    every = flips(before, after, "f1")
+    assert [flip.case_key for flip in every] == ["c3", "c1", "c0"]
+    assert [flips(before, after, "f1", most) for most in range(5)] == [every[:most] for most in range(5)]
 
 
 def test_p_values_of_several_metrics_are_adjusted() -> None:

@@ -1,10 +1,13 @@
 """Tests of significance: against scipy's own, textbooks and published tables."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from themis.core.comparison import significance
+from themis.core.errors import MissingExtraError
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,33 @@ from themis.core.comparison import significance
 )
 def test_mcnemar_is_the_binomial_test_of_the_cases_that_differ(wins: int, losses: int, p_value: float) -> None:
     assert significance.mcnemar(wins, losses) == pytest.approx(p_value, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses"),
+    [
+        (0, 1),
+        (1, 1),
+        (3, 9),
+        (9, 3),
+        (7, 8),
+        (500, 401),
+        (21_123, 19_929),
+        (50_000, 50_000),
+        (0, 900),
+        (123_456, 125_000),
+    ],
+)
+def test_mcnemar_gives_the_number_of_scipys_binomial_test(wins: int, losses: int) -> None:
+    expected = stats.binomtest(wins, wins + losses, 0.5).pvalue
+    assert significance.mcnemar(wins, losses) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 9, 150])
+@pytest.mark.parametrize("mean", [-0.3, 0.01, 2.5])
+def test_students_test_gives_the_number_of_scipys_distribution(mean: float, freedom: int) -> None:
+    expected = 2 * stats.t.sf(abs(mean) / 0.2, freedom)
+    assert significance.student(mean, 0.2, freedom) == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_sign_test_ignores_sizes_and_ties() -> None:
@@ -64,3 +94,12 @@ def test_holm_multiplies_the_smallest_by_all_and_never_falls() -> None:
     )
     assert significance.holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
     assert significance.holm({}) == {}
+
+
+def test_only_clusters_need_scipy_and_say_so_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    differences = np.array([0.5, -0.2, 0.9, 0.4])
+    assert 0 < significance.wilcoxon(differences) < 1
+    assert 0 < significance.mcnemar(3, 9) < 1
+    with pytest.raises(MissingExtraError, match=r"themis-eval\[stats\]"):
+        significance.student(0.4, 0.2, 3)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from themis.core.errors import PromptError
+from themis.core.errors import DatasetError, PromptError
 from themis.core.models import Case
 from themis.core.prompt_config import FewShotConfig, PromptConfig
 from themis.core.prompting.few_shot import prepared
@@ -115,3 +115,75 @@ def test_an_example_needs_an_answer(tmp_path: Path) -> None:
     path.write_text("question,answer\nq0,\nq1,a1\n")
     with pytest.raises(PromptError, match=r"example 'case-1' of .*train.csv has no expected output"):
         prepared(PromptConfig(few_shot=few_shot(path)))
+
+
+def of_subjects(folder: Path, **more: Any) -> PromptConfig:
+    path = folder / "dev.csv"
+    rows = [f"q{number},a{number},{('law', 'math')[number % 2]}\n" for number in range(8)]
+    path.write_text("question,answer,subject\n" + "".join(rows) + "q9,a9,rare\n")
+    fields = {"input": "question", "expected_output": "answer", "metadata": ["subject"]}
+    return PromptConfig.model_validate(
+        {"few_shot": {"path": str(path), "fields": fields, "same": "subject", "k": 3, **more}}
+    )
+
+
+def asked_before(config: PromptConfig, case: Case) -> list[str]:
+    return [turn["content"] for turn in rendered(config, case)[:-1] if turn["role"] == "user"]
+
+
+def test_examples_share_a_label_with_the_question(tmp_path: Path) -> None:
+    config = of_subjects(tmp_path)
+    assert asked_before(config, CASE) == ["q1", "q3", "q5"]
+    law = CASE.model_copy(update={"metadata": {"subject": "law"}})
+    assert asked_before(config, law) == ["q0", "q2", "q4"]
+    assert asked_before(config, law.model_copy(update={"input": "q2"})) == ["q0", "q4", "q6"], "one to spare for each"
+    drawn = {tuple(asked_before(of_subjects(tmp_path, seed=seed), law)) for seed in range(9)}
+    assert len(drawn) > 2
+    assert all(set(one) <= {"q0", "q2", "q4", "q6"} for one in drawn)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"subject": "rare"}, "case 'c': k is 3, and there are 1 examples whose subject is 'rare'"),
+        ({"subject": "art"}, "case 'c': k is 3, and there are 0 examples whose subject is 'art'"),
+        ({}, "case 'c' has no label 'subject'"),
+    ],
+)
+def test_a_question_without_examples_of_its_label_is_an_error(
+    tmp_path: Path, metadata: dict[str, str], words: str
+) -> None:
+    with pytest.raises(PromptError, match=rf"generation\.prompt\.few_shot\.same: {words}"):
+        rendered(of_subjects(tmp_path), CASE.model_copy(update={"metadata": metadata}))
+
+
+def test_examples_that_lack_the_label_or_are_too_few_or_too_many_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match=r"example 'case-1' of .*dev.csv has no label 'topic'; name it in `fields"):
+        prepared(of_subjects(tmp_path, same="topic"))
+    with pytest.raises(PromptError, match=r"k is 5, and .*dev.csv has 4 different examples"):
+        prepared(of_subjects(tmp_path, k=5))
+    many = of_subjects(tmp_path, k=999)
+    (tmp_path / "dev.csv").write_text("question,answer,subject\n" + "".join(f"q,a,s{n}\n" for n in range(11)))
+    with pytest.raises(PromptError, match="has 11 values of the label 'subject' or more: too many for k 999"):
+        prepared(many)
+
+
+def test_a_prompt_keeps_the_label_and_one_without_is_written_as_before(tmp_path: Path, pool: Path) -> None:
+    kept = prepared(of_subjects(tmp_path)).model_dump(mode="json")
+    assert kept["same"] == "subject"
+    assert {shot["group"] for shot in kept["shots"]} == {"law", "math", "rare"}
+    plain = prepared(PromptConfig(few_shot=few_shot(pool))).model_dump(mode="json")
+    assert "same" not in plain
+    assert set(plain["shots"][0]) == {"input", "expected_output"}
+
+
+def test_the_choices_of_examples_in_a_file_are_read_as_they_are_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"q": "0 + 1?", "c": ["1", "2"], "a": 0}\n{"q": "1 + 1?", "c": ["1", "2"], "a": 1}\n')
+    fields = {"input": "q", "choices": "c", "answer": "a"}
+    shown: dict[str, Any] = {"path": str(path), "fields": fields, "k": 2, "choices": {"answer_as": "index"}}
+    turns = rendered(PromptConfig.model_validate({"few_shot": shown}), CASE)
+    assert [turn["content"] for turn in turns if turn["role"] == "assistant"] == ["A", "B"]
+    del shown["choices"]
+    with pytest.raises(DatasetError, match="may be the index or the text of a choice"):
+        rendered(PromptConfig.model_validate({"few_shot": shown}), CASE)

@@ -98,3 +98,14 @@ def test_few_samples_are_enough_for_many_rows() -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"figures": {"a": 1}, "rows": 1}', '{"figures": {}, "rows": "x"}'])
 def test_what_cannot_be_read_says_so(text: str) -> None:
     assert read(text) == Aggregates({}, 0, "what is stored cannot be read")
+
+
+def test_rows_without_figures_are_not_resampled() -> None:
+    passes: list[int] = []
+
+    def none(rows: Iterable[float]) -> dict[str, float]:
+        passes.append(len(list(rows)))
+        return {}
+
+    assert aggregated(normal(50), none, seed=1).figures == {}
+    assert passes == [50]

@@ -1,6 +1,7 @@
 """Confidence intervals, against values that were published."""
 
 import pytest
+from scipy.stats import binomtest
 
 from themis.core.statistics.intervals import student_quantile, wilson
 
@@ -41,6 +42,21 @@ WILSON = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0.
 @pytest.mark.parametrize("observed", WILSON)
 def test_wilsons_interval_is_the_published_one(observed: tuple[int, int]) -> None:
     assert wilson(*observed) == pytest.approx(WILSON[observed], abs=5e-5)
+
+
+@pytest.mark.parametrize(("observed", "interval"), [((10, 10), (0.7225, 1.0)), ((0, 10), (0.0, 0.2775))])
+def test_all_or_none_of_ten_leave_room_on_one_side_only(
+    observed: tuple[int, int], interval: tuple[float, float]
+) -> None:
+    low, high = wilson(*observed)
+    assert (low, high) == pytest.approx(interval, abs=5e-5)
+    assert {low, high} & {0.0, 1.0} == {interval[0], interval[1]} & {0.0, 1.0}, "0 and 1 are exact"
+
+
+@pytest.mark.parametrize("observed", [(10, 10), (0, 10), (1, 1), (0, 1), (3, 10), (81, 263), (999_999, 1_000_000)])
+def test_wilsons_interval_is_that_of_scipy(observed: tuple[int, int]) -> None:
+    theirs = binomtest(*observed).proportion_ci(method="wilson")
+    assert wilson(*observed) == pytest.approx((theirs.low, theirs.high), rel=1e-12, abs=1e-15)
 
 
 def test_wilsons_interval_is_the_same_from_both_sides_and_never_leaves_0_to_1() -> None:

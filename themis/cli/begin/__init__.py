@@ -1,1 +1,1 @@
-"""Parts of the commands that one begins with: models named in short, starting files, and trying out a model."""
+"""Parts of the commands that one begins with: models named in short, starting files, estimates, trials of a model."""

@@ -172,7 +172,7 @@ def _flipped(baseline: _Side, candidate: _Side, found: "Comparison", most: int) 
     from themis.core.comparison.answers import answers_of
     from themis.core.comparison.comparing import flips
 
-    every = [flip for name in found.metrics for flip in flips(baseline.scores, candidate.scores, name)[:most]][:most]
+    every = [flip for name in found.metrics for flip in flips(baseline.scores, candidate.scores, name, most)][:most]
     keys = [flip.case_key for flip in every]
     before, after = (answers_of(side.place.store, side.scores, keys) for side in (baseline, candidate))
     return list(zip(every, before, after, strict=True))

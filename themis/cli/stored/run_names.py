@@ -79,13 +79,20 @@ def whole_id(store: "RunStore", beginning: str) -> str:
     return found[0].run_id if found else beginning
 
 
-def places_of(stack: ExitStack, names: Sequence[str], path: Path | None) -> list[RunPlace]:
+def places_of(stack: ExitStack, names: Sequence[str], path: Path | None, config: Path | None = None) -> list[RunPlace]:
     """Find the stored runs that `names` name; their stores are open until `stack` is closed.
+
+    Args:
+        stack: closes the stores.
+        names: config files, or beginnings of ids.
+        path: the file of the runs that ids name; None for that of a config file among `names`, else of `config`.
+        config: a config file that names none of the runs.
 
     Raises:
         UnknownRunError: one is not stored.
     """
-    of_ids = store_of_ids(stack, names, path) if any(map(is_id, names)) else None
+    beside = [] if config is None else [str(config)]
+    of_ids = store_of_ids(stack, [*names, *beside], path) if any(map(is_id, names)) else None
     found = []
     for name in names:
         if of_ids is not None and is_id(name):

@@ -14,6 +14,7 @@ BUILTINS: dict[str, str] = {
     "builtin/xml_tag": "themis.core.builtins.parsers.xml_tag:XmlTag",
     "builtin/last_number": "themis.core.builtins.parsers.last_number:LastNumber",
     "builtin/strip_reasoning": "themis.core.builtins.parsers.strip_reasoning:StripReasoning",
+    "builtin/until": "themis.core.builtins.parsers.until:Until",
     "builtin/tool_calls": "themis.core.builtins.parsers.tool_calls:ToolCalls",
     "builtin/first_of": "themis.core.builtins.parsers.combined:FirstOf",
     "builtin/chain": "themis.core.builtins.parsers.combined:Chain",

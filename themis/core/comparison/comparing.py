@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import NamedTuple
 
 from themis.core.comparison.difference import PairedDifference
@@ -97,20 +98,36 @@ def compare_all(
     ]
 
 
-def flips(baseline: RunScores, candidate: RunScores, metric_id: str) -> Sequence[Flip]:
-    """Return the cases whose score differs, those that became worse first, each by the size of the difference."""
+def flips(baseline: RunScores, candidate: RunScores, metric_id: str, most: int | None = None) -> Sequence[Flip]:
+    """Return the cases whose score differs, those that became worse first, each by the size of the difference.
+
+    Args:
+        baseline: the run to compare with.
+        candidate: the run to judge.
+        metric_id: a metric of both.
+        most: number of cases to return at most; None for all.
+    """
     before, after = baseline.scored(metric_id), candidate.scored(metric_id)
-    found = [
-        Flip(metric_id, key, before[key], after[key]) for key in before if key in after and before[key] != after[key]
-    ]
-    return sorted(found, key=lambda flip: (flip.candidate > flip.baseline, -abs(flip.candidate - flip.baseline)))
+    found = [(key, score, after[key]) for key, score in before.items() if key in after and score != after[key]]
+    first = nsmallest(len(found) if most is None else most, found, _rank)
+    return [Flip(metric_id, *flip) for flip in first]
+
+
+def _rank(flip: tuple[str, float, float]) -> tuple[bool, float]:
+    _, before, after = flip
+    return after > before, -abs(after - before)
 
 
 def _unpaired(baseline: RunScores, candidate: RunScores, metric_id: str) -> Unpaired:
     before, after = baseline.scores[metric_id], candidate.scores[metric_id]
     return Unpaired(
-        tuple(key for key in before if key not in after),
-        tuple(key for key in after if key not in before),
+        _missing(before, after),
+        _missing(after, before),
         tuple(key for key in baseline.unscored(metric_id) if key in after),
         tuple(key for key in candidate.unscored(metric_id) if key in before),
     )
+
+
+def _missing(some: Mapping[str, object], others: Mapping[str, object]) -> tuple[str, ...]:
+    """The keys that the others do not have; most often none, which is soon found."""
+    return () if some.keys() <= others.keys() else tuple(key for key in some if key not in others)

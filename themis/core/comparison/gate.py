@@ -85,25 +85,30 @@ def judged(
         if verdict is not None
     ]
     if not found:
-        return Judged(rule, Verdict.PASSED, _guarded(rule, baseline))
+        return _guarded(rule, candidate, baseline)
     return min(found, key=lambda one: _WORST_FIRST.index(one.verdict))
 
 
 def decision(policy: GatePolicy, verdicts: Sequence[Judged]) -> Decision:
-    """Return what follows: `NO_GO` beats `UNDECIDED`, which beats `GO`."""
+    """Return what follows: `NO_GO` beats `UNDECIDED`, which beats `GO`.
+
+    So many supporting benchmarks may fail as the policy allows, but each must have been measured.
+    """
     of_critical = {one.verdict for one in verdicts if one.rule.tier == "critical"}
     supporting = [one.verdict for one in verdicts if one.rule.tier == "supporting"]
-    bad = _count(supporting, (Verdict.FAILED, Verdict.MISSING))
-    if of_critical & {Verdict.FAILED, Verdict.MISSING} or bad > policy.max_failed_supporting:
+    failed = _count(supporting, Verdict.FAILED)
+    if Verdict.MISSING in of_critical.union(supporting):
         return Decision.NO_GO
-    perhaps_bad = bad + _count(supporting, (Verdict.UNDECIDED,))
-    if Verdict.UNDECIDED in of_critical or perhaps_bad > policy.max_failed_supporting:
+    if Verdict.FAILED in of_critical or failed > policy.max_failed_supporting:
+        return Decision.NO_GO
+    perhaps_failed = failed + _count(supporting, Verdict.UNDECIDED)
+    if Verdict.UNDECIDED in of_critical or perhaps_failed > policy.max_failed_supporting:
         return Decision.UNDECIDED
     return Decision.GO
 
 
-def _count(verdicts: Iterable[Verdict], kinds: tuple[Verdict, ...]) -> int:
-    return sum(verdict in kinds for verdict in verdicts)
+def _count(verdicts: Iterable[Verdict], kind: Verdict) -> int:
+    return sum(verdict is kind for verdict in verdicts)
 
 
 def _threshold(rule: GateRule, candidate: Measured, *, by_interval: bool) -> Judged | None:
@@ -128,7 +133,7 @@ def _drop(
 def _relative_drop(rule: GateRule, baseline: Measured, difference: Measured, *, by_interval: bool) -> Judged | None:
     if rule.max_relative_drop is None:
         return None
-    if baseline.value is None or not math.isfinite(baseline.value):
+    if baseline.value is None or not _is_measured(baseline):
         return Judged(rule, Verdict.MISSING, "the baseline was not measured")
     if abs(baseline.value) < rule.smallest_baseline:
         return None
@@ -152,7 +157,7 @@ def _number(found: Measured, sign: str = "") -> str:
 
 def _limit(rule: GateRule, margin: Measured, limit: str, found: str, *, by_interval: bool) -> Judged:
     """Return the verdict on a limit by the margin to it; `limit` and `found` say both in words."""
-    if margin.value is None or not math.isfinite(margin.value):
+    if margin.value is None or not _is_measured(margin):
         return Judged(rule, Verdict.MISSING, f"{limit}: not measured")
     said = f"{limit}, {found}"
     if not by_interval:
@@ -165,6 +170,13 @@ def _limit(rule: GateRule, margin: Measured, limit: str, found: str, *, by_inter
     return Judged(rule, verdict, said)
 
 
-def _guarded(rule: GateRule, baseline: Measured) -> str:
-    value = "-" if baseline.value is None else f"{baseline.value:.4g}"
-    return f"the baseline of {value} is below {rule.smallest_baseline:g}, so no relative drop is judged"
+def _guarded(rule: GateRule, candidate: Measured, baseline: Measured) -> Judged:
+    """Return the verdict where the baseline is so small that nothing is judged."""
+    if not _is_measured(candidate):
+        return Judged(rule, Verdict.MISSING, "the candidate was not measured")
+    said = f"the baseline of {baseline.value:.4g} is below {rule.smallest_baseline:g}, so no relative drop is judged"
+    return Judged(rule, Verdict.PASSED, said)
+
+
+def _is_measured(found: Measured) -> bool:
+    return found.value is not None and math.isfinite(found.value)

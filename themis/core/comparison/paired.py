@@ -71,9 +71,10 @@ def paired_difference(
 def _in_pairs(
     baseline: Mapping[str, float], candidate: Mapping[str, float]
 ) -> tuple[Sequence[str], NDArray[np.float64], NDArray[np.float64]]:
-    keys = [key for key in baseline if key in candidate]
-    before = np.fromiter((baseline[key] for key in keys), dtype=np.float64, count=len(keys))
-    after = np.fromiter((candidate[key] for key in keys), dtype=np.float64, count=len(keys))
+    is_complete = baseline.keys() <= candidate.keys()
+    keys = list(baseline) if is_complete else [key for key in baseline if key in candidate]
+    before = np.fromiter(map(baseline.__getitem__, keys), dtype=np.float64, count=len(keys))
+    after = np.fromiter(map(candidate.__getitem__, keys), dtype=np.float64, count=len(keys))
     return keys, before, after
 
 

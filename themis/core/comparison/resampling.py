@@ -7,6 +7,9 @@ Values = NDArray[np.float64]
 _AT_ONCE = 2_000_000
 """Most random numbers that are in memory at once."""
 
+_DRAWS, _PLACES = 10, 256
+"""Draws of `_AT_ONCE` signs that are added up together, and places of eight values that are added up at a time."""
+
 _FEW = 64
 """Most distinct values for which it is quicker to draw how often each is chosen than to choose."""
 
@@ -39,16 +42,34 @@ def sums_of_random_signs(values: Values, resamples: int, chance: np.random.Gener
         positive = chance.binomial(counts, 0.5, size=(resamples, len(sizes)))
         few: Values = (2.0 * positive - counts) @ sizes
         return few
-    count = len(values)
-    rows = max(1, _AT_ONCE // count)
-    total = values.sum()
+    rows = max(1, _AT_ONCE // len(values))
+    sums = _sums_by_octet(values)
     parts = []
-    for first in range(0, resamples, rows):
-        number = min(rows, resamples - first)
-        octets = chance.integers(0, 256, size=(number, (count + 7) // 8), dtype=np.uint8)
-        positive_sum = np.unpackbits(octets, axis=1, count=count).astype(np.float64) @ values
-        parts.append(2.0 * positive_sum - total)
+    for first in range(0, resamples, rows * _DRAWS):
+        draws = range(first, min(first + rows * _DRAWS, resamples), rows)
+        shapes = [(min(rows, resamples - begin), len(sums)) for begin in draws]
+        octets = np.concatenate([chance.integers(0, 256, size=shape, dtype=np.uint8) for shape in shapes])
+        parts.append(2.0 * _chosen_sums(sums, octets) - values.sum())
     return np.concatenate(parts)
+
+
+def _sums_by_octet(values: Values) -> Values:
+    """Return for each eight values the 256 sums of those whose bit is 1 in an octet; the first has the highest bit."""
+    padded = np.zeros((len(values) + 7) // 8 * 8)
+    padded[: len(values)] = values
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, np.newaxis], axis=1).astype(np.float64)
+    sums: Values = padded.reshape(-1, 8) @ bits.T
+    return sums
+
+
+def _chosen_sums(sums: Values, octets: NDArray[np.uint8]) -> Values:
+    """Return for each row of octets the total of their sums; those of a few places at a time stay in a fast cache."""
+    totals: Values = np.zeros(len(octets))
+    for first in range(0, len(sums), _PLACES):
+        some, chosen = sums[first : first + _PLACES], octets[:, first : first + _PLACES]
+        places = np.ascontiguousarray(chosen.T) + np.arange(0, some.size, 256)[:, np.newaxis]
+        totals += some.ravel().take(places).sum(axis=0)
+    return totals
 
 
 def bootstrap_interval(values: Values, *, resamples: int, seed: int, level: float = 0.95) -> tuple[float, float]:

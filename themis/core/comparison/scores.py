@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from themis.core.inspection import get_run_snapshot
 from themis.core.read_models import BenchmarkResult
@@ -42,20 +43,20 @@ class RunScores:
             UnknownRunError: the run is not in the store.
         """
         snapshot = get_run_snapshot(store, run_id)
+        beginnings = [case_key(dataset.dataset_id, "") for dataset in snapshot.datasets]
         by_column: dict[int, dict[str, float | None]] = {column: {} for column in snapshot.metric_columns}
-        numbers: dict[str, int] = {}
+        case_numbers: dict[str, int] = {}
         first = 0
-        while ends := store.ends_from(run_id, first, _PAGE):
-            last = ends[-1].case_no
-            keys = {end.case_no: case_key(snapshot.datasets[end.dataset_no].dataset_id, end.case_id) for end in ends}
-            numbers.update((key, case_no) for case_no, key in keys.items())
-            for of_metric in by_column.values():
-                of_metric.update(dict.fromkeys(keys.values()))
-            for case_no, _, item, value in store.scores_between(run_id, first, last + 1):
-                if case_no in keys and item in by_column:  # those of single candidates are not
-                    by_column[item][keys[case_no]] = value
-            first = last + 1
-        return cls(run_id, {name: by_column[column] for column, name in snapshot.metric_columns.items()}, numbers)
+        while cases := store.ended_ids_from(run_id, first, _PAGE):
+            numbers = [case_no for case_no, _, _ in cases]
+            stop = numbers[-1] + 1
+            keys = [beginnings[dataset_no] + case_id for _, dataset_no, case_id in cases]
+            case_numbers.update(zip(keys, numbers, strict=True))
+            for column, of_metric in by_column.items():
+                values = store.values_between(run_id, column, first, stop)
+                of_metric.update(zip(keys, map(values.get, numbers), strict=True))
+            first = stop
+        return cls(run_id, {name: by_column[column] for column, name in snapshot.metric_columns.items()}, case_numbers)
 
     def with_values(self, values: Mapping[tuple[str, str], float | None]) -> "RunScores":
         """Return the scores with other values, by metric and case key; None for a case that is left out."""
@@ -64,10 +65,14 @@ class RunScores:
             changed[metric_id][key] = value
         return replace(self, scores=changed)
 
-    def scored(self, metric_id: str) -> dict[str, float]:
+    def scored(self, metric_id: str) -> Mapping[str, float]:
         """Return the cases that have a score of a metric."""
-        return {key: value for key, value in self.scores.get(metric_id, {}).items() if value is not None}
+        found = self.scores.get(metric_id, {})
+        if None not in found.values():  # most often, and found out without a step of Python for each case
+            return cast("Mapping[str, float]", found)
+        return {key: value for key, value in found.items() if value is not None}
 
     def unscored(self, metric_id: str) -> list[str]:
         """Return the keys of the cases that have none."""
-        return [key for key, value in self.scores.get(metric_id, {}).items() if value is None]
+        found = self.scores.get(metric_id, {})
+        return [key for key, value in found.items() if value is None] if None in found.values() else []

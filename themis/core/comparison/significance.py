@@ -6,8 +6,10 @@ All are two-sided. A difference is the candidate's score of a case without the b
 from collections.abc import Mapping
 from typing import TypeVar
 
-from themis.core.comparison.libraries import NDArray, np, stats
+from themis.core.comparison.binomial import two_sided_p_value
+from themis.core.comparison.libraries import NDArray, np, student_probability
 from themis.core.comparison.resampling import generator, sums_of_random_signs
+from themis.core.comparison.signed_ranks import signed_rank_p_value
 
 Name = TypeVar("Name")
 Differences = NDArray[np.float64]
@@ -21,9 +23,7 @@ def mcnemar(wins: int, losses: int) -> float:
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
     Psychometrika 12 (1947); exact, as in Agresti, "Categorical Data Analysis" (2013), 11.1.
     """
-    if wins + losses == 0:
-        return 1.0
-    return float(stats.binomtest(wins, wins + losses, 0.5).pvalue)
+    return two_sided_p_value(wins, losses)
 
 
 def sign(differences: Differences) -> float:
@@ -44,7 +44,7 @@ def wilcoxon(differences: Differences) -> float:
     differing = differences[differences != 0]
     if not len(differing):
         return 1.0
-    return float(stats.wilcoxon(differing, correction=True).pvalue)
+    return signed_rank_p_value(differing)
 
 
 def permutation(differences: Differences, *, resamples: int, seed: int) -> float:
@@ -74,7 +74,7 @@ def student(mean: float, error: float | None, freedom: int) -> float:
     """
     if error is None or mean == 0.0:
         return 1.0
-    return float(2 * stats.t.sf(abs(mean) / error, freedom)) if error else 0.0
+    return 2 * student_probability(-abs(mean) / error, freedom) if error else 0.0
 
 
 def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:

@@ -31,6 +31,7 @@ from themis.core.engine.sessions import session_of
 from themis.core.engine.spending import Spending, refuse_unkept_budget, spending_of
 from themis.core.engine.stalled_calls import StallWatch
 from themis.core.engine.task_pool import TaskPool
+from themis.core.engine.tracing import traced
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import (
     BatchWaitError,
@@ -76,8 +77,9 @@ class RunExecution:
             RunExistsError: the run exists and the policy is `error`.
             ThemisError: the run cannot go on; finished work is kept and the run is `failed`.
         """
-        with self._store.hold_run(self._run_id, fence=self._options.fence):
-            return await self._carry_out()
+        async with traced(self._runtime, self._observers, self._run.snapshot, self._until):
+            with self._store.hold_run(self._run_id, fence=self._options.fence):
+                return await self._carry_out()
 
     async def _carry_out(self) -> RunRecord:
         if self._runtime.budget is not None and self._store.load_run(self._run_id) is None:
@@ -209,6 +211,7 @@ class RunExecution:
 
             def ended(end: CaseEnd) -> None:
                 writer.end_case(end)
+                self._observers.case_ended(end)
                 progress.done += 1
                 progress.failed += end.failed
 
@@ -217,6 +220,7 @@ class RunExecution:
             progress.stalled = StallWatch(evaluation.running).look
 
             async def work_off(work: CaseWork) -> None:
+                self._observers.case_started(work)
                 is_lost = failed is not None and failed[work.case_no]
                 answer = await (pipeline.lost(work) if is_lost else pipeline.answer_of(work))
                 if isinstance(answer, CaseEnd):

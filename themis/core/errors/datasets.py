@@ -16,7 +16,7 @@ class DatasetChangedError(DatasetError):
 
 
 class HubUnavailableError(UnavailableError):
-    """{where}: the Hugging Face hub at {endpoint} cannot be reached: {detail}; check the network, or set HF_HUB_OFFLINE=1 to use what was downloaded before"""
+    """{where}: the Hugging Face hub at {endpoint} cannot be reached: {detail}; check the network, set HF_HUB_OFFLINE=1 to use what was downloaded before, or give a file with the cases as `path`"""
 
     retryable = True
 

@@ -38,7 +38,8 @@ def rehearse() -> list[AttemptOutcome]:
         priority=DEFAULT_PRIORITY,
         submitted_ns=0,
         version="",
-        payload={"mode": "worker_pool"},
+        # Nobody wants to hear of it, and threads that send traces must not be there when a process is forked.
+        payload={"mode": "worker_pool", "runtime": {"tracing": False}},
     )
     return [_outcome(manifest, snapshot) for _ in range(TIMES)]
 

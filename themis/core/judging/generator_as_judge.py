@@ -1,6 +1,9 @@
 """Generators that judge: the prompt becomes a case, and the answer the response."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from themis.core.contexts import GenerateContext
@@ -10,6 +13,19 @@ from themis.core.text.canonical import content_hash
 from themis.core.workflows import JudgeResponse, RenderedJudgePrompt
 
 _MS_PER_S = 1000.0
+
+_hearing: ContextVar[list[GenerationResult] | None] = ContextVar("themis_hearing", default=None)
+
+
+@contextmanager
+def heard_answer() -> Iterator[list[GenerationResult]]:
+    """Open a block that hears what generators answer that judge in it: a response has not all of an answer."""
+    heard: list[GenerationResult] = []
+    before = _hearing.set(heard)
+    try:
+        yield heard
+    finally:
+        _hearing.reset(before)
 
 
 class GeneratorAsJudge:
@@ -58,6 +74,8 @@ class GeneratorAsJudge:
         """
         begun = time.monotonic()
         result: GenerationResult = await self._generator.generate(_case(prompt), _context(seed))
+        if (heard := _hearing.get()) is not None:
+            heard.append(result)
         if result.final_output is None:
             raise NoVerdictError(detail=f"it gave no answer (finish reason: {result.finish_reason or 'not said'})")
         elapsed_ms = (time.monotonic() - begun) * _MS_PER_S

@@ -55,12 +55,3 @@ class CaseEnd(NamedTuple):
     digest: bytes
     failed: bool
     through: Stage
-
-
-class ScoredItem(NamedTuple):
-    """The value alone of a score or judgment that succeeded; None for an answer that is left out."""
-
-    case_no: int
-    stage: Stage
-    item: int
-    value: float | None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from themis.core.base import JSONValue
+from themis.core.errors import PromptError
 from themis.core.models import Case
 from themis.core.prompt_config import INPUT_ALONE, PartConfig, RunPrompt, Shot, TurnConfig
 from themis.core.prompting.chat_templates import as_one_text
@@ -18,6 +19,7 @@ PROMPT_HASH = "prompt_sha256"
 
 _TEMPLATE, _SYSTEM, _ANSWER = "generation.prompt.template", "generation.prompt.system", "few_shot.answer"
 _INTRODUCTION = "few_shot.introduction"
+_SAME = "generation.prompt.few_shot.same"
 
 
 class Prompter:
@@ -70,8 +72,20 @@ class Prompter:
     def _shots_for(self, case: Case) -> list["_Rendered"]:
         if not self._shots:
             return []
+        fitting = self._shots if self._prompt.same is None else self._of_the_same(self._prompt.same, case)
         asked = canonical_json(case.input)
-        return [shot for shot in self._shots if shot.asked != asked][: self._prompt.k]
+        return [shot for shot in fitting if shot.asked != asked][: self._prompt.k]
+
+    def _of_the_same(self, label: str, case: Case) -> list["_Rendered"]:
+        """Return the examples that have the case's value of a label."""
+        if label not in case.metadata:
+            raise PromptError(where=_SAME, detail=f"case {case.case_id!r} has no label {label!r}")
+        value = case.metadata[label]
+        found = [shot for shot in self._shots if shot.group == value]
+        if len(found) < self._prompt.k:
+            detail = f"k is {self._prompt.k}, and there are {len(found)} examples whose {label} is {value!r}"
+            raise PromptError(where=_SAME, detail=f"case {case.case_id!r}: {detail}")
+        return found
 
 
 class _Rendered:
@@ -79,6 +93,7 @@ class _Rendered:
 
     def __init__(self, prompt: RunPrompt, shot: Shot, finder: MediaFinder) -> None:
         self.asked = canonical_json(shot.input)
+        self.group = shot.group
         self.question = _question_of(prompt, values_of(shot.input, None), finder)
         values = {**values_of(shot.input, None), "expected_output": shot.expected_output}
         self.answer = render(prompt.answer, values, _ANSWER)

@@ -47,12 +47,9 @@ def edited_metrics(
     for item, values in edited.items():
         tallies[item].add(value for value in values.values() if value is not None)
     for first in range(0, snapshot.total_cases, _PAGE):
-        kept: dict[int, list[float]] = {}
-        for case_no, _, item, value in store.scores_between(snapshot.run_id, first, first + _PAGE):
-            if value is not None and item in edited and case_no not in edited[item]:
-                kept.setdefault(item, []).append(value)
-        for item, values_of_page in kept.items():
-            tallies[item].add(values_of_page)
+        for item, values in edited.items():
+            found = store.values_between(snapshot.run_id, item, first, first + _PAGE)
+            tallies[item].add(value for no, value in found.items() if value is not None and no not in values)
     return {
         metric_id: EditedMetric(tallies[column].summary(snapshot.total_cases), len(edited[column]))
         for column, metric_id in snapshot.metric_columns.items()

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from themis.core.errors import ScoreEditError
 from themis.core.outcomes.items import item_of
-from themis.core.outcomes.outcome import CaseEnd
 from themis.core.snapshot import PURE, RunSnapshot
 from themis.core.stores import RunStore
 from themis.core.text.nearest import nearest_hint
@@ -47,13 +46,15 @@ class Places:
         """Find the ended cases with such ids."""
         self._store = store
         self._snapshot = snapshot
-        self._ends: dict[str, list[CaseEnd]] = {}
+        self._ended: dict[str, list[tuple[int, str]]] = {}
+        """Number and dataset of the cases by their ids."""
         first = 0
-        while page := store.ends_from(snapshot.run_id, first, _PAGE):
-            for end in page:
-                if end.case_id in case_ids:
-                    self._ends.setdefault(end.case_id, []).append(end)
-            first = page[-1].case_no + 1
+        while page := store.ended_ids_from(snapshot.run_id, first, _PAGE):
+            for case_no, dataset_no, case_id in page:
+                if case_id in case_ids:
+                    found = (case_no, snapshot.datasets[dataset_no].dataset_id)
+                    self._ended.setdefault(case_id, []).append(found)
+            first = page[-1][0] + 1
 
     def place_of(self, named: Named) -> Place:
         """Return the place of a score.
@@ -61,27 +62,22 @@ class Places:
         Raises:
             ScoreEditError: the run has no such case, metric or candidate, or several such cases.
         """
-        end = self._case(named)
-        dataset_id = self._snapshot.datasets[end.dataset_no].dataset_id
-        return Place(end.case_no, self._item(named), dataset_id, end.case_id)
+        case_no, dataset_id = self._case(named)
+        return Place(case_no, self._item(named), dataset_id, named.case_id)
 
-    def _case(self, named: Named) -> CaseEnd:
-        datasets = self._snapshot.datasets
-        ends = [
-            end
-            for end in self._ends.get(named.case_id, ())
-            if named.dataset_id in {None, datasets[end.dataset_no].dataset_id}
-        ]
-        if not ends:
+    def _case(self, named: Named) -> tuple[int, str]:
+        """Return the number of a case, and its dataset."""
+        found = [case for case in self._ended.get(named.case_id, ()) if named.dataset_id in {None, case[1]}]
+        if not found:
             of_dataset = "" if named.dataset_id is None else f" of dataset {named.dataset_id!r}"
-            known = [end.case_id for end in self._store.ends_from(self._snapshot.run_id, 0, _PAGE)]
+            known = [case_id for _, _, case_id in self._store.ended_ids_from(self._snapshot.run_id, 0, _PAGE)]
             detail = f"no case {named.case_id!r}{of_dataset} of the run has ended{nearest_hint(named.case_id, known)}"
             raise ScoreEditError(where=named.where, detail=detail)
-        if len(ends) > 1:
-            of = ", ".join(repr(datasets[end.dataset_no].dataset_id) for end in ends)
+        if len(found) > 1:
+            of = ", ".join(repr(dataset_id) for _, dataset_id in found)
             detail = f"there is a case {named.case_id!r} in each of {of}; name the dataset"
             raise ScoreEditError(where=named.where, detail=detail)
-        return ends[0]
+        return found[0]
 
     def _item(self, named: Named) -> int:
         """Return the number of the item that a metric and a candidate have."""

@@ -67,7 +67,7 @@ def intervals(
     "Resampling fewer than n observations", Statistica Sinica 7 (1997).
     """
     count = len(rows)
-    if count < 2:  # noqa: PLR2004  # one row says nothing of how rows differ
+    if count < 2 or not found:  # noqa: PLR2004  # one row says nothing of how rows differ, and no figure needs none
         return {}
     chance = random.Random(seed)  # noqa: S311  # draws rows, guards nothing
     samples = max(FEWEST_SAMPLES, min(MOST_SAMPLES, _ROWS_IN_ALL // count))

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from themis.core.statistics.score_tally import ScoreTally
+
 
 @dataclass(frozen=True, slots=True)
 class Subtask:
@@ -19,6 +21,20 @@ class Subtask:
     mean: float
     standard_error: float | None
     cases: int
+
+    @classmethod
+    def of(cls, name: str, scores: Sequence[float]) -> "Subtask":
+        """Return the subtask that has these finite scores, at least one; a single one has no standard error."""
+        tally = ScoreTally()
+        tally.add(scores)
+        return cls(name, tally.mean() or 0.0, tally.standard_error(), tally.count)
+
+    @property
+    def why_no_error(self) -> str | None:
+        """Reason why it has no standard error; None where it has one."""
+        if self.standard_error is not None and math.isfinite(self.standard_error) and self.cases > 1:
+            return None
+        return "one case does not say how cases vary" if self.cases == 1 else "its standard error is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +62,9 @@ def group_mean(subtasks: Sequence[Subtask], *, by_size: bool = False) -> GroupMe
     weights = [float(subtask.cases) if by_size else 1.0 for subtask in subtasks]
     total = math.fsum(weights)
     mean = math.fsum(weight * subtask.mean for weight, subtask in zip(weights, subtasks, strict=True)) / total
-    without = [subtask.name for subtask in subtasks if subtask.standard_error is None]
+    without = [f"{subtask.name} ({subtask.why_no_error})" for subtask in subtasks if subtask.why_no_error]
     if without:
-        return GroupMean(mean, None, f"no standard error of {', '.join(without)}: one case does not say how cases vary")
+        return GroupMean(mean, None, f"no standard error of {', '.join(without)}")
     errors = (
         weight * (subtask.standard_error or 0.0) / total for weight, subtask in zip(weights, subtasks, strict=True)
     )

@@ -123,6 +123,17 @@ class ScoreTally:
         """Return the mean, rounded once; None without scores."""
         return float(self._sum() / self.count) if self.count else None
 
+    def standard_error(self) -> float | None:
+        """Return the standard error of the mean, as of independent cases; None below two scores.
+
+        It is the root of the variance, with n - 1 degrees of freedom, divided by n.
+        """
+        if self.count < 2:  # noqa: PLR2004  # one score says nothing of how scores differ
+            return None
+        squares = (Fraction(value, denominator**2) for denominator, value in self._squares.items())
+        spread = sum(squares, Fraction()) - self._sum() ** 2 / self.count
+        return _root(spread / (self.count * (self.count - 1)))
+
     def summary(self, total: int) -> MetricSummary:
         """Return the figures of this metric in a run of `total` cases."""
         unscored = max(total - self.count, 0)
@@ -147,19 +158,14 @@ class ScoreTally:
         return sum((Fraction(value, denominator) for denominator, value in self._sums.items()), Fraction())
 
     def _interval(self) -> tuple[float | None, float | None]:
-        if self.count < 2:  # noqa: PLR2004  # one score says nothing of how scores differ
+        error = self.standard_error()
+        if error is None:
             return None, None
         if self._binary:
             return wilson(self._ones, self.count)
-        half = student_quantile(self.count - 1) * self._standard_error()
+        half = student_quantile(self.count - 1) * error
         mean = self.mean() or 0.0
         return _finite(mean - half), _finite(mean + half)
-
-    def _standard_error(self) -> float:
-        """Return the standard error of the mean: the root of the variance (n - 1 degrees of freedom) divided by n."""
-        squares = (Fraction(value, denominator**2) for denominator, value in self._squares.items())
-        spread = sum(squares, Fraction()) - self._sum() ** 2 / self.count
-        return _root(spread / (self.count * (self.count - 1)))
 
 
 def summaries(

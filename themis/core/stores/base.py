@@ -37,6 +37,10 @@ class BaseRunStore(RunStore, ABC):
         """Return that the run is held, as is assumed where runs have no locks: then its row decides."""
         return RunHolder(held=True)
 
+    def ended_ids_from(self, run_id: str, first: int, limit: int) -> list[tuple[int, int, str]]:
+        """Return number, dataset's number and id alone of the same cases as `ends_from`."""
+        return [(end.case_no, end.dataset_no, end.case_id) for end in self.ends_from(run_id, first, limit)]
+
     def resume(self, run_id: str) -> StoredRun | None:
         """Return a run with its finished cases; None when it does not exist."""
         snapshot = self.load_snapshot(run_id)

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from themis.core.outcomes.outcome import CaseEnd, Outcome, ScoredItem
+from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.outcomes.stages import Stage
 from themis.core.results import ExecutionState, RunStatus
@@ -151,14 +151,20 @@ class RunStore(Protocol):
     def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
         """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
 
-    def scores_between(self, run_id: str, first: int, stop: int) -> list[ScoredItem]:
-        """Return the successful scores and judgments of the cases numbered from `first` to before `stop`, in order."""
+    def values_between(self, run_id: str, item: int, first: int, stop: int) -> dict[int, float | None]:
+        """Return the values alone of the successful scores, or judgments, with a number, by their case's number.
+
+        Only cases numbered from `first` to before `stop`; None is the value of an answer that is left out.
+        """
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Return the ends of the cases numbered from `first` to before `stop`, in order."""
 
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
         """Return the next `limit` ended cases numbered `first` or higher, in order."""
+
+    def ended_ids_from(self, run_id: str, first: int, limit: int) -> list[tuple[int, int, str]]:
+        """Return number, dataset's number and id alone of the same cases as `ends_from`."""
 
     def nth_ended_case(self, run_id: str, index: int) -> int | None:
         """Return the number of the ended case at position `index`; None when there are fewer."""

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.run_options import RunProgress
+from themis.core.engine.tracing import tracing_variables
 from themis.core.errors import ClaimLostError, ThemisError
 from themis.core.jobs.claimed_job import JobOptions, classify, execute_job_async
 from themis.core.jobs.environment import inherited_environment, job_environment, named_variables
@@ -156,7 +157,8 @@ def _arrange_environment(manifest: Manifest, snapshot: RunSnapshot, order: RunJo
     """
     runtime = read_payload(manifest.payload, name=manifest.key).runtime
     inherited = inherited_environment()
-    arranged = job_environment(inherited, runtime, named_variables(snapshot, runtime))
+    named = named_variables(snapshot, runtime) | tracing_variables(runtime, inherited.variables)
+    arranged = job_environment(inherited, runtime, named)
     if order.device is not None:
         arranged["CUDA_VISIBLE_DEVICES"] = order.device
     if withheld := sorted(inherited.variables.keys() - arranged.keys()):

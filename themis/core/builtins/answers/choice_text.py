@@ -62,6 +62,11 @@ _ANOTHER = re.compile(
     rf"[*_)\]\"']{{0,4}}\s{{0,2}}(?:{_AND})\s{{0,2}}(?:option\s{{1,4}})?[*_(\[\"']{{0,4}}"
     rf"(?:[A-Z]{_AFTER}|{_SMALL})(?!{_CLOSING}\b(?:is|was|isn|can|cannot)\b)(?!(?<=I) [a-z])"
 )
+_DENIED_TOGETHER = re.compile(
+    rf"[*_)\]\"']{{0,4}}(?:\s{{0,2}}(?:{_AND})\s{{0,2}}[*_(\[\"']{{0,4}}[A-Z][*_)\]\"']{{0,4}}){{1,9}}\s{{1,4}}"
+    r"(?:are|were|can(?:not|['\u2019]t))\s{1,4}(?:(?:both|all|clearly|be)\s{1,4}){0,2}"
+    r"(?:incorrect|wrong|false|not|out|eliminated|excluded|ruled)\b"
+)
 _REACH = 64
 
 # --- where a letter alone is an answer -------------------------------------------------------------------------------
@@ -120,6 +125,8 @@ def _leading(text: str) -> str | None:
     if found is None:
         return None
     label = str(found[found.lastindex or 1])
+    if _is_denied(text, found.start(found.lastindex or 1)):
+        return None
     if label.islower() and ("\n" in text or len(text) > _LONGEST_LABELLED):
         return None  # a part (a) of a longer solution, not an option
     letter = label.upper()
@@ -145,4 +152,6 @@ def _is_pronoun(text: str, start: int) -> bool:
 def _is_denied(text: str, *places: int) -> bool:
     """Whether the statement that begins at one of `places` is negated; the last of them is the letter's own."""
     before = (text[max(0, place - _REACH) : place] for place in places)
-    return any(map(_DENIED_BEFORE.search, before)) or _DENIED_AFTER.match(text, places[-1] + 1) is not None
+    if any(map(_DENIED_BEFORE.search, before)):
+        return True
+    return any(after.match(text, places[-1] + 1) for after in (_DENIED_AFTER, _DENIED_TOGETHER))

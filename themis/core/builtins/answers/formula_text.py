@@ -53,6 +53,14 @@ _UNICODE = str.maketrans({
 })  # fmt: skip
 
 
+_ROOT = re.compile(r"√\s?(?:([0-9]+(?:\.[0-9]+)?|[A-Za-z])|\(([^()]*)\))")
+
+
+def with_named_roots(text: str) -> str:
+    r"""Return a text with each √ written as a command: `√17` and `√(17)` as `\sqrt{17}`."""
+    return _ROOT.sub(lambda found: rf"\sqrt{{{found[1] or found[2]}}}", text) if "√" in text else text
+
+
 class _Group(str):
     """Content of braces, as plain text."""
 
@@ -62,7 +70,7 @@ class _Group(str):
 def plain_formula(text: str) -> str:
     r"""Return `text` without LaTeX spacing, styles and braces, each sign written one way; spaces between words stay."""
     stack: list[list[str]] = [[]]
-    for sign in _TOKEN.findall(text.translate(_UNICODE)):
+    for sign in _TOKEN.findall(with_named_roots(text.translate(_UNICODE))):
         if sign == "{":
             stack.append([])
         elif sign == "}" and len(stack) > 1:

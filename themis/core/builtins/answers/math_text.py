@@ -17,6 +17,7 @@ from themis.core.builtins.answers.formula_text import (
     SET_CLOSE,
     SET_OPEN,
     plain_formula,
+    with_named_roots,
 )
 from themis.core.builtins.answers.unit_text import CURRENCIES, MAGNITUDES, Unit, is_measure, read_unit, same_unit
 
@@ -55,7 +56,7 @@ def tidy(text: str) -> str:
     text = " ".join(text.split())
     if len(text) > MAX_CHARACTERS:
         return text
-    text = _plain_characters(text)
+    text = with_named_roots(_plain_characters(text))
     if _SPECIAL.search(text):
         for pattern, by in _REPLACEMENTS:
             text = pattern.sub(by, text)

@@ -1,10 +1,12 @@
 """Metric for answers that are numbers or formulas."""
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Literal
 
 from themis.core.base import JSONValue
+from themis.core.builtins.answers.listed_answers import members, right_side, same_members, without_modulus
 from themis.core.builtins.answers.math_text import MAX_CHARACTERS, Quantity, comparable, parts, read_quantity, tidy
 from themis.core.builtins.answers.math_verify import LIMIT_S, PACKAGES, is_available, shared
 from themis.core.builtins.arguments import one_of
@@ -27,7 +29,9 @@ class MathEquivalence(BuiltinMetric):
     `1 1/2`, `5e3`, `2 \times 10^3`, `50%`, `18 dollars`, `48g`, `6th`. A unit counts only when both sides have one: 5
     square meters are 5 m² and not 5 square feet. 50 % equals both 50 and 0.5, but not 50°. A text that is not a
     number is compared as a formula, with LaTeX commands read as their signs, without case and space. The parts of
-    tuples, sets and matrices are compared one by one.
+    tuples, sets and matrices are compared one by one. Of several answers (`1, 2`, `1 and 2`, `\{1, 2\}`, `\pm 1`) the
+    order does not count. A modulus, and the left side of an equation (`m + n = 33`), do not count where the other
+    side has none.
 
     Formulas that are written differently are compared by math-verify where it is installed, which rearranges them:
     `x + 1` is `1 + x`, and `\sqrt{8}` is `2\sqrt{2}`; otherwise they are different. Its version is then in the
@@ -38,7 +42,7 @@ class MathEquivalence(BuiltinMetric):
     """
 
     component_id = "builtin/math_equivalence"
-    version = "2"
+    version = "3"
 
     def __init__(self, formulas: Formulas = "auto") -> None:
         """Compare formulas by math-verify where it is installed, by it in any case, or only by `exact` rules.
@@ -74,19 +78,45 @@ class MathEquivalence(BuiltinMetric):
         return self._comparison(parsed.value, expected)
 
     def _comparison(self, answer: JSONValue, expected: JSONValue) -> Score:
-        is_same = same_answer(answer, expected)
-        if is_same or self._verify is None or not _may_be_rearranged(answer, expected):
-            return self._compared(is_same=is_same)
+        if same_answer(answer, expected):
+            return self._compared(is_same=True)
+        answer, expected = _alike(answer, expected)
+        asked: list[bool | None] = []
+
+        def same(one: JSONValue, other: JSONValue) -> bool:
+            if same_answer(one, other):
+                return True
+            if self._verify is None or not _may_be_rearranged(one, other):
+                return False
+            asked.append(self._verify.equal(tidy(str(one)), tidy(str(other))))
+            return asked[-1] is True
+
         try:
-            found = self._verify.equal(tidy(str(answer)), tidy(str(expected)))
+            found = same(answer, expected) or _same_lists(answer, expected, same)
         except TimeoutError:
             reason = f"math-verify needs more than {LIMIT_S} s, or too much memory, to compare these formulas"
             return self._compared(is_same=False, by="math-verify", reason=reason)
-        return self._compared(is_same=found is True, by="exact" if found is None else "math-verify")
+        is_read = any(one is not None for one in asked)
+        return self._compared(is_same=found, by="math-verify" if is_read else "exact")
 
     def _compared(self, *, is_same: bool, by: str = "exact", **more: str) -> Score:
         details: dict[str, JSONValue] = {"compared_by": by, **more}
         return Score(metric_id=self.component_id, value=float(is_same), details=details)
+
+
+def _alike(answer: JSONValue, expected: JSONValue) -> tuple[JSONValue, JSONValue]:
+    """Return both without a modulus, and without the left side of an equation, that only one of them has."""
+    for shorter in (without_modulus, right_side):
+        short = [shorter(str(value)) for value in (answer, expected)]
+        if (short[0] != str(answer)) is not (short[1] != str(expected)):
+            answer, expected = short
+    return answer, expected
+
+
+def _same_lists(answer: JSONValue, expected: JSONValue, same: Callable[[JSONValue, JSONValue], bool]) -> bool:
+    """Whether both list the same answers; words are none."""
+    ours, theirs = members(str(answer)), members(str(expected))
+    return not any(map(_has_words, [*ours, *theirs])) and same_members(ours, theirs, same)
 
 
 def _may_be_rearranged(answer: JSONValue, expected: JSONValue) -> bool:

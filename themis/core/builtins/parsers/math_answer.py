@@ -1,8 +1,11 @@
 r"""Parser that extracts the answer from a worked solution."""
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from themis.core.builtins.answers.math_text import MAX_CHARACTERS, comparable, read_quantity
+from themis.core.builtins.answers.reasoning_blocks import without_blocks
 from themis.core.builtins.component import BuiltinComponent, text_of
 from themis.core.contexts import ParseContext
 from themis.core.models import ParsedOutput, ReducedCandidate
@@ -10,6 +13,12 @@ from themis.core.models import ParsedOutput, ReducedCandidate
 _BRACE = re.compile(r"\\f?box(?:ed)?\s{0,4}\{|\\.|[{}]", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s{0,4}\{")
 _IS = r"(?:\bis\b|\bwould be\b|\bshould be\b|\bmust be\b|:|=)"
+_BARE_BOX = re.compile(r"\\boxed[ \t]{1,4}([^\s{}$\\]{1,40})")
+_JOINED = r"(?:\\text\s?\{)?\s{0,4}\b(?:and|or)\b\s{0,4}\}?"
+_BETWEEN_BOXES = re.compile(
+    rf"[\s$]{{0,8}}(?:\\[)\]])?[\s$]{{0,4}}(?:[,;]\s{{0,4}}(?:{_JOINED})?|{_JOINED})"
+    r"[\s$]{0,8}(?:\\[(\[])?[\s$]{0,4}(?:[A-Za-z]\w{0,3}\s{0,2}=\s{0,2})?"
+)
 _MARKER = re.compile(
     r"####|(?<!\w)(?<![a-z,] )A:"  # after a word it is a name, as in "let's evaluate A: A = False"
     rf"|(?i:\banswer\b(?:[ \t]{{1,4}}(?:to|of|for|in)\b[^.\n:?!]{{1,60}}?)?[\s*_]{{0,4}}{_IS})"
@@ -28,6 +37,9 @@ _NAME = re.compile(r"(?<=[a-z,] )A:")
 class MathAnswer(BuiltinComponent):
     r"""Takes the last `\boxed{…}`, else what follows the last `####`, `A:` or "answer is", else the text.
 
+    Boxes that only a comma, "and" or "or" separates are one answer, a list. Reasoning before the answer, such as
+    `<think>…</think>`, is left out, as `builtin/strip_reasoning` does.
+
     "Answer:" and a heading of that name count like "answer is". What follows a marker is the rest of its line, or the
     next line that is not empty, up to the end of the sentence or of what is said about the number ("72, in total, so
     …"); a formula on separate lines is taken whole. LaTeX delimiters around all of it are removed. None when
@@ -35,11 +47,11 @@ class MathAnswer(BuiltinComponent):
     """
 
     component_id = "builtin/math_answer"
-    version = "2"
+    version = "3"
 
     def parse(self, candidate: ReducedCandidate, ctx: ParseContext) -> ParsedOutput:  # noqa: ARG002  # part of the protocol
         """Return the answer that the output gives."""
-        text = text_of(candidate.final_output) or ""
+        text = without_blocks(text_of(candidate.final_output) or "")
         answer = last_boxed(text)
         if answer is None:
             answer = _after_marker(text)
@@ -54,20 +66,43 @@ class MathAnswer(BuiltinComponent):
 
 
 def last_boxed(text: str) -> str | None:
-    r"""Return the content of the closed `\boxed{…}` that begins last; braces in it are balanced. None without one."""
+    r"""Return the content of the closed `\boxed{…}` that begins last; braces in it are balanced. None without one.
+
+    A list of boxes is one answer: the contents, with commas between them.
+    """
     if "box" not in text:
         return None
-    best: tuple[int, int] | None = None
-    open_braces: list[int] = []  # the beginning of each content; negative for braces that are not boxes
+    boxes = sorted(_boxes(text), key=lambda box: box.begin)
+    if not boxes:
+        bare = _BARE_BOX.findall(text)
+        return bare[-1] if bare else None
+    listed = [boxes[-1]]
+    for box in reversed(boxes[:-1]):
+        if not _BETWEEN_BOXES.fullmatch(text, box.end + 1, listed[-1].command):
+            break
+        listed.append(box)
+    contents = list(dict.fromkeys(text[box.begin : box.end].strip() for box in reversed(listed)))
+    return contents[0] if len(contents) == 1 else ", ".join(contents)
+
+
+class _Box(NamedTuple):
+    """A closed box: the places of its command, of its content, and of the brace that closes it."""
+
+    command: int
+    begin: int
+    end: int
+
+
+def _boxes(text: str) -> Iterator[_Box]:
+    open_braces: list[re.Match[str]] = []
     for found in _BRACE.finditer(text):
         mark = found[0]
         if mark[-1] == "{" and mark != "\\{":
-            open_braces.append(found.end() if _BOX.fullmatch(mark) else -1)
+            open_braces.append(found)
         elif mark == "}" and open_braces:
-            begin = open_braces.pop()
-            if begin >= 0 and (best is None or begin > best[0]):
-                best = (begin, found.start())
-    return None if best is None else text[best[0] : best[1]]
+            opened = open_braces.pop()
+            if _BOX.fullmatch(opened[0]):
+                yield _Box(opened.start(), opened.end(), found.start())
 
 
 def _after_marker(text: str) -> str | None:

@@ -15,7 +15,9 @@ from themis.core.contexts import ScoreContext
 from themis.core.engine.breaker import Breaker
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
+from themis.core.engine.cases.call_watch import CallWatch, of_candidate
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
+from themis.core.engine.cases.not_scored import bad_result, no_score, not_called
 from themis.core.engine.cases.step import RunningCall, Several, Step
 from themis.core.engine.component_failures import Tracebacks, line_of
 from themis.core.engine.limits import Admission, Gate
@@ -61,6 +63,8 @@ class StageRunner:
         self._breaker = Breaker(runtime.breaker.failures)
         self._observers = observers if observers.anyone else None
         self.is_observed = self._observers is not None
+        self._hears_calls = observers.hear_calls
+        self._call = self._watched_try if observers.hear_calls else self._try
         self._tracebacks = Tracebacks()
         self._forks = line.forks
         self._runtime = runtime
@@ -105,7 +109,8 @@ class StageRunner:
             arguments: those of the component.
             answer: returns the result, or raises the failure.
         """
-        given = replace(step, method=lambda *_: answer())
+        watch = self.watch(step, work, arguments[0], **of_candidate(step, arguments))
+        given = replace(step, method=lambda *_: answer() if watch is None else watch.delivered(answer))
 
         async def attempt() -> Attempt:
             return self.attempt(given, work, arguments)
@@ -151,7 +156,7 @@ class StageRunner:
             else:
                 if step.prepare is not None:
                     arguments = (step.prepare(arguments[0]), *arguments[1:])
-                result = await self._try(step, work, arguments, history)
+                result = await self._call(step, work, arguments, history)
             if line.forks != self._forks:
                 end_copy()
             if step.stage is Stage.GENERATE:
@@ -170,9 +175,9 @@ class StageRunner:
         self, step: Step, work: CaseWork, arguments: tuple[Any, ...], result: Any, history: list[dict[str, Any]]
     ) -> Attempt:
         if not isinstance(result, step.expected):
-            raise _bad_result(step, result)
+            raise bad_result(step.component, step.expected, result)
         if isinstance(result, ScoreError):
-            failure = _no_score(step, arguments[0], result)
+            failure = no_score(step.stage, arguments[0], result)
             return None, codec.failed(work.case_no, step.stage, step.item, failure), failure
         retries = codec.json_text(history) if history else None
         return result, step.encode(work.case_no, step.item, result, retries), None
@@ -187,11 +192,35 @@ class StageRunner:
         self, step: Step, work: CaseWork, outcome: Outcome, parsed: ParsedOutput, context: ScoreContext
     ) -> None:
         """Pass the outcome of a metric that is not called to the writer; observers see its score, if it has one."""
-        self.writer.add(outcome)
         score = codec.to_score(outcome, step.metric_id or "")
-        if self._observers is not None and score is not None:
+        if self._observers is None or score is None:
+            self.put(step, work, outcome)
+        else:
+            self.writer.add(outcome)
             moment = Moment(step.stage, work, step.item, step.metric_id, parsed, context)
             await self._observers.succeeded(moment, await self._observers.before(moment), score)
+
+    def watch(self, step: Step, work: CaseWork, asked: Any, **facts: Any) -> CallWatch | None:
+        """Return a watch over a call of a model, see `CallWatch`; None when nobody watches calls."""
+        if self._observers is None or not self._hears_calls:
+            return None
+        return CallWatch(self._observers, step, work, asked, **facts)
+
+    def put(self, step: Step, work: CaseWork, outcome: Outcome) -> None:
+        """Pass the outcome of a metric that is not called to the writer; those who watch scores are told of it."""
+        self.writer.add(outcome)
+        if self._observers is not None:
+            self._observers.scored(work, step.item, step.metric_id, **not_called(outcome, step.metric_id))
+
+    async def _watched_try(
+        self, step: Step, work: CaseWork, arguments: tuple[Any, ...], history: list[dict[str, Any]]
+    ) -> Any:
+        """Call as `_try` does, and tell those who watch the calls of models."""
+        if step.stage is not Stage.GENERATE:
+            return await self._try(step, work, arguments, history)
+        watch = self.watch(step, work, arguments[0], **of_candidate(step, arguments))
+        assert watch is not None, "there is somebody who watches"  # noqa: S101
+        return await watch.through(self._try(watch.step, work, arguments, history))
 
     async def _try(self, step: Step, work: CaseWork, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
         """Call until it succeeds or its failure is final; limits are only held while the component works."""
@@ -233,7 +262,7 @@ class StageRunner:
         for of_call in asked:
             tries: list[dict[str, Any]] = []
             try:
-                results.append(await self._try(step, work, (*of_call, *context), tries))
+                results.append(await self._call(step, work, (*of_call, *context), tries))
             finally:
                 history += tries
         return several.joined(subject, asked, results)
@@ -266,29 +295,3 @@ class StageRunner:
             details=self._tracebacks.details(error, line, where),
             attempts=history,
         )
-
-
-def _bad_result(step: Step, result: Any) -> BadResultError:
-    expected = step.expected if isinstance(step.expected, type) else step.expected[0]
-    return BadResultError(
-        component=getattr(step.component, "component_id", "the component"),
-        found=type(result).__name__,
-        expected=expected.__name__,
-    )
-
-
-def _no_score(step: Step, parsed: Any, error: ScoreError) -> StageFailure:
-    names = NAMES[step.stage]
-    return StageFailure(
-        stage=names.span,
-        category="parse_null" if parsed.value is None else names.failure_category,
-        message=_printable(error.reason),
-        error_type=type(error).__name__,
-        retryable=error.retryable,
-        details=error.details,
-    )
-
-
-def _printable(text: str) -> str:
-    """Text that UTF-8 can encode, whatever the component's message contains."""
-    return text.encode("utf-8", "backslashreplace").decode()

@@ -89,19 +89,20 @@ class CaseJudging:
         work, item, runner = case.work, metric.step.item, self._runner
         parsed = case.parsed or whole_output(case.reduced)
         if work.left_out is not None:
-            runner.writer.add(codec.left_out(work.case_no, item, work.left_out, Stage.JUDGE))
+            runner.put(metric.step, work, codec.left_out(work.case_no, item, work.left_out, Stage.JUDGE))
             return
         if metric.family == LLM and parsed.value is None and not metric.wants_no_answer:
             rule = self._snapshot.identity.on_no_answer
             counted = count_no_answer(rule, work.case)
-            runner.writer.add(codec.no_answer(work.case_no, item, counted.value, counted.details, Stage.JUDGE))
+            outcome = codec.no_answer(work.case_no, item, counted.value, counted.details, Stage.JUDGE)
+            runner.put(metric.step, work, outcome)
             return
         context = self._context(metric.step, case, parsed)
         try:
             subject = subject_of(metric.family, case)
         except ValueError as error:
             failure = runner.failure(metric.step, work, error, [])
-            runner.writer.add(codec.not_judged(work.case_no, item, failure, None))
+            runner.put(metric.step, work, codec.not_judged(work.case_no, item, failure, None))
             case.fail(Stage.JUDGE)
             return
         ask = partial(self._attempt, metric, case, subject, context)
@@ -121,7 +122,7 @@ class CaseJudging:
         run = WorkflowRun(
             execution_id,
             partial(make_call, metric.thread, now=(step, work)),
-            partial(self._ask, work, step.item),
+            partial(self._ask, work, step),
         )
         build = partial(step.component.build_workflow, subject, context)
         execution = await run.run(build, subject, context)
@@ -135,10 +136,17 @@ class CaseJudging:
         return None, outcome, failure
 
     async def _ask(
-        self, work: Any, item: int, call: JudgeCall, prompt: RenderedJudgePrompt, history: list[dict[str, Any]]
+        self, work: Any, step: Step, call: JudgeCall, prompt: RenderedJudgePrompt, history: list[dict[str, Any]]
     ) -> Any:
         question = Question(
-            work, item, call.call_id, call.judge_model_id, prompt, call.effective_seed, call.repeat_index
+            work,
+            step.item,
+            call.call_id,
+            call.judge_model_id,
+            prompt,
+            call.effective_seed,
+            call.repeat_index,
+            step.metric_id,
         )
         return await self._judges.answer(question, history)
 

@@ -48,6 +48,7 @@ class Question(NamedTuple):
         call_id: names the call within the item.
         judge_id: the judge, by the id under which the experiment names it.
         repeat: which of several equal calls it is.
+        metric_id: the metric that asks; None for a selector.
     """
 
     work: CaseWork
@@ -57,6 +58,7 @@ class Question(NamedTuple):
     prompt: RenderedJudgePrompt
     seed: int | None
     repeat: int
+    metric_id: str | None = None
 
 
 class Answer(NamedTuple):
@@ -121,14 +123,21 @@ class _Judge:
         counts = None if asking.spending is None else JudgeSpending(asking.spending, live)
         self._calls = ModelCalls(runtime, gate, provider, counts, judge_retries(runtime, provider))
         self._breaker = Breaker(runtime.breaker.failures)
-        self._noted = runner.noted
+        self._runner = runner
         # Its number is below those of metrics: a judge's calls last longer than the steps of a workflow.
         self._step = Step(Stage.JUDGE, -1 - number, live, live.judge, JudgeResponse, codec.judged, provider)
 
+    async def _asked(self, question: Question, history: list[dict[str, Any]]) -> Any:
+        step, work, prompt = self._step, question.work, question.prompt
+        facts = {"metric_id": question.metric_id, "call_id": question.call_id, "seed": question.seed}
+        watch = self._runner.watch(step, work, prompt, **facts)
+        call = partial(self._runner.noted, step if watch is None else watch.step, work, seed=question.seed)
+        asked = self._calls.result(call, (prompt,), history)
+        return await (asked if watch is None else watch.through(asked))
+
     async def response(self, question: Question, history: list[dict[str, Any]]) -> JudgeResponse:
         try:
-            call = partial(self._noted, self._step, question.work, seed=question.seed)
-            found = await self._calls.result(call, (question.prompt,), history)
+            found = await self._asked(question, history)
         except BudgetSpentError:
             raise
         except Exception as error:

@@ -10,7 +10,7 @@ from typing import Any
 from themis.core.errors import UnknownRunError
 from themis.core.identity.reuse_keys import lending_keys
 from themis.core.outcomes.codec import now_ms
-from themis.core.outcomes.outcome import CaseEnd, Outcome, ScoredItem
+from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
@@ -150,13 +150,13 @@ class InMemoryRunStore(Replays):
         """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
         return outcomes_in(self._run(run_id), first, stop)
 
-    def scores_between(self, run_id: str, first: int, stop: int) -> list[ScoredItem]:
-        """Return the successful scores and judgments of the cases numbered from `first` to before `stop`, in order."""
-        return [
-            ScoredItem(outcome.case_no, outcome.stage, outcome.item, outcome.value)
+    def values_between(self, run_id: str, item: int, first: int, stop: int) -> dict[int, float | None]:
+        """Return the values alone of the successful scores, or judgments, with a number, by their case's number."""
+        return {
+            outcome.case_no: outcome.value
             for outcome in self.outcomes_between(run_id, first, stop)
-            if outcome.ok and outcome.stage >= Stage.SCORE
-        ]
+            if outcome.ok and outcome.item == item and outcome.stage >= Stage.SCORE
+        }
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Return the ends of the cases numbered from `first` to before `stop`, in order."""

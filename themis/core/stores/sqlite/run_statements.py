@@ -69,14 +69,17 @@ SELECT_BLOB = "SELECT data FROM blobs WHERE digest = ?"
 
 SELECT_CASES = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no"  # noqa: S608
 SELECT_CASES_FROM = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? ORDER BY case_no LIMIT ?"  # noqa: S608
+SELECT_CASE_IDS = (
+    "SELECT case_no, dataset_no, case_id FROM cases WHERE run_no = ? AND case_no >= ? ORDER BY case_no LIMIT ?"
+)
 SELECT_NTH_CASE = "SELECT case_no FROM cases WHERE run_no = ? ORDER BY case_no LIMIT 1 OFFSET ?"
 SELECT_OUTCOMES = (
     f"SELECT {_OUTCOME} FROM outcomes "  # noqa: S608  # a constant
     "WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no, stage, item"
 )
-SELECT_SCORED_ITEMS = (
-    "SELECT case_no, stage, item, value FROM outcomes "
-    "WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage >= ? AND ok = 1 ORDER BY case_no, stage, item"
+SELECT_VALUES = (
+    "SELECT case_no, value FROM outcomes "
+    "WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage >= ? AND item = ? AND ok = 1 ORDER BY case_no"
 )
 COUNT_CASES = "SELECT count(*), coalesce(sum(failed), 0) FROM cases WHERE run_no = ?"
 HAS_OUTCOMES = "SELECT 1 FROM outcomes WHERE run_no = ? LIMIT 1"

@@ -12,7 +12,7 @@ from typing import Any
 from themis.core.errors import StoreCorruptError, UnknownRunError
 from themis.core.identity.reuse_keys import lending_keys
 from themis.core.outcomes.codec import now_ms
-from themis.core.outcomes.outcome import CaseEnd, Outcome, ScoredItem
+from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
@@ -200,10 +200,9 @@ class SqliteRunStore(ReplayRows):
             for no, stage, item, ok, at, value, output, body, *rest in rows
         ]
 
-    def scores_between(self, run_id: str, first: int, stop: int) -> list[ScoredItem]:
-        """Return the successful scores and judgments of the cases numbered from `first` to before `stop`, in order."""
-        rows = self._open().query(sql.SELECT_SCORED_ITEMS, (self._run_no(run_id), first, stop, Stage.SCORE))
-        return [ScoredItem(case_no, Stage(stage), item, value) for case_no, stage, item, value in rows]
+    def values_between(self, run_id: str, item: int, first: int, stop: int) -> dict[int, float | None]:
+        """Return the values alone of the successful scores, or judgments, with a number, by their case's number."""
+        return dict(self._open().query(sql.SELECT_VALUES, (self._run_no(run_id), first, stop, Stage.SCORE, item)))
 
     def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
         """Return the ends of the cases numbered from `first` to before `stop`, in order."""
@@ -212,6 +211,10 @@ class SqliteRunStore(ReplayRows):
     def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
         """Return the next `limit` ended cases numbered `first` or higher, in order."""
         return case_ends(self._open().query(sql.SELECT_CASES_FROM, (self._run_no(run_id), first, limit)))
+
+    def ended_ids_from(self, run_id: str, first: int, limit: int) -> list[tuple[int, int, str]]:
+        """Return number, dataset's number and id alone of the same cases as `ends_from`."""
+        return self._open().query(sql.SELECT_CASE_IDS, (self._run_no(run_id), first, limit))
 
     def nth_ended_case(self, run_id: str, index: int) -> int | None:
         """Return the number of the ended case at position `index`; None when there are fewer."""

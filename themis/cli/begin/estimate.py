@@ -1,0 +1,56 @@
+"""`themis estimate`: what a run would take, and which difference it would show, without running it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from themis.cli.begin.detecting import Earlier, detected
+from themis.cli.command import command, config_options
+from themis.cli.costs import explain_unpriced
+from themis.cli.stored.run_names import store_option
+from themis.cli.targets import open_experiment
+from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.share_option import Share
+
+
+@command(
+    "estimate",
+    "themis estimate --config experiment.yaml",
+    "themis estimate --config experiment.yaml --detect 2%",
+    "themis estimate --config experiment.yaml --detect 2% --earlier before.yaml after.yaml",
+)
+@config_options()
+@click.option("--detect", type=Share(), metavar="SHARE", help="Say how many cases show such a difference: 2% or 0.02.")
+@click.option(
+    "--earlier", nargs=2, metavar="A B", help="Two stored runs, which say how much scores of the same cases differ."
+)
+@store_option
+def estimate(
+    *,
+    config: Path,
+    overrides: Sequence[str],
+    detect: float | None,
+    earlier: tuple[str, str] | None,
+    store_path: Path | None,
+) -> None:
+    """Print the tasks and tokens that a run would need, and their cost. Nothing is run.
+
+    With --detect also how many cases show such a difference of a metric between two runs, at 5 % significance and 80 %
+    power, whether the data has so many, and the smallest difference that it shows.
+    """
+    from themis.core.components.asked_model import model_of
+
+    if detect is None and (earlier or store_path):
+        message = "--earlier and --store need --detect"
+        raise click.UsageError(message, click.get_current_context())
+    experiment = open_experiment(config, overrides)
+    found = experiment.estimate().model_dump(mode="json")
+    if detect is not None:
+        found["detection"] = detected(experiment, detect, Earlier(earlier, store_path, config))
+    emit(found)
+    for sentence in found.get("detection", {}).get("conclusions", ()):
+        note(sentence)
+    model = model_of(experiment.compiled().components.generator.live)
+    if model and found["estimated_cost_usd"] is None:
+        explain_unpriced([model])
