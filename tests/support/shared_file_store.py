@@ -19,6 +19,7 @@ from typing import Any
 from themis.core.config import StorageConfig
 from themis.core.errors import StoreMissingError
 from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
@@ -201,6 +202,7 @@ _RUN_WRITES = (
         "forget_judge_calls",
         "replace_snapshot",
         "save_calibration",
+        "add_score_edits",
         "begin_replay",
         "append_replayed",
         "end_replay",
@@ -222,6 +224,7 @@ _RUN_READS = (
         "judge_calls_between",
         "cached_response",
         "calibrations",
+        "score_edits",
         "get_blob",
         "lent_keys",
         "replayed_ends",
@@ -265,6 +268,7 @@ def _document(run: _Run) -> dict[str, Any]:
         "aggregates": list(run.side_rows.aggregates.items()),
         "batches": list(run.side_rows.batches.values()),
         "judge_calls": list(run.side_rows.judge_calls.values()),
+        "score_edits": list(run.side_rows.score_edits.values()),
     }
 
 
@@ -300,6 +304,7 @@ def _run(document: dict[str, Any]) -> _Run:
     rows.spends.update(document["spends"])
     rows.aggregates.update(document["aggregates"])
     rows.batches.update((row.number, row) for row in map(batch_row, document["batches"]))
+    rows.score_edits.update((edit.number, edit) for edit in map(ScoreEdit._make, document["score_edits"]))
     for call in (JudgeCallRow(*values) for values in document["judge_calls"]):
         rows.judge_calls[call.case_no, call.item, call.call_id] = call
         rows.responses[call.cache_key] = call.response

@@ -40,6 +40,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "compare": ("stored.compare:compare", "Say whether a run scores higher than another, and how sure that is."),
         "gate": ("stored.gate:gate", "Decide by a policy whether a model may be released."),
         "judge": ("stored.judge:judge", "Compare the verdicts of a judge with labels that people gave."),
+        "score": (
+            "stored.score:score",
+            "Correct scores, and keep labels of people, beside what was measured.",
+        ),
         "diff": ("stored.diff:diff", "Say why two runs have different ids, and what one uses of the other."),
         "export": ("stored.export:export", "Print the results of a stage as a bundle for another store."),
         "estimate": ("begin.estimate:estimate", "Print the tasks and tokens of a run, and what it would show."),

@@ -42,6 +42,22 @@ class BenchmarkScoreRow(FrozenModel):
     calibration: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
+class EditedScoreRow(BenchmarkScoreRow):
+    """Such a row, in reports, whose score somebody has edited; the other fields are as they were measured.
+
+    Attributes:
+        edited_value: the score as it was edited; None when the case is left out.
+        edited_by: the person.
+        edited_why: the reason.
+        edited_at: the time, ISO 8601 in UTC.
+    """
+
+    edited_value: float | None
+    edited_by: str
+    edited_why: str
+    edited_at: str
+
+
 class BenchmarkResult(FrozenModel):
     """A run's scores.
 

@@ -19,6 +19,7 @@ from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting import csv_table, html, json_lines, junit, latex, markdown, parquet
 from themis.core.reporting.costs import COST_COLUMNS, cost_rows, read_cost
 from themis.core.reporting.csv_table import COLUMNS
+from themis.core.reporting.score_edits import RunEdits
 from themis.core.reporting.summary import FAILURES_SHOWN, RunSummary
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore, projections
@@ -46,7 +47,7 @@ class Reporter:
         self._store = store
 
     def export_json(self, run_id: str) -> str:
-        """Return everything as one JSON object: snapshot, execution state, each view of the run, cost, calibrations."""
+        """Return everything as one JSON object: snapshot, state, each view of the run, cost, calibrations, edits."""
         document = {
             "snapshot": self._snapshot(run_id).model_dump(mode="json"),
             "execution_state": as_json(get_execution_state(self._store, run_id)),
@@ -55,8 +56,9 @@ class Reporter:
         views = {name: self._store.get_projection(run_id, name) for name in _VIEWS}
         found = calibrations.find(self._store, get_run_snapshot(self._store, run_id))
         judged = {name: _calibration_document(calibration) for name, calibration in found.items()}
+        edits = RunEdits.read(self._store, get_run_snapshot(self._store, run_id)).document()
         more = ({} if cost is None else {"cost": cost.document()}) | ({"calibrations": judged} if judged else {})
-        return compact_json(document | views | more)
+        return compact_json(document | views | more | edits)
 
     def export_markdown(self, run_id: str) -> str:
         """Return the run's state as `- key: value` lines, and a line for each case and metric."""
@@ -66,7 +68,9 @@ class Reporter:
         """Write the lines of `export_markdown` to `out` one by one."""
         result = projections.run_result(self._store, run_id)
         notes = calibrations.notes(self._store, self._snapshot(run_id))
-        _write(out, markdown.score_list(result, self._rows(run_id), read_cost(self._store, run_id), notes))
+        edits = self._edits(run_id)
+        rows = self._rows(run_id, edits)
+        _write(out, markdown.score_list(result, rows, read_cost(self._store, run_id), notes, edits))
 
     def export_markdown_summary(self, run_id: str) -> str:
         """Return a readable summary: counts, the metrics with the details of their means, and the first failures."""
@@ -79,7 +83,8 @@ class Reporter:
 
     def write_csv(self, run_id: str, out: TextIO) -> None:
         """Write the rows of `export_csv` to `out` one by one."""
-        csv_table.write_rows(out, self._rows(run_id), csv_table.columns_of(self._snapshot(run_id)))
+        rows, columns = self._table(run_id)
+        csv_table.write_rows(out, rows, columns)
 
     def export_cost_csv(self, run_id: str) -> str:
         """Return tokens and US dollars by provider, model and kind of token; the header alone for a run without any."""
@@ -96,8 +101,8 @@ class Reporter:
     def write_latex(self, run_id: str, out: TextIO) -> None:
         """Write the lines of `export_latex` to `out` one by one."""
         result = projections.run_result(self._store, run_id)
-        columns = csv_table.columns_of(self._snapshot(run_id))
-        _write(out, latex.score_table(result, self._rows(run_id), read_cost(self._store, run_id), columns))
+        rows, columns = self._table(run_id)
+        _write(out, latex.score_table(result, rows, read_cost(self._store, run_id), columns))
 
     def export_latex_summary(self, run_id: str) -> str:
         """Return a table of the metrics, for a paper; it needs no LaTeX package."""
@@ -142,17 +147,26 @@ class Reporter:
 
     def write_parquet(self, run_id: str, out: BinaryIO) -> None:
         """Write the file of `export_parquet` to `out`, with few rows in memory at once; raises as it does."""
-        rows, columns = self._rows(run_id), csv_table.columns_of(self._snapshot(run_id))
+        rows, columns = self._table(run_id)
         parquet.write_file(out, RunSummary.of(self._store, run_id), rows, columns)
 
     def export_score_table(self, run_id: str) -> list[dict[str, Any]]:
         """Return the rows of the CSV as JSON values."""
         return [as_json(row) for row in self._rows(run_id)]
 
-    def _rows(self, run_id: str) -> Iterator[BenchmarkScoreRow]:
+    def _table(self, run_id: str) -> tuple[Iterator[BenchmarkScoreRow], tuple[str, ...]]:
+        """Return the rows of a run and their columns."""
+        edits = self._edits(run_id)
+        return self._rows(run_id, edits), csv_table.columns_of(self._snapshot(run_id), edits.columns)
+
+    def _rows(self, run_id: str, edits: RunEdits | None = None) -> Iterator[BenchmarkScoreRow]:
         snapshot = self._snapshot(run_id)
         notes = calibrations.notes(self._store, snapshot)
-        return _noted(projections.score_rows(self._store, snapshot), notes)
+        rows = _noted(projections.score_rows(self._store, snapshot), notes)
+        return (edits or self._edits(run_id)).marked(rows)
+
+    def _edits(self, run_id: str) -> RunEdits:
+        return RunEdits.read(self._store, self._snapshot(run_id))
 
     def _snapshot(self, run_id: str) -> RunSnapshot:
         """Return the snapshot of a run that may be reported."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from themis.cli.command import command, json_option
+from themis.cli.stored.edited_scores import edited_option, scores_of
 from themis.cli.stored.run_names import RunPlace, places_of, store_option
 from themis.cli.terminal.output import emit, is_for_people, say, say_table
 
@@ -28,6 +29,8 @@ class _Side(NamedTuple):
     name: str
     place: RunPlace
     scores: "RunScores"
+    edits: int | None
+    """Number of scores as they were edited; None where they are as measured."""
 
 
 @command(
@@ -43,6 +46,7 @@ class _Side(NamedTuple):
 @click.option(
     "--flips", type=click.IntRange(min=0), default=10, show_default=True, help="Most cases with another score to show."
 )
+@edited_option
 @store_option
 @json_option
 def compare(
@@ -50,6 +54,7 @@ def compare(
     names: tuple[str, ...],
     cluster: str | None,
     flips: int,
+    edited: bool,
     store_path: Path | None,
     as_json: bool,
     **files: Path | None,
@@ -60,7 +65,6 @@ def compare(
     compared; the others are counted beside them.
     """
     from themis.core.comparison.comparing import compare_all
-    from themis.core.comparison.scores import RunScores
 
     chosen = [*names, *(str(file) for file in (files["baseline_config"], files["candidate_config"]) if file)]
     if len(chosen) < 2:  # noqa: PLR2004  # a comparison takes two
@@ -68,10 +72,7 @@ def compare(
         raise click.UsageError(message, click.get_current_context())
     with ExitStack() as stack:
         places = places_of(stack, chosen, store_path)
-        sides = [
-            _Side(name, place, RunScores.read(place.store, place.run_id))
-            for name, place in zip(chosen, places, strict=True)
-        ]
+        sides = [_side(name, place, edited=edited) for name, place in zip(chosen, places, strict=True)]
         clusters = None if cluster is None else _clusters(sides, cluster)
         found = compare_all(sides[0].scores, [side.scores for side in sides[1:]], clusters=clusters)
         if as_json or not is_for_people():
@@ -80,6 +81,11 @@ def compare(
             for one in zip(sides[1:], found, strict=True):
                 _show(sides[0], *one, flips)
     return 0
+
+
+def _side(name: str, place: RunPlace, *, edited: bool) -> _Side:
+    scores, edits = scores_of(place, edited=edited)
+    return _Side(name, place, scores, edits if edited else None)
 
 
 def _clusters(sides: Sequence[_Side], field: str) -> Mapping[str, str]:
@@ -114,13 +120,14 @@ def _document(baseline: _Side, candidate: _Side, found: "Comparison", most: int)
             {**flip._asdict(), "baseline_answer": before, "candidate_answer": after}
             for flip, before, after in _flipped(baseline, candidate, found, most)
         ],
+        **({} if baseline.edits is None else {"edits": {"baseline": baseline.edits, "candidate": candidate.edits}}),
         "conclusions": _conclusions(baseline, candidate, found),
     }
 
 
 def _show(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> None:
-    say(f"baseline {baseline.name} ({found.baseline_run_id[:_ID_CHARACTERS]})")
-    say(f"candidate {candidate.name} ({found.candidate_run_id[:_ID_CHARACTERS]})")
+    say(f"baseline {baseline.name} ({found.baseline_run_id[:_ID_CHARACTERS]}){_edits(baseline)}")
+    say(f"candidate {candidate.name} ({found.candidate_run_id[:_ID_CHARACTERS]}){_edits(candidate)}")
     rows = [
         (
             name,
@@ -154,6 +161,10 @@ def _show(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> 
     say()
     for sentence in _conclusions(baseline, candidate, found):
         say(sentence)
+
+
+def _edits(side: _Side) -> str:
+    return "" if side.edits is None else f", {side.edits:,} scores as they were edited"
 
 
 def _flipped(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> "list[tuple[Flip, Any, Any]]":

@@ -1,19 +1,18 @@
 """`themis judge`: how far the verdicts of a judge agree with the labels of people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from themis.cli.command import command, config_options, group, json_option
+from themis.cli.stored.scales import scales_of
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.output import emit, is_for_people, note, say, say_table
 
 if TYPE_CHECKING:
     from themis.core.calibration.models import Calibration, Figure
-    from themis.core.engine.compiling.compiled import CompiledRun
-    from themis.core.judging.scales import Scale
 
 _HEADERS = ("figure", "value", "95 % interval", "cases", "why not")
 
@@ -75,7 +74,7 @@ def calibrate(
     with stored_run(experiment) as (store, run_id):
         snapshot = get_run_snapshot(store, run_id)
         of_metrics = by_metric(file.labels, snapshot.metric_kinds, metric_id)
-        run = JudgedRun(store, snapshot, _scales(experiment.compiled()))
+        run = JudgedRun(store, snapshot, scales_of(experiment.compiled()))
         found = [calibrated(run, name, file, labels, positive) for name, labels in of_metrics.items()]
         with store.transaction():
             useless = [calibration.metric_id for calibration in found if not stored.save(store, calibration)]
@@ -86,20 +85,6 @@ def calibrate(
         return
     for calibration in found:
         _show(calibration)
-
-
-def _scales(run: "CompiledRun") -> "Mapping[str, Scale]":
-    """The scales of the metrics that have one of ours, by the ids under which the run shows them."""
-    from themis.core.judging.scales import Flags, Labels, Numbers
-    from themis.core.outcomes.items import Item
-
-    found = {}
-    for view in run.components.all_views():
-        for number, metric in enumerate(view.metrics):
-            scale = getattr(metric.live, "scale", None)
-            if isinstance(scale, Labels | Numbers | Flags):
-                found[run.snapshot.metric_columns[Item(number, view.number).column]] = scale
-    return found
 
 
 def _show(found: "Calibration") -> None:

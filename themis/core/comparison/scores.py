@@ -1,7 +1,7 @@
 """The scores of a run, by metric and case: what two runs are compared by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from themis.core.inspection import get_run_snapshot
@@ -57,6 +57,13 @@ class RunScores:
                 of_metric.update(zip(keys, map(values.get, numbers), strict=True))
             first = stop
         return cls(run_id, {name: by_column[column] for column, name in snapshot.metric_columns.items()}, case_numbers)
+
+    def with_values(self, values: Mapping[tuple[str, str], float | None]) -> "RunScores":
+        """Return the scores with other values, by metric and case key; None for a case that is left out."""
+        changed = {metric_id: dict(of_cases) for metric_id, of_cases in self.scores.items()}
+        for (metric_id, key), value in values.items():
+            changed[metric_id][key] = value
+        return replace(self, scores=changed)
 
     def scored(self, metric_id: str) -> Mapping[str, float]:
         """Return the cases that have a score of a metric."""

@@ -58,6 +58,7 @@ from themis.core.errors.judging import (
     NoJudgeError,
     NoVerdictError,
     RubricError,
+    ScoreEditError,
     VerdictOutsideScaleError,
 )
 from themis.core.errors.processes import (
@@ -235,6 +236,7 @@ __all__ = [
     "RunExistsError",
     "RunStoppedError",
     "RunningLoopError",
+    "ScoreEditError",
     "ScoreFileError",
     "SlotLostError",
     "StalledStreamError",

@@ -23,5 +23,9 @@ class LabelError(InputError):
     """{where}: {detail}"""
 
 
+class ScoreEditError(InputError):
+    """{where}: {detail}"""
+
+
 class NoJudgeError(InputError):
     """{component} asks a judge: name one in evaluation.judge_models (a model under test never judges unless it is named there)"""

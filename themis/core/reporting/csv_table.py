@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.snapshot import RunSnapshot
@@ -20,15 +20,20 @@ COLUMNS: tuple[str, ...] = tuple(
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def columns_of(snapshot: RunSnapshot) -> tuple[str, ...]:
+def columns_of(snapshot: RunSnapshot, more: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the columns for a run: those of all, with scores of single candidates their index, with judges theirs."""
     of_candidates = (_OF_CANDIDATE,) if snapshot.scores_each else ()
-    return (*COLUMNS, *of_candidates, *((_OF_JUDGES,) if snapshot.judged_metrics else ()))
+    return (*COLUMNS, *of_candidates, *((_OF_JUDGES,) if snapshot.judged_metrics else ()), *more)
+
+
+def value_in(row: BenchmarkScoreRow, column: str) -> Any:
+    """Return the value of a row in a column; None in one that the row does not have."""
+    return getattr(row, column, None)
 
 
 def write_rows(out: TextIO, rows: Iterable[BenchmarkScoreRow], columns: Sequence[str] = COLUMNS) -> None:
     """Write the header and the rows of scores one by one."""
-    write_table(out, columns, ([getattr(row, column) for column in columns] for row in rows))
+    write_table(out, columns, ([value_in(row, column) for column in columns] for row in rows))
 
 
 def write_table(out: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

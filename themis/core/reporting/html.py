@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from themis.core.read_models import BenchmarkScoreRow
+from themis.core.read_models import BenchmarkScoreRow, EditedScoreRow
 from themis.core.reporting.cells import text_cell
 from themis.core.reporting.markup import shown
 from themis.core.reporting.sections import Given, Inline, Section, Sentence, sections_of
 from themis.core.reporting.summary import RunSummary
+from themis.core.score_edits.history import score_text
 
 SCORES_SHOWN = 1_000
 """Rows of scores on the page: with many more a browser becomes slow, and JSON Lines has them all."""
@@ -32,6 +33,7 @@ code { font: .9em/1.4 ui-monospace, monospace; overflow-wrap: anywhere; white-sp
 </style>"""
 
 _SCORE_COLUMNS = ("dataset", "case", "metric", "outcome", "score", "category", "details")
+_EDIT_COLUMNS = ("edited score", "edited by", "why")
 
 
 def page(summary: RunSummary, rows: Iterable[BenchmarkScoreRow]) -> Iterator[str]:
@@ -45,7 +47,7 @@ def page(summary: RunSummary, rows: Iterable[BenchmarkScoreRow]) -> Iterator[str
     yield "<body>"
     for level, section in enumerate(sections_of(summary)):
         yield from _section(section, "h2" if level else "h1")
-    yield from _scores(iter(rows))
+    yield from _scores(iter(rows), is_edited=bool(summary.edits.columns))
     yield "</body>"
     yield "</html>"
 
@@ -64,9 +66,11 @@ def _row(cells: Sequence[Inline], *, names_row: bool) -> str:
     return head + "".join(f"<td>{cell}</td>" for cell in others)
 
 
-def _scores(rows: Iterator[BenchmarkScoreRow]) -> Iterator[str]:
+def _scores(rows: Iterator[BenchmarkScoreRow], *, is_edited: bool) -> Iterator[str]:
     yield "<h2>Scores</h2>"
-    yield from _table(_SCORE_COLUMNS, map(_score, islice(rows, SCORES_SHOWN)))
+    columns = (*_SCORE_COLUMNS, *(_EDIT_COLUMNS if is_edited else ()))
+    shown_rows = islice(rows, SCORES_SHOWN)
+    yield from _table(columns, (_score(row) + (_edit(row) if is_edited else "") for row in shown_rows))
     if next(rows, None) is not None:
         yield f"<p>The first {SCORES_SHOWN:,} rows. <code>themis report --format jsonl</code> prints them all.</p>"
 
@@ -83,6 +87,14 @@ def _score(row: BenchmarkScoreRow) -> str:
         shown(row.error_category or ""),
         _code(said),
     )
+    return "".join(f"<td>{cell}</td>" for cell in cells)
+
+
+def _edit(row: BenchmarkScoreRow) -> str:
+    """The cells of an edited score; empty ones beside a score as it was measured."""
+    cells = ("", "", "")
+    if isinstance(row, EditedScoreRow):
+        cells = (score_text(row.edited_value), _code(row.edited_by), _code(row.edited_why))
     return "".join(f"<td>{cell}</td>" for cell in cells)
 
 

@@ -1,8 +1,9 @@
 """JUnit XML of a run's scores, for the programs that show test results.
 
 A metric is a test suite, with the figures of its mean as properties, and each case is a test in it: `correct` passes,
-`incorrect` is a failure, and what has no score is an error. Files of that form have no published standard; the elements
-and attributes here are those that Jenkins' schema of JUnit results, GitLab and pytest have in common.
+`incorrect` is a failure, and what has no score is an error. An edit of a score is in the output of its test. Files of
+that form have no published standard; the elements and attributes here are those that Jenkins' schema of JUnit results,
+GitLab and pytest have in common.
 """
 
 import shutil
@@ -12,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any, TextIO
 
-from themis.core.read_models import BenchmarkScoreRow
+from themis.core.read_models import BenchmarkScoreRow, EditedScoreRow
 from themis.core.reporting.cells import text_cell
 from themis.core.reporting.markup import attributes, shown
 from themis.core.reporting.summary import RunSummary
+from themis.core.score_edits.history import score_text
 
 _IN_MEMORY = 1_000_000
 """Characters of one suite that are kept in memory; a longer suite goes into a temporary file."""
@@ -55,15 +57,16 @@ class _Suite:
     def add(self, row: BenchmarkScoreRow) -> None:
         self.counts["tests"] += 1
         begin = f"    <testcase{attributes(classname=row.dataset_id or '', name=row.case_id)}"
+        edited = _edit(row) if isinstance(row, EditedScoreRow) else ""
         if row.outcome == "correct":
-            self._tests.write(f"{begin}/>\n")
+            self._tests.write(f"{begin}>\n{edited}    </testcase>\n" if edited else f"{begin}/>\n")
             return
         kind, counted = ("error", "errors") if row.outcome == "error" else ("failure", "failures")
         self.counts[counted] += 1
         message = row.error_message if row.outcome == "error" else f"{row.metric_id} is {row.value}"
         said = attributes(message=text_cell(message), type=row.error_category or row.outcome)
         details = shown(text_cell(row.details))
-        self._tests.write(f"{begin}>\n      <{kind}{said}>{details}</{kind}>\n    </testcase>\n")
+        self._tests.write(f"{begin}>\n      <{kind}{said}>{details}</{kind}>\n{edited}    </testcase>\n")
 
     def write(self, out: TextIO, properties: Sequence[tuple[str, str]]) -> None:
         out.write(f"  <testsuite{attributes(name=self.metric_id)}{_count_attributes(self.counts)}>\n")
@@ -73,6 +76,12 @@ class _Suite:
         self._tests.seek(0)
         shutil.copyfileobj(self._tests, out)
         out.write("  </testsuite>\n")
+
+
+def _edit(row: EditedScoreRow) -> str:
+    """Return what was printed by a test, as the readers of such files show it: the edit of its score."""
+    said = f"edited to {score_text(row.edited_value)} by {row.edited_by} at {row.edited_at}: {row.edited_why}"
+    return f"      <system-out>{shown(text_cell(said))}</system-out>\n"
 
 
 def _temporary() -> Any:
@@ -86,6 +95,8 @@ def _properties(summary: RunSummary, metric_id: str) -> list[tuple[str, str]]:
     found += [("name", summary.result.name)] if summary.result.name else []
     if metric_id in summary.calibrations:
         found.append(("calibration", summary.calibrations[metric_id]))
+    if edited := summary.edits.metrics.get(metric_id):
+        found += [("edited_mean", repr(edited.summary.mean)), ("edits", str(edited.edits))]
     return found + [(name, repr(figures[name])) for name in _FIGURES if figures[name] is not None]
 
 

@@ -6,6 +6,7 @@ from themis.core.cost.run_cost import RunCost
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting import costs
 from themis.core.reporting.cells import one_line, text_cell
+from themis.core.reporting.csv_table import value_in
 from themis.core.reporting.summary import RunSummary
 from themis.core.results import RunResult
 from themis.core.statistics.score_tally import aggregate_notes, aggregate_rows
@@ -38,7 +39,7 @@ def score_table(
     yield _row(*columns)
     yield r"\hline"
     for row in rows:
-        yield _row(*(text_cell(getattr(row, column)) for column in columns))
+        yield _row(*(text_cell(value_in(row, column)) for column in columns))
     yield r"\end{tabular}"
 
 

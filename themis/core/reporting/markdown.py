@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from themis.core.cost.run_cost import RunCost
 from themis.core.cost.tokens import KINDS
-from themis.core.read_models import BenchmarkScoreRow
+from themis.core.read_models import BenchmarkScoreRow, EditedScoreRow
 from themis.core.reporting.cells import one_line
+from themis.core.reporting.score_edits import RunEdits
 from themis.core.reporting.sections import Given, Inline, Sentence, sections_of
 from themis.core.reporting.summary import RunSummary
 from themis.core.results import RunResult
@@ -16,7 +17,11 @@ _PLAIN = re.compile(r"(?!_)(?!.*_$)[\w./:;,%=+' ()-]*")
 
 
 def score_list(
-    result: RunResult, rows: Iterable[BenchmarkScoreRow], cost: RunCost | None, calibrations: Mapping[str, str]
+    result: RunResult,
+    rows: Iterable[BenchmarkScoreRow],
+    cost: RunCost | None,
+    calibrations: Mapping[str, str],
+    edits: RunEdits,
 ) -> Iterator[str]:
     """Yield the run's state, a line for each key, and its scores, a line for each row; a missing value is `None`."""
     counts = result.progress
@@ -39,6 +44,8 @@ def score_list(
             yield f"- {kind}_tokens: {count}"
     for metric_id, note in calibrations.items():
         yield f"- calibration: {_value(metric_id)}: {_value(note)}"
+    for metric_id, found in edits.metrics.items():
+        yield f"- edited_mean: {_value(metric_id)}: {found.summary.mean} ({found.edits} edits)"
     yield ""
     yield "## Metrics"
     yield ""
@@ -48,7 +55,13 @@ def score_list(
             f" candidate={_value(row.candidate_id)} error_category={row.error_category}"
             f" error_message={_value(row.error_message)} dataset={_value(row.dataset_id)}"
             + ("" if row.candidate_index is None else f" candidate_index={row.candidate_index}")
+            + (_edit(row) if isinstance(row, EditedScoreRow) else "")
         )
+
+
+def _edit(row: EditedScoreRow) -> str:
+    said = f" edited_value={row.edited_value} edited_by={_value(row.edited_by)} edited_why={_value(row.edited_why)}"
+    return f"{said} edited_at={row.edited_at}"
 
 
 def summary_report(summary: RunSummary) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from themis.core.datasets.formats.arrow_library import arrow_and_parquet
 from themis.core.read_models import BenchmarkScoreRow
+from themis.core.reporting.csv_table import value_in
 from themis.core.reporting.summary import RunSummary
 from themis.core.text.canonical import compact_json
 
@@ -19,8 +20,8 @@ def write_file(out: BinaryIO, summary: RunSummary, rows: Iterable[BenchmarkScore
     """Write the whole file; nothing of it when it cannot be made.
 
     Its columns are those of the CSV, `details` as JSON. The metadata of its schema has `themis_run_id`,
-    `themis_status`, and as JSON the figures of each metric under `themis_metrics` and the cost, if there is one, under
-    `themis_cost`.
+    `themis_status`, and as JSON the figures of each metric under `themis_metrics`, those with edited scores, if there
+    are any, under `themis_edited_metrics`, and the cost, if there is one, under `themis_cost`.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -31,24 +32,27 @@ def write_file(out: BinaryIO, summary: RunSummary, rows: Iterable[BenchmarkScore
     with tempfile.TemporaryFile() as made:
         with parquet.ParquetWriter(made, schema) as writer:
             while batch := list(islice(every_row, _ROWS)):
-                values = {column: [_cell(getattr(row, column)) for row in batch] for column in columns}
+                values = {column: [_cell(value_in(row, column)) for row in batch] for column in columns}
                 writer.write_table(arrow.table(values, schema=schema))
         made.seek(0)
         shutil.copyfileobj(made, out)
 
 
 def _type_of(column: str, arrow: Any) -> Any:
-    return {"value": arrow.float64(), "candidate_index": arrow.int64()}.get(column, arrow.string())
+    numbers = {"value": arrow.float64(), "edited_value": arrow.float64(), "candidate_index": arrow.int64()}
+    return numbers.get(column, arrow.string())
 
 
 def _metadata(summary: RunSummary) -> dict[str, str]:
     metrics = {metric_id: found.document() for metric_id, found in summary.metrics.items()}
     cost = {} if summary.cost is None else {"themis_cost": compact_json(summary.cost.document())}
+    edited = {metric_id: found.document() for metric_id, found in summary.edits.metrics.items()}
     return {
         "themis_run_id": summary.result.run_id,
         "themis_status": summary.result.status.value,
         **({} if summary.result.name is None else {"themis_name": summary.result.name}),
         "themis_metrics": compact_json(metrics),
+        **({"themis_edited_metrics": compact_json(edited)} if edited else {}),
         **cost,
     }
 

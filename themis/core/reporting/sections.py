@@ -7,6 +7,7 @@ from typing import NamedTuple
 from themis.core.cost.run_cost import RunCost
 from themis.core.reporting import costs
 from themis.core.reporting.summary import RunSummary
+from themis.core.score_edits.history import IN_WORDS, EditRecord, Standing, score_text
 from themis.core.statistics.score_tally import aggregate_notes, aggregate_rows, number
 
 _LOW_AND_HIGH = (
@@ -17,6 +18,18 @@ _KAPPA = (
     "Kappa is the agreement of a judge with the labels of people, beyond that of chance; an uncalibrated judge has not "
     "been compared with people."
 )
+_EDITED = (
+    "An edited mean is over the same cases, with the scores that people gave in place of those that were measured. "
+    "Figures over all cases together, and scores of single candidates, are as measured."
+)
+_EARLIER_ANSWERS = (
+    "What was said of earlier answers is in no figure: nobody has said it of the answers that are there now."
+)
+
+EDITS_SHOWN = 50
+"""Edits that a page lists; the JSON report and `themis score list` have them all."""
+
+_PAST = frozenset({Standing.REPLACED, Standing.WITHDRAWN, Standing.WITHDRAWAL})
 
 
 class Given(NamedTuple):
@@ -57,6 +70,8 @@ def sections_of(summary: RunSummary) -> Iterator[Section]:
     """Yield the sections that a run has: itself, its metrics with the figures beside a mean, its cost, its failures."""
     yield _head(summary)
     yield _metrics(summary)
+    if edits := _edits(summary):
+        yield edits
     if aggregates := _aggregates(summary):
         yield aggregates
     if ends := _answer_ends(summary):
@@ -101,6 +116,34 @@ def _metrics(summary: RunSummary) -> Section:
     ]
     after = ((_LOW_AND_HIGH,), (_KAPPA,)) if summary.calibrations else ((_LOW_AND_HIGH,),)
     return Section("Metrics", ("metric", *summary.figures), rows, after=after)
+
+
+def _edits(summary: RunSummary) -> Section | None:
+    """The edits of scores that were not replaced or taken back."""
+    found = [record for record in summary.edits.history.records if record.standing not in _PAST]
+    if not found:
+        return None
+    is_past = any(record.standing is Standing.EARLIER_ANSWER for record in found)
+    after: list[Inline] = [(_EDITED,), *([(_EARLIER_ANSWERS,)] if is_past else [])]
+    if len(found) > EDITS_SHOWN:
+        after.append((f"The first {EDITS_SHOWN} of {len(found):,}; themis score list prints them all.",))
+    columns = ("dataset", "case", "metric", "measured", "edited", "by", "when", "why", "now")
+    return Section("Edited scores", columns, [_edit(record) for record in found[:EDITS_SHOWN]], after=tuple(after))
+
+
+def _edit(record: EditRecord) -> tuple[Inline, ...]:
+    edit, candidate = record.edit, record.candidate_index
+    return (
+        (Given(edit.dataset_id),),
+        (Given(edit.case_id), "" if candidate is None else f" (candidate {candidate})"),
+        (Given(record.metric_id),),
+        (score_text(edit.measured),),
+        (score_text(record.after),),
+        (Given(edit.edited_by),),
+        (record.edited_at,),
+        (Given(edit.why),),
+        (IN_WORDS[record.standing],),
+    )
 
 
 def _aggregates(summary: RunSummary) -> Section | None:

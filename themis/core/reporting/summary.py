@@ -9,6 +9,7 @@ from themis.core.cost.run_cost import RunCost
 from themis.core.inspection import get_run_snapshot
 from themis.core.read_models import BenchmarkScoreRow
 from themis.core.reporting.costs import read_cost
+from themis.core.reporting.score_edits import EDITED_FIGURES, RunEdits
 from themis.core.results import RunResult
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import MetricSummary, ScoreTally, figures
@@ -39,6 +40,7 @@ class RunSummary:
         served_models: number of cases by the model that answered, as its provider names it.
         cost: what it has cost; None when it has asked no model.
         calibrations: how far the judges of each judged metric are known to agree with people.
+        edits: the edits of its scores, which are in no other attribute.
     """
 
     result: RunResult
@@ -50,6 +52,7 @@ class RunSummary:
     served_models: Counter[str] = field(default_factory=Counter)
     cost: RunCost | None = None
     calibrations: Mapping[str, str] = field(default_factory=dict)
+    edits: RunEdits = field(default_factory=RunEdits)
 
     @classmethod
     def of(cls, store: RunStore, run_id: str) -> "RunSummary":
@@ -66,6 +69,7 @@ class RunSummary:
         )
         summary.cost = read_cost(store, run_id)
         summary.calibrations = calibrations.notes(store, snapshot)
+        summary.edits = RunEdits.read(store, snapshot)
         for case in iter_cases(store, snapshot):
             summary.served_models.update(case.served_models())
             unscored = set()
@@ -93,9 +97,11 @@ class RunSummary:
         """Yield each metric with its figures as texts by name, including the number of correct cases."""
         for name, metric in self.metrics.items():
             judged = {CALIBRATION: self.calibrations.get(name, "")} if self.calibrations else {}
-            yield name, {"correct": f"{self.outcomes[name, 'correct']:,}", **figures(metric), **judged}
+            correct = {"correct": f"{self.outcomes[name, 'correct']:,}"}
+            yield name, {**correct, **figures(metric), **self.edits.figures(name), **judged}
 
     @property
     def figures(self) -> tuple[str, ...]:
         """The names of the figures in `table`, in the order in which they are shown."""
-        return (*FIGURES, CALIBRATION) if self.calibrations else FIGURES
+        edited = EDITED_FIGURES if self.edits.metrics else ()
+        return (*FIGURES, *edited, *((CALIBRATION,) if self.calibrations else ()))

@@ -5,15 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from themis.core.datasets.file_rows import rows_of
 from themis.core.errors import ScoreFileError
 from themis.core.judging.scales import key_of, shortened
-from themis.core.values.record_paths import finder, plain_text
-
-_FLAGS = {"true": 1.0, "false": 0.0}
-_MOST_DIGITS = 9
+from themis.core.score_files.row_parts import finite_number, id_at, index_at, refuse, value_at
+from themis.core.values.record_paths import plain_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +87,20 @@ class ScoreFile:
 
     def _take(self, where: str, row: Mapping[str, Any]) -> None:
         columns = self._columns
-        case_id = _id(where, columns.case_id, row)
+        case_id = id_at(where, columns.case_id, row)
         if case_id is None:
-            _refuse(where, f"has no case's id at {columns.case_id!r}")
-        dataset_id = None if columns.dataset_id is None else _id(where, columns.dataset_id, row)
-        index = None if columns.candidate_index is None else _index(where, columns.candidate_index, row)
+            refuse(where, f"has no case's id at {columns.case_id!r}")
+        dataset_id = None if columns.dataset_id is None else id_at(where, columns.dataset_id, row)
+        index = None if columns.candidate_index is None else index_at(where, columns.candidate_index, row)
         given = GivenScore(where, dict(self._scores(where, row)))
         earlier = self._cases.setdefault((dataset_id, case_id), {}).setdefault(index, given)
         if earlier is not given:
             candidate = "" if index is None else f", candidate {index},"
-            _refuse(where, f"case {case_id!r}{candidate} has a score already, at {earlier.where}")
+            refuse(where, f"case {case_id!r}{candidate} has a score already, at {earlier.where}")
 
     def _scores(self, where: str, row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         for field in self._columns.fields:
-            value = _at(row, field)
+            value = value_at(row, field)
             if value is not None:
                 yield field, self._number(where, field, value)
 
@@ -111,54 +109,9 @@ class ScoreFile:
         if labels is not None:
             worth = labels.get(key_of(plain_text(value)))
             if worth is None:
-                _refuse(where, f"{field!r} is {shortened(value)!r}, which is none of the labels: {', '.join(labels)}")
+                refuse(where, f"{field!r} is {shortened(value)!r}, which is none of the labels: {', '.join(labels)}")
             return worth
-        number = _finite(value)
+        number = finite_number(value)
         if number is None:
-            _refuse(where, f"{field!r} must be a number, or true or false, not {shortened(value)!r}; see `labels`")
+            refuse(where, f"{field!r} must be a number, or true or false, not {shortened(value)!r}; see `labels`")
         return number
-
-
-def _at(row: Mapping[str, Any], path: str) -> Any:
-    """The value at a path; None when there is none."""
-    try:
-        return finder(path, path)(row)
-    except ValueError:
-        return None
-
-
-def _finite(value: Any) -> float | None:
-    """A number, a truth value, or the text of one as a cell of a table holds it; None for anything else."""
-    if isinstance(value, str):
-        flag = _FLAGS.get(value.strip().lower())
-        if flag is not None or "_" in value:  # which Python would read past
-            return flag
-    elif not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _id(where: str, path: str, row: Mapping[str, Any]) -> str | None:
-    value = _at(row, path)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if value is not None and not isinstance(value, str):
-        _refuse(where, f"{path!r} must be a text, not {shortened(value)!r}")
-    return value or None
-
-
-def _index(where: str, path: str, row: Mapping[str, Any]) -> int | None:
-    value = _at(row, path)
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:
-        value = int(value)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-        _refuse(where, f"{path!r} must be a candidate's index, from 0, not {shortened(value)!r}")
-    return value
-
-
-def _refuse(where: str, detail: str) -> NoReturn:
-    raise ScoreFileError(where=where, detail=detail)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.outcomes.stages import Stage
 from themis.core.results import ExecutionState, RunStatus
 from themis.core.snapshot import RunSnapshot
@@ -110,7 +111,7 @@ class RunStore(Protocol):
         """Mark a run as ended; synced to disk before this returns."""
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget what a run has left behind, and that it ran; open batches are kept as `DROPPED`."""
+        """Forget what a run left behind but edits of scores, and that it ran; open batches are kept as `DROPPED`."""
 
     def load_run(self, run_id: str) -> RunRecord | None:
         """Return a run's row; None when it does not exist."""
@@ -220,6 +221,16 @@ class RunStore(Protocol):
 
     def cached_response(self, cache_key: str) -> str | None:
         """Return the response to calls with that key in the newest run that has one; None when there is none."""
+
+    def add_score_edits(self, run_id: str, edits: Sequence[ScoreEdit]) -> list[ScoreEdit]:
+        """Add edits of a run's scores, all or none; no edit is ever changed or removed.
+
+        Returns:
+            The edits with the numbers that follow those that are there, and the store's time.
+        """
+
+    def score_edits(self, run_id: str) -> list[ScoreEdit]:
+        """Return all edits of a run's scores, in the order in which they were made."""
 
     def save_calibration(self, key: str, calibration: str) -> None:
         """Save the calibration of a judge and rubric, see `themis.core.calibration`, in place of an earlier one."""

@@ -59,8 +59,8 @@ def create_run_store(
     return _opened(config, patience, must_exist=must_exist)
 
 
-def open_store(location: StoreLocation, patience: Patience) -> "RunStore":
-    """Open the store at a location, ready for use; none is made.
+def open_store(location: StoreLocation, patience: Patience | None = None) -> "RunStore":
+    """Open the store at a location, ready for use; none is made. `patience` is the usual when it is None.
 
     Raises:
         StoreMissingError: it does not exist.
@@ -71,7 +71,9 @@ def open_store(location: StoreLocation, patience: Patience) -> "RunStore":
     backend = _known(location)
     parameters = _parameters_of(backend, location)
     try:
-        return _opened(StorageConfig(store=location.kind, parameters=parameters), patience, must_exist=True)
+        return _opened(
+            StorageConfig(store=location.kind, parameters=parameters), patience or Patience(), must_exist=True
+        )
     except ConfigError as error:
         raise StoreError(path=location.path, detail=str(error)) from error
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from themis.core.errors import SlotLostError
+from themis_workers.channel import Channel
 from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.fork_server_client import ForkServer
 from themis_workers.slots.slot import Slot
@@ -74,7 +75,7 @@ class Slots:
                 self._drop(slot)
         for number in range(self.count):
             if number not in self._slots and time.monotonic() >= self._again_s.get(number, 0.0):
-                self._slots[number] = self._new(number)
+                self._start(number)
 
     def close(self) -> None:
         """End all supervisors with their jobs, and the fork server."""
@@ -83,27 +84,36 @@ class Slots:
         self._fork_server.close(patience_s=5.0)
 
     def _note_loss(self, slot: Slot) -> None:
-        if slot.isolation is not None:
-            logs.warn("a slot was lost; it is replaced", slot=slot.number, why=slot.why_lost)
-            self._losses.pop(slot.number, None)
+        if slot.isolation is None:
+            self._note_no_start(slot.number, slot.why_lost)
             return
-        losses = self._losses[slot.number] = self._losses.get(slot.number, 0) + 1
-        logs.warn("a slot could not be started", slot=slot.number, why=slot.why_lost)
-        if losses >= MOST_LOSSES:
-            raise SlotLostError(slot=slot.number, times=losses, detail=slot.why_lost)
-        self._again_s[slot.number] = time.monotonic() + PAUSE_S
+        logs.warn("a slot was lost; it is replaced", slot=slot.number, why=slot.why_lost)
+        self._losses.pop(slot.number, None)
 
-    def _new(self, number: int) -> Slot:
+    def _note_no_start(self, number: int, why: str) -> None:
+        losses = self._losses[number] = self._losses.get(number, 0) + 1
+        logs.warn("a slot could not be started", slot=number, why=why)
+        if losses >= MOST_LOSSES:
+            raise SlotLostError(slot=number, times=losses, detail=why)
+        self._again_s[number] = time.monotonic() + PAUSE_S
+
+    def _start(self, number: int) -> None:
         try:
-            channel = self._fork_server.ask_for_supervisor()
+            channel = self._ask_for_supervisor()
+        except OSError as error:  # one that ends as soon as it is started may be gone before it is asked
+            self._note_no_start(number, f"the fork server cannot be started ({error.strerror})")
+            return
+        slot = self._slots[number] = Slot(number, channel, self._began)
+        self._wake.listen(channel, slot.hear)
+
+    def _ask_for_supervisor(self) -> Channel:
+        try:
+            return self._fork_server.ask_for_supervisor()
         except OSError:
             logs.warn("the fork server was lost; it is replaced")
             self._fork_server.close()
             self._fork_server = ForkServer(self._isolation)
-            channel = self._fork_server.ask_for_supervisor()
-        slot = Slot(number, channel, self._began)
-        self._wake.listen(channel, slot.hear)
-        return slot
+            return self._fork_server.ask_for_supervisor()
 
     def _drop(self, slot: Slot) -> None:
         self._wake.forget(slot.channel)

@@ -1,11 +1,13 @@
-"""Rows beside the outcomes of a run, in memory: its spends, figures over it, batches, judge calls; calibrations."""
+"""Rows beside outcomes, in memory: spends, figures over a run, batches, judge calls, edits of scores; calibrations."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 
+from themis.core.outcomes.codec import now_ms
+from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.base import BaseRunStore
 from themis.core.stores.batch_rows import BatchRow, BatchState
@@ -24,11 +26,13 @@ class SideRowsOfRun:
     judge_calls: dict[tuple[int, int, str], JudgeCallRow] = field(default_factory=dict)
     responses: dict[str, str] = field(default_factory=dict)
     """Those of the judge calls, by cache key."""
+    score_edits: dict[int, ScoreEdit] = field(default_factory=dict)
 
     def cleared(self) -> "SideRowsOfRun":
-        """Return the rows that are left when the run is cleared: the batches that are to be cancelled."""
+        """Return the rows that are left when the run is cleared: batches that are to be cancelled, and edits."""
         dropped = [row for row in self.batches.values() if row.is_open or row.state == BatchState.DROPPED]
-        return SideRowsOfRun(batches={row.number: row._replace(state=BatchState.DROPPED) for row in dropped})
+        batches = {row.number: row._replace(state=BatchState.DROPPED) for row in dropped}
+        return SideRowsOfRun(batches=batches, score_edits=self.score_edits)
 
 
 class SideRows(BaseRunStore, ABC):
@@ -89,6 +93,20 @@ class SideRows(BaseRunStore, ABC):
         """Return the response to calls with that key in the newest run that has one; None when there is none."""
         found = (rows.responses.get(cache_key) for rows in self._newest_side_rows())
         return next((response for response in found if response is not None), None)
+
+    def add_score_edits(self, run_id: str, edits: Sequence[ScoreEdit]) -> list[ScoreEdit]:
+        """Add edits of a run's scores, all or none; returns them with their numbers and the time."""
+        with self.transaction():
+            kept = self._side_rows(run_id).score_edits
+            at_ms = now_ms()
+            added = [edit._replace(number=no, edited_ms=at_ms) for no, edit in enumerate(edits, len(kept) + 1)]
+            for edit in added:
+                self._undo.put(kept, edit.number, edit)
+        return added
+
+    def score_edits(self, run_id: str) -> list[ScoreEdit]:
+        """Return all edits of a run's scores, in the order in which they were made."""
+        return list(self._side_rows(run_id).score_edits.values())
 
     def save_calibration(self, key: str, calibration: str) -> None:
         """Save the calibration of a judge and rubric, in place of an earlier one."""

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from themis.core.outcomes.items import OF_CANDIDATES
 from themis.core.outcomes.outcome import CaseEnd, Outcome
+from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.stores.batch_rows import BatchRow
 from themis.core.stores.reading import RUN_FIELDS
 
@@ -109,6 +110,11 @@ SAVE_CALIBRATION = (
     "ON CONFLICT (key) DO UPDATE SET calibration = excluded.calibration"
 )
 SELECT_CALIBRATIONS = "SELECT key, calibration FROM calibrations ORDER BY key"
+_EDIT = ", ".join(ScoreEdit._fields)
+_EDIT_PLACES = ", ".join("?" * (1 + len(ScoreEdit._fields)))
+ADD_SCORE_EDIT = f"INSERT INTO score_edits (run_no, {_EDIT}) VALUES ({_EDIT_PLACES})"  # noqa: S608
+SELECT_SCORE_EDITS = f"SELECT {_EDIT} FROM score_edits WHERE run_no = ? ORDER BY number"  # noqa: S608  # a constant
+COUNT_SCORE_EDITS = "SELECT coalesce(max(number), 0) FROM score_edits WHERE run_no = ?"
 SELECT_REUSABLE = """
 SELECT r.run_id, k.name FROM reuse_keys k JOIN runs r ON r.run_no = k.run_no
 WHERE k.reuse_key = ? AND r.run_id <> ? ORDER BY k.run_no DESC LIMIT ?

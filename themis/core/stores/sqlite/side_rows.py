@@ -1,10 +1,12 @@
-"""Rows of a run beside its outcomes: name, spends, figures over all cases, batches, judge calls; calibrations."""
+"""Rows of a run beside its outcomes: name, spends, figures, batches, judge calls, edits of scores; calibrations."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+from themis.core.outcomes.codec import now_ms
+from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.base import BaseRunStore
 from themis.core.stores.batch_rows import BatchRow, batch_row
@@ -92,6 +94,20 @@ class SideRows(BaseRunStore, ABC):
         """Return the response to calls with that key in the newest run that has one; None when there is none."""
         row = self._open().query_one(SELECT_CACHED, (cache_key,))
         return self._text(row[0]) if row else None
+
+    def add_score_edits(self, run_id: str, edits: Sequence[ScoreEdit]) -> list[ScoreEdit]:
+        """Add edits of a run's scores, all or none; returns them with their numbers and the time."""
+        with self.transaction() as connection:
+            run_no = self._run_no(run_id)
+            (last,) = connection.execute(sql.COUNT_SCORE_EDITS, (run_no,)).fetchone()
+            at_ms = now_ms()
+            added = [edit._replace(number=no, edited_ms=at_ms) for no, edit in enumerate(edits, last + 1)]
+            connection.executemany(sql.ADD_SCORE_EDIT, [(run_no, *edit) for edit in added])
+        return added
+
+    def score_edits(self, run_id: str) -> list[ScoreEdit]:
+        """Return all edits of a run's scores, in the order in which they were made."""
+        return [ScoreEdit._make(row) for row in self._open().query(sql.SELECT_SCORE_EDITS, (self._run_no(run_id),))]
 
     def save_calibration(self, key: str, calibration: str) -> None:
         """Save the calibration of a judge and rubric, in place of an earlier one."""

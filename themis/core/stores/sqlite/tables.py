@@ -218,10 +218,31 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN labels TEXT",
         "CREATE INDEX IF NOT EXISTS run_names ON runs (name)",
     ),
+    # Names of the case beside its number: a run that is cleared to run again has no rows in `cases`.
+    11: (
+        """
+        CREATE TABLE IF NOT EXISTS score_edits (
+            run_no INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            case_no INTEGER NOT NULL,
+            item INTEGER NOT NULL,
+            dataset_id TEXT NOT NULL,
+            case_id TEXT NOT NULL,
+            value REAL,
+            withdraws INTEGER,
+            measured REAL,
+            answer TEXT NOT NULL,
+            edited_by TEXT NOT NULL,
+            why TEXT NOT NULL,
+            edited_ms INTEGER NOT NULL,
+            PRIMARY KEY (run_no, number)
+        ) WITHOUT ROWID
+        """,
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""
