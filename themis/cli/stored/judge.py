@@ -39,7 +39,9 @@ def judge() -> None:
     "Parquet.",
 )
 @click.option(
+    "--metric",
     "--metric-id",
+    "metric_id",
     metavar="ID",
     help="The metric of labels that name none.  [default: the only metric that asks judges]",
 )

@@ -21,7 +21,11 @@ def _row_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options for what the rows of a file do not say, which become the argument `unsaid`."""
 
     @click.option(
-        "--metric", "metric_id", metavar="ID", help="The metric of rows without one.  [default: the only one]"
+        "--metric",
+        "--metric-id",
+        "metric_id",
+        metavar="ID",
+        help="The metric of rows without one.  [default: the only one]",
     )
     @click.option("--by", metavar="NAME", help="Who says so, for rows without it.  [default: your login name]")
     @click.option("--why", metavar="TEXT", help="The reason, for rows without one.")

@@ -21,9 +21,17 @@ _SECONDS = 19
 def score_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a score, which become the argument `named`."""
 
-    @click.option("--case", "case_id", required=True, metavar="ID", help="The case.")
-    @click.option("--metric", "metric_id", metavar="ID", help="The metric.  [default: the only one of the run]")
-    @click.option("--dataset", "dataset_id", metavar="ID", help="Its dataset, where several have a case of that id.")
+    @click.option("--case", "--case-id", "case_id", required=True, metavar="ID", help="The case.")
+    @click.option(
+        "--metric", "--metric-id", "metric_id", metavar="ID", help="The metric.  [default: the only one of the run]"
+    )
+    @click.option(
+        "--dataset",
+        "--dataset-id",
+        "dataset_id",
+        metavar="ID",
+        help="Its dataset, where several have a case of that id.",
+    )
     @click.option(
         "--candidate",
         type=click.IntRange(min=0),
