@@ -29,15 +29,15 @@ SHOWN_RUNS = 20
 _ID_CHARACTERS = 12
 _MS = 1_000_000
 _RUNS = (
-    Column("run", drop=1),
-    Column("name", least=16, drop=5),
+    Column("run", drop=2),
+    Column("name", least=12, drop=1),
     Column("state"),
     Column("cases", right=True),
     Column("failed", right=True),
-    Column("scores", least=16),
-    Column("took", drop=3),
-    Column("attempt", right=True, drop=4),
-    Column("worker", least=8, drop=2),
+    Column("scores", least=32),
+    Column("took", drop=4),
+    Column("attempt", right=True, drop=5),
+    Column("worker", least=8, drop=3),
     Column("job"),
 )
 

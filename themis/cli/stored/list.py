@@ -31,13 +31,13 @@ _ID_CHARACTERS = 12
 _MS = 1_000_000
 _COLUMNS = (
     Column("run"),
-    Column("name", least=16),
+    Column("name", least=12),
     Column("state"),
     Column("cases", right=True),
     Column("failed", right=True, drop=3),
-    Column("scores", least=16, drop=4),
+    Column("scores", least=32, drop=1),
     Column("added", drop=2),
-    Column("labels", least=8, drop=1),
+    Column("labels", least=8, drop=4),
 )
 
 
