@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import yaml
 
 from tests.support.model_server import ModelServer, Quota, Request
 from tests.support.model_server.failures import throttled
-from tests.support.model_server.log import answered, fewest_in_any, most_in_any
+from tests.support.model_server.log import fewest_in_any, most_in_any
 from tests.support.model_server.script import Step
 from tests.support.waiting import until
 from themis.core.shared_limits.folder import limits_folder
@@ -85,12 +86,15 @@ class Server:
 
     @property
     def times(self) -> list[float]:
-        """When the requests came that were answered, from the first request on, in order."""
-        return sorted(one.arrived_s - self.began_s for one in answered(self.questions))
+        """When the requests came that count, from the first one on, in order: all but those that were refused.
+
+        One whose process was killed counts too, though it had no reply.
+        """
+        return sorted(one.arrived_s - self.began_s for one in self.questions if one.status in {None, HTTPStatus.OK})
 
     @property
     def refused(self) -> int:
-        return len(self.questions) - len(answered(self.questions))
+        return len(self.questions) - len(self.times)
 
     def rate_from(self, begin_s: float, seconds: float) -> float:
         """Answered requests a minute in a stretch of time."""
@@ -292,7 +296,7 @@ def told(server: Server, form: Form) -> str:
     """What a server counted, for people."""
     times, window_s = server.times, form.window_s
     said = (
-        f"{len(times):5} answered in {times[-1]:5.1f} s, {server.refused:3} refused, {server.violations} too early;"
+        f"{len(times):5} counted in {times[-1]:5.1f} s, {server.refused:3} refused, {server.violations} too early;"
         f" in any {window_s:g} s at most {most_in_any(times, window_s)}, at least {fewest_in_any(times, window_s)}"
     )
     if server.burst_at_s is not None:
