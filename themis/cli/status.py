@@ -29,15 +29,15 @@ SHOWN_RUNS = 20
 _ID_CHARACTERS = 12
 _MS = 1_000_000
 _RUNS = (
-    Column("run", drop=2),
-    Column("name", least=12, drop=1),
+    Column("run", drop=3),
+    Column("name", least=12, drop=2),
     Column("state"),
     Column("cases", right=True),
-    Column("failed", right=True),
+    Column("failed", right=True, drop=1),
     Column("scores", least=32),
-    Column("took", drop=4),
-    Column("attempt", right=True, drop=5),
-    Column("worker", least=8, drop=3),
+    Column("took", drop=5),
+    Column("attempt", right=True, drop=6),
+    Column("worker", least=8, drop=4),
     Column("job"),
 )
 
