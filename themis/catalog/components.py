@@ -3,22 +3,13 @@
 from typing import Any
 
 from themis.catalog.files import get_benchmark, list_benchmark_ids
-from themis.core.builtins import BUILTINS, GENERATORS
+from themis.core.builtins import BUILTINS_BY_KIND, GENERATORS
 from themis.core.components import resolution
 from themis.core.components.resolution import GENERATOR, JUDGE, METRIC, PARSER, REDUCER, SELECTOR, load_component
 from themis.core.errors import InvalidArgumentError, WrongComponentKindError
 from themis.core.text.nearest import nearest_hint
 
-_ROOMS = {
-    "generators": GENERATOR,
-    "selectors": SELECTOR,
-    "reducers": REDUCER,
-    "parsers": PARSER,
-    "metrics": METRIC,
-    "judged": METRIC,
-    "judges": JUDGE,
-}
-_KINDS = {kind.name: kind for kind in _ROOMS.values()}
+_KINDS = {kind.name: kind for kind in (GENERATOR, SELECTOR, REDUCER, PARSER, METRIC, JUDGE)}
 
 
 def list_component_ids(kind: str | None = None) -> list[str]:
@@ -34,9 +25,7 @@ def list_component_ids(kind: str | None = None) -> list[str]:
         return resolution.list_component_ids()
     if kind not in _KINDS:
         raise InvalidArgumentError(argument="kind", detail=f"no kind {kind!r}{nearest_hint(kind, _KINDS)}")
-    rooms = [f".{room}." for room, one in _ROOMS.items() if one.name == kind]
-    found = {name for name, place in BUILTINS.items() if any(room in place for room in rooms)}
-    return sorted(found | (GENERATORS.keys() if kind == GENERATOR.name else set()))
+    return sorted([*BUILTINS_BY_KIND[kind], *(GENERATORS if kind == GENERATOR.name else ())])
 
 
 def load(component_id: str) -> Any:

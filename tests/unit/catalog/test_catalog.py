@@ -248,6 +248,7 @@ def test_cases_that_this_version_cannot_load_are_named_with_where_they_are() -> 
 def test_components_are_listed_by_kind_and_loaded_by_id() -> None:
     assert "builtin/math_answer" in list_component_ids(kind="parser")
     assert "builtin/math_answer" not in list_component_ids(kind="metric")
+    assert "builtin/precomputed" in list_component_ids(kind="metric")
     assert "openai" in list_component_ids(kind="generator")
     assert set(list_component_ids(kind="reducer")) == {"builtin/majority_vote"}
     assert load("builtin/exact_match").component_id == "builtin/exact_match"

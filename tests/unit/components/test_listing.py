@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.installed_packages import METRIC, install, site_packages
 from themis.cli.main import main
-from themis.core.builtins import BUILTINS, GENERATORS
+from themis.core.builtins import BUILTINS, BUILTINS_BY_KIND, GENERATORS
 from themis.core.components.listing import KINDS, list_components
 
 MODULE = "mylab_of_the_listing"
@@ -52,6 +52,9 @@ def test_each_shipped_component_is_listed_with_its_kind_and_its_version() -> Non
     assert all(one.kind in KINDS and one.version and one.problem is None for one in shipped.values())
     assert (shipped["builtin/f1"].kind, shipped["builtin/text"].kind) == ("metric", "parser")
     assert shipped["openai"].kind == "generator"
+    assert {kind: {one for one in uses if shipped[one].kind != kind} for kind, uses in BUILTINS_BY_KIND.items()} == (
+        dict.fromkeys(BUILTINS_BY_KIND, set())
+    )
 
 
 def test_what_a_package_offers_is_listed_without_making_it(site: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.builtin_arguments import ARGUMENTS, spec_of
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, experiment
-from themis.core.builtins import BUILTINS
+from themis.core.builtins import BUILTINS, BUILTINS_BY_KIND
 from themis.core.components.resolution import (
     GENERATOR,
     JUDGE,
@@ -62,19 +62,11 @@ def _load(spec: Any, kind: Kind = PARSER, **more: Any) -> Any:
     return load_component(spec, kind, where="the place", **more)
 
 
-_ROOMS = {
-    "generators": GENERATOR,
-    "selectors": SELECTOR,
-    "reducers": REDUCER,
-    "parsers": PARSER,
-    "metrics": METRIC,
-    "judged": METRIC,
-    "judges": JUDGE,
-}
+_KINDS = {kind.name: kind for kind in (GENERATOR, SELECTOR, REDUCER, PARSER, METRIC, JUDGE)}
 
 
 def _kind(component_id: str) -> Kind:
-    return _ROOMS[BUILTINS[component_id].split(".")[3]]
+    return next(_KINDS[name] for name, uses in BUILTINS_BY_KIND.items() if component_id in uses)
 
 
 @pytest.mark.parametrize("component_id", sorted(set(BUILTINS) - {"builtin/replay_generator", "builtin/precomputed"}))
