@@ -8,6 +8,7 @@ from pathlib import Path
 from themis.core.errors import LimitFileError
 from themis.core.files import durable, guarded
 from themis.core.shared_limits.document import MOST_BYTES, LimitDocument, NewerFormatError, decode, encode
+from themis.core.shared_limits.file_errors import explained
 from themis.core.shared_limits.file_lock import locked
 from themis.core.shared_limits.folder import SUFFIX, limit_files, limits_folder
 
@@ -40,7 +41,7 @@ class LimitFile:
         Raises:
             LimitFileError: it cannot be read, or does not hold the limits of this provider.
         """
-        with self._explained():
+        with explained(self.path):
             return self._read()
 
     def update(self, change: Callable[[LimitDocument], LimitDocument], *, repair: bool = False) -> LimitDocument:
@@ -53,7 +54,7 @@ class LimitFile:
         Raises:
             LimitFileError: it cannot be read or written, or holds something else; then it is unchanged.
         """
-        with self._explained():
+        with explained(self.path):
             durable.make_folder(self.path.parent, private=True)
             with locked(self.path.with_suffix(".lock"), PATIENCE_S):
                 try:
@@ -77,15 +78,6 @@ class LimitFile:
             data = b""
         # An empty file is what a power failure may leave.
         return decode(data, self._provider) if data.strip() else LimitDocument(self._provider)
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise LimitFileError(path=error.filename or self.path, detail=error.strerror or str(error)) from None
-        except ValueError as error:
-            raise LimitFileError(path=self.path, detail=str(error)) from None
 
 
 def all_limits(folder: Path) -> Iterator[LimitDocument | LimitFileError]:

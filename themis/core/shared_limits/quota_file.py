@@ -18,6 +18,7 @@ from themis.core.files import durable, guarded
 from themis.core.processes import identity
 from themis.core.shared_limits import holder_locks, quota_pages
 from themis.core.shared_limits.account import account_of
+from themis.core.shared_limits.file_errors import explained
 from themis.core.shared_limits.folder import limits_folder
 from themis.core.shared_limits.quota_document import MOST_HOLDERS, QuotaDocument
 from themis.core.shared_limits.quota_text import decode, encode
@@ -61,7 +62,7 @@ class QuotaFile:
         self._number: int | None = None
         self._descriptor = -1
         self._seen: tuple[quota_pages.Page, QuotaDocument] | None = None
-        with self._explained():
+        with explained(self.path):
             self.account = account_of(credential, folder)
             self.path = folder / f"{provider_digits(provider)}{'-' if self.account else ''}{self.account}{SUFFIX}"
             self._open()
@@ -75,7 +76,7 @@ class QuotaFile:
         Raises:
             LimitFileError: it cannot be read or written.
         """
-        with self._explained():
+        with explained(self.path):
             if not self._lock():
                 return None
             try:
@@ -178,15 +179,6 @@ class QuotaFile:
         for number, holder in list(document.holders.items()):
             if number != own and not holder_locks.is_alive(self._descriptor, number, holder):
                 document.drop(number, time.monotonic())
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise LimitFileError(path=error.filename or self.path, detail=error.strerror or str(error)) from None
-        except ValueError as error:
-            raise LimitFileError(path=self.path, detail=str(error)) from None
 
 
 def provider_digits(provider: str) -> str:
