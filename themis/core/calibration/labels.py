@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from themis.core.datasets.file_rows import rows_of
 from themis.core.errors import InvalidArgumentError, LabelError
+from themis.core.score_files.row_parts import id_at, lacks
 from themis.core.snapshot import PURE
 from themis.core.text.nearest import nearest_hint
-
-_KEYS_SHOWN = 6
 
 
 class PeoplesLabel(NamedTuple):
@@ -45,6 +44,7 @@ def read_labels(path: Path) -> LabelFile:
     Raises:
         DatasetError: the file cannot be read.
         LabelError: a row has no case or no label, or there is no row.
+        ScoreFileError: an id in a row is none.
     """
     labels = [_label(where, row) for where, row in rows_of(path)]
     if not labels:
@@ -56,25 +56,11 @@ def read_labels(path: Path) -> LabelFile:
 def _label(where: str, row: Any) -> PeoplesLabel:
     for key in ("case_id", "label"):
         if row.get(key) is None:
-            shown = "" if key in row else f"; it has {', '.join(map(repr, list(row)[:_KEYS_SHOWN])) or 'nothing'}"
-            raise LabelError(where=where, detail=f"has no {key!r}{shown}")
+            raise LabelError(where=where, detail=lacks(key, row))
     if not isinstance(row["label"], str | int | float):
         raise LabelError(where=where, detail="a label is a text, a number, or true or false")
-    metric, dataset_id = (_id(where, key, row.get(key)) for key in ("metric", "dataset_id"))
-    return PeoplesLabel(where, _id(where, "case_id", row["case_id"]) or "", row["label"], metric, dataset_id)
-
-
-def _id(where: str, key: str, value: Any) -> str | None:
-    """Return an id; a whole number becomes its text, as in a dataset.
-
-    Raises:
-        LabelError: it is no id.
-    """
-    if value is None or isinstance(value, str):
-        return value or None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise LabelError(where=where, detail=f"{key!r} must be a text, not {value!r}")
+    metric, dataset_id = (id_at(where, key, row) for key in ("metric", "dataset_id"))
+    return PeoplesLabel(where, id_at(where, "case_id", row) or "", row["label"], metric, dataset_id)
 
 
 def by_metric(

@@ -9,13 +9,11 @@ from themis.core.errors import ScoreEditError
 from themis.core.judging.scales import key_of, shortened
 from themis.core.score_edits.editing import Correction
 from themis.core.score_edits.places import Named, metric_of
-from themis.core.score_files.row_parts import finite_number, id_at, index_at
+from themis.core.score_files.row_parts import finite_number, id_at, index_at, lacks
 from themis.core.snapshot import RunSnapshot
 
 UNSCORED = "unscored"
 """The word for a case that is to be left out."""
-
-_KEYS_SHOWN = 6
 
 
 class Unsaid(NamedTuple):
@@ -59,8 +57,7 @@ def _correction(
 ) -> Correction:
     case_id = id_at(where, "case_id", row)
     if case_id is None:
-        has = "" if "case_id" in row else f"; it has {', '.join(map(repr, list(row)[:_KEYS_SHOWN])) or 'nothing'}"
-        raise ScoreEditError(where=where, detail=f"has no 'case_id'{has}")
+        raise ScoreEditError(where=where, detail=lacks("case_id", row))
     named = Named(
         where,
         case_id,

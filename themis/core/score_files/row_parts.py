@@ -10,6 +10,7 @@ from themis.core.values.record_paths import finder
 
 _FLAGS = {"true": 1.0, "false": 0.0}
 _MOST_DIGITS = 9
+_KEYS_SHOWN = 6
 
 
 def value_at(row: Mapping[str, Any], path: str) -> Any:
@@ -61,6 +62,12 @@ def index_at(where: str, path: str, row: Mapping[str, Any]) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         refuse(where, f"{path!r} must be a candidate's index, from 0, not {shortened(value)!r}")
     return value
+
+
+def lacks(key: str, row: Mapping[str, Any]) -> str:
+    """Return the words for a row without a value under a key, with the keys that it has if that is not among them."""
+    has = "" if key in row else f"; it has {', '.join(map(repr, list(row)[:_KEYS_SHOWN])) or 'nothing'}"
+    return f"has no {key!r}{has}"
 
 
 def refuse(where: str, detail: str) -> NoReturn:
