@@ -12,7 +12,9 @@ from themis.cli.exit_status import explain_name
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
 from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.time_options import When
+from themis.core.configuration.part import Part
 
 if TYPE_CHECKING:
     from themis.core.submission import SubmissionManifest
@@ -45,12 +47,14 @@ if TYPE_CHECKING:
     metavar="TAG,…",
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
+@part_options
 @title_options
 @code_changes_option
-def submit(
+def submit(  # noqa: PLR0913  # the options of a submission
     *,
     config: Path,
     overrides: Sequence[str],
+    part: Part,
     mode: str,
     priority: int,
     not_before: datetime | None,
@@ -62,7 +66,7 @@ def submit(
     """
     from themis.core.submission import submit_experiment
 
-    experiment = open_experiment(config, overrides)
+    experiment = part_of(open_experiment(config, overrides), part, overrides)
     manifest = submit_experiment(
         experiment,
         config_path=config,

@@ -14,9 +14,9 @@ from themis.core.config import (
 from themis.core.configuration.config_file import validate
 from themis.core.dataset_config import DatasetGiven
 from themis.core.dataset_inputs import dataset_from_cases
-from themis.core.engine.calls.blocking import run_to_end
+from themis.core.engine.calls.blocking import refuse_running_loop, run_to_end
 from themis.core.errors import InvalidArgumentError
-from themis.core.experiment import Experiment, refuse_running_loop
+from themis.core.experiment import Experiment
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunResult
 from themis.core.stores import RunStore
@@ -48,6 +48,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     task: Task = "generate",
     continuation: str | None = None,
     samples: int = 1,
+    limit: int | None = None,
     reducer: Any = None,
     storage: StorageConfig | None = None,
     runtime: RuntimeConfig | None = None,
@@ -75,6 +76,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
             its expected output, and there is nothing to parse or to reduce then.
         continuation: template of a continuation, with the name `choice`; a blank and the choice when not given.
         samples: candidates of each case.
+        limit: no more than the first so many cases of each dataset; see `Experiment.narrowed`.
         reducer: combines them into one; when not given `builtin/majority_vote`, or nothing for continuations.
         storage: the store for the results; in memory when not given.
         runtime: limits and retries.
@@ -114,6 +116,8 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         environment_metadata=environment_metadata or {},
         **given,
     )
+    if limit is not None:
+        experiment = experiment.narrowed(limit=limit)
     return await experiment.run_async(store=store, subscribers=subscribers, tracing_provider=tracing_provider)
 
 

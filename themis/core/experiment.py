@@ -1,28 +1,30 @@
 """An experiment: what to run, as a value that can be compiled, run, and written to a file."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, PrivateAttr
 
-from themis.core.base import JSONValue
+from themis.core.base import JSONValue, as_json
 from themis.core.components import provenance
 from themis.core.components.resolution import make_importable
 from themis.core.config import ExperimentConfig, RuntimeConfig
 from themis.core.configuration.config_file import load_config
+from themis.core.configuration.part import Part
 from themis.core.configuration.secrets import redact_urls
 from themis.core.engine.batch_endpoint import endpoint_of
-from themis.core.engine.calls.blocking import run_to_end
+from themis.core.engine.calls.blocking import refuse_running_loop, run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
+from themis.core.engine.compiling.narrowing import narrowed, part_of
+from themis.core.engine.compiling.run_name import named_part
 from themis.core.engine.estimate import estimate_run
 from themis.core.engine.replaying.execution import ReplayExecution
 from themis.core.engine.replaying.request import replay_request
 from themis.core.engine.run import RunExecution
 from themis.core.engine.run_options import RunOptions, RunProgress, parse_until_stage
-from themis.core.errors import InvalidArgumentError, RunningLoopError, StoreMissingError, UnknownRunError
+from themis.core.errors import InvalidArgumentError, StoreMissingError, UnknownRunError
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunEstimate, RunResult, RunStatus
 from themis.core.snapshot import RunProvenance, RunSnapshot
@@ -51,6 +53,7 @@ class Experiment(ExperimentConfig):
 
     _compiled: CompiledRun | None = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)
+    _part: Part = PrivateAttr(default=Part())
 
     @classmethod
     def from_config(cls, path: str | Path, *, overrides: Iterable[str] | None = None) -> "Experiment":
@@ -76,6 +79,30 @@ class Experiment(ExperimentConfig):
         """The config file's folder, which may hold the components' modules; None for an experiment made in Python."""
         return self._folder
 
+    @property
+    def title(self) -> Title:
+        """The name and the labels that its run is to get."""
+        return Title(self.name, self.labels, self._part.words)
+
+    def narrowed(
+        self, *, limit: int | None = None, sample: int | tuple[int, int] | None = None, cases: Iterable[str] = ()
+    ) -> Self:
+        """Return the experiment with a part of each dataset's cases; a later run of all asks only for the rest.
+
+        Args:
+            limit: the first so many.
+            sample: so many at random, or that number and a seed; of the first ones when there is a limit too.
+            cases: those with these ids or case keys.
+
+        Raises:
+            InvalidArgumentError, ConfigError: there is no such part; the message says why.
+        """
+        part = part_of(limit, sample, cases)
+        name = self.name and named_part(self.name, part.words)
+        made = self.model_copy(update={"datasets": narrowed(self.datasets, part), "name": name})
+        made._part = part  # noqa: SLF001  # of this very class
+        return made
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy of the experiment, perhaps with other fields; it is compiled from scratch."""
         copied = super().model_copy(update=update, deep=deep)
@@ -99,7 +126,8 @@ class Experiment(ExperimentConfig):
         """
         if self._compiled is None:
             folders = [] if self._folder is None else [str(self._folder)]
-            compiled = compile_run(self, self._provenance(), folders=folders)
+            facts = as_json(self, include=set(RunProvenance.model_fields))
+            compiled = compile_run(self, RunProvenance(**redact_urls(facts)), folders=folders)
             if self.runtime.batch is not None:
                 endpoint_of(compiled.components.generator.live, answers=self.generation.task == "generate")
             self._compiled = compiled
@@ -172,19 +200,14 @@ class Experiment(ExperimentConfig):
         until = parse_until_stage(until_stage)
         run = await at_home(self.compiled)
         own_store = store or self.open_store()
-        execution = RunExecution(
-            run,
-            own_store,
-            runtime or self.runtime,
-            RunOptions(
-                until=until,
-                subscribers=tuple(subscribers or ()),
-                tracer=tracing_provider,
-                progress=progress or RunProgress(),
-                title=Title(self.name, self.labels),
-            ),
+        options = RunOptions(
+            until,
+            subscribers=tuple(subscribers or ()),
+            tracer=tracing_provider,
+            progress=progress or RunProgress(),
+            title=self.title,
         )
-        record = await execution.execute()
+        record = await RunExecution(run, own_store, runtime or self.runtime, options).execute()
         return projections.run_result(own_store, run.snapshot.run_id, record)
 
     def replay(  # noqa: PLR0913  # as for `run`, and what is replayed
@@ -254,8 +277,7 @@ class Experiment(ExperimentConfig):
         options = RunOptions(
             subscribers=tuple(subscribers or ()), tracer=tracing_provider, progress=progress or RunProgress()
         )
-        execution = ReplayExecution(run, own_store, runtime or self.runtime, options, request)
-        record = await execution.execute()
+        record = await ReplayExecution(run, own_store, runtime or self.runtime, options, request).execute()
         is_known = record.status is not RunStatus.RUNNING  # else it was interrupted before its replay
         return projections.run_result(own_store, run.snapshot.run_id, record if is_known else None)
 
@@ -276,25 +298,3 @@ class Experiment(ExperimentConfig):
             return self.open_store(must_exist=True)
         except StoreMissingError as error:
             raise UnknownRunError(run_id=run_id, nearest=f": there is no {error.facts['path']} yet") from None
-
-    def _provenance(self) -> RunProvenance:
-        return RunProvenance(
-            themis_version=self.themis_version,
-            python_version=self.python_version,
-            platform=self.platform,
-            git_commit=self.git_commit,
-            dependency_versions=self.dependency_versions,
-            provider_metadata=redact_urls(self.provider_metadata),
-            environment_metadata=redact_urls(self.environment_metadata),
-            storage=redact_urls(self.storage.model_dump(mode="json")),
-            runtime=redact_urls(self.runtime.model_dump(mode="json")),
-        )
-
-
-def refuse_running_loop(method: str) -> None:
-    """Raise RunningLoopError inside a running event loop, where a blocking method would never return."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RunningLoopError(method=method)

@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from themis.core.engine.calls.blocking import refuse_running_loop
 from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ConfigError, QueueBusyError
-from themis.core.experiment import refuse_running_loop
 from themis.core.files import durable
 from themis.core.jobs.claimed_job import JobOptions, execute_job
 from themis.core.jobs.store_cache import StoreCache

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from themis.core.engine.calls.blocking import refuse_running_loop
 from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
-from themis.core.experiment import refuse_running_loop
 from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_async
 from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.store_cache import StoreCache

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from themis.core import stores
 from themis.core.engine.calls.call_thread import CallThread, home
-from themis.core.errors import OpenFilesError
+from themis.core.errors import OpenFilesError, RunningLoopError
 from themis.core.processes.forks import Handler, handling
 from themis.core.processes.interruption import Interruptible, Interruption, interruptible
 
@@ -240,3 +240,12 @@ async def _stop_all() -> "set[asyncio.Task[Any]]":
         return set()
     _, pending = await asyncio.wait(others, timeout=LAST_WORD_S)
     return pending
+
+
+def refuse_running_loop(method: str) -> None:
+    """Raise RunningLoopError inside a running event loop, where a blocking method would never return."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RunningLoopError(method=method)
