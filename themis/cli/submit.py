@@ -11,6 +11,7 @@ from themis.cli.command import Words, code_changes_option, command, config_optio
 from themis.cli.exit_status import explain_name
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
+from themis.cli.terminal.dry_run import dry_run_option, show_submission
 from themis.cli.terminal.output import emit, note
 from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.time_options import When
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
 @part_options
+@dry_run_option
 @title_options
 @code_changes_option
 def submit(  # noqa: PLR0913  # the options of a submission
@@ -55,6 +57,7 @@ def submit(  # noqa: PLR0913  # the options of a submission
     config: Path,
     overrides: Sequence[str],
     part: Part,
+    dry_run: bool,
     mode: str,
     priority: int,
     not_before: datetime | None,
@@ -64,13 +67,17 @@ def submit(  # noqa: PLR0913  # the options of a submission
 
     Submitting the same experiment again gives the same job. `themis worker` runs submitted experiments.
     """
-    from themis.core.submission import submit_experiment
+    from themis.core.submission import Mode, submit_experiment
 
     experiment = part_of(open_experiment(config, overrides), part, overrides)
+    where: Mode = "batch" if mode == "batch" else "worker_pool"
+    if dry_run:
+        show_submission(experiment, config, where, tags)
+        return
     manifest = submit_experiment(
         experiment,
         config_path=config,
-        mode="batch" if mode == "batch" else "worker_pool",
+        mode=where,
         priority=priority,
         not_before=not_before,
         tags=tags,

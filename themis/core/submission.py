@@ -1,8 +1,7 @@
 """Submission of experiments to a queue or a batch folder, and their results."""
 
 import logging
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -16,16 +15,11 @@ from themis.core.components.provenance import distribution_versions, themis_vers
 from themis.core.components.references import ComponentTarget
 from themis.core.config import RuntimeConfig
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
-from themis.core.configuration.secrets import redact_urls, redacted_key
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
 from themis.core.engine.compiling.run_name import add_run
-from themis.core.engine.limits import idle_limits
-from themis.core.engine.spending import refuse_unkept_budget
 from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
-    LiteralSecretError,
-    LiveComponentError,
     RunExistsError,
 )
 from themis.core.experiment import Experiment
@@ -33,6 +27,7 @@ from themis.core.jobs.batch_requests import run_batch_request, write_request
 from themis.core.jobs.found_as import found_as
 from themis.core.jobs.payload import JobPayload
 from themis.core.jobs.store_cache import StoreCache
+from themis.core.jobs.submittable import check_submittable
 from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.model.manifest_file import Limits
@@ -121,16 +116,8 @@ def submit_experiment(
     if not_before is not None and not_before.tzinfo is None:
         raise InvalidArgumentError(argument="not_before", detail="has no time zone")
     needed = checked([*experiment.runtime.tags, *checked(tags)])
-    _refuse_url_passwords("runtime", experiment.runtime.model_dump(mode="json"))
-    _refuse_url_passwords("storage.parameters", experiment.storage.parameters)
-    _refuse_unwritable_paths(experiment, config_path)
-    snapshot = experiment.compile()
-    components = experiment.compiled().components
-    refuse_unkept_budget(experiment.runtime, components.generator.live, components.live_judges)
-    for text in idle_limits(experiment.runtime, components.providers):
-        logger.warning("%s", text)
-    targets = _targets(snapshot)
-    location = location_of(experiment.storage)
+    targets, loaders = check_submittable(experiment, config_path)
+    snapshot, location = experiment.compile(), location_of(experiment.storage)
     store = _persistent_store(experiment)
     address = StoreAddress(location.kind, location.path, store.jobs.store_id)
     path_text = None if config_path is None else str(Path(config_path).absolute())
@@ -139,7 +126,7 @@ def submit_experiment(
         priority=priority,
         not_before_ns=None if not_before is None else _nanoseconds(not_before),
         tags=needed,
-        distributions=distribution_versions([*experiment.compiled().components.uses(), *_loaders(snapshot)]),
+        distributions=distribution_versions([*experiment.compiled().components.uses(), *loaders]),
     )
     if mode == "batch":
         _prepare(store, snapshot, experiment)
@@ -231,49 +218,6 @@ def _prepare(store: RunStore, snapshot: RunSnapshot, experiment: Experiment) -> 
     if not created and policy == "rerun":
         with store.hold_run(snapshot.run_id):  # its worker would have nothing to continue from
             store.clear_run(snapshot.run_id)
-
-
-def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
-    targets = {}
-    for place, ref in snapshot.component_refs.all().items():
-        if ref.target is None:
-            raise LiveComponentError(where=place, reference=ref.component_id)
-        if key := redacted_key(ref.target.arguments):
-            raise LiteralSecretError(where=place, key=f"with.{key}")  # not stored, so no worker would have it
-        targets[place] = ref.target
-    return targets
-
-
-def _loaders(snapshot: RunSnapshot) -> list[str]:
-    """Return the functions that yield datasets, as they are named."""
-    found = [dataset.loader for dataset in snapshot.datasets if dataset.loader is not None]
-    for loader in found:
-        if key := redacted_key(loader.arguments):
-            raise LiteralSecretError(where="datasets", key=f"with.{key}")  # as above
-    return [loader.use for loader in found]
-
-
-def _refuse_url_passwords(where: str, values: Mapping[str, Any]) -> None:
-    """Refuse URLs with a password: a manifest would store it; without it, a limit or a store would be another one."""
-    for name, value in values.items():
-        redacted = redact_urls(value)
-        if redacted != value:
-            key = redacted_key(redacted)
-            raise LiteralSecretError(where=where, key=name if key is None else f"{name}.{key}")
-
-
-def _refuse_unwritable_paths(experiment: Experiment, config_path: str | Path | None) -> None:
-    """Refuse paths that are not UTF-8: a job's file and its row could not name them to a worker."""
-    runtime, parameters = experiment.runtime, experiment.storage.parameters
-    datasets = [getattr(dataset, "path", None) for dataset in experiment.datasets]
-    for path in (config_path, parameters.get("path"), runtime.queue_root, runtime.batch_root, *datasets):
-        absolute = os.path.abspath(str(path)) if isinstance(path, str | Path) else ""  # noqa: PTH100  # text in, text out
-        try:
-            absolute.encode("utf-8")
-        except UnicodeEncodeError:
-            shown = os.fsencode(absolute).decode("utf-8", "replace")
-            detail = "the path is not UTF-8 text, so a job cannot name it; rename the folder, or use themis run"
-            raise ConfigError(where=shown, detail=detail) from None
 
 
 def _persistent_store(experiment: Experiment) -> RunStore:

@@ -27,8 +27,16 @@ def add_run(store: RunStore, snapshot: RunSnapshot, title: Title) -> bool:
         return False
     with store.transaction():
         created = store.create_run(snapshot)
-        store.name_run(snapshot.run_id, title.name or _made_name(store, snapshot, title.part), title.labels)
+        store.name_run(snapshot.run_id, name_of(store, snapshot, title), title.labels)
     return created
+
+
+def name_of(store: RunStore, snapshot: RunSnapshot, title: Title) -> str:
+    """Return the name that a run has in a store, or would get there."""
+    record = store.load_run(snapshot.run_id)
+    if record is not None and record.name is not None:
+        return record.name
+    return title.name or _made_name(store, snapshot, title.part)
 
 
 def default_name(snapshot: RunSnapshot) -> str:
