@@ -15,6 +15,7 @@ from themis.core.engine.run import RunExecution
 from themis.core.engine.run_options import RunOptions, RunProgress
 from themis.core.errors import (
     BatchWaitError,
+    BrokenOffError,
     ClaimLostError,
     FingerprintChangedError,
     InputError,
@@ -160,6 +161,9 @@ def _own(outcome: AttemptOutcome, limits: SelfImposedLimits) -> AttemptOutcome:
 
 
 def _cause(error: Exception) -> Cause:
+    culprit = error.__cause__ if isinstance(error, BrokenOffError) and error.__cause__ else error
+    if is_no_access(culprit) and not isinstance(error, InputError):
+        return Cause.AUTHENTICATION
     for kinds, cause in _CAUSES:
         if isinstance(error, kinds):
             return cause
