@@ -67,6 +67,8 @@ def _of_run(plan: "RunPlan") -> str:
         calls.append(_counted(plan.judgments, "judgment"))
     kept = f" (and use {plan.stored_generations:,} that are stored)" if plan.stored_generations else ""
     left = f"{plan.left_cases:,} of {_counted(plan.total_cases, 'case')}"
+    if plan.left_cases == plan.total_cases:
+        left = _counted(plan.total_cases, "case")
     return f"{plan.name} would run {left}, ask for {' and '.join(calls)}{kept}, and keep the results in {store}{made}"
 
 
