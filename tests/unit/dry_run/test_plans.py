@@ -10,7 +10,14 @@ from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experi
 from themis.core.config import RuntimeConfig
 from themis.core.dry_run.job_plan import plan_submission
 from themis.core.dry_run.run_plan import RunPlan, plan_run
-from themis.core.errors import ConfigError, LiveComponentError, QueueRootError, RunExistsError
+from themis.core.errors import (
+    ConfigError,
+    LiveComponentError,
+    QueueRootError,
+    QueueUnwritableError,
+    RunExistsError,
+    StoreError,
+)
 from themis.core.experiment import Experiment
 from themis.core.submission import submit_experiment
 
@@ -155,3 +162,19 @@ def test_what_cannot_be_submitted_is_refused_as_a_real_submission_would_be(tmp_p
         plan_submission(config(tmp_path, **{"runtime.queue_root": "file"}), None, "worker_pool")
     with pytest.raises(ConfigError, match="file is not a folder"):
         plan_submission(config(tmp_path, **{"runtime.batch_root": "file"}), None, "batch")
+
+
+def test_a_store_or_a_queue_that_could_not_be_made_is_refused_as_a_run_would_refuse_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"cannot be made: .*file is not a folder"):
+        plan_run(lab(tmp_path, path=tmp_path / "file" / "s.sqlite3"))
+    made, elsewhere = config(tmp_path), config(tmp_path, **{"runtime.queue_root": "new/queue"})
+    made.open_store().close()
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place) == tmp_path / "runs")
+    assert plan_submission(made, None, "worker_pool").job is None
+    with pytest.raises(QueueUnwritableError, match="this user may not write to"):
+        plan_submission(elsewhere, None, "worker_pool")
+    with pytest.raises(StoreError, match="cannot be made: this user may not write to"):
+        plan_run(lab(tmp_path, path=tmp_path / "s.sqlite3"))

@@ -8,7 +8,8 @@ from typing import Literal
 from themis.core.base import FrozenModel
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
 from themis.core.dry_run.run_plan import RunPlan, opened, plan_run
-from themis.core.errors import ConfigError, RunExistsError
+from themis.core.dry_run.write_access import why_not_writable
+from themis.core.errors import ConfigError, QueueUnwritableError, RunExistsError
 from themis.core.experiment import Experiment
 from themis.core.jobs.submittable import check_submittable
 from themis.core.queue.folder.root import open_root
@@ -46,8 +47,8 @@ def plan_submission(
     Raises:
         InputError: it cannot be submitted; the message says why.
         RunExistsError: the run or its job exists, and `runtime.existing_run_policy` is `error`.
-        QueueRootError: the folder is not a queue.
-        StoreError: its store exists, and cannot be used.
+        QueueRootError: the folder is not a queue, or cannot be written.
+        StoreError: its store cannot be used, or not be made.
     """
     needed = checked([*experiment.runtime.tags, *checked(tags)])
     check_submittable(experiment, config_path)
@@ -59,6 +60,8 @@ def plan_submission(
     folder = Path(given or (DEFAULT_BATCH_ROOT if batched else DEFAULT_QUEUE_ROOT)).absolute()
     if not batched:
         open_root(folder, write=False)
+        if why_not := why_not_writable(folder):
+            raise QueueUnwritableError(path=folder, detail=why_not)
     elif folder.exists() and not folder.is_dir():
         raise ConfigError(where="runtime.batch_root", detail=f"{folder} is not a folder")
     row = None if batched else _job_of(experiment, run.run_id)

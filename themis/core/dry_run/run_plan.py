@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from themis.core.base import FrozenModel
+from themis.core.configuration.default_paths import DEFAULT_STORE_KIND
+from themis.core.dry_run.write_access import why_not_writable
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.compiling.run_name import name_of
@@ -12,7 +15,7 @@ from themis.core.engine.remarks import remark_on_candidates, remark_on_idle_limi
 from themis.core.engine.reuse import Lenders
 from themis.core.engine.run_options import parse_until_stage
 from themis.core.engine.spending import refuse_unkept_budget
-from themis.core.errors import RunExistsError, StoreMissingError
+from themis.core.errors import RunExistsError, StoreError, StoreMissingError
 from themis.core.experiment import Experiment
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
@@ -59,7 +62,7 @@ def plan_run(experiment: Experiment, until_stage: str = "judge") -> RunPlan:
     Raises:
         InputError: the experiment cannot be run; the message says why.
         RunExistsError: the run exists, and `runtime.existing_run_policy` is `error`.
-        StoreError: its store exists, and cannot be used.
+        StoreError: its store cannot be used, or not be made.
     """
     run, until = experiment.compiled(), min(parse_until_stage(until_stage), experiment.compile().last_stage)
     runtime, components = experiment.runtime, run.components
@@ -81,10 +84,18 @@ def opened(experiment: Experiment) -> Iterator[RunStore | None]:
     except StoreMissingError:
         found = None
     if found is None:
+        _refuse_unwritable(experiment)
         yield None
         return
     with closing(found):
         yield found
+
+
+def _refuse_unwritable(experiment: Experiment) -> None:
+    """Refuse a file of a store that could not be made."""
+    path = Path(location_of(experiment.storage).path) if experiment.storage.store == DEFAULT_STORE_KIND else None
+    if path is not None and (why_not := why_not_writable(path)):
+        raise StoreError(path=str(path), detail=f"cannot be made: {why_not}")
 
 
 def _plan(experiment: Experiment, store: RunStore | None, record: RunRecord | None, until: Stage) -> RunPlan:
