@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @command(
     "submit",
     "themis submit --config experiment.yaml --mode worker-pool",
+    "themis submit --config experiment.yaml --dry-run",
     "themis submit --config experiment.yaml --priority 0 --not-before 2h --tags gpu",
 )
 @config_options()
