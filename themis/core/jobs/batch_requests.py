@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from themis.core.engine.calls.blocking import refuse_running_loop
 from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ConfigError, QueueBusyError
-from themis.core.experiment import refuse_running_loop
 from themis.core.files import durable
 from themis.core.jobs.claimed_job import JobOptions, execute_job
 from themis.core.jobs.store_cache import StoreCache
@@ -39,7 +39,7 @@ def run_batch_request(
         InputError: the file is not there, or not a request.
         QueueBusyError: another process is running it.
         RunBusyError: another process holds the run lock of its run.
-        RunningLoopError: there is a running event loop.
+        RunningLoopError: there is a running event loop, and this is no cell of a notebook.
     """
     refuse_running_loop("run_batch_request")
     request = Path(request_path).absolute()

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from themis.core.engine.calls.blocking import refuse_running_loop
 from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
-from themis.core.experiment import refuse_running_loop
 from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_async
 from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.store_cache import StoreCache
@@ -44,7 +44,7 @@ def run_worker_once(
     """Claim one job, run it, settle it; see `run_worker_once_async`.
 
     Raises:
-        RunningLoopError: there is a running event loop.
+        RunningLoopError: there is a running event loop, and this is no cell of a notebook.
     """
     refuse_running_loop("run_worker_once")
     with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
