@@ -18,7 +18,7 @@ export NO_MKDOCS_2_WARNING = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check $(CHECKS) hooks slow slow-short soak bench bench-short mutants mutants-short screens docs format clean
+.PHONY: help demo test check $(CHECKS) hooks slow slow-short notebook soak bench bench-short mutants mutants-short screens docs format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -62,6 +62,9 @@ slow: $(VENV)/dev.stamp  ## run the slow tests: crash points, power loss, races
 
 slow-short: $(VENV)/dev.stamp  ## run the slow tests on a sample of their cases
 	$(PYTEST) -m slow --short
+
+notebook: $(VENV)/dev.stamp  ## execute the notebooks of the documentation in a kernel of Jupyter
+	$(BIN)/python -m pytest -m notebook tests/notebooks
 
 soak: $(VENV)/dev.stamp  ## storms on a queue, round after round, for SECONDS (600), and what was done in numbers
 	$(BIN)/python -m pytest -m soak --soak-seconds $(SECONDS) tests/processes

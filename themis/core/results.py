@@ -217,6 +217,10 @@ class RunResult(FrozenModel):
         """Return the status and a table of the metrics."""
         return text_of(outline_of(self))
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001  # as IPython calls it
+        """Write the same where IPython shows text."""
+        printer.text("…" if cycle else str(self))
+
     def _repr_html_(self) -> str:
         """Return the same as HTML, which a notebook shows; all text in it is escaped."""
         return html_of(outline_of(self))
