@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, cases, dataset
@@ -137,8 +138,9 @@ def test_several_datasets_are_one_run() -> None:
         ([{"input": "half \ud83d"}], "holds a lone surrogate"),
         ([dataset(1), {"input": "x"}], "dataset 'inline', case 1: must be a Case or a mapping"),
         ([dataset(1), dataset(2)], "datasets: id 'lab' is used twice"),
+        (pa.table({"input": ["x"]}), r"data: is a pyarrow Table; give its rows, as in data.to_pylist\(\)"),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_data_that_does_not_fit_is_refused_in_one_line(data: Any, words: str) -> None:
     with pytest.raises(ThemisError, match=words) as caught:

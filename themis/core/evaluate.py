@@ -176,6 +176,9 @@ def _datasets(data: Any) -> list[DatasetGiven]:
         return [data]
     if is_frame(data):
         return [dataset_from_cases(data)]
+    if method := next((name for name in ("to_dicts", "to_pylist") if hasattr(data, name)), None):
+        kind = f"{type(data).__module__.partition('.')[0]} {type(data).__name__}"
+        raise InvalidArgumentError(argument="data", detail=f"is a {kind}; give its rows, as in data.{method}()")
     if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
         raise InvalidArgumentError(
             argument="data",

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,9 +16,11 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ConfigError
 from themis.core.evaluate import evaluate
+from themis.core.experiment import Experiment
 from themis.core.run_progress import display
 from themis.core.run_progress.words import ended
 from themis.core.stores import InMemoryRunStore
+from themis.core.submission import run_batch_request, run_worker_once, submit_experiment
 
 SLOW_S = 0.05
 
@@ -140,6 +143,28 @@ def test_a_replay_shows_its_progress_too(notebook: Notebook) -> None:
     made.run(store=store)
     made.replay("score", store=store, progress=True)
     assert notebook.texts[-1].startswith("3 of 3 cases, 0 failed, in ")
+
+
+@pytest.mark.parametrize("mode", ["worker_pool", "batch"])
+def test_a_job_shows_its_progress_too(notebook: Notebook, tmp_path: Path, mode: Any) -> None:
+    config = tmp_path / "experiment.yaml"
+    config.write_text(
+        "generation: {generator: builtin/demo_generator}\n"
+        "evaluation: {metrics: [builtin/exact_match]}\n"
+        "storage: {store: sqlite}\n"
+        "datasets: [{dataset_id: d, cases: [{case_id: a, input: x, expected_output: x}]}]\n"
+    )
+    submitted = submit_experiment(Experiment.from_config(config), config_path=str(config), mode=mode)
+    if mode == "batch":
+        run_batch_request(submitted.manifest_path, progress=True)
+    else:
+        run_worker_once(tmp_path / "runs" / "queue", progress=True)
+    assert notebook.texts[-1].startswith("1 of 1 cases, 0 failed, in ")
+
+
+def test_no_job_is_no_output(notebook: Notebook, tmp_path: Path) -> None:
+    assert run_worker_once(tmp_path, progress=True) is None
+    assert notebook.outputs == []
 
 
 def test_the_end_says_how_long_it_took_and_what_was_there_before() -> None:
