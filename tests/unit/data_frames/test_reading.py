@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
+from themis.core.config import EvaluationConfig
 from themis.core.dataset_inputs import dataset_from_cases
 from themis.core.errors import DatasetError, InvalidArgumentError
 from themis.core.evaluate import evaluate
+from themis.core.experiment import Experiment
 from themis.core.models import Case
 
 
@@ -124,6 +126,12 @@ def test_a_table_in_a_list_is_refused_with_the_way_to_name_datasets() -> None:
         evaluate("builtin/demo_generator", [frame, frame], "builtin/exact_match")
     datasets = [dataset_from_cases(frame, dataset_id=name) for name in ("one", "two")]
     assert evaluate("builtin/demo_generator", datasets, []).progress.total_cases == 2
+
+
+def test_an_experiment_is_told_how_a_table_becomes_a_dataset() -> None:
+    parts: dict[str, Any] = {"generation": {"generator": "builtin/demo_generator"}, "storage": {"store": "memory"}}
+    with pytest.raises(ValueError, match="is a DataFrame; make it a Dataset by dataset_from_cases of"):
+        Experiment(**parts, evaluation=EvaluationConfig(metrics=[]), datasets=[pd.DataFrame({"input": ["x"]})])
 
 
 def test_a_table_that_is_not_refused_is_left_as_it_was() -> None:
