@@ -204,7 +204,7 @@ def test_what_a_throttled_provider_is_asked_is_said_with_the_reason() -> None:
     limits = ProviderLimits(KEY)
     limits.join(Share(rules_of(FREELY.model_copy(update={"adaptive": AdaptiveConfig()}), KEY), print, lambda: 0))
     share = limits._shares[0]
-    assert limits.state(0.0).text == f"{NAME} 16 of 40 at once (slow start)"
+    assert limits.state(0.0).text == f"{NAME} 32 of 40 at once (slow start)"
     ticket = Ticket()
     assert limits.try_take(share, 1.0, ticket) == 0.0
     limits.give(share, 2.0, ticket, Feedback("throttled", retry_after_s=7.0, status=429))
