@@ -91,12 +91,12 @@ def carry_out(folder: Path, root: Path, stage: str, how: str, *, under_a_loop: b
     ("stage", "how", "under_a_loop"),
     [
         ("score", "returns", False),
-        ("score", "raises", False),
-        ("score", "exits", False),
-        ("generate", "raises", False),
-        ("await", "returns", False),
-        ("score", "returns", True),
         ("await", "returns", True),
+        pytest.param("score", "raises", False, marks=pytest.mark.slow),
+        pytest.param("score", "exits", False, marks=pytest.mark.slow),
+        pytest.param("generate", "raises", False, marks=pytest.mark.slow),
+        pytest.param("await", "returns", False, marks=pytest.mark.slow),
+        pytest.param("score", "returns", True, marks=pytest.mark.slow),
     ],
 )
 def test_a_child_that_comes_back_into_the_run_ends_and_has_written_nothing(

@@ -72,6 +72,11 @@ def write_policy(session: pytest.Pytester, **limits: Any) -> None:
 
 
 def run(session: pytest.Pytester, *words: str) -> pytest.RunResult:
+    return session.runpytest_inprocess("-p", "themis.pytest_plugin.options", *words)
+
+
+def run_apart(session: pytest.Pytester, *words: str) -> pytest.RunResult:
+    """The same, in a process of its own."""
     return session.runpytest_subprocess("-p", "themis.pytest_plugin.options", *words)
 
 
@@ -189,12 +194,13 @@ def test_no_verdict_hides_a_failure_that_is_not_a_score(session: pytest.Pytester
     broken.stdout.fnmatch_lines(["*nowhere.yaml*"])
 
 
+@pytest.mark.slow
 def test_processes_that_share_the_tests_run_the_experiment_once(session: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     write(session, "experiment.yaml", {f"c{number}": "yes" for number in range(6)})
     write_policy(session, threshold=0.9)
     words = ("--themis-config", "experiment.yaml", "--themis-gate", "gate.yaml", "-p", "xdist", "-n", "2")
-    done = run(session, *words)
+    done = run_apart(session, *words)
     done.assert_outcomes(passed=6)
     assert done.ret == 0
     assert len((session.path / "asked").read_text(encoding="utf-8").split()) == 6
@@ -213,7 +219,7 @@ def test_a_session_without_its_options_imports_nothing_of_themis_but_the_options
             assert "pydantic" not in sys.modules
         """
     )
-    run(session).assert_outcomes(passed=1)
+    run_apart(session).assert_outcomes(passed=1)
 
 
 def test_pytest_finds_the_plug_in_by_its_entry_point() -> None:

@@ -209,7 +209,7 @@ def test_what_a_throttled_provider_is_asked_is_said_with_the_reason() -> None:
     assert limits.try_take(share, 1.0, ticket) == 0.0
     limits.give(share, 2.0, ticket, Feedback("throttled", retry_after_s=7.0, status=429))
     assert limits.state(2.0).text == f"{NAME} 0 of 40 at once (closed for 7 s: retry-after)"
-    assert limits.state(12.0).text == f"{NAME} 11 of 40 at once (429 10 s ago; recovering)"
+    assert limits.state(12.0).text == f"{NAME} 22 of 40 at once (429 10 s ago; recovering)"
 
 
 # --- what may go wrong

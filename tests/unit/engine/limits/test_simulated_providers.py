@@ -18,7 +18,7 @@ def runtime(tasks: int = 32, **more: Any) -> RuntimeConfig:
     return RuntimeConfig(max_concurrent_tasks=tasks, **more)
 
 
-@pytest.mark.parametrize("latency_s", [0.05, 0.5, 2.0])
+@pytest.mark.parametrize("latency_s", [0.05, 2.0, pytest.param(0.5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("travel_s", [0.0, 0.5])
 def test_a_quota_of_600_a_minute_is_used_and_never_exceeded(latency_s: float, travel_s: float) -> None:
     provider = SimulatedProvider(latency_s=latency_s, travel_s=travel_s)
@@ -74,8 +74,15 @@ def test_a_call_that_needs_more_than_a_minutes_tokens_is_made_alone() -> None:
     assert all(second - first >= 60.0 for first, second in pairwise(later))
 
 
-@pytest.mark.parametrize("retry_after_s", [None, 1.0, 5.0])
-@pytest.mark.parametrize(("lasts_s", "latency_s"), [(0.5, 1.0), (3.0, 0.4), (3.0, 2.0), (10.0, 1.0), (10.0, 3.0)])
+@pytest.mark.parametrize("retry_after_s", [None, 5.0, pytest.param(1.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("lasts_s", "latency_s"),
+    [
+        (3.0, 0.4),
+        (10.0, 3.0),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ((0.5, 1.0), (3.0, 2.0), (10.0, 1.0))),
+    ],
+)
 def test_after_a_burst_of_429_the_rate_is_back_within_20_seconds(
     retry_after_s: float | None, lasts_s: float, latency_s: float
 ) -> None:

@@ -40,6 +40,7 @@ def test_a_loop_fails_with_the_first_question_that_does() -> None:
             assert server.summary()["answered"] == 5
 
 
+@pytest.mark.slow
 def test_another_process_sees_what_was_asked_and_the_script_is_found_by_its_name() -> None:
     script = "tests.unit.support.model_server.test_program:STEPS"
     with model_server_process("--script", script) as server:
