@@ -49,7 +49,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--short", action="store_true", help="slow tests try a sample of what they try in full")
-    parser.addoption("--smoke", action="store_true", help="try only the first of a test's cases")
+    parser.addoption("--smoke", action="store_true", help="try the first of a test's cases, if it takes a moment")
     parser.addoption(
         "--soak-seconds", type=float, default=600.0, help="how long a soak test goes on; one round at least"
     )
@@ -58,8 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--smoke"):
         return
-    first = {item.nodeid.partition("[")[0]: item.nodeid for item in reversed(items)}
-    chosen = set(first.values())
+    quick = [item for item in items if item.get_closest_marker("not_smoke") is None]
+    chosen = set({item.nodeid.partition("[")[0]: item.nodeid for item in reversed(quick)}.values())
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
     items[:] = [item for item in items if item.nodeid in chosen]
 
