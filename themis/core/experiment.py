@@ -17,7 +17,7 @@ from themis.core.engine.batch_endpoint import endpoint_of
 from themis.core.engine.calls.blocking import refuse_running_loop, run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
-from themis.core.engine.compiling.narrowing import narrowed, part_of
+from themis.core.engine.compiling.narrowing import Sample, narrowed, part_of
 from themis.core.engine.compiling.run_name import named_part
 from themis.core.engine.estimate import estimate_run
 from themis.core.engine.replaying.execution import ReplayExecution
@@ -27,6 +27,7 @@ from themis.core.engine.run_options import RunOptions, RunProgress, parse_until_
 from themis.core.errors import InvalidArgumentError, StoreMissingError, UnknownRunError
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunEstimate, RunResult, RunStatus
+from themis.core.run_progress.display import shown
 from themis.core.snapshot import RunProvenance, RunSnapshot
 from themis.core.stores import RunStore, create_run_store, projections
 from themis.core.text.run_names import Title
@@ -84,9 +85,7 @@ class Experiment(ExperimentConfig):
         """The name and the labels that its run is to get."""
         return Title(self.name, self.labels, self._part.words)
 
-    def narrowed(
-        self, *, limit: int | None = None, sample: int | tuple[int, int] | None = None, cases: Iterable[str] = ()
-    ) -> Self:
+    def narrowed(self, *, limit: int | None = None, sample: Sample | None = None, cases: Iterable[str] = ()) -> Self:
         """Return the experiment with a part of each dataset's cases; a later run of all asks only for the rest.
 
         Args:
@@ -159,19 +158,17 @@ class Experiment(ExperimentConfig):
         store: RunStore | None = None,
         subscribers: Iterable[Any] | None = None,
         tracing_provider: TracingProvider | None = None,
-        progress: RunProgress | None = None,
+        *,
+        progress: RunProgress | bool | None = None,
     ) -> RunResult:
         """Run in this process until the end; see `run_async`.
 
         Raises:
-            RunningLoopError: there is a running event loop.
+            RunningLoopError: there is a running event loop, and this is no cell of a notebook.
         """
         refuse_running_loop("run")
-        return run_to_end(
-            self.run_async(
-                until_stage, runtime, store, subscribers, tracing_provider=tracing_provider, progress=progress
-            )
-        )
+        work = self.run_async(until_stage, runtime, store, subscribers, tracing_provider, progress=progress)
+        return run_to_end(work)
 
     async def run_async(
         self,
@@ -180,7 +177,8 @@ class Experiment(ExperimentConfig):
         store: RunStore | None = None,
         subscribers: Iterable[Any] | None = None,
         tracing_provider: TracingProvider | None = None,
-        progress: RunProgress | None = None,
+        *,
+        progress: RunProgress | bool | None = None,
     ) -> RunResult:
         """Run up to `until_stage`, continuing from the results in the store.
 
@@ -190,7 +188,8 @@ class Experiment(ExperimentConfig):
             store: used instead of the one that `storage` names.
             subscribers: notified of the run's events (see `LifecycleSubscriber`).
             tracing_provider: receives spans.
-            progress: an object whose counts are kept up to date during the run.
+            progress: True to show it, below the cell in a notebook and else on standard error; or an object whose
+                counts are kept up to date during the run.
 
         Raises:
             RunExistsError: the run exists and `runtime.existing_run_policy` is `error`.
@@ -198,16 +197,17 @@ class Experiment(ExperimentConfig):
             ThemisError: the run cannot continue; failed cases are not errors, they are in the result.
         """
         until = parse_until_stage(until_stage)
-        run = await at_home(self.compiled)
-        own_store = store or self.open_store()
-        options = RunOptions(
-            until,
-            subscribers=tuple(subscribers or ()),
-            tracer=tracing_provider,
-            progress=progress or RunProgress(),
-            title=self.title,
-        )
-        record = await RunExecution(run, own_store, runtime or self.runtime, options).execute()
+        with shown(progress) as kept_up:
+            run = await at_home(self.compiled)
+            own_store = store or self.open_store()
+            options = RunOptions(
+                until=until,
+                subscribers=tuple(subscribers or ()),
+                tracer=tracing_provider,
+                progress=kept_up,
+                title=self.title,
+            )
+            record = await RunExecution(run, own_store, runtime or self.runtime, options).execute()
         return projections.run_result(own_store, run.snapshot.run_id, record)
 
     def replay(  # noqa: PLR0913  # as for `run`, and what is replayed
@@ -219,12 +219,12 @@ class Experiment(ExperimentConfig):
         store: RunStore | None = None,
         subscribers: Iterable[Any] | None = None,
         tracing_provider: TracingProvider | None = None,
-        progress: RunProgress | None = None,
+        progress: RunProgress | bool | None = None,
     ) -> RunResult:
         """Run the stored run again from a stage on, in this process until the end; see `replay_async`.
 
         Raises:
-            RunningLoopError: there is a running event loop.
+            RunningLoopError: there is a running event loop, and this is no cell of a notebook.
         """
         refuse_running_loop("replay")
         return run_to_end(
@@ -248,7 +248,7 @@ class Experiment(ExperimentConfig):
         store: RunStore | None = None,
         subscribers: Iterable[Any] | None = None,
         tracing_provider: TracingProvider | None = None,
-        progress: RunProgress | None = None,
+        progress: RunProgress | bool | None = None,
     ) -> RunResult:
         """Run the stored run again from a stage on; what earlier stages left is used, and no generator is called.
 
@@ -262,7 +262,7 @@ class Experiment(ExperimentConfig):
             store: used instead of the one that `storage` names; a run in memory is in no other.
             subscribers: notified of the replay's events (see `LifecycleSubscriber`).
             tracing_provider: receives spans.
-            progress: an object whose counts are kept up to date during the replay.
+            progress: as for `run_async`.
 
         Raises:
             UnknownRunError: the run is not in the store.
@@ -271,18 +271,18 @@ class Experiment(ExperimentConfig):
             RunBusyError: another process holds the run lock.
             ThemisError: the replay cannot continue.
         """
-        run = await at_home(self.compiled)
-        request = replay_request(run.snapshot, stage, metric_ids)
-        own_store = store or self._stored_in(run.snapshot.run_id)
-        options = RunOptions(
-            subscribers=tuple(subscribers or ()), tracer=tracing_provider, progress=progress or RunProgress()
-        )
-        record = await ReplayExecution(run, own_store, runtime or self.runtime, options, request).execute()
+        with shown(progress) as kept_up:
+            run = await at_home(self.compiled)
+            request = replay_request(run.snapshot, stage, metric_ids)
+            own_store = store or self._stored_in(run.snapshot.run_id)
+            options = RunOptions(subscribers=tuple(subscribers or ()), tracer=tracing_provider, progress=kept_up)
+            record = await ReplayExecution(run, own_store, runtime or self.runtime, options, request).execute()
         is_known = record.status is not RunStatus.RUNNING  # else it was interrupted before its replay
         return projections.run_result(own_store, run.snapshot.run_id, record if is_known else None)
 
     def rejudge(self, metric_ids: Sequence[str] | None = None, **options: Any) -> RunResult:
         """Ask the judges again: `replay` from `judge`, with its other arguments as `options`."""
+        refuse_running_loop("rejudge")
         return self.replay("judge", metric_ids, **options)
 
     async def rejudge_async(self, metric_ids: Sequence[str] | None = None, **options: Any) -> RunResult:

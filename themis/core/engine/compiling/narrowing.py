@@ -18,12 +18,15 @@ from themis.core.text.pydantic_errors import in_a_line
 from themis.core.values.bounds import MOST_COUNT
 from themis.core.values.dataset_selection import DatasetSelection, SampleConfig, SliceConfig
 
+Sample = int | tuple[int, int]
+"""The size of a sample, or its size and its seed."""
+
 InRecords = DatasetFile | DatasetOnHub | DatasetLoader
 
 _WHERE = "experiment"
 
 
-def part_of(limit: int | None, sample: int | tuple[int, int] | None, cases: Iterable[str]) -> Part:
+def part_of(limit: int | None, sample: Sample | None, cases: Iterable[str]) -> Part:
     """Return the part that arguments name; a sample is its size, or its size and its seed.
 
     Raises:
