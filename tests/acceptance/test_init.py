@@ -12,8 +12,8 @@ import yaml
 
 from tests.support.model_server import ModelServer
 from themis.adapters.model_names import PROVIDERS
+from themis.cli.begin.init import PROVIDERS as OFFERED
 from themis.cli.begin.starting_files import STARTS
-from themis.cli.init import PROVIDERS as OFFERED
 
 Themis = Any
 """The fixture's class: see conftest."""

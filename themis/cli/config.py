@@ -16,7 +16,7 @@ def config() -> None:
 
 
 @command("validate", "themis config validate --config experiment.yaml")
-@config_options()
+@config_options
 def validate(*, config: Path, overrides: Sequence[str]) -> None:
     """Check everything that can be checked without running: keys, components, datasets."""
     from themis.core.engine.limits import idle_limits
@@ -32,7 +32,7 @@ def validate(*, config: Path, overrides: Sequence[str]) -> None:
 
 
 @command("show", "themis config show --config experiment.yaml --set seeds=[7]")
-@config_options()
+@config_options
 def show(*, config: Path, overrides: Sequence[str]) -> None:
     """Print a config file with its defaults, its overrides and absolute paths; secrets stay references."""
     from themis.core.configuration.config_file import load_config

@@ -41,7 +41,7 @@ wait_option = click.option(
     "themis run --config experiment.yaml",
     "themis run --config experiment.yaml --set generation.candidate_policy.num_samples=5",
 )
-@config_options()
+@config_options
 @click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
 @wait_option
 @quiet_option
@@ -64,7 +64,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
 
 
 @command("resume", "themis resume --config experiment.yaml")
-@config_options()
+@config_options
 @wait_option
 @quiet_option
 @code_changes_option

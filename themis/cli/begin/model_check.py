@@ -28,7 +28,7 @@ def model() -> None:
     "themis model check --config experiment.yaml",
     "themis model check --config experiment.yaml --set generation.generator.with.model_id=gpt-5.4",
 )
-@config_options()
+@config_options
 @click.option(
     "--timeout",
     "timeout_s",

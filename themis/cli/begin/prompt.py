@@ -29,7 +29,7 @@ def prompt() -> None:
     "themis prompt show --config experiment.yaml",
     "themis prompt show --config experiment.yaml --case fr --json",
 )
-@config_options()
+@config_options
 @click.option("--case", "case_id", metavar="ID", help="Case to show; by default the first one.")
 @click.option("--dataset-id", metavar="D", help="Dataset of the case; by default the first one that has it.")
 @json_option
