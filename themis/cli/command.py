@@ -10,6 +10,7 @@ import click
 
 from themis.cli.config_argument import CONFIG_NAME, config_argument
 from themis.cli.offers import values
+from themis.cli.terminal import early_interrupts
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.text.run_names import checked_labels
 
@@ -40,6 +41,11 @@ class Command(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             raise _no_such_option(self, ctx, error) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what the command does; from here on it decides what an interrupt ends."""
+        early_interrupts.hand_over()
+        return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the options."""

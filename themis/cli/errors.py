@@ -42,7 +42,7 @@ def report(error: BaseException) -> int:
 
 def _explained(error: BaseException) -> tuple[str, int]:
     """The line and the exit code of an error."""
-    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort) or isinstance(error.__cause__, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, click.ClickException):
         return f"error: {_usage(error)}", BAD_INPUT

@@ -74,7 +74,6 @@ def recompiled(snapshot: RunSnapshot, folder: Path) -> CompiledRun:
     try:
         return recompile(snapshot, folders=[str(folder)])
     except ComponentImportError as error:
-        detail = (
-            f"{error.facts['detail']}; name the run's config file in place of the run, as its folder has the module"
-        )
-        raise ComponentImportError(**{**error.facts, "detail": detail}) from None
+        facts = error.facts
+        detail = f"{facts['detail']}; name the run's config file instead of the run, as its folder has the module"
+        raise ComponentImportError(where=facts["where"], reference=facts["reference"], detail=detail) from None
