@@ -11,6 +11,7 @@ from themis.core.engine.spending import refuse_unkept_budget
 from themis.core.errors import ConfigError, LiteralSecretError, LiveComponentError
 from themis.core.experiment import Experiment
 from themis.core.snapshot import RunSnapshot
+from themis.core.stores.registry import location_of
 
 
 def check_submittable(experiment: Experiment, config_path: str | Path | None = None) -> dict[str, ComponentTarget]:
@@ -29,6 +30,7 @@ def check_submittable(experiment: Experiment, config_path: str | Path | None = N
     _refuse_url_passwords("runtime", experiment.runtime.model_dump(mode="json"))
     _refuse_url_passwords("storage.parameters", experiment.storage.parameters)
     _refuse_unwritable_paths(experiment, config_path)
+    location_of(experiment.storage)  # raises for a store that only this process can reach
     snapshot = experiment.compile()
     components = experiment.compiled().components
     refuse_unkept_budget(experiment.runtime, components.generator.live, components.live_judges)
