@@ -29,11 +29,6 @@ COMP_CWORD=$(($# - 1))
 _themis_completion themis
 printf '%s\n' "${COMPREPLY[@]}"
 """
-# The same for the others: each shell's function asks by the same variables.
-ASKED_BY = {
-    "zsh": lambda words: {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)},
-    "fish": lambda words: {"COMP_WORDS": " ".join(words), "COMP_CWORD": words[-1]},
-}
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -95,7 +90,8 @@ def test_the_script_is_one_that_its_shell_can_read(shell: str, themis: Themis, t
 
 def asked(shell: str, *words: str) -> list[str]:
     """What a shell's script is told about a line."""
-    variables = ASKED_BY[shell](["themis", *words])
+    last = words[-1] if shell == "fish" else str(len(words))
+    variables = {"COMP_WORDS": " ".join(["themis", *words]), "COMP_CWORD": last}
     done = subprocess.run(
         [sys.executable, "-m", "themis"],
         env=environment(_THEMIS_COMPLETE=f"{shell}_complete", **variables),

@@ -59,7 +59,7 @@ def test_the_demo_runs_models_through_the_queue_and_says_who_wins_each_time(tmp_
     assert scores(again) == found
     assert sum(line.startswith("   worker ") for line in again) == 3
 
-    commands = [line.partition(":  ")[2].strip() for line in again if " -m themis " in line]
+    commands = [line.partition(":  ")[2].strip() for line in again if " -m themis " in line and "real" not in line]
     answers = [done_as_typed(command, tmp_path) for command in commands]
     assert len(answers) == 3
     assert json.loads(answers[0])["cases"]

@@ -23,9 +23,8 @@ ANSWERS = {"pens": 20, "train": 75, "eggs": 31}
 """Two of the three sample problems are answered rightly."""
 
 
-def generator_in(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((folder / "experiment.yaml").read_text())["generation"]["generator"]
-    return found
+def generator_in(folder: Path) -> Any:
+    return yaml.safe_load((folder / "experiment.yaml").read_text())["generation"]["generator"]
 
 
 def test_the_providers_that_are_offered_are_known() -> None:

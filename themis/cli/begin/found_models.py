@@ -41,8 +41,8 @@ def found_model(environ: Mapping[str, str], get: Get | None = None) -> FoundMode
 
     A key comes first, since somebody has set it; nothing is sent to its provider.
     """
-    for name, provider in PROVIDERS.items():
-        key = provider.key_variable
+    for name, known in PROVIDERS.items():
+        key = known.key_variable
         if key is not None and environ.get(key, "").strip():
             return FoundModel(name, None, f"{key} is set")
     ask = get or said_by

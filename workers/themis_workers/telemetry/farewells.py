@@ -1,4 +1,4 @@
-"""What a worker says when it is to end, and at its end: in words, for whoever waits in front of it."""
+"""Last words of a worker: what it waits for when it is to end, and at its end what it did."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from themis.core.stores.job_rows import JobRow
 COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
 GIVEN_BACK, AGAIN, LOST, LEFT = "given back", "to be tried again", "taken over", "left to be recovered"
 _ORDER = (COMPLETED, FAILED, CANCELLED, AGAIN, GIVEN_BACK, LOST, LEFT)
-_OF_STATE = {JobState.DONE: COMPLETED, JobState.FAILED: FAILED, JobState.CANCELLED: CANCELLED}
+_OF_STATE: dict[str, str] = {JobState.DONE: COMPLETED, JobState.FAILED: FAILED, JobState.CANCELLED: CANCELLED}
 
 
 def on_first_signal(running: int, grace_s: float, signal: str) -> str:
