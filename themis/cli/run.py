@@ -38,8 +38,8 @@ wait_option = click.option(
 
 @command(
     "run",
-    "themis run --config experiment.yaml",
-    "themis run --config experiment.yaml --set generation.candidate_policy.num_samples=5",
+    "themis run experiment.yaml",
+    "themis run experiment.yaml --set generation.candidate_policy.num_samples=5",
 )
 @config_options
 @click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
@@ -63,7 +63,7 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     return exit_code(result)
 
 
-@command("resume", "themis resume --config experiment.yaml")
+@command("resume", "themis resume experiment.yaml")
 @config_options
 @wait_option
 @quiet_option

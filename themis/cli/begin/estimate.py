@@ -16,9 +16,9 @@ from themis.cli.terminal.share_option import Share
 
 @command(
     "estimate",
-    "themis estimate --config experiment.yaml",
-    "themis estimate --config experiment.yaml --detect 2%",
-    "themis estimate --config experiment.yaml --detect 2% --earlier before.yaml after.yaml",
+    "themis estimate experiment.yaml",
+    "themis estimate experiment.yaml --detect 2%",
+    "themis estimate experiment.yaml --detect 2% --earlier before.yaml after.yaml",
 )
 @config_options
 @click.option("--detect", type=Share(), metavar="SHARE", help="Say how many cases show such a difference: 2% or 0.02.")
