@@ -2,8 +2,6 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the module `typing` would take most of the time of `import themis`
-    from typing import Any
-
     from themis.core import (
         Case,
         Dataset,
@@ -82,7 +80,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> "Any":
+def __getattr__(name: str) -> object:
     """A public name, or the version, on first use: until then nothing is imported."""
     if name == "__version__":
         from themis.core.components.provenance import themis_version
