@@ -1,5 +1,6 @@
 """`themis cases`, and what may be done again with a run that is named by its name."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,17 @@ def test_people_get_a_table_with_whole_scores(mixed: str, themis: Themis) -> Non
     assert lines[1].split()[:4] == ["right", "-", "ok", "1.0000"]
     assert lines[3].split()[:2] == ["silent", "-"]
     assert "generation_failure: LookupError: no answer" in lines[4]
+
+
+@pytest.mark.usefixtures("at_terminal")
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 200])
+def test_no_score_is_cut_at_any_width(width: int, mixed: str, themis: Themis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("themis.cli.stored.cases.terminal_width", lambda: width)
+    lines = themis("cases", mixed).out.splitlines()
+    assert sum(line.count("math_equivalence") for line in lines) == (4 if width < 43 else 1), "beside each score"
+    assert re.findall(r"\b[01]\.\d{4}\b", " ".join(lines)) == ["1.0000", "0.0000", "0.0000"]
+    if width > 43:
+        assert max(map(len, lines)) <= width
 
 
 @pytest.mark.usefixtures("at_terminal")

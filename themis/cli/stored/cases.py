@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SHOWN_CASES = 100
 STATES = ("ok", "no_answer", "failed")
 _ANSWER_BYTES = 60
+_LONGEST_CELL = len("no answer")
 
 
 @command(
@@ -102,14 +103,33 @@ def _show(found: "Iterator[CaseRow]", metric_ids: Sequence[str], *, several: boo
     if not page:
         note("no such cases")
     while page:
-        rows = [_cells(row, metric_ids, several=several) for row in page]
-        for line in fitted(columns, rows, terminal_width()):
-            say(line)
+        width = terminal_width()
+        if width is not None and _least(columns) > width:
+            _show_as_blocks(page)
+        else:
+            for line in fitted(columns, [_cells(row, metric_ids, several=several) for row in page], width):
+                say(line)
         following = list(islice(found, SHOWN_CASES if show_all else 1))
         if following and not show_all:
             say(f"\nThe first {SHOWN_CASES}; --all lists them all.")
             break
         page = following
+
+
+def _least(columns: Sequence[Column]) -> int:
+    """The width without the columns that may be left out, and with the others at their shortest."""
+    kept = [column.least or max(len(column.header), _LONGEST_CELL) for column in columns if not column.drop]
+    return sum(kept) + len("  ") * (len(kept) - 1)
+
+
+def _show_as_blocks(page: "Sequence[CaseRow]") -> None:
+    """Print cases whose scores do not fit side by side: a line for each case, and below it one for each score."""
+    for row in page:
+        say(f"{row.case_id}  {row.state.replace('_', ' ')}")
+        for metric_id, score in row.scores.items():
+            say(f"  {_score(score)}  {metric_id.removeprefix('builtin/')}")
+        if row.reason is not None:
+            say(f"  {row.reason}")
 
 
 def _cells(row: "CaseRow", metric_ids: Sequence[str], *, several: bool) -> list[str | None]:
