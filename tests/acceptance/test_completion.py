@@ -63,12 +63,16 @@ def lab(themis: Themis) -> Themis:
     return themis
 
 
-def test_bash_completes_commands_options_files_and_runs(lab: Themis) -> None:
+def test_bash_completes_names_of_runs(lab: Themis) -> None:
+    assert in_bash("report", "base") == ["baseline"]
+
+
+@pytest.mark.slow
+def test_bash_completes_commands_options_files_keys_and_labels(lab: Themis) -> None:
     key = lab("queue", "list", "--json").document["jobs"][0]["key"]
     assert in_bash("rep") == ["replay", "report"]
     assert "--format" in in_bash("report", "--fo")
     assert in_bash("run", "ex") == ["experiment.yaml"]
-    assert in_bash("report", "base") == ["baseline"]
     assert in_bash("report", "--format", "markdown-s") == ["markdown-summary"]
     assert in_bash("queue", "cancel", key[:5]) == [key]
     assert in_bash("list", "--label", "te") == ["team=search"]

@@ -42,11 +42,11 @@ datasets: [{dataset_id: d, cases: [{case_id: a, input: x, expected_output: x}]}]
 """
 MODULES = [
     "click",  # the first that takes long
-    "themis.cli.main",
-    "themis.cli.terminal.output",
+    pytest.param("themis.cli.main", marks=pytest.mark.slow),
+    pytest.param("themis.cli.terminal.output", marks=pytest.mark.slow),
     "themis.cli.costs",  # by the module of the command
     "themis.core.experiment",  # once the command has begun
-    "pydantic",
+    pytest.param("pydantic", marks=pytest.mark.slow),
     "callback",
 ]
 
