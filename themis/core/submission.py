@@ -17,6 +17,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
 from themis.core.engine.compiling.run_name import add_run
+from themis.core.engine.limits import idle_limits
 from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
@@ -27,7 +28,7 @@ from themis.core.jobs.batch_requests import run_batch_request, write_request
 from themis.core.jobs.found_as import found_as
 from themis.core.jobs.payload import JobPayload
 from themis.core.jobs.store_cache import StoreCache
-from themis.core.jobs.submittable import check_submittable
+from themis.core.jobs.submittable import check_submittable, loaders_of
 from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.model.manifest_file import Limits
@@ -53,6 +54,8 @@ __all__ = [
 logger = logging.getLogger("themis.submission")
 
 Mode = Literal["worker_pool", "batch"]
+NamedMode = Mode | Literal["worker-pool"]
+"""A mode as it may be named; the command line has hyphens in its words."""
 
 STATUS_OF_STATE = {
     JobState.QUEUED: "pending",
@@ -87,7 +90,7 @@ def submit_experiment(
     experiment: Experiment,
     *,
     config_path: str | Path | None = None,
-    mode: Mode = "worker_pool",
+    mode: NamedMode = "worker_pool",
     priority: int = DEFAULT_PRIORITY,
     not_before: datetime | None = None,
     tags: Iterable[str] = (),
@@ -100,7 +103,7 @@ def submit_experiment(
     Args:
         experiment: with a store that outlives this process, and components that can be imported elsewhere.
         config_path: the file that it was read from, for people.
-        mode: `worker_pool` or `batch`.
+        mode: `worker_pool` (`worker-pool` is the same) or `batch`.
         priority: 0 (first) to 9.
         not_before: the earliest start time, with its time zone.
         tags: tags that a worker must have to take it, in addition to `runtime.tags`.
@@ -111,13 +114,15 @@ def submit_experiment(
         RunBusyError: it should start from scratch, but a process holds its run lock.
         UnavailableError: the store or the queue cannot be used now.
     """
-    if mode not in {"worker_pool", "batch"}:
-        raise InvalidArgumentError(argument="mode", detail=f"{mode!r} is neither worker_pool nor batch")
+    mode = mode_named(mode)
     if not_before is not None and not_before.tzinfo is None:
         raise InvalidArgumentError(argument="not_before", detail="has no time zone")
     needed = checked([*experiment.runtime.tags, *checked(tags)])
-    targets, loaders = check_submittable(experiment, config_path)
-    snapshot, location = experiment.compile(), location_of(experiment.storage)
+    targets = check_submittable(experiment, config_path)
+    snapshot, components = experiment.compile(), experiment.compiled().components
+    for text in idle_limits(experiment.runtime, components.providers):
+        logger.warning("%s", text)
+    location = location_of(experiment.storage)
     store = _persistent_store(experiment)
     address = StoreAddress(location.kind, location.path, store.jobs.store_id)
     path_text = None if config_path is None else str(Path(config_path).absolute())
@@ -126,7 +131,7 @@ def submit_experiment(
         priority=priority,
         not_before_ns=None if not_before is None else _nanoseconds(not_before),
         tags=needed,
-        distributions=distribution_versions([*experiment.compiled().components.uses(), *loaders]),
+        distributions=distribution_versions([*experiment.compiled().components.uses(), *loaders_of(snapshot)]),
     )
     if mode == "batch":
         _prepare(store, snapshot, experiment)
@@ -144,6 +149,18 @@ def submit_experiment(
         status=status,
         name=_name_of(store, snapshot.run_id),
     )
+
+
+def mode_named(name: str) -> Mode:
+    """Return the mode with a name, which may have a hyphen.
+
+    Raises:
+        InvalidArgumentError: there is no such mode.
+    """
+    found = name.replace("-", "_")
+    if found not in {"worker_pool", "batch"}:
+        raise InvalidArgumentError(argument="mode", detail=f"{name!r} is neither worker_pool nor batch")
+    return "batch" if found == "batch" else "worker_pool"
 
 
 def _name_of(store: RunStore, run_id: str) -> str | None:

@@ -14,7 +14,7 @@ from themis.core.experiment import Experiment
 from themis.core.jobs.submittable import check_submittable
 from themis.core.queue.folder.root import open_root
 from themis.core.stores.job_rows import JobRow, job_key
-from themis.core.stores.registry import is_kept, location_of, reader_of
+from themis.core.stores.registry import location_of, reader_of
 from themis.core.values.tags import checked
 
 
@@ -52,8 +52,6 @@ def plan_submission(
     """
     needed = checked([*experiment.runtime.tags, *checked(tags)])
     check_submittable(experiment, config_path)
-    if not is_kept(experiment.storage):
-        location_of(experiment.storage)  # says which stores a worker can reach
     run = plan_run(experiment)
     batched = mode == "batch"
     given = experiment.runtime.batch_root if batched else experiment.runtime.queue_root

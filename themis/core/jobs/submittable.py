@@ -1,49 +1,54 @@
-"""Checks of an experiment that a job is to carry out: whether another process could do it."""
+"""Submittable experiments: all that is refused before anything is written."""
 
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from themis.core.components.references import ComponentTarget
 from themis.core.configuration.secrets import redact_urls, redacted_key
-from themis.core.engine.limits import idle_limits
 from themis.core.engine.spending import refuse_unkept_budget
 from themis.core.errors import ConfigError, LiteralSecretError, LiveComponentError
 from themis.core.experiment import Experiment
 from themis.core.snapshot import RunSnapshot
-
-logger = logging.getLogger("themis.submission")
-
-
-class Imports(NamedTuple):
-    """Names by which a worker imports the parts of an experiment.
-
-    Attributes:
-        targets: of its components, by their place in the configuration.
-        loaders: the functions that yield its datasets.
-    """
-
-    targets: dict[str, ComponentTarget]
-    loaders: list[str]
+from themis.core.stores.registry import location_of
 
 
-def check_submittable(experiment: Experiment, config_path: str | Path | None = None) -> Imports:
-    """Return how a worker imports an experiment; nothing is written.
+def check_submittable(experiment: Experiment, config_path: str | Path | None = None) -> dict[str, ComponentTarget]:
+    """Compile an experiment, and refuse what no worker could run; nothing is written.
+
+    Args:
+        experiment: the experiment.
+        config_path: the file that it was read from, for people.
+
+    Returns:
+        The import target of each component, by its path in the configuration.
 
     Raises:
-        InputError: no worker could carry it out; the message says why.
+        InputError: it cannot be submitted; the message says why.
     """
     _refuse_url_passwords("runtime", experiment.runtime.model_dump(mode="json"))
     _refuse_url_passwords("storage.parameters", experiment.storage.parameters)
     _refuse_unwritable_paths(experiment, config_path)
+    location_of(experiment.storage)  # raises for a store that only this process can reach
     snapshot = experiment.compile()
     components = experiment.compiled().components
     refuse_unkept_budget(experiment.runtime, components.generator.live, components.live_judges)
-    for text in idle_limits(experiment.runtime, components.providers):
-        logger.warning("%s", text)
-    return Imports(_targets(snapshot), _loaders(snapshot))
+    loaders_of(snapshot)
+    return _targets(snapshot)
+
+
+def loaders_of(snapshot: RunSnapshot) -> list[str]:
+    """Return the functions that yield datasets, as they are named.
+
+    Raises:
+        LiteralSecretError: an argument of one contains a secret, which is not stored.
+    """
+    found = [dataset.loader for dataset in snapshot.datasets if dataset.loader is not None]
+    for loader in found:
+        if key := redacted_key(loader.arguments):
+            raise LiteralSecretError(where="datasets", key=f"with.{key}")  # no worker would have it
+    return [loader.use for loader in found]
 
 
 def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
@@ -55,15 +60,6 @@ def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
             raise LiteralSecretError(where=place, key=f"with.{key}")  # not stored, so no worker would have it
         targets[place] = ref.target
     return targets
-
-
-def _loaders(snapshot: RunSnapshot) -> list[str]:
-    """Return the functions that yield datasets, as they are named."""
-    found = [dataset.loader for dataset in snapshot.datasets if dataset.loader is not None]
-    for loader in found:
-        if key := redacted_key(loader.arguments):
-            raise LiteralSecretError(where="datasets", key=f"with.{key}")  # as above
-    return [loader.use for loader in found]
 
 
 def _refuse_url_passwords(where: str, values: Mapping[str, Any]) -> None:
