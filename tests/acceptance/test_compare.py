@@ -80,7 +80,7 @@ def test_people_read_a_table_and_what_follows(
         "better",
         "worse",
     ]
-    assert lines[3].startswith(METRIC)
+    assert lines[3].startswith("math_equivalence ")
     assert "baseline's answer" in lines[5]
     assert lines[-1].startswith(f"{METRIC}: strong.yaml scores higher than weak.yaml")
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from themis.cli.terminal.output import cut, say
-from themis.cli.terminal.scores import in_full
+from themis.cli.terminal.scores import say_in_full
 from themis.core.cost.run_cost import RunCost
 from themis.core.models import Score
 from themis.core.reporting.costs import in_short
@@ -26,8 +26,7 @@ def say_answers(result: RunResult, cost: RunCost | None) -> None:
         say(f"… and {left:,} more cases; --json prints the figures, --store keeps all answers")
     say(f"{result.run_id[:12]}  {result.status.value}")
     if result.metrics:
-        for line in in_full(result.metrics):
-            say(line)
+        say_in_full(result.metrics)
     if cost is not None:
         say(f"cost {in_short(cost)}")
 

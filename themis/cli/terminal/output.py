@@ -9,9 +9,10 @@ from itertools import islice
 from typing import Any
 
 from themis.cli.terminal import streams
+from themis.cli.terminal.widths import messages_width, wrapped
 from themis.core.text.lines import cut, one_line, printable
 from themis.core.text.masking import mask, mask_json
-from themis.core.values.durations import how_long, when
+from themis.core.values.durations import how_long, local_time, when
 
 __all__ = [
     "cut",
@@ -21,6 +22,7 @@ __all__ = [
     "emit_object",
     "how_long",
     "is_for_people",
+    "local_time",
     "message",
     "note",
     "note_lines",
@@ -106,8 +108,10 @@ def message(text: str) -> str:
 
 
 def note(text: str) -> None:
-    """Print a message on standard error."""
-    _write_message(f"{message(text)}\n")
+    """Print a message on standard error: one line, which on a terminal is broken between words."""
+    width = messages_width()
+    lines = [message(text)] if width is None else wrapped(message(text), width, indent=2)
+    _write_message("".join(f"{line}\n" for line in lines))
 
 
 def note_lines(text: str) -> None:

@@ -26,6 +26,16 @@ def when(nanoseconds: int | None) -> str | None:
         return None
 
 
+def local_time(nanoseconds: int | None) -> str | None:
+    """Return a time for people who look at it now: in this machine's zone, which is named; None as `when`."""
+    if nanoseconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
 def how_long(seconds: float) -> str:
     """Return a duration for people."""
     if seconds < 1:
