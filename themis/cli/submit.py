@@ -11,8 +11,9 @@ from themis.cli.command import Words, code_changes_option, command, config_optio
 from themis.cli.exit_status import explain_name
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
-from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.output import is_for_people, json_form_option, note
 from themis.cli.terminal.time_options import When
+from themis.cli.views.submitted import say_next, show_submitted
 
 if TYPE_CHECKING:
     from themis.core.submission import SubmissionManifest
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     metavar="TAG,…",
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
+@json_form_option
 @title_options
 @code_changes_option
 def submit(
@@ -71,15 +73,7 @@ def submit(
         not_before=not_before,
         tags=tags,
     )
-    emit(
-        {
-            "run_id": manifest.run_id,
-            "name": manifest.name,
-            "status": manifest.status,
-            "manifest_path": str(manifest.manifest_path),
-            "mode": manifest.mode,
-        }
-    )
+    show_submitted(manifest)
     _explain(manifest, tags)
     explain_name(experiment.name, manifest.name)
     if not_before is not None:
@@ -94,8 +88,9 @@ def _explain(manifest: "SubmissionManifest", tags: Sequence[str]) -> None:
     elif streams.has_terminal():
         from themis.core.monitor.workers import nobody_works
 
-        path = manifest.manifest_path
-        if manifest.mode == "batch":
-            note(f"run it with: themis batch run --request {path}")
-        elif hint := nobody_works(path.parent.parent, tags):
+        if manifest.mode != "batch" and (hint := nobody_works(manifest.manifest_path.parent.parent, tags)):
             note(hint)
+        elif is_for_people():
+            say_next(manifest)
+        elif manifest.mode == "batch":
+            note(f"run it with: themis batch run --request {manifest.manifest_path}")

@@ -6,12 +6,13 @@ from pathlib import Path
 import click
 
 from themis.cli.command import code_changes_option, command, config_options, quiet_option
-from themis.cli.exit_status import document, exit_code, explain_failures
-from themis.cli.run import in_turn, line_named, wait_option
+from themis.cli.exit_status import exit_code
+from themis.cli.run import begun, in_turn, line_named, wait_option
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.interrupts import ends_cleanly
-from themis.cli.terminal.output import emit
+from themis.cli.terminal.output import json_form_option
 from themis.cli.terminal.progress import shown
+from themis.cli.views.run_end import show_end
 
 STAGES = ("reduce", "parse", "score", "judge")
 
@@ -32,6 +33,7 @@ STAGES = ("reduce", "parse", "score", "judge")
 )
 @wait_option
 @quiet_option
+@json_form_option
 @code_changes_option
 def replay(
     *, config: Path, overrides: Sequence[str], stage: str, metric_ids: Sequence[str], wait: bool, quiet: bool
@@ -41,16 +43,14 @@ def replay(
     No generator is called. The results take the place of those of the run together, at the end; until then it is as it
     was, and the same command continues a replay that was interrupted.
     """
-    from themis.core.engine.run_options import RunProgress
-
     experiment = open_experiment(config, overrides)
-    progress = RunProgress()
+    execution = begun(stage)
+    progress = execution.progress
     with stored_run(experiment) as (store, _):
         kept = "the run is as it was, and the same command continues its replay"
         with line_named(config), ends_cleanly(kept), shown(progress, quiet=quiet):
             result = in_turn(
                 lambda: experiment.replay(stage, list(metric_ids) or None, store=store, progress=progress), wait=wait
             )
-        emit(document(result))
-        explain_failures(result)
+        show_end(result, execution, storage=experiment.storage, priced_too=False)
     return exit_code(result)

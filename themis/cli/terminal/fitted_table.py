@@ -7,6 +7,8 @@ from themis.cli.terminal.colours import HEAD, Line, Part, plain, say_lines
 from themis.cli.terminal.output import one_line
 from themis.cli.terminal.widths import flowed, shortened, terminal_width, width_of
 
+__all__ = ["Column", "Table", "fitted", "fitted_table", "say_table_fitted", "terminal_width"]
+
 _GAP = "  "
 _INDENT = "  "
 _ABSENT = "-"
@@ -72,13 +74,13 @@ def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width
             left.append(place)
     headers = [column.header for column in columns]
     found = [_row(columns, row, widths, sorted(left), width) for row in cells]
-    return Table(tuple(Part(part.text, HEAD) for part in _line(columns, headers, widths, width)), found)
+    return Table((Part(plain(_line(columns, headers, widths, width)), HEAD),), found)
 
 
 def say_table_fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table that fits the terminal, with colours where it may have some."""
     table = fitted_table(columns, rows, terminal_width())
-    say_lines([table.headers] if table.headers else [])
+    say_lines([table.headers] if plain(table.headers) else [])
     for lines in table.rows:
         say_lines(lines)
 

@@ -34,11 +34,16 @@ def in_short(metrics: Mapping[str, MetricSummary], *, ended: bool) -> str:
 
     If all have `ended`, also the number of cases without a score.
     """
+    return ", ".join(scores_one_by_one(metrics, ended=ended))
+
+
+def scores_one_by_one(metrics: Mapping[str, MetricSummary], *, ended: bool = True) -> list[str]:
+    """Each mean with its name and, if there are such, the numbers that `in_short` has beside it."""
     found = []
     for name, metric in metrics.items():
         beside = _beside(metric, ended=ended)
         found.append(f"{short_name(name)} {number(metric.mean)}" + (f" ({', '.join(beside)})" if beside else ""))
-    return ", ".join(found)
+    return found
 
 
 def score_columns(

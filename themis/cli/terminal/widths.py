@@ -15,6 +15,8 @@ _UNSEEN = frozenset({"Mn", "Me", "Cf"})
 _JOINTS = re.compile(r"(?<=[-_/,.=:;])(?=[^-_/,.=:;])")
 """Places where a word that is wider than a line is broken."""
 
+_WORDS = re.compile(r"(?<=: )themis [^;]*[^;\s]|\S+")
+
 
 def terminal_width() -> int | None:
     """The width of the terminal that shows standard output; None if it goes elsewhere, where nothing is left out."""
@@ -58,9 +60,11 @@ def shortened(text: str, width: int) -> str:
 def wrapped(text: str, width: int, *, indent: int = 0, breaks_words: bool = False) -> list[str]:
     """Return the lines of a text, each at most `width` wide, broken between words; those after the first are indented.
 
-    A word that is wider than a line has a line of its own, unless it is broken too.
+    A word that is wider than a line has a line of its own, unless it is broken too. So has a command to type at the end
+    of a sentence, after a colon: in two parts it could not be copied.
     """
-    return flowed(text.split(), width, first="", then=" " * indent, gap=" ", breaks_words=breaks_words)
+    words = text.split() if breaks_words else _WORDS.findall(text)
+    return flowed(words, width, first="", then=" " * indent, gap=" ", breaks_words=breaks_words)
 
 
 def shortened_lines(text: str, width: int, most: int) -> list[str]:
@@ -98,12 +102,12 @@ def flowed(
 
 def _pieces(item: str, width: int, *, breaks_words: bool) -> Iterator[str]:
     """Yield the parts of an item, each in a line: words together as far as they fit."""
-    if width_of(item) <= width:
+    if width_of(item) <= width or not breaks_words:
         yield item
         return
     line = ""
     for word in item.split():
-        for part in _parts(word, width) if breaks_words else [word]:
+        for part in _parts(word, width):
             together = f"{line} {part}" if line and part == word else part
             if line and (part != word or width_of(together) > width):
                 yield line
