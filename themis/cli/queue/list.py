@@ -17,6 +17,7 @@ from themis.cli.terminal.widths import terminal_width
 from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.model.layout import SHOWN_STATES, time_of
+from themis.core.queue.model.ordering import DEFAULT_PRIORITY
 from themis.core.text.run_names import labels_in
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _COLUMNS = (
     Column("took", right=True, drop=40, below=True),
     Column("why", least=40, drop=80, below=True, bare=True),
 )
+_PRIORITY = 3
 
 
 @command("list", "themis queue list", "themis queue list --state failed --all")
@@ -106,7 +108,10 @@ def _show(jobs: "Iterable[tuple[JobFile, JobAndRun | None]]", *, is_any: bool) -
     is_short = terminal_width() is not None
     left = iter(jobs)
     while page := list(islice(left, PAGE_ROWS)):
-        say_table_fitted(_COLUMNS, [_row(job, found, is_short=is_short) for job, found in page])
+        rows = [_row(job, found, is_short=is_short) for job, found in page]
+        if is_short and all(row[_PRIORITY] in {None, DEFAULT_PRIORITY} for row in rows):
+            rows = [(*row[:_PRIORITY], None, *row[_PRIORITY + 1 :]) for row in rows]
+        say_table_fitted(_COLUMNS, rows)
     if is_any:
         say()
 

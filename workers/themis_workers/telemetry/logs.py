@@ -11,20 +11,30 @@ line, an escape code moves no cursor, and neither a password in a URL nor a secr
 import json
 import logging
 import math
+import os
 import traceback
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any, Literal, TextIO
 
 from themis.core.configuration.secrets import redact_urls
-from themis.core.text.lines import one_line
+from themis.core.text.lines import one_line, printable
 from themis.core.text.masking import mask
+from themis.core.values.state_colours import OFF_VARIABLE, of_state, painted
 
-LogFormat = Literal["text", "json"]
+LogFormat = Literal["words", "text", "json"]
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 _LOGGER = logging.getLogger("workers")
+_NOT_IN_WORDS = frozenset({"attempt begins", "attempt ended", "worker is ready"})
+"""Events that the line of a job says, or that say nothing to people."""
+
+_REASONS = ("did", "why", "error")
+_INDENT = " " * len("09:22:06  ")
+_USUAL_WIDTH = 80
 _MAX_TEXT = 4_000
 _MAX_ITEMS = 100
 _MAX_DEPTH = 8
@@ -47,7 +57,8 @@ def configure(log_format: LogFormat, stream: TextIO, worker: str) -> None:
     Other libraries only log warnings and errors.
 
     Args:
-        log_format: `text` for people, `json` for one object per line.
+        log_format: `words` for people at a terminal, with a line for each job that has ended; `text` for facts as
+            `name=value`; `json` for one object per line.
         stream: usually standard error; lines that cannot be written are lost, without an error.
         worker: name of the worker, part of each JSON object.
     """
@@ -55,10 +66,32 @@ def configure(log_format: LogFormat, stream: TextIO, worker: str) -> None:
     for handler in [found for found in root.handlers if isinstance(found, _Handler)]:
         root.removeHandler(handler)
     handler = _Handler(stream)
-    handler.setFormatter(_JsonLines(worker) if log_format == "json" else _TextLines())
+    handler.setFormatter(_formatter(log_format, stream, worker))
+    if log_format == "words":
+        handler.addFilter(_is_said_in_words)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     _LOGGER.setLevel(logging.INFO)
+
+
+def is_in_words() -> bool:
+    """Whether the log of this process is in words, so that a job is worth a line of its own."""
+    return any(isinstance(handler.formatter, _Words) for handler in logging.getLogger().handlers)
+
+
+def tell_job(state: str, rest: str) -> None:
+    """Log in words how a job has ended."""
+    _LOGGER.info("%s", state, extra={"job_line": rest})
+
+
+def _formatter(log_format: LogFormat, stream: TextIO, worker: str) -> logging.Formatter:
+    if log_format == "words":
+        return _Words(stream)
+    return _JsonLines(worker) if log_format == "json" else _TextLines()
+
+
+def _is_said_in_words(record: logging.LogRecord) -> bool:
+    return record.getMessage() not in _NOT_IN_WORDS
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -73,6 +106,54 @@ class _TextLines(logging.Formatter):
         words = [_at(record), record.levelname.ljust(len("WARNING")), one_line(_event(record))]
         words += [f"{name}={_word(value)}" for name, value in _facts(record).items()]
         return " ".join(words)
+
+
+class _Words(logging.Formatter):
+    """A sentence with the local time, broken between words where the terminal would break it anywhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        is_dull = os.environ.get(OFF_VARIABLE) or os.environ.get("TERM") == "dumb"
+        self._is_coloured = stream.isatty() and not is_dull
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        rest = getattr(record, "job_line", None)
+        if rest is not None:
+            state = _event(record)
+            lines = self._lines(f"{clock}  {state}  {_plain(rest)}")
+            return self._painted(lines, f"{clock}  ", state)
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        return "\n".join(self._lines(f"{clock}  {level}{_sentence(_event(record), _facts(record))}"))
+
+    def _lines(self, text: str) -> list[str]:
+        line = printable(text.replace("\n", " "))
+        if not self._stream.isatty():
+            return [line]
+        width = get_terminal_size((_USUAL_WIDTH, 0)).columns
+        return wrap(line, width, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False) or [line]
+
+    def _painted(self, lines: list[str], before: str, state: str) -> str:
+        if self._is_coloured:
+            first = lines[0].removeprefix(before + state)
+            lines = [f"{before}{painted(state, of_state(state))}{first}", *lines[1:]]
+        return "\n".join(lines)
+
+
+def _sentence(event: str, facts: Mapping[str, Any]) -> str:
+    """An event with its facts: the reason after a colon, and the others behind commas."""
+    why = [str(facts[name]) for name in _REASONS if name in facts]
+    others = [
+        f"{name.removesuffix('_s').replace('_', ' ')} {_shown(value)}{' s' if name.endswith('_s') else ''}"
+        for name, value in facts.items()
+        if name not in {*_REASONS, "traceback"}
+    ]
+    return one_line(": ".join([", ".join([event, *others]), *why]))
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 class _JsonLines(logging.Formatter):
