@@ -90,7 +90,7 @@ class _Seen:
 
 def _show(findings: "Iterable[Finding]", *, fix: bool) -> None:
     """Print the findings, a page at a time, since there may be very many."""
-    wrong, done = ("was wrong", "done, or to be done") if fix else ("is wrong", "--fix, or you")
+    wrong, done = ("was wrong", "done, or to do") if fix else ("is wrong", "to do")
     columns = (
         Column("what", drop=1, below=True, bare=True, style=lambda _: colours.HEAD),
         Column(wrong, drop=2, below=True, bare=True),

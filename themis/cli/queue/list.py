@@ -11,8 +11,8 @@ from themis.cli.command import QueuePlace, command, json_option, label_filter, q
 from themis.cli.targets import find_queue_root
 from themis.cli.terminal import colours
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
-from themis.cli.terminal.output import PAGE_ROWS, emit_object, how_long, local_time, note, say
-from themis.cli.terminal.prose import say_text
+from themis.cli.terminal.output import PAGE_ROWS, emit_object, how_long, note, say, short_time
+from themis.cli.terminal.prose import say_items, say_text
 from themis.cli.terminal.widths import terminal_width
 from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.monitor.reasons import pause_text
@@ -32,13 +32,13 @@ _NS = 1e9
 _COLUMNS = (
     Column("state", style=colours.of_state),
     Column("key"),
-    Column("name", drop=10, below=True, bare=True),
-    Column("priority", right=True, drop=60, below=True),
-    Column("submitted", drop=50, below=True),
-    Column("not before", drop=20, below=True),
+    Column("name", drop=10, below=True, bare=True, yields=True),
+    Column("priority", right=True, drop=20, below=True),
+    Column("submitted", drop=40, below=True),
+    Column("not before", drop=50, below=True),
     Column("attempt", right=True, drop=70),
-    Column("took", right=True, drop=40, below=True),
-    Column("why", least=40, drop=80, below=True, bare=True),
+    Column("took", right=True, drop=30, below=True),
+    Column("why", drop=60, below=True, bare=True, yields=True, lines=3),
 )
 _PRIORITY = 3
 
@@ -82,7 +82,7 @@ def list_jobs(
     if total > SHOWN_ROWS and not show_all:
         say_text(f"{'At most the' if labels else 'The'} first {SHOWN_ROWS:,} of {total:,}; --all shows them all.")
     told = counts | ({"rejected": rejected} if rejected else {})
-    say_text(", ".join(f"{count:,} {name}" for name, count in told.items()))
+    say_items(f"{count:,} {name}" for name, count in told.items())
     if rejected:
         say_text(f"Rejected files, and the reasons, are in {root / 'rejected'}.")
     if pause is not None:
@@ -122,14 +122,15 @@ def _row(job: "JobFile", found: "JobAndRun | None", *, is_short: bool) -> "Seque
     if is_short and job.key is not None and "." not in key:  # that of a shard is shown in full
         key = key[:ID_CHARACTERS]
     row = found.job if found is not None else None
+    now_ns = time.time_ns()
     attempt = job.attempt or (row.attempt if row is not None and row.attempt > 1 else None)
     return (
         job.state,
         key,
         found.run.name if found is not None else None,
         job.priority if row is None else row.priority,
-        local_time(_moment_ns(job.submitted) if row is None else row.submitted_ns),
-        local_time(_moment_ns(job.not_before)),
+        short_time(_moment_ns(job.submitted) if row is None else row.submitted_ns, now_ns),
+        short_time(_moment_ns(job.not_before), now_ns),
         attempt,
         *_ended(job, row),
     )

@@ -1,7 +1,7 @@
 """`themis compare`: whether a run is better than another one, by their scores of the same cases."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -39,8 +39,7 @@ _COLUMNS = (
 _FLIPS = (
     Column("case"),
     Column("metric", drop=2, below=True, bare=True),
-    Column("baseline", right=True),
-    Column("candidate", right=True),
+    Column("score", right=True, drop=1, below=True),
     Column("baseline's answer", least=16, drop=3, below=True),
     Column("candidate's answer", least=16, drop=4, below=True),
 )
@@ -163,8 +162,7 @@ def _show(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> 
         (
             flip.case_key,
             short_name(flip.metric_id),
-            f"{flip.baseline:g}",
-            f"{flip.candidate:g}",
+            f"{flip.baseline:g} to {flip.candidate:g}",
             _text(before),
             _text(after),
         )
@@ -174,7 +172,7 @@ def _show(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> 
         say()
         say_table_fitted(_FLIPS, shown)
     say()
-    for sentence in _conclusions(baseline, candidate, found):
+    for sentence in _conclusions(baseline, candidate, found, named=short_name):
         say_text(sentence)
 
 
@@ -207,10 +205,12 @@ def _flipped(baseline: _Side, candidate: _Side, found: "Comparison", most: int) 
     return list(zip(every, before, after, strict=True))
 
 
-def _conclusions(baseline: _Side, candidate: _Side, found: "Comparison") -> list[str]:
+def _conclusions(
+    baseline: _Side, candidate: _Side, found: "Comparison", *, named: Callable[[str], str] = str
+) -> list[str]:
     from themis.core.comparison.conclusion import conclusion
 
-    return [conclusion(name, one, baseline.name, candidate.name) for name, one in found.metrics.items()]
+    return [conclusion(named(name), one, baseline.name, candidate.name) for name, one in found.metrics.items()]
 
 
 def _figure(value: float | None, sign: str = "") -> str | None:

@@ -12,7 +12,7 @@ __all__ = ["Column", "Table", "fitted", "fitted_table", "say_table_fitted", "ter
 _GAP = "  "
 _INDENT = "  "
 _ABSENT = "-"
-_LEAST_BELOW = 60
+_LEAST_BELOW = 160
 _TO_SPARE = 12  # columns that the breaks between words may leave empty
 
 
@@ -23,9 +23,11 @@ class Column(NamedTuple):
         header: the name of the column.
         right: whether it is aligned to the right.
         least: minimum width in columns to which its text may be shortened; None if it may not be.
-        drop: the column with the highest value leaves first; one with 0 leaves when there is no other.
-        below: whether its cells go below their rows when it leaves, instead of being left out.
+        drop: columns get their place in the order of these numbers, until there is no room for the next.
+        below: whether its cells go below their rows when there is no room beside, instead of being left out.
         bare: whether they stand there without the name of the column.
+        yields: whether those after it get a place, when there is no room for it.
+        lines: about the most lines that a cell takes there.
         style: returns the style of a cell.
     """
 
@@ -35,6 +37,8 @@ class Column(NamedTuple):
     drop: int = 0
     below: bool = False
     bare: bool = False
+    yields: bool = False
+    lines: int | None = None
     style: Callable[[str], str | None] | None = None
 
 
@@ -54,26 +58,17 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int 
 def fitted_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], width: int | None) -> Table:
     """Return a table at most `width` wide; None becomes `-`, and empty columns are left out.
 
-    Columns leave until the others fit; texts that may be are shortened first. Without a `width` all columns are shown
-    in full width.
+    Without a `width` all columns are shown in full width.
     """
     cells = [[_ABSENT if value is None else one_line(str(value)) for value in row] for row in rows]
     kept = [
         place for place in range(len(columns)) if width is None or any(row[place] not in {_ABSENT, ""} for row in cells)
     ]
-    widths = {place: max(width_of(text) for text in _column(columns, cells, place)) for place in kept}
-    left: list[int] = []
-    while width is not None and widths and not _fit(columns, widths, width):
-        if len(widths) == 1 and not any(columns[place].below for place in widths):
-            place = next(iter(widths))
-            widths[place] = width
-            break
-        place = max(widths, key=lambda place: (columns[place].drop, place))
-        del widths[place]
-        if columns[place].below or not columns[place].drop:
-            left.append(place)
+    natural = {place: max(width_of(text) for text in _column(columns, cells, place)) for place in kept}
+    widths = natural if width is None else _widths(columns, natural, width)
+    left = [place for place in kept if place not in widths and (columns[place].below or not columns[place].drop)]
     headers = [column.header for column in columns]
-    found = [_row(columns, row, widths, sorted(left), width) for row in cells]
+    found = [_row(columns, row, widths, left, width) for row in cells]
     return Table((Part(plain(_line(columns, headers, widths, width)), HEAD),), found)
 
 
@@ -89,16 +84,23 @@ def _column(columns: Sequence[Column], cells: Sequence[Sequence[str]], place: in
     return [columns[place].header, *(row[place] for row in cells)]
 
 
-def _fit(columns: Sequence[Column], widths: dict[int, int], width: int) -> bool:
-    """Shorten columns as needed, the widest first; False, and no change, if that is not enough."""
-    too_much = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
-    least = {place: min(columns[place].least or size, size) for place, size in widths.items()}
-    if too_much > sum(widths[place] - least[place] for place in widths):
-        return False
-    for _ in range(too_much):
-        widest = max((place for place in widths if widths[place] > least[place]), key=widths.__getitem__)
-        widths[widest] -= 1
-    return True
+def _widths(columns: Sequence[Column], natural: dict[int, int], width: int) -> dict[int, int]:
+    """The widths of the columns that get a place, given in the order of their worth as long as there is room.
+
+    A text is shortened only where a column would have no place without that.
+    """
+    chosen: dict[int, int] = {}
+    for place in sorted(natural, key=lambda place: (columns[place].drop, place)):
+        size = natural[place]
+        room = width - sum(chosen.values()) - len(_GAP) * len(chosen)
+        least = min(columns[place].least or size, size)
+        if size <= room or least <= room:
+            chosen[place] = min(size, room)
+        elif not chosen and not columns[place].below:
+            chosen[place] = room
+        elif not columns[place].yields:
+            break
+    return {place: chosen[place] for place in natural if place in chosen}
 
 
 def _row(
@@ -113,8 +115,8 @@ def _row(
 
 def _below(column: Column, text: str, width: int | None) -> str:
     """A cell below its row; one that may be shortened takes about two lines."""
-    if column.least is not None and width is not None:
-        text = shortened(text, max(_LEAST_BELOW, 2 * (width - len(_INDENT)) - _TO_SPARE))
+    if column.lines is not None and width is not None:
+        text = shortened(text, max(_LEAST_BELOW, column.lines * (width - len(_INDENT)) - _TO_SPARE))
     return text if column.bare else f"{column.header} {text}"
 
 

@@ -14,7 +14,7 @@ from themis.cli.terminal import streams
 from themis.cli.terminal.widths import messages_width, wrapped
 from themis.core.text.lines import cut, one_line, printable
 from themis.core.text.masking import mask, mask_json
-from themis.core.values.durations import how_long, local_time, when
+from themis.core.values.durations import how_long, local_time, short_time, when
 
 __all__ = [
     "cut",
@@ -33,6 +33,7 @@ __all__ = [
     "printable",
     "say",
     "say_table",
+    "short_time",
     "table",
     "when",
 ]

@@ -1,6 +1,6 @@
 """Sentences and facts on standard output, broken between words where a terminal would break them anywhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from themis.cli.terminal.colours import Part, of_state, say_lines
 from themis.cli.terminal.output import one_line, say
@@ -18,6 +18,14 @@ def say_text(text: str) -> None:
         say(line)
 
 
+def say_items(items: Iterable[str]) -> None:
+    """Print items with commas between them; none is broken where there is another way."""
+    parts = _parts(list(items))
+    width = terminal_width()
+    for line in [" ".join(parts)] if width is None else flowed(parts, width, first="", then=" " * _INDENT, gap=" "):
+        say(line)
+
+
 def say_command(about: str, command: str) -> None:
     """Print a command to type, unbroken so that it can be copied, with a few words that say what it is for."""
     width = terminal_width()
@@ -26,15 +34,24 @@ def say_command(about: str, command: str) -> None:
         say(line)
 
 
-def say_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Print named values, one below the other, without those that are empty; a long value goes on below itself."""
-    shown = [(name, one_line(value)) for name, value in facts if value]
+def say_facts(facts: Iterable[tuple[str, str | Sequence[str]]]) -> None:
+    """Print named values, one below the other, without those that are empty; a long value goes on below itself.
+
+    Args:
+        facts: names and values; of a value of several parts none is broken where there is another way.
+    """
+    shown = [(name, [one_line(part) for part in _parts(value)]) for name, value in facts if value]
     size = max(_NAMES, *(len(name) for name, _ in shown)) + 1
     width = terminal_width()
-    for name, value in shown:
-        style = of_state(value) if name == "state" else None
+    for name, parts in shown:
         head = name.ljust(size)
         hanging = " " * (size if width is None or width >= _NARROW else _INDENT)
-        lines = [f"{head}{value}"] if width is None else flowed(value.split(), width, first=head, then=hanging, gap=" ")
-        first = lines[0].removeprefix(head)
-        say_lines([(Part(head), Part(first, style)), *((Part(line),) for line in lines[1:])])
+        found = [head + " ".join(parts)] if width is None else flowed(parts, width, first=head, then=hanging, gap=" ")
+        style = of_state(parts[0]) if name == "state" else None
+        first = Part(found[0].removeprefix(head), style)
+        say_lines([(Part(head), first), *((Part(line),) for line in found[1:])])
+
+
+def _parts(value: str | Sequence[str]) -> Sequence[str]:
+    """The words of a text; the parts of a value with a comma after each but the last."""
+    return value.split() if isinstance(value, str) else [*(f"{part}," for part in value[:-1]), *value[-1:]]

@@ -21,6 +21,8 @@ _IN_FULL = (
 )
 """The figures of a mean, as `figures` names them."""
 
+_SELDOM = ("no answer", "unscored")
+
 _OVER_ALL = (
     Column("metric", drop=2, below=True, bare=True),
     Column("over all cases"),
@@ -29,16 +31,11 @@ _OVER_ALL = (
 )
 
 
-def in_short(metrics: Mapping[str, MetricSummary], *, ended: bool) -> str:
-    """The means in one line, with the numbers of cases without an answer or with one that did not end by itself.
+def scores_one_by_one(metrics: Mapping[str, MetricSummary], *, ended: bool = True) -> list[str]:
+    """Each mean with its name, and the numbers of cases without an answer or with one that did not end by itself.
 
     If all have `ended`, also the number of cases without a score.
     """
-    return ", ".join(scores_one_by_one(metrics, ended=ended))
-
-
-def scores_one_by_one(metrics: Mapping[str, MetricSummary], *, ended: bool = True) -> list[str]:
-    """Each mean with its name and, if there are such, the numbers that `in_short` has beside it."""
     found = []
     for name, metric in metrics.items():
         beside = _beside(metric, ended=ended)
@@ -82,7 +79,11 @@ def say_in_full(metrics: Mapping[str, MetricSummary]) -> None:
 
 def in_full(metrics: Mapping[str, MetricSummary], width: int | None = None) -> list[str]:
     """The lines of a table with the means and all their details, and of one with the figures that are no means."""
-    lines = fitted(_IN_FULL, [(short_name(name), *figures(metric).values()) for name, metric in metrics.items()], width)
+    texts = {name: figures(metric) for name, metric in metrics.items()}
+    if width is not None:  # where there is little room, what has not happened is not said
+        for found in texts.values():
+            found |= {name: "" for name in _SELDOM if found[name] == "0"}
+    lines = fitted(_IN_FULL, [(short_name(name), *found.values()) for name, found in texts.items()], width)
     rows = [(short_name(name), *others) for name, *others in aggregate_rows(metrics)]
     if rows:
         lines += ["", *fitted(_OVER_ALL, rows, width)]

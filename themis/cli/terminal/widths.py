@@ -57,24 +57,23 @@ def shortened(text: str, width: int) -> str:
     return f"{found if 2 * width_of(found) >= room else beginning}{_ELLIPSIS}"
 
 
-def wrapped(text: str, width: int, *, indent: int = 0, breaks_words: bool = False) -> list[str]:
+def wrapped(text: str, width: int, *, indent: int = 0) -> list[str]:
     """Return the lines of a text, each at most `width` wide, broken between words; those after the first are indented.
 
-    A word that is wider than a line has a line of its own, unless it is broken too. So has a command to type at the end
-    of a sentence, after a colon: in two parts it could not be copied.
+    A word that is wider than a line is broken, after a hyphen or the like if it can be. Only a command to type, at the
+    end of a sentence after a colon, is one line however long: in two parts it could not be copied.
     """
-    words = text.split() if breaks_words else _WORDS.findall(text)
-    return flowed(words, width, first="", then=" " * indent, gap=" ", breaks_words=breaks_words)
+    return flowed(_WORDS.findall(text), width, first="", then=" " * indent, gap=" ", keeps_commands=True)
 
 
 def shortened_lines(text: str, width: int, most: int) -> list[str]:
     """Return the lines of a text, at most so many; the last ends in an ellipsis if there would be more."""
-    lines = wrapped(text, width, breaks_words=True)
+    lines = wrapped(text, width)
     return [*lines[: most - 1], shortened(" ".join(lines[most - 1 :]), width)] if len(lines) > most else lines
 
 
 def flowed(
-    items: Iterable[str], width: int, *, first: str, then: str, gap: str = "  ", breaks_words: bool = True
+    items: Iterable[str], width: int, *, first: str, then: str, gap: str = "  ", keeps_commands: bool = False
 ) -> list[str]:
     """Return lines that hold as many items as fit, with a gap between them; an item that is too wide is broken.
 
@@ -84,13 +83,15 @@ def flowed(
         first: what the first line begins with.
         then: what each other line begins with.
         gap: between two items in one line.
-        breaks_words: whether a word that is wider than a line is broken, too.
+        keeps_commands: whether an item of several words stays whole however wide it is.
     """
     lines: list[str] = []
     line = first
+    room = max(width - max(width_of(first), width_of(then)), 1)
     is_empty = True
     for item in items:
-        for number, piece in enumerate(_pieces(item, max(width - width_of(then), 1), breaks_words=breaks_words)):
+        is_kept = keeps_commands and " " in item
+        for number, piece in enumerate([item] if is_kept else _pieces(item, room)):
             between = "" if is_empty else gap if number == 0 else " "
             if not is_empty and (number > 0 or width_of(line + between + piece) > width):
                 lines.append(line)
@@ -100,9 +101,9 @@ def flowed(
     return lines if is_empty else [*lines, line]
 
 
-def _pieces(item: str, width: int, *, breaks_words: bool) -> Iterator[str]:
+def _pieces(item: str, width: int) -> Iterator[str]:
     """Yield the parts of an item, each in a line: words together as far as they fit."""
-    if width_of(item) <= width or not breaks_words:
+    if width_of(item) <= width:
         yield item
         return
     line = ""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
 from themis.cli.terminal.output import cut, how_long, local_time, say
 from themis.cli.terminal.prose import say_facts
-from themis.cli.terminal.scores import in_short, say_in_full
+from themis.cli.terminal.scores import say_in_full, scores_one_by_one
 from themis.cli.views.run_table import took
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ATTEMPTS = (
     Column("started", drop=2, below=True),
     Column("took", right=True),
     Column("ended by"),
-    Column("message", least=40, drop=1, below=True, bare=True),
+    Column("message", drop=4, below=True, bare=True, lines=4),
 )
 
 
@@ -63,7 +63,7 @@ def _cost_text(cost: "RunCost | None") -> str:
     return cost_in_short(cost)
 
 
-def _facts(row: "RunNow") -> list[tuple[str, str]]:
+def _facts(row: "RunNow") -> "list[tuple[str, str | Sequence[str]]]":
     job = row.job
     return [
         ("name", row.name or ""),
@@ -86,6 +86,6 @@ def _facts(row: "RunNow") -> list[tuple[str, str]]:
     ]
 
 
-def _scores(row: "RunNow") -> str:
-    text = in_short(row.metrics, ended=row.done == row.total)
-    return f"{text}, so far" if row.metrics and row.done < row.total else text
+def _scores(row: "RunNow") -> list[str]:
+    found = scores_one_by_one(row.metrics, ended=row.done == row.total)
+    return [*found, "so far"] if found and row.done < row.total else found

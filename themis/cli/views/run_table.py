@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from themis.cli.terminal import colours
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
-from themis.cli.terminal.output import cut, how_long, local_time, one_line
+from themis.cli.terminal.output import cut, how_long, one_line, short_time
 from themis.cli.terminal.scores import remarks, score_columns
 
 if TYPE_CHECKING:
@@ -16,34 +16,37 @@ ID_CHARACTERS = 8
 """Digits of a run's id, or of a job's key, that are shown; commands take 4 or more."""
 
 _MS = 1_000_000
-_BEFORE_SCORES = (
-    Column("run"),
-    Column("name", drop=10, below=True, bare=True),
-    Column("state", style=colours.of_state),
-    Column("cases", right=True),
-)
+_LONG_NAME = 24
 _SCORES_DROP = 20
-_FAILED = Column("failed", right=True, drop=15, below=True)
-_REMARKS = Column("remarks", drop=12, below=True, bare=True)
-_WHY = Column("why", least=40, drop=600, below=True, bare=True)
-_TOOK = Column("took", drop=500, below=True)
-_LABELS = Column("labels", least=16, drop=700)
-_ADDED = Column("added", drop=650)
-_ATTEMPT = Column("attempt", right=True, drop=900)
-_WORKER = Column("worker", least=8, drop=800)
-_JOB = Column("job", drop=950)
+_FAILED = Column("failed", right=True, drop=100, below=True)
+_REMARKS = Column("remarks", drop=120, below=True, bare=True)
+_TOOK = Column("took", drop=130, below=True)
+_WHY = Column("why", drop=140, below=True, bare=True, yields=True, lines=3)
+_ADDED = Column("added", drop=150)
+_LABELS = Column("labels", least=16, drop=160)
+_WORKER = Column("worker", least=8, drop=170)
+_ATTEMPT = Column("attempt", right=True, drop=180)
+_JOB = Column("job", drop=190)
 
 
 def say_runs(rows: "Sequence[RunNow]", *, stored: bool) -> None:
     """Print a table of runs: as they are `stored`, with labels and age, else as they go on, with job and worker."""
     columns, scores = score_columns([row.metrics for row in rows], drop=_SCORES_DROP)
+    # A long name gives way to the first score: names are found below as well, but scores want to stand in a column.
+    is_long = any(len(row.name or "") > _LONG_NAME for row in rows)
+    before = (
+        Column("run"),
+        Column("name", drop=_SCORES_DROP + is_long, below=True, bare=True, yields=True),
+        Column("state", style=colours.of_state),
+        Column("cases", right=True),
+    )
     after = (_FAILED, _REMARKS, _TOOK, _WHY)
     last = (_ADDED, _LABELS) if stored else (_WORKER, _ATTEMPT, _JOB)
     cells = [
         (*_beginning(row), *found, *_middle(row), *(_of_store(row) if stored else _of_job(row)))
         for row, found in zip(rows, scores, strict=True)
     ]
-    say_table_fitted((*_BEFORE_SCORES, *columns, *after, *last), cells)
+    say_table_fitted((*before, *columns, *after, *last), cells)
 
 
 def took(row: "RunNow") -> str | None:
@@ -87,4 +90,4 @@ def _of_job(row: "RunNow") -> tuple[str | None, ...]:
 
 def _of_store(row: "RunNow") -> tuple[str | None, ...]:
     labels = ", ".join(f"{key}={value}" for key, value in row.labels.items())
-    return local_time(row.created_ms * _MS), labels or None
+    return short_time(row.created_ms * _MS, time.time_ns()), labels or None

@@ -17,7 +17,7 @@ _COLUMNS = (
     Column("case"),
     Column("metric", drop=2, below=True, bare=True),
     Column("score", right=True),
-    Column("why", least=40, drop=3, below=True, bare=True),
+    Column("why", drop=3, below=True, bare=True, lines=2),
 )
 
 

@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 from themis.cli.terminal.colours import plain
 from themis.cli.terminal.fitted_table import Column, fitted_table
 from themis.cli.terminal.output import how_long, local_time, one_line
-from themis.cli.terminal.widths import shortened, shortened_lines
+from themis.cli.terminal.widths import flowed, shortened, shortened_lines
 from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob, UpcomingJob
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.admin.forecast import Forecast
 
 WORKERS_SHOWN = 8
 STALLED_SHOWN = 2
-_HEAD_LINES = 2
+_NARROW = 80
+_HEAD_LINES, _HEAD_LINES_OF_NARROW = 2, 4
 _ID_CHARACTERS = 8
 _AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
@@ -25,7 +26,7 @@ _MINUTE_S, _HOUR_S, _HALF_A_DAY_S, _DAY_S = 60, 3_600, 43_200, 86_400
 _RUNNING = (
     Column("job"),
     Column("run", drop=90),
-    Column("name", drop=20, below=True, bare=True),
+    Column("name", drop=20, below=True, bare=True, yields=True),
     Column("state", drop=1, below=True, bare=True),
     Column("try", right=True, drop=50),
     Column("cases", right=True),
@@ -35,7 +36,7 @@ _RUNNING = (
     Column("left", right=True),
     Column("for", right=True, drop=60),
     Column("worker", least=8, drop=30),
-    Column("provider's limit", least=16, drop=40, below=True),
+    Column("provider's limit", drop=40, below=True, lines=2),
 )
 _WORKERS = (
     Column("worker", least=12),
@@ -51,7 +52,7 @@ _WORKERS = (
 _NEXT = (
     Column("job"),
     Column("run", drop=90),
-    Column("name", drop=5, below=True, bare=True),
+    Column("name", drop=5, below=True, bare=True, yields=True),
     Column("cases", right=True, drop=4),
     Column("priority", right=True, drop=3),
     Column("try", right=True, drop=10),
@@ -60,12 +61,12 @@ _NEXT = (
 _ENDED = (
     Column("job"),
     Column("run", drop=90),
-    Column("name", drop=20, below=True, bare=True),
+    Column("name", drop=20, below=True, bare=True, yields=True),
     Column("state"),
     Column("ended", right=True, drop=10),
     Column("took", right=True, drop=5, below=True),
     Column("try", right=True, drop=30),
-    Column("reason", least=40, drop=40, below=True, bare=True),
+    Column("reason", drop=40, below=True, bare=True, yields=True, lines=2),
 )
 
 
@@ -96,7 +97,8 @@ class _Section(NamedTuple):
 
 def lines(look: QueueNow, width: int, height: int | None = None) -> list[Line]:
     """The state of a queue in lines at most `width` wide; at most `height` of them, if given (at least 24)."""
-    found = [Line(text, line.kind) for line in _head(look) for text in shortened_lines(line.text, width, _HEAD_LINES)]
+    most = _HEAD_LINES if width >= _NARROW else _HEAD_LINES_OF_NARROW
+    found = [Line(text, line.kind) for line in _head(look, width) for text in shortened_lines(line.text, width, most)]
     makers = (_workers, _running, _next, _ended)
     sections = [section for make in makers if (section := make(look, width)) is not None]
     shown = [len(section.rows) for section in sections]
@@ -123,13 +125,15 @@ def _shares(heights: Sequence[Sequence[int]], lines: int) -> list[int]:
             return shares
 
 
-def _head(look: QueueNow) -> Iterator[Line]:
+def _head(look: QueueNow, width: int) -> Iterator[Line]:
     yield Line(f"{local_time(look.at_ns)}  {one_line(look.queue_root)}", "head")
     if not look.exists:
         yield Line("there is no queue here yet; the first submit makes it", "quiet")
         return
     shown = [f"{count:,} {state}" for state, count in look.counts.items() if count or state != "rejected"]
-    yield Line(", ".join(shown), "row")
+    with_commas = [*(f"{one}," for one in shown[:-1]), *shown[-1:]]
+    for text in flowed(with_commas, width, first="", then="", gap=" "):
+        yield Line(text, "row")
     if look.paused is not None:
         yield Line(one_line(pause_text(look.paused)), "bad")
     yield Line(outlook(look), "row")

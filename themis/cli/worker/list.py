@@ -41,14 +41,14 @@ _LIMITS = (
     Column("limit"),
     Column("in flight", right=True, drop=1, below=True),
     Column("waiting", right=True, drop=3, below=True),
-    Column("why", least=12, drop=6, below=True, bare=True),
+    Column("why", drop=6, below=True, bare=True, lines=2),
 )
 _RUNS = (
     Column("worker", drop=4),
     Column("slot", right=True, drop=5),
     Column("job"),
     Column("run", drop=20),
-    Column("name", drop=3, below=True, bare=True),
+    Column("name", drop=3, below=True, bare=True, yields=True),
     Column("attempt", right=True, drop=10),
     Column("cases", right=True),
     Column("failed", right=True, drop=1, below=True),

@@ -107,7 +107,7 @@ def _usual_format() -> str:
 @click.option(
     "--log-format",
     type=click.Choice(["words", "text", "json"]),
-    help="The format of messages: words for people, or text with name=value.  [default: words on a terminal, else text]",
+    help="The format of messages: words for people, text with name=value.  [default: words on a terminal, else text]",
 )
 def start(
     *,

@@ -36,6 +36,16 @@ def local_time(nanoseconds: int | None) -> str | None:
         return None
 
 
+def short_time(nanoseconds: int | None, now_ns: int) -> str | None:
+    """Return a time for the cell of a table, as `local_time`: without the date on the same day, else to the minute."""
+    full = local_time(nanoseconds)
+    if full is None:
+        return None
+    date, clock, zone = full.split(" ", 2)
+    is_today = (local_time(now_ns) or "").startswith(date)
+    return f"{clock} {zone}" if is_today else f"{date} {clock[:5]} {zone}"
+
+
 def how_long(seconds: float) -> str:
     """Return a duration for people."""
     if seconds < 1:

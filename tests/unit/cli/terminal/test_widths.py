@@ -19,11 +19,19 @@ def test_a_text_is_shortened_after_a_word_unless_too_little_would_be_left() -> N
     assert shortened("a /home/me/evaluations/runs", 20) == "a /home/me/evaluati…"
 
 
-def test_a_text_is_broken_between_words_and_a_long_word_only_where_it_is_asked_for() -> None:
+def test_a_text_is_broken_between_words_and_a_long_word_where_it_has_a_joint() -> None:
     text = "no worker is at /home/me/evals/runs/queue now"
-    assert wrapped(text, 20, indent=2) == ["no worker is at", "  /home/me/evals/runs/queue", "  now"]
-    assert wrapped(text, 20, breaks_words=True) == ["no worker is at", "/home/me/evals/runs/", "queue now"]
+    assert wrapped(text, 20) == ["no worker is at", "/home/me/evals/runs/", "queue now"]
     assert wrapped("", 20) == []
+
+
+def test_a_command_to_type_is_never_broken() -> None:
+    text = "no worker is running; start one with: themis worker --queue-root '/srv/else where'"
+    assert wrapped(text, 30, indent=2) == [
+        "no worker is running; start",
+        "  one with:",
+        "  themis worker --queue-root '/srv/else where'",
+    ]
 
 
 def test_more_lines_than_wanted_end_in_an_ellipsis() -> None:
@@ -39,7 +47,7 @@ def test_items_stay_whole_and_begin_as_they_are_told() -> None:
 @given(st.text(max_size=200), st.integers(4, 60), st.integers(0, 2))
 def test_no_line_is_too_wide_and_no_character_is_lost(text: str, width: int, indent: int) -> None:
     printed = "".join(sign if sign.isprintable() else "?" for sign in text)
-    lines = wrapped(printed, width, indent=indent, breaks_words=True)
+    lines = wrapped(printed, width, indent=indent)
     assert all(width_of(line) <= width for line in lines)
     assert "".join(lines).replace(" ", "") == "".join(printed.split())
 
