@@ -81,7 +81,7 @@ def test_a_worker_that_wrote_to_its_terminal_can_still_work_and_end_without_it(w
 def test_one_ctrl_c_lets_a_run_end_and_a_second_gives_it_back_at_once(world: World, terminal: Terminal) -> None:
     key = world.submit("until told")
     terminal.begin("themis worker --queue-root queue; echo ended with $?")
-    terminal.until_shows("attempt begins")
+    until(lambda: any(seen.busy for seen in worker_registry.workers_of(world.queue_root)), "the job to be run")
     terminal.press(CTRL_C)
     terminal.until_shows("no more jobs are taken")
     (world.folder / "told").touch()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from themis.cli.terminal import streams
 from themis.core.text.lines import printable
 from themis.core.text.masking import mask
-from themis.core.values.state_colours import (
+from themis.core.text.state_colours import (
     BAD,
     BUSY,
     GOOD,

@@ -1,7 +1,6 @@
 """A job that a worker has run, in a line for people."""
 
 from contextlib import closing, suppress
-from typing import NamedTuple
 
 from themis.core.monitor.runs import RunNow, StoredRuns
 from themis.core.queue import JobState
@@ -16,15 +15,10 @@ _PATIENCE_S = 0.5
 _BUILT_IN = "builtin/"
 
 
-class JobLine(NamedTuple):
-    """A line about a job: its state, which may be coloured, and what comes after it."""
+def line_of(row: JobRow, location: StoreLocation, took_s: float) -> list[str]:
+    """Return the parts of the line about a job whose attempt has just ended.
 
-    state: str
-    rest: str
-
-
-def line_of(row: JobRow, location: StoreLocation, took_s: float) -> JobLine:
-    """Return the line about a job whose attempt has just ended: state, name, cases, scores, time, and what went wrong.
+    They are its state, its cases and scores, its name, its time, and what went wrong.
 
     Args:
         row: the job, as it is now.
@@ -45,7 +39,7 @@ def line_of(row: JobRow, location: StoreLocation, took_s: float) -> JobLine:
         parts.append(_why(row))
     if is_waiting:
         parts.append(f"tries again at {local_time(row.ready_ns)}")
-    return JobLine(state, "  ".join(filter(None, parts)))
+    return [state, *filter(None, parts)]
 
 
 def _run_parts(run: RunNow) -> list[str]:

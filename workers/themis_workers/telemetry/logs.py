@@ -17,13 +17,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from shutil import get_terminal_size
-from textwrap import wrap
 from typing import Any, Literal, TextIO
 
 from themis.core.configuration.secrets import redact_urls
+from themis.core.text.fitted_lines import flowed, wrapped
 from themis.core.text.lines import one_line, printable
 from themis.core.text.masking import mask
-from themis.core.values.state_colours import OFF_VARIABLE, of_state, painted
+from themis.core.text.state_colours import OFF_VARIABLE, of_state, painted
 
 LogFormat = Literal["words", "text", "json"]
 
@@ -34,7 +34,7 @@ _NOT_IN_WORDS = frozenset({"attempt begins", "attempt ended", "worker is ready"}
 
 _REASONS = ("did", "why", "error")
 _INDENT = " " * len("09:22:06  ")
-_USUAL_WIDTH = 80
+_USUAL_WIDTH, _NO_LIMIT = 80, 100_000
 _MAX_TEXT = 4_000
 _MAX_ITEMS = 100
 _MAX_DEPTH = 8
@@ -79,8 +79,8 @@ def is_in_words() -> bool:
     return any(isinstance(handler.formatter, _Words) for handler in logging.getLogger().handlers)
 
 
-def tell_job(state: str, rest: str) -> None:
-    """Log in words how a job has ended."""
+def tell_job(state: str, *rest: str) -> None:
+    """Log in words how a job has ended: its state, and what else is to be said of it."""
     _LOGGER.info("%s", state, extra={"job_line": rest})
 
 
@@ -118,38 +118,38 @@ class _Words(logging.Formatter):
         self._is_coloured = stream.isatty() and not is_dull
 
     def format(self, record: logging.LogRecord) -> str:
-        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        rest = getattr(record, "job_line", None)
-        if rest is not None:
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S  ")
+        width = self._width()
+        parts = getattr(record, "job_line", None)
+        if parts is not None:
             state = _event(record)
-            lines = self._lines(f"{clock}  {state}  {_plain(rest)}")
-            return self._painted(lines, f"{clock}  ", state)
+            items = [state, *(printable(str(_plain(part))) for part in parts)]
+            lines = flowed(items, width, first=clock, then=_INDENT)
+            rest = lines[0].removeprefix(clock + state)
+            return "\n".join([f"{clock}{self._painted(state)}{rest}", *lines[1:]])
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        return "\n".join(self._lines(f"{clock}  {level}{_sentence(_event(record), _facts(record))}"))
+        lines = wrapped(f"{level}{_sentence(_event(record), _facts(record))}", width - len(clock))
+        return clock + f"\n{_INDENT}".join(lines)
 
-    def _lines(self, text: str) -> list[str]:
-        line = printable(text.replace("\n", " "))
-        if not self._stream.isatty():
-            return [line]
-        width = get_terminal_size((_USUAL_WIDTH, 0)).columns
-        return wrap(line, width, subsequent_indent=_INDENT, break_long_words=False, break_on_hyphens=False) or [line]
+    def _width(self) -> int:
+        """Width of the terminal; elsewhere more than any line has."""
+        return get_terminal_size((_USUAL_WIDTH, 0)).columns if self._stream.isatty() else _NO_LIMIT
 
-    def _painted(self, lines: list[str], before: str, state: str) -> str:
-        if self._is_coloured:
-            first = lines[0].removeprefix(before + state)
-            lines = [f"{before}{painted(state, of_state(state))}{first}", *lines[1:]]
-        return "\n".join(lines)
+    def _painted(self, state: str) -> str:
+        return painted(state, of_state(state)) if self._is_coloured else state
 
 
 def _sentence(event: str, facts: Mapping[str, Any]) -> str:
-    """An event with its facts: the reason after a colon, and the others behind commas."""
-    why = [str(facts[name]) for name in _REASONS if name in facts]
-    others = [
-        f"{name.removesuffix('_s').replace('_', ' ')} {_shown(value)}{' s' if name.endswith('_s') else ''}"
-        for name, value in facts.items()
-        if name not in {*_REASONS, "traceback"}
-    ]
-    return one_line(": ".join([", ".join([event, *others]), *why]))
+    """An event with its facts behind commas, and at its end the reason, or the command to type."""
+    last = [f": {facts[name]}" for name in _REASONS if name in facts]
+    others = []
+    for name, value in facts.items():
+        words = name.removesuffix("_s").replace("_", " ")
+        if str(value).startswith("themis "):
+            last.append(f"; {words}: {value}")
+        elif name not in {*_REASONS, "traceback"}:
+            others.append(f"{words} {_shown(value)}{' s' if name.endswith('_s') else ''}")
+    return one_line(", ".join([event, *others]) + "".join(last))
 
 
 def _shown(value: Any) -> str:
