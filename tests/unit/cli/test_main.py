@@ -50,7 +50,10 @@ def test_without_words_the_help_is_shown_as_what_was_missing(capsys: pytest.Capt
         (["rn"], "no command 'rn'; did you mean \"run\"?; see themis --help"),
         (["queue", "lst"], "no command 'lst'; did you mean \"list\"?; see themis queue --help"),
         (["run"], "Missing option '--config'; see themis run --help"),
-        (["run", "--confg", "x"], "No such option '--confg'. Did you mean '--config'?; see themis run --help"),
+        (
+            ["run", "--confg", "x"],
+            "No such option '--confg'. (Did you mean one of: '--config', '--json'?); see themis run --help",
+        ),
         (["queue", "list", "--set", "a=b"], "--set needs --config; see themis queue list --help"),
         (
             ["queue", "list", "--queue-root", "q", "--config", "c.yaml"],
@@ -109,6 +112,7 @@ def test_a_traceback_is_shown_where_it_is_asked_for(
     assert "themis: internal error: ZeroDivisionError: by zero" in shown
 
 
+@pytest.mark.not_smoke
 def test_a_reader_that_goes_away_is_no_error() -> None:
     command = [sys.executable, "-m", "themis", "config", "schema"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

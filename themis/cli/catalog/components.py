@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from themis.cli.terminal.component_output import expect_components
-from themis.cli.terminal.fitted_table import Column, fitted
+from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import emit, is_for_people, note, one_line, say
-from themis.cli.terminal.widths import terminal_width
 
 if TYPE_CHECKING:
     from themis.core.components.listing import ListedComponent

@@ -6,9 +6,8 @@ import click
 
 from themis.cli.catalog.components import say_components
 from themis.cli.command import command, json_option
-from themis.cli.terminal.fitted_table import Column, fitted
+from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import emit, is_for_people, say
-from themis.cli.terminal.widths import terminal_width
 
 if TYPE_CHECKING:
     from themis.catalog import BenchmarkDefinition

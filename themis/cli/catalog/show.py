@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, json_option
+from themis.cli.terminal.fitted_table import terminal_width
 from themis.cli.terminal.output import emit, is_for_people, say
-from themis.cli.terminal.widths import terminal_width
 
 if TYPE_CHECKING:
     from themis.catalog import BenchmarkDefinition

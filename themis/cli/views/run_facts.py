@@ -27,9 +27,9 @@ _ATTEMPTS = (
 )
 
 
-def say_run(row: "RunNow", cost: "RunCost | None") -> None:
-    """Print the facts of a run, and its metrics in full."""
-    say_facts([*_facts(row), ("cost", _cost_text(cost))])
+def say_run(row: "RunNow", cost: "RunCost | None", more: "Sequence[tuple[str, str]]" = ()) -> None:
+    """Print the facts of a run, `more` of them if there are, and its metrics in full."""
+    say_facts([*_facts(row), *more, ("cost", _cost_text(cost))])
     if row.metrics:
         say()
         say_in_full(row.metrics)
