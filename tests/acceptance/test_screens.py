@@ -70,6 +70,7 @@ def test_the_lab_has_what_a_table_can_have(found: dict[tuple[str, int], Screen])
         assert re.search(rf" {state} ", listed), state
     assert BASELINE in listed
     assert CANDIDATE in listed
+    assert "  labels purpose=release-candidate, team=search" in found["list", 80].lines
     queue = "\n".join(found["queue-list", 200].lines)
     assert re.search(r"^done .* tried-again .* 2 ", queue, re.MULTILINE), "the second attempt"
     assert re.search(r"\d\d:\d\d:\d\d CES?T", queue), "times have the zone of the machine"

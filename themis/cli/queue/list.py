@@ -12,8 +12,7 @@ from themis.cli.targets import find_queue_root
 from themis.cli.terminal import colours
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
 from themis.cli.terminal.output import PAGE_ROWS, emit_object, how_long, note, say, short_time
-from themis.cli.terminal.prose import say_items, say_text
-from themis.cli.terminal.widths import terminal_width
+from themis.cli.terminal.prose import say_items, say_text, today_at_terminal
 from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.model.layout import SHOWN_STATES, time_of
@@ -34,10 +33,10 @@ _COLUMNS = (
     Column("key"),
     Column("name", drop=10, below=True, bare=True, yields=True),
     Column("priority", right=True, drop=20, below=True),
-    Column("submitted", drop=40, below=True),
+    Column("submitted", drop=30, below=True),
     Column("not before", drop=50, below=True),
     Column("attempt", right=True, drop=70),
-    Column("took", right=True, drop=30, below=True),
+    Column("took", right=True, drop=40, below=True),
     Column("why", drop=60, below=True, bare=True, yields=True, lines=3),
 )
 _PRIORITY = 3
@@ -105,10 +104,11 @@ def _run_document(found: "JobAndRun | None") -> dict[str, object]:
 
 def _show(jobs: "Iterable[tuple[JobFile, JobAndRun | None]]", *, is_any: bool) -> None:
     """Print the jobs, a page at a time, since there may be very many."""
-    is_short = terminal_width() is not None
+    today = today_at_terminal()
+    is_short = today is not None
     left = iter(jobs)
     while page := list(islice(left, PAGE_ROWS)):
-        rows = [_row(job, found, is_short=is_short) for job, found in page]
+        rows = [_row(job, found, today) for job, found in page]
         if is_short and all(row[_PRIORITY] in {None, DEFAULT_PRIORITY} for row in rows):
             rows = [(*row[:_PRIORITY], None, *row[_PRIORITY + 1 :]) for row in rows]
         say_table_fitted(_COLUMNS, rows)
@@ -116,21 +116,20 @@ def _show(jobs: "Iterable[tuple[JobFile, JobAndRun | None]]", *, is_any: bool) -
         say()
 
 
-def _row(job: "JobFile", found: "JobAndRun | None", *, is_short: bool) -> "Sequence[Any]":
+def _row(job: "JobFile", found: "JobAndRun | None", today: str | None) -> "Sequence[Any]":
     """The cells of a job: what the name of its file says, and of its row what that does not."""
     key = job.key or Path(job.path).name
-    if is_short and job.key is not None and "." not in key:  # that of a shard is shown in full
+    if today is not None and job.key is not None and "." not in key:  # that of a shard is shown in full
         key = key[:ID_CHARACTERS]
     row = found.job if found is not None else None
-    now_ns = time.time_ns()
     attempt = job.attempt or (row.attempt if row is not None and row.attempt > 1 else None)
     return (
         job.state,
         key,
         found.run.name if found is not None else None,
         job.priority if row is None else row.priority,
-        short_time(_moment_ns(job.submitted) if row is None else row.submitted_ns, now_ns),
-        short_time(_moment_ns(job.not_before), now_ns),
+        short_time(_moment_ns(job.submitted) if row is None else row.submitted_ns, today),
+        short_time(_moment_ns(job.not_before), today),
         attempt,
         *_ended(job, row),
     )

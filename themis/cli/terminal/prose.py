@@ -1,5 +1,6 @@
 """Sentences and facts on standard output, broken between words where a terminal would break them anywhere."""
 
+import time
 from collections.abc import Iterable, Sequence
 
 from themis.cli.terminal.colours import Part, of_state, say_lines
@@ -9,6 +10,11 @@ from themis.cli.terminal.widths import flowed, terminal_width, wrapped
 _INDENT = 2
 _NARROW = 50
 _NAMES = 10
+
+
+def today_at_terminal() -> str | None:
+    """The local date, for times in a table that is looked at now; None where no terminal shows it."""
+    return None if terminal_width() is None else time.strftime("%Y-%m-%d")
 
 
 def say_text(text: str) -> None:

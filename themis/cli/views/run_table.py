@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from themis.cli.terminal import colours
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
 from themis.cli.terminal.output import cut, how_long, one_line, short_time
+from themis.cli.terminal.prose import today_at_terminal
 from themis.cli.terminal.scores import remarks, score_columns
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ _FAILED = Column("failed", right=True, drop=100, below=True)
 _REMARKS = Column("remarks", drop=120, below=True, bare=True)
 _TOOK = Column("took", drop=130, below=True)
 _WHY = Column("why", drop=140, below=True, bare=True, yields=True, lines=3)
-_ADDED = Column("added", drop=150)
-_LABELS = Column("labels", least=16, drop=160)
+_ADDED = Column("added", drop=150, yields=True)
+_LABELS = Column("labels", drop=160, below=True, yields=True)
 _WORKER = Column("worker", least=8, drop=170)
 _ATTEMPT = Column("attempt", right=True, drop=180)
 _JOB = Column("job", drop=190)
@@ -42,8 +43,9 @@ def say_runs(rows: "Sequence[RunNow]", *, stored: bool) -> None:
     )
     after = (_FAILED, _REMARKS, _TOOK, _WHY)
     last = (_ADDED, _LABELS) if stored else (_WORKER, _ATTEMPT, _JOB)
+    today = today_at_terminal()
     cells = [
-        (*_beginning(row), *found, *_middle(row), *(_of_store(row) if stored else _of_job(row)))
+        (*_beginning(row), *found, *_middle(row), *(_of_store(row, today) if stored else _of_job(row)))
         for row, found in zip(rows, scores, strict=True)
     ]
     say_table_fitted((*before, *columns, *after, *last), cells)
@@ -88,6 +90,6 @@ def _of_job(row: "RunNow") -> tuple[str | None, ...]:
     return job.owner.worker if job.owner else None, attempt, job.key[:ID_CHARACTERS]
 
 
-def _of_store(row: "RunNow") -> tuple[str | None, ...]:
+def _of_store(row: "RunNow", today: str | None) -> tuple[str | None, ...]:
     labels = ", ".join(f"{key}={value}" for key, value in row.labels.items())
-    return short_time(row.created_ms * _MS, time.time_ns()), labels or None
+    return short_time(row.created_ms * _MS, today), labels or None

@@ -36,14 +36,18 @@ def local_time(nanoseconds: int | None) -> str | None:
         return None
 
 
-def short_time(nanoseconds: int | None, now_ns: int) -> str | None:
-    """Return a time for the cell of a table, as `local_time`: without the date on the same day, else to the minute."""
+def short_time(nanoseconds: int | None, today: str | None) -> str | None:
+    """Return a time for the cell of a table, as `local_time`: without the date on the day `today`, else to the minute.
+
+    Args:
+        nanoseconds: since 1970 UTC.
+        today: the local date, as `local_time` begins; None for times in full, which are read on other days too.
+    """
     full = local_time(nanoseconds)
-    if full is None:
-        return None
+    if full is None or today is None:
+        return full
     date, clock, zone = full.split(" ", 2)
-    is_today = (local_time(now_ns) or "").startswith(date)
-    return f"{clock} {zone}" if is_today else f"{date} {clock[:5]} {zone}"
+    return f"{clock} {zone}" if date == today else f"{date} {clock[:5]} {zone}"
 
 
 def how_long(seconds: float) -> str:
