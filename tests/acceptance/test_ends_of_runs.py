@@ -45,6 +45,9 @@ def test_failed_cases_are_counted_and_the_first_is_named(themis: Themis) -> None
     found = at_terminal("run", "--config", str(config))
     assert found[0].startswith("partial_failure  3/3 cases  1 failed  exact_match 1.0000 (1 unscored)")
     assert any("no answer to this" in line for line in found)
+    (next_one,) = [line for line in found if line.startswith("next: ")]
+    assert next_one.endswith(" --failed")
+    assert themis(*next_one.split()[2:]).code == 0
     half = at_terminal("run", "--config", str(config), columns=200)
     assert "2 cases were stored" in half[0], "only the failed one is tried again"
 

@@ -42,7 +42,7 @@ def report(error: BaseException) -> int:
 
 def _explained(error: BaseException) -> tuple[str, int]:
     """The line and the exit code of an error."""
-    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort) or isinstance(error.__cause__, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, click.ClickException):
         return f"error: {_usage(error)}", BAD_INPUT
@@ -59,7 +59,10 @@ def _explained(error: BaseException) -> tuple[str, int]:
 def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     message = error.format_message()
-    return f"{message.rstrip('.')}; see {context.command_path} --help" if context else message
+    if not context:
+        return message
+    see = f"see {context.command_path} --help"
+    return f"{message} S{see[1:]}" if message.endswith("?") else f"{message.rstrip('.')}; {see}"
 
 
 def _close_pipe() -> None:

@@ -89,7 +89,9 @@ def say_next(result: "RunResult", storage: "StorageConfig | None") -> None:
     """Print the command that shows more of a run; nothing for one that is not stored."""
     if storage is None or storage.store == "memory":
         return
-    say_command("next", f"themis report {result.run_id[:ID_CHARACTERS]}{_place(storage)} --format markdown-summary")
+    run = f"{result.run_id[:ID_CHARACTERS]}{_place(storage)}"
+    is_bad = bool(result.progress.failed_cases)
+    say_command("next", f"themis cases {run} --failed" if is_bad else f"themis report {run} --format markdown-summary")
 
 
 def _counts(result: "RunResult") -> list[str]:

@@ -103,7 +103,7 @@ def load_component(
     if target is None:
         live, module, distribution = spec, None, None
     else:
-        named = find_named(target.use, where)
+        named = find_named(target.use, where, kind=kind.name)
         where, module, distribution = named.where, named.module, named.distribution
         live, target, inner = _make(target, named.load(allow_modules), _Place(where, allow_modules, folders))
     made, live = live, _as_judge(live, where) if kind is JUDGE else live
