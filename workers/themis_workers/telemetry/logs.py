@@ -32,7 +32,7 @@ _LOGGER = logging.getLogger("workers")
 _NOT_IN_WORDS = frozenset({"attempt begins", "attempt ended", "worker is ready"})
 """Events that the line of a job says, or that say nothing to people."""
 
-_REASONS = ("did", "why", "error")
+_LAST = {"did": "; ", "why": ": ", "error": ": "}
 _INDENT = " " * len("09:22:06  ")
 _USUAL_WIDTH, _NO_LIMIT = 80, 100_000
 _MAX_TEXT = 4_000
@@ -141,13 +141,13 @@ class _Words(logging.Formatter):
 
 def _sentence(event: str, facts: Mapping[str, Any]) -> str:
     """An event with its facts behind commas, and at its end the reason, or the command to type."""
-    last = [f": {facts[name]}" for name in _REASONS if name in facts]
+    last = [f"{sign}{facts[name]}" for name, sign in _LAST.items() if name in facts]
     others = []
     for name, value in facts.items():
         words = name.removesuffix("_s").replace("_", " ")
         if str(value).startswith("themis "):
             last.append(f"; {words}: {value}")
-        elif name not in {*_REASONS, "traceback"}:
+        elif name not in {*_LAST, "traceback"}:
             others.append(f"{words} {_shown(value)}{' s' if name.endswith('_s') else ''}")
     return one_line(", ".join([event, *others]) + "".join(last))
 
