@@ -8,7 +8,7 @@ from pathlib import Path
 from themis.core.errors import UnavailableError
 from themis.core.monitor.queue_files import JobFile
 from themis.core.monitor.stores import stores_of
-from themis.core.stores.reading import RunRow, StoreReader
+from themis.core.stores.reading import JobAndRun, RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 
 _PAGE = 512
@@ -18,11 +18,11 @@ _PATIENCE_S = 0.5  # a list is not to wait for a store that is locked
 def runs_of_jobs(queue_root: Path, keys: Sequence[str]) -> dict[str, RunRow]:
     """Return the runs of jobs by the jobs' keys; those in a store that cannot be read now are left out."""
     with ExitStack() as stack:
-        return _found(_readers(stack, queue_root), keys)
+        return {key: pair.run for key, pair in _found(_readers(stack, queue_root), keys).items()}
 
 
-def with_runs(queue_root: Path, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, RunRow | None]]:
-    """Yield jobs, each with its run; None for one that no store has, or whose store cannot be read now."""
+def with_runs(queue_root: Path, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, JobAndRun | None]]:
+    """Yield jobs, each with its row and its run; None for one that no store has, or whose store cannot be read now."""
     left = iter(jobs)
     with ExitStack() as stack:
         readers = _readers(stack, queue_root)
@@ -39,9 +39,9 @@ def _readers(stack: ExitStack, queue_root: Path) -> list[StoreReader]:
     return found
 
 
-def _found(readers: Sequence[StoreReader], keys: Sequence[str]) -> dict[str, RunRow]:
-    found: dict[str, RunRow] = {}
+def _found(readers: Sequence[StoreReader], keys: Sequence[str]) -> dict[str, JobAndRun]:
+    found: dict[str, JobAndRun] = {}
     for reader in readers:
         with suppress(UnavailableError):
-            found |= {key: pair.run for key, pair in reader.jobs(keys).items()}
+            found |= reader.jobs(keys)
     return found
