@@ -21,8 +21,8 @@ from themis.core.queue.folder.store_registry import StoreRegistry
 from themis.core.queue.model import layout
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.stores.job_rows import JobRow, job_key
+from themis.core.stores.sql import run_statements as sql
 from themis.core.stores.sqlite import SqliteRunStore
-from themis.core.stores.sqlite import run_statements as sql
 
 MOST_MB = 200
 THEMIS = "import sys; from themis.cli.main import main; sys.exit(main())"

@@ -25,9 +25,9 @@ from tests.benchmarks.figures import exit_code, judged
 from themis.core.files import durable
 from themis.core.queue import AttemptOutcome, FileQueue, NewJob, StoreAddress, this_process
 from themis.core.queue.model.states import Cause
+from themis.core.stores.sql.tables import JOB_TABLES
 from themis.core.stores.sqlite.database import Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
-from themis.core.stores.sqlite.tables import JOB_TABLES
 
 BLOCK = 25
 LEAST_SHARE = 0.5

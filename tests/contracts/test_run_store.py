@@ -41,8 +41,8 @@ from themis.core.outcomes.stages import Stage
 from themis.core.results import CaseResult, RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore, SqliteRunStore, sqlite_store
-from themis.core.stores.sqlite import score_tallies
-from themis.core.stores.sqlite.outcome_rows import INLINE_CHARACTERS
+from themis.core.stores.sql import score_tallies
+from themis.core.stores.sql.short_texts import INLINE_CHARACTERS
 from themis.core.stores.stored_cases import PAGE
 from themis.core.text.run_names import labels_in
 

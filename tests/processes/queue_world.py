@@ -14,9 +14,9 @@ from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model.layout import JOB_FOLDERS, parse
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.picking.skipped_jobs import Allow
+from themis.core.stores.sql.tables import JOB_TABLES
 from themis.core.stores.sqlite.database import Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
-from themis.core.stores.sqlite.tables import JOB_TABLES
 
 RESULTS_SCHEMA = (
     "CREATE TABLE runs_made (run_id TEXT NOT NULL)",

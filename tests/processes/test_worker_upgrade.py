@@ -17,8 +17,8 @@ from tests.processes.worker_world import PATIENCE_S, REPOSITORY, World, stop
 from tests.support.waiting import until
 from themis.core.queue.model import layout
 from themis.core.stores import sqlite_store
-from themis.core.stores.sqlite.schema import GENERATION
-from themis.core.stores.sqlite.tables import SCHEMA_VERSION
+from themis.core.stores.sql.schema_numbers import GENERATION
+from themis.core.stores.sql.tables import SCHEMA_VERSION
 from themis.core.text.canonical import content_hash
 
 FIRST_SCHEMA = "9b33495"

@@ -28,7 +28,8 @@ from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.root import make_root
 from themis.core.queue.folder.worker_registry import SeenWorker
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
-from themis.core.stores.sqlite.reader import OLDEST_SCHEMA, SqliteReader
+from themis.core.stores.sql.reader import OLDEST_SCHEMA
+from themis.core.stores.sqlite.reader import SqliteReader
 from themis.core.submission import run_worker_once, submit_experiment
 from themis_workers.registry import Registration
 

@@ -13,8 +13,8 @@ from themis.core.models import Case, Dataset
 from themis.core.monitor.runs import StoredRuns
 from themis.core.monitor.stores import stores_of
 from themis.core.stores.reading import StoreLocation
+from themis.core.stores.sql.run_statements import INSERT_RUN
 from themis.core.stores.sqlite import SqliteRunStore
-from themis.core.stores.sqlite.run_statements import INSERT_RUN
 
 LIGHT = """
 import sys

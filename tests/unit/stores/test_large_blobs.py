@@ -9,9 +9,10 @@ import pytest
 
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
-from themis.core.stores.sqlite import run_statements as sql
+from themis.core.stores.sql.short_texts import BLOB_MARK, INLINE_CHARACTERS
+from themis.core.stores.sqlite.insert_statements import insert_blobs
 from themis.core.stores.sqlite.many_rows import LARGE_BYTES, insert_large_rows
-from themis.core.stores.sqlite.outcome_rows import BLOB_MARK, INLINE_CHARACTERS, outcome_rows
+from themis.core.stores.sqlite.outcome_rows import outcome_rows
 
 BLOBS = "CREATE TABLE blobs (digest TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID"
 
@@ -32,7 +33,7 @@ def test_statements_keep_no_more_than_one_large_row(size: int) -> None:
     connection.bound = {}
     connection.execute(BLOBS)
     rows = [(f"{no}", bytes([no]) * (size if no % 2 else 10)) for no in range(40)]
-    insert_large_rows(connection, sql.insert_blobs, rows)
+    insert_large_rows(connection, insert_blobs, rows)
     assert dict(connection.execute("SELECT digest, data FROM blobs")) == dict(rows)
     assert sum(connection.bound.values()) < size + LARGE_BYTES
     connection.close()

@@ -375,7 +375,7 @@ def test_what_a_thread_that_has_ended_had_open_is_closed(database: Database) -> 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork while there are threads, as there may be any
 def test_a_fork_while_another_thread_opens_the_database_can_use_it(database: Database) -> None:
     database.query("SELECT 1")
-    with database._guard:
+    with database._connections._guard:
         pid = os.fork()
         if pid == 0:
             signal.alarm(10)

@@ -9,9 +9,9 @@ import pytest
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS, Change, Fence, JobRow
 from themis.core.stores.reading import RUN_FIELDS
+from themis.core.stores.sql.tables import FIRST_TABLES, SCHEMA_VERSION, UPGRADES
 from themis.core.stores.sqlite import SqliteRunStore
 from themis.core.stores.sqlite.schema import APPLICATION_ID
-from themis.core.stores.sqlite.tables import FIRST_TABLES, SCHEMA_VERSION, UPGRADES
 
 KEY = "0123456789abcdef"
 ROW = JobRow(KEY, "run", "queue", "/queue", 7, "running", 1, 5, 1, None, 3, 3, None, None)

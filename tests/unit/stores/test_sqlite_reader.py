@@ -14,8 +14,8 @@ from themis.core.errors import NetworkFilesystemError, NewerSchemaError, StoreCo
 from themis.core.stores import RunStore, sqlite_store
 from themis.core.stores.reading import StoreLocation
 from themis.core.stores.registry import reader_of, register_store_backend
+from themis.core.stores.sql.tables import SCHEMA_VERSION
 from themis.core.stores.sqlite.reader import SqliteReader
-from themis.core.stores.sqlite.tables import SCHEMA_VERSION
 
 
 def reader_at(path: Path) -> SqliteReader:

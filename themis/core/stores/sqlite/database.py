@@ -9,7 +9,6 @@ import contextlib
 import os
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from themis.core.errors import (
 from themis.core.files import durable
 from themis.core.files.filesystems import network_filesystem
 from themis.core.stores import file_errors
+from themis.core.stores.sql.thread_connections import ThreadConnections
 from themis.core.stores.sqlite import errors as sqlite_errors
 from themis.core.stores.sqlite import schema as sqlite_schema
 
@@ -36,21 +36,9 @@ BUSY_TIMEOUT_S = 30.0
 """Default number of seconds that a writer waits for another one."""
 
 NETWORK_REASON = "SQLite's write-ahead log needs memory that all its processes share"
+
 Value = TypeVar("Value")
 Row = tuple[Any, ...] | None
-
-# An inherited connection after a fork belongs to the parent: it may be neither used nor closed here.
-_inherited: list[sqlite3.Connection] = []
-
-
-class _Local(threading.local):
-    """State of a database in one thread."""
-
-    connection: sqlite3.Connection | None = None
-    pid = 0
-    depth = 0
-    synced = True
-
 
 Identity = tuple[int, int]
 """Device and inode of a file: its identity, whatever its name."""
@@ -83,16 +71,19 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._retry_attempts = retry_attempts
         self._retry_delay_s = retry_delay_s
-        self._local = _Local()
-        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
-        self._guard = threading.Lock()
-        self._opened_by: int | None = None
+        self._connections = ThreadConnections[sqlite3.Connection](sqlite3.Error)
         self._identity: Identity | None = None
 
     def __del__(self) -> None:
         """Close connections that are still open, in the process that opened them."""
-        if getattr(self, "_opened_by", None) == os.getpid():
+        connections = getattr(self, "_connections", None)
+        if connections is not None and connections.are_own:
             self.close()
+
+    @property
+    def label(self) -> str:
+        """Path of the file."""
+        return str(self.path)
 
     @contextlib.contextmanager
     def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
@@ -108,7 +99,7 @@ class Database:
             StoreError: the file cannot be written; its subclasses say why.
         """
         connection = self._connection()
-        local = self._local
+        local = self._connections.local
         if local.depth:
             if synced and not local.synced:
                 raise StoreError(path=self.path, detail="a synced transaction cannot be a part of one that is not")
@@ -134,14 +125,14 @@ class Database:
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a SELECT."""
         connection = self._connection()
-        if self._local.depth:
+        if self._connections.local.depth:
             return connection.execute(sql, params).fetchall()
         return self._patiently(lambda: connection.execute(sql, params).fetchall())
 
     def query_one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row of a SELECT; None without rows."""
         connection = self._connection()
-        if self._local.depth:
+        if self._connections.local.depth:
             return cast("Row", connection.execute(sql, params).fetchone())
         return self._patiently(lambda: cast("Row", connection.execute(sql, params).fetchone()))
 
@@ -166,13 +157,8 @@ class Database:
 
     def close(self) -> None:
         """Close the connections of all threads; a later use opens new ones."""
-        with self._guard:
-            opened, self._opened = self._opened, []
-            self._local = _Local()
-            self._identity = None
-        for _, connection in opened:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
+        self._identity = None
+        self._connections.close()
 
     @property
     def identity(self) -> Identity | None:
@@ -206,32 +192,10 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error:
             # Closing it undoes what was not committed, and the next connection syncs its commits.
-            connection.close()
-            self._local.connection = None
+            self._connections.drop(connection)
 
     def _connection(self) -> sqlite3.Connection:
-        local = self._local
-        if local.connection is not None:
-            if local.pid == os.getpid():
-                return local.connection
-            self._forget_inherited()
-            local = self._local
-        connection = self._open()
-        local.connection, local.pid = connection, os.getpid()
-        self._opened_by = local.pid
-        with self._guard:
-            ended = [pair for pair in self._opened if not pair[0].is_alive()]
-            self._opened = [pair for pair in self._opened if pair[0].is_alive()]
-            self._opened.append((threading.current_thread(), connection))
-        for _, unused in ended:
-            unused.close()
-        return connection
-
-    def _forget_inherited(self) -> None:
-        _inherited.extend(connection for _, connection in self._opened)
-        self._opened = []
-        self._guard = threading.Lock()
-        self._local = _Local()
+        return self._connections.get(self._open)
 
     def _open(self) -> sqlite3.Connection:
         if self._identity is None:

@@ -1,8 +1,7 @@
 """Outcomes as rows for the database, grouped by the columns that they fill.
 
 To bind None, sqlite3 searches for an adapter first, which takes as long as five strings. So a column that all outcomes
-of a kind leave empty is not named at all. A long text is stored once, as a blob under its hash, and replaced by
-`@<hash>`: a JSON text never begins with `@`.
+of a kind leave empty is not named at all.
 """
 
 from collections.abc import Iterable
@@ -10,13 +9,8 @@ from typing import Any
 
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import Stage
+from themis.core.stores.sql.short_texts import INLINE_CHARACTERS, refer
 from themis.core.stores.sqlite.many_rows import Row
-from themis.core.text.canonical import bytes_hash
-
-INLINE_CHARACTERS = 256
-"""Length above which a text is stored as a blob: short ones cost less than a reference, long ones often repeat."""
-
-BLOB_MARK = "@"
 
 Columns = tuple[str, ...]
 _KEY = ("run_no", "case_no", "stage", "item", "ok", "finished_ms")
@@ -38,7 +32,7 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
     judged: list[Row] = []
     for no, stage, item, ok, at, value, output, body, retries, category in outcomes:
         # Plain ints: for a value of a subclass, too, sqlite3 searches for an adapter.
-        kept: Any = body if len(body) <= INLINE_CHARACTERS else _refer(body, blobs)
+        kept: Any = body if len(body) <= INLINE_CHARACTERS else refer(body, blobs)
         if output is None:
             if category is not None:
                 no_answers.append((run_no, no, +stage, item, +ok, at, value, kept, category))
@@ -47,7 +41,7 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
             else:
                 others.append((run_no, no, +stage, item, +ok, at, value, None, kept, retries))
             continue
-        text = output if len(output) <= INLINE_CHARACTERS else _refer(output, blobs)
+        text = output if len(output) <= INLINE_CHARACTERS else refer(output, blobs)
         if stage is Stage.JUDGE:
             judged.append((run_no, no, +stage, item, +ok, at, value, text, kept, retries, category))
         elif category is not None:
@@ -64,16 +58,3 @@ def outcome_rows(run_no: int, outcomes: Iterable[Outcome], blobs: dict[str, byte
         _JUDGED: judged,
         _ANY: others,
     }
-
-
-def shortened(text: str, blobs: dict[str, bytes]) -> str:
-    """Return the text as a row keeps it: a long one as the reference to a blob, which is added to `blobs`."""
-    return text if len(text) <= INLINE_CHARACTERS else _refer(text, blobs)
-
-
-def _refer(text: str, blobs: dict[str, bytes]) -> str:
-    """Return the reference to a text, after adding it to `blobs`."""
-    data = text.encode()
-    digest = bytes_hash(data)
-    blobs[digest] = data
-    return BLOB_MARK + digest

@@ -1,8 +1,6 @@
 """Schema of a SQLite file: tables are made in a new file and upgraded in an older one, all or nothing.
 
-Old and new versions of Themis share a store during an upgrade. So a change that an older one can work with gets the
-next number, and the older one continues: a table, an index, or a column that may be null and that no row needs. Any
-other change begins the next thousand, which older versions refuse.
+What their numbers mean is in `themis.core.stores.sql.schema_numbers`.
 """
 
 import sqlite3
@@ -11,14 +9,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from themis.core.errors import NewerSchemaError, StoreCorruptError, StoreError
+from themis.core.errors import StoreCorruptError
+from themis.core.stores.sql.schema_numbers import is_usable, refuse_newer, steps_between
 
 APPLICATION_ID = 0x5468656D
 """Application id in the file's header, which reads "Them"."""
-
-GENERATION = 1_000
-"""Size of a generation: versions in the same thousand can be used by the same programs."""
-
 
 # One statement, as another process may be making the tables now: several could each see a different part of that.
 _WHOSE = """
@@ -39,11 +34,6 @@ class SchemaDatabase(Protocol):
         """Return all rows of a SELECT."""
 
 
-def is_usable(found: int, known: int) -> bool:
-    """Whether tables of version `found` include those of version `known`, with the same meaning."""
-    return known <= found < (known // GENERATION + 1) * GENERATION
-
-
 def ensure(
     database: SchemaDatabase, statements: Sequence[str], version: int, upgrades: Mapping[int, Sequence[str]]
 ) -> None:
@@ -54,7 +44,7 @@ def ensure(
         found = _version(database, version)
         if _is_up_to_date(found, version):  # another process was faster
             return
-        for statement in statements if found is None else _upgrade(database, found, version, upgrades):
+        for statement in statements if found is None else steps_between(str(database.path), found, version, upgrades):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
         connection.execute(f"PRAGMA user_version = {version:d}")
@@ -64,20 +54,11 @@ def _is_up_to_date(found: int | None, version: int) -> bool:
     return found is not None and is_usable(found, version)
 
 
-def _upgrade(database: SchemaDatabase, found: int, version: int, upgrades: Mapping[int, Sequence[str]]) -> list[str]:
-    """Return the statements that lead from one version to another."""
-    if any(step not in upgrades for step in range(found, version)):
-        detail = f"written by an older Themis (schema {found}), which this version cannot upgrade"
-        raise StoreError(path=database.path, detail=detail)
-    return [statement for step in range(found, version) for statement in upgrades[step]]
-
-
 def _version(database: SchemaDatabase, known: int) -> int | None:
     """Return the version of a file's tables, of no later generation than `known`; None when it is empty."""
     owner, found, is_filled = database.query(_WHOSE)[0]
     if owner == APPLICATION_ID:
-        if found > known and not is_usable(found, known):
-            raise NewerSchemaError(path=database.path, found=found, known=known)
+        refuse_newer(str(database.path), found, known)
         return int(found)
     if owner or found or is_filled:
         raise StoreCorruptError(path=database.path, detail="made by another application")

@@ -1,44 +1,25 @@
-"""Store in one SQLite file, shared by any number of processes on one machine.
+"""Store in one SQLite file, shared by any number of processes on one machine."""
 
-Outcomes are appended, with keys that make a repetition harmless; long texts are stored separately (see `outcome_rows`).
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from themis.core.errors import StoreCorruptError, UnknownRunError
-from themis.core.identity.reuse_keys import lending_keys
-from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.outcome import CaseEnd, Outcome
-from themis.core.outcomes.stages import Stage, until_name
-from themis.core.results import RunStatus
-from themis.core.snapshot import RunSnapshot
-from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
 from themis.core.stores.job_rows import Fence
-from themis.core.stores.protocol import RunRecord
 from themis.core.stores.run_locks import RunHolder
-from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
-from themis.core.stores.sqlite import run_statements as sql
+from themis.core.stores.sql.run_store import SqlRunStore
+from themis.core.stores.sql.tables import SCHEMA, SCHEMA_VERSION, UPGRADES
 from themis.core.stores.sqlite.database import BUSY_TIMEOUT_S, Database
-from themis.core.stores.sqlite.jobs import SqliteJobStore
-from themis.core.stores.sqlite.judge_call_statements import DELETE_JUDGE_CALLS
+from themis.core.stores.sqlite.insert_statements import insert_blobs, insert_cases, insert_outcomes
+from themis.core.stores.sqlite.jobs import DIALECT, SqliteJobStore
 from themis.core.stores.sqlite.many_rows import insert_large_rows, insert_rows
-from themis.core.stores.sqlite.outcome_rows import BLOB_MARK, outcome_rows
-from themis.core.stores.sqlite.reading_statements import AFTER_ANY_RUN, SELECT_RUNS_BEFORE
-from themis.core.stores.sqlite.replay_rows import ReplayRows
-from themis.core.stores.sqlite.row_values import case_ends, run_record
-from themis.core.stores.sqlite.score_tallies import read_tallies
-from themis.core.stores.sqlite.tables import SCHEMA, SCHEMA_VERSION, UPGRADES
-from themis.core.text.canonical import bytes_hash
-
-_HEX_DIGITS = frozenset("0123456789abcdef")
+from themis.core.stores.sqlite.outcome_rows import outcome_rows
 
 
-class SqliteRunStore(ReplayRows):
+class SqliteRunStore(SqlRunStore):
     """Keeps runs in a SQLite file.
 
     Args:
@@ -51,6 +32,8 @@ class SqliteRunStore(ReplayRows):
         StoreError: on any use, when the file cannot be used; its subclasses say why.
     """
 
+    _database: Database
+
     def __init__(
         self,
         path: str | Path,
@@ -61,16 +44,11 @@ class SqliteRunStore(ReplayRows):
     ) -> None:
         """Make a store on `path`; nothing is opened yet."""
         self.path = Path(path).absolute()
-        self._database = Database(
+        database = Database(
             self.path, busy_timeout_s=busy_timeout_s, retry_attempts=retry_attempts, retry_delay_s=retry_delay_s
         )
+        super().__init__(database, DIALECT)
         self._jobs: SqliteJobStore | None = None
-        self._ready = False
-
-    @property
-    def label(self) -> str:
-        """Path of the file."""
-        return str(self.path)
 
     @property
     def is_there(self) -> bool:
@@ -80,70 +58,15 @@ class SqliteRunStore(ReplayRows):
     @property
     def jobs(self) -> SqliteJobStore:
         """Jobs of queues, in the same file and the same transactions."""
-        database = self._open()
+        self._open()
         if self._jobs is None:
-            self._jobs = SqliteJobStore(database)
+            self._jobs = SqliteJobStore(self._database)
         return self._jobs
 
     def initialize(self) -> None:
         """Make the file and its tables, unless they exist; tables of an older version are upgraded."""
         self._database.ensure_schema(SCHEMA, SCHEMA_VERSION, UPGRADES)
         self._ready = True
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._database.close()
-
-    def transaction(self) -> AbstractContextManager[Any]:
-        """Open a block whose writes are committed together and synced, or not at all; blocks nest."""
-        return self._open().transaction()
-
-    def create_run(self, snapshot: RunSnapshot) -> bool:
-        """Add a run as `pending`; False when it exists already."""
-        with self.transaction() as connection:
-            if connection.execute(sql.SELECT_RUN_NO, (snapshot.run_id,)).fetchone():
-                return False
-            kept = put_snapshot(snapshot, self.put_blob)
-            row = (snapshot.run_id, RunStatus.PENDING.value, snapshot.total_cases, kept, now_ms())
-            run_no = connection.execute(sql.INSERT_RUN, row).lastrowid
-            rows = [(key, run_no, name) for name, key in lending_keys(snapshot).items()]
-            connection.executemany(sql.INSERT_REUSE_KEY, rows)
-        return True
-
-    def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Mark a run as running."""
-        with self._fenced(fence) as connection:
-            self._run_no(run_id)
-            connection.execute(sql.START_RUN, (RunStatus.RUNNING.value, now_ms(), run_id))
-
-    def end_run(
-        self,
-        run_id: str,
-        status: RunStatus,
-        *,
-        through: Stage | None,
-        error: str | None = None,
-        fence: Fence | None = None,
-    ) -> None:
-        """Mark a run as ended; synced to disk before this returns."""
-        name = None if through is None else until_name(through)
-        with self._fenced(fence) as connection:
-            self._run_no(run_id)
-            connection.execute(sql.END_RUN, (status.value, name, error, now_ms(), run_id))
-
-    def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
-        """Forget the outcomes of a run, what it has spent and was summed up, and that it ever ran."""
-        with self._fenced(fence) as connection:
-            run_no = self._run_no(run_id)
-            for statement in (*sql.DELETE_ALL, DELETE_JUDGE_CALLS, sql.DROP_BATCHES, sql.DELETE_BATCHES):
-                connection.execute(statement, (run_no,))
-            connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
-            self.drop_replay(run_id)
-
-    def load_run(self, run_id: str) -> RunRecord | None:
-        """Return a run's row; None when it does not exist."""
-        row = self._open().query_one(sql.SELECT_RUN, (run_id,))
-        return run_record(row) if row else None
 
     def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
         """Lock a run for this process for the length of a block; workers, whose claims are fenced, share it."""
@@ -154,147 +77,16 @@ class SqliteRunStore(ReplayRows):
         """Return the process that has a run now, or that had it when it was killed."""
         return run_locks.look(self.path, run_id)
 
-    def list_runs(self, prefix: str = "", limit: int = 1000, *, older_than: str | None = None) -> list[RunRecord]:
-        """Return the runs whose id begins with `prefix`, newest first; with `older_than`, those older than that run."""
-        if not _HEX_DIGITS.issuperset(prefix):
-            return []  # LIKE has special characters, and ignores case
-        before = AFTER_ANY_RUN if older_than is None else self._run_no(older_than)
-        return [run_record(row) for row in self._open().query(SELECT_RUNS_BEFORE, (prefix + "%", before, limit))]
-
-    def load_snapshot(self, run_id: str) -> RunSnapshot | None:
-        """Return a run's snapshot; None when it does not exist."""
-        row = self._open().query_one(sql.SELECT_SNAPSHOT, (run_id,))
-        return get_snapshot(row[0], self._blob) if row else None
-
-    def append(
-        self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
-    ) -> None:
-        """Save outcomes and ends of cases, all or none, in one synced commit."""
-        run_no = self._run_no(run_id)
-        with self._fenced(fence) as connection:
-            self._insert(connection, run_no, outcomes, ends)
-
     def _insert(self, connection: Any, run_no: int, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd]) -> None:
         blobs: dict[str, bytes] = {}
         for columns, rows in outcome_rows(run_no, outcomes, blobs).items():
-            insert_rows(connection, partial(sql.insert_outcomes, columns), rows)
+            insert_rows(connection, partial(insert_outcomes, columns), rows)
         cases = [
             (run_no, no, dataset_no, case_id, digest, +failed, +through)
             for no, dataset_no, case_id, digest, failed, through in ends
         ]
-        insert_rows(connection, sql.insert_cases, cases)
-        insert_large_rows(connection, sql.insert_blobs, list(blobs.items()))
+        insert_rows(connection, insert_cases, cases)
+        self._insert_blobs(connection, blobs)
 
-    def has_outcomes(self, run_id: str) -> bool:
-        """Whether anything of a run is finished."""
-        return self._open().query_one(sql.HAS_OUTCOMES, (self._run_no(run_id),)) is not None
-
-    def outcomes_between(self, run_id: str, first: int, stop: int) -> list[Outcome]:
-        """Return the outcomes of the cases numbered from `first` to before `stop`, in order of their keys."""
-        return self._outcomes(self._run_no(run_id), first, stop)
-
-    def _outcomes(self, run_no: int, first: int, stop: int) -> list[Outcome]:
-        rows = self._open().query(sql.SELECT_OUTCOMES, (run_no, first, stop))
-        return [
-            Outcome(no, Stage(stage), item, bool(ok), at, value, self._text(output), self._text(body) or "", *rest)
-            for no, stage, item, ok, at, value, output, body, *rest in rows
-        ]
-
-    def values_between(self, run_id: str, item: int, first: int, stop: int) -> dict[int, float | None]:
-        """Return the values alone of the successful scores, or judgments, with a number, by their case's number."""
-        return dict(self._open().query(sql.SELECT_VALUES, (self._run_no(run_id), first, stop, Stage.SCORE, item)))
-
-    def ends_between(self, run_id: str, first: int, stop: int) -> list[CaseEnd]:
-        """Return the ends of the cases numbered from `first` to before `stop`, in order."""
-        return case_ends(self._open().query(sql.SELECT_CASES, (self._run_no(run_id), first, stop)))
-
-    def ends_from(self, run_id: str, first: int, limit: int) -> list[CaseEnd]:
-        """Return the next `limit` ended cases numbered `first` or higher, in order."""
-        return case_ends(self._open().query(sql.SELECT_CASES_FROM, (self._run_no(run_id), first, limit)))
-
-    def ended_ids_from(self, run_id: str, first: int, limit: int) -> list[tuple[int, int, str]]:
-        """Return number, dataset's number and id alone of the same cases as `ends_from`."""
-        return self._open().query(sql.SELECT_CASE_IDS, (self._run_no(run_id), first, limit))
-
-    def nth_ended_case(self, run_id: str, index: int) -> int | None:
-        """Return the number of the ended case at position `index`; None when there are fewer."""
-        row = self._open().query_one(sql.SELECT_NTH_CASE, (self._run_no(run_id), index))
-        return row[0] if row else None
-
-    def count_ends(self, run_id: str) -> tuple[int, int]:
-        """Count the ended cases, and those of them that failed."""
-        row = self._open().query_one(sql.COUNT_CASES, (self._run_no(run_id),))
-        return (row[0], row[1]) if row else (0, 0)
-
-    def score_tallies(self, run_id: str) -> dict[int, ScoreTally]:
-        """Return the tally of each metric's scores, by its item."""
-        record = self.load_run(run_id)
-        return read_tallies(self._open().query, self._run_no(run_id), record.total_cases if record else 0)
-
-    def reusable_runs(self, key: str, *, other_than: str, limit: int = 3) -> list[tuple[str, str]]:
-        """Return other runs, newest first, with a reuse key equal to `key`, and its name in each."""
-        return [(row[0], row[1]) for row in self._open().query(sql.SELECT_REUSABLE, (key, other_than, limit))]
-
-    def lend_only(self, run_id: str, keys: Mapping[str, str], *, fence: Fence | None = None) -> None:
-        """Register those reuse keys of a run that are valid for all of its outcomes, so that other runs find it."""
-        run_no = self._run_no(run_id)
-        rows = [(key, run_no, name) for name, key in keys.items()]
-        known = [row for row in rows if self._open().query_one(sql.SELECT_REUSE_KEY, row)]
-        if known == rows:
-            return  # the usual case
-        with self._fenced(fence) as connection:
-            connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))
-            connection.executemany(sql.INSERT_REUSE_KEY, known if self.has_outcomes(run_id) else rows)
-
-    def lent_keys(self, run_id: str) -> dict[str, str]:
-        """Return the reuse keys by which other runs find a run, by their names."""
-        return dict(self._open().query(sql.SELECT_REUSE_KEYS, (self._run_no(run_id),)))
-
-    def case_numbers(self, run_id: str) -> dict[tuple[bytes, int], int]:
-        """Return the numbers of the ended cases by digest and dataset number."""
-        rows = self._open().query(sql.SELECT_DIGESTS, (self._run_no(run_id),))
-        return {(digest, dataset_no): case_no for digest, dataset_no, case_no in rows}
-
-    def put_blob(self, data: bytes) -> str:
-        """Save bytes under their SHA-256, once."""
-        digest = bytes_hash(data)
-        with self.transaction() as connection:
-            connection.execute(sql.insert_blobs(1), (digest, data))
-        return digest
-
-    def get_blob(self, digest: str) -> bytes | None:
-        """Return the bytes saved under a hash; None when there are none."""
-        row = self._open().query_one(sql.SELECT_BLOB, (digest,))
-        return bytes(row[0]) if row else None
-
-    @contextmanager
-    def _fenced(self, fence: Fence | None) -> Iterator[Any]:
-        """Open a transaction that first checks that the writer still owns its job."""
-        with self.transaction() as connection:
-            if fence is not None:
-                self.jobs.check_fence(fence)
-            yield connection
-
-    def _open(self) -> Database:
-        if not self._ready:
-            self.initialize()
-        return self._database
-
-    def _run_no(self, run_id: str) -> int:
-        """Return the number of a run in the database; not cached, as a transaction may undo the run and reuse it."""
-        row = self._open().query_one(sql.SELECT_RUN_NO, (run_id,))
-        if row is None:
-            raise UnknownRunError(run_id=run_id, nearest="")
-        return int(row[0])
-
-    def _text(self, stored: str | None) -> str | None:
-        if stored is None or not stored.startswith(BLOB_MARK):
-            return stored
-        return self._blob(stored[len(BLOB_MARK) :]).decode()
-
-    def _blob(self, digest: str) -> bytes:
-        """Return the bytes that a row refers to; an empty value in place of missing ones would be wrong."""
-        data = self.get_blob(digest)
-        if data is None:
-            raise StoreCorruptError(path=self.path, detail=f"the text {digest} is missing")
-        return data
+    def _insert_blobs(self, connection: Any, blobs: Mapping[str, bytes]) -> None:
+        insert_large_rows(connection, insert_blobs, list(blobs.items()))

@@ -2,8 +2,6 @@
 
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
 
-_CLOCK_MS = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
-
 SELECT_META = "SELECT value FROM store_meta WHERE key = ?"
 INSERT_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
 TOUCH_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -29,9 +27,9 @@ SELECT_VERSION = "SELECT version FROM jobs WHERE key = ?"
 REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = 1 WHERE key = ? AND state IN ('queued', 'running')"
 CLEAR_REQUEST = "UPDATE jobs SET cancel_requested = 0 WHERE key = ?"
 NOTE_PROCESS = "UPDATE jobs SET job_pid = ?, job_pid_started = ? WHERE key = ? AND version = ?"
-# By the database's own clock, the only one that all hosts share.
-RENEW_LEASE = f"UPDATE jobs SET lease_until_ms = {_CLOCK_MS} + ? WHERE key = ? AND version = ?"  # noqa: S608
-SELECT_CLOCK = f"SELECT {_CLOCK_MS}"
+# By the database's own clock, see `Dialect`, the only one that all hosts share.
+RENEW_LEASE = "UPDATE jobs SET lease_until_ms = {clock_ms} + ? WHERE key = ? AND version = ?"
+SELECT_CLOCK = "SELECT {clock_ms}"
 SELECT_LEASE = "SELECT lease_until_ms FROM jobs WHERE key = ?"
 COUNT_JOBS = "SELECT state, count(*) FROM jobs WHERE queue_id = ? GROUP BY state"
 

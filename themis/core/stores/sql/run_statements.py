@@ -1,7 +1,5 @@
 """Statements on runs, their cases, outcomes and batches, and blobs."""
 
-from functools import lru_cache
-
 from themis.core.outcomes.items import OF_CANDIDATES
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.score_edit import ScoreEdit
@@ -47,7 +45,11 @@ SELECT_AGGREGATES = "SELECT item, figures FROM aggregates WHERE run_no = ? ORDER
 _BATCH = ", ".join(BatchRow._fields)
 _BATCH_PLACES = ", ".join("?" * (1 + len(BatchRow._fields)))
 SELECT_BATCHES = f"SELECT {_BATCH} FROM batches WHERE run_no = ? ORDER BY number"  # noqa: S608  # a constant
-SAVE_BATCH = f"INSERT OR REPLACE INTO batches (run_no, {_BATCH}) VALUES ({_BATCH_PLACES})"  # noqa: S608  # constants
+_BATCH_NEWER = ", ".join(f"{name} = excluded.{name}" for name in BatchRow._fields if name != "number")
+SAVE_BATCH = (
+    f"INSERT INTO batches (run_no, {_BATCH}) VALUES ({_BATCH_PLACES}) "  # noqa: S608  # constants
+    f"ON CONFLICT (run_no, number) DO UPDATE SET {_BATCH_NEWER}"
+)
 DROP_BATCHES = "UPDATE batches SET state = 'dropped' WHERE run_no = ? AND state IN ('intended', 'submitted')"
 DELETE_BATCHES = "DELETE FROM batches WHERE run_no = ? AND state <> 'dropped'"
 RESET_RUN = """
@@ -56,16 +58,17 @@ UPDATE runs SET status = ?, completed_through = NULL, error = NULL, started_ms =
 
 # A success is final; only a failure is replaced by a later outcome of the same key.
 _NEWER = ", ".join(f"{name} = excluded.{name}" for name in _LATER)
-_INSERT_OUTCOMES = (
-    "INSERT INTO outcomes ({columns}) VALUES {rows} "  # noqa: S608  # constants
-    f"ON CONFLICT (run_no, case_no, stage, item) DO UPDATE SET {_NEWER} WHERE outcomes.ok = 0"
-)
-_INSERT_CASES = (
-    f"INSERT INTO cases (run_no, {_CASE}) VALUES {{rows}} "  # noqa: S608  # a constant
+OUTCOME_COLUMNS: tuple[str, ...] = ("run_no", *Outcome._fields)
+CASE_COLUMNS: tuple[str, ...] = ("run_no", *CaseEnd._fields)
+KEEP_SUCCESSES = f"ON CONFLICT (run_no, case_no, stage, item) DO UPDATE SET {_NEWER} WHERE outcomes.ok = 0"
+"""End of a statement that inserts outcomes."""
+KEEP_ENDS = (
     "ON CONFLICT (run_no, case_no) DO UPDATE SET failed = excluded.failed, through = excluded.through "
     "WHERE cases.failed = 1 OR cases.through < excluded.through"
 )
-_INSERT_BLOBS = "INSERT INTO blobs (digest, data) VALUES {rows} ON CONFLICT (digest) DO NOTHING"
+"""End of a statement that inserts ends of cases."""
+KEEP_BLOBS = "ON CONFLICT (digest) DO NOTHING"
+INSERT_BLOB = f"INSERT INTO blobs (digest, data) VALUES (?, ?) {KEEP_BLOBS}"  # noqa: S608  # a constant
 SELECT_BLOB = "SELECT data FROM blobs WHERE digest = ?"
 
 SELECT_CASES = f"SELECT {_CASE} FROM cases WHERE run_no = ? AND case_no >= ? AND case_no < ? ORDER BY case_no"  # noqa: S608
@@ -120,25 +123,3 @@ SELECT r.run_id, k.name FROM reuse_keys k JOIN runs r ON r.run_no = k.run_no
 WHERE k.reuse_key = ? AND r.run_id <> ? ORDER BY k.run_no DESC LIMIT ?
 """
 SELECT_DIGESTS = "SELECT digest, dataset_no, case_no FROM cases WHERE run_no = ?"
-
-
-@lru_cache
-def insert_outcomes(columns: tuple[str, ...], rows: int) -> str:
-    """Return a statement that inserts that number of outcomes, with all but these columns empty."""
-    return _INSERT_OUTCOMES.format(columns=", ".join(columns), rows=_places(len(columns), rows))
-
-
-@lru_cache
-def insert_cases(rows: int) -> str:
-    """Return a statement that inserts that number of ends of cases, each with its run's number first."""
-    return _INSERT_CASES.format(rows=_places(1 + len(CaseEnd._fields), rows))
-
-
-@lru_cache
-def insert_blobs(rows: int) -> str:
-    """Return a statement that inserts that number of blobs, two values each."""
-    return _INSERT_BLOBS.format(rows=_places(2, rows))
-
-
-def _places(columns: int, rows: int) -> str:
-    return ", ".join(["(" + ", ".join("?" * columns) + ")"] * rows)

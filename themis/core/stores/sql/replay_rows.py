@@ -7,26 +7,32 @@ from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.snapshot_blobs import put_snapshot
-from themis.core.stores.sqlite import run_statements as sql
-from themis.core.stores.sqlite.row_values import case_ends
-from themis.core.stores.sqlite.side_rows import SideRows
+from themis.core.stores.sql import run_statements as sql
+from themis.core.stores.sql.row_values import case_ends
+from themis.core.stores.sql.side_rows import SideRows
 
-_PUT_REQUEST = "INSERT OR REPLACE INTO replays (run_no, request) VALUES (?, ?)"
+_PUT_REQUEST = (
+    "INSERT INTO replays (run_no, request) VALUES (?, ?) ON CONFLICT (run_no) DO UPDATE SET request = excluded.request"
+)
 _SELECT_REQUEST = "SELECT request FROM replays WHERE run_no = ?"
 _DELETE_REQUEST = "DELETE FROM replays WHERE run_no = ?"
 _DELETE_OUTCOMES = "DELETE FROM outcomes WHERE run_no = ?"
 _DELETE_CASES = "DELETE FROM cases WHERE run_no = ?"
 
 _SELECT_PLACES = "SELECT DISTINCT stage, item FROM outcomes WHERE run_no = ?"
+# The values are the run's number and, where a replay is read, its negative.
 _DELETE_REPLACED = """
-DELETE FROM outcomes WHERE run_no = :run AND stage = :stage AND item = :item
-    AND case_no IN (SELECT case_no FROM cases WHERE run_no = -:run)
+DELETE FROM outcomes WHERE run_no = ? AND case_no IN (SELECT case_no FROM cases WHERE run_no = ?)
+    AND stage = ? AND item = ?
 """
-_MOVE_OUTCOMES = "UPDATE OR IGNORE outcomes SET run_no = :run WHERE run_no = -:run"
-_DELETE_ENDS = """
-DELETE FROM cases WHERE run_no = :run AND case_no IN (SELECT case_no FROM cases WHERE run_no = -:run)
+_MOVE_OUTCOMES = """
+UPDATE outcomes SET run_no = ? WHERE run_no = ? AND NOT EXISTS (
+    SELECT 1 FROM outcomes kept WHERE kept.run_no = ? AND kept.case_no = outcomes.case_no
+        AND kept.stage = outcomes.stage AND kept.item = outcomes.item
+)
 """
-_MOVE_ENDS = "UPDATE cases SET run_no = :run WHERE run_no = -:run"
+_DELETE_ENDS = "DELETE FROM cases WHERE run_no = ? AND case_no IN (SELECT case_no FROM cases WHERE run_no = ?)"
+_MOVE_ENDS = "UPDATE cases SET run_no = ? WHERE run_no = ?"
 
 
 class ReplayRows(SideRows, ABC):
@@ -60,15 +66,16 @@ class ReplayRows(SideRows, ABC):
     ) -> None:
         """Put the results of a replay in place of those of the run, all or none."""
         with self.transaction() as connection:
-            run = {"run": self._run_no(run_id)}
-            for stage, item in connection.execute(_SELECT_PLACES, (run["run"],)).fetchall():
+            run = self._run_no(run_id)
+            for stage, item in connection.execute(_SELECT_PLACES, (run,)).fetchall():
                 if not keeps(Stage(stage), item):
-                    connection.execute(_DELETE_REPLACED, {**run, "stage": stage, "item": item})
-            for statement in (_MOVE_OUTCOMES, _DELETE_ENDS, _MOVE_ENDS):
-                connection.execute(statement, run)
+                    connection.execute(_DELETE_REPLACED, (run, -run, stage, item))
+            connection.execute(_MOVE_OUTCOMES, (run, -run, run))
+            connection.execute(_DELETE_ENDS, (run, -run))
+            connection.execute(_MOVE_ENDS, (run, -run))
             self.replace_snapshot(snapshot)
-            connection.execute(sql.DELETE_REUSE_KEYS, (run["run"],))
-            connection.executemany(sql.INSERT_REUSE_KEY, [(key, run["run"], name) for name, key in keys.items()])
+            connection.execute(sql.DELETE_REUSE_KEYS, (run,))
+            connection.executemany(sql.INSERT_REUSE_KEY, [(key, run, name) for name, key in keys.items()])
             self.drop_replay(run_id)
 
     def replace_snapshot(self, snapshot: RunSnapshot) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from themis.core.outcomes.stages import Stage
 from themis.core.statistics.score_tally import ScoreTally
-from themis.core.stores.sqlite import run_statements as sql
+from themis.core.stores.sql import run_statements as sql
 
 PAGE_CASES = 10_000
 """Number of cases whose scores are read at a time."""

@@ -1,7 +1,7 @@
-"""Tables of a SQLite store: those of the first version, and the steps from each version to the next.
+"""Tables of a store, in the words of SQLite: those of the first version, and the steps from each version to the next.
 
 A new file gets both, so that it has exactly the tables of an upgraded one. A later table or column is another step, see
-`schema` for its number; the tables of the first version never change.
+`schema_numbers`; the tables of the first version never change.
 """
 
 _RUNS: tuple[str, ...] = (

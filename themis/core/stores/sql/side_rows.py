@@ -13,19 +13,18 @@ from themis.core.stores.batch_rows import BatchRow, batch_row
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.protocol import RunRecord
-from themis.core.stores.sqlite import run_statements as sql
-from themis.core.stores.sqlite.database import Database
-from themis.core.stores.sqlite.judge_call_statements import (
+from themis.core.stores.sql import run_statements as sql
+from themis.core.stores.sql.database import SqlDatabase
+from themis.core.stores.sql.judge_call_statements import (
     DELETE_JUDGE_CALLS_OF,
     SAVE_JUDGE_CALL,
     SELECT_CACHED,
     SELECT_JUDGE_CALLS,
     SELECT_JUDGED_ITEMS,
 )
-from themis.core.stores.sqlite.many_rows import insert_large_rows
-from themis.core.stores.sqlite.outcome_rows import shortened
-from themis.core.stores.sqlite.reading_statements import SELECT_RUNS_NAMED
-from themis.core.stores.sqlite.row_values import run_record
+from themis.core.stores.sql.reading_statements import SELECT_RUNS_NAMED
+from themis.core.stores.sql.row_values import run_record
+from themis.core.stores.sql.short_texts import shortened
 from themis.core.text.run_names import labels_text
 
 
@@ -75,7 +74,7 @@ class SideRows(BaseRunStore, ABC):
             run_no = self._run_no(run_id)
             kept = [(run_no, *row._replace(response=shortened(row.response, blobs))) for row in rows]
             connection.executemany(SAVE_JUDGE_CALL, kept)
-            insert_large_rows(connection, sql.insert_blobs, list(blobs.items()))
+            self._insert_blobs(connection, blobs)
 
     def judge_calls_between(self, run_id: str, first: int, stop: int) -> list[JudgeCallRow]:
         """Return the judge calls about the cases numbered from `first` to before `stop`, in order of their keys."""
@@ -122,7 +121,11 @@ class SideRows(BaseRunStore, ABC):
     def _text(self, stored: str | None) -> str | None: ...
 
     @abstractmethod
-    def _open(self) -> Database: ...
+    def _open(self) -> SqlDatabase: ...
+
+    @abstractmethod
+    def _insert_blobs(self, connection: Any, blobs: Mapping[str, bytes]) -> None:
+        """Insert those blobs, by their hashes, that the store does not have yet, within a transaction."""
 
     @abstractmethod
     def _fenced(self, fence: Fence | None) -> AbstractContextManager[Any]: ...

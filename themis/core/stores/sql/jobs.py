@@ -1,0 +1,192 @@
+"""Rows of queues' jobs in a database."""
+
+import time
+import uuid
+from abc import ABC
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any
+
+from themis.core.errors import ClaimLostError, StoreCorruptError
+from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, Change, Fence, JobRow, flat, unflat
+from themis.core.stores.job_store import JobStore
+from themis.core.stores.moved_datasets import with_moved_datasets
+from themis.core.stores.sql import job_statements as sql
+from themis.core.stores.sql import run_statements as runs
+from themis.core.stores.sql.database import Dialect, SqlDatabase
+from themis.core.text.canonical import bytes_hash
+
+STORE_ID = "store_id"
+_PROBED = "probed_ns"
+_AFTER_ANY_KEY = "\U0010ffff"
+
+_VERSION = JOB_COLUMNS.index("version")
+_changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
+
+
+class SqlJobStore(JobStore, ABC):
+    """Keeps jobs in the `tables` of a database.
+
+    Args:
+        database: the database.
+        dialect: its words.
+
+    Raises:
+        StoreError: on any use, when the database cannot be used; its subclasses say why.
+    """
+
+    def __init__(self, database: SqlDatabase, dialect: Dialect) -> None:
+        """Keep jobs in `database`."""
+        self._database = database
+        self._select_clock = sql.SELECT_CLOCK.format(clock_ms=dialect.clock_ms)
+        self._renew_lease = sql.RENEW_LEASE.format(clock_ms=dialect.clock_ms)
+        self._select_fenced = sql.SELECT_VERSION + dialect.fence_lock
+        self._select_to_change = sql.SELECT_JOB + dialect.change_lock
+        self._store_id: str | None = None
+
+    @property
+    def store_id(self) -> str:
+        """UUID that this store was given once and keeps, wherever its file is."""
+        if self._store_id is None:
+            row = self._database.query_one(sql.SELECT_META, (STORE_ID,))
+            if row is None:
+                with self.transaction() as connection:
+                    connection.execute(sql.INSERT_META, (STORE_ID, str(uuid.uuid4())))
+                row = self._database.query_one(sql.SELECT_META, (STORE_ID,))
+            if row is None:
+                raise StoreCorruptError(path=self._database.label, detail="its id was lost while it was read")
+            self._store_id = str(row[0])
+        return self._store_id
+
+    def transaction(self, *, synced: bool = True) -> AbstractContextManager[Any]:
+        """Open a block whose writes are committed together, or not at all; blocks nest."""
+        return self._database.transaction(synced=synced)
+
+    def add(self, row: JobRow, manifest: str) -> bool:
+        """Add a new job; False, and nothing changed, when its key exists already."""
+        with self.transaction() as connection:
+            if connection.execute(sql.INSERT_JOB, flat(row)).rowcount == 0:
+                return False
+            connection.execute(sql.INSERT_MANIFEST, (manifest, row.key))
+        return True
+
+    def load(self, key: str) -> JobRow | None:
+        """Return a job; None when it does not exist."""
+        found = self._database.query_one(sql.SELECT_JOB, (key,))
+        return unflat(found) if found else None
+
+    def manifest(self, key: str) -> str | None:
+        """Return the text of a job's manifest; None when it does not exist."""
+        found = self._database.query_one(sql.SELECT_MANIFEST, (key,))
+        return str(found[0]) if found else None
+
+    def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
+        """Return the first jobs whose key begins with `prefix`, in order of their keys."""
+        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + _AFTER_ANY_KEY, limit))
+        return [unflat(row) for row in found]
+
+    def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:
+        """Return the jobs of a queue whose keys come after `after`, in order of their keys."""
+        return [unflat(row) for row in self._database.query(sql.SELECT_JOBS_OF_QUEUE, (queue_id, after, limit))]
+
+    def counts(self, queue_id: str) -> dict[str, int]:
+        """Count the jobs of a queue in each state."""
+        return {str(state): int(count) for state, count in self._database.query(sql.COUNT_JOBS, (queue_id,))}
+
+    def change(
+        self,
+        key: str,
+        version: int,
+        decide: Callable[[JobRow], Change | None],
+        *,
+        synced: bool = True,
+        known: JobRow | None = None,
+    ) -> Change | None:
+        """Write the change that `decide` returns for a job; None, and nothing written, if its version is different.
+
+        Args:
+            key: the job.
+            version: its version as it was read.
+            decide: returns the change, given the row as read inside the transaction; must not have side effects.
+                None leaves the row.
+            synced: whether the change must survive a power loss when this returns.
+            known: the row of that version, if the caller has it and decides without regard to a request to cancel,
+                which is all that others may have changed in it: it is then not read again.
+        """
+        with self.transaction(synced=synced) as connection:
+            if known is None:
+                found = connection.execute(self._select_to_change, (key,)).fetchone()
+                if found is None or found[_VERSION] != version:
+                    return None
+                known = unflat(found)
+            change = decide(known)
+            if change is None:
+                return None
+            after = change.row
+            if connection.execute(sql.UPDATE_JOB, (*_changing(flat(after)), key, version)).rowcount == 0:
+                return None
+            if known.cancel_requested and not after.cancel_requested:
+                connection.execute(sql.CLEAR_REQUEST, (key,))
+            if change.ended is not None:
+                connection.execute(sql.INSERT_ATTEMPT, (*change.ended, key))
+            if change.lease_ms is not None:
+                connection.execute(self._renew_lease, (change.lease_ms, key, after.version))
+                lease_until_ms = connection.execute(sql.SELECT_LEASE, (key,)).fetchone()[0]
+                change = replace(change, row=after._replace(lease_until_ms=lease_until_ms))
+        return change
+
+    def replace_manifest(self, key: str, manifest: str) -> None:
+        """Replace the text of a job's manifest, as a part of a change."""
+        with self.transaction() as connection:
+            connection.execute(sql.UPDATE_MANIFEST, (manifest, key))
+
+    def move_run(self, run_id: str, new_path: Callable[[str, str], str]) -> None:
+        """Update the locations from which a run, if it exists, reads its datasets."""
+        found = self._database.query_one(runs.SELECT_SNAPSHOT, (run_id,))
+        blob = None if found is None else self._database.query_one(runs.SELECT_BLOB, (found[0],))
+        data = None if blob is None else with_moved_datasets(bytes(blob[0]), new_path)
+        if data is not None:
+            with self.transaction() as connection:
+                connection.execute(runs.INSERT_BLOB, (bytes_hash(data), data))
+                connection.execute(runs.UPDATE_SNAPSHOT, (bytes_hash(data), run_id))
+
+    def attempts(self, key: str) -> list[AttemptRow]:
+        """Return the ended attempts of a job, in order."""
+        return [AttemptRow(*row) for row in self._database.query(sql.SELECT_ATTEMPTS, (key,))]
+
+    def request_cancel(self, key: str) -> bool:
+        """Ask a job's owner to stop; synced, without changing the version. False when it has ended."""
+        with self.transaction() as connection:
+            return bool(connection.execute(sql.REQUEST_CANCEL, (key,)).rowcount)
+
+    def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
+        """Record the process group that runs a claimed job; False when the claim is lost."""
+        with self._database.transaction(synced=False) as connection:
+            return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, key, version)).rowcount)
+
+    def clock_ms(self) -> int:
+        """Return the time by the database's clock, which leases use: milliseconds since 1970 UTC."""
+        return int(self._database.query(self._select_clock)[0][0])
+
+    def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
+        """Renew a claim's lease, without changing the version; False when the claim is lost."""
+        # Not synced: if lost with the power, it ends sooner, and a worker that lost its power has lost the claim.
+        with self._database.transaction(synced=False) as connection:
+            return bool(connection.execute(self._renew_lease, (lease_ms, key, version)).rowcount)
+
+    def check_fence(self, fence: Fence) -> None:
+        """Check, inside a transaction, that a claim is still valid.
+
+        Raises:
+            ClaimLostError: the job has changed since; nothing may be written for it.
+        """
+        found = self._database.query_one(self._select_fenced, (fence.key,))
+        if found is None or found[0] != fence.version:
+            raise ClaimLostError(key=fence.key, version=fence.version)
+
+    def probe(self) -> None:
+        """Commit something, synced, to check that this store can be written."""
+        with self.transaction() as connection:
+            connection.execute(sql.TOUCH_META, (_PROBED, str(time.time_ns())))

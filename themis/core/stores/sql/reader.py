@@ -1,0 +1,153 @@
+"""Reader of the tables of a database; nothing is written."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from themis.core.errors import StoreError
+from themis.core.statistics.score_tally import ScoreTally
+from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, JobRow, unflat
+from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader
+from themis.core.stores.sql import reading_statements as statements
+from themis.core.stores.sql import run_statements
+from themis.core.stores.sql.database import SqlDatabase
+from themis.core.stores.sql.job_statements import SELECT_META
+from themis.core.stores.sql.jobs import STORE_ID, SqlJobStore
+from themis.core.stores.sql.schema_numbers import is_usable
+from themis.core.stores.sql.score_tallies import read_tallies
+
+OLDEST_SCHEMA = 2
+"""First schema with all that is read except scores: a store that only old workers have written is readable too."""
+
+_SHAPES = (8, 64, 512)  # few, as databases keep every statement that they compiled
+_JOB_COLUMNS = len(JOB_COLUMNS)
+
+
+class SqlReader(StoreReader, ABC):
+    """Reads a database that others write.
+
+    Args:
+        location: location of the store.
+        database: the database, opened for reading only.
+        jobs: the jobs in it.
+    """
+
+    def __init__(self, location: StoreLocation, database: SqlDatabase, jobs: SqlJobStore) -> None:
+        """Make a reader; nothing is opened yet."""
+        self._location = location
+        self._database = database
+        self._jobs = jobs
+        self._known: int | None = None
+
+    @property
+    def location(self) -> StoreLocation:
+        """Location of the store."""
+        return self._location
+
+    @property
+    def store_id(self) -> str | None:
+        """UUID of this store; None before a queue first used it."""
+        found = self._database.query_one(SELECT_META, (STORE_ID,))
+        return str(found[0]) if found else None
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def runs_before(self, prefix: str, run: RunRow | None, limit: int) -> list[RunRow]:
+        """Return the newest runs whose id begins with `prefix`, of those older than `run`, newest first."""
+        # LIKE has special characters.
+        pattern = "".join(sign for sign in prefix if sign.isalnum()) + "%"
+        before = statements.AFTER_ANY_RUN if run is None else run.run_no
+        return [RunRow(*row) for row in self._query(statements.select_runs_before, (pattern, before, limit))]
+
+    def runs_named(self, name: str, limit: int) -> list[RunRow]:
+        """Return the runs with exactly that name, newest first; none in a store that no version with names has used."""
+        if self._check_schema() < statements.NAMED_SINCE:
+            return []
+        return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_NAMED, (name, limit))]
+
+    def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
+        """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
+        self._check_schema()
+        keys = [row.key for row in self._jobs.find(prefix, limit)]
+        found = self.jobs(keys)
+        return [found[key] for key in keys if key in found]
+
+    def job(self, key: str) -> JobRow | None:
+        """Return a job; None when it does not exist."""
+        self._check_schema()
+        return self._jobs.load(key)
+
+    def jobs(self, keys: Sequence[str]) -> dict[str, JobAndRun]:
+        """Return those of the jobs that are in this store, each with its run, by key."""
+        found: dict[str, JobAndRun] = {}
+        for start in range(0, len(keys), _SHAPES[-1]):
+            portion = keys[start : start + _SHAPES[-1]]
+            shape = next(size for size in _SHAPES if size >= len(portion))
+            places = [*portion, *[portion[-1]] * (shape - len(portion))]
+            found |= {row[0]: _job_and_run(row) for row in self._query(partial(statements.select_jobs, shape), places)}
+        return found
+
+    def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
+        """Yield the jobs of a queue, in order of their keys."""
+        self._check_schema()
+        after = ""
+        while page := self._jobs.jobs_of(queue_id, after=after):
+            yield from page
+            after = page[-1].key
+
+    def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
+        """Return the jobs of a queue that ended last, the latest first; reads every row."""
+        return [_job_and_run(row) for row in self._query(statements.select_last_ended, (queue_id, limit))]
+
+    def attempts(self, key: str) -> list[AttemptRow]:
+        """Return the ended attempts of a job, in order."""
+        self._check_schema()
+        return self._jobs.attempts(key)
+
+    def count_cases(self, run: RunRow) -> tuple[int, int]:
+        """Count the ended cases of a run, and those of them that failed; reads each."""
+        done, failed = self._query(run_statements.COUNT_CASES, (run.run_no,))[0]
+        return done, failed
+
+    def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
+        """Return the tally of each metric's scores in a run, by its item."""
+        return read_tallies(self._query, run.run_no, run.total_cases)
+
+    def spends(self, run: RunRow) -> dict[int, str]:
+        """Return the spend of each execution of a run, by its number."""
+        return dict(self._query(run_statements.SELECT_SPENDS, (run.run_no,)))
+
+    def aggregates(self, run: RunRow) -> dict[int, str]:
+        """Return the figures of each metric over a run, by its item."""
+        return dict(self._query(run_statements.SELECT_AGGREGATES, (run.run_no,)))
+
+    def snapshot_text(self, run: RunRow) -> bytes | None:
+        """Return the JSON text of a run's snapshot; None when it does not exist."""
+        found = self._query(run_statements.SELECT_BLOB, (run.snapshot,))
+        return bytes(found[0][0]) if found else None
+
+    def _query(self, statement: str | Callable[[int], str], values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return all rows of a statement, or of what is made for the schema of this store."""
+        schema = self._check_schema()
+        return self._database.query(statement if isinstance(statement, str) else statement(schema), values)
+
+    def _check_schema(self) -> int:
+        if self._known is not None:
+            return self._known
+        found = self._schema()
+        if not is_usable(found, OLDEST_SCHEMA):
+            detail = f"is of schema {found}, but schema {OLDEST_SCHEMA} is needed here"
+            raise StoreError(path=self._database.label, detail=detail)
+        self._known = found if found >= statements.NAMED_SINCE else None  # it may be upgraded while this looks
+        return found
+
+    @abstractmethod
+    def _schema(self) -> int:
+        """Return the schema of the store, see `schema_numbers`."""
+
+
+def _job_and_run(row: tuple[Any, ...]) -> JobAndRun:
+    return JobAndRun(unflat(row[:_JOB_COLUMNS]), RunRow(*row[_JOB_COLUMNS:]))
