@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import postgres_server
 from tests.support.lab import dataset, experiment
 from tests.support.stores import STORES
 from themis.core.config import DatasetFile
@@ -87,7 +88,9 @@ def test_a_store_keeps_its_id_and_knows_itself_from_another(store: RunStore, tmp
     store.close()
     assert store.jobs.store_id == store_id
     (tmp_path / "other").mkdir()
-    for make in STORES.values():
+    for kind, make in STORES.items():
+        if kind == "postgres" and postgres_server.programs() is None:
+            continue
         with closing(make(tmp_path / "other")) as other:
             assert other.jobs.store_id != store_id
             assert other.jobs.identity != store.jobs.identity

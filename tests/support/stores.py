@@ -4,10 +4,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support import postgres_server
 from tests.support.lab import ScriptedGenerator, dataset, experiment
 from tests.support.shared_file_store import KIND, SharedFileStore, build
 from themis.core.config import StorageConfig
-from themis.core.stores import InMemoryRunStore, RunStore, register_store_backend, registry, sqlite_store
+from themis.core.stores import (
+    InMemoryRunStore,
+    RunStore,
+    create_run_store,
+    register_store_backend,
+    registry,
+    sqlite_store,
+)
 
 
 @contextmanager
@@ -20,6 +28,14 @@ def third_kind() -> Iterator[None]:
         del registry._registered[KIND]
 
 
+def _postgres(_: Path) -> RunStore:
+    return create_run_store(_in_postgres(_))
+
+
+def _in_postgres(_: Path) -> StorageConfig:
+    return StorageConfig(store="postgres", parameters={"url": postgres_server.schema_url()})
+
+
 def _shared_file(folder: Path) -> RunStore:
     store = SharedFileStore(folder / "s.json")
     store.initialize()
@@ -29,12 +45,14 @@ def _shared_file(folder: Path) -> RunStore:
 STORES: dict[str, Callable[[Path], RunStore]] = {
     "memory": lambda _: InMemoryRunStore(),
     "sqlite": lambda folder: sqlite_store(folder / "s.sqlite3"),
+    "postgres": _postgres,
     KIND: _shared_file,
 }
-"""Makes a store, ready for use, in a test's folder."""
+"""Makes a store, ready for use, in a test's folder; skips the test where the store needs what is not installed."""
 
 PERSISTENT: dict[str, Callable[[Path], StorageConfig]] = {
     "sqlite": lambda folder: StorageConfig(store="sqlite", parameters={"path": str(folder / "runs.sqlite3")}),
+    "postgres": _in_postgres,
     KIND: lambda folder: StorageConfig(store=KIND, parameters={"path": str(folder / "runs.json")}),
 }
 """The configuration of a store that other processes find, in a test's folder."""

@@ -49,6 +49,16 @@ class StoreGoneError(StoreOutageError):
     """{path}: was removed, moved or replaced while it was in use; results written since then are only in the moved file, if it still exists: put it back, or run again"""
 
 
+class StoreAwayError(StoreOutageError):
+    """{path}: the database server cannot be reached ({detail}); check that it runs and that this machine can connect to it"""
+
+    # Also for a server that is being restarted, and for one that has no room for another connection.
+
+
+class StoreAccessError(StoreOutageError):
+    """{path}: the database server refuses this user ({detail}); check the user, the password and the rights of its role"""
+
+
 class NewerSchemaError(StoreError):
     """{path}: written by a newer Themis (schema {found}, this version reads up to {known}); upgrade Themis to open it"""
 

@@ -41,6 +41,8 @@ class Backend(NamedTuple):
         parameters_of: returns the parameters from that text.
         outlives_process: whether other processes can find its stores.
         open_for_reading: opens a store that is only read; None where it is opened as for writing.
+        check: raises a ConfigError for parameters, as they are written, that no store can have; secrets in them are
+            references.
     """
 
     build: Callable[["StorageConfig", Patience], "RunStore"]
@@ -49,6 +51,7 @@ class Backend(NamedTuple):
     parameters_of: Callable[[str], dict[str, Any]] | None = None
     outlives_process: bool = True
     open_for_reading: Callable[["StoreLocation", float], "RunStore"] | None = None
+    check: Callable[[Mapping[str, Any]], None] | None = None
 
 
 Store = TypeVar("Store")

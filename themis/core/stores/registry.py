@@ -27,7 +27,8 @@ PATIENCE_S = BUSY_TIMEOUT_S
 
 StoreBuilder = Callable[["StorageConfig"], "RunStore"]
 
-_BUILT_IN = {"memory": "themis.core.stores.memory.backend", "sqlite": "themis.core.stores.sqlite.backend"}
+_BUILT_IN = {kind: f"themis.core.stores.{kind}.backend" for kind in ("memory", "postgres", "sqlite")}
+_PRELOADED = ("memory", "sqlite")
 _registered: dict[str, Backend] = {}
 
 
@@ -131,8 +132,8 @@ def reader_of(location: StoreLocation, *, patience_s: float = PATIENCE_S) -> Sto
 
 
 def preload() -> None:
-    """Import the kinds of store that Themis brings: what this process has imported, those that it forks have too."""
-    for backend in _BUILT_IN.values():
+    """Import the kinds of store that need no other package: what this process has, those that it forks have too."""
+    for backend in map(_BUILT_IN.__getitem__, _PRELOADED):
         import_module(backend)
         import_module(f"{backend.rpartition('.')[0]}.store")
 
@@ -156,6 +157,8 @@ def _of_config(config: "StorageConfig") -> Backend:
 
         hint = nearest_hint(config.store, {*_BUILT_IN, *_registered, *_installed()})
         raise ConfigError(where="storage.store", detail=f"no store {config.store!r}{hint}")
+    if backend.check is not None:
+        backend.check(config.parameters)
     return backend
 
 

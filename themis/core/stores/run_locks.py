@@ -77,7 +77,7 @@ def hold(store: Path, run_id: str, *, job: str | None) -> Iterator[None]:
     except OSError as error:
         raise file_errors.of_system(error, store) from error
     if descriptor is None:
-        raise _busy(run_id, look(store, run_id))
+        raise busy_error(run_id, look(store, run_id))
     _held.add(descriptor)
     try:
         with contextlib.suppress(OSError):  # for people: on a full disk the lock works without it
@@ -115,7 +115,8 @@ def _path(store: Path, run_id: str) -> Path:
     return store.with_name(f"{store.name}-locks") / f"{run_id}.lock"
 
 
-def _busy(run_id: str, holder: RunHolder) -> RunBusyError:
+def busy_error(run_id: str, holder: RunHolder) -> RunBusyError:
+    """Make the error of a run that another process has, with the seconds after which to try again."""
     since, age_s = "", 0.0
     if holder.since_ms is not None:
         since = time.strftime(" since %Y-%m-%d %H:%M:%SZ", time.gmtime(holder.since_ms / 1_000))

@@ -85,7 +85,7 @@ SELECT_VALUES = (
     "SELECT case_no, value FROM outcomes "
     "WHERE run_no = ? AND case_no >= ? AND case_no < ? AND stage >= ? AND item = ? AND ok = 1 ORDER BY case_no"
 )
-COUNT_CASES = "SELECT count(*), coalesce(sum(failed), 0) FROM cases WHERE run_no = ?"
+COUNT_CASES = "SELECT count(*), CAST(coalesce(sum(failed), 0) AS BIGINT) FROM cases WHERE run_no = ?"
 HAS_OUTCOMES = "SELECT 1 FROM outcomes WHERE run_no = ? LIMIT 1"
 # Scores of single candidates are not among those of a run's metrics.
 COUNT_SCORES = f"""

@@ -2,9 +2,11 @@
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
+
+from themis.core.errors import StoreError
 
 
 class Closable(Protocol):
@@ -62,6 +64,24 @@ class ThreadConnections(Generic[Connection]):
         for _, unused in ended:
             unused.close()
         return connection
+
+    @contextmanager
+    def block(self, *, synced: bool, label: str) -> Iterator[bool]:
+        """Open a block of a transaction of this thread; yields whether it is the outermost, which commits.
+
+        Raises:
+            StoreError: it must be `synced`, and the outermost is not.
+        """
+        local = self.local
+        if local.depth and synced and not local.synced:
+            raise StoreError(path=label, detail="a synced transaction cannot be a part of one that is not")
+        if not local.depth:
+            local.synced = synced
+        local.depth += 1
+        try:
+            yield local.depth == 1
+        finally:
+            local.depth -= 1
 
     def drop(self, connection: Connection) -> None:
         """Close the connection of this thread, which is broken; its next use opens another."""

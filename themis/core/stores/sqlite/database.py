@@ -99,27 +99,24 @@ class Database:
             StoreError: the file cannot be written; its subclasses say why.
         """
         connection = self._connection()
-        local = self._connections.local
-        if local.depth:
-            if synced and not local.synced:
-                raise StoreError(path=self.path, detail="a synced transaction cannot be a part of one that is not")
-            local.depth += 1
-            try:
+        with self._connections.block(synced=synced, label=self.label) as is_outermost:
+            if is_outermost:
+                with self._committed(connection, synced=synced):
+                    yield connection
+            else:
                 yield connection
-            finally:
-                local.depth -= 1
-            return
-        local.depth, local.synced = 1, synced
+
+    @contextlib.contextmanager
+    def _committed(self, connection: sqlite3.Connection, *, synced: bool) -> Iterator[None]:
         try:
             self._begin(connection, synced=synced)
-            yield connection
+            yield
             self._refuse_other_file()
             durable.step("commit", self.path, synced)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             sqlite_errors.raise_translated(error, self.path, self._busy_timeout_s)
         finally:
-            local.depth = 0
             self._end(connection, synced=synced)
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -1,0 +1,180 @@
+"""A Postgres server for tests: on loopback, in a folder of its own, one for all processes of a run of the tests.
+
+The programs are those of the system. They refuse to run as root, who has them run as `nobody`. Whoever needs the server
+first starts it, and the last process that has used it stops it. A test gets a schema of its own in its process's
+database, which takes a hundredth of the time that a database takes.
+"""
+
+import atexit
+import fcntl
+import itertools
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+import psycopg
+import pytest
+
+PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
+USER = "themis"
+# What a crash of the machine would need: these servers live for one run of the tests.
+UNSAFE = {"fsync": "off", "full_page_writes": "off"}
+_SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "200"}
+
+_numbers = itertools.count()
+
+
+@lru_cache
+def programs() -> Path | None:
+    """The folder of the server's programs, the newest if there are several; None where there are none."""
+    on_path = shutil.which("initdb")
+    found = [Path(on_path).resolve().parent] if on_path else []
+    found += sorted((place for pattern in PLACES for place in Path("/").glob(pattern[1:])), reverse=True)
+    return next((place for place in found if (place / "initdb").exists()), None)
+
+
+def needed() -> Path:
+    """The folder of the server's programs; the test is skipped where there are none."""
+    found = programs()
+    if found is None:
+        pytest.skip("no Postgres server is installed (Debian's package is postgresql)")
+    return found
+
+
+class Server:
+    """A server, whose data is in a folder."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """Make the data, unless they are there; `start` starts it."""
+        self._bin = needed()
+        self._folder = folder
+        self._settings = {**_SETTINGS, **UNSAFE, **settings}
+        self._pid_file = folder / "data" / "postmaster.pid"
+        self.port = _free_port()
+        if not (folder / "data").exists():
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if os.geteuid() == 0:
+                os.chown(folder, *_nobody())
+            options = ["-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+            self._run("initdb", "-D", str(folder / "data"), *options)
+
+    def url(self, database: str = "postgres", *, user: str = USER, host: str = "127.0.0.1") -> str:
+        """The address of one of its databases."""
+        return f"postgresql://{user}@{host}:{self.port}/{database}"
+
+    def start(self) -> Self:
+        """Start it, and wait until it takes connections."""
+        given = {**self._settings, "port": str(self.port)}
+        options = " ".join(f"-c {name}='{value}'" for name, value in given.items())
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-o", options, "-l", log, "-w", "-t", "60", "start")
+        return self
+
+    def stop(self, how: str = "fast") -> None:
+        """Stop it: `fast` ends the connections first, `immediate` is a crash."""
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", how, "-w", "stop")
+
+    def pause(self, *, paused: bool) -> None:
+        """Suspend all of its processes, or let them continue."""
+        first = int(self._pid_file.read_text().splitlines()[0])
+        children = psutil.Process(first).children()
+        for pid in [first, *[child.pid for child in children]]:
+            os.kill(pid, signal.SIGSTOP if paused else signal.SIGCONT)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        who: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            user, group = _nobody()
+            who = {"user": user, "group": group, "extra_groups": []}
+        with (self._folder / f"{program}.log").open("wb") as log:
+            subprocess.run(
+                [self._bin / program, *arguments], check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, **who,
+            )  # fmt: skip
+
+
+def schema_url(name: str = "") -> str:
+    """The address of a new, empty schema in this process's database on the server of this run of the tests."""
+    database = _database(os.getpid())
+    schema = f"s{next(_numbers)}{name}"
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"'.encode())
+    return f"{database}?options=-csearch_path%3D{schema}"
+
+
+@lru_cache
+def _database(pid: int) -> str:
+    server = shared_server()
+    name = f"of_{pid}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return server.replace("/postgres", f"/{name}")
+
+
+@lru_cache
+def shared_server() -> str:
+    """The address of the server of this run of the tests, started by the first process that asks."""
+    needed()
+    key = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:16]
+    folder = Path(tempfile.gettempdir()) / f"themis-postgres-{os.geteuid()}-{key}"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    users = os.open(folder / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with (folder / "starting").open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        fcntl.flock(users, fcntl.LOCK_SH)
+        address = folder / "address.json"
+        if not address.exists():
+            server = Server(folder / "server").start()
+            address.write_text(json.dumps(server.url()))
+        found = str(json.loads(address.read_text()))
+    atexit.register(_leave, folder, users, os.getpid())
+    return found
+
+
+def _leave(folder: Path, users: int, pid: int) -> None:
+    """Stop the server, if no other process of the tests uses it."""
+    if os.getpid() != pid:
+        return
+    with (folder / "starting").open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        Server(folder / "server").stop("immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _nobody() -> tuple[int, int]:
+    who = pwd.getpwnam("nobody")
+    return who.pw_uid, who.pw_gid
+
+
+def wait_until_ready(url: str, timeout_s: float = 20.0) -> None:
+    """Wait until a server answers again."""
+    until = time.monotonic() + timeout_s
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
