@@ -10,6 +10,7 @@ BENCHMARKS = (
     "bench_engine.py",
     "bench_growth.py",
     "bench_models.py",
+    "bench_postgres.py",
     "bench_queue.py",
     "bench_replay.py",
     "bench_startup.py",
