@@ -28,7 +28,6 @@ DIALECT = Dialect(
 
 _FIRST_DELAY_S = 0.05
 _LONGEST_DELAY_S = 1.0
-_PASSING = ("starting up", "shutting down", "too many", "remaining connection slots", "in recovery mode")
 
 Value = TypeVar("Value")
 
@@ -143,8 +142,9 @@ class PostgresDatabase:
             return ask(self._session())  # translated by the block
         patience = _Patience(self._busy_timeout_s)
         while True:
+            session = self._session(patience)
             try:
-                with self._translated(self._session(patience)) as session:
+                with self._translated(session):
                     return ask(session)
             except StoreAwayError:
                 if not patience.wait():
@@ -192,7 +192,7 @@ class PostgresDatabase:
             try:
                 return self._connections.get(self._open)
             except StoreAwayError as error:
-                is_passing = self._identity is not None or any(word in str(error) for word in _PASSING)
+                is_passing = self._identity is not None or postgres_errors.is_passing(str(error))
                 if self.is_in_transaction or not is_passing or not patience.wait():
                     raise
 

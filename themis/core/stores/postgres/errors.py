@@ -37,6 +37,13 @@ _BROKEN: dict[str, type[StoreError]] = {
 # A server that refuses a connection says so in words alone: the protocol's code is not passed on.
 _REFUSALS = ("authentication", "password", "role", "pg_hba.conf", "permission", "does not exist", "certificate")
 
+_PASSING = ("starting up", "shutting down", "in recovery mode", "too many", "remaining connection slots")
+
+
+def is_passing(said: str) -> bool:
+    """Whether a server that refuses a connection with these words will soon take one."""
+    return any(words in said for words in _PASSING)
+
 
 def is_undefined_table(error: psycopg.Error) -> bool:
     """Whether a statement named a table that does not exist."""
@@ -56,7 +63,7 @@ def is_conflict(error: psycopg.Error) -> bool:
 def of_connecting(error: psycopg.Error, label: str) -> StoreError:
     """Translate an error of making a connection."""
     said = one_line(error)
-    if any(word in said for word in _REFUSALS):
+    if not is_passing(said) and any(word in said for word in _REFUSALS):
         return StoreAccessError(path=label, detail=said)
     return StoreAwayError(path=label, detail=said)
 

@@ -1,5 +1,6 @@
 """One connection to a Postgres server, as the shared statements use it."""
 
+import select
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -9,6 +10,9 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8BinaryDumper
 
 from themis.core.stores.postgres.errors import is_denied
+
+_LAST_WORDS = 3
+"""Messages that a server sends, at most, before it ends a session."""
 
 _WHERE = """
 SELECT {system}, (SELECT CAST(oid AS bigint) FROM pg_database WHERE datname = current_database()), current_schema()
@@ -69,10 +73,18 @@ class Session:
         if self.is_lost:
             return True
         try:
-            self.raw.pgconn.consume_input()
-        except psycopg.Error:
+            for _ in range(_LAST_WORDS):
+                if not self._has_input():
+                    return False
+                self.raw.pgconn.consume_input()
+        except (psycopg.Error, OSError):
             return True
         return self.is_lost
+
+    def _has_input(self) -> bool:
+        waiting = select.poll()
+        waiting.register(self.raw.pgconn.socket, select.POLLIN)
+        return bool(waiting.poll(0))
 
     @property
     def is_idle(self) -> bool:

@@ -44,6 +44,7 @@ class ReplayRows(SideRows, ABC):
         if self._open().query_one(_SELECT_REQUEST, (run_no,)) == (request,):
             return False
         with self.transaction() as connection:
+            self._locked_run_no(run_id)
             self.drop_replay(run_id)
             connection.execute(_PUT_REQUEST, (run_no, request))
         return True
@@ -66,7 +67,7 @@ class ReplayRows(SideRows, ABC):
     ) -> None:
         """Put the results of a replay in place of those of the run, all or none."""
         with self.transaction() as connection:
-            run = self._run_no(run_id)
+            run = self._locked_run_no(run_id)
             for stage, item in connection.execute(_SELECT_PLACES, (run,)).fetchall():
                 if not keeps(Stage(stage), item):
                     connection.execute(_DELETE_REPLACED, (run, -run, stage, item))

@@ -106,7 +106,7 @@ class SqlRunStore(ReplayRows, ABC):
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Forget the outcomes of a run, what it has spent and was summed up, and that it ever ran."""
         with self._fenced(fence) as connection:
-            run_no = self._run_no(run_id)
+            run_no = self._locked_run_no(run_id)
             for statement in (*sql.DELETE_ALL, DELETE_JUDGE_CALLS, sql.DROP_BATCHES, sql.DELETE_BATCHES):
                 connection.execute(statement, (run_no,))
             connection.execute(sql.RESET_RUN, (RunStatus.PENDING.value, run_no))
@@ -195,6 +195,7 @@ class SqlRunStore(ReplayRows, ABC):
         if known == rows:
             return  # the usual case
         with self._fenced(fence) as connection:
+            self._locked_run_no(run_id)
             connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))
             connection.executemany(sql.INSERT_REUSE_KEY, known if self.has_outcomes(run_id) else rows)
 
@@ -234,7 +235,14 @@ class SqlRunStore(ReplayRows, ABC):
 
     def _run_no(self, run_id: str) -> int:
         """Return the number of a run in the database; not cached, as a transaction may undo the run and reuse it."""
-        row = self._open().query_one(sql.SELECT_RUN_NO, (run_id,))
+        return self._number(sql.SELECT_RUN_NO, run_id)
+
+    def _locked_run_no(self, run_id: str) -> int:
+        """Return the number of a run that no other transaction may lock until this one ends."""
+        return self._number(sql.SELECT_RUN_NO + self._dialect.change_lock, run_id)
+
+    def _number(self, statement: str, run_id: str) -> int:
+        row = self._open().query_one(statement, (run_id,))
         if row is None:
             raise UnknownRunError(run_id=run_id, nearest="")
         return int(row[0])

@@ -97,7 +97,7 @@ class SideRows(BaseRunStore, ABC):
     def add_score_edits(self, run_id: str, edits: Sequence[ScoreEdit]) -> list[ScoreEdit]:
         """Add edits of a run's scores, all or none; returns them with their numbers and the time."""
         with self.transaction() as connection:
-            run_no = self._run_no(run_id)
+            run_no = self._locked_run_no(run_id)
             (last,) = connection.execute(sql.COUNT_SCORE_EDITS, (run_no,)).fetchone()
             at_ms = now_ms()
             added = [edit._replace(number=no, edited_ms=at_ms) for no, edit in enumerate(edits, last + 1)]
@@ -132,3 +132,7 @@ class SideRows(BaseRunStore, ABC):
 
     @abstractmethod
     def _run_no(self, run_id: str) -> int: ...
+
+    @abstractmethod
+    def _locked_run_no(self, run_id: str) -> int:
+        """Return the number of a run that no other transaction may lock until this one ends."""
