@@ -29,12 +29,14 @@ from typing import Any
 
 import pytest
 
+from tests.support import postgres_server
 from tests.support.command_here import done_here
 from themis.core.builtins import BUILTINS
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
 README = PAGES[0]
+OF_POSTGRES = TOP / "docs" / "guides" / "results-in-postgres.md"
 COMMANDS = Path(sysconfig.get_path("scripts"))
 Shell = Callable[[Path, list[str]], tuple[int, str, str]]
 """Does what the words after `themis` say in a folder: the exit code, and what is printed on both streams."""
@@ -128,8 +130,10 @@ def matches(printed: str, expected: str) -> bool:
 
 
 @pytest.fixture
-def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def reader(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder that Python blocks run in and can import from."""
+    if "page" in request.fixturenames and request.getfixturevalue("page") == OF_POSTGRES:
+        monkeypatch.setenv("THEMIS_DATABASE_URL", postgres_server.schema_url())
     monkeypatch.setattr("themis.core.stores.registry._registered", {})  # which a page may add to
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
