@@ -12,16 +12,13 @@ import json
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
-import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-import psutil
 import psycopg
 import pytest
 
@@ -59,7 +56,6 @@ class Server:
         self._bin = needed()
         self._folder = folder
         self._settings = {**_SETTINGS, **UNSAFE, **settings}
-        self._pid_file = folder / "data" / "postmaster.pid"
         self.port = _free_port()
         if not (folder / "data").exists():
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -84,12 +80,12 @@ class Server:
         """Stop it: `fast` ends the connections first, `immediate` is a crash."""
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", how, "-w", "stop")
 
-    def pause(self, *, paused: bool) -> None:
-        """Suspend all of its processes, or let them continue."""
-        first = int(self._pid_file.read_text().splitlines()[0])
-        children = psutil.Process(first).children()
-        for pid in [first, *[child.pid for child in children]]:
-            os.kill(pid, signal.SIGSTOP if paused else signal.SIGCONT)
+    def adopt_key(self, key: Path) -> None:
+        """Use the private key in a file, which the server wants for itself."""
+        key.chmod(0o600)
+        if os.geteuid() == 0:
+            os.chown(key, *_nobody())
+        self._settings["ssl_key_file"] = str(key)
 
     def _run(self, program: str, *arguments: str) -> None:
         who: dict[str, Any] = {}
@@ -164,17 +160,3 @@ def _free_port() -> int:
 def _nobody() -> tuple[int, int]:
     who = pwd.getpwnam("nobody")
     return who.pw_uid, who.pw_gid
-
-
-def wait_until_ready(url: str, timeout_s: float = 20.0) -> None:
-    """Wait until a server answers again."""
-    until = time.monotonic() + timeout_s
-    while True:
-        try:
-            psycopg.connect(url, connect_timeout=2).close()
-        except psycopg.OperationalError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
