@@ -32,7 +32,7 @@ def run(*, request: Path, quiet: bool) -> int:
     from themis.core.engine.run_options import RunProgress
     from themis.core.submission import run_batch_request
 
-    expect_components()
+    expect_components(is_log=True)
     progress = RunProgress()
     farewell = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(farewell), shown(progress, quiet=quiet):

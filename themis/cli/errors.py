@@ -6,7 +6,7 @@ import traceback
 
 import click
 
-from themis.cli.terminal.output import note, note_lines, one_line
+from themis.cli.terminal.output import DEBUG_VARIABLE, note, note_lines, one_line
 from themis.core.errors import ThemisError, UnwritableOutputError
 
 INTERNAL_ERROR = 1
@@ -17,8 +17,6 @@ UNAVAILABLE = 4
 TIMED_OUT = 124
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-
-DEBUG_VARIABLE = "THEMIS_DEBUG"
 
 
 def report(error: BaseException) -> int:

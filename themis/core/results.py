@@ -15,6 +15,9 @@ from themis.core.text.lines import cut
 from themis.core.values.run_ends import reason_of
 from themis.core.workflows import EvaluationExecution
 
+_INVALID = "ValidationError"
+"""Pydantic's error, whose message says which value was made and what is wrong with it."""
+
 
 class RunStatus(StrEnum):
     """State of a run."""
@@ -42,10 +45,12 @@ class StageFailure(FrozenModel):
         stage: the stage's span name (`generation`, `parse`, `score`, …).
         category: `generation_failure`, `selection_failure`, `reduction_failure`, `parse_failure`, `score_failure`,
             `evaluation_failure`, or `evaluation_partial_failure` when some of a judge's calls succeeded.
-        message: the component's message; for a bug as Python reports it, `KeyError: 'choices' (generators.py:12)`.
+        message: the component's message; for a bug as Python reports it, `KeyError: 'choices' (generators.py:12 in
+            Model.generate)`.
         error_type: the exception's class, or `ScoreError`.
         retryable: whether the cause may be transient.
-        details: facts that a metric added; for an exception, where it was raised (`at`) and its `traceback`.
+        details: facts that a metric added; for an exception the place in the user's code that it is blamed on (`at`, in
+            parts `file`, `line` and `function`), and its `traceback`.
         attempts: the failed tries before the last one.
     """
 
@@ -62,7 +67,8 @@ class StageFailure(FrozenModel):
         """The message, with the exception's class and location unless it contains them."""
         if self.error_type == "ScoreError" or self.error_type in vars(errors):  # their messages are complete
             return self.message
-        named = self.message if self.message.startswith(self.error_type) else f"{self.error_type}: {self.message}"
+        is_named = self.error_type == _INVALID or self.message.startswith(self.error_type)
+        named = self.message if is_named else f"{self.error_type}: {self.message}"
         at = self.details.get("at")
         return named if at is None or f"({at})" in named else f"{named} ({at})"
 

@@ -105,6 +105,10 @@ def message(text: str) -> str:
     return f"themis: {one_line(cut(mask(text)))}"
 
 
+DEBUG_VARIABLE = "THEMIS_DEBUG"
+"""Of the environment: whether tracebacks are shown."""
+
+
 def note(text: str) -> None:
     """Print a message on standard error."""
     _write_message(f"{message(text)}\n")

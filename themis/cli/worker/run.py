@@ -71,7 +71,7 @@ def run(  # noqa: PLR0913  # one argument per option
 
     root = find_queue_root(queue_root, config, overrides)
     policy = ClaimPolicy(tags, version_mismatch)
-    expect_components()
+    expect_components(is_log=True)
     progress = RunProgress()
     with (
         ends_cleanly("the experiment is back in the queue, and its finished cases are kept"),
