@@ -18,6 +18,7 @@ def inspect() -> None:
 @run_options
 def snapshot(*, asked: Asked) -> None:
     """Print the identity and the provenance of a run: as stored, or as they would be stored."""
+    from themis.core.configuration.secrets import secrets_not_needed
     from themis.core.inspection import get_run_snapshot
 
     try:
@@ -26,7 +27,8 @@ def snapshot(*, asked: Asked) -> None:
     except UnknownRunError:
         if (file := config_of(asked)) is None:
             raise
-        found = open_experiment(file, asked.overrides).compile()
+        with secrets_not_needed():
+            found = open_experiment(file, asked.overrides).compile()
     emit(found.model_dump(mode="json"))
 
 

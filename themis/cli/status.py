@@ -12,7 +12,7 @@ from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, label_filter
 from themis.cli.costs import priced
 from themis.cli.stored.run_targets import Asked, places_of_runs, run_options
-from themis.cli.targets import find_queue_root, open_experiment
+from themis.cli.targets import find_queue_root, run_id_of
 from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
 from themis.cli.terminal.time_options import Seconds
@@ -201,7 +201,7 @@ def _found(
     text = target_text(target)
     by_reader = {store.reader: store for store in stores}
     if text.kind is Kind.CONFIG:
-        matches = run_in(open_experiment(Path(text.text), ()).compile().run_id, [*by_reader])
+        matches = run_in(run_id_of(Path(text.text)), [*by_reader])
     else:
         matches = matches_of(text, [*by_reader])
     if not matches:

@@ -1,7 +1,7 @@
 """The experiment, run or queue of a command, from its options."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,13 +29,18 @@ def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
 
 
 @contextmanager
-def stored_run(experiment: "Experiment") -> "Iterator[tuple[RunStore, str]]":
+def stored_run(experiment: "Experiment", *, reads_only: bool = False) -> "Iterator[tuple[RunStore, str]]":
     """Open the store of an experiment's run for the block; yields it with the run's id. No store is created.
+
+    Whoever `reads_only` needs none of the secrets of the experiment.
 
     Raises:
         UnknownRunError: the store does not exist, or does not have the run.
     """
-    run_id = experiment.compile().run_id
+    from themis.core.configuration.secrets import secrets_not_needed
+
+    with secrets_not_needed() if reads_only else nullcontext():
+        run_id = experiment.compile().run_id
     storage = experiment.storage
     if storage.store == "memory":
         raise UnknownRunError(run_id=run_id, nearest=": storage.store is memory, which keeps nothing")
@@ -105,7 +110,15 @@ def jobs_named_by(queue: "FileQueue", target: str, **options: int) -> "list[tupl
 def _jobs_of_config(queue: "FileQueue", config: Path, overrides: Sequence[str]) -> "list[tuple[JobRow, Match]]":
     from themis.core.monitor.targets import jobs_of_run
 
-    return jobs_of_run(queue.path, open_experiment(config, overrides).compile().run_id)
+    return jobs_of_run(queue.path, run_id_of(config, overrides))
+
+
+def run_id_of(config: Path, overrides: Sequence[str] = ()) -> str:
+    """The id of the run that a config file describes; its secrets are not needed."""
+    from themis.core.configuration.secrets import secrets_not_needed
+
+    with secrets_not_needed():
+        return open_experiment(config, overrides).compile().run_id
 
 
 def note_left_out(queue: "FileQueue") -> int:

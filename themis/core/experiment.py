@@ -51,6 +51,7 @@ class Experiment(ExperimentConfig):
 
     _compiled: CompiledRun | None = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)
+    _file: str = PrivateAttr(default="experiment")
 
     @classmethod
     def from_config(cls, path: str | Path, *, overrides: Iterable[str] | None = None) -> "Experiment":
@@ -65,9 +66,8 @@ class Experiment(ExperimentConfig):
         """
         config = load_config(path, overrides=overrides)
         folder = Path(path).absolute().parent
-        fields = {name: getattr(config, name) for name in ExperimentConfig.model_fields}
-        experiment = cls(**fields, git_commit=provenance.git_commit(folder))
-        experiment._folder = folder
+        experiment = cls(**dict(config), git_commit=provenance.git_commit(folder))
+        experiment._folder, experiment._file = folder, str(path)
         make_importable(folder)
         return experiment
 
@@ -99,7 +99,7 @@ class Experiment(ExperimentConfig):
         """
         if self._compiled is None:
             folders = [] if self._folder is None else [str(self._folder)]
-            compiled = compile_run(self, self._provenance(), folders=folders)
+            compiled = compile_run(self, self._provenance(), where=self._file, folders=folders)
             if self.runtime.batch is not None:
                 endpoint_of(compiled.components.generator.live, answers=self.generation.task == "generate")
             self._compiled = compiled

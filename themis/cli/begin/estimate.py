@@ -40,11 +40,14 @@ def estimate(
     power, whether the data has so many, and the smallest difference that it shows.
     """
     from themis.core.components.asked_model import model_of
+    from themis.core.configuration.secrets import secrets_not_needed
 
     if detect is None and (earlier or store_path):
         message = "--earlier and --store need --detect"
         raise click.UsageError(message, click.get_current_context())
     experiment = open_experiment(config, overrides)
+    with secrets_not_needed():
+        experiment.compile()
     found = experiment.estimate().model_dump(mode="json")
     if detect is not None:
         found["detection"] = detected(experiment, detect, Earlier(earlier, store_path, config))

@@ -73,7 +73,7 @@ def calibrate(
 
     file = read_labels(labels_path)
     experiment = open_experiment(config, overrides)
-    with stored_run(experiment) as (store, run_id):
+    with stored_run(experiment, reads_only=True) as (store, run_id):
         snapshot = get_run_snapshot(store, run_id)
         of_metrics = by_metric(file.labels, snapshot.metric_kinds, metric_id)
         run = JudgedRun(store, snapshot, scales_of(experiment.compiled()))

@@ -22,7 +22,7 @@ def one_run(asked: Asked, *, writes: bool = False) -> Iterator[RunPlace]:
     file = config_of(asked)
     if file is not None:
         experiment = open_experiment(file, asked.overrides)
-        with stored_run(experiment) as (store, run_id):
+        with stored_run(experiment, reads_only=True) as (store, run_id):
             yield RunPlace(store, run_id, experiment.compiled())
         return
     with named_runs(asked) as matches:

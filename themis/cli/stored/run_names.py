@@ -101,6 +101,6 @@ def places_of(stack: ExitStack, names: Sequence[str], path: Path | None, config:
             found.append(named.find(name))
             continue
         experiment = open_experiment(Path(name), ())
-        store, run_id = stack.enter_context(stored_run(experiment))
+        store, run_id = stack.enter_context(stored_run(experiment, reads_only=True))
         found.append(RunPlace(store, run_id, experiment.compiled()))
     return found

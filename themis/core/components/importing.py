@@ -14,6 +14,7 @@ from themis.core.components.plugins import (
     installed_plugins,
 )
 from themis.core.components.references import described
+from themis.core.components.wrong_names import colon_hint, missing_module, missing_object
 from themis.core.errors import ComponentImportError, UnknownComponentError
 from themis.core.text.nearest import nearest_hint
 
@@ -57,10 +58,23 @@ class NamedObject:
             raise self._error(fault)
         try:
             found: Any = importlib.import_module(self.module)
-            for part in self.path.partition(":")[2].split("."):
-                found = getattr(found, part)
+        except ModuleNotFoundError as error:
+            is_it = f"{self.module}.".startswith(f"{error.name}.")
+            raise self._error(missing_module(str(error.name)) if is_it else described(error)) from error
         except (Exception, SystemExit) as error:
             raise self._error(described(error)) from error
+        return self._within(found)
+
+    def _within(self, found: Any) -> Any:
+        """Return the object within its module."""
+        for part in self.path.partition(":")[2].split("."):
+            try:
+                inner = getattr(found, part)
+            except AttributeError as error:
+                raise self._error(missing_object(found, part)) from error
+            except (Exception, SystemExit) as error:
+                raise self._error(described(error)) from error
+            found = inner
         return found
 
     def _fault(self, allow_modules: Sequence[str] | None) -> str | None:
@@ -93,7 +107,8 @@ def find_named(use: str, where: str, *, groups: Sequence[str] = COMPONENT_GROUPS
         return NamedObject(use, where, path)
     plugin = find_plugin(use, groups, where=where)
     if plugin is None:
-        raise UnknownComponentError(where=where, reference=use, nearest=nearest_hint(use, known_ids(groups)))
+        nearest = colon_hint(use) or nearest_hint(use, known_ids(groups))
+        raise UnknownComponentError(where=where, reference=use, nearest=nearest)
     return NamedObject(use, f"{where} ({plugin.package})", plugin.path, plugin)
 
 
