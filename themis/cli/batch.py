@@ -39,7 +39,7 @@ def run(*, request: Path, quiet: bool) -> int:
         result = run_batch_request(request, progress=progress)
     cost = priced(result.spends.values())
     emit(document(result, cost))
-    explain_failures(result)
+    explain_failures(result, is_traced=True)
     explain_cost(cost)
     return exit_code(result)
 

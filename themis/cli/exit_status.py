@@ -33,8 +33,13 @@ def document(result: "RunResult", cost: "RunCost | None" = None) -> dict[str, An
     }
 
 
-def explain_failures(result: "RunResult") -> None:
-    """Print on standard error how many cases had no answer, how many failed, and the first failure."""
+def explain_failures(result: "RunResult", *, is_traced: bool = False) -> None:
+    """Print on standard error how many cases had no answer, how many failed, and the first failure.
+
+    Args:
+        result: of the run.
+        is_traced: whether the traceback of a bug was printed anyway.
+    """
     failed = result.progress.failed_cases
     silent = max((found.no_answer for found in result.metrics.values()), default=0)
     if silent:
@@ -45,17 +50,17 @@ def explain_failures(result: "RunResult") -> None:
     elif result.error:
         note(f"the run failed: {result.error}")
     elif failed:
-        note(f"{failed:,} of {result.progress.total_cases:,} cases failed{_first(result)}")
+        note(f"{failed:,} of {result.progress.total_cases:,} cases failed{_first(result, is_traced=is_traced)}")
 
 
-def _first(result: "RunResult") -> str:
+def _first(result: "RunResult", *, is_traced: bool) -> str:
     """The first failure, with its case, and how to see the traceback of a bug."""
     found = first_failure(islice(result.cases, _CASES_LOOKED_THROUGH))
     if found is None:
         return ""
     case, failure = found
     hint = ""
-    if "traceback" in failure.details and not os.environ.get(DEBUG_VARIABLE):
+    if "traceback" in failure.details and not is_traced and not os.environ.get(DEBUG_VARIABLE):
         hint = f"; {DEBUG_VARIABLE}=1 shows the traceback"
     return f"; the first: case {case.case_id!r}: {failure.category}: {failure.summary}{hint}"
 

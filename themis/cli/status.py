@@ -10,7 +10,7 @@ import click
 
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, label_filter
-from themis.cli.costs import priced
+from themis.cli.costs import cost_document, priced
 from themis.cli.stored.run_targets import Asked, places_of_runs, run_options
 from themis.cli.targets import find_queue_root, run_id_of
 from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
@@ -18,6 +18,7 @@ from themis.cli.terminal.output import cut, emit, emit_list, how_long, note, one
 from themis.cli.terminal.time_options import Seconds
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.errors import UnavailableError, UnknownTargetError
+from themis.core.outcomes.failure_groups import shown_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,7 +99,8 @@ def status(
         pages = _pages(stores, None if show_all else SHOWN_RUNS + 1, labels)
         first = next(pages, [])
         if not first and not as_json:
-            where = ", ".join(location.path for location in locations) or _looked_at(place.queue_root)
+            around = f"there is no store in {place.queue_root or DEFAULT_QUEUE_ROOT} or beside it"
+            where = ", ".join(location.path for location in locations) or around
             note(f"no runs yet ({where}); --config or --queue-root name another place")
             return code
         shown = chain([first], pages) if show_all else iter([first[:SHOWN_RUNS]])
@@ -155,11 +157,6 @@ def _opened(locations: "Sequence[StoreLocation]", queue_root: Path) -> "list[Sto
                 raise
             note(f"left out: {error}")
     return found
-
-
-def _looked_at(queue_root: Path | None) -> str:
-    root = queue_root or DEFAULT_QUEUE_ROOT
-    return f"there is no store in {root} or beside it"
 
 
 def _newest_first(row: "RunNow") -> int:
@@ -227,18 +224,13 @@ def _waited(stores: "Sequence[StoredRuns]", target: str | None, place: QueuePlac
 def _show_one(stores: "Sequence[StoredRuns]", target: str, *, as_json: bool) -> None:
     found = _found(stores, target)
     if as_json:
-        documents = [row.document() | _cost_document(store, row) for store, row in found]
+        documents = [row.document() | _beside(store, row) for store, row in found]
         emit(documents[0] if len(documents) == 1 else documents)
         return
     for store, row in found:
-        for name, value in _facts(row):
+        for name, value in [*_facts(row), *shown_reasons(store.failures(row.run_id))]:
             say(f"{name:<10} {value}")
-        if cost := priced(store.spends(row.run_id)):
-            from themis.core.reporting.costs import in_short
-
-            say(f"{'cost':<10} {in_short(cost)}")
-        if row.metrics:
-            _show_metrics(row)
+        _show_cost_and_metrics(store, row)
         if row.job and (attempts := store.attempts(row.job)):
             lines = [
                 (a.attempt, a.worker, when(a.started_ns), a.cause or "running", a.message or None) for a in attempts
@@ -248,9 +240,10 @@ def _show_one(stores: "Sequence[StoredRuns]", target: str, *, as_json: bool) -> 
                 say(line)
 
 
-def _cost_document(store: "StoredRuns", row: "RunNow") -> dict[str, Any]:
-    cost = priced(store.spends(row.run_id))
-    return {} if cost is None else {"cost": cost.document()}
+def _beside(store: "StoredRuns", row: "RunNow") -> dict[str, Any]:
+    """The parts of a run's JSON that are read for a single run alone."""
+    reasons = [group.document() for group in store.failures(row.run_id)]
+    return {"failure_reasons": reasons, **cost_document(store.spends(row.run_id))}
 
 
 def _facts(row: "RunNow") -> list[tuple[str, str]]:
@@ -276,12 +269,17 @@ def _facts(row: "RunNow") -> list[tuple[str, str]]:
     return [(name, value) for name, value in found if value]
 
 
-def _show_metrics(row: "RunNow") -> None:
-    from themis.cli.terminal.scores import in_full
+def _show_cost_and_metrics(store: "StoredRuns", row: "RunNow") -> None:
+    if cost := priced(store.spends(row.run_id)):
+        from themis.core.reporting.costs import in_short
 
-    say()
-    for line in in_full(row.metrics):
-        say(line)
+        say(f"{'cost':<10} {in_short(cost)}")
+    if row.metrics:
+        from themis.cli.terminal.scores import in_full
+
+        say()
+        for line in in_full(row.metrics):
+            say(line)
 
 
 def _scores(row: "RunNow") -> str:

@@ -32,7 +32,7 @@ def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
 def stored_run(experiment: "Experiment", *, reads_only: bool = False) -> "Iterator[tuple[RunStore, str]]":
     """Open the store of an experiment's run for the block; yields it with the run's id. No store is created.
 
-    Whoever `reads_only` needs none of the secrets of the experiment.
+    With `reads_only` none of the secrets of the experiment are needed.
 
     Raises:
         UnknownRunError: the store does not exist, or does not have the run.

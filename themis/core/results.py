@@ -6,17 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PlainSerializer, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
-from themis.core import errors
 from themis.core.base import FrozenModel, JSONValue
+from themis.core.errors.failure_summary import summary_of
 from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.python.lazy_names import lazy_names
 from themis.core.statistics.score_tally import MetricSummary
 from themis.core.text.lines import cut
 from themis.core.values.run_ends import reason_of
 from themis.core.workflows import EvaluationExecution
-
-_INVALID = "ValidationError"
-"""Pydantic's error, whose message says which value was made and what is wrong with it."""
 
 
 class RunStatus(StrEnum):
@@ -65,12 +62,7 @@ class StageFailure(FrozenModel):
     @property
     def summary(self) -> str:
         """The message, with the exception's class and location unless it contains them."""
-        if self.error_type == "ScoreError" or self.error_type in vars(errors):  # their messages are complete
-            return self.message
-        is_named = self.error_type == _INVALID or self.message.startswith(self.error_type)
-        named = self.message if is_named else f"{self.error_type}: {self.message}"
-        at = self.details.get("at")
-        return named if at is None or f"({at})" in named else f"{named} ({at})"
+        return summary_of(self.message, self.error_type, self.details.get("at"))
 
 
 class ParsedView(FrozenModel):

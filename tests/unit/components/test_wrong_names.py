@@ -102,6 +102,6 @@ def test_a_function_or_a_class_in_place_of_an_object_is_said_in_python_too() -> 
         def fingerprint(self) -> str:
             return "1"
 
-    assert "write CallableGenerator(function) of themis.adapters.callable, or {use: callable" in fault(ask)
+    assert "write CallableGenerator(…), of themis.adapters.callable" in fault(ask)
     assert "write a class with component_id, version, fingerprint() and score()" in fault(ask, METRIC)
     assert fault(Model) == "'Model': is a class; make a component of it: Model()"

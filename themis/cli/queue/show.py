@@ -9,6 +9,7 @@ import click
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.targets import job_key_of, opened_queue
 from themis.cli.terminal.output import emit, how_long, one_line, say, table, when
+from themis.core.outcomes.failure_groups import shown_reasons
 
 if TYPE_CHECKING:
     from themis.core.monitor.jobs import JobNow
@@ -79,6 +80,7 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
         ("run", row.run_id),
         ("state", row.state),
         ("why", job.why),
+        *shown_reasons(job.failures),
         ("batch", row.message if row.state == "queued" and row.cause == _BATCH else None),
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),

@@ -87,7 +87,7 @@ def run(  # noqa: PLR0913  # one argument per option
     emit(document(result, cost))
     if result.status.value == "running":
         note("another process holds the run lock: the job waits, and is not charged")
-    explain_failures(result)
+    explain_failures(result, is_traced=True)
     explain_cost(cost)
     return 0
 

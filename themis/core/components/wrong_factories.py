@@ -23,9 +23,10 @@ def function_fault(found: Any, kind: str, method: str, use: str | None) -> str |
     if use is not None and not inspect.iscoroutinefunction(found) and not _needed(found) & _OF_STAGES:
         return None
     if kind == "generator":
-        target = use or f"module:{getattr(found, '__name__', 'function')}"
-        by_hand = "" if use else "CallableGenerator(function) of themis.adapters.callable, or "
-        return f"is a function, not a generator; write {by_hand}{{use: callable, with: {{target: {target}}}}}"
+        mend = "CallableGenerator(…), of themis.adapters.callable"
+        if use is not None:
+            mend = f"{{use: callable, with: {{target: {use}}}}}"
+        return f"is a function, not a generator; write {mend}"
     return f"is a function, not a {kind}; write a class with component_id, version, fingerprint() and {method}()"
 
 

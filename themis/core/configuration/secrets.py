@@ -134,7 +134,7 @@ def redacted_key(value: Any) -> str | None:
 
 @contextmanager
 def secrets_not_needed() -> Iterator[None]:
-    """Context for whoever only reads what is stored: a secret that is not there is no error in the block.
+    """Context for reading what is stored: a secret that is not there is no error in the block.
 
     What a component gets in its place is of no use to it, and is not part of any identity.
     """

@@ -8,6 +8,7 @@ from pathlib import Path
 from themis.core.errors import UnavailableError
 from themis.core.monitor.queue_files import JobFile
 from themis.core.monitor.stores import stores_of
+from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 
@@ -19,6 +20,21 @@ def runs_of_jobs(queue_root: Path, keys: Sequence[str]) -> dict[str, RunRow]:
     """Return the runs of jobs by the jobs' keys; those in a store that cannot be read now are left out."""
     with ExitStack() as stack:
         return _found(_readers(stack, queue_root), keys)
+
+
+def failures_of_job(queue_root: Path, key: str) -> tuple[list[FailureGroup], int]:
+    """Return the reasons of the failed cases of a job's run, and the number of cases that ended.
+
+    Without the run, or while its store cannot be read, there are none.
+    """
+    with ExitStack() as stack:
+        for reader in _readers(stack, queue_root):
+            with suppress(UnavailableError):
+                if found := reader.jobs([key]).get(key):
+                    ended, failed = reader.count_cases(found.run)
+                    outcomes = reader.failed_outcomes(found.run, MOST_READ) if failed else ()
+                    return failure_groups(outcomes), ended
+    return [], 0
 
 
 def with_runs(queue_root: Path, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, RunRow | None]]:

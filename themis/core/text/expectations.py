@@ -1,4 +1,4 @@
-"""What was expected of a value, and what was found, in place of pydantic's own words."""
+"""Wrong values of a model: what was expected and what was found, in place of pydantic's own words."""
 
 from typing import TYPE_CHECKING, Any
 
