@@ -4,7 +4,7 @@ import click
 
 from themis.cli.command import command, group
 from themis.cli.stored.run_targets import Asked, config_of, run_options, run_to_read
-from themis.cli.targets import open_experiment
+from themis.cli.targets import compile_without_secrets, open_experiment
 from themis.cli.terminal.output import emit, note
 from themis.core.errors import UnknownRunError
 
@@ -18,7 +18,6 @@ def inspect() -> None:
 @run_options
 def snapshot(*, asked: Asked) -> None:
     """Print the identity and the provenance of a run: as stored, or as they would be stored."""
-    from themis.core.configuration.secrets import secrets_not_needed
     from themis.core.inspection import get_run_snapshot
 
     try:
@@ -27,8 +26,7 @@ def snapshot(*, asked: Asked) -> None:
     except UnknownRunError:
         if (file := config_of(asked)) is None:
             raise
-        with secrets_not_needed():
-            found = open_experiment(file, asked.overrides).compile()
+        found = compile_without_secrets(open_experiment(file, asked.overrides))
     emit(found.model_dump(mode="json"))
 
 

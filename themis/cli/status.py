@@ -202,7 +202,7 @@ def _found(
     else:
         matches = matches_of(text, [*by_reader])
     if not matches:
-        raise UnknownTargetError(target=target, detail="its run is not stored; themis status lists all runs")
+        raise UnknownTargetError(target=target, detail="its run is not stored; themis list shows all runs")
     if len({match.run.run_id for match in matches}) > 1:
         only(target, matches)
     found = [(by_reader[match.reader], match.run.run_id) for match in matches]

@@ -9,7 +9,7 @@ from themis.cli.begin.detecting import Earlier, detected
 from themis.cli.command import command, config_options
 from themis.cli.costs import explain_unpriced
 from themis.cli.stored.run_names import store_option
-from themis.cli.targets import open_experiment
+from themis.cli.targets import compile_without_secrets, open_experiment
 from themis.cli.terminal.output import emit, note
 from themis.cli.terminal.share_option import Share
 
@@ -40,14 +40,12 @@ def estimate(
     power, whether the data has so many, and the smallest difference that it shows.
     """
     from themis.core.components.asked_model import model_of
-    from themis.core.configuration.secrets import secrets_not_needed
 
     if detect is None and (earlier or store_path):
         message = "--earlier and --store need --detect"
         raise click.UsageError(message, click.get_current_context())
     experiment = open_experiment(config, overrides)
-    with secrets_not_needed():
-        experiment.compile()
+    compile_without_secrets(experiment)
     found = experiment.estimate().model_dump(mode="json")
     if detect is not None:
         found["detection"] = detected(experiment, detect, Earlier(earlier, store_path, config))

@@ -9,6 +9,9 @@ from themis.core.errors import UnavailableError
 from themis.core.monitor.queue_files import JobFile
 from themis.core.monitor.stores import stores_of
 from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
+from themis.core.queue.folder import locks
+from themis.core.queue.folder.root import open_root
+from themis.core.stores.job_rows import JobRow
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 
@@ -37,6 +40,20 @@ def failures_of_job(queue_root: Path, key: str) -> tuple[list[FailureGroup], int
     return [], 0
 
 
+def orphans(queue_root: Path, keys: Sequence[str]) -> list[str]:
+    """Return the keys of those running jobs whose worker is dead, as their locks are free.
+
+    Jobs with a lease, which may be on another host, are left out.
+    """
+    root = open_root(queue_root, write=False)
+    if root is None:
+        return []
+    free = [key for key in keys if not locks.is_locked(root.locks_folder, key)]
+    with ExitStack() as stack:
+        rows = {key: row for reader in _readers(stack, queue_root) for key, row in _jobs(reader, free).items()}
+    return [key for key, row in rows.items() if row.state == "running" and row.lease_until_ms is None]
+
+
 def with_runs(queue_root: Path, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, RunRow | None]]:
     """Yield jobs, each with its run; None for one that no store has, or whose store cannot be read now."""
     left = iter(jobs)
@@ -53,6 +70,12 @@ def _readers(stack: ExitStack, queue_root: Path) -> list[StoreReader]:
         with suppress(UnavailableError):
             found.append(stack.enter_context(closing(reader_of(location, patience_s=_PATIENCE_S))))
     return found
+
+
+def _jobs(reader: StoreReader, keys: Sequence[str]) -> dict[str, JobRow]:
+    with suppress(UnavailableError):
+        return {key: pair.job for key, pair in reader.jobs(keys).items()}
+    return {}
 
 
 def _found(readers: Sequence[StoreReader], keys: Sequence[str]) -> dict[str, RunRow]:
