@@ -13,7 +13,12 @@ TOP = Path(__file__).parents[2]
 FOLDERS = ("themis", "workers")
 
 QUESTION = re.compile(r"\s*(?:What|Which|How|Where|When|Who|Whose|Why)\b")
-PHRASES = ("anew", "put right", "in nobody's hands", "in somebody's hands", "afresh", "whoever")
+PHRASES = (
+    *("anew", "put right", "in nobody's hands", "in somebody's hands", "afresh", "whoever"),
+    *("gone on with", "go on with", "goes on with", "has in hand", "where it lies", "give it room", "write more of it"),
+    *("a row a case", "one case a line", "an object a look", "a line a move", "one experiment a model", "told in"),
+    *("below a plain value", "is no item", "better nothing", "input should be"),
+)
 GAP = r"[\s#]+"  # also a line break, in a comment too
 BANNED = re.compile(
     rf"(?<![`{{])\b(?:{'|'.join(phrase.replace(' ', GAP) for phrase in PHRASES)})\b(?!`)", re.IGNORECASE

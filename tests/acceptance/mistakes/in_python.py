@@ -4,6 +4,8 @@ import asyncio
 import os
 from typing import Any
 
+import pytest
+
 from tests.acceptance.mistakes.lab import Lab, in_python
 from tests.acceptance.mistakes.table import Mistake
 from tests.support.command_here import Done
@@ -12,19 +14,6 @@ from themis.core.experiment import Experiment
 from themis.core.submission import submit_experiment
 
 DATA = [{"input": "1 + 1", "expected_output": "2"}]
-
-
-class Frame:
-    """Like a pandas DataFrame: iterating over it gives the names of its columns."""
-
-    columns = ("input", "expected_output")
-
-    def __iter__(self) -> Any:
-        return iter(self.columns)
-
-    def to_dict(self, orient: str) -> list[dict[str, str]]:
-        assert orient == "records"
-        return DATA
 
 
 def submitted_in_python(lab: Lab) -> Done:
@@ -46,19 +35,32 @@ def positional(lab: Lab) -> Done:
 
 
 def frame(lab: Lab) -> Done:
-    data: Any = Frame()
+    pandas = pytest.importorskip("pandas")
+    data: Any = pandas.DataFrame(DATA)
     return in_python(lambda: evaluate(model="builtin/demo_generator", data=data, metric="builtin/exact_match").status)
 
 
 MISTAKES = [
     Mistake(
-        "42", "worker-pool in Python", "works", submitted_in_python, 0, ("worker_pool",),
+        "42",
+        "worker-pool in Python",
+        "works",
+        submitted_in_python,
+        0,
+        ("worker_pool",),
         unless="only one spelling of the mode is understood in Python",
     ),
     Mistake("78", "evaluate() in a notebook", "A", in_a_loop, 1, ("evaluate()", "await evaluate_async()")),
     Mistake(
-        "79", "evaluate() with positional arguments", "works", positional, 0, ("completed",),
+        "79",
+        "evaluate() with positional arguments",
+        "works",
+        positional,
+        0,
+        ("completed",),
         unless="evaluate() takes keywords only",
     ),
-    Mistake("80", "a DataFrame as data", "works", frame, 0, ("completed",), unless="a DataFrame is not understood as data"),
-]  # fmt: skip
+    Mistake(
+        "80", "a DataFrame as data", "works", frame, 0, ("completed",), unless="a DataFrame is not understood as data"
+    ),
+]

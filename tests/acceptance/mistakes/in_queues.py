@@ -107,10 +107,16 @@ def interrupted_run(lab: Lab) -> Done:
     return lab.process("run", "--config", "base.yaml", "--set", "generation.generator=comps:Interrupted")
 
 
+def interrupted_at_the_start(lab: Lab) -> Done:
+    """Ctrl-C while the command itself is being imported: Python imports this file of the user's first."""
+    lab.write("sitecustomize.py", INTERRUPTS)
+    return lab.process("run", "--config", "base.yaml", PYTHONPATH=f"{lab.folder}{os.pathsep}{PROJECT}")
+
+
 def interrupted_worker(lab: Lab) -> Done:
     lab.submitted("generation.generator=comps:Slow")
     command = [sys.executable, "-m", "themis", "worker", "start", "--drain"]
-    worker = subprocess.Popen(
+    with subprocess.Popen(
         command,
         cwd=lab.folder,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
@@ -118,10 +124,13 @@ def interrupted_worker(lab: Lab) -> Done:
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-    )
-    until(lambda: "running" in lab("queue", "list").out.split())
-    worker.send_signal(signal.SIGINT)
-    out, err = worker.communicate(timeout=60)
+    ) as worker:
+        try:
+            until(lambda: "running" in lab("queue", "list").out.split(), "a running job")
+            worker.send_signal(signal.SIGINT)
+            out, err = worker.communicate(timeout=60)
+        finally:
+            worker.kill()
     return Done(worker.returncode, out, err)
 
 
@@ -145,71 +154,154 @@ def changed_data(lab: Lab) -> Done:
     return lab("worker", "run")
 
 
+INTERRUPTS = """
+import os, signal, sys
+
+def watch(event, arguments):
+    if event == "import" and arguments[0] == "click":
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.addaudithook(watch)
+"""
+
 MISTAKES = [
     Mistake(
-        "51", "the key of a job that is none", "A", after_submit("queue", "show", "zzz"), 2,
-        ("zzz: no run has that name, and it is not the beginning of an id, which has 0-9 and a-f; themis list shows all runs",),
+        "51",
+        "the key of a job that is none",
+        "A",
+        after_submit("queue", "show", "zzz"),
+        2,
+        ("it is not the beginning of an id, which has 0-9 and a-f; themis list shows all runs",),
     ),
     Mistake(
-        "51b", "a key that nothing has", "A", after_submit("queue", "show", "0000"), 2,
+        "51b",
+        "a key that nothing has",
+        "A",
+        after_submit("queue", "show", "0000"),
+        2,
         ("0000: no name, run or job begins so; themis list shows all runs",),
     ),
-    Mistake("52", "the key of a job given to status", "works", after_submit("status", "KEY"), 0, ("state      queued",)),
+    Mistake(
+        "52", "the key of a job given to status", "works", after_submit("status", "KEY"), 0, ("state      queued",)
+    ),
     Mistake("53", "a report by the id of a run", "works", report_by_id, 0, ('"status":"completed"',)),
     Mistake(
-        "54", "a job cancelled that is done", "A", cancel_when_done, 0,
+        "54",
+        "a job cancelled that is done",
+        "A",
+        cancel_when_done,
+        0,
         ("nothing was cancelled: it had ended before, and is done",),
     ),
     Mistake(
-        "55", "a running job retried", "A", retry_while_running, 2,
+        "55",
+        "a running job retried",
+        "A",
+        retry_while_running,
+        2,
         (" is running: only a failed or cancelled job can be retried",),
     ),
     Mistake(
-        "56", "two workers of one name", "A", two_of_a_name, 2,
-        ("worker 'w1': a worker of that name already runs on this queue; choose another --name, or stop it first: "
-         "themis worker stop w1",),
+        "56",
+        "two workers of one name",
+        "A",
+        two_of_a_name,
+        2,
+        (
+            "worker 'w1': a worker of that name already runs on this queue; choose another --name, ",
+            "or stop it first: themis worker stop w1",
+        ),
     ),
     Mistake(
-        "57", "a worker in a folder without a queue", "A",
-        lambda lab: lab("worker", "--queue-root", "nowhere", "--drain"), 2,
+        "57",
+        "a worker in a folder without a queue",
+        "A",
+        lambda lab: lab("worker", "--queue-root", "nowhere", "--drain"),
+        2,
         ("/nowhere: there is no queue to --drain; the first submit makes it: is this the right folder",),
     ),
     Mistake(
-        "58", "a report before any run", "A", lambda lab: lab("report", "--config", "base.yaml"), 2,
+        "58",
+        "a report before any run",
+        "A",
+        lambda lab: lab("report", "--config", "base.yaml"),
+        2,
         ("not in this store: there is no ", "/runs/themis.sqlite3 yet"),
     ),
     Mistake("59", "a worker that was killed", "A", killed_worker, 0, ("orphan", "the next worker recovers it")),
     Mistake(
-        "60", "a run that was killed", "A", killed_run, 0,
+        "60",
+        "a run that was killed",
+        "A",
+        killed_run,
+        0,
         ("failed", " was interrupted: process ", " ended before the run had; the same command continues it"),
     ),
     Mistake(
-        "68", "Ctrl-C during a run", "A", interrupted_run, 130,
+        "68",
+        "Ctrl-C during a run",
+        "A",
+        interrupted_run,
+        130,
         ("interrupted; finished cases are kept, and the same command continues with the rest",),
     ),
     Mistake(
-        "70", "Ctrl-C for a worker with a job", "A", interrupted_worker, 0, ("Ctrl-C again",),
+        "69",
+        "Ctrl-C in the first moments",
+        "A",
+        interrupted_at_the_start,
+        130,
+        ("themis: interrupted",),
+        unless="the start of the command is not yet guarded",
+    ),
+    Mistake(
+        "70",
+        "Ctrl-C for a worker with a job",
+        "A",
+        interrupted_worker,
+        0,
+        ("Ctrl-C again",),
         unless="a worker does not say yet what it waits for",
     ),
     Mistake(
-        "71", "a worker without the key of the model", "A", worker_without_the_key, 0,
-        ("generation.generator: the secret KEY_OF_THE_MISTAKES is not set; set it in the environment of the process that",),
+        "71",
+        "a worker without the key of the model",
+        "A",
+        worker_without_the_key,
+        0,
+        ("the secret KEY_OF_THE_MISTAKES is not set; set it in the environment of the process",),
     ),
     Mistake("73", "a module `workers` of one's own", "works", own_workers_module, 0, ()),
     Mistake(
-        "75", "submitted there, and worked here", "A", submitted_elsewhere, 2,
+        "75",
+        "submitted there, and worked here",
+        "A",
+        submitted_elsewhere,
+        2,
         ("/runs/queue: there is no queue to --drain; the first submit makes it: is this the right folder",),
     ),
     Mistake(
-        "76", "submitted twice", "A", submitted_again, 0,
-        ("this experiment was submitted before, and is completed; --set runtime.existing_run_policy=rerun runs it again",),
+        "76",
+        "submitted twice",
+        "A",
+        submitted_again,
+        0,
+        ("is completed; --set runtime.existing_run_policy=rerun runs it again",),
     ),
     Mistake(
-        "77", "run while a worker runs it", "A", run_of_somebody_else, 4,
+        "77",
+        "run while a worker runs it",
+        "A",
+        run_of_somebody_else,
+        4,
         ("run lock held by process ", "two processes would pay for each case twice; wait for it (themis run --wait)"),
     ),
     Mistake(
-        "81", "data that changed after it was submitted", "A", changed_data, 0,
+        "81",
+        "data that changed after it was submitted",
+        "A",
+        changed_data,
+        0,
         ("the cases of dataset 'q' have changed since the run was made; restore the file or make a new run",),
     ),
-]  # fmt: skip
+]

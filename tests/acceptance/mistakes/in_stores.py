@@ -67,35 +67,66 @@ def queue_of_somebody_else(lab: Lab) -> Done:
 
 MISTAKES = [
     Mistake(
-        "61", "the results removed while a job waits", "A", lost_before_a_worker("worker", "run"), 4,
+        "61",
+        "the results removed while a job waits",
+        "A",
+        lost_before_a_worker("worker", "run"),
+        4,
         ("none of the queued jobs (1) could be taken: ", "/runs/themis.sqlite3: is not there"),
     ),
     Mistake(
-        "61b", "the results removed, and the runs listed", "A", lost_before_a_worker("status"), 4,
+        "61b",
+        "the results removed, and the runs listed",
+        "A",
+        lost_before_a_worker("status"),
+        4,
         ("/runs/themis.sqlite3: is not there",),
     ),
     Mistake(
-        "62", "the results removed during a run", "A", lost_during_a_run, 4,
+        "62",
+        "the results removed during a run",
+        "A",
+        lost_during_a_run,
+        4,
         (
-            "/runs/themis.sqlite3: was removed, moved or replaced while it was in use; results written since then are only "
-            "in the moved file, if it still exists: put it back, or run again",
+            "/runs/themis.sqlite3: was removed, moved or replaced while it was in use; results written since then",
+            " in the moved file, if it still exists: put it back, or run again",
         ),
     ),
     Mistake(
-        "63", "a database that is none", "A", corrupt("run", "--config", "base.yaml"), 4,
-        ("/runs/themis.sqlite3: not a readable Themis database", "restore it from a backup, or move it away to start a new"),
+        "63",
+        "a database that is none",
+        "A",
+        corrupt("run", "--config", "base.yaml"),
+        4,
+        (
+            "/runs/themis.sqlite3: not a readable Themis database",
+            "restore it from a backup, or move it away to start a new",
+        ),
     ),
     Mistake(
-        "64", "the doctor of a lost store", "B", lost_before_a_worker("queue", "doctor"), 3,
+        "64",
+        "the doctor of a lost store",
+        "B",
+        lost_before_a_worker("queue", "doctor"),
+        3,
         ("/runs/themis.sqlite3: is not there", "put it back"),
     ),
     Mistake(
-        "65", "a folder that cannot be written", "A", read_only_folder, 4,
+        "65",
+        "a folder that cannot be written",
+        "A",
+        read_only_folder,
+        4,
         ("/runs", "cannot be opened for writing (Permission denied); check its permissions and those of its folder"),
     ),
     Mistake("66", "the results of a colleague", "works", results_of_a_colleague, 0, ("# Run Report", "exact_match")),
     Mistake(
-        "67", "the queue of another user", "A", queue_of_somebody_else, 4,
+        "67",
+        "the queue of another user",
+        "A",
+        queue_of_somebody_else,
+        4,
         ("/runs/queue", "cannot be written: Permission denied", "make it writable for this user"),
     ),
-]  # fmt: skip
+]

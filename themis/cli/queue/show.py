@@ -107,6 +107,6 @@ def _calls(slot: "SlotReport | None") -> list[tuple[str, str]]:
 
 def _limits(row: "JobRow") -> str:
     """The limits of one attempt; the number of attempts is shown elsewhere."""
-    time_text = f"{how_long(row.timeout_s)} an attempt" if row.timeout_s else ""
+    time_text = f"{how_long(row.timeout_s)} per attempt" if row.timeout_s else ""
     memory_text = f"{row.memory_limit_mb:,} MiB of memory" if row.memory_limit_mb else ""
     return ", ".join(filter(None, (time_text, memory_text)))
