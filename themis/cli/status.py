@@ -228,7 +228,7 @@ def _show_one(stores: "Sequence[StoredRuns]", target: str, *, as_json: bool) -> 
         emit(documents[0] if len(documents) == 1 else documents)
         return
     for store, row in found:
-        for name, value in [*_facts(row), *shown_reasons(store.failures(row.run_id))]:
+        for name, value in [*_facts(row), *shown_reasons(store.failures(row.run_id), row.failed)]:
             say(f"{name:<10} {value}")
         _show_cost_and_metrics(store, row)
         if row.job and (attempts := store.attempts(row.job)):

@@ -32,7 +32,9 @@ def test_a_case_counts_once_by_its_first_failure() -> None:
 def test_only_so_many_cases_are_named_and_so_many_reasons_shown() -> None:
     (group,) = failure_groups(failed(no) for no in range(MOST_NAMED + 5))
     assert (group.count, len(group.cases)) == (MOST_NAMED + 5, MOST_NAMED)
-    assert len(shown_reasons(failure_groups(failed(no, f"reason {no}") for no in range(9)))) == 5
+    several = failure_groups(failed(no, f"reason {no}") for no in range(9))
+    assert len(shown_reasons(several, 9)) == 5
+    assert shown_reasons(several, 4_000)[-1] == ("failures", "these are of the first 9 of 4,000 failed cases")
 
 
 def test_a_reason_of_many_lines_is_one_line_and_one_that_is_lost_says_so() -> None:

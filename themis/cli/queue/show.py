@@ -80,7 +80,7 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
         ("run", row.run_id),
         ("state", row.state),
         ("why", job.why),
-        *shown_reasons(job.failures),
+        *shown_reasons(job.failures, job.failed_cases),
         ("batch", row.message if row.state == "queued" and row.cause == _BATCH else None),
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),

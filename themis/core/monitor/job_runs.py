@@ -25,8 +25,8 @@ def runs_of_jobs(queue_root: Path, keys: Sequence[str]) -> dict[str, RunRow]:
         return _found(_readers(stack, queue_root), keys)
 
 
-def failures_of_job(queue_root: Path, key: str) -> tuple[list[FailureGroup], int]:
-    """Return the reasons of the failed cases of a job's run, and the number of cases that ended.
+def failures_of_job(queue_root: Path, key: str) -> tuple[list[FailureGroup], int, int]:
+    """Return the reasons of the failed cases of a job's run, the number of cases that ended, and of those that failed.
 
     Without the run, or while its store cannot be read, there are none.
     """
@@ -36,8 +36,8 @@ def failures_of_job(queue_root: Path, key: str) -> tuple[list[FailureGroup], int
                 if found := reader.jobs([key]).get(key):
                     ended, failed = reader.count_cases(found.run)
                     outcomes = reader.failed_outcomes(found.run, MOST_READ) if failed else ()
-                    return failure_groups(outcomes), ended
-    return [], 0
+                    return failure_groups(outcomes), ended, failed
+    return [], 0, 0
 
 
 def orphans(queue_root: Path, keys: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.folder.log_files import attempt_of
 from themis.core.queue.folder.processes import is_suspended
 from themis.core.queue.folder.worker_registry import workers_of
+from themis.core.text.lines import cut
 from themis.core.values.durations import how_long
 from themis.core.values.run_ends import BUDGET
 
@@ -37,6 +38,7 @@ class JobNow:
         slot: the report of the slot that runs it; None if no registered worker does.
         name: of its run; None if that has none, or its store cannot be read.
         failures: the reasons of the failed cases of its run, with the cases of each.
+        failed_cases: the number of failed cases of its run.
     """
 
     details: JobDetails
@@ -45,6 +47,7 @@ class JobNow:
     slot: "SlotReport | None" = None
     name: str | None = None
     failures: tuple[FailureGroup, ...] = ()
+    failed_cases: int = 0
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
@@ -88,9 +91,9 @@ def job_now(queue: FileQueue, key: str) -> JobNow:
     slot = LiveWorkers(around.workers).report(row.key, row.attempt) if row.state == "running" else None
     run = runs_of_jobs(queue.path, [row.key]).get(row.key)
     name = None if run is None else run.name
-    failures, ended = failures_of_job(queue.path, row.key)
-    why = _explanation(details, found, queue.path, _failed_of(failures, ended))
-    return JobNow(details, tuple(found), why, slot, name, tuple(failures))
+    failures, ended, failed = failures_of_job(queue.path, row.key)
+    why = _explanation(details, found, queue.path, _failed_of(failures, ended, failed))
+    return JobNow(details, tuple(found), why, slot, name, tuple(failures), failed)
 
 
 def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int, list[Path]]:
@@ -103,14 +106,13 @@ def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int
     return found
 
 
-def _failed_of(failures: "Sequence[FailureGroup]", ended: int) -> str:
+def _failed_of(failures: "Sequence[FailureGroup]", ended: int, failed: int) -> str:
     """The number of failed cases of a run that ended, and the first reason."""
-    failed = sum(group.count for group in failures)
-    if not failed:
+    if not failures:
         return ""
     first = failures[0]
     said = ": " if len(failures) == 1 else ", mostly: "
-    return f"; {failed:,} of {ended:,} cases failed{said}{first.category}: {first.reason}"
+    return f"; {failed:,} of {ended:,} cases failed{said}{first.category}: {cut(first.reason)}"
 
 
 def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path, failed: str) -> str:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from themis.core.errors.failure_summary import summary_of
-from themis.core.text.lines import one_line
+from themis.core.text.lines import cut, one_line
 from themis.core.text.masking import mask
 
 MOST_READ = 2_000
@@ -55,16 +55,20 @@ class FailureGroup:
         """The group as one line: `2 cases, generation_failure: KeyError: 'x' (a.py:1 in f): q1, q2`."""
         named = ", ".join(self.cases[:_SHOWN]) + (", …" if self.count > _SHOWN else "")
         cases = "1 case" if self.count == 1 else f"{self.count:,} cases"
-        return one_line(f"{cases}, {self.category}: {self.reason}: {named}")
+        return one_line(f"{cases}, {self.category}: {cut(self.reason)}: {named}")
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
         return {"category": self.category, "reason": self.reason, "count": self.count, "cases": list(self.cases)}
 
 
-def shown_reasons(groups: Sequence[FailureGroup]) -> list[tuple[str, str]]:
-    """Return the first groups as facts of a run or a job for people: a name and a value each."""
-    return [("failures", group.text) for group in groups[:_SHOWN]]
+def shown_reasons(groups: Sequence[FailureGroup], failed: int) -> list[tuple[str, str]]:
+    """Return the first groups as facts of a run with `failed` failed cases, for people: a name and a value each."""
+    found = [("failures", group.text) for group in groups[:_SHOWN]]
+    known = sum(group.count for group in groups)
+    if known < failed:
+        found.append(("failures", f"these are of the first {known:,} of {failed:,} failed cases"))
+    return found
 
 
 def failure_groups(outcomes: Iterable[FailedOutcome]) -> list[FailureGroup]:
