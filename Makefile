@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 # fixtures are shared. In the order of the folders the files that take long come first, so that all four have something to
 # do until the end.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+# The rules of the source are a check, and `make check` has done it.
+QUICK := $(filter-out tests/__pycache__/ tests/rules/ tests/benchmarks/ tests/mutants/ tests/screens/ tests/support/,$(wildcard tests/*/))
 
 # The hooks of .pre-commit-config.yaml.
 CHECKS := check-style check-format check-types check-imports check-rules check-docs
@@ -18,7 +20,7 @@ export NO_MKDOCS_2_WARNING = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check $(CHECKS) hooks slow slow-short soak bench bench-short mutants mutants-short screens docs format clean
+.PHONY: help demo test smoke check $(CHECKS) hooks slow slow-short notebook soak bench bench-short mutants mutants-short screens docs format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -27,7 +29,10 @@ demo: $(VENV)/runtime.stamp  ## evaluate several simulated models and show who w
 	$(BIN)/themis demo
 
 test: $(VENV)/dev.stamp  ## run the quick tests
-	$(PYTEST)
+	$(PYTEST) $(QUICK)
+
+smoke: $(VENV)/dev.stamp  ## one case of each quick unit test, and a submit, a worker and a report: half a minute
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --smoke tests/unit tests/acceptance/test_smoke.py
 
 # Where git does not know the tree (an unpacked archive, somebody else's folder), the same checks without pre-commit.
 check: $(VENV)/dev.stamp  ## check style, format, types, import direction, rules of the source and documentation
@@ -62,6 +67,9 @@ slow: $(VENV)/dev.stamp  ## run the slow tests: crash points, power loss, races
 
 slow-short: $(VENV)/dev.stamp  ## run the slow tests on a sample of their cases
 	$(PYTEST) -m slow --short
+
+notebook: $(VENV)/dev.stamp  ## execute the notebooks of the documentation in a kernel of Jupyter
+	$(BIN)/python -m pytest -m notebook tests/notebooks
 
 soak: $(VENV)/dev.stamp  ## storms on a queue, round after round, for SECONDS (600), and what was done in numbers
 	$(BIN)/python -m pytest -m soak --soak-seconds $(SECONDS) tests/processes

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -48,9 +49,28 @@ def pytest_collection_finish() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--short", action="store_true", help="slow tests try a sample of what they try in full")
+    parser.addoption("--smoke", action="store_true", help="try the first of a test's cases, if it takes a moment")
     parser.addoption(
         "--soak-seconds", type=float, default=600.0, help="how long a soak test goes on; one round at least"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--smoke"):
+        return
+    quick = [item for item in items if item.get_closest_marker("not_smoke") is None]
+    chosen = set({item.nodeid.partition("[")[0]: item.nodeid for item in reversed(quick)}.values())
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
+    items[:] = [item for item in items if item.nodeid in chosen]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say what the tests took of the processors: that of processes that share them, and of all that they started."""
+    if hasattr(config, "workerinput") or config.option.verbose < 0:
+        return
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    sys.stdout.write(f"{sum(one.ru_utime + one.ru_stime for one in used):.0f} core-seconds\n")
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,7 @@ def test_what_was_skipped_is_named_with_its_reason_and_number_in_the_last_lines(
         "skipped    1  python3.13 is not here: left out",
         "skipped    1  tests: fuse: cannot mount",
         "skipped    3  tests: the data is not here",
-        "5 passed, 0 failed, 6 skipped",
+        "6 passed, 0 failed, 6 skipped",
     ]
 
 
@@ -63,7 +63,7 @@ def test_what_was_skipped_fails_where_that_is_asked_for(tmp_path: Path, strict: 
 
 def test_where_nothing_is_skipped_being_strict_changes_nothing(tmp_path: Path) -> None:
     code, lines = _ran(tmp_path, QUIET, interpreter=QUIET, STRICT="1")
-    assert (code, lines[-1]) == (0, "7 passed, 0 failed, 0 skipped")
+    assert (code, lines[-1]) == (0, "8 passed, 0 failed, 0 skipped")
 
 
 def test_a_step_that_fails_is_named_and_the_others_are_made_all_the_same(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ FORMS: list[Callable[[Reporter, str], Counts]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", CORRECT)
 def test_every_form_has_the_published_counts(model: str, tmp_path: Path) -> None:
     config = tmp_path / "gsm8k.yaml"

@@ -80,6 +80,7 @@ def test_the_steps_that_are_printed_work(themis: Themis, monkeypatch: pytest.Mon
         assert all("End with a line" in request.question for request in server.questions)
 
 
+@pytest.mark.slow
 def test_its_program_runs(themis: Themis) -> None:
     with ModelServer(default="Answer: 20") as server:
         themis("init", "--path", "mine", "--provider", "ollama")

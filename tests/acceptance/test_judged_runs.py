@@ -64,6 +64,7 @@ def test_a_judged_experiment_runs_and_shows_what_was_asked(themis: Folder) -> No
     assert len(found["judge_responses"]) == 2
 
 
+@pytest.mark.slow
 def test_a_worker_judges_what_was_submitted(themis: Folder) -> None:
     assert themis("submit", *CONFIG, "--mode", "worker-pool")["status"] == "pending"
     assert themis("worker", "run", *CONFIG)["status"] == "completed"

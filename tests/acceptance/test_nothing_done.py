@@ -52,6 +52,7 @@ def test_a_status_without_one_of_several_stores_says_so_and_is_none_of_all(themi
     assert len(json.loads(themis("status", "--json").out)) == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_drains_names_what_it_left_and_does_not_succeed(themis: Themis) -> None:
     key, _ = themis.submit()
     lose_the_store()
@@ -63,6 +64,7 @@ def test_a_worker_that_drains_names_what_it_left_and_does_not_succeed(themis: Th
     assert "nothing is left" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_that_drains_leaves_jobs_to_others_and_says_so(themis: Themis) -> None:
     themis.submit("--tags", "gpu")
     done = _worker("--drain")
@@ -81,6 +83,7 @@ def test_a_worker_that_is_to_drain_no_queue_makes_none(themis: Themis, empty: bo
     assert Path("nowhere").exists() == empty
 
 
+@pytest.mark.slow
 def test_a_worker_gives_up_a_job_whose_store_is_removed_under_it_and_ends(themis: Themis) -> None:
     Path("removes.py").write_text(REMOVES, encoding="utf-8")
     themis.write("experiment.yaml", {**themis.experiment, "generation": {"generator": "removes:Model"}})

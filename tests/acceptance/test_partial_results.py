@@ -48,6 +48,7 @@ def going(themis: Themis) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_still_going_is_read_as_far_as_it_is_and_said_to_be_partial(
     themis: Themis, going: subprocess.Popen[bytes]
 ) -> None:

@@ -90,6 +90,7 @@ def table_of(tables: list[pd.DataFrame], column: str) -> pd.DataFrame:
     return found
 
 
+@pytest.mark.slow
 def test_every_form_says_the_same_to_the_program_that_reads_it(said: dict[str, Any]) -> None:
     whole = json.loads(read("json"))["benchmark_result"]["metrics"]
     assert sorted(whole) == sorted(METRICS)
@@ -140,6 +141,7 @@ def test_every_form_says_the_same_to_the_program_that_reads_it(said: dict[str, A
         assert len(passed) == round(metric["mean"] * metric["scored"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not here; it is in Debian's texlive-latex-base")
 def test_the_latex_tables_are_compiled_without_a_complaint(said: dict[str, Any]) -> None:
     head = r"\documentclass{article}\usepackage[paperwidth=300cm,paperheight=100cm]{geometry}\begin{document}"

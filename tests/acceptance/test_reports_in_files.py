@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import pytest
 from pyarrow import parquet  # type: ignore[import-untyped]
 
 CONFIG = ("--config", "failing.yaml")
 COMMAND = [sys.executable, "-m", "themis", "report", *CONFIG, "--format"]
 
 
+@pytest.mark.slow
 def test_a_report_is_redirected_into_a_file_that_its_program_reads(themis: Any) -> None:
     themis.failing(of=5, failures=2)
     themis("run", *CONFIG)

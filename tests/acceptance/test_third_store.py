@@ -104,6 +104,7 @@ def test_a_batch_request_is_run_with_a_store_of_another_kind(project: Path, caps
     assert ended["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_the_daemon_and_its_jobs_find_a_store_of_another_kind_by_themselves(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,6 +56,7 @@ def test_a_run_that_is_not_traced_loads_nothing_of_it(config: Path) -> None:
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+@pytest.mark.slow
 def test_a_traced_run_without_the_extra_says_in_one_line_what_to_install(config: Path) -> None:
     done = python(WITHOUT_THE_EXTRA, config, "--set", "runtime.tracing=true")
     assert done.returncode == 2

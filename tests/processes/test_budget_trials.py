@@ -161,6 +161,7 @@ def _never_overshot(count: int, executions: int, folder: Path) -> None:
     assert cancelled >= count / 20
 
 
+@pytest.mark.slow
 def test_no_budget_is_overshot_in_a_few_random_trials(folder: Path) -> None:
     _never_overshot(SHORT, EXECUTIONS_SHORT, folder)
 

@@ -60,6 +60,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run([UNMOUNT, "-u", point], check=False, capture_output=True)
 
 
+@pytest.mark.slow
 def test_submit_and_worker_run_work_on_a_fuse_mount(mount: Callable[[str], Path], tmp_path: Path) -> None:
     queue = mount("a") / "queue"
     assert network_filesystem(queue), "which was refused before there were leases"

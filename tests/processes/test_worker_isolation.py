@@ -131,6 +131,7 @@ def test_a_job_whose_supervisor_and_worker_die_at_once_ends_itself(world: World)
                 os.kill(job, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_the_former_name_of_an_isolation_is_still_understood(world: World) -> None:
     key = world.submit("well")
     with world.daemon("--isolation", "supervisor", "--drain") as daemon:
@@ -138,6 +139,7 @@ def test_the_former_name_of_an_isolation_is_still_understood(world: World) -> No
     assert world.state(key) == "done"
 
 
+@pytest.mark.slow
 def test_a_file_that_a_hand_moved_in_is_found_by_looking(world: World) -> None:
     key = world.submit("well")
     (path,) = (world.queue_root / layout.QUEUED).iterdir()
@@ -152,6 +154,7 @@ def test_a_file_that_a_hand_moved_in_is_found_by_looking(world: World) -> None:
         assert stop(daemon) == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_watch_says_so_once_and_finds_jobs_by_looking(world: World) -> None:
     first = world.submit("well")
     folder = world.queue_root / layout.BELL

@@ -68,6 +68,7 @@ def test_at_the_end_of_its_grace_runs_are_given_back_uncharged_and_go_on_where_t
     assert calls(world) == ["c0", "c1", "c2", "c2"]
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_at_once(world: World) -> None:
     key = world.submit("hang deaf")
     with world.daemon("--grace", "600", "--job-grace", "600") as daemon:
@@ -77,6 +78,7 @@ def test_a_second_signal_ends_at_once(world: World) -> None:
     assert world.state(key) == "queued"
 
 
+@pytest.mark.slow
 def test_the_interrupt_of_a_terminal_reaches_the_worker_alone(world: World) -> None:
     key = world.submit("until told")
     with world.daemon() as daemon:
@@ -98,6 +100,7 @@ def test_a_request_to_stop_lets_everything_end_however_long_it_takes(world: Worl
     assert workers_of(world.queue_root) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "done"), [(("--max-jobs", "1"), 1), (("--max-idle", "0.05"), 2), (("--max-rss", "1"), 0)]
 )
@@ -108,6 +111,7 @@ def test_a_worker_ends_by_itself_when_it_is_told_to(world: World, options: tuple
     assert [world.state(key) for key in keys].count("done") == done
 
 
+@pytest.mark.slow
 def test_settings_are_read_again_on_sighup_and_bad_ones_change_nothing(world: World) -> None:
     settings = world.folder / "worker.toml"
     settings.write_text("slots = 1\n")
@@ -129,6 +133,7 @@ def test_settings_are_read_again_on_sighup_and_bad_ones_change_nothing(world: Wo
         assert stop(daemon) == 0
 
 
+@pytest.mark.slow
 def test_each_slot_has_its_device_and_a_job_has_the_secrets_that_it_names(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +150,7 @@ def test_each_slot_has_its_device_and_a_job_has_the_secrets_that_it_names(
     assert b"for this one" not in b"".join(path.read_bytes() for path in world.folder.rglob("*.log"))
 
 
+@pytest.mark.slow
 def test_a_worker_takes_only_what_its_tags_allow(world: World) -> None:
     plain, gpu = world.submit("well"), world.submit("leave a grandchild", tags=["gpu"])
     with world.daemon("--drain") as daemon:
@@ -155,6 +161,7 @@ def test_a_worker_takes_only_what_its_tags_allow(world: World) -> None:
     assert world.state(gpu) == "done"
 
 
+@pytest.mark.slow
 def test_a_running_job_is_cancelled_within_a_second(world: World) -> None:
     key = world.submit("wait 60", "well")
     with world.daemon() as daemon:
@@ -186,6 +193,7 @@ def test_the_job_of_a_worker_that_was_killed_is_run_by_another_within_seconds(wo
         assert stop(heir) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "isolation",
     ["namespace", *(pytest.param(name, marks=pytest.mark.slow) for name in ("supervisor", "group"))],
@@ -239,6 +247,7 @@ def test_a_job_that_kills_its_worker_three_times_ends_in_failed_with_its_history
     assert all("died in attempt" in attempt.message for attempt in details.attempts)
 
 
+@pytest.mark.slow
 def test_nothing_is_taken_while_the_disk_is_nearly_full(world: World) -> None:
     key = world.submit("well")
     with world.daemon("--min-free-mb", str(2**40)) as daemon:
@@ -282,6 +291,7 @@ def children(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children()]
 
 
+@pytest.mark.slow
 def test_systemd_hears_that_a_worker_is_ready_what_it_does_and_that_it_stops(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

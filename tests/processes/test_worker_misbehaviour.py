@@ -114,6 +114,7 @@ def test_a_job_that_kills_its_supervisor_costs_itself_three_tries_and_the_slot_n
         assert stop(daemon) == 0
 
 
+@pytest.mark.slow
 def test_what_a_job_prints_is_kept_without_end_only_in_two_parts(world: World) -> None:
     key = world.submit("flood")
     with world.daemon("--log-limit-mb", "1", "--drain") as daemon:

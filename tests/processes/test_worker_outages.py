@@ -151,6 +151,7 @@ class AllOnDisk(StoreOnDisk, QueueOnDisk):
     """Both are on the small disk."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signals", [pytest.param(1, marks=pytest.mark.slow, id="asked"), pytest.param(2, id="twice")])
 def test_a_daemon_that_must_end_while_the_disk_is_full_charges_nobody_and_says_so(
     tmp_path: Path, disk: SmallDisk, signals: int
@@ -227,6 +228,7 @@ class Guard:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "limit",
     [

@@ -300,6 +300,7 @@ def test_whatever_experiments_say_the_log_is_a_line_an_event_and_holds_no_passwo
         assert "first line" in end["why"]
 
 
+@pytest.mark.slow
 def test_a_request_to_stop_is_said_once_and_how_it_ended(world: World) -> None:
     with world.daemon("--log-format", "json", "--name", "w") as daemon:
         until(lambda: "worker is ready" in world.said(), "it to be ready")

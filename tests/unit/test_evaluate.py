@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, cases, dataset
@@ -137,8 +138,9 @@ def test_several_datasets_are_one_run() -> None:
         ([{"input": "half \ud83d"}], "holds a lone surrogate"),
         ([dataset(1), {"input": "x"}], "dataset 'inline', case 1: must be a Case or a mapping"),
         ([dataset(1), dataset(2)], "datasets: id 'lab' is used twice"),
+        (pa.table({"input": ["x"]}), r"data: is a pyarrow Table; give its rows, as in data.to_pylist\(\)"),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_data_that_does_not_fit_is_refused_in_one_line(data: Any, words: str) -> None:
     with pytest.raises(ThemisError, match=words) as caught:
@@ -224,6 +226,38 @@ def test_the_asynchronous_form_gives_the_same() -> None:
         return await evaluate_async(model="builtin/demo_generator", data=DATA, metric="builtin/exact_match")
 
     assert asyncio.run(program()) == run()
+
+
+def test_model_data_and_metric_may_be_given_in_this_order() -> None:
+    assert evaluate("builtin/demo_generator", DATA, "builtin/exact_match") == run()
+    assert asyncio.run(evaluate_async("builtin/demo_generator", DATA, "builtin/exact_match")) == run()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "words"),
+    [
+        ((), {"modell": "x", "data": DATA}, "evaluate() has no argument 'modell'; did you mean \"model\"?"),
+        ((), {"sample": 3}, "evaluate() has no argument 'sample'; did you mean \"samples\"?"),
+        ((), {"quite_another": 3}, "evaluate() has no argument 'quite_another'"),
+        (("x",), {}, "evaluate() missing a required argument: 'data'"),
+        (("x", DATA, "y", "z"), {}, "evaluate() too many positional arguments"),
+        (("x", DATA, "y"), {"model": "x"}, "evaluate() multiple values for argument 'model'"),
+    ],
+    ids=range(6),
+)
+def test_a_call_that_does_not_fit_names_the_function_that_was_called(
+    arguments: tuple[Any, ...], keywords: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        evaluate(*arguments, **keywords)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("function", [evaluate, lambda **facts: asyncio.run(evaluate_async(**facts))])
+def test_a_wrong_value_is_one_of_the_function_that_was_called(function: Any) -> None:
+    name = "evaluate" if function is evaluate else "evaluate_async"
+    with pytest.raises(ConfigError, match=f"^{name}: parsers: "):
+        function(model="builtin/demo_generator", data=DATA, metric=[], parser=["builtin/text", "builtin/text"])
 
 
 def test_both_forms_are_documented_and_named_for_what_they_are() -> None:

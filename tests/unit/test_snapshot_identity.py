@@ -151,6 +151,7 @@ seeds: [3, 4]
 """
 
 
+@pytest.mark.slow
 def test_every_process_gives_the_same_id(tmp_path: Path) -> None:
     script = "import sys; from themis import Experiment; print(Experiment.from_config(sys.argv[1]).compile().run_id)"
     ids = set()

@@ -684,6 +684,7 @@ def test_a_job_of_the_same_versions_has_nothing_said_about_it(tmp_path: Path, ca
     assert list((tmp_path / "queue" / "logs").iterdir()) == []
 
 
+@pytest.mark.not_smoke
 def test_a_manifest_names_the_distributions_that_its_components_come_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -707,6 +708,7 @@ def test_a_manifest_names_the_distributions_that_its_components_come_from(
             cache.cache_clear()
 
 
+@pytest.mark.not_smoke
 def test_what_a_later_version_adds_to_a_payload_is_not_looked_at(tmp_path: Path) -> None:
     path = _submit(tmp_path).manifest_path
     document = json.loads(path.read_text())

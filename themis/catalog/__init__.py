@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from themis.catalog.components import list_component_ids, load
     from themis.catalog.definition import BenchmarkDefinition
     from themis.catalog.files import get_benchmark, list_benchmark_ids, list_benchmarks
-    from themis.catalog.running import run
+    from themis.catalog.running import run, run_async
     from themis.catalog.validation import validate_benchmark
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "list_component_ids",
     "load",
     "run",
+    "run_async",
     "validate_benchmark",
 ]
 
@@ -32,6 +33,7 @@ _find = lazy_names(
         "list_component_ids": "themis.catalog.components",
         "load": "themis.catalog.components",
         "run": "themis.catalog.running",
+        "run_async": "themis.catalog.running",
         "validate_benchmark": "themis.catalog.validation",
     },
 )

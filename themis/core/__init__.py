@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from themis.core.inspection import (
         get_evaluation_execution,
         get_execution_state,
+        get_run_result,
         get_run_snapshot,
         quickcheck,
     )
@@ -218,6 +219,7 @@ __all__ = [
     "export_score_bundle",
     "get_evaluation_execution",
     "get_execution_state",
+    "get_run_result",
     "get_run_snapshot",
     "import_evaluation_bundle",
     "import_generation_bundle",
@@ -257,7 +259,7 @@ _NAMES = {
         "import_evaluation_bundle import_generation_bundle import_parse_bundle import_reduction_bundle"
         " import_score_bundle"
     ),
-    ".inspection": "get_evaluation_execution get_execution_state get_run_snapshot quickcheck",
+    ".inspection": "get_evaluation_execution get_execution_state get_run_result get_run_snapshot quickcheck",
     ".models": (
         "Case ConversationTrace Dataset GenerationResult Message ParsedOutput ReducedCandidate Score "
         "ScoreError TraceStep WorkflowTrace"

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from themis.core.base import JSONValue, Labels, Name
+from themis.core.data_frames.reading import is_frame
 from themis.core.models import Case, Dataset
 from themis.core.text.nearest import nearest_hint
 from themis.core.values.dataset_selection import DatasetSelection
@@ -169,6 +170,8 @@ def _dataset_kind(value: Any) -> str:
 
 
 def _one_place(value: Any) -> Any:
+    if is_frame(value):
+        _refuse("is a DataFrame; make it a Dataset by dataset_from_cases of themis.core.dataset_inputs")
     if not isinstance(value, dict):
         return value
     if "benchmark" in value:

@@ -1,6 +1,8 @@
 """One call from model, data and metric to a result."""
 
+import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -12,37 +14,64 @@ from themis.core.config import (
     Task,
 )
 from themis.core.configuration.config_file import validate
+from themis.core.data_frames.reading import Frame, is_frame
 from themis.core.dataset_config import DatasetGiven
 from themis.core.dataset_inputs import dataset_from_cases
-from themis.core.engine.calls.blocking import run_to_end
+from themis.core.engine.calls.blocking import refuse_running_loop, run_to_end
+from themis.core.engine.run_options import RunProgress
 from themis.core.errors import InvalidArgumentError
-from themis.core.experiment import Experiment, refuse_running_loop
+from themis.core.experiment import Experiment
+from themis.core.models import Case
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunResult
 from themis.core.stores import RunStore
+from themis.core.text.nearest import nearest_hint
 
-Data = DatasetGiven | Sequence[DatasetGiven] | Sequence[Mapping[str, Any]]
+Data = DatasetGiven | Sequence[DatasetGiven] | Iterable[Case | Mapping[str, Any]] | Frame
 P = ParamSpec("P")
+
+
+_called: ContextVar[str] = ContextVar("_called", default="evaluate_async")
+"""Name of the function that was called, for messages."""
 
 
 def _blocking(function: Callable[P, Coroutine[Any, Any, RunResult]]) -> Callable[P, RunResult]:
     """Return the blocking form of an async function; inside a running event loop it raises RunningLoopError."""
     name = function.__name__.removesuffix("_async")
+    signature = inspect.signature(function)
 
     @wraps(function)
     def run(*arguments: P.args, **keywords: P.kwargs) -> RunResult:
+        _check_call(name, signature, arguments, keywords)
         refuse_running_loop(name)
-        return run_to_end(function(*arguments, **keywords))
+        called = _called.set(name)
+        try:
+            return run_to_end(function(*arguments, **keywords))
+        finally:
+            _called.reset(called)
 
     run.__name__ = run.__qualname__ = name
     return run
 
 
+def _check_call(name: str, signature: inspect.Signature, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+    """Raise TypeError for a call of the function `name` that does not fit; Python would name the asynchronous form."""
+    unknown = next((keyword for keyword in keywords if keyword not in signature.parameters), None)
+    if unknown is not None:
+        msg = f"{name}() has no argument {unknown!r}{nearest_hint(unknown, signature.parameters)}"
+        raise TypeError(msg)
+    try:
+        signature.bind(*arguments, **keywords)
+    except TypeError as error:
+        msg = f"{name}() {error}"
+        raise TypeError(msg) from None
+
+
 async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an experiment
-    *,
     model: Any,
     data: Data,
     metric: Any,
+    *,
     parser: Any = None,
     judge: Any = None,
     task: Task = "generate",
@@ -61,13 +90,15 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     store: RunStore | None = None,
     subscribers: Iterable[Any] | None = None,
     tracing_provider: TracingProvider | None = None,
+    progress: RunProgress | bool | None = None,
 ) -> RunResult:
     """Run an experiment that is given as arguments.
 
     Args:
         model: the generator.
         data: a dataset, datasets, or mappings with `input` and perhaps `case_id`, `expected_output`, `metadata`;
-            mappings become the dataset `inline`.
+            mappings become the dataset `inline`, as do the rows of a pandas DataFrame with such columns, see
+            `dataset_from_cases`.
         metric: one metric or a list.
         parser: one, or none.
         judge: one, a list, or none.
@@ -88,9 +119,12 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         store: used instead of the one that `storage` names.
         subscribers: notified of the run's events.
         tracing_provider: receives spans.
+        progress: True to show it, below the cell in a notebook and else on standard error.
 
     Raises:
         InputError: an argument does not fit.
+        TypeError: there is no such argument, or one is missing.
+        RunningLoopError: the blocking form was called within a running event loop, and not in a cell of a notebook.
     """
     named = {"themis_version": themis_version, "python_version": python_version, "platform": platform}
     given: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
@@ -105,7 +139,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
                 "judge_config": judge_config or {},
                 "workflow_overrides": workflow_overrides or {},
             },
-            where="evaluate",
+            where=_called.get(),
         ),
         storage=storage or StorageConfig(store="memory"),
         runtime=runtime or RuntimeConfig(),
@@ -114,7 +148,9 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         environment_metadata=environment_metadata or {},
         **given,
     )
-    return await experiment.run_async(store=store, subscribers=subscribers, tracing_provider=tracing_provider)
+    return await experiment.run_async(
+        store=store, subscribers=subscribers, tracing_provider=tracing_provider, progress=progress
+    )
 
 
 def _generation(model: Any, samples: int, reducer: Any, task: Task, continuation: str | None) -> GenerationConfig:
@@ -126,7 +162,7 @@ def _generation(model: Any, samples: int, reducer: Any, task: Task, continuation
         "task": task,
         "continuation": continuation,
     }
-    return validate(GenerationConfig, raw, where="evaluate")
+    return validate(GenerationConfig, raw, where=_called.get())
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -138,11 +174,22 @@ def _as_list(value: Any) -> list[Any]:
 def _datasets(data: Any) -> list[DatasetGiven]:
     if isinstance(data, DatasetGiven):
         return [data]
+    if is_frame(data):
+        return [dataset_from_cases(data)]
+    if method := next((name for name in ("to_dicts", "to_pylist") if hasattr(data, name)), None):
+        kind = f"{type(data).__module__.partition('.')[0]} {type(data).__name__}"
+        raise InvalidArgumentError(argument="data", detail=f"is a {kind}; give its rows, as in data.{method}()")
     if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
         raise InvalidArgumentError(
-            argument="data", detail="must be a Dataset, datasets, or mappings with an `input` each"
+            argument="data",
+            detail="must be a Dataset, datasets, or mappings with an `input` each, or a pandas DataFrame",
         )
     items = list(data)
+    if any(is_frame(item) for item in items):
+        raise InvalidArgumentError(
+            argument="data",
+            detail="has a DataFrame in a list; give it alone, or make each one a Dataset by dataset_from_cases",
+        )
     if items and all(isinstance(item, DatasetGiven) for item in items):
         return items
     return [dataset_from_cases(items)]

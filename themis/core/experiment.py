@@ -1,6 +1,5 @@
 """An experiment: what to run, as a value that can be compiled, run, and written to a file."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +13,7 @@ from themis.core.config import ExperimentConfig, RuntimeConfig
 from themis.core.configuration.config_file import load_config
 from themis.core.configuration.secrets import redact_urls
 from themis.core.engine.batch_endpoint import endpoint_of
-from themis.core.engine.calls.blocking import run_to_end
+from themis.core.engine.calls.blocking import refuse_running_loop, run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
 from themis.core.engine.estimate import estimate_run
@@ -22,9 +21,10 @@ from themis.core.engine.replaying.execution import ReplayExecution
 from themis.core.engine.replaying.request import replay_request
 from themis.core.engine.run import RunExecution
 from themis.core.engine.run_options import RunOptions, RunProgress, parse_until_stage
-from themis.core.errors import InvalidArgumentError, RunningLoopError, StoreMissingError, UnknownRunError
+from themis.core.errors import InvalidArgumentError, StoreMissingError, UnknownRunError
 from themis.core.protocols import TracingProvider
 from themis.core.results import RunEstimate, RunResult, RunStatus
+from themis.core.run_progress.display import shown
 from themis.core.snapshot import RunProvenance, RunSnapshot
 from themis.core.stores import RunStore, create_run_store, projections
 from themis.core.text.run_names import Title
@@ -131,12 +131,13 @@ class Experiment(ExperimentConfig):
         store: RunStore | None = None,
         subscribers: Iterable[Any] | None = None,
         tracing_provider: TracingProvider | None = None,
-        progress: RunProgress | None = None,
+        *,
+        progress: RunProgress | bool | None = None,
     ) -> RunResult:
         """Run in this process until the end; see `run_async`.
 
         Raises:
-            RunningLoopError: there is a running event loop.
+            RunningLoopError: there is a running event loop, and this is no cell of a notebook.
         """
         refuse_running_loop("run")
         return run_to_end(
@@ -152,7 +153,8 @@ class Experiment(ExperimentConfig):
         store: RunStore | None = None,
         subscribers: Iterable[Any] | None = None,
         tracing_provider: TracingProvider | None = None,
-        progress: RunProgress | None = None,
+        *,
+        progress: RunProgress | bool | None = None,
     ) -> RunResult:
         """Run up to `until_stage`, continuing from the results in the store.
 
@@ -162,7 +164,8 @@ class Experiment(ExperimentConfig):
             store: used instead of the one that `storage` names.
             subscribers: notified of the run's events (see `LifecycleSubscriber`).
             tracing_provider: receives spans.
-            progress: an object whose counts are kept up to date during the run.
+            progress: True to show it, below the cell in a notebook and else on standard error; or an object whose
+                counts are kept up to date during the run.
 
         Raises:
             RunExistsError: the run exists and `runtime.existing_run_policy` is `error`.
@@ -170,21 +173,17 @@ class Experiment(ExperimentConfig):
             ThemisError: the run cannot continue; failed cases are not errors, they are in the result.
         """
         until = parse_until_stage(until_stage)
-        run = await at_home(self.compiled)
-        own_store = store or self.open_store()
-        execution = RunExecution(
-            run,
-            own_store,
-            runtime or self.runtime,
-            RunOptions(
+        with shown(progress) as kept_up:
+            run = await at_home(self.compiled)
+            own_store = store or self.open_store()
+            options = RunOptions(
                 until=until,
                 subscribers=tuple(subscribers or ()),
                 tracer=tracing_provider,
-                progress=progress or RunProgress(),
+                progress=kept_up,
                 title=Title(self.name, self.labels),
-            ),
-        )
-        record = await execution.execute()
+            )
+            record = await RunExecution(run, own_store, runtime or self.runtime, options).execute()
         return projections.run_result(own_store, run.snapshot.run_id, record)
 
     def replay(  # noqa: PLR0913  # as for `run`, and what is replayed
@@ -196,12 +195,12 @@ class Experiment(ExperimentConfig):
         store: RunStore | None = None,
         subscribers: Iterable[Any] | None = None,
         tracing_provider: TracingProvider | None = None,
-        progress: RunProgress | None = None,
+        progress: RunProgress | bool | None = None,
     ) -> RunResult:
         """Run the stored run again from a stage on, in this process until the end; see `replay_async`.
 
         Raises:
-            RunningLoopError: there is a running event loop.
+            RunningLoopError: there is a running event loop, and this is no cell of a notebook.
         """
         refuse_running_loop("replay")
         return run_to_end(
@@ -225,7 +224,7 @@ class Experiment(ExperimentConfig):
         store: RunStore | None = None,
         subscribers: Iterable[Any] | None = None,
         tracing_provider: TracingProvider | None = None,
-        progress: RunProgress | None = None,
+        progress: RunProgress | bool | None = None,
     ) -> RunResult:
         """Run the stored run again from a stage on; what earlier stages left is used, and no generator is called.
 
@@ -239,7 +238,7 @@ class Experiment(ExperimentConfig):
             store: used instead of the one that `storage` names; a run in memory is in no other.
             subscribers: notified of the replay's events (see `LifecycleSubscriber`).
             tracing_provider: receives spans.
-            progress: an object whose counts are kept up to date during the replay.
+            progress: as for `run_async`.
 
         Raises:
             UnknownRunError: the run is not in the store.
@@ -248,19 +247,18 @@ class Experiment(ExperimentConfig):
             RunBusyError: another process holds the run lock.
             ThemisError: the replay cannot continue.
         """
-        run = await at_home(self.compiled)
-        request = replay_request(run.snapshot, stage, metric_ids)
-        own_store = store or self._stored_in(run.snapshot.run_id)
-        options = RunOptions(
-            subscribers=tuple(subscribers or ()), tracer=tracing_provider, progress=progress or RunProgress()
-        )
-        execution = ReplayExecution(run, own_store, runtime or self.runtime, options, request)
-        record = await execution.execute()
+        with shown(progress) as kept_up:
+            run = await at_home(self.compiled)
+            request = replay_request(run.snapshot, stage, metric_ids)
+            own_store = store or self._stored_in(run.snapshot.run_id)
+            options = RunOptions(subscribers=tuple(subscribers or ()), tracer=tracing_provider, progress=kept_up)
+            record = await ReplayExecution(run, own_store, runtime or self.runtime, options, request).execute()
         is_known = record.status is not RunStatus.RUNNING  # else it was interrupted before its replay
         return projections.run_result(own_store, run.snapshot.run_id, record if is_known else None)
 
     def rejudge(self, metric_ids: Sequence[str] | None = None, **options: Any) -> RunResult:
         """Ask the judges again: `replay` from `judge`, with its other arguments as `options`."""
+        refuse_running_loop("rejudge")
         return self.replay("judge", metric_ids, **options)
 
     async def rejudge_async(self, metric_ids: Sequence[str] | None = None, **options: Any) -> RunResult:
@@ -289,12 +287,3 @@ class Experiment(ExperimentConfig):
             storage=redact_urls(self.storage.model_dump(mode="json")),
             runtime=redact_urls(self.runtime.model_dump(mode="json")),
         )
-
-
-def refuse_running_loop(method: str) -> None:
-    """Raise RunningLoopError inside a running event loop, where a blocking method would never return."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RunningLoopError(method=method)

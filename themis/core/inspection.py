@@ -7,7 +7,7 @@ from themis.core.base import as_json
 from themis.core.engine.samples import samples_of
 from themis.core.errors import InvalidArgumentError
 from themis.core.outcomes.outcome import CaseEnd
-from themis.core.results import ExecutionState
+from themis.core.results import ExecutionState, RunResult
 from themis.core.snapshot import PURE, RunSnapshot
 from themis.core.statistics.sample_estimators import grouped_figures
 from themis.core.statistics.sample_figures import SampleFigures
@@ -27,6 +27,15 @@ def get_run_snapshot(store: RunStore, run_id: str) -> RunSnapshot:
         UnknownRunError: the run is not in this store.
     """
     return projections.stored_snapshot(store, run_id)
+
+
+def get_run_result(store: RunStore, run_id: str) -> RunResult:
+    """Return the result of a stored run, complete or partial, as `Experiment.run` would.
+
+    Raises:
+        UnknownRunError: the run is not in this store.
+    """
+    return projections.run_result(store, run_id)
 
 
 def get_execution_state(store: RunStore, run_id: str) -> ExecutionState:

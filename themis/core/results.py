@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
 from themis.core.base import FrozenModel, JSONValue
+from themis.core.data_frames.of_results import frame_of_result
 from themis.core.errors.failure_summary import summary_of
-from themis.core.models import GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
+from themis.core.models import Case, GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.python.lazy_names import lazy_names
-from themis.core.statistics.score_tally import MetricSummary
+from themis.core.read_models import BenchmarkScoreRow
+from themis.core.result_views.as_html import html_of
+from themis.core.result_views.as_text import text_of
+from themis.core.result_views.outline import outline_of
+from themis.core.statistics.score_tally import MetricSummary, means_of
 from themis.core.text.lines import cut
 from themis.core.values.run_ends import reason_of
 from themis.core.workflows import EvaluationExecution
@@ -147,11 +152,14 @@ else:
 
 
 class RunResult(FrozenModel):
-    """Result of a run, complete or partial.
+    """Result of a run, complete or partial; printed, and in a notebook, it is a table of its metrics.
 
     Attributes:
         cases: a `CaseResult` each, in the datasets' order, read from the store on demand; `model_dump` reads all.
         metrics: the run's summary of each metric, by metric id, read from the store on first use.
+        scores: a row for each case and metric, then for each candidate where candidates are scored each, in the
+            datasets' order; read from the store each time they are iterated over.
+        given_cases: the cases as they were given, by case key; without those of datasets that are files or splits.
         spends: the tokens that the run has spent, by execution, see `themis.core.cost.spend`; read on first use.
         error: reason why a `failed` run failed as a whole, or was interrupted, or why a run was cancelled that nobody
             cancelled; None when only cases failed.
@@ -164,6 +172,8 @@ class RunResult(FrozenModel):
     progress: ProgressSnapshot = Field(default_factory=ProgressSnapshot)
     cases: Cases = Field(default_factory=list, repr=False)
     metrics: SkipValidation[Mapping[str, MetricSummary]] = Field(default_factory=dict, repr=False, exclude=True)
+    scores: SkipValidation[Sequence[BenchmarkScoreRow]] = Field(default_factory=list, repr=False, exclude=True)
+    given_cases: SkipValidation[Mapping[str, Case]] = Field(default_factory=dict, repr=False, exclude=True)
     spends: SkipValidation[Mapping[int, str]] = Field(default_factory=dict, repr=False, exclude=True)
     error: str | None = None
     name: str | None = None
@@ -182,6 +192,36 @@ class RunResult(FrozenModel):
             return None
         why = f" ({cut(self.error)})" if self.error else ""
         return f"partial: {ended:,} of {counts.total_cases:,} cases have ended, and the run is {self.status.value}{why}"
+
+    @property
+    def metric_means(self) -> dict[str, float]:
+        """The mean of each metric over the cases that have a score, by metric id; a metric without scores is absent."""
+        return means_of(self.metrics)
+
+    def to_pandas(self, rows: Literal["cases", "scores"] = "cases") -> Any:
+        """Return a pandas DataFrame.
+
+        Args:
+            rows: `cases` for a row per case, with its input, its answer and a column of floats per metric, in which a
+                case without a score is NaN, never 0; `scores` for the rows of `scores`.
+
+        Raises:
+            InvalidArgumentError: `rows` is something else.
+            MissingExtraError: pandas is not installed.
+        """
+        return frame_of_result(self, rows)
+
+    def __str__(self) -> str:
+        """Return the status and a table of the metrics."""
+        return text_of(outline_of(self))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001  # as IPython calls it
+        """Write the same where IPython shows text."""
+        printer.text("…" if cycle else str(self))
+
+    def _repr_html_(self) -> str:
+        """Return the same as HTML, which a notebook shows; all text in it is escaped."""
+        return html_of(outline_of(self))
 
 
 class CaseState(FrozenModel):

@@ -198,6 +198,14 @@ class RunSnapshot(FrozenModel):
             return self.identity.seeds or [_seed_of_version_4_0(self.run_id, no) for no in range(self.candidate_count)]
         return derived
 
+    def listed_cases(self) -> dict[str, Case]:
+        """Return the cases of the datasets that list them, by case key."""
+        return {
+            case_key(dataset.dataset_id, case.case_id): case
+            for dataset in self.datasets
+            for case in dataset.cases or ()
+        }
+
 
 def candidate_count(policy: dict[str, JSONValue]) -> int:
     """Return the largest of the counts that a candidate policy names; 1 when it names none.

@@ -31,6 +31,7 @@ NAMES: dict[str, list[str]] = {
         "snapshot_report",
         "get_run_snapshot",
         "get_execution_state",
+        "get_run_result",
         *(f"{way}_{stage}_bundle" for way in ("export", "import") for stage in _BUNDLES),
         "get_evaluation_execution",
         "StatsEngine",

@@ -153,7 +153,8 @@ def killed_at_the_end(folder: Path, words: Sequence[str]) -> Iterator[subprocess
             time.sleep(0.5)
 
 
-@pytest.mark.parametrize("kind", ["worker run", pytest.param("worker start", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["worker run", "worker start"])
 def test_a_backup_made_while_a_worker_runs_finishes_everything_once(
     themis: Themis, place: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -123,6 +123,7 @@ def test_each_manager_waits_for_longer_than_the_worker_takes_to_stop() -> None:
     assert int(signalled[1]) > int(grace[1]) + to_the_end
 
 
+@pytest.mark.slow
 def test_the_image_s_worker_keeps_the_file_fresh_that_its_health_check_looks_for(tmp_path: Path) -> None:
     # Its folders are here; its queue is not there yet, as in a new volume.
     words, check = (
@@ -146,6 +147,7 @@ def test_the_image_s_worker_keeps_the_file_fresh_that_its_health_check_looks_for
             worker.kill()
 
 
+@pytest.mark.slow
 def test_a_cron_line_does_what_it_says_when_a_shell_runs_it(tmp_path: Path) -> None:
     commands = re.findall(r"^(?:# )?\* \* \* \* \* root (.+)$", fitted(DEPLOY / "cron/themis", tmp_path), re.MULTILINE)
     assert len(commands) == 2

@@ -199,8 +199,12 @@ def test_a_graph_is_not_given_a_file_that_messages_have_no_place_for() -> None:
     assert not failure.retryable
 
 
-@pytest.mark.parametrize("name", ["openai", "vllm", "anthropic", "langgraph", "litellm"])
+@pytest.mark.parametrize(
+    "name",
+    ["openai", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vllm", "anthropic", "langgraph", "litellm"))],
+)
 @pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.not_smoke
 def test_both_ways_to_import_a_generator_give_its_function(name: str, first: int) -> None:
     ways = [f"from themis.adapters import {name} as a", f"from themis.adapters.{name} import {name} as b"]
     program = "\n".join([ways[first], ways[1 - first], "assert a is b and not hasattr(a, '__path__') and callable(a)"])

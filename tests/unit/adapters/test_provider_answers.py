@@ -109,6 +109,7 @@ def outcomes(models: ScriptedModels) -> Outcomes:
 
 
 @pytest.mark.parametrize(("variant", "name"), each())
+@pytest.mark.not_smoke
 def test_an_answer_is_asked_for_once_and_its_end_and_its_parts_are_kept(
     outcomes: Outcomes, variant: Variant, name: str
 ) -> None:

@@ -167,6 +167,7 @@ def check_failure(found: Asked, way: Way, *, retryable: bool) -> None:
 
 
 @pytest.mark.parametrize(("variant", "name"), each(PASSING))
+@pytest.mark.not_smoke
 def test_a_passing_failure_is_tried_again_as_often_as_is_allowed(
     passing: Outcomes, variant: Variant, name: str
 ) -> None:
@@ -191,6 +192,7 @@ def test_an_answer_after_a_passing_failure_counts_and_the_failure_is_kept(
 
 
 @pytest.mark.parametrize(("variant", "name"), each(THROTTLED))
+@pytest.mark.not_smoke
 def test_a_throttled_call_waits_and_uses_up_no_attempt(throttled: Outcomes, variant: Variant, name: str) -> None:
     found, way = throttled[variant, name], THROTTLED[name]
     assert found.failure is None

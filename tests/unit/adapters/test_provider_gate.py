@@ -61,6 +61,7 @@ def ended_s(request: Request) -> float:
 
 
 @pytest.mark.parametrize("what", CLOSING)
+@pytest.mark.not_smoke
 def test_nothing_is_asked_while_the_gate_is_closed_and_all_is_answered_then(
     asked: dict[str, dict[str, Asked]], what: str
 ) -> None:

@@ -115,6 +115,7 @@ def test_each_kind_tells_a_text_that_follows_it_from_one_that_does_not(
     assert found.check(text, **arguments_of(found, given)) is is_followed
 
 
+@pytest.mark.not_smoke
 def test_a_text_always_has_the_same_language() -> None:
     found = KINDS["language:response_language"]
     text = "ok la de no si"  # which could be of several

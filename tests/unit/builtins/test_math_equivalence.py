@@ -128,6 +128,7 @@ def test_exponents_are_bounded(text: str) -> None:
 
 
 @given(st.fractions(max_denominator=10**6))
+@pytest.mark.not_smoke
 def test_a_fraction_is_read_exactly_in_each_notation(number: Fraction) -> None:
     sign = "-" if number < 0 else ""
     over, under = abs(number.numerator), number.denominator

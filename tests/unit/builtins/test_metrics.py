@@ -48,6 +48,7 @@ def test_exact_match_does_not_score_what_is_not_there(score: ScoreIt) -> None:
     assert score(ExactMatch(), None, "x") == "nothing was parsed from the output"
 
 
+@pytest.mark.not_smoke
 def test_a_deep_value_is_compared_without_recursion() -> None:
     one: Any = 1
     other: Any = 1

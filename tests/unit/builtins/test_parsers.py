@@ -305,6 +305,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("parser", [ChoiceLetter(), MathAnswer(), CodeText()], ids=lambda p: type(p).__name__)
+@pytest.mark.not_smoke
 def test_a_long_hostile_text_takes_a_moment(parse: Parse, seconds: Seconds, parser: Any) -> None:
     for piece in HOSTILE:
         text = piece * (LENGTH // len(piece))

@@ -122,6 +122,7 @@ def test_it_is_named_in_a_config_with_its_arguments(file: Path) -> None:
         load_component("builtin/replay_generator", GENERATOR, where="test")
 
 
+@pytest.mark.not_smoke
 def test_outputs_stay_in_the_file_and_the_file_is_closed_in_the_end(tmp_path: Path) -> None:
     path = tmp_path / "large.jsonl"
     with path.open("w") as out:

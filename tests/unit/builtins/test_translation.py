@@ -105,6 +105,7 @@ WORDS = st.lists(st.sampled_from(["a", "the", "Cat", "sat.", "on,", "mat!", "ä"
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4))
+@pytest.mark.not_smoke
 def test_any_corpus_has_sacrebleus_score(pairs: list[tuple[str, str]]) -> None:
     answers, expected = ([pair[side] for pair in pairs] for side in (0, 1))
     for metric, theirs, of_sentence, figure in METRICS:
@@ -166,6 +167,7 @@ def test_bleu_is_another_metric_with_another_sacrebleu_or_other_options(monkeypa
     assert Bleu().fingerprint() != before
 
 
+@pytest.mark.not_smoke
 def test_naming_bleu_does_not_load_sacrebleu() -> None:
     program = (
         "import sys; from themis.core.components.resolution import METRIC, load_component;"

@@ -64,12 +64,14 @@ def test_no_text_is_left_of_a_benchmark_that_is_gone() -> None:
     assert sorted(file.stem for file in SNAPSHOTS.iterdir()) == NAMES
 
 
+@pytest.mark.not_smoke
 def test_every_benchmark_and_every_variant_passes_its_checks() -> None:
     failed = {name: found.checks for name in EVERY_NAME if not (found := validate_benchmark(name)).passed}
     assert failed == {}
     assert len(EVERY_NAME) > 150
 
 
+@pytest.mark.not_smoke
 def test_a_benchmark_that_needs_nothing_is_scored_on_its_sample() -> None:
     for name in EVERY_NAME:
         benchmark = get_benchmark(name)

@@ -73,6 +73,7 @@ def test_an_answer_of_the_aime_is_a_whole_number_however_it_is_written(name: str
     assert {text: score_of(name, expected, text)[1] for text, _ in WHOLE_NUMBERS} == dict(WHOLE_NUMBERS)
 
 
+@pytest.mark.not_smoke
 def test_every_benchmark_passes_its_checks_without_math_verify(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(math_equivalence, "is_available", lambda: False)
     assert [name for name in list_benchmark_ids() if not validate_benchmark(name).passed] == []
@@ -148,6 +149,7 @@ def test_a_list_or_a_formula_is_compared_for_what_it_means(name: str, expected: 
 
 
 @pytest.mark.parametrize(("expected", "text", "score"), REARRANGED)
+@pytest.mark.not_smoke
 def test_a_formula_may_be_rearranged_where_math_verify_is(expected: str, text: str, score: float) -> None:
     pytest.importorskip("math_verify")
     assert score_of("hmmt_feb_2025", expected, text)[1] == score

@@ -109,6 +109,7 @@ def test_a_traceback_is_shown_where_it_is_asked_for(
     assert "themis: internal error: ZeroDivisionError: by zero" in shown
 
 
+@pytest.mark.not_smoke
 def test_a_reader_that_goes_away_is_no_error() -> None:
     command = [sys.executable, "-m", "themis", "config", "schema"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

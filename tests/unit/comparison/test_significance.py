@@ -65,6 +65,7 @@ def test_the_signed_rank_test_of_darwins_plants() -> None:
 
 
 @pytest.mark.parametrize("few_values", [True, False])
+@pytest.mark.not_smoke
 def test_the_permutation_test_agrees_with_scipys(*, few_values: bool) -> None:
     chance = np.random.default_rng(3)
     differences = chance.normal(0.15, 1, 200)

@@ -456,6 +456,7 @@ def test_what_yaml_and_toml_have_beyond_json_is_refused_in_one_line(
     assert words in message
 
 
+@pytest.mark.not_smoke
 def test_many_plain_values_are_no_danger(tmp_path: Path) -> None:
     seeds = ", ".join(str(-no) for no in range(20_000))
     assert len(_loaded(_written(tmp_path, f"{BASE}seeds: [{seeds}]\n"))["seeds"]) == 20_000

@@ -34,6 +34,7 @@ def test_a_secret_that_was_resolved_is_named_instead(monkeypatch: pytest.MonkeyP
 
 
 @given(st.text() | st.from_regex(r"[a-z]{1,8}:https?://[^ ]{0,30}@?[a-z.]{1,10}/[^ ]{0,40}", fullmatch=True))
+@pytest.mark.not_smoke
 def test_the_name_of_a_name_is_the_same_so_that_people_may_write_what_they_see(provider: str) -> None:
     name = public_name(provider)
     assert public_name(name) == name

@@ -301,6 +301,7 @@ def test_cases_are_data_and_may_look_like_anything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("written", ["${LAB_KEY}", "env:LAB_KEY", "secret://lab-key.txt"])
+@pytest.mark.not_smoke
 def test_a_resolved_secret_is_in_no_file_of_the_store_or_queue(lab_key: str, tmp_path: Path, written: str) -> None:
     experiment = _experiment(tmp_path, arguments={"api_key": written})
     submit_experiment(experiment)

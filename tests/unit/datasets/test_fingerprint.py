@@ -75,6 +75,7 @@ def test_every_part_of_a_case_and_their_order_count() -> None:
 
 
 @given(st.dictionaries(st.text(), st.integers()))
+@pytest.mark.not_smoke
 def test_the_order_of_keys_does_not_count(value: dict[str, Any]) -> None:
     backwards = dict(reversed(value.items()))
     assert case_digest(Case(case_id="a", input=value)) == case_digest(Case(case_id="a", input=backwards))
@@ -110,6 +111,7 @@ def test_a_case_that_json_cannot_hold_is_named() -> None:
         read_through(inline(Case(case_id="ok", input="😀 \\ud800"), Case(case_id="bad", input={"k": ["\ud800"]})))
 
 
+@pytest.mark.not_smoke
 def test_what_is_kept_of_a_case_is_a_few_bytes() -> None:
     class Endless:
         dataset_id, revision, metadata = "d", None, {}  # type: ignore[var-annotated]

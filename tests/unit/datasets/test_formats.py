@@ -91,6 +91,7 @@ def test_the_same_cases_have_the_same_content_in_every_format(tmp_path: Path, fi
         max_size=5,
     )
 )
+@pytest.mark.not_smoke
 def test_any_texts_are_the_same_cases_in_every_format(tmp_path: Path, pairs: list[tuple[str, str]]) -> None:
     rows = [{"input": asked, "expected_output": gold} for asked, gold in pairs]
     contents = {read_through(FileSource("d", path)).content for path in written(tmp_path, rows)}

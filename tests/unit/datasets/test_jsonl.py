@@ -190,6 +190,7 @@ def test_a_case_is_found_again_by_its_index(file: Path) -> None:
     assert [source.where(index) for index in (0, 1, 2)] == [f"{file}:2", f"{file}:4", str(file)]
 
 
+@pytest.mark.not_smoke
 def test_memory_does_not_grow_with_the_file(file: Path) -> None:
     with file.open("w") as out:
         for number in range(20_000):
@@ -213,6 +214,7 @@ json_values = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=json_values, expected=json_values, ascii_only=st.booleans(), space=st.sampled_from(["", " ", "\t"]))
+@pytest.mark.not_smoke
 def test_any_json_value_is_read_as_python_reads_it(
     file: Path, value: object, expected: object, ascii_only: bool, space: str
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_perfect_model_writes_the_working_and_the_answer() -> None:
         assert solution == "\n".join([*problem.working, f"A: {problem.answer}"])
 
 
+@pytest.mark.not_smoke
 def test_more_skill_gets_more_right() -> None:
     shares = [sum(right(SimulatedModel("m", skill), problem) for problem in PROBLEMS) / 400 for skill in (0, 0.5, 0.9)]
     assert 0 < shares[0] < shares[1] < shares[2] < 1
@@ -93,6 +94,7 @@ def test_a_case_without_working_is_answered_too() -> None:
     assert said == {"A: yes", "A: unknown", "A:"}
 
 
+@pytest.mark.not_smoke
 def test_the_first_try_may_time_out_and_the_second_succeeds() -> None:
     model, calm = SimulatedModel("m", 0.9, failure_rate=0.1), SimulatedModel("m", 0.9)
     failed = 0

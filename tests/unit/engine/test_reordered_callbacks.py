@@ -27,7 +27,7 @@ from themis.core.outcomes.stages import Stage
 from themis.core.results import RunResult
 from themis.core.stores import InMemoryRunStore
 
-SEEDS = range(12)
+SEEDS = range(6)
 PATIENCE_S = 20.0
 
 

@@ -91,14 +91,15 @@ def carry_out(folder: Path, root: Path, stage: str, how: str, *, under_a_loop: b
     ("stage", "how", "under_a_loop"),
     [
         ("score", "returns", False),
-        ("score", "raises", False),
-        ("score", "exits", False),
-        ("generate", "raises", False),
-        ("await", "returns", False),
-        ("score", "returns", True),
         ("await", "returns", True),
+        pytest.param("score", "raises", False, marks=pytest.mark.slow),
+        pytest.param("score", "exits", False, marks=pytest.mark.slow),
+        pytest.param("generate", "raises", False, marks=pytest.mark.slow),
+        pytest.param("await", "returns", False, marks=pytest.mark.slow),
+        pytest.param("score", "returns", True, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.not_smoke
 def test_a_child_that_comes_back_into_the_run_ends_and_has_written_nothing(
     tmp_path: Path, pytestconfig: pytest.Config, stage: str, how: str, under_a_loop: bool
 ) -> None:
@@ -135,6 +136,7 @@ print(result.status.value, [case.scores[0].value for case in result.cases])
 
 
 @pytest.mark.parametrize("under_a_loop", [False, True])
+@pytest.mark.not_smoke
 def test_a_pool_of_a_component_can_be_ended_and_its_signals_reach_nobody_else(
     pytestconfig: pytest.Config, under_a_loop: bool
 ) -> None:

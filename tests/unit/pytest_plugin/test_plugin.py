@@ -72,6 +72,11 @@ def write_policy(session: pytest.Pytester, **limits: Any) -> None:
 
 
 def run(session: pytest.Pytester, *words: str) -> pytest.RunResult:
+    return session.runpytest_inprocess("-p", "themis.pytest_plugin.options", *words)
+
+
+def run_apart(session: pytest.Pytester, *words: str) -> pytest.RunResult:
+    """The same, in a process of its own."""
     return session.runpytest_subprocess("-p", "themis.pytest_plugin.options", *words)
 
 
@@ -98,6 +103,7 @@ def test_each_case_is_a_test_that_passes_fails_or_is_skipped_as_its_score_says(s
     assert asked(session) == ["broken", "right", "wrong"]
 
 
+@pytest.mark.not_smoke
 def test_a_stored_run_is_taken_and_nothing_is_asked_while_tests_are_collected(session: pytest.Pytester) -> None:
     write(session, "experiment.yaml", {"right": "yes", "wrong": "maybe"})
     assert run(session, "--themis-config", "experiment.yaml", "--collect-only").ret == 0
@@ -115,6 +121,7 @@ def test_a_stored_run_is_taken_and_nothing_is_asked_while_tests_are_collected(se
     assert asked(session) == []
 
 
+@pytest.mark.not_smoke
 def test_a_metric_and_a_threshold_are_chosen(session: pytest.Pytester) -> None:
     write(session, "experiment.yaml", INPUTS, metrics=["builtin/exact_match", "parts_of_a_session:Length"])
     unsaid = run(session, "--themis-config", "experiment.yaml")
@@ -128,6 +135,7 @@ def test_a_metric_and_a_threshold_are_chosen(session: pytest.Pytester) -> None:
     refused.stderr.fnmatch_lines(["*'nan' is not a number that a score could be compared with*"])
 
 
+@pytest.mark.not_smoke
 def test_paths_beside_the_experiment_are_collected_too(session: pytest.Pytester) -> None:
     session.makepyfile(test_other="def test_of_another_kind(): assert True")
     done = run(session, "--themis-config", "experiment.yaml", "test_other.py")
@@ -160,6 +168,7 @@ def test_a_mistake_in_the_config_is_one_line(session: pytest.Pytester) -> None:
         ({"threshold": 0.4, "metric": "test/other"}, 3, "no-go"),
     ],
 )
+@pytest.mark.not_smoke
 def test_the_verdict_of_the_gate_is_the_exit_code(
     session: pytest.Pytester, limits: dict[str, Any], code: int, decision: str
 ) -> None:
@@ -170,6 +179,7 @@ def test_the_verdict_of_the_gate_is_the_exit_code(
     assert done.ret == code
 
 
+@pytest.mark.not_smoke
 def test_an_undecided_gate_ends_with_8_and_needs_no_tests(session: pytest.Pytester) -> None:
     run(session, "--themis-config", "experiment.yaml")
     write_policy(session, threshold=0.5)
@@ -178,6 +188,7 @@ def test_an_undecided_gate_ends_with_8_and_needs_no_tests(session: pytest.Pytest
     assert run(session, "--themis-gate", "gate.yaml").ret == 8
 
 
+@pytest.mark.not_smoke
 def test_no_verdict_hides_a_failure_that_is_not_a_score(session: pytest.Pytester) -> None:
     write_policy(session, threshold=0.4)
     session.makepyfile(test_other="def test_of_another_kind(): assert False")
@@ -189,12 +200,13 @@ def test_no_verdict_hides_a_failure_that_is_not_a_score(session: pytest.Pytester
     broken.stdout.fnmatch_lines(["*nowhere.yaml*"])
 
 
+@pytest.mark.slow
 def test_processes_that_share_the_tests_run_the_experiment_once(session: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     write(session, "experiment.yaml", {f"c{number}": "yes" for number in range(6)})
     write_policy(session, threshold=0.9)
     words = ("--themis-config", "experiment.yaml", "--themis-gate", "gate.yaml", "-p", "xdist", "-n", "2")
-    done = run(session, *words)
+    done = run_apart(session, *words)
     done.assert_outcomes(passed=6)
     assert done.ret == 0
     assert len((session.path / "asked").read_text(encoding="utf-8").split()) == 6
@@ -213,7 +225,9 @@ def test_a_session_without_its_options_imports_nothing_of_themis_but_the_options
             assert "pydantic" not in sys.modules
         """
     )
-    run(session).assert_outcomes(passed=1)
+    done = run_apart(session)
+    done.assert_outcomes(passed=1)
+    assert done.ret == 0
 
 
 def test_pytest_finds_the_plug_in_by_its_entry_point() -> None:

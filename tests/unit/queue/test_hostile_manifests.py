@@ -33,6 +33,7 @@ STRIDES = [pytest.param(7, id="every seventh"), pytest.param(1, id="all", marks=
 
 
 @pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.not_smoke
 def test_no_value_in_a_manifest_keeps_a_worker_from_the_job_behind_it(tmp_path: Path, stride: int) -> None:
     with world(tmp_path) as here:
         pattern_key, path = _submit_first(here, "pattern")

@@ -98,6 +98,7 @@ _ANYTHING = st.recursive(
 
 
 @given(st.fixed_dictionaries({"format": st.just(1), "provider": st.just(NAME)}), _ANYTHING, _ANYTHING)
+@pytest.mark.not_smoke
 def test_whatever_it_holds_is_limits_or_refused(words: dict[str, Any], settings: Any, holders: Any) -> None:
     data = json.dumps({**words, "settings": settings, "holders": holders}).encode()
     try:

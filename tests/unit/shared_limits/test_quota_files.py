@@ -86,6 +86,7 @@ _ANYTHING = st.recursive(
 
 
 @given(st.sampled_from(["later", "holders", "free", "log", "pause", "adaptive", "next_request", "provider"]), _ANYTHING)
+@pytest.mark.not_smoke
 def test_whatever_it_holds_is_a_quota_or_refused(key: str, value: object) -> None:
     import json  # noqa: PLC0415  # only here
 

@@ -38,6 +38,7 @@ def test_the_correlation_of_truth_values_by_hand() -> None:
 
 
 @given(PAIRS)
+@pytest.mark.not_smoke
 def test_both_are_those_of_scipy_with_ties_too(pairs: list[tuple[bool, int]]) -> None:
     flags, values = [one for one, _ in pairs], [float(other) for _, other in pairs]
     linear, ranked = point_biserial(flags, values), spearman([float(flag) for flag in flags], values)

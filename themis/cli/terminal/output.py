@@ -11,6 +11,7 @@ from typing import Any
 from themis.cli.terminal import streams
 from themis.core.text.lines import cut, one_line, printable
 from themis.core.text.masking import mask, mask_json
+from themis.core.text.messages import message
 from themis.core.values.durations import how_long, when
 
 __all__ = [
@@ -98,11 +99,6 @@ def document(row: Any) -> dict[str, Any]:
 def say(line: str = "") -> None:
     """Print one or more lines of text on standard output; control characters are made harmless."""
     streams.write("".join(f"{printable(text)}\n" for text in mask(line).split("\n")))
-
-
-def message(text: str) -> str:
-    """A message for standard error, in one line; a very long one is shortened."""
-    return f"themis: {one_line(cut(mask(text)))}"
 
 
 DEBUG_VARIABLE = "THEMIS_DEBUG"

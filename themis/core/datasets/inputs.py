@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from themis.core.base import JSONValue
+from themis.core.data_frames.reading import Frame, is_frame, rows_of
 from themis.core.dataset_config import FieldPath
 from themis.core.datasets.case_objects import case_in
 from themis.core.datasets.file_source import FileSource
@@ -37,7 +38,7 @@ def dataset_from_inline(
 
 
 def dataset_from_cases(
-    cases: Iterable[Case | Mapping[str, Any]],
+    cases: Iterable[Case | Mapping[str, Any]] | Frame,
     *,
     dataset_id: str = INLINE,
     revision: str | None = INLINE,
@@ -48,10 +49,18 @@ def dataset_from_cases(
     A mapping without `case_id` becomes `case-<n>`, n counting all cases from 1. Ids and labels may be numbers, which
     become their texts.
 
+    The cases may be a pandas DataFrame, a row for each. Its columns are called `input`, `expected_output`, `case_id`
+    (which may be its index), `metadata` and `metadata.<name>`; a missing value (NaN, None, NaT, NA) is one that is not
+    given.
+
     Raises:
-        DatasetError: one of them is not a case; the message names its number.
+        DatasetError: one of them is not a case, and the message names its number; or a column is unknown.
     """
-    found = [_case(value, number, where=f"dataset {dataset_id!r}") for number, value in enumerate(cases, start=1)]
+    where = f"dataset {dataset_id!r}"
+    if is_frame(cases):
+        found = _cases_in_frame(cases, where=where)
+    else:
+        found = [_case(value, number, where=f"{where}, case {number}") for number, value in enumerate(cases, start=1)]
     return Dataset(dataset_id=dataset_id, cases=found, revision=revision, metadata=dict(metadata or {}))
 
 
@@ -118,4 +127,12 @@ def _case(value: Case | Mapping[str, Any], number: int, *, where: str) -> Case:
     try:
         return case_in(value, number)
     except ValueError as error:
-        raise DatasetError(where=f"{where}, case {number}", detail=str(error)) from None
+        raise DatasetError(where=where, detail=str(error)) from None
+
+
+def _cases_in_frame(frame: Frame, *, where: str) -> list[Case]:
+    try:
+        rows = enumerate(rows_of(frame), start=1)
+    except ValueError as error:
+        raise DatasetError(where=f"{where}, DataFrame", detail=str(error)) from None
+    return [_case(row, number, where=f"{where}, row {number} (index {index!r})") for number, (index, row) in rows]

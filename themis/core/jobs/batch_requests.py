@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from themis.core.engine.calls.blocking import refuse_running_loop
 from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ConfigError, QueueBusyError
-from themis.core.experiment import refuse_running_loop
 from themis.core.files import durable
 from themis.core.jobs.claimed_job import JobOptions, execute_job
 from themis.core.jobs.store_cache import StoreCache
@@ -16,6 +16,7 @@ from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import Cause
 from themis.core.queue.transitions.submitting import NewJob
 from themis.core.results import RunResult
+from themis.core.run_progress.display import shown
 from themis.core.stores import projections
 from themis.core.stores.job_rows import job_key
 
@@ -29,7 +30,7 @@ def write_request(batch_root: Path, job: NewJob) -> Path:
 
 
 def run_batch_request(
-    request_path: str | Path, *, allow_modules: Sequence[str] | None = None, progress: RunProgress | None = None
+    request_path: str | Path, *, allow_modules: Sequence[str] | None = None, progress: RunProgress | bool | None = None
 ) -> RunResult:
     """Run one batch request; once it is done its file moves from `requests/` to `completed/` beside it.
 
@@ -39,7 +40,7 @@ def run_batch_request(
         InputError: the file is not there, or not a request.
         QueueBusyError: another process is running it.
         RunBusyError: another process holds the run lock of its run.
-        RunningLoopError: there is a running event loop.
+        RunningLoopError: there is a running event loop, and this is no cell of a notebook.
     """
     refuse_running_loop("run_batch_request")
     request = Path(request_path).absolute()
@@ -52,8 +53,8 @@ def run_batch_request(
     try:
         stores(manifest.store)
         store = stores.run_store(manifest.store)
-        options = JobOptions(allow_modules=allow_modules, progress=progress)
-        outcome = execute_job(manifest, store, options)
+        with shown(progress) as kept_up:
+            outcome = execute_job(manifest, store, JobOptions(allow_modules=allow_modules, progress=kept_up))
         if outcome.cause is Cause.DONE:
             completed = _folder(batch_root, "completed")
             durable.rename(request, completed / request.name)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from themis.core.engine.calls.blocking import refuse_running_loop
 from themis.core.engine.run_options import RunProgress
 from themis.core.errors import ClaimLostError, OtherStoreError, StoreError, UnsettledError
-from themis.core.experiment import refuse_running_loop
 from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_async
 from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.store_cache import StoreCache
@@ -23,6 +23,7 @@ from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.queue.transitions.claims import Claim
 from themis.core.queue.write_check import check_writable
 from themis.core.results import RunResult
+from themis.core.run_progress.display import shown
 from themis.core.stores import projections
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
@@ -37,20 +38,20 @@ def run_worker_once(
     queue_root: str | Path,
     *,
     allow_modules: Sequence[str] | None = None,
-    progress: RunProgress | None = None,
+    progress: RunProgress | bool | None = None,
     tags: Collection[str] = (),
     version_mismatch: VersionMismatch = "run",
 ) -> RunResult | None:
     """Claim one job, run it, settle it; see `run_worker_once_async`.
 
     Raises:
-        RunningLoopError: there is a running event loop.
+        RunningLoopError: there is a running event loop, and this is no cell of a notebook.
     """
     refuse_running_loop("run_worker_once")
     with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
         if job is None:
             return None
-        with job.in_hand(allow_modules, progress) as options:
+        with shown(progress) as kept_up, job.in_hand(allow_modules, kept_up) as options:
             job.settle(execute_job(job.claim.manifest, job.store, options))
         return job.result()
 
@@ -59,7 +60,7 @@ async def run_worker_once_async(
     queue_root: str | Path,
     *,
     allow_modules: Sequence[str] | None = None,
-    progress: RunProgress | None = None,
+    progress: RunProgress | bool | None = None,
     tags: Collection[str] = (),
     version_mismatch: VersionMismatch = "run",
 ) -> RunResult | None:
@@ -71,7 +72,7 @@ async def run_worker_once_async(
     Args:
         queue_root: the queue's folder; a missing folder is an empty queue.
         allow_modules: prefixes of the modules that a job may import; None allows all.
-        progress: kept up to date during the run.
+        progress: True to show it, as `Experiment.run` does; or an object that is kept up to date during the run.
         tags: this worker's tags; it claims only jobs whose tags are all among them.
         version_mismatch: `run` runs a job that other versions of the library or of its components submitted, and logs
             a warning; `refuse` leaves it to another worker.
@@ -88,7 +89,7 @@ async def run_worker_once_async(
     with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
         if job is None:
             return None
-        with job.in_hand(allow_modules, progress) as options:
+        with shown(progress) as kept_up, job.in_hand(allow_modules, kept_up) as options:
             job.settle(await execute_job_async(job.claim.manifest, job.store, options))
         return job.result()
 

@@ -5,10 +5,10 @@ from itertools import islice
 
 from themis.core.read_models import BenchmarkScoreRow, EditedScoreRow
 from themis.core.reporting.cells import text_cell
-from themis.core.reporting.markup import shown
 from themis.core.reporting.sections import Given, Inline, Section, Sentence, sections_of
 from themis.core.reporting.summary import RunSummary
 from themis.core.score_edits.history import score_text
+from themis.core.text.markup import shown
 
 SCORES_SHOWN = 1_000
 """Rows of scores on the page: with many more a browser becomes slow, and JSON Lines has them all."""

@@ -15,9 +15,9 @@ from typing import Any, TextIO
 
 from themis.core.read_models import BenchmarkScoreRow, EditedScoreRow
 from themis.core.reporting.cells import text_cell
-from themis.core.reporting.markup import attributes, shown
 from themis.core.reporting.summary import RunSummary
 from themis.core.score_edits.history import score_text
+from themis.core.text.markup import attributes, shown
 
 _IN_MEMORY = 1_000_000
 """Characters of one suite that are kept in memory; a longer suite goes into a temporary file."""

@@ -12,6 +12,7 @@ from themis.core.outcomes.items import item_of
 from themis.core.outcomes.outcome import Outcome
 from themis.core.outcomes.stages import NAMES, SCORING, UNTIL_STAGES, Stage, until_name
 from themis.core.read_models import BenchmarkResult, BenchmarkScoreRow
+from themis.core.result_views.on_demand import ItemsOnDemand, ValuesOnDemand
 from themis.core.results import ExecutionState, ProgressSnapshot, RunResult, StageFailure
 from themis.core.snapshot import PURE, RunSnapshot
 from themis.core.statistics.score_tally import NO_ANSWER, means_of
@@ -48,6 +49,8 @@ def run_result(store: "RunStore", run_id: str, own: "RunRecord | None" = None) -
         progress=ProgressSnapshot(total_cases=record.total_cases, completed_cases=ended - failed, failed_cases=failed),
         cases=StoredCases(store, snapshot),
         metrics=StoredMetrics(store, snapshot),
+        scores=ItemsOnDemand(lambda: score_rows(store, snapshot)),
+        given_cases=ValuesOnDemand(snapshot.listed_cases),
         spends=StoredSpends(store, run_id),
         error=record.error,
         name=record.name,

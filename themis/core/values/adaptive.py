@@ -21,7 +21,7 @@ class AdaptiveConfig(FrozenModel):
     """
 
     min: PositiveCount = 1
-    start: PositiveCount = 16
+    start: PositiveCount = 32
     max: PositiveCount | None = None
 
     @model_validator(mode="after")

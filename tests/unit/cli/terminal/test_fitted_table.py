@@ -33,6 +33,7 @@ cell = st.one_of(st.none(), st.text(max_size=60), st.integers())
 
 
 @given(st.lists(st.tuples(cell, cell, cell, cell), min_size=1, max_size=5), st.integers(1, 120))
+@pytest.mark.not_smoke
 def test_no_line_is_wider_than_it_may_be_nor_does_anything_to_a_terminal(
     rows: list[tuple[object, ...]], width: int
 ) -> None:

@@ -1,5 +1,6 @@
 """How far a run is, in words."""
 
+import sys
 import time
 
 import pytest
@@ -8,6 +9,7 @@ from tests.support.waiting import until
 from themis.cli.terminal import progress, streams
 from themis.core.engine.run_options import RunProgress
 from themis.core.monitor.recent_rate import RecentRate
+from themis.core.run_progress.stream_views import Bar
 from themis.core.values.stalled_call import StalledCall
 
 
@@ -64,7 +66,7 @@ def test_nothing_is_shown_before_it_is_known_how_much_there_is(
 
 
 def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    bar = progress._Bar()
+    bar = Bar(sys.stderr)
     bar.close()
     bar.show(RunProgress(10, 5, 1), 2.0)
     bar.close()

@@ -142,6 +142,7 @@ def test_under_a_callers_loop_it_works_for_every_case_or_for_none(kind: type[Any
 
 
 @pytest.mark.parametrize("kind", thread_bound.ALL)
+@pytest.mark.not_smoke
 def test_what_is_bound_to_a_thread_works_in_a_worker(kind: type[Any], tmp_path: Path) -> None:
     count = 3 if kind is thread_bound.Pooled else 12
     runtime = RuntimeConfig(queue_root=str(tmp_path / "queue"), timeout_s=PATIENCE_S)
@@ -291,6 +292,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.not_smoke
 def test_a_metric_that_never_returns_does_not_keep_the_process_alive(pytestconfig: pytest.Config) -> None:
     program = STUCK.format(root=str(pytestconfig.rootpath))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)

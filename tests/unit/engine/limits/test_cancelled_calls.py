@@ -49,6 +49,7 @@ async def storm(dice: random.Random, admissions: list[Admission]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), runs=st.integers(1, 3))
 def test_after_a_storm_everything_is_free_again(seed: int, runs: int) -> None:

@@ -204,12 +204,12 @@ def test_what_a_throttled_provider_is_asked_is_said_with_the_reason() -> None:
     limits = ProviderLimits(KEY)
     limits.join(Share(rules_of(FREELY.model_copy(update={"adaptive": AdaptiveConfig()}), KEY), print, lambda: 0))
     share = limits._shares[0]
-    assert limits.state(0.0).text == f"{NAME} 16 of 40 at once (slow start)"
+    assert limits.state(0.0).text == f"{NAME} 32 of 40 at once (slow start)"
     ticket = Ticket()
     assert limits.try_take(share, 1.0, ticket) == 0.0
     limits.give(share, 2.0, ticket, Feedback("throttled", retry_after_s=7.0, status=429))
     assert limits.state(2.0).text == f"{NAME} 0 of 40 at once (closed for 7 s: retry-after)"
-    assert limits.state(12.0).text == f"{NAME} 11 of 40 at once (429 10 s ago; recovering)"
+    assert limits.state(12.0).text == f"{NAME} 22 of 40 at once (429 10 s ago; recovering)"
 
 
 # --- what may go wrong
@@ -226,6 +226,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.not_smoke
 def test_a_folder_that_cannot_be_written_is_one_warning_and_what_is_set_is_followed(
     folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

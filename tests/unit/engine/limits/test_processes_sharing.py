@@ -91,6 +91,7 @@ slow = pytest.mark.slow
         ),
     ],
 )
+@pytest.mark.not_smoke
 def test_a_quota_is_used_by_all_of_them_together_and_never_exceeded(processes: int, per_minute: float) -> None:
     provider = SimulatedProvider(latency_s=0.4)
     config = runtime(provider_rate_limits={KEY: per_minute})
@@ -152,6 +153,7 @@ def test_what_a_provider_bears_is_found_together() -> None:
     assert max(parts) <= 1.3 * min(parts)
 
 
+@pytest.mark.not_smoke
 def test_nobody_asks_during_a_pause_that_one_was_asked_for() -> None:
     provider = SimulatedProvider(latency_s=0.2, per_minute=300.0, retry_after_s=5.0)
     config = runtime(4)

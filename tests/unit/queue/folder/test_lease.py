@@ -158,6 +158,7 @@ def test_a_worker_runs_a_job_of_a_shared_queue_to_its_end(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("blocks", [False, True], ids=["gives way", "keeps the loop busy"])
+@pytest.mark.not_smoke
 def test_a_run_whose_lease_was_lost_is_stopped_and_says_so(
     shared: Path, blocks: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_job_that_waits_needs_its_tags_too(here: World) -> None:
     assert _claimed(here, GPU) == "later"
 
 
+@pytest.mark.slow
 def test_ten_thousand_jobs_for_others_in_front_starve_nobody_and_are_read_once(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -247,6 +247,7 @@ def test_plain_completions_stream_their_text() -> None:
     [Answer("one two", "so so", tool_calls=(CALL,)), Answer(refusal="I cannot.")],
     ids=["everything", "refusal"],
 )
+@pytest.mark.not_smoke
 def test_responses_stream_events_that_add_up_to_the_whole(answer: Answer) -> None:
     with ModelServer(default=answer) as server, openai_client(server) as client:
         with client.responses.stream(model=MODEL, input="Hello") as stream:

@@ -16,6 +16,7 @@ TIMES = st.lists(st.integers(0, 200).map(lambda tenths: tenths / 10), max_size=4
 
 
 @given(TIMES)
+@pytest.mark.not_smoke
 def test_the_most_in_any_window_is_the_most_in_one_that_begins_with_a_request(times: list[float]) -> None:
     by_hand = max((sum(begin <= one < begin + 6 for one in times) for begin in times), default=0)
     assert most_in_any(times, 6.0) == by_hand

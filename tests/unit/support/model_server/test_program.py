@@ -17,6 +17,7 @@ STEPS = [throttled(30), "one"]
 
 
 @pytest.mark.parametrize("loop", [bare_loop, sdk_loop])
+@pytest.mark.not_smoke
 def test_a_loop_asks_each_question_once_with_so_many_in_flight(loop: object) -> None:
     assert callable(loop)
     with model_server_process("--bare", "--latency-ms", "50") as server:
@@ -32,6 +33,7 @@ def test_a_loop_asks_each_question_once_with_so_many_in_flight(loop: object) -> 
     assert said["retry_after_violations"] == 0
 
 
+@pytest.mark.not_smoke
 def test_a_loop_fails_with_the_first_question_that_does() -> None:
     for loop in (bare_loop, sdk_loop):
         with model_server_process("--requests-per-minute", "5") as server:
@@ -40,6 +42,7 @@ def test_a_loop_fails_with_the_first_question_that_does() -> None:
             assert server.summary()["answered"] == 5
 
 
+@pytest.mark.slow
 def test_another_process_sees_what_was_asked_and_the_script_is_found_by_its_name() -> None:
     script = "tests.unit.support.model_server.test_program:STEPS"
     with model_server_process("--script", script) as server:
@@ -54,6 +57,7 @@ def test_another_process_sees_what_was_asked_and_the_script_is_found_by_its_name
     assert rows[1]["question"].startswith("Question 0: ")
 
 
+@pytest.mark.not_smoke
 def test_the_program_says_where_it_listens_and_ends_at_a_signal() -> None:
     command = [sys.executable, "-m", "tests.support.model_server", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=TOP) as process:

@@ -68,6 +68,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.not_smoke
 def test_a_job_of_built_in_components_and_a_built_in_store_imports_nothing_that_is_not_there(
     done: dict[str, Any],
 ) -> None:

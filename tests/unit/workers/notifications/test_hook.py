@@ -142,6 +142,7 @@ def test_a_child_that_a_hook_leaves_behind_holds_nobody_up_and_lives(hook_of: Wr
     assert mark.exists()
 
 
+@pytest.mark.not_smoke
 def test_a_hook_that_does_not_read_gets_an_event_of_any_size_all_the_same(
     hook_of: Write, caplog: pytest.LogCaptureFixture
 ) -> None:

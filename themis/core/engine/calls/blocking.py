@@ -2,6 +2,9 @@
 
 Signals, and the alarms that components set, reach only a process's main thread; an event loop needs a thread that is
 never blocked. So the caller of a blocking function lends its thread to synchronous components until the work is over.
+
+In a notebook a cell is run within the event loop of its kernel, where a component could not begin a loop of its own. So
+there synchronous components have a thread of their own, as under the asynchronous form.
 """
 
 import asyncio
@@ -19,9 +22,10 @@ from typing import Any, TypeVar
 
 from themis.core import stores
 from themis.core.engine.calls.call_thread import CallThread, home
-from themis.core.errors import OpenFilesError
+from themis.core.errors import OpenFilesError, RunningLoopError
 from themis.core.processes.forks import Handler, handling
 from themis.core.processes.interruption import Interruptible, Interruption, interruptible
+from themis.core.python.notebook import in_a_cell
 
 Value = TypeVar("Value")
 
@@ -38,11 +42,29 @@ AGAIN_S = 0.1
 _abandoned: list["asyncio.Task[Any]"] = []
 
 
+def refuse_running_loop(method: str) -> None:
+    """Raise RunningLoopError where a blocking method would block a running event loop, and whatever else it runs.
+
+    A notebook's cell may: its kernel waits for the end of a cell, whatever the cell does.
+    """
+    if _has_running_loop() and not in_a_cell():
+        raise RunningLoopError(method=method)
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def run_to_end(main: Coroutine[Any, Any, Value], *, stop_on: Collection[int] = ()) -> Value:
     """Run `main` in an event loop of its own, as `asyncio.run` does, and return its result.
 
     There are two differences: the loop has a thread of its own, while this one makes the calls of synchronous
-    components; and a task that ignores its cancellation, for which `asyncio.run` would wait forever, is abandoned.
+    components, unless it has a running loop; and a task that ignores its cancellation, for which `asyncio.run` would
+    wait forever, is abandoned.
 
     Args:
         main: the coroutine to run.
@@ -89,6 +111,7 @@ class _Work:
         self._lent: Interruptible | None = None
         self._looping: Interruptible | None = None
         self._returned = threading.Event()
+        self._lends_thread = not _has_running_loop()
 
     def carry_out(self, stop_on: Collection[int]) -> Any:
         """Lend this thread, which waits, to components until the work is over."""
@@ -187,7 +210,7 @@ class _Work:
     # --- in the loop's thread
 
     def _run_loop(self) -> None:
-        home.set(self)
+        home.set(self if self._lends_thread else None)
         self._looping = Interruptible(lambda: not self._is_over, spared=stores)
         asyncio.set_event_loop(self._loop)
         try:

@@ -72,6 +72,7 @@ class ReplayExecution(RunExecution):
         if self._judges:
             spends = partial(self._kept.spends, self._run_id)
             self._spending = spending_of(self._runtime, self._run.components.generator.live, self._judges, spends)
+        self._progress.total = self._run.snapshot.total_cases
         span = await self._observers.run_started()
         try:
             with set_for_runs():
