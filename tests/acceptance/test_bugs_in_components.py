@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.mistakes.lab import without_handlers_of_pytest
 from tests.support.model_module import model_module
 from tests.support.project_copy import PROJECT
 from themis.core.experiment import Experiment
@@ -90,17 +91,22 @@ def test_a_job_without_a_failed_case_says_nothing_of_failures(themis: Themis) ->
     assert "failures  " not in themis("queue", "show", key).out + themis("status", key).out
 
 
-def test_the_traceback_is_on_standard_error_only_when_it_is_asked_for_and_then_once(config: Path) -> None:
-    quiet = process("run", "--config", str(config), "--set", "seeds=[1]")
-    assert quiet.returncode == 0
-    assert "Traceback" not in quiet.stderr
-    assert quiet.stderr.splitlines()[0] == f"themis: generation of case 'two' of dataset 'sums': {SAID}"
-    told = process("run", "--config", str(config), "--set", "seeds=[2]", THEMIS_DEBUG="1")
-    assert told.stderr.count("Traceback (most recent call last)") == 1
-    assert f'{MODULE}.py", line {LINE}, in chosen' in told.stderr
-    assert "THEMIS_DEBUG" not in told.stderr
+def test_the_traceback_is_on_standard_error_only_when_it_is_asked_for_and_then_once(
+    config: Path, themis: Themis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with without_handlers_of_pytest():
+        quiet = themis("run", "--config", config, "--set", "seeds=[1]")
+        monkeypatch.setenv("THEMIS_DEBUG", "1")
+        told = themis("run", "--config", config, "--set", "seeds=[2]").err
+    assert quiet.code == 0
+    assert "Traceback" not in quiet.err
+    assert quiet.err.splitlines()[0] == f"themis: generation of case 'two' of dataset 'sums': {SAID}"
+    assert told.count("Traceback (most recent call last)") == 1
+    assert f'{MODULE}.py", line {LINE}, in chosen' in told
+    assert "THEMIS_DEBUG" not in told
 
 
+@pytest.mark.slow
 def test_the_log_of_a_job_has_the_traceback_once(config: Path, themis: Themis) -> None:
     cases = [{"case_id": f"c{number}", "input": "x"} for number in range(4)]
     assert themis("submit", "--config", config, "--set", f"datasets.0.cases={json.dumps(cases)}").code == 0
@@ -110,18 +116,21 @@ def test_the_log_of_a_job_has_the_traceback_once(config: Path, themis: Themis) -
     assert f'{MODULE}.py", line {LINE}, in chosen' in log
 
 
-def test_a_bug_while_a_module_is_imported_is_one_line_with_its_place(themis: Themis) -> None:
+def test_a_bug_while_a_module_is_imported_is_one_line_with_its_place(
+    themis: Themis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("broken_when_imported.py").write_text("\nvalue = undefined\n", encoding="utf-8")
     words = ("run", "--config", "experiment.yaml", "--set", "generation.generator=broken_when_imported:Model")
-    done = process(*words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    with without_handlers_of_pytest():
+        done = themis(*words)
+        monkeypatch.setenv("THEMIS_DEBUG", "1")
+        told = themis(*words).err
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
         "themis: error: generation.generator: cannot import 'broken_when_imported:Model': NameError: name 'undefined' "
         "is not defined (broken_when_imported.py:2)\n"
     )
-    told = process(*words, THEMIS_DEBUG="1").stderr
     assert told.count('broken_when_imported.py", line 2, in <module>') == 1
-    assert themis  # which made experiment.yaml
 
 
 def test_a_secret_in_a_bug_is_masked_everywhere(config: Path, caplog: pytest.LogCaptureFixture, themis: Themis) -> None:

@@ -27,7 +27,7 @@ def without_the_key(command: str) -> Doing:
         keyed = {"generator": {"use": "comps:Keyed", "with": {"key": "env:KEY_OF_THE_MISTAKES"}}}
         config = lab.config("keyed.yaml", generation=keyed)
         if command not in {"run", "estimate"}:
-            lab.process("run", "--config", config, KEY_OF_THE_MISTAKES="sesame-open-1")
+            lab("run", "--config", config, KEY_OF_THE_MISTAKES="sesame-open-1")
         return lab(command, "--config", config)
 
     return doing

@@ -58,9 +58,8 @@ MISTAKES = [
         positional,
         0,
         ("completed",),
-        unless="evaluate() takes keywords only",
     ),
     Mistake(
-        "80", "a DataFrame as data", "works", frame, 0, ("completed",), unless="a DataFrame is not understood as data"
+        "80", "a DataFrame as data", "works", frame, 0, ("completed",)
     ),
 ]

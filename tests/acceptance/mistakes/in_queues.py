@@ -137,7 +137,7 @@ def interrupted_worker(lab: Lab) -> Done:
 def worker_without_the_key(lab: Lab) -> Done:
     keyed = {"generator": {"use": "comps:Keyed", "with": {"key": "env:KEY_OF_THE_MISTAKES"}}}
     config = lab.config("keyed.yaml", generation=keyed)
-    done = lab.process("submit", "--config", config, KEY_OF_THE_MISTAKES="sesame-open-1")
+    done = lab("submit", "--config", config, KEY_OF_THE_MISTAKES="sesame-open-1")
     assert done.code == 0, done.err
     return lab("worker", "run")
 
@@ -236,6 +236,7 @@ MISTAKES = [
         killed_run,
         0,
         ("failed", " was interrupted: process ", " ended before the run had; the same command continues it"),
+        is_slow=True,
     ),
     Mistake(
         "68",
@@ -244,6 +245,7 @@ MISTAKES = [
         interrupted_run,
         130,
         ("interrupted; finished cases are kept, and the same command continues with the rest",),
+        is_slow=True,
     ),
     Mistake(
         "69",
@@ -253,6 +255,7 @@ MISTAKES = [
         130,
         ("themis: interrupted",),
         unless="the start of the command is not yet guarded",
+        is_slow=True,
     ),
     Mistake(
         "70",
@@ -262,6 +265,7 @@ MISTAKES = [
         0,
         ("Ctrl-C again",),
         unless="a worker does not say yet what it waits for",
+        is_slow=True,
     ),
     Mistake(
         "71",
@@ -271,7 +275,7 @@ MISTAKES = [
         0,
         ("the secret KEY_OF_THE_MISTAKES is not set; set it in the environment of the process",),
     ),
-    Mistake("73", "a module `workers` of one's own", "works", own_workers_module, 0, ()),
+    Mistake("73", "a module `workers` of one's own", "works", own_workers_module, 0, (), is_slow=True),
     Mistake(
         "75",
         "submitted there, and worked here",

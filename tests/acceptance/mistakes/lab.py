@@ -12,6 +12,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -45,9 +46,9 @@ class Lab:
     folder: Path
     capsys: pytest.CaptureFixture[str]
 
-    def __call__(self, *words: object) -> Done:
+    def __call__(self, *words: object, **environment: str) -> Done:
         """Do what a command line says, in this process."""
-        with _without_handlers_of_pytest():
+        with mock.patch.dict(os.environ, environment), without_handlers_of_pytest():
             return done_here(self.folder, [str(word) for word in words], self.capsys)
 
     def process(self, *words: object, within_s: float = 60.0, **environment: str) -> Done:
@@ -134,7 +135,7 @@ def in_python(call: Callable[[], Any]) -> Done:
 
 
 @contextmanager
-def _without_handlers_of_pytest() -> Iterator[None]:
+def without_handlers_of_pytest() -> Iterator[None]:
     """Warnings are printed by the command, as there is no other handler."""
     root = logging.getLogger()
     before, root.handlers = root.handlers, []

@@ -22,6 +22,7 @@ class Mistake:
         words: what must be among the messages, or, where it works, on standard output.
         never: what must not be among them.
         unless: the reason why this is not so yet.
+        is_slow: whether it takes a process of its own, and so about a second of a processor.
     """
 
     number: str
@@ -32,3 +33,4 @@ class Mistake:
     words: tuple[str, ...]
     never: tuple[str, ...] = ()
     unless: str | None = None
+    is_slow: bool = False

@@ -31,6 +31,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def marked(mistake: Mistake) -> object:
     marks = [pytest.mark.xfail(strict=True, reason=mistake.unless)] if mistake.unless else []
+    if mistake.is_slow:
+        marks.append(pytest.mark.slow)
     return pytest.param(mistake, id=f"{mistake.number}: {mistake.what}", marks=marks)
 
 
