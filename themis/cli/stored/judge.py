@@ -8,7 +8,7 @@ import click
 
 from themis.cli.command import command, config_options, group, json_option
 from themis.cli.stored.scales import scales_of
-from themis.cli.targets import compile_without_secrets, open_experiment, stored_run
+from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.output import emit, is_for_people, note, say, say_table
 
 if TYPE_CHECKING:
@@ -73,7 +73,6 @@ def calibrate(
 
     file = read_labels(labels_path)
     experiment = open_experiment(config, overrides)
-    compile_without_secrets(experiment)
     with stored_run(experiment) as (store, run_id):
         snapshot = get_run_snapshot(store, run_id)
         of_metrics = by_metric(file.labels, snapshot.metric_kinds, metric_id)
