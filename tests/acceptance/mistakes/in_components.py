@@ -33,6 +33,11 @@ def without_the_key(command: str) -> Doing:
     return doing
 
 
+def refused_each_time(lab: Lab) -> Done:
+    lab.write("q.jsonl", "".join(f'{{"id": "{number}", "question": "x", "answer": "y"}}\n' for number in range(200)))
+    return lab.run("generation.generator=comps:Refused", "runtime.max_concurrent_tasks=4")
+
+
 MISTAKES = [
     Mistake(
         "9",
@@ -82,7 +87,8 @@ MISTAKES = [
         "A",
         generator("openai/gpt-4.1"),
         2,
-        ("generation.generator: no component 'openai/gpt-4.1'",),
+        ("no component 'openai/gpt-4.1'; write {use: openai, with: {model_id: gpt-4.1}}",),
+        unless="nothing is suggested for a model in place of a generator",
     ),
     Mistake(
         "13",
@@ -221,5 +227,14 @@ MISTAKES = [
         generator("comps:Refused"),
         3,
         ("generation_failure: RuntimeError: 401 Unauthorized: invalid API key (comps.py:",),
+    ),
+    Mistake(
+        "83b",
+        "every call of very many is refused",
+        "A",
+        refused_each_time,
+        3,
+        ("the run stopped, as ", " times in a row in the same way", "401 Unauthorized"),
+        unless="only a provider's refusals stop a run",
     ),
 ]

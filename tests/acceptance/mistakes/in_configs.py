@@ -147,7 +147,7 @@ MISTAKES = [
         "A",
         words("submitt"),
         2,
-        ("no command 'submitt'; did you mean \"submit\"?; see themis --help",),
+        ("no command 'submitt'; did you mean \"submit\"?", "themis --help"),
     ),
     Mistake(
         "44",
@@ -155,7 +155,7 @@ MISTAKES = [
         "A",
         words("run", *CONFIG, "--model", "gpt-4"),
         2,
-        ("No such option '--model'",),
+        ("option '--model'",),
         never=("'--help'", "?;"),
         unless="--help is suggested for --model",
     ),

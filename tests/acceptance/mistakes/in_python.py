@@ -59,7 +59,5 @@ MISTAKES = [
         0,
         ("completed",),
     ),
-    Mistake(
-        "80", "a DataFrame as data", "works", frame, 0, ("completed",)
-    ),
+    Mistake("80", "a DataFrame as data", "works", frame, 0, ("completed",)),
 ]
