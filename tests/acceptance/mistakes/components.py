@@ -67,6 +67,16 @@ class AsyncMetric(Made):
         return Score(metric_id=self.component_id, value=1.0)
 
 
+class HiddenAsyncMetric(Made):
+    component_id = "m/ham"
+
+    def score(self, parsed, case, ctx):
+        return self.scored()
+
+    async def scored(self):
+        return Score(metric_id=self.component_id, value=1.0)
+
+
 class BoolMetric(Made):
     component_id = "m/bm"
 

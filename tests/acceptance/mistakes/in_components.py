@@ -150,6 +150,14 @@ MISTAKES = [
         ("evaluation.metrics.0: 'm/am': score must not be asynchronous: write def score",),
     ),
     Mistake(
+        "19b",
+        "a metric that hands on a coroutine",
+        "A",
+        metric("comps:HiddenAsyncMetric"),
+        0,
+        ("score_failure: m/ham returned coroutine instead of a Score",),
+    ),
+    Mistake(
         "20",
         "a metric that returns a bool",
         "A",

@@ -235,7 +235,7 @@ MISTAKES = [
         "A",
         killed_run,
         0,
-        ("failed", " was interrupted: process ", " ended before the run had; the same command continues it"),
+        ("failed", "interrupted: process ", " ended before the run had; the same command continues it"),
         is_slow=True,
     ),
     Mistake(

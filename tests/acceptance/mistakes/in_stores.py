@@ -69,7 +69,7 @@ MISTAKES = [
     Mistake(
         "61",
         "the results removed while a job waits",
-        "A",
+        "B",
         lost_before_a_worker("worker", "run"),
         4,
         ("none of the queued jobs (1) could be taken: ", "/runs/themis.sqlite3: is not there"),
@@ -77,7 +77,7 @@ MISTAKES = [
     Mistake(
         "61b",
         "the results removed, and the runs listed",
-        "A",
+        "B",
         lost_before_a_worker("status"),
         4,
         ("/runs/themis.sqlite3: is not there",),
