@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # do until the end.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 # The rules of the source are a check, and `make check` has done it.
-QUICK := $(filter-out tests/__pycache__/ tests/rules/ tests/benchmarks/ tests/mutants/ tests/screens/ tests/support/,$(wildcard tests/*/))
+QUICK := $(filter-out %/__pycache__/ tests/rules/ tests/benchmarks/ tests/mutants/ tests/screens/ tests/support/,$(wildcard tests/*/))
 
 # The hooks of .pre-commit-config.yaml.
 CHECKS := check-style check-format check-types check-imports check-rules check-docs

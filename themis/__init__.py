@@ -1,10 +1,7 @@
 """Themis: evaluation of language models that you can submit and walk away from."""
 
-from typing import TYPE_CHECKING, Any
-
-from themis.core.python.lazy_names import lazy_names
-
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the module `typing` would take most of the time of `import themis`
     from themis.core import (
         Case,
         Dataset,
@@ -84,17 +81,16 @@ __all__ = [
     "submit_experiment",
 ]
 
-# Nothing is imported before it is used, so that `import themis` costs next to nothing.
-_find = lazy_names(__name__, {name: "themis.core" for name in __all__ if name != "__version__"})
 
-
-def __getattr__(name: str) -> Any:
-    """A public name, or the version, on first use."""
+def __getattr__(name: str) -> object:
+    """A public name, or the version, on first use: until then nothing is imported."""
     if name == "__version__":
         from themis.core.components.provenance import themis_version
 
         return themis_version()
-    return _find(name)
+    from themis.core.python.lazy_names import lazy_names
+
+    return lazy_names(__name__, {name: "themis.core" for name in __all__ if name != "__version__"})(name)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,6 @@
 
 import sys
 
-from themis.cli.main import main
+from themis.cli.start import main
 
 sys.exit(main())

@@ -138,6 +138,18 @@ def test_a_judge_of_known_verdicts_has_the_figures_that_follow_by_hand(judges: T
     assert found["length_bias"]["people"]["spearman"]["value"] is not None
 
 
+def test_a_run_is_calibrated_by_its_name_without_its_config_file_and_its_judges(judges: Themis) -> None:
+    config, labels = run(judges, experiment()), write_labels(PEOPLE)
+    by_config = calibrated(judges, config, labels)
+    (stored,) = judges("list", "--json").document
+    config.unlink()
+    Path(f"{JUDGES}.py").write_text("raise RuntimeError('a judge is loaded')", encoding="utf-8")
+    sys.modules.pop(JUDGES)
+    (by_name,) = judges("judge", "calibrate", stored["name"], "--labels", labels).document["calibrations"]
+    assert by_name["kappa"] == by_config["kappa"]
+    assert by_name["confusion"] == by_config["confusion"]
+
+
 def test_what_cannot_be_measured_is_null_with_the_reason(judges: Themis) -> None:
     found = calibrated(judges, run(judges, experiment()), write_labels({"c0": "PASS", "c1": "PASS"}))
     assert found["kappa"] == {

@@ -79,14 +79,6 @@ def test_a_job_whose_tags_no_worker_has_is_shown_with_a_worker_that_would_have_t
     assert why == "no live worker has its tags: gpu; start one with: themis worker --tags gpu"
 
 
-def test_whoever_names_the_config_file_alone_is_told_what_belongs_before_it(themis: Themis) -> None:
-    for words in (["run", "experiment.yaml"], ["submit", "--priority", "1", "experiment.yaml"]):
-        done = themis(*words)
-        assert (done.code, done.out) == (2, "")
-        assert "Missing option '--config'; did you mean --config experiment.yaml?; see themis" in done.err
-    assert "did you mean" not in themis("run", "--until-stage", "parse").err
-
-
 def test_a_worker_with_a_name_that_is_none_makes_no_queue(themis: Themis) -> None:
     done = themis("worker", "start", "--name", "a/b")
     assert (done.code, done.out) == (2, "")

@@ -1,4 +1,4 @@
-"""`themis init` for a provider writes an experiment that asks its model, and says what comes next."""
+"""`themis init` writes an experiment that asks a model, says which one and why, and what comes next."""
 
 import json
 import shlex
@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from tests.support.model_server import ModelServer
 from themis.adapters.model_names import PROVIDERS
-from themis.cli.begin.starting_files import STARTS
-from themis.cli.init import PROVIDERS as OFFERED
+from themis.cli.begin.init import PROVIDERS as OFFERED
+from themis.cli.begin.starting_files import DEMO, STARTS
 
 Themis = Any
 """The fixture's class: see conftest."""
@@ -22,14 +23,13 @@ ANSWERS = {"pens": 20, "train": 75, "eggs": 31}
 """Two of the three sample problems are answered rightly."""
 
 
-def generator_in(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((folder / "experiment.yaml").read_text())["generation"]["generator"]
-    return found
+def generator_in(folder: Path) -> Any:
+    return yaml.safe_load((folder / "experiment.yaml").read_text())["generation"]["generator"]
 
 
 def test_the_providers_that_are_offered_are_known() -> None:
-    assert list(OFFERED) == list(STARTS)
-    assert set(OFFERED) <= set(PROVIDERS)
+    assert list(OFFERED) == [*STARTS, DEMO]
+    assert set(STARTS) <= set(PROVIDERS)
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,84 @@ def test_the_model_of_a_provider_is_asked_with_its_key_by_reference(
 
 def test_what_comes_next_is_printed_beside_the_path(themis: Themis) -> None:
     assert themis("init", "--path", "my own", "--provider", "openai").err == (
+        "themis: the experiment asks gpt-5.4-mini of openai\n"
         "Next:\n"
         "  export OPENAI_API_KEY=…\n"
-        "  themis model check --config 'my own/experiment.yaml'\n"
-        "  themis run --config 'my own/experiment.yaml'\n"
+        "  themis model check 'my own/experiment.yaml'\n"
+        "  themis run 'my own/experiment.yaml'\n"
     )
     assert "  ollama pull gemma3:270m\n" in themis("init", "--path", "o", "--provider", "ollama").err
     assert "  vllm serve Qwen/Qwen3-0.6B\n" in themis("init", "--path", "v", "--provider", "vllm").err
-    assert themis("init", "--path", "none").err == ""
+
+
+@pytest.fixture
+def nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without keys and without a server of models."""
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("themis.cli.begin.found_models.said_by", lambda *_: None)
+
+
+@pytest.mark.usefixtures("nothing_here")
+def test_without_key_and_server_it_is_the_demo_model_and_says_so(themis: Themis) -> None:
+    done = themis("init", "--path", "mine")
+    assert (done.code, done.out) == (0, "mine\n")
+    assert done.err == (
+        "themis: neither OPENAI_API_KEY nor ANTHROPIC_API_KEY is set, and no Ollama or vLLM answers on this machine; "
+        "the experiment uses the built-in demo model, which is not a real model: it knows every answer; "
+        "--provider openai, anthropic, ollama or vllm asks one\n"
+        "Next:\n"
+        "  themis run mine/experiment.yaml\n"
+    )
+    assert generator_in(Path("mine")) == "builtin/demo_generator"
+    assert themis(*done.err.split("themis")[-1].split()).document["metric_means"] == {"builtin/exact_match": 1.0}
+
+
+@pytest.mark.usefixtures("nothing_here")
+def test_the_demo_model_is_chosen_openly(themis: Themis) -> None:
+    done = themis("init", "--path", "mine", "--provider", "demo")
+    assert done.err.startswith("themis: the experiment uses the built-in demo model, which is not a real model")
+    assert generator_in(Path("mine")) == "builtin/demo_generator"
+
+
+@pytest.mark.usefixtures("nothing_here")
+def test_a_key_that_is_set_chooses_its_provider(themis: Themis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-step-0123456789abcdef")
+    done = themis("init", "--path", "mine")
+    asked = STARTS["anthropic"].model
+    assert f"themis: the experiment asks {asked} of anthropic (ANTHROPIC_API_KEY is set)\n" in done.err
+    assert "export" not in done.err
+    assert generator_in(Path("mine"))["use"] == "anthropic"
+
+
+@pytest.mark.usefixtures("nothing_here")
+def test_a_server_that_answers_is_asked_with_a_model_that_it_has(
+    themis: Themis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"models": [{"name": "tiny:1b", "size": 1}]}
+    monkeypatch.setattr(
+        "themis.cli.begin.found_models.said_by", lambda url, path: said if path == "/api/tags" else None
+    )
+    done = themis("init", "--path", "mine")
+    assert "the experiment asks tiny:1b of ollama (a server answers at localhost:11434)\n" in done.err
+    assert "ollama pull" not in done.err
+    assert generator_in(Path("mine"))["with"]["model_id"] == "tiny:1b"
+
+
+def test_the_schema_for_editors_is_beside_the_experiment(themis: Themis) -> None:
+    schema = themis("config", "schema").document
+    for provider in ("demo", "vllm"):
+        folder = Path(provider)
+        themis("init", "--path", folder, "--provider", provider)
+        first = (folder / "experiment.yaml").read_text().splitlines()[0]
+        assert first == "# yaml-language-server: $schema=themis.schema.json"
+        assert json.loads((folder / "themis.schema.json").read_text()) == schema
+        jsonschema.validate(yaml.safe_load((folder / "experiment.yaml").read_text()), schema)
 
 
 def test_the_steps_that_are_printed_work(themis: Themis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-step-0123456789abcdef0123")
-    steps = themis("init", "--path", "mine", "--provider", "openai").err.splitlines()[2:]
+    steps = themis("init", "--path", "mine").err.splitlines()[2:]
     samples = [json.loads(line) for line in Path("mine/data/sample.jsonl").read_text().splitlines()]
     by_input = {sample["input"]: f"So it is.\nAnswer: {ANSWERS[sample['case_id']]}" for sample in samples}
 
@@ -94,8 +159,9 @@ def test_its_program_runs(themis: Themis) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--provider", "opnai"], "'opnai' is not one of 'openai', 'anthropic', 'vllm', 'ollama'"),
+        (["--provider", "opnai"], "'opnai' is not one of 'openai', 'anthropic', 'vllm', 'ollama', 'demo'"),
         (["--model", "gpt-5.4"], "--model: needs --provider, one of openai, anthropic, vllm, ollama"),
+        (["--provider", "demo", "--model", "gpt-5.4"], "--model: needs --provider, one of openai, anthropic, vllm"),
         (["--provider", "openai", "--model", " "], "--model: is empty"),
     ],
 )

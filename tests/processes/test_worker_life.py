@@ -38,7 +38,7 @@ def calls(world: World) -> list[str]:
 
 def tell(world: World) -> None:
     """Let what runs `until told` end, once the worker takes no more jobs."""
-    until(lambda: "no more jobs are taken" in world.said(), "it to take no more jobs")
+    until(lambda: "stopping" in world.said() or "no more jobs are taken" in world.said(), "it to take no more jobs")
     (world.folder / "told").touch()
 
 

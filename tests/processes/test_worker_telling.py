@@ -311,10 +311,10 @@ def test_a_request_to_stop_is_said_once_and_how_it_ended(world: World) -> None:
         "worker begins",
         "the queue is new",
         "worker is ready",
-        "asked to end",
+        "stopping, as `themis worker stop` asked",
         "worker ends",
     ]
-    assert (events[-1]["how"], events[-1]["exit_code"]) == ("clean", 0)
+    assert (events[-1]["how"], events[-1]["exit_code"], events[-1]["did"]) == ("clean", 0, "no jobs")
 
 
 def _descendants(pid: int) -> list[int]:

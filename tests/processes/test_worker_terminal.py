@@ -71,7 +71,7 @@ def test_a_worker_goes_on_when_its_terminal_is_closed_and_says_so(world: World) 
 def test_a_worker_that_wrote_to_its_terminal_can_still_work_and_end_without_it(world: World) -> None:
     with open_terminal(world) as terminal:
         terminal.begin(worker_that_leaves_its_exit_code())
-        terminal.until_shows("it outlives this terminal")
+        terminal.until_shows("closing the terminal does not")
         assert terminal.shows("themis worker stop w1 --queue-root")
     key = world.submit("well")
     world.wait_for(key, "done")
@@ -83,17 +83,20 @@ def test_one_ctrl_c_lets_a_run_end_and_a_second_gives_it_back_at_once(world: Wor
     terminal.begin("themis worker --queue-root queue; echo ended with $?")
     terminal.until_shows("attempt begins")
     terminal.press(CTRL_C)
-    terminal.until_shows("no more jobs are taken")
+    terminal.until_shows("stopping: waiting up to 30 s for 1 running job; press Ctrl-C again to stop now")
     (world.folder / "told").touch()
     terminal.until_shows("ended with 0")
+    assert terminal.shows('did="1 job: 1 completed"')
     assert world.state(key) == "done"
     key = world.submit("hang deaf")
     terminal.begin("themis worker --queue-root queue; echo it ended with $?")
     world.noted("hanging")
     terminal.press(CTRL_C)
-    terminal.until_shows("no more jobs are taken")
+    terminal.until_shows("for 1 running job; press Ctrl-C again")
     terminal.press(CTRL_C)
     terminal.until_shows("it ended with 6")
+    assert terminal.shows("stopping now: 1 running job is killed and given back")
+    assert terminal.shows('did="1 job: 1 given back"')
     assert world.state(key) == "queued"
     assert world.show(key).row.failures == 0
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from themis.core.base import JSONValue
 from themis.core.components.importing import is_known_id, known_ids
+from themis.core.components.plugins import SHIPPED
+from themis.core.components.suggestions import component_hint
 from themis.core.errors import InvalidArgumentError
 from themis.core.text.nearest import nearest_hint
 
@@ -97,7 +99,7 @@ def _hint(name: str, prefix: str, slash: str) -> str:
     if slash and near.startswith("; did you mean"):
         right = near.split('"')[1]
         return f'; did you mean "{right}/{name.partition("/")[2]}"?'
-    near = nearest_hint(name, known_ids())
+    near = component_hint(name, "generator", [known for known in known_ids() if known not in SHIPPED])
     if near.startswith("; did you mean"):
         return near
     known = ", ".join(f"{provider}/MODEL" for provider in PROVIDERS)

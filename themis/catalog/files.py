@@ -13,6 +13,7 @@ from themis.core.errors import UnknownBenchmarkError, UnknownVariantError, Varia
 from themis.core.text.nearest import nearest_hint
 
 FOLDER = Path(__file__).parent / "benchmarks"
+_SEE_ALL = "`themis catalog list` shows all"
 _MERGED = ("source", "filter")
 
 
@@ -41,7 +42,7 @@ def get_benchmark(name: str) -> BenchmarkDefinition:
     """
     base, colon, variant = name.partition(":")
     if base not in _files():
-        raise UnknownBenchmarkError(benchmark=name, nearest=nearest_hint(base, _files()))
+        raise UnknownBenchmarkError(benchmark=name, nearest=nearest_hint(base, _files(), then=_SEE_ALL))
     found = _read(base)
     return _variant(found, variant) if colon else found
 
@@ -79,7 +80,8 @@ def _read(name: str) -> BenchmarkDefinition:
 def _variant(benchmark: BenchmarkDefinition, variant: str) -> BenchmarkDefinition:
     group = next((group for group in benchmark.variants if variant in group.names), None)
     if group is None:
-        hint = nearest_hint(variant, benchmark.variant_names) if benchmark.variants else ""
+        names = benchmark.variant_names if benchmark.variants else ()
+        hint = nearest_hint(variant, names, then=f"`themis catalog show {benchmark.benchmark_id}` lists them")
         raise UnknownVariantError(benchmark=benchmark.benchmark_id, variant=variant, nearest=hint)
     return _changed(benchmark.benchmark_id, group, variant) if group.same_as is None else get_benchmark(group.same_as)
 

@@ -2,20 +2,25 @@
 
 import functools
 import json
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import click
 
+from themis.cli.config_argument import CONFIG_NAME, config_argument
+from themis.cli.offers import values
+from themis.cli.terminal import early_interrupts
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.text.run_names import checked_labels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_CONFIG_SUFFIXES = {".yaml", ".yml", ".toml"}
-
+CODE_CHANGES = ("warn", "refuse", "ignore")
+CODE_CHANGES_HELP = (
+    "What to do when a component's source was edited under the same fingerprint, before stored results are used: warn, "
+    "refuse to go on, or go by the fingerprint alone.  [default: runtime.code_changes, else warn]"
+)
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -31,16 +36,16 @@ class Command(click.Command):
         self.examples = examples
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command line; a config file without its option gets a hint to write `--config`."""
-        words = list(args)
+        """Parse the command line; an option that there is not gets a hint."""
         try:
             return super().parse_args(ctx, args)
-        except click.MissingParameter as error:
-            file = next((word for word in words if Path(word).suffix in _CONFIG_SUFFIXES), None)
-            if file is None or error.param is None or error.param.name != "config":
-                raise
-            message = f"Missing option '--config'; did you mean --config {shlex.quote(file)}?"
-            raise click.UsageError(message, ctx) from None
+        except click.NoSuchOption as error:
+            raise _no_such_option(self, ctx, error) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what the command does; from here on it decides what an interrupt ends."""
+        early_interrupts.hand_over()
+        return super().invoke(ctx)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the options."""
@@ -61,6 +66,13 @@ class Group(click.Group):
         """Write the examples below the commands."""
         super().format_epilog(ctx, formatter)
         _format_examples(self.examples, formatter)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words before a command; an option that there is not gets a hint."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise _no_such_option(self, ctx, error) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -85,26 +97,20 @@ def group(name: str, *examples: str) -> Callable[[Callable[..., Any]], click.Gro
     return click.group(name, cls=Group, examples=examples)
 
 
-def config_options(*, required: bool = True) -> Callable[[Function], Function]:
-    """Add `--config` and `--set`, which become the arguments `config` and `overrides`."""
+def set_option(function: Function) -> Function:
+    """Add `--set`, which becomes `overrides`."""
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY.PATH=VALUE",
+        help="Override a key of the config file; the value is parsed as YAML. May be repeated.",
+    )(function)
 
-    def add(function: Function) -> Function:
-        function = click.option(
-            "--set",
-            "overrides",
-            multiple=True,
-            metavar="KEY.PATH=VALUE",
-            help="Override a key of the config file; the value is parsed as YAML. May be repeated.",
-        )(function)
-        return click.option(
-            "--config",
-            required=required,
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="The experiment: a YAML or TOML file.",
-        )(function)
 
-    return add
+def config_options(function: Function) -> Function:
+    """Add CONFIG, which `--config` stands for too, and `--set`: the arguments `config` and `overrides`."""
+    return cast("Function", config_argument(set_option(function)))
 
 
 def code_changes_option(function: Function) -> Function:
@@ -117,9 +123,8 @@ def code_changes_option(function: Function) -> Function:
 
     return click.option(
         "--code-changes",
-        type=click.Choice(("warn", "refuse", "ignore")),
-        help="What to do when a component's source was edited under the same fingerprint, before stored results are "
-        "used: warn, refuse to go on, or go by the fingerprint alone.  [default: runtime.code_changes, else warn]",
+        type=click.Choice(CODE_CHANGES),
+        help=CODE_CHANGES_HELP,
     )(cast("Function", overriding))
 
 
@@ -140,6 +145,7 @@ def title_options(function: Function) -> Function:
         type=Label(),
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=values.labels,
         help="A label of the run, by which lists are filtered. May be repeated.",
     )(cast("Function", overriding))
     return click.option(
@@ -152,7 +158,13 @@ def title_options(function: Function) -> Function:
 
 def queue_options(function: Function) -> Function:
     """Add `--queue-root`, `--config` and `--set`: arguments `queue_root`, `config` and `overrides`."""
-    function = config_options(required=False)(function)
+    function = click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        shell_complete=values.config_files,
+        help="The experiment: a YAML or TOML file.",
+    )(set_option(function))
     return click.option(
         "--queue-root",
         type=click.Path(path_type=Path),
@@ -199,6 +211,7 @@ label_filter = click.option(
     type=Label(),
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=values.labels,
     help="Only runs with this label. May be repeated, for runs with all of them.",
 )
 
@@ -236,3 +249,13 @@ def _format_examples(examples: Sequence[str], formatter: click.HelpFormatter) ->
         with formatter.section("Examples" if len(examples) > 1 else "Example"):
             for example in examples:
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+
+
+def _no_such_option(command: click.Command, ctx: click.Context, error: click.NoSuchOption) -> click.UsageError:
+    """The error about an option that a command does not have, with what to write instead."""
+    from themis.cli.offers.hints import option_hint
+
+    parameters = command.get_params(ctx)
+    known = [name for option in parameters for name in option.opts if name.startswith("-")]
+    hint = option_hint(error.option_name, known, has_config=any(one.name == CONFIG_NAME for one in parameters))
+    return click.UsageError(f"no option {error.option_name!r}{hint}", ctx)

@@ -7,16 +7,14 @@ from themis.cli.command import command, config_options, group
 from themis.cli.targets import open_experiment
 from themis.cli.terminal.output import emit, note
 
-SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-
-@group("config", "themis config validate --config experiment.yaml")
+@group("config", "themis config validate experiment.yaml")
 def config() -> None:
     """Check a config file, show it, or print its schema."""
 
 
-@command("validate", "themis config validate --config experiment.yaml")
-@config_options()
+@command("validate", "themis config validate experiment.yaml")
+@config_options
 def validate(*, config: Path, overrides: Sequence[str]) -> None:
     """Check everything that can be checked without running: keys, components, datasets."""
     from themis.core.engine.limits import idle_limits
@@ -31,8 +29,8 @@ def validate(*, config: Path, overrides: Sequence[str]) -> None:
     emit({"valid": True, "run_id": snapshot.run_id, "total_cases": snapshot.total_cases})
 
 
-@command("show", "themis config show --config experiment.yaml --set seeds=[7]")
-@config_options()
+@command("show", "themis config show experiment.yaml --set seeds=[7]")
+@config_options
 def show(*, config: Path, overrides: Sequence[str]) -> None:
     """Print a config file with its defaults, its overrides and absolute paths; secrets stay references."""
     from themis.core.configuration.config_file import load_config
@@ -44,17 +42,9 @@ def show(*, config: Path, overrides: Sequence[str]) -> None:
 @command("schema", "themis config schema > themis.schema.json")
 def schema() -> None:
     """Print the JSON Schema of config files, for editors that complete and check as you type."""
-    from themis.core.config import ExperimentConfig
-    from themis.core.configuration.benchmarks import NamedBenchmark
+    from themis.core.configuration.json_schema import config_schema
 
-    document = ExperimentConfig.model_json_schema(by_alias=True)
-    named = NamedBenchmark.model_json_schema(by_alias=True)
-    document["$defs"] |= named.pop("$defs", {}) | {NamedBenchmark.__name__: named}
-    items = document["properties"]["datasets"]["items"]
-    document["properties"]["datasets"]["items"] = {"anyOf": [items, {"$ref": f"#/$defs/{NamedBenchmark.__name__}"}]}
-    # A file may omit its storage (the default is SQLite, beside the file), and what a named benchmark brings.
-    document["required"] = [key for key in document["required"] if key not in {"storage", "evaluation"}]
-    emit({"$schema": SCHEMA_DIALECT, **document, "title": "A Themis experiment"})
+    emit(config_schema())
 
 
 for member in (validate, show, schema):

@@ -44,7 +44,7 @@ def report(error: BaseException) -> int:
 
 def _explained(error: BaseException) -> tuple[str, int]:
     """The line and the exit code of an error."""
-    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort):
+    if isinstance(error, KeyboardInterrupt | click.exceptions.Abort) or isinstance(error.__cause__, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, click.ClickException):
         return f"error: {_usage(error)}", BAD_INPUT
@@ -63,7 +63,10 @@ def _usage(error: click.ClickException) -> str:
     message = error.format_message()
     if isinstance(error, click.BadParameter) and error.param is not None and (plain := _plain(error.param.type)):
         message = _NOT_A_NUMBER.sub(f" is not {plain}", message)
-    return f"{message.rstrip('.')}; see {context.command_path} --help" if context else message
+    if not context:
+        return message
+    see = f"see {context.command_path} --help"
+    return f"{message} S{see[1:]}" if message.endswith("?") else f"{message.rstrip('.')}; {see}"
 
 
 def _plain(kind: "click.ParamType[Any]") -> str | None:

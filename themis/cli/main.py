@@ -1,79 +1,48 @@
-"""The `themis` command: all command names with a line of help; a command's module is imported when it is called."""
+"""The `themis` command; the module of a command below it is imported when it is called."""
 
 import gc
 import importlib
 import io
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from themis.cli import errors
 from themis.cli.command import Group
+from themis.cli.help.sections import COMMANDS, QUESTION_VARIABLE, SECTIONS
 from themis.cli.terminal import streams
 
-SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
-    "Begin": {
-        "demo": ("demo:demo", "Watch simulated models being evaluated through the queue."),
-        "quick-eval": ("quick_eval:quick_eval", "Put a question, or a file of them, to a model and score the answers."),
-        "init": ("init:init", "Write a small working experiment to start from."),
-        "model": ("begin.model_check:model", "Ask the model of an experiment once, and say what to mend."),
-        "prompt": ("begin.prompt:prompt", "Show what a model would be sent about a case."),
-        "catalog": ("catalog.commands:catalog", "List named benchmarks and components, show and check benchmarks."),
-        "config": ("config:config", "Check a config file, show it, or print its schema."),
-    },
-    "Run and submit": {
-        "run": ("run:run", "Run an experiment in this process."),
-        "submit": ("submit:submit", "Submit an experiment to the queue, or write a batch request."),
-        "worker": ("worker.commands:worker", "Run submitted experiments."),
-        "batch": ("batch:batch", "Run a batch request."),
-        "resume": ("run:resume", "Continue an interrupted run."),
-        "replay": ("stored.replay:replay", "Parse and score stored answers again, without asking a model."),
-    },
-    "Inspect": {
-        "status": ("status:status", "Show the progress and the scores of runs."),
-        "list": ("stored.list:list_runs", "List the stored runs, by name, label, state or dataset."),
-        "quickcheck": ("stored.quickcheck:quickcheck", "Print counts, means and scores of a run."),
-        "report": ("report:report", "Print a run's result as JSON, Markdown, CSV or LaTeX."),
-        "inspect": ("inspect:inspect", "Print the snapshot of a run, or its stored state."),
-        "compare": ("stored.compare:compare", "Say whether a run scores higher than another, and how sure that is."),
-        "gate": ("stored.gate:gate", "Decide by a policy whether a model may be released."),
-        "judge": ("stored.judge:judge", "Compare the verdicts of a judge with labels that people gave."),
-        "score": (
-            "stored.score:score",
-            "Correct scores, and keep labels of people, beside what was measured.",
-        ),
-        "diff": ("stored.diff:diff", "Say why two runs have different ids, and what one uses of the other."),
-        "export": ("stored.export:export", "Print the results of a stage as a bundle for another store."),
-        "estimate": ("begin.estimate:estimate", "Print the tasks and tokens of a run, and what it would show."),
-    },
-    "The queue": {
-        "queue": ("queue.commands:queue", "List, cancel, retry and prune jobs; pause, watch and repair a queue."),
-        "limits": ("limits:limits", "Show and set how much the providers of models are asked."),
-    },
-}
-"""By section and name: the location of a command below `themis.cli`, and its line in the help."""
-
-_COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class LazyGroup(Group):
-    """The commands of `SECTIONS`."""
+    """The commands of `COMMANDS`, each imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of the help."""
+        """All names, in the order of the help; those that it does not list come last."""
         del ctx
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command with a name; None if there is none."""
         del ctx
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         found: click.Command = getattr(importlib.import_module(f"themis.cli.{module}"), attribute)
         return found
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        """The listed commands that begin so, without importing them; options if that is what begins."""
+        from click.shell_completion import CompletionItem
+
+        listed = {name: about for section in SECTIONS.values() for name, (_, about) in section.items()}
+        found = [CompletionItem(name, help=about) for name, about in listed.items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one list per section."""
@@ -97,12 +66,13 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, value: Any) ->
     cls=LazyGroup,
     examples=[
         "themis demo",
-        "themis run --config experiment.yaml",
-        "themis submit --config experiment.yaml --mode worker-pool",
+        "themis run experiment.yaml",
+        "themis submit experiment.yaml",
+        "themis help submit",
     ],
 )
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
 def cli() -> None:
     """Evaluate language models: run an experiment now, or submit it and walk away."""
@@ -120,6 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a report may have characters that a terminal lacks
     if arguments is not None:
         return _run(arguments)
+    if QUESTION_VARIABLE in os.environ:
+        from themis.cli.help.completion import answer
+
+        return answer(cli)
     code = _run(sys.argv[1:])
     gc.freeze()  # the process ends now: a last garbage collection would take at least 20 ms
     return code

@@ -38,10 +38,10 @@ wait_option = click.option(
 
 @command(
     "run",
-    "themis run --config experiment.yaml",
-    "themis run --config experiment.yaml --set generation.candidate_policy.num_samples=5",
+    "themis run experiment.yaml",
+    "themis run experiment.yaml --set generation.candidate_policy.num_samples=5",
 )
-@config_options()
+@config_options
 @click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
 @wait_option
 @quiet_option
@@ -63,8 +63,8 @@ def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool,
     return exit_code(result)
 
 
-@command("resume", "themis resume --config experiment.yaml")
-@config_options()
+@command("resume", "themis resume experiment.yaml")
+@config_options
 @wait_option
 @quiet_option
 @code_changes_option

@@ -1,13 +1,15 @@
-"""`themis submit`: submission of an experiment to the queue, or as a batch request."""
+"""`themis submit`: submission of experiments to the queue, or as batch requests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from themis.cli.command import Words, code_changes_option, command, config_options, title_options
+from themis.cli.command import Words, code_changes_option, command, set_option, title_options
+from themis.cli.config_argument import config_arguments
 from themis.cli.exit_status import explain_name
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
@@ -15,18 +17,41 @@ from themis.cli.terminal.output import emit, note
 from themis.cli.terminal.time_options import When
 
 if TYPE_CHECKING:
-    from themis.core.submission import SubmissionManifest
+    from themis.core.experiment import Experiment
+    from themis.core.submission import Mode, SubmissionManifest
+
+
+class _How(NamedTuple):
+    """Options of the jobs."""
+
+    mode: "Mode"
+    priority: int
+    not_before: datetime | None
+    tags: tuple[str, ...]
+
+
+class ModeName(click.Choice[str]):
+    """The name of a mode, with a hyphen or, as Python has it, with an underscore."""
+
+    def __init__(self) -> None:
+        super().__init__(["worker-pool", "batch"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name with an underscore."""
+        return super().convert(str(value).replace("_", "-"), param, ctx).replace("-", "_")
 
 
 @command(
     "submit",
-    "themis submit --config experiment.yaml --mode worker-pool",
-    "themis submit --config experiment.yaml --priority 0 --not-before 2h --tags gpu",
+    "themis submit experiment.yaml",
+    "themis submit small.yaml large.yaml --label sweep=size",
+    "themis submit experiment.yaml --priority 0 --not-before 2h --tags gpu",
 )
-@config_options()
+@config_arguments
+@set_option
 @click.option(
     "--mode",
-    type=click.Choice(["worker-pool", "batch"]),
+    type=ModeName(),
     default="worker-pool",
     show_default=True,
     help="To the queue, or as a request for `themis batch run`.",
@@ -47,29 +72,88 @@ if TYPE_CHECKING:
 )
 @title_options
 @code_changes_option
-def submit(
-    *,
-    config: Path,
-    overrides: Sequence[str],
-    mode: str,
-    priority: int,
-    not_before: datetime | None,
-    tags: tuple[str, ...],
-) -> None:
-    """Submit an experiment to its queue; it is on disk when this returns.
+def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> None:
+    """Submit one or more experiments, each to its queue; all are on disk when this returns.
 
-    Submitting the same experiment again gives the same job. `themis worker` runs submitted experiments.
+    Submitting the same experiment again gives the same job. `themis worker` runs submitted experiments. With several
+    CONFIG, one JSON object per file is printed, each in its line, and a mistake in one leaves all of them unsubmitted.
     """
+    options = _How(**how)
+    experiments = _opened(configs, overrides, options.tags)
+    for config, experiment in zip(configs, experiments, strict=True):
+        manifest = _submitted(config, experiment, options)
+        _explain(manifest, options.tags)
+        explain_name(experiment.name, manifest.name)
+    if options.not_before is not None:
+        note(f"no worker takes it before {options.not_before.astimezone().isoformat(sep=' ', timespec='seconds')}")
+
+
+def _opened(configs: Sequence[Path], overrides: Sequence[str], tags: Sequence[str]) -> "list[Experiment]":
+    """Open all experiments, each checked like a submission, so that a mistake in one leaves all unsubmitted."""
+    if len(configs) == 1:
+        return [open_experiment(configs[0], overrides)]  # checked when it is submitted
+    from themis.core.jobs.submittable import check_submittable
+    from themis.core.values.tags import checked
+
+    if any(override.startswith("name=") for override in overrides):
+        message = "one --name for several config files would name all their runs; give each its `name:`"
+        raise click.UsageError(message, click.get_current_context())
+    found = []
+    for config in configs:
+        with _named(config):
+            experiment = open_experiment(config, overrides)
+            checked([*experiment.runtime.tags, *checked(tags)])
+            check_submittable(experiment, config)
+        found.append(experiment)
+    _refuse_namesakes(configs, found)
+    return found
+
+
+@contextmanager
+def _named(config: Path) -> "Iterator[None]":
+    """Name the config file in the message of an error of the block, if it does not name it itself."""
+    from themis.core.errors import ConfigError, InputError
+
+    try:
+        yield
+    except InputError as error:
+        if str(config) in str(error):
+            raise
+        raise ConfigError(where=str(config), detail=str(error)) from None
+
+
+def _refuse_namesakes(configs: Sequence[Path], experiments: "Sequence[Experiment]") -> None:
+    """Refuse components whose module two folders have: this process can import only one of them.
+
+    Raises:
+        ConfigError: there are such modules.
+    """
+    from themis.core.errors import ConfigError
+
+    folders = list(dict.fromkeys(config.absolute().parent for config in configs))
+    for config, experiment in zip(configs, experiments, strict=True):
+        for use in experiment.compiled().components.uses():
+            module = use.partition(":")[0].partition(".")[0]
+            found = [folder for folder in folders if (folder / f"{module}.py").exists() or (folder / module).is_dir()]
+            if ":" in use and len(found) > 1:
+                detail = (
+                    f"{use!r}: {found[0]} and {found[1]} both have a module {module!r}, and one process can import "
+                    "only one of them; submit the files of each folder by themselves"
+                )
+                raise ConfigError(where=str(config), detail=detail)
+
+
+def _submitted(config: Path, experiment: "Experiment", how: _How) -> "SubmissionManifest":
+    """Submit an experiment, and print what came of it."""
     from themis.core.submission import submit_experiment
 
-    experiment = open_experiment(config, overrides)
     manifest = submit_experiment(
         experiment,
         config_path=config,
-        mode="batch" if mode == "batch" else "worker_pool",
-        priority=priority,
-        not_before=not_before,
-        tags=tags,
+        mode=how.mode,
+        priority=how.priority,
+        not_before=how.not_before,
+        tags=how.tags,
     )
     emit(
         {
@@ -80,10 +164,7 @@ def submit(
             "mode": manifest.mode,
         }
     )
-    _explain(manifest, tags)
-    explain_name(experiment.name, manifest.name)
-    if not_before is not None:
-        note(f"no worker takes it before {not_before.astimezone().isoformat(sep=' ', timespec='seconds')}")
+    return manifest
 
 
 def _explain(manifest: "SubmissionManifest", tags: Sequence[str]) -> None:

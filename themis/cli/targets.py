@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.errors import UNAVAILABLE
-from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
-from themis.core.errors import StoreMissingError, UnknownRunError
+from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT, DEFAULT_STORE_KIND
+from themis.core.errors import ConfigError, StoreMissingError, UnknownRunError
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from themis.core.snapshot import RunSnapshot
     from themis.core.stores import RunStore
     from themis.core.stores.job_rows import JobRow
+    from themis.core.stores.reading import StoreLocation
 
 
 def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
@@ -153,3 +154,34 @@ def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Seq
     from themis.core.configuration.config_file import load_config
 
     return Path(load_config(config, overrides=overrides).runtime.queue_root or DEFAULT_QUEUE_ROOT).absolute()
+
+
+def places_of_stores(
+    store: Path | None, queue_root: Path | None, config: Path | None, overrides: Sequence[str]
+) -> "list[StoreLocation]":
+    """The stores to look in: `--store`, else the queue's, else that of `--config`, else the usual one."""
+    from themis.core.monitor.stores import stores_of
+
+    if store is not None:
+        return [file_location(store)]
+    if queue_root is None and config is not None:
+        return [location_in(config, overrides)]
+    return stores_of(find_queue_root(queue_root, config, overrides))
+
+
+def file_location(path: Path) -> "StoreLocation":
+    """The store in a file that an option names."""
+    from themis.core.stores.reading import StoreLocation
+
+    return StoreLocation(DEFAULT_STORE_KIND, str(path.absolute()))
+
+
+def location_in(config: Path, overrides: Sequence[str]) -> "StoreLocation":
+    """The store that a config file names; its components are not imported, nor its secrets needed."""
+    from themis.core.configuration.config_file import load_config
+    from themis.core.stores.registry import location_of
+
+    storage = load_config(config, overrides=overrides).storage
+    if storage.store == "memory":
+        raise ConfigError(where=str(config), detail="storage.store is memory, whose runs only their process can see")
+    return location_of(storage)

@@ -1,8 +1,7 @@
 """Submission of experiments to a queue or a batch folder, and their results."""
 
 import logging
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -16,16 +15,12 @@ from themis.core.components.provenance import distribution_versions, themis_vers
 from themis.core.components.references import ComponentTarget
 from themis.core.config import RuntimeConfig
 from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
-from themis.core.configuration.secrets import redact_urls, redacted_key
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
 from themis.core.engine.compiling.run_name import add_run
 from themis.core.engine.limits import idle_limits
-from themis.core.engine.spending import refuse_unkept_budget
 from themis.core.errors import (
     ConfigError,
     InvalidArgumentError,
-    LiteralSecretError,
-    LiveComponentError,
     RunExistsError,
 )
 from themis.core.experiment import Experiment
@@ -33,6 +28,7 @@ from themis.core.jobs.batch_requests import run_batch_request, write_request
 from themis.core.jobs.found_as import found_as
 from themis.core.jobs.payload import JobPayload
 from themis.core.jobs.store_cache import StoreCache
+from themis.core.jobs.submittable import check_submittable, loaders_of
 from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.model.manifest_file import Limits
@@ -59,6 +55,8 @@ __all__ = [
 logger = logging.getLogger("themis.submission")
 
 Mode = Literal["worker_pool", "batch"]
+NamedMode = Mode | Literal["worker-pool"]
+"""A mode as it may be named; the command line has hyphens in its words."""
 
 STATUS_OF_STATE = {
     JobState.QUEUED: "pending",
@@ -93,7 +91,7 @@ def submit_experiment(
     experiment: Experiment,
     *,
     config_path: str | Path | None = None,
-    mode: Mode = "worker_pool",
+    mode: NamedMode = "worker_pool",
     priority: int = DEFAULT_PRIORITY,
     not_before: datetime | None = None,
     tags: Iterable[str] = (),
@@ -106,7 +104,7 @@ def submit_experiment(
     Args:
         experiment: with a store that outlives this process, and components that can be imported elsewhere.
         config_path: the file that it was read from, for people.
-        mode: `worker_pool` or `batch`.
+        mode: `worker_pool` (`worker-pool` is the same) or `batch`.
         priority: 0 (first) to 9.
         not_before: the earliest start time, with its time zone.
         tags: tags that a worker must have to take it, in addition to `runtime.tags`.
@@ -117,20 +115,14 @@ def submit_experiment(
         RunBusyError: it should start from scratch, but a process holds its run lock.
         UnavailableError: the store or the queue cannot be used now.
     """
-    if mode not in {"worker_pool", "batch"}:
-        raise InvalidArgumentError(argument="mode", detail=f"{mode!r} is neither worker_pool nor batch")
+    mode = mode_named(mode)
     if not_before is not None and not_before.tzinfo is None:
         raise InvalidArgumentError(argument="not_before", detail="has no time zone")
     needed = checked([*experiment.runtime.tags, *checked(tags)])
-    _refuse_url_passwords("runtime", experiment.runtime.model_dump(mode="json"))
-    _refuse_url_passwords("storage.parameters", experiment.storage.parameters)
-    _refuse_unwritable_paths(experiment, config_path)
-    snapshot = experiment.compile()
-    components = experiment.compiled().components
-    refuse_unkept_budget(experiment.runtime, components.generator.live, components.live_judges)
+    targets = check_submittable(experiment, config_path)
+    snapshot, components = experiment.compile(), experiment.compiled().components
     for text in idle_limits(experiment.runtime, components.providers):
         logger.warning("%s", text)
-    targets = _targets(snapshot)
     location = location_of(experiment.storage)
     store = _persistent_store(experiment)
     address = StoreAddress(location.kind, location.path, store.jobs.store_id)
@@ -140,7 +132,7 @@ def submit_experiment(
         priority=priority,
         not_before_ns=None if not_before is None else _nanoseconds(not_before),
         tags=needed,
-        distributions=distribution_versions([*experiment.compiled().components.uses(), *_loaders(snapshot)]),
+        distributions=distribution_versions([*experiment.compiled().components.uses(), *loaders_of(snapshot)]),
     )
     if mode == "batch":
         _prepare(store, snapshot, experiment)
@@ -158,6 +150,18 @@ def submit_experiment(
         status=status,
         name=_name_of(store, snapshot.run_id),
     )
+
+
+def mode_named(name: str) -> Mode:
+    """Return the mode with a name, which may have a hyphen.
+
+    Raises:
+        InvalidArgumentError: there is no such mode.
+    """
+    found = name.replace("-", "_")
+    if found not in {"worker_pool", "batch"}:
+        raise InvalidArgumentError(argument="mode", detail=f"{name!r} is neither worker_pool nor batch")
+    return "batch" if found == "batch" else "worker_pool"
 
 
 def _name_of(store: RunStore, run_id: str) -> str | None:
@@ -232,49 +236,6 @@ def _prepare(store: RunStore, snapshot: RunSnapshot, experiment: Experiment) -> 
     if not created and policy == "rerun":
         with store.hold_run(snapshot.run_id):  # its worker would have nothing to continue from
             store.clear_run(snapshot.run_id)
-
-
-def _targets(snapshot: RunSnapshot) -> dict[str, ComponentTarget]:
-    targets = {}
-    for place, ref in snapshot.component_refs.all().items():
-        if ref.target is None:
-            raise LiveComponentError(where=place, reference=ref.component_id)
-        if key := redacted_key(ref.target.arguments):
-            raise LiteralSecretError(where=place, key=f"with.{key}")  # not stored, so no worker would have it
-        targets[place] = ref.target
-    return targets
-
-
-def _loaders(snapshot: RunSnapshot) -> list[str]:
-    """Return the functions that yield datasets, as they are named."""
-    found = [dataset.loader for dataset in snapshot.datasets if dataset.loader is not None]
-    for loader in found:
-        if key := redacted_key(loader.arguments):
-            raise LiteralSecretError(where="datasets", key=f"with.{key}")  # as above
-    return [loader.use for loader in found]
-
-
-def _refuse_url_passwords(where: str, values: Mapping[str, Any]) -> None:
-    """Refuse URLs with a password: a manifest would store it; without it, a limit or a store would be another one."""
-    for name, value in values.items():
-        redacted = redact_urls(value)
-        if redacted != value:
-            key = redacted_key(redacted)
-            raise LiteralSecretError(where=where, key=name if key is None else f"{name}.{key}")
-
-
-def _refuse_unwritable_paths(experiment: Experiment, config_path: str | Path | None) -> None:
-    """Refuse paths that are not UTF-8: a job's file and its row could not name them to a worker."""
-    runtime, parameters = experiment.runtime, experiment.storage.parameters
-    datasets = [getattr(dataset, "path", None) for dataset in experiment.datasets]
-    for path in (config_path, parameters.get("path"), runtime.queue_root, runtime.batch_root, *datasets):
-        absolute = os.path.abspath(str(path)) if isinstance(path, str | Path) else ""  # noqa: PTH100  # text in, text out
-        try:
-            absolute.encode("utf-8")
-        except UnicodeEncodeError:
-            shown = os.fsencode(absolute).decode("utf-8", "replace")
-            detail = "the path is not UTF-8 text, so a job cannot name it; rename the folder, or use themis run"
-            raise ConfigError(where=shown, detail=detail) from None
 
 
 def _persistent_store(experiment: Experiment) -> RunStore:

@@ -1,8 +1,10 @@
 """Files of the demo: the problems, and one experiment for each simulated model."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from themis.demo.problems import Problem, make_problems
 
@@ -10,19 +12,11 @@ PROBLEMS_FILE = "data/problems.jsonl"
 
 _CONFIG = """\
 # {name}: {remark}
-# Run it with    themis run --config {name}.yaml
-# or queue it:   themis submit --config {name}.yaml --mode worker-pool
+# Run it with    themis run {name}.yaml
+# or queue it:   themis submit {name}.yaml
 
 generation:
-  generator:
-    use: themis.demo.simulated_model:SimulatedModel
-    with:
-      name: {name}
-      seed: {seed}
-      skill: {skill:<6}          # from 0 to 1
-      latency_ms: {latency_ms:<6}     # how long an answer takes, on average
-      failure_rate: {failure_rate:<6}   # share of the cases whose first try times out and is repeated
-
+{generation}
 evaluation:
   parsers:
     - builtin/math_answer       # what follows "A:" in the solution
@@ -37,7 +31,7 @@ datasets:
       input: question
       expected_output: answer
       metadata: about
-
+{selection}
 storage:
   store: sqlite
   parameters:
@@ -46,6 +40,29 @@ storage:
 runtime:
   queue_root: runs/queue
 """
+
+_SIMULATED = """\
+  generator:
+    use: themis.demo.simulated_model:SimulatedModel
+    with:
+      name: {name}
+      seed: {seed}
+      skill: {skill:<6}          # from 0 to 1
+      latency_ms: {latency_ms:<6}     # how long an answer takes, on average
+      failure_rate: {failure_rate:<6}   # share of the cases whose first try times out and is repeated
+"""
+
+_ASKED = """\
+  generator: {generator}
+  prompt_spec:
+    instructions: 'Solve the problem. End with a line "A: " and the number alone.'
+"""
+
+ASKED_NAME = "asked"
+"""Name of the experiment that asks a real model."""
+
+ASKED_PROBLEMS = 20
+"""Problems that it is asked: enough to see it work, few enough to pay for or to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +83,19 @@ MODELS = (
 _FAILURE_RATE = 0.02
 
 
-def write_demo(folder: Path, *, problems: int = 300, seed: int = 7) -> list[Path]:
+def write_demo(
+    folder: Path, *, problems: int = 300, seed: int = 7, asked: Mapping[str, Any] | None = None
+) -> list[Path]:
     """Write the problems to `data/problems.jsonl` in `folder`, and a config file for each simulated model beside them.
 
     Args:
         folder: created when it does not exist; files of the same names in it are replaced.
         problems: number of problems.
         seed: the same seed gives the same files.
+        asked: the generator of a real model, which is asked the first `ASKED_PROBLEMS`; None for none.
 
     Returns:
-        The config files, with that of the most skilled model first.
+        The config files: that of the real model, then those of the simulated ones, the most skilled first.
 
     Raises:
         OSError: the folder cannot be written.
@@ -83,7 +103,8 @@ def write_demo(folder: Path, *, problems: int = 300, seed: int = 7) -> list[Path
     data = folder / PROBLEMS_FILE
     data.parent.mkdir(parents=True, exist_ok=True)
     data.write_text("".join(f"{_line(problem)}\n" for problem in make_problems(problems, seed)), encoding="utf-8")
-    return [_write_config(folder, model, seed) for model in MODELS]
+    simulated = [_write_config(folder, model, seed) for model in MODELS]
+    return simulated if asked is None else [_write_asking(folder, asked), *simulated]
 
 
 def _line(problem: Problem) -> str:
@@ -93,15 +114,28 @@ def _line(problem: Problem) -> str:
 
 
 def _write_config(folder: Path, model: DemoModel, seed: int) -> Path:
-    file = folder / f"{model.name}.yaml"
-    text = _CONFIG.format(
+    generation = _SIMULATED.format(
         name=model.name,
-        remark=model.remark,
         skill=model.skill,
         latency_ms=model.latency_ms,
         seed=seed,
         failure_rate=_FAILURE_RATE,
-        problems_file=PROBLEMS_FILE,
+    )
+    return _written(folder, model.name, model.remark, generation=generation, selection="")
+
+
+def _write_asking(folder: Path, generator: Mapping[str, Any]) -> Path:
+    # JSON is YAML, and quotes whatever a model's name has in it.
+    generation = _ASKED.format(generator=json.dumps(generator, ensure_ascii=False))
+    remark = f"a real model, asked the first {ASKED_PROBLEMS} problems"
+    selection = f"    slice: {{stop: {ASKED_PROBLEMS}}}\n"
+    return _written(folder, ASKED_NAME, remark, generation=generation, selection=selection)
+
+
+def _written(folder: Path, name: str, remark: str, *, generation: str, selection: str) -> Path:
+    file = folder / f"{name}.yaml"
+    text = _CONFIG.format(
+        name=name, remark=remark, generation=generation, selection=selection, problems_file=PROBLEMS_FILE
     )
     file.write_text(text, encoding="utf-8")
     return file

@@ -88,8 +88,10 @@ def run_worker(
         if is_new:
             logs.tell("the queue is new: nothing was submitted here yet")
         if signals.has_terminal and sys.stderr.isatty():
-            logs.tell("Ctrl-C ends the worker; it outlives this terminal", stop_with=context.stop_command)
+            logs.tell("Ctrl-C stops this worker; closing the terminal does not", stop_with=context.stop_command)
         code = work(worker)
         notifier.stopping()
-        logs.tell("worker ends", name=owner.worker, how=code.name.lower().replace("_", " "), exit_code=int(code))
+        how = code.name.lower().replace("_", " ")
+        did = worker.reporting.what_it_did
+        logs.tell("worker ends", name=owner.worker, how=how, exit_code=int(code), did=did)
     return code

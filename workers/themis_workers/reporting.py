@@ -21,7 +21,7 @@ from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.pool import Slots
 from themis_workers.slots.slot import Slot
 from themis_workers.stopping import Stopping
-from themis_workers.telemetry import logs
+from themis_workers.telemetry import farewells, logs
 from themis_workers.telemetry.exporters import MetricsFile, MetricsServer
 from themis_workers.telemetry.health import HealthFile
 from themis_workers.telemetry.metrics import WorkerMetrics
@@ -60,6 +60,7 @@ class Reporting:
         self._started_ns = time.time_ns()
         self._claimed = self._cases = 0
         self._ended: Counter[str] = Counter()
+        self._came_to: Counter[str] = Counter()
         self._due_s = self._reported_s = 0.0
         self._memory = (0.0, 0.0)
         forget_dead(queue_root)
@@ -98,6 +99,7 @@ class Reporting:
     def note_end(self, attempt: Attempt, cause: Cause, row: JobRow | None) -> None:
         """Count an attempt that has ended; `row` is its job's new row, or None when the claim was lost."""
         self._ended[cause] += 1
+        self._came_to[farewells.word_of(cause, row)] += 1
         self._cases += attempt.reports.done
         self._note_change()
         if row is None:
@@ -105,6 +107,15 @@ class Reporting:
         self._metrics.settled(row)
         if self._told and row.state in _TOLD_STATES:
             self._notifications.tell(_job_ended(attempt, row))
+
+    def note_left(self) -> None:
+        """Count a job whose end could not be written, so that another worker recovers it."""
+        self._came_to[farewells.LEFT] += 1
+
+    @property
+    def what_it_did(self) -> str:
+        """The number of jobs that were run, and what they came to, in words."""
+        return farewells.what_came_of(self._came_to)
 
     def note_orphans(self, count: int) -> None:
         """Count recovered orphans: jobs that dead workers had left."""

@@ -11,6 +11,7 @@ class Signals:
 
     Attributes:
         ends: number of SIGTERM and SIGINT signals received.
+        last_end: the last of them, as people know it: `Ctrl-C` or `SIGTERM`.
         reload: whether SIGHUP was received; the handler of the request resets it.
         has_terminal: whether the process has a controlling terminal.
         terminal_lost: whether SIGHUP was received because that terminal was closed; reset in the same way.
@@ -19,6 +20,7 @@ class Signals:
     def __init__(self) -> None:
         """Start with no signal received."""
         self.ends = 0
+        self.last_end = ""
         self.reload = self.terminal_lost = False
         self.has_terminal = _has_terminal()
         self._before: dict[signal.Signals, object] = {}
@@ -36,7 +38,8 @@ class Signals:
             signal.signal(number, handler)  # type: ignore[arg-type]  # `signal` accepts what it returned
 
     def _end(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        self.last_end = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         self.ends += 1
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:

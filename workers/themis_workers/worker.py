@@ -18,7 +18,7 @@ from themis_workers.slots.pool import Slots
 from themis_workers.slots.runs import Runs
 from themis_workers.slots.slot import Slot
 from themis_workers.stopping import ExitCode, Stopping
-from themis_workers.telemetry import logs
+from themis_workers.telemetry import farewells, logs
 from themis_workers.wake import Wake
 from themis_workers.worker_context import WorkerContext
 
@@ -81,14 +81,17 @@ class Worker:
             self._reload()
         if self._signals.ends and self.stopping.left_s is None:
             self.stopping.begin("asked to end by a signal", self.settings.grace)
-            logs.tell("asked to end: no more jobs are taken", grace_s=self.settings.grace)
+            logs.tell(
+                farewells.on_first_signal(len(self.slots.running()), self.settings.grace, self._signals.last_end),
+                jobs=self._running_jobs(),
+            )
             self._context.notifier.stopping()
         if self._signals.ends > 1 and not self.stopping.forced:
-            logs.warn("asked to end at once: running jobs are killed and given back")
+            logs.warn(farewells.on_second_signal(len(self.slots.running())), jobs=self._running_jobs())
             self.stopping.force()
         if self.stopping.why is None and self.reporting.stop_requested:
             self.stopping.begin("asked to end by `themis worker stop`", None)
-            logs.tell("asked to end: no more jobs are taken; what runs may end")
+            logs.tell(farewells.on_stop_request(len(self.slots.running())), jobs=self._running_jobs())
 
     def look_after_runs(self) -> None:
         """Stop jobs that are over a limit, cancelled, lost or not ended in time; replace lost slots."""
@@ -173,6 +176,10 @@ class Worker:
 
     # --- inside
 
+    def _running_jobs(self) -> list[str] | None:
+        """Keys of the running jobs; None, which no log shows, when there are none."""
+        return [slot.attempt.claim.key for slot in self.slots.running() if slot.attempt is not None] or None
+
     def _note_recovered(self, rows: Sequence[JobRow]) -> None:
         for row in rows:
             logs.warn("an orphaned job was recovered", job=row.key, state=row.state, why=row.message)
@@ -201,6 +208,7 @@ class Worker:
             # There is no store to write to. Should it come back, the job is recovered as an orphan.
             logs.warn("the attempt cannot be settled", job=attempt.claim.key, slot=slot.number, why=error)
             attempt.claim.abandon()
+            self.reporting.note_left()
             return True
         except (StoreError, OSError) as error:
             logs.warn("the attempt cannot be settled yet", job=attempt.claim.key, slot=slot.number, why=error)
@@ -212,6 +220,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # one job must not stop the worker of the others
             logs.tell("the attempt cannot be settled", level=logs.ERROR, job=attempt.claim.key, error=repr(error))
             attempt.claim.abandon()
+            self.reporting.note_left()
             return True
         if cause is Cause.GIVEN_BACK:
             self.stopping.cut_short = True
@@ -225,6 +234,7 @@ class Worker:
         if not self.stopping.gives_up:
             return False
         attempt.claim.abandon()
+        self.reporting.note_left()
         self.stopping.cut_short = True
         why = "its end could not be written; when it is recovered as an orphan, the attempt is not counted"
         logs.warn("the attempt is abandoned", job=attempt.claim.key, attempt=attempt.claim.attempt, slot=slot, why=why)

@@ -207,12 +207,17 @@ def test_inspect_prints_what_a_run_is_and_what_is_stored(ran: Themis) -> None:
 # --- begin
 
 
-def test_what_init_writes_runs(themis: Themis) -> None:
+def test_what_init_writes_runs(themis: Themis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no model can be asked."""
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("themis.cli.begin.found_models.said_by", lambda *_: None)
     assert themis("init", "--path", "mine").out == "mine\n"
     assert sorted(str(path.relative_to("mine")) for path in Path("mine").rglob("*") if path.is_file()) == [
         "data/sample.jsonl",
         "experiment.yaml",
         "run.py",
+        "themis.schema.json",  # for editors
     ]
     assert themis("run", "--config", "mine/experiment.yaml").document["status"] == "completed"
 
@@ -237,6 +242,7 @@ COMMANDS = [
     "estimate",
     "quickcheck",
     "report",
+    "cases",
     "inspect snapshot",
     "inspect state",
     "inspect evaluation",
@@ -279,6 +285,7 @@ def test_python_m_is_the_command(
     module: str, themis: Themis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [module, "--version"])
+    monkeypatch.setattr("themis.cli.terminal.early_interrupts.catch", lambda: None)  # this process goes on
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     assert ended.value.code == 0

@@ -75,8 +75,8 @@ def test_the_image_can_be_built_and_an_ordinary_user_runs_an_experiment_in_it(
     container = buildah("from", "--pull-never", "themis-test").stdout.strip()
     script = """
         id --user
-        themis init --path /data
-        themis submit --config /data/experiment.yaml --mode worker-pool >/data/submitted
+        themis init --path /data --provider demo 2>/data/next
+        themis submit /data/experiment.yaml >/data/submitted
         themis worker run --queue-root /data/runs/queue | grep --only-matching completed
         themis worker start --queue-root runs/queue --health-file /tmp/themis-health --metrics-port 0 2>said &
         until themis worker health --file /tmp/themis-health 2>/dev/null; do kill -0 $!; sleep 0.2; done

@@ -79,7 +79,6 @@ MISTAKES = [
         2,
         ("generation.generator: no component 'builtin/openai'",),
         never=("builtin/text", "builtin/contains"),
-        unless="a metric is suggested for a generator",
     ),
     Mistake(
         "12b",
@@ -88,7 +87,6 @@ MISTAKES = [
         generator("openai/gpt-4.1"),
         2,
         ("no component 'openai/gpt-4.1'; write {use: openai, with: {model_id: gpt-4.1}}",),
-        unless="nothing is suggested for a model in place of a generator",
     ),
     Mistake(
         "13",

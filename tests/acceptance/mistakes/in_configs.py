@@ -34,7 +34,6 @@ MISTAKES = [
         words("run", "base.yaml"),
         0,
         ('"status":"completed"',),
-        unless="a config file is not yet a positional argument",
     ),
     Mistake(
         "3",
@@ -139,7 +138,6 @@ MISTAKES = [
         words("submit", *CONFIG, "--mode", "worker_pool"),
         0,
         ('"mode":"worker_pool"',),
-        unless="only one spelling of the mode is understood",
     ),
     Mistake(
         "43",
@@ -157,7 +155,6 @@ MISTAKES = [
         2,
         ("option '--model'",),
         never=("'--help'", "?;"),
-        unless="--help is suggested for --model",
     ),
     Mistake(
         "45",

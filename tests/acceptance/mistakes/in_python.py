@@ -48,7 +48,6 @@ MISTAKES = [
         submitted_in_python,
         0,
         ("worker_pool",),
-        unless="only one spelling of the mode is understood in Python",
     ),
     Mistake("78", "evaluate() in a notebook", "A", in_a_loop, 1, ("evaluate()", "await evaluate_async()")),
     Mistake(

@@ -254,7 +254,6 @@ MISTAKES = [
         interrupted_at_the_start,
         130,
         ("themis: interrupted",),
-        unless="the start of the command is not yet guarded",
         is_slow=True,
     ),
     Mistake(
@@ -264,7 +263,6 @@ MISTAKES = [
         interrupted_worker,
         0,
         ("Ctrl-C again",),
-        unless="a worker does not say yet what it waits for",
         is_slow=True,
     ),
     Mistake(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.limit_files import fresh
-from themis.cli import limits as command
 from themis.cli.main import main
+from themis.cli.queue import limits as command
 from themis.core.shared_limits.folder import FOLDER_VARIABLE
 from themis.core.shared_limits.limit_file import LimitFile
 from themis.core.shared_limits.quota_document import Pause, QuotaDocument, QuotaHolder

@@ -8,10 +8,11 @@ import click
 import pytest
 
 from themis.cli import errors
-from themis.cli.main import SECTIONS, cli, main
+from themis.cli.help.sections import COMMANDS, SECTIONS, UNLISTED
+from themis.cli.main import cli, main
 from themis.core.errors import StoreFullError, UnknownRunError
 
-COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+REPLACED = "the config file names the model; --set generation.generator.with.model_id=NAME replaces it"
 
 
 def every_command() -> list[list[str]]:
@@ -39,6 +40,30 @@ def test_every_command_has_help_with_an_example(words: list[str], capsys: pytest
     assert f"themis {' '.join(words)}" in shown.partition("Example")[2]
 
 
+def test_the_list_has_groups_and_leaves_out_what_others_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    titles = [line.rstrip(":") for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert titles == ["Options", *SECTIONS, "Examples"]
+    listed = {line.split()[0] for line in shown.splitlines() if line.startswith("  ") and line[2] != " "}
+    assert not listed & set(UNLISTED)
+    assert set(COMMANDS) - set(UNLISTED) <= listed
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["queue"], ["queue", "list"], ["quickcheck"]], ids=" ".join)
+def test_help_on_a_command_is_what_its_option_shows(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--help"]) == 0
+    by_option = capsys.readouterr().out
+    assert main(["help", *words]) == 0
+    assert capsys.readouterr().out == by_option
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_the_version_has_a_short_option_too(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([option]) == 0
+    assert capsys.readouterr().out.startswith("themis ")
+
+
 def test_without_words_the_help_is_shown_as_what_was_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == errors.BAD_INPUT
     assert "themis demo" in capsys.readouterr().err
@@ -47,10 +72,27 @@ def test_without_words_the_help_is_shown_as_what_was_missing(capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["rn"], "no command 'rn'; did you mean \"run\"?; see themis --help"),
-        (["queue", "lst"], "no command 'lst'; did you mean \"list\"?; see themis queue --help"),
-        (["run"], "Missing option '--config'; see themis run --help"),
-        (["run", "--confg", "x"], "No such option '--confg'. Did you mean '--config'?; see themis run --help"),
+        (["rn"], "no command 'rn'; did you mean \"run\"? See themis --help"),
+        (["queue", "lst"], "no command 'lst'; did you mean \"list\"? See themis queue --help"),
+        (["help", "queue", "lst"], "no command 'lst'; did you mean \"list\"? See themis queue --help"),
+        (["help", "run", "x"], "themis run has no commands below it; see themis run --help"),
+        (["run"], "name the config file, as in: themis run experiment.yaml; see themis run --help"),
+        (
+            ["config", "validate"],
+            "name the config file, as in: themis config validate experiment.yaml; see themis config validate --help",
+        ),
+        (["run", "x.yaml", "--config", "y.yaml"], "give x.yaml or --config, not both; see themis run --help"),
+        (["run", "--confg", "x"], "no option '--confg'; did you mean \"--config\"? See themis run --help"),
+        (["--versoin"], "no option '--versoin'; did you mean \"--version\"? See themis --help"),
+        (
+            ["run", "e.yaml", "--model", "gpt-4"],
+            f"no option '--model'; {REPLACED}; see themis run --help",
+        ),
+        (["status", "--model", "gpt-4"], "no option '--model'; see themis status --help"),
+        (
+            ["report", "x", "--output", "f"],
+            "no option '--output'; results go to standard output: > FILE keeps them; see themis report --help",
+        ),
         (["queue", "list", "--set", "a=b"], "--set needs --config; see themis queue list --help"),
         (
             ["queue", "list", "--queue-root", "q", "--config", "c.yaml"],

@@ -112,16 +112,16 @@ def test_a_live_object_is_a_component_without_a_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "hint"),
+    ("spec", "kind", "hint"),
     [
-        ("builtin/exact_mach", "no component 'builtin/exact_mach'; did you mean \"builtin/exact_match\"?"),
-        ("builtin/math_answr", 'did you mean "builtin/math_answer"?'),
-        ({"use": "builtin/f2"}, 'did you mean "builtin/f1"?'),
+        ("builtin/exact_mach", METRIC, "no component 'builtin/exact_mach'; did you mean \"builtin/exact_match\"?"),
+        ("builtin/math_answr", PARSER, 'did you mean "builtin/math_answer"?'),
+        ({"use": "builtin/f2"}, METRIC, 'did you mean "builtin/f1"?'),
     ],
 )
-def test_an_unknown_id_is_refused_with_the_nearest(spec: Any, hint: str) -> None:
+def test_an_unknown_id_is_refused_with_the_nearest_of_its_kind(spec: Any, kind: Kind, hint: str) -> None:
     with pytest.raises(UnknownComponentError) as caught:
-        _load(spec, METRIC)
+        _load(spec, kind)
     assert str(caught.value).startswith("the place: ")
     assert hint in str(caught.value)
 

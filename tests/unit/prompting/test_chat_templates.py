@@ -86,7 +86,7 @@ def test_a_file_may_use_what_published_templates_use(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("template", "case", "reason"),
     [
-        ("chatlm", CASE, r"there is no template 'chatlm'; did you mean \"chatml\"\?; there are chatml, gemma, llama3"),
+        ("chatlm", CASE, r"there is no template 'chatlm'; did you mean \"chatml\"\? There are chatml, gemma, llama3"),
         ("./nothing.jinja", CASE, "nothing.jinja cannot be read"),
         ("gemma", Case(case_id="c", input=[{"role": "tool", "content": "x"}]), "gemma has no role tool"),
         (

@@ -21,3 +21,9 @@ COMPONENTS = ["builtin/demo_generator", "builtin/exact_match", "builtin/text"]
 )
 def test_a_word_that_is_begun_is_nearer_than_one_that_looks_alike(word: str, known: list[str], hint: str) -> None:
     assert nearest_hint(word, known) == hint
+
+
+def test_what_follows_a_question_is_a_sentence_of_its_own() -> None:
+    assert nearest_hint("inputt", ["input"], then="see the page") == '; did you mean "input"? See the page'
+    assert nearest_hint("zzz", ["a"], then="see the page") == "; known are a; see the page"
+    assert nearest_hint("zzz", [], then="see the page") == "; see the page"

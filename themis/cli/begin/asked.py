@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from themis.cli.command import json_option, quiet_option
+from themis.cli.offers import values
 
 DEFAULT_MODEL = "builtin/demo_generator"
 DEFAULT_METRIC = "builtin/exact_match"
@@ -72,15 +73,28 @@ def _option(*names: str, **settings: Any) -> Callable[[Callable[..., Any]], Call
 
 
 _OPTIONS = (
-    _option("--model", default=DEFAULT_MODEL, show_default=True, metavar="NAME", help="PROVIDER/MODEL or a component."),
+    _option(
+        "--model",
+        default=DEFAULT_MODEL,
+        show_default=True,
+        metavar="NAME",
+        shell_complete=values.models,
+        help="PROVIDER/MODEL or a component.",
+    ),
     _option(
         "--metric",
         "metrics",
         multiple=True,
         metavar="ID",
+        shell_complete=values.components("metric"),
         help=f"May be repeated.  [default: {DEFAULT_METRIC}, or {CONTINUATIONS_METRIC} of continuations]",
     ),
-    _option("--parser", metavar="ID", help=f"Finds the answer in the output.  [default: {DEFAULT_PARSER}]"),
+    _option(
+        "--parser",
+        metavar="ID",
+        shell_complete=values.components("parser"),
+        help=f"Finds the answer in the output.  [default: {DEFAULT_PARSER}]",
+    ),
     _option(
         "--task",
         type=click.Choice(TASKS),

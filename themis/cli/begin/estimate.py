@@ -16,11 +16,11 @@ from themis.cli.terminal.share_option import Share
 
 @command(
     "estimate",
-    "themis estimate --config experiment.yaml",
-    "themis estimate --config experiment.yaml --detect 2%",
-    "themis estimate --config experiment.yaml --detect 2% --earlier before.yaml after.yaml",
+    "themis estimate experiment.yaml",
+    "themis estimate experiment.yaml --detect 2%",
+    "themis estimate experiment.yaml --detect 2% --earlier before.yaml after.yaml",
 )
-@config_options()
+@config_options
 @click.option("--detect", type=Share(), metavar="SHARE", help="Say how many cases show such a difference: 2% or 0.02.")
 @click.option(
     "--earlier", nargs=2, metavar="A B", help="Two stored runs, which say how much scores of the same cases differ."

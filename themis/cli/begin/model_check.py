@@ -18,17 +18,17 @@ DEFAULT_TIMEOUT_S = 120.0
 _ANSWER_BYTES = 1_000
 
 
-@group("model", "themis model check --config experiment.yaml")
+@group("model", "themis model check experiment.yaml")
 def model() -> None:
     """Check the model of an experiment."""
 
 
 @command(
     "check",
-    "themis model check --config experiment.yaml",
-    "themis model check --config experiment.yaml --set generation.generator.with.model_id=gpt-5.4",
+    "themis model check experiment.yaml",
+    "themis model check experiment.yaml --set generation.generator.with.model_id=gpt-5.4",
 )
-@config_options()
+@config_options
 @click.option(
     "--timeout",
     "timeout_s",

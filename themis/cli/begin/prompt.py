@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 _WHERE = "generation.generator"
 
 
-@group("prompt", "themis prompt show --config experiment.yaml")
+@group("prompt", "themis prompt show experiment.yaml")
 def prompt() -> None:
     """Show what a model would be sent."""
 
 
 @command(
     "show",
-    "themis prompt show --config experiment.yaml",
-    "themis prompt show --config experiment.yaml --case fr --json",
+    "themis prompt show experiment.yaml",
+    "themis prompt show experiment.yaml --case fr --json",
 )
-@config_options()
+@config_options
 @click.option("--case", "case_id", metavar="ID", help="Case to show; by default the first one.")
 @click.option("--dataset-id", metavar="D", help="Dataset of the case; by default the first one that has it.")
 @json_option

@@ -1,5 +1,6 @@
 """Files of a small experiment to start from: with the model that knows every answer, or with one of a provider."""
 
+import json
 from dataclasses import dataclass
 
 from themis.adapters.model_names import PROVIDERS
@@ -7,11 +8,11 @@ from themis.adapters.model_names import PROVIDERS
 CONFIG = "experiment.yaml"
 
 _DEMO = """\
-# Run it with    themis run --config experiment.yaml
-# or queue it:   themis submit --config experiment.yaml --mode worker-pool
+# Run it with    themis run experiment.yaml
+# or queue it:   themis submit experiment.yaml
 
 generation:
-  generator: builtin/demo_generator   # knows every answer; your own is package.module:name
+  generator: builtin/demo_generator   # not a real model: it knows every answer; your own is package.module:name
 evaluation:
   parsers: [builtin/json_identity]    # finds the answer in the model's output
   metrics: [builtin/exact_match]      # 1 when the answer is the expected one, else 0
@@ -29,8 +30,9 @@ _DEMO_SAMPLE = """\
 """
 
 _ASKING = """\
-# See whether the model answers:   themis model check --config experiment.yaml
-# Run it:                          themis run --config experiment.yaml
+# See whether the model answers:   themis model check experiment.yaml
+# Run it:                          themis run experiment.yaml
+# Try it without a model:          themis run experiment.yaml --set generation.generator=builtin/demo_generator
 
 generation:
   generator:
@@ -96,10 +98,17 @@ STARTS: dict[str, Start] = {
 """Providers that a starting experiment is written for."""
 
 
-def files_of(provider: str | None, model: str | None) -> dict[str, str]:
+DEMO = "demo"
+"""Name of the built-in model that knows every answer, beside those of the providers."""
+
+
+def files_of(provider: str, model: str | None) -> dict[str, str]:
     """Return the text of each file by its path: for a provider's model, or for the one that knows every answer."""
-    if provider is None:
-        return {CONFIG: _DEMO, "data/sample.jsonl": _DEMO_SAMPLE, "run.py": _RUN}
+    from themis.core.configuration.json_schema import SCHEMA_FILE, SCHEMA_LINE, config_schema
+
+    beside = {"run.py": _RUN, SCHEMA_FILE: json.dumps(config_schema(), indent=1) + "\n"}
+    if provider == DEMO:
+        return {CONFIG: f"{SCHEMA_LINE}\n{_DEMO}", "data/sample.jsonl": _DEMO_SAMPLE, **beside}
     known = PROVIDERS[provider]
     arguments = [f"{name}: {value}" for name, value in known.arguments.items()]
     if known.key_variable is not None:
@@ -109,23 +118,25 @@ def files_of(provider: str | None, model: str | None) -> dict[str, str]:
         model=_scalar(model or STARTS[provider].model),
         arguments="".join(f"      {line}\n" for line in arguments),
     )
-    return {CONFIG: config, "data/sample.jsonl": _PROBLEMS, "run.py": _RUN}
+    return {CONFIG: f"{SCHEMA_LINE}\n{config}", "data/sample.jsonl": _PROBLEMS, **beside}
 
 
-def next_steps(provider: str, model: str | None, config: str) -> list[str]:
+def next_steps(provider: str, model: str | None, config: str, *, ready: bool, command: str = "themis") -> list[str]:
     """Return the commands that come next, as a user types them.
 
     Args:
-        provider: one of `STARTS`.
+        provider: one of `STARTS`, or `DEMO`.
         model: the model; None for the usual one.
         config: the path of the config file, quoted for a shell.
+        ready: whether its key is set or its server has the model, so that nothing is to be done before.
+        command: the beginning of a command line of ours.
     """
+    run = f"{command} run {config}"
+    if provider == DEMO:
+        return [run]
     start = STARTS[provider]
-    return [
-        start.before.format(model=model or start.model),
-        f"themis model check --config {config}",
-        f"themis run --config {config}",
-    ]
+    before = [] if ready else [start.before.format(model=model or start.model)]
+    return [*before, f"{command} model check {config}", run]
 
 
 def _scalar(text: str) -> str:

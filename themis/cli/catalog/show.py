@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, json_option
+from themis.cli.offers import values
 from themis.cli.terminal.fitted_table import terminal_width
 from themis.cli.terminal.output import emit, is_for_people, say
 
@@ -19,7 +20,7 @@ _LABEL = 13
 
 
 @command("show", "themis catalog show gsm8k", "themis catalog show arc:challenge --json")
-@click.argument("name")
+@click.argument("name", shell_complete=values.benchmarks)
 @json_option
 def show(*, name: str, as_json: bool) -> None:
     """Print a benchmark: its source, licence, recipe and published figures, and its prompt about a sample."""

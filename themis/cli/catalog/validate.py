@@ -6,6 +6,7 @@ import click
 
 from themis.cli.command import command, json_option
 from themis.cli.errors import BAD_NEWS
+from themis.cli.offers import values
 from themis.cli.terminal.output import emit, is_for_people, say, say_table
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @command("validate", "themis catalog validate", "themis catalog validate gsm8k")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=values.benchmarks)
 @json_option
 def validate(*, name: str | None, as_json: bool) -> int:
     """Check one benchmark, or all with their variants: cases, prompt, parser and metric on a sample. No model is asked.

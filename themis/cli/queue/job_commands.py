@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from themis.cli.command import QueuePlace, command, queue_place
+from themis.cli.offers import values
 from themis.cli.targets import job_key_of, jobs_named_by, note_left_out, opened_queue
 from themis.cli.terminal.output import emit, note, when
 from themis.cli.terminal.time_options import When, nanoseconds
@@ -27,7 +28,7 @@ _matching_option = click.option("--all-matching", is_flag=True, help="Every job 
 
 
 @command("cancel", "themis queue cancel 4f1c", "themis queue cancel --all --state queued --yes")
-@click.argument("keys", nargs=-1, metavar="[TARGET]...")
+@click.argument("keys", nargs=-1, metavar="[TARGET]...", shell_complete=values.jobs)
 @queue_place
 @click.option("--all", "everything", is_flag=True, help="Every job that has not ended.")
 @_matching_option
@@ -76,7 +77,7 @@ def cancel(
     "themis queue retry --all-failed",
     "themis queue retry 4f1c --set runtime.budget.usd=20",
 )
-@click.argument("keys", nargs=-1, metavar="[TARGET]...")
+@click.argument("keys", nargs=-1, metavar="[TARGET]...", shell_complete=values.jobs)
 @queue_place
 @click.option("--all-failed", is_flag=True, help="Every job that failed.")
 @_matching_option
@@ -106,7 +107,7 @@ def retry(
 
 
 @command("set", "themis queue set 4f1c --priority 0", "themis queue set 4f1c --not-before 2h")
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=values.jobs)
 @queue_place
 @click.option("--priority", type=click.IntRange(0, 9), help="0 is first, 9 last.")
 @click.option(

@@ -12,6 +12,7 @@ import click
 
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.errors import INTERRUPTED
+from themis.cli.offers import values
 from themis.cli.targets import job_key_of, opened_queue
 from themis.cli.terminal import streams
 from themis.cli.terminal.log_tail import LogTail, lines_of
@@ -28,7 +29,7 @@ _LOG_CHARACTERS = 1_000_000
 
 
 @command("logs", "themis queue logs 4f1c", "themis queue logs 4f1c --follow --lines 20")
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=values.jobs)
 @queue_place
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Only the output of one attempt.")
 @click.option("--follow", "-f", is_flag=True, help="Keep printing until the job has ended, through all its attempts.")

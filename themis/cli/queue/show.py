@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import command, json_option, queue_options
+from themis.cli.offers import values
 from themis.cli.targets import job_key_of, opened_queue
 from themis.cli.terminal.output import emit, how_long, one_line, say, table, when
 from themis.core.outcomes.failure_groups import shown_reasons
@@ -22,7 +23,7 @@ _BATCH = "batch"
 
 
 @command("show", "themis queue show 4f1c", "themis queue show gpt-5.4-mini-on-gsm8k")
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=values.jobs)
 @queue_options
 @json_option
 def show(

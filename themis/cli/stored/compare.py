@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from themis.cli.command import command, json_option
+from themis.cli.offers import values
 from themis.cli.stored.edited_scores import edited_option, scores_of
 from themis.cli.stored.run_names import RunPlace, places_of, store_option
 from themis.cli.terminal.output import emit, is_for_people, say, say_table
@@ -39,7 +40,7 @@ class _Side(NamedTuple):
     "themis compare 4f1c09 77ab21 --flips 20",
     "themis compare before.yaml after.yaml other.yaml --cluster passage",
 )
-@click.argument("names", metavar="A B …", nargs=-1)
+@click.argument("names", metavar="A B …", nargs=-1, shell_complete=values.targets)
 @click.option("--baseline-config", type=click.Path(path_type=Path), help="The config file of A.")
 @click.option("--candidate-config", type=click.Path(path_type=Path), help="The config file of B.")
 @click.option("--cluster", metavar="FIELD", help="A metadata field: cases that share its value depend on each other.")

@@ -8,6 +8,7 @@ import click
 
 from themis.cli.command import command, json_option
 from themis.cli.errors import BAD_NEWS
+from themis.cli.offers import values
 from themis.cli.stored.run_names import NamedPlaces, is_id, store_option
 from themis.cli.targets import open_experiment
 from themis.cli.terminal.output import emit, is_for_people, say
@@ -24,8 +25,8 @@ _ID_CHARACTERS = 16
     "themis diff 4f1c09 experiment.yaml",
     "themis diff 4f1c09 77ab21 --store elsewhere/runs.db --json",
 )
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", shell_complete=values.targets)
+@click.argument("second", metavar="B", shell_complete=values.targets)
 @store_option
 @json_option
 def diff(*, first: str, second: str, store_path: Path | None, as_json: bool) -> int:

@@ -1,14 +1,14 @@
 """`themis judge`: how far the verdicts of a judge agree with the labels of people."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from themis.cli.command import command, config_options, group, json_option
-from themis.cli.stored.scales import scales_of
-from themis.cli.targets import open_experiment, stored_run
+from themis.cli.command import command, group, json_option
+from themis.cli.stored.one_run import one_run
+from themis.cli.stored.run_targets import Asked, run_options
+from themis.cli.stored.scales import scales_of, stored_scales
 from themis.cli.terminal.output import emit, is_for_people, note, say, say_table
 
 if TYPE_CHECKING:
@@ -17,25 +17,26 @@ if TYPE_CHECKING:
 _HEADERS = ("figure", "value", "95 % interval", "cases", "why not")
 
 
-@group("judge", "themis judge calibrate --config experiment.yaml --labels labels.csv")
+@group("judge", "themis judge calibrate experiment.yaml --labels labels.csv")
 def judge() -> None:
     """Compare the verdicts of a judge with labels that people gave."""
 
 
 @command(
     "calibrate",
-    "themis judge calibrate --config experiment.yaml --labels labels.csv",
-    "themis judge calibrate --config experiment.yaml --labels labels.jsonl --metric-id kindness",
-    "themis judge calibrate --config experiment.yaml --labels labels.csv --positive CORRECT --positive PARTLY",
+    "themis judge calibrate experiment.yaml --labels labels.csv",
+    "themis judge calibrate experiment.yaml --labels labels.jsonl --metric-id kindness",
+    "themis judge calibrate 4f1c09 --labels labels.csv",
+    "themis judge calibrate experiment.yaml --labels labels.csv --positive CORRECT --positive PARTLY",
 )
-@config_options()
+@run_options
 @click.option(
     "--labels",
     "labels_path",
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What people said: a case_id and a label a row, and perhaps metric and dataset_id; JSONL, JSON, CSV, TSV or "
+    help="What people said: a case_id and a label per row, and perhaps metric and dataset_id; JSONL, JSON, CSV, TSV or "
     "Parquet.",
 )
 @click.option(
@@ -54,14 +55,15 @@ def judge() -> None:
 @json_option
 def calibrate(
     *,
-    config: Path,
-    overrides: Sequence[str],
+    asked: Asked,
     labels_path: Path,
     metric_id: str | None,
     positive: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Compare the verdicts of a stored run's judges with labels that people gave to its cases.
+
+    TARGET is a config file, or the name of a run, or the beginning of a run's id or a job's key (4 digits at least).
 
     The result is kept in the store, for the judge and its rubric: reports on all runs that ask that judge by that
     rubric show kappa beside the metric. What cannot be measured is null, with the reason.
@@ -72,11 +74,11 @@ def calibrate(
     from themis.core.inspection import get_run_snapshot
 
     file = read_labels(labels_path)
-    experiment = open_experiment(config, overrides)
-    with stored_run(experiment) as (store, run_id):
+    with one_run(asked, writes=True) as place:
+        store, run_id = place.store, place.run_id
         snapshot = get_run_snapshot(store, run_id)
         of_metrics = by_metric(file.labels, snapshot.metric_kinds, metric_id)
-        run = JudgedRun(store, snapshot, scales_of(experiment.compiled()))
+        run = JudgedRun(store, snapshot, scales_of(place.run) if place.run else stored_scales(snapshot))
         found = [calibrated(run, name, file, labels, positive) for name, labels in of_metrics.items()]
         with store.transaction():
             useless = [calibration.metric_id for calibration in found if not stored.save(store, calibration)]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from themis.cli.stored.run_targets import Asked, location_in, places_of_runs, readers_of
-from themis.cli.targets import open_experiment, stored_run
+from themis.cli.stored.run_targets import Asked, places_of_runs, readers_of
+from themis.cli.targets import location_in, open_experiment, stored_run
 from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import click
 
 from themis.cli.command import queue_options
-from themis.cli.targets import find_queue_root, open_experiment, stored_run
-from themis.core.configuration.default_paths import DEFAULT_STORE_KIND, DEFAULT_STORE_PATH
-from themis.core.errors import ConfigError, StoreMissingError, UnavailableError, UnknownTargetError
+from themis.cli.offers import values
+from themis.cli.targets import open_experiment, places_of_stores, stored_run
+from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
+from themis.core.errors import StoreMissingError, UnavailableError, UnknownTargetError
 
 if TYPE_CHECKING:
     from themis.core.monitor.targets import Match
@@ -56,7 +57,9 @@ def run_options(function: Function) -> Function:
         config, overrides, queue_root = (others.pop(name) for name in ("config", "overrides", "queue_root"))
         return function(asked=Asked(target, config, overrides, queue_root, store), **others)
 
-    return click.argument("target", required=False)(store_option(queue_options(cast("Function", asking))))
+    return click.argument("target", required=False, shell_complete=values.targets)(
+        store_option(queue_options(cast("Function", asking)))
+    )
 
 
 @contextmanager
@@ -111,31 +114,7 @@ def named_runs(asked: Asked) -> "Iterator[list[Match]]":
 
 def places_of_runs(asked: Asked) -> "list[StoreLocation]":
     """The stores to look in: `--store`, else the queue's, else that of `--config`, else the usual one."""
-    from themis.core.monitor.stores import stores_of
-
-    if asked.store is not None:
-        return [file_location(asked.store)]
-    if asked.queue_root is None and asked.config is not None:
-        return [location_in(asked.config, asked.overrides)]
-    return stores_of(find_queue_root(asked.queue_root, asked.config, asked.overrides))
-
-
-def file_location(path: Path) -> "StoreLocation":
-    """The store in a file that an option names."""
-    from themis.core.stores.reading import StoreLocation
-
-    return StoreLocation(DEFAULT_STORE_KIND, str(path.absolute()))
-
-
-def location_in(config: Path, overrides: Sequence[str]) -> "StoreLocation":
-    """The store that a config file names; its components are not imported, nor its secrets needed."""
-    from themis.core.configuration.config_file import load_config
-    from themis.core.stores.registry import location_of
-
-    storage = load_config(config, overrides=overrides).storage
-    if storage.store == "memory":
-        raise ConfigError(where=str(config), detail="storage.store is memory, whose runs only their process can see")
-    return location_of(storage)
+    return places_of_stores(asked.store, asked.queue_root, asked.config, asked.overrides)
 
 
 def readers_of(stack: ExitStack, locations: "Sequence[StoreLocation]", target: str) -> "list[StoreReader]":

@@ -9,6 +9,7 @@ import click
 
 from themis.cli import errors
 from themis.cli.command import command, json_option, queue_options
+from themis.cli.offers import values
 from themis.cli.targets import find_queue_root
 from themis.cli.terminal import streams
 from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
@@ -83,7 +84,7 @@ def list_workers(
 
 
 @command("stop", "themis worker stop gpu-1", "themis worker stop --all --wait 600")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=values.workers)
 @click.option("--all", "stop_all", is_flag=True, help="Every live worker.")
 @click.option(
     "--wait",

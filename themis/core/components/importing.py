@@ -14,6 +14,7 @@ from themis.core.components.plugins import (
     installed_plugins,
 )
 from themis.core.components.references import described
+from themis.core.components.suggestions import component_hint
 from themis.core.components.wrong_names import colon_hint, missing_module, missing_object
 from themis.core.errors import ComponentImportError, UnknownComponentError
 from themis.core.text.nearest import nearest_hint
@@ -90,13 +91,16 @@ class NamedObject:
         return ComponentImportError(where=self.where, reference=self.use, detail=f"{declared}{reason}")
 
 
-def find_named(use: str, where: str, *, groups: Sequence[str] = COMPONENT_GROUPS) -> NamedObject:
+def find_named(
+    use: str, where: str, *, groups: Sequence[str] = COMPONENT_GROUPS, kind: str | None = None
+) -> NamedObject:
     """Return the location of the object that `use` names; nothing is imported.
 
     Args:
         use: an id, or `package.module:name`.
         where: the place in the configuration, for messages.
         groups: the entry-point groups in which a plug-in may declare the id.
+        kind: the kind of component that is needed, for what a message suggests; None for any.
 
     Raises:
         UnknownComponentError: nothing has that id.
@@ -107,8 +111,11 @@ def find_named(use: str, where: str, *, groups: Sequence[str] = COMPONENT_GROUPS
         return NamedObject(use, where, path)
     plugin = find_plugin(use, groups, where=where)
     if plugin is None:
-        nearest = colon_hint(use) or nearest_hint(use, known_ids(groups))
-        raise UnknownComponentError(where=where, reference=use, nearest=nearest)
+        ids = known_ids(groups)
+        hint = colon_hint(use) or nearest_hint(use, ids)
+        if COMPONENT_GROUP in groups and not colon_hint(use):
+            hint = component_hint(use, kind, [name for name in ids if name not in SHIPPED])
+        raise UnknownComponentError(where=where, reference=use, nearest=hint)
     return NamedObject(use, f"{where} ({plugin.package})", plugin.path, plugin)
 
 

@@ -106,7 +106,7 @@ def load_component(
         _refuse(fault, getattr(spec, "__name__", ""), where)
         live, module, distribution = spec, None, None
     else:
-        named = find_named(target.use, where)
+        named = find_named(target.use, where, kind=kind.name)
         where, module, distribution = named.where, named.module, named.distribution
         found = named.load(allow_modules)
         _refuse(function_fault(found, kind.name, kind.method, target.use), target.use, where)

@@ -138,7 +138,7 @@ def _refuse_fields(error: ValidationError) -> NoReturn:
     if problem["type"] == MISSING_KEY:
         refuse(f"has no {place!r}; {_HINT}")
     if problem["type"] == UNKNOWN_KEY:
-        refuse(f"unknown key {place!r}{nearest_hint(place, _CASE_KEYS)}; {_HINT}")
+        refuse(f"unknown key {place!r}{nearest_hint(place, _CASE_KEYS, then=_HINT)}")
     refuse(words(problem))
 
 

@@ -40,7 +40,7 @@ class CaseRows:
             return
         for name in columns:
             if name not in _OWN and not (name.startswith(_LABEL) and name != _LABEL):
-                refuse(f"unknown column {name[:80]!r}{nearest_hint(name, _OWN)}; {_HINT}")
+                refuse(f"unknown column {name[:80]!r}{nearest_hint(name, _OWN, then=_HINT)}")
         if "input" not in columns:
             refuse(f"has no column 'input'; {_HINT}")
 

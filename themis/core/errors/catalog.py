@@ -8,11 +8,11 @@ class CatalogError(InputError):
 
 
 class UnknownBenchmarkError(CatalogError):
-    """no benchmark {benchmark!r}{nearest}; `themis catalog list` shows all"""
+    """no benchmark {benchmark!r}{nearest}"""
 
 
 class UnknownVariantError(CatalogError):
-    """benchmark {benchmark} has no variant {variant!r}{nearest}; `themis catalog show {benchmark}` lists them"""
+    """benchmark {benchmark} has no variant {variant!r}{nearest}"""
 
 
 class VariantNeededError(CatalogError):

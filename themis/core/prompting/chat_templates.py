@@ -65,9 +65,8 @@ def chat_template_source(config: ChatTemplateConfig) -> str:
     """
     if not config.is_file:
         if config.use not in CHAT_TEMPLATES:
-            hint = nearest_hint(config.use, CHAT_TEMPLATES)
             known = f"there are {', '.join(CHAT_TEMPLATES)}; a file is written as ./chat.jinja"
-            _refuse(f"there is no template {config.use!r}{hint}; {known}")
+            _refuse(f"there is no template {config.use!r}{nearest_hint(config.use, CHAT_TEMPLATES, then=known)}")
         return CHAT_TEMPLATES[config.use]
     path = Path(config.use).expanduser()
     try:

@@ -1,6 +1,8 @@
 """`themis demo`: simulated models, evaluated through the queue by real workers while the user watches."""
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -11,13 +13,18 @@ from typing import Any
 
 import click
 
+from themis.cli.begin.found_models import found_model
+from themis.cli.begin.starting_files import STARTS
 from themis.cli.command import command
+from themis.cli.offers import values
 from themis.cli.terminal.output import how_long, say, table
+from themis.cli.terminal.own_command import own_command
 from themis.core.errors import InvalidArgumentError, StateError
 
 DEFAULT_FOLDER = Path("demo")
 WORKERS = 2
 
+_MOST_NAMES = 100
 _IN_WORDS = {"completed": "done", "partial_failure": "done; some cases failed"}
 
 
@@ -30,15 +37,23 @@ _IN_WORDS = {"completed": "done", "partial_failure": "done; some cases failed"}
     metavar="FOLDER",
     help="The folder for its files and results.",
 )
-def demo(*, path: Path) -> None:
+@click.option(
+    "--model",
+    metavar="PROVIDER/MODEL",
+    shell_complete=values.models,
+    help="Also ask this model the first 20 problems, such as ollama/gemma3:270m.",
+)
+def demo(*, path: Path, model: str | None) -> None:
     """Write a dataset, submit an experiment for each of several simulated models, run workers, and compare scores.
 
-    Nothing leaves this machine. The files are kept, so that you can read and change them.
+    Simulated models answer on this machine, at no cost, and err like real ones; without --model nothing leaves it. The
+    files are kept, so that you can read and change them.
     """
-    configs = _write(path)
+    configs = _write(path, model)
     with (path / "data" / "problems.jsonl").open(encoding="utf-8") as file:
         problems = sum(1 for _ in file)
-    say(f"1. Wrote {problems} word problems and {len(configs)} experiments into {path}/, one per simulated model.")
+    whose = "simulated model" if model is None else f"model: {model}, and simulated ones"
+    say(f"1. Wrote {problems} word problems and {len(configs)} experiments into {path}/, one per {whose}.")
     experiments = {config.stem: _submit(config) for config in configs}
     say(f"2. Submitted them to the queue in {path}/runs/queue: each is a file in queued/ now, safe on disk.")
     say(
@@ -53,13 +68,27 @@ def demo(*, path: Path) -> None:
     say("A case without an answer (the model gave no number) counts as wrong. One that failed (the model could not be")
     say("asked) has no score. The interval contains the accuracy with 95 % confidence.")
     say()
-    say(f"All results of one model:         themis report --config {configs[0]} --format markdown-summary")
-    say("Start an experiment of your own:  themis init --path mine")
+    ours, last = own_command(), shlex.quote(str(configs[-1]))
+    say(f"What the weakest model got wrong:    {ours} cases {last} --where 'math_equivalence<1'")
+    say(f"All results of one model:            {ours} report {shlex.quote(str(configs[0]))} --format markdown-summary")
+    if model is None and (found := found_model(os.environ)) is not None:
+        name = found.model or STARTS[found.provider].model
+        again = f"{ours} demo --path {shlex.quote(str(path))} --model {shlex.quote(f'{found.provider}/{name}')}"
+        say(f"Ask a real model ({found.why}):  {again}")
+    say(f"Start an experiment of your own:     {ours} init --path {_free('mine')}")
 
 
-def _write(folder: Path) -> list[Path]:
+def _free(name: str) -> str:
+    """The name, or the first one with a number behind it under which nothing is here yet."""
+    names = (name, *(f"{name}-{number}" for number in range(2, _MOST_NAMES)))
+    return next((one for one in names if not Path(one).exists()), name)
+
+
+def _write(folder: Path, model: str | None) -> list[Path]:
+    from themis.adapters.model_names import generator_of
     from themis.demo import write_demo
 
+    asked = None if model is None else generator_of(model)
     if folder.exists() and not folder.is_dir():
         raise InvalidArgumentError(argument="--path", detail=f"{folder} is not a folder")
     try:
@@ -67,7 +96,7 @@ def _write(folder: Path) -> list[Path]:
         if others:
             detail = f"{folder} contains {others[0].name} and no earlier demo; name a new folder"
             raise InvalidArgumentError(argument="--path", detail=detail)
-        return write_demo(folder)
+        return write_demo(folder, asked=asked)
     except OSError as error:
         detail = f"cannot write {error.filename or folder}: {error.strerror}"
         raise InvalidArgumentError(argument="--path", detail=detail) from error
