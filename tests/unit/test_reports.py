@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from themis.core.config import EvaluationConfig, GenerationConfig, StorageConfig
+from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
 from themis.core.contexts import GenerateContext, ScoreContext
 from themis.core.errors import UnknownRunError
 from themis.core.experiment import Experiment
@@ -16,6 +16,7 @@ from themis.core.inspection import get_execution_state, get_run_snapshot, quickc
 from themis.core.models import Case, Dataset, GenerationResult, ParsedOutput, Score
 from themis.core.reports import COLUMNS, FAILURES_SHOWN, Reporter, snapshot_report
 from themis.core.stores import InMemoryRunStore
+from themis.core.values.breaker import BreakerConfig
 
 STRANGE = ["=1+1", "+cmd", "-5", "@sum", "a|b", "a`b``c", "50% & $1_{x}^~#\\", "a\nb"]
 
@@ -58,6 +59,7 @@ def run(store: InMemoryRunStore, cases: list[Case], metric: str = "test_metric")
         generation=GenerationConfig(generator=Echo()),
         evaluation=EvaluationConfig(metrics=[Length(metric)]),
         storage=StorageConfig(store="memory"),
+        runtime=RuntimeConfig(breaker=BreakerConfig(failures=1_000)),
         datasets=[Dataset(dataset_id="d|1", cases=cases)],
     )
     return experiment.run(store=store).run_id

@@ -95,6 +95,7 @@ RUNTIME: dict[str, Any] = {
     "judge_retry_delay": 1.0,
     "judge_retry_backoff": 1.0,
     "breaker": {"failures": 9},
+    "max_failed_share": 0.1,
     "budget": {"tokens": 1_000_000},
     "batch": REFUSED,  # for this generator; tests/unit/adapters/batches has one that takes it
     "store_retry_attempts": 1,

@@ -17,9 +17,12 @@ from themis.cli.exit_status import (
     explain_name,
 )
 from themis.cli.targets import open_experiment, stored_run
+from themis.cli.terminal.dry_run import dry_run_option, show_plan
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.progress import shown
+from themis.core.configuration.part import Part
 from themis.core.errors import RunBusyError, RunStoppedError
 from themis.core.outcomes.stages import UNTIL_STAGES
 
@@ -39,22 +42,30 @@ wait_option = click.option(
 @command(
     "run",
     "themis run experiment.yaml",
+    "themis run experiment.yaml --limit 5",
     "themis run experiment.yaml --set generation.candidate_policy.num_samples=5",
 )
 @config_options
 @click.option("--until-stage", type=click.Choice(list(UNTIL_STAGES)), default="judge", help="The last stage to run.")
 @wait_option
 @quiet_option
+@part_options
+@dry_run_option
 @title_options
 @code_changes_option
-def run(*, config: Path, overrides: Sequence[str], until_stage: str, wait: bool, quiet: bool) -> int:
+def run(  # noqa: PLR0913  # the options of a run
+    *, config: Path, overrides: Sequence[str], part: Part, dry_run: bool, until_stage: str, wait: bool, quiet: bool
+) -> int:
     """Run an experiment in this process and print its scores.
 
     A stored run is continued, not repeated: see runtime.existing_run_policy. Ctrl-C ends cleanly; the same command
     continues it later. Exits with 4 when another process holds the run lock, unless --wait is given.
     """
-    experiment = open_experiment(config, overrides)
+    experiment = part_of(open_experiment(config, overrides), part, overrides)
     experiment.compile()
+    if dry_run:
+        show_plan(experiment, until_stage)
+        return 0
     with closing(experiment.open_store()) as store:
         with line_named(config):
             result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)

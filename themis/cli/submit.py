@@ -13,8 +13,11 @@ from themis.cli.config_argument import config_arguments
 from themis.cli.exit_status import explain_name
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
+from themis.cli.terminal.dry_run import dry_run_option, show_submission
 from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.time_options import When
+from themis.core.configuration.part import Part
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
@@ -22,8 +25,10 @@ if TYPE_CHECKING:
 
 
 class _How(NamedTuple):
-    """Options of the jobs."""
+    """Options of the jobs, and how much of the experiments they are about."""
 
+    part: Part
+    dry_run: bool
     mode: "Mode"
     priority: int
     not_before: datetime | None
@@ -45,6 +50,7 @@ class ModeName(click.Choice[str]):
     "submit",
     "themis submit experiment.yaml",
     "themis submit small.yaml large.yaml --label sweep=size",
+    "themis submit experiment.yaml --limit 5 --dry-run",
     "themis submit experiment.yaml --priority 0 --not-before 2h --tags gpu",
 )
 @config_arguments
@@ -70,6 +76,8 @@ class ModeName(click.Choice[str]):
     metavar="TAG,…",
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
+@part_options
+@dry_run_option
 @title_options
 @code_changes_option
 def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> None:
@@ -79,19 +87,22 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
     CONFIG, one JSON object per file is printed, each in its line, and a mistake in one leaves all of them unsubmitted.
     """
     options = _How(**how)
-    experiments = _opened(configs, overrides, options.tags)
+    experiments = _opened(configs, overrides, options)
     for config, experiment in zip(configs, experiments, strict=True):
+        if options.dry_run:
+            show_submission(experiment, config, options.mode, options.tags)
+            continue
         manifest = _submitted(config, experiment, options)
         _explain(manifest, options.tags)
         explain_name(experiment.name, manifest.name)
-    if options.not_before is not None:
+    if options.not_before is not None and not options.dry_run:
         note(f"no worker takes it before {options.not_before.astimezone().isoformat(sep=' ', timespec='seconds')}")
 
 
-def _opened(configs: Sequence[Path], overrides: Sequence[str], tags: Sequence[str]) -> "list[Experiment]":
+def _opened(configs: Sequence[Path], overrides: Sequence[str], how: _How) -> "list[Experiment]":
     """Open all experiments, each checked like a submission, so that a mistake in one leaves all unsubmitted."""
     if len(configs) == 1:
-        return [open_experiment(configs[0], overrides)]  # checked when it is submitted
+        return [part_of(open_experiment(configs[0], overrides), how.part, overrides)]  # checked when it is submitted
     from themis.core.jobs.submittable import check_submittable
     from themis.core.values.tags import checked
 
@@ -101,8 +112,8 @@ def _opened(configs: Sequence[Path], overrides: Sequence[str], tags: Sequence[st
     found = []
     for config in configs:
         with _named(config):
-            experiment = open_experiment(config, overrides)
-            checked([*experiment.runtime.tags, *checked(tags)])
+            experiment = part_of(open_experiment(config, overrides), how.part, overrides)
+            checked([*experiment.runtime.tags, *checked(how.tags)])
             check_submittable(experiment, config)
         found.append(experiment)
     _refuse_namesakes(configs, found)

@@ -15,7 +15,7 @@ from themis.core.prompts import PromptSpec
 from themis.core.text.run_names import checked_labels, checked_name
 from themis.core.values.adaptive import AdaptiveConfig
 from themis.core.values.batch import BatchConfig
-from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed
+from themis.core.values.bounded_numbers import Count, Delay, Factor, PositiveCount, PositiveSeconds, Rate, Seed, Share
 from themis.core.values.breaker import BreakerConfig
 from themis.core.values.budget import BudgetConfig
 from themis.core.values.tags import checked as checked_tags
@@ -211,18 +211,17 @@ class RuntimeConfig(FrozenModel):
         provider_token_limits: tokens per minute for one provider, input and output; there is no default limit.
         adaptive: concurrency that follows a provider's answers, for models with a `provider_key`; None for
             concurrency that only the other limits bound.
-        request_timeout_s: seconds that one call of a generator or judge may last; after that it fails for a transient
-            cause.
+        request_timeout_s: seconds that one call of a generator or judge may last; then it fails for a transient cause.
         idle_timeout_s: seconds that a streamed answer may pause.
         case_timeout_s: seconds from the first try of a case's generation to its end, with all waiting; after that it
             fails with its last error. Without it a case waits as long as its provider throttles.
         generation_retry_attempts: total tries for one call that fails for a transient cause; a call that a provider
             throttles uses up none.
-        generation_retry_delay: seconds before the second try; a generator with a `provider_key` has a default of its
-            own, 0.5.
+        generation_retry_delay: seconds before the second try; 0.5 by default for one with a `provider_key`.
         generation_retry_backoff: factor from one delay to the next.
         judge_retry_attempts, judge_retry_delay, judge_retry_backoff: the same for calls to a judge.
-        breaker: stops a run whose provider refuses every call.
+        breaker: stops a run whose cases fail one after the other.
+        max_failed_share: share of the cases, from 0 to 1, of which more may not fail: else the run has failed.
         budget: US dollars and tokens that the run may use altogether; when they are used up it is cancelled.
         batch: sends the generations to the provider's batches; None for a request each.
         store_retry_attempts: retries when the database is busy.
@@ -257,6 +256,7 @@ class RuntimeConfig(FrozenModel):
     judge_retry_delay: Delay = 0.01
     judge_retry_backoff: Factor = 2.0
     breaker: BreakerConfig = BreakerConfig()
+    max_failed_share: Share | None = None
     budget: BudgetConfig | None = None
     batch: BatchConfig | None = None
     store_retry_attempts: Count = 5

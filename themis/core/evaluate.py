@@ -77,6 +77,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     task: Task = "generate",
     continuation: str | None = None,
     samples: int = 1,
+    limit: int | None = None,
     reducer: Any = None,
     storage: StorageConfig | None = None,
     runtime: RuntimeConfig | None = None,
@@ -106,6 +107,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
             its expected output, and there is nothing to parse or to reduce then.
         continuation: template of a continuation, with the name `choice`; a blank and the choice when not given.
         samples: candidates of each case.
+        limit: no more than the first so many cases of each dataset; see `Experiment.narrowed`.
         reducer: combines them into one; when not given `builtin/majority_vote`, or nothing for continuations.
         storage: the store for the results; in memory when not given.
         runtime: limits and retries.
@@ -130,17 +132,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     given: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
     experiment = Experiment(
         generation=_generation(model, samples, reducer, task, continuation),
-        evaluation=validate(
-            EvaluationConfig,
-            {
-                "metrics": _as_list(metric),
-                "parsers": _as_list(parser),
-                "judge_models": _as_list(judge),
-                "judge_config": judge_config or {},
-                "workflow_overrides": workflow_overrides or {},
-            },
-            where=_called.get(),
-        ),
+        evaluation=_evaluation(metric, parser, judge, judge_config, workflow_overrides),
         storage=storage or StorageConfig(store="memory"),
         runtime=runtime or RuntimeConfig(),
         datasets=_datasets(data),
@@ -148,6 +140,8 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
         environment_metadata=environment_metadata or {},
         **given,
     )
+    if limit is not None:
+        experiment = experiment.narrowed(limit=limit)
     return await experiment.run_async(
         store=store, subscribers=subscribers, tracing_provider=tracing_provider, progress=progress
     )
@@ -163,6 +157,20 @@ def _generation(model: Any, samples: int, reducer: Any, task: Task, continuation
         "continuation": continuation,
     }
     return validate(GenerationConfig, raw, where=_called.get())
+
+
+def _evaluation(
+    metric: Any, parser: Any, judge: Any, judge_config: dict[str, Any] | None, overrides: dict[str, Any] | None
+) -> EvaluationConfig:
+    """Return the part of an experiment that parses, scores and judges."""
+    raw = {
+        "metrics": _as_list(metric),
+        "parsers": _as_list(parser),
+        "judge_models": _as_list(judge),
+        "judge_config": judge_config or {},
+        "workflow_overrides": overrides or {},
+    }
+    return validate(EvaluationConfig, raw, where=_called.get())
 
 
 def _as_list(value: Any) -> list[Any]:

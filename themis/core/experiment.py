@@ -6,16 +6,19 @@ from typing import Any, Self
 
 from pydantic import Field, PrivateAttr
 
-from themis.core.base import JSONValue
+from themis.core.base import JSONValue, as_json
 from themis.core.components import provenance
 from themis.core.components.resolution import make_importable
 from themis.core.config import ExperimentConfig, RuntimeConfig
 from themis.core.configuration.config_file import load_config
+from themis.core.configuration.part import Part
 from themis.core.configuration.secrets import redact_urls
 from themis.core.engine.batch_endpoint import endpoint_of
 from themis.core.engine.calls.blocking import refuse_running_loop, run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
+from themis.core.engine.compiling.narrowing import Sample, narrowed, part_of
+from themis.core.engine.compiling.run_name import named_part
 from themis.core.engine.estimate import estimate_run
 from themis.core.engine.replaying.execution import ReplayExecution
 from themis.core.engine.replaying.request import replay_request
@@ -52,6 +55,7 @@ class Experiment(ExperimentConfig):
     _compiled: CompiledRun | None = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)
     _file: str = PrivateAttr(default="experiment")
+    _part: Part = PrivateAttr(default=Part())
 
     @classmethod
     def from_config(cls, path: str | Path, *, overrides: Iterable[str] | None = None) -> "Experiment":
@@ -76,6 +80,28 @@ class Experiment(ExperimentConfig):
         """The config file's folder, which may hold the components' modules; None for an experiment made in Python."""
         return self._folder
 
+    @property
+    def title(self) -> Title:
+        """The name and the labels that its run is to get."""
+        return Title(self.name, self.labels, self._part.words)
+
+    def narrowed(self, *, limit: int | None = None, sample: Sample | None = None, cases: Iterable[str] = ()) -> Self:
+        """Return the experiment with a part of each dataset's cases; a later run of all asks only for the rest.
+
+        Args:
+            limit: the first so many.
+            sample: so many at random, or that number and a seed; of the first ones when there is a limit too.
+            cases: those with these ids or case keys.
+
+        Raises:
+            InvalidArgumentError, ConfigError: there is no such part; the message says why.
+        """
+        part = part_of(limit, sample, cases)
+        name = self.name and named_part(self.name, part.words)
+        made = self.model_copy(update={"datasets": narrowed(self.datasets, part), "name": name})
+        made._part = part  # noqa: SLF001  # of this very class
+        return made
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy of the experiment, perhaps with other fields; it is compiled from scratch."""
         copied = super().model_copy(update=update, deep=deep)
@@ -99,7 +125,8 @@ class Experiment(ExperimentConfig):
         """
         if self._compiled is None:
             folders = [] if self._folder is None else [str(self._folder)]
-            compiled = compile_run(self, self._provenance(), where=self._file, folders=folders)
+            facts = as_json(self, include=set(RunProvenance.model_fields))
+            compiled = compile_run(self, RunProvenance(**redact_urls(facts)), where=self._file, folders=folders)
             if self.runtime.batch is not None:
                 endpoint_of(compiled.components.generator.live, answers=self.generation.task == "generate")
             self._compiled = compiled
@@ -140,11 +167,8 @@ class Experiment(ExperimentConfig):
             RunningLoopError: there is a running event loop, and this is no cell of a notebook.
         """
         refuse_running_loop("run")
-        return run_to_end(
-            self.run_async(
-                until_stage, runtime, store, subscribers, tracing_provider=tracing_provider, progress=progress
-            )
-        )
+        work = self.run_async(until_stage, runtime, store, subscribers, tracing_provider, progress=progress)
+        return run_to_end(work)
 
     async def run_async(
         self,
@@ -181,7 +205,7 @@ class Experiment(ExperimentConfig):
                 subscribers=tuple(subscribers or ()),
                 tracer=tracing_provider,
                 progress=kept_up,
-                title=Title(self.name, self.labels),
+                title=self.title,
             )
             record = await RunExecution(run, own_store, runtime or self.runtime, options).execute()
         return projections.run_result(own_store, run.snapshot.run_id, record)
@@ -274,16 +298,3 @@ class Experiment(ExperimentConfig):
             return self.open_store(must_exist=True)
         except StoreMissingError as error:
             raise UnknownRunError(run_id=run_id, nearest=f": there is no {error.facts['path']} yet") from None
-
-    def _provenance(self) -> RunProvenance:
-        return RunProvenance(
-            themis_version=self.themis_version,
-            python_version=self.python_version,
-            platform=self.platform,
-            git_commit=self.git_commit,
-            dependency_versions=self.dependency_versions,
-            provider_metadata=redact_urls(self.provider_metadata),
-            environment_metadata=redact_urls(self.environment_metadata),
-            storage=redact_urls(self.storage.model_dump(mode="json")),
-            runtime=redact_urls(self.runtime.model_dump(mode="json")),
-        )

@@ -40,7 +40,6 @@ from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.registry import location_of
-from themis.core.text.run_names import Title
 from themis.core.values.tags import checked
 
 __all__ = [
@@ -228,7 +227,7 @@ def _prepare(store: RunStore, snapshot: RunSnapshot, experiment: Experiment) -> 
         act_on_own_edits(runtime.code_changes, stored, snapshot)
     if policy != "rerun" and runtime.code_changes == "refuse":  # else its worker warns
         act_on_edits_elsewhere(runtime.code_changes, store, snapshot)
-    created = add_run(store, snapshot, Title(experiment.name, experiment.labels))
+    created = add_run(store, snapshot, experiment.title)
     if stored is not None and (found_here := found_as(snapshot, stored)) != stored:
         store.replace_snapshot(found_here)
     if not created and policy == "error":

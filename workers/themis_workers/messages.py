@@ -27,6 +27,7 @@ from themis_workers.field_checks import checked, hints_of
 REPORTABLE = frozenset(
     {Cause.DONE, Cause.TRANSIENT, Cause.EXCEPTION, Cause.TIME_LIMIT, Cause.CONFIGURATION, Cause.INVALID_MANIFEST}
     | {Cause.OTHER_STORE, Cause.OUTAGE, Cause.RUN_IN_USE, Cause.PROVIDER, Cause.BUDGET, Cause.BATCH}
+    | {Cause.AUTHENTICATION, Cause.REPEATED, Cause.FAILED_CASES}
 )
 """Causes that a job's process may report about itself; only the worker decides the others."""
 

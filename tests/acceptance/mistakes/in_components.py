@@ -241,6 +241,5 @@ MISTAKES = [
         refused_each_time,
         3,
         ("the run stopped, as ", " times in a row in the same way", "401 Unauthorized"),
-        unless="only a provider's refusals stop a run",
     ),
 ]

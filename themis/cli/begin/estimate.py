@@ -11,7 +11,9 @@ from themis.cli.costs import explain_unpriced
 from themis.cli.stored.run_names import store_option
 from themis.cli.targets import compile_without_secrets, open_experiment
 from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.share_option import Share
+from themis.core.configuration.part import Part
 
 
 @command(
@@ -25,11 +27,13 @@ from themis.cli.terminal.share_option import Share
 @click.option(
     "--earlier", nargs=2, metavar="A B", help="Two stored runs, which say how much scores of the same cases differ."
 )
+@part_options
 @store_option
 def estimate(
     *,
     config: Path,
     overrides: Sequence[str],
+    part: Part,
     detect: float | None,
     earlier: tuple[str, str] | None,
     store_path: Path | None,
@@ -44,7 +48,7 @@ def estimate(
     if detect is None and (earlier or store_path):
         message = "--earlier and --store need --detect"
         raise click.UsageError(message, click.get_current_context())
-    experiment = open_experiment(config, overrides)
+    experiment = part_of(open_experiment(config, overrides), part, overrides)
     compile_without_secrets(experiment)
     found = experiment.estimate().model_dump(mode="json")
     if detect is not None:

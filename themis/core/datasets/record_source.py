@@ -33,6 +33,7 @@ class RecordSource:
     Attributes:
         field_paths: `fields` as they were given.
         selection: the records that are taken, and their order.
+        found_ids: those of `selection.case_ids` that some case has, as far as the records were read.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RecordSource:
         self.field_paths = fields
         self.fields = None if fields is None else Fields(fields, self.selection.choices.answer_as)
         self._chosen: Sequence[int] | None = None
+        self.found_ids: set[str] = set()
 
     @property
     def filtered_paths(self) -> Sequence[str]:
@@ -127,10 +129,7 @@ class RecordSource:
         for records, place, record, number in self._records():
             if marks is not None:
                 marks.append(records.mark(record))
-            try:
-                case = records.case(record, number)
-            except ValueError as error:
-                raise DatasetError(where=records.where(place), detail=str(error)) from None
+            case = _case_of(records, place, record, number)
             yield case if seed is None else with_shuffled_choices(case, seed)
 
     def _shuffled(self) -> Iterator[Case]:
@@ -144,8 +143,20 @@ class RecordSource:
     def _numbers(self) -> Sequence[int]:
         """The numbers of the records that are taken, from 1, in the order in which they are taken."""
         if self._chosen is None:
-            self._chosen = chosen((number for *_, number in self._filtered()), self.selection)
+            numbers = chosen((number for *_, number in self._filtered()), self.selection)
+            self._chosen = self._named(numbers) if self.selection.case_ids else numbers
         return self._chosen
+
+    def _named(self, numbers: Sequence[int]) -> Sequence[int]:
+        """Return those numbers whose cases have one of the wanted ids."""
+        wanted, taken, named = set(self.selection.case_ids), set(numbers), set[int]()
+        for records, place, record, number in self._filtered():
+            if number in taken:
+                case_id = _case_of(records, place, record, number).case_id
+                if case_id in wanted:
+                    named.add(number)
+                    self.found_ids.add(case_id)
+        return [number for number in numbers if number in named]
 
     def _records(self) -> Iterator[Found]:
         """The records that are taken, in the order in which they are read."""
@@ -180,3 +191,11 @@ class RecordSource:
             for place, record in records:
                 number += 1
                 yield records, place, record, number
+
+
+def _case_of(records: Records, place: Any, record: Any, number: int) -> Case:
+    """Return the case in a record; raises DatasetError, which names the record's place, when it holds none."""
+    try:
+        return records.case(record, number)
+    except ValueError as error:
+        raise DatasetError(where=records.where(place), detail=str(error)) from None

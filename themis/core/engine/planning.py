@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from itertools import groupby, islice
+from typing import Protocol
 
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.reuse import Lenders, Reuse
-from themis.core.engine.writer import OutcomeWriter
-from themis.core.outcomes.outcome import CaseEnd
+from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import case_key
 from themis.core.stores.protocol import RunStore
@@ -16,10 +16,17 @@ PAGE = 256
 """Cases whose stored outcomes are read together."""
 
 
+class Taker(Protocol):
+    """Takes the outcomes of other runs that become this one's; see `OutcomeWriter`."""
+
+    def add(self, outcome: Outcome) -> None:
+        """Take one."""
+
+
 def pending_work(
     run: CompiledRun,
     store: RunStore,
-    writer: OutcomeWriter,
+    writer: Taker,
     until: Stage,
     *,
     lenders: Lenders = Lenders.SAME_CODE,
@@ -35,7 +42,8 @@ def pending_work(
         DatasetChangedError: a dataset differs from the one that the run was compiled with.
     """
     run_id = run.snapshot.run_id
-    resumes = store.has_outcomes(run_id)
+    is_stored = store.load_run(run_id) is not None
+    resumes = is_stored and store.has_outcomes(run_id)
     judged = bool(run.components.judges)
     reuse = Reuse(store, run.snapshot, lenders)
     cases = each_case(run)
@@ -44,7 +52,7 @@ def pending_work(
             continue
         done = _take_stored(page, store, run_id, until) if resumes else {}
         left = [work for work in page if work.case_no not in done]
-        if left and judged:
+        if left and judged and is_stored:
             add_judge_calls(left, store, run_id)
         if left and reuse.possible:
             for outcome in reuse.outcomes_for(left):

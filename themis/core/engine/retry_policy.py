@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from themis.core.base import JSONValue
 from themis.core.configuration.secrets import redact_urls
 from themis.core.text.masking import mask
 from themis.core.text.pydantic_errors import in_a_line
@@ -78,6 +79,12 @@ def status_of(error: BaseException) -> int | None:
     """The HTTP status of an error that has one."""
     status = said_by(error, "status_code")
     return status if isinstance(status, int) and not isinstance(status, bool) else None
+
+
+def reply_facts(error: BaseException) -> dict[str, JSONValue]:
+    """Facts that are stored of the reply that an error is about: its status; {} for an error without one."""
+    status = status_of(error)
+    return {} if status is None else {"status_code": status}
 
 
 def rate_limit_of(error: BaseException) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from themis.core.engine.cases.evaluation import Evaluation
 from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.cases.prompted import preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
+from themis.core.engine.cases.verdict import Verdict, verdict
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits, keys_to_lend
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.compiling.run_name import add_run
 from themis.core.engine.judging import Asking, judging_of
 from themis.core.engine.observers import Observers
-from themis.core.engine.planning import PAGE, pending_work
+from themis.core.engine.planning import pending_work
 from themis.core.engine.remarks import remark_on_candidates, remark_on_idle_limits
 from themis.core.engine.retry_policy import message_of
 from themis.core.engine.reuse import Lenders
@@ -36,9 +37,9 @@ from themis.core.engine.tracing import traced
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import (
     BatchWaitError,
+    BrokenOffError,
     BudgetSpentError,
     ClaimLostError,
-    ProviderOutageError,
     RunExistsError,
     RunStoppedError,
     UnavailableError,
@@ -113,24 +114,11 @@ class RunExecution:
         except Exception as error:
             await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
-        await self._end(span, self._status(), None, batching)
+        await self._end(span, *self._verdict(), batching)
         return self._record()
 
-    def _status(self) -> RunStatus:
-        """The status of the run, from its cases: `failed` only if all of them failed, and none has an answer."""
-        ended, failed = self._store.count_ends(self._run_id)
-        if not failed:
-            return RunStatus.COMPLETED
-        return RunStatus.FAILED if failed == ended and not self._has_answers() else RunStatus.PARTIAL_FAILURE
-
-    def _has_answers(self) -> bool:
-        """Whether any case reached its metrics, even if they failed."""
-        first = 0
-        while ends := self._store.ends_from(self._run_id, first, PAGE):
-            if any(end.through >= Stage.SCORE for end in ends):
-                return True
-            first = ends[-1].case_no + 1
-        return False
+    def _verdict(self) -> Verdict:
+        return verdict(self._store, self._run_id, self._runtime.max_failed_share)
 
     def _settle_existing(self) -> RunRecord | None:
         """Create the run, or apply the policy to the one that exists; returns its row if nothing is left to do."""
@@ -266,7 +254,7 @@ class RunExecution:
         except BudgetSpentError:
             await evaluation.finished()
             raise
-        except (asyncio.CancelledError, ProviderOutageError, RunStoppedError):
+        except (asyncio.CancelledError, BrokenOffError, RunStoppedError):
             await evaluation.last_word()
             raise
 

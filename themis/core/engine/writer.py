@@ -8,7 +8,7 @@ commit needs no thread, in which a store would open one more connection.
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Self
 
@@ -54,6 +54,8 @@ class OutcomeWriter:
 
     Attributes:
         is_full: whether `room` would wait, or raise.
+        note: is told of each outcome that failed, and of the others too while it returns true; what it raises is
+            raised where the outcome was queued.
 
     Raises:
         StoreError: from `room` and at the end of the block, once a commit failed.
@@ -76,6 +78,8 @@ class OutcomeWriter:
         self._thread: ThreadPoolExecutor | None = None
         self._worth_a_commit = asyncio.Event()
         self.is_full = False
+        self.note: Callable[[Outcome], bool] | None = None
+        self._notes_all = False
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._closing = False
@@ -105,17 +109,21 @@ class OutcomeWriter:
         self._raise_error()
 
     def add(self, outcome: Outcome) -> None:
-        """Queue an outcome for commit."""
+        """Queue an outcome for commit; raises what `note` does."""
         self._outcomes.append(outcome)
         if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
             self._weigh(outcome)
+        if (not outcome.ok or self._notes_all) and self.note is not None:
+            self._notes_all = self.note(outcome)
 
     def add_all(self, outcomes: Iterable[Outcome]) -> None:
-        """Queue several outcomes for commit."""
+        """Queue several outcomes for commit; raises what `note` does."""
         for outcome in outcomes:  # written out, as each case comes here
             self._outcomes.append(outcome)
             if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
                 self._weigh(outcome)
+            if (not outcome.ok or self._notes_all) and self.note is not None:
+                self._notes_all = self.note(outcome)
 
     def add_judge_call(self, row: JudgeCallRow) -> None:
         """Queue the response of a judge for commit, before the outcome that it is a part of."""

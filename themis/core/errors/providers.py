@@ -5,6 +5,7 @@ The engine knows no class of these: it reads attributes, which a user's own gene
     retryable   the same call may succeed later
     throttled   the provider asks for fewer calls: waiting uses up no attempt
     breaks      every call will fail the same way: after several in a row the run stops
+    of_case     this case is at fault, and others may succeed: the run does not stop for it
     unsent      the request has not reached the provider, and is not charged for
     stops_run   the experiment itself must be changed: the run stops at once
     config_key  the key of the configuration to change
@@ -41,6 +42,7 @@ class ProviderError(ThemisError, RuntimeError):
     retryable: bool = False
     throttled: bool = False
     breaks: bool = False
+    of_case: bool = False
     stops_run: bool = False
     unsent: bool = False
     category: str | None = None
@@ -125,9 +127,13 @@ class RefusedParameterError(ProviderError):
 class RefusedCaseError(ProviderError):
     """{provider}: refuses the input of this case: {detail}"""
 
+    of_case = True
+
 
 class UnsendableCaseError(ProviderError):
     """{provider}: the input of this case cannot be sent: {detail}"""
+
+    of_case = True
 
 
 class BadResponseError(ProviderError):
@@ -162,11 +168,26 @@ class RunStoppedError(InputError):
     key: str | None
 
 
-class ProviderOutageError(StateError):
+class BrokenOffError(StateError):
+    """the run stopped: {detail}"""
+
+
+class RepeatedFailureError(BrokenOffError):
+    """the run stopped, as {what} failed {failures} times in a row in the same way, the last time: {detail}; mend the cause and start it again: finished cases are stored, and it continues (a larger runtime.breaker.failures lets more cases fail first)"""
+
+    exit_code = 3
+    retryable: bool
+
+
+class ProviderOutageError(BrokenOffError):
     """the run stopped after {failures} failures in a row, the last one: {detail}; finished cases are stored, and the run continues when it is started again"""
 
     exit_code = 4
     retry_after_s: float | None
+
+
+class KeyRefusedError(ProviderOutageError):
+    """the run stopped after {failures} failures in a row, the last one: {detail}; mend the key and start it again: finished cases are stored, and the run continues"""
 
 
 class LimitFileError(UnavailableError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from themis.core.components.resolution import make_importable
+from themis.core.engine.breaker import is_no_access
 from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import recompile
@@ -14,11 +15,14 @@ from themis.core.engine.run import RunExecution
 from themis.core.engine.run_options import RunOptions, RunProgress
 from themis.core.errors import (
     BatchWaitError,
+    BrokenOffError,
     ClaimLostError,
     FingerprintChangedError,
     InputError,
+    KeyRefusedError,
     OtherStoreError,
     ProviderOutageError,
+    RepeatedFailureError,
     RunBusyError,
     TimeLimitError,
     UnknownRunError,
@@ -29,7 +33,7 @@ from themis.core.jobs.time_limit import within
 from themis.core.queue.model import outages
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import DONE, AttemptOutcome, Cause
-from themis.core.results import RunStatus
+from themis.core.results import RunStatus, StageFailure
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import stored_cases
 from themis.core.stores.job_rows import Fence
@@ -44,6 +48,7 @@ _CAUSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
     ((TimeLimitError,), Cause.TIME_LIMIT),
     ((OtherStoreError,), Cause.OTHER_STORE),
     ((RunBusyError,), Cause.RUN_IN_USE),
+    ((KeyRefusedError,), Cause.AUTHENTICATION),
     ((ProviderOutageError,), Cause.PROVIDER),
     ((BatchWaitError,), Cause.BATCH),
     ((InputError, FingerprintChangedError), Cause.CONFIGURATION),
@@ -156,9 +161,14 @@ def _own(outcome: AttemptOutcome, limits: SelfImposedLimits) -> AttemptOutcome:
 
 
 def _cause(error: Exception) -> Cause:
+    culprit = error.__cause__ if isinstance(error, BrokenOffError) and error.__cause__ else error
+    if is_no_access(culprit) and not isinstance(error, InputError):
+        return Cause.AUTHENTICATION
     for kinds, cause in _CAUSES:
         if isinstance(error, kinds):
             return cause
+    if isinstance(error, RepeatedFailureError) and not error.retryable:
+        return Cause.REPEATED
     return Cause.TRANSIENT if is_passing(error) else Cause.EXCEPTION
 
 
@@ -191,21 +201,29 @@ async def _watch(cancelled: Callable[[], bool], stop: asyncio.Event, run: "async
 
 
 def _outcome(record: RunRecord, store: RunStore) -> AttemptOutcome:
-    """Return the job's outcome for a run that has ended: a failure only if no case has an answer."""
+    """Return the job's outcome for a run that has ended: failed if no case has an answer, or too many failed."""
     if reason_of(record.status.value, record.error) is not None:
         return AttemptOutcome(Cause.BUDGET, record.error or "")
     if record.status is not RunStatus.FAILED:
         return DONE
+    failure = _first_failure(record, store)
+    cause = Cause.EXCEPTION if record.error is None else Cause.FAILED_CASES
+    if failure is not None and is_no_access(failure):
+        cause = Cause.AUTHENTICATION
+    elif failure is not None and failure.retryable:
+        cause = Cause.TRANSIENT
+    first = f"; the first: {failure.summary}" if failure else ""
+    return AttemptOutcome(cause, f"{record.error or 'every case failed'}{first}")
+
+
+def _first_failure(record: RunRecord, store: RunStore) -> StageFailure | None:
     snapshot = store.load_snapshot(record.run_id)
-    case = next(stored_cases.iter_cases(store, snapshot), None) if snapshot else None
-    failures = (
-        [failure for stage in {o.stage for o in case.outcomes} for failure in case.failures(stage).values()]
-        if case
-        else []
-    )
-    first = f"; the first: {failures[0].summary}" if failures else ""
-    cause = Cause.TRANSIENT if failures and failures[0].retryable else Cause.EXCEPTION
-    return AttemptOutcome(cause, f"every case failed{first}")
+    cases = stored_cases.iter_cases(store, snapshot) if snapshot else ()
+    for case in cases:
+        for stage in {outcome.stage for outcome in case.outcomes}:
+            for failure in case.failures(stage).values():
+                return failure
+    return None
 
 
 def _note_end(manifest: Manifest, store: RunStore, status: RunStatus, error: str | None, fence: Fence | None) -> None:

@@ -93,6 +93,15 @@ def open_for_reading(location: StoreLocation, *, patience_s: float = PATIENCE_S)
     return store
 
 
+def is_kept(config: "StorageConfig") -> bool:
+    """Whether the store that a configuration names outlives this process, so that others can find it.
+
+    Raises:
+        ConfigError: there is no such kind of store.
+    """
+    return _of_config(config).outlives_process
+
+
 def location_of(config: "StorageConfig") -> StoreLocation:
     """Return the location of the store that a configuration names, for other processes.
 

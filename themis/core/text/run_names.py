@@ -28,10 +28,11 @@ _SHOWN_DATASETS = 2
 
 
 class Title(NamedTuple):
-    """Name and labels that a run is to get; None for a name that is made."""
+    """Name and labels that a run is to get; None for a name that is made, which then tells the `part` of the data."""
 
     name: str | None = None
     labels: Mapping[str, str] = MappingProxyType({})
+    part: str | None = None
 
 
 def checked_name(name: str) -> str:

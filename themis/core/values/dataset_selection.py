@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from themis.core.base import FrozenModel, JSONValue
+from themis.core.base import FrozenModel, JSONValue, Name
 from themis.core.values.bounded_numbers import Count, PositiveCount, Seed
 
 AnswerAs = Literal["auto", "index", "letter", "text"]
@@ -65,7 +65,7 @@ def _check_range(path: str, wanted: dict[str, Any]) -> None:
 
 
 class DatasetSelection(FrozenModel):
-    """The cases of a file that are taken, and their order: filtered, shuffled, sliced, sampled, in this order.
+    """The cases of a file that are taken, and their order: filtered, shuffled, sliced, sampled, named, in this order.
 
     Ids are given before, so that a case keeps its own under every seed.
 
@@ -76,6 +76,8 @@ class DatasetSelection(FrozenModel):
         slice: a stretch of the cases.
         shuffle: the seed of another order.
         sample: some of the cases at random.
+        case_ids: the ids of those of them that are taken; all when none is given. Left out of what is stored then, so
+            that workers of an earlier version read it.
         shuffle_choices: the seed of another order of the choices of each case.
     """
 
@@ -84,4 +86,5 @@ class DatasetSelection(FrozenModel):
     slice: SliceConfig | None = None
     shuffle: Seed | None = None
     sample: SampleConfig | None = None
+    case_ids: list[Name] = Field(default_factory=list, exclude_if=lambda value: not value)
     shuffle_choices: Seed | None = None

@@ -13,7 +13,13 @@ from themis.core.config import RuntimeConfig
 from themis.core.cost.price_list import PriceList
 from themis.core.cost.run_cost import cost_of
 from themis.core.cost.spend import read_all
-from themis.core.errors import ConfigError, ProviderOutageError, RunStoppedError, UnboundedCallError
+from themis.core.errors import (
+    ConfigError,
+    ProviderOutageError,
+    RepeatedFailureError,
+    RunStoppedError,
+    UnboundedCallError,
+)
 from themis.core.inspection import get_evaluation_execution
 from themis.core.models import Dataset
 from themis.core.outcomes.stages import Stage
@@ -123,6 +129,15 @@ def test_a_judge_that_refuses_every_call_stops_the_run_and_a_resume_asks_it_agai
     refuses = False
     assert experiment.run(store=store).status == "completed"
     assert len(generator.calls) == 10
+
+
+def test_a_judge_that_fails_in_one_way_every_time_stops_the_run_too() -> None:
+    judge = ScriptedJudge(lambda _: LookupError("no such table"))
+    runtime = RuntimeConfig(breaker=BreakerConfig(failures=3), max_concurrent_tasks=1)
+    experiment = judged_experiment([judge], datasets=[dataset(100)], runtime=runtime)
+    with pytest.raises(RepeatedFailureError, match=r"failed 3 times in a row in the same way.*LookupError"):
+        experiment.run()
+    assert len(judge.calls) < 50
 
 
 # --- made once -------------------------------------------------------------------------------------------------------

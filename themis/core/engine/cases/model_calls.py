@@ -27,7 +27,9 @@ from themis.core.workflows import JudgeResponse, RenderedJudgePrompt
 
 PROVIDER_DELAY_S = 0.5
 PROVIDER_LONGEST_DELAY_S = 30.0
-"""Seconds between the tries of a call to a provider, at first and at most."""
+"""Seconds between the tries of a call to a provider, before the jitter at first, and with it at most."""
+
+_MOST_JITTER = 2.0
 
 Call = Callable[..., Any]
 
@@ -63,7 +65,7 @@ def _retries(runtime: RuntimeConfig, of: str, provider: str | None) -> RetryPoli
     attempts, delay_s, backoff = (getattr(runtime, f"{of}_retry_{name}") for name in ("attempts", "delay", "backoff"))
     if provider is None or delay_s != RuntimeConfig.model_fields[f"{of}_retry_delay"].default:
         return RetryPolicy(attempts, delay_s, backoff)
-    return RetryPolicy(attempts, PROVIDER_DELAY_S, backoff, PROVIDER_LONGEST_DELAY_S)
+    return RetryPolicy(attempts, PROVIDER_DELAY_S, backoff, PROVIDER_LONGEST_DELAY_S / _MOST_JITTER)
 
 
 class ModelCalls:

@@ -12,7 +12,7 @@ from typing import Any
 
 from themis.core.config import RuntimeConfig
 from themis.core.contexts import ScoreContext
-from themis.core.engine.breaker import Breaker
+from themis.core.engine.breaker import Breaker, StepBreaker, longest_row
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.call_watch import CallWatch, of_candidate
@@ -22,7 +22,7 @@ from themis.core.engine.cases.step import RunningCall, Several, Step
 from themis.core.engine.component_failures import Tracebacks, line_of
 from themis.core.engine.limits import Admission, Gate
 from themis.core.engine.observers import Moment, Observers
-from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, said_by
+from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, reply_facts, said_by
 from themis.core.engine.spending import Spending
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import BadResultError, BudgetSpentError
@@ -60,7 +60,8 @@ class StageRunner:
         self._admission = Admission(runtime)
         self.writer = writer
         self.idle_timeout_s = runtime.idle_timeout_s
-        self._breaker = Breaker(runtime.breaker.failures)
+        self._breaker = Breaker(runtime, NAMES[Stage.GENERATE].span)
+        writer.note = StepBreaker(longest_row(runtime)).note
         self._observers = observers if observers.anyone else None
         self.is_observed = self._observers is not None
         self._hears_calls = observers.hear_calls
@@ -159,17 +160,19 @@ class StageRunner:
                 result = await self._call(step, work, arguments, history)
             if line.forks != self._forks:
                 end_copy()
-            if step.stage is Stage.GENERATE:
-                self._breaker.note_success()
-            return self._concluded(step, work, arguments, result, history)
+            concluded = self._concluded(step, work, arguments, result, history)
         except BudgetSpentError:
             raise
         except BaseException as error:  # an error of a component is data
             if asks_for_the_end(error, asyncio.current_task()):
                 raise
             if step.stage is Stage.GENERATE:
-                self._breaker.note_failure(error)
+                self._breaker.note_failure(error, step.provider)
             return self._failed(step, work, error, history)
+        else:
+            if step.stage is Stage.GENERATE:
+                self._breaker.note_success()
+            return concluded
 
     def _concluded(
         self, step: Step, work: CaseWork, arguments: tuple[Any, ...], result: Any, history: list[dict[str, Any]]
@@ -292,6 +295,6 @@ class StageRunner:
             message=line,
             error_type=type(error).__name__,
             retryable=is_passing(error),
-            details=self._tracebacks.details(error, line, where),
+            details=reply_facts(error) | self._tracebacks.details(error, line, where),
             attempts=history,
         )

@@ -216,7 +216,7 @@ def compile_run(
     sources = tuple(source_of(dataset) for dataset in specs)
     fingerprints = tuple(read_through(source) for source in sources)
     datasets = [snapshot_dataset(*of_one) for of_one in zip(specs, sources, fingerprints, strict=True)]
-    refuse_unusable(datasets, where)
+    refuse_unusable(datasets, sources, where)
     refs, kinds = components.refs(), metric_kinds(components.metrics, count)
     prompt = prompt_of(generation.prompt_spec)
     media_folder = folders[0] if folders else None

@@ -86,18 +86,39 @@ def snapshot_dataset(spec: DatasetGiven, source: CaseSource, found: DatasetFinge
     return made.model_copy(update=records)
 
 
-def refuse_unusable(datasets: list[SnapshotDataset], where: str) -> None:
-    """Refuse datasets without any case, and two with the same id.
+def refuse_unusable(datasets: list[SnapshotDataset], sources: Sequence[CaseSource], where: str) -> None:
+    """Refuse datasets without any case, two with the same id, and ids of cases that no case has.
 
     Raises:
-        ConfigError: there is no case to run, or an id is used twice.
+        ConfigError: there is no case to run, an id is used twice, or a wanted case is in none of the `sources`.
     """
+    refuse_missing(datasets, sources, where)
     if not sum(dataset.case_count for dataset in datasets):
         places = ", ".join(dataset.place for dataset in datasets if dataset.place is not None)
         raise ConfigError(where=where, detail=f"datasets: there is no case to run{places and f' in {places}'}")
     ids = [dataset.dataset_id for dataset in datasets]
     if twice := next((dataset_id for dataset_id in ids if ids.count(dataset_id) > 1), None):
         raise ConfigError(where=where, detail=f"datasets: id {twice!r} is used twice")
+
+
+def refuse_missing(datasets: Sequence[SnapshotDataset], sources: Sequence[CaseSource], where: str) -> None:
+    """Refuse an id of a case that no case of any dataset has.
+
+    Raises:
+        ConfigError: a wanted case is missing.
+    """
+    wanted = [wish for dataset in datasets if dataset.selection is not None for wish in dataset.selection.case_ids]
+    found = {case.case_id for dataset in datasets for case in dataset.cases or ()} if wanted else set()
+    for source in sources:
+        found |= getattr(source, "found_ids", frozenset())
+    if missing := next((wish for wish in wanted if wish not in found), None):
+        raise ConfigError(where=where, detail=no_such_case(missing, [dataset.dataset_id for dataset in datasets]))
+
+
+def no_such_case(case_id: str, dataset_ids: Sequence[str]) -> str:
+    """Return the message about an id that no case has."""
+    places = " and ".join(repr(dataset_id) for dataset_id in dataset_ids)
+    return f"datasets: no case {case_id!r} in {places}; give the `case_id` of a case, or its number as in case-1"
 
 
 def without_passwords(spec: DatasetGiven) -> DatasetGiven:

@@ -27,8 +27,16 @@ def add_run(store: RunStore, snapshot: RunSnapshot, title: Title) -> bool:
         return False
     with store.transaction():
         created = store.create_run(snapshot)
-        store.name_run(snapshot.run_id, title.name or _made_name(store, snapshot), title.labels)
+        store.name_run(snapshot.run_id, name_of(store, snapshot, title), title.labels)
     return created
+
+
+def name_of(store: RunStore, snapshot: RunSnapshot, title: Title) -> str:
+    """Return the name that a run has in a store, or would get there."""
+    record = store.load_run(snapshot.run_id)
+    if record is not None and record.name is not None:
+        return record.name
+    return title.name or _made_name(store, snapshot, title.part)
 
 
 def default_name(snapshot: RunSnapshot) -> str:
@@ -40,9 +48,9 @@ def default_name(snapshot: RunSnapshot) -> str:
     return usual_name(model, tuple(dataset.dataset_id for dataset in snapshot.datasets))
 
 
-def _made_name(store: RunStore, snapshot: RunSnapshot) -> str:
+def _made_name(store: RunStore, snapshot: RunSnapshot, part: str | None) -> str:
     """Return the default name; if another run has it, with the parts in which this one differs from that."""
-    name = default_name(snapshot)
+    name = named_part(default_name(snapshot), part)
     other = next((run for run in store.runs_named(name, 2) if run.run_id != snapshot.run_id), None)
     stored = None if other is None else store.load_snapshot(other.run_id)
     if stored is None:
@@ -51,7 +59,16 @@ def _made_name(store: RunStore, snapshot: RunSnapshot) -> str:
     shown = parts[:_SHOWN_PARTS]
     if len(parts) > len(shown):
         shown.append(snapshot.run_id[:_HASH_DIGITS])
-    found = ",".join([name, *shown])[:MOST_NAME]
+    return _joined([name, *shown])
+
+
+def named_part(name: str, part: str | None) -> str:
+    """Return the name of a run of a part of the data, from that of the whole run."""
+    return name if part is None else _joined([name, part])
+
+
+def _joined(parts: list[str]) -> str:
+    found = ",".join(parts)[:MOST_NAME]
     return f"{found[:-1]}-" if found.endswith(CONFIG_SUFFIXES) else found
 
 

@@ -85,7 +85,7 @@ class Judges:
         Raises:
             UnknownJudgeError: the experiment names no such judge.
             BadResultError: the judge returned something else than a response.
-            BudgetSpentError, ProviderOutageError, RunStoppedError: the run cannot go on.
+            BudgetSpentError, BrokenOffError, RunStoppedError: the run cannot go on.
             Exception: the last failure of the judge.
         """
         judge = self._asked.get(question.judge_id)
@@ -122,7 +122,7 @@ class _Judge:
         runtime = asking.runtime
         counts = None if asking.spending is None else JudgeSpending(asking.spending, live)
         self._calls = ModelCalls(runtime, gate, provider, counts, judge_retries(runtime, provider))
-        self._breaker = Breaker(runtime.breaker.failures)
+        self._breaker = Breaker(runtime, f"judge {loaded.ref.component_id}")
         self._runner = runner
         # Its number is below those of metrics: a judge's calls last longer than the steps of a workflow.
         self._step = Step(Stage.JUDGE, -1 - number, live, live.judge, JudgeResponse, codec.judged, provider)
@@ -141,7 +141,7 @@ class _Judge:
         except BudgetSpentError:
             raise
         except Exception as error:
-            self._breaker.note_failure(error)
+            self._breaker.note_failure(error, self._step.provider)
             raise
         self._breaker.note_success()
         if not isinstance(found, JudgeResponse):

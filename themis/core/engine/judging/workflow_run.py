@@ -16,7 +16,7 @@ from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.component_failures import line_of
 from themis.core.engine.judging.call_run import CallRun, seeded
 from themis.core.engine.judging.judges import Answer
-from themis.core.errors import BadResultError, BudgetSpentError, ProviderOutageError, RunStoppedError, StoreError
+from themis.core.errors import BadResultError, BrokenOffError, BudgetSpentError, RunStoppedError, StoreError
 from themis.core.models import Score, ScoreError, WorkflowTrace
 from themis.core.protocols import EvaluationWorkflow
 from themis.core.subjects import Subject
@@ -36,7 +36,7 @@ Ask = Callable[[JudgeCall, RenderedJudgePrompt, list[dict[str, Any]]], Awaitable
 InThread = Callable[..., Awaitable[Any]]
 """Calls a function in the thread of the components."""
 
-_FATAL = (BudgetSpentError, ProviderOutageError, RunStoppedError, StoreError)
+_FATAL = (BudgetSpentError, BrokenOffError, RunStoppedError, StoreError)
 
 
 class WorkflowRun:
@@ -62,7 +62,7 @@ class WorkflowRun:
         """Carry out the workflow that `build` makes, and return what was asked, answered and concluded.
 
         Raises:
-            BudgetSpentError, ProviderOutageError, RunStoppedError, StoreError: the run cannot go on.
+            BudgetSpentError, BrokenOffError, RunStoppedError, StoreError: the run cannot go on.
         """
         workflow: EvaluationWorkflow | None = None
         with _noting(partial(self._fail, "build_workflow"), asyncio.current_task()):

@@ -104,9 +104,9 @@ class ReplayExecution(RunExecution):
             record = self._record()
             if self._kept.count_ends(self._run_id)[0] < record.total_cases:
                 return record.status
-            status = self._status()
+            status, error = self._verdict()
             through = None if status is RunStatus.FAILED else self._until
-            self._kept.end_run(self._run_id, status, through=through)
+            self._kept.end_run(self._run_id, status, through=through, error=error)
         return status
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:

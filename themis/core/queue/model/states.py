@@ -71,6 +71,9 @@ class Cause(StrEnum):
     BATCH = "batch"
     CANCELLED = "cancelled"
     BUDGET = "budget"
+    AUTHENTICATION = "authentication"
+    REPEATED = "repeated failure"
+    FAILED_CASES = "failed cases"
 
 
 class Charge(StrEnum):
@@ -106,15 +109,10 @@ _NOBODYS_FAULT = Policy()
 
 POLICIES: dict[Cause, Policy] = {
     Cause.DONE: Policy(ends=JobState.DONE),
-    Cause.TRANSIENT: _TRIED_AGAIN,
-    Cause.EXCEPTION: _TRIED_AGAIN,
-    Cause.TIME_LIMIT: _TRIED_AGAIN,
-    Cause.MEMORY_LIMIT: _TRIED_AGAIN,
-    Cause.EXIT_CODE: _TRIED_AGAIN,
-    Cause.SIGNAL: _TRIED_AGAIN,
-    Cause.CONFIGURATION: _HOPELESS,
-    Cause.INVALID_MANIFEST: _HOPELESS,
-    Cause.OTHER_STORE: _HOPELESS,
+    **dict.fromkeys((Cause.TRANSIENT, Cause.EXCEPTION, Cause.EXIT_CODE, Cause.SIGNAL), _TRIED_AGAIN),
+    **dict.fromkeys((Cause.TIME_LIMIT, Cause.MEMORY_LIMIT), _TRIED_AGAIN),
+    **dict.fromkeys((Cause.CONFIGURATION, Cause.INVALID_MANIFEST, Cause.OTHER_STORE), _HOPELESS),
+    **dict.fromkeys((Cause.AUTHENTICATION, Cause.REPEATED, Cause.FAILED_CASES), _HOPELESS),
     Cause.WORKER_LOST: Policy(charge=Charge.WORKER_LOST),
     Cause.OUTAGE: Policy(behind=True),
     Cause.GIVEN_BACK: _NOBODYS_FAULT,
