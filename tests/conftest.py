@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from types import SimpleNamespace
@@ -53,6 +54,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--soak-seconds", type=float, default=600.0, help="how long a soak test goes on; one round at least"
     )
+
+
+@pytest.fixture
+def in_utc() -> Iterator[None]:
+    """Times that people see are those of UTC, wherever the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -80,9 +80,9 @@ def test_people_read_a_table_and_what_follows(
         "better",
         "worse",
     ]
-    assert lines[3].startswith(METRIC)
+    assert lines[3].startswith("math_equivalence ")
     assert "baseline's answer" in lines[5]
-    assert lines[-1].startswith(f"{METRIC}: strong.yaml scores higher than weak.yaml")
+    assert lines[-1].startswith("math_equivalence: strong.yaml scores higher than weak.yaml")
 
 
 def test_what_cannot_be_compared_is_one_line(themis: Themis, runs: dict[str, str]) -> None:

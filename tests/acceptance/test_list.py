@@ -38,7 +38,9 @@ def test_all_stored_runs_are_listed_the_newest_first(themis: Themis, ids: dict[s
     assert [run["labels"] for run in runs] == [{"team": "x"}, {"team": "x", "purpose": "a=b"}, {}]
     assert runs[1]["metric_means"] == {"builtin/exact_match": 1.0}
     table = themis("list").out.splitlines()
-    assert table[0].split() == ["run", "name", "state", "cases", "failed", "scores", "added", "labels"]
+    assert table[0].split() == [
+        *("run", "name", "state", "cases", "exact_match", "failed", "remarks", "took", "why", "added", "labels"),
+    ]
     assert [line.split()[1] for line in table[1:]] == ["waiting", "both", "plain"]
 
 

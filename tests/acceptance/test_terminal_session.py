@@ -56,8 +56,8 @@ def test_nothing_of_this_machine_is_on_a_page(written: str) -> None:
 
 def test_five_experiments_are_submitted_to_two_workers_which_take_one_each(screens: list[str]) -> None:
     begun, submitted, listed = screens[:3]
-    assert "worker begins name=anna slots=1" in begun
-    assert unbroken(submitted).count('"status":"pending"') == 5
+    assert "worker begins, name anna, slots 1" in begun
+    assert len(re.findall(r"^queued  240 cases  \(\w+-on-word-problems, run ", submitted, re.MULTILINE)) == 5
     assert "no worker" not in submitted
     assert "2 running, 3 queued, 0 waiting" in listed
 
@@ -90,9 +90,10 @@ def test_what_was_cancelled_is_retried_and_all_five_end(screens: list[str]) -> N
     resumed = screens[8]
     assert '{"paused":false}' in resumed
     assert '"state":"queued","attempt":1,"cancel_requested":false' in unbroken(resumed)
-    rows = re.findall(r"^[0-9a-f]{12} +(\w+)-on\S+ +completed +240/240 .* [0-9a-f]{16}$", resumed, re.MULTILINE)
+    rows = re.findall(
+        r"^[0-9a-f]{8} +(\w+)-on\S+ +completed +240/240 +\d\.\d{4} .* [0-9a-f]{8}$", resumed, re.MULTILINE
+    )
     assert sorted(rows) == sorted(model.name for model in MODELS)
-    assert len(re.findall(r" math_equivalence \d\.\d{4} ", resumed)) == 5, "no score is cut"
 
 
 def test_the_workers_are_stopped_in_order_and_gone(screens: list[str]) -> None:
@@ -100,6 +101,6 @@ def test_the_workers_are_stopped_in_order_and_gone(screens: list[str]) -> None:
     assert '{"asked":["anna","berta"],"stopped":["anna","berta"],"left":[]}' in stopped
     assert "no worker is registered" in stopped
     for name, said in (("anna", anna), ("berta", berta)):
-        assert f"worker ends name={name} how=clean exit_code=0" in said
-    assert (anna + berta).count("attempt begins") == 6
-    assert (anna + berta).count("state=cancelled") == 1
+        assert f"worker ends, name {name}, how clean, exit code 0" in said
+    states = re.findall(r"^\d\d:\d\d:\d\d  (\w+)  \d+/240 cases  ", anna + berta, re.MULTILINE)
+    assert sorted(states) == ["cancelled", *["done"] * 5], "one line per job"

@@ -81,12 +81,12 @@ def test_a_worker_that_wrote_to_its_terminal_can_still_work_and_end_without_it(w
 def test_one_ctrl_c_lets_a_run_end_and_a_second_gives_it_back_at_once(world: World, terminal: Terminal) -> None:
     key = world.submit("until told")
     terminal.begin("themis worker --queue-root queue; echo ended with $?")
-    terminal.until_shows("attempt begins")
+    until(lambda: any(seen.busy for seen in worker_registry.workers_of(world.queue_root)), "the job to be run")
     terminal.press(CTRL_C)
     terminal.until_shows("stopping: waiting up to 30 s for 1 running job; press Ctrl-C again to stop now")
     (world.folder / "told").touch()
     terminal.until_shows("ended with 0")
-    assert terminal.shows('did="1 job: 1 completed"')
+    assert terminal.shows("exit code 0; 1 job: 1 completed")
     assert world.state(key) == "done"
     key = world.submit("hang deaf")
     terminal.begin("themis worker --queue-root queue; echo it ended with $?")
@@ -96,7 +96,7 @@ def test_one_ctrl_c_lets_a_run_end_and_a_second_gives_it_back_at_once(world: Wor
     terminal.press(CTRL_C)
     terminal.until_shows("it ended with 6")
     assert terminal.shows("stopping now: 1 running job is killed and given back")
-    assert terminal.shows('did="1 job: 1 given back"')
+    assert terminal.shows("exit code 6; 1 job: 1 given back")
     assert world.state(key) == "queued"
     assert world.show(key).row.failures == 0
 

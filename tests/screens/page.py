@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from pathlib import Path
 
 from tests.screens.session import Screen
@@ -14,10 +15,13 @@ from tests.screens.session import Screen
 _HOME, _HOST, _USER = "/home/me/evals", "desk", "me"
 _NINE_O_CLOCK = datetime(2027, 1, 4, 9, tzinfo=UTC)
 
-_KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])")
-_TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)([ T])(\d\d):?(\d\d):?(\d\d)(?=[.Z\d])")
+_KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(?:[0-9a-f]{8})?(?![0-9a-f])")
+_TIME = re.compile(
+    r"(?:(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)(?P<between>[ T]))?"
+    r"(?<!\d)(?P<hour>\d\d):?(?P<minute>\d\d):?(?P<second>\d\d)(?=[.Z\d]|  | UTC)"
+)
 _PID = re.compile(rf"(?<={_HOST} )(?P<gap> +)(?P<pid>\d+)(?=  )")
-_CLOCK = re.compile(r"(?<=, at )(\d\d):(\d\d)(?=Z)")
+_CLOCK = re.compile(r"(?<=, at )(\d\d):(\d\d)(?= UTC)")
 
 _HEAD = """\
 # A terminal session
@@ -52,15 +56,14 @@ class Disguise:
         line = _TIME.sub(self._time, line)
         line = _CLOCK.sub(self._clock, line)
         line = _KEY.sub(lambda found: self._key(found[0]), line)
-        for key, other in self._keys.items():
-            line = re.sub(rf"(?<![0-9a-f]){key[:8]}(?![0-9a-f])", other[:8], line)
         line = line.replace(f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}", f"{_USER}@{_HOST}")
         line = re.sub(rf"(?<= ){re.escape(socket.gethostname())}  +", self._host, line)
         return _PID.sub(lambda found: found["gap"] + self._pid(found["pid"]), line)
 
     def _key(self, key: str) -> str:
         number = len(self._keys) + 1
-        return self._keys.setdefault(key, hashlib.sha256(f"job {number}".encode()).hexdigest()[:16])
+        other = self._keys.setdefault(key[:8], hashlib.sha256(f"job {number}".encode()).hexdigest())
+        return other[: len(key)]
 
     def _pid(self, pid: str) -> str:
         number = str(4711 + 22 * len(self._pids))
@@ -70,12 +73,23 @@ class Disguise:
         return _HOST.ljust(len(found[0]) - 2) + "  "
 
     def _time(self, found: re.Match[str]) -> str:
-        year, month, day, between, hour, minute, second = found.groups()
-        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+        """A time, of today if no date is beside it."""
+        hour, minute, second = (int(found[name]) for name in ("hour", "minute", "second"))
+        if found["year"] is None:
+            if ":" not in found[0]:
+                return found[0]
+            return (
+                f"{self._shifted(datetime.combine(datetime.now(UTC), clock_time(hour, minute, second), UTC)):%H:%M:%S}"
+            )
+        moment = datetime(int(found["year"]), int(found["month"]), int(found["day"]), hour, minute, second, tzinfo=UTC)
+        form = f"%Y-%m-%d{found['between']}%H:%M:%S" if ":" in found[0] else "%Y%m%dT%H%M%S"
+        return self._shifted(moment).strftime(form)
+
+    def _shifted(self, moment: datetime) -> datetime:
+        """A time as it would be if the session had begun at nine."""
         if self._shift is None:
             self._shift = _NINE_O_CLOCK - moment
-        form = f"%Y-%m-%d{between}%H:%M:%S" if ":" in found[0] else "%Y%m%dT%H%M%S"
-        return (moment + self._shift).strftime(form)
+        return moment + self._shift
 
     def _clock(self, found: re.Match[str]) -> str:
         """A time to the minute, of today; as its seconds are unknown, it may be one off."""

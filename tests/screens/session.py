@@ -133,6 +133,6 @@ class Session:
 
 def environment() -> Mapping[str, str]:
     """What the commands find around them: this installation first, and nothing that changes how things look."""
-    left_out = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "THEMIS_DEBUG"}
+    left_out = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "THEMIS_DEBUG", "THEMIS_OUTPUT"}
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
-    return {**kept, "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"}
+    return {**kept, "TZ": "UTC", "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"}

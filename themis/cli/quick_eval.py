@@ -19,8 +19,9 @@ from themis.cli.begin.asked import (
 from themis.cli.command import command, group
 from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import document, exit_code, explain_failures
-from themis.cli.run import carry_out
+from themis.cli.run import begun, carry_out
 from themis.cli.terminal.output import emit, is_for_people, note
+from themis.cli.views.run_end import say_end, say_next
 from themis.core.configuration.default_paths import DEFAULT_STORE_KIND, STORE_DEFAULTS
 from themis.core.errors import InvalidArgumentError
 
@@ -206,12 +207,15 @@ def _evaluated(dataset: Any, asked: Asked, *, is_scored: bool) -> int:
     experiment = _experiment(dataset, asked, is_scored=is_scored)
     experiment.compile()
     with closing(experiment.open_store()) as store:
-        result = carry_out(experiment, store, "judge", quiet=asked.quiet, wait=False)
+        execution = begun()
+        result = carry_out(experiment, store, "judge", quiet=asked.quiet, wait=False, progress=execution.progress)
         cost = priced(result.spends.values())
         if is_for_people(as_json=asked.as_json):
             from themis.cli.begin.answers import say_answers
 
-            say_answers(result, cost)
+            say_answers(result)
+            say_end(result, cost, execution)
+            say_next(result, experiment.storage)
         else:
             emit(document(result, cost))
         explain_failures(result)

@@ -9,25 +9,21 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import code_changes_option, command, config_options, quiet_option, title_options
-from themis.cli.costs import explain_cost, priced
-from themis.cli.exit_status import (
-    document,
-    exit_code,
-    explain_failures,
-    explain_name,
-)
+from themis.cli.exit_status import exit_code, explain_name
 from themis.cli.targets import open_experiment, stored_run
 from themis.cli.terminal.dry_run import dry_run_option, show_plan
 from themis.cli.terminal.interrupts import ends_cleanly
-from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.output import json_form_option, note
 from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.progress import shown
+from themis.cli.views.run_end import Execution, show_end
 from themis.core.configuration.part import Part
 from themis.core.errors import RunBusyError, RunStoppedError
 from themis.core.outcomes.stages import UNTIL_STAGES
 
 if TYPE_CHECKING:
     from themis.core.config import RuntimeConfig
+    from themis.core.engine.run_options import RunProgress
     from themis.core.experiment import Experiment
     from themis.core.results import RunResult
     from themis.core.stores import RunStore
@@ -51,6 +47,7 @@ wait_option = click.option(
 @quiet_option
 @part_options
 @dry_run_option
+@json_form_option
 @title_options
 @code_changes_option
 def run(  # noqa: PLR0913  # the options of a run
@@ -67,9 +64,10 @@ def run(  # noqa: PLR0913  # the options of a run
         show_plan(experiment, until_stage)
         return 0
     with closing(experiment.open_store()) as store:
+        execution = begun()
         with line_named(config):
-            result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait)
-        _show(result)
+            result = carry_out(experiment, store, until_stage, quiet=quiet, wait=wait, progress=execution.progress)
+        show_end(result, execution, storage=experiment.storage)
         explain_name(experiment.name, result.name)
     return exit_code(result)
 
@@ -78,26 +76,28 @@ def run(  # noqa: PLR0913  # the options of a run
 @config_options
 @wait_option
 @quiet_option
+@json_form_option
 @code_changes_option
 def resume(*, config: Path, overrides: Sequence[str], wait: bool, quiet: bool) -> int:
     """Continue a stored run: finished cases are kept, and failed ones are tried again."""
     experiment = open_experiment(config, overrides)
     runtime = experiment.runtime.model_copy(update={"existing_run_policy": "auto"})
     with stored_run(experiment) as (store, _):
+        execution = begun()
         with line_named(config):
-            result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait)
-        _show(result)
+            result = carry_out(experiment, store, "judge", runtime, quiet=quiet, wait=wait, progress=execution.progress)
+        show_end(result, execution, storage=experiment.storage)
     return exit_code(result)
 
 
-def _show(result: "RunResult") -> None:
-    cost = priced(result.spends.values())
-    emit(document(result, cost))
-    explain_failures(result)
-    explain_cost(cost)
+def begun(again_from: str | None = None) -> Execution:
+    """The execution of a run that begins now; of a replay, from one of its stages on."""
+    from themis.core.engine.run_options import RunProgress
+
+    return Execution(RunProgress(), again_from)
 
 
-def carry_out(
+def carry_out(  # noqa: PLR0913  # one argument per option
     experiment: "Experiment",
     store: "RunStore",
     until_stage: str,
@@ -105,11 +105,9 @@ def carry_out(
     *,
     quiet: bool,
     wait: bool,
+    progress: "RunProgress",
 ) -> "RunResult":
     """Run an experiment while its progress is shown; Ctrl-C ends it cleanly."""
-    from themis.core.engine.run_options import RunProgress
-
-    progress = RunProgress()
     kept = "storage.store is memory, so nothing is kept"
     if experiment.storage.store != "memory":
         kept = "finished cases are kept, and the same command continues with the rest"

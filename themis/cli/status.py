@@ -1,6 +1,5 @@
 """`themis status`: the progress and the scores of runs."""
 
-import time
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from pathlib import Path
@@ -13,9 +12,11 @@ from themis.cli.command import QueuePlace, command, json_option, label_filter
 from themis.cli.costs import cost_document, priced
 from themis.cli.stored.run_targets import Asked, places_of_runs, run_options
 from themis.cli.targets import find_queue_root, run_id_of
-from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
-from themis.cli.terminal.output import cut, emit, emit_list, how_long, note, one_line, say, table, when
+from themis.cli.terminal.output import emit, emit_list, note, say
+from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.time_options import Seconds
+from themis.cli.views.run_facts import say_attempts, say_run
+from themis.cli.views.run_table import say_runs
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.errors import UnavailableError, UnknownTargetError
 from themis.core.outcomes.failure_groups import shown_reasons
@@ -27,20 +28,7 @@ if TYPE_CHECKING:
     from themis.core.stores.reading import StoreLocation
 
 SHOWN_RUNS = 20
-_ID_CHARACTERS = 12
 _MS = 1_000_000
-_RUNS = (
-    Column("run", drop=3),
-    Column("name", least=12, drop=2),
-    Column("state"),
-    Column("cases", right=True),
-    Column("failed", right=True, drop=1),
-    Column("scores", least=32),
-    Column("took", drop=5),
-    Column("attempt", right=True, drop=6),
-    Column("worker", least=8, drop=4),
-    Column("job"),
-)
 
 
 @command(
@@ -108,9 +96,10 @@ def status(
             emit_list(row.document() for page in shown for row in page)
             return code
         for page in shown:
-            _show_all(page)
+            say_runs(page, stored=False)
     if len(first) > SHOWN_RUNS and not show_all:
-        say(f"\nThe newest {SHOWN_RUNS}; --all shows all of them.")
+        say()
+        say_text(f"The newest {SHOWN_RUNS}; --all shows all of them.")
     _note_nobody(place, {row.state for row in first})
     return code
 
@@ -164,31 +153,6 @@ def _newest_first(row: "RunNow") -> int:
     return -max(row.started_ms or 0, row.ended_ms or 0, job_ms)
 
 
-def _show_all(rows: "Sequence[RunNow]") -> None:
-    lines = [
-        (
-            row.run_id[:_ID_CHARACTERS],
-            row.name,
-            row.state,
-            f"{row.done:,}/{row.total:,}",
-            f"{row.failed:,}",
-            _scores(row) or None,
-            _took(row),
-            row.job.attempt if row.job else None,
-            row.job.owner.worker if row.job and row.job.owner else None,
-            row.job.key if row.job else None,
-        )
-        for row in rows
-    ]
-    for line in fitted(_RUNS, lines, terminal_width()):
-        say(line)
-    for row in rows:
-        if row.standing.is_interrupted:
-            say(f"{row.run_id[:_ID_CHARACTERS]} was {row.standing.error}")
-        if row.slot is not None and row.slot.stalled is not None:
-            say(f"{row.run_id[:_ID_CHARACTERS]} has a stalled call: {one_line(row.slot.stalled.text)}")
-
-
 def _found(
     stores: "Sequence[StoredRuns]", target: str, *, with_means: bool = True
 ) -> "list[tuple[StoredRuns, RunNow]]":
@@ -228,70 +192,14 @@ def _show_one(stores: "Sequence[StoredRuns]", target: str, *, as_json: bool) -> 
         emit(documents[0] if len(documents) == 1 else documents)
         return
     for store, row in found:
-        for name, value in [*_facts(row), *shown_reasons(store.failures(row.run_id), row.failed)]:
-            say(f"{name:<10} {value}")
-        _show_cost_and_metrics(store, row)
+        reasons = shown_reasons(store.failures(row.run_id), row.failed)
+        say_run(row, priced(store.spends(row.run_id)), reasons)
         if row.job and (attempts := store.attempts(row.job)):
-            lines = [
-                (a.attempt, a.worker, when(a.started_ns), a.cause or "running", a.message or None) for a in attempts
-            ]
             say()
-            for line in table(("attempt", "worker", "started", "ended by", "message"), lines, right=("attempt",)):
-                say(line)
+            say_attempts(attempts, [(one.cause or "running", one.message or None) for one in attempts])
 
 
 def _beside(store: "StoredRuns", row: "RunNow") -> dict[str, Any]:
     """The parts of a run's JSON that are read for a single run alone."""
     reasons = [group.document() for group in store.failures(row.run_id)]
     return {"failure_reasons": reasons, **cost_document(store.spends(row.run_id))}
-
-
-def _facts(row: "RunNow") -> list[tuple[str, str]]:
-    job = row.job
-    found = [
-        ("name", row.name or ""),
-        ("run", row.run_id),
-        ("labels", ", ".join(f"{key}={value}" for key, value in row.labels.items())),
-        ("state", row.state),
-        ("cases", f"{row.done:,} of {row.total:,} ended, {row.failed:,} failed"),
-        ("scores", _scores(row) + (", so far" if row.metrics and row.done < row.total else "")),
-        ("through", row.completed_through or ""),
-        ("started", when(row.started_ms * _MS if row.started_ms is not None else None) or ""),
-        ("took", _took(row) or ""),
-        ("job", f"{job.key}, attempt {job.attempt}" if job else ""),
-        ("worker", f"{job.owner.worker}, pid {job.owner.pid}" if job and job.owner else ""),
-        ("not before", (when(job.ready_ns) or "") if job else ""),
-        ("error", one_line(cut(row.standing.error or ""))),
-        *(("provider", one_line(state.text)) for state in (row.slot.limits if row.slot else ())),
-        ("stalled", one_line(row.slot.stalled.text) if row.slot and row.slot.stalled else ""),
-        ("store", row.store),
-    ]
-    return [(name, value) for name, value in found if value]
-
-
-def _show_cost_and_metrics(store: "StoredRuns", row: "RunNow") -> None:
-    if cost := priced(store.spends(row.run_id)):
-        from themis.core.reporting.costs import in_short
-
-        say(f"{'cost':<10} {in_short(cost)}")
-    if row.metrics:
-        from themis.cli.terminal.scores import in_full
-
-        say()
-        for line in in_full(row.metrics):
-            say(line)
-
-
-def _scores(row: "RunNow") -> str:
-    from themis.cli.terminal.scores import in_short
-
-    return in_short(row.metrics, ended=row.done == row.total)
-
-
-def _took(row: "RunNow") -> str | None:
-    if row.started_ms is None:
-        return None
-    if row.ended_ms is not None:
-        return how_long((row.ended_ms - row.started_ms) / 1000)
-    since = how_long(max(time.time() - row.started_ms / 1000, 0.0))
-    return f"{since} so far" if row.status == "running" and row.state == "running" else None

@@ -14,9 +14,10 @@ from themis.cli.exit_status import explain_name
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
 from themis.cli.terminal.dry_run import dry_run_option, show_submission
-from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.output import is_for_people, json_form_option, note
 from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.time_options import When
+from themis.cli.views.submitted import say_next, show_submitted
 from themis.core.configuration.part import Part
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class ModeName(click.Choice[str]):
 )
 @part_options
 @dry_run_option
+@json_form_option
 @title_options
 @code_changes_option
 def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> None:
@@ -88,12 +90,13 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
     """
     options = _How(**how)
     experiments = _opened(configs, overrides, options)
+    told: set[Path] = set()
     for config, experiment in zip(configs, experiments, strict=True):
         if options.dry_run:
             show_submission(experiment, config, options.mode, options.tags)
             continue
         manifest = _submitted(config, experiment, options)
-        _explain(manifest, options.tags)
+        _explain(manifest, options.tags, told)
         explain_name(experiment.name, manifest.name)
     if options.not_before is not None and not options.dry_run:
         note(f"no worker takes it before {options.not_before.astimezone().isoformat(sep=' ', timespec='seconds')}")
@@ -166,28 +169,23 @@ def _submitted(config: Path, experiment: "Experiment", how: _How) -> "Submission
         not_before=how.not_before,
         tags=how.tags,
     )
-    emit(
-        {
-            "run_id": manifest.run_id,
-            "name": manifest.name,
-            "status": manifest.status,
-            "manifest_path": str(manifest.manifest_path),
-            "mode": manifest.mode,
-        }
-    )
+    show_submitted(manifest)
     return manifest
 
 
-def _explain(manifest: "SubmissionManifest", tags: Sequence[str]) -> None:
-    """Print a note about the next step."""
+def _explain(manifest: "SubmissionManifest", tags: Sequence[str], told: set[Path]) -> None:
+    """Print a note about the next step, once for each queue; those of `told` have had theirs."""
+    place = manifest.manifest_path if manifest.mode == "batch" else manifest.manifest_path.parent.parent
     if manifest.status != "pending":
         again = "" if manifest.status == "running" else "; --set runtime.existing_run_policy=rerun runs it again"
         note(f"this experiment was submitted before, and is {manifest.status}{again}")
-    elif streams.has_terminal():
+    elif streams.has_terminal() and place not in told:
         from themis.core.monitor.workers import nobody_works
 
-        path = manifest.manifest_path
-        if manifest.mode == "batch":
-            note(f"run it with: themis batch run --request {path}")
-        elif hint := nobody_works(path.parent.parent, tags):
+        told.add(place)
+        if manifest.mode != "batch" and (hint := nobody_works(place, tags)):
             note(hint)
+        elif is_for_people():
+            say_next(manifest)
+        elif manifest.mode == "batch":
+            note(f"run it with: themis batch run --request {manifest.manifest_path}")

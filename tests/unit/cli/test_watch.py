@@ -14,6 +14,8 @@ from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.worker_registry import SeenWorker
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 
+pytestmark = pytest.mark.usefixtures("in_utc")
+
 NOW_NS = 1_800_000_000 * 10**9
 
 
@@ -65,21 +67,24 @@ def test_it_is_no_taller_than_the_terminal_and_says_what_is_left_out(height: int
 def test_at_eighty_columns_a_run_has_what_one_looks_for() -> None:
     texts = [line.text for line in lines(FULL, 80)]
     labels = texts[texts.index("running") + 1].split()
-    assert {"job", "experiment", "cases", "failed", "rate", "left"} <= set(labels)
+    assert {"job", "cases", "failed", "rate", "left"} <= set(labels)
     assert "250/1,000" in texts[texts.index("running") + 2]
     assert "36/h" in texts[texts.index("running") + 2]
+    assert texts[texts.index("running") + 3].startswith("  acme/a-model-with-a-rather-long-name on grade-school-math")
 
 
 def test_the_outlook_says_what_it_knows_and_what_not() -> None:
     sure = Forecast(100.0, 100.0, 100.0, 100.0, slots=30, sampled=9, jobs=9)
     ready = replace(FULL, paused=None, forecast=sure)
-    assert outlook(ready) == "empty in about 2 min, at 08:01Z; 30 slots"
+    assert outlook(ready) == "empty in about 2 min, at 08:01 UTC; 30 slots"
     guessed = outlook(replace(ready, forecast=FULL.forecast))
-    assert guessed == "empty in about 2.5 h (83 min to 5.6 h), at 10:30Z; 30 slots, judging by the next 500"
+    assert guessed == "empty in about 2.5 h (83 min to 5.6 h), at 10:30 UTC; 30 slots, judging by the next 500"
     assert outlook(replace(ready, slots=0)) == "no worker takes jobs; one slot would need about 2 min"
     assert outlook(replace(ready, paused=Pause(None, NOW_NS, None))) == "paused; about 2 min for 30 slots"
     waits = outlook(replace(ready, forecast=replace(sure, work_s=20.0)))
-    assert waits == "empty in about 2 min, at 08:01Z; 30 slots; only 20 s of it is work, as jobs wait for a later time"
+    assert waits.startswith("empty in about 2 min, at 08:01 UTC; 30 slots; ")
+    assert waits.endswith("; only 20 s of it is work, as jobs wait for a later time")
+
     assert "is unknown" in outlook(replace(ready, forecast=None))
     assert outlook(replace(ready, counts={"done": 3}, slots=1)) == "nothing is left to do; 1 slot"
 

@@ -32,6 +32,8 @@ from themis.core.stores.sqlite.reader import OLDEST_SCHEMA, SqliteReader
 from themis.core.submission import run_worker_once, submit_experiment
 from themis_workers.registry import Registration
 
+pytestmark = pytest.mark.usefixtures("in_utc")
+
 
 def report(worker: str, **facts: Any) -> WorkerReport:
     owner = this_process(worker)
@@ -174,7 +176,7 @@ def test_who_paused_a_queue_and_why_is_shown(tmp_path: Path) -> None:
     (root / "paused").write_text('{"by": "ann@h", "at_ns": 1800000000000000000, "reason": "hot", "more": 1}')
     look = look_again(root)
     assert look.paused == Pause("ann@h", 1800000000000000000, "hot")
-    assert lines(look, 120)[2].text == "the queue is paused, by ann@h at 2027-01-15 08:00:00Z: hot"
+    assert lines(look, 120)[2].text == "the queue is paused, by ann@h at 2027-01-15 08:00:00 UTC: hot"
 
 
 def test_a_run_in_a_slot_is_shown_there_and_its_slot_counts_once(

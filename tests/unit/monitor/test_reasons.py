@@ -10,6 +10,8 @@ from themis.core.queue.folder.worker_registry import SeenWorker
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.stores.job_rows import JobRow, Owner
 
+pytestmark = pytest.mark.usefixtures("in_utc")
+
 NOW_NS = 1_800_000_000_000_000_000
 HOUR_NS = 3_600_000_000_000
 ROW = JobRow("0" * 16, "run", "q", "/q", 4, "queued", 1, 5, 1, None, 3, 2, None, None)
@@ -31,27 +33,27 @@ def why(row: JobRow = ROW, **facts: object) -> list[tuple[str, str]]:
 
 def test_a_paused_queue_says_by_whom_since_when_and_why() -> None:
     pause = Pause("anna@node1", NOW_NS, "the endpoint is down")
-    text = "the queue is paused, by anna@node1 at 2027-01-15 08:00:00Z: the endpoint is down"
+    text = "the queue is paused, by anna@node1 at 2027-01-15 08:00:00 UTC: the endpoint is down"
     assert why(pause=pause, before=7) == [("paused", text)]
     assert pause_text(Pause(None, NOW_NS, None)) == "the queue is paused"
 
 
 def test_a_job_waits_for_its_time() -> None:
     (found,) = why(ROW._replace(ready_ns=NOW_NS + HOUR_NS))
-    assert found == ("not before", "it waits until 2027-01-15 09:00:00Z, for 1 h 0 min more")
+    assert found == ("not before", "it waits until 2027-01-15 09:00:00 UTC, for 1 h 0 min more")
     assert why(ROW._replace(ready_ns=NOW_NS - 1))[0][0] == "next"
 
 
 def test_a_job_that_failed_waits_and_says_which_try_it_was_and_why_it_failed() -> None:
     row = ROW._replace(ready_ns=NOW_NS + 4_000_000_000, failures=2, attempt=5, cause="transient")
-    text = "it waits until 2027-01-15 08:00:04Z, for 4.0 s more, after attempt 5 failed (transient): 2 of 3 tries"
+    text = "it waits until 2027-01-15 08:00:04 UTC, for 4.0 s more, after attempt 5 failed (transient): 2 of 3 tries"
     assert why(row) == [("backoff", text)]
 
 
 def test_a_job_whose_provider_works_on_a_batch_says_how_far_that_is() -> None:
     said = "waits for the batch of openai: batch_1 in_progress 34 of 100"
     row = ROW._replace(ready_ns=NOW_NS + HOUR_NS, attempt=5, cause="batch", message=said)
-    assert why(row) == [("batch", f"it {said}; waits until 2027-01-15 09:00:00Z, for 1 h 0 min more")]
+    assert why(row) == [("batch", f"it {said}; waits until 2027-01-15 09:00:00 UTC, for 1 h 0 min more")]
     assert why(row._replace(ready_ns=NOW_NS - 1))[0][0] == "next"
 
 

@@ -6,30 +6,24 @@ from itertools import islice
 from typing import Any
 
 from themis.cli.terminal.output import cut, say
-from themis.cli.terminal.scores import in_full
-from themis.core.cost.run_cost import RunCost
+from themis.cli.terminal.scores import say_in_full
 from themis.core.models import Score
-from themis.core.reporting.costs import in_short
 from themis.core.results import CaseResult, RunResult
 from themis.core.statistics.score_tally import number
 
 _ANSWERS_SHOWN = 20
 
 
-def say_answers(result: RunResult, cost: RunCost | None) -> None:
-    """Print the answers, the scores and the cost for people."""
+def say_answers(result: RunResult) -> None:
+    """Print the answers and the scores for people."""
     for case in islice(result.cases, _ANSWERS_SHOWN):
         for line in _answers(case):
             say(line)
     left = len(result.cases) - _ANSWERS_SHOWN
     if left > 0:
         say(f"… and {left:,} more cases; --json prints the figures, --store keeps all answers")
-    say(f"{result.run_id[:12]}  {result.status.value}")
     if result.metrics:
-        for line in in_full(result.metrics):
-            say(line)
-    if cost is not None:
-        say(f"cost {in_short(cost)}")
+        say_in_full(result.metrics)
 
 
 def _answers(case: CaseResult) -> Sequence[str]:

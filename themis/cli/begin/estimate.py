@@ -10,7 +10,7 @@ from themis.cli.command import command, config_options
 from themis.cli.costs import explain_unpriced
 from themis.cli.stored.run_names import store_option
 from themis.cli.targets import compile_without_secrets, open_experiment
-from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.output import emit, is_for_people, json_form_option, note
 from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.share_option import Share
 from themis.core.configuration.part import Part
@@ -29,6 +29,7 @@ from themis.core.configuration.part import Part
 )
 @part_options
 @store_option
+@json_form_option
 def estimate(
     *,
     config: Path,
@@ -53,9 +54,14 @@ def estimate(
     found = experiment.estimate().model_dump(mode="json")
     if detect is not None:
         found["detection"] = detected(experiment, detect, Earlier(earlier, store_path, config))
-    emit(found)
-    for sentence in found.get("detection", {}).get("conclusions", ()):
-        note(sentence)
+    if is_for_people():
+        from themis.cli.views.estimate import say_estimate
+
+        say_estimate(found)
+    else:
+        emit(found)
+        for sentence in found.get("detection", {}).get("conclusions", ()):
+            note(sentence)
     model = model_of(experiment.compiled().components.generator.live)
     if model and found["estimated_cost_usd"] is None:
         explain_unpriced([model])

@@ -1,6 +1,7 @@
 """`themis queue doctor`: the differences between files and rows, and their repair."""
 
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -9,8 +10,11 @@ from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.queue.moved_queue import finding_of, relocate, told
 from themis.cli.targets import opened_queue
-from themis.cli.terminal.output import document, emit_list, note, say, say_table
+from themis.cli.terminal import colours
+from themis.cli.terminal.fitted_table import Column, say_table_fitted
+from themis.cli.terminal.output import PAGE_ROWS, document, emit_list, note
 from themis.cli.terminal.progress import shown
+from themis.cli.terminal.prose import say_text
 from themis.core.errors import QueueElsewhereError, QueueFileError
 
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ def doctor(*, place: QueuePlace, fix: bool, moved: bool, copied: bool, as_json: 
                 with suppress(QueueFileError):  # it is among the findings
                     check_writable(opened, ())
     if not seen.findings and not as_json:
-        say("Nothing is out of place, and the queue can be written.")
+        say_text("Nothing is out of place, and the queue can be written.")
     if seen.fixable:
         note("nothing was changed (dry run); themis queue doctor --fix repairs what can be repaired")
     return errors.BAD_NEWS if seen.left else 0
@@ -85,11 +89,18 @@ class _Seen:
 
 
 def _show(findings: "Iterable[Finding]", *, fix: bool) -> None:
-    headers = ("what", "was wrong", "done, or to be done") if fix else ("what", "is wrong", "--fix, or you")
-    say_table(
-        headers,
-        (
-            (finding.what, finding.problem, "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING)
-            for finding in findings
-        ),
+    """Print the findings, a page at a time, since there may be very many."""
+    wrong, done = ("was wrong", "done, or to do") if fix else ("is wrong", "to do")
+    columns = (
+        Column("what", drop=1, below=True, bare=True, style=lambda _: colours.HEAD),
+        Column(wrong, drop=2, below=True, bare=True),
+        Column(done, drop=3, below=True),
     )
+    left = iter(findings)
+    while page := list(islice(left, PAGE_ROWS)):
+        say_table_fitted(columns, [_row(finding) for finding in page])
+
+
+def _row(finding: "Finding") -> tuple[str, str, str]:
+    to_do = "; ".join(filter(None, (finding.action, finding.advice))) or _NOTHING
+    return finding.what, finding.problem, to_do

@@ -8,8 +8,9 @@ import click
 
 from themis.cli import errors
 from themis.cli.command import group, json_option
-from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
+from themis.cli.terminal.fitted_table import Column, fitted
 from themis.cli.terminal.output import emit, is_for_people, note, one_line, say
+from themis.cli.terminal.widths import terminal_width
 from themis.core.values.bounds import LEAST_RATE, MOST_COUNT, MOST_RATE
 
 if TYPE_CHECKING:

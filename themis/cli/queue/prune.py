@@ -12,7 +12,7 @@ import click
 
 from themis.cli.command import QueuePlace, Words, command, json_option, queue_place
 from themis.cli.targets import note_left_out, opened_queue
-from themis.cli.terminal.output import emit_object, note, say, table, when
+from themis.cli.terminal.output import emit_object, local_time, note, say, table, when
 from themis.cli.terminal.progress import shown
 from themis.cli.terminal.time_options import Duration
 from themis.core.errors import MediaError
@@ -125,7 +125,7 @@ class _Seen:
             say("No job ended that long ago.")
             return
         oldest = [item for _, _, item in sorted(self._oldest, key=lambda kept: (-kept[0], kept[1]))]
-        rows = [(item.state, item.name, when(item.ended_ns), f"{item.size_bytes:,}") for item in oldest]
+        rows = [(item.state, item.name, local_time(item.ended_ns), f"{item.size_bytes:,}") for item in oldest]
         for line in table(("state", "key", "ended", "bytes"), rows, right=("bytes",)):
             say(line)
         if self.count > len(rows):

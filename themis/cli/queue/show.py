@@ -9,7 +9,9 @@ import click
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.offers import values
 from themis.cli.targets import job_key_of, opened_queue
-from themis.cli.terminal.output import emit, how_long, one_line, say, table, when
+from themis.cli.terminal.output import emit, how_long, local_time, say
+from themis.cli.terminal.prose import say_facts
+from themis.cli.views.run_facts import say_attempts
 from themis.core.outcomes.failure_groups import shown_reasons
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from themis.core.queue.folder.worker_report import SlotReport
     from themis.core.stores.job_rows import AttemptRow, JobRow
 
-_NS = 1e9
 _BATCH = "batch"
 """The cause of an attempt that only looked at a batch of a provider."""
 
@@ -41,23 +42,18 @@ def show(
         emit(job.document())
         return
     details = job.details
-    for name, value in [*_facts(job), *_calls(job.slot)]:
-        say(f"{name:<10} {one_line(value)}")
+    say_facts([*_facts(job), *_calls(job.slot)])
     if details.attempts:
-        rows = [
+        told = list(_told(details.attempts))
+        ends = [
             (
-                attempt.attempt,
-                attempt.worker,
-                when(attempt.started_ns),
-                how_long((attempt.ended_ns - attempt.started_ns) / _NS) if attempt.ended_ns else None,
                 attempt.cause or ("running" if details.alive else "lost"),
                 f"{attempt.message} (look {looks + 1:,})" if looks else attempt.message or None,
             )
-            for attempt, looks in _told(details.attempts)
+            for attempt, looks in told
         ]
         say()
-        for line in table(("attempt", "worker", "started", "took", "ended by", "message"), rows, right=("attempt",)):
-            say(line)
+        say_attempts([attempt for attempt, _ in told], ends)
 
 
 def _told(attempts: "Sequence[AttemptRow]") -> "Iterator[tuple[AttemptRow, int]]":
@@ -85,15 +81,15 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
         ("batch", row.message if row.state == "queued" and row.cause == _BATCH else None),
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),
-        ("submitted", when(row.submitted_ns)),
-        ("not before", when(row.ready_ns)),
+        ("submitted", local_time(row.submitted_ns)),
+        ("not before", local_time(row.ready_ns)),
         (
             "attempts",
             f"{row.attempt}; {row.failures} of {row.max_attempts} failed, {row.lost} of {row.max_worker_lost} lost",
         ),
         ("limits", _limits(row)),
         ("worker", f"{owner.worker}, pid {owner.pid} on {owner.host}" if owner else None),
-        ("ended", when(row.ended_ns)),
+        ("ended", local_time(row.ended_ns)),
         ("file", ", ".join(map(str, details.paths)) or "none: themis queue doctor --fix writes it again"),
     ]
     return [(name, value) for name, value in found if value]

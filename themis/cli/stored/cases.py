@@ -98,7 +98,7 @@ def _show(found: "Iterator[CaseRow]", metric_ids: Sequence[str], *, several: boo
     """Print a table of the cases, a page at a time."""
     columns = [Column("case", least=12), Column("dataset", least=8, drop=2), Column("state")]
     columns += [Column(metric_id.removeprefix("builtin/"), right=True) for metric_id in metric_ids]
-    columns += [Column("answer", least=16, drop=3), Column("why", least=24, drop=1)]
+    columns += [Column("answer", least=16, drop=3), Column("why", drop=1, below=True, bare=True, yields=True, lines=2)]
     page = list(islice(found, SHOWN_CASES))
     if not page:
         note("no such cases")

@@ -1,7 +1,7 @@
 """`themis compare`: whether a run is better than another one, by their scores of the same cases."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -13,15 +13,37 @@ from themis.cli.command import command, json_option
 from themis.cli.offers import values
 from themis.cli.stored.edited_scores import edited_option, scores_of
 from themis.cli.stored.run_names import RunPlace, places_of, store_option
-from themis.cli.terminal.output import emit, is_for_people, say, say_table
+from themis.cli.terminal.fitted_table import Column, say_table_fitted
+from themis.cli.terminal.output import emit, is_for_people, say
+from themis.cli.terminal.prose import say_text
+from themis.cli.terminal.scores import short_name
+from themis.cli.terminal.widths import shortened
+from themis.cli.views.run_table import ID_CHARACTERS
 
 if TYPE_CHECKING:
     from themis.core.comparison.comparing import Comparison, Flip
+    from themis.core.comparison.difference import PairedDifference
     from themis.core.comparison.scores import RunScores
 
-_ID_CHARACTERS = 12
 _ANSWER_CHARACTERS = 30
-_HEADERS = ("metric", "baseline", "candidate", "difference", "95 % interval", "p", "pairs", "better", "worse")
+_COLUMNS = (
+    Column("metric"),
+    Column("baseline", right=True, drop=2, below=True),
+    Column("candidate", right=True, drop=1, below=True),
+    Column("difference", right=True, drop=3, below=True),
+    Column("95 % interval", right=True, drop=5, below=True),
+    Column("p", right=True, drop=4, below=True),
+    Column("pairs", right=True, drop=8, below=True),
+    Column("better", right=True, drop=6, below=True),
+    Column("worse", right=True, drop=7, below=True),
+)
+_FLIPS = (
+    Column("case"),
+    Column("metric", drop=2, below=True, bare=True),
+    Column("score", right=True, drop=1, below=True),
+    Column("baseline's answer", least=16, drop=3, below=True),
+    Column("candidate's answer", least=16, drop=4, below=True),
+)
 
 
 class _Side(NamedTuple):
@@ -127,41 +149,46 @@ def _document(baseline: _Side, candidate: _Side, found: "Comparison", most: int)
 
 
 def _show(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> None:
-    say(f"baseline {baseline.name} ({found.baseline_run_id[:_ID_CHARACTERS]}){_edits(baseline)}")
-    say(f"candidate {candidate.name} ({found.candidate_run_id[:_ID_CHARACTERS]}){_edits(candidate)}")
-    rows = [
-        (
-            name,
-            _figure(one.baseline_mean),
-            _figure(one.candidate_mean),
-            _figure(one.mean_delta, "+"),
-            "-" if one.ci_lower is None else f"{one.ci_lower:+.4f} to {one.ci_upper:+.4f}",
-            _figure(one.p_adjusted),
-            f"{one.pairs:,}",
-            f"{one.wins:,}",
-            f"{one.losses:,}",
-        )
-        for name, one in found.metrics.items()
-    ]
-    say_table(_HEADERS, rows, right=_HEADERS[1:])
+    say_text(f"baseline {baseline.name} ({found.baseline_run_id[:ID_CHARACTERS]}){_edits(baseline)}")
+    say_text(f"candidate {candidate.name} ({found.candidate_run_id[:ID_CHARACTERS]}){_edits(candidate)}")
+    say_table_fitted(_COLUMNS, [_row(name, one) for name, one in found.metrics.items()])
     for name, one in found.unpaired.items():
         counts = [f"{len(keys):,} {kind.replace('_', ' ')}" for kind, keys in asdict(one).items() if keys]
         if counts:
-            say(f"{name}: not compared: {', '.join(counts)}")
+            say_text(f"{short_name(name)}: not compared: {', '.join(counts)}")
     for metrics, whose in ((found.only_in_baseline, "baseline"), (found.only_in_candidate, "candidate")):
         if metrics:
-            say(f"only the {whose} has {', '.join(metrics)}")
+            say_text(f"only the {whose} has {', '.join(map(short_name, metrics))}")
     shown = [
-        (flip.metric_id, flip.case_key, f"{flip.baseline:g}", f"{flip.candidate:g}", _text(before), _text(after))
+        (
+            flip.case_key,
+            short_name(flip.metric_id),
+            f"{flip.baseline:g} to {flip.candidate:g}",
+            _text(before),
+            _text(after),
+        )
         for flip, before, after in _flipped(baseline, candidate, found, most)
     ]
     if shown:
         say()
-        headers = ("metric", "case", "baseline", "candidate", "baseline's answer", "candidate's answer")
-        say_table(headers, shown, right=headers[2:4])
+        say_table_fitted(_FLIPS, shown)
     say()
-    for sentence in _conclusions(baseline, candidate, found):
-        say(sentence)
+    for sentence in _conclusions(baseline, candidate, found, named=short_name):
+        say_text(sentence)
+
+
+def _row(name: str, one: "PairedDifference") -> tuple[str | None, ...]:
+    return (
+        short_name(name),
+        _figure(one.baseline_mean),
+        _figure(one.candidate_mean),
+        _figure(one.mean_delta, "+"),
+        None if one.ci_lower is None else f"{one.ci_lower:+.4f} to {one.ci_upper:+.4f}",
+        _figure(one.p_adjusted),
+        f"{one.pairs:,}",
+        f"{one.wins:,}",
+        f"{one.losses:,}",
+    )
 
 
 def _edits(side: _Side) -> str:
@@ -179,10 +206,12 @@ def _flipped(baseline: _Side, candidate: _Side, found: "Comparison", most: int) 
     return list(zip(every, before, after, strict=True))
 
 
-def _conclusions(baseline: _Side, candidate: _Side, found: "Comparison") -> list[str]:
+def _conclusions(
+    baseline: _Side, candidate: _Side, found: "Comparison", *, named: Callable[[str], str] = str
+) -> list[str]:
     from themis.core.comparison.conclusion import conclusion
 
-    return [conclusion(name, one, baseline.name, candidate.name) for name, one in found.metrics.items()]
+    return [conclusion(named(name), one, baseline.name, candidate.name) for name, one in found.metrics.items()]
 
 
 def _figure(value: float | None, sign: str = "") -> str | None:
@@ -190,6 +219,4 @@ def _figure(value: float | None, sign: str = "") -> str | None:
 
 
 def _text(answer: Any) -> str:
-    from themis.cli.terminal.fitted_table import shortened
-
     return shortened(answer if isinstance(answer, str) else json.dumps(answer), _ANSWER_CHARACTERS)

@@ -13,9 +13,10 @@ import click
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, label_filter, queue_place
 from themis.cli.stored.run_targets import Asked, places_of_runs, store_option
-from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
 from themis.cli.terminal.output import emit_list, note, say, when
+from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.time_options import Duration
+from themis.cli.views.run_table import say_runs
 from themis.core.errors import StoreMissingError, UnavailableError
 
 if TYPE_CHECKING:
@@ -27,18 +28,7 @@ if TYPE_CHECKING:
 
 SHOWN_RUNS = 100
 STATES = ("pending", "queued", "waiting", "running", "completed", "partial_failure", "failed", "cancelled")
-_ID_CHARACTERS = 12
 _MS = 1_000_000
-_COLUMNS = (
-    Column("run"),
-    Column("name", least=12),
-    Column("state"),
-    Column("cases", right=True),
-    Column("failed", right=True, drop=3),
-    Column("scores", least=32, drop=1),
-    Column("added", drop=2),
-    Column("labels", least=8, drop=4),
-)
 
 
 class _Wanted(NamedTuple):
@@ -125,26 +115,11 @@ def _show(found: "Iterator[RunNow]", *, show_all: bool) -> bool:
     page = list(islice(found, SHOWN_RUNS))
     is_any = bool(page)
     while page:
-        for line in fitted(_COLUMNS, [_row(row) for row in page], terminal_width()):
-            say(line)
+        say_runs(page, stored=True)
         following = list(islice(found, SHOWN_RUNS if show_all else 1))
         if following and not show_all:
-            say(f"\nThe newest {SHOWN_RUNS}; --all lists them all.")
+            say()
+            say_text(f"The newest {SHOWN_RUNS}; --all lists them all.")
             break
         page = following
     return is_any
-
-
-def _row(row: "RunNow") -> tuple[str | None, ...]:
-    from themis.cli.terminal.scores import in_short
-
-    return (
-        row.run_id[:_ID_CHARACTERS],
-        row.name,
-        row.state,
-        f"{row.done:,}/{row.total:,}",
-        f"{row.failed:,}",
-        in_short(row.metrics, ended=row.done == row.total) or None,
-        when(row.created_ms * _MS),
-        ", ".join(f"{key}={value}" for key, value in row.labels.items()) or None,
-    )

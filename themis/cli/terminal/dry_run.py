@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.output import emit, is_for_people, note
 
 if TYPE_CHECKING:
     from themis.core.dry_run.job_plan import JobPlan
@@ -28,7 +28,8 @@ def show_plan(experiment: "Experiment", until_stage: str) -> None:
     from themis.core.dry_run.run_plan import plan_run
 
     plan = plan_run(experiment, until_stage)
-    emit({"dry_run": True, **plan.model_dump(mode="json")})
+    if not is_for_people():
+        emit({"dry_run": True, **plan.model_dump(mode="json")})
     note(f"dry run, nothing was written and no model asked: {_of_run(plan)}")
     if plan.held_by is not None:
         note(f"the run lock is held by {plan.held_by}, so that it could not start now; --wait waits for it")
@@ -41,7 +42,8 @@ def show_submission(
     from themis.core.dry_run.job_plan import plan_submission
 
     plan = plan_submission(experiment, config, mode, tags)
-    emit({"dry_run": True, **plan.run.model_dump(mode="json"), **plan.model_dump(mode="json", exclude={"run"})})
+    if not is_for_people():
+        emit({"dry_run": True, **plan.run.model_dump(mode="json"), **plan.model_dump(mode="json", exclude={"run"})})
     note(f"dry run, nothing was written and no model asked: {_of_job(plan)}; {_of_run(plan.run)}")
 
 

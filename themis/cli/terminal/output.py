@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
+
+import click
 
 from themis.cli.terminal import streams
+from themis.cli.terminal.widths import messages_width, wrapped
 from themis.core.text.lines import cut, one_line, printable
 from themis.core.text.masking import mask, mask_json
 from themis.core.text.messages import message
-from themis.core.values.durations import how_long, when
+from themis.core.values.durations import how_long, local_time, short_time, when
 
 __all__ = [
     "cut",
@@ -22,6 +25,8 @@ __all__ = [
     "emit_object",
     "how_long",
     "is_for_people",
+    "json_form_option",
+    "local_time",
     "message",
     "note",
     "note_lines",
@@ -29,6 +34,7 @@ __all__ = [
     "printable",
     "say",
     "say_table",
+    "short_time",
     "table",
     "when",
 ]
@@ -38,6 +44,10 @@ PAGE_ROWS = 1_000
 
 FORM_VARIABLE = "THEMIS_OUTPUT"
 """Variable of the environment: with `json` results are JSON on a terminal too."""
+
+_ASKED_FOR_JSON = "themis.json"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
@@ -86,7 +96,24 @@ def _write_items(items: Iterable[Any]) -> None:
 
 def is_for_people(*, as_json: bool = False) -> bool:
     """Whether results go to a terminal, and nobody has asked for JSON there."""
-    return not as_json and os.environ.get(FORM_VARIABLE) != "json" and streams.results().isatty()
+    context = click.get_current_context(silent=True)
+    asked = as_json or (context is not None and context.meta.get(_ASKED_FOR_JSON, False))
+    return not asked and os.environ.get(FORM_VARIABLE) != "json" and streams.results().isatty()
+
+
+def json_form_option(function: Function) -> Function:
+    """Add `--json`, which becomes no argument: `is_for_people` goes by it."""
+
+    def keep(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  # click's call
+        context.meta[_ASKED_FOR_JSON] = value
+
+    return click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=keep,
+        help="Print one JSON object on a terminal, too. Elsewhere it always is one.",
+    )(function)
 
 
 def document(row: Any) -> dict[str, Any]:
@@ -106,8 +133,10 @@ DEBUG_VARIABLE = "THEMIS_DEBUG"
 
 
 def note(text: str) -> None:
-    """Print a message on standard error."""
-    _write_message(f"{message(text)}\n")
+    """Print a message on standard error: one line, which on a terminal is broken between words."""
+    width = messages_width()
+    lines = [message(text)] if width is None else wrapped(message(text), width, indent=2)
+    _write_message("".join(f"{line}\n" for line in lines))
 
 
 def note_lines(text: str) -> None:

@@ -1,7 +1,6 @@
 """`themis queue watch`: a live view of a queue, until Ctrl-C."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,9 +11,11 @@ import click
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.targets import find_queue_root
 from themis.cli.terminal import streams
+from themis.cli.terminal.colours import BAD, GOOD, HEAD, QUIET, Part, say_lines
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, printable, say
 from themis.cli.terminal.time_options import Seconds
+from themis.cli.terminal.widths import terminal_width
 
 if TYPE_CHECKING:
     from themis.core.monitor.queue_now import QueueNow
@@ -24,6 +25,9 @@ PLAIN_WIDTH = 120
 """Width of lines, in characters, without a terminal."""
 
 _STYLES = {"head": "bold", "title": "bold cyan", "labels": "dim", "good": "green", "bad": "red", "quiet": "dim"}
+
+
+_ONCE = {"head": HEAD, "title": HEAD, "labels": QUIET, "good": GOOD, "bad": BAD, "quiet": QUIET}
 
 
 @command("watch", "themis queue watch", "themis queue watch --once", "themis queue watch --interval 10 --json")
@@ -82,9 +86,8 @@ def _print(look: "QueueNow", *, as_json: bool) -> None:
     else:
         from themis.cli.watch.view import lines
 
-        width = shutil.get_terminal_size((PLAIN_WIDTH, 0)).columns if streams.results().isatty() else PLAIN_WIDTH
-        for line in lines(look, width):
-            say(line.text)
+        found = lines(look, terminal_width() or PLAIN_WIDTH)
+        say_lines((Part(line.text, _ONCE.get(line.kind)),) for line in found)
         say()
     streams.flush()
 

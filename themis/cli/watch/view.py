@@ -3,14 +3,18 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from themis.cli.terminal.fitted_table import Column, fitted, shortened
-from themis.cli.terminal.output import how_long, one_line, when
+from themis.cli.terminal.colours import plain
+from themis.cli.terminal.fitted_table import Column, fitted_table
+from themis.cli.terminal.output import how_long, local_time, one_line
+from themis.cli.terminal.widths import flowed, shortened, shortened_lines
 from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob, UpcomingJob
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.admin.forecast import Forecast
 
 WORKERS_SHOWN = 8
 STALLED_SHOWN = 2
+_NARROW = 80
+_HEAD_LINES, _HEAD_LINES_OF_NARROW = 2, 4
 _ID_CHARACTERS = 8
 _AROUND_A_SECTION = 3  # an empty line, the title, the labels
 _NS = 1e9
@@ -21,48 +25,48 @@ _MINUTE_S, _HOUR_S, _HALF_A_DAY_S, _DAY_S = 60, 3_600, 43_200, 86_400
 
 _RUNNING = (
     Column("job"),
-    Column("run", drop=8),
-    Column("experiment", least=24),
-    Column("state"),
-    Column("try", right=True, drop=5),
+    Column("run", drop=90),
+    Column("name", drop=20, below=True, bare=True, yields=True),
+    Column("state", drop=1, below=True, bare=True),
+    Column("try", right=True, drop=50),
     Column("cases", right=True),
-    Column("", right=True, drop=7),
-    Column("failed", right=True),
-    Column("rate", right=True, drop=2),
+    Column("", right=True, drop=70),
+    Column("failed", right=True, drop=5, below=True),
+    Column("rate", right=True, drop=10),
     Column("left", right=True),
-    Column("for", right=True, drop=6),
-    Column("worker", least=8, drop=3),
-    Column("provider's limit", least=16, drop=4),
+    Column("for", right=True, drop=60),
+    Column("worker", least=8, drop=30),
+    Column("provider's limit", drop=40, below=True, lines=2),
 )
 _WORKERS = (
     Column("worker", least=12),
-    Column("state"),
+    Column("state", drop=1, below=True, bare=True),
     Column("slots", right=True),
-    Column("claimed", right=True),
-    Column("cases", right=True, drop=4),
-    Column("host", least=8, drop=3),
-    Column("pid", right=True, drop=2),
-    Column("heartbeat", right=True, drop=1),
-    Column("tags", least=4, drop=5),
+    Column("claimed", right=True, drop=20),
+    Column("cases", right=True, drop=40),
+    Column("host", least=8, drop=30),
+    Column("pid", right=True, drop=25),
+    Column("heartbeat", right=True, drop=10),
+    Column("tags", least=4, drop=50),
 )
 _NEXT = (
     Column("job"),
-    Column("run", drop=3),
-    Column("experiment", least=24),
-    Column("cases", right=True),
-    Column("priority", right=True, drop=2),
-    Column("try", right=True, drop=1),
-    Column("not before"),
+    Column("run", drop=90),
+    Column("name", drop=5, below=True, bare=True, yields=True),
+    Column("cases", right=True, drop=4),
+    Column("priority", right=True, drop=3),
+    Column("try", right=True, drop=10),
+    Column("not before", drop=1, below=True, bare=True),
 )
 _ENDED = (
     Column("job"),
-    Column("run", drop=4),
-    Column("experiment", least=24),
+    Column("run", drop=90),
+    Column("name", drop=20, below=True, bare=True, yields=True),
     Column("state"),
-    Column("ended", right=True, drop=1),
-    Column("took", right=True, drop=2),
-    Column("try", right=True, drop=3),
-    Column("reason", least=16),
+    Column("ended", right=True, drop=10),
+    Column("took", right=True, drop=5, below=True),
+    Column("try", right=True, drop=30),
+    Column("reason", drop=40, below=True, bare=True, yields=True, lines=2),
 )
 
 
@@ -73,34 +77,63 @@ class Line(NamedTuple):
     kind: str
 
 
+class _Section(NamedTuple):
+    """A part of the view: its title, the number of rows that there are, its labels, and the lines of each row shown."""
+
+    title: str
+    total: int
+    labels: str
+    rows: list[list[Line]]
+
+    def lines(self, shown: int, width: int) -> Iterator[Line]:
+        """Yield its lines with that many rows."""
+        yield Line("", "row")
+        title = self.title if self.total <= shown else f"{self.title}, {shown:,} of {self.total:,}"
+        yield Line(shortened(title, width), "title")
+        yield Line(self.labels, "labels")
+        for row in self.rows[:shown]:
+            yield from row
+
+
 def lines(look: QueueNow, width: int, height: int | None = None) -> list[Line]:
     """The state of a queue in lines at most `width` wide; at most `height` of them, if given (at least 24)."""
-    found = [*_head(look)]
-    wanted = [min(len(look.workers), WORKERS_SHOWN), len(look.running), len(look.next), len(look.ended)]
+    most = _HEAD_LINES if width >= _NARROW else _HEAD_LINES_OF_NARROW
+    found = [Line(text, line.kind) for line in _head(look, width) for text in shortened_lines(line.text, width, most)]
+    makers = (_workers, _running, _next, _ended)
+    sections = [section for make in makers if (section := make(look, width)) is not None]
+    shown = [len(section.rows) for section in sections]
     if height is not None:
-        wanted = _shares(wanted, height - len(found) - _AROUND_A_SECTION * sum(map(bool, wanted)) - 1)
-    for section, limit in zip((_workers, _running, _next, _ended), wanted, strict=True):
-        found += section(look, width, limit)
-    return [Line(shortened(line.text, width), line.kind) for line in found]
+        room = height - len(found) - _AROUND_A_SECTION * len(sections) - 1
+        if sum(len(section.rows[0]) for section in sections) > room:
+            sections = [section._replace(rows=[row[:1] for row in section.rows]) for section in sections]
+        shown = _shares([[len(row) for row in section.rows] for section in sections], room)
+    found += [line for section, rows in zip(sections, shown, strict=True) for line in section.lines(rows, width)]
+    return found[:height]
 
 
-def _shares(wanted: Sequence[int], lines: int) -> list[int]:
-    """Distribute `lines` among sections in turns; each section that wants any gets at least one."""
-    shares = [min(rows, 1) for rows in wanted]
-    while sum(shares) < min(lines, sum(wanted)):
-        for place, rows in enumerate(wanted):
-            if shares[place] < rows and sum(shares) < lines:
+def _shares(heights: Sequence[Sequence[int]], lines: int) -> list[int]:
+    """Distribute `lines` among sections in turns: rows of each that are shown, by their heights; one at least."""
+    shares = [1] * len(heights)
+    left = lines - sum(rows[0] for rows in heights)
+    while True:
+        before = list(shares)
+        for place, rows in enumerate(heights):
+            if shares[place] < len(rows) and rows[shares[place]] <= left:
+                left -= rows[shares[place]]
                 shares[place] += 1
-    return shares
+        if shares == before:
+            return shares
 
 
-def _head(look: QueueNow) -> Iterator[Line]:
-    yield Line(f"{when(look.at_ns)}  {one_line(look.queue_root)}", "head")
+def _head(look: QueueNow, width: int) -> Iterator[Line]:
+    yield Line(f"{local_time(look.at_ns)}  {one_line(look.queue_root)}", "head")
     if not look.exists:
         yield Line("there is no queue here yet; the first submit makes it", "quiet")
         return
     shown = [f"{count:,} {state}" for state, count in look.counts.items() if count or state != "rejected"]
-    yield Line(", ".join(shown), "row")
+    with_commas = [*(f"{one}," for one in shown[:-1]), *shown[-1:]]
+    for text in flowed(with_commas, width, first="", then="", gap=" "):
+        yield Line(text, "row")
     if look.paused is not None:
         yield Line(one_line(pause_text(look.paused)), "bad")
     yield Line(outlook(look), "row")
@@ -128,9 +161,13 @@ def outlook(look: QueueNow) -> str:
         return f"no worker takes jobs; one slot would need {span}{guess}"
     if look.paused is not None:
         return f"paused; {span} for {slots}{guess}"
-    date, _, clock = (when(look.at_ns + round(found.middle_s * _NS)) or "").partition(" ")
-    at = clock[:5] if found.middle_s < _HALF_A_DAY_S else f"{date} {clock[:5]}"
-    return f"empty in {span}, at {at}Z; {slots}{guess}"
+    return f"empty in {span}, at {_clock(look.at_ns, found.middle_s)}; {slots}{guess}"
+
+
+def _clock(now_ns: int, seconds: float) -> str:
+    """A time to the minute, with its zone, and with its date if it is far."""
+    date, clock, zone = (local_time(now_ns + round(seconds * _NS)) or "- - -").split(" ", 2)
+    return f"{clock[:5]} {zone}" if seconds < _HALF_A_DAY_S else f"{date} {clock[:5]} {zone}"
 
 
 def about(seconds: float) -> str:
@@ -151,9 +188,9 @@ def _span(found: Forecast) -> str:
     return f"about {about(found.middle_s)}" + ("" if is_sure else f" ({about(found.low_s)} to {about(found.high_s)})")
 
 
-def _workers(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
+def _workers(look: QueueNow, width: int) -> _Section | None:
     rows = []
-    for seen in look.workers[:limit]:
+    for seen in look.workers[:WORKERS_SHOWN]:
         report = seen.report
         ago_s = max(look.at_ns - report.heartbeat_ns, 0) / _NS
         rows.append(
@@ -170,13 +207,13 @@ def _workers(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
             )
         )
     kinds = ["row" if seen.alive else "bad" for seen in look.workers]
-    yield from _section("workers", _WORKERS, rows, kinds, len(look.workers), width)
+    return _section(("workers", len(look.workers)), _WORKERS, rows, kinds, width)
 
 
-def _running(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
-    shown = look.running[:limit]
-    kinds = ["bad" if run.state == "lost" else "row" for run in shown]
-    yield from _section("running", _RUNNING, [_run_row(run) for run in shown], kinds, len(look.running), width)
+def _running(look: QueueNow, width: int) -> _Section | None:
+    kinds = ["bad" if run.state == "lost" else "row" for run in look.running]
+    rows = [_run_row(run) for run in look.running]
+    return _section(("running", len(rows)), _RUNNING, rows, kinds, width)
 
 
 def _run_row(run: RunningJob) -> Sequence[Any]:
@@ -196,10 +233,10 @@ def _run_row(run: RunningJob) -> Sequence[Any]:
     )
 
 
-def _next(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
-    rows = [_next_row(job, look.at_ns) for job in look.next[:limit]]
+def _next(look: QueueNow, width: int) -> _Section | None:
+    rows = [_next_row(job, look.at_ns) for job in look.next]
     count = look.counts.get("queued", 0) + look.counts.get("waiting", 0)
-    yield from _section("next", _NEXT, rows, ["row"] * len(rows), count, width)
+    return _section(("next", count), _NEXT, rows, ["row"] * len(rows), width)
 
 
 def _next_row(job: UpcomingJob, now_ns: int) -> Sequence[Any]:
@@ -213,10 +250,10 @@ def _next_row(job: UpcomingJob, now_ns: int) -> Sequence[Any]:
     )
 
 
-def _ended(look: QueueNow, width: int, limit: int) -> Iterator[Line]:
-    rows = [_ended_row(job, look.at_ns) for job in look.ended[:limit]]
+def _ended(look: QueueNow, width: int) -> _Section | None:
+    rows = [_ended_row(job, look.at_ns) for job in look.ended]
     kinds = [{"done": "good", "failed": "bad"}.get(job.state, "quiet") for job in look.ended]
-    yield from _section("ended last", _ENDED, rows, kinds, len(rows), width)
+    return _section(("ended last", len(rows)), _ENDED, rows, kinds, width)
 
 
 def _ended_row(job: EndedJob, now_ns: int) -> Sequence[Any]:
@@ -231,16 +268,14 @@ def _ended_row(job: EndedJob, now_ns: int) -> Sequence[Any]:
 
 
 def _section(
-    title: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]], kinds: Sequence[str], total: int, width: int
-) -> Iterator[Line]:
-    """Yield a table with its title, and the total if rows are left out; nothing without rows."""
+    title: tuple[str, int], columns: Sequence[Column], rows: Sequence[Sequence[Any]], kinds: Sequence[str], width: int
+) -> _Section | None:
+    """A table with its title and the number of rows that there are; None without rows."""
     if not rows:
-        return
-    yield Line("", "row")
-    yield Line(title if total <= len(rows) else f"{title}, {len(rows):,} of {total:,}", "title")
-    labels, *texts = fitted(columns, rows, width)
-    yield Line(labels, "labels")
-    yield from (Line(text, kind) for text, kind in zip(texts, kinds, strict=False))
+        return None
+    table = fitted_table(columns, rows, width)
+    found = [[Line(plain(line), kind) for line in lines] for lines, kind in zip(table.rows, kinds, strict=False)]
+    return _Section(*title, plain(table.headers), found)
 
 
 def _about(found: About) -> tuple[str, str | None, str]:

@@ -11,9 +11,10 @@ from themis.cli import errors
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.offers import values
 from themis.cli.targets import find_queue_root
-from themis.cli.terminal import streams
-from themis.cli.terminal.fitted_table import Column, fitted, terminal_width
-from themis.cli.terminal.output import emit, how_long, note, one_line, say, when
+from themis.cli.terminal import colours, streams
+from themis.cli.terminal.fitted_table import Column, say_table_fitted
+from themis.cli.terminal.output import emit, how_long, local_time, note, say
+from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.time_options import Seconds
 
 if TYPE_CHECKING:
@@ -23,37 +24,37 @@ LOOK_EVERY_S = 0.2
 _NS = 1e9
 _SEE_LIST = "; themis worker list shows all workers"
 _WORKERS = (
-    Column("worker", least=12),
-    Column("host", least=8, drop=2),
-    Column("pid", right=True, drop=1),
-    Column("state"),
+    Column("worker", drop=1, below=True, bare=True),
+    Column("host", drop=20),
+    Column("pid", right=True, drop=15),
+    Column("state", style=colours.of_state),
     Column("slots", right=True),
-    Column("claimed", right=True),
-    Column("ended", least=12),
-    Column("since", drop=3),
-    Column("heartbeat"),
-    Column("tags", least=8),
+    Column("claimed", right=True, drop=4, below=True),
+    Column("ended", drop=3, below=True, bare=True),
+    Column("since", drop=30),
+    Column("heartbeat", drop=2, below=True),
+    Column("tags", least=8, drop=10, below=True),
 )
 _LIMITS = (
-    Column("worker", least=12),
-    Column("slot", right=True),
-    Column("provider", least=20),
+    Column("worker", drop=5),
+    Column("slot", right=True, drop=4),
+    Column("provider", drop=2, below=True, bare=True),
     Column("limit"),
-    Column("in flight", right=True),
-    Column("waiting", right=True),
-    Column("why", least=12),
+    Column("in flight", right=True, drop=1, below=True),
+    Column("waiting", right=True, drop=3, below=True),
+    Column("why", drop=6, below=True, bare=True, lines=2),
 )
 _RUNS = (
-    Column("worker", least=12),
-    Column("slot", right=True),
+    Column("worker", drop=4),
+    Column("slot", right=True, drop=5),
     Column("job"),
-    Column("run", drop=2),
-    Column("name", least=16),
-    Column("attempt", right=True),
+    Column("run", drop=20),
+    Column("name", drop=3, below=True, bare=True, yields=True),
+    Column("attempt", right=True, drop=10),
     Column("cases", right=True),
-    Column("failed", right=True),
-    Column("pid", right=True, drop=1),
-    Column("for"),
+    Column("failed", right=True, drop=1, below=True),
+    Column("pid", right=True, drop=15),
+    Column("for", drop=2, below=True),
 )
 
 
@@ -164,7 +165,6 @@ def _show(workers: "Sequence[SeenWorker]", root: Path) -> None:
     keys = [slot.key for worker in workers if worker.alive for slot in worker.report.slots if slot.key is not None]
     named = {key: run.name for key, run in runs_of_jobs(root, keys).items()} if keys else {}
     now_ns = time.time_ns()
-    width = terminal_width()
     rows = [
         (
             worker.report.worker,
@@ -174,14 +174,13 @@ def _show(workers: "Sequence[SeenWorker]", root: Path) -> None:
             f"{worker.busy}/{len(worker.report.slots)}",
             f"{worker.report.claimed:,}",
             ended_by_cause(worker) or None,
-            when(worker.report.started_ns),
+            local_time(worker.report.started_ns),
             f"{how_long(max(now_ns - worker.report.heartbeat_ns, 0) / _NS)} ago",
             ", ".join(worker.report.tags) or None,
         )
         for worker in workers
     ]
-    for line in fitted(_WORKERS, rows, width):
-        say(line)
+    say_table_fitted(_WORKERS, rows)
     runs = [
         (
             worker.report.worker,
@@ -201,15 +200,15 @@ def _show(workers: "Sequence[SeenWorker]", root: Path) -> None:
     ]
     if runs:
         say()
-        for line in fitted(_RUNS, runs, width):
-            say(line)
-    _show_calls(workers, width)
+        say_table_fitted(_RUNS, runs)
+    _show_calls(workers)
     for worker in workers:
         if worker.alive and worker.report.why:
-            say(f"\n{worker.report.worker} takes no job: {one_line(worker.report.why)}")
+            say()
+            say_text(f"{worker.report.worker} takes no job: {worker.report.why}")
 
 
-def _show_calls(workers: "Sequence[SeenWorker]", width: int | None) -> None:
+def _show_calls(workers: "Sequence[SeenWorker]") -> None:
     """Print what the providers that the runs ask bear now, and the calls that have stalled."""
     slots = [(worker.report.worker, slot) for worker in workers if worker.alive for slot in worker.report.slots]
     rows = [
@@ -219,8 +218,8 @@ def _show_calls(workers: "Sequence[SeenWorker]", width: int | None) -> None:
     ]
     if rows:
         say()
-        for line in fitted(_LIMITS, rows, width):
-            say(line)
+        say_table_fitted(_LIMITS, rows)
     for name, slot in slots:
         if slot.stalled is not None:
-            say(f"\n{one_line(f'{name}, slot {slot.slot}, has a stalled call: {slot.stalled.text}')}")
+            say()
+            say_text(f"{name}, slot {slot.slot}, has a stalled call: {slot.stalled.text}")

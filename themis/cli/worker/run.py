@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.command import Words, command, queue_options, quiet_option
-from themis.cli.costs import explain_cost, priced
 from themis.cli.errors import UNAVAILABLE
-from themis.cli.exit_status import document, explain_failures
+from themis.cli.run import begun
 from themis.cli.targets import find_queue_root
 from themis.cli.terminal.interrupts import ends_cleanly
-from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.output import emit, is_for_people, json_form_option, note
 from themis.cli.terminal.progress import shown
+from themis.cli.views.run_end import show_end
 
 if TYPE_CHECKING:
     from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
@@ -49,6 +49,7 @@ _SHOWN_REASONS = 3
     help="Whether to run a job that another version of Themis, or of its components, submitted.",
 )
 @quiet_option
+@json_form_option
 def run(  # noqa: PLR0913  # one argument per option
     *,
     queue_root: Path | None,
@@ -65,30 +66,31 @@ def run(  # noqa: PLR0913  # one argument per option
     command. Exits with 4 when jobs are queued and none could be taken because a store cannot be used.
     """
     from themis.cli.terminal.component_output import expect_components
-    from themis.core.engine.run_options import RunProgress
     from themis.core.queue.model.claim_policy import ClaimPolicy
     from themis.core.submission import run_worker_once
 
     root = find_queue_root(queue_root, config, overrides)
     policy = ClaimPolicy(tags, version_mismatch)
     expect_components(is_log=True)
-    progress = RunProgress()
+    execution = begun()
     with (
         ends_cleanly("the experiment is back in the queue, and its finished cases are kept"),
-        shown(progress, quiet=quiet),
+        shown(execution.progress, quiet=quiet),
     ):
         result = run_worker_once(
-            root, allow_modules=allow_modules, progress=progress, tags=tags, version_mismatch=version_mismatch
+            root,
+            allow_modules=allow_modules,
+            progress=execution.progress,
+            tags=tags,
+            version_mismatch=version_mismatch,
         )
     if result is None:
-        emit({"status": "idle"})
+        if not is_for_people():
+            emit({"status": "idle"})
         return _say_why_idle(root, policy)
-    cost = priced(result.spends.values())
-    emit(document(result, cost))
+    show_end(result, execution, storage=None, is_traced=True)
     if result.status.value == "running":
         note("another process holds the run lock: the job waits, and is not charged")
-    explain_failures(result, is_traced=True)
-    explain_cost(cost)
     return 0
 
 
@@ -110,4 +112,6 @@ def _say_why_idle(root: Path, policy: "ClaimPolicy") -> int:
         return UNAVAILABLE if found.unusable_stores else 0
     elif found.waiting:
         note(f"no job may be taken now; waiting for a later time: {found.waiting:,} (see themis queue list)")
+    elif is_for_people():
+        note("no job is queued")
     return 0

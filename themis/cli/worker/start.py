@@ -1,14 +1,20 @@
 """`themis worker start`: a worker that runs until it is told to end."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from themis.cli.command import Words, command, queue_options
 from themis.cli.targets import find_queue_root
+from themis.cli.terminal import streams
+from themis.cli.terminal.output import FORM_VARIABLE
 from themis.core.processes.isolation import CHOICES, current_name
+
+if TYPE_CHECKING:
+    from themis_workers.telemetry.logs import LogFormat
 
 
 class _IsolationChoice(click.Choice[str]):
@@ -78,6 +84,10 @@ def _worker_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _usual_format() -> str:
+    return "words" if streams.has_terminal() and os.environ.get(FORM_VARIABLE) != "json" else "text"
+
+
 @command(
     "start",
     "themis worker start",
@@ -96,10 +106,8 @@ def _worker_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The format of log messages.",
+    type=click.Choice(["words", "text", "json"]),
+    help="The format of messages: words for people, text with name=value.  [default: words on a terminal, else text]",
 )
 def start(
     *,
@@ -108,7 +116,7 @@ def start(
     overrides: Sequence[str],
     name: str | None,
     settings_file: Path | None,
-    log_format: str,
+    log_format: str | None,
     **options: Any,
 ) -> int:
     """Run experiments from the queue, each in a process of its own, until told to end.
@@ -128,6 +136,6 @@ def start(
             root,
             lambda: load_settings(given, settings_file),
             name=name,
-            log_format="json" if log_format == "json" else "text",
+            log_format=cast("LogFormat", log_format or _usual_format()),
         )
     )

@@ -11,8 +11,7 @@ from themis.core.monitor.stores import stores_of
 from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
 from themis.core.queue.folder import locks
 from themis.core.queue.folder.root import open_root
-from themis.core.stores.job_rows import JobRow
-from themis.core.stores.reading import RunRow, StoreReader
+from themis.core.stores.reading import JobAndRun, RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 
 _PAGE = 512
@@ -22,7 +21,7 @@ _PATIENCE_S = 0.5  # a list is not to wait for a store that is locked
 def runs_of_jobs(queue_root: Path, keys: Sequence[str]) -> dict[str, RunRow]:
     """Return the runs of jobs by the jobs' keys; those in a store that cannot be read now are left out."""
     with ExitStack() as stack:
-        return _found(_readers(stack, queue_root), keys)
+        return {key: pair.run for key, pair in _found(_readers(stack, queue_root), keys).items()}
 
 
 def failures_of_job(queue_root: Path, key: str) -> tuple[list[FailureGroup], int, int]:
@@ -50,12 +49,12 @@ def orphans(queue_root: Path, keys: Sequence[str]) -> list[str]:
         return []
     free = [key for key in keys if not locks.is_locked(root.locks_folder, key)]
     with ExitStack() as stack:
-        rows = {key: row for reader in _readers(stack, queue_root) for key, row in _jobs(reader, free).items()}
+        rows = {key: pair.job for key, pair in _found(_readers(stack, queue_root), free).items()}
     return [key for key, row in rows.items() if row.state == "running" and row.lease_until_ms is None]
 
 
-def with_runs(queue_root: Path, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, RunRow | None]]:
-    """Yield jobs, each with its run; None for one that no store has, or whose store cannot be read now."""
+def with_runs(queue_root: Path, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, JobAndRun | None]]:
+    """Yield jobs, each with its row and its run; None for one that no store has, or whose store cannot be read now."""
     left = iter(jobs)
     with ExitStack() as stack:
         readers = _readers(stack, queue_root)
@@ -72,15 +71,9 @@ def _readers(stack: ExitStack, queue_root: Path) -> list[StoreReader]:
     return found
 
 
-def _jobs(reader: StoreReader, keys: Sequence[str]) -> dict[str, JobRow]:
-    with suppress(UnavailableError):
-        return {key: pair.job for key, pair in reader.jobs(keys).items()}
-    return {}
-
-
-def _found(readers: Sequence[StoreReader], keys: Sequence[str]) -> dict[str, RunRow]:
-    found: dict[str, RunRow] = {}
+def _found(readers: Sequence[StoreReader], keys: Sequence[str]) -> dict[str, JobAndRun]:
+    found: dict[str, JobAndRun] = {}
     for reader in readers:
         with suppress(UnavailableError):
-            found |= {key: pair.run for key, pair in reader.jobs(keys).items()}
+            found |= reader.jobs(keys)
     return found

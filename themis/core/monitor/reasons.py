@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from themis.core.values.durations import how_long, when
+from themis.core.values.durations import how_long, local_time
 
 if TYPE_CHECKING:  # describing a pause needs none of them
     from themis.core.queue.folder.pausing import Pause
@@ -75,7 +75,7 @@ def pause_text(pause: "Pause") -> str:
     if pause.by is None:
         return "the queue is paused"
     why = f": {pause.reason}" if pause.reason else ""
-    return f"the queue is paused, by {pause.by} at {when(pause.at_ns)}{why}"
+    return f"the queue is paused, by {pause.by} at {local_time(pause.at_ns)}{why}"
 
 
 def _keeping_everybody(row: "JobRow", around: Surroundings) -> list[Reason]:
@@ -86,7 +86,7 @@ def _keeping_everybody(row: "JobRow", around: Surroundings) -> list[Reason]:
         found.append(Reason("cancel requested", "its cancellation was requested"))
     wait_s = ((row.ready_ns or 0) - around.now_ns) / _NS
     if wait_s > 0:
-        until = f"it waits until {when(row.ready_ns)}, for {how_long(wait_s)} more"
+        until = f"it waits until {local_time(row.ready_ns)}, for {how_long(wait_s)} more"
         if row.cause == _BATCH:
             found.append(Reason("batch", f"it {row.message}; {until.removeprefix('it ')}"))
         elif row.failures:

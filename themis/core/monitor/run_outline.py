@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from themis.core.components.metric_families import PURE
 from themis.core.outcomes.items import Item, id_in_view
+from themis.core.outcomes.stages import UNTIL_STAGES, Stage, until_name
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.text.canonical import content_hash
 
@@ -20,12 +22,21 @@ class RunOutline(NamedTuple):
         metrics: the ids of the metrics by their column, see `Item`, in their order.
         kinds: equal for runs that should take equally long per case: first for the same generation and metrics, then,
             more widely, for the same generator.
+        last: the last stage that does anything; the last of all where that is unknown.
     """
 
     generator: str
     datasets: tuple[str, ...]
     metrics: Mapping[int, str]
     kinds: tuple[str, str]
+    last: Stage = Stage.JUDGE
+
+    def last_stage(self, through: str) -> str:
+        """Return the last stage that did anything, of those up to the one that the row of the run names.
+
+        Version 4.0 recorded every complete run as judged.
+        """
+        return until_name(min(UNTIL_STAGES[through], self.last))
 
 
 UNKNOWN = RunOutline("?", (), {}, ("", "?"))
@@ -76,4 +87,11 @@ def _outline(document: dict[str, Any], metrics: Mapping[int, str]) -> RunOutline
     generator = str(document["component_refs"]["generator"]["component_id"])
     datasets = tuple(str(dataset["dataset_id"]) for dataset in document["datasets"])
     parts = [identity[name] for name in ("generator", "candidate_policy", "generation_prompt_spec", "metrics")]
-    return RunOutline(generator, datasets, metrics, (content_hash(parts), generator))
+    return RunOutline(generator, datasets, metrics, (content_hash(parts), generator), _last(document, metrics))
+
+
+def _last(document: dict[str, Any], metrics: Mapping[int, str]) -> Stage:
+    """The last stage that does anything, as in `RunSnapshot.last_stage`."""
+    if any(kind != PURE for kind in document["metric_kinds"].values()):
+        return Stage.JUDGE
+    return Stage.SCORE if metrics else Stage.PARSE

@@ -43,6 +43,7 @@ class RunNow:
         labels: its labels.
         created_ms: time when it was added, in milliseconds since 1970 UTC.
         status: the status in the run's row: `pending`, `running`, `completed`, …
+        completed_through: the last stage that did anything, of those that it has completed.
         started_ms, ended_ms: milliseconds since 1970 UTC.
         done, failed: number of ended cases, and number of those that failed.
         metrics: summaries of the scores so far, by metric.
@@ -162,7 +163,7 @@ class StoredRuns:
             labels=labels_in(run.labels),
             created_ms=run.created_ms,
             status=run.status,
-            completed_through=run.completed_through,
+            completed_through=self._completed_through(run),
             total=run.total_cases,
             started_ms=run.started_ms,
             ended_ms=run.ended_ms,
@@ -174,6 +175,9 @@ class StoredRuns:
             standing=standing(run, job, partial(self._reader.run_holder, run.run_id)),
             slot=live.slot_of(job),
         )
+
+    def _completed_through(self, run: RunRow) -> str | None:
+        return None if run.completed_through is None else self._outlines.of(run).last_stage(run.completed_through)
 
     def _metrics(self, run: RunRow, failed: int) -> dict[str, MetricSummary]:
         tallies = self._reader.score_tallies(run)

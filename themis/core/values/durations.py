@@ -26,6 +26,30 @@ def when(nanoseconds: int | None) -> str | None:
         return None
 
 
+def local_time(nanoseconds: int | None) -> str | None:
+    """Return a time for people who look at it now: in this machine's zone, which is named; None as `when`."""
+    if nanoseconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def short_time(nanoseconds: int | None, today: str | None) -> str | None:
+    """Return a time for the cell of a table, as `local_time`: without the date on the day `today`, else to the minute.
+
+    Args:
+        nanoseconds: since 1970 UTC.
+        today: the local date, as `local_time` begins; None for times in full, which are read on other days too.
+    """
+    full = local_time(nanoseconds)
+    if full is None or today is None:
+        return full
+    date, clock, zone = full.split(" ", 2)
+    return f"{clock} {zone}" if date == today else f"{date} {clock[:5]} {zone}"
+
+
 def how_long(seconds: float) -> str:
     """Return a duration for people."""
     if seconds < 1:

@@ -1,5 +1,7 @@
 """Runs of a worker: starts, watches and settles the attempts of claimed jobs."""
 
+import time
+
 from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
 from themis.core.queue import AttemptOutcome, Cause, Claim, JobState
 from themis.core.queue.model import manifest_file
@@ -14,6 +16,7 @@ from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.exits import Stop
 from themis_workers.slots.slot import Slot
 from themis_workers.telemetry import logs
+from themis_workers.telemetry.job_line import line_of
 from themis_workers.worker_context import WorkerContext
 
 _MIB = 1_048_576
@@ -87,6 +90,8 @@ class Runs:
             claim.lose()
             logs.warn("claim lost: fenced off", job=claim.key, attempt=claim.attempt, slot=slot.number, why=error)
             return None
+        if logs.is_in_words():
+            logs.tell_job(*line_of(row, claim.manifest.store.location, time.monotonic() - attempt.began_s))
         say = logs.tell if outcome.cause is Cause.DONE else logs.warn
         say(
             "attempt ended",

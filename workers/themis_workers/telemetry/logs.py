@@ -11,20 +11,30 @@ line, an escape code moves no cursor, and neither a password in a URL nor a secr
 import json
 import logging
 import math
+import os
 import traceback
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
+from shutil import get_terminal_size
 from typing import Any, Literal, TextIO
 
 from themis.core.configuration.secrets import redact_urls
-from themis.core.text.lines import one_line
+from themis.core.text.fitted_lines import flowed, wrapped
+from themis.core.text.lines import one_line, printable
 from themis.core.text.masking import mask
+from themis.core.text.state_colours import OFF_VARIABLE, of_state, painted
 
-LogFormat = Literal["text", "json"]
+LogFormat = Literal["words", "text", "json"]
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 _LOGGER = logging.getLogger("workers")
+_NOT_IN_WORDS = frozenset({"attempt begins", "attempt ended", "worker is ready"})
+"""Events that the line of a job says, or that say nothing to people."""
+
+_LAST = {"did": "; ", "why": ": ", "error": ": "}
+_INDENT = " " * len("09:22:06  ")
+_USUAL_WIDTH, _NO_LIMIT = 80, 100_000
 _MAX_TEXT = 4_000
 _MAX_ITEMS = 100
 _MAX_DEPTH = 8
@@ -47,7 +57,8 @@ def configure(log_format: LogFormat, stream: TextIO, worker: str) -> None:
     Other libraries only log warnings and errors.
 
     Args:
-        log_format: `text` for people, `json` for one object per line.
+        log_format: `words` for people at a terminal, with a line for each job that has ended; `text` for facts as
+            `name=value`; `json` for one object per line.
         stream: usually standard error; lines that cannot be written are lost, without an error.
         worker: name of the worker, part of each JSON object.
     """
@@ -55,10 +66,32 @@ def configure(log_format: LogFormat, stream: TextIO, worker: str) -> None:
     for handler in [found for found in root.handlers if isinstance(found, _Handler)]:
         root.removeHandler(handler)
     handler = _Handler(stream)
-    handler.setFormatter(_JsonLines(worker) if log_format == "json" else _TextLines())
+    handler.setFormatter(_formatter(log_format, stream, worker))
+    if log_format == "words":
+        handler.addFilter(_is_said_in_words)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     _LOGGER.setLevel(logging.INFO)
+
+
+def is_in_words() -> bool:
+    """Whether the log of this process is in words, so that a job is worth a line of its own."""
+    return any(isinstance(handler.formatter, _Words) for handler in logging.getLogger().handlers)
+
+
+def tell_job(state: str, *rest: str) -> None:
+    """Log in words how a job has ended: its state, and what else is to be said of it."""
+    _LOGGER.info("%s", state, extra={"job_line": rest})
+
+
+def _formatter(log_format: LogFormat, stream: TextIO, worker: str) -> logging.Formatter:
+    if log_format == "words":
+        return _Words(stream)
+    return _JsonLines(worker) if log_format == "json" else _TextLines()
+
+
+def _is_said_in_words(record: logging.LogRecord) -> bool:
+    return record.getMessage() not in _NOT_IN_WORDS
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -73,6 +106,54 @@ class _TextLines(logging.Formatter):
         words = [_at(record), record.levelname.ljust(len("WARNING")), one_line(_event(record))]
         words += [f"{name}={_word(value)}" for name, value in _facts(record).items()]
         return " ".join(words)
+
+
+class _Words(logging.Formatter):
+    """A sentence with the local time, broken between words where the terminal would break it anywhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        is_dull = os.environ.get(OFF_VARIABLE) or os.environ.get("TERM") == "dumb"
+        self._is_coloured = stream.isatty() and not is_dull
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S  ")
+        width = self._width()
+        parts = getattr(record, "job_line", None)
+        if parts is not None:
+            state = _event(record)
+            items = [state, *(printable(str(_plain(part))) for part in parts)]
+            lines = flowed(items, width, first=clock, then=_INDENT)
+            rest = lines[0].removeprefix(clock + state)
+            return "\n".join([f"{clock}{self._painted(state)}{rest}", *lines[1:]])
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        lines = wrapped(f"{level}{_sentence(_event(record), _facts(record))}", width - len(clock))
+        return clock + f"\n{_INDENT}".join(lines)
+
+    def _width(self) -> int:
+        """Width of the terminal; elsewhere more than any line has."""
+        return get_terminal_size((_USUAL_WIDTH, 0)).columns if self._stream.isatty() else _NO_LIMIT
+
+    def _painted(self, state: str) -> str:
+        return painted(state, of_state(state)) if self._is_coloured else state
+
+
+def _sentence(event: str, facts: Mapping[str, Any]) -> str:
+    """An event with its facts behind commas, and at its end the reason, or the command to type."""
+    last = [f"{sign}{facts[name]}" for name, sign in _LAST.items() if name in facts]
+    others = []
+    for name, value in facts.items():
+        words = name.removesuffix("_s").replace("_", " ")
+        if str(value).startswith("themis "):
+            last.append(f"; {words}: {value}")
+        elif name not in {*_LAST, "traceback"}:
+            others.append(f"{words} {_shown(value)}{' s' if name.endswith('_s') else ''}")
+    return one_line(", ".join([event, *others]) + "".join(last))
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 class _JsonLines(logging.Formatter):

@@ -1,0 +1,122 @@
+"""Ways to say how a run has ended: a line for people with what to do next, or a JSON object for programs."""
+
+import shlex
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from themis.cli.costs import explain_cost, priced
+from themis.cli.exit_status import document, explain_failures
+from themis.cli.terminal.colours import Part, of_state, say_lines
+from themis.cli.terminal.output import emit, how_long, is_for_people
+from themis.cli.terminal.prose import say_command, say_text
+from themis.cli.terminal.scores import scores_one_by_one
+from themis.cli.terminal.widths import flowed, terminal_width
+from themis.cli.views.run_table import ID_CHARACTERS
+from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
+
+if TYPE_CHECKING:
+    from themis.core.config import StorageConfig
+    from themis.core.cost.run_cost import RunCost
+    from themis.core.engine.run_options import RunProgress
+    from themis.core.results import RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """Execution of a run by a command.
+
+    Attributes:
+        progress: of the cases.
+        again_from: the stage from which it was done again, of a replay.
+        began_s: the time at which it began, in seconds of the monotonic clock.
+    """
+
+    progress: "RunProgress"
+    again_from: str | None = None
+    began_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def text(self) -> str:
+        """The part of the run that was carried out, and what was stored before, in a few words."""
+        progress = self.progress
+        took = f"took {how_long(time.monotonic() - self.began_s)}"
+        if self.again_from is not None:
+            return f"done again from {self.again_from} on, {took}"
+        if progress.resumed >= progress.total:
+            return "stored, nothing was run"
+        return f"{took}, {progress.resumed:,} cases were stored" if progress.resumed else took
+
+
+def show_end(
+    result: "RunResult",
+    execution: "Execution | None",
+    *,
+    storage: "StorageConfig | None",
+    priced_too: bool = True,
+    is_traced: bool = False,
+) -> None:
+    """Print how a run has ended, and on standard error what is to be known about it.
+
+    Args:
+        result: of the run.
+        execution: what the command has done of it, if it has.
+        storage: where its results are; None where that is not known.
+        priced_too: whether its cost is shown.
+        is_traced: whether the traceback of a bug was printed anyway.
+    """
+    cost = priced(result.spends.values()) if priced_too else None
+    if is_for_people():
+        say_end(result, cost, execution)
+        say_next(result, storage)
+    else:
+        emit(document(result, cost))
+    explain_failures(result, is_traced=is_traced)
+    explain_cost(cost)
+
+
+def say_end(result: "RunResult", cost: "RunCost | None", execution: "Execution | None") -> None:
+    """Print in a line how a run has ended: its state, its cases, its scores, its name, and what was run for it."""
+    width = terminal_width()
+    state = result.status.value
+    items = [*_counts(result), *scores_one_by_one(result.metrics), _title(result)]
+    if execution is not None:
+        items.append(execution.text)
+    lines = flowed([state, *items], width or 10_000, first="", then="  ")
+    say_lines([(Part(state, of_state(state)), Part(lines[0][len(state) :])), *((Part(line),) for line in lines[1:])])
+    if cost is not None:
+        from themis.core.reporting.costs import in_short
+
+        say_text(f"cost {in_short(cost)}")
+
+
+def say_next(result: "RunResult", storage: "StorageConfig | None") -> None:
+    """Print the command that shows more of a run; nothing for one that is not stored."""
+    if storage is None or storage.store == "memory":
+        return
+    run = f"{result.run_id[:ID_CHARACTERS]}{_place(storage)}"
+    is_bad = bool(result.progress.failed_cases)
+    say_command("next", f"themis cases {run} --failed" if is_bad else f"themis report {run} --format markdown-summary")
+
+
+def _counts(result: "RunResult") -> list[str]:
+    progress = result.progress
+    ended = progress.completed_cases + progress.failed_cases
+    found = [f"{ended:,}/{progress.total_cases:,} cases"]
+    return [*found, f"{progress.failed_cases:,} failed"] if progress.failed_cases else found
+
+
+def _title(result: "RunResult") -> str:
+    run = f"run {result.run_id[:ID_CHARACTERS]}"
+    return f"({result.name}, {run})" if result.name else f"({run})"
+
+
+def _place(storage: "StorageConfig") -> str:
+    """The option that names a store, unless it is where commands look by themselves."""
+    path = storage.parameters.get("path")
+    if not isinstance(path, str) or Path(path).absolute() == Path(DEFAULT_STORE_PATH).absolute():
+        return ""
+    here = Path.cwd()
+    shown = Path(path).relative_to(here) if Path(path).is_relative_to(here) else path
+    return f" --store {shlex.quote(str(shown))}"
