@@ -101,7 +101,7 @@ def commands_of(block: Block) -> list[tuple[str, str]]:
 
 def run(command: str, folder: Path, block: Block, shell: Shell) -> str:
     program, *arguments = shlex.split(command)
-    assert program == "themis", f"{block}: {program} is no command of ours; mark the block no-test"
+    assert program == "themis", f"{block}: {program} is not a command of ours; mark the block no-test"
     code, out, err = shell(folder, arguments)
     assert code == 0, f"{block}: {command} ended with {code}\n{out}{err}"
     return out

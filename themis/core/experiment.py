@@ -164,7 +164,7 @@ class Experiment(ExperimentConfig):
         """Run in this process until the end; see `run_async`.
 
         Raises:
-            RunningLoopError: there is a running event loop, and this is no cell of a notebook.
+            RunningLoopError: there is a running event loop, and this is not a cell of a notebook.
         """
         refuse_running_loop("run")
         work = self.run_async(until_stage, runtime, store, subscribers, tracing_provider, progress=progress)
@@ -224,7 +224,7 @@ class Experiment(ExperimentConfig):
         """Run the stored run again from a stage on, in this process until the end; see `replay_async`.
 
         Raises:
-            RunningLoopError: there is a running event loop, and this is no cell of a notebook.
+            RunningLoopError: there is a running event loop, and this is not a cell of a notebook.
         """
         refuse_running_loop("replay")
         return run_to_end(

@@ -16,7 +16,7 @@ class Mistake:
         number: of the mistake; some have several forms, told apart by a letter.
         what: the mistake.
         grade: given by a person to the message as it is printed: A for one clear line that says what, where and what to
-            do; B for one that is understandable; `works` where it is no mistake any more.
+            do; B for one that is understandable; `works` where it is not a mistake any more.
         make: makes it, and returns what the command came to.
         code: the exit code.
         words: what must be among the messages, or, where it works, on standard output.

@@ -332,7 +332,7 @@ HOSTILE: dict[str, tuple[str, Callable[[Any], None], str]] = {
         "records.0: candidate_index: 2 is not",
     ),
     "an unknown metric": ("score", _set("records/0/metric_id", "x"), "records.0: metric_id: 'x' is not metric 0"),
-    "a metric too many": ("score", _set("records/0/item", 2), "records.0: item: 2 is no metric of the run"),
+    "a metric too many": ("score", _set("records/0/item", 2), "records.0: item: 2 is not a metric of the run"),
     "an unknown category": ("score", _set("records/0/category", "lost"), "records.0: category: 'lost' is not why"),
     "no score and no reason": ("score", _set("records/0/value", None), "records.0: category: None is not why"),
     "a candidate that was not kept": ("reduction", _set("records/0/kept", [2]), r"records.0: kept: \[2\] are not"),

@@ -54,7 +54,7 @@ class NamedPlaces:
         self._stores: dict[StoreLocation, RunStore] = {}
 
     def find(self, name: str) -> RunPlace:
-        """Return the run that a text which is no config file names."""
+        """Return the run that a text which is not a config file names."""
         from themis.core.monitor.targets import matches_of, only, target_text
         from themis.core.stores.registry import open_for_reading
 
