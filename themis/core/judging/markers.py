@@ -123,8 +123,8 @@ def find_verdict(text: str, scale: Scale, marker: Marker) -> Verdict:
     """Return the verdict of a response: the last one that is marked as the judge was asked to.
 
     Only where no such mark is found, the other ways of writing a verdict count: brackets, a word before it, a first or
-    last line that holds nothing else. A word of the scale somewhere in a sentence is not a verdict. What a judge thinks in
-    a block of reasoning does not count either.
+    last line that holds nothing else. A word of the scale somewhere in a sentence is not a verdict. What a judge thinks
+    in a block of reasoning does not count either.
 
     Raises:
         VerdictOutsideScaleError: what is marked as the verdict is not on the scale.

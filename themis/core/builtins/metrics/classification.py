@@ -24,9 +24,9 @@ class Classification(BuiltinMetric):
 
     They are `accuracy`, `macro_f1`, `micro_f1`, `balanced_accuracy` (the mean recall of the expected labels) and `mcc`
     (Matthews' correlation coefficient for several classes). An answer that is not a label, such as a refusal or a case
-    without an answer, counts against the recall of the expected label and as one class more in `mcc`; it is not a class of
-    its own in `macro_f1`, and no false positive in `micro_f1`. Labels are those that are given, as far as they occur;
-    else those that are expected in some case.
+    without an answer, counts against the recall of the expected label and as one class more in `mcc`; it is not a class
+    of its own in `macro_f1`, and no false positive in `micro_f1`. Labels are those that are given, as far as they
+    occur; else those that are expected in some case.
 
     Labels are compared without space around them, and without case unless `ignore_case` is false. The expected output
     is a label, or several as for `builtin/f1`: then the answer may be any of them, and stands for the first if it is

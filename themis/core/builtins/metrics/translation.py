@@ -25,8 +25,8 @@ _TER_BEAM = 50
 class TranslationMetric(CountedTextMetric):
     """One of sacrebleu's metrics.
 
-    The value of a case is from 0 to 1 and 1 for the expected text; the figure over a run, which is not a mean of them, is
-    on sacrebleu's scale from 0 to 100. It is computed from the sums of sacrebleu's statistics of each case, as
+    The value of a case is from 0 to 1 and 1 for the expected text; the figure over a run, which is not a mean of them,
+    is on sacrebleu's scale from 0 to 100. It is computed from the sums of sacrebleu's statistics of each case, as
     sacrebleu's own figure of a corpus is, with all expected texts of a case as its references.
 
     Attributes:
