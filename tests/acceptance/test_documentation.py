@@ -13,8 +13,8 @@ would follow them:
 
 A command begins with `themis`; there is no shell. A block below `<!-- no-test: the reason -->` is left out.
 
-Commands are done in the process of the test, apart from those of README.md and those that start processes themselves;
-a slow test does each in a process of its own.
+Commands are done in the process of the test, apart from those that start processes themselves; a slow test does each in
+a process of its own.
 """
 
 import re
@@ -103,7 +103,7 @@ def commands_of(block: Block) -> list[tuple[str, str]]:
 
 def run(command: str, folder: Path, block: Block, shell: Shell) -> str:
     program, *arguments = shlex.split(command)
-    assert program == "themis", f"{block}: {program} is no command of ours; mark the block no-test"
+    assert program == "themis", f"{block}: {program} is not a command of ours; mark the block no-test"
     code, out, err = shell(folder, arguments)
     assert code == 0, f"{block}: {command} ended with {code}\n{out}{err}"
     return out
@@ -168,11 +168,11 @@ def test_a_page_can_be_followed_from_an_empty_folder(
         done = done_here(folder, arguments, capsys)
         return done.code, done.out, done.err
 
-    follow_page(page, reader, in_processes if page == README else here)
+    follow_page(page, reader, here)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", named([page for page in PAGES if page != README and has_commands(page)]))
+@pytest.mark.parametrize("page", named([page for page in PAGES if has_commands(page)]))
 def test_a_page_can_be_followed_with_each_command_in_a_process_of_its_own(page: Path, reader: Path) -> None:
     follow_page(page, reader, in_processes)
 

@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -45,6 +46,10 @@ def needed() -> Path:
     found = programs()
     if found is None:
         pytest.skip("no Postgres server is installed (Debian's package is postgresql)")
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        pytest.skip("this user has no name, which a Postgres server asks for")
     return found
 
 
@@ -148,7 +153,11 @@ def _leave(folder: Path, users: int, pid: int) -> None:
         except BlockingIOError:
             return
         Server(folder / "server").stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(50):  # the last of its processes may still write
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                return
+            time.sleep(0.1)
 
 
 def _free_port() -> int:

@@ -15,7 +15,7 @@ from themis.cli.terminal.output import emit, is_for_people, json_form_option, sa
 def upgrade(*, config: Path, overrides: Sequence[str]) -> None:
     """Make the tables of the results store that CONFIG names, or upgrade those of an earlier version.
 
-    Whoever may do so does it without being asked, on first use. In a database whose owner is somebody else, its owner
+    A role that may do so does it without being asked, on first use. In a database whose owner is somebody else, its owner
     runs this command before a new version of Themis is used. It is harmless when there is nothing to do.
     """
     from themis.core.stores.registry import create_run_store

@@ -1,7 +1,7 @@
 """Postgres database with one connection for each thread.
 
 Every commit is synced by the server unless its transaction says that it need not be. Transactions read what is
-committed when each statement begins; whoever reads a row in order to change it locks it.
+committed when each statement begins; a row that is read in order to be changed is locked.
 """
 
 import random

@@ -37,3 +37,9 @@ class PostgresJobStore(SqlJobStore):
     def identity(self) -> object:
         """Identity of the server's data, the database and the schema, the same for all addresses."""
         return self._database.identity
+
+
+class ReadOnlyPostgresJobStore(PostgresJobStore):
+    """Jobs of a store that is only read."""
+
+    _makes_id = False

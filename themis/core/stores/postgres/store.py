@@ -9,7 +9,7 @@ from themis.core.stores.backend import BUSY_TIMEOUT_S
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.postgres import appending, schema
 from themis.core.stores.postgres.database import DIALECT, PostgresDatabase
-from themis.core.stores.postgres.jobs import PostgresJobStore
+from themis.core.stores.postgres.jobs import PostgresJobStore, ReadOnlyPostgresJobStore
 from themis.core.stores.postgres.run_locks import RunLocks
 from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.sql.run_store import SqlRunStore
@@ -34,7 +34,7 @@ class PostgresRunStore(SqlRunStore):
         """Make a store at `url`; nothing is opened yet."""
         super().__init__(PostgresDatabase(url, busy_timeout_s=busy_timeout_s, read_only=read_only), DIALECT)
         self._read_only = read_only
-        self._jobs = PostgresJobStore(self._database)
+        self._jobs = (ReadOnlyPostgresJobStore if read_only else PostgresJobStore)(self._database)
         self._locks = RunLocks(self._database)
         self._resumed: set[int] = set()
 

@@ -37,6 +37,9 @@ class SqlJobStore(JobStore, ABC):
         StoreError: on any use, when the database cannot be used; its subclasses say why.
     """
 
+    _makes_id = True
+    """Whether a store that no queue has used gets its id when it is asked for; else that is empty: it has no jobs."""
+
     def __init__(self, database: SqlDatabase, dialect: Dialect) -> None:
         """Keep jobs in `database`."""
         self._database = database
@@ -51,6 +54,8 @@ class SqlJobStore(JobStore, ABC):
         """UUID that this store was given once and keeps, wherever its file is."""
         if self._store_id is None:
             row = self._database.query_one(sql.SELECT_META, (STORE_ID,))
+            if row is None and not self._makes_id:
+                return ""
             if row is None:
                 with self.transaction() as connection:
                     connection.execute(sql.INSERT_META, (STORE_ID, str(uuid.uuid4())))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from themis.core.errors import StoreError
+from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, JobRow, unflat
 from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader
@@ -111,6 +112,14 @@ class SqlReader(StoreReader, ABC):
         """Count the ended cases of a run, and those of them that failed; reads each."""
         done, failed = self._query(run_statements.COUNT_CASES, (run.run_no,))[0]
         return done, failed
+
+    def failed_outcomes(self, run: RunRow, limit: int) -> list[FailedOutcome]:
+        """Return the first failed outcomes of failed cases of a run, in the order of cases and stages."""
+        rows = self._query(statements.SELECT_FAILED_OUTCOMES, (run.run_no, limit))
+        return [
+            FailedOutcome(case_no, case_id, body if data is None else bytes(data).decode())
+            for case_no, case_id, body, data in rows
+        ]
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
         """Return the tally of each metric's scores in a run, by its item."""
