@@ -15,8 +15,8 @@ from themis.cli.terminal.output import emit, is_for_people, json_form_option, sa
 def upgrade(*, config: Path, overrides: Sequence[str]) -> None:
     """Make the tables of the results store that CONFIG names, or upgrade those of an earlier version.
 
-    A role that may do so does it without being asked, on first use. In a database whose owner is somebody else, its owner
-    runs this command before a new version of Themis is used. It is harmless when there is nothing to do.
+    A user who may do so need not: it happens on first use. In a database that has another owner, its owner runs this
+    command before a new version of Themis is used. It is harmless when there is nothing to do.
     """
     from themis.core.stores.registry import create_run_store
 
