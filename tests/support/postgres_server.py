@@ -104,10 +104,10 @@ class Server:
             )  # fmt: skip
 
 
-def schema_url(name: str = "") -> str:
+def schema_url() -> str:
     """The address of a new, empty schema in this process's database on the server of this run of the tests."""
     database = _database(os.getpid())
-    schema = f"s{next(_numbers)}{name}"
+    schema = f"s{os.getpid()}_{next(_numbers)}"  # roles, which tests name like it, are those of all processes
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(f'CREATE SCHEMA "{schema}"'.encode())
     return f"{database}?options=-csearch_path%3D{schema}"

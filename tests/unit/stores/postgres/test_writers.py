@@ -25,7 +25,7 @@ from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.job_rows import Change, Fence, JobRow
-from themis.core.stores.postgres import appending
+from themis.core.stores.postgres import appending, schema
 from themis.core.stores.postgres.database import PostgresDatabase
 from themis.core.stores.postgres.store import PostgresRunStore
 
@@ -71,9 +71,37 @@ class Thread:
         return not self._thread.is_alive()
 
 
+@pytest.mark.slow
 def test_processes_that_come_to_an_empty_place_at_once_make_one_store(url: str) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         assert len(set(pool.map(store_id_of, [url] * 8, chunksize=1))) == 1
+
+
+def test_who_makes_the_tables_waits_for_another_that_does(url: str) -> None:
+    with closing(PostgresRunStore(url)) as store, psycopg.connect(url) as other:
+        other.execute(schema._LOCK.encode())
+        making = Thread(store.initialize)
+        assert not making.is_done_within(0.3)
+        other.rollback()
+        assert making.is_done_within(10)
+        assert store.is_there
+
+
+def test_a_role_that_may_not_ask_which_server_it_is_works_too(store: PostgresRunStore, url: str) -> None:
+    name = url.rpartition("%3D")[2]
+    function = "EXECUTE ON FUNCTION pg_control_system()"
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name}_reader LOGIN".encode())
+        owner.execute(f"GRANT USAGE ON SCHEMA {name} TO {name}_reader".encode())
+        owner.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {name}_reader".encode())
+        owner.execute(f"REVOKE {function} FROM PUBLIC".encode())
+        try:
+            theirs = url.replace(f"//{postgres_server.USER}@", f"//{name}_reader@")
+            with closing(PostgresRunStore(theirs)) as reading:
+                assert reading.list_runs() == []
+                assert reading.jobs.identity == (None, *store._database.identity[1:])
+        finally:
+            owner.execute(f"GRANT {function} TO PUBLIC".encode())
 
 
 def test_a_newer_schema_and_tables_of_others_are_refused(store: PostgresRunStore, url: str) -> None:
@@ -89,17 +117,17 @@ def test_a_newer_schema_and_tables_of_others_are_refused(store: PostgresRunStore
 
 
 def test_a_role_that_may_not_make_tables_asks_for_their_owner_and_works_with_them_then(url: str) -> None:
-    schema = url.rpartition("%3D")[2]
+    name = url.rpartition("%3D")[2]
     with psycopg.connect(url, autocommit=True) as owner:
-        owner.execute(f"CREATE ROLE {schema}_worker LOGIN".encode())
-        owner.execute(f"GRANT USAGE ON SCHEMA {schema} TO {schema}_worker".encode())
-        theirs = url.replace(f"//{postgres_server.USER}@", f"//{schema}_worker@")
+        owner.execute(f"CREATE ROLE {name}_worker LOGIN".encode())
+        owner.execute(f"GRANT USAGE ON SCHEMA {name} TO {name}_worker".encode())
+        theirs = url.replace(f"//{postgres_server.USER}@", f"//{name}_worker@")
         with closing(PostgresRunStore(theirs)) as store:
             with pytest.raises(StoreError, match=r"has no tables; let the owner .* run `themis store upgrade`"):
                 store.initialize()
             with closing(PostgresRunStore(url)) as mine:
                 mine.initialize()
-                granted = f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema}_worker"
+                granted = f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {name}_worker"
                 owner.execute(granted.encode())
                 store.initialize()
                 store.append(added_run(store, "d"), [outcome(0)], [END])
@@ -178,23 +206,24 @@ def test_a_frozen_writer_keeps_others_out_only_for_a_while(url: str) -> None:
         assert not other.has_outcomes(run_id)
 
 
-def test_writers_of_the_same_texts_never_wait_in_a_circle(url: str) -> None:
-    texts = [f'"{"x" * 300}{number}"' for number in range(40)]
-    with two_of(url) as stores:
-        run_ids = [added_run(stores[0], name) for name in ("one", "two")]
+def test_texts_are_inserted_in_the_order_of_their_hashes_so_that_writers_never_wait_in_a_circle(
+    store: PostgresRunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = added_run(store, "d")
+    orders: list[list[str]] = []
+    insert = appending._insert
 
-        def write(store: PostgresRunStore, run_id: str, step: int) -> None:
-            for start in range(5):
-                rows = [outcome(start * 40 + no, text=text + f" {start}") for no, text in enumerate(texts[::step])]
-                store.append(run_id, rows, [])
+    def inserted(session: Any, table: str, columns: Any, rows: Any, end: str) -> None:
+        if table == "blobs":
+            orders.append([digest for digest, _ in rows])
+        insert(session, table, columns, rows, end)
 
-        writers = [
-            Thread(lambda store=store, run_id=run_id, step=step: write(store, run_id, step))  # type: ignore[misc]
-            for store, run_id, step in zip(stores, run_ids, (1, -1), strict=True)
-        ]
-        assert all(writer.is_done_within(20) for writer in writers)
-        assert [writer.found for writer in writers] == [None, None]
-        assert [len(stores[0].outcomes_between(run_id, 0, 999)) for run_id in run_ids] == [200, 200]
+    monkeypatch.setattr(appending, "_insert", inserted)
+    outcomes = [outcome(no, text=f'"{"x" * 300}{no}"') for no in range(20)]
+    store.append(run_id, outcomes, [])
+    store.append(added_run(store, "e"), outcomes[::-1], [])
+    assert len(orders[0]) == 20
+    assert orders[0] == orders[1] == sorted(orders[0])
 
 
 def test_rows_that_exist_are_inserted_by_the_statement_that_keeps_successes(
