@@ -109,7 +109,7 @@ def commands_of(block: Block) -> list[tuple[str, str]]:
 
 def words_of(command: str, block: Block) -> list[str]:
     program, *arguments = shlex.split(command)
-    assert program == "themis", f"{block}: {program} is no command of ours; mark the block no-test"
+    assert program == "themis", f"{block}: {program} is not a command of ours; mark the block no-test"
     return arguments
 
 

@@ -48,7 +48,7 @@ def test_a_run_and_its_job_are_one_thing_by_name_by_run_and_by_key(
     [
         ("third", "third: no run has that name, and it is not the beginning of an id"),
         ("fff", "fff: the beginning of an id has at least 4 digits"),
-        ("ffff", "ffff: no name, run or job begins so; themis status lists all runs"),
+        ("ffff", "ffff: no name, run or job begins so; themis list shows all runs"),
         ("run:first", "first: it is not the beginning of an id"),
         ("name:ffff", "ffff: no run has that name"),
         ("group:all", "group:all: there are no groups of runs"),

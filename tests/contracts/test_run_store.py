@@ -1007,7 +1007,7 @@ def test_a_newer_schema_is_refused_by_name(sqlite: SqliteRunStore) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"this is no database, whatever its name says " * 30, b"SQLite format 3\x00" + b"\xff" * 2_000]
+    "damage", [b"this is not a database, whatever its name says " * 30, b"SQLite format 3\x00" + b"\xff" * 2_000]
 )
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "s.sqlite3"

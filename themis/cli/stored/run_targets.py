@@ -72,7 +72,7 @@ def run_to_read(asked: Asked) -> "Iterator[tuple[RunStore, str]]":
     """
     file = config_of(asked)
     if file is not None:
-        with stored_run(open_experiment(file, asked.overrides)) as found:
+        with stored_run(open_experiment(file, asked.overrides), reads_only=True) as found:
             yield found
         return
     from themis.core.monitor.targets import only

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from themis.core.monitor.run_filter import ALL_RUNS, RunFilter
 from themis.core.monitor.run_outline import RunOutlines
 from themis.core.monitor.workers import LiveWorkers, calls_document
+from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
 from themis.core.queue.folder.root import open_root
 from themis.core.queue.folder.worker_registry import workers_of
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
@@ -137,6 +138,11 @@ class StoredRuns:
         fitting = (run for run in self._pages(prefix) if chosen.fits(run, partial(self._outlines.of, run)))
         for run in islice(fitting, limit):
             yield self._now(run, live, with_means=with_means)
+
+    def failures(self, run_id: str) -> list[FailureGroup]:
+        """The reasons of a run's failed cases, with the cases of each, the most frequent first."""
+        found = [self._reader.failed_outcomes(run, MOST_READ) for run in self._reader.runs_before(run_id, None, 1)]
+        return failure_groups(found[0] if found else ())
 
     def spends(self, run_id: str) -> list[str]:
         """The spend of each execution of a run, see `themis.core.cost.spend`."""
