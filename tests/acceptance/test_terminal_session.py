@@ -101,6 +101,6 @@ def test_the_workers_are_stopped_in_order_and_gone(screens: list[str]) -> None:
     assert '{"asked":["anna","berta"],"stopped":["anna","berta"],"left":[]}' in stopped
     assert "no worker is registered" in stopped
     for name, said in (("anna", anna), ("berta", berta)):
-        assert f"worker ends, name {name}, how clean, exit code 0" in said
+        assert f"worker ends, name {name}, clean, exit code 0" in said
     states = re.findall(r"^\d\d:\d\d:\d\d  (\w+)  \d+/240 cases  ", anna + berta, re.MULTILINE)
     assert sorted(states) == ["cancelled", *["done"] * 5], "one line per job"
