@@ -8,6 +8,8 @@ import pytest
 
 from tests.acceptance.conftest import EXPERIMENT
 from tests.acceptance.test_hints import be_a_terminal
+from themis.core.queue import AttemptOutcome, Cause, this_process
+from themis.core.submission import open_queue
 
 Themis = Any
 """The fixture's class: see conftest."""
@@ -58,3 +60,42 @@ def test_a_run_whose_tokens_nobody_counted_says_so(
     themis.write("asked.yaml", {**EXPERIMENT, "generation": {"generator": generator}})
     shown = themis("run", "asked.yaml", "--limit", str(number)).out
     assert f"\ncost unknown: nobody has counted the tokens of {said}\n" in shown
+
+
+def test_what_was_changed_about_a_job_is_a_line_and_an_object_where_one_is_asked_for(
+    themis: Themis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, _ = themis.submit("--name", "mine")
+    be_a_terminal(monkeypatch)
+    run_id = themis("queue", "set", "mine", "--priority", "2", "--json").document["run_id"]
+    title = f"(run {run_id[:8]}, job {key[:8]})\n"
+    assert themis("queue", "set", "mine", "--priority", "0").out == f"queued  priority 0  {title}"
+    later = themis("queue", "set", "mine", "--not-before", "2h").out
+    assert later.startswith("queued  priority 0  not before 2")
+    assert later.endswith(title)
+    assert themis("queue", "cancel", "mine").out == f"cancelled  {title}"
+    assert themis("queue", "retry", "mine").out == f"queued  {title}"
+    assert themis("queue", "cancel", "--all", "--yes").out == f"cancelled  {title}"
+    assert themis("queue", "retry", "--all-matching", "mine", "--json").document["jobs"][0]["state"] == "queued"
+
+
+def test_a_running_job_that_was_asked_to_stop_is_called_stopping(
+    themis: Themis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, _ = themis.submit()
+    be_a_terminal(monkeypatch)
+    claim = open_queue("runs/queue").claim(this_process("w1")).claim
+    assert claim is not None
+    assert themis("queue", "cancel", key).out.startswith("stopping  (run ")
+    claim.settle(AttemptOutcome(Cause.CANCELLED))
+
+
+def test_a_pause_says_by_whom_it_is_and_what_ends_it(themis: Themis, monkeypatch: pytest.MonkeyPatch) -> None:
+    themis.submit()
+    be_a_terminal(monkeypatch)
+    paused = " ".join(themis("queue", "pause", "--reason", "the endpoint is down").out.split())
+    assert paused.startswith("the queue is paused, by ")
+    assert paused.endswith(": the endpoint is down; themis queue resume ends that")
+    assert themis("queue", "resume").out == "resumed: workers take jobs again\n"
+    assert themis("queue", "resume").out == "it was not paused, and is not now\n"
+    assert themis("queue", "resume", "--json").document == {"paused": False}
