@@ -28,10 +28,6 @@ def screens_of(text: str) -> list[str]:
     return re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def unbroken(screen: str) -> str:
-    return screen.replace("\n", "")
-
-
 def commands_of(text: str) -> list[str]:
     return [line for screen in screens_of(text) for line in screen.splitlines() if line.startswith("$ ")]
 
