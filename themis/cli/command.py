@@ -92,7 +92,11 @@ class Group(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             from themis.core.text.nearest import nearest_hint
 
-            message = f"no command {name!r}{nearest_hint(name, self.list_commands(ctx))}"
+            known = self.list_commands(ctx)
+            if ctx.parent is not None and name.endswith((".yaml", ".yml", ".toml")):
+                message = f"name a command before {name}: {', '.join(known)}"
+            else:
+                message = f"no command {name!r}{nearest_hint(name, known)}"
             raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
 

@@ -34,6 +34,7 @@ _OF_COMMANDS = {
     ("themis status", "--follow"): "themis queue watch shows a queue live",
     ("themis list", "--watch"): "themis queue watch shows a queue live",
     ("themis queue list", "--watch"): "themis queue watch shows a queue live",
+    ("themis worker run", "--slots"): "it runs one experiment; themis worker start --slots N runs N at a time",
     ("themis worker start", "--workers"): "--slots N runs N experiments at a time",
     ("themis worker start", "--jobs"): "--slots N runs N experiments at a time",
     ("themis worker start", "--concurrency"): "--slots N runs N experiments at a time",
@@ -69,6 +70,8 @@ def option_hint(name: str, known: Iterable[str], *, has_config: bool, command: s
     if has_config and (said := _IN_THE_CONFIG.get(name)):
         return f"; {said}"
     begun = [word for word in words if word.startswith(name)]
+    if len(begun) == 2:  # noqa: PLR2004  # more of them are a list, and not a hint
+        return f'; did you mean "{begun[0]}" or "{begun[1]}"?'
     near = begun if len(begun) == 1 else difflib.get_close_matches(name, words, n=1, cutoff=_ALIKE)
     if near:
         return f'; did you mean "{near[0]}"?'
