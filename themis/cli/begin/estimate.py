@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from themis.cli.begin.detecting import Earlier, detected
+from themis.cli.begin.detectable_difference import Earlier, detected
 from themis.cli.command import command, config_options
 from themis.cli.costs import explain_unpriced
 from themis.cli.stored.run_names import store_option

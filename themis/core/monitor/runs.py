@@ -223,11 +223,11 @@ def unfinished_jobs(queue_root: Path, stores: Iterable[StoredRuns]) -> list[tupl
     return [] if root is None else [(store, key) for store in stores for key in store.unfinished_jobs(root.queue_id)]
 
 
-def metrics_of(location: StoreLocation, run_id: str, *, patience_s: float = PATIENCE_S) -> dict[str, MetricSummary]:
-    """Summaries of the metrics of one run; empty while no case has ended, and when the store does not have the run.
+def run_now(location: StoreLocation, run_id: str, *, patience_s: float = PATIENCE_S) -> RunNow | None:
+    """Return one run as it is now; None when the store does not have it.
 
     Raises:
         StoreError: the store does not exist, or cannot be read.
     """
     with closing(StoredRuns(location, patience_s=patience_s)) as runs:
-        return next((run.metrics for run in runs.find(run_id, 1)), {})
+        return next(runs.find(run_id, 1), None)
