@@ -115,8 +115,8 @@ def test_several_datasets_are_one_run() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("cases.jsonl", "DataFrame; dataset_from_jsonl(…), of themis.core.dataset_inputs, reads a file"),
-        (Path("cases.jsonl"), "DataFrame; dataset_from_jsonl(…), of themis.core.dataset_inputs, reads a file"),
+        ("cases.jsonl", "of themis.core.dataset_inputs, reads a file"),
+        (Path("cases.jsonl"), "of themis.core.dataset_inputs, reads a file"),
         ({"input": "x"}, "data: must be a Dataset, datasets, or mappings"),
         (None, "data: must be a Dataset, datasets, or mappings"),
         (3, "data: must be a Dataset, datasets, or mappings"),
