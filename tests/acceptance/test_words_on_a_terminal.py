@@ -93,9 +93,11 @@ def test_a_running_job_that_was_asked_to_stop_is_called_stopping(
 def test_a_pause_says_by_whom_it_is_and_what_ends_it(themis: Themis, monkeypatch: pytest.MonkeyPatch) -> None:
     themis.submit()
     be_a_terminal(monkeypatch)
-    paused = " ".join(themis("queue", "pause", "--reason", "the endpoint is down").out.split())
-    assert paused.startswith("the queue is paused, by ")
-    assert paused.endswith(": the endpoint is down; themis queue resume ends that")
+    first, then = themis("queue", "pause", "--reason", "the endpoint is down").out.splitlines()[-2:]
+    assert "the endpoint is down" in first
+    assert then == "resume it with: themis queue resume"
+    elsewhere = themis("queue", "pause", "--config", "experiment.yaml").out.splitlines()[-1]
+    assert elsewhere == "resume it with: themis queue resume --config experiment.yaml"
     assert themis("queue", "resume").out == "resumed: workers take jobs again\n"
     assert themis("queue", "resume").out == "it was not paused, and is not now\n"
     assert themis("queue", "resume", "--json").document == {"paused": False}

@@ -1,15 +1,17 @@
 """Ways to say what was changed about jobs and queues: lines for people, or a JSON object for programs."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from themis.cli.terminal.colours import PARTLY, Part, of_state, say_lines
 from themis.cli.terminal.output import emit, is_for_people, local_time, when
-from themis.cli.terminal.prose import say_text
+from themis.cli.terminal.prose import say_command, say_text
 from themis.cli.views.run_table import ID_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from themis.cli.command import QueuePlace
     from themis.core.queue import Pause
     from themis.core.queue.admin.administration import JobProblem
     from themis.core.stores.job_rows import JobRow
@@ -50,12 +52,13 @@ def show_jobs(found: "Sequence[JobRow | JobProblem]") -> None:
     )
 
 
-def show_paused(made: "Pause") -> None:
-    """Print that a queue is paused now: by whom, since when and why."""
+def show_paused(made: "Pause", place: "QueuePlace") -> None:
+    """Print that the queue at a place is paused now: by whom, since when and why."""
     if is_for_people():
         from themis.core.monitor.reasons import pause_text
 
-        say_text(f"{pause_text(made)}; themis queue resume ends that")
+        say_text(pause_text(made))
+        say_command("resume it with", f"themis queue resume{_options(place)}")
     else:
         emit({"paused": True, "by": made.by, "at": when(made.at_ns), "reason": made.reason})
 
@@ -66,6 +69,16 @@ def show_resumed(*, was_paused: bool) -> None:
         say_text("resumed: workers take jobs again" if was_paused else "it was not paused, and is not now")
     else:
         emit({"paused": False})
+
+
+def _options(place: "QueuePlace") -> str:
+    """The options that name the same queue again."""
+    given = [
+        ("--queue-root", place.queue_root),
+        ("--config", place.config),
+        *(("--set", one) for one in place.overrides),
+    ]
+    return "".join(f" {option} {shlex.quote(str(value))}" for option, value in given if value is not None)
 
 
 def _say(row: "JobRow", *more: str) -> None:

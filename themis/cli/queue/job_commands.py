@@ -150,7 +150,7 @@ def pause(*, place: QueuePlace, reason: str | None) -> None:
     with opened_queue(*place) as opened:
         before = opened.paused
         made = opened.admin.pause(reason)
-    show_paused(made)
+    show_paused(made, place)
     if before is not None:
         note(f"it was paused before: {pause_text(before)}")
 
