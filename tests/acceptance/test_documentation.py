@@ -15,8 +15,8 @@ A command begins with `themis`; there is no shell. A block below `<!-- no-test: 
 commands of one below `<!-- meanwhile: where -->` are started and not waited for: at the page's end they must end with
 success.
 
-Commands are done in the process of the test, apart from those of README.md and those that start processes themselves;
-a slow test does each in a process of its own. A page with several processes at a time is only followed by that one.
+Commands are done in the process of the test, apart from those that start processes themselves; a slow test does each in
+a process of its own. A page with several processes at a time is only followed by that one.
 """
 
 import re
@@ -214,11 +214,11 @@ def test_a_page_can_be_followed_from_an_empty_folder(
         done = done_here(folder, arguments, capsys)
         return done.code, done.out, done.err
 
-    follow_page(page, reader, in_processes if page == README else here)
+    follow_page(page, reader, here)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", named([page for page in PAGES if page != README and has_commands(page)]))
+@pytest.mark.parametrize("page", named([page for page in PAGES if has_commands(page)]))
 def test_a_page_can_be_followed_with_each_command_in_a_process_of_its_own(page: Path, reader: Path) -> None:
     follow_page(page, reader, in_processes)
 

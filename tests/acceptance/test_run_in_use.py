@@ -197,6 +197,7 @@ def test_the_whole_of_a_long_message_is_in_the_store(themis: Themis) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_a_run_is_seen_to_run(themis: Themis) -> None:
     Path("slow.py").write_text(
         model_module("""

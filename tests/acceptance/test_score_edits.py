@@ -281,6 +281,7 @@ def test_a_secret_that_the_experiment_uses_is_masked_before_it_is_kept(
     assert secret.encode() not in kept
 
 
+@pytest.mark.slow
 def test_a_store_that_may_only_be_read_is_one_clear_line(run: Themis, tmp_path: Path) -> None:
     if not ordinary_user.is_possible():
         pytest.skip("no command may be run as another user here")

@@ -42,7 +42,7 @@ def test_a_run_and_its_job_are_one_thing_by_name_by_run_and_by_key(
     assert found != {""}
 
 
-@pytest.mark.parametrize("command", [*READING, *OF_JOBS, ("queue", "cancel"), ("compare", "first")], ids=" ".join)
+@pytest.mark.parametrize("command", [("report",), ("status",), ("queue", "cancel"), ("compare", "first")], ids=" ".join)
 @pytest.mark.parametrize(
     ("target", "why"),
     [

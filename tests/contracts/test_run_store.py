@@ -852,7 +852,7 @@ json_values = st.recursive(
 any_text = st.text(st.characters(exclude_categories=()), max_size=300)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(outputs=st.lists(json_values | any_text, min_size=1, max_size=4), artifact=json_values | any_text)
 def test_whatever_json_can_hold_comes_back(store: RunStore, outputs: list[Any], artifact: Any) -> None:
     def script(case: Any, ctx: Any) -> GenerationResult:
