@@ -77,7 +77,7 @@ def corrupt_store(*command: str) -> Callable[[], list[str]]:
 
 BAD_INPUT: dict[str, tuple[Callable[[], list[str]], int, str]] = {
     "no config": (words("run", "--config", "nope.yaml"), 2, "nope.yaml: cannot be read"),
-    "a folder for a config": (words("run", "--config", "."), 2, ".: a config file ends in"),
+    "a folder for a config": (words("run", "--config", "."), 2, ".: is a folder, not a config file"),
     "an empty config": (bad_config("e.yaml", b""), 2, "e.yaml: is empty"),
     "a huge config": (huge_config, 2, "huge.yaml: is 104,857,600 bytes long"),
     "a pipe for a config": (pipe_config, 2, "pipe.yaml: is not a regular file"),

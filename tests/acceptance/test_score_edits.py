@@ -196,7 +196,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id_too(run: Themis) -> None:
         (("--case", "one", "--value", "1", "--why", " "), "say why the score is edited"),
         (("--case", "one", "--value", "1", "--why", "x" * 10_001), "'why' has 10,001 characters"),
         (("--case", "one", "--value", "1", "--why", "x", "--by", "y" * 201), "'by' has 201 characters"),
-        (("--case", "one", "--value", "1"), "Missing option '--why'"),
+        (("--case", "one", "--value", "1"), "missing option --why"),
         (("--case", "one", "--why", "x"), "give --value, or --unscored"),
         (("--case", "one", "--value", "1", "--unscored", "--why", "x"), "give --value or --unscored, not both"),
         (("--case", "one", "--value", "1", "--why", "x", "abcd"), "abcd: no name, run or job begins so"),

@@ -171,7 +171,8 @@ def test_a_run_in_two_stores_of_a_queue_needs_the_store(themis: Themis, ids: dic
 
 def test_a_command_without_a_target_says_what_it_needs(themis: Themis) -> None:
     done = themis("report")
-    assert (done.code, done.err) == (2, "themis: error: name a run, or give --config; see themis report --help\n")
+    said = "name a run, which themis list shows, or give --config"
+    assert (done.code, done.err) == (2, f"themis: error: {said}; see themis report --help\n")
     done = themis("report", "experiment.yaml", "--config", "experiment.yaml")
     assert done.err.startswith("themis: error: give experiment.yaml or --config, not both")
 

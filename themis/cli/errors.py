@@ -11,7 +11,7 @@ import click
 from themis.cli.terminal.output import DEBUG_VARIABLE, note, note_lines, one_line
 from themis.core.errors import ThemisError, UnwritableOutputError
 
-_NOT_A_NUMBER = re.compile(r" is not a valid (?:integer|float)(?: range)?")
+_NOT_A_NUMBER = re.compile(r" is not a valid (?:integer|float)(?: range)?| is not in the range \S+")
 
 INTERNAL_ERROR = 1
 BAD_INPUT = 2

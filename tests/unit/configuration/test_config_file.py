@@ -466,3 +466,55 @@ def test_a_merge_gives_way_to_what_stands_beside_it(tmp_path: Path) -> None:
     text = f"{BASE}runtime: {{<<: {{max_attempts: 2, timeout_s: 5}}, max_attempts: 7}}\n"
     runtime = _loaded(_written(tmp_path, text))["runtime"]
     assert (runtime["max_attempts"], runtime["timeout_s"]) == (7, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("experiment", "experiment: a config file ends in .yaml, .yml or .toml; did you mean "),
+        ("other", "other: a config file ends in .yaml, .yml or .toml"),
+        (".", ".: is a folder, not a config file; did you mean "),
+    ],
+)
+def test_a_config_file_without_its_ending_or_in_a_folder_is_suggested(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiment.yaml").write_text(BASE, encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_config(Path(name))
+    near = '"experiment.yaml"?' if said.endswith("did you mean ") else ""
+    assert str(refused.value) == said + near
+
+
+def test_of_several_config_files_in_a_folder_none_is_suggested(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.toml"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"is a folder, not a config file$"):
+        load_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("generation.temperature=0.7", "is written as generation.generator.with.params.temperature"),
+        ("temperature=0.7", "is written as generation.generator.with.params.temperature"),
+        ("generation.model=gpt-5.4-mini", "names a model"),
+        ("generation.metrics=[a]", "it belongs at evaluation.metrics"),
+        ("num_samples=3", "it belongs at generation.candidate_policy.num_samples"),
+        ("generation.candidate_policies={}", 'did you mean "candidate_policy"?'),
+    ],
+)
+def test_a_key_that_belongs_elsewhere_says_where(override: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(BASE, encoding="utf-8")
+    with pytest.raises(UnknownConfigKeyError) as refused:
+        load_config(file, overrides=[override])
+    assert str(refused.value).endswith(said)
+
+
+def test_a_number_in_place_of_a_list_is_shown_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(BASE, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"seeds: must be a list, not 1; write \[1\]$"):
+        load_config(file, overrides=["seeds=1"])

@@ -91,7 +91,7 @@ def config_of(asked: Asked) -> Path | None:
     context = click.get_current_context()
     if asked.target is None:
         if asked.config is None:
-            message = "name a run, or give --config"
+            message = "name a run, which themis list shows, or give --config"
             raise click.UsageError(message, context)
         return asked.config
     target = target_text(asked.target)

@@ -18,6 +18,7 @@ from themis.core.configuration.default_paths import (
     DEFAULT_STORE_KIND,
     STORE_DEFAULTS,
 )
+from themis.core.configuration.misplaced_keys import misplaced_hint
 from themis.core.configuration.secrets import refuse_literal_secrets
 from themis.core.dataset_config import DatasetGiven
 from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
@@ -29,6 +30,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BYTES = 64 * 1024 * 1024
 
+_SUFFIXES = (".yaml", ".yml", ".toml")
 _MAX_INDEX_DIGITS = 9
 _SHOWN_CHARACTERS = 80
 _LINE = re.compile(r"^line \d+: ")
@@ -86,11 +88,12 @@ def read_document(file: Path) -> dict[str, Any]:
         ConfigError: it cannot be read, or holds something else.
     """
     where = str(file)
-    if file.suffix not in {".yaml", ".yml", ".toml"}:
-        raise ConfigError(where=where, detail="a config file ends in .yaml, .yml or .toml")
+    if file.suffix not in _SUFFIXES:
+        detail = "is a folder, not a config file" if file.is_dir() else "a config file ends in .yaml, .yml or .toml"
+        raise ConfigError(where=where, detail=f"{detail}{_with_a_suffix(file)}")
     try:
         if file.is_dir():
-            raise ConfigError(where=where, detail="is a folder, not a config file")
+            raise ConfigError(where=where, detail=f"is a folder, not a config file{_with_a_suffix(file)}")
         if not file.is_file() and file.exists():
             raise ConfigError(where=where, detail="is not a regular file")
         if (size := file.stat().st_size) > MAX_BYTES:
@@ -108,6 +111,14 @@ def read_document(file: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(where=where, detail=f"must be a mapping of keys, not a {type(value).__name__}")
     return value
+
+
+def _with_a_suffix(file: Path) -> str:
+    """Return the hint at the config file of this name, or in this folder, if there is one."""
+    inside = [found for found in sorted(file.glob("*")) if found.suffix in _SUFFIXES] if file.is_dir() else []
+    beside = [file.with_name(f"{file.name}{suffix}") for suffix in _SUFFIXES] if file.name else []
+    near = [found for found in beside if found.is_file()] or (inside if len(inside) == 1 else [])
+    return f'; did you mean "{near[0]}"?' if near else ""
 
 
 def _apply_override(raw: dict[str, Any], override: str) -> None:
@@ -177,7 +188,9 @@ def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -
     if problem["type"] == UNKNOWN_KEY:
         known = _known_keys(model, path[:-1])
         dotted = ".".join(map(str, path))
-        return UnknownConfigKeyError(where=where, key=dotted, nearest=nearest_hint(str(path[-1]), known))
+        return UnknownConfigKeyError(
+            where=where, key=dotted, nearest=misplaced_hint(path) or nearest_hint(str(path[-1]), known)
+        )
     more = f" (and {len(others)} more)" if others else ""
     return ConfigError(where=where, detail=f"{words(problem, path)}{more}")
 

@@ -51,6 +51,8 @@ def expectation(problem: "ErrorDetails") -> str | None:
 
 
 def _mend(kind: str, found: Any) -> str:
+    if kind == "list_type" and isinstance(found, int | float) and not isinstance(found, bool):
+        return f"; write [{_shown(found)}]"
     if kind == "list_type" and isinstance(found, str) and 0 < len(found) <= _SHOWN_CHARACTERS:
         return f"; write [{mask(one_line(found))}]"
     if kind == "string_type" and isinstance(found, int | float):
