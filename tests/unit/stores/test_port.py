@@ -22,6 +22,7 @@ NAMED = {
     "themis/__init__.py": "the public names",
     "themis/core/__init__.py": "the public names",
     "themis/core/stores/__init__.py": "the public names",
+    "themis/core/evaluate.py": "the store to write in place of a path",
     "themis/core/stores/registry.py": "where each kind of store is found",
     "themis/cli/quick_eval.py": "the ends of a database's name",
     "themis/cli/begin/asked.py": "the help of an option that takes a database",

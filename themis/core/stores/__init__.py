@@ -1,4 +1,4 @@
-"""Stores of runs and jobs: one port, with a store in memory and one in a SQLite file."""
+"""Stores of runs and jobs: one port, with a store in memory, one in a SQLite file and one in Postgres."""
 
 from typing import TYPE_CHECKING
 
