@@ -172,7 +172,7 @@ class EvaluationConfig(FrozenModel):
 
 
 class StorageConfig(FrozenModel):
-    """Storage of results: `store` is `memory`, `sqlite` (a file, `path`), `postgres` (its `url`), or a registered kind."""
+    """Storage: `store` is `memory`, `sqlite` (a file, `path`), `postgres` (`url`), or a registered kind."""
 
     store: str = Field(min_length=1)
     parameters: Annotated[dict[str, JSONValue], AfterValidator(without_nul)] = Field(default_factory=dict)
