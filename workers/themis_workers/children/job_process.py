@@ -71,6 +71,7 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
     capabilities.name_this_process("themis-job")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # its supervisor has blocked it for the fork
     if order.cgroup is not None:
         with open(f"{order.cgroup}/cgroup.procs", "w", encoding="ascii") as file:  # noqa: PTH123
             file.write("0")

@@ -84,7 +84,8 @@ class SlotSupervisor:
         self._channel.stop_waiting()
         for end in (self._wakes, self._wake):
             end.setblocking(False)  # noqa: FBT003  # positional only
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._wakes, selectors.EVENT_READ)
@@ -125,9 +126,12 @@ class SlotSupervisor:
         printed, prints = os.pipe()
         reported, reports = os.pipe()
         supervisor = os.getpid()
+        # A request to end must not be lost on the new process, which ignores it until it has a handler of its own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             pid = os.fork()
         except OSError:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             for end in (printed, prints, reported, reports):
                 os.close(end)
             raise
@@ -138,6 +142,7 @@ class SlotSupervisor:
                 job_process.main(order, self._channel, (prints, reports), watched)
             finally:
                 os._exit(job_process.BROKEN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.close(prints)
         os.close(reports)
         for end in (printed, reported):
