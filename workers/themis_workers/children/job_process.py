@@ -138,7 +138,7 @@ async def _execute(manifest: Manifest, order: RunJob, stores: StoreCache, progre
         return classify(error)
     options = JobOptions(
         allow_modules=order.allow_modules,
-        fence=Fence(order.key, order.version),
+        fence=_fence(order, stores, manifest),
         progress=progress,
         enforce_time_limit=False,  # the worker does, even if this process hangs
         snapshot=snapshot,
@@ -148,6 +148,14 @@ async def _execute(manifest: Manifest, order: RunJob, stores: StoreCache, progre
         return await execute_job_async(manifest, store, options)
     finally:
         reports.cancel()
+
+
+def _fence(order: RunJob, stores: StoreCache, manifest: Manifest) -> Fence:
+    """Return the claim under which the job writes, also by the order of an earlier worker, which says no token."""
+    if order.token:
+        return Fence(order.key, order.version, order.token)
+    row = stores(manifest.store).load(order.key)
+    return Fence(order.key, order.version, None if row is None or row.version != order.version else row.token)
 
 
 def _arrange_environment(manifest: Manifest, snapshot: RunSnapshot, order: RunJob) -> None:

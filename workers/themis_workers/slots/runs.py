@@ -45,6 +45,7 @@ class Runs:
         order = RunJob(
             key=claim.key,
             version=claim.version,
+            token=claim.row.token or "",
             manifest=text,
             log=str(self._context.queue.log_path(claim.key, claim.attempt)),
             log_limit_bytes=settings.log_limit_mb * _MIB,

@@ -21,7 +21,7 @@ from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import ENDED, POLICIES, AttemptOutcome, Cause
 from themis.core.queue.transitions import moves
 from themis.core.queue.transitions.moves import Move, Moved
-from themis.core.stores.job_rows import JobRow
+from themis.core.stores.job_rows import Fence, JobRow
 from themis.core.stores.job_store import JobStore
 
 logger = logging.getLogger("themis.queue")
@@ -67,6 +67,11 @@ class Claim:
         return self.row.version
 
     @property
+    def fence(self) -> Fence:
+        """Version and token that every write of this attempt demands."""
+        return self.row.fence
+
+    @property
     def worker(self) -> str | None:
         """Name of the worker that has the claim."""
         return None if self.row.owner is None else self.row.owner.worker
@@ -85,7 +90,7 @@ class Claim:
         if not self.lock.is_held:
             raise ClaimLostError(key=self.key, version=self.version)
         asked_s = time.monotonic()
-        if not self.store.renew_lease(self.key, self.version, self.lease.milliseconds):
+        if not self.store.renew_lease(self.fence, self.lease.milliseconds):
             raise ClaimLostError(key=self.key, version=self.version)
         self.lease.renewed(asked_s)
 
@@ -95,7 +100,7 @@ class Claim:
         if not self.root.shared and not os.path.lexists(_cancel_flag(self.root, self.key)):
             return False
         row = self.store.load(self.key)
-        return row is not None and row.version == self.version and row.cancel_requested
+        return row is not None and row.fence == self.fence and row.cancel_requested
 
     def note_process(self, pid: int) -> None:
         """Record the process group, led by `pid`, that runs the job: it is killed if this worker is lost.
@@ -103,7 +108,7 @@ class Claim:
         Raises:
             ClaimLostError: the job is no longer this worker's.
         """
-        if not self.store.note_process(self.key, self.version, pid, identity.process_started(pid) or 0):
+        if not self.store.note_process(self.fence, pid, identity.process_started(pid) or 0):
             raise ClaimLostError(key=self.key, version=self.version)
 
     def note_versions(self) -> str | None:

@@ -21,7 +21,6 @@ STORE_ID = "store_id"
 _PROBED = "probed_ns"
 _AFTER_ANY_KEY = "\U0010ffff"
 
-_VERSION = JOB_COLUMNS.index("version")
 _changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
 
 
@@ -99,43 +98,41 @@ class SqliteJobStore(JobStore):
 
     def change(
         self,
-        key: str,
-        version: int,
+        fence: Fence,
         decide: Callable[[JobRow], Change | None],
         *,
         synced: bool = True,
         known: JobRow | None = None,
     ) -> Change | None:
-        """Write the change that `decide` returns for a job; None, and nothing written, if its version is different.
+        """Write the change that `decide` returns for a job; None, and nothing written, if it is not as `fence` says.
 
         Args:
-            key: the job.
-            version: its version as it was read.
+            fence: the job, as it was read.
             decide: returns the change, given the row as read inside the transaction; must not have side effects.
                 None leaves the row.
             synced: whether the change must survive a power loss when this returns.
-            known: the row of that version, if the caller has it and decides without regard to a request to cancel,
+            known: the row of that fence, if the caller has it and decides without regard to a request to cancel,
                 which is all that others may have changed in it: it is then not read again.
         """
         with self._database.transaction(synced=synced) as connection:
             if known is None:
-                found = connection.execute(sql.SELECT_JOB, (key,)).fetchone()
-                if found is None or found[_VERSION] != version:
+                found = connection.execute(sql.SELECT_JOB_FENCED, _values(fence)).fetchone()
+                if found is None:
                     return None
                 known = unflat(found)
             change = decide(known)
             if change is None:
                 return None
             after = change.row
-            if connection.execute(sql.UPDATE_JOB, (*_changing(flat(after)), key, version)).rowcount == 0:
+            if connection.execute(sql.UPDATE_JOB, (*_changing(flat(after)), *_values(fence))).rowcount == 0:
                 return None
             if known.cancel_requested and not after.cancel_requested:
-                connection.execute(sql.CLEAR_REQUEST, (key,))
+                connection.execute(sql.CLEAR_REQUEST, (fence.key,))
             if change.ended is not None:
-                connection.execute(sql.INSERT_ATTEMPT, (*change.ended, key))
+                connection.execute(sql.INSERT_ATTEMPT, (*change.ended, fence.key))
             if change.lease_ms is not None:
-                connection.execute(sql.RENEW_LEASE, (change.lease_ms, key, after.version))
-                lease_until_ms = connection.execute(sql.SELECT_LEASE, (key,)).fetchone()[0]
+                connection.execute(sql.RENEW_LEASE, (change.lease_ms, *_values(after.fence)))
+                lease_until_ms = connection.execute(sql.SELECT_LEASE, (fence.key,)).fetchone()[0]
                 change = replace(change, row=after._replace(lease_until_ms=lease_until_ms))
         return change
 
@@ -163,20 +160,20 @@ class SqliteJobStore(JobStore):
         with self.transaction() as connection:
             return bool(connection.execute(sql.REQUEST_CANCEL, (key,)).rowcount)
 
-    def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
+    def note_process(self, fence: Fence, pid: int, pid_started: int) -> bool:
         """Record the process group that runs a claimed job; False when the claim is lost."""
         with self.transaction(synced=False) as connection:
-            return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, key, version)).rowcount)
+            return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, *_values(fence))).rowcount)
 
     def clock_ms(self) -> int:
         """Return the time by the database's clock, which leases use: milliseconds since 1970 UTC."""
         return int(self._database.query(sql.SELECT_CLOCK)[0][0])
 
-    def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
+    def renew_lease(self, fence: Fence, lease_ms: int) -> bool:
         """Renew a claim's lease, without changing the version; False when the claim is lost."""
         # Not synced: if lost with the power, it ends sooner, and a worker that lost its power has lost the claim.
         with self.transaction(synced=False) as connection:
-            return bool(connection.execute(sql.RENEW_LEASE, (lease_ms, key, version)).rowcount)
+            return bool(connection.execute(sql.RENEW_LEASE, (lease_ms, *_values(fence))).rowcount)
 
     def check_fence(self, fence: Fence) -> None:
         """Check, inside a transaction, that a claim is still valid.
@@ -184,11 +181,15 @@ class SqliteJobStore(JobStore):
         Raises:
             ClaimLostError: the job has changed since; nothing may be written for it.
         """
-        found = self._database.query_one(sql.SELECT_VERSION, (fence.key,))
-        if found is None or found[0] != fence.version:
+        if self._database.query_one(sql.SELECT_FENCED, _values(fence)) is None:
             raise ClaimLostError(key=fence.key, version=fence.version)
 
     def probe(self) -> None:
         """Commit something, synced, to check that this store can be written."""
         with self.transaction() as connection:
             connection.execute(sql.TOUCH_META, (_PROBED, str(time.time_ns())))
+
+
+def _values(fence: Fence) -> tuple[str, int, str]:
+    """Return the values for the conditions of a statement on a job as `fence` says."""
+    return fence.key, fence.version, fence.token or ""
