@@ -21,6 +21,7 @@ from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import ENDED, POLICIES, AttemptOutcome, Cause
 from themis.core.queue.transitions import moves
 from themis.core.queue.transitions.moves import Move, Moved
+from themis.core.queue.transitions.unanswered import UnansweredEnds
 from themis.core.stores.job_rows import Fence, JobRow
 from themis.core.stores.job_store import JobStore
 
@@ -41,6 +42,8 @@ class Claim:
         path: path of the job's file while it is claimed; a different one once it is excused.
         lock: proof that this worker is alive.
         lease: proof of that for other hosts, while it is renewed; None where locks reach all hosts.
+        unanswered: ends that the store was asked to write, without an answer.
+        ended_ns: time at which the attempt was first to be settled, which is when it ended; None before.
     """
 
     root: QueueRoot
@@ -50,6 +53,8 @@ class Claim:
     path: str
     lock: KeyLock
     lease: Lease | None = None
+    unanswered: UnansweredEnds = field(default_factory=UnansweredEnds)
+    ended_ns: int | None = None
 
     @property
     def key(self) -> str:
@@ -135,9 +140,10 @@ class Claim:
 
         Raises:
             ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
-            StoreError: the store cannot be written; the claim is still valid, and can be settled again.
+            StoreError: the store cannot be written, or did not answer; the claim is still valid, and can be settled
+                again. If the end was written after all, that finds it.
         """
-        now_ns = time.time_ns()
+        now_ns = self.ended_ns = self.ended_ns or time.time_ns()
         try:
             moved = self._settle(outcome, also, now_ns)
         except ClaimLostError:
@@ -217,7 +223,13 @@ class Claim:
             heeds_requests=not POLICIES[outcome.cause].ends,
             may_stay=True,
         )
-        moved = moves.make(self.root, self.store, self.row, move, now_ns)
+        try:
+            moved = moves.make(self.root, self.store, self.row, move, now_ns)
+        except StoreError:
+            self.unanswered.note(states.settled(self.row, outcome, now_ns, jitter))
+            raise
+        if moved is None:
+            moved = self.unanswered.written(self.root, self.store, self.path, now_ns)
         if moved is None:
             raise ClaimLostError(key=self.key, version=self.version)
         return moved
