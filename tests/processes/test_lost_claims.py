@@ -1,9 +1,14 @@
 """Jobs whose claim is lost while their process runs: what they may still do."""
 
+import json
+import os
+import signal
 import sqlite3
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.processes.worker_world import World
@@ -38,3 +43,48 @@ def test_a_claim_of_the_same_version_with_another_token_fences_the_job(world: Wo
     assert "had lost the job" in world.said()
     # It has no living owner then, so that it is recovered, and done in a second attempt.
     assert [attempt.cause for attempt in job.attempts] == ["worker lost", "done"]
+
+
+LEASE_S = 1.0
+
+
+def calls(world: World) -> list[str]:
+    path = world.folder / "calls"
+    return path.read_text().split() if path.exists() else []
+
+
+def shared(world: World) -> None:
+    """Have the queue's locks not reach all of its hosts, so that claims have leases."""
+    path = world.queue_root / "queue.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "shared": True, "lease_s": LEASE_S}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("thawed_first", ["job", "worker"])
+def test_a_host_that_was_frozen_for_longer_than_its_lease_begins_no_case_again(world: World, thawed_first: str) -> None:
+    """Another host has the job by then, and may have done its next cases."""
+    key = world.submit("until told", *["wait 0.02"] * 200, max_concurrent_tasks=2)
+    shared(world)
+    with world.daemon() as daemon:
+        until(lambda: "c0" in calls(world) and len(calls(world)) > 1, "the first cases to begin")
+        owner = world.show(key).row.owner
+        assert owner is not None
+        assert owner.job_pid is not None
+        frozen = [daemon.pid, *(child.pid for child in psutil.Process(daemon.pid).children(recursive=True))]
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        before = calls(world)
+        time.sleep(LEASE_S * 1.5)
+        taken = "UPDATE jobs SET token = 'of another', version = version + 1, lease_until_ms = ? WHERE key = ?"
+        assert written(world, taken, time.time_ns() // 1_000_000 + 600_000, key) == 1
+        (world.folder / "told").touch()
+        first = [pid for pid in frozen if (pid == daemon.pid) is (thawed_first == "worker")]
+        for pid in first:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(1.0)
+        assert len(calls(world)) <= len(before) + 2, "calls that were under way"
+        for pid in frozen:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        until(lambda: "had lost the job" in world.said(), "the worker to notice")
+        assert len(calls(world)) <= len(before) + 2

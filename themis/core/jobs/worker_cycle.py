@@ -171,6 +171,7 @@ class _ClaimedJob:
                     allow_modules=allow_modules,
                     cancelled=lambda: lease.lost is not None or claim.is_cancel_requested(),
                     fence=claim.fence,
+                    holds_lease=None if claim.lease is None else claim.lease.holds,
                     progress=progress,
                 )
         except UnsettledError:

@@ -1,5 +1,6 @@
 """Runs of a worker: starts, watches and settles the attempts of claimed jobs."""
 
+import os
 import time
 
 from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
@@ -53,7 +54,12 @@ class Runs:
             device=settings.devices[slot.number] if settings.devices else None,
             cgroup=memory.cgroup if memory else None,
         )
-        slot.start(Attempt(claim, memory), order)
+        lease = None if claim.lease is None else claim.lease.share()
+        try:
+            slot.start(Attempt(claim, memory), order, lease)
+        finally:
+            if lease is not None:
+                os.close(lease)
         logs.tell("attempt begins", job=claim.key, attempt=claim.attempt, slot=slot.number)
         return True
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from themis.core.errors import ManifestError, NewerManifestError, OtherStoreError, QueueBusyError, StoreError
 from themis.core.queue.folder import journal, locks, processes, uncharged_ends
 from themis.core.queue.folder.lease import Lease
+from themis.core.queue.folder.lease_end import now_s
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.folder.store_registry import StoreRegistry
@@ -118,7 +119,7 @@ class Claimer:
             return None
         token = layout.new_token()
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
-        lease = Lease(self._root.lease_s, time.monotonic()) if self._root.shared else None
+        lease = Lease(self._root.lease_s, now_s()) if self._root.shared else None
         lease_ms = None if lease is None else lease.milliseconds
         # Not synced: if lost with the power, a queued job has its file in `claimed/`, and is given back.
         move = Move(

@@ -13,6 +13,7 @@ from themis.core.files import durable
 from themis.core.processes import identity
 from themis.core.queue.folder import journal, log_files, uncharged_ends
 from themis.core.queue.folder.lease import Lease
+from themis.core.queue.folder.lease_end import now_s
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout, states
@@ -94,7 +95,7 @@ class Claim:
             return
         if not self.lock.is_held:
             raise ClaimLostError(key=self.key, version=self.version)
-        asked_s = time.monotonic()
+        asked_s = now_s()
         if not self.store.renew_lease(self.fence, self.lease.milliseconds):
             raise ClaimLostError(key=self.key, version=self.version)
         self.lease.renewed(asked_s)
