@@ -147,11 +147,25 @@ def test_a_version_that_came_back_with_another_claim_is_not_the_one_that_was_rea
     assert store.jobs.add(theirs, "{}")
     assert store.jobs.change(mine.fence, after(state="done"), known=mine if known else None) is None
     assert not store.jobs.note_process(mine.fence, 77, 78)
-    assert not store.jobs.renew_lease(mine.fence, 1_000)
+    assert store.jobs.beat([mine.fence], 1_000) == {}
     unclaimed = mine._replace(token=None)
     assert store.jobs.change(unclaimed.fence, after(state="done"), known=unclaimed if known else None) is None
     assert store.jobs.load(KEY) == theirs
     assert store.jobs.change(theirs.fence, after(state="done")) is not None
+
+
+def test_one_beat_renews_the_leases_of_many_claims_and_says_which_are_lost_or_to_be_cancelled(store: RunStore) -> None:
+    claimed = FULL._replace(cancel_requested=False)
+    for key in ("a", "b", "c"):
+        assert store.jobs.add(claimed._replace(key=key), "{}")
+    store.jobs.request_cancel("b")
+    lost = [Fence("c", 1, "of another"), Fence("c", 2, "t"), Fence("d", 1, "t")]
+    before_ms = store.jobs.clock_ms()
+    assert store.jobs.beat([Fence("a", 1, "t"), Fence("b", 1, "t"), *lost], 60_000) == {"a": False, "b": True}
+    leases = {row.key: row.lease_until_ms for row in store.jobs.jobs_of(claimed.queue_id)}
+    assert leases.pop("c") == claimed.lease_until_ms
+    assert all(lease is not None and lease >= before_ms + 60_000 - 2 for lease in leases.values())
+    assert store.jobs.beat([], 60_000) == {}
 
 
 def test_a_request_to_cancel_changes_no_version_and_outlives_a_change_that_did_not_see_it(jobs: JobStore) -> None:
@@ -197,8 +211,8 @@ def test_a_lease_goes_by_the_clock_of_the_store(jobs: JobStore) -> None:
     assert change is not None
     assert now_ms + 60_000 <= (change.row.lease_until_ms or 0) <= jobs.clock_ms() + 60_000
     assert jobs.load(KEY) == change.row
-    assert jobs.renew_lease(Fence(KEY, 2, None), 600_000)
-    assert not jobs.renew_lease(Fence(KEY, 1, None), 9_000_000)
+    assert jobs.beat([Fence(KEY, 2, None)], 600_000) == {KEY: False}
+    assert jobs.beat([Fence(KEY, 1, None)], 9_000_000) == {}
     row = jobs.load(KEY)
     assert row is not None
     assert now_ms + 600_000 <= (row.lease_until_ms or 0) <= jobs.clock_ms() + 600_000

@@ -88,3 +88,22 @@ def test_a_host_that_was_frozen_for_longer_than_its_lease_begins_no_case_again(w
                 os.kill(pid, signal.SIGCONT)
         until(lambda: "had lost the job" in world.said(), "the worker to notice")
         assert len(calls(world)) <= len(before) + 2
+
+
+@pytest.mark.slow
+def test_a_store_that_is_away_for_longer_than_the_lease_ends_no_job(world: World) -> None:
+    keys = [world.submit("until told", max_attempts=1), world.submit("until told", "well", max_attempts=1)]
+    shared(world)
+    with world.daemon("--slots", "2") as daemon:
+        until(lambda: calls(world) == ["c0", "c0"], "both jobs to begin")
+        with closing(sqlite3.connect(world.store_path, timeout=10.0, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            until(lambda: "leases cannot be renewed" in world.said(), "the worker to notice")
+            time.sleep(LEASE_S * 3)
+            other.execute("ROLLBACK")
+        until(lambda: "leases can be renewed again" in world.said(), "the store to be back")
+        (world.folder / "told").touch()
+        jobs = [world.wait_for(key, "done") for key in keys]
+        daemon.terminate()
+        daemon.wait(30)
+    assert [[attempt.cause for attempt in job.attempts] for job in jobs] == [["done"], ["done"]]

@@ -175,6 +175,7 @@ class Worker:
         """Close the slots, including running jobs, and the reporting."""
         self._bell.close()
         self.slots.close()
+        self.runs.close()
         self.reporting.close()
 
     # --- inside

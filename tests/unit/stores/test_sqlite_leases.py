@@ -51,13 +51,13 @@ def test_a_change_that_is_decided_against_writes_nothing(store: SqliteRunStore) 
 
 
 def test_a_lease_is_renewed_without_changing_the_version_and_by_its_owner_alone(store: SqliteRunStore) -> None:
-    assert store.jobs.renew_lease(Fence(KEY, 7, ROW.token), 1_000)
+    assert store.jobs.beat([Fence(KEY, 7, ROW.token)], 1_000) == {KEY: False}
     first = _lease(store)
     assert first is not None
-    assert store.jobs.renew_lease(Fence(KEY, 7, ROW.token), 60_000)
+    assert store.jobs.beat([Fence(KEY, 7, ROW.token)], 60_000) == {KEY: False}
     assert (_lease(store) or 0) > first + 50_000
-    assert not store.jobs.renew_lease(Fence(KEY, 6, ROW.token), 1_000_000)
-    assert not store.jobs.renew_lease(Fence("no such job", 7, ROW.token), 1_000_000)
+    assert store.jobs.beat([Fence(KEY, 6, ROW.token)], 1_000_000) == {}
+    assert store.jobs.beat([Fence("no such job", 7, ROW.token)], 1_000_000) == {}
     assert (_lease(store) or 0) < first + 100_000
     store.jobs.check_fence(Fence(KEY, 7, ROW.token))
 
@@ -81,7 +81,7 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
     with closing(SqliteRunStore(path)) as store:
         assert store.jobs.store_id == store_id
         assert store.jobs.load(KEY) == ROW
-        assert store.jobs.renew_lease(Fence(KEY, 7, ROW.token), 1_000)
+        assert store.jobs.beat([Fence(KEY, 7, ROW.token)], 1_000) == {KEY: False}
     assert _columns(path) == fresh
     with closing(sqlite3.connect(path)) as new:
         assert new.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

@@ -1,6 +1,6 @@
 """Job store: the part of a store's port that the queue uses; it holds the true state of each job."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -85,8 +85,11 @@ class JobStore(Protocol):
     def clock_ms(self) -> int:
         """Return the time by the store's own clock, which leases use: milliseconds since 1970 UTC."""
 
-    def renew_lease(self, fence: Fence, lease_ms: int) -> bool:
-        """Renew a claim's lease, without changing the version; False when the claim is lost."""
+    def beat(self, fences: Sequence[Fence], lease_ms: int) -> dict[str, bool]:
+        """Renew the leases of a worker's claims, without changing versions: they are over after `lease_ms` from now.
+
+        Returns, by key, whether the job's cancellation was requested; a claim that is not there is lost.
+        """
 
     def check_fence(self, fence: Fence) -> None:
         """Check, inside a transaction, that a claim is still valid.

@@ -96,7 +96,7 @@ class Claim:
         if not self.lock.is_held:
             raise ClaimLostError(key=self.key, version=self.version)
         asked_s = now_s()
-        if not self.store.renew_lease(self.fence, self.lease.milliseconds):
+        if self.key not in self.store.beat([self.fence], self.lease.milliseconds):
             raise ClaimLostError(key=self.key, version=self.version)
         self.lease.renewed(asked_s)
 

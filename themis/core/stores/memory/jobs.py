@@ -4,7 +4,7 @@ import bisect
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -153,13 +153,13 @@ class InMemoryJobStore(JobStore):
         """Return the time: milliseconds since 1970 UTC."""
         return time.time_ns() // 1_000_000
 
-    def renew_lease(self, fence: Fence, lease_ms: int) -> bool:
-        """Renew a claim's lease, without changing the version; False when the claim is lost."""
+    def beat(self, fences: Sequence[Fence], lease_ms: int) -> dict[str, bool]:
+        """Renew the leases of claims; return whether they are to be cancelled, by key, without those that are lost."""
         with self.transaction():
-            row = self._fenced(fence)
-            if row is not None:
+            rows = [row for fence in fences if (row := self._fenced(fence)) is not None]
+            for row in rows:
                 self._put(row._replace(lease_until_ms=self.clock_ms() + lease_ms))
-        return row is not None
+        return {row.key: row.cancel_requested for row in rows}
 
     def check_fence(self, fence: Fence) -> None:
         """Check that a claim is still valid.

@@ -35,6 +35,7 @@ CLEAR_REQUEST = "UPDATE jobs SET cancel_requested = 0 WHERE key = ?"
 NOTE_PROCESS = f"UPDATE jobs SET job_pid = ?, job_pid_started = ? WHERE {_FENCED}"  # noqa: S608
 # By the database's own clock, the only one that all hosts share.
 RENEW_LEASE = f"UPDATE jobs SET lease_until_ms = {_CLOCK_MS} + ? WHERE {_FENCED}"  # noqa: S608
+BEAT = f"{RENEW_LEASE} RETURNING key, cancel_requested"
 SELECT_CLOCK = f"SELECT {_CLOCK_MS}"
 SELECT_LEASE = "SELECT lease_until_ms FROM jobs WHERE key = ?"
 COUNT_JOBS = "SELECT state, count(*) FROM jobs WHERE queue_id = ? GROUP BY state"

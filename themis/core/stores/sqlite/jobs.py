@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from operator import itemgetter
@@ -169,11 +169,12 @@ class SqliteJobStore(JobStore):
         """Return the time by the database's clock, which leases use: milliseconds since 1970 UTC."""
         return int(self._database.query(sql.SELECT_CLOCK)[0][0])
 
-    def renew_lease(self, fence: Fence, lease_ms: int) -> bool:
-        """Renew a claim's lease, without changing the version; False when the claim is lost."""
+    def beat(self, fences: Sequence[Fence], lease_ms: int) -> dict[str, bool]:
+        """Renew the leases of claims; return whether they are to be cancelled, by key, without those that are lost."""
         # Not synced: if lost with the power, it ends sooner, and a worker that lost its power has lost the claim.
         with self.transaction(synced=False) as connection:
-            return bool(connection.execute(sql.RENEW_LEASE, (lease_ms, *_values(fence))).rowcount)
+            found = [connection.execute(sql.BEAT, (lease_ms, *_values(fence))).fetchone() for fence in fences]
+        return {key: bool(requested) for key, requested in filter(None, found)}
 
     def check_fence(self, fence: Fence) -> None:
         """Check, inside a transaction, that a claim is still valid.
