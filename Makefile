@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 # fixtures are shared. In the order of the folders the files that take long come first, so that all four have something to
 # do until the end.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
-# The rules of the source are a check, and `make check` has done it.
+# The rules of the source are a check, and `make check` has done it. Quick tests wait less, and each process takes ten seconds
+# of a processor to find them: three do.
 QUICK := $(filter-out %/__pycache__/ tests/rules/ tests/benchmarks/ tests/mutants/ tests/screens/ tests/support/,$(wildcard tests/*/))
 
 # The hooks of .pre-commit-config.yaml.
@@ -29,7 +30,7 @@ demo: $(VENV)/runtime.stamp  ## evaluate several simulated models and show who w
 	$(BIN)/themis demo
 
 test: $(VENV)/dev.stamp  ## run the quick tests
-	$(PYTEST) $(QUICK)
+	$(PYTEST) -n 3 $(QUICK)
 
 smoke: $(VENV)/dev.stamp  ## one case of each quick unit test, and a submit, a worker and a report: half a minute
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --smoke tests/unit tests/acceptance/test_smoke.py

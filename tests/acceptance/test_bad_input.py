@@ -77,13 +77,13 @@ def corrupt_store(*command: str) -> Callable[[], list[str]]:
 
 BAD_INPUT: dict[str, tuple[Callable[[], list[str]], int, str]] = {
     "no config": (words("run", "--config", "nope.yaml"), 2, "nope.yaml: cannot be read"),
-    "a folder for a config": (words("run", "--config", "."), 2, ".: a config file ends in"),
+    "a folder for a config": (words("run", "--config", "."), 2, ".: is a folder, not a config file"),
     "an empty config": (bad_config("e.yaml", b""), 2, "e.yaml: is empty"),
     "a huge config": (huge_config, 2, "huge.yaml: is 104,857,600 bytes long"),
     "a pipe for a config": (pipe_config, 2, "pipe.yaml: is not a regular file"),
-    "a config that is no text": (bad_config("e.yaml", b"\xff\xfe\0"), 2, "e.yaml: is not UTF-8 text"),
-    "a config that is no YAML": (bad_config("e.yaml", b"a: [1\nb: 2"), 2, "e.yaml: line 2"),
-    "a config that is no TOML": (bad_config("e.toml", b"a = \n"), 2, "e.toml: not valid TOML"),
+    "a config that is not a text": (bad_config("e.yaml", b"\xff\xfe\0"), 2, "e.yaml: is not UTF-8 text"),
+    "a config that is not a YAML": (bad_config("e.yaml", b"a: [1\nb: 2"), 2, "e.yaml: line 2"),
+    "a config that is not a TOML": (bad_config("e.toml", b"a = \n"), 2, "e.toml: not valid TOML"),
     "a config that is a list": (bad_config("e.yaml", b"[1, 2]"), 2, "e.yaml: must be a mapping"),
     "a config of the wrong types": (overridden("seeds=x"), 2, "experiment.yaml: seeds: "),
     "an unknown key": (
@@ -109,7 +109,7 @@ BAD_INPUT: dict[str, tuple[Callable[[], list[str]], int, str]] = {
     "an unknown store": (overridden("storage.store=sqlit"), 2, 'did you mean "sqlite"?'),
     "memory submitted": (overridden("storage.store=memory", command="submit"), 2, "use sqlite to submit"),
     "no data": (overridden("datasets=[{dataset_id: d, path: nope.jsonl}]"), 2, "nope.jsonl: cannot be read"),
-    "a line that is no JSON": (with_data(b'{"input": 1}\nx\n'), 2, "data.jsonl:2: is not JSON"),
+    "a line that is not JSON": (with_data(b'{"input": 1}\nx\n'), 2, "data.jsonl:2: is not JSON"),
     "a line with NaN": (with_data(b'{"input": NaN}\n'), 2, "data.jsonl:1: holds NaN"),
     "a line with half a character": (with_data(b'{"input": "\\ud800"}\n'), 2, "data.jsonl:1: holds a lone surrogate"),
     "an id twice in a file": (

@@ -71,7 +71,10 @@ def test_a_run_stopped_early_is_gone_on_with(themis: Themis) -> None:
 def test_failing_cases_are_data_and_a_run_without_any_good_one_is_an_error(themis: Themis, tmp_path: Path) -> None:
     some = themis("run", "--config", themis.failing(of=3, failures=1))
     assert (some.code, some.document["status"]) == (0, "partial_failure")
-    assert "themis: 1 of 3 cases failed; the first: generation_failure: LookupError: no answer to this (" in some.err
+    assert (
+        "themis: 1 of 3 cases failed; the first: case 'c0': generation_failure: LookupError: no answer to this ("
+        in some.err
+    )
     every = themis("run", "--config", themis.failing(of=3, failures=3))
     assert (every.code, every.document["status"]) == (3, "failed")
     assert every.document["metric_means"] == {}

@@ -65,5 +65,5 @@ def test_what_is_not_there_is_one_line(themis: Themis) -> None:
     done = themis("diff", "ffff", "experiment.yaml")
     assert (done.code, done.err) == (
         2,
-        "themis: error: ffff: no name, run or job begins so; themis status lists all runs\n",
+        "themis: error: ffff: no name, run or job begins so; themis list shows all runs\n",
     )

@@ -11,10 +11,12 @@ would follow them:
 - `bash` blocks hold one command a line.
 - `text` blocks are only shown.
 
-A command begins with `themis`; there is no shell. A block below `<!-- no-test: the reason -->` is left out.
+A command begins with `themis`; there is no shell. A block below `<!-- no-test: the reason -->` is left out. The
+commands of one below `<!-- meanwhile: where -->` are started and not waited for: at the page's end they must end with
+success.
 
-Commands are done in the process of the test, apart from those of README.md and those that start processes themselves;
-a slow test does each in a process of its own.
+Commands are done in the process of the test, apart from those that start processes themselves; a slow test does each in
+a process of its own. A page with several processes at a time is only followed by that one.
 """
 
 import re
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +43,7 @@ Shell = Callable[[Path, list[str]], tuple[int, str, str]]
 """Does what the words after `themis` say in a folder: the exit code, and what is printed on both streams."""
 
 BLOCK = re.compile(
-    r"(?:^<!-- (?P<directive>no-test|file): (?P<argument>.+?) -->\n)?"
+    r"(?:^<!-- (?P<directive>no-test|file|meanwhile): (?P<argument>.+?) -->\n)?"
     r"^```(?P<language>\S*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -49,13 +52,17 @@ NAMING_COMMENT = re.compile(r"# (?P<name>[\w/-]+\.[a-z]+)\n")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block and where it stands; `name` is the file that it is to be written to, if any."""
+    """A fenced block and where it stands.
+
+    `name` is the file that it is to be written to, if any; `meanwhile` says that its commands are not waited for.
+    """
 
     page: Path
     line: int
     language: str
     text: str
     name: str | None
+    meanwhile: bool = False
 
     def __str__(self) -> str:
         """The place, as editors understand it."""
@@ -68,9 +75,10 @@ def blocks_of(page: Path) -> Iterator[Block]:
         if found["directive"] == "no-test":
             continue
         comment = NAMING_COMMENT.match(found["text"])
-        name = found["argument"] or (comment["name"] if comment else None)
+        file = found["argument"] if found["directive"] == "file" else None
+        name = file or (comment["name"] if comment else None)
         line = source.count("\n", 0, found.start("text")) + 1
-        yield Block(page, line, found["language"], found["text"], name)
+        yield Block(page, line, found["language"], found["text"], name, found["directive"] == "meanwhile")
 
 
 def follow(block: Block, folder: Path, names: dict[str, Any], shell: Shell) -> None:
@@ -99,12 +107,46 @@ def commands_of(block: Block) -> list[tuple[str, str]]:
     return [(command, expected) for command, _, expected in turns if command]
 
 
-def run(command: str, folder: Path, block: Block, shell: Shell) -> str:
+def words_of(command: str, block: Block) -> list[str]:
     program, *arguments = shlex.split(command)
-    assert program == "themis", f"{block}: {program} is no command of ours; mark the block no-test"
+    assert program == "themis", f"{block}: {program} is not a command of ours; mark the block no-test"
+    return arguments
+
+
+def run(command: str, folder: Path, block: Block, shell: Shell) -> str:
+    arguments = words_of(command, block)
     code, out, err = shell(folder, arguments)
     assert code == 0, f"{block}: {command} ended with {code}\n{out}{err}"
     return out
+
+
+@contextmanager
+def meanwhile(folder: Path) -> Iterator[Callable[[Block], None]]:
+    """Starts the commands of a block; at the end all of them must end with success."""
+    started: list[tuple[str, subprocess.Popen[str]]] = []
+
+    def start(block: Block) -> None:
+        for command, _ in commands_of(block):
+            words = [str(COMMANDS / "themis"), *words_of(command, block)]
+            process = subprocess.Popen(
+                words,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            started.append((f"{block}: {command}", process))
+
+    try:
+        yield start
+        for what, process in started:
+            printed, _ = process.communicate(timeout=60)
+            assert process.returncode == 0, f"{what} ended with {process.returncode}\n{printed}"
+    finally:
+        for _, process in started:
+            process.kill()
+            process.wait()
 
 
 def in_processes(folder: Path, arguments: list[str]) -> tuple[int, str, str]:
@@ -142,19 +184,27 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def follow_page(page: Path, folder: Path, shell: Shell) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
-    for block in blocks_of(page):
-        follow(block, folder, names, shell)
+    with meanwhile(folder) as start:
+        for block in blocks_of(page):
+            if block.meanwhile:
+                start(block)
+            else:
+                follow(block, folder, names, shell)
 
 
 def has_commands(page: Path) -> bool:
     return any(block.language in {"bash", "console"} and not block.name for block in blocks_of(page))
 
 
+def has_processes_meanwhile(page: Path) -> bool:
+    return any(block.meanwhile for block in blocks_of(page))
+
+
 def named(pages: list[Path]) -> list[Any]:
     return [pytest.param(page, id=str(page.relative_to(TOP))) for page in pages]
 
 
-@pytest.mark.parametrize("page", named(PAGES))
+@pytest.mark.parametrize("page", named([page for page in PAGES if not has_processes_meanwhile(page)]))
 def test_a_page_can_be_followed_from_an_empty_folder(
     page: Path, reader: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,11 +214,11 @@ def test_a_page_can_be_followed_from_an_empty_folder(
         done = done_here(folder, arguments, capsys)
         return done.code, done.out, done.err
 
-    follow_page(page, reader, in_processes if page == README else here)
+    follow_page(page, reader, here)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", named([page for page in PAGES if page != README and has_commands(page)]))
+@pytest.mark.parametrize("page", named([page for page in PAGES if has_commands(page)]))
 def test_a_page_can_be_followed_with_each_command_in_a_process_of_its_own(page: Path, reader: Path) -> None:
     follow_page(page, reader, in_processes)
 

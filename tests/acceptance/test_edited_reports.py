@@ -18,7 +18,7 @@ METRIC = "builtin/exact_match"
 CONFIG = ("--config", "experiment.yaml")
 NAMES = [f"c{number}" for number in range(10)]
 FORMS = ("json", "jsonl", "markdown", "csv", "latex", "junit", "html", "markdown-summary", "latex-summary")
-"""All but Parquet, which is no text."""
+"""All but Parquet, which is not a text."""
 
 
 def experiment(answers: dict[str, str]) -> dict[str, Any]:

@@ -126,8 +126,8 @@ def test_elsewhere_than_on_a_terminal_nothing_is_left_out(themis: Themis) -> Non
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--slots", "0"], "--slots: input should be greater than or equal to 1"),
-        (["--max-jobs", "-1"], "--max-jobs: input should be greater than 0"),
+        (["--slots", "0"], "--slots: must be at least 1, not 0"),
+        (["--max-jobs", "-1"], "--max-jobs: must be greater than 0, not -1"),
         (["--tags", "no tag"], "--tags: "),
         (["--devices", "0", "--slots", "2"], "worker options: "),
     ],

@@ -119,6 +119,7 @@ def test_a_killed_run_repeats_no_case_that_was_committed(themis: Themis) -> None
     assert len(times) == CASES
 
 
+@pytest.mark.slow
 def test_an_interrupted_worker_gives_its_job_back(themis: Themis) -> None:
     themis("submit", "--config", "experiment.yaml")
     process = start("worker", "run", "--queue-root", "runs/queue")

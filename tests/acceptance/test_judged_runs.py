@@ -51,6 +51,7 @@ def themis(tmp_path: Path) -> Folder:
 CONFIG = ("--config", "experiment.yaml")
 
 
+@pytest.mark.slow
 def test_a_judged_experiment_runs_and_shows_what_was_asked(themis: Folder) -> None:
     stopped = themis("run", *CONFIG, "--until-stage", "score")
     assert (stopped["status"], stopped["completed_through_stage"]) == ("completed", "score")

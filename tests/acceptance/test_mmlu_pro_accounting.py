@@ -56,6 +56,7 @@ def test_an_answer_that_names_no_letter_is_wrong_and_counted(themis: Any, config
     assert row["metrics"][METRIC] == found
 
 
+@pytest.mark.slow
 def test_counted_as_guesses_the_mean_is_higher_by_what_they_are_worth(themis: Any, config: Path) -> None:
     words = ("run", "--config", config, "--set")
     plain = themis(*words, "evaluation.on_no_answer=incorrect").document["metrics"][METRIC]

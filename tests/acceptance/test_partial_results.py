@@ -80,6 +80,7 @@ def test_a_run_that_is_still_going_is_read_as_far_as_it_is_and_said_to_be_partia
     assert not themis("status", row["run_id"], "--json").document["partial"]
 
 
+@pytest.mark.slow
 def test_the_watch_shows_how_far_a_run_in_another_process_is(themis: Themis, going: subprocess.Popen[bytes]) -> None:
     look = themis("queue", "watch", "--once", "--json").document
     (run,) = look["running"]

@@ -124,6 +124,7 @@ def test_a_name_of_several_is_an_error_that_names_them_unless_all_are_meant(them
 
 
 @pytest.mark.parametrize("running", ["run"], indirect=True)
+@pytest.mark.slow
 def test_all_that_waits_is_cancelled_and_what_runs_is_left(themis: Themis, running: tuple[str, Any]) -> None:
     keys = submit(themis, 3)
     done = themis("queue", "cancel", "--all", "--state", "queued")
@@ -305,6 +306,7 @@ def test_whoever_means_all_jobs_is_told_which_could_not_be_looked_at(themis: The
     assert "themis.sqlite3: is not there" in done.err
 
 
+@pytest.mark.slow
 def test_a_suspended_worker_is_seen(themis: Themis, running: tuple[str, Any]) -> None:
     key, worker = running
     shown = themis("queue", "show", key).out

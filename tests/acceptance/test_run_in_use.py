@@ -49,6 +49,7 @@ def said_of(themis: Themis, run_id: str) -> dict[str, str]:
     """How the run stands, as each command that shows it says."""
     report = json.loads(themis("report", *CONFIG).out)
     return {
+        "report by its id": json.loads(themis("report", run_id).out)["run_result"]["status"],
         "status": themis("status", run_id, "--json").document["state"],
         "status of all": themis("status", "--json").document[0]["state"],
         "quickcheck": json.loads(themis("quickcheck", *CONFIG).out)["status"],
@@ -196,6 +197,7 @@ def test_the_whole_of_a_long_message_is_in_the_store(themis: Themis) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_a_run_is_seen_to_run(themis: Themis) -> None:
     Path("slow.py").write_text(
         model_module("""

@@ -65,7 +65,9 @@ def themis(*words: object, shell: str = "") -> "subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("deed", DEEDS[len(NOISY) :])
+@pytest.mark.parametrize(
+    "deed", [DEEDS[len(NOISY)], *(pytest.param(deed, marks=pytest.mark.slow) for deed in DEEDS[len(NOISY) + 1 :])]
+)
 def test_what_a_component_does_to_the_streams_takes_nothing_from_the_result(folder: Path, deed: str) -> None:
     done = themis("run", "--quiet", "--config", config(folder, deed))
     assert json.loads(done.stdout)["metric_means"] == {"lab/metric": 1.0}
@@ -92,6 +94,7 @@ def test_every_command_that_imports_components_prints_its_object_alone(
     assert "printed when imported" in done.err
 
 
+@pytest.mark.slow
 def test_a_job_of_the_queue_prints_beside_the_object_too(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert done_here(folder, ["submit", "--config", str(config(folder, *NOISY))], capfd).code == 0
     done = themis("worker", "run", "--quiet", "--queue-root", folder / "runs" / "queue")
@@ -106,6 +109,7 @@ def test_a_job_of_the_queue_prints_beside_the_object_too(folder: Path, capfd: py
         (">/dev/full", 4, "themis: error: standard output cannot be written: No space left on device"),
     ],
 )
+@pytest.mark.slow
 def test_output_that_cannot_be_printed_is_said_in_a_line(folder: Path, shell: str, code: int, said: str) -> None:
     done = themis("run", "--quiet", "--config", config(folder, "silenced"), shell=shell)
     assert done.returncode == code

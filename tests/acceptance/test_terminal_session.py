@@ -28,10 +28,6 @@ def screens_of(text: str) -> list[str]:
     return re.findall(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def unbroken(screen: str) -> str:
-    return screen.replace("\n", "")
-
-
 def commands_of(text: str) -> list[str]:
     return [line for screen in screens_of(text) for line in screen.splitlines() if line.startswith("$ ")]
 
@@ -77,7 +73,7 @@ def test_the_watch_shows_two_workers_and_bars_that_move(screens: list[str]) -> N
 
 def test_a_running_one_is_cancelled_and_the_queue_paused_by_somebody_for_a_reason(screens: list[str]) -> None:
     cancelled, paused, watched = screens[5:8]
-    assert '"state":"running","attempt":1,"cancel_requested":true' in unbroken(cancelled)
+    assert re.search(r"^stopping  \(run [0-9a-f]{8}, job [0-9a-f]{8}\)$", cancelled, re.MULTILINE)
     assert "state      cancelled" in cancelled
     assert "the queue is paused, by me@desk at 2027-01-04 09:0" in paused
     # How many were done by then is a matter of the machine's speed.
@@ -88,8 +84,8 @@ def test_a_running_one_is_cancelled_and_the_queue_paused_by_somebody_for_a_reaso
 
 def test_what_was_cancelled_is_retried_and_all_five_end(screens: list[str]) -> None:
     resumed = screens[8]
-    assert '{"paused":false}' in resumed
-    assert '"state":"queued","attempt":1,"cancel_requested":false' in unbroken(resumed)
+    assert "resumed: workers take jobs again\n" in resumed
+    assert re.search(r"^queued  \(run [0-9a-f]{8}, job [0-9a-f]{8}\)$", resumed, re.MULTILINE)
     rows = re.findall(
         r"^[0-9a-f]{8} +(\w+)-on\S+ +completed +240/240 +\d\.\d{4} .* [0-9a-f]{8}$", resumed, re.MULTILINE
     )
@@ -101,6 +97,6 @@ def test_the_workers_are_stopped_in_order_and_gone(screens: list[str]) -> None:
     assert '{"asked":["anna","berta"],"stopped":["anna","berta"],"left":[]}' in stopped
     assert "no worker is registered" in stopped
     for name, said in (("anna", anna), ("berta", berta)):
-        assert f"worker ends, name {name}, how clean, exit code 0" in said
+        assert f"worker ends, name {name}, clean, exit code 0" in said
     states = re.findall(r"^\d\d:\d\d:\d\d  (\w+)  \d+/240 cases  ", anna + berta, re.MULTILINE)
     assert sorted(states) == ["cancelled", *["done"] * 5], "one line per job"

@@ -101,6 +101,7 @@ def test_an_exporter_that_cannot_be_is_refused_in_one_line(
     assert said in done.err
 
 
+@pytest.mark.slow
 def test_a_run_is_traced_to_a_console_where_the_environment_says_so(config: Path) -> None:
     exporters = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("METRICS", "LOGS")}
     code = "import sys; from themis.cli.main import main; sys.exit(main(sys.argv[1:]))"

@@ -89,8 +89,8 @@ def test_every_command_shows_what_a_mean_is_of_and_what_is_not_in_it(parts: Any)
     assert [ran.document[name] for name in counts] == ["partial_failure", 5, 4, 1]
     assert ran.err == (
         "themis: 1 of 5 answers contain nothing that can be scored; evaluation.on_no_answer sets their score, 0 by"
-        " default\nthemis: 1 of 5 cases failed; the first: generation_failure: LookupError: it could not be asked"
-        f" ({PARTS}.py:17)\n"
+        " default\nthemis: 1 of 5 cases failed; the first: case 'c4': generation_failure: LookupError: it could not"
+        f" be asked ({PARTS}.py:17 in Model.generate); THEMIS_DEBUG=1 shows the traceback\n"
     )
     for words in (("resume",), ("quickcheck",)):
         assert parts(*words, "--config", file).document["metrics"] == {metric: expected}
@@ -131,6 +131,7 @@ def test_a_score_that_is_no_number_is_refused_in_one_plain_line(parts: Any) -> N
     done = parts("run", "--config", config(parts, ["x", "y"], f"{PARTS}:Given", score="math.nan"))
     assert (done.code, done.document["status"]) == (0, "partial_failure")
     assert done.err == (
-        "themis: 2 of 2 cases failed; the first: score_failure: ValidationError: Score: value must be a finite number, "
-        f"not nan; return a ScoreError where there is no score ({PARTS}.py:32)\n"
+        "themis: 2 of 2 cases failed; the first: case 'c0': score_failure: Score: value must be a finite number, "
+        f"not nan; return a ScoreError where there is no score ({PARTS}.py:32 in Given.score); "
+        "THEMIS_DEBUG=1 shows the traceback\n"
     )

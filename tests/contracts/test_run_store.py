@@ -859,7 +859,7 @@ json_values = st.recursive(
 any_text = st.text(st.characters(exclude_categories=()), max_size=300)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(outputs=st.lists(json_values | any_text, min_size=1, max_size=4), artifact=json_values | any_text)
 def test_whatever_json_can_hold_comes_back(store: RunStore, outputs: list[Any], artifact: Any) -> None:
     def script(case: Any, ctx: Any) -> GenerationResult:
@@ -1014,7 +1014,7 @@ def test_a_newer_schema_is_refused_by_name(sqlite: SqliteRunStore) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"this is no database, whatever its name says " * 30, b"SQLite format 3\x00" + b"\xff" * 2_000]
+    "damage", [b"this is not a database, whatever its name says " * 30, b"SQLite format 3\x00" + b"\xff" * 2_000]
 )
 def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "s.sqlite3"

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import ScriptedMetric, dataset, experiment
+from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experiment
 from tests.support.stores import PERSISTENT, third_kind
 from themis.core.config import RuntimeConfig
 from themis.core.errors import StoreError
 from themis.core.experiment import Experiment
 from themis.core.monitor.run_outline import outline_of
+from themis.core.outcomes.failure_groups import failure_groups
 from themis.core.queue.folder.root import open_root
 from themis.core.stores import RunStore, create_run_store
 from themis.core.stores.job_rows import job_key
@@ -25,12 +26,16 @@ from themis.core.text.run_names import labels_in
 
 @dataclass(frozen=True)
 class Lab:
-    """A store with a run that was in no queue, and three of a queue: two done, one queued; and its reader."""
+    """A store with two runs that were in no queue, one of them with failed cases, and three of a queue; and its reader.
+
+    Of those of the queue two are done, and one is queued.
+    """
 
     store: RunStore
     reader: StoreReader
     queue_id: str
     alone: str
+    failing: str
     submitted: list[str]
 
     def key(self, run_id: str) -> str:
@@ -57,6 +62,8 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         return experiment(runtime=runtime, **facts).model_copy(update={"storage": storage})
 
     half = ScriptedMetric(lambda value, case: 0.5 if case.case_id == "q0" else 1.0)
+    fails = ScriptedGenerator(lambda case, ctx: case.input if case.case_id == "q1" else ValueError("long " * 400))
+    failing = stored(generator=fails).run().run_id
     alone = stored(metrics=["builtin/exact_match", half]).run().run_id
     submitted = []
     for seed in range(3):
@@ -67,7 +74,7 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     root = open_root(folder / "queue")
     assert root is not None
     with closing(create_run_store(storage)) as store, closing(reader_of(location_of(storage))) as reader:
-        yield Lab(store, reader, root.queue_id, alone, submitted)
+        yield Lab(store, reader, root.queue_id, alone, failing, submitted)
 
 
 def test_a_reader_knows_where_and_which_its_store_is(lab: Lab) -> None:
@@ -93,7 +100,7 @@ def test_jobs_are_found_by_the_beginnings_of_their_keys(lab: Lab) -> None:
 
 
 def test_runs_are_read_page_by_page_the_newest_first(lab: Lab) -> None:
-    newest_first = [*reversed(lab.submitted), lab.alone]
+    newest_first = [*reversed(lab.submitted), lab.alone, lab.failing]
     first = lab.reader.runs_before("", None, 3)
     rest = lab.reader.runs_before("", first[-1], 3)
     assert [run.run_id for run in [*first, *rest]] == newest_first
@@ -134,6 +141,18 @@ def test_cases_scores_and_snapshot_are_those_that_the_store_reads(lab: Lab) -> N
         assert outline.datasets == (dataset().dataset_id,)
         assert outline.generator == "builtin/demo_generator"
     assert lab.reader.score_tallies(lab.row(lab.alone))[1].mean() == pytest.approx(2.5 / 3)
+
+
+def test_failed_outcomes_of_failed_cases_are_read_in_the_order_of_cases_up_to_a_number(lab: Lab) -> None:
+    run = lab.row(lab.failing)
+    found = lab.reader.failed_outcomes(run, 10)
+    assert [(one.case_no, one.case_id) for one in found] == [(0, "q0"), (2, "q2")]
+    (group,) = failure_groups(found)
+    assert (group.count, group.cases, group.category) == (2, ("q0", "q2"), "generation_failure")
+    assert len(group.reason) > 2_000, "a body that is stored apart"
+    assert group.reason.endswith("in Scripted.answer)")
+    assert lab.reader.failed_outcomes(run, 1) == found[:1]
+    assert lab.reader.failed_outcomes(lab.row(lab.alone), 10) == []
 
 
 def test_what_a_run_has_spent_is_read_as_it_is_stored(lab: Lab) -> None:

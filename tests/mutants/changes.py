@@ -99,7 +99,7 @@ class _Source:
         return self._data[begin:end].decode()
 
     def changed(self, node: ast.expr | ast.stmt, replacement: str) -> Mutant | None:
-        """The file with a node replaced; None when that is no Python, or the same, or not asked for."""
+        """The file with a node replaced; None when that is not a Python, or the same, or not asked for."""
         begin, end = self._span(node)
         data = self._data[:begin] + replacement.encode() + self._data[end:]
         first, last = self._starts[node.lineno - 1], self._starts[_last_line(node)] - 1

@@ -35,6 +35,7 @@ def listened_to_late(channel: Channel) -> Slot:
     return slot
 
 
+@pytest.mark.slow
 def test_a_supervisor_that_answers_before_anybody_listens_is_known_all_the_same(fork_server: ForkServer) -> None:
     slot = listened_to_late(fork_server.ask_for_supervisor())
     assert slot.supervisor in linux.descendants(fork_server.pid)

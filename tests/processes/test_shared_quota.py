@@ -139,6 +139,7 @@ RATE = 6_000
 
 
 @pytest.mark.parametrize("seconds", [2.0, pytest.param(20.0, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_four_processes_never_exceed_a_quota_and_use_it_though_one_is_killed(race: Race, seconds: float) -> None:
     limits = f'{{"provider_rate_limits": {{"lab:raced": {RATE}}}, "adaptive": null}}'
     asking = [race.start(seconds, limits, tasks=40, lasts_s=0.01) for _ in range(4)]

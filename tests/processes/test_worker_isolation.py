@@ -115,6 +115,7 @@ def test_an_isolation_that_is_not_possible_is_one_clear_line(world: World) -> No
     assert not world.queue_root.exists(), "nothing was made for a worker that cannot be"
 
 
+@pytest.mark.slow
 def test_a_job_whose_supervisor_and_worker_die_at_once_ends_itself(world: World) -> None:
     world.submit("hang")
     with world.daemon("--isolation", "group") as daemon:

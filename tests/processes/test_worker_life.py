@@ -42,6 +42,7 @@ def tell(world: World) -> None:
     (world.folder / "told").touch()
 
 
+@pytest.mark.slow
 def test_a_first_signal_lets_what_runs_end(world: World) -> None:
     running, queued = world.submit("until told"), world.submit("well")
     with world.daemon() as daemon:
@@ -278,6 +279,7 @@ def test_a_mistake_on_the_command_line_is_one_clear_line(
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_jobs_of_earlier_workers_are_seen_to_be_gone(world: World) -> None:
     world.submit("hang")
     with world.daemon("--isolation", "supervisor") as daemon:

@@ -110,6 +110,7 @@ def test_systemd_is_told_everything_by_the_worker_alone(world: World, manager: M
     assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & set(found)
 
 
+@pytest.mark.slow
 def test_a_worker_is_ready_when_all_its_slots_are_and_not_before(world: World, manager: Manager) -> None:
     with world.daemon("--slots", "3", "--isolation", "supervisor") as daemon:
         until(lambda: manager.hears("READY=1"), "it to be ready")

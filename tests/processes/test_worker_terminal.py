@@ -78,6 +78,7 @@ def test_a_worker_that_wrote_to_its_terminal_can_still_work_and_end_without_it(w
     assert exit_code_when_stopped(world) == 0
 
 
+@pytest.mark.slow
 def test_one_ctrl_c_lets_a_run_end_and_a_second_gives_it_back_at_once(world: World, terminal: Terminal) -> None:
     key = world.submit("until told")
     terminal.begin("themis worker --queue-root queue; echo ended with $?")

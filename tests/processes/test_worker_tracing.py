@@ -17,6 +17,7 @@ from themis.core.submission import submit_experiment
 PASSWORD = "pw-2Rt7Yz9Kq4Lm8Xc5"  # noqa: S105  # made up
 
 
+@pytest.mark.slow
 def test_a_daemons_job_is_traced_and_its_key_for_the_collector_is_found_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ NO_FOR_NOT = re.compile(
     r"(?<!here )(?<!`)\b(?:is|are|was|were) "
     r"(?:no (?=item|number|text|list|kind|name|file|key|part|JSON)|none of (?:these|them)\b)"
 )
-"""`is no number`, for `is not a number`; but `there is no file`."""
+"""`is not a number`, for `is not a number`; but `there is no file`."""
 DESCRIBED = re.compile(r"^\s+\w+(?=: )", re.MULTILINE)
 """A parameter or attribute in the list of a docstring."""
 
@@ -66,7 +66,7 @@ def questions(name: str, text: str) -> Iterator[str]:
 
 
 def prose(text: str) -> str:
-    """A source with blanks in place of its names, which are no matter of wording; each line keeps its number."""
+    """A source with blanks in place of its names, which are not matter of wording; each line keeps its number."""
     lines = text.split("\n")
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.NAME:

@@ -214,7 +214,7 @@ class Endpoint(BatchEndpoint):
     def result(self, line: bytes) -> BatchResult:
         found = json.loads(line)
         if not isinstance(found, dict):
-            raise ValueError(found)  # noqa: TRY004  # the same as for what is no JSON
+            raise ValueError(found)  # noqa: TRY004  # the same as for what is not JSON
         return BatchResult(found["custom_id"], was_asked="late" not in found, document=found)
 
     def answer(self, result: BatchResult, case: Case, ctx: GenerateContext) -> GenerationResult:

@@ -17,6 +17,7 @@ EVENT = JobEnded(
     started_ns=1,
     ended_ns=2,
     cases=CaseCounts(40, 12, 1),
+    name="baseline",
     metric_means={"builtin/f1": 0.5, "odd": float("nan")},
     metrics={"builtin/f1": {"mean": 0.5, "scored": 11}},
 )

@@ -115,7 +115,8 @@ def test_several_datasets_are_one_run() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("cases.jsonl", "data: must be a Dataset, datasets, or mappings"),
+        ("cases.jsonl", "of themis.core.dataset_inputs, reads a file"),
+        (Path("cases.jsonl"), "of themis.core.dataset_inputs, reads a file"),
         ({"input": "x"}, "data: must be a Dataset, datasets, or mappings"),
         (None, "data: must be a Dataset, datasets, or mappings"),
         (3, "data: must be a Dataset, datasets, or mappings"),
@@ -140,7 +141,7 @@ def test_several_datasets_are_one_run() -> None:
         ([dataset(1), dataset(2)], "datasets: id 'lab' is used twice"),
         (pa.table({"input": ["x"]}), r"data: is a pyarrow Table; give its rows, as in data.to_pylist\(\)"),
     ],
-    ids=range(18),
+    ids=range(19),
 )
 def test_data_that_does_not_fit_is_refused_in_one_line(data: Any, words: str) -> None:
     with pytest.raises(ThemisError, match=words) as caught:
@@ -273,3 +274,19 @@ def test_a_case_may_be_given_as_it_is() -> None:
 def test_an_unfitting_argument_is_an_invalid_one() -> None:
     with pytest.raises(InvalidArgumentError):
         run(data=3)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"store": "runs.db"}, "store: must be a store, not a path; write store=sqlite_store('runs.db')"),
+        ({"storage": Path("runs.db")}, "storage: must be a store, not a path; write store=sqlite_store('runs.db')"),
+        ({"seeds": 7}, "seeds: must be a list, not 7; write [7]"),
+    ],
+)
+def test_a_path_for_a_store_and_a_number_for_seeds_are_answered_with_what_to_write(
+    facts: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as refused:
+        evaluate("builtin/demo_generator", [{"input": "x"}], "builtin/exact_match", **facts)
+    assert str(refused.value) == said

@@ -173,7 +173,7 @@ def test_a_markdown_summary_shows_whatever_a_model_wrote_as_text(store: InMemory
     )
     cells = line.replace(r"\|", "").split("|")
     assert len(cells) == 7, "a | in a message must not make a cell"
-    assert re.search(r"`` LookupError: =fail \\\| <b>`no`</b> \(test_reports\.py:\d+\) ``", line)
+    assert re.search(r"`` LookupError: =fail \\\| <b>`no`</b> \(test_reports\.py:\d+ in Echo\.generate\) ``", line)
 
 
 def test_a_markdown_summary_lists_the_first_failures_only(store: InMemoryRunStore) -> None:

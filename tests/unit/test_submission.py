@@ -295,7 +295,9 @@ def test_an_experiment_whose_every_case_fails_comes_back_failed(
     assert _places(tmp_path) == places
     cause, why = _why(tmp_path)
     assert cause == "exception"
-    assert re.fullmatch(r"every case failed; the first: ValueError: no model today \(test_submission\.py:\d+\)", why)
+    assert re.fullmatch(
+        r"every case failed; the first: ValueError: no model today \(test_submission\.py:\d+ in .*\)", why
+    )
     assert run_worker_once(tmp_path / "queue") is None
 
 

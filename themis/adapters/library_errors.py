@@ -56,7 +56,7 @@ _UNREACHABLE: tuple[tuple[set[str], str, str], ...] = (
         "nobody listens there",
         "start the server, or correct base_url",
     ),
-    ({"UnsupportedProtocol", "InvalidURL"}, "this is no address", "correct base_url"),
+    ({"UnsupportedProtocol", "InvalidURL"}, "this is not an address", "correct base_url"),
 )
 """Classes of errors for an address at which nobody will answer until something is changed: what it is, and what."""
 

@@ -152,7 +152,7 @@ class LiteLLMGenerator(ProviderGenerator):
         return None if came in known else came
 
     def _options(self) -> dict[str, Any]:
-        """Return the arguments of a call that are no parameters of the model."""
+        """Return the arguments of a call that are not parameters of the model."""
         settings = self._settings
         given = {
             "base_url": self._base_url,

@@ -48,7 +48,7 @@ class ModelOptions:
     """Options of a model that is named in short.
 
     Attributes:
-        params: parameters of each request; for a component that is no provider's, its arguments.
+        params: parameters of each request; for a component that is not a provider's, its arguments.
         base_url: address of the provider's server; None for the usual one.
         api_key: reference of the key, such as `env:MY_KEY`; None for the usual one.
     """
@@ -67,7 +67,7 @@ def generator_of(name: str, options: ModelOptions | None = None, *, argument: st
         argument: the name of the argument that it comes from, for messages.
 
     Raises:
-        InvalidArgumentError: it is none of these; the message names the nearest provider.
+        InvalidArgumentError: it is not one of these; the message names the nearest provider.
     """
     options = options or ModelOptions()
     prefix, slash, model = name.partition("/")

@@ -21,9 +21,9 @@ from themis.adapters.replies import Reply, document_of, headers_of, plain
 from themis.adapters.settings import NO_KEY, check_key, mask_secrets, refuse, settings_of
 from themis.adapters.streams import chunks_of
 from themis.core.base import JSONValue
-from themis.core.configuration.secrets import redact_urls
+from themis.core.configuration.secrets import placeholder_for, redact_urls
 from themis.core.contexts import GenerateContext
-from themis.core.errors import MissingExtraError, MissingSecretError, NoBatchesError
+from themis.core.errors import MissingExtraError, NoBatchesError
 from themis.core.text import masking
 
 _NO_STREAM = ("application/json", "text/html", "text/plain")
@@ -244,9 +244,7 @@ class SDKGenerator(ProviderGenerator):
         check_key(self.component_id, access.api_key)
         key = access.api_key
         if key is None and access.base_url is None:
-            key = os.environ.get(self.key_variable)
-            if not key:
-                raise MissingSecretError(where="generation.generator", name=self.key_variable)
+            key = os.environ.get(self.key_variable) or placeholder_for(self.key_variable, where="generation.generator")
             masking.register(self.key_variable, key, is_key=True)
         return make_client(self.library, access.base_url or self.home_url, key or NO_KEY, self._settings.timeout_s)
 

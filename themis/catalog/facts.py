@@ -17,7 +17,7 @@ class Source(FrozenModel):
         hub: name on the Hugging Face hub.
         config: the hub's name of a part of it; None for the usual one.
         split: the split with the cases.
-        files: names of the files with the cases, where they are no split of the hub.
+        files: names of the files with the cases, where they are not a split of the hub.
         url: address of the file, where it is not on the hub.
         revision: commit; None while nobody has looked it up.
     """

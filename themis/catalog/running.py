@@ -25,7 +25,7 @@ def run(
         UnknownBenchmarkError: there is no such benchmark, or variant.
         BenchmarkNeedError: the recipe needs something that this version does not have.
         BenchmarkSourceError: this version cannot load its cases.
-        RunningLoopError: there is a running event loop, and this is no cell of a notebook.
+        RunningLoopError: there is a running event loop, and this is not a cell of a notebook.
     """
     return _experiment(name, model).run(store=store, progress=progress)
 

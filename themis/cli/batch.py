@@ -33,12 +33,12 @@ def run(*, request: Path, quiet: bool) -> int:
     from themis.cli.terminal.component_output import expect_components
     from themis.core.submission import run_batch_request
 
-    expect_components()
+    expect_components(is_log=True)
     execution = begun()
     farewell = "finished cases are kept, and the same command continues with the rest"
     with ends_cleanly(farewell), shown(execution.progress, quiet=quiet):
         result = run_batch_request(request, progress=execution.progress)
-    show_end(result, execution, storage=None)
+    show_end(result, execution, storage=None, is_traced=True)
     return exit_code(result)
 
 

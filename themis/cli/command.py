@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import click
 
-from themis.cli.config_argument import CONFIG_NAME, config_argument
+from themis.cli.config_argument import config_argument
 from themis.cli.offers import values
 from themis.cli.terminal import early_interrupts
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
@@ -21,6 +21,7 @@ CODE_CHANGES_HELP = (
     "What to do when a component's source was edited under the same fingerprint, before stored results are used: warn, "
     "refuse to go on, or go by the fingerprint alone.  [default: runtime.code_changes, else warn]"
 )
+_NO_LIMIT = 10_000
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -36,11 +37,11 @@ class Command(click.Command):
         self.examples = examples
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command line; an option that there is not gets a hint."""
+        """Parse the command line; what is not understood gets a hint."""
         try:
             return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            raise _no_such_option(self, ctx, error) from None
+        except click.UsageError as error:
+            raise _reworded(self, ctx, error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Do what the command does; from here on it decides what an interrupt ends."""
@@ -68,11 +69,20 @@ class Group(click.Group):
         _format_examples(self.examples, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words before a command; an option that there is not gets a hint."""
+        """Parse the words before a command; what is not understood gets a hint."""
         try:
             return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            raise _no_such_option(self, ctx, error) from None
+        except click.UsageError as error:
+            raise _reworded(self, ctx, error) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each with the first sentence of its help in full."""
+        names = self.list_commands(ctx)
+        found = [(name, self.get_command(ctx, name)) for name in names]
+        shown = [(name, one.get_short_help_str(_NO_LIMIT)) for name, one in found if one is not None and not one.hidden]
+        if shown:
+            with formatter.section("Commands"):
+                formatter.write_dl(shown)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -82,7 +92,11 @@ class Group(click.Group):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             from themis.core.text.nearest import nearest_hint
 
-            message = f"no command {name!r}{nearest_hint(name, self.list_commands(ctx))}"
+            known = self.list_commands(ctx)
+            if ctx.parent is not None and name.endswith((".yaml", ".yml", ".toml")):
+                message = f"name a command before {name}: {', '.join(known)}"
+            else:
+                message = f"no command {name!r}{nearest_hint(name, known)}"
             raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
 
@@ -251,11 +265,7 @@ def _format_examples(examples: Sequence[str], formatter: click.HelpFormatter) ->
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
-def _no_such_option(command: click.Command, ctx: click.Context, error: click.NoSuchOption) -> click.UsageError:
-    """The error about an option that a command does not have, with what to write instead."""
-    from themis.cli.offers.hints import option_hint
+def _reworded(command: click.Command, ctx: click.Context, error: click.UsageError) -> click.UsageError:
+    from themis.cli.mistyped import reworded
 
-    parameters = command.get_params(ctx)
-    known = [name for option in parameters for name in option.opts if name.startswith("-")]
-    hint = option_hint(error.option_name, known, has_config=any(one.name == CONFIG_NAME for one in parameters))
-    return click.UsageError(f"no option {error.option_name!r}{hint}", ctx)
+    return reworded(command, ctx, error)

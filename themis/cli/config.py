@@ -1,11 +1,15 @@
 """`themis config`: check a config file, show it, or print its schema."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from themis.cli.command import command, config_options, group
 from themis.cli.targets import open_experiment
-from themis.cli.terminal.output import emit, note
+from themis.cli.terminal.colours import Part, of_state, say_lines
+from themis.cli.terminal.output import emit, is_for_people, json_form_option, note
+from themis.cli.terminal.prose import say_command
+from themis.cli.views.run_table import ID_CHARACTERS
 
 
 @group("config", "themis config validate experiment.yaml")
@@ -15,6 +19,7 @@ def config() -> None:
 
 @command("validate", "themis config validate experiment.yaml")
 @config_options
+@json_form_option
 def validate(*, config: Path, overrides: Sequence[str]) -> None:
     """Check everything that can be checked without running: keys, components, datasets."""
     from themis.core.engine.limits import idle_limits
@@ -26,7 +31,15 @@ def validate(*, config: Path, overrides: Sequence[str]) -> None:
     refuse_unkept_budget(experiment.runtime, components.generator.live, components.live_judges)
     for text in idle_limits(experiment.runtime, components.providers):
         note(text)
-    emit({"valid": True, "run_id": snapshot.run_id, "total_cases": snapshot.total_cases})
+    if not is_for_people():
+        emit({"valid": True, "run_id": snapshot.run_id, "total_cases": snapshot.total_cases})
+        return
+    cases = "1 case" if snapshot.total_cases == 1 else f"{snapshot.total_cases:,} cases"
+    rest = f"  {cases}  (run {snapshot.run_id[:ID_CHARACTERS]})"
+    say_lines([(Part("valid", of_state("completed")), Part(rest))])
+    # With overrides it would be another experiment.
+    if not overrides:
+        say_command("next", f"themis run {shlex.quote(str(config))}")
 
 
 @command("show", "themis config show experiment.yaml --set seeds=[7]")

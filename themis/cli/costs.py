@@ -1,7 +1,7 @@
 """Cost of a run in the results of commands, and messages about it."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from themis.cli.terminal.output import note
 from themis.core.errors import ConfigError
@@ -43,3 +43,9 @@ def explain_unpriced(models: Iterable[str]) -> None:
     package = "" if is_installed() else ", or pip install 'themis-eval[prices]'"
     named = ", ".join(sorted(models))
     note(f"the cost is not known: there is no price of {named}; it can be added to {default_path()}{package}")
+
+
+def cost_document(spends: Iterable[str]) -> dict[str, Any]:
+    """The cost of a run as a part of its JSON; nothing if no model was asked."""
+    cost = priced(spends)
+    return {} if cost is None else {"cost": cost.document()}

@@ -1,13 +1,17 @@
 """Conversion of an exception to one line on standard error and an exit code."""
 
 import os
+import re
 import sys
 import traceback
+from typing import Any
 
 import click
 
-from themis.cli.terminal.output import note, note_lines, one_line
+from themis.cli.terminal.output import DEBUG_VARIABLE, note, note_lines, one_line
 from themis.core.errors import ThemisError, UnwritableOutputError
+
+_NOT_A_NUMBER = re.compile(r" is not a valid (?:integer|float)(?: range)?| is not in the range \S+")
 
 INTERNAL_ERROR = 1
 BAD_INPUT = 2
@@ -17,8 +21,6 @@ UNAVAILABLE = 4
 TIMED_OUT = 124
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-
-DEBUG_VARIABLE = "THEMIS_DEBUG"
 
 
 def report(error: BaseException) -> int:
@@ -59,10 +61,23 @@ def _explained(error: BaseException) -> tuple[str, int]:
 def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     message = error.format_message()
+    if isinstance(error, click.BadParameter) and error.param is not None and (plain := _plain(error.param.type)):
+        message = _NOT_A_NUMBER.sub(f" is not {plain}", message)
     if not context:
         return message
     see = f"see {context.command_path} --help"
     return f"{message} S{see[1:]}" if message.endswith("?") else f"{message.rstrip('.')}; {see}"
+
+
+def _plain(kind: "click.ParamType[Any]") -> str | None:
+    """The numbers that an option takes, in words; None for an option that takes others."""
+    if not isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
+        return None
+    name = "a whole number" if isinstance(kind, click.types.IntParamType) else "a number"
+    least, most = getattr(kind, "min", None), getattr(kind, "max", None)
+    if least is not None and most is not None:
+        return f"{name} from {least} to {most}"
+    return name if least is None else f"{name} of at least {least}"
 
 
 def _close_pipe() -> None:

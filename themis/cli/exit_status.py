@@ -1,10 +1,11 @@
 """The result of commands that run an experiment: its JSON, messages about failures, and the exit code."""
 
+import os
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from themis.cli import errors
-from themis.cli.terminal.output import note
+from themis.cli.terminal.output import DEBUG_VARIABLE, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,8 +33,13 @@ def document(result: "RunResult", cost: "RunCost | None" = None) -> dict[str, An
     }
 
 
-def explain_failures(result: "RunResult") -> None:
-    """Print on standard error how many cases had no answer, how many failed, and the first failure."""
+def explain_failures(result: "RunResult", *, is_traced: bool = False) -> None:
+    """Print on standard error how many cases had no answer, how many failed, and the first failure.
+
+    Args:
+        result: of the run.
+        is_traced: whether the traceback of a bug was printed anyway.
+    """
     failed = result.progress.failed_cases
     silent = max((found.no_answer for found in result.metrics.values()), default=0)
     if silent:
@@ -44,9 +50,19 @@ def explain_failures(result: "RunResult") -> None:
     elif result.error:
         note(f"the run failed: {result.error}")
     elif failed:
-        failure = first_failure(islice(result.cases, _CASES_LOOKED_THROUGH))
-        first = f"; the first: {failure.category}: {failure.summary}" if failure else ""
-        note(f"{failed:,} of {result.progress.total_cases:,} cases failed{first}")
+        note(f"{failed:,} of {result.progress.total_cases:,} cases failed{_first(result, is_traced=is_traced)}")
+
+
+def _first(result: "RunResult", *, is_traced: bool) -> str:
+    """The first failure, with its case, and how to see the traceback of a bug."""
+    found = first_failure(islice(result.cases, _CASES_LOOKED_THROUGH))
+    if found is None:
+        return ""
+    case, failure = found
+    hint = ""
+    if "traceback" in failure.details and not is_traced and not os.environ.get(DEBUG_VARIABLE):
+        hint = f"; {DEBUG_VARIABLE}=1 shows the traceback"
+    return f"; the first: case {case.case_id!r}: {failure.category}: {failure.summary}{hint}"
 
 
 def explain_name(wanted: str | None, name: str | None) -> None:
@@ -66,6 +82,6 @@ def exit_code(result: "RunResult") -> int:
     return errors.RUN_FAILED if result.status.value == "failed" or result.reason is not None else 0
 
 
-def first_failure(cases: "Iterable[CaseResult]") -> "StageFailure | None":
-    """The failure of the first failed case; None if there is none."""
-    return next((failure for case in cases for failure in case.failures), None)
+def first_failure(cases: "Iterable[CaseResult]") -> "tuple[CaseResult, StageFailure] | None":
+    """The first failed case with its first failure; None if there is none."""
+    return next(((case, failure) for case in cases for failure in case.failures), None)

@@ -4,7 +4,7 @@ import click
 
 from themis.cli.command import command, group
 from themis.cli.stored.run_targets import Asked, config_of, run_options, run_to_read
-from themis.cli.targets import open_experiment
+from themis.cli.targets import compile_without_secrets, open_experiment
 from themis.cli.terminal.output import emit, note
 from themis.core.errors import UnknownRunError
 
@@ -26,7 +26,7 @@ def snapshot(*, asked: Asked) -> None:
     except UnknownRunError:
         if (file := config_of(asked)) is None:
             raise
-        found = open_experiment(file, asked.overrides).compile()
+        found = compile_without_secrets(open_experiment(file, asked.overrides))
     emit(found.model_dump(mode="json"))
 
 

@@ -9,9 +9,9 @@ import click
 
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, label_filter
-from themis.cli.costs import priced
+from themis.cli.costs import cost_document, priced
 from themis.cli.stored.run_targets import Asked, places_of_runs, run_options
-from themis.cli.targets import find_queue_root, open_experiment
+from themis.cli.targets import find_queue_root, run_id_of
 from themis.cli.terminal.output import emit, emit_list, note, say
 from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.time_options import Seconds
@@ -19,6 +19,7 @@ from themis.cli.views.run_facts import say_attempts, say_run
 from themis.cli.views.run_table import say_runs
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.errors import UnavailableError, UnknownTargetError
+from themis.core.outcomes.failure_groups import shown_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,7 +87,8 @@ def status(
         pages = _pages(stores, None if show_all else SHOWN_RUNS + 1, labels)
         first = next(pages, [])
         if not first and not as_json:
-            where = ", ".join(location.path for location in locations) or _looked_at(place.queue_root)
+            around = f"there is no store in {place.queue_root or DEFAULT_QUEUE_ROOT} or beside it"
+            where = ", ".join(location.path for location in locations) or around
             note(f"no runs yet ({where}); --config or --queue-root name another place")
             return code
         shown = chain([first], pages) if show_all else iter([first[:SHOWN_RUNS]])
@@ -146,11 +148,6 @@ def _opened(locations: "Sequence[StoreLocation]", queue_root: Path) -> "list[Sto
     return found
 
 
-def _looked_at(queue_root: Path | None) -> str:
-    root = queue_root or DEFAULT_QUEUE_ROOT
-    return f"there is no store in {root} or beside it"
-
-
 def _newest_first(row: "RunNow") -> int:
     job_ms = row.job.submitted_ns // _MS if row.job else 0
     return -max(row.started_ms or 0, row.ended_ms or 0, job_ms)
@@ -165,11 +162,11 @@ def _found(
     text = target_text(target)
     by_reader = {store.reader: store for store in stores}
     if text.kind is Kind.CONFIG:
-        matches = run_in(open_experiment(Path(text.text), ()).compile().run_id, [*by_reader])
+        matches = run_in(run_id_of(Path(text.text)), [*by_reader])
     else:
         matches = matches_of(text, [*by_reader])
     if not matches:
-        raise UnknownTargetError(target=target, detail="its run is not stored; themis status lists all runs")
+        raise UnknownTargetError(target=target, detail="its run is not stored; themis list shows all runs")
     if len({match.run.run_id for match in matches}) > 1:
         only(target, matches)
     found = [(by_reader[match.reader], match.run.run_id) for match in matches]
@@ -191,16 +188,18 @@ def _waited(stores: "Sequence[StoredRuns]", target: str | None, place: QueuePlac
 def _show_one(stores: "Sequence[StoredRuns]", target: str, *, as_json: bool) -> None:
     found = _found(stores, target)
     if as_json:
-        documents = [row.document() | _cost_document(store, row) for store, row in found]
+        documents = [row.document() | _beside(store, row) for store, row in found]
         emit(documents[0] if len(documents) == 1 else documents)
         return
     for store, row in found:
-        say_run(row, priced(store.spends(row.run_id)))
+        reasons = shown_reasons(store.failures(row.run_id), row.failed)
+        say_run(row, priced(store.spends(row.run_id)), reasons)
         if row.job and (attempts := store.attempts(row.job)):
             say()
             say_attempts(attempts, [(one.cause or "running", one.message or None) for one in attempts])
 
 
-def _cost_document(store: "StoredRuns", row: "RunNow") -> dict[str, Any]:
-    cost = priced(store.spends(row.run_id))
-    return {} if cost is None else {"cost": cost.document()}
+def _beside(store: "StoredRuns", row: "RunNow") -> dict[str, Any]:
+    """The parts of a run's JSON that are read for a single run alone."""
+    reasons = [group.document() for group in store.failures(row.run_id)]
+    return {"failure_reasons": reasons, **cost_document(store.spends(row.run_id))}

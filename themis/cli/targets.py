@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from themis.core.experiment import Experiment
     from themis.core.monitor.targets import Match
     from themis.core.queue import FileQueue
+    from themis.core.snapshot import RunSnapshot
     from themis.core.stores import RunStore
     from themis.core.stores.job_rows import JobRow
     from themis.core.stores.reading import StoreLocation
@@ -30,25 +31,33 @@ def open_experiment(config: Path, overrides: Sequence[str]) -> "Experiment":
 
 
 @contextmanager
-def stored_run(experiment: "Experiment") -> "Iterator[tuple[RunStore, str]]":
+def stored_run(experiment: "Experiment", *, reads_only: bool = False) -> "Iterator[tuple[RunStore, str]]":
     """Open the store of an experiment's run for the block; yields it with the run's id. No store is created.
+
+    With `reads_only` none of the secrets of the experiment are needed, nor a store that can be written.
 
     Raises:
         UnknownRunError: the store does not exist, or does not have the run.
     """
+    if reads_only:
+        compile_without_secrets(experiment)
     run_id = experiment.compile().run_id
     storage = experiment.storage
     if storage.store == "memory":
         raise UnknownRunError(run_id=run_id, nearest=": storage.store is memory, which keeps nothing")
-    with closing(_opened(experiment, run_id)) as store:
+    with closing(_opened(experiment, run_id, reads_only=reads_only)) as store:
         if store.load_run(run_id) is None:
             hint = "; it was not run yet, or the config, the data or a component has changed since"
             raise UnknownRunError(run_id=run_id, nearest=hint)
         yield store, run_id
 
 
-def _opened(experiment: "Experiment", run_id: str) -> "RunStore":
+def _opened(experiment: "Experiment", run_id: str, *, reads_only: bool) -> "RunStore":
+    from themis.core.stores.registry import location_of, open_for_reading
+
     try:
+        if reads_only:
+            return open_for_reading(location_of(experiment.storage))
         return experiment.open_store(must_exist=True)
     except StoreMissingError as error:
         raise UnknownRunError(run_id=run_id, nearest=f": there is no {error.facts['path']} yet") from None
@@ -106,7 +115,20 @@ def jobs_named_by(queue: "FileQueue", target: str, **options: int) -> "list[tupl
 def _jobs_of_config(queue: "FileQueue", config: Path, overrides: Sequence[str]) -> "list[tuple[JobRow, Match]]":
     from themis.core.monitor.targets import jobs_of_run
 
-    return jobs_of_run(queue.path, open_experiment(config, overrides).compile().run_id)
+    return jobs_of_run(queue.path, run_id_of(config, overrides))
+
+
+def run_id_of(config: Path, overrides: Sequence[str] = ()) -> str:
+    """The id of the run that a config file describes; its secrets are not needed."""
+    return compile_without_secrets(open_experiment(config, overrides)).run_id
+
+
+def compile_without_secrets(experiment: "Experiment") -> "RunSnapshot":
+    """Compile an experiment of which something is only read, for all later uses of it."""
+    from themis.core.configuration.secrets import secrets_not_needed
+
+    with secrets_not_needed():
+        return experiment.compile()
 
 
 def note_left_out(queue: "FileQueue") -> int:

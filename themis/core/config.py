@@ -30,7 +30,7 @@ def checked_component(value: Any) -> Any:
     """Check a reference (`id`, `package.module:name`, `{use, with}`) or a live object, and return it unchanged.
 
     Raises:
-        ValueError: it is none of them; the message says why.
+        ValueError: it is not one of them; the message says why.
     """
     if isinstance(value, str) and not value.strip():
         msg = "a component reference cannot be empty"

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import wraps
+from os import PathLike
 from typing import Any, ParamSpec
 
 from themis.core.config import (
@@ -31,6 +32,7 @@ Data = DatasetGiven | Sequence[DatasetGiven] | Iterable[Case | Mapping[str, Any]
 P = ParamSpec("P")
 
 
+_FILE_HINT = "; dataset_from_jsonl(…), of themis.core.dataset_inputs, reads a file"
 _called: ContextVar[str] = ContextVar("_called", default="evaluate_async")
 """Name of the function that was called, for messages."""
 
@@ -130,6 +132,7 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     """
     named = {"themis_version": themis_version, "python_version": python_version, "platform": platform}
     given: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
+    _check_kinds(storage, store, seeds)
     experiment = Experiment(
         generation=_generation(model, samples, reducer, task, continuation),
         evaluation=_evaluation(metric, parser, judge, judge_config, workflow_overrides),
@@ -145,6 +148,16 @@ async def evaluate_async(  # noqa: PLR0913  # one argument for each part of an e
     return await experiment.run_async(
         store=store, subscribers=subscribers, tracing_provider=tracing_provider, progress=progress
     )
+
+
+def _check_kinds(storage: object, store: object, seeds: object) -> None:
+    """Raise InvalidArgumentError for a path in place of a store, or one seed in place of a list."""
+    for argument, value in (("storage", storage), ("store", store)):
+        if isinstance(value, str | PathLike):
+            detail = f"must be a store, not a path; write store=sqlite_store({str(value)!r})"
+            raise InvalidArgumentError(argument=argument, detail=detail)
+    if isinstance(seeds, int):
+        raise InvalidArgumentError(argument="seeds", detail=f"must be a list, not {seeds}; write [{seeds}]")
 
 
 def _generation(model: Any, samples: int, reducer: Any, task: Task, continuation: str | None) -> GenerationConfig:
@@ -190,7 +203,8 @@ def _datasets(data: Any) -> list[DatasetGiven]:
     if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
         raise InvalidArgumentError(
             argument="data",
-            detail="must be a Dataset, datasets, or mappings with an `input` each, or a pandas DataFrame",
+            detail="must be a Dataset, datasets, or mappings with an `input` each, or a pandas DataFrame"
+            f"{_FILE_HINT if isinstance(data, str | PathLike) else ''}",
         )
     items = list(data)
     if any(is_frame(item) for item in items):

@@ -54,6 +54,7 @@ class Experiment(ExperimentConfig):
 
     _compiled: CompiledRun | None = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)
+    _file: str = PrivateAttr(default="experiment")
     _part: Part = PrivateAttr(default=Part())
 
     @classmethod
@@ -69,9 +70,8 @@ class Experiment(ExperimentConfig):
         """
         config = load_config(path, overrides=overrides)
         folder = Path(path).absolute().parent
-        fields = {name: getattr(config, name) for name in ExperimentConfig.model_fields}
-        experiment = cls(**fields, git_commit=provenance.git_commit(folder))
-        experiment._folder = folder
+        experiment = cls(**dict(config), git_commit=provenance.git_commit(folder))
+        experiment._folder, experiment._file = folder, str(path)
         make_importable(folder)
         return experiment
 
@@ -126,7 +126,7 @@ class Experiment(ExperimentConfig):
         if self._compiled is None:
             folders = [] if self._folder is None else [str(self._folder)]
             facts = as_json(self, include=set(RunProvenance.model_fields))
-            compiled = compile_run(self, RunProvenance(**redact_urls(facts)), folders=folders)
+            compiled = compile_run(self, RunProvenance(**redact_urls(facts)), where=self._file, folders=folders)
             if self.runtime.batch is not None:
                 endpoint_of(compiled.components.generator.live, answers=self.generation.task == "generate")
             self._compiled = compiled
@@ -164,7 +164,7 @@ class Experiment(ExperimentConfig):
         """Run in this process until the end; see `run_async`.
 
         Raises:
-            RunningLoopError: there is a running event loop, and this is no cell of a notebook.
+            RunningLoopError: there is a running event loop, and this is not a cell of a notebook.
         """
         refuse_running_loop("run")
         work = self.run_async(until_stage, runtime, store, subscribers, tracing_provider, progress=progress)
@@ -224,7 +224,7 @@ class Experiment(ExperimentConfig):
         """Run the stored run again from a stage on, in this process until the end; see `replay_async`.
 
         Raises:
-            RunningLoopError: there is a running event loop, and this is no cell of a notebook.
+            RunningLoopError: there is a running event loop, and this is not a cell of a notebook.
         """
         refuse_running_loop("replay")
         return run_to_end(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
-from themis.core import errors
 from themis.core.base import FrozenModel, JSONValue
 from themis.core.data_frames.of_results import frame_of_result
+from themis.core.errors.failure_summary import summary_of
 from themis.core.models import Case, GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.python.lazy_names import lazy_names
 from themis.core.read_models import BenchmarkScoreRow
@@ -47,10 +47,12 @@ class StageFailure(FrozenModel):
         stage: the stage's span name (`generation`, `parse`, `score`, …).
         category: `generation_failure`, `selection_failure`, `reduction_failure`, `parse_failure`, `score_failure`,
             `evaluation_failure`, or `evaluation_partial_failure` when some of a judge's calls succeeded.
-        message: the component's message; for a bug as Python reports it, `KeyError: 'choices' (generators.py:12)`.
+        message: the component's message; for a bug as Python reports it, `KeyError: 'choices' (generators.py:12 in
+            Model.generate)`.
         error_type: the exception's class, or `ScoreError`.
         retryable: whether the cause may be transient.
-        details: facts that a metric added; for an exception, where it was raised (`at`) and its `traceback`.
+        details: facts that a metric added; for an exception the place in the user's code that it is blamed on (`at`, in
+            parts `file`, `line` and `function`), and its `traceback`.
         attempts: the failed tries before the last one.
     """
 
@@ -65,11 +67,7 @@ class StageFailure(FrozenModel):
     @property
     def summary(self) -> str:
         """The message, with the exception's class and location unless it contains them."""
-        if self.error_type == "ScoreError" or self.error_type in vars(errors):  # their messages are complete
-            return self.message
-        named = self.message if self.message.startswith(self.error_type) else f"{self.error_type}: {self.message}"
-        at = self.details.get("at")
-        return named if at is None or f"({at})" in named else f"{named} ({at})"
+        return summary_of(self.message, self.error_type, self.details.get("at"))
 
 
 class ParsedView(FrozenModel):

@@ -35,7 +35,8 @@ class Registration:
         self._stop_file = stop_file(queue_root, self.name)
         lock = locks.acquire(self._folder, self.name)
         if lock is None:
-            raise WorkerNameError(name=self.name, detail="a live worker of this queue already has this name")
+            mend = f"choose another --name, or stop it first: themis worker stop {self.name}"
+            raise WorkerNameError(name=self.name, detail=f"a worker of that name already runs on this queue; {mend}")
         self._lock = lock
         with contextlib.suppress(FileNotFoundError):
             self._stop_file.unlink()

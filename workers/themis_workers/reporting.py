@@ -7,7 +7,7 @@ from pathlib import Path
 
 from themis.core.components.provenance import themis_version
 from themis.core.monitor import depth
-from themis.core.monitor.runs import metrics_of
+from themis.core.monitor.runs import RunNow, run_now
 from themis.core.queue import Cause, JobState
 from themis.core.queue.folder.worker_registry import forget_dead
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
@@ -206,13 +206,15 @@ def _slot_report(slot: Slot) -> SlotReport:
 
 def _job_ended(attempt: Attempt, row: JobRow) -> JobEnded:
     store = attempt.claim.manifest.store
-    metrics = {}
+    run: RunNow | None = None
     with suppress(Exception):  # the scores are in the store anyway
-        metrics = metrics_of(store.location, row.run_id, patience_s=_PATIENCE_S)
+        run = run_now(store.location, row.run_id, patience_s=_PATIENCE_S)
+    metrics = {} if run is None else run.metrics
     owner, reports = attempt.claim.row.owner, attempt.reports
     return JobEnded(
         key=row.key,
         run_id=row.run_id,
+        name=None if run is None else run.name,
         state=row.state,
         cause=row.cause or "",
         message=row.message or "",

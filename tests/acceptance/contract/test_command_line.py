@@ -66,6 +66,7 @@ def test_worker_run_does_one_job_and_is_idle_when_there_is_none(themis: Themis) 
     assert themis("worker", "run", "--queue-root", "runs/queue").document == {"status": "idle"}
 
 
+@pytest.mark.slow
 def test_a_worker_drains_the_queue_and_ends(themis: Themis) -> None:
     key, _ = themis.submit()
     words = [sys.executable, "-m", "themis", "worker", "start", "--slots", "1", "--drain"]

@@ -144,6 +144,7 @@ ORDERS = {
 }
 
 
+@pytest.mark.slow
 def test_evaluate_is_the_function_whatever_was_imported_before_it() -> None:
     program = "\n".join(
         f"""

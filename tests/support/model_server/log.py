@@ -28,7 +28,7 @@ class Request:
         body: as it came; empty when the log keeps no content.
         data: the JSON object in the body; empty when the log keeps no content.
         question: the last text of the user.
-        batch_id: of a batch's line, which is no request of HTTP.
+        batch_id: of a batch's line, which is not a request of HTTP.
         custom_id: of a batch's line.
         in_flight: how many were being served when it came, itself included.
         arrived_s: on the monotonic clock.
@@ -75,12 +75,12 @@ class Request:
         """Keep its body, and the object in it when it is one.
 
         Raises:
-            ValueError: the body is no JSON object.
+            ValueError: the body is not a JSON object.
         """
         self.body = body
         data = json.loads(body) if body else {}
         if not isinstance(data, dict):
-            raise ValueError(data)  # noqa: TRY004  # the same as for what is no JSON
+            raise ValueError(data)  # noqa: TRY004  # the same as for what is not JSON
         self.data = data
 
     def forget_content(self) -> None:
@@ -118,7 +118,7 @@ def summary(requests: Iterable[Request], grace_s: float = 0.0) -> dict[str, int]
 
 
 def answered(requests: Iterable[Request]) -> list[Request]:
-    """The requests that had a reply which is no error."""
+    """The requests that had a reply which is not an error."""
     return [request for request in requests if request.status == HTTPStatus.OK]
 
 
@@ -130,7 +130,7 @@ def most_at_once(requests: Iterable[Request]) -> int:
 def retry_after_violations(requests: Iterable[Request], grace_s: float = 0.0) -> list[Request]:
     """Requests that came while a Retry-After was running.
 
-    It runs from the end of the reply that asks for it. A request that was on its way already is none of the client's
+    It runs from the end of the reply that asks for it. A request that was on its way already is not one of the client's
     faults: `grace_s` seconds from the beginning are not looked at.
     """
     ordered = sorted(requests, key=ARRIVED_S)

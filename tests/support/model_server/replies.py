@@ -66,7 +66,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RawBody:
-    """A body that is no dialect's."""
+    """A body that is not a dialect's."""
 
     body: bytes
     status: int = 200

@@ -149,7 +149,7 @@ class Service:
                 admitted.leave(used)
 
     async def _give(self, http: web.BaseRequest, request: Request, route: Route) -> web.StreamResponse:
-        """Give what is no model's answer: a script may send an error in its place, or have it wait."""
+        """Give what is not a model's answer: a script may send an error in its place, or have it wait."""
         behaviour = self._script.behaviour(request)
         if (refusal := self._refusal(request)) is not None:
             behaviour = Behaviour(reply=refusal)

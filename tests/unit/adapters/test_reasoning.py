@@ -16,7 +16,7 @@ from themis.adapters.reasoning import split_reasoning
         ("2 + 2 is 4\n</think>\n4", "4", "2 + 2 is 4"),
         ("<think>2 + 2 is", "", "2 + 2 is"),
         ("<think>a</think>b</think>c", "b</think>c", "a"),
-        ("A tag such as <think> is no end.", "A tag such as <think> is no end.", None),
+        ("A tag such as <think> is not an end.", "A tag such as <think> is not an end.", None),
         ("It wrote <think>x</think> in the middle.", "It wrote <think>x</think> in the middle.", None),
         ("<thought>x</thought>4", "<thought>x</thought>4", None),
         ("", "", None),

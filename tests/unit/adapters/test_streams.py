@@ -13,7 +13,7 @@ from themis.core.errors import StalledStreamError
 
 
 async def stream(*parts: Any) -> AsyncIterator[Any]:
-    """Yields what is no number, and waits as many seconds as a number says."""
+    """Yields what is not a number, and waits as many seconds as a number says."""
     for part in parts:
         if isinstance(part, float):
             await asyncio.sleep(part)

@@ -114,7 +114,7 @@ def test_perplexity_is_that_of_the_right_choice_or_of_the_only_text() -> None:
 
 
 def test_a_log_likelihood_that_no_model_has_is_unscored() -> None:
-    assert "no probability" in reason(Perplexity(), None, scored("x", -9999.0))
+    assert "not a probability" in reason(Perplexity(), None, scored("x", -9999.0))
 
 
 def test_perplexity_over_several_texts_is_that_of_all_of_them_as_one() -> None:

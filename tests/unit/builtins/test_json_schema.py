@@ -60,7 +60,7 @@ def test_json_is_valid_against_a_schema_or_the_details_say_why_not(value: Any, e
 def test_a_draft_counts_by_its_name() -> None:
     exclusive = {"minimum": 1, "exclusiveMinimum": True}  # a number since draft 6
     assert _scored(1, {"$schema": "http://json-schema.org/draft-04/schema#", **exclusive})[0] == 0.0
-    assert "is no JSON Schema" in _result(1, exclusive).reason
+    assert "is not a JSON Schema" in _result(1, exclusive).reason
 
 
 def test_properties_are_told_by_patterns() -> None:
@@ -75,7 +75,7 @@ def test_properties_are_told_by_patterns() -> None:
         (None, "expected_output must be a JSON Schema, or {schema: <JSON Schema>}"),
         ("not JSON", "the schema of the case is not JSON"),
         ([1], "the schema of the case must be an object"),
-        ({"type": "person"}, "the schema of the case is no JSON Schema: $.type: 'person' is not valid"),
+        ({"type": "person"}, "the schema of the case is not a JSON Schema: $.type: 'person' is not valid"),
         ({"$ref": "#"}, "the schema refers to itself without end"),
         ({"$ref": "https://example.org/s.json"}, "the schema refers to https://example.org/s.json, which is not in it"),
         ({"$ref": "#/$defs/x"}, "which is not in it"),
@@ -86,7 +86,7 @@ def test_without_a_schema_that_can_be_used_there_is_no_score(schema: Any, words:
 
 
 def test_a_schema_that_is_none_is_refused_as_an_argument() -> None:
-    with pytest.raises(InvalidArgumentError, match="schema: is no JSON Schema"):
+    with pytest.raises(InvalidArgumentError, match="schema: is not a JSON Schema"):
         JsonSchema({"type": "person"})
     assert JsonSchema(PERSON).fingerprint() != JsonSchema().fingerprint()
 

@@ -291,14 +291,18 @@ def _another_seed(document: Any) -> None:
 HOSTILE: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "a newer form": ("generation", _set("schema_version", 2), r"newer Themis \(form 2, this version reads up to 1\)"),
     "no form": ("generation", _set("schema_version", 0), "schema_version: 0 is not a version"),
-    "a text as records": ("generation", _set("records", "all"), "records: input should be a valid list"),
+    "a text as records": ("generation", _set("records", "all"), "records: must be a list, not 'all'"),
     "an unknown field": ("generation", _set("more", 1), "more: extra inputs are not permitted"),
     "an unknown field of a record": ("score", _set("records/0/more", 1), "records.0.more: extra inputs"),
-    "a wrong type": ("generation", _set("records/0/result/latency_ms", "soon"), "records.0.result.latency_ms: input"),
+    "a wrong type": (
+        "generation",
+        _set("records/0/result/latency_ms", "soon"),
+        "result.latency_ms: must be a number",
+    ),
     "a number that JSON has not": (
         "score",
         _set("records/0/value", float("nan")),
-        "records.0.value: input should be a",
+        "records.0.value: must be a",
     ),
     "infinity deep inside": ("generation", _set("records/0/result/final_output", [1e999]), "final_output: .*inf"),
     "another run": ("generation", _set("run_id", "f" * 64), "run_id: the snapshot is that of run"),
@@ -328,11 +332,11 @@ HOSTILE: dict[str, tuple[str, Callable[[Any], None], str]] = {
         "records.0: candidate_index: 2 is not",
     ),
     "an unknown metric": ("score", _set("records/0/metric_id", "x"), "records.0: metric_id: 'x' is not metric 0"),
-    "a metric too many": ("score", _set("records/0/item", 2), "records.0: item: 2 is no metric of the run"),
+    "a metric too many": ("score", _set("records/0/item", 2), "records.0: item: 2 is not a metric of the run"),
     "an unknown category": ("score", _set("records/0/category", "lost"), "records.0: category: 'lost' is not why"),
     "no score and no reason": ("score", _set("records/0/value", None), "records.0: category: None is not why"),
     "a candidate that was not kept": ("reduction", _set("records/0/kept", [2]), r"records.0: kept: \[2\] are not"),
-    "a time in another age": ("score", _set("records/0/finished_ms", 10**30), "records.0.finished_ms: input should be"),
+    "a time in another age": ("score", _set("records/0/finished_ms", 10**30), "records.0.finished_ms: must be"),
     "results of other candidates": ("score", _set("records/0/made_of", "0" * 32), "made_of: the results of case 'q0'"),
 }
 

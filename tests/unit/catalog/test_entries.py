@@ -71,7 +71,7 @@ def test_every_benchmark_and_every_variant_passes_its_checks() -> None:
     assert len(EVERY_NAME) > 150
 
 
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_a_benchmark_that_needs_nothing_is_scored_on_its_sample() -> None:
     for name in EVERY_NAME:
         benchmark = get_benchmark(name)

@@ -154,7 +154,7 @@ def test_no_key_is_shown_or_kept(capsys: pytest.CaptureFixture[str], folder: Pat
         (["set", NAME], "give limits or --clear, not both"),
         (["set", NAME, "--max-concurrent", "3", "--clear"], "give limits or --clear, not both"),
         (["set", "", "--clear"], "PROVIDER is empty"),
-        (["set", "--max-concurrent", "3"], "Missing argument 'PROVIDER'"),
+        (["set", "--max-concurrent", "3"], "missing argument PROVIDER, as in: themis limits "),
         *((["set", NAME, "--max-concurrent", number], "--max-concurrent") for number in ("0", "-1", "1e3", "1000001")),
         (["sett"], "no command 'sett'; did you mean \"set\"?"),
     ],

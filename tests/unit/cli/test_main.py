@@ -12,6 +12,10 @@ from themis.cli.help.sections import COMMANDS, SECTIONS, UNLISTED
 from themis.cli.main import cli, main
 from themis.core.errors import StoreFullError, UnknownRunError
 
+OF_COMMANDS = "name what to do first: benchmark, file, huggingface, inline"
+PATH_OF_A_STORE = "--set storage.parameters.path=FILE says where results are kept"
+ONE_EXPERIMENT = "it runs one experiment; themis worker start --slots N runs N at a time"
+ONE_CONFIG = "it takes one config file; themis submit takes several"
 REPLACED = "the config file names the model; --set generation.generator.with.model_id=NAME replaces it"
 
 
@@ -93,6 +97,36 @@ def test_without_words_the_help_is_shown_as_what_was_missing(capsys: pytest.Capt
             ["report", "x", "--output", "f"],
             "no option '--output'; results go to standard output: > FILE keeps them; see themis report --help",
         ),
+        (["run", "a.yaml", "b.yaml"], f"unexpected argument 'b.yaml'; {ONE_CONFIG}; see themis run --help"),
+        (
+            ["list", "mine"],
+            "unexpected argument 'mine'; --name mine lists the runs of that name; see themis list --help",
+        ),
+        (["queue", "pause", "x"], "unexpected argument 'x'; see themis queue pause --help"),
+        (["init"], "missing option --path, as in: themis init --path mine; see themis init --help"),
+        (["status", "--watch"], "no option '--watch'; themis queue watch shows a queue live; see themis status --help"),
+        (
+            ["worker", "--workers", "2"],
+            "no option '--workers'; --slots N runs N experiments at a time; see themis worker start --help",
+        ),
+        (
+            ["quick-eval", "--model", "openai/gpt-5.4-mini"],
+            f"no option '--model'; {OF_COMMANDS}; see themis quick-eval --help",
+        ),
+        (
+            ["run", "e.yaml", "--store", "results.db"],
+            f"no option '--store'; {PATH_OF_A_STORE}; see themis run --help",
+        ),
+        (
+            ["queue", "retry", "--all"],
+            'no option \'--all\'; did you mean "--all-failed" or "--all-matching"? See themis queue retry --help',
+        ),
+        (["inspect", "e.yaml"], "name a command before e.yaml: evaluation, snapshot, state; see themis inspect --help"),
+        (["worker", "run", "--slots", "2"], f"no option '--slots'; {ONE_EXPERIMENT}; see themis worker run --help"),
+        (
+            ["run", "e.yaml", "--limit", "0"],
+            "Invalid value for '--limit': 0 is not a whole number from 1 to 1000000; see themis run --help",
+        ),
         (["queue", "list", "--set", "a=b"], "--set needs --config; see themis queue list --help"),
         (
             ["queue", "list", "--queue-root", "q", "--config", "c.yaml"],
@@ -105,6 +139,24 @@ def test_a_mistyped_line_is_one_line_that_says_what_to_look_at(
 ) -> None:
     assert main(words) == errors.BAD_INPUT
     assert capsys.readouterr() == ("", f"themis: error: {said}\n")
+
+
+def test_a_semicolon_stays_with_the_command_before_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["run"]) == errors.BAD_INPUT
+    shown = capsys.readouterr().err
+    assert "themis run experiment.yaml; see" in " ".join(shown.split())
+
+
+def test_the_help_of_a_group_has_the_sentence_of_each_command_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["queue", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "..." not in shown.partition("Commands:")[2]
+    sentence = "Change the priority of a queued job, or the time before which it is not taken."
+    assert sentence in " ".join(shown.split())
 
 
 def ending(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:

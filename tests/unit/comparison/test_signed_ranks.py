@@ -38,7 +38,7 @@ def test_it_gives_the_number_of_scipys_test(count: int, places: int | None) -> N
         assert signed_rank_p_value(differences) == pytest.approx(expected, rel=1e-12, abs=1e-300)
 
 
-@pytest.mark.parametrize("count", [1, 13, 50, 51, 1_000])
+@pytest.mark.parametrize("count", [1, pytest.param(13, marks=pytest.mark.slow), 50, 51, 1_000])
 def test_differences_that_are_all_alike_and_on_one_side_are_the_least_likely(count: int) -> None:
     found = signed_rank_p_value(np.ones(count))
     assert found == pytest.approx(stats.wilcoxon(np.ones(count), correction=True).pvalue, rel=1e-12)

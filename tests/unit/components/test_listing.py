@@ -72,8 +72,8 @@ def test_what_cannot_be_used_is_listed_with_the_reason(site: Path) -> None:
     install(site, "other-evals", "0.2", {"themis.components": {"mylab/exact": f"{MODULE}:made"}})
     problems = {(one.component_id, one.distribution): str(one.problem) for one in list_components() if one.problem}
     begins = {
-        "mylab/nothing": "is no component: it has none of the methods of one",
-        "mylab/gone": f"entry point {MODULE}:gone: AttributeError: ",
+        "mylab/nothing": "is not a component: it has none of the methods of one",
+        "mylab/gone": f"entry point {MODULE}:gone: module {MODULE} has no 'gone'",
         "mylab/none": "is not a function that yields records",
         "builtin/exact_match": "Themis has a component with this id, which is used instead",
         "builtin/new": "ids that begin with 'builtin' are those of Themis",

@@ -135,15 +135,16 @@ def test_later_overrides_see_earlier_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("evaluation.metrics.2=x", "'2' is not an index of a list of 2"),
-        ("evaluation.metrics.-1=x", "'-1' is not an index of a list of 2"),
-        ("evaluation.metrics.first=x", "'first' is not an index of a list of 2"),
-        ("evaluation.metrics.9.use=x", "'9' is not an index of a list of 2"),
-        ("seeds", "has no ="),
+        ("evaluation.metrics.2=x", "evaluation.metrics has 2 items, 0 to 1, and none '2'"),
+        ("evaluation.metrics.-1=x", "has 2 items, 0 to 1, and none '-1'"),
+        ("evaluation.metrics.first=x", "has 2 items, 0 to 1, and none 'first'"),
+        ("evaluation.metrics.9.use=x", "has 2 items, 0 to 1, and none '9'"),
+        ("seeds", "has no =; write it as key.path=value"),
         ("=3", "has no key"),
         ("runtime..max_attempts=3", "has no key"),
-        ("generation.generator.use=x", "'use' is below a plain value"),
-        ("generation.generator.use.more=x", "'use' is below a plain value"),
+        ("generation.generator.use=x", "generation.generator is a plain id; write it as generation.generator={use: "),
+        ("generation.generator.with.top_p=1", ", with: {top_p: …}}"),
+        ("generation.generator.model=x", "generation.generator is '.*', which has no keys"),
     ],
 )
 def test_an_override_without_a_place_is_refused(tmp_path: Path, override: str, words: str) -> None:
@@ -153,7 +154,8 @@ def test_an_override_without_a_place_is_refused(tmp_path: Path, override: str, w
 
 
 def test_an_override_whose_value_is_no_yaml_is_refused_by_name(tmp_path: Path) -> None:
-    assert "override 'seeds=[1'" in _problem(_written(tmp_path, BASE), "seeds=[1")
+    problem = _problem(_written(tmp_path, BASE), "seeds=[1")
+    assert problem == "override 'seeds=[1': its value is not YAML: did not find expected ',' or ']'"
 
 
 def test_an_override_with_an_unknown_key_is_refused_like_the_file_s_own(tmp_path: Path) -> None:
@@ -255,7 +257,7 @@ def test_a_number_that_is_none_is_refused_by_its_line(tmp_path: Path, written: s
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("runtime.max_concurrent_tasks=yes", "runtime.max_concurrent_tasks: input should be a valid integer"),
+        ("runtime.max_concurrent_tasks=yes", "runtime.max_concurrent_tasks: must be a whole number, not"),
         ("runtime.max_concurrent_tasks=true", "runtime.max_concurrent_tasks: must be a number, not true"),
         ("runtime.generation_retry_delay=false", "runtime.generation_retry_delay: must be a number, not false"),
         ("runtime.judge_retry_backoff=true", "runtime.judge_retry_backoff: must be a number, not true"),
@@ -315,10 +317,10 @@ def test_a_field_that_cases_do_not_have_is_named_as_it_is_written(tmp_path: Path
         ("datasets: [{dataset_id: d, cases: [{case_id: a, input: .nan}]}]", "input: nan is not a number"),
         ("datasets: [{dataset_id: d, cases: [{case_id: a, input: [1, {b: -.inf}]}]}]", "input: -inf is not a number"),
         ("storage: {store: sqlite, parameters: {a: .nan}}", "storage.parameters.a: nan is not a number"),
-        ("environment_metadata: {a: .nan}", "environment_metadata.a: input should be"),
-        ("datasets: [{dataset_id: d, cases: [{case_id: a, input: 1}, 3]}]", "datasets.0.cases.1: input should be"),
-        ("runtime: {timeout_s: .inf}", "runtime.timeout_s: input should be a finite number"),
-        ("runtime: {generation_retry_delay: .nan}", "runtime.generation_retry_delay: input should be a finite number"),
+        ("environment_metadata: {a: .nan}", "environment_metadata.a: must be"),
+        ("datasets: [{dataset_id: d, cases: [{case_id: a, input: 1}, 3]}]", "datasets.0.cases.1: must be"),
+        ("runtime: {timeout_s: .inf}", "runtime.timeout_s: must be a finite number"),
+        ("runtime: {generation_retry_delay: .nan}", "runtime.generation_retry_delay: must be a finite number"),
     ],
 )
 def test_a_number_that_json_lacks_is_refused(tmp_path: Path, lines: str, key: str) -> None:
@@ -384,19 +386,19 @@ def test_an_unknown_key_in_an_optional_section_is_named_too(tmp_path: Path) -> N
     [
         ("evaluation: {}", "generation: is missing"),
         ("generation: {}\nevaluation: {}", "generation.generator: is missing"),
-        ("generation: 3\nevaluation: {}", "generation: input should be"),
-        (f"{BASE}seeds: [one]", "seeds.0: input should be a valid integer"),
+        ("generation: 3\nevaluation: {}", "generation: must be"),
+        (f"{BASE}seeds: [one]", "seeds.0: must be a whole number, not"),
         (f'{BASE}datasets: [{{dataset_id: d, path: "a\\0"}}]', "datasets.0.path: holds a NUL"),
         (f'{BASE}storage: {{store: sqlite, parameters: {{path: "a\\0"}}}}', "storage.parameters: holds a NUL"),
         (f'{BASE}runtime: {{queue_root: "a\\0"}}', "runtime.queue_root: holds a NUL"),
         (f"{BASE}datasets: [{{dataset_id: d, cases: [], path: a}}]", "datasets.0: has `cases` and a `path`"),
         (f"{BASE}datasets: [{{dataset_id: d, cases: [], fields: {{}}}}]", "datasets.0: has `fields`"),
         (f"{BASE}datasets: [{{dataset_id: d, revision: r}}]", "datasets.0: has neither `cases` nor a `path`"),
-        (f"{BASE}seeds: 3", "seeds: input should be a valid list"),
-        (f"{BASE}runtime: {{max_attempts: 0}}", "runtime.max_attempts: input should be greater than 0"),
-        (f"{BASE}runtime: {{existing_run_policy: never}}", "runtime.existing_run_policy: input should be 'auto'"),
+        (f"{BASE}seeds: 3", "seeds: must be a list, not 3"),
+        (f"{BASE}runtime: {{max_attempts: 0}}", "runtime.max_attempts: must be greater than 0, not 0"),
+        (f"{BASE}runtime: {{existing_run_policy: never}}", "runtime.existing_run_policy: must be 'auto'"),
         (f"{BASE}runtime: {{stage_concurrency: {{parse: 2}}}}", "'parse' is not a stage; stages are evaluation"),
-        (f"{BASE}environment_metadata: {{a: [1]}}", "environment_metadata.a: input should be a valid string"),
+        (f"{BASE}environment_metadata: {{a: [1]}}", "environment_metadata.a: must be a text, not a list"),
         ("generation: {generator: 3}\nevaluation: {}", "generation.generator: a component is an id"),
         ("generation: {generator: ' '}\nevaluation: {}", "generation.generator: a component reference cannot be"),
         ("generation: {generator: {with: {}}}\nevaluation: {}", "generation.generator: a component mapping needs"),
@@ -464,3 +466,55 @@ def test_a_merge_gives_way_to_what_stands_beside_it(tmp_path: Path) -> None:
     text = f"{BASE}runtime: {{<<: {{max_attempts: 2, timeout_s: 5}}, max_attempts: 7}}\n"
     runtime = _loaded(_written(tmp_path, text))["runtime"]
     assert (runtime["max_attempts"], runtime["timeout_s"]) == (7, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("experiment", "experiment: a config file ends in .yaml, .yml or .toml; did you mean "),
+        ("other", "other: a config file ends in .yaml, .yml or .toml"),
+        (".", ".: is a folder, not a config file; did you mean "),
+    ],
+)
+def test_a_config_file_without_its_ending_or_in_a_folder_is_suggested(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiment.yaml").write_text(BASE, encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_config(Path(name))
+    near = '"experiment.yaml"?' if said.endswith("did you mean ") else ""
+    assert str(refused.value) == said + near
+
+
+def test_of_several_config_files_in_a_folder_none_is_suggested(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.toml"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"is a folder, not a config file$"):
+        load_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("generation.temperature=0.7", "is written as generation.generator.with.params.temperature"),
+        ("temperature=0.7", "is written as generation.generator.with.params.temperature"),
+        ("generation.model=gpt-5.4-mini", "names a model"),
+        ("generation.metrics=[a]", "it belongs at evaluation.metrics"),
+        ("num_samples=3", "it belongs at generation.candidate_policy.num_samples"),
+        ("generation.candidate_policies={}", 'did you mean "candidate_policy"?'),
+    ],
+)
+def test_a_key_that_belongs_elsewhere_says_where(override: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(BASE, encoding="utf-8")
+    with pytest.raises(UnknownConfigKeyError) as refused:
+        load_config(file, overrides=[override])
+    assert str(refused.value).endswith(said)
+
+
+def test_a_number_in_place_of_a_list_is_shown_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(BASE, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"seeds: must be a list, not 1; write \[1\]$"):
+        load_config(file, overrides=["seeds=1"])

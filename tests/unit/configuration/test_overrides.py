@@ -50,11 +50,11 @@ def test_what_is_no_index_is_refused(shared: Path, index: str) -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("generation=5", "generation: input should be"),
-        ("seeds=", "seeds: input should be a valid list"),
-        ("storage=", "storage: input should be"),
-        ("runtime.timeout_s=.nan", "runtime.timeout_s: input should be a finite number"),
-        ("runtime.timeout_s=soon", "runtime.timeout_s: input should be a valid number"),
+        ("generation=5", "generation: must be"),
+        ("seeds=", "seeds: must be a list, not null"),
+        ("storage=", "storage: must be"),
+        ("runtime.timeout_s=.nan", "runtime.timeout_s: must be a finite number"),
+        ("runtime.timeout_s=soon", "runtime.timeout_s: must be a number, not 'soon'"),
         ("seeds=[1, !!set {2}]", "holds a set"),
         ("seeds=*nowhere", "undefined alias"),
         ("seeds={[1]: 2}", "a key must be a text"),

@@ -141,6 +141,7 @@ def test_a_table_that_is_not_refused_is_left_as_it_was() -> None:
     assert frame.equals(before)
 
 
+@pytest.mark.slow
 def test_who_has_no_pandas_gets_none_from_us() -> None:
     code = (
         "import sys; from themis import evaluate; "

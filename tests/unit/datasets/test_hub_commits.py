@@ -53,7 +53,7 @@ def test_a_folder_here_that_is_called_like_a_data_set_is_never_taken_for_it(
         open_split(SPLIT, COMMIT, library(tmp_path, {"main": COMMIT}))
 
 
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_what_is_not_prepared_here_is_not_asked_for_offline(tmp_path: Path) -> None:
     pytest.importorskip("datasets.naming")
     with pytest.raises(DatasetError, match=rf"HF_HUB_OFFLINE is set, and it is not prepared in .* at commit {COMMIT}"):

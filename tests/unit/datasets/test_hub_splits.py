@@ -99,7 +99,7 @@ def ids(found: HubSource) -> list[str]:
 def test_each_form_of_a_folder_gives_the_same_cases(folders: Path, name: str) -> None:
     cases = list(source(folders / name).cases())
     assert cases[0] == Case(case_id="0", input="test 0", expected_output="no", metadata={"score": "0.0"})
-    assert [case.expected_output for case in cases] == ["no", "yes", "no", "yes", "no", None], "-1 is no label"
+    assert [case.expected_output for case in cases] == ["no", "yes", "no", "yes", "no", None], "-1 is not a label"
     assert [case.metadata.get("score") for case in cases[:3]] == ["0.0", None, "1.0"], "NaN is missing"
 
 

@@ -11,6 +11,7 @@ from tests.support.lab import ScriptedGenerator, ScriptedMetric, dataset, experi
 from themis.core.engine import component_failures
 from themis.core.errors import BadResultError
 from themis.core.models import Case, Score
+from themis.core.python.blamed_place import is_installed as is_installed_file
 from themis.core.results import RunResult, StageFailure
 from themis.core.stores import InMemoryRunStore
 
@@ -26,10 +27,11 @@ def failures(result: RunResult) -> list[StageFailure]:
     return [failure for case in result.cases for failure in case.generation_failures.values()]
 
 
-def test_a_bug_keeps_its_class_its_file_and_its_line() -> None:
+def test_a_bug_keeps_its_class_its_file_its_line_and_its_function() -> None:
     failure = failures(experiment(ScriptedGenerator(buggy), datasets=[dataset(1)]).run())[0]
-    assert failure.message == failure.summary == f"KeyError: 'choices' (test_component_failures.py:{LINE})"
-    assert failure.details["at"] == f"test_component_failures.py:{LINE}"
+    assert failure.message == failure.summary == f"KeyError: 'choices' (test_component_failures.py:{LINE} in buggy)"
+    assert failure.details["at"] == f"test_component_failures.py:{LINE} in buggy"
+    assert [failure.details[name] for name in ("file", "line", "function")] == [__file__, LINE, "buggy"]
     text = str(failure.details["traceback"])
     assert f'test_component_failures.py", line {LINE}, in buggy' in text
     assert "stage_runner.py" not in text
@@ -47,7 +49,8 @@ def test_the_place_is_in_the_user_s_code_not_in_what_that_called() -> None:
         return json.loads(b"\xff\xfe\xff")
 
     failure = failures(experiment(ScriptedGenerator(calls_a_library), datasets=[dataset(1)]).run())[0]
-    assert failure.details["at"] == f"test_component_failures.py:{calls_a_library.__code__.co_firstlineno + 1}"
+    line = calls_a_library.__code__.co_firstlineno + 1
+    assert failure.details["at"] == f"test_component_failures.py:{line} in calls_a_library"
 
 
 @pytest.mark.parametrize(
@@ -62,14 +65,14 @@ def test_the_place_is_in_the_user_s_code_not_in_what_that_called() -> None:
     ],
 )
 def test_what_somebody_else_installed_is_not_the_users_code(file: str, is_installed: bool) -> None:
-    assert component_failures._is_installed(file) is is_installed
+    assert is_installed_file(file) is is_installed
 
 
 def test_each_distinct_traceback_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     result = experiment(ScriptedGenerator(buggy), datasets=[dataset(5)]).run()
     (record,) = (record for record in caplog.records if record.name == "themis.engine")
     assert record.levelno == logging.ERROR
-    assert f"KeyError: 'choices' (test_component_failures.py:{LINE})\nTraceback" in record.getMessage()
+    assert f"KeyError: 'choices' (test_component_failures.py:{LINE} in buggy)\nTraceback" in record.getMessage()
     assert all("traceback" in failure.details for failure in failures(result))
 
 
@@ -85,6 +88,15 @@ def test_only_so_many_tracebacks_are_logged(caplog: pytest.LogCaptureFixture, mo
     assert len(said) == 3
     assert said[-1].startswith("more tracebacks are not shown")
     assert len({failure.details["at"] for failure in failures(result)}) == 4
+
+
+def test_a_wrong_path_is_a_bug_although_it_is_tried_again() -> None:
+    lab = experiment(ScriptedGenerator(lambda case, ctx: FileNotFoundError(2, "No such file", "w.bin")))
+    lab = lab.model_copy(update={"runtime": lab.runtime.model_copy(update={"generation_retry_delay": 0.0})})
+    failure = failures(lab.run())[0]
+    assert failure.retryable
+    assert failure.details["function"] == "Scripted.answer"
+    assert failure.summary.startswith("FileNotFoundError: [Errno 2] No such file: 'w.bin' (lab.py:")
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_a_failure_is_an_event_with_its_category_and_message(stage: Stage, categ
     assert [(type(event), event.category, event.error_message) for event in failed] == [
         (events.FAILED[stage], category, "no")
     ]
-    # A run is no failure whose cases have answers, though no metric scored them.
+    # A run is not a failure whose cases have answers, though no metric scored them.
     assert listener.heard[-1].status == ("partial_failure" if stage is Stage.SCORE else "failed")
 
 

@@ -155,6 +155,6 @@ def test_a_failure_of_a_single_candidate_is_shown() -> None:
     summary = Reporter(store).export_markdown_summary(result.run_id)
     assert "| `lab` | `q0` | `builtin/exact_match` | parse_failure | candidate 2: `unreadable` |" in summary
     assert "1 parse_failure." in summary
-    failure = first_failure(result.cases)
-    assert failure is not None
-    assert failure.message == "unreadable"
+    found = first_failure(result.cases)
+    assert found is not None
+    assert (found[0].case_id, found[1].message) == ("q0", "unreadable")

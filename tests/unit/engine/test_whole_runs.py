@@ -45,7 +45,7 @@ def peak_of(folder: Path, count: int) -> int:
 @pytest.mark.parametrize(
     ("count", "noise"), [(4_000, 1_000_000), pytest.param(50_000, 2_000_000, marks=pytest.mark.slow)]
 )
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_dataset(tmp_path: Path, count: int, noise: int) -> None:
     peak_of(tmp_path / "warm", 100)
     small, large = peak_of(tmp_path / "small", 1_000), peak_of(tmp_path / "large", count)

@@ -13,7 +13,7 @@ MOUNTS = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
 33 27 0:43 / /mnt/ntfs rw - fuseblk /dev/vdc rw
 34 27 0:44 / /mnt/over rw - ext4 /dev/vdd rw
 35 27 0:45 / /mnt/over rw - cifs //server/share rw
-a line that is none of them
+a line that is not one of them
 """
 
 

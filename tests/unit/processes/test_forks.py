@@ -136,7 +136,7 @@ print(result.status.value, [case.scores[0].value for case in result.cases])
 
 
 @pytest.mark.parametrize("under_a_loop", [False, True])
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_a_pool_of_a_component_can_be_ended_and_its_signals_reach_nobody_else(
     pytestconfig: pytest.Config, under_a_loop: bool
 ) -> None:

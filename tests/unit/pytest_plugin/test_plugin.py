@@ -165,7 +165,7 @@ def test_a_mistake_in_the_config_is_one_line(session: pytest.Pytester) -> None:
     [
         ({"threshold": 0.4}, 0, "go"),
         ({"threshold": 0.6}, 3, "no-go"),
-        ({"threshold": 0.4, "metric": "test/other"}, 3, "no-go"),
+        pytest.param({"threshold": 0.4, "metric": "test/other"}, 3, "no-go", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.not_smoke

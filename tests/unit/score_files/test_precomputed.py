@@ -113,7 +113,7 @@ def test_rows_that_name_a_dataset_are_of_its_cases_alone(tmp_path: Path) -> None
         ('{"case_id": "a", "score": "nan"}\n', {}, ":1: 'score' must be a number"),
         ('{"case_id": "a", "score": "1_0"}\n', {}, ":1: 'score' must be a number"),
         ('{"case_id": "a", "score": 1' + "0" * 400 + "}\n", {}, ":1: 'score' must be a number"),
-        ('{"case_id": "a", "score": "ok"}\n', {"labels": {"PASS": 1}}, ":1: 'score' is 'ok', which is none of the"),
+        ('{"case_id": "a", "score": "ok"}\n', {"labels": {"PASS": 1}}, ":1: 'score' is 'ok', which is not one of the"),
         ('{"score": 1}\n', {}, ":1: has no case's id at 'case_id'"),
         ('{"case_id": [], "score": 1}\n', {}, ":1: 'case_id' must be a text, not '[]'"),
         ('{"case_id": true, "score": 1}\n', {}, ":1: 'case_id' must be a text, not 'True'"),

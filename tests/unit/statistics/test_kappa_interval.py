@@ -125,7 +125,7 @@ RATERS = {
 
 
 @pytest.mark.parametrize("name", RATERS)
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_nineteen_of_twenty_intervals_hold_the_true_kappa_where_fewer_of_the_usual_ones_do(name: str) -> None:
     draw, items, most_usual = RATERS[name]
     rng = random.Random(11)

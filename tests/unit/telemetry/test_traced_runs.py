@@ -280,7 +280,7 @@ def test_a_job_of_a_queue_is_traced_by_its_worker(tmp_path: Path, collector: Col
     with ModelServer(Provider()) as server:
         config = write(tmp_path, server.openai_url, tracing=True)
         submit_experiment(Experiment.from_config(config), config_path=str(config), mode="worker_pool")
-        assert not collector.bodies, "a submission is no run"
+        assert not collector.bodies, "a submission is not a run"
         done = run_worker_once(tmp_path / "runs" / "queue")
     assert done is not None
     assert collector.named("themis.run")[0].attributes["themis.run.id"] == done.run_id

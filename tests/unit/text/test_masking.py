@@ -89,7 +89,7 @@ def test_an_outcome_stays_json_whatever_stands_in_it() -> None:
     (outcome,) = codec.without_secrets([codec.generated(0, 0, made, None)])
     kept = codec.to_generation(outcome)
     assert kept.candidate_id == "[secret PIN]"
-    assert kept.final_output == {"[secret PIN]": [1234567890, "=[secret PIN]"]}  # a number is no text
+    assert kept.final_output == {"[secret PIN]": [1234567890, "=[secret PIN]"]}  # a number is not a text
     assert kept.token_usage == {"n": 1234567890}
 
 

@@ -76,25 +76,25 @@ def test_there_are_numbers_to_look_at() -> None:
     "key", ["timeout_s", "generation_retry_delay", "store_retry_delay", "generation_retry_backoff"]
 )
 def test_a_time_out_of_bounds_is_refused_by_its_key(config: Path, key: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=rf"runtime\.{key}: input should be"):
+    with pytest.raises(ConfigError, match=rf"runtime\.{key}: must be"):
         load_config(config, overrides=[f"runtime.{key}={value}"])
 
 
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("runtime.timeout_s", HUGE, "runtime.timeout_s: input should be less than or equal to 1000000000"),
-        ("runtime.timeout_s", "1e10", "runtime.timeout_s: input should be less than or equal to 1000000000"),
-        ("runtime.max_attempts", "1" + "0" * 20, "runtime.max_attempts: input should be less than or equal to 1000000"),
-        ("runtime.max_worker_lost", HUGE, "runtime.max_worker_lost: input should be less than or equal to 1000000"),
+        ("runtime.timeout_s", HUGE, "runtime.timeout_s: must be at most 1000000000"),
+        ("runtime.timeout_s", "1e10", "runtime.timeout_s: must be at most 1000000000"),
+        ("runtime.max_attempts", "1" + "0" * 20, "runtime.max_attempts: must be at most 1000000"),
+        ("runtime.max_worker_lost", HUGE, "runtime.max_worker_lost: must be at most 1000000"),
         (
             "runtime.provider_rate_limits.x",
             "1e-300",
-            "provider_rate_limits.x: input should be greater than or equal to",
+            "provider_rate_limits.x: must be at least",
         ),
         ("generation.candidate_policy.num_samples", "1" + "0" * 12, "num_samples must be no more than 1,000,000"),
         ("generation.candidate_policy.pass_k", HUGE, "pass_k must be no more than 1,000,000"),
-        ("seeds", f"[{HUGE}]", "seeds.0: input should be less than or equal to 18446744073709551615"),
+        ("seeds", f"[{HUGE}]", "seeds.0: must be at most 18446744073709551615"),
     ],
 )
 def test_what_would_never_end_or_overflow_is_refused_with_its_bound(
@@ -106,7 +106,7 @@ def test_what_would_never_end_or_overflow_is_refused_with_its_bound(
 
 @pytest.mark.parametrize(("option", "value"), [("grace", 1e10), ("max_idle", float("inf")), ("max_jobs", 10**20)])
 def test_a_workers_options_have_bounds(option: str, value: float) -> None:
-    with pytest.raises(ConfigError, match=f"^--{option.replace('_', '-')}: input should be"):
+    with pytest.raises(ConfigError, match=f"^--{option.replace('_', '-')}: must be"):
         load_settings({option: value}, None)
 
 

@@ -1,4 +1,4 @@
-"""Whoever rings wakes the worker at once; and a watch that cannot be is no error."""
+"""Whoever rings wakes the worker at once; and a watch that cannot be is not an error."""
 
 import ctypes
 import errno

@@ -51,7 +51,10 @@ def test_a_worker_that_lives_is_seen_as_it_reports_itself(root: Path) -> None:
 
 
 def test_a_name_is_given_once(root: Path) -> None:
-    with Registration(root, this_process("one")), pytest.raises(WorkerNameError, match="already has this name"):
+    with (
+        Registration(root, this_process("one")),
+        pytest.raises(WorkerNameError, match="a worker of that name already runs"),
+    ):
         Registration(root, this_process("one"))
 
 

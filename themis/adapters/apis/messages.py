@@ -195,7 +195,7 @@ def _format(value: Any) -> Any:
 
 
 def _tool(tool: Any) -> Any:
-    """Return a tool as this API has it; one that is no function of OpenAI's is its own already."""
+    """Return a tool as this API has it; one that is not a function of OpenAI's is its own already."""
     if not isinstance(tool, dict) or tool.get("type") != "function":
         return tool
     function = _function(tool)

@@ -48,5 +48,5 @@ def line_document(line: bytes) -> dict[str, Any]:
     document = document_of(line)
     if not isinstance(document, dict) or not isinstance(document.get("custom_id"), str):
         msg = f"no result of a batch: {shown(document)}"
-        raise ValueError(msg)  # noqa: TRY004  # the same as for what is no JSON
+        raise ValueError(msg)  # noqa: TRY004  # the same as for what is not JSON
     return document

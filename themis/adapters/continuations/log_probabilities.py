@@ -89,10 +89,10 @@ def piece_of(token: Any) -> bytes:
     r"""Return the bytes of a token as a reply writes it: a text, or `bytes:\xe2\x80` for a part of a character.
 
     Raises:
-        UnreadableReplyError: it is no text.
+        UnreadableReplyError: it is not a text.
     """
     if not isinstance(token, str):
-        msg = "its tokens are no texts"
+        msg = "its tokens are not texts"
         raise UnreadableReplyError(msg)
     escaped = _BYTES.fullmatch(token)
     if escaped is not None:
@@ -104,7 +104,7 @@ def log_probability(value: Any) -> float | None:
     """Return a log-probability of a reply; None for null.
 
     Raises:
-        UnreadableReplyError: it is no number, or above 0.
+        UnreadableReplyError: it is not a number, or above 0.
     """
     if value is None:
         return None

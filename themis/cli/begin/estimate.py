@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from themis.cli.begin.detecting import Earlier, detected
+from themis.cli.begin.detectable_difference import Earlier, detected
 from themis.cli.command import command, config_options
 from themis.cli.costs import explain_unpriced
 from themis.cli.stored.run_names import store_option
-from themis.cli.targets import open_experiment
+from themis.cli.targets import compile_without_secrets, open_experiment
 from themis.cli.terminal.output import emit, is_for_people, json_form_option, note
 from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.share_option import Share
@@ -50,6 +50,7 @@ def estimate(
         message = "--earlier and --store need --detect"
         raise click.UsageError(message, click.get_current_context())
     experiment = part_of(open_experiment(config, overrides), part, overrides)
+    compile_without_secrets(experiment)
     found = experiment.estimate().model_dump(mode="json")
     if detect is not None:
         found["detection"] = detected(experiment, detect, Earlier(earlier, store_path, config))

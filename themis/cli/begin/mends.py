@@ -61,7 +61,7 @@ class Question:
 
     Attributes:
         config: the config file.
-        case: the case that was asked, for messages; None for one that is no dataset's.
+        case: the case that was asked, for messages; None for one that is not a dataset's.
         model: the model that was asked for.
         address: the address of the server, as far as it is known.
         keys: the references of the generator's secrets.

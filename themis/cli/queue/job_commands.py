@@ -3,14 +3,15 @@
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from themis.cli.command import QueuePlace, command, queue_place
 from themis.cli.offers import values
+from themis.cli.queue.changed import show_job, show_jobs, show_paused, show_place, show_resumed
 from themis.cli.targets import job_key_of, jobs_named_by, note_left_out, opened_queue
-from themis.cli.terminal.output import emit, note, when
+from themis.cli.terminal.output import is_for_people, json_form_option, note
 from themis.cli.terminal.time_options import When, nanoseconds
 from themis.core.errors import UnknownJobError
 
@@ -34,6 +35,7 @@ _matching_option = click.option("--all-matching", is_flag=True, help="Every job 
 @_matching_option
 @click.option("--state", type=click.Choice(_UNFINISHED), help="With --all or --all-matching: only those of one state.")
 @click.option("--yes", "-y", is_flag=True, help="With --all: do not ask.")
+@json_form_option
 def cancel(
     *,
     keys: Sequence[str],
@@ -54,7 +56,7 @@ def cancel(
     with opened_queue(*place) as opened:
         if len(keys) == 1 and not all_matching:
             row = opened.admin.cancel(job_key_of(opened, keys[0]))
-            emit(_job(row))
+            show_job(row)
             _explain(row)
             _cancel_batches(opened, [row])
             return 0
@@ -81,6 +83,7 @@ def cancel(
 @queue_place
 @click.option("--all-failed", is_flag=True, help="Every job that failed.")
 @_matching_option
+@json_form_option
 def retry(
     *,
     keys: Sequence[str],
@@ -96,7 +99,7 @@ def retry(
     edit = _edit_of(place.overrides)
     with opened_queue(place.queue_root, place.config, ()) as opened:
         if len(keys) == 1 and not all_matching:
-            emit(_job(opened.admin.retry(job_key_of(opened, keys[0]), edit=edit)))
+            show_job(opened.admin.retry(job_key_of(opened, keys[0]), edit=edit))
             return 0
         states = ("failed",) if all_failed else _SENT_BACK
         left_out = note_left_out(opened) if all_failed or all_matching else 0
@@ -116,6 +119,7 @@ def retry(
     metavar="TIME",
     help="The earliest start: a time, or a delay like 10m; `now` ends its waiting.",
 )
+@json_form_option
 def set_place(
     *,
     target: str | None,
@@ -132,12 +136,13 @@ def set_place(
         row = opened.admin.reschedule(
             job_key_of(opened, target, place.config, place.overrides), priority=priority, not_before_ns=not_before_ns
         )
-    emit({**_job(row), "priority": row.priority, "not_before": when(row.ready_ns)})
+    show_place(row)
 
 
 @command("pause", 'themis queue pause --reason "the endpoint is down"')
 @queue_place
 @click.option("--reason", metavar="TEXT", help="The reason, shown with the state of the queue.")
+@json_form_option
 def pause(*, place: QueuePlace, reason: str | None) -> None:
     """Stop workers from taking jobs until `themis queue resume`. Running jobs continue, and jobs can be submitted."""
     from themis.core.monitor.reasons import pause_text
@@ -145,19 +150,20 @@ def pause(*, place: QueuePlace, reason: str | None) -> None:
     with opened_queue(*place) as opened:
         before = opened.paused
         made = opened.admin.pause(reason)
-    emit({"paused": True, "by": made.by, "at": when(made.at_ns), "reason": made.reason})
+    show_paused(made, place)
     if before is not None:
         note(f"it was paused before: {pause_text(before)}")
 
 
 @command("resume", "themis queue resume")
 @queue_place
+@json_form_option
 def resume(*, place: QueuePlace) -> None:
     """Let workers take jobs again after `themis queue pause`."""
     with opened_queue(*place) as opened:
         was_paused = opened.admin.resume()
-    emit({"paused": False})
-    if not was_paused:
+    show_resumed(was_paused=was_paused)
+    if not was_paused and not is_for_people():
         note("it was not paused")
 
 
@@ -235,21 +241,5 @@ def _report(found: "Sequence[JobRow | JobProblem]") -> int:
     problems = [row for row in found if isinstance(row, JobProblem)]
     for problem in problems:
         note(f"error: {problem.error}")
-    emit(
-        {
-            "jobs": [
-                {"key": row.key, "error": str(row.error)} if isinstance(row, JobProblem) else _job(row) for row in found
-            ]
-        }
-    )
+    show_jobs(found)
     return problems[0].error.exit_code if problems else 0
-
-
-def _job(row: "JobRow") -> dict[str, Any]:
-    return {
-        "key": row.key,
-        "run_id": row.run_id,
-        "state": str(row.state),
-        "attempt": row.attempt,
-        "cancel_requested": row.cancel_requested,
-    }

@@ -57,7 +57,7 @@ def list_jobs(
     as_json: bool,
 ) -> None:
     """List the jobs of a queue, in the order in which they will be taken."""
-    from themis.core.monitor.job_runs import with_runs
+    from themis.core.monitor.job_runs import orphans, with_runs
     from themis.core.monitor.queue_summary import summary_of
 
     root = find_queue_root(*place)
@@ -88,6 +88,8 @@ def list_jobs(
         say_text(f"Nobody takes a job: {pause_text(pause)}. themis queue resume ends that.")
     elif counts["queued"] and not counts["running"]:
         _say_nobody_works(root)
+    for key in orphans(root, [job.key for job in files.jobs(["running"], SHOWN_ROWS) if job.key]):
+        say(f"{key} is an orphan: its worker is dead; the next worker recovers it.")
     for why in found.unusable_stores.values():
         say_text(f"A results store cannot be used, and its jobs wait: {why}")
 

@@ -12,6 +12,7 @@ from themis.cli.targets import job_key_of, opened_queue
 from themis.cli.terminal.output import emit, how_long, local_time, say
 from themis.cli.terminal.prose import say_facts
 from themis.cli.views.run_facts import say_attempts
+from themis.core.outcomes.failure_groups import shown_reasons
 
 if TYPE_CHECKING:
     from themis.core.monitor.jobs import JobNow
@@ -76,6 +77,7 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
         ("run", row.run_id),
         ("state", row.state),
         ("why", job.why),
+        *shown_reasons(job.failures, job.failed_cases),
         ("batch", row.message if row.state == "queued" and row.cause == _BATCH else None),
         ("priority", str(row.priority)),
         ("tags", ", ".join(details.tags)),
@@ -102,6 +104,6 @@ def _calls(slot: "SlotReport | None") -> list[tuple[str, str]]:
 
 def _limits(row: "JobRow") -> str:
     """The limits of one attempt; the number of attempts is shown elsewhere."""
-    time_text = f"{how_long(row.timeout_s)} an attempt" if row.timeout_s else ""
+    time_text = f"{how_long(row.timeout_s)} per attempt" if row.timeout_s else ""
     memory_text = f"{row.memory_limit_mb:,} MiB of memory" if row.memory_limit_mb else ""
     return ", ".join(filter(None, (time_text, memory_text)))

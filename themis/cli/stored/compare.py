@@ -101,9 +101,19 @@ def compare(
         if as_json or not is_for_people():
             emit({"comparisons": [_document(sides[0], *one, flips) for one in zip(sides[1:], found, strict=True)]})
         else:
-            for one in zip(sides[1:], found, strict=True):
+            for number, one in enumerate(zip(sides[1:], found, strict=True)):
+                if number:
+                    say()
                 _show(sides[0], *one, flips)
+            _say_adjusted(found)
     return 0
+
+
+def _say_adjusted(found: "Sequence[Comparison]") -> None:
+    tests = sum(metric.p_value is not None for one in found for metric in one.metrics.values())
+    if tests > 1:
+        say()
+        say_text(f"p is adjusted for {tests:,} tests (Holm); the intervals are not.")
 
 
 def _side(name: str, place: RunPlace, *, edited: bool) -> _Side:

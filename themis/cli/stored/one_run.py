@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 from themis.cli.stored.run_names import RunPlace
 from themis.cli.stored.run_targets import Asked, config_of, named_runs
-from themis.cli.targets import open_experiment, stored_run
+from themis.cli.targets import compile_without_secrets, open_experiment, stored_run
 
 
 @contextmanager
@@ -22,7 +22,8 @@ def one_run(asked: Asked, *, writes: bool = False) -> Iterator[RunPlace]:
     file = config_of(asked)
     if file is not None:
         experiment = open_experiment(file, asked.overrides)
-        with stored_run(experiment) as (store, run_id):
+        compile_without_secrets(experiment)
+        with stored_run(experiment, reads_only=not writes) as (store, run_id):
             yield RunPlace(store, run_id, experiment.compiled())
         return
     with named_runs(asked) as matches:

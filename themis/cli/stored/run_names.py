@@ -54,7 +54,7 @@ class NamedPlaces:
         self._stores: dict[StoreLocation, RunStore] = {}
 
     def find(self, name: str) -> RunPlace:
-        """Return the run that a text which is no config file names."""
+        """Return the run that a text which is not a config file names."""
         from themis.core.monitor.targets import matches_of, only, target_text
         from themis.core.stores.registry import open_for_reading
 
@@ -101,6 +101,6 @@ def places_of(stack: ExitStack, names: Sequence[str], path: Path | None, config:
             found.append(named.find(name))
             continue
         experiment = open_experiment(Path(name), ())
-        store, run_id = stack.enter_context(stored_run(experiment))
+        store, run_id = stack.enter_context(stored_run(experiment, reads_only=True))
         found.append(RunPlace(store, run_id, experiment.compiled()))
     return found

@@ -72,7 +72,7 @@ def run_to_read(asked: Asked) -> "Iterator[tuple[RunStore, str]]":
     """
     file = config_of(asked)
     if file is not None:
-        with stored_run(open_experiment(file, asked.overrides)) as found:
+        with stored_run(open_experiment(file, asked.overrides), reads_only=True) as found:
             yield found
         return
     from themis.core.monitor.targets import only
@@ -91,7 +91,7 @@ def config_of(asked: Asked) -> Path | None:
     context = click.get_current_context()
     if asked.target is None:
         if asked.config is None:
-            message = "name a run, or give --config"
+            message = "name a run, which themis list shows, or give --config"
             raise click.UsageError(message, context)
         return asked.config
     target = target_text(asked.target)

@@ -128,6 +128,10 @@ def say(line: str = "") -> None:
     streams.write("".join(f"{printable(text)}\n" for text in mask(line).split("\n")))
 
 
+DEBUG_VARIABLE = "THEMIS_DEBUG"
+"""Of the environment: whether tracebacks are shown."""
+
+
 def note(text: str) -> None:
     """Print a message on standard error: one line, which on a terminal is broken between words."""
     width = messages_width()

@@ -78,7 +78,7 @@ def say_in_full(metrics: Mapping[str, MetricSummary]) -> None:
 
 
 def in_full(metrics: Mapping[str, MetricSummary], width: int | None = None) -> list[str]:
-    """The lines of a table with the means and all their details, and of one with the figures that are no means."""
+    """The lines of a table with the means and all their details, and of one with the figures that are not means."""
     texts = {name: figures(metric) for name, metric in metrics.items()}
     if width is not None:  # where there is little room, what has not happened is not said
         for found in texts.values():

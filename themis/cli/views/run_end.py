@@ -50,7 +50,12 @@ class Execution:
 
 
 def show_end(
-    result: "RunResult", execution: "Execution | None", *, storage: "StorageConfig | None", priced_too: bool = True
+    result: "RunResult",
+    execution: "Execution | None",
+    *,
+    storage: "StorageConfig | None",
+    priced_too: bool = True,
+    is_traced: bool = False,
 ) -> None:
     """Print how a run has ended, and on standard error what is to be known about it.
 
@@ -59,6 +64,7 @@ def show_end(
         execution: what the command has done of it, if it has.
         storage: where its results are; None where that is not known.
         priced_too: whether its cost is shown.
+        is_traced: whether the traceback of a bug was printed anyway.
     """
     cost = priced(result.spends.values()) if priced_too else None
     if is_for_people():
@@ -66,7 +72,7 @@ def show_end(
         say_next(result, storage)
     else:
         emit(document(result, cost))
-    explain_failures(result)
+    explain_failures(result, is_traced=is_traced)
     explain_cost(cost)
 
 

@@ -49,7 +49,8 @@ def _say(manifest: "SubmissionManifest") -> None:
         key = manifest.manifest_path.stem.split("-")[-1].split(".")[0]
         ids += f", job {key[:ID_CHARACTERS]}"
     title = f"({manifest.name}, {ids})" if manifest.name else f"({ids})"
-    cases = f"{manifest.snapshot.total_cases:,} cases"
+    total = manifest.snapshot.total_cases
+    cases = "1 case" if total == 1 else f"{total:,} cases"
     lines = flowed([state, cases, title], terminal_width() or 10_000, first="", then="  ")
     first = (Part(state, of_state(state)), Part(lines[0][len(state) :]))
     say_lines([first, *((Part(line),) for line in lines[1:])])

@@ -71,7 +71,7 @@ def run(  # noqa: PLR0913  # one argument per option
 
     root = find_queue_root(queue_root, config, overrides)
     policy = ClaimPolicy(tags, version_mismatch)
-    expect_components()
+    expect_components(is_log=True)
     execution = begun()
     with (
         ends_cleanly("the experiment is back in the queue, and its finished cases are kept"),
@@ -88,7 +88,7 @@ def run(  # noqa: PLR0913  # one argument per option
         if not is_for_people():
             emit({"status": "idle"})
         return _say_why_idle(root, policy)
-    show_end(result, execution, storage=None)
+    show_end(result, execution, storage=None, is_traced=True)
     if result.status.value == "running":
         note("another process holds the run lock: the job waits, and is not charged")
     return 0

@@ -34,7 +34,7 @@ class Pattern:
 
         Raises:
             MissingExtraError: the package regex is not installed.
-            InvalidArgumentError: it is no text, or not a regular expression, or a flag is unknown.
+            InvalidArgumentError: it is not a text, or not a regular expression, or a flag is unknown.
         """
         require_extra("regex", component_id=component_id, extra="regex")
         regex = importlib.import_module("regex")

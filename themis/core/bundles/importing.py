@@ -182,7 +182,7 @@ def _parsed(snapshot: RunSnapshot, case_no: int, record: ParseRecord) -> Iterabl
     if record.item in snapshot.evaluation_items[Stage.PARSE]:
         yield codec.parsed(case_no, record.item, record.result, _retries(record))
     elif record.item != 0 or snapshot.component_refs.parsers:  # else it follows from the candidate
-        msg = f"item: {record.item} is no parse of the run"
+        msg = f"item: {record.item} is not a parse of the run"
         raise ValueError(msg)
 
 
@@ -216,7 +216,7 @@ def _refuse_metric(snapshot: RunSnapshot, record: ScoreRecord, *, asks_judges: b
     """Refuse a metric that is not the run's, or whose scores are in another bundle."""
     items = snapshot.evaluation_items
     if record.item not in items[Stage.SCORE] and record.item not in items[Stage.JUDGE]:
-        msg = f"item: {record.item} is no metric of the run"
+        msg = f"item: {record.item} is not a metric of the run"
         raise ValueError(msg)
     metric_id = snapshot.metric_columns[item_of(record.item).column]
     if metric_id != record.metric_id:

@@ -15,6 +15,7 @@ from themis.core.components.plugins import (
 )
 from themis.core.components.references import described
 from themis.core.components.suggestions import component_hint
+from themis.core.components.wrong_names import colon_hint, missing_module, missing_object
 from themis.core.errors import ComponentImportError, UnknownComponentError
 from themis.core.text.nearest import nearest_hint
 
@@ -58,10 +59,23 @@ class NamedObject:
             raise self._error(fault)
         try:
             found: Any = importlib.import_module(self.module)
-            for part in self.path.partition(":")[2].split("."):
-                found = getattr(found, part)
+        except ModuleNotFoundError as error:
+            is_it = f"{self.module}.".startswith(f"{error.name}.")
+            raise self._error(missing_module(str(error.name)) if is_it else described(error)) from error
         except (Exception, SystemExit) as error:
             raise self._error(described(error)) from error
+        return self._within(found)
+
+    def _within(self, found: Any) -> Any:
+        """Return the object within its module."""
+        for part in self.path.partition(":")[2].split("."):
+            try:
+                inner = getattr(found, part)
+            except AttributeError as error:
+                raise self._error(missing_object(found, part)) from error
+            except (Exception, SystemExit) as error:
+                raise self._error(described(error)) from error
+            found = inner
         return found
 
     def _fault(self, allow_modules: Sequence[str] | None) -> str | None:
@@ -98,8 +112,8 @@ def find_named(
     plugin = find_plugin(use, groups, where=where)
     if plugin is None:
         ids = known_ids(groups)
-        hint = nearest_hint(use, ids)
-        if COMPONENT_GROUP in groups:
+        hint = colon_hint(use) or nearest_hint(use, ids)
+        if COMPONENT_GROUP in groups and not colon_hint(use):
             hint = component_hint(use, kind, [name for name in ids if name not in SHIPPED])
         raise UnknownComponentError(where=where, reference=use, nearest=hint)
     return NamedObject(use, f"{where} ({plugin.package})", plugin.path, plugin)

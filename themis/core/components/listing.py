@@ -105,7 +105,7 @@ def _described(named: NamedObject, kind: str | None) -> tuple[str | None, str | 
     made = _made_by(found)
     version = getattr(made, "version", None)
     kinds = [name for method, name in _METHODS.items() if callable(getattr(made, method, None))]
-    problem = None if kinds or made is None else "is no component: it has none of the methods of one"
+    problem = None if kinds or made is None else "is not a component: it has none of the methods of one"
     return kind or next(iter(kinds), None), version if isinstance(version, str) else None, problem
 
 

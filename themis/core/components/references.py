@@ -9,6 +9,7 @@ from themis.core.base import FrozenModel, JSONValue
 from themis.core.components.fingerprint_files import declared_files
 from themis.core.configuration.secrets import redact_urls
 from themis.core.errors import ComponentError, ThemisError
+from themis.core.python.blamed_place import BUGS, blamed_place
 from themis.core.text.canonical import content_hash
 from themis.core.text.masking import mask
 
@@ -121,9 +122,13 @@ def shown(value: Any) -> str:
 
 
 def described(error: BaseException) -> str:
-    """Return an error as one line with its class, for messages."""
+    """Return an error as one line with its class, for messages; a bug with its place in the user's code, if it has one.
+
+    As in `KeyError: 'choices' (generators.py:12 in Model.__init__)`.
+    """
     try:
         text = " ".join(str(error).split())
     except Exception:  # noqa: BLE001  # an error of the error's own
         text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name, place = type(error).__name__, blamed_place(error) if isinstance(error, BUGS) else None
+    return f"{name}{f': {text}' if text else ''}{f' ({place.text})' if place else ''}"

@@ -20,6 +20,7 @@ from themis.core.components.references import (
     shown,
 )
 from themis.core.components.source_code import sources_of
+from themis.core.components.wrong_factories import argument_fault, class_fault, function_fault
 from themis.core.config import checked_component
 from themis.core.configuration.secrets import resolve_references
 from themis.core.errors import ComponentError, MissingSecretError, ThemisError, WrongComponentKindError
@@ -101,11 +102,15 @@ def load_component(
             where=where, reference=repr(target.use), detail="only metrics and judges are named by `as`"
         )
     if target is None:
+        fault = function_fault(spec, kind.name, kind.method, None) or class_fault(spec)
+        _refuse(fault, getattr(spec, "__name__", ""), where)
         live, module, distribution = spec, None, None
     else:
         named = find_named(target.use, where, kind=kind.name)
         where, module, distribution = named.where, named.module, named.distribution
-        live, target, inner = _make(target, named.load(allow_modules), _Place(where, allow_modules, folders))
+        found = named.load(allow_modules)
+        _refuse(function_fault(found, kind.name, kind.method, target.use), target.use, where)
+        live, target, inner = _make(target, found, _Place(where, allow_modules, folders))
     made, live = live, _as_judge(live, where) if kind is JUDGE else live
     _check_kind(live, kind, where)
     ref = reference(live, target, where=where, folders=folders)
@@ -178,6 +183,7 @@ def _make(target: ComponentTarget, factory: Any, place: _Place) -> tuple[Any, Co
     others = {name: value for name, value in target.arguments.items() if name not in components}
     arguments = resolve_references(others, where=where) | components
     arguments |= _imported_among(arguments, factory, where, place.allow_modules)
+    _refuse(argument_fault(factory, arguments, target.use), target.use, where)
     try:
         return factory(**arguments), target, inner
     except ThemisError:
@@ -186,6 +192,11 @@ def _make(target: ComponentTarget, factory: Any, place: _Place) -> tuple[Any, Co
         raise ComponentError(
             where=where, reference=repr(target.use), detail=f"cannot be made: {described(error)}"
         ) from error
+
+
+def _refuse(fault: str | None, name: str, where: str) -> None:
+    if fault is not None:
+        raise ComponentError(where=where, reference=repr(name), detail=fault)
 
 
 def _inner_among(

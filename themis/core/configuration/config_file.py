@@ -1,6 +1,7 @@
 """Configuration read from a YAML or TOML file with command-line overrides, checked, with absolute paths."""
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from copy import copy
 from pathlib import Path
@@ -17,6 +18,7 @@ from themis.core.configuration.default_paths import (
     DEFAULT_STORE_KIND,
     STORE_DEFAULTS,
 )
+from themis.core.configuration.misplaced_keys import misplaced_hint
 from themis.core.configuration.secrets import refuse_literal_secrets
 from themis.core.dataset_config import DatasetGiven
 from themis.core.errors import ConfigError, OverrideError, UnknownConfigKeyError
@@ -28,7 +30,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BYTES = 64 * 1024 * 1024
 
+_SUFFIXES = (".yaml", ".yml", ".toml")
 _MAX_INDEX_DIGITS = 9
+_SHOWN_CHARACTERS = 80
+_LINE = re.compile(r"^line \d+: ")
 
 
 def load_config(path: str | Path, *, overrides: Iterable[str] | None = None) -> ExperimentConfig:
@@ -83,11 +88,12 @@ def read_document(file: Path) -> dict[str, Any]:
         ConfigError: it cannot be read, or holds something else.
     """
     where = str(file)
-    if file.suffix not in {".yaml", ".yml", ".toml"}:
-        raise ConfigError(where=where, detail="a config file ends in .yaml, .yml or .toml")
+    if file.suffix not in _SUFFIXES:
+        detail = "is a folder, not a config file" if file.is_dir() else "a config file ends in .yaml, .yml or .toml"
+        raise ConfigError(where=where, detail=f"{detail}{_with_a_suffix(file)}")
     try:
         if file.is_dir():
-            raise ConfigError(where=where, detail="is a folder, not a config file")
+            raise ConfigError(where=where, detail=f"is a folder, not a config file{_with_a_suffix(file)}")
         if not file.is_file() and file.exists():
             raise ConfigError(where=where, detail="is not a regular file")
         if (size := file.stat().st_size) > MAX_BYTES:
@@ -107,22 +113,31 @@ def read_document(file: Path) -> dict[str, Any]:
     return value
 
 
+def _with_a_suffix(file: Path) -> str:
+    """Return the hint at the config file of this name, or in this folder, if there is one."""
+    inside = [found for found in sorted(file.glob("*")) if found.suffix in _SUFFIXES] if file.is_dir() else []
+    beside = [file.with_name(f"{file.name}{suffix}") for suffix in _SUFFIXES] if file.name else []
+    near = [found for found in beside if found.is_file()] or (inside if len(inside) == 1 else [])
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
 def _apply_override(raw: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     keys = path.strip().split(".")
     if not equals or not all(keys):
-        raise OverrideError(override=override, detail="has no key" if equals else "has no =")
-    value = parse_yaml(text, where=f"override {override!r}")
+        detail = f"has no {'key' if equals else '='}; write it as key.path=value"
+        raise OverrideError(override=override, detail=detail)
+    value = _value_in(text, override)
     place: Any = raw
-    for key in keys[:-1]:
+    for number, key in enumerate(keys[:-1]):
         if isinstance(place, dict) and place.get(key) is None:
             place[key] = {}
         # Copied on the way: with aliases, another key may hold the very same value.
-        below = copy(_item(place, key, override))
+        below = copy(_item(place, keys, number, override))
         _set(place, key, below)
         place = below
     if not isinstance(place, dict):
-        _item(place, keys[-1], override)
+        _item(place, keys, len(keys) - 1, override)
     _set(place, keys[-1], value)
 
 
@@ -130,14 +145,41 @@ def _set(place: Any, key: str, value: Any) -> None:
     place[key if isinstance(place, dict) else int(key)] = value
 
 
-def _item(place: Any, key: str, override: str) -> Any:
+def _value_in(text: str, override: str) -> Any:
+    try:
+        return parse_yaml(text, where="")
+    except ConfigError as error:
+        problem = _LINE.sub("", str(error.facts["detail"]))  # which line of one line says nothing
+        raise OverrideError(override=override, detail=f"its value is not YAML: {problem}") from None
+
+
+def _item(place: Any, keys: list[str], number: int, override: str) -> Any:
+    """Return what `keys[number]` names in the value that the keys before it lead to."""
+    key, above = keys[number], ".".join(keys[:number])
     if isinstance(place, dict):
         return place[key]
     if not isinstance(place, list):
-        raise OverrideError(override=override, detail=f"{key!r} is below a plain value")
+        raise OverrideError(override=override, detail=_no_keys_below(above, place, keys[number:]))
     if not key.isdecimal() or len(key) > _MAX_INDEX_DIGITS or int(key) >= len(place):
-        raise OverrideError(override=override, detail=f"{key!r} is not an index of a list of {len(place)} (from 0)")
+        raise OverrideError(override=override, detail=f"{above} {_items(place)}, and none {key!r}")
     return place[int(key)]
+
+
+def _items(place: list[Any]) -> str:
+    if not place:
+        return "is an empty list"
+    return "has 1 item, 0" if len(place) == 1 else f"has {len(place)} items, 0 to {len(place) - 1}"
+
+
+def _no_keys_below(above: str, place: Any, below: list[str]) -> str:
+    """Return the fault of an override below a value that has no keys, with the longer form of a component."""
+    value = str(place)
+    if not isinstance(place, str) or len(value) > _SHOWN_CHARACTERS:
+        return f"{above} is a plain value, which has no keys"
+    if below[0] not in {"use", "with"}:
+        return f"{above} is {value!r}, which has no keys"
+    arguments = f"{below[1]}: …" if below[1:] else "…"
+    return f"{above} is a plain id; write it as {above}={{use: {value}, with: {{{arguments}}}}}"
 
 
 def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
@@ -146,7 +188,9 @@ def _first_problem(model: type[BaseModel], error: ValidationError, where: str) -
     if problem["type"] == UNKNOWN_KEY:
         known = _known_keys(model, path[:-1])
         dotted = ".".join(map(str, path))
-        return UnknownConfigKeyError(where=where, key=dotted, nearest=nearest_hint(str(path[-1]), known))
+        return UnknownConfigKeyError(
+            where=where, key=dotted, nearest=misplaced_hint(path) or nearest_hint(str(path[-1]), known)
+        )
     more = f" (and {len(others)} more)" if others else ""
     return ConfigError(where=where, detail=f"{words(problem, path)}{more}")
 

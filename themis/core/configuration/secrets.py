@@ -7,6 +7,8 @@ credentials folder: systemd's `$CREDENTIALS_DIRECTORY`, else the containers' `/r
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,8 @@ _URL_PASSWORD = re.compile(
 )
 _HARMLESS = frozenset({"", "EMPTY", "none", "null"})
 REDACTED = "***"
+
+_NOT_NEEDED = ContextVar("secrets not needed", default=False)
 
 
 def is_reference(text: str) -> bool:
@@ -128,6 +132,30 @@ def redacted_key(value: Any) -> str | None:
     return next((key for key, text in _texts(value, "") if f":{REDACTED}@" in text), None)
 
 
+@contextmanager
+def secrets_not_needed() -> Iterator[None]:
+    """Context for reading what is stored: a secret that is not there is no error in the block.
+
+    What a component gets in its place is of no use to it, and is not part of any identity.
+    """
+    token = _NOT_NEEDED.set(True)
+    try:
+        yield
+    finally:
+        _NOT_NEEDED.reset(token)
+
+
+def placeholder_for(name: str, *, where: str) -> str:
+    """Return what stands for a secret that is not there.
+
+    Raises:
+        MissingSecretError: it is needed, see `secrets_not_needed`.
+    """
+    if _NOT_NEEDED.get():
+        return f"unset-{name}"
+    raise MissingSecretError(where=where, name=name)
+
+
 def resolve_references(value: Any, *, where: str, environ: Mapping[str, str] = os.environ) -> Any:
     """Return a copy of a JSON value with each reference replaced by its secret, which every text masks from now on.
 
@@ -154,7 +182,7 @@ def _resolve_text(text: str, where: str, environ: Mapping[str, str]) -> str:
 def _environment(name: str, where: str, environ: Mapping[str, str]) -> str:
     value = environ.get(name)
     if value is None:
-        raise MissingSecretError(where=where, name=name)
+        return placeholder_for(name, where=where)
     masking.register(name, value, is_key=is_secret_variable(name, value))
     return value
 
@@ -164,7 +192,7 @@ def _credential(name: str, where: str, environ: Mapping[str, str]) -> str:
     try:
         value = (folder / name).read_text(encoding="utf-8").rstrip("\n")
     except (OSError, UnicodeDecodeError):
-        raise MissingSecretError(where=where, name=f"for secret://{name} (looked in {folder})") from None
+        return placeholder_for(f"for secret://{name} (looked in {folder})", where=where)
     masking.register(name, value, is_key=True)
     return value
 

@@ -42,7 +42,7 @@ class Fields:
         """Return the fields of a case in a row.
 
         Raises:
-            ValueError: a value is not there, or an answer is none of the choices; the message says so.
+            ValueError: a value is not there, or an answer is not one of the choices; the message says so.
         """
         found = {name: find(row) for name, find in self._finders}
         return with_choices(found, self._answer_as) if self._has_choices else found

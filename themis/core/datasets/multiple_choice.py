@@ -22,7 +22,7 @@ def with_choices(found: dict[str, Any], answer_as: AnswerAs) -> dict[str, Any]:
     """Return the fields of a case in whose input the question stands beside its choices.
 
     Raises:
-        ValueError: the choices are no texts and numbers, in a list or by their letters, or too many; or the answer is
+        ValueError: the choices are not texts and numbers, in a list or by their letters, or too many; or the answer is
             none of them, may be more than one, or is an empty list.
     """
     choices = _texts(found.pop(CHOICES))

@@ -10,7 +10,7 @@ from themis.core.models import Case
 
 
 class Spool:
-    """Temporary file of cases, which has no name and ends with the process; only where each lies is in memory."""
+    """Temporary file of cases, which has no name and ends with the process; only where each begins is in memory."""
 
     def __init__(self) -> None:
         """Create an empty file."""

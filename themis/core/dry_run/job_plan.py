@@ -59,7 +59,9 @@ def plan_submission(
     if not batched:
         open_root(folder, write=False)
         if why_not := why_not_writable(folder):
-            raise QueueUnwritableError(path=folder, detail=why_not)
+            raise QueueUnwritableError(
+                path=folder, detail=why_not, mend="make it writable for this user, or use a queue of your own"
+            )
     elif folder.exists() and not folder.is_dir():
         raise ConfigError(where="runtime.batch_root", detail=f"{folder} is not a folder")
     row = None if batched else _job_of(experiment, run.run_id)

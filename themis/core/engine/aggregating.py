@@ -1,4 +1,4 @@
-"""Figures of metrics over a whole run, which are no means: computed from its stored scores when it ends, and stored."""
+"""Figures of metrics over a whole run, not means: computed from its stored scores when it ends, and stored."""
 
 import logging
 from collections.abc import Iterator

@@ -148,7 +148,7 @@ def endpoint_of(generator: Any, *, answers: bool = True) -> BatchEndpoint:
     """
     name = getattr(generator, "component_id", type(generator).__name__)
     if not answers:
-        raise NoBatchesError(generator=name, detail="is asked for continuations, which are no questions of a batch")
+        raise NoBatchesError(generator=name, detail="is asked for continuations, which are not questions of a batch")
     if not has_batches(generator):
         raise NoBatchesError(generator=name, detail="has no batch endpoint")
     endpoint: BatchEndpoint = generator.batch_endpoint()

@@ -28,4 +28,4 @@ class PromptError(ConfigError):
 
 
 class OverrideError(ConfigError):
-    """override {override!r}: {detail}; write it as key.path=value"""
+    """override {override!r}: {detail}"""

@@ -20,7 +20,7 @@ class QueueElsewhereError(QueueRootError):
 
 
 class QueueUnwritableError(QueueRootError):
-    """{path}: cannot be written: {detail}; free some disk space, or give this user permission to write there"""
+    """{path}: cannot be written: {detail}; {mend}"""
 
     exit_code = 4
 

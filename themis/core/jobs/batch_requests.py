@@ -40,7 +40,7 @@ def run_batch_request(
         InputError: the file is not there, or not a request.
         QueueBusyError: another process is running it.
         RunBusyError: another process holds the run lock of its run.
-        RunningLoopError: there is a running event loop, and this is no cell of a notebook.
+        RunningLoopError: there is a running event loop, and this is not a cell of a notebook.
     """
     refuse_running_loop("run_batch_request")
     request = Path(request_path).absolute()

@@ -44,7 +44,7 @@ def run_worker_once(
     """Claim one job, run it, settle it; see `run_worker_once_async`.
 
     Raises:
-        RunningLoopError: there is a running event loop, and this is no cell of a notebook.
+        RunningLoopError: there is a running event loop, and this is not a cell of a notebook.
     """
     refuse_running_loop("run_worker_once")
     with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:

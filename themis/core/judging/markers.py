@@ -99,7 +99,7 @@ def marker_from(given: Any) -> Marker:
     """Return the marker that an argument names: `brackets`, `{words: Verdict}` or `{field: criteria_met}`.
 
     Raises:
-        InvalidArgumentError: it is none of these.
+        InvalidArgumentError: it is not one of these.
     """
     if given is None or given == "brackets":
         return Brackets()
@@ -123,8 +123,8 @@ def find_verdict(text: str, scale: Scale, marker: Marker) -> Verdict:
     """Return the verdict of a response: the last one that is marked as the judge was asked to.
 
     Only where no such mark is found, the other ways of writing a verdict count: brackets, a word before it, a first or
-    last line that holds nothing else. A word of the scale somewhere in a sentence is no verdict. What a judge thinks in
-    a block of reasoning does not count either.
+    last line that holds nothing else. A word of the scale somewhere in a sentence is not a verdict. What a judge thinks
+    in a block of reasoning does not count either.
 
     Raises:
         VerdictOutsideScaleError: what is marked as the verdict is not on the scale.
@@ -221,11 +221,13 @@ def _last_field(text: str, name: str) -> JSONValue:
         if name in value:
             values.append(value[name])
     if not values:
-        detail = f"its JSON has no field {name!r}" if seen else f"its response is no JSON object with a field {name!r}"
+        detail = (
+            f"its JSON has no field {name!r}" if seen else f"its response is not a JSON object with a field {name!r}"
+        )
         raise NoVerdictError(detail=detail)
     return values[-1]
 
 
 def _refuse(constant: str) -> None:
-    msg = f"{constant} is no number of JSON"
+    msg = f"{constant} is not a number of JSON"
     raise ValueError(msg)

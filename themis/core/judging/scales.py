@@ -55,7 +55,7 @@ class Labels:
         """Return the verdict that a value is, in upper or lower case.
 
         Raises:
-            VerdictOutsideScaleError: it is none of the labels.
+            VerdictOutsideScaleError: it is not one of the labels.
         """
         label = self._by_key.get(key_of(value)) if isinstance(value, str) else None
         if label is None:
@@ -86,7 +86,7 @@ class Numbers:
         """Return the verdict that a number is, or a text such as `8` or `8/10`.
 
         Raises:
-            VerdictOutsideScaleError: it is no number of the scale.
+            VerdictOutsideScaleError: it is not a number of the scale.
         """
         number = self._number_in(value)
         if number is None or not self.lowest <= number <= self.highest or (self.whole and number != int(number)):
@@ -149,7 +149,7 @@ def scale_from(given: Any) -> Scale:
     `{lowest: 1, highest: 10, whole: true}`; or the word `true_false`.
 
     Raises:
-        InvalidArgumentError: it is none of these.
+        InvalidArgumentError: it is not one of these.
     """
     if given == "true_false":
         return Flags()

@@ -98,7 +98,7 @@ def media_bytes(reference: str) -> bytes:
 def unused_media(before_ns: int) -> Iterator[tuple[Path, int]]:
     """Yield the files that were last used before a time, in nanoseconds since 1970 UTC, each with its size in bytes.
 
-    One that was used within the last day is none of them, whatever the time: a run may be about to send it.
+    One that was used within the last day is not one of them, whatever the time: a run may be about to send it.
 
     Raises:
         MediaError: no folder is known.

@@ -8,6 +8,9 @@ from pathlib import Path
 from themis.core.errors import UnavailableError
 from themis.core.monitor.queue_files import JobFile
 from themis.core.monitor.stores import stores_of
+from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
+from themis.core.queue.folder import locks
+from themis.core.queue.folder.root import open_root
 from themis.core.stores.reading import JobAndRun, RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 
@@ -19,6 +22,35 @@ def runs_of_jobs(queue_root: Path, keys: Sequence[str]) -> dict[str, RunRow]:
     """Return the runs of jobs by the jobs' keys; those in a store that cannot be read now are left out."""
     with ExitStack() as stack:
         return {key: pair.run for key, pair in _found(_readers(stack, queue_root), keys).items()}
+
+
+def failures_of_job(queue_root: Path, key: str) -> tuple[list[FailureGroup], int, int]:
+    """Return the reasons of the failed cases of a job's run, the number of cases that ended, and of those that failed.
+
+    Without the run, or while its store cannot be read, there are none.
+    """
+    with ExitStack() as stack:
+        for reader in _readers(stack, queue_root):
+            with suppress(UnavailableError):
+                if found := reader.jobs([key]).get(key):
+                    ended, failed = reader.count_cases(found.run)
+                    outcomes = reader.failed_outcomes(found.run, MOST_READ) if failed else ()
+                    return failure_groups(outcomes), ended, failed
+    return [], 0, 0
+
+
+def orphans(queue_root: Path, keys: Sequence[str]) -> list[str]:
+    """Return the keys of those running jobs whose worker is dead, as their locks are free.
+
+    Jobs with a lease, which may be on another host, are left out.
+    """
+    root = open_root(queue_root, write=False)
+    if root is None:
+        return []
+    free = [key for key in keys if not locks.is_locked(root.locks_folder, key)]
+    with ExitStack() as stack:
+        rows = {key: pair.job for key, pair in _found(_readers(stack, queue_root), free).items()}
+    return [key for key, row in rows.items() if row.state == "running" and row.lease_until_ms is None]
 
 
 def with_runs(queue_root: Path, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, JobAndRun | None]]:

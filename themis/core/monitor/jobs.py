@@ -6,14 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from themis.core.monitor.job_runs import runs_of_jobs
+from themis.core.monitor.job_runs import failures_of_job, runs_of_jobs
 from themis.core.monitor.reasons import Reason, Surroundings, reasons
 from themis.core.monitor.workers import LiveWorkers, calls_document, start_one
+from themis.core.outcomes.failure_groups import FailureGroup
 from themis.core.queue.admin.details import JobDetails
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.folder.log_files import attempt_of
 from themis.core.queue.folder.processes import is_suspended
 from themis.core.queue.folder.worker_registry import workers_of
+from themis.core.text.lines import cut
 from themis.core.values.durations import how_long
 from themis.core.values.run_ends import BUDGET
 
@@ -35,6 +37,8 @@ class JobNow:
         why: the reasons as text, and what can be done about them.
         slot: the report of the slot that runs it; None if no registered worker does.
         name: of its run; None if that has none, or its store cannot be read.
+        failures: the reasons of the failed cases of its run, with the cases of each.
+        failed_cases: the number of failed cases of its run.
     """
 
     details: JobDetails
@@ -42,6 +46,8 @@ class JobNow:
     why: str
     slot: "SlotReport | None" = None
     name: str | None = None
+    failures: tuple[FailureGroup, ...] = ()
+    failed_cases: int = 0
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""
@@ -52,6 +58,7 @@ class JobNow:
             "owner": asdict(row.owner) if row.owner else None,
             "why": self.why,
             "reasons": [asdict(reason) for reason in self.reasons],
+            "failure_reasons": [group.document() for group in self.failures],
             "tags": list(details.tags),
             "alive": details.alive,
             "attempts": [attempt._asdict() for attempt in details.attempts],
@@ -84,7 +91,9 @@ def job_now(queue: FileQueue, key: str) -> JobNow:
     slot = LiveWorkers(around.workers).report(row.key, row.attempt) if row.state == "running" else None
     run = runs_of_jobs(queue.path, [row.key]).get(row.key)
     name = None if run is None else run.name
-    return JobNow(details, tuple(found), _explanation(details, found, queue.path), slot, name)
+    failures, ended, failed = failures_of_job(queue.path, row.key)
+    why = _explanation(details, found, queue.path, _failed_of(failures, ended, failed))
+    return JobNow(details, tuple(found), why, slot, name, tuple(failures), failed)
 
 
 def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int, list[Path]]:
@@ -97,8 +106,17 @@ def logs_by_attempt(details: JobDetails, attempt: int | None = None) -> dict[int
     return found
 
 
-def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path) -> str:
-    """The explanation of a job's state, and what can be done about it."""
+def _failed_of(failures: "Sequence[FailureGroup]", ended: int, failed: int) -> str:
+    """The number of failed cases of a run that ended, and the first reason."""
+    if not failures:
+        return ""
+    first = failures[0]
+    said = ": " if len(failures) == 1 else ", mostly: "
+    return f"; {failed:,} of {ended:,} cases failed{said}{first.category}: {cut(first.reason)}"
+
+
+def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path, failed: str) -> str:
+    """The explanation of a job's state, and what can be done about it; `failed` says which cases failed."""
     row = details.row
     found = "; ".join(reason.text for reason in why)
     words = {reason.word for reason in why}
@@ -109,7 +127,7 @@ def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path) -
         since = f"it has been running for {how_long(time.time() - (row.started_ns or 0) / _NS)}"
         return found if words - {"cancel requested"} else "; ".join(filter(None, (since, found)))
     if row.state == "done":
-        return f"it ran to its end; themis status {row.run_id[:12]} shows its scores"
+        return f"it ran to its end{failed}; themis status {row.run_id[:12]} shows its scores"
     again = f"; themis queue retry {row.key}{_MORE.get(row.cause or '', '')} queues it again"
     if row.message and row.cause and row.message.startswith(row.cause):
         return row.message + again

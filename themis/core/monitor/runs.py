@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from themis.core.monitor.run_filter import ALL_RUNS, RunFilter
 from themis.core.monitor.run_outline import RunOutlines
 from themis.core.monitor.workers import LiveWorkers, calls_document
+from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
 from themis.core.queue.folder.root import open_root
 from themis.core.queue.folder.worker_registry import workers_of
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
@@ -138,6 +139,11 @@ class StoredRuns:
         for run in islice(fitting, limit):
             yield self._now(run, live, with_means=with_means)
 
+    def failures(self, run_id: str) -> list[FailureGroup]:
+        """The reasons of a run's failed cases, with the cases of each, the most frequent first."""
+        found = [self._reader.failed_outcomes(run, MOST_READ) for run in self._reader.runs_before(run_id, None, 1)]
+        return failure_groups(found[0] if found else ())
+
     def spends(self, run_id: str) -> list[str]:
         """The spend of each execution of a run, see `themis.core.cost.spend`."""
         return [text for run in self._reader.runs_before(run_id, None, 1) for text in self._reader.spends(run).values()]
@@ -217,11 +223,11 @@ def unfinished_jobs(queue_root: Path, stores: Iterable[StoredRuns]) -> list[tupl
     return [] if root is None else [(store, key) for store in stores for key in store.unfinished_jobs(root.queue_id)]
 
 
-def metrics_of(location: StoreLocation, run_id: str, *, patience_s: float = PATIENCE_S) -> dict[str, MetricSummary]:
-    """Summaries of the metrics of one run; empty while no case has ended, and when the store does not have the run.
+def run_now(location: StoreLocation, run_id: str, *, patience_s: float = PATIENCE_S) -> RunNow | None:
+    """Return one run as it is now; None when the store does not have it.
 
     Raises:
         StoreError: the store does not exist, or cannot be read.
     """
     with closing(StoredRuns(location, patience_s=patience_s)) as runs:
-        return next((run.metrics for run in runs.find(run_id, 1)), {})
+        return next(runs.find(run_id, 1), None)

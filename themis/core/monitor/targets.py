@@ -21,6 +21,7 @@ from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 from themis.core.text.run_names import CONFIG_SUFFIXES, KINDS
 
+_ALL = "themis list shows all runs"
 LEAST_DIGITS = 4
 """Digits that the beginning of an id has at least."""
 
@@ -99,12 +100,13 @@ def matches_of(target: TargetText, readers: Sequence[StoreReader], *, most: int 
         if named:
             return _matches(named)
         if kind is Kind.NAME:
-            raise UnknownTargetError(target=text, detail="no run has that name")
+            raise UnknownTargetError(target=text, detail=f"no run has that name; {_ALL}")
     if not _KEY.fullmatch(text):
         words = {Kind.ANY: "no run has that name, and it is", Kind.RUN: "it is", Kind.JOB: "it is"}
-        raise UnknownTargetError(target=text, detail=f"{words[kind]} not the beginning of an id, which has 0-9 and a-f")
+        detail = f"{words[kind]} not the beginning of an id, which has 0-9 and a-f; {_ALL}"
+        raise UnknownTargetError(target=text, detail=detail)
     if len(text) < LEAST_DIGITS:
-        detail = f"the beginning of an id has at least {LEAST_DIGITS} digits, and no run has that name"
+        detail = f"the beginning of an id has at least {LEAST_DIGITS} digits, and no run has that name; {_ALL}"
         raise UnknownTargetError(target=text, detail=detail)
     found = [] if kind is Kind.JOB else [(r, run) for r in readers for run in r.runs_before(text, None, most)]
     if kind is not Kind.RUN:
@@ -113,7 +115,7 @@ def matches_of(target: TargetText, readers: Sequence[StoreReader], *, most: int 
     if found:
         return exact or _matches(found)
     detail = {Kind.ANY: "no name, run or job", Kind.RUN: "no run", Kind.JOB: "no job"}[kind]
-    raise UnknownTargetError(target=text, detail=f"{detail} begins so; themis status lists all runs")
+    raise UnknownTargetError(target=text, detail=f"{detail} begins so; {_ALL}")
 
 
 def run_in(run_id: str, readers: Sequence[StoreReader]) -> list[Match]:

@@ -25,7 +25,7 @@ def facts_of(stage: Stage, result: Any, metric_id: str | None) -> dict[str, Any]
 
 
 def score_of(result: Any, metric_id: str | None) -> Score | None:
-    """Return the score of a metric: itself, or what its judgments come to; None where that is no finite number."""
+    """Return the score of a metric: itself, or what its judgments come to; None where that is not a finite number."""
     if isinstance(result, Score):
         return result
     found = result.aggregation_output if isinstance(result, EvaluationExecution) else None

@@ -43,7 +43,7 @@ class Condition(NamedTuple):
         """Return the condition that a text says; `builtin/` may be left out of a metric's id.
 
         Raises:
-            InvalidArgumentError: it is no condition, or the run has no such metric.
+            InvalidArgumentError: it is not a condition, or the run has no such metric.
         """
         found = _CONDITION.fullmatch(text)
         if found is None:

@@ -58,7 +58,7 @@ def _metadata(summary: RunSummary) -> dict[str, str]:
 
 
 def _cell(value: object) -> object:
-    """Return a value as Arrow can hold it: a mapping as JSON, and a lone surrogate, which is no Unicode, escaped."""
+    """Return a value as Arrow can hold it: a mapping as JSON, and a lone surrogate, which is not Unicode, escaped."""
     if isinstance(value, dict | list):
         return compact_json(value) if value else None
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

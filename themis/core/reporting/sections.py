@@ -147,7 +147,7 @@ def _edit(record: EditRecord) -> tuple[Inline, ...]:
 
 
 def _aggregates(summary: RunSummary) -> Section | None:
-    """The figures over the run that are no means, with the metrics that failed to compute them."""
+    """The figures over the run that are not means, with the metrics that failed to compute them."""
     rows: list[tuple[Inline, ...]] = [
         ((Given(name),), *((text,) for text in texts)) for name, *texts in aggregate_rows(summary.metrics)
     ]

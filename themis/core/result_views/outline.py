@@ -100,7 +100,7 @@ class Outline:
 
     @property
     def aggregates(self) -> list[tuple[str, str, str, str]]:
-        """A row of texts for each figure that is no mean, see `AGGREGATE_HEADS`."""
+        """A row of texts for each figure that is not a mean, see `AGGREGATE_HEADS`."""
         return aggregate_rows(self.metrics)
 
     def _figures(self) -> dict[str, dict[str, str]]:

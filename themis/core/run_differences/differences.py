@@ -55,7 +55,7 @@ class RunDifference(FrozenModel):
         run_ids: the ids of both.
         same: whether they are one run.
         fields: the parts of their identities that differ.
-        code: edits that are no part of the identity.
+        code: edits that are not part of the identity.
         reused: the results that the second would use of the first; nothing when they are one run.
     """
 

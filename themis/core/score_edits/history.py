@@ -24,7 +24,7 @@ class Standing(StrEnum):
         EARLIER_ANSWER: nobody has edited the score of the answer that is there now.
         REPLACED: a later edit holds in its place.
         WITHDRAWN: it was taken back.
-        WITHDRAWAL: it is no edit, but takes one back.
+        WITHDRAWAL: it is not an edit, but takes one back.
     """
 
     HOLDS = "holds"

@@ -40,7 +40,7 @@ def read_corrections(
     Raises:
         DatasetError: the file cannot be read.
         ScoreFileError: an id or index in a row is none.
-        ScoreEditError: a row lacks something, or its value or label is no score; or there is no row.
+        ScoreEditError: a row lacks something, or its value or label is not a score; or there is no row.
     """
     found = [_correction(where, row, snapshot, unsaid, worth) for where, row in rows_of(path)]
     if not found:

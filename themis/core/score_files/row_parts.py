@@ -40,7 +40,7 @@ def id_at(where: str, path: str, row: Mapping[str, Any]) -> str | None:
     """Return the id at a path; a whole number becomes its text, as in a dataset. None when there is none.
 
     Raises:
-        ScoreFileError: it is no id.
+        ScoreFileError: it is not an id.
     """
     value = value_at(row, path)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -54,7 +54,7 @@ def index_at(where: str, path: str, row: Mapping[str, Any]) -> int | None:
     """Return the index at a path; None when there is none.
 
     Raises:
-        ScoreFileError: it is no whole number from 0.
+        ScoreFileError: it is not a whole number from 0.
     """
     value = value_at(row, path)
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:

@@ -109,7 +109,7 @@ class ScoreFile:
         if labels is not None:
             worth = labels.get(key_of(plain_text(value)))
             if worth is None:
-                refuse(where, f"{field!r} is {shortened(value)!r}, which is none of the labels: {', '.join(labels)}")
+                refuse(where, f"{field!r} is {shortened(value)!r}, which is not one of the labels: {', '.join(labels)}")
             return worth
         number = finite_number(value)
         if number is None:

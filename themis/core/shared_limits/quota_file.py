@@ -50,7 +50,7 @@ class QuotaFile:
         Args:
             provider: public name.
             credential: the key.
-            remark: told in a sentence that a damaged file was set aside.
+            remark: called with a sentence when a damaged file was set aside.
 
         Raises:
             LimitFileError: the folder or the file cannot be used.

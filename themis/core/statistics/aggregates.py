@@ -1,4 +1,4 @@
-"""Figures of a metric over a whole run that are no mean of its cases, as a store keeps them."""
+"""Figures of a metric over a whole run that are not a mean of its cases, as a store keeps them."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: of a figure that is no mean, by computing it again for random samples of its rows."""
+"""Bootstrap intervals: of a figure that is not a mean, by computing it again for random samples of its rows."""
 
 import math
 import random

@@ -36,7 +36,7 @@ class MetricSummary:
         low, high: the mean if all unscored cases had scored 0 or 1.
         answer_ends: number of cases by how their answer ended, for those that did not end by themselves.
         mean_of_whole_answers: the mean without those cases; None when there are none of the others.
-        aggregates: figures over the run that are no means, by name; those of its last complete execution.
+        aggregates: figures over the run that are not means, by name; those of its last complete execution.
         aggregate_notes: texts that say how these were computed, by name.
         aggregate_error: why the metric has none, when it failed to compute them.
         samples: figures over several samples of each case, of a run that scores each candidate; as `aggregates`.
@@ -226,7 +226,7 @@ def figures(summary: MetricSummary) -> dict[str, str]:
 
 
 def aggregate_rows(metrics: Mapping[str, MetricSummary]) -> list[tuple[str, str, str, str]]:
-    """Return a row of texts for each figure over a run that is no mean, and each over samples of its cases.
+    """Return a row of texts for each figure over a run that is not a mean, and each over samples of its cases.
 
     A row has the metric, the figure, its value and its 95 % interval.
     """

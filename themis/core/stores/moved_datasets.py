@@ -1,4 +1,4 @@
-"""Moved datasets of a stored run: the current locations of their files, which are no part of the run's identity."""
+"""Moved datasets of a stored run: the current locations of their files, which are not part of the run's identity."""
 
 import json
 from collections.abc import Callable

@@ -7,6 +7,7 @@ neither the engine nor its models. Each kind of store has one, or is read itself
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.run_locks import RunHolder
@@ -115,6 +116,9 @@ class StoreReader(Protocol):
 
     def count_cases(self, run: RunRow) -> tuple[int, int]:
         """Count the ended cases of a run, and those of them that failed."""
+
+    def failed_outcomes(self, run: RunRow, limit: int) -> list[FailedOutcome]:
+        """Return the first failed outcomes of failed cases of a run, in the order of cases and stages."""
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
         """Return the tally of each metric's scores in a run, by its item; metrics without outcomes are left out."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader
@@ -11,6 +12,8 @@ from themis.core.text.canonical import compact_json
 
 if TYPE_CHECKING:
     from themis.core.stores.protocol import RunRecord, RunStore
+
+_PAGE_CASES = 500
 
 
 class StoreAsReader(StoreReader):
@@ -93,6 +96,21 @@ class StoreAsReader(StoreReader):
     def count_cases(self, run: RunRow) -> tuple[int, int]:
         """Count the ended cases of a run, and those of them that failed."""
         return self._store.count_ends(run.run_id)
+
+    def failed_outcomes(self, run: RunRow, limit: int) -> list[FailedOutcome]:
+        """Return the first failed outcomes of failed cases of a run, in the order of cases and stages."""
+        found: list[FailedOutcome] = []
+        first = 0
+        while len(found) < limit and (ends := self._store.ends_from(run.run_id, first, _PAGE_CASES)):
+            failed = {end.case_no: end.case_id for end in ends if end.failed}
+            first = ends[-1].case_no + 1
+            outcomes = self._store.outcomes_between(run.run_id, ends[0].case_no, first) if failed else []
+            found += [
+                FailedOutcome(one.case_no, failed[one.case_no], one.body)
+                for one in outcomes
+                if not one.ok and one.case_no in failed
+            ]
+        return found[:limit]
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
         """Return the tally of each metric's scores in a run, by its item."""

@@ -10,7 +10,7 @@ _UNSEEN = frozenset({"Mn", "Me", "Cf"})
 _JOINTS = re.compile(r"(?<=[-_/,.=:;])(?=[^-_/,.=:;])")
 """Places where a word that is wider than a line is broken."""
 
-_WORDS = re.compile(r"(?<=: )themis [^;]*[^;\s]|\S+")
+_WORDS = re.compile(r"(?<=: )themis [^;]*[^;\s];?|\S+")
 
 
 def width_of(text: str) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from themis.core.text.expectations import expectation
 from themis.core.text.lines import one_line
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ def problems(error: ValidationError) -> list["ErrorDetails"]:
 def in_a_line(error: ValidationError) -> str:
     """Return all problems of a value that a component made, and the kind that was expected."""
     found = problems(error)
-    texts = [words(problem) for problem in found]
-    for place, problem in enumerate(found):
-        if problem["type"] == _NOT_FINITE:
-            texts[place] = f"{'.'.join(map(str, problem['loc']))} must be a finite number, not {problem['input']}"
-            if error.title == "Score":
-                texts[place] += "; return a ScoreError where there is no score"
+    texts = [words(problem).replace(": ", " ", 1) if expectation(problem) else words(problem) for problem in found]
+    if error.title == "Score":
+        texts = [
+            f"{text}; return a ScoreError where there is no score" if problem["type"] == _NOT_FINITE else text
+            for text, problem in zip(texts, found, strict=True)
+        ]
     return f"{error.title}: {'; '.join(texts)}"
 
 
@@ -43,6 +44,6 @@ def words(problem: "ErrorDetails", path: Iterable[int | str] | None = None) -> s
     elif message.startswith(_OURS):
         message = message.removeprefix(_OURS)
     else:
-        message = message[:1].lower() + message[1:]
+        message = expectation(problem) or message[:1].lower() + message[1:]
     place = one_line(".".join(map(str, problem["loc"] if path is None else path)))
     return f"{place}: {message}" if place else message

@@ -25,6 +25,7 @@ class JobEnded:
 
     Attributes:
         key, run_id: of the job and its run.
+        name: of the run; None when its store could not be read, or an earlier version stored it.
         state: `done` or `failed`.
         cause: of the end, one of the words of `Cause`.
         message: details of the cause, for people.
@@ -47,6 +48,7 @@ class JobEnded:
     started_ns: int
     ended_ns: int
     cases: CaseCounts = CaseCounts()
+    name: str | None = None
     metric_means: dict[str, float] | None = None
     metrics: dict[str, dict[str, Any]] | None = None
 

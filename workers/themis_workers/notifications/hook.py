@@ -29,8 +29,8 @@ _TAIL_LINES = 10
 class Hook:
     """A command to run for each ended job.
 
-    It reads the event as JSON on standard input, and finds THEMIS_KEY, THEMIS_RUN_ID, THEMIS_STATE and THEMIS_REASON in
-    its environment. The last lines of its output are logged.
+    It reads the event as JSON on standard input, and finds THEMIS_KEY, THEMIS_RUN_ID, THEMIS_NAME, THEMIS_STATE and
+    THEMIS_REASON in its environment. The last lines of its output are logged.
 
     Args:
         command: split into words as a shell would; references in a word are resolved at each run.
@@ -115,7 +115,13 @@ def _split(command: str) -> list[str]:
 
 def _variables(event: JobEnded) -> dict[str, str]:
     """Environment variables for simple hooks."""
-    found = {"KEY": event.key, "RUN_ID": event.run_id, "STATE": event.state, "REASON": event.reason}
+    found = {
+        "KEY": event.key,
+        "RUN_ID": event.run_id,
+        "NAME": event.name or "",
+        "STATE": event.state,
+        "REASON": event.reason,
+    }
     return {f"THEMIS_{name}": one_line(value) for name, value in found.items()}
 
 

@@ -25,5 +25,5 @@ def judged(outcome: AttemptOutcome, cause_before: str | None, can_write: Callabl
         return outcome
     if not can_write():
         return outcome
-    why = f"{outcome.message}; its worker can write there: the cause lies in the experiment's own process"
+    why = f"{outcome.message}; its worker can write there: the cause is in the experiment's own process"
     return AttemptOutcome(Cause.EXCEPTION, why, exit_code=outcome.exit_code)

@@ -1,8 +1,8 @@
 """A job that a worker has run, in a line for people."""
 
-from contextlib import closing, suppress
+from contextlib import suppress
 
-from themis.core.monitor.runs import RunNow, StoredRuns
+from themis.core.monitor.runs import RunNow, run_now
 from themis.core.queue import JobState
 from themis.core.statistics.score_tally import number
 from themis.core.stores.job_rows import JobRow
@@ -29,8 +29,8 @@ def line_of(row: JobRow, location: StoreLocation, took_s: float) -> list[str]:
     state = "waiting" if is_waiting else str(row.state)
     run: RunNow | None = None
     # A store that cannot be read now has them anyway.
-    with suppress(Exception), closing(StoredRuns(location, patience_s=_PATIENCE_S)) as runs:
-        run = next(runs.find(row.run_id, 1), None)
+    with suppress(Exception):
+        run = run_now(location, row.run_id, patience_s=_PATIENCE_S)
     parts = [] if run is None else _run_parts(run)
     title = f"run {row.run_id[:_KEY_CHARACTERS]}, job {row.key[:_KEY_CHARACTERS]}"
     parts.append(f"({run.name}, {title})" if run is not None and run.name else f"({title})")

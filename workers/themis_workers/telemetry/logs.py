@@ -33,6 +33,8 @@ _NOT_IN_WORDS = frozenset({"attempt begins", "attempt ended", "worker is ready"}
 """Events that the line of a job says, or that say nothing to people."""
 
 _LAST = {"did": "; ", "why": ": ", "error": ": "}
+_NAMELESS = frozenset({"how"})
+"""Facts that say what they are."""
 _INDENT = " " * len("09:22:06  ")
 _USUAL_WIDTH, _NO_LIMIT = 80, 100_000
 _MAX_TEXT = 4_000
@@ -148,7 +150,8 @@ def _sentence(event: str, facts: Mapping[str, Any]) -> str:
         if str(value).startswith("themis "):
             last.append(f"; {words}: {value}")
         elif name not in {*_LAST, "traceback"}:
-            others.append(f"{words} {_shown(value)}{' s' if name.endswith('_s') else ''}")
+            shown = f"{_shown(value)}{' s' if name.endswith('_s') else ''}"
+            others.append(shown if name in _NAMELESS else f"{words} {shown}")
     return one_line(", ".join([event, *others]) + "".join(last))
 
 

@@ -19,7 +19,7 @@ class Within:
         return f"distance {self.distance}"
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002
-        """Return 1 or 0; no score for what is no number."""
+        """Return 1 or 0; no score for what is not a number."""
         try:
             away = abs(float(str(parsed.value)) - float(str(case.expected_output)))
         except ValueError:

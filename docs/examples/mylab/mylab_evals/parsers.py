@@ -15,6 +15,6 @@ class LastWord:
         return "last word"
 
     def parse(self, candidate: ReducedCandidate, ctx: ParseContext) -> ParsedOutput:  # noqa: ARG002
-        """Return the last word; None, which is no answer, when there is none."""
+        """Return the last word; None, which is not an answer, when there is none."""
         words = str(candidate.final_output).split()
         return ParsedOutput(value=words[-1].rstrip(".") if words else None)

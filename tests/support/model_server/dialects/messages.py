@@ -104,7 +104,7 @@ def _empty(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
-    """The tokens in Anthropic's fields, where those of the cache are no part of the input's."""
+    """The tokens in Anthropic's fields, where those of the cache are not part of the input's."""
     return {
         "input_tokens": usage.prompt - usage.cached - usage.cache_write,
         "cache_read_input_tokens": usage.cached,

@@ -73,7 +73,7 @@ def test_a_server_that_ignores_what_is_asked_for_is_told_from_a_broken_reply(cha
     [
         ({"tokens": None}, "not as many tokens"),
         ({"tokens": ["a"]}, "not as many tokens"),
-        ({"tokens": [1] * COUNT}, "no texts"),
+        ({"tokens": [1] * COUNT}, "not texts"),
         ({"token_logprobs": [None] * COUNT}, "first token is missing"),
         ({"token_logprobs": ["x"] * COUNT}, "at most 0"),
         ({"token_logprobs": [0.5] * COUNT}, "at most 0"),

@@ -292,7 +292,7 @@ except Exception as error:
 """
 
 
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_a_metric_that_never_returns_does_not_keep_the_process_alive(pytestconfig: pytest.Config) -> None:
     program = STUCK.format(root=str(pytestconfig.rootpath))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)

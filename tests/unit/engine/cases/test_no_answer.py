@@ -197,7 +197,7 @@ CHOICES: dict[str, tuple[dict[str, Any], float | None]] = {
     "no choices in a list": ({"input": {"choices": []}}, None),
     "none at all": ({"input": {"choices": 0}}, None),
     "a truth": ({"input": {"choices": True}}, None),
-    "a text that is no JSON": ({"input": "?", "metadata": {"choices": "A, B or C"}}, None),
+    "a text that is not JSON": ({"input": "?", "metadata": {"choices": "A, B or C"}}, None),
     "a text as deep as none": ({"input": "?", "metadata": {"choices": "[" * 100_000}}, None),
 }
 

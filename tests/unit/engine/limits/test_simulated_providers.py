@@ -144,7 +144,7 @@ def test_the_first_calls_are_few() -> None:
     assert len(provider.arrived) == AdaptiveConfig().start
 
 
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_concurrency_settles_near_what_the_provider_bears() -> None:
     provider = SimulatedProvider(latency_s=0.5, most_at_once=40)
     run_in_virtual_time(keep_asking(provider, runtime(200), 140.0))
@@ -159,7 +159,7 @@ def test_without_adaptation_as_many_are_asked_as_the_configuration_says() -> Non
 
 
 @pytest.mark.parametrize("limits", [{"provider_rate_limits": {KEY: 600.0}}, {"provider_concurrency": {KEY: 10}}])
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_two_runs_of_a_provider_share_it_fairly(limits: dict[str, Any]) -> None:
     provider = SimulatedProvider(latency_s=0.5)
     first: list[float] = []

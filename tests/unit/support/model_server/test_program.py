@@ -17,7 +17,7 @@ STEPS = [throttled(30), "one"]
 
 
 @pytest.mark.parametrize("loop", [bare_loop, sdk_loop])
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_a_loop_asks_each_question_once_with_so_many_in_flight(loop: object) -> None:
     assert callable(loop)
     with model_server_process("--bare", "--latency-ms", "50") as server:
@@ -33,7 +33,7 @@ def test_a_loop_asks_each_question_once_with_so_many_in_flight(loop: object) -> 
     assert said["retry_after_violations"] == 0
 
 
-@pytest.mark.not_smoke
+@pytest.mark.slow
 def test_a_loop_fails_with_the_first_question_that_does() -> None:
     for loop in (bare_loop, sdk_loop):
         with model_server_process("--requests-per-minute", "5") as server:

@@ -63,6 +63,7 @@ def test_a_hook_reads_the_event_and_finds_the_most_of_it_in_its_environment(
         "host": "node7",
         "started_ns": 1,
         "ended_ns": 2,
+        "name": "baseline",
         "cases": {"total": 40, "done": 12, "failed": 1},
         "metric_means": {"builtin/f1": 0.5, "odd": None},
         "metrics": {"builtin/f1": {"mean": 0.5, "scored": 11}},
@@ -73,6 +74,7 @@ def test_a_hook_reads_the_event_and_finds_the_most_of_it_in_its_environment(
     assert found == {
         "THEMIS_KEY": EVENT.key,
         "THEMIS_RUN_ID": EVENT.run_id,
+        "THEMIS_NAME": "baseline",
         "THEMIS_STATE": "failed",
         "THEMIS_REASON": "exit code: ended with 3 and said nothing",
     }

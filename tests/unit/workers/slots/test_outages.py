@@ -40,4 +40,4 @@ def test_nothing_else_is_looked_into(cause: Cause) -> None:
 
 def test_the_message_says_why_it_is_charged() -> None:
     found = outages.judged(AttemptOutcome(Cause.OUTAGE, "disk I/O error", lack=Lack.BROKEN), None, lambda: True)
-    assert found.message == "disk I/O error; its worker can write there: the cause lies in the experiment's own process"
+    assert found.message == "disk I/O error; its worker can write there: the cause is in the experiment's own process"

@@ -48,10 +48,12 @@ def test_an_event_is_a_sentence_with_its_reason_at_the_end(said: StringIO) -> No
     logs.warn("no jobs are taken", why="the disk is full\nof logs")
     logs.tell("stopping", grace_s=30, tags=["a", "b"])
     logs.tell("it goes on", stop_with="themis worker stop anna")
+    logs.tell("worker ends", name="anna", how="clean", exit_code=0, did="1 job: 1 completed")
     assert lines(said) == [
         "CLOCK  warning: no jobs are taken: the disk is full of logs",
         "CLOCK  stopping, grace 30 s, tags a, b",
         "CLOCK  it goes on; stop with: themis worker stop anna",
+        "CLOCK  worker ends, name anna, clean, exit code 0; 1 job: 1 completed",
     ]
 
 

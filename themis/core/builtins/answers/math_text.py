@@ -140,7 +140,7 @@ class Quantity:
     def equals(self, other: "Quantity") -> bool:
         """Whether both are the same amount.
 
-        A unit on one side only is no difference. Percent on one side only is either a unit (50 % and 50) or a
+        A unit on one side only is not a difference. Percent on one side only is either a unit (50 % and 50) or a
         hundredth (50 % and 0.5), but it never equals another unit (20 % and 20°).
         """
         if not same_unit(self.unit, other.unit):

@@ -87,7 +87,7 @@ def _words_of(written: str, *, joined: bool, after: str) -> Unit | None:
 
 
 def same_unit(one: Unit, other: Unit) -> bool:
-    """Whether two units can mean the same: a unit on one side only, or a more detailed one, is no difference."""
+    """Whether two units can mean the same: a unit on one side only, or a more detailed one, is not a difference."""
     short, long = sorted((_measures(one), _measures(other)), key=len)
     if short:
         if long[len(short) : len(short) + 1] == [_PER] and short[-1] in _LENGTH:

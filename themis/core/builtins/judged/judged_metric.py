@@ -145,7 +145,7 @@ def check_judges(judges: Any) -> list[str]:
     """Return the ids of judges that an argument names.
 
     Raises:
-        InvalidArgumentError: they are no list of different ids.
+        InvalidArgumentError: they are not a list of different ids.
     """
     named = [] if judges is None else judges
     if not isinstance(named, list) or not all(isinstance(judge, str) and judge for judge in named):
@@ -156,7 +156,7 @@ def check_judges(judges: Any) -> list[str]:
 
 
 def check_count(argument: str, value: Any, most: int) -> None:
-    """Refuse an argument that is no whole number from 1.
+    """Refuse an argument that is not a whole number from 1.
 
     Raises:
         InvalidArgumentError: it is none, or above `most`.

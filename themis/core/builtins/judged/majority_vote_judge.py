@@ -41,7 +41,7 @@ class MajorityVoteJudge(SeveralJudges):
             judges: those who vote, by the ids under which the experiment names them; else all.
             repeats: votes of each, with a seed of its own for each vote.
             on_tie: `unscored`, or the `lowest`, the `highest` or the `mean` of the verdicts that are tied.
-            grading: `rubric`, `rubric_from`, `scale` and `marker`, see `JudgedMetric`; numbers are no scale to vote on.
+            grading: `rubric`, `rubric_from`, `scale` and `marker`, see `JudgedMetric`; numbers cannot be voted on.
 
         Raises:
             InvalidArgumentError: one of them is something else.

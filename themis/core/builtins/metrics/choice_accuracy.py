@@ -28,7 +28,7 @@ class ChoiceAccuracy(BuiltinMetric):
     version = "2"
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
-        """Return 1 or 0; no score when the expected output is no choice, or the answer is none and none are listed."""
+        """Return 1 or 0; no score if the expected output is not a choice, or the answer is none and none are listed."""
         expected = case.expected_output
         if isinstance(expected, dict):
             expected = expected.get("choice")
@@ -50,7 +50,7 @@ class ChoiceAccuracy(BuiltinMetric):
 
 
 def _chosen(value: JSONValue, listed: dict[str, str]) -> set[str]:
-    """Return the letter of a choice; several when choices have the same text, and none when it is no choice."""
+    """Return the letter of a choice; several when choices have the same text, and none when it is not a choice."""
     letter = letter_in(value)
     if letter is not None:
         return {letter}

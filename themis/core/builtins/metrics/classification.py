@@ -23,10 +23,10 @@ class Classification(BuiltinMetric):
     """1 when the answer is the expected label, else 0; over a run the figures of the confusion matrix.
 
     They are `accuracy`, `macro_f1`, `micro_f1`, `balanced_accuracy` (the mean recall of the expected labels) and `mcc`
-    (Matthews' correlation coefficient for several classes). An answer that is no label, such as a refusal or a case
-    without an answer, counts against the recall of the expected label and as one class more in `mcc`; it is no class of
-    its own in `macro_f1`, and no false positive in `micro_f1`. Labels are those that are given, as far as they occur;
-    else those that are expected in some case.
+    (Matthews' correlation coefficient for several classes). An answer that is not a label, such as a refusal or a case
+    without an answer, counts against the recall of the expected label and as one class more in `mcc`; it is not a class
+    of its own in `macro_f1`, and no false positive in `micro_f1`. Labels are those that are given, as far as they
+    occur; else those that are expected in some case.
 
     Labels are compared without space around them, and without case unless `ignore_case` is false. The expected output
     is a label, or several as for `builtin/f1`: then the answer may be any of them, and stands for the first if it is
@@ -61,7 +61,7 @@ class Classification(BuiltinMetric):
         return self._score_of(parsed.value, case.expected_output)
 
     def details_of_no_answer(self, case: Case) -> dict[str, JSONValue]:
-        """Return the statistics of an answer that is no label; none for a case that cannot be scored."""
+        """Return the statistics of an answer that is not a label; none for a case that cannot be scored."""
         found = self._score_of("", case.expected_output)
         return found.details if isinstance(found, Score) else {}
 
@@ -109,7 +109,7 @@ def figures_of(pairs: Counter[tuple[str, str | None]], labels: frozenset[str] | 
     """Return the figures of a confusion matrix.
 
     Args:
-        pairs: number of cases by expected and predicted label; None is no label.
+        pairs: number of cases by expected and predicted label; None is not a label.
         labels: those that there are; None for the expected ones.
     """
     expected: Counter[str] = Counter()

@@ -43,7 +43,7 @@ class IFEval(BuiltinMetric):
         require_packages(self.component_id)
 
     def score(self, parsed: ParsedOutput, case: Case, ctx: ScoreContext) -> Score | ScoreError:  # noqa: ARG002  # protocol
-        """Return 1 or 0; no score when the instructions of the case are not of these kinds, or the value is no text.
+        """Return 1 or 0; no score when the instructions of the case are not of these kinds, or the value is not a text.
 
         Raises:
             PatternTimeError: a regular expression of the dataset searches without end.

@@ -123,7 +123,7 @@ def _validator(text: str) -> Any:
         kind = library.validators.validator_for(schema, default=library.Draft202012Validator)
         kind.check_schema(schema)
     except library.SchemaError as error:
-        _refuse(f"is no JSON Schema: {_described(error)}")
+        _refuse(f"is not a JSON Schema: {_described(error)}")
     except RecursionError:
         _refuse("is nested too deeply")
     bounded = {"pattern": _pattern, "patternProperties": _pattern_properties}

@@ -35,7 +35,7 @@ class MathEquivalence(BuiltinMetric):
 
     Formulas that are written differently are compared by math-verify where it is installed, which rearranges them:
     `x + 1` is `1 + x`, and `\sqrt{8}` is `2\sqrt{2}`; otherwise they are different. Its version is then in the
-    fingerprint, so that no run is continued by a machine that decides otherwise. Words are no formulas. `details` say
+    fingerprint, so that no run is continued by a machine that decides otherwise. Words are not formulas. `details` say
     whether a score is `compared_by` `exact` rules or `math-verify`.
 
     The expected output is a text or a number, or `{answer: <text or number>}`.
@@ -48,7 +48,7 @@ class MathEquivalence(BuiltinMetric):
         """Compare formulas by math-verify where it is installed, by it in any case, or only by `exact` rules.
 
         Raises:
-            InvalidArgumentError: `formulas` is none of these.
+            InvalidArgumentError: `formulas` is not one of these.
             MissingExtraError: math-verify is asked for, and not installed.
         """
         self._formulas = one_of("formulas", formulas, Formulas)

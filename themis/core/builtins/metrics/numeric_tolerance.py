@@ -19,7 +19,7 @@ class NumericTolerance(BuiltinMetric):
     It is when it differs from it by at most `absolute`, or by at most `relative` times the expected number's size; of
     several expected numbers any will do. Numbers and tolerances are compared exactly, as decimals: 0.3 is within 0.1 of
     0.4. Both sides are numbers or texts that are one (`-1,234.5e-3`), without units: `builtin/math_equivalence` reads
-    those, and fractions. A text that is no number is a wrong answer.
+    those, and fractions. A text that is not a number is a wrong answer.
     """
 
     component_id = "builtin/numeric_tolerance"
@@ -28,7 +28,7 @@ class NumericTolerance(BuiltinMetric):
         """Take the tolerances, as numbers or as decimals in texts.
 
         Raises:
-            InvalidArgumentError: one is no number, or below 0.
+            InvalidArgumentError: one is not a number, or below 0.
         """
         self._absolute = _tolerance("absolute", absolute)
         self._relative = _tolerance("relative", relative)
@@ -53,7 +53,7 @@ class NumericTolerance(BuiltinMetric):
             return self.unscored(f"the parsed value must be a number or a text, not {kind_of(value)}")
         answer = decimal_of(value)
         if answer is None:
-            return Score(metric_id=self.component_id, value=0.0, details={"reason": "the answer is no number"})
+            return Score(metric_id=self.component_id, value=0.0, details={"reason": "the answer is not a number"})
         return self.scored(float(any(self._is_near(answer, number) for number in numbers)))
 
     def _is_near(self, answer: Fraction, expected: Fraction) -> bool:

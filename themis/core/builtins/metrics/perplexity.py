@@ -35,7 +35,7 @@ class Perplexity(BuiltinMetric):
         right = found[gold]
         exponent = -right.log_likelihood / right.tokens
         if exponent > _LARGEST_EXPONENT:
-            return self.unscored(f"a log-likelihood of {-exponent:g} per token is no probability that a model has")
+            return self.unscored(f"a log-likelihood of {-exponent:g} per token is not a probability that a model has")
         return Score(metric_id=self.component_id, value=math.exp(exponent), details=_statistics(right))
 
     def aggregate(self, rows: Iterable[Score]) -> dict[str, float]:

@@ -25,14 +25,14 @@ _TER_BEAM = 50
 class TranslationMetric(CountedTextMetric):
     """One of sacrebleu's metrics.
 
-    The value of a case is from 0 to 1 and 1 for the expected text; the figure over a run, which is no mean of them, is
-    on sacrebleu's scale from 0 to 100. It is computed from the sums of sacrebleu's statistics of each case, as
+    The value of a case is from 0 to 1 and 1 for the expected text; the figure over a run, which is not a mean of them,
+    is on sacrebleu's scale from 0 to 100. It is computed from the sums of sacrebleu's statistics of each case, as
     sacrebleu's own figure of a corpus is, with all expected texts of a case as its references.
 
     Attributes:
         kind: name of sacrebleu's class.
         figure: name of the figure over a run.
-        libraries: sacrebleu, with the options of `kind` that decide the result and are no arguments here.
+        libraries: sacrebleu, with the options of `kind` that decide the result and are not arguments here.
     """
 
     longest = 200_000
@@ -141,7 +141,7 @@ class Bleu(TranslationMetric):
         """Choose sacrebleu's tokenizer, and whether upper and lower case are the same.
 
         Raises:
-            InvalidArgumentError: the tokenizer is none of them.
+            InvalidArgumentError: the tokenizer is not one of them.
             MissingExtraError: sacrebleu is not installed.
         """
         one_of("tokenize", tokenize, Tokenizer)
@@ -210,7 +210,7 @@ class Ter(TranslationMetric):
         """Take the options of sacrebleu's `TER`.
 
         Raises:
-            InvalidArgumentError: one is no truth value.
+            InvalidArgumentError: one is not a truth value.
             MissingExtraError: sacrebleu is not installed.
         """
         given = {

@@ -19,7 +19,7 @@ class _CombinedParser(BuiltinComponent):
         """Take the parsers in order.
 
         Raises:
-            InvalidArgumentError: it is no list of parsers, or an empty one.
+            InvalidArgumentError: it is not a list of parsers, or an empty one.
         """
         if not isinstance(parsers, list | tuple) or not parsers:
             raise InvalidArgumentError(argument="parsers", detail="must be a list of parsers, with one at least")
@@ -64,7 +64,7 @@ class Chain(_CombinedParser):
         """Take the parsers in order.
 
         Raises:
-            InvalidArgumentError: it is no list of parsers, or an empty one.
+            InvalidArgumentError: it is not a list of parsers, or an empty one.
         """
         super().__init__(parsers)
         ballot = getattr(self.inner_components[-1], "ballot", None)

@@ -37,7 +37,7 @@ class JsonPath(BuiltinComponent):
             which: `first`, `last` or `all`, in the order of the document.
 
         Raises:
-            InvalidArgumentError: the path cannot be read, or `which` is none of them.
+            InvalidArgumentError: the path cannot be read, or `which` is not one of them.
             MissingExtraError: the package python-jsonpath is not installed.
         """
         require_extra("jsonpath", component_id=self.component_id, extra="json", package="python-jsonpath")

@@ -30,7 +30,7 @@ class LastNumber(BuiltinComponent):
 
     Commas, `{,}` and narrow spaces that group digits, signs of currencies and a plus are left out, and so is what
     follows the number (`%`, units, a full stop). Digits of other scripts count as `0` to `9`. `2 \times 10^3` is one
-    number, and `3/4` is a fraction. A minus after a digit or a letter is no sign: the last number of `10-12` is 12.
+    number, and `3/4` is a fraction. A minus after a digit or a letter is not a sign: the last number of `10-12` is 12.
     None when there is no number.
     """
 

@@ -32,7 +32,7 @@ class XmlTag(BuiltinComponent):
                 happens when `</answer>` is a stop sequence.
 
         Raises:
-            InvalidArgumentError: the tag is no name, or another argument has no such value.
+            InvalidArgumentError: the tag is not a name, or another argument has no such value.
         """
         tag = tag_name("tag", tag, example="answer")
         self._first = one_of("which", which, Which) == "first"

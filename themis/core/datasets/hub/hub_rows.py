@@ -75,7 +75,7 @@ class HubRows:
     def row(self, record: Values) -> Mapping[str, Any]:
         """Return the values of a row by their columns, each converted when it is looked at; None for a missing one.
 
-        Looking at one raises ValueError if it is no value of JSON, or if the file that it names cannot be read.
+        Looking at one raises ValueError if it is not a value of JSON, or if the file that it names cannot be read.
         """
         return _Row(self._converters, dict(zip(self._columns, record, strict=True)))
 

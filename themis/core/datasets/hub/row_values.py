@@ -65,7 +65,7 @@ def _of_label(feature: Any) -> Convert:
         if value is None or value == -1:  # how a split without labels has them
             return None
         if not isinstance(value, int) or not 0 <= value < len(names):
-            _refuse(f"label {str(value)[:80]} is none of the {len(names)} of its column")
+            _refuse(f"label {str(value)[:80]} is not one of the {len(names)} of its column")
         return names[value]
 
     return convert

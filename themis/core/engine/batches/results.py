@@ -33,7 +33,7 @@ class ResultFile:
 
     Attributes:
         foreign: number of results that are another batch's.
-        unreadable: number of lines that are no results.
+        unreadable: number of lines that are not results.
     """
 
     def __init__(self, path: Path, endpoint: BatchEndpoint, nonce: str) -> None:

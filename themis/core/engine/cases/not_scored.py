@@ -1,5 +1,6 @@
 """Reasons why a metric has no score, and why a result is not one."""
 
+import inspect
 from typing import Any
 
 from themis.core.errors import BadResultError
@@ -11,7 +12,12 @@ from themis.core.results import StageFailure
 
 
 def bad_result(component: Any, expected: type | tuple[type, ...], result: Any) -> BadResultError:
-    """Return the error of a component that returned something else than it must."""
+    """Return the error of a component that returned something else than it must.
+
+    A coroutine is closed, or Python would warn that nobody awaited it.
+    """
+    if inspect.iscoroutine(result):
+        result.close()
     wanted = expected if isinstance(expected, type) else expected[0]
     return BadResultError(
         component=getattr(component, "component_id", "the component"),

@@ -12,7 +12,7 @@ _BY_PROVIDER = ("provider_concurrency", "provider_rate_limits", "provider_token_
 def idle_limits(runtime: RuntimeConfig, providers: Sequence[str]) -> list[str]:
     """Return a warning for each limit of a provider that a run, which calls only `providers`, does not call."""
     called = " and ".join(repr(provider) for provider in dict.fromkeys(providers))
-    asked = f"this run only calls {called}" if called else "its generator names no provider"
+    asked = f"this run only calls {called}" if called else "no generator of this run names a provider"
     found = []
     for key in _BY_PROVIDER:
         for name in getattr(runtime, key):

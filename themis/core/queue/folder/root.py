@@ -26,6 +26,7 @@ from themis.core.queue.model import layout, outages
 
 FORMAT = 1
 
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _UNWRITABLE = outages.SCARCE_ERRNOS | outages.BROKEN_ERRNOS | {errno.EACCES, errno.EPERM, errno.EMFILE}
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -268,5 +269,8 @@ def _root_error(root: Path, error: OSError) -> QueueRootError:
         return QueueRootError(path=root, detail=f"{where} is not a folder")
     detail = reason + (f" ({where})" if where and Path(where) != root else "")
     if error.errno in _UNWRITABLE:
-        return QueueUnwritableError(path=root, detail=detail)
+        mend = "free some disk space, or check the disk"
+        if error.errno in _DENIED:
+            mend = "make it writable for this user, or use a queue of your own"
+        return QueueUnwritableError(path=root, detail=detail, mend=mend)
     return QueueRootError(path=root, detail=f"cannot be used as a queue: {detail}")

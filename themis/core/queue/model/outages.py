@@ -1,8 +1,8 @@
 """Outages: tell an error of the machine, which passes, from an error of the file that was being processed.
 
-A full disk, a busy store or a process without memory is no fault of the file that was being read: the file is left in
-place. Any other error is attributed to the file: it is quarantined and the next file is tried, so that no file stops a
-worker.
+A full disk, a busy store or a process without memory is not a fault of the file that was being read: the file is left
+in place. Any other error is attributed to the file: it is quarantined and the next file is tried, so that no file stops
+a worker.
 """
 
 import errno

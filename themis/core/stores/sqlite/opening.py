@@ -4,6 +4,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from themis.core.stores.sqlite.job_statements import SELECT_META
+from themis.core.stores.sqlite.jobs import STORE_ID, SqliteJobStore
 from themis.core.stores.sqlite.reader import ReadOnlyDatabase, upgrade
 from themis.core.stores.sqlite.store import SqliteRunStore
 
@@ -27,6 +29,16 @@ class GroupReadableStore(SqliteRunStore):
                 path.chmod(path.stat().st_mode | stat.S_IRGRP)
 
 
+class _ReadOnlyJobs(SqliteJobStore):
+    """Jobs of a store whose file is only read."""
+
+    @property
+    def store_id(self) -> str:
+        """Id of the store; empty in one that no queue has used, which therefore has no jobs."""
+        row = self._database.query_one(SELECT_META, (STORE_ID,))
+        return "" if row is None else str(row[0])
+
+
 class ReadOnlySqliteStore(SqliteRunStore):
     """Store whose file is only read; every method that writes fails."""
 
@@ -34,6 +46,7 @@ class ReadOnlySqliteStore(SqliteRunStore):
         """Make a store on `path`; nothing is opened yet."""
         super().__init__(path, busy_timeout_s=busy_timeout_s)
         self._database = ReadOnlyDatabase(self.path, busy_timeout_s=busy_timeout_s, retry_attempts=0)
+        self._jobs = _ReadOnlyJobs(self._database)
 
     def initialize(self) -> None:
         """Check that the tables are of this version; those of an earlier one are upgraded first, where that is allowed.

@@ -8,6 +8,7 @@ from typing import Any
 
 from themis.core.errors import NetworkFilesystemError, StoreError, StoreMissingError, UnavailableError
 from themis.core.files.filesystems import network_filesystem
+from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores import run_locks
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, JobRow, unflat
@@ -120,6 +121,10 @@ class SqliteReader(StoreReader):
         """Count the ended cases of a run, and those of them that failed; reads each."""
         done, failed = self._query(run_statements.COUNT_CASES, (run.run_no,))[0]
         return done, failed
+
+    def failed_outcomes(self, run: RunRow, limit: int) -> list[FailedOutcome]:
+        """Return the first failed outcomes of failed cases of a run, in the order of cases and stages."""
+        return [FailedOutcome(*row) for row in self._query(statements.SELECT_FAILED_OUTCOMES, (run.run_no, limit))]
 
     def score_tallies(self, run: RunRow) -> dict[int, ScoreTally]:
         """Return the tally of each metric's scores in a run, by its item."""

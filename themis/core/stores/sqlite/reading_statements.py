@@ -18,6 +18,14 @@ AFTER_ANY_RUN = 2**62
 SELECT_RUNS_BEFORE = f"SELECT {_RUN} FROM runs WHERE run_id LIKE ? AND run_no < ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
 SELECT_RUNS_NAMED = f"SELECT {_RUN} FROM runs WHERE name = ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
 
+# A long body is a reference: a mark of one character, and the name of its blob.
+SELECT_FAILED_OUTCOMES = (
+    "SELECT c.case_no, c.case_id, COALESCE(CAST(b.data AS TEXT), o.body) FROM cases c "
+    "JOIN outcomes o ON o.run_no = c.run_no AND o.case_no = c.case_no AND NOT o.ok "
+    "LEFT JOIN blobs b ON b.digest = substr(o.body, 2) "
+    "WHERE c.run_no = ? AND c.failed ORDER BY c.case_no, o.stage, o.item LIMIT ?"
+)
+
 
 @lru_cache
 def select_last_ended(schema: int) -> str:
