@@ -34,7 +34,7 @@ class UnansweredEnds:
     def written(self, root: QueueRoot, store: JobStore, path: str, now_ns: int) -> Moved | None:
         """Return the end that was written after all, with the file in its place; None if none was.
 
-        A file is left where it is when the job has changed since: whoever changed it has moved that.
+        A file is left where it is when the job has changed since: the process that changed it has moved that.
 
         Args:
             root: the queue.
