@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from themis.core.base import JSONValue
 from themis.core.configuration.secrets import redact_urls
-from themis.core.text.lines import storable
 from themis.core.text.masking import mask
 from themis.core.text.pydantic_errors import in_a_line
 from themis.core.values.bounds import MOST_DELAY_S
@@ -101,12 +100,12 @@ def retry_after_s(error: BaseException) -> float:
 
 
 def message_of(error: BaseException) -> str:
-    """The message of an error, else its class: text that every store can keep, without passwords in URLs or secrets."""
+    """The message of an error, else its class: text that UTF-8 can encode, without passwords in URLs or secrets."""
     try:
         text = in_a_line(error) if isinstance(error, ValidationError) else str(error)
     except Exception:  # noqa: BLE001  # the error's own `__str__` may fail
         text = ""
-    return mask(str(redact_urls(storable(text or type(error).__name__))))
+    return mask(str(redact_urls((text or type(error).__name__).encode("utf-8", "backslashreplace").decode())))
 
 
 def attempt_record(error: BaseException, attempt: int, delay_s: float) -> dict[str, Any]:
