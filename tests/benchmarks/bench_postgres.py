@@ -90,7 +90,7 @@ class Bench:
         snapshot = experiment(ScriptedGenerator(), datasets=[dataset(1, f"d{self._rounds}")]).compile()
         self.store.create_run(snapshot)
         for outcomes, ends in portions:
-            self.store.append(snapshot.run_id, outcomes, ends, fence=Fence("k", 1))
+            self.store.append(snapshot.run_id, outcomes, ends, fence=Fence("k", 1, None))
 
     def _copy(self, portions: list[dict[str, list[Row]]]) -> None:
         columns = {"outcomes": OUTCOME_COLUMNS, "cases": CASE_COLUMNS}

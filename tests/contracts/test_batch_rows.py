@@ -26,6 +26,11 @@ def test_batches_come_back_as_they_were_in_order(store: RunStore, run_id: str) -
     assert [row.is_open for row in found] == [True, True]
 
 
+def test_what_a_provider_says_is_kept_though_not_every_store_can_keep_it(store: RunStore, run_id: str) -> None:
+    store.save_batch(run_id, SECOND._replace(status="in\0valid \udc00"))
+    assert [row.status for row in store.batches(run_id)] == ["in\\x00valid \\udc00"]
+
+
 def test_a_batch_is_replaced_as_a_whole(store: RunStore, run_id: str) -> None:
     store.save_batch(run_id, SECOND)
     read = SECOND._replace(state=BatchState.READ, status=None, file_id=None, adopted=False)

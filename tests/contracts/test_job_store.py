@@ -119,7 +119,7 @@ def test_the_jobs_of_a_queue_are_counted_by_their_state(jobs: JobStore) -> None:
 
 def test_a_change_is_written_whole_for_who_knows_the_version(jobs: JobStore) -> None:
     decided = FULL._replace(version=2, cancel_requested=False, lease_until_ms=None)
-    change = jobs.change(KEY, 1, lambda _: Change(decided, ended=ENDED))
+    change = jobs.change(Fence(KEY, 1, None), lambda _: Change(decided, ended=ENDED))
     assert change == Change(decided, ended=ENDED)
     assert jobs.load(KEY) == decided
     assert jobs.attempts(KEY) == [ENDED]
@@ -133,24 +133,55 @@ def test_a_change_that_is_too_late_or_decided_against_writes_nothing(jobs: JobSt
         asked.append(row)
         return Change(row._replace(version=9))
 
-    assert jobs.change(KEY, 2, never, synced=synced) is None
-    assert jobs.change("another", 1, never, synced=synced) is None
-    assert jobs.change(KEY, 2, never, known=NEW._replace(version=2), synced=synced) is None or asked
-    assert jobs.change(KEY, 1, lambda _: None, synced=synced) is None
+    assert jobs.change(Fence(KEY, 2, None), never, synced=synced) is None
+    assert jobs.change(Fence("another", 1, None), never, synced=synced) is None
+    assert jobs.change(Fence(KEY, 2, None), never, known=NEW._replace(version=2), synced=synced) is None or asked
+    assert jobs.change(Fence(KEY, 1, None), lambda _: None, synced=synced) is None
     assert jobs.load(KEY) == NEW
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_version_that_came_back_with_another_claim_is_not_the_one_that_was_read(
+    store: RunStore, *, known: bool
+) -> None:
+    """As in a database that lost its last commits, and went on from there."""
+    mine = FULL._replace(version=2)
+    theirs = mine._replace(token="another claim", lease_until_ms=10)  # noqa: S106
+    assert store.jobs.add(theirs, "{}")
+    assert store.jobs.change(mine.fence, after(state="done"), known=mine if known else None) is None
+    assert not store.jobs.note_process(mine.fence, 77, 78)
+    assert store.jobs.beat([mine.fence], 1_000) == {}
+    unclaimed = mine._replace(token=None)
+    assert store.jobs.change(unclaimed.fence, after(state="done"), known=unclaimed if known else None) is None
+    assert store.jobs.load(KEY) == theirs
+    assert store.jobs.change(theirs.fence, after(state="done")) is not None
+
+
+def test_one_beat_renews_the_leases_of_many_claims_and_says_which_are_lost_or_to_be_cancelled(store: RunStore) -> None:
+    claimed = FULL._replace(cancel_requested=False)
+    for key in ("a", "b", "c"):
+        assert store.jobs.add(claimed._replace(key=key), "{}")
+    store.jobs.request_cancel("b")
+    lost = [Fence("c", 1, "of another"), Fence("c", 2, "t"), Fence("d", 1, "t")]
+    before_ms = store.jobs.clock_ms()
+    assert store.jobs.beat([Fence("a", 1, "t"), Fence("b", 1, "t"), *lost], 60_000) == {"a": False, "b": True}
+    leases = {row.key: row.lease_until_ms for row in store.jobs.jobs_of(claimed.queue_id)}
+    assert leases.pop("c") == claimed.lease_until_ms
+    assert all(lease is not None and lease >= before_ms + 60_000 - 2 for lease in leases.values())
+    assert store.jobs.beat([], 60_000) == {}
 
 
 def test_a_request_to_cancel_changes_no_version_and_outlives_a_change_that_did_not_see_it(jobs: JobStore) -> None:
     assert jobs.request_cancel(KEY)
     assert jobs.load(KEY) == NEW._replace(cancel_requested=True)
-    jobs.change(KEY, 1, after(state="running"), known=NEW)
+    jobs.change(Fence(KEY, 1, None), after(state="running"), known=NEW)
     assert jobs.load(KEY) == NEW._replace(cancel_requested=True, version=2, state="running")
-    jobs.change(KEY, 2, after(cancel_requested=False, state="queued"))
+    jobs.change(Fence(KEY, 2, None), after(cancel_requested=False, state="queued"))
     assert jobs.load(KEY) == NEW._replace(version=3)
 
 
 def test_a_job_that_has_ended_is_not_asked_to_cancel(jobs: JobStore) -> None:
-    jobs.change(KEY, 1, after(state="done"))
+    jobs.change(Fence(KEY, 1, None), after(state="done"))
     assert not jobs.request_cancel(KEY)
     assert not jobs.request_cancel("another")
     assert not (jobs.load(KEY) or FULL).cancel_requested
@@ -161,15 +192,15 @@ def test_attempts_come_in_order(jobs: JobStore) -> None:
         row = jobs.load(KEY)
         assert row is not None
         ended = ENDED._replace(attempt=number)
-        jobs.change(KEY, row.version, lambda row, e=ended: Change(row._replace(version=row.version + 1), ended=e))  # type: ignore[misc]
+        jobs.change(row.fence, lambda row, e=ended: Change(row._replace(version=row.version + 1), ended=e))  # type: ignore[misc]
     assert [attempt.attempt for attempt in jobs.attempts(KEY)] == [1, 2, 3]
     assert jobs.attempts("another") == []
 
 
 def test_the_process_of_a_claim_is_noted_for_its_owner_alone(jobs: JobStore) -> None:
-    jobs.change(KEY, 1, after(owner=OWNER, state="running"))
-    assert jobs.note_process(KEY, 2, 77, 78)
-    assert not jobs.note_process(KEY, 1, 1, 1)
+    jobs.change(Fence(KEY, 1, None), after(owner=OWNER, state="running"))
+    assert jobs.note_process(Fence(KEY, 2, None), 77, 78)
+    assert not jobs.note_process(Fence(KEY, 1, None), 1, 1)
     row = jobs.load(KEY)
     assert row is not None
     assert row.owner is not None
@@ -179,12 +210,12 @@ def test_the_process_of_a_claim_is_noted_for_its_owner_alone(jobs: JobStore) -> 
 def test_a_lease_goes_by_the_clock_of_the_store(jobs: JobStore) -> None:
     now_ms = jobs.clock_ms()
     assert abs(now_ms - time.time_ns() // 1_000_000) < 10_000
-    change = jobs.change(KEY, 1, lambda row: Change(row._replace(version=2), lease_ms=60_000))
+    change = jobs.change(Fence(KEY, 1, None), lambda row: Change(row._replace(version=2), lease_ms=60_000))
     assert change is not None
     assert now_ms + 60_000 <= (change.row.lease_until_ms or 0) <= jobs.clock_ms() + 60_000
     assert jobs.load(KEY) == change.row
-    assert jobs.renew_lease(KEY, 2, 600_000)
-    assert not jobs.renew_lease(KEY, 1, 9_000_000)
+    assert jobs.beat([Fence(KEY, 2, None)], 600_000) == {KEY: False}
+    assert jobs.beat([Fence(KEY, 1, None)], 9_000_000) == {}
     row = jobs.load(KEY)
     assert row is not None
     assert now_ms + 600_000 <= (row.lease_until_ms or 0) <= jobs.clock_ms() + 600_000
@@ -208,7 +239,8 @@ def test_runs_and_jobs_are_kept_together_or_not_at_all(store: RunStore) -> None:
     made = Outcome(0, Stage.GENERATE, 0, ok=True, finished_ms=1, value=None, output='"a"', body="{}")
     with pytest.raises(KeyError), store.jobs.transaction(), store.transaction():  # noqa: PT012  # what is undone
         store.jobs.add(NEW, "{}")
-        store.jobs.change("kept", 1, lambda row: Change(row._replace(version=2, state="done"), ended=ENDED))
+        ended = Change(NEW._replace(key="kept", version=2, state="done"), ended=ENDED)
+        store.jobs.change(Fence("kept", 1, None), lambda _: ended)
         store.jobs.replace_manifest("kept", "other")
         store.append(run.run_id, [made], [CaseEnd(0, 0, "q0", b"0" * 16, failed=False, through=Stage.JUDGE)])
         store.end_run(run.run_id, RunStatus.COMPLETED, through=Stage.JUDGE)
@@ -261,14 +293,15 @@ def test_who_has_the_job_writes_and_who_has_lost_it_does_not(store: RunStore, me
     store.append(
         run.run_id, [Outcome(1, Stage.GENERATE, 0, ok=True, finished_ms=1, value=None, output='"a"', body="{}")], []
     )
-    store.jobs.add(NEW._replace(version=7), "{}")
+    store.jobs.add(NEW._replace(version=7, token="t"), "{}")  # noqa: S106  # of a claim
     before = store.load_run(run.run_id), store.outcomes_between(run.run_id, 0, 3), store.batches(run.run_id)
-    for fence in (Fence(KEY, 6), Fence(KEY, 8), Fence("another", 7)):
+    lost = (Fence(KEY, 6, "t"), Fence(KEY, 8, "t"), Fence("another", 7, "t"), Fence(KEY, 7, "u"), Fence(KEY, 7, None))
+    for fence in lost:
         with pytest.raises(ClaimLostError, match="no longer belongs to this worker"):
             FENCED[method](store, run.run_id, fence)
         now = store.load_run(run.run_id), store.outcomes_between(run.run_id, 0, 3), store.batches(run.run_id)
         assert now == before
-    FENCED[method](store, run.run_id, Fence(KEY, 7))
+    FENCED[method](store, run.run_id, Fence(KEY, 7, "t"))
 
 
 def test_a_stored_run_reads_its_datasets_from_where_they_are_now(store: RunStore, tmp_path: Path) -> None:

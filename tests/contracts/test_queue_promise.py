@@ -15,7 +15,6 @@ from tests.processes.queue_world import World, later
 from themis.core.errors import ClaimLostError, JobStateError, UnknownJobError
 from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.model.states import ENDED, JobState
-from themis.core.stores.job_rows import Fence
 
 RUNS = ("run-1", "run-2")
 WORKERS = ("a", "b")
@@ -137,7 +136,7 @@ class QueueMachine(RuleBasedStateMachine):
         with pytest.raises(ClaimLostError):
             self.here.finish(claim)
         with pytest.raises(ClaimLostError):
-            self.here.store.check_fence(Fence(claim.key, claim.version))
+            self.here.store.check_fence(claim.fence)
 
     @rule(run=st.sampled_from(RUNS))
     def cancel(self, run: str) -> None:

@@ -106,6 +106,13 @@ def test_creating_a_run_again_leaves_what_is_finished_of_it(store: RunStore, run
     assert store.count_ends(run_id) == (1, 0)
 
 
+def test_a_text_that_not_every_store_can_keep_is_escaped_alike(store: RunStore, run_id: str) -> None:
+    store.end_run(run_id, RunStatus.FAILED, through=None, error="a\0b \ud800 é")
+    record = store.load_run(run_id)
+    assert record is not None
+    assert record.error == "a\\x00b \\ud800 é"
+
+
 def test_a_run_starts_and_ends(store: RunStore, run_id: str) -> None:
     store.start_run(run_id)
     record = store.load_run(run_id)

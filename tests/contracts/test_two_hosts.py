@@ -17,7 +17,6 @@ from themis.core.errors import ClaimLostError
 from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.folder.lease import LEASE_S
 from themis.core.queue.model.states import ENDED, JobState
-from themis.core.stores.job_rows import Fence
 
 RUNS = ("run-1", "run-2")
 HOSTS = ("a", "b")
@@ -150,7 +149,7 @@ class TwoHosts(RuleBasedStateMachine):
             with pytest.raises(ClaimLostError):
                 held.claim.renew()
             with pytest.raises(ClaimLostError):
-                self.worlds[held.host].store.check_fence(Fence(held.claim.key, held.claim.version))
+                self.worlds[held.host].store.check_fence(held.claim.fence)
         else:
             held.claim.renew()
             held.until_s = self._now() + LEASE_S

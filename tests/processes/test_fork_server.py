@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -39,6 +40,18 @@ def test_a_supervisor_that_answers_before_anybody_listens_is_known_all_the_same(
     slot = listened_to_late(fork_server.ask_for_supervisor())
     assert slot.supervisor in linux.descendants(fork_server.pid)
     slot.close()
+
+
+def test_a_signal_to_all_processes_of_a_worker_leaves_its_supervisors_alone(fork_server: ForkServer) -> None:
+    os.kill(fork_server.pid, signal.SIGTERM)  # it is still being loaded
+    slot = listened_to_late(fork_server.ask_for_supervisor())
+    assert slot.supervisor is not None
+    for pid in (slot.supervisor, fork_server.pid):
+        os.kill(pid, signal.SIGTERM)
+    other = listened_to_late(fork_server.ask_for_supervisor())
+    assert not is_gone(slot.supervisor)
+    slot.close()
+    other.close()
 
 
 def test_a_lost_slot_costs_nobody_but_its_supervisor(fork_server: ForkServer) -> None:

@@ -137,3 +137,35 @@ def test_a_hook_that_cannot_be_run_is_a_mistake_before_anything_begins(world: Wo
     done = world.themis("worker", "--queue-root", str(world.queue_root), "--hook", "/no/such/program --x")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "/no/such/program" in done.stderr
+
+
+LOST_ANSWER = """
+import contextlib, os, sys
+if "worker" in sys.argv:
+    from themis.core.errors import StoreError
+    from themis.core.stores.sqlite.database import Database
+    transaction, lost = Database.transaction, []
+    @contextlib.contextmanager
+    def unanswered(self, **options):
+        with transaction(self, **options) as connection:
+            before = connection.execute("SELECT count(*) FROM job_attempts").fetchone() if not lost else (0,)
+            yield connection
+            is_end = not lost and connection.execute("SELECT count(*) FROM job_attempts").fetchone() > before
+        if is_end:
+            lost.append(True)
+            raise StoreError(path=self.path, detail="the connection was lost")
+    Database.transaction = unanswered
+"""
+
+
+@pytest.mark.slow
+def test_an_end_whose_commit_was_not_answered_is_told_once_and_is_no_lost_claim(world: World) -> None:
+    key = world.submit("well")
+    (world.folder / "sitecustomize.py").write_text(LOST_ANSWER)
+    with world.daemon("--hook", hook(world, HOOK)) as daemon:
+        until(lambda: told(world), "the hook to be told")
+        assert stop(daemon) == 0, world.said()
+    assert "the connection was lost" in world.said()
+    assert "claim lost" not in world.said()
+    assert [(event["key"], event["state"]) for event in told(world)] == [(key, "done")]
+    assert world.state(key) == "done"

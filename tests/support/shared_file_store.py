@@ -238,7 +238,7 @@ _JOB_WRITES = (
     "move_run",
     "request_cancel",
     "note_process",
-    "renew_lease",
+    "beat",
     "probe",
 )
 _JOB_READS = ("load", "manifest", "find", "jobs_of", "counts", "attempts", "check_fence")

@@ -45,7 +45,8 @@ class RunJob:
     """Run a job in a process of its own.
 
     Attributes:
-        key, version: of the claimed job: its process may write while the job's row still has them.
+        key, version, token: of the claimed job: its process may write while the job's row still has them. Without a
+            token, as from an earlier worker, it is the one that the row has with that version.
         manifest: text of the job's manifest.
         log: path of the file for its output.
         log_limit_bytes: size at which the log is rotated.
@@ -62,6 +63,7 @@ class RunJob:
     allow_modules: tuple[str, ...] | None = None
     device: str | None = None
     cgroup: str | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

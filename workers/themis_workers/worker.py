@@ -107,8 +107,11 @@ class Worker:
         """Settle the attempts that have ended; those whose store cannot be written now are settled later."""
         if time.monotonic() < self._settle_s:
             return
+        asked = self._signals.ends > 0
         for slot in self.slots.running():
-            if slot.attempt is not None and slot.attempt.outcome is not None and self._is_settled(slot):
+            if slot.attempt is None or slot.attempt.outcome is None or not slot.attempt.is_decided(worker_asked=asked):
+                continue
+            if self._is_settled(slot):
                 slot.attempt = None
                 self._idle_since_s = time.monotonic()
             self._context.notifier.watchdog()  # each may wait for a locked store
@@ -172,6 +175,7 @@ class Worker:
         """Close the slots, including running jobs, and the reporting."""
         self._bell.close()
         self.slots.close()
+        self.runs.close()
         self.reporting.close()
 
     # --- inside

@@ -111,6 +111,11 @@ def test_a_case_that_json_cannot_hold_is_named() -> None:
         read_through(inline(Case(case_id="ok", input="😀 \\ud800"), Case(case_id="bad", input={"k": ["\ud800"]})))
 
 
+def test_an_id_with_a_nul_is_refused_as_not_every_store_can_keep_it_and_an_input_is_not() -> None:
+    with pytest.raises(DatasetError, match=r"dataset 'd', case 2: case 'b.x00d': its id holds a NUL character"):
+        read_through(inline(Case(case_id="ok", input="a\0b"), Case(case_id="b\0d", input="x")))
+
+
 @pytest.mark.not_smoke
 def test_what_is_kept_of_a_case_is_a_few_bytes() -> None:
     class Endless:

@@ -218,7 +218,7 @@ def test_whoever_waits_for_room_hears_of_a_failed_commit() -> None:
 
 
 def test_a_fence_goes_with_every_commit() -> None:
-    store, fence = Commits(), Fence("job", 3)
+    store, fence = Commits(), Fence("job", 3, "t")
 
     async def program() -> None:
         async with OutcomeWriter(store, "r", fence) as writer:

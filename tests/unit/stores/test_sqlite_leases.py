@@ -39,27 +39,27 @@ def test_the_clock_of_the_store_is_the_time_in_milliseconds(store: SqliteRunStor
 
 def test_a_lease_begins_with_the_change_that_gives_it(store: SqliteRunStore) -> None:
     before_ms = store.jobs.clock_ms()
-    change = store.jobs.change(KEY, 7, lambda row: Change(row._replace(version=8), lease_ms=60_000))
+    change = store.jobs.change(Fence(KEY, 7, ROW.token), lambda row: Change(row._replace(version=8), lease_ms=60_000))
     assert change is not None
     assert change.row.lease_until_ms == _lease(store)
     assert before_ms + 60_000 <= (change.row.lease_until_ms or 0) <= store.jobs.clock_ms() + 60_000
 
 
 def test_a_change_that_is_decided_against_writes_nothing(store: SqliteRunStore) -> None:
-    assert store.jobs.change(KEY, 7, lambda _: None) is None
+    assert store.jobs.change(Fence(KEY, 7, ROW.token), lambda _: None) is None
     assert store.jobs.load(KEY) == ROW
 
 
 def test_a_lease_is_renewed_without_changing_the_version_and_by_its_owner_alone(store: SqliteRunStore) -> None:
-    assert store.jobs.renew_lease(KEY, 7, 1_000)
+    assert store.jobs.beat([Fence(KEY, 7, ROW.token)], 1_000) == {KEY: False}
     first = _lease(store)
     assert first is not None
-    assert store.jobs.renew_lease(KEY, 7, 60_000)
+    assert store.jobs.beat([Fence(KEY, 7, ROW.token)], 60_000) == {KEY: False}
     assert (_lease(store) or 0) > first + 50_000
-    assert not store.jobs.renew_lease(KEY, 6, 1_000_000)
-    assert not store.jobs.renew_lease("no such job", 7, 1_000_000)
+    assert store.jobs.beat([Fence(KEY, 6, ROW.token)], 1_000_000) == {}
+    assert store.jobs.beat([Fence("no such job", 7, ROW.token)], 1_000_000) == {}
     assert (_lease(store) or 0) < first + 100_000
-    store.jobs.check_fence(Fence(KEY, 7))
+    store.jobs.check_fence(Fence(KEY, 7, ROW.token))
 
 
 def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
     with closing(SqliteRunStore(path)) as store:
         assert store.jobs.store_id == store_id
         assert store.jobs.load(KEY) == ROW
-        assert store.jobs.renew_lease(KEY, 7, 1_000)
+        assert store.jobs.beat([Fence(KEY, 7, ROW.token)], 1_000) == {KEY: False}
     assert _columns(path) == fresh
     with closing(sqlite3.connect(path)) as new:
         assert new.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

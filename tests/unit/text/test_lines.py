@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themis.core.text.lines import MESSAGE_BYTES, cut
+from themis.core.text.lines import MESSAGE_BYTES, cut, storable
 
 
 def test_a_short_message_stays_as_it_is() -> None:
@@ -31,3 +31,9 @@ def test_no_message_is_longer_than_its_limit(text: str, most_bytes: int) -> None
     found = cut(text * 3, most_bytes)
     assert len(found.encode()) <= most_bytes
     assert cut(found, most_bytes) == found
+
+
+def test_a_nul_is_escaped_as_databases_refuse_it() -> None:
+    assert storable("a\0b \ud800 é\n") == "a\\x00b \\ud800 é\n"
+    assert cut("a\0b") == "a\\x00b"
+    assert len(cut("\0" * 4_000).encode()) <= MESSAGE_BYTES

@@ -14,7 +14,7 @@ def read_through(source: CaseSource) -> DatasetFingerprint:
     """Read all of `source` once and return its fingerprint, which keeps 24 bytes per case.
 
     Raises:
-        DatasetError: it cannot be read, or holds a value that JSON cannot hold.
+        DatasetError: it cannot be read, or holds a value that JSON cannot hold, or an id that no store can keep.
         DuplicateCaseIdError: two of its cases have one id.
     """
     digests = bytearray()
@@ -24,6 +24,7 @@ def read_through(source: CaseSource) -> DatasetFingerprint:
     for case in source.cases(marks):
         try:
             digests += case_digest(case)
+            _refuse_nul(case.case_id)
         except (TypeError, ValueError) as error:
             raise DatasetError(where=source.where(count), detail=f"case {case.case_id!r}: {error}") from None
         ids.add(case.case_id)
@@ -31,6 +32,12 @@ def read_through(source: CaseSource) -> DatasetFingerprint:
     if suspects := ids.repeated():
         _refuse_duplicates(source, suspects)
     return DatasetFingerprint(hashlib.sha256(digests).hexdigest(), count, bytes(digests), marks)
+
+
+def _refuse_nul(case_id: str) -> None:
+    if "\0" in case_id:
+        msg = "its id holds a NUL character, which not every store can keep"
+        raise ValueError(msg)
 
 
 class _SeenIds:

@@ -14,6 +14,7 @@ from themis.core.engine.batches.polling import BatchedGeneration, close_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
+from themis.core.engine.cases.claim_guard import ClaimGuard
 from themis.core.engine.cases.evaluation import Evaluation
 from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.cases.prompted import preparation_of
@@ -65,6 +66,7 @@ class RunExecution:
         self._until = min(options.until, run.snapshot.last_stage)
         self._observers = Observers(self._run_id, options.subscribers, options.tracer)
         self._progress = options.progress
+        self._guard = ClaimGuard(options.holds_lease)
         self._forks = line.forks
         self._generator = run.components.generator.live
         self._judges = run.components.live_judges
@@ -190,8 +192,7 @@ class RunExecution:
 
         When the budget is used up already, only those that have all their answers.
         """
-        progress = self._progress
-        spending = self._spending
+        progress, spending = self._progress, self._spending
         stopped = None if spending is None else spending.stopped
         async with OutcomeWriter(self._store, self._run_id, self._options.fence, spending) as writer:
             if spending is not None:
@@ -209,6 +210,7 @@ class RunExecution:
             progress.stalled = StallWatch(evaluation.running).look
 
             async def work_off(work: CaseWork) -> None:
+                await self._guard.passed()
                 self._observers.case_started(work)
                 is_lost = failed is not None and failed[work.case_no]
                 answer = await (pipeline.lost(work) if is_lost else pipeline.answer_of(work))
@@ -235,6 +237,7 @@ class RunExecution:
 
     def _stages(self, runner: StageRunner, ended: Callable[[CaseEnd], None]) -> tuple[CasePipeline, Evaluation]:
         """The stages of a case up to its answer, and those after it."""
+        runner.guard = self._guard
         calls, parts = SyncCalls(self._runtime), self._run.parts()
         asking = Asking(self._runtime, self._spending, None if self._afresh else self._store.cached_response)
         judging = judging_of(self._run.snapshot, parts, runner, calls, asking, self._until)

@@ -50,6 +50,7 @@ class RunOptions:
         subscribers: notified of events.
         tracer: receives spans.
         progress: kept up to date.
+        holds_lease: whether the claim is certain, where claims have leases; called before each case and each call.
         title: name and labels of a run that has none yet.
         gives_back: whether a run whose provider works on its batches stops, for somebody to continue it later.
     """
@@ -61,6 +62,7 @@ class RunOptions:
     tracer: TracingProvider | None = None
     progress: RunProgress = field(default_factory=RunProgress)
     gives_back: bool = False
+    holds_lease: Callable[[], bool] | None = None
     title: Title = field(default_factory=Title)
 
 

@@ -63,6 +63,7 @@ class JobOptions:
         allow_modules: prefixes of the modules that may be imported; None allows all, even in the manifest's folders.
         cancelled: whether somebody asked to cancel the job; cheap, called often.
         fence: the claim under which results are written.
+        holds_lease: whether its lease is not over; None where claims have no leases.
         progress: kept up to date during the run.
         enforce_time_limit: whether the time limit is enforced here; false when the owner of the process ends it.
         snapshot: of the run, if it was loaded from the store already.
@@ -71,6 +72,7 @@ class JobOptions:
     allow_modules: Sequence[str] | None = None
     cancelled: Callable[[], bool] | None = None
     fence: Fence | None = None
+    holds_lease: Callable[[], bool] | None = None
     progress: RunProgress | None = None
     enforce_time_limit: bool = True
     snapshot: RunSnapshot | None = None
@@ -188,6 +190,7 @@ async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> R
         afresh=payload.runtime.existing_run_policy == "rerun",
         progress=options.progress or RunProgress(),
         gives_back=options.fence is not None,
+        holds_lease=options.holds_lease,
     )
     execution = RunExecution(run, store, runtime, run_options)
     return await execution.execute()

@@ -25,7 +25,6 @@ from themis.core.queue.write_check import check_writable
 from themis.core.results import RunResult
 from themis.core.run_progress.display import shown
 from themis.core.stores import projections
-from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunStore
 
 if TYPE_CHECKING:
@@ -171,7 +170,8 @@ class _ClaimedJob:
                 yield JobOptions(
                     allow_modules=allow_modules,
                     cancelled=lambda: lease.lost is not None or claim.is_cancel_requested(),
-                    fence=Fence(claim.key, claim.version),
+                    fence=claim.fence,
+                    holds_lease=None if claim.lease is None else claim.lease.holds,
                     progress=progress,
                 )
         except UnsettledError:

@@ -11,6 +11,7 @@ from themis.core.score_edits.places import Named, Place, Places
 from themis.core.score_edits.seen import seen
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import RunStore
+from themis.core.text.lines import storable
 from themis.core.text.masking import mask
 
 MOST_CHARACTERS = {"by": 200, "why": 10_000}
@@ -88,8 +89,8 @@ def _checked(correction: Correction) -> Correction:
 
 
 def _said(where: str, name: str, text: str) -> str:
-    """Return a text as it is kept: secrets masked, and what UTF-8 cannot encode escaped."""
-    kept = mask(text).encode("utf-8", "backslashreplace").decode().strip()
+    """Return a text as it is kept: secrets masked, and what no store can keep escaped."""
+    kept = storable(mask(text)).strip()
     if not kept:
         detail = {"by": "say who edits the score, with 'by'", "why": "say why the score is edited, with 'why'"}[name]
         raise ScoreEditError(where=where, detail=detail)

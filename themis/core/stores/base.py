@@ -5,12 +5,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
+from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
 from themis.core.stores import projections
 from themis.core.stores.job_rows import Fence, job_key
 from themis.core.stores.protocol import RunRecord, RunStore, StoredRun
 from themis.core.stores.run_locks import RunHolder
 from themis.core.stores.standing import standing
+from themis.core.text.lines import storable
+
+
+def end_columns(through: Stage | None, error: str | None) -> tuple[str | None, str | None]:
+    """Return the name of the last stage of a run that ended, and its error, as every store keeps them."""
+    return None if through is None else until_name(through), None if error is None else storable(error)
 
 
 class BaseRunStore(RunStore, ABC):

@@ -7,6 +7,8 @@ have submitted. The fields of `BatchRow` are the single list of a row's columns.
 from enum import StrEnum
 from typing import NamedTuple
 
+from themis.core.text.lines import storable
+
 
 class BatchState(StrEnum):
     """State of a batch.
@@ -70,3 +72,8 @@ def batch_row(values: tuple[object, ...]) -> BatchRow:
     """Return a row from the values of its columns, as a store keeps them."""
     row = BatchRow(*values)  # type: ignore[arg-type]
     return row._replace(state=BatchState(row.state), adopted=bool(row.adopted), cancelled=bool(row.cancelled))
+
+
+def storable_row(row: BatchRow) -> BatchRow:
+    """Return a row whose text of the provider, which may hold anything, can be kept by every store."""
+    return row if row.status is None else row._replace(status=storable(row.status))

@@ -42,10 +42,21 @@ class Owner:
 
 
 class Fence(NamedTuple):
-    """Claim under which results are written: the job's key and the version that its row must still have."""
+    """State of a job that a write demands: with any other, nothing is written. A claim's results are written under it.
+
+    The version says which change of the row is meant, and the token whose claim. A version alone can come back: a
+    database that loses its last commits, by a crash or to a standby that did not have them yet, counts on from an
+    earlier one.
+
+    Attributes:
+        key: the job.
+        version: version of its row.
+        token: token of the claim; None where nobody has claimed the job.
+    """
 
     key: str
     version: int
+    token: str | None
 
 
 class JobRow(NamedTuple):
@@ -103,6 +114,11 @@ class JobRow(NamedTuple):
     ended_ns: int | None = None
     updated_ns: int = 0
     lease_until_ms: int | None = None
+
+    @property
+    def fence(self) -> Fence:
+        """Key, version and token that a write demands which was decided by this row."""
+        return Fence(self.key, self.version, self.token)
 
 
 class AttemptRow(NamedTuple):

@@ -1,6 +1,6 @@
 """Job store: the part of a store's port that the queue uses; it holds the true state of each job."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -48,17 +48,16 @@ class JobStore(Protocol):
 
     def change(
         self,
-        key: str,
-        version: int,
+        fence: Fence,
         decide: Callable[[JobRow], Change | None],
         *,
         synced: bool = True,
         known: JobRow | None = None,
     ) -> Change | None:
-        """Write the change that `decide` returns for a job; None, and nothing written, if its version is not `version`.
+        """Write the change that `decide` returns for a job; None, and nothing written, if it is not as `fence` says.
 
         Nothing is written either when `decide` returns None. A lease in the change begins with the same commit.
-        `decide` gets the row as read inside the transaction, or `known`, the row of that version, if the caller has it
+        `decide` gets the row as read inside the transaction, or `known`, the row of that fence, if the caller has it
         and decides without regard to a request to cancel, which others may have made since. A change that is not
         `synced` may be undone by a power loss, together with all that follow it.
         """
@@ -80,14 +79,17 @@ class JobStore(Protocol):
     def request_cancel(self, key: str) -> bool:
         """Ask a job's owner to stop; synced, without changing the version. False when it has ended."""
 
-    def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
-        """Record the process group that runs a claimed job; False when the version is different."""
+    def note_process(self, fence: Fence, pid: int, pid_started: int) -> bool:
+        """Record the process group that runs a claimed job; False when the claim is lost."""
 
     def clock_ms(self) -> int:
         """Return the time by the store's own clock, which leases use: milliseconds since 1970 UTC."""
 
-    def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
-        """Renew a claim's lease, without changing the version; False when the version is different."""
+    def beat(self, fences: Sequence[Fence], lease_ms: int) -> dict[str, bool]:
+        """Renew the leases of a worker's claims, without changing versions: they are over after `lease_ms` from now.
+
+        Returns, by key, whether the job's cancellation was requested; a claim that is not there is lost.
+        """
 
     def check_fence(self, fence: Fence) -> None:
         """Check, inside a transaction, that a claim is still valid.

@@ -13,12 +13,20 @@ MESSAGE_BYTES = 4_000
 """Length of a message where many are kept or passed between processes; a store keeps the whole text."""
 
 
+def storable(text: str) -> str:
+    r"""Return `text` as every store can keep it: NUL, and characters that UTF-8 cannot encode, as Python escapes.
+
+    SQLite keeps a NUL and other databases refuse it; none keeps half of a character, such as `\ud800`.
+    """
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
 def cut(text: str, most_bytes: int = MESSAGE_BYTES) -> str:
     """Return `text` if its UTF-8 fits into the limit; else its beginning, with a note that it was cut.
 
-    It is cut between two characters. Characters that UTF-8 cannot encode are escaped.
+    It is cut between two characters, and `storable`.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    data = storable(text).encode()
     if len(data) <= most_bytes:
         return data.decode()
     mark = f" … (cut: it has {len(data):,} bytes)"

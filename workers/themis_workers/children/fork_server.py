@@ -51,7 +51,9 @@ def main(descriptor: int, isolation: str) -> NoReturn:
         linux.die_with_parent()
         linux.adopt_orphans()
     capabilities.name_this_process("themis-forksrv")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a signal to all processes of a worker is for the worker alone
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # its worker has blocked it until here
     standard_streams.arrange()
     preload()
     gc.collect()
@@ -187,6 +189,5 @@ def _guard(channel: Channel) -> NoReturn:
         finally:
             os._exit(1)
     channel.close()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.waitpid(child, 0)
     os._exit(0)

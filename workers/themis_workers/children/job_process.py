@@ -22,6 +22,7 @@ from themis.core.jobs.claimed_job import JobOptions, classify, execute_job_async
 from themis.core.jobs.environment import inherited_environment, job_environment, named_variables
 from themis.core.jobs.payload import read_payload
 from themis.core.jobs.store_cache import StoreCache
+from themis.core.queue.folder.lease_end import SharedEnd
 from themis.core.queue.model import manifest_file
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import AttemptOutcome, Cause
@@ -56,7 +57,7 @@ WATCH_S = 0.5
 _REPORTS = 3  # the descriptor, beside the standard three
 
 
-def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int | None) -> NoReturn:
+def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int | None, lease: int | None) -> NoReturn:
     """Run the job in this process, which was just forked, and exit.
 
     Args:
@@ -64,6 +65,7 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
         channel: the supervisor's channel to the worker.
         pipes: write ends for output, and for reports.
         watched: PID of the supervisor, for this process to watch; None where the kernel kills both together.
+        lease: descriptor of the memory that says when the claim's lease is over; None without leases.
     """
     os.setsid()
     if watched is None:
@@ -71,10 +73,12 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
     capabilities.name_this_process("themis-job")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # its supervisor has blocked it for the fork
     if order.cgroup is not None:
         with open(f"{order.cgroup}/cgroup.procs", "w", encoding="ascii") as file:  # noqa: PTH123
             file.write("0")
     channel.send(Started(os.getpid()))
+    end = None if lease is None else SharedEnd(lease)
     prints, reports = pipes
     standard_streams.redirect(prints)
     os.dup2(reports, _REPORTS, inheritable=False)
@@ -83,7 +87,7 @@ def main(order: RunJob, channel: Channel, pipes: tuple[int, int], watched: int |
     if watched is not None:
         threading.Thread(target=_watch, args=(watched,), name="themis-watch", daemon=True).start()
     try:
-        _work(order)
+        _work(order, end)
         code = 0
     except BaseException:  # noqa: BLE001  # every error must be in the log
         traceback.print_exc()
@@ -100,20 +104,22 @@ def _watch(supervisor: int) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _work(order: RunJob) -> None:
+def _work(order: RunJob, lease: SharedEnd | None) -> None:
     manifest = manifest_file.decode(order.manifest.encode(), order.key, key=order.key)
     progress = RunProgress()
     stores = StoreCache()
     try:
-        result = _run(manifest, order, stores, progress)
+        result = _run(manifest, order, stores, progress, lease)
     finally:
         stores.close()
     _report(ProgressReport(progress.total, progress.done, progress.failed), result)
 
 
-def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress) -> Report:
+def _run(
+    manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress, lease: SharedEnd | None = None
+) -> Report:
     try:
-        outcome = run_to_end(_execute(manifest, order, stores, progress), stop_on=(signal.SIGTERM,))
+        outcome = run_to_end(_execute(manifest, order, stores, progress, lease), stop_on=(signal.SIGTERM,))
     except asyncio.CancelledError:
         return Stopped()
     except ClaimLostError as error:
@@ -125,7 +131,9 @@ def _run(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunPro
     return RunEnded.by(outcome)
 
 
-async def _execute(manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress) -> AttemptOutcome:
+async def _execute(
+    manifest: Manifest, order: RunJob, stores: StoreCache, progress: RunProgress, lease: SharedEnd | None
+) -> AttemptOutcome:
     """Execute the job in its own environment, reporting its progress."""
     try:
         stores(manifest.store)  # by the thread that the run uses it in: each thread has a connection of its own
@@ -137,7 +145,8 @@ async def _execute(manifest: Manifest, order: RunJob, stores: StoreCache, progre
         return classify(error)
     options = JobOptions(
         allow_modules=order.allow_modules,
-        fence=Fence(order.key, order.version),
+        fence=_fence(order, stores, manifest),
+        holds_lease=None if lease is None else lambda: not lease.is_over(),
         progress=progress,
         enforce_time_limit=False,  # the worker does, even if this process hangs
         snapshot=snapshot,
@@ -147,6 +156,14 @@ async def _execute(manifest: Manifest, order: RunJob, stores: StoreCache, progre
         return await execute_job_async(manifest, store, options)
     finally:
         reports.cancel()
+
+
+def _fence(order: RunJob, stores: StoreCache, manifest: Manifest) -> Fence:
+    """Return the claim under which the job writes, also by the order of an earlier worker, which says no token."""
+    if order.token:
+        return Fence(order.key, order.version, order.token)
+    row = stores(manifest.store).load(order.key)
+    return Fence(order.key, order.version, None if row is None or row.version != order.version else row.token)
 
 
 def _arrange_environment(manifest: Manifest, snapshot: RunSnapshot, order: RunJob) -> None:

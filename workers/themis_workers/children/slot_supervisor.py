@@ -84,7 +84,8 @@ class SlotSupervisor:
         self._channel.stop_waiting()
         for end in (self._wakes, self._wake):
             end.setblocking(False)  # noqa: FBT003  # positional only
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         self._selector.register(self._wakes, selectors.EVENT_READ)
@@ -106,28 +107,36 @@ class SlotSupervisor:
             self._wakes.recv(4_096)
         with contextlib.suppress(BlockingIOError):
             while (received := self._channel.receive()) is not None:
-                self._obey(received.message)
+                self._obey(received.message, received.descriptor)
             return False
         return True
 
-    def _obey(self, message: Message) -> None:
-        if isinstance(message, RunJob) and self._job is None:
-            try:
-                self._job = self._begin(message)
-            except OSError as error:  # no process, memory or open file left
-                self._tell(NotStarted(error.strerror or str(error)))
-        elif isinstance(message, Terminate) and self._job is not None:
+    def _obey(self, message: Message, descriptor: int | None) -> None:
+        try:
+            if isinstance(message, RunJob) and self._job is None:
+                self._job = self._begin(message, descriptor)
+        except OSError as error:  # no process, memory or open file left
+            self._tell(NotStarted(error.strerror or str(error)))
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+        if isinstance(message, RunJob):
+            return
+        if isinstance(message, Terminate) and self._job is not None:
             _signal_group(self._job, signal.SIGTERM)
         elif isinstance(message, Kill) and self._job is not None:
             self._kill_all()
 
-    def _begin(self, order: RunJob) -> _Job:
+    def _begin(self, order: RunJob, lease: int | None) -> _Job:
         printed, prints = os.pipe()
         reported, reports = os.pipe()
         supervisor = os.getpid()
+        # A request to end must not be lost on the new process, which ignores it until it has a handler of its own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             pid = os.fork()
         except OSError:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             for end in (printed, prints, reported, reports):
                 os.close(end)
             raise
@@ -135,9 +144,10 @@ class SlotSupervisor:
             try:
                 signal.set_wakeup_fd(-1)
                 watched = supervisor if self._isolation is Isolation.GROUP else None
-                job_process.main(order, self._channel, (prints, reports), watched)
+                job_process.main(order, self._channel, (prints, reports), watched, lease)
             finally:
                 os._exit(job_process.BROKEN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.close(prints)
         os.close(reports)
         for end in (printed, reported):

@@ -3,9 +3,12 @@
 import time
 from dataclasses import dataclass, field
 
-from themis.core.queue import AttemptOutcome, Claim
+from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis_workers.memory_limits import MemoryLimit
-from themis_workers.slots.exits import JobExit, Reports, Stop, classify
+from themis_workers.slots.exits import JobExit, Reports, Stop, classify, was_asked_to_end
+
+SAME_SIGNAL_S = 1.0
+"""Seconds that the signal which ended a job has to reach its worker too, if it was sent to both."""
 
 
 @dataclass(slots=True)
@@ -24,6 +27,7 @@ class Attempt:
         killed: whether it was killed.
         outcome: to settle it with, once it has ended.
         judged: whether it has been decided if an outage was the attempt's own fault.
+        undecided_until_s: time until which its worker may still get the signal that ended it; None for any other end.
     """
 
     claim: Claim
@@ -37,6 +41,7 @@ class Attempt:
     killed: bool = False
     outcome: AttemptOutcome | None = None
     judged: bool = False
+    undecided_until_s: float | None = None
 
     @property
     def is_over_time(self) -> bool:
@@ -55,8 +60,28 @@ class Attempt:
             out_of_memory=self.memory is not None and self.memory.was_enforced(),
         )
         self.outcome = classify(end)
+        if was_asked_to_end(end):
+            self.undecided_until_s = time.monotonic() + SAME_SIGNAL_S
         if self.memory is not None:
             self.memory.close()
+
+    def is_decided(self, *, worker_asked: bool) -> bool:
+        """Whether an attempt that has ended can be settled now.
+
+        One that a signal asked to end, beside its worker, is given back: somebody ends the worker with all its
+        processes. The two may hear of it in any order, so that such an end is undecided for a moment.
+
+        Args:
+            worker_asked: whether a signal has asked the worker to end.
+        """
+        if self.undecided_until_s is None or self.outcome is None:
+            return True
+        if worker_asked:
+            why = "a signal ended it together with its worker"
+            self.outcome = AttemptOutcome(Cause.GIVEN_BACK, why, exit_code=self.outcome.exit_code)
+            self.undecided_until_s = None
+            return True
+        return time.monotonic() >= self.undecided_until_s
 
     def _limit(self) -> str:
         limits = self.claim.manifest.limits

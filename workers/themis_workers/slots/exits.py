@@ -97,6 +97,15 @@ def classify(end: JobExit) -> AttemptOutcome:
     return reported or _unreported(end)
 
 
+def was_asked_to_end(end: JobExit) -> bool:
+    """Whether the process was asked to end, by a signal that its worker did not send, and did without another outcome.
+
+    That is what happens to it when somebody signals every process of a worker, as Slurm, systemd and `kill` can.
+    """
+    by_signal = end.reports.stopped or end.exit_code in {-signal.SIGTERM, -signal.SIGINT}
+    return by_signal and end.stop is None and end.reports.outcome is None and not end.reports.lost
+
+
 def _unreported(end: JobExit) -> AttemptOutcome:
     """The outcome of a process that ended without reporting the end of its run."""
     if end.exit_code < 0 or end.reports.stopped:

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from themis_workers.channel import Channel, pair
 from themis_workers.messages import StartSupervisor
@@ -32,7 +34,7 @@ class ForkServer:
         """
         self._channel, its_end = pair()
         self._channel.stop_waiting(PATIENCE_S)
-        with its_end:
+        with its_end, _deaf_until_it_runs():
             command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(its_end.fileno()), isolation]
             self._process = subprocess.Popen(  # noqa: S603  # this Python, and a number
                 command, pass_fds=[its_end.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
@@ -67,3 +69,16 @@ class ForkServer:
             self._process.wait(patience_s)
         self._process.kill()
         self._process.wait()
+
+
+@contextlib.contextmanager
+def _deaf_until_it_runs() -> Iterator[None]:
+    """Context in which a process is started that SIGTERM does not end before it can say that it ignores it.
+
+    It inherits the signals that are blocked. This thread gets those that arrive meanwhile when it leaves the context.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

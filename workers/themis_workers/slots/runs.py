@@ -1,5 +1,6 @@
 """Runs of a worker: starts, watches and settles the attempts of claimed jobs."""
 
+import os
 import time
 
 from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
@@ -14,6 +15,7 @@ from themis_workers.settings import WorkerSettings
 from themis_workers.slots import outages
 from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.exits import Stop
+from themis_workers.slots.leases import Leases
 from themis_workers.slots.slot import Slot
 from themis_workers.telemetry import logs
 from themis_workers.telemetry.job_line import line_of
@@ -29,13 +31,15 @@ class Runs:
     def __init__(self, context: WorkerContext) -> None:
         """Use the queue, stores and identity of `context`."""
         self._context = context
+        self._leases = Leases()
 
     def begin(self, slot: Slot, claim: Claim, settings: WorkerSettings) -> bool:
         """Start a claimed job in a slot; False when its manifest is invalid, with which the job is settled.
 
         Raises:
-            StoreError, OSError: that could not be settled; the claim is abandoned.
+            StoreError, OSError: that could not be settled, or the system lacks memory; the claim is abandoned.
         """
+        self._leases.keep(claim)
         try:
             text = manifest_file.encode(claim.manifest).decode()
         except ManifestError as error:
@@ -45,6 +49,7 @@ class Runs:
         order = RunJob(
             key=claim.key,
             version=claim.version,
+            token=claim.row.token or "",
             manifest=text,
             log=str(self._context.queue.log_path(claim.key, claim.attempt)),
             log_limit_bytes=settings.log_limit_mb * _MIB,
@@ -52,16 +57,21 @@ class Runs:
             device=settings.devices[slot.number] if settings.devices else None,
             cgroup=memory.cgroup if memory else None,
         )
-        slot.start(Attempt(claim, memory), order)
+        lease = self._shared_lease(claim)
+        try:
+            slot.start(Attempt(claim, memory), order, lease)
+        finally:
+            if lease is not None:
+                os.close(lease)
         logs.tell("attempt begins", job=claim.key, attempt=claim.attempt, slot=slot.number)
         return True
 
     def look_after(self, slot: Slot, job_grace_s: float) -> None:
-        """Renew the attempt's lease; stop it if it is over a limit, cancelled, or lost to another worker."""
+        """Stop an attempt that is over a limit, cancelled, or lost to another worker."""
         attempt = slot.attempt
         if attempt is None or attempt.outcome is not None:
             return
-        if attempt.claim.lease is not None and not self._keeps_lease(attempt):
+        if self._leases.is_lost(attempt.claim):
             slot.stop(Stop.LEASE_LOST, _NO_GRACE_S)
         elif attempt.is_over_time:
             slot.stop(Stop.TIME_LIMIT, job_grace_s)
@@ -104,6 +114,18 @@ class Runs:
         )
         return row
 
+    def close(self) -> None:
+        """Renew no more leases."""
+        self._leases.close()
+
+    def _shared_lease(self, claim: Claim) -> int | None:
+        try:
+            return None if claim.lease is None else claim.lease.share()
+        except OSError:
+            claim.excuse()
+            claim.abandon()
+            raise
+
     def _refuse(self, claim: Claim, error: ManifestError) -> None:
         logs.warn("a job cannot be started", job=claim.key, why=error)
         try:
@@ -144,21 +166,9 @@ class Runs:
             logs.warn("memory limit not enforced: no cgroup can be created, and /proc is hidden", job=claim.key)
         return WatchedLimit(limit_mb)
 
-    def _keeps_lease(self, attempt: Attempt) -> bool:
-        """Renew the lease if that is due; whether the job still belongs to this worker."""
-        lease = attempt.claim.lease
-        if lease is None or not lease.is_due:
-            return True
-        try:
-            attempt.claim.renew()
-        except ClaimLostError:
-            return False
-        except (StoreError, OSError) as error:
-            logs.warn("the lease could not be renewed", job=attempt.claim.key, error=error)
-            return not lease.is_over
-        return True
-
     def _is_cancelled(self, attempt: Attempt) -> bool:
+        if attempt.claim.lease is not None:
+            return self._leases.is_cancelled(attempt.claim)
         try:
             return attempt.claim.is_cancel_requested()
         except (StoreError, OSError) as error:

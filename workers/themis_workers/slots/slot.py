@@ -68,10 +68,10 @@ class Slot:
         """PID of the supervisor, below which all processes of its jobs are; None until it is known."""
         return self._supervisor
 
-    def start(self, attempt: Attempt, order: RunJob) -> None:
-        """Start an attempt."""
+    def start(self, attempt: Attempt, order: RunJob, lease: int | None = None) -> None:
+        """Start an attempt; `lease` is a descriptor of the memory that says when its lease is over."""
         self.attempt = attempt
-        self._say(order)
+        self._say(order, lease)
 
     def stop(self, why: Stop, grace_s: float) -> None:
         """Ask the attempt to end, and kill it after `grace_s` seconds; the first reason counts."""
@@ -161,8 +161,8 @@ class Slot:
             if attempt.stop is None and attempt.outcome is not None and attempt.outcome.cause is Cause.SIGNAL:
                 attempt.outcome = AttemptOutcome(Cause.WORKER_LOST, f"slot {self.number} was lost: {why}")
 
-    def _say(self, message: Message) -> None:
+    def _say(self, message: Message, descriptor: int | None = None) -> None:
         try:
-            self.channel.send(message)
+            self.channel.send(message, descriptor=descriptor)
         except OSError as error:
             self._lose(f"its supervisor cannot be reached: {error.strerror}")

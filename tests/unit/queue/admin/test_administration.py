@@ -255,7 +255,7 @@ def test_a_stale_worker_of_a_pruned_job_can_change_nothing(here: World) -> None:
     here.queue.recover(here.owner)
     here.queue.admin.cancel(key)
     prune(here)
-    assert here.store.change(key, stale.version, lambda row: pytest.fail("changed")) is None
+    assert here.store.change(stale.fence, lambda row: pytest.fail("changed")) is None
 
 
 def test_a_job_that_changed_after_it_was_looked_at_is_not_pruned(here: World) -> None:

@@ -305,7 +305,7 @@ def test_a_process_that_has_the_number_of_a_lost_one_is_left_alone(here: World) 
     here.submit(RUN)
     claim = _claim(here)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as other:
-        here.store.note_process(claim.key, claim.version, other.pid, 1)  # another start
+        here.store.note_process(claim.fence, other.pid, 1)  # another start
         claim.abandon()
         (row,) = here.queue.recover(here.owner)
         assert row.cause == Cause.WORKER_LOST

@@ -139,13 +139,15 @@ def test_whoever_takes_a_job_away_waits_for_the_commit_of_its_owner(url: str) ->
         run_id = added_run(owner, "d")
         owner.jobs.add(JOB, "{}")
         with owner.transaction():
-            owner.append(run_id, [outcome(0)], [END], fence=Fence("k", 1))
-            taking = Thread(lambda: other.jobs.change("k", 1, lambda row: Change(row._replace(version=2))))
+            owner.append(run_id, [outcome(0)], [END], fence=Fence("k", 1, JOB.token))
+            taking = Thread(
+                lambda: other.jobs.change(Fence("k", 1, JOB.token), lambda row: Change(row._replace(version=2)))
+            )
             assert not taking.is_done_within(0.3)
         assert taking.is_done_within(10)
         assert taking.found.row.version == 2
         with pytest.raises(ClaimLostError):
-            owner.append(run_id, [outcome(1)], [], fence=Fence("k", 1))
+            owner.append(run_id, [outcome(1)], [], fence=Fence("k", 1, JOB.token))
         assert len(owner.outcomes_between(run_id, 0, 9)) == 1
 
 
@@ -154,8 +156,8 @@ def test_an_owner_whose_job_is_being_taken_away_waits_and_writes_nothing(url: st
         run_id = added_run(owner, "d")
         owner.jobs.add(JOB, "{}")
         with other.jobs.transaction():
-            other.jobs.change("k", 1, lambda row: Change(row._replace(version=2)))
-            writing = Thread(lambda: owner.append(run_id, [outcome(0)], [END], fence=Fence("k", 1)))
+            other.jobs.change(Fence("k", 1, JOB.token), lambda row: Change(row._replace(version=2)))
+            writing = Thread(lambda: owner.append(run_id, [outcome(0)], [END], fence=Fence("k", 1, JOB.token)))
             assert not writing.is_done_within(0.3)
         assert writing.is_done_within(10)
         assert not owner.has_outcomes(run_id)
@@ -168,7 +170,9 @@ def test_one_of_two_that_claim_the_same_version_gets_it(url: str) -> None:
 
         def claimed(store: PostgresRunStore) -> Any:
             both.wait()
-            return store.jobs.change("k", 1, lambda row: Change(row._replace(version=2), lease_ms=1_000))
+            return store.jobs.change(
+                Fence("k", 1, JOB.token), lambda row: Change(row._replace(version=2), lease_ms=1_000)
+            )
 
         claims = [Thread(lambda store=store: claimed(store)) for store in stores]  # type: ignore[misc]
         assert all(claim.is_done_within(10) for claim in claims)
@@ -191,13 +195,13 @@ def test_a_frozen_writer_keeps_others_out_only_for_a_while(url: str) -> None:
 
         def stay() -> None:
             with frozen.transaction():
-                frozen.append(run_id, [outcome(0)], [END], fence=Fence("k", 1))
+                frozen.append(run_id, [outcome(0)], [END], fence=Fence("k", 1, JOB.token))
                 waiting.set()
                 taken.is_done_within(10)
 
         def take() -> Change | None:
             waiting.wait(10)
-            return other.jobs.change("k", 1, lambda row: Change(row._replace(version=2)))
+            return other.jobs.change(Fence("k", 1, JOB.token), lambda row: Change(row._replace(version=2)))
 
         taken = Thread(take)
         with pytest.raises(StoreError):
@@ -269,7 +273,7 @@ def test_a_run_is_had_by_one_process_or_by_workers(url: str) -> None:
         run_id = added_run(one, "d")
         with one.hold_run(run_id), pytest.raises(RunBusyError, match="process"), two.hold_run(run_id):
             pass
-        with one.hold_run(run_id, fence=Fence("k", 1)), two.hold_run(run_id, fence=Fence("k", 2)):
+        with one.hold_run(run_id, fence=Fence("k", 1, JOB.token)), two.hold_run(run_id, fence=Fence("k", 2, JOB.token)):
             assert two.run_holder(run_id).job == "k"
             with pytest.raises(RunBusyError, match="a worker for job k"), two.hold_run(run_id):
                 pass

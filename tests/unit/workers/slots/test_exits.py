@@ -6,7 +6,7 @@ import pytest
 
 from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis_workers.messages import ClaimLost, ProgressReport, RunEnded, Stopped
-from themis_workers.slots.exits import JobExit, Reports, Stop, classify
+from themis_workers.slots.exits import JobExit, Reports, Stop, classify, was_asked_to_end
 
 DONE = Reports(outcome=AttemptOutcome(Cause.DONE))
 FAILED = Reports(outcome=AttemptOutcome(Cause.EXCEPTION, "KeyError: 'x'"))
@@ -38,6 +38,23 @@ def test_an_end_is_classified_once(end: JobExit, cause: Cause, words: str) -> No
     outcome = classify(end)
     assert outcome.cause is cause
     assert words in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("end", "asked"),
+    [
+        (JobExit(0, Reports(stopped=True)), True),
+        (JobExit(-signal.SIGTERM), True),
+        (JobExit(-signal.SIGINT), True),
+        (JobExit(-signal.SIGKILL), False),
+        (JobExit(1), False),
+        (JobExit(-signal.SIGTERM, FAILED), False),
+        (JobExit(-signal.SIGTERM, Reports(lost=True)), False),
+        (JobExit(0, Reports(stopped=True), stop=Stop.TIME_LIMIT), False),
+    ],
+)
+def test_only_a_process_that_another_than_its_worker_asked_to_end_may_be_given_back(end: JobExit, asked: bool) -> None:
+    assert was_asked_to_end(end) is asked
 
 
 def test_what_a_process_reports_is_taken() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from themis.core.config import RuntimeConfig
+from themis.core.engine.cases.claim_guard import NO_CLAIM, ClaimGuard
 from themis.core.engine.limits import Feedback, Gate, Ticket
 from themis.core.engine.retry_policy import (
     RetryPolicy,
@@ -78,6 +79,7 @@ class ModelCalls:
         provider: str | None,
         spending: Counts | None = None,
         retries: RetryPolicy | None = None,
+        guard: ClaimGuard = NO_CLAIM,
     ) -> None:
         """Calls to `provider`, if the model names one, through `gate`.
 
@@ -87,6 +89,7 @@ class ModelCalls:
             provider: None for a model that names none.
             spending: counts what the calls use.
             retries: None for those of a generator.
+            guard: holds up calls while the claim is uncertain; their time has not begun then.
         """
         self._gate = gate
         self._spending = spending
@@ -96,6 +99,7 @@ class ModelCalls:
         self._request_timeout_s = runtime.request_timeout_s
         self._case_timeout_s = runtime.case_timeout_s
         self._forks = line.forks
+        self._guard = guard
 
     async def result(self, call: Call, arguments: tuple[Any, ...], history: list[dict[str, Any]]) -> Any:
         """Return the result of `call`, tried again as the policy says; `history` gets the failed tries.
@@ -119,6 +123,7 @@ class ModelCalls:
             feedback: Feedback | None = None
             result, failure = None, None
             try:
+                await self._guard.passed()
                 result = await self._within(call(*arguments), deadline)
                 feedback = _feedback_of(result)
             except Exception as error:

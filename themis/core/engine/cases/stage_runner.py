@@ -16,6 +16,7 @@ from themis.core.engine.breaker import Breaker, StepBreaker, longest_row
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.call_watch import CallWatch, of_candidate
+from themis.core.engine.cases.claim_guard import NO_CLAIM
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.cases.not_scored import bad_result, no_score, not_called
 from themis.core.engine.cases.step import RunningCall, Several, Step
@@ -50,7 +51,7 @@ class StageRunner:
         writer: takes the outcomes.
         idle_timeout_s: seconds that a streamed answer may pause; None for no limit.
         running: the asynchronous calls that components work on now, by identity; one that waits is not among them.
-        is_observed: whether there is an observer of each stage.
+        is_observed, guard: whether there is an observer of each stage, and what lets a call begin.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class StageRunner:
         self._generation_retries = generation_retries(runtime, None)
         self._limits_time = runtime.request_timeout_s is not None or runtime.case_timeout_s is not None
         self._spending = spending
+        self.guard = NO_CLAIM
         self._model_calls: dict[str | None, ModelCalls] = {}
         self.running: dict[int, RunningCall] = {}
 
@@ -232,27 +234,24 @@ class StageRunner:
         if retries is not ONCE and (step.provider is not None or self._limits_time or self._spending is not None):
             calls = self._model_calls.get(step.provider)
             if calls is None:
-                calls = ModelCalls(self._runtime, gate, step.provider, self._spending)
+                calls = ModelCalls(self._runtime, gate, step.provider, self._spending, guard=self.guard)
                 self._model_calls[step.provider] = calls
             return await calls.result(partial(self.noted, step, work), arguments, history)
         if not step.is_gated:
             return await self.noted(step, work, *arguments)
-        running, call = self.running, (step, work)
         while True:
             if not gate.enter_at_once():
                 await gate.enter()
             if line.forks != self._forks:
                 end_copy()
-            running[id(call)] = call  # no clock is read: a call that is seen often enough has taken long
             try:
-                return await step.method(*arguments)
+                return await self.noted(step, work, *arguments)
             except Exception as error:
                 delay = retries.delay_after(error, len(history) + 1)
                 if delay is None:
                     raise
                 history.append(attempt_record(error, len(history) + 1, delay))
             finally:
-                del running[id(call)]
                 gate.leave()
             await asyncio.sleep(delay)
 
@@ -271,9 +270,10 @@ class StageRunner:
         return several.joined(subject, asked, results)
 
     async def noted(self, step: Step, work: CaseWork, *arguments: Any, **named: Any) -> Any:
-        """Call a component, and note that the call is running."""
+        """Call a component when the claim is certain, and note that the call is running."""
+        await self.guard.passed()
         call = step, work
-        self.running[id(call)] = call
+        self.running[id(call)] = call  # no clock is read: a call that is seen often enough has taken long
         try:
             return await step.method(*arguments, **named)
         finally:

@@ -121,7 +121,7 @@ class _Judge:
         gate = runner.gate(Stage.JUDGE, provider, live)
         runtime = asking.runtime
         counts = None if asking.spending is None else JudgeSpending(asking.spending, live)
-        self._calls = ModelCalls(runtime, gate, provider, counts, judge_retries(runtime, provider))
+        self._calls = ModelCalls(runtime, gate, provider, counts, judge_retries(runtime, provider), runner.guard)
         self._breaker = Breaker(runtime, f"judge {loaded.ref.component_id}")
         self._runner = runner
         # Its number is below those of metrics: a judge's calls last longer than the steps of a workflow.

@@ -1,18 +1,18 @@
 """Lease of a claim: the time for which a worker keeps its job on hosts where locks do not reach each other.
 
 It is renewed after a third of its time, so that two renewals may fail before another worker may take the job. Times
-here are of this process's monotonic clock, counted from before the request to the store: for its owner a lease never
+here are of this machine's clock `now_s`, counted from before the request to the store: for its owner a lease never
 lasts longer than for others.
 """
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from themis.core.errors import ClaimLostError
+from themis.core.queue.folder.lease_end import SharedEnd, now_s
 
 logger = logging.getLogger("themis.queue")
 
@@ -33,27 +33,32 @@ class Lease:
         seconds: its length, from each renewal on.
     """
 
-    __slots__ = ("_asked_s", "seconds")
+    __slots__ = ("_asked_s", "_shared", "seconds")
 
     def __init__(self, seconds: float, asked_s: float) -> None:
-        """Make a lease of that length that was requested at `asked_s`, by `time.monotonic`."""
+        """Make a lease of that length that was requested at `asked_s`, by `now_s`."""
         self.seconds = seconds
         self._asked_s = asked_s
+        self._shared: SharedEnd | None = None
 
     @property
     def renew_at_s(self) -> float:
-        """Time of the next renewal, by `time.monotonic`."""
+        """Time of the next renewal, by `now_s`."""
         return self._asked_s + self.seconds * _RENEWED_AFTER
 
     @property
     def is_due(self) -> bool:
         """Whether the renewal is due."""
-        return time.monotonic() >= self.renew_at_s
+        return now_s() >= self.renew_at_s
 
     @property
     def is_over(self) -> bool:
         """Whether another host may have taken the job by now."""
-        return time.monotonic() >= self._asked_s + self.seconds
+        return now_s() >= self._asked_s + self.seconds
+
+    def holds(self) -> bool:
+        """Whether no other host can have taken the job."""
+        return not self.is_over
 
     @property
     def milliseconds(self) -> int:
@@ -61,8 +66,20 @@ class Lease:
         return round(self.seconds * 1_000)
 
     def renewed(self, asked_s: float) -> None:
-        """Start the lease's time over, for a renewal that was requested at `asked_s`, by `time.monotonic`."""
+        """Start the lease's time over, for a renewal that was requested at `asked_s`, by `now_s`."""
         self._asked_s = asked_s
+        if self._shared is not None:
+            self._shared.write(asked_s + self.seconds)
+
+    def share(self) -> int:
+        """Return a descriptor of memory that says when the lease is over, now and after each renewal; close it.
+
+        Raises:
+            OSError: the system lacks memory or open files.
+        """
+        self._shared, descriptor = SharedEnd.make()
+        self._shared.write(self._asked_s + self.seconds)
+        return descriptor
 
 
 class LeaseRenewer:
@@ -96,7 +113,7 @@ class LeaseRenewer:
             self._thread.join()
 
     def _keep(self, lease: Lease) -> None:
-        pause_s = lease.renew_at_s - time.monotonic()
+        pause_s = lease.renew_at_s - now_s()
         while not self._ended.wait(max(pause_s, 0.0)):
             try:
                 self._renew()
@@ -110,4 +127,4 @@ class LeaseRenewer:
                 logger.warning("a lease could not be renewed and will be retried: %s", error)
                 pause_s = lease.seconds * _TRIED_AGAIN_AFTER
             else:
-                pause_s = lease.renew_at_s - time.monotonic()
+                pause_s = lease.renew_at_s - now_s()

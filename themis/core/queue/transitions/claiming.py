@@ -3,9 +3,10 @@
 import time
 from dataclasses import replace
 
-from themis.core.errors import ManifestError, NewerManifestError, OtherStoreError, QueueBusyError
+from themis.core.errors import ManifestError, NewerManifestError, OtherStoreError, QueueBusyError, StoreError
 from themis.core.queue.folder import journal, locks, processes, uncharged_ends
 from themis.core.queue.folder.lease import Lease
+from themis.core.queue.folder.lease_end import now_s
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.folder.store_registry import StoreRegistry
@@ -13,7 +14,7 @@ from themis.core.queue.model import layout, manifest_file, readiness, states
 from themis.core.queue.model.layout import Entry
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import JobState
-from themis.core.queue.transitions import claim_liveness, moves, quarantine
+from themis.core.queue.transitions import claim_liveness, moves, quarantine, unanswered
 from themis.core.queue.transitions.claims import Claim
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import Change, JobRow, Owner
@@ -118,7 +119,7 @@ class Claimer:
             return None
         token = layout.new_token()
         source = f"{self._root.path}/{entry.folder}/{entry.name}"
-        lease = Lease(self._root.lease_s, time.monotonic()) if self._root.shared else None
+        lease = Lease(self._root.lease_s, now_s()) if self._root.shared else None
         lease_ms = None if lease is None else lease.milliseconds
         # Not synced: if lost with the power, a queued job has its file in `claimed/`, and is given back.
         move = Move(
@@ -128,7 +129,11 @@ class Claimer:
             synced=False,
             heeds_requests=False,
         )
-        moved = moves.make(self._root, store, row, move, now_ns)
+        try:
+            moved = moves.make(self._root, store, row, move, now_ns)
+        except StoreError:
+            unanswered.excuse_claim(self._root, row, token)
+            raise
         if moved is None or moved.path is None:
             return None
         journal.note(

@@ -13,6 +13,7 @@ from themis.core.files import durable
 from themis.core.processes import identity
 from themis.core.queue.folder import journal, log_files, uncharged_ends
 from themis.core.queue.folder.lease import Lease
+from themis.core.queue.folder.lease_end import now_s
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout, states
@@ -21,7 +22,8 @@ from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import ENDED, POLICIES, AttemptOutcome, Cause
 from themis.core.queue.transitions import moves
 from themis.core.queue.transitions.moves import Move, Moved
-from themis.core.stores.job_rows import JobRow
+from themis.core.queue.transitions.unanswered import UnansweredEnds
+from themis.core.stores.job_rows import Fence, JobRow
 from themis.core.stores.job_store import JobStore
 
 logger = logging.getLogger("themis.queue")
@@ -41,6 +43,8 @@ class Claim:
         path: path of the job's file while it is claimed; a different one once it is excused.
         lock: proof that this worker is alive.
         lease: proof of that for other hosts, while it is renewed; None where locks reach all hosts.
+        unanswered: ends that the store was asked to write, without an answer.
+        ended_ns: time at which the attempt was first to be settled, which is when it ended; None before.
     """
 
     root: QueueRoot
@@ -50,6 +54,8 @@ class Claim:
     path: str
     lock: KeyLock
     lease: Lease | None = None
+    unanswered: UnansweredEnds = field(default_factory=UnansweredEnds)
+    ended_ns: int | None = None
 
     @property
     def key(self) -> str:
@@ -65,6 +71,11 @@ class Claim:
     def version(self) -> int:
         """Version that the row has while the claim is valid."""
         return self.row.version
+
+    @property
+    def fence(self) -> Fence:
+        """Version and token that every write of this attempt demands."""
+        return self.row.fence
 
     @property
     def worker(self) -> str | None:
@@ -84,8 +95,8 @@ class Claim:
             return
         if not self.lock.is_held:
             raise ClaimLostError(key=self.key, version=self.version)
-        asked_s = time.monotonic()
-        if not self.store.renew_lease(self.key, self.version, self.lease.milliseconds):
+        asked_s = now_s()
+        if self.key not in self.store.beat([self.fence], self.lease.milliseconds):
             raise ClaimLostError(key=self.key, version=self.version)
         self.lease.renewed(asked_s)
 
@@ -95,7 +106,7 @@ class Claim:
         if not self.root.shared and not os.path.lexists(_cancel_flag(self.root, self.key)):
             return False
         row = self.store.load(self.key)
-        return row is not None and row.version == self.version and row.cancel_requested
+        return row is not None and row.fence == self.fence and row.cancel_requested
 
     def note_process(self, pid: int) -> None:
         """Record the process group, led by `pid`, that runs the job: it is killed if this worker is lost.
@@ -103,7 +114,7 @@ class Claim:
         Raises:
             ClaimLostError: the job is no longer this worker's.
         """
-        if not self.store.note_process(self.key, self.version, pid, identity.process_started(pid) or 0):
+        if not self.store.note_process(self.fence, pid, identity.process_started(pid) or 0):
             raise ClaimLostError(key=self.key, version=self.version)
 
     def note_versions(self) -> str | None:
@@ -130,9 +141,10 @@ class Claim:
 
         Raises:
             ClaimLostError: the job is no longer this worker's; nothing was written, and the claim is over.
-            StoreError: the store cannot be written; the claim is still valid, and can be settled again.
+            StoreError: the store cannot be written, or did not answer; the claim is still valid, and can be settled
+                again. If the end was written after all, that finds it.
         """
-        now_ns = time.time_ns()
+        now_ns = self.ended_ns = self.ended_ns or time.time_ns()
         try:
             moved = self._settle(outcome, also, now_ns)
         except ClaimLostError:
@@ -212,7 +224,13 @@ class Claim:
             heeds_requests=not POLICIES[outcome.cause].ends,
             may_stay=True,
         )
-        moved = moves.make(self.root, self.store, self.row, move, now_ns)
+        try:
+            moved = moves.make(self.root, self.store, self.row, move, now_ns)
+        except StoreError:
+            self.unanswered.note(states.settled(self.row, outcome, now_ns, jitter))
+            raise
+        if moved is None:
+            moved = self.unanswered.written(self.root, self.store, self.path, now_ns)
         if moved is None:
             raise ClaimLostError(key=self.key, version=self.version)
         return moved

@@ -117,10 +117,10 @@ def _decide(store: JobStore, row: JobRow, move: Move) -> JobRow | None:
     """Make step 3; return the new row, or None when nothing was written."""
     known = None if move.heeds_requests else row
     if move.manifest is None and move.also is None:
-        change = store.change(row.key, row.version, move.decide, synced=move.synced, known=known)
+        change = store.change(row.fence, move.decide, synced=move.synced, known=known)
         return None if change is None else change.row
     with store.transaction(synced=move.synced):
-        change = store.change(row.key, row.version, move.decide, synced=move.synced, known=known)
+        change = store.change(row.fence, move.decide, synced=move.synced, known=known)
         if change is None:
             return None
         if move.manifest is not None:

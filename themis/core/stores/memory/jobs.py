@@ -4,7 +4,7 @@ import bisect
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -93,17 +93,16 @@ class InMemoryJobStore(JobStore):
 
     def change(
         self,
-        key: str,
-        version: int,
+        fence: Fence,
         decide: Callable[[JobRow], Change | None],
         *,
         synced: bool = True,
         known: JobRow | None = None,
     ) -> Change | None:
-        """Write the change that `decide` returns for a job; None, and nothing written, if its version is different."""
+        """Write the change that `decide` returns for a job; None, and nothing written, if it is not as `fence` says."""
         with self.transaction(synced=synced):
-            row = self._rows.get(key)
-            if row is None or row.version != version:
+            row = self._fenced(fence)
+            if row is None:
                 return None
             given = row if known is None else known
             change = decide(given)
@@ -115,7 +114,7 @@ class InMemoryJobStore(JobStore):
                 change = replace(change, row=change.row._replace(lease_until_ms=self.clock_ms() + change.lease_ms))
             self._put(change.row._replace(run_id=row.run_id, cancel_requested=requested))
             if change.ended is not None:
-                self._end(key, change.ended)
+                self._end(fence.key, change.ended)
         return change
 
     def replace_manifest(self, key: str, manifest: str) -> None:
@@ -140,10 +139,10 @@ class InMemoryJobStore(JobStore):
             self._put(row._replace(cancel_requested=True))
         return True
 
-    def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
+    def note_process(self, fence: Fence, pid: int, pid_started: int) -> bool:
         """Record the process group that runs a claimed job; False when the claim is lost."""
         with self.transaction():
-            row = self._of_version(key, version)
+            row = self._fenced(fence)
             if row is None:
                 return False
             if row.owner is not None:
@@ -154,13 +153,13 @@ class InMemoryJobStore(JobStore):
         """Return the time: milliseconds since 1970 UTC."""
         return time.time_ns() // 1_000_000
 
-    def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
-        """Renew a claim's lease, without changing the version; False when the claim is lost."""
+    def beat(self, fences: Sequence[Fence], lease_ms: int) -> dict[str, bool]:
+        """Renew the leases of claims; return whether they are to be cancelled, by key, without those that are lost."""
         with self.transaction():
-            row = self._of_version(key, version)
-            if row is not None:
+            rows = [row for fence in fences if (row := self._fenced(fence)) is not None]
+            for row in rows:
                 self._put(row._replace(lease_until_ms=self.clock_ms() + lease_ms))
-        return row is not None
+        return {row.key: row.cancel_requested for row in rows}
 
     def check_fence(self, fence: Fence) -> None:
         """Check that a claim is still valid.
@@ -168,15 +167,15 @@ class InMemoryJobStore(JobStore):
         Raises:
             ClaimLostError: the job has changed since; nothing may be written for it.
         """
-        if self._of_version(fence.key, fence.version) is None:
+        if self._fenced(fence) is None:
             raise ClaimLostError(key=fence.key, version=fence.version)
 
     def probe(self) -> None:
         """Do nothing: memory can always be written."""
 
-    def _of_version(self, key: str, version: int) -> JobRow | None:
-        row = self._rows.get(key)
-        return row if row is not None and row.version == version else None
+    def _fenced(self, fence: Fence) -> JobRow | None:
+        row = self._rows.get(fence.key)
+        return row if row is not None and row.fence == fence else None
 
     def _put(self, row: JobRow) -> None:
         self._undo.put(self._rows, row.key, row)

@@ -10,7 +10,7 @@ from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.base import BaseRunStore
-from themis.core.stores.batch_rows import BatchRow, BatchState
+from themis.core.stores.batch_rows import BatchRow, BatchState, storable_row
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.memory.undo import Undo
@@ -67,7 +67,7 @@ class SideRows(BaseRunStore, ABC):
     def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
         """Add a batch, or replace its row."""
         with self._fenced(fence):
-            self._undo.put(self._side_rows(run_id).batches, row.number, row)
+            self._undo.put(self._side_rows(run_id).batches, row.number, storable_row(row))
 
     def save_judge_calls(self, run_id: str, rows: list[JudgeCallRow], *, fence: Fence | None = None) -> None:
         """Save the responses of judges, all or none; a row of the same key is replaced."""

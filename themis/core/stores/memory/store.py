@@ -11,10 +11,11 @@ from themis.core.errors import UnknownRunError
 from themis.core.identity.reuse_keys import lending_keys
 from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.outcome import CaseEnd, Outcome
-from themis.core.outcomes.stages import Stage, until_name
+from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import ScoreTally
+from themis.core.stores.base import end_columns
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.replays import Replay, Replays, append_to, ends_in, outcomes_in
@@ -106,7 +107,7 @@ class InMemoryRunStore(Replays):
         fence: Fence | None = None,
     ) -> None:
         """Mark a run as ended."""
-        name = None if through is None else until_name(through)
+        name, error = end_columns(through, error)
         with self._fenced(fence):
             self._update(run_id, status=status, completed_through=name, error=error, ended_ms=now_ms())
 

@@ -3,7 +3,7 @@
 import time
 import uuid
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from operator import itemgetter
@@ -22,7 +22,6 @@ STORE_ID = "store_id"
 _PROBED = "probed_ns"
 _AFTER_ANY_KEY = "\U0010ffff"
 
-_VERSION = JOB_COLUMNS.index("version")
 _changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
 
 
@@ -45,8 +44,9 @@ class SqlJobStore(JobStore, ABC):
         self._database = database
         self._select_clock = sql.SELECT_CLOCK.format(clock_ms=dialect.clock_ms)
         self._renew_lease = sql.RENEW_LEASE.format(clock_ms=dialect.clock_ms)
-        self._select_fenced = sql.SELECT_VERSION + dialect.fence_lock
-        self._select_to_change = sql.SELECT_JOB + dialect.change_lock
+        self._beat = sql.BEAT.format(clock_ms=dialect.clock_ms)
+        self._select_fenced = sql.SELECT_FENCED + dialect.fence_lock
+        self._select_to_change = sql.SELECT_JOB_FENCED + dialect.change_lock
         self._store_id: str | None = None
 
     @property
@@ -102,43 +102,41 @@ class SqlJobStore(JobStore, ABC):
 
     def change(
         self,
-        key: str,
-        version: int,
+        fence: Fence,
         decide: Callable[[JobRow], Change | None],
         *,
         synced: bool = True,
         known: JobRow | None = None,
     ) -> Change | None:
-        """Write the change that `decide` returns for a job; None, and nothing written, if its version is different.
+        """Write the change that `decide` returns for a job; None, and nothing written, if it is not as `fence` says.
 
         Args:
-            key: the job.
-            version: its version as it was read.
+            fence: the job, as it was read.
             decide: returns the change, given the row as read inside the transaction; must not have side effects.
                 None leaves the row.
             synced: whether the change must survive a power loss when this returns.
-            known: the row of that version, if the caller has it and decides without regard to a request to cancel,
+            known: the row of that fence, if the caller has it and decides without regard to a request to cancel,
                 which is all that others may have changed in it: it is then not read again.
         """
         with self.transaction(synced=synced) as connection:
             if known is None:
-                found = connection.execute(self._select_to_change, (key,)).fetchone()
-                if found is None or found[_VERSION] != version:
+                found = connection.execute(self._select_to_change, _values(fence)).fetchone()
+                if found is None:
                     return None
                 known = unflat(found)
             change = decide(known)
             if change is None:
                 return None
             after = change.row
-            if connection.execute(sql.UPDATE_JOB, (*_changing(flat(after)), key, version)).rowcount == 0:
+            if connection.execute(sql.UPDATE_JOB, (*_changing(flat(after)), *_values(fence))).rowcount == 0:
                 return None
             if known.cancel_requested and not after.cancel_requested:
-                connection.execute(sql.CLEAR_REQUEST, (key,))
+                connection.execute(sql.CLEAR_REQUEST, (fence.key,))
             if change.ended is not None:
-                connection.execute(sql.INSERT_ATTEMPT, (*change.ended, key))
+                connection.execute(sql.INSERT_ATTEMPT, (*change.ended, fence.key))
             if change.lease_ms is not None:
-                connection.execute(self._renew_lease, (change.lease_ms, key, after.version))
-                lease_until_ms = connection.execute(sql.SELECT_LEASE, (key,)).fetchone()[0]
+                connection.execute(self._renew_lease, (change.lease_ms, *_values(after.fence)))
+                lease_until_ms = connection.execute(sql.SELECT_LEASE, (fence.key,)).fetchone()[0]
                 change = replace(change, row=after._replace(lease_until_ms=lease_until_ms))
         return change
 
@@ -166,20 +164,21 @@ class SqlJobStore(JobStore, ABC):
         with self.transaction() as connection:
             return bool(connection.execute(sql.REQUEST_CANCEL, (key,)).rowcount)
 
-    def note_process(self, key: str, version: int, pid: int, pid_started: int) -> bool:
+    def note_process(self, fence: Fence, pid: int, pid_started: int) -> bool:
         """Record the process group that runs a claimed job; False when the claim is lost."""
         with self._database.transaction(synced=False) as connection:
-            return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, key, version)).rowcount)
+            return bool(connection.execute(sql.NOTE_PROCESS, (pid, pid_started, *_values(fence))).rowcount)
 
     def clock_ms(self) -> int:
         """Return the time by the database's clock, which leases use: milliseconds since 1970 UTC."""
         return int(self._database.query(self._select_clock)[0][0])
 
-    def renew_lease(self, key: str, version: int, lease_ms: int) -> bool:
-        """Renew a claim's lease, without changing the version; False when the claim is lost."""
+    def beat(self, fences: Sequence[Fence], lease_ms: int) -> dict[str, bool]:
+        """Renew the leases of claims; return whether they are to be cancelled, by key, without those that are lost."""
         # Not synced: if lost with the power, it ends sooner, and a worker that lost its power has lost the claim.
         with self._database.transaction(synced=False) as connection:
-            return bool(connection.execute(self._renew_lease, (lease_ms, key, version)).rowcount)
+            found = [connection.execute(self._beat, (lease_ms, *_values(fence))).fetchone() for fence in fences]
+        return {key: bool(requested) for key, requested in filter(None, found)}
 
     def check_fence(self, fence: Fence) -> None:
         """Check, inside a transaction, that a claim is still valid.
@@ -187,11 +186,15 @@ class SqlJobStore(JobStore, ABC):
         Raises:
             ClaimLostError: the job has changed since; nothing may be written for it.
         """
-        found = self._database.query_one(self._select_fenced, (fence.key,))
-        if found is None or found[0] != fence.version:
+        if self._database.query_one(self._select_fenced, _values(fence)) is None:
             raise ClaimLostError(key=fence.key, version=fence.version)
 
     def probe(self) -> None:
         """Commit something, synced, to check that this store can be written."""
         with self.transaction() as connection:
             connection.execute(sql.TOUCH_META, (_PROBED, str(time.time_ns())))
+
+
+def _values(fence: Fence) -> tuple[str, int, str]:
+    """Return the values for the conditions of a statement on a job as `fence` says."""
+    return fence.key, fence.version, fence.token or ""

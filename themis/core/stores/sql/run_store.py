@@ -12,10 +12,11 @@ from themis.core.errors import StoreCorruptError, UnknownRunError
 from themis.core.identity.reuse_keys import lending_keys
 from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.outcome import CaseEnd, Outcome
-from themis.core.outcomes.stages import Stage, until_name
+from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
 from themis.core.snapshot import RunSnapshot
 from themis.core.statistics.score_tally import ScoreTally
+from themis.core.stores.base import end_columns
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord
 from themis.core.stores.snapshot_blobs import get_snapshot, put_snapshot
@@ -98,10 +99,9 @@ class SqlRunStore(ReplayRows, ABC):
         fence: Fence | None = None,
     ) -> None:
         """Mark a run as ended; synced to disk before this returns."""
-        name = None if through is None else until_name(through)
         with self._fenced(fence) as connection:
             self._run_no(run_id)
-            connection.execute(sql.END_RUN, (status.value, name, error, now_ms(), run_id))
+            connection.execute(sql.END_RUN, (status.value, *end_columns(through, error), now_ms(), run_id))
 
     def clear_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Forget the outcomes of a run, what it has spent and was summed up, and that it ever ran."""

@@ -9,7 +9,7 @@ from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.score_edit import ScoreEdit
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.base import BaseRunStore
-from themis.core.stores.batch_rows import BatchRow, batch_row
+from themis.core.stores.batch_rows import BatchRow, batch_row, storable_row
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.protocol import RunRecord
@@ -65,7 +65,7 @@ class SideRows(BaseRunStore, ABC):
     def save_batch(self, run_id: str, row: BatchRow, *, fence: Fence | None = None) -> None:
         """Add a batch, or replace its row; synced to disk before this returns."""
         with self._fenced(fence) as connection:
-            connection.execute(sql.SAVE_BATCH, (self._run_no(run_id), *row))
+            connection.execute(sql.SAVE_BATCH, (self._run_no(run_id), *storable_row(row)))
 
     def save_judge_calls(self, run_id: str, rows: list[JudgeCallRow], *, fence: Fence | None = None) -> None:
         """Save the responses of judges, all or none; a row of the same key is replaced."""
