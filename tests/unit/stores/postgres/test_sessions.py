@@ -162,7 +162,7 @@ def test_sessions_of_ended_threads_are_closed(store: PostgresRunStore) -> None:
 def test_a_nul_in_a_text_is_an_error_of_one_line(store: PostgresRunStore) -> None:
     run_id = added_run(store, "d")
     with pytest.raises(StoreError, match="NUL"):
-        store.end_run(run_id, store.list_runs()[0].status, through=None, error="a\0b")
+        store.name_run(run_id, "a\0b", {})
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
