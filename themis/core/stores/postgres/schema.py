@@ -11,8 +11,12 @@ from themis.core.stores.sql.job_statements import SELECT_META, TOUCH_META
 from themis.core.stores.sql.schema_numbers import is_usable, refuse_newer, steps_between
 
 _SCHEMA = "schema"
-_FOUND = "SELECT to_regclass('store_meta') IS NOT NULL, to_regclass('runs') IS NOT NULL"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('themis schema ' || current_schema(), 0))"
+# By a query of the catalogue: `to_regclass` may answer by what a session knew before it waited for the lock.
+_FOUND = (
+    "SELECT count(*) FILTER (WHERE relname = 'store_meta') > 0, count(*) FILTER (WHERE relname = 'runs') > 0 "
+    "FROM pg_catalog.pg_class WHERE relname IN ('store_meta', 'runs') AND pg_catalog.pg_table_is_visible(oid)"
+)
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('themis schema ' || coalesce(current_schema(), ''), 0))"
 
 
 def version_of(database: PostgresDatabase) -> int | None:
