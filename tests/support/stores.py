@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.support import postgres_server
 from tests.support.lab import ScriptedGenerator, dataset, experiment
@@ -49,6 +52,11 @@ STORES: dict[str, Callable[[Path], RunStore]] = {
     KIND: _shared_file,
 }
 """Makes a store, ready for use, in a test's folder; skips the test where the store needs what is not installed."""
+
+EACH_STORE: list[Any] = [
+    pytest.param(kind, marks=[pytest.mark.slow] if kind == "postgres" else [], id=kind) for kind in STORES
+]
+"""The kinds of stores as values of a parameter: all of a server's tests would take the quick ones too long."""
 
 PERSISTENT: dict[str, Callable[[Path], StorageConfig]] = {
     "sqlite": lambda folder: StorageConfig(store="sqlite", parameters={"path": str(folder / "runs.sqlite3")}),

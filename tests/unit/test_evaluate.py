@@ -189,7 +189,11 @@ def test_several_metrics_give_several_scores() -> None:
         ({"judge": "builtin/text"}, WrongComponentKindError, "is not a judge: it has no judge"),
         ({"samples": 0}, ConfigError, "num_samples must be a whole number of at least 1"),
         ({"samples": 2, "seeds": [1]}, ConfigError, "there are 1, but 2 candidates per case"),
-        ({"storage": StorageConfig(store="mongodb")}, ConfigError, "no store 'mongodb'; known are memory, sqlite"),
+        (
+            {"storage": StorageConfig(store="mongodb")},
+            ConfigError,
+            "no store 'mongodb'; known are memory, postgres, sqlite",
+        ),
         ({"metric": ["builtin/f1", "builtin/f1"]}, ConfigError, "'builtin/f1' is listed twice"),
     ],
     ids=range(10),

@@ -21,7 +21,7 @@ from themis.core.reports import COLUMNS, Reporter
 from themis.core.stores import InMemoryRunStore
 from themis.core.text.lines import visible
 
-HOSTILE = [*STRANGE, "]]>", "<a b='c\">&amp;", "\x00\x1b[2J", "\ufffe", "\u202e", "né 🦊", "a\r\nb\tc"]
+HOSTILE = [*STRANGE, "]]>", "<a b='c\">&amp;", "\x01\x1b[2J", "\ufffe", "\u202e", "né 🦊", "a\r\nb\tc"]
 
 DAMAGED = "\udce9"
 """A lone surrogate, as text has that was not UTF-8."""

@@ -20,7 +20,7 @@ from tests.support.lab import (
     cases,
     experiment,
 )
-from tests.support.stores import STORES
+from tests.support.stores import EACH_STORE, STORES
 from themis.core.config import DatasetFile, RuntimeConfig
 from themis.core.errors import BundleError, RunBusyError, UnknownRunError
 from themis.core.models import Dataset, GenerationResult
@@ -87,7 +87,7 @@ class Lab:
             component.calls.clear()
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(params=EACH_STORE)
 def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
     """Another store, of each kind."""
     folder = tmp_path / "elsewhere"

@@ -9,14 +9,14 @@ import pytest
 
 from tests.support.judging_lab import ScriptedJudge, ScriptedJudged, judged_experiment
 from tests.support.lab import ScriptedGenerator, ScriptedMetric, ScriptedParser, dataset
-from tests.support.stores import STORES
+from tests.support.stores import EACH_STORE, STORES
 from themis.core.config import RuntimeConfig
 from themis.core.inspection import get_evaluation_execution
 from themis.core.processes.interruption import Interruption
 from themis.core.stores import RunStore
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(params=EACH_STORE)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
     with closing(STORES[request.param](tmp_path)) as made:
         yield made

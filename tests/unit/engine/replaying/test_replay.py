@@ -18,7 +18,7 @@ from tests.support.lab import (
     experiment,
     scores_of,
 )
-from tests.support.stores import STORES
+from tests.support.stores import EACH_STORE, STORES
 from themis.core.components import resolution, source_code
 from themis.core.components.source_code import Sources
 from themis.core.config import RuntimeConfig
@@ -32,7 +32,7 @@ from themis.core.results import RunResult
 from themis.core.stores import InMemoryRunStore, RunStore, run_locks, sqlite_store
 
 
-@pytest.fixture(params=list(STORES))
+@pytest.fixture(params=EACH_STORE)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunStore]:
     with closing(STORES[request.param](tmp_path)) as made:
         yield made
