@@ -32,7 +32,7 @@ demo: $(VENV)/runtime.stamp  ## evaluate several simulated models and show who w
 test: $(VENV)/dev.stamp  ## run the quick tests
 	$(PYTEST) -n 3 $(QUICK)
 
-smoke: $(VENV)/dev.stamp  ## one case of each quick unit test, and a submit, a worker and a report: half a minute
+smoke: $(VENV)/dev.stamp  ## one case of each quick unit test, and a submit, a worker and a report: a minute or two
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --smoke tests/unit tests/acceptance/test_smoke.py
 
 # Where git does not know the tree (an unpacked archive, somebody else's folder), the same checks without pre-commit.
