@@ -6,10 +6,11 @@ from pathlib import Path
 
 from themis.cli.command import command, config_options, group
 from themis.cli.targets import open_experiment
-from themis.cli.terminal.colours import Part, of_state, say_lines
+from themis.cli.terminal.colours import of_state
 from themis.cli.terminal.output import emit, is_for_people, json_form_option, note
-from themis.cli.terminal.prose import say_command
+from themis.cli.terminal.prose import say_command, say_state
 from themis.cli.views.run_table import ID_CHARACTERS
+from themis.core.text.counts import counted
 
 
 @group("config", "themis config validate experiment.yaml")
@@ -34,9 +35,8 @@ def validate(*, config: Path, overrides: Sequence[str]) -> None:
     if not is_for_people():
         emit({"valid": True, "run_id": snapshot.run_id, "total_cases": snapshot.total_cases})
         return
-    cases = "1 case" if snapshot.total_cases == 1 else f"{snapshot.total_cases:,} cases"
-    rest = f"  {cases}  (run {snapshot.run_id[:ID_CHARACTERS]})"
-    say_lines([(Part("valid", of_state("completed")), Part(rest))])
+    items = [counted(snapshot.total_cases, "case"), f"(run {snapshot.run_id[:ID_CHARACTERS]})"]
+    say_state("valid", items, style=of_state("completed"))
     # With overrides it would be another experiment.
     if not overrides:
         say_command("next", f"themis run {shlex.quote(str(config))}")

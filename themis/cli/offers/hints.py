@@ -1,7 +1,8 @@
 """Hints about an option or an argument that a command does not have."""
 
-import difflib
 from collections.abc import Iterable
+
+from themis.core.text.nearest import nearest
 
 _ALIKE = 0.72
 """Share of letters that two names have in common at least; below that a guess misleads more than it helps."""
@@ -72,7 +73,7 @@ def option_hint(name: str, known: Iterable[str], *, has_config: bool, command: s
     begun = [word for word in words if word.startswith(name)]
     if len(begun) == 2:  # noqa: PLR2004  # more of them are a list, and not a hint
         return f'; did you mean "{begun[0]}" or "{begun[1]}"?'
-    near = begun if len(begun) == 1 else difflib.get_close_matches(name, words, n=1, cutoff=_ALIKE)
-    if near:
-        return f'; did you mean "{near[0]}"?'
+    near = nearest(name, words, alike=_ALIKE)
+    if near is not None:
+        return f'; did you mean "{near}"?'
     return f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""

@@ -3,9 +3,9 @@
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from themis.cli.terminal.colours import PARTLY, Part, of_state, say_lines
+from themis.cli.terminal.colours import PARTLY
 from themis.cli.terminal.output import emit, is_for_people, local_time, when
-from themis.cli.terminal.prose import say_command, say_text
+from themis.cli.terminal.prose import say_command, say_state, say_text
 from themis.cli.views.run_table import ID_CHARACTERS
 
 if TYPE_CHECKING:
@@ -85,8 +85,11 @@ def _say(row: "JobRow", *more: str) -> None:
     state = str(row.state)
     is_stopping = state == "running" and row.cancel_requested
     title = f"(run {row.run_id[:ID_CHARACTERS]}, job {row.key[:ID_CHARACTERS]})"
-    shown = Part("stopping", PARTLY) if is_stopping else Part(state, of_state(state))
-    say_lines([(shown, Part("".join(f"  {item}" for item in (*more, title))))])
+    items = (*more, title)
+    if is_stopping:
+        say_state("stopping", items, style=PARTLY)
+    else:
+        say_state(state, items)
 
 
 def _document(row: "JobRow") -> dict[str, Any]:

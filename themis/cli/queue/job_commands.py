@@ -14,6 +14,7 @@ from themis.cli.targets import job_key_of, jobs_named_by, note_left_out, opened_
 from themis.cli.terminal.output import is_for_people, json_form_option, note
 from themis.cli.terminal.time_options import When, nanoseconds
 from themis.core.errors import UnknownJobError
+from themis.core.text.counts import counted
 
 if TYPE_CHECKING:
     from themis.core.queue import FileQueue
@@ -205,8 +206,7 @@ def _chosen(
 
 def _confirmed(rows: "Sequence[JobRow]") -> bool:
     running = sum(row.state == "running" for row in rows)
-    jobs = "1 job" if len(rows) == 1 else f"{len(rows):,} jobs"
-    return click.confirm(f"Cancel {jobs}, {running:,} of them running?", err=True)
+    return click.confirm(f"Cancel {counted(len(rows), 'job')}, {running:,} of them running?", err=True)
 
 
 def _explain(row: "JobRow") -> None:

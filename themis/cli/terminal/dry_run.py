@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 from themis.cli.terminal.output import emit, is_for_people, note
+from themis.core.text.counts import counted
 
 if TYPE_CHECKING:
     from themis.core.dry_run.job_plan import JobPlan
@@ -61,18 +62,12 @@ def _of_run(plan: "RunPlan") -> str:
     store = "the memory of the process" if plan.store is None else plan.store
     made = ", which would be made" if plan.store is not None and not plan.store_exists else ""
     if not plan.left_cases:
-        return (
-            f"nothing would be run, as {plan.name} is stored in {store} with all {_counted(plan.total_cases, 'case')}"
-        )
-    calls = [_counted(plan.generation_calls, "generation")]
+        return f"nothing would be run, as {plan.name} is stored in {store} with all {counted(plan.total_cases, 'case')}"
+    calls = [counted(plan.generation_calls, "generation")]
     if plan.judgments:
-        calls.append(_counted(plan.judgments, "judgment"))
+        calls.append(counted(plan.judgments, "judgment"))
     kept = f" (and use {plan.stored_generations:,} that are stored)" if plan.stored_generations else ""
-    left = f"{plan.left_cases:,} of {_counted(plan.total_cases, 'case')}"
+    left = f"{plan.left_cases:,} of {counted(plan.total_cases, 'case')}"
     if plan.left_cases == plan.total_cases:
-        left = _counted(plan.total_cases, "case")
+        left = counted(plan.total_cases, "case")
     return f"{plan.name} would run {left}, ask for {' and '.join(calls)}{kept}, and keep the results in {store}{made}"
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The beginning of a command line that works where this process was started, for commands that are printed."""
+"""Parts of a command line that work where this process was started, for commands that are printed."""
 
 import os
 import shlex
@@ -20,3 +20,9 @@ def own_command() -> str:
     if found is not None and os.path.realpath(found) == os.path.realpath(started):
         return _NAME
     return shlex.quote(str(started))
+
+
+def from_here(path: Path | str) -> str:
+    """Return a path as it is named in the current folder: relative if it is inside."""
+    here, named = Path.cwd(), Path(path)
+    return str(named.relative_to(here) if named.is_relative_to(here) else path)

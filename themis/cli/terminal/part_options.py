@@ -8,6 +8,7 @@ import click
 
 from themis.cli.terminal.output import note
 from themis.core.configuration.part import Part
+from themis.core.text.counts import counted
 from themis.core.values.bounds import LEAST_SEED, MOST_COUNT, MOST_SEED
 
 if TYPE_CHECKING:
@@ -90,5 +91,5 @@ def part_of(experiment: "Experiment", part: Part, overrides: Sequence[str]) -> "
     total, datasets = found.compile().total_cases, len(found.datasets)
     of_each = f" ({part.words} of each of {datasets} datasets)" if datasets > 1 and not part.cases else ""
     option = "--case" if part.cases else "--sample" if part.limit is None else "--limit"
-    note(f"only {total:,} case{'' if total == 1 else 's'}{of_each}; without {option} a run asks for the rest")
+    note(f"only {counted(total, 'case')}{of_each}; without {option} a run asks for the rest")
     return found

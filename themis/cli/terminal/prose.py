@@ -10,6 +10,7 @@ from themis.cli.terminal.widths import flowed, terminal_width, wrapped
 _INDENT = 2
 _NARROW = 50
 _NAMES = 10
+_UNBROKEN = 10_000
 
 
 def today_at_terminal() -> str | None:
@@ -30,6 +31,13 @@ def say_items(items: Iterable[str]) -> None:
     width = terminal_width()
     for line in [" ".join(parts)] if width is None else flowed(parts, width, first="", then=" " * _INDENT, gap=" "):
         say(line)
+
+
+def say_state(state: str, items: Iterable[str], *, style: str | None = None) -> None:
+    """Print a line that begins with a state in its colour, or another `style`; no item is broken if it need not be."""
+    lines = flowed([state, *items], terminal_width() or _UNBROKEN, first="", then=" " * _INDENT)
+    first = (Part(state, style or of_state(state)), Part(lines[0][len(state) :]))
+    say_lines([first, *((Part(line),) for line in lines[1:])])
 
 
 def say_command(about: str, command: str) -> None:

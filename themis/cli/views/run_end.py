@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import document, explain_failures
-from themis.cli.terminal.colours import Part, of_state, say_lines
 from themis.cli.terminal.output import emit, how_long, is_for_people
-from themis.cli.terminal.prose import say_command, say_text
+from themis.cli.terminal.own_command import from_here
+from themis.cli.terminal.prose import say_command, say_state, say_text
 from themis.cli.terminal.scores import scores_one_by_one
-from themis.cli.terminal.widths import flowed, terminal_width
 from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
 
@@ -78,13 +77,10 @@ def show_end(
 
 def say_end(result: "RunResult", cost: "RunCost | None", execution: "Execution | None") -> None:
     """Print in a line how a run has ended: its state, its cases, its scores, its name, and what was run for it."""
-    width = terminal_width()
-    state = result.status.value
     items = [*_counts(result), *scores_one_by_one(result.metrics), _title(result)]
     if execution is not None:
         items.append(execution.text)
-    lines = flowed([state, *items], width or 10_000, first="", then="  ")
-    say_lines([(Part(state, of_state(state)), Part(lines[0][len(state) :])), *((Part(line),) for line in lines[1:])])
+    say_state(result.status.value, items)
     if cost is not None:
         from themis.core.reporting.costs import in_short
 
@@ -117,6 +113,4 @@ def _place(storage: "StorageConfig") -> str:
     path = storage.parameters.get("path")
     if not isinstance(path, str) or Path(path).absolute() == Path(DEFAULT_STORE_PATH).absolute():
         return ""
-    here = Path.cwd()
-    shown = Path(path).relative_to(here) if Path(path).is_relative_to(here) else path
-    return f" --store {shlex.quote(str(shown))}"
+    return f" --store {shlex.quote(from_here(path))}"

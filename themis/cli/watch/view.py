@@ -10,6 +10,7 @@ from themis.cli.terminal.widths import flowed, shortened, shortened_lines
 from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob, UpcomingJob
 from themis.core.monitor.reasons import pause_text
 from themis.core.queue.admin.forecast import Forecast
+from themis.core.text.counts import counted
 
 WORKERS_SHOWN = 8
 STALLED_SHOWN = 2
@@ -147,7 +148,7 @@ def _head(look: QueueNow, width: int) -> Iterator[Line]:
 def outlook(look: QueueNow) -> str:
     """A sentence that says when a queue will be empty."""
     left = sum(look.counts.get(state, 0) for state in ("running", "queued", "waiting"))
-    slots = f"{look.slots} slot{'' if look.slots == 1 else 's'}"
+    slots = counted(look.slots, "slot")
     if not left:
         return f"nothing is left to do; {slots}"
     found = look.forecast

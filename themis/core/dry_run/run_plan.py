@@ -116,7 +116,7 @@ def _plan(experiment: Experiment, store: RunStore | None, record: RunRecord | No
     if stored is not None:
         act_on_own_edits(rule, stored, snapshot)
         run = run.with_seeds_of(stored)
-    lenders = Lenders.ANY_CODE if rule == "ignore" else Lenders.SAME_CODE
+    lenders = Lenders.under(rule)
     if lenders is Lenders.SAME_CODE:
         act_on_edits_elsewhere(rule, store, snapshot)
     holder = store.run_holder(snapshot.run_id)

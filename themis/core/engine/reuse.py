@@ -22,6 +22,11 @@ class Lenders(Enum):
     SAME_CODE = auto()
     ANY_CODE = auto()
 
+    @classmethod
+    def under(cls, code_changes: str) -> "Lenders":
+        """Return the lenders that `runtime.code_changes` allows."""
+        return cls.ANY_CODE if code_changes == "ignore" else cls.SAME_CODE
+
 
 _KEYS: dict[Lenders, Callable[[RunSnapshot], dict[str, str]]] = {
     Lenders.NONE: lambda _: {},

@@ -156,7 +156,7 @@ class RunExecution:
         """The runs whose outcomes are reused."""
         if self._afresh:
             return Lenders.NONE
-        return Lenders.ANY_CODE if self._runtime.code_changes == "ignore" else Lenders.SAME_CODE
+        return Lenders.under(self._runtime.code_changes)
 
     def _reaches(self, record: RunRecord) -> bool:
         return UNTIL_STAGES[record.completed_through or "judge"] >= self._until

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from themis.core.errors.failure_summary import summary_of
+from themis.core.text.counts import counted
 from themis.core.text.lines import cut, one_line
 from themis.core.text.masking import mask
 
@@ -54,8 +55,7 @@ class FailureGroup:
     def text(self) -> str:
         """The group as one line: `2 cases, generation_failure: KeyError: 'x' (a.py:1 in f): q1, q2`."""
         named = ", ".join(self.cases[:_SHOWN]) + (", …" if self.count > _SHOWN else "")
-        cases = "1 case" if self.count == 1 else f"{self.count:,} cases"
-        return one_line(f"{cases}, {self.category}: {cut(self.reason)}: {named}")
+        return one_line(f"{counted(self.count, 'case')}, {self.category}: {cut(self.reason)}: {named}")
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""

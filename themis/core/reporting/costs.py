@@ -8,6 +8,7 @@ from themis.core.cost.run_cost import Part, RunCost, cost_of
 from themis.core.cost.spend import read_all
 from themis.core.cost.tokens import KINDS
 from themis.core.stores import RunStore
+from themis.core.text.counts import counted
 
 UNKNOWN = "unknown"
 
@@ -40,8 +41,7 @@ def in_short(cost: RunCost) -> str:
     """Return the cost in one line: what it comes to, and the tokens by kind."""
     uncounted = cost.unknown.calls
     if uncounted and not cost.known.calls:
-        calls = "1 call" if uncounted == 1 else f"{uncounted:,} calls"
-        return f"{dollars(cost.usd)}: nobody has counted the tokens of {calls}"
+        return f"{dollars(cost.usd)}: nobody has counted the tokens of {counted(uncounted, 'call')}"
     kinds = zip(KINDS, cost.known.tokens, strict=True)
     tokens = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in kinds if count)
     return f"{dollars(cost.usd)} for {cost.known.calls:,} calls ({tokens or 'no'} tokens)"
@@ -66,8 +66,7 @@ def remarks(cost: RunCost) -> Iterator[str]:
         yield f"No price is known of {', '.join(sorted(cost.unpriced))}."
     if cost.unknown.calls:
         most = f", at most {dollars(_float(cost.unknown))} more" if cost.unknown.tokens.total else ""
-        calls = "1 call" if cost.unknown.calls == 1 else f"{cost.unknown.calls:,} calls"
-        yield f"Nobody has counted the tokens of {calls}{most}."
+        yield f"Nobody has counted the tokens of {counted(cost.unknown.calls, 'call')}{most}."
     if cost.lost_tokens or cost.lost_nano_usd:
         most_usd = None if cost.most_usd is None else float(cost.most_usd)
         yield f"With what processes left in flight that were killed, it is at most {dollars(most_usd)}."

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from themis.core.queue import Cause, JobState
 from themis.core.stores.job_rows import JobRow
+from themis.core.text.counts import counted
 
 COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
 GIVEN_BACK, AGAIN, LOST, LEFT = "given back", "to be tried again", "taken over", "left to be recovered"
@@ -22,19 +23,19 @@ def on_first_signal(running: int, grace_s: float, signal: str) -> str:
     if not running:
         return "stopping: no job is running"
     again = "press Ctrl-C again to stop now" if signal == "Ctrl-C" else f"a second {signal} stops now"
-    return f"stopping: waiting up to {grace_s:g} s for {_jobs(running, 'running ')}; {again}"
+    return f"stopping: waiting up to {grace_s:g} s for {counted(running, 'running job')}; {again}"
 
 
 def on_second_signal(running: int) -> str:
     """Return what is said at the second signal."""
     if not running:
         return "stopping now"
-    return f"stopping now: {_jobs(running, 'running ')} {'is' if running == 1 else 'are'} killed and given back"
+    return f"stopping now: {counted(running, 'running job')} {'is' if running == 1 else 'are'} killed and given back"
 
 
 def on_stop_request(running: int) -> str:
     """Return what is said when `themis worker stop` asks to end."""
-    waits = f"waiting for {_jobs(running, 'running ')} to end" if running else "no job is running"
+    waits = f"waiting for {counted(running, 'running job')} to end" if running else "no job is running"
     return f"stopping, as `themis worker stop` asked: {waits}"
 
 
@@ -55,8 +56,4 @@ def what_came_of(counts: Mapping[str, int]) -> str:
     total = sum(counts.values())
     if not total:
         return "no jobs"
-    return f"{_jobs(total)}: {', '.join(f'{counts[word]:,} {word}' for word in _ORDER if counts.get(word))}"
-
-
-def _jobs(count: int, kind: str = "") -> str:
-    return f"{count:,} {kind}job{'' if count == 1 else 's'}"
+    return f"{counted(total, 'job')}: {', '.join(f'{counts[word]:,} {word}' for word in _ORDER if counts.get(word))}"
