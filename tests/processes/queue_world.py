@@ -102,6 +102,12 @@ class World:
         self.result = self.queue.claim(self.owner, allow=allow, patient=patient)
         return self.result.claim
 
+    def claimed(self) -> Claim:
+        """The next job, claimed, where there must be one."""
+        found = self.claim()
+        assert found is not None
+        return found
+
     def finish(self, claim: Claim, outcome: AttemptOutcome | None = None) -> JobState:
         """Settle a claim, by default as done, with its result in the same transaction."""
         outcome = outcome or AttemptOutcome(Cause.DONE)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes.crash_points import kill_at, steps_of
 from tests.processes.queue_world import World, leases_over, world
-from themis.core.queue import AttemptOutcome, Cause, Claim
+from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.folder.root import make_root
 from themis.core.queue.model.states import JobState
 
@@ -38,13 +38,13 @@ def submitted(folder: Path) -> None:
 def claimed_and_dead(folder: Path) -> None:
     submitted(folder)
     with world(folder) as here:
-        _claim(here).abandon()
+        here.claimed().abandon()
 
 
 def ended(folder: Path, cause: Cause) -> None:
     submitted(folder)
     with world(folder) as here:
-        here.finish(_claim(here), AttemptOutcome(cause, "as the test says"))
+        here.finish(here.claimed(), AttemptOutcome(cause, "as the test says"))
 
 
 def failed(folder: Path) -> None:
@@ -58,14 +58,14 @@ def done(folder: Path) -> None:
 def let_go(folder: Path) -> None:
     submitted(folder)
     with world(folder) as here:
-        claim = _claim(here)
+        claim = here.claimed()
         claim.excuse()
         claim.abandon()
 
 
 def claim_and_let_go(folder: Path) -> None:
     with world(folder) as here:
-        claim = _claim(here)
+        claim = here.claimed()
         claim.excuse()
         claim.abandon()
         _acknowledge(folder)
@@ -74,7 +74,7 @@ def claim_and_let_go(folder: Path) -> None:
 def asked_to_stop(folder: Path) -> None:
     submitted(folder)
     with world(folder) as here:
-        claim = _claim(here)
+        claim = here.claimed()
         with world(folder, "person") as there:
             there.queue.admin.cancel(claim.key)
         claim.abandon()
@@ -88,12 +88,12 @@ def submit(folder: Path) -> None:
 
 def claim_and_settle(folder: Path) -> None:
     with world(folder) as here:
-        here.finish(_claim(here))
+        here.finish(here.claimed())
 
 
 def claim_and_fail(folder: Path) -> None:
     with world(folder) as here:
-        here.finish(_claim(here), AttemptOutcome(Cause.TRANSIENT, "try again"))
+        here.finish(here.claimed(), AttemptOutcome(Cause.TRANSIENT, "try again"))
 
 
 def recover(folder: Path) -> None:
@@ -236,12 +236,6 @@ def _fresh(tmp_path: Path, name: str, *, shared: bool = False) -> Path:
     if shared:
         make_root(folder / "queue", shared=True)
     return folder
-
-
-def _claim(here: World) -> Claim:
-    claim = here.claim()
-    assert claim is not None
-    return claim
 
 
 def _acknowledge(folder: Path) -> None:

@@ -26,7 +26,7 @@ from tests.processes import test_queue_crashes as verbs
 from tests.processes.queue_world import World, copy_database, world
 from tests.support.disk_calls import disk_calls
 from themis.core.files import durable
-from themis.core.queue import AttemptOutcome, Cause, Claim
+from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.model.layout import JOB_FOLDERS, STORES
 from themis.core.queue.model.states import JobState
 
@@ -174,33 +174,27 @@ def surviving(moments: list[Moment]) -> Iterator[Files]:
 # --- what is recorded
 
 
-def _claim(here: World) -> Claim:
-    claim = here.claim()
-    assert claim is not None
-    return claim
-
-
 def submit_and_run(here: World, recorder: Recorder) -> None:
     here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     recorder.acknowledge("done")
 
 
 def fail_and_run(here: World, recorder: Recorder) -> None:
     here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.finish(_claim(here), AttemptOutcome(Cause.GIVEN_BACK))
-    here.finish(_claim(here))
+    here.finish(here.claimed(), AttemptOutcome(Cause.GIVEN_BACK))
+    here.finish(here.claimed())
     recorder.acknowledge("done")
 
 
 def lose_and_recover(here: World, recorder: Recorder) -> None:
     here.submit(RUN)
     recorder.acknowledge("submitted")
-    _claim(here).abandon()
+    here.claimed().abandon()
     here.queue.recover(here.owner)
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     recorder.acknowledge("done")
 
 
@@ -212,14 +206,14 @@ def cancel_and_retry(here: World, recorder: Recorder) -> None:
     recorder.retract("cancelled")
     here.queue.admin.retry(key)
     recorder.acknowledge("retried")
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     recorder.acknowledge("done")
 
 
 def cancel_while_running(here: World, recorder: Recorder) -> None:
     key = here.submit(RUN)
     recorder.acknowledge("submitted")
-    claim = _claim(here)
+    claim = here.claimed()
     here.queue.admin.cancel(key)
     recorder.acknowledge("asked to stop")
     here.finish(claim, AttemptOutcome(Cause.CANCELLED))
@@ -228,24 +222,24 @@ def cancel_while_running(here: World, recorder: Recorder) -> None:
 def fail_for_good_and_retry(here: World, recorder: Recorder) -> None:
     key = here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.finish(_claim(here), AttemptOutcome(Cause.CONFIGURATION))
+    here.finish(here.claimed(), AttemptOutcome(Cause.CONFIGURATION))
     recorder.acknowledge("failed")
     recorder.retract("failed")
     here.queue.admin.retry(key)
     recorder.acknowledge("retried")
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     recorder.acknowledge("done")
 
 
 def run_and_rerun(here: World, recorder: Recorder) -> None:
     here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     recorder.acknowledge("done")
     recorder.acknowledge("being sent back")
     here.submit(RUN, rerun=True)
     recorder.acknowledge("rerun")
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     recorder.acknowledge("done twice")
 
 
@@ -254,14 +248,14 @@ def set_and_run(here: World, recorder: Recorder) -> None:
     recorder.acknowledge("submitted")
     here.queue.admin.reschedule(key, priority=0, not_before_ns=time.time_ns() + HOUR_NS)
     here.queue.admin.reschedule(key, not_before_ns=0)
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     recorder.acknowledge("done")
 
 
 def run_and_prune(here: World, recorder: Recorder) -> None:
     here.submit(RUN)
     recorder.acknowledge("submitted")
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     recorder.acknowledge("done")
     recorder.acknowledge("being pruned")
     assert here.queue.admin.prune(here.queue.admin.prunable(("done",), time.time_ns() + HOUR_NS))

@@ -18,7 +18,7 @@ import pytest
 from tests.processes.queue_world import World, world
 from tests.support.disk_calls import disk_calls
 from themis.core.files import durable
-from themis.core.queue import AttemptOutcome, Cause, Claim
+from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.model.layout import JOB_FOLDERS
 from themis.core.stores import sqlite_store
 
@@ -83,18 +83,12 @@ def _seen(here: World) -> Iterator[Calls]:
         durable.set_observer(before)
 
 
-def _claim(here: World) -> Claim:
-    claim = here.claim()
-    assert claim is not None
-    return claim
-
-
 def _settled(outcome: AttemptOutcome) -> Callable[[World], object]:
-    return lambda here: here.finish(_claim(here), outcome)
+    return lambda here: here.finish(here.claimed(), outcome)
 
 
 def _lose(here: World) -> None:
-    _claim(here).abandon()
+    here.claimed().abandon()
 
 
 def _retry(here: World) -> None:
@@ -127,7 +121,7 @@ VERBS: dict[str, tuple[Callable[[World], object], Callable[[World], object], lis
     ),
     "give back": (
         _nothing,
-        lambda here: _claim(here).give_back(),
+        lambda here: here.claimed().give_back(),
         [*CLAIMED, "commit", "rename claimed queued"],
     ),
     "recover": (
@@ -194,7 +188,7 @@ def test_each_verb_syncs_what_it_promises_in_this_order(here: World, verb: str) 
 
 def test_a_request_to_stop_is_synced_before_it_is_acknowledged(here: World) -> None:
     here.submit(RUN)
-    claim = _claim(here)
+    claim = here.claimed()
     with _seen(here) as calls:
         _cancel(here)
     assert calls == ["commit"]

@@ -17,7 +17,7 @@ from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import ClaimLostError, JobStateError, QueueBusyError, QueueRootError
 from themis.core.monitor.jobs import job_now
 from themis.core.processes.identity import process_started
-from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
+from themis.core.queue import AttemptOutcome, Cause, FileQueue
 from themis.core.queue.folder import locks, root
 from themis.core.queue.folder.lease import LEASE_S
 from themis.core.queue.folder.worker_report import WorkerReport
@@ -38,12 +38,6 @@ def hosts(tmp_path: Path) -> Iterator[tuple[World, World]]:
     with world(tmp_path, "worker-a", host="a") as a, world(tmp_path, "worker-b", host="b") as b:
         a.submit(RUN)
         yield a, b
-
-
-def _claim(here: World) -> Claim:
-    claim = here.claim()
-    assert claim is not None
-    return claim
 
 
 def _row(here: World) -> JobRow:
@@ -68,7 +62,7 @@ def test_a_lease_is_misdated_when_it_lasts_longer_than_any_that_is_given_by_cloc
     hosts: tuple[World, World], monkeypatch: pytest.MonkeyPatch, more_ms: int, is_misdated: bool
 ) -> None:
     a, _ = hosts
-    claim, now_ms = _claim(a), 10**12
+    claim, now_ms = a.claimed(), 10**12
     monkeypatch.setattr(SqliteJobStore, "clock_ms", lambda _: now_ms)
     longest_ms = LEASE_S * 1_000 + CLOCKS_DIFFER_NS // 10**6
     here = root.open_root(a.queue.path)
@@ -79,7 +73,7 @@ def test_a_lease_is_misdated_when_it_lasts_longer_than_any_that_is_given_by_cloc
 
 def test_a_claim_takes_its_lease_in_its_own_commit_and_any_change_ends_it(hosts: tuple[World, World]) -> None:
     a, _ = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     row = _row(a)
     assert claim.row == row
     assert row.lease_until_ms is not None
@@ -98,7 +92,7 @@ def test_a_claim_takes_its_lease_in_its_own_commit_and_any_change_ends_it(hosts:
 def test_a_claim_on_a_local_queue_takes_none(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         assert (claim.lease, _row(here).lease_until_ms) == (None, None)
         claim.renew()
         assert _row(here) == claim.row
@@ -107,7 +101,7 @@ def test_a_claim_on_a_local_queue_takes_none(tmp_path: Path) -> None:
 
 def test_renewing_prolongs_the_lease_and_leaves_the_version(hosts: tuple[World, World]) -> None:
     a, _ = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     with leases_over(HALF_S):
         claim.renew()
         assert claim.lease is not None
@@ -122,7 +116,7 @@ def test_renewing_prolongs_the_lease_and_leaves_the_version(hosts: tuple[World, 
 
 def test_a_lease_that_is_over_and_not_taken_is_renewed_and_the_run_goes_on(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     with leases_over():
         claim.renew()
         assert b.queue.recover(b.owner) == []
@@ -135,7 +129,7 @@ def test_a_lease_that_is_over_and_not_taken_is_renewed_and_the_run_goes_on(hosts
 
 def test_another_host_takes_a_job_over_when_its_lease_is_over_and_not_before(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    _claim(a).abandon()
+    a.claimed().abandon()
     with leases_over(LEASE_S - 5):
         assert b.queue.recover(b.owner) == []
         assert b.claim() is None
@@ -150,14 +144,14 @@ def test_another_host_takes_a_job_over_when_its_lease_is_over_and_not_before(hos
 
 def test_the_owners_own_host_knows_by_the_lock_and_need_not_wait(hosts: tuple[World, World]) -> None:
     a, _ = hosts
-    _claim(a).abandon()
+    a.claimed().abandon()
     (after,) = a.queue.recover(a.owner)
     assert (after.state, after.lost) == (JobState.QUEUED, 1)
 
 
 def test_a_suspended_owner_keeps_its_job_on_its_own_host_and_loses_it_to_another(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     with leases_over():
         assert a.queue.recover(a.owner) == []
         (after,) = b.queue.recover(b.owner)
@@ -172,7 +166,7 @@ def test_a_suspended_owner_keeps_its_job_on_its_own_host_and_loses_it_to_another
 
 def test_a_machine_that_was_started_anew_is_another_host(hosts: tuple[World, World], tmp_path: Path) -> None:
     a, _ = hosts
-    _claim(a).abandon()
+    a.claimed().abandon()
     with world(tmp_path, "later", host="a") as again:
         again._machine = ("a", "another-boot")
         with again.at_home():
@@ -186,7 +180,7 @@ def test_a_lease_that_is_renewed_in_the_middle_of_a_recovery_holds(
     hosts: tuple[World, World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     take = moves.take
 
     def take_late(*arguments: object) -> object:
@@ -255,7 +249,7 @@ def test_a_file_that_is_in_hand_here_is_left_however_long_it_lies(hosts: tuple[W
 
 def test_a_claimed_file_of_an_ended_job_is_put_right_in_the_end(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    a.finish(_claim(a))
+    a.finish(a.claimed())
     done = a.queue.path / "done" / f"{a.job(RUN).key}.json"
     done.rename(a.queue.path / "claimed" / layout.claimed_name(a.job(RUN).key, 1, "0" * 16))
     assert b.queue.recover(b.owner) == []
@@ -266,7 +260,7 @@ def test_a_claimed_file_of_an_ended_job_is_put_right_in_the_end(hosts: tuple[Wor
 
 def test_an_owner_without_a_lease_is_left_in_peace_as_long(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     with a.database.transaction() as connection:  # as one that took the queue for a local one
         connection.execute("UPDATE jobs SET lease_until_ms = NULL")
     assert b.queue.recover(b.owner) == []
@@ -281,7 +275,7 @@ def test_a_lease_counts_also_for_a_host_that_takes_the_queue_for_a_local_one(
     hosts: tuple[World, World], tmp_path: Path
 ) -> None:
     a, _ = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     (tmp_path / "queue" / "queue.json").write_text(json.dumps({"format": 1, "queue_id": claim.row.queue_id}))
     with world(tmp_path, "server") as server:
         assert server.queue.recover(server.owner) == []
@@ -297,7 +291,7 @@ def test_a_leftover_in_queued_of_a_job_that_runs_elsewhere_is_no_proof_of_a_lost
     hosts: tuple[World, World],
 ) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     leftover = b.queue.path / "queued" / f"5-{layout.stamp(7)}-{claim.key}.json"
     leftover.write_text(a.store.manifest(claim.key) or "")
     assert b.claim() is None
@@ -309,7 +303,7 @@ def test_a_leftover_in_queued_of_a_job_that_runs_elsewhere_is_no_proof_of_a_lost
 
 def test_cancelling_what_runs_elsewhere_asks_its_owner(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     with b.at_home():
         row = b.queue.admin.cancel(claim.key)
     assert (row.state, row.cancel_requested, row.version) == (JobState.RUNNING, True, claim.version)
@@ -327,7 +321,7 @@ def test_a_cancel_that_another_hosts_claim_forestalls_becomes_a_request(
 
     def claimed_meanwhile(*arguments: object) -> object:
         monkeypatch.undo()
-        claims.append(_claim(a))
+        claims.append(a.claimed())
         return take(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(moves, "take", claimed_meanwhile)
@@ -340,7 +334,7 @@ def test_a_cancel_that_another_hosts_claim_forestalls_becomes_a_request(
 
 def test_retrying_what_runs_elsewhere_is_refused(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     for send in (b.queue.admin.retry, b.queue.admin.rerun):
         with pytest.raises(JobStateError):
             send(claim.key)
@@ -350,7 +344,7 @@ def test_retrying_what_runs_elsewhere_is_refused(hosts: tuple[World, World]) -> 
 @pytest.mark.parametrize("file", ["there", "vanished"])
 def test_the_doctor_leaves_what_runs_elsewhere_to_its_owner(hosts: tuple[World, World], file: str) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     if file == "vanished":
         Path(claim.path).unlink()
     with b.at_home():
@@ -362,7 +356,7 @@ def test_the_doctor_leaves_what_runs_elsewhere_to_its_owner(hosts: tuple[World, 
 
 def test_a_bad_file_of_a_job_that_runs_elsewhere_does_not_end_it(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     Path(claim.path).write_text('{"format": 1, "nonsense": true}')
     b.queue.recover(b.owner)
     assert (_row(b).state, _row(b).version) == (JobState.RUNNING, claim.version)
@@ -396,7 +390,7 @@ def test_a_rerun_that_another_host_forestalls_writes_nothing(
     hosts: tuple[World, World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = hosts
-    a.finish(_claim(a))
+    a.finish(a.claimed())
     take, prepared = moves.take, []
 
     def rerun_meanwhile(*arguments: object) -> object:
@@ -421,10 +415,10 @@ def test_a_stale_owner_says_once_in_journal_and_log_that_it_was_fenced(
     hosts: tuple[World, World], caplog: pytest.LogCaptureFixture
 ) -> None:
     a, b = hosts
-    stale = _claim(a)
+    stale = a.claimed()
     with leases_over():
         b.queue.recover(b.owner)
-        current = _claim(b)
+        current = b.claimed()
     with caplog.at_level(logging.WARNING, "themis.queue"), pytest.raises(ClaimLostError):
         a.finish(stale)
     stale.lose()
@@ -444,7 +438,7 @@ def test_a_stale_owner_says_once_in_journal_and_log_that_it_was_fenced(
 
 def test_show_tells_by_the_lease_whether_a_job_elsewhere_lives(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     with b.at_home():
         assert b.queue.admin.show(claim.key).alive
         with leases_over():
@@ -467,7 +461,7 @@ def test_a_queue_on_a_network_filesystem_is_shared_and_says_so_to_all(
         document = json.loads((here.queue.path / "queue.json").read_text())
         assert (document["shared"], document["lease_s"], document["format"]) == (True, LEASE_S, 1)
         with world(tmp_path, "another") as other:
-            claim = _claim(other)
+            claim = other.claimed()
             assert claim.lease is not None
             other.finish(claim)
 
@@ -501,7 +495,7 @@ def test_all_go_by_the_lease_that_the_queues_file_names(hosts: tuple[World, Worl
     file = tmp_path / "queue" / "queue.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"lease_s": 5}))
     with world(tmp_path, host="c") as c:
-        claim = _claim(c)
+        claim = c.claimed()
         assert claim.lease is not None
         assert claim.lease.seconds == 5
         row = _row(c)
@@ -573,7 +567,7 @@ def test_what_proves_no_second_machine_refuses_nobody(hosts: tuple[World, World]
 
 def test_a_second_machine_of_the_same_name_is_refused_by_the_lease_of_its_job(hosts: tuple[World, World]) -> None:
     a, b = hosts
-    claim = _claim(a)
+    claim = a.claimed()
     twin = type(a.owner)("twin", "a", "another-boot", 1, 1)
     with pytest.raises(QueueRootError, match="worker worker-a"):
         b.queue.refuse_hostname_clash(twin)
@@ -601,7 +595,7 @@ def test_a_suspended_process_here_says_nothing_of_a_worker_elsewhere_that_has_it
     os.kill(child.pid, signal.SIGSTOP)
     os.waitid(os.P_PID, child.pid, os.WSTOPPED)
     a.owner = replace(a.owner, pid=child.pid, pid_started=process_started(child.pid) or 0)
-    claim = _claim(a)
+    claim = a.claimed()
     try:
         told = {}
         for here in (a, b):

@@ -17,7 +17,7 @@ from themis.core.errors import (
     StoreError,
     UnknownJobError,
 )
-from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
+from themis.core.queue import AttemptOutcome, Cause, FileQueue
 from themis.core.queue.admin.administration import JobProblem
 from themis.core.queue.folder import journal, listing, locks
 from themis.core.queue.model.layout import PRUNABLE
@@ -30,12 +30,6 @@ HOUR_NS = 3_600_000_000_000
 def here(tmp_path: Path) -> Iterator[World]:
     with world(tmp_path) as opened:
         yield opened
-
-
-def claim(here: World) -> Claim:
-    found = here.claim()
-    assert found is not None
-    return found
 
 
 def everything(here: World) -> dict[str, int]:
@@ -86,7 +80,7 @@ def test_jobs_are_selected_by_the_beginning_of_their_keys_and_by_their_states(he
 def test_a_queued_job_gets_another_priority_and_keeps_its_place_within_it(here: World) -> None:
     first, second, third = (here.submit(f"run-{number}") for number in range(3))
     assert here.queue.admin.reschedule(third[:12], priority=0).priority == 0
-    assert [claim(here).key for _ in range(3)] == [third, first, second]
+    assert [here.claimed().key for _ in range(3)] == [third, first, second]
 
 
 def test_a_queued_job_waits_for_a_time_and_is_let_go_again(here: World) -> None:
@@ -97,19 +91,19 @@ def test_a_queued_job_waits_for_a_time_and_is_let_go_again(here: World) -> None:
     (name,) = (path.name for path in (here.queue.path / "waiting").iterdir())
     assert f"-2-{key}.json" in name
     row = here.queue.admin.reschedule(key, not_before_ns=time.time_ns())
-    assert (row.ready_ns, here.files_of(key), claim(here).key) == (None, ["queued"], key)
+    assert (row.ready_ns, here.files_of(key), here.claimed().key) == (None, ["queued"], key)
 
 
 def test_a_job_that_waits_after_a_failure_can_be_hurried_and_its_failures_still_count(here: World) -> None:
     key = here.submit("run-1")
-    here.finish(claim(here), AttemptOutcome(Cause.TRANSIENT))
+    here.finish(here.claimed(), AttemptOutcome(Cause.TRANSIENT))
     row = here.queue.admin.reschedule(key, not_before_ns=0)
     assert (row.failures, row.attempt, here.files_of(key)) == (1, 1, ["queued"])
 
 
 def test_what_runs_or_has_ended_cannot_be_given_another_place(here: World) -> None:
     key = here.submit("run-1")
-    held = claim(here)
+    held = here.claimed()
     with pytest.raises(JobStateError, match="is running: only a queued job"):
         here.queue.admin.reschedule(key, priority=0)
     here.finish(held)
@@ -203,8 +197,8 @@ def _unknown(here: World) -> bool:
 
 def test_what_ended_is_pruned_and_what_did_not_is_left(here: World) -> None:
     done, failed, queued = (here.submit(f"run-{number}") for number in range(3))
-    here.finish(claim(here))
-    here.finish(claim(here), AttemptOutcome(Cause.CONFIGURATION, "why"))
+    here.finish(here.claimed())
+    here.finish(here.claimed(), AttemptOutcome(Cause.CONFIGURATION, "why"))
     log = here.queue.path / "logs" / done / "1.log"
     log.parent.mkdir()
     log.write_text("x" * 1_000)
@@ -227,7 +221,7 @@ def test_what_ended_is_pruned_and_what_did_not_is_left(here: World) -> None:
 
 def test_only_what_is_old_enough_and_in_the_states_that_were_named_is_pruned(here: World) -> None:
     here.submit("run-1")
-    here.finish(claim(here))
+    here.finish(here.claimed())
     assert list(here.queue.admin.prunable(PRUNABLE, time.time_ns() - HOUR_NS)) == []
     assert list(here.queue.admin.prunable({"failed"}, time.time_ns() + HOUR_NS)) == []
     assert len(list(here.queue.admin.prunable({"done"}, time.time_ns() + HOUR_NS))) == 1
@@ -235,7 +229,7 @@ def test_only_what_is_old_enough_and_in_the_states_that_were_named_is_pruned(her
 
 def test_an_experiment_that_was_pruned_comes_back_as_it_ended_and_its_numbers_go_on(here: World) -> None:
     key = here.submit("run-1")
-    here.finish(claim(here))
+    here.finish(here.claimed())
     before = here.store.load(key)
     assert before is not None
     assert prune(here) == [key]
@@ -245,12 +239,12 @@ def test_an_experiment_that_was_pruned_comes_back_as_it_ended_and_its_numbers_go
     here.assert_promise("run-1", state=JobState.DONE)
     assert prune(here) == [key]
     here.submit("run-1", rerun=True)
-    assert claim(here).attempt == 2
+    assert here.claimed().attempt == 2
 
 
 def test_a_stale_worker_of_a_pruned_job_can_change_nothing(here: World) -> None:
     key = here.submit("run-1")
-    claim(here).abandon()
+    here.claimed().abandon()
     stale = here.queue.admin.show(key).row
     here.queue.recover(here.owner)
     here.queue.admin.cancel(key)
@@ -271,7 +265,7 @@ def test_a_job_that_changed_after_it_was_looked_at_is_not_pruned(here: World) ->
 
 def test_rejected_files_are_pruned_with_their_reasons(here: World) -> None:
     here.submit("run-1")
-    here.finish(claim(here))
+    here.finish(here.claimed())
     for name in ("bad.json", "0-worse"):
         (here.queue.path / "queued" / name).write_text("{")
     (here.queue.path / "queued" / "folder").mkdir()
@@ -300,7 +294,7 @@ def test_many_jobs_are_pruned_in_batches(here: World, monkeypatch: pytest.Monkey
 
 def test_the_doctor_who_only_looks_says_what_the_other_would_do_and_changes_nothing(here: World) -> None:
     keys = [here.submit(f"run-{number}") for number in range(4)]
-    claim(here).abandon()
+    here.claimed().abandon()
     (vanished,) = here.queue.path.glob(f"queued/*{keys[1]}.json")
     vanished.unlink()
     (misplaced,) = here.queue.path.glob(f"queued/*{keys[2]}.json")
@@ -381,7 +375,7 @@ def test_nothing_is_before_a_job_that_does_not_wait(here: World) -> None:
     root = here.queue._folder.parts()[0]
     assert [here.queue.admin.jobs_before(here.queue.admin.show(key)) for key in keys] == [0, 1, 2]
     assert listing.count_before(root, []) == 0
-    taken = claim(here)
+    taken = here.claimed()
     assert here.queue.admin.jobs_before(here.queue.admin.show(taken.key)) == 0
     here.finish(taken)
     assert here.queue.admin.jobs_before(here.queue.admin.show(taken.key)) == 0

@@ -51,12 +51,6 @@ def _rings(here: World, act: Callable[[], object]) -> int:
     return found
 
 
-def _claim(here: World) -> Claim:
-    found = here.claim()
-    assert found is not None
-    return found
-
-
 def test_a_ring_is_one_byte_written_again_and_nothing_leaves_the_folder(here: World) -> None:
     for number in range(3):
         here.submit(f"run-{number}")
@@ -82,17 +76,17 @@ def test_every_verb_that_a_worker_should_hear_of_rings_and_no_other(here: World)
     assert _rings(here, queue.admin.pause) == 1
     assert _rings(here, queue.admin.resume) == 1
     claims: list[Claim] = []
-    assert _rings(here, lambda: claims.append(_claim(here))) == 0
+    assert _rings(here, lambda: claims.append(here.claimed())) == 0
     assert _rings(here, lambda: queue.admin.cancel(key)) == 1, "its owner is to stop it"
     assert _rings(here, claims[0].give_back) >= 0
     here.drain()
     assert _rings(here, lambda: queue.admin.rerun(key)) == 1
-    claims = [_claim(here)]
+    claims = [here.claimed()]
     assert _rings(here, claims[0].give_back) == 1, "another worker may have it"
-    claims = [_claim(here)]
+    claims = [here.claimed()]
     claims[0].lock.release()
     assert _rings(here, lambda: queue.recover(here.owner)) == 1, "what a dead worker had is free"
-    claims = [_claim(here)]
+    claims = [here.claimed()]
     assert _rings(here, lambda: claims[0].settle(AttemptOutcome(Cause.DONE))) == 0
     assert _rings(here, lambda: here.submit(RUN, rerun=True)) == 1
     assert _rings(here, lambda: request_stop(queue.path, ["w"])) == 1

@@ -8,19 +8,13 @@ import pytest
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import StoreFullError
 from themis.core.files import durable
-from themis.core.queue import AttemptOutcome, Cause, Claim
+from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.folder import uncharged_ends
 from themis.core.queue.model import layout
 from themis.core.queue.model.states import JobState
 from themis.core.stores.job_rows import JobRow
 
 RUN = "run-1"
-
-
-def _claim(here: World) -> Claim:
-    claim = here.claim()
-    assert claim is not None
-    return claim
 
 
 def _job(here: World) -> JobRow:
@@ -30,7 +24,7 @@ def _job(here: World) -> JobRow:
 
 
 def _let_go(here: World) -> None:
-    claim = _claim(here)
+    claim = here.claimed()
     claim.excuse()
     claim.abandon()
 
@@ -45,7 +39,7 @@ def test_what_could_not_be_settled_is_given_back_uncharged(tmp_path: Path, share
             (after,) = here.queue.recover(here.owner)
         assert (after.state, after.cause, after.failures, after.lost) == (JobState.QUEUED, Cause.OUTAGE, 0, 0)
         assert [attempt.cause for attempt in here.store.attempts(after.key)] == [Cause.OUTAGE] * 5
-        here.finish(_claim(here))
+        here.finish(here.claimed())
         here.assert_promise(RUN, state=JobState.DONE)
 
 
@@ -61,11 +55,11 @@ def test_another_host_charges_nobody_either(tmp_path: Path) -> None:
 def test_what_is_given_back_after_an_outage_goes_behind_the_others(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         here.submit("later")
         here.finish(claim, AttemptOutcome(Cause.OUTAGE, "full"))
-        assert _claim(here).row.run_id == "later"
-        assert _claim(here).row.run_id == RUN
+        assert here.claimed().row.run_id == "later"
+        assert here.claimed().row.run_id == RUN
 
 
 def test_the_mark_of_one_attempt_excuses_no_later_one(tmp_path: Path) -> None:
@@ -76,7 +70,7 @@ def test_the_mark_of_one_attempt_excuses_no_later_one(tmp_path: Path) -> None:
         stale = marked.name
         assert uncharged_ends.is_excused(_job(here), stale)
         here.queue.recover(here.owner)
-        claim = _claim(here)
+        claim = here.claimed()
         assert not uncharged_ends.is_excused(claim.row, stale)
         entry = layout.parse(layout.CLAIMED, stale)
         assert entry is not None
@@ -91,7 +85,7 @@ def test_the_mark_of_one_attempt_excuses_no_later_one(tmp_path: Path) -> None:
 def test_an_excused_claim_can_still_be_settled(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         claim.excuse()
         claim.excuse()
         here.finish(claim)
@@ -102,7 +96,7 @@ def test_an_excused_claim_can_still_be_settled(tmp_path: Path) -> None:
 def test_who_lost_the_job_excuses_nothing(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         claim.lock.release()
         here.queue.recover(here.owner)
         claim.excuse()
@@ -114,7 +108,7 @@ def test_who_lost_the_job_excuses_nothing(tmp_path: Path) -> None:
 def test_a_job_that_was_to_be_cancelled_is(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         here.queue.admin.cancel(claim.key)
         claim.excuse()
         claim.abandon()
@@ -133,7 +127,7 @@ def test_a_mark_needs_no_room_and_a_recovery_that_finds_none_loses_no_mark(
 
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         before = durable.set_observer(observe)
         try:
             with pytest.raises(StoreFullError):
@@ -156,7 +150,7 @@ def test_a_job_whose_file_cannot_be_moved_is_settled_all_the_same(
 
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         before = durable.set_observer(observe)
         try:
             assert here.finish(claim) == JobState.DONE
@@ -169,7 +163,7 @@ def test_a_job_whose_file_cannot_be_moved_is_settled_all_the_same(
 def test_files_are_moved_under_the_mark_of_the_claim_when_one_of_them_bears_it_and_only_then(tmp_path: Path) -> None:
     with world(tmp_path) as here:
         here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         row = _job(here)
         assert row.token is not None
 

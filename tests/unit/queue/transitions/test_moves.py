@@ -16,7 +16,7 @@ import pytest
 from tests.processes.queue_world import World, copy_database, world
 from themis.core.errors import JobError
 from themis.core.files import durable
-from themis.core.queue import AttemptOutcome, Cause, Claim, FileQueue
+from themis.core.queue import AttemptOutcome, Cause, FileQueue
 from themis.core.queue.folder import journal, locks
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout, manifest_file
@@ -35,12 +35,6 @@ PATIENCE_S = 20.0
 def here(tmp_path: Path) -> Iterator[World]:
     with world(tmp_path) as opened:
         yield opened
-
-
-def _claim(here: World) -> Claim:
-    claim = here.claim()
-    assert claim is not None
-    return claim
 
 
 def _root(here: World) -> QueueRoot:
@@ -116,7 +110,7 @@ def test_a_job_whose_version_has_changed_keeps_its_row_and_its_file_in_hand(here
 def test_a_file_that_vanished_while_it_was_in_hand_is_published_again(here: World) -> None:
     here.submit(RUN)
     text = _file(here, "queued").read_bytes()
-    claim = _claim(here)
+    claim = here.claimed()
     Path(claim.path).unlink()
     here.finish(claim)
     assert here.files_of(claim.key) == ["done"]
@@ -125,7 +119,7 @@ def test_a_file_that_vanished_while_it_was_in_hand_is_published_again(here: Worl
 
 def test_a_claim_whose_file_cannot_be_placed_lets_go_of_its_lock(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     here.submit(RUN)
-    claim = _claim(here)
+    claim = here.claimed()
 
     def full(*_: object) -> str:
         raise OSError(28, "No space left on device")
@@ -158,7 +152,7 @@ def test_one_listing_has_the_files_of_all_jobs_that_have_not_ended(here: World) 
     first, second, third = (here.submit(f"run-{number}") for number in range(3))
     here.queue.admin.cancel(third)
     here.queue.admin.reschedule(second, not_before_ns=time.time_ns() + HOUR_NS)
-    claim = _claim(here)
+    claim = here.claimed()
     (here.queue.path / "queued" / "no job").touch()
     assert moves.list_files(_root(here)) == {first: [claim.path], second: [str(_file(here, "waiting"))]}
     here.finish(claim)
@@ -236,11 +230,11 @@ def test_a_job_that_became_urgent_is_taken_first_by_whoever_was_told(here: World
     with world(here.folder, "person") as person:
         keys = [here.submit(f"run-{number}") for number in range(4)]
         here.queue._folder.parts()[2].listing._rescan_s = 3_600.0
-        assert _claim(here).key == keys[0]
+        assert here.claimed().key == keys[0]
         person.queue.admin.reschedule(keys[2], priority=0)
-        assert _claim(here).key == keys[1], "by the listing of a moment ago"
+        assert here.claimed().key == keys[1], "by the listing of a moment ago"
         here.queue.wake()
-        assert _claim(here).key == keys[2]
+        assert here.claimed().key == keys[2]
 
 
 def test_a_file_that_is_still_being_copied_is_waited_for_unless_nobody_is_to_wait(tmp_path: Path) -> None:
@@ -269,7 +263,7 @@ def test_a_file_that_is_still_being_copied_is_waited_for_unless_nobody_is_to_wai
 
 def test_the_process_of_a_lost_job_is_killed_before_the_job_is_queued_again(here: World) -> None:
     here.submit(RUN)
-    claim = _claim(here)
+    claim = here.claimed()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as job:
         claim.note_process(job.pid)
         claim.abandon()
@@ -291,8 +285,8 @@ def test_the_process_of_a_lost_job_is_killed_before_the_job_is_queued_again(here
 
 def test_what_a_claim_recovers_on_its_way_is_told_once(here: World) -> None:
     here.submit(RUN)
-    _claim(here).abandon()
-    claim = _claim(here)
+    here.claimed().abandon()
+    claim = here.claimed()
     assert claim.attempt == 2
     (row,) = here.result.recovered
     assert (row.key, row.cause) == (claim.key, Cause.WORKER_LOST)
@@ -303,7 +297,7 @@ def test_what_a_claim_recovers_on_its_way_is_told_once(here: World) -> None:
 
 def test_a_process_that_has_the_number_of_a_lost_one_is_left_alone(here: World) -> None:
     here.submit(RUN)
-    claim = _claim(here)
+    claim = here.claimed()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as other:
         here.store.note_process(claim.fence, other.pid, 1)  # another start
         claim.abandon()
@@ -319,14 +313,14 @@ def test_a_process_that_has_the_number_of_a_lost_one_is_left_alone(here: World) 
 
 def test_every_move_is_told_in_the_journal_with_its_numbers_and_why(here: World) -> None:
     key = here.submit(RUN)
-    _claim(here).abandon()
+    here.claimed().abandon()
     (lost,) = here.queue.recover(here.owner)
-    claim = _claim(here)
+    claim = here.claimed()
     here.queue.admin.cancel(key)
     here.finish(claim, AttemptOutcome(Cause.CANCELLED, exit_code=-15))
     here.queue.admin.retry(key)
     here.queue.admin.reschedule(key, priority=1)
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     told = journal.read(str(here.queue.path / "journal"), key)
     assert [(line["move"], line.get("state"), line.get("attempt"), line.get("version")) for line in told] == [
         ("submit", "queued", 0, 1),
@@ -350,7 +344,7 @@ def test_every_move_is_told_in_the_journal_with_its_numbers_and_why(here: World)
 
 def test_a_job_found_out_of_place_is_told_with_where_it_was(here: World) -> None:
     key = here.submit(RUN)
-    claim = _claim(here)
+    claim = here.claimed()
     here.finish(claim)
     _file(here, "done").rename(here.queue.path / "claimed" / layout.claimed_name(key, 1, "0" * 16))
     (row,) = here.queue.recover(here.owner)
@@ -364,7 +358,7 @@ def test_a_job_found_out_of_place_is_told_with_where_it_was(here: World) -> None
 @pytest.mark.parametrize("cause", [Cause.CANCELLED, Cause.DONE, Cause.CONFIGURATION, Cause.EXCEPTION])
 def test_the_flag_of_a_request_to_stop_goes_with_the_job(here: World, cause: Cause) -> None:
     key = here.submit(RUN)
-    claim = _claim(here)
+    claim = here.claimed()
     here.queue.admin.cancel(key)
     assert _flag(here).exists()
     assert claim.is_cancel_requested()
@@ -374,13 +368,13 @@ def test_the_flag_of_a_request_to_stop_goes_with_the_job(here: World, cause: Cau
 
 def test_a_job_that_is_tried_again_is_not_asked_to_stop_again(here: World) -> None:
     key = here.submit(RUN)
-    claim = _claim(here)
+    claim = here.claimed()
     here.queue.admin.cancel(key)
     here.finish(claim, AttemptOutcome(Cause.CANCELLED))
     _flag(here).touch()  # as whoever asked may make it a moment too late
     here.queue.admin.retry(key)
     assert not os.path.lexists(_flag(here))
-    claim = _claim(here)
+    claim = here.claimed()
     assert not claim.is_cancel_requested()
     here.finish(claim)
 
@@ -395,7 +389,7 @@ def test_a_request_to_stop_that_comes_between_a_claims_look_and_its_commit_is_ke
 
     before = durable.set_observer(observe)
     try:
-        claim = _claim(here)
+        claim = here.claimed()
     finally:
         durable.set_observer(before)
     assert asked == [True]
@@ -405,7 +399,7 @@ def test_a_request_to_stop_that_comes_between_a_claims_look_and_its_commit_is_ke
 
 def test_a_rerun_is_kept_with_what_its_new_manifest_says(here: World) -> None:
     here.submit(RUN)
-    here.finish(_claim(here))
+    here.finish(here.claimed())
     job = here.job(RUN, priority=2, tags=("gpu",), limits=Limits(max_attempts=7, timeout_s=9.0))
     row = here.queue.submit(job, rerun=True).row
     assert (row.priority, row.max_attempts, row.timeout_s) == (2, 7, 9.0)

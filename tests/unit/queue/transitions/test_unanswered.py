@@ -10,7 +10,7 @@ import pytest
 
 from tests.processes.queue_world import World, later, leases_over, world
 from themis.core.errors import ClaimLostError, StoreError
-from themis.core.queue import AttemptOutcome, Cause, Claim
+from themis.core.queue import AttemptOutcome, Cause
 from themis.core.queue.model.states import JobState
 
 RUN = "run-1"
@@ -44,12 +44,6 @@ def here(tmp_path: Path) -> Iterator[World]:
         yield opened
 
 
-def _claim(here: World) -> Claim:
-    claim = here.claim()
-    assert claim is not None
-    return claim
-
-
 def _moves(here: World, key: str) -> list[str]:
     text = (here.queue.path / "journal" / f"{key}.jsonl").read_text()
     return [json.loads(line)["move"] for line in text.splitlines()]
@@ -63,7 +57,7 @@ def test_an_end_that_was_written_without_an_answer_is_found_when_it_is_settled_a
     here: World, cause: Cause, state: JobState
 ) -> None:
     key = here.submit(RUN)
-    claim, answers = _claim(here), Answers(here)
+    claim, answers = here.claimed(), Answers(here)
     answers.left = 2
     for _ in range(2):
         with pytest.raises(StoreError, match="the connection was lost"):
@@ -86,14 +80,14 @@ def test_an_end_that_was_written_without_an_answer_is_found_when_it_is_settled_a
 def test_a_job_that_went_on_after_the_unanswered_end_is_left_where_it_is(tmp_path: Path) -> None:
     with world(tmp_path, "a", host="a") as here, world(tmp_path, "b", host="b") as there:
         key = here.submit(RUN)
-        claim, answers = _claim(here), Answers(here)
+        claim, answers = here.claimed(), Answers(here)
         answers.left = 1
         with pytest.raises(StoreError, match="the connection was lost"):
             here.finish(claim, AttemptOutcome(Cause.EXCEPTION, "why"))
         there.queue.recover(there.owner)  # it is seen, and left alone for as long as a lease lasts
         with leases_over(), later():
             there.queue.recover(there.owner)
-            other = _claim(there)
+            other = there.claimed()
             assert here.finish(claim, AttemptOutcome(Cause.EXCEPTION, "why")) == JobState.QUEUED
             assert "fenced" not in _moves(here, key)
             assert there.finish(other) == JobState.DONE
@@ -104,7 +98,7 @@ def test_a_job_that_was_taken_away_instead_is_lost_though_its_attempt_has_the_sa
     """A recovery ends the attempt under the token of the claim that it recovers."""
     with world(tmp_path, "a", host="a") as here, world(tmp_path, "b", host="b") as there:
         key = here.submit(RUN)
-        claim = _claim(here)
+        claim = here.claimed()
         here.database.transaction, kept = _unwritten, here.database.transaction  # type: ignore[method-assign]
         with pytest.raises(StoreError, match="it is away"):
             here.finish(claim)
@@ -122,7 +116,7 @@ def test_a_claim_that_was_written_without_an_answer_is_charged_to_nobody(here: W
     key = here.submit(RUN)
     answers = Answers(here)
     answers.left = 1
-    claim = _claim(here)
+    claim = here.claimed()
     assert (claim.attempt, claim.row.lost, claim.row.failures) == (2, 0, 0)
     here.finish(claim)
     assert [attempt.cause for attempt in here.store.attempts(key)] == [Cause.OUTAGE, Cause.DONE]
