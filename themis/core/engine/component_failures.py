@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from themis.core.base import JSONValue
-from themis.core.engine.retry_policy import is_passing, message_of
-from themis.core.errors import ThemisError
+from themis.core.engine.retry_policy import is_passing, message_of, said_by
+from themis.core.errors import BadResultError, ThemisError
+from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.python.blamed_place import (
     BUGS,
     MOST_FRAMES,
@@ -32,6 +33,8 @@ BESIDE_ERROR = "error"
 MOST_LOGGED = 20
 """Distinct tracebacks of a run that are logged; the store keeps the traceback of every failure."""
 
+_BAD_RESPONSE = "bad_response"  # the provider's reply was not an answer
+_INVALID_PARSE = "parse_invalid"
 _MOST_KNOWN = 1_000
 _MOST_CHARACTERS = 4_000
 _WRONG_PATHS = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -60,6 +63,15 @@ def bugs_logged() -> Iterator[None]:
         if isinstance(bug, BUGS) and not isinstance(bug, ThemisError) and _reaches_others(bug):
             Tracebacks(beside_error=True).details(bug, line_of(bug), "a bug in a component or a dataset")
         raise
+
+
+def category_of(stage: Stage, error: BaseException) -> str:
+    """Return the category of the failure of a stage; see `StageFailure`."""
+    if stage is Stage.PARSE and isinstance(error, BadResultError):
+        return _INVALID_PARSE
+    if stage is Stage.GENERATE and said_by(error, "category") == _BAD_RESPONSE:
+        return _BAD_RESPONSE
+    return NAMES[stage].failure_category
 
 
 class Tracebacks:

@@ -197,7 +197,7 @@ class RunExecution:
         async with OutcomeWriter(self._store, self._run_id, self._options.fence, spending) as writer:
             if spending is not None:
                 spending.flush = writer.flush
-            runner = StageRunner(self._runtime, writer, self._observers, spending)
+            runner = StageRunner(self._runtime, writer, self._observers, spending, self._guard)
 
             def ended(end: CaseEnd) -> None:
                 writer.end_case(end)
@@ -237,7 +237,6 @@ class RunExecution:
 
     def _stages(self, runner: StageRunner, ended: Callable[[CaseEnd], None]) -> tuple[CasePipeline, Evaluation]:
         """The stages of a case up to its answer, and those after it."""
-        runner.guard = self._guard
         calls, parts = SyncCalls(self._runtime), self._run.parts()
         asking = Asking(self._runtime, self._spending, None if self._afresh else self._store.cached_response)
         judging = judging_of(self._run.snapshot, parts, runner, calls, asking, self._until)

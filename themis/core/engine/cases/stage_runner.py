@@ -16,17 +16,17 @@ from themis.core.engine.breaker import Breaker, StepBreaker, longest_row
 from themis.core.engine.calls.interrupts import asks_for_the_end
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.call_watch import CallWatch, of_candidate
-from themis.core.engine.cases.claim_guard import NO_CLAIM
+from themis.core.engine.cases.claim_guard import NO_CLAIM, ClaimGuard
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries
 from themis.core.engine.cases.not_scored import bad_result, no_score, not_called
 from themis.core.engine.cases.step import RunningCall, Several, Step
-from themis.core.engine.component_failures import Tracebacks, line_of
+from themis.core.engine.component_failures import Tracebacks, category_of, line_of
 from themis.core.engine.limits import Admission, Gate
 from themis.core.engine.observers import Moment, Observers
-from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, reply_facts, said_by
+from themis.core.engine.retry_policy import RetryPolicy, attempt_record, is_passing, reply_facts
 from themis.core.engine.spending import Spending
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.errors import BadResultError, BudgetSpentError
+from themis.core.errors import BudgetSpentError
 from themis.core.models import ParsedOutput, ScoreError
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import Outcome
@@ -37,9 +37,6 @@ from themis.core.values.provider_state import ProviderState
 
 Attempt = tuple[Any | None, Outcome, StageFailure | None]
 """A result (None on failure), its outcome, and the failure (None on success)."""
-
-BAD_RESPONSE = "bad_response"
-"""Category of a generation that failed because the provider's reply was not an answer."""
 
 ONCE = RetryPolicy(attempts=1, delay_s=0.0, backoff=1.0)
 
@@ -55,7 +52,12 @@ class StageRunner:
     """
 
     def __init__(
-        self, runtime: RuntimeConfig, writer: OutcomeWriter, observers: Observers, spending: Spending | None = None
+        self,
+        runtime: RuntimeConfig,
+        writer: OutcomeWriter,
+        observers: Observers,
+        spending: Spending | None = None,
+        guard: ClaimGuard = NO_CLAIM,
     ) -> None:
         """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens."""
         self._admission = Admission(runtime)
@@ -73,7 +75,7 @@ class StageRunner:
         self._generation_retries = generation_retries(runtime, None)
         self._limits_time = runtime.request_timeout_s is not None or runtime.case_timeout_s is not None
         self._spending = spending
-        self.guard = NO_CLAIM
+        self.guard = guard
         self._model_calls: dict[str | None, ModelCalls] = {}
         self.running: dict[int, RunningCall] = {}
 
@@ -282,16 +284,11 @@ class StageRunner:
     def failure(self, step: Step, work: CaseWork, error: BaseException, history: list[dict[str, Any]]) -> StageFailure:
         """Return the failure of a step for a case."""
         names = NAMES[step.stage]
-        category = names.failure_category
-        if step.stage is Stage.PARSE and isinstance(error, BadResultError):
-            category = "parse_invalid"
-        elif step.stage is Stage.GENERATE and said_by(error, "category") == BAD_RESPONSE:
-            category = BAD_RESPONSE
         line = line_of(error)
         where = f"{names.span} of case {work.case.case_id!r} of dataset {work.dataset.dataset_id!r}"
         return StageFailure(
             stage=names.span,
-            category=category,
+            category=category_of(step.stage, error),
             message=line,
             error_type=type(error).__name__,
             retryable=is_passing(error),
