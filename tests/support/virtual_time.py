@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import random
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -35,10 +36,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_in_virtual_time(program: Coroutine[Any, Any, Value]) -> Value:
-    """What `program` returns, on a loop of its own; other processes, whose clock is real, share no limits with it."""
+    """What `program` returns, on a loop of its own, with the same chance every time.
+
+    Nothing whose clock is real takes part: neither other processes, nor the thread that reports the limits.
+    """
     with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=VirtualLoop) as runner:
         patch.setattr(providers, "ledger_of", lambda *_: MemoryLedger())
-        return runner.run(program)
+        patch.setattr(providers, "_start", lambda _stop: None)
+        before = random.getstate()
+        random.seed(0)
+        try:
+            return runner.run(program)
+        finally:
+            random.setstate(before)
 
 
 def virtual_now() -> float:
