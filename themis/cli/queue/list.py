@@ -120,7 +120,7 @@ def _show(jobs: "Iterable[tuple[JobFile, JobAndRun | None]]", *, is_any: bool) -
 
 def _row(job: "JobFile", found: "JobAndRun | None", today: str | None) -> "Sequence[Any]":
     """The cells of a job: what the name of its file says, and of its row what that does not."""
-    key = job.key or Path(job.path).name
+    key = job.key or Path(job.path or "").name
     if today is not None and job.key is not None and "." not in key:  # that of a shard is shown in full
         key = key[:ID_CHARACTERS]
     row = found.job if found is not None else None

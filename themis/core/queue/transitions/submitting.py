@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from themis.core.errors import JobError, QueueBusyError
 from themis.core.files import durable
@@ -24,6 +24,11 @@ from themis.core.stores.job_store import JobStore
 
 Prepare = Callable[[], object]
 """Writes what belongs to a job's row (its run, its snapshot), inside the row's own transaction."""
+
+if TYPE_CHECKING:
+    PathOfFile = Path | Any  # None is rare: who knows that a queue has a folder need not ask each time
+else:
+    PathOfFile = Path | None
 
 _PATIENCE_S = 30.0
 _PAUSE_S = 0.005
@@ -84,12 +89,12 @@ class Submission:
 
     Attributes:
         row: the job.
-        path: path of its file at the time of the submission.
+        path: path of its file at the time of the submission; None in a queue of rows.
         created: whether this submission created it.
     """
 
     row: JobRow
-    path: Path
+    path: PathOfFile
     created: bool
 
     @property
