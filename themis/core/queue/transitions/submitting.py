@@ -247,9 +247,10 @@ class Submitter:
 
     def _adopted(self, store: JobStore, row: JobRow) -> JobRow:
         """Take over a job of another queue if the job has ended or that queue is gone."""
-        other = open_root(row.queue_root, write=False)
+        is_in_store = row.queue_id == store.store_id  # in the queue of rows that its store has
+        other = None if is_in_store else open_root(row.queue_root, write=False)
         is_there = other is not None and other.queue_id == row.queue_id and not self._is_copied_from(other, store)
-        if row.state not in ENDED and is_there:
+        if row.state not in ENDED and (is_there or is_in_store):
             raise JobError(key=row.key, detail=f"it is {row.state} in another queue, {row.queue_root}")
         move = Move(
             lambda read: Change(
