@@ -32,7 +32,7 @@ from themis.core.jobs.submittable import check_submittable, loaders_of
 from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
 from themis.core.queue.model.manifest_file import Limits
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
-from themis.core.queue.model.queue_place import RowsPlace, place_in, queue_place
+from themis.core.queue.model.queue_place import Place, RowsPlace, place_in, queue_place
 from themis.core.queue.model.states import JobState
 from themis.core.queue.model.store_address import StoreAddress
 from themis.core.queue.opening import queue_at
@@ -74,6 +74,8 @@ class SubmissionManifest(FrozenModel):
         manifest_path: its file; the file's name is not the run's. None in a queue of rows, which has no files.
         execution_targets: the import target of each component, by its path in the configuration.
         name: of the run: the one that it got when it was first stored.
+        queue: its queue: a folder, or `store:` with the address of the store that has its rows; None for a batch.
+        job: key of its job in that queue; None for a batch.
         status: `pending` once queued; else the state of the same job, which was submitted before.
     """
 
@@ -83,6 +85,8 @@ class SubmissionManifest(FrozenModel):
     manifest_path: PathOfFile
     snapshot: RunSnapshot
     execution_targets: dict[str, ComponentTarget] = Field(default_factory=dict)
+    queue: str | None = None
+    job: str | None = None
     status: str = "pending"
     name: str | None = None
 
@@ -138,9 +142,9 @@ def submit_experiment(
         _prepare(store, snapshot, experiment)
         root = Path(experiment.runtime.batch_root or DEFAULT_BATCH_ROOT).absolute()
         path: Path | None = write_request(root, job)
-        status = "pending"
+        status, place = "pending", None
     else:
-        path, status = _submit_to_queue(experiment, store, snapshot, job)
+        path, status, place = _submit_to_queue(experiment, store, snapshot, job)
     return SubmissionManifest(
         run_id=snapshot.run_id,
         mode=mode,
@@ -148,6 +152,8 @@ def submit_experiment(
         manifest_path=path,
         snapshot=snapshot,
         execution_targets=targets,
+        queue=None if place is None else str(place),
+        job=None if place is None else job.key,
         status=status,
         name=_name_of(store, snapshot.run_id),
     )
@@ -199,7 +205,7 @@ def _job(run_id: str, address: StoreAddress, runtime: RuntimeConfig, payload: di
 
 def _submit_to_queue(
     experiment: Experiment, store: RunStore, snapshot: RunSnapshot, job: NewJob
-) -> tuple[Path | None, str]:
+) -> tuple[Path | None, str, Place]:
     policy = experiment.runtime.existing_run_policy
     _find_datasets_again(store, snapshot)
     with closing(StoreCache()) as others:
@@ -217,7 +223,7 @@ def _submit_to_queue(
         submission = queue.submit(job, prepare=lambda: _prepare(store, snapshot, experiment), rerun=policy == "rerun")
     if policy == "error" and not submission.created:
         raise _run_exists(store, snapshot.run_id)
-    return submission.path, STATUS_OF_STATE[submission.state]
+    return submission.path, STATUS_OF_STATE[submission.state], place
 
 
 def _refuse_other_store(jobs: JobStore, own: StoreAddress) -> None:

@@ -9,7 +9,7 @@ from themis.core.errors import QueueRootError, UnavailableError
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.worker_registry import check_name
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 from themis.core.queue.opening import is_there, make_at, queue_at
 from themis_workers import capabilities
 from themis_workers.loop import work
@@ -34,7 +34,7 @@ _NOTHING_TO_DRAIN = (
 
 
 def run_worker(
-    queue_root: QueuePlace,
+    queue_root: Place,
     load_settings: Callable[[], WorkerSettings],
     *,
     name: str | None = None,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from themis.core.monitor.queue_files import JobFile
+    from themis.core.queue.model.queue_place import Place
     from themis.core.stores.job_rows import JobRow
     from themis.core.stores.reading import JobAndRun
 
@@ -83,7 +84,7 @@ def list_jobs(
     told = counts | ({"rejected": rejected} if rejected else {})
     say_items(f"{count:,} {name}" for name, count in told.items())
     if rejected:
-        say_text(f"Rejected files, and the reasons, are in {root / 'rejected'}.")
+        say_text(f"Rejected files, and the reasons, are in {root}/rejected.")
     if pause is not None:
         say_text(f"Nobody takes a job: {pause_text(pause)}. themis queue resume ends that.")
     elif counts["queued"] and not counts["running"]:
@@ -151,7 +152,7 @@ def _ended(job: "JobFile", row: "JobRow | None") -> "Sequence[Any]":
     return (took, row.message if is_said else ": ".join(filter(None, (row.cause, row.message))) or None)
 
 
-def _say_nobody_works(root: Path) -> None:
+def _say_nobody_works(root: "Place") -> None:
     from themis.core.monitor.workers import nobody_works
 
     if hint := nobody_works(root):

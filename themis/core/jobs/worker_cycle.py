@@ -19,7 +19,7 @@ from themis.core.queue.folder.processes import this_process
 from themis.core.queue.model import outages
 from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
 from themis.core.queue.model.manifest_file import Manifest
-from themis.core.queue.model.queue_place import QueuePlace, queue_place
+from themis.core.queue.model.queue_place import Place, queue_place
 from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.queue.opening import queue_at
 from themis.core.queue.port import JobClaim, Queue
@@ -36,7 +36,7 @@ logger = logging.getLogger("themis.worker")
 
 
 def run_worker_once(
-    queue_root: "str | QueuePlace",
+    queue_root: "str | Place",
     *,
     allow_modules: Sequence[str] | None = None,
     progress: RunProgress | bool | None = None,
@@ -58,7 +58,7 @@ def run_worker_once(
 
 
 async def run_worker_once_async(
-    queue_root: "str | QueuePlace",
+    queue_root: "str | Place",
     *,
     allow_modules: Sequence[str] | None = None,
     progress: RunProgress | bool | None = None,
@@ -97,7 +97,7 @@ async def run_worker_once_async(
 
 
 @contextlib.contextmanager
-def _claimed(queue_root: "str | QueuePlace", policy: ClaimPolicy) -> Iterator["_ClaimedJob | None"]:
+def _claimed(queue_root: "str | Place", policy: ClaimPolicy) -> Iterator["_ClaimedJob | None"]:
     """Context with a claimed job of the queue, or None when no job is ready."""
     stores = StoreCache()
     queue = queue_at(queue_place(queue_root), stores, stores.jobs_at)
@@ -124,7 +124,7 @@ def open_queue(queue_root: str | Path) -> FileQueue:
     return FileQueue(queue_root, StoreCache())
 
 
-def open_queue_at(place: QueuePlace, stores: StoreCache) -> Queue:
+def open_queue_at(place: Place, stores: StoreCache) -> Queue:
     """Open the queue at a place, whose stores `stores` opens, to inspect it and to use its job commands."""
     return queue_at(place, stores, stores.jobs_at)
 

@@ -6,7 +6,7 @@ For a queue in a folder no store is opened, and nothing is kept between two call
 from dataclasses import dataclass, field
 
 from themis.core.monitor.places.what_is_there import jobs_at
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class QueueDepth:
     rejected: int = 0
 
 
-def look(place: QueuePlace) -> QueueDepth:
+def look(place: Place) -> QueueDepth:
     """Return the depth of the queue at a place; a missing folder counts as empty.
 
     Raises:

@@ -11,7 +11,7 @@ from themis.core.monitor.stores import stores_of
 from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
 from themis.core.queue.folder import locks
 from themis.core.queue.folder.root import open_root
-from themis.core.queue.model.queue_place import QueuePlace, RowsPlace
+from themis.core.queue.model.queue_place import Place, RowsPlace
 from themis.core.stores.reading import JobAndRun, RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 
@@ -20,13 +20,13 @@ _CLOCKS_DIFFER_MS = 10_000
 _PATIENCE_S = 0.5  # a list is not to wait for a store that is locked
 
 
-def runs_of_jobs(queue_root: QueuePlace, keys: Sequence[str]) -> dict[str, RunRow]:
+def runs_of_jobs(queue_root: Place, keys: Sequence[str]) -> dict[str, RunRow]:
     """Return the runs of jobs by the jobs' keys; those in a store that cannot be read now are left out."""
     with ExitStack() as stack:
         return {key: pair.run for key, pair in _found(_readers(stack, queue_root), keys).items()}
 
 
-def failures_of_job(queue_root: QueuePlace, key: str) -> tuple[list[FailureGroup], int, int]:
+def failures_of_job(queue_root: Place, key: str) -> tuple[list[FailureGroup], int, int]:
     """Return the reasons of the failed cases of a job's run, the number of cases that ended, and of those that failed.
 
     Without the run, or while its store cannot be read, there are none.
@@ -41,7 +41,7 @@ def failures_of_job(queue_root: QueuePlace, key: str) -> tuple[list[FailureGroup
     return [], 0, 0
 
 
-def orphans(queue_root: QueuePlace, keys: Sequence[str]) -> list[str]:
+def orphans(queue_root: Place, keys: Sequence[str]) -> list[str]:
     """Return the keys of those running jobs whose worker is dead, as their locks are free.
 
     Jobs with a lease, which may be on another host, are left out.
@@ -65,7 +65,7 @@ def _over(place: RowsPlace, keys: Sequence[str]) -> list[str]:
     return [key for key, row in rows.items() if row.state == "running" and (row.lease_until_ms or 0) < now_ms]
 
 
-def with_runs(queue_root: QueuePlace, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, JobAndRun | None]]:
+def with_runs(queue_root: Place, jobs: Iterable[JobFile]) -> Iterator[tuple[JobFile, JobAndRun | None]]:
     """Yield jobs, each with its row and its run; None for one that no store has, or whose store cannot be read now."""
     left = iter(jobs)
     with ExitStack() as stack:
@@ -75,7 +75,7 @@ def with_runs(queue_root: QueuePlace, jobs: Iterable[JobFile]) -> Iterator[tuple
             yield from ((job, found.get(job.key or "")) for job in page)
 
 
-def _readers(stack: ExitStack, queue_root: QueuePlace) -> list[StoreReader]:
+def _readers(stack: ExitStack, queue_root: Place) -> list[StoreReader]:
     found = []
     for location in stores_of(queue_root):
         with suppress(UnavailableError):

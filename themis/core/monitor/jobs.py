@@ -13,7 +13,7 @@ from themis.core.outcomes.failure_groups import FailureGroup
 from themis.core.queue.admin.details import JobDetails
 from themis.core.queue.folder.log_files import attempt_of
 from themis.core.queue.folder.processes import is_suspended
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 from themis.core.queue.port import Queue
 from themis.core.text.lines import cut
 from themis.core.values.durations import how_long
@@ -116,7 +116,7 @@ def _failed_of(failures: "Sequence[FailureGroup]", ended: int, failed: int) -> s
     return f"; {failed:,} of {ended:,} cases failed{said}{first.category}: {cut(first.reason)}"
 
 
-def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: QueuePlace, failed: str) -> str:
+def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Place, failed: str) -> str:
     """The explanation of a job's state, and what can be done about it; `failed` says which cases failed."""
     row = details.row
     found = "; ".join(reason.text for reason in why)

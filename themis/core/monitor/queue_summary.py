@@ -7,7 +7,7 @@ from themis.core.monitor import queue_files
 from themis.core.monitor.places.what_is_there import QueueJobs, jobs_at, pause_at, queue_id_at
 from themis.core.monitor.stores import unusable_stores
 from themis.core.queue.folder.pausing import Pause
-from themis.core.queue.model.queue_place import QueuePlace, RowsPlace
+from themis.core.queue.model.queue_place import Place, RowsPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class QueueSummary:
         }
 
 
-def summary_of(place: QueuePlace) -> QueueSummary:
+def summary_of(place: Place) -> QueueSummary:
     """Return the summary of the queue at a place, which need not exist yet.
 
     Raises:

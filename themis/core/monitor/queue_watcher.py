@@ -14,7 +14,7 @@ from themis.core.monitor.watched_stores import WatchedStores
 from themis.core.monitor.workers import LiveWorkers
 from themis.core.queue.admin.forecast import Backlog, Paces, Past, Work, forecast
 from themis.core.queue.model.layout import Entry
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.reading import JobAndRun
 
@@ -65,7 +65,7 @@ class QueueWatcher:
         QueueRootError: from `look`, when the folder exists and is not a queue's.
     """
 
-    def __init__(self, root: QueuePlace) -> None:
+    def __init__(self, root: Place) -> None:
         """Observe the queue at the place `root`, which need not exist yet."""
         self._root = root
         self._queue_id = ""

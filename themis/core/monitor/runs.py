@@ -15,7 +15,7 @@ from themis.core.monitor.run_filter import ALL_RUNS, RunFilter
 from themis.core.monitor.run_outline import RunOutlines
 from themis.core.monitor.workers import LiveWorkers, calls_document
 from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
@@ -107,7 +107,7 @@ class StoredRuns:
     """
 
     def __init__(
-        self, location: StoreLocation, *, patience_s: float = PATIENCE_S, queue_root: QueuePlace | None = None
+        self, location: StoreLocation, *, patience_s: float = PATIENCE_S, queue_root: Place | None = None
     ) -> None:
         """Open the store at a location, waiting up to `patience_s` if it is busy; upgrade it from earlier versions.
 
@@ -199,7 +199,7 @@ class StoredRuns:
 class _Workers:
     """The workers of a queue, which are read when the first running job is met."""
 
-    def __init__(self, queue_root: QueuePlace | None) -> None:
+    def __init__(self, queue_root: Place | None) -> None:
         self._queue_root = queue_root
         self._live: LiveWorkers | None = None
 
@@ -212,7 +212,7 @@ class _Workers:
         return self._live.report(job.key, job.attempt)
 
 
-def unfinished_jobs(queue_root: QueuePlace, stores: Iterable[StoredRuns]) -> list[tuple[StoredRuns, str]]:
+def unfinished_jobs(queue_root: Place, stores: Iterable[StoredRuns]) -> list[tuple[StoredRuns, str]]:
     """The keys of a queue's jobs that have not ended, each with its store; none before the first submission.
 
     Raises:

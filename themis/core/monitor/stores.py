@@ -8,7 +8,7 @@ from themis.core.errors import OtherStoreError, StoreMissingError, UnavailableEr
 from themis.core.queue.folder import location
 from themis.core.queue.folder.root import open_root, read_queue_file
 from themis.core.queue.folder.store_registry import addresses_in
-from themis.core.queue.model.queue_place import QueuePlace, RowsPlace
+from themis.core.queue.model.queue_place import Place, RowsPlace
 from themis.core.stores.reading import StoreLocation
 from themis.core.stores.registry import reader_of
 
@@ -25,7 +25,7 @@ def is_there(location: StoreLocation) -> bool:
     return True
 
 
-def stores_of(place: QueuePlace) -> list[StoreLocation]:
+def stores_of(place: Place) -> list[StoreLocation]:
     """The stores of a queue's jobs, and the default store beside the queue, if it exists.
 
     Stores that the queue names are included even if they are gone. For a store that moved or was copied with its queue,
@@ -46,7 +46,7 @@ def stores_of(place: QueuePlace) -> list[StoreLocation]:
     return list(dict.fromkeys(found))
 
 
-def unusable_stores(place: QueuePlace) -> dict[str, str]:
+def unusable_stores(place: Place) -> dict[str, str]:
     """Reasons why stores of a queue's jobs cannot be opened now, by path; no store is created."""
     if isinstance(place, RowsPlace):
         return {}  # it has no other store than the one that it is read from

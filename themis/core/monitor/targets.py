@@ -15,7 +15,7 @@ from typing import NamedTuple
 from themis.core.errors import AmbiguousTargetError, InvalidArgumentError, UnavailableError, UnknownTargetError
 from themis.core.monitor.places.what_is_there import queue_id_at
 from themis.core.monitor.stores import stores_of, unusable_stores
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 from themis.core.stores.job_rows import JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
@@ -157,7 +157,7 @@ def _job_of(reader: StoreReader, run_id: str) -> JobRow | None:
     return None if store_id is None else reader.job(job_key(run_id, store_id))
 
 
-def jobs_named(queue_root: QueuePlace, target: TargetText, *, most: int = MOST_MATCHES) -> list[tuple[JobRow, Match]]:
+def jobs_named(queue_root: Place, target: TargetText, *, most: int = MOST_MATCHES) -> list[tuple[JobRow, Match]]:
     """Return the jobs of a queue that a text names, each with what was found; none if a store cannot be read now.
 
     Then the job may be in that store: asking the queue for it by its key says so.
@@ -168,7 +168,7 @@ def jobs_named(queue_root: QueuePlace, target: TargetText, *, most: int = MOST_M
     return _jobs(queue_root, lambda readers: matches_of(target, readers, most=most))
 
 
-def jobs_of_run(queue_root: QueuePlace, run_id: str) -> list[tuple[JobRow, Match]]:
+def jobs_of_run(queue_root: Place, run_id: str) -> list[tuple[JobRow, Match]]:
     """Return the jobs of a queue that carry out a run; raises as `jobs_named` does."""
 
     def found(readers: list[StoreReader]) -> list[Match]:
@@ -180,7 +180,7 @@ def jobs_of_run(queue_root: QueuePlace, run_id: str) -> list[tuple[JobRow, Match
     return _jobs(queue_root, found)
 
 
-def _jobs(queue_root: QueuePlace, find: Callable[[list[StoreReader]], list[Match]]) -> list[tuple[JobRow, Match]]:
+def _jobs(queue_root: Place, find: Callable[[list[StoreReader]], list[Match]]) -> list[tuple[JobRow, Match]]:
     queue_id = queue_id_at(queue_root)
     if queue_id is None:
         return []

@@ -10,7 +10,7 @@ from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.monitor.places.what_is_there import workers_at
 from themis.core.queue.folder import processes
 from themis.core.queue.folder.worker_registry import SeenWorker
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 from themis.core.stores.job_rows import Owner
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ def calls_document(slot: "SlotReport | None") -> dict[str, Any]:
     return {"limits": [asdict(state) for state in limits], "stalled": asdict(stalled) if stalled is not None else None}
 
 
-def start_one(queue_root: QueuePlace, tags: Sequence[str] = ()) -> str:
+def start_one(queue_root: Place, tags: Sequence[str] = ()) -> str:
     """A hint with the command line that starts a worker of a queue from this folder."""
     wanted = ["--tags", ",".join(tags)] if tags else []
     where = [] if queue_root == Path(DEFAULT_QUEUE_ROOT).absolute() else ["--queue-root", str(queue_root)]
     return f"start one with: {shlex.join(['themis', 'worker', *where, *wanted])}"
 
 
-def nobody_works(queue_root: QueuePlace, tags: Sequence[str] = ()) -> str | None:
+def nobody_works(queue_root: Place, tags: Sequence[str] = ()) -> str | None:
     """A hint when no live worker of a queue has all `tags`; None when one has.
 
     If jobs wait and no worker runs, somebody most likely forgot to start one. `themis worker run` is not registered: if

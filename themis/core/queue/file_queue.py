@@ -21,7 +21,7 @@ from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.registration import FolderWorkers, Registration
 from themis.core.queue.folder.store_registry import OpenStore
 from themis.core.queue.model import layout
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 from themis.core.queue.open_folder import QueueFolder
 from themis.core.queue.picking import listing_cache
 from themis.core.queue.picking.skipped_jobs import Allow
@@ -142,7 +142,7 @@ class FileQueue:
         return layout.log_path(self.path, key, attempt)
 
     @property
-    def place(self) -> QueuePlace:
+    def place(self) -> Place:
         """Place of the queue: its folder."""
         return self.path
 

@@ -7,7 +7,7 @@ from themis.core.errors import StoreMissingError
 from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.folder.root import make_root, open_root
 from themis.core.queue.folder.store_registry import OpenStore
-from themis.core.queue.model.queue_place import QueuePlace, RowsPlace
+from themis.core.queue.model.queue_place import Place, RowsPlace
 from themis.core.queue.port import Queue
 from themis.core.queue.rows.row_queue import RowQueue
 from themis.core.stores.job_store import JobStore
@@ -15,7 +15,7 @@ from themis.core.stores.reading import StoreLocation
 from themis.core.stores.registry import open_store
 
 
-def queue_at(place: QueuePlace, open_address: OpenStore, open_location: Callable[[StoreLocation], JobStore]) -> Queue:
+def queue_at(place: Place, open_address: OpenStore, open_location: Callable[[StoreLocation], JobStore]) -> Queue:
     """Return the queue at a place; nothing is opened yet.
 
     Args:
@@ -28,7 +28,7 @@ def queue_at(place: QueuePlace, open_address: OpenStore, open_location: Callable
     return FileQueue(place, open_address)
 
 
-def is_there(place: QueuePlace) -> bool:
+def is_there(place: Place) -> bool:
     """Whether there is a queue at a place.
 
     Raises:
@@ -44,7 +44,7 @@ def is_there(place: QueuePlace) -> bool:
         return False
 
 
-def make_at(place: QueuePlace) -> None:
+def make_at(place: Place) -> None:
     """Make the queue at a place, unless it is there, and check that it can be written.
 
     Raises:

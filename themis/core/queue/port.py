@@ -19,7 +19,7 @@ from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.store_registry import ScanProgress
 from themis.core.queue.folder.worker_registry import SeenWorker
 from themis.core.queue.model.manifest_file import Manifest
-from themis.core.queue.model.queue_place import QueuePlace
+from themis.core.queue.model.queue_place import Place
 from themis.core.queue.model.states import AttemptOutcome
 from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.transitions.claims import ClaimResult
@@ -212,7 +212,7 @@ class Queue(Protocol):
     """Queue of jobs."""
 
     @property
-    def place(self) -> QueuePlace:
+    def place(self) -> Place:
         """Place of the queue: a folder, or the store that has its rows."""
 
     @property

@@ -1,5 +1,6 @@
 """A queue of rows in a results store, as those who look on see it; nothing is written."""
 
+import atexit
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -99,6 +100,10 @@ class QueueInStore:
             return str(error)
         return None
 
+    def close(self) -> None:
+        """Close the store."""
+        self._reader.close()
+
     def _queue(self) -> QueueRow | None:
         queue_id = self.queue_id
         return None if queue_id is None else self._rows.queue(queue_id)
@@ -116,8 +121,10 @@ class QueueInStore:
 
 @lru_cache(maxsize=_OPENED_AT_ONCE)
 def queue_in_store(place: RowsPlace) -> QueueInStore:
-    """Return the queue of rows at a place, opened once for each process."""
-    return QueueInStore(place)
+    """Return the queue of rows at a place, opened once for each process, and closed when that ends."""
+    found = QueueInStore(place)
+    atexit.register(found.close)
+    return found
 
 
 def _entry(row: JobRow, state: str) -> Entry:

@@ -8,13 +8,13 @@ from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.root import open_root
 from themis.core.queue.folder.worker_registry import SeenWorker
 from themis.core.queue.model import layout
-from themis.core.queue.model.queue_place import QueuePlace, RowsPlace
+from themis.core.queue.model.queue_place import Place, RowsPlace
 
 QueueJobs = QueueFiles | QueueInStore
 """The jobs of a queue at one moment."""
 
 
-def queue_id_at(place: QueuePlace) -> str | None:
+def queue_id_at(place: Place) -> str | None:
     """The id of the queue at a place; None before its first job.
 
     Raises:
@@ -27,7 +27,7 @@ def queue_id_at(place: QueuePlace) -> str | None:
     return None if root is None else root.queue_id
 
 
-def jobs_at(place: QueuePlace) -> QueueJobs:
+def jobs_at(place: Place) -> QueueJobs:
     """The jobs of the queue at a place; a missing folder counts as empty.
 
     Raises:
@@ -37,14 +37,14 @@ def jobs_at(place: QueuePlace) -> QueueJobs:
     return queue_in_store(place) if isinstance(place, RowsPlace) else queue_files.read(place)
 
 
-def pause_at(place: QueuePlace) -> Pause | None:
+def pause_at(place: Place) -> Pause | None:
     """The pause of the queue at a place; None while it is not paused."""
     if isinstance(place, RowsPlace):
         return queue_in_store(place).pause
     return pausing.read(place / layout.PAUSED_FILE)
 
 
-def workers_at(place: QueuePlace) -> list[SeenWorker]:
+def workers_at(place: Place) -> list[SeenWorker]:
     """Every registered worker of the queue at a place, by name, also dead ones."""
     if isinstance(place, RowsPlace):
         return queue_in_store(place).workers()

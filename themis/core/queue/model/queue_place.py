@@ -37,10 +37,10 @@ class RowsPlace:
         return StoreLocation(_KIND, canonical_json({_URL: self.reference}))
 
 
-QueuePlace = Path | RowsPlace
+Place = Path | RowsPlace
 
 
-def queue_place(given: "str | QueuePlace | None", own: StoreLocation | None = None) -> QueuePlace:
+def queue_place(given: "str | Place | None", own: StoreLocation | None = None) -> Place:
     """Return the place that a text names; None names the usual folder.
 
     Args:
