@@ -24,7 +24,11 @@ CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
 
 def clocked_url() -> str:
     """The address of a new store whose clock can be put ahead."""
-    url = f"{postgres_server.schema_url()}%2Cpg_catalog"
+    return clocked(f"{postgres_server.schema_url()}%2Cpg_catalog")
+
+
+def clocked(url: str) -> str:
+    """Make a store at an address, whose own functions come before the server's, with a clock that can be put ahead."""
     store = PostgresRunStore(url)
     store.initialize()
     with store.jobs.transaction() as session:
@@ -58,6 +62,12 @@ class RowWorld(World):
         if claim is not None:
             self.claims.append(claim)
         return claim
+
+    def claimed(self) -> JobClaim:  # type: ignore[override]
+        """The next job, claimed, where there must be one."""
+        found = self.claim()
+        assert found is not None
+        return found
 
     def files_of(self, key: str) -> list[str]:
         """The state of a job, in the place of the folders that have its file: there is one row."""
