@@ -16,6 +16,7 @@ from tests.support.lab import experiment
 from tests.support.stores import added_run
 from themis.core.config import RuntimeConfig, StorageConfig
 from themis.core.errors import StoreAccessError, StoreAwayError, UnavailableError
+from themis.core.jobs import worker_cycle
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
@@ -94,6 +95,7 @@ def test_a_job_whose_store_went_away_is_given_back_and_nobody_is_charged(
 
     with monkeypatch.context() as outage:
         outage.setattr(_Patience, "wait", lambda _: False)
+        outage.setattr(worker_cycle, "SETTLE_FOR_S", 0.0)
         outage.setattr(PostgresRunStore, "append", unplugged)
         with pytest.raises(UnavailableError, match="cannot be reached") as failed:
             run_worker_once(tmp_path / "queue")
