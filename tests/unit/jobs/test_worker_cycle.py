@@ -15,7 +15,7 @@ from tests.support.lab import experiment
 from tests.support.waiting import until
 from themis.core.config import RuntimeConfig
 from themis.core.errors import StoreAwayError, UnsettledError
-from themis.core.jobs import worker_cycle
+from themis.core.jobs import claimed_job, worker_cycle
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import leases
 from themis.core.queue.file_queue import FileQueue
@@ -111,7 +111,7 @@ def test_an_end_that_was_not_answered_is_settled_again_without_blocking_the_loop
     submitted: Path, ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends.fails = 2
-    monkeypatch.setattr(worker_cycle.time, "sleep", lambda _: pytest.fail("the loop is blocked"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("the loop is blocked"))
     result = asyncio.run(run_worker_once_async(submitted))
     assert result is not None
     assert ends.asked == 2
@@ -140,7 +140,7 @@ def test_a_worker_that_is_interrupted_while_it_settles_again_writes_the_end_that
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(worker_cycle.time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_worker_once(submitted)
     assert _job(submitted) == ("done", 0, 0, 1)
@@ -207,7 +207,7 @@ def beats(monkeypatch: pytest.MonkeyPatch) -> Iterator[Beats]:
 def test_a_job_whose_store_is_away_for_longer_than_its_lease_waits_and_goes_on(
     submitted: Path, beats: Beats, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    execute = worker_cycle.execute_job
+    execute = claimed_job.execute_job
 
     def outage(*arguments: Any) -> Any:
         holds = arguments[2].holds_lease

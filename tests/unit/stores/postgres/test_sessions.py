@@ -159,10 +159,10 @@ def test_sessions_of_ended_threads_are_closed(store: PostgresRunStore) -> None:
     assert len(store._database._connections._opened) == 2  # this thread's, and that of the last
 
 
-def test_a_nul_in_a_text_is_an_error_of_one_line(store: PostgresRunStore) -> None:
+def test_a_nul_in_a_text_that_nobody_has_looked_at_is_an_error_of_one_line(store: PostgresRunStore) -> None:
     run_id = added_run(store, "d")
     with pytest.raises(StoreError, match="NUL"):
-        store.name_run(run_id, "a\0b", {})
+        store.put_spend(run_id, 1, "a\0b")
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
