@@ -146,6 +146,49 @@ def test_a_worker_that_is_interrupted_while_it_settles_again_writes_the_end_that
     assert _job(submitted) == ("done", 0, 0, 1)
 
 
+def test_a_claim_that_was_not_answered_is_left_and_taken_over_by_the_next_worker_uncharged(
+    submitted: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    change = SqliteJobStore.change
+
+    def unanswered(store: SqliteJobStore, *args: Any, **more: Any) -> Change | None:
+        found = change(store, *args, **more)
+        if found is not None and found.row.state == JobState.RUNNING:
+            raise AWAY
+        return found
+
+    with monkeypatch.context() as outage:
+        outage.setattr(SqliteJobStore, "change", unanswered)
+        assert run_worker_once(submitted) is None
+    assert "the database server cannot be reached (as the test says)" in caplog.text
+    result = run_worker_once(submitted)
+    assert result is not None
+    assert result.status is RunStatus.COMPLETED
+    state, failures, lost, _ = _job(submitted)
+    assert (state, failures, lost) == ("done", 0, 0)
+
+
+def test_a_store_that_is_away_is_waited_for_once_however_many_jobs_it_has(
+    submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = RuntimeConfig(queue_root=str(submitted))
+    for seed in range(3):
+        submit_experiment(
+            experiment("builtin/demo_generator", runtime=runtime, path=tmp_path / "s.sqlite3", seeds=[seed])
+        )
+    asked: list[str] = []
+
+    def fail(_: SqliteJobStore, key: str) -> None:
+        asked.append(key)
+        raise AWAY
+
+    with monkeypatch.context() as outage:
+        outage.setattr(SqliteJobStore, "load", fail)
+        assert run_worker_once(submitted) is None
+    assert len(asked) == 1
+    assert run_worker_once(submitted) is not None
+
+
 def test_a_job_whose_store_is_away_once_it_is_claimed_is_charged_to_nobody_and_claimed_again(
     submitted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
