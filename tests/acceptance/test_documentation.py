@@ -209,7 +209,9 @@ def named(pages: list[Path]) -> list[Any]:
     return [pytest.param(page, id=str(page.relative_to(TOP))) for page in pages]
 
 
-@pytest.mark.parametrize("page", named([page for page in PAGES if not has_processes_meanwhile(page)]))
+@pytest.mark.parametrize(
+    "page", named([page for page in PAGES if any(blocks_of(page)) and not has_processes_meanwhile(page)])
+)
 def test_a_page_can_be_followed_from_an_empty_folder(
     page: Path, reader: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,7 @@ def written(no: int) -> tuple[list[Outcome], list[CaseEnd]]:
     return [Outcome(no, Stage.GENERATE, 0, True, 1, None, f'"{no}"', "{}", None, None)], [end]
 
 
+@pytest.mark.not_smoke
 @pytest.mark.parametrize("how", ["fast", pytest.param("immediate", marks=pytest.mark.slow)])
 def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_restarted(
     server: postgres_server.Server, how: str
@@ -98,6 +99,7 @@ def test_a_run_whose_server_is_away_between_two_commits_waits_for_it_and_has_its
         assert store.count_ends(run_id) == (2, 0)
 
 
+@pytest.mark.slow
 def test_a_job_whose_store_went_away_is_given_back_and_nobody_is_charged(
     server: postgres_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
