@@ -40,7 +40,9 @@ TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
 README = PAGES[0]
 GUIDES = TOP / "docs" / "guides"
-OF_POSTGRES = {GUIDES / "results-in-postgres.md", GUIDES / "workers-on-several-hosts.md"}
+OF_POSTGRES = {
+    GUIDES / name for name in ("results-in-postgres.md", "workers-on-several-hosts.md", "queue-in-postgres.md")
+}
 COMMANDS = Path(sysconfig.get_path("scripts"))
 Shell = Callable[[Path, list[str]], tuple[int, str, str]]
 """Does what the words after `themis` say in a folder: the exit code, and what is printed on both streams."""
