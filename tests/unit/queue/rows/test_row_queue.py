@@ -332,3 +332,15 @@ def test_the_doctor_finds_the_job_of_a_dead_worker(here: RowWorld, elsewhere: Ro
     (finding,) = elsewhere.queue.admin.doctor()
     assert (finding.what, finding.fixed) == (key, True)
     assert elsewhere.queue.admin.doctor() == []
+
+
+def test_a_store_of_the_version_before_gets_what_a_queue_needs(here: RowWorld) -> None:
+    for table in ("queues", "job_events", "job_logs", "workers"):
+        here.run(f"DROP TABLE {table}")
+    here.run("DROP INDEX jobs_next; DROP INDEX jobs_running; ALTER TABLE jobs DROP COLUMN needs")
+    here.run("UPDATE store_meta SET value = '12' WHERE key = 'schema'")
+    here.runs.close()
+    here.runs.initialize()
+    assert here.database.query("SELECT value FROM store_meta WHERE key = 'schema'") == [("13",)]
+    submit(here, "run")
+    assert here.finish(claimed(here)) == JobState.DONE
