@@ -105,7 +105,7 @@ def work(url: str, folder: Path | None, jobs: int, together: Barrier) -> None:
 def claim_and_settle(queue: Queue, owner: Owner) -> None:
     """One job less."""
     while (claim := queue.claim(owner).claim) is None:
-        time.sleep(0.001)
+        queue.wake()
     claim.settle(AttemptOutcome(Cause.DONE))
 
 

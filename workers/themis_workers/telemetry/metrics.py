@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from themis.core.components.provenance import themis_version
+from themis.core.errors import StoreError
 from themis.core.monitor.depth import QueueDepth
 from themis.core.monitor.health import is_beating
 from themis.core.monitor.throttled_cache import ThrottledCache
@@ -68,7 +69,7 @@ class WorkerMetrics:
     Args:
         worker: its name.
         look: counts the jobs in the queue; called by the thread that answers scrapes, at most every `FRESH_S` seconds,
-            also after an `OSError`, which leaves out the metrics of the queue.
+            also after an `OSError` or a `StoreError`, which leaves out the metrics of the queue.
     """
 
     def __init__(self, worker: str, look: Callable[[], QueueDepth]) -> None:
@@ -202,6 +203,6 @@ def _is_alive(report: WorkerReport | None) -> bool:
 
 
 def _or_none(look: Callable[[], QueueDepth]) -> QueueDepth | None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, StoreError):
         return look()
     return None

@@ -18,6 +18,7 @@ from themis.core.stores.queues.port import KeepsQueues, QueueRow, QueueRows
 from themis.core.stores.registry import reader_of
 
 _OPENED_AT_ONCE = 8
+_PATIENCE_S = 2.0  # whoever looks on is not to wait for long
 
 
 class QueueInStore:
@@ -32,7 +33,7 @@ class QueueInStore:
         """Look at the queue at a place; nothing is opened yet."""
         self.root = place
         self.rejected = 0
-        self._reader = reader_of(place.location)
+        self._reader = reader_of(place.location, patience_s=_PATIENCE_S)
 
     @property
     def queue_id(self) -> str | None:

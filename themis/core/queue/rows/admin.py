@@ -87,10 +87,12 @@ class RowAdmin:
             paused_by=f"{_user()}@{socket.gethostname()}", pause_reason=reason[:REASON_CHARACTERS] if reason else None
         )
         made = self._there.rows.pause(asked)
+        self._there.forget_queue()
         return Pause(made.paused_by, made.paused_ns or 0, made.pause_reason)
 
     def resume(self) -> bool:
         """Allow claims again; False when the queue was not paused."""
+        self._there.forget_queue()
         return self._there.rows.resume(self._there.queue_id)
 
     def list_jobs(self, folders: Sequence[str] = listing.SHOWN_FOLDERS, limit: int | None = 100) -> list[ListedJob]:

@@ -39,13 +39,17 @@ class NextRow:
         self._refused: dict[str, tuple[str, str]] = {}
         self._unusable: dict[str, str] = {}
         self._old_at = 0.0
+        self._found_none = False
 
     def wake(self) -> None:
-        """Look at the classes again at the next claim."""
+        """Look again at the next claim, at the classes too."""
         self._old_at = 0.0
 
     def find(self, owner: Owner, allow: Allow | None) -> ClaimResult[RowClaim]:
-        """Claim the next job; return it with what was skipped and recovered on the way."""
+        """Claim the next job; return it with what was skipped and recovered on the way.
+
+        Once there was none, the store is asked again when this was woken, or after `rescan_s` seconds.
+        """
         recovered: list[JobRow] = []
         newly: dict[str, str] = {}
         is_fresh = allow != self._allow or time.monotonic() >= self._old_at
@@ -54,10 +58,13 @@ class NextRow:
                 return ClaimResult()
             recovered = self.recover(owner)
             newly = self._judge(allow)
+        elif self._found_none:
+            return ClaimResult(skipped=dict(self._refused.values()), unusable=dict(self._unusable))
         claim = self._claim(owner)
         if claim is None and not is_fresh:
             newly = self._judge(allow)
             claim = self._claim(owner)
+        self._found_none = claim is None
         skipped = dict(self._refused.values())
         return ClaimResult(claim, skipped, newly, dict(self._unusable), recovered=tuple(recovered))
 

@@ -23,6 +23,7 @@ QUEUE_ROOT = "store"
 """What a job's row has in place of its queue's folder."""
 
 _CLOCK_S = 30.0
+_KNOWN_S = 1.0
 _NS = 1e9
 _HOST = socket.gethostname()
 
@@ -44,6 +45,7 @@ class QueueStore:
         self._here: ThisHost | None = None
         self._clock_ns = 0
         self._asked_s: float | None = None
+        self._looked_s: float | None = None
 
     @property
     def jobs(self) -> JobStore:
@@ -54,7 +56,7 @@ class QueueStore:
         """
         if self._jobs is None or not self._jobs.is_in_place:
             self._jobs = self._open()
-            self._here = self._queue = None
+            self._here = self._queue = self._looked_s = None
             if not isinstance(self._jobs, KeepsQueues):
                 raise StoreError(path=str(self.place), detail="stores of its kind keep no queue of rows")
             self._rows = self._jobs.queues
@@ -90,9 +92,20 @@ class QueueStore:
         """Return the queue as it is now; None before its first job."""
         return self.rows.queue(self.queue_id)
 
+    def known_queue(self) -> QueueRow | None:
+        """Return the queue as it was a second ago at most: a worker looks at it in each round of its loop."""
+        if self._looked_s is None or now_s() - self._looked_s > _KNOWN_S:
+            self._queue, self._looked_s = self.queue(), now_s()
+        return self._queue
+
+    def forget_queue(self) -> None:
+        """Read the queue again when it is next looked at."""
+        self._looked_s = None
+
     def is_paused(self) -> bool:
-        """Whether the queue is paused; learns how long leases are, too."""
-        found = self._queue = self.queue()
+        """Whether the queue is paused now."""
+        self.forget_queue()
+        found = self.known_queue()
         return found is not None and found.paused_ns is not None
 
     def as_made(self) -> QueueRow:
@@ -103,7 +116,7 @@ class QueueStore:
     def lease_ms(self) -> int:
         """Length of a claim's lease, in milliseconds; the same for all who use the queue."""
         if self._queue is None:
-            self._queue = self.queue()
+            self.known_queue()
         return (self._queue or self.as_made()).lease_ms
 
     def now_ns(self, *, fresh: bool = True) -> int:

@@ -93,8 +93,9 @@ class RowQueue:
         return self._next.recover(worker)
 
     def wake(self) -> None:
-        """Look for jobs of new kinds at the next claim."""
+        """Ask the store again at the next claim, and for the pause."""
         self._next.wake()
+        self._there.forget_queue()
 
     def refuse_hostname_clash(self, worker: Owner) -> None:
         """Refuse nothing: leases and tokens tell workers apart, whatever their hosts are called."""
@@ -125,9 +126,9 @@ class RowQueue:
 
     @property
     def paused(self) -> Pause | None:
-        """Pause of the queue; None while it is not paused."""
+        """Pause of the queue, as of a second ago at most; None while it is not paused."""
         try:
-            found = self._there.queue()
+            found = self._there.known_queue()
         except StoreMissingError:
             return None
         if found is None or found.paused_ns is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from themis.core.files import durable, guarded
+from themis.core.processes import identity
 from themis.core.queue.folder import locks
 from themis.core.queue.model import layout
 from themis.core.stores.job_rows import Owner
@@ -73,6 +74,8 @@ class ThisHost:
         """Whether an owner of a job is known to be dead: a process of this host, or a claim that this one abandoned."""
         if token in self._abandoned:
             return True
+        if owner.host != identity.machine()[0]:
+            return False  # its lock may be seen here, in a home folder on a share, but locks do not reach so far
         name = _name(owner)
         try:
             return (self._locks / f"{name}.lock").exists() and not locks.is_locked(self._locks, name)
