@@ -55,8 +55,10 @@ def test_a_connection_that_the_server_has_ended_is_made_again_and_what_was_misse
 ) -> None:
     with closing(watch_of(here.queue, wake)) as watch:
         assert here.claim() is None
-        listens = "starts_with(query, 'LISTEN') AND datname = current_database()"
-        here.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {listens}")
+        here.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE starts_with(query, 'LISTEN') AND datname = current_database()"
+        )
         here.submit("missed")
         wake.sleep(10)
         watch.look_after()
