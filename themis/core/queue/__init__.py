@@ -1,4 +1,4 @@
-"""Queue in a folder; the results store holds the true state of each job.
+"""Queue in a folder, or in the rows of a results store, which holds the true state of each job.
 
 model          job model: states, layout (file names), manifests, policies; values and pure functions
 folder         files: root, listing, store registry, locks, leases, bell, pausing, journal, logs, worker registry
@@ -7,6 +7,9 @@ picking        choice of the next job
 open_folder    the folder, opened on first use
 admin          operator functions: job commands, pruning, the doctor, details, the forecast
 file_queue     the public interface to all of it
+port           the methods that every queue has
+rows           the queue without a folder
+opening        the queue at a place, whichever it is
 """
 
 from typing import TYPE_CHECKING
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from themis.core.queue.model.manifest_file import Limits, Manifest
     from themis.core.queue.model.states import AttemptOutcome, Cause, JobState
     from themis.core.queue.model.store_address import StoreAddress
+    from themis.core.queue.port import Queue
+    from themis.core.queue.rows.row_queue import RowQueue
     from themis.core.queue.transitions.claims import Claim, ClaimResult
     from themis.core.queue.transitions.submitting import NewJob, Submission
 
@@ -34,6 +39,8 @@ __all__ = [
     "Limits",
     "Manifest",
     "NewJob",
+    "Queue",
+    "RowQueue",
     "StoreAddress",
     "Submission",
     "this_process",
@@ -53,6 +60,8 @@ __getattr__ = lazy_names(
         "Manifest": ".model.manifest_file",
         "NewJob": ".transitions.submitting",
         "AttemptOutcome": ".model.states",
+        "Queue": ".port",
+        "RowQueue": ".rows.row_queue",
         "StoreAddress": ".model.store_address",
         "Submission": ".transitions.submitting",
         "this_process": ".folder.processes",
