@@ -18,7 +18,7 @@ from themis.core.stores.queues.port import KeepsQueues, QueueRow, QueueRows
 from themis.core.stores.registry import reader_of
 
 _OPENED_AT_ONCE = 8
-_PATIENCE_S = 2.0  # whoever looks on is not to wait for long
+_PATIENCE_S = 2.0  # those who look on do not wait for long
 
 
 class QueueInStore:
