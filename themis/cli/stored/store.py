@@ -1,10 +1,11 @@
-"""`themis store`: what the owner of a results store does to its tables."""
+"""`themis store`: what the owner of a results store does to it as a whole."""
 
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from themis.cli.command import command, config_options, group
+from themis.cli.stored.merge import merge
 from themis.cli.targets import open_experiment
 from themis.cli.terminal.output import emit, is_for_people, json_form_option, say
 
@@ -30,7 +31,8 @@ def upgrade(*, config: Path, overrides: Sequence[str]) -> None:
 
 @group("store", "themis store upgrade experiment.yaml")
 def store() -> None:
-    """Make and upgrade the tables of a results store."""
+    """Upgrade the tables of a results store, or merge other stores into it."""
 
 
+store.add_command(merge)
 store.add_command(upgrade)

@@ -1,0 +1,99 @@
+"""`themis store merge`: results of several stores in one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from themis.cli.command import command
+from themis.cli.errors import BAD_NEWS
+from themis.cli.terminal.output import emit, is_for_people, json_form_option, note, say
+from themis.core.errors import InputError
+from themis.core.stores.merging.report import MergeReport, Prefer, SourceReport
+
+if TYPE_CHECKING:
+    from themis.core.stores.reading import StoreLocation
+
+_POSTGRES = "postgres:"
+_CONFIGS = (".yaml", ".yml", ".toml")
+_WORDS = {
+    "runs": "runs",
+    "cases": "cases",
+    "outcomes": "outcomes",
+    "judge_calls": "judge calls",
+    "score_edits": "edits of scores",
+    "jobs": "ended jobs",
+}
+
+
+@command(
+    "merge",
+    "themis store merge node1.sqlite3 node2.sqlite3 --into runs/themis.sqlite3",
+    "themis store merge parts/*.sqlite3 --into experiment.yaml --prefer first",
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--into",
+    required=True,
+    metavar="STORE",
+    help="The store that has everything afterwards: a file, which is made if it is not there; a config file, for the "
+    "store that it names; or postgres:env:NAME, for the database whose address is in that variable.",
+)
+@click.option(
+    "--prefer",
+    type=click.Choice([choice.value for choice in Prefer]),
+    help="Whose results count for a case that two stores answered in different ways: those that were there first, in "
+    "STORE or in the file that is named first, or those of the file that is named last.  [default: such a run is "
+    "refused]",
+)
+@click.pass_context
+@json_form_option
+def merge(ctx: click.Context, *, files: tuple[Path, ...], into: str, prefer: str | None) -> None:
+    """Merge the results in the stores FILE... into one store.
+
+    The files are only read. What the store has already is not added twice, so an interrupted merge is completed by the
+    same command, and a finished one changes nothing. Ends with 3 when a run was refused; all others are merged then.
+    """
+    from themis.core.stores.registry import merge_stores
+
+    report = merge_stores(files, _location(into), None if prefer is None else Prefer(prefer), lambda _: None)
+    for source in report.sources:
+        for line in (*source.notes, *(refused.why for refused in source.refused)):
+            note(f"{Path(source.source).name}: {line}")
+    if is_for_people():
+        _show(report)
+    else:
+        emit(report.document())
+    if report.refused:
+        ctx.exit(BAD_NEWS)
+
+
+def _location(into: str) -> "StoreLocation":
+    """The store that `--into` names."""
+    from themis.cli.targets import file_location, location_in
+    from themis.core.config import StorageConfig
+    from themis.core.stores.registry import location_of
+
+    if into.startswith(_POSTGRES):
+        return location_of(StorageConfig(store="postgres", parameters={"url": into.removeprefix(_POSTGRES)}))
+    path = Path(into)
+    if path.suffix in _CONFIGS:
+        return location_in(path, ())
+    if path.is_dir():
+        raise InputError(detail=f"{path}: is a folder; name the file of a store, such as {path / 'themis.sqlite3'}")
+    return file_location(path)
+
+
+def _show(report: MergeReport) -> None:
+    for source in report.sources:
+        say(f"{source.source}: {_added(source)}")
+    ending = "" if report.changed else ": it had everything already, and is as it was"
+    say(f"{report.target}{ending or ': has all of it now'}")
+
+
+def _added(source: SourceReport) -> str:
+    found = [f"{number:,} {word}" for name, word in _WORDS.items() if (number := getattr(source.added, name))]
+    said = f"{', '.join(found)} added" if found else "nothing new" if source.added.is_nothing else "details added"
+    ends = f"; {len(source.completed):,} runs became complete" if source.completed else ""
+    refused = f"; {len(source.refused):,} of {source.runs:,} runs refused" if source.refused else ""
+    return said + ends + refused
