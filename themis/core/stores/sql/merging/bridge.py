@@ -10,6 +10,13 @@ from themis.core.stores.merging.port import MergeSource
 class Bridge(Protocol):
     """Rows of a source, as relations of the target's connection: `src_outcomes`, `src_cases`, `src_judge_calls`."""
 
+    def check(self, source: MergeSource) -> None:
+        """Check that a source is not the target itself, before anything is written.
+
+        Raises:
+            InputError: it is.
+        """
+
     def using(self, source: MergeSource) -> AbstractContextManager[None]:
         """Open a block in which the rows are those of a source."""
 

@@ -38,6 +38,7 @@ class SqlMerger(StoreMerger):
         """Merge what other stores keep into this one."""
         for source in sources:
             source.check()
+            self._bridge.check(source)
         self._store.initialize()
         with self._database.transaction() as connection:
             for statement in sql.MARKS:

@@ -64,12 +64,15 @@ class _AttachedFile(Bridge):
         self._seen = 0
         self._has_texts = False
 
+    def check(self, source: MergeSource) -> None:
+        """Check that a source is not the target itself."""
+        if source.is_in(self._database.path):
+            raise InputError(detail=f"{source.label}: is the store to merge into; name only the others")
+
     @contextmanager
     def using(self, source: MergeSource) -> Iterator[None]:
         """Attach a source."""
         file = cast("SqliteSource", source)
-        if file.is_in(self._database.path):
-            raise InputError(detail=f"{file.label}: is the store to merge into; name only the others")
         self._database.query("ATTACH ? AS source", (file.uri,))
         try:
             for table, columns in BROUGHT.items():
