@@ -24,6 +24,7 @@ from themis.core.stores.registry import merge_stores
 AT_MS = 1_700_000_000_000
 CASES = 12
 SPEND = '{"v":1,"calls":[[20000,"p","m","m","","0","answered",%d,10,0,0,0,5,0]],"ceiling":null,"ended":true}'
+FAILURE = '{"stage":"generation","category":"generation_failure","message":"no","error_type":"LookupError"}'
 LONG = "long text " * 40
 
 ROWS: dict[str, str] = {
@@ -61,7 +62,8 @@ def snapshot(count: int = CASES, dataset_id: str = "lab") -> RunSnapshot:
 def generated(case_no: int, said: str = "", *, ok: bool = True, at: int = 0) -> Outcome:
     """What a model answered about a case, or that it failed."""
     text = f'"{said or f"answer {case_no}"}"' if ok else None
-    return Outcome(case_no, Stage.GENERATE, 0, ok, AT_MS + at, None, text, f'{{"of":{case_no}}}')
+    body = f'{{"candidate_id":"q{case_no}"}}' if ok else FAILURE
+    return Outcome(case_no, Stage.GENERATE, 0, ok, AT_MS + at, None, text, body)
 
 
 def scored(case_no: int, value: float = 1.0) -> Outcome:
