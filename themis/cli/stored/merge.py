@@ -10,19 +10,20 @@ from themis.cli.errors import BAD_NEWS
 from themis.cli.terminal.output import emit, is_for_people, json_form_option, note, say
 from themis.core.errors import InputError
 from themis.core.stores.merging.report import MergeReport, Prefer, SourceReport
+from themis.core.text.counts import counted
 
 if TYPE_CHECKING:
     from themis.core.stores.reading import StoreLocation
 
 _POSTGRES = "postgres:"
 _CONFIGS = (".yaml", ".yml", ".toml")
-_WORDS = {
-    "runs": "runs",
-    "cases": "cases",
-    "outcomes": "outcomes",
-    "judge_calls": "judge calls",
-    "score_edits": "edits of scores",
-    "jobs": "ended jobs",
+_THINGS = {
+    "runs": "run",
+    "cases": "case",
+    "outcomes": "outcome",
+    "judge_calls": "judge call",
+    "score_edits": "edit",
+    "jobs": "ended job",
 }
 
 
@@ -87,13 +88,17 @@ def _location(into: str) -> "StoreLocation":
 def _show(report: MergeReport) -> None:
     for source in report.sources:
         say(f"{source.source}: {_added(source)}")
-    ending = "" if report.changed else ": it had everything already, and is as it was"
-    say(f"{report.target}{ending or ': has all of it now'}")
+    said = "has all of it now" if report.changed else "nothing changed, as it had everything already"
+    if report.refused:
+        said = f"has all but {counted(report.refused, 'refused run')}"
+    say(f"{report.target}: {said}")
 
 
 def _added(source: SourceReport) -> str:
-    found = [f"{number:,} {word}" for name, word in _WORDS.items() if (number := getattr(source.added, name))]
-    said = f"{', '.join(found)} added" if found else "nothing new" if source.added.is_nothing else "details added"
-    ends = f"; {len(source.completed):,} runs became complete" if source.completed else ""
-    refused = f"; {len(source.refused):,} of {source.runs:,} runs refused" if source.refused else ""
-    return said + ends + refused
+    found = [counted(number, thing) for name, thing in _THINGS.items() if (number := getattr(source.added, name))]
+    said = (
+        f"{', '.join(found)} added" if found else "nothing new" if source.added.is_nothing else "only details are new"
+    )
+    complete = f"; {counted(len(source.completed), 'run')} complete now" if source.completed else ""
+    refused = f"; {counted(len(source.refused), 'run')} refused" if source.refused else ""
+    return said + complete + refused

@@ -57,8 +57,8 @@ def test_a_case_with_two_answers_refuses_its_run_and_names_case_stage_and_both_s
     (refused,) = report.sources[2].refused
     assert refused.run_id == RUN.run_id
     assert refused.why == (
-        f"run {RUN.run_id[:12]} 2 of its cases have another result in {last}: the first is case 'q4', generation, "
-        f"which {first} has too, with another result; --prefer first or --prefer last decides"
+        f"run {RUN.run_id[:12]} has 2 cases with another result in {last}: the first is case 'q4', generation, "
+        f"which {first} has too; --prefer first or --prefer last decides"
     )
     assert sorted(answers(into)) == list(range(6))
     assert len(rows_of(into)["runs"]) == 3, "other runs are merged"
@@ -131,7 +131,7 @@ def test_a_success_wins_over_a_failure_and_is_counted(tmp_path: Path, is_first: 
     assert set(differences(into, fine)) <= {"runs"}, "they were made at different times"
     assert [source.added.rescued for source in report.sources] == ([0, 1] if is_first else [0, 0])
     if is_first:
-        assert report.sources[1].notes == [f"run {RUN.run_id[:12]}: 1 failures were replaced by successes"]
+        assert report.sources[1].notes == [f"run {RUN.run_id[:12]}: 1 failure replaced by a success"]
 
 
 def test_of_two_failures_the_later_stays_whichever_comes_first(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_runs_that_are_not_of_the_same_cases_are_refused_whatever_is_preferred(f
     with closing(sqlite_store(longer)) as store:
         store.create_run(other_cases())
     (refused,) = merge([longer], first).sources[0].refused
-    assert refused.why.endswith("it has 12 cases in one and 20 in the other")
+    assert refused.why.endswith("12 cases in the target, 20 in the source")
     assert sorted(answers(first)) == list(range(6))
 
 

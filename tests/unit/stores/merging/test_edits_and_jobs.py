@@ -73,8 +73,8 @@ def test_a_job_that_waits_or_runs_is_not_merged_and_one_line_says_so(tmp_path: P
         add_job(store, "a" * 16, RUN.run_id)
     into = tmp_path / "all.sqlite3"
     (source,) = merge([one], into).sources
-    said = f"1 jobs wait or run in {one}, the first is {'b' * 16}: they stay in their queue"
-    assert source.notes == [f"{said}; merge again when they have ended"]
+    said = f"waiting or running in {one}: 1 job, of which {'b' * 16} is the first"
+    assert source.notes == [f"{said}; none of them is merged before it has ended"]
     assert [row[0] for row in rows_of(into)["jobs"]] == ["a" * 16]
     with closing(sqlite_store(into)) as store:
         found = store.jobs.load("a" * 16)
@@ -110,7 +110,7 @@ def test_batches_keep_their_rows_and_one_that_a_provider_may_have_stays(tmp_path
     with closing(sqlite_store(into)) as store:
         found = [(row.number, row.nonce) for row in store.batches(RUN.run_id)]
     assert found == [(0, "one 0"), (2, "one 2"), (3, "two 0"), (4, "two 2")]
-    said = f"1 batches that the provider may still have stay in {files[0]}"
+    said = f"batches that are left to {files[0]}, as the provider may still have them: 1"
     assert report.sources[0].notes == [f"run {RUN.run_id[:12]}: {said}"]
     assert not merge(files, into).changed
 

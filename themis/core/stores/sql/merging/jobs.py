@@ -7,6 +7,7 @@ from themis.core.stores.merging.port import MergeSource
 from themis.core.stores.merging.report import SourceReport
 from themis.core.stores.sql import job_statements
 from themis.core.stores.sql.merging import statements as sql
+from themis.core.text.counts import counted
 
 _PAGE = 200
 _NO_QUEUE = ""
@@ -18,8 +19,8 @@ def merge_jobs(database: Any, source: MergeSource, report: SourceReport) -> None
     left = source.rows("jobs", ("key",), f"WHERE {_UNFINISHED}")
     if left:
         report.notes.append(
-            f"{len(left):,} jobs wait or run in {source.label}, the first is {left[0][0]}: they stay in their queue; "
-            "merge again when they have ended"
+            f"waiting or running in {source.label}: {counted(len(left), 'job')}, of which {left[0][0]} is the first; "
+            "none of them is merged before it has ended"
         )
     refused = {run.run_id for run in report.refused}
     after = -1

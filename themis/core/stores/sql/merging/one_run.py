@@ -17,6 +17,7 @@ from themis.core.stores.sql.merging.bridge import Bridge
 from themis.core.stores.sql.merging.conflicts import Meeting, compare
 from themis.core.stores.sql.merging.stretches import Stretch, stretches
 from themis.core.stores.sql.run_store import SqlRunStore
+from themis.core.text.counts import counted
 
 _ID = 12
 """Characters of a run's id in a message."""
@@ -102,15 +103,15 @@ class RunMerge:
         if meeting.other_case is not None or known.total_cases != self._run.total_cases:
             said = (
                 meeting.other_case
-                or f"it has {known.total_cases:,} cases in one and {self._run.total_cases:,} in the other"
+                or f"{counted(known.total_cases, 'case')} in the target, {self._run.total_cases:,} in the source"
             )
             self._refuse(f"is not of the same cases in {source} and {store}: {said}")
             return None
         if not meeting.cases:
             return meeting
         if self._target.prefer is None:
-            said = f"{meeting.cases:,} of its cases have another result in {source}: the first is {meeting.first}"
-            self._refuse(f"{said}, with another result; --prefer first or --prefer last decides")
+            said = f"has {counted(meeting.cases, 'case')} with another result in {source}: the first is {meeting.first}"
+            self._refuse(f"{said}; --prefer first or --prefer last decides")
             return None
         return meeting
 
@@ -212,9 +213,9 @@ class RunMerge:
 
     def _note_conflicts(self, meeting: Meeting) -> None:
         if meeting.rescued:
-            self._note(f"{meeting.rescued:,} failures were replaced by successes")
+            self._note(f"{counted(meeting.rescued, 'failure')} replaced by a success")
         if meeting.cases:
-            self._note(f"{meeting.cases:,} cases have two results; those of the {self._target.prefer} count")
+            self._note(f"{counted(meeting.cases, 'case')} with two results; those of the {self._target.prefer} count")
 
     def _known(self) -> RunRow | None:
         row = self._database.query_one(sql.SELECT_RUN, (self._run.run_id,))

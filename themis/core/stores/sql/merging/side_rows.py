@@ -63,7 +63,8 @@ def merge_batches(connection: Any, source: MergeSource, here: RunRow, run: RunRo
         connection.execute(run_statements.SAVE_BATCH, (here.run_no, *row._replace(number=number)))
     left = len([row for row in theirs if row.state not in over])
     if left:
-        notes.append(f"run {run.run_id[:12]}: {left} batches that the provider may still have stay in {source.label}")
+        said = f"batches that are left to {source.label}, as the provider may still have them: {left}"
+        notes.append(f"run {run.run_id[:12]}: {said}")
     return len(new)
 
 
