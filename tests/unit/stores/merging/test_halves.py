@@ -89,7 +89,10 @@ def test_figures_over_a_part_of_the_cases_are_dropped(tmp_path: Path) -> None:
     merge([one], into)
     with closing(sqlite_store(into)) as store:
         assert store.aggregates(RUN.run_id) == {0: '{"of":"a half"}'}
-    merge([two], into)
+    (note,) = merge([two], into).sources[0].notes
+    assert note.endswith(
+        "its figures over all cases were of a part of them, and are gone; themis run computes them again"
+    )
     with closing(sqlite_store(into)) as store:
         assert store.aggregates(RUN.run_id) == {}
         store.put_aggregate(RUN.run_id, 0, '{"of":"all"}')

@@ -162,6 +162,10 @@ class RunMerge:
         ended, failed = self._counts(connection, here.run_no)
         if (ended, failed) == self._source.count_cases(run.run_no):
             added.figures += side_rows.add_figures(connection, self._source, here, run)
+        elif side_rows.lacks_figures(connection, self._source, here, run):
+            self._note(
+                "its figures over all cases were of a part of them, and are gone; themis run computes them again"
+            )
         added.spends += spends.merge_spends(connection, self._target.store, self._source, here, run)
         added.batches += side_rows.merge_batches(connection, self._source, here, run, self._report.notes)
         added.score_edits += side_rows.merge_edits(connection, self._source, here, run, self._report.notes)

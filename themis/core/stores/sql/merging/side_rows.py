@@ -46,6 +46,13 @@ def add_figures(connection: Any, source: MergeSource, here: RunRow, run: RunRow)
     return sum(connection.execute(sql.ADD_FIGURES, (here.run_no, *row)).rowcount for row in rows)
 
 
+def lacks_figures(connection: Any, source: MergeSource, here: RunRow, run: RunRow) -> bool:
+    """Whether a run has figures over all cases in the source, and none in the target."""
+    if connection.execute(run_statements.SELECT_AGGREGATES, (here.run_no,)).fetchone() is not None:
+        return False
+    return bool(source.rows("aggregates", ("item",), f"{_OF_RUN} LIMIT 1", (run.run_no,)))
+
+
 def merge_batches(connection: Any, source: MergeSource, here: RunRow, run: RunRow, notes: list[str]) -> int:
     """Add the batches that are over, as history; return how many. One that a provider may have is left to its store."""
     theirs = [
