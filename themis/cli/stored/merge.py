@@ -1,5 +1,7 @@
 """`themis store merge`: results of several stores in one."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from themis.core.text.counts import counted
 if TYPE_CHECKING:
     from themis.core.stores.reading import StoreLocation
 
+_SECONDS_BETWEEN = 10.0
 _POSTGRES = "postgres:"
 _CONFIGS = (".yaml", ".yml", ".toml")
 _THINGS = {
@@ -57,7 +60,7 @@ def merge(ctx: click.Context, *, files: tuple[Path, ...], into: str, prefer: str
     """
     from themis.core.stores.registry import merge_stores
 
-    report = merge_stores(files, _location(into), None if prefer is None else Prefer(prefer), lambda _: None)
+    report = merge_stores(files, _location(into), None if prefer is None else Prefer(prefer), _teller())
     for source in report.sources:
         for line in (*source.notes, *(refused.why for refused in source.refused)):
             note(f"{Path(source.source).name}: {line}")
@@ -67,6 +70,19 @@ def merge(ctx: click.Context, *, files: tuple[Path, ...], into: str, prefer: str
         emit(report.document())
     if report.refused:
         ctx.exit(BAD_NEWS)
+
+
+def _teller() -> Callable[[str], None]:
+    """Return what says on standard error how far a long merge is: not at once, and not often."""
+    last = time.monotonic()
+
+    def tell(said: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN:
+            last = time.monotonic()
+            note(f"{said} added so far")
+
+    return tell
 
 
 def _location(into: str) -> "StoreLocation":

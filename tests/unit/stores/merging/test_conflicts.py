@@ -114,6 +114,23 @@ def test_answers_that_differ_in_time_and_details_alone_are_the_same(first: Path,
     assert merge([same], first).refused == 0
 
 
+def test_judgments_of_one_score_are_the_same_however_the_judge_put_it(first: Path, tmp_path: Path) -> None:
+    judged = Outcome(1, Stage.JUDGE, 0, True, AT_MS, 0.5, '{"said":"fair"}', "{}")
+    with closing(sqlite_store(first)) as store:
+        store.append(RUN.run_id, [judged], [])
+    other = tmp_path / "other.sqlite3"
+    with closing(sqlite_store(other)) as store:
+        store.create_run(RUN)
+        store.append(RUN.run_id, [judged._replace(output='{"said":"good"}')], [])
+    assert not merge([other], first).refused
+    with closing(sqlite_store(other)) as store:
+        store.append(RUN.run_id, [judged._replace(case_no=2, value=1.0)], [])
+    with closing(sqlite_store(first)) as store:
+        store.append(RUN.run_id, [judged._replace(case_no=2)], [])
+    (refused,) = merge([other], first).sources[0].refused
+    assert "the first is case 'q2', judge, which" in refused.why
+
+
 def failing(path: Path, *outcomes: Outcome, through: Stage = Stage.GENERATE) -> Path:
     """A store in which case 0 failed."""
     with closing(sqlite_store(path)) as store:

@@ -15,6 +15,7 @@ from themis.core.stores.sql.merging.bridge import Bridge
 from themis.core.stores.sql.merging.jobs import merge_jobs
 from themis.core.stores.sql.merging.one_run import RunMerge, Target
 from themis.core.stores.sql.run_store import SqlRunStore
+from themis.core.text.counts import counted
 
 _RUN_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -43,12 +44,12 @@ class SqlMerger(StoreMerger):
         with self._database.transaction() as connection:
             for statement in sql.MARKS:
                 connection.execute(statement)
-        target = Target(self._store, self._database, self._bridge, prefer)
+        target = Target(self._store, self._database, self._bridge, prefer, tell)
         reports = [SourceReport(source.label) for source in sources]
         pairs = list(zip(sources, reports, strict=True))
         # The last counts most: it comes first, and what it has decided stays.
         for source, report in reversed(pairs) if prefer is Prefer.LAST else pairs:
-            self._merge_source(target, source, report, tell)
+            self._merge_source(target, source, report)
             target.earlier.append(source)
         return MergeReport(self._store.label, reports)
 
@@ -56,20 +57,17 @@ class SqlMerger(StoreMerger):
         """Close the store."""
         self._store.close()
 
-    def _merge_source(
-        self, target: Target, source: MergeSource, report: SourceReport, tell: Callable[[str], None]
-    ) -> None:
+    def _merge_source(self, target: Target, source: MergeSource, report: SourceReport) -> None:
         def count(texts: int) -> None:
             report.added.texts += texts
-            tell(f"{source.label}: {report.added.texts:,} texts")
+            target.tell(f"{source.label}: {counted(report.added.texts, 'long text')}")
 
         with closing(source), self._bridge.using(source):
             runs = [RunRow(*row) for row in source.rows("runs", RunRow._fields, "ORDER BY run_no")]
             report.runs = len(runs)
             _refuse_other_ids(source, runs)
             self._bridge.add_texts(count)
-            for number, run in enumerate(runs, 1):
-                tell(f"{source.label}: run {number:,} of {len(runs):,}, {report.added.cases:,} cases")
+            for run in runs:
                 RunMerge(target, source, run, report).merge()
             merge_jobs(self._database, source, report)
             self._merge_calibrations(target, source, report)

@@ -1,6 +1,7 @@
 """Merging of one run, which nobody else may run meanwhile."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ class Target:
         database: its database.
         bridge: has the rows of the source.
         prefer: whose results count where two differ.
+        tell: is called with what is being done, in words.
         earlier: the sources that were merged before.
         named: ids of the runs whose name and snapshot a preferred source has decided.
     """
@@ -40,6 +42,7 @@ class Target:
     database: Any
     bridge: Bridge
     prefer: Prefer | None
+    tell: Callable[[str], None]
     earlier: list[MergeSource] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
 
@@ -87,6 +90,7 @@ class RunMerge:
             if meeting is None:
                 return
         for part in parts:
+            self._target.tell(f"{self._source.label}: {counted(self._added.cases, 'case')}")
             with self._database.transaction() as connection:
                 here = self._known() or self._add(connection)
                 if part is parts[0]:
@@ -184,7 +188,7 @@ class RunMerge:
             return
         connection.execute(sql.UPDATE_RUN, (*now, here.run_no))
         self._added.facts += 1
-        if self._run.completed_through is None and now.completed_through is not None:
+        if now.completed_through and not (before.completed_through or self._run.completed_through):
             self._report.completed.append(here.run_id)
 
     def _max_failed_share(self, connection: Any) -> float | None:

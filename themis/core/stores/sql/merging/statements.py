@@ -4,6 +4,7 @@ The rows of a source are in relations of the same connection, whose names begin 
 """
 
 from themis.core.outcomes.outcome import Outcome
+from themis.core.outcomes.stages import Stage
 from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.reading import RunRow
 from themis.core.stores.sql.run_statements import CASE_COLUMNS, OUTCOME_COLUMNS
@@ -46,10 +47,12 @@ _BOTH = f"""
 FROM src_outcomes s JOIN outcomes t ON t.run_no = ? AND t.case_no = s.case_no AND t.stage = s.stage AND t.item = s.item
 WHERE {_STRETCH}
 """
-# What later stages and reports take; the rest, such as the time that an answer took, may differ.
-_DIFFER = """
-(s.ok = 1 AND t.ok = 1 AND (coalesce(s.output, '') <> coalesce(t.output, '') OR (s.value IS NULL) <> (t.value IS NULL)
-    OR s.value <> t.value OR coalesce(s.category, '') <> coalesce(t.category, '')))
+# What later stages and reports take; the rest, such as the time that an answer took, may differ. The output of a judge
+# stage is its conversation, which no stage takes.
+_DIFFER = f"""
+(s.ok = 1 AND t.ok = 1 AND ((s.stage < {int(Stage.JUDGE)} AND coalesce(s.output, '') <> coalesce(t.output, ''))
+    OR (s.value IS NULL) <> (t.value IS NULL) OR s.value <> t.value
+    OR coalesce(s.category, '') <> coalesce(t.category, '')))
 """
 COMPARE = f"""
 SELECT coalesce(sum(CASE WHEN {_DIFFER} THEN 1 ELSE 0 END), 0),
