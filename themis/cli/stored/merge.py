@@ -80,7 +80,7 @@ def _teller() -> Callable[[str], None]:
         nonlocal last
         if time.monotonic() - last >= _SECONDS_BETWEEN:
             last = time.monotonic()
-            note(f"{said} added so far")
+            note(said)
 
     return tell
 

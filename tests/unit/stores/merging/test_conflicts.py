@@ -225,13 +225,14 @@ def test_a_run_without_a_name_gets_one_from_another_store(first: Path, tmp_path:
         assert [run.name for run in store.list_runs()] == ["named"]
 
 
-def test_reuse_keys_stay_valid_for_all_outcomes_of_a_run(first: Path, last: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", [1, -1])
+def test_reuse_keys_stay_valid_for_all_outcomes_of_a_run(first: Path, last: Path, tmp_path: Path, order: int) -> None:
     with closing(sqlite_store(last)) as store:
         keys = store.lent_keys(RUN.run_id)
         kept = dict(list(keys.items())[:1])
         store.lend_only(RUN.run_id, {**kept, "4.0.0": "of an edited component"})
     into = tmp_path / "all.sqlite3"
-    merge([first, last], into, Prefer.FIRST)
+    merge([first, last][::order], into, Prefer.FIRST)
     with closing(sqlite_store(into)) as store:
         assert len(keys) > 1
         assert store.lent_keys(RUN.run_id) == kept

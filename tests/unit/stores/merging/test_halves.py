@@ -136,6 +136,22 @@ def test_a_spend_that_has_grown_replaces_what_was_merged_of_it(tmp_path: Path) -
     assert spent(into) == [SPEND % 5], "an older copy takes nothing back"
 
 
+def test_a_run_that_came_from_elsewhere_and_went_on_here_and_there_is_paid_for_by_each(tmp_path: Path) -> None:
+    """The first store has no id, so that it is known by the time at which it made the run, which is kept here too."""
+    one, here, third = (half(tmp_path / "one.sqlite3", range(3)), tmp_path / "here.sqlite3", tmp_path / "third.sqlite3")
+    with closing(sqlite_store(one)) as store:
+        store.put_spend(RUN.run_id, 1, SPEND % 3)
+    merge([one], here)
+    for path, calls in ((here, 5), (one, 7)):
+        with closing(sqlite_store(path)) as store:
+            store.put_spend(RUN.run_id, 2, SPEND % calls)
+    merge([one, here], third)
+    merge([one], here)
+    for path in (here, third):
+        assert spent(path) == [SPEND % 3, SPEND % 5, SPEND % 7]
+    assert not merge([here, one], third).changed
+
+
 def test_a_store_that_got_an_id_since_it_was_merged_is_still_known(tmp_path: Path) -> None:
     one, into = half(tmp_path / "one.sqlite3", range(3)), tmp_path / "all.sqlite3"
     with closing(sqlite_store(one)) as store:

@@ -103,6 +103,17 @@ def test_a_damaged_page_is_the_source_s_and_what_was_merged_before_stays(
     assert not merge([good], into).changed
 
 
+def test_damage_that_only_the_target_s_connection_meets_is_the_source_s_too(good: Path, into: Path) -> None:
+    with closing(sqlite3.connect(good)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'blobs'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(good.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xff" * size
+    good.write_bytes(content)
+    with pytest.raises(StoreCorruptError, match=r"good\.sqlite3: not a readable"):
+        merge([good], into)
+
+
 def test_ids_that_no_run_has_are_refused_as_they_become_names_of_files(good: Path, into: Path) -> None:
     with closing(sqlite3.connect(good)) as connection:
         connection.execute("UPDATE runs SET run_id = '../../elsewhere'")

@@ -66,10 +66,9 @@ def _through(target: RunRow, source: RunRow, cases: MergedCases) -> str | None:
     return until_name(Stage.GENERATE if cases.through is Stage.SELECT else cases.through)
 
 
-def _last_seen(run: RunRow) -> tuple[bool, int]:
-    """Return a key that is highest for the run which a process had last; one that never began comes first."""
-    times = (run.started_ms, run.ended_ms)
-    return run.status != RunStatus.PENDING.value, max((time for time in times if time is not None), default=_NEVER)
+def _last_seen(run: RunRow) -> int:
+    """Return a key that is highest for the run which a process had last; of a run that never began it is lowest."""
+    return max((time for time in (run.started_ms, run.ended_ms) if time is not None), default=_NEVER)
 
 
 def _fields(run: RunRow) -> RunFields:

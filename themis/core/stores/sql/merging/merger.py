@@ -60,7 +60,7 @@ class SqlMerger(StoreMerger):
     def _merge_source(self, target: Target, source: MergeSource, report: SourceReport) -> None:
         def count(texts: int) -> None:
             report.added.texts += texts
-            target.tell(f"{source.label}: {counted(report.added.texts, 'long text')}")
+            target.tell(f"{source.label}: {counted(report.added.texts, 'long text')} new so far")
 
         with closing(source), self._bridge.using(source):
             runs = [RunRow(*row) for row in source.rows("runs", RunRow._fields, "ORDER BY run_no")]

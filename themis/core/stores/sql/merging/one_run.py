@@ -90,7 +90,7 @@ class RunMerge:
             if meeting is None:
                 return
         for part in parts:
-            self._target.tell(f"{self._source.label}: {counted(self._added.cases, 'case')}")
+            self._target.tell(f"{self._source.label}: {counted(self._added.cases, 'case')} new so far")
             with self._database.transaction() as connection:
                 here = self._known() or self._add(connection)
                 if part is parts[0]:
