@@ -211,10 +211,8 @@ class RunMerge:
                 connection.execute(sql.RENAME_RUN, (run.name, run.labels, here.run_no))
                 self._added.facts += 1
             if here.name is not None:
-                kept = run if is_preferred else here
-                self._note(
-                    f"has another name or other labels in the target; it is {kept.name!r} with {kept.labels or '{}'}"
-                )
+                there, kept = _title(here), _title(run if is_preferred else here)
+                self._note(f"is {_title(run)} in the source and {there} in the target; it is {kept} now")
         if is_preferred and meeting is not None and meeting.cases and run.snapshot != here.snapshot:
             connection.execute(run_statements.UPDATE_SNAPSHOT, (run.snapshot, run.run_id))
             self._added.facts += 1
@@ -234,3 +232,8 @@ class RunMerge:
 
     def _refuse(self, why: str) -> None:
         self._report.refused.append(RefusedRun(self._run.run_id, f"run {self._run.run_id[:_ID]} {why}"))
+
+
+def _title(run: RunRow) -> str:
+    """Return the name of a run, with its labels if it has any."""
+    return f"{run.name!r} {run.labels or ''}".rstrip()
