@@ -57,7 +57,7 @@ def test_a_run_with_two_answers_is_refused_with_a_line_and_3(themis: Themis, nod
     done = themis("store", "merge", *nodes, other, "--into", "all.sqlite3")
     assert done.code == 3
     (line,) = done.err.splitlines()
-    assert line.startswith(f"themis: {other}: run {RUN.run_id[:12]} has 1 case with another result in")
+    assert line.startswith(f"themis: {other.absolute()}: run {RUN.run_id[:12]} has 1 case with another result in")
     assert line.endswith("--prefer first or --prefer last decides")
     assert themis("store", "merge", *nodes, other, "--into", "all.sqlite3", "--prefer", "last").code == 0
 

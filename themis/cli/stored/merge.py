@@ -63,7 +63,7 @@ def merge(ctx: click.Context, *, files: tuple[Path, ...], into: str, prefer: str
     report = merge_stores(files, _location(into), None if prefer is None else Prefer(prefer), _teller())
     for source in report.sources:
         for line in (*source.notes, *(refused.why for refused in source.refused)):
-            note(f"{Path(source.source).name}: {line}")
+            note(f"{source.source}: {line}")
     if is_for_people():
         _show(report)
     else:

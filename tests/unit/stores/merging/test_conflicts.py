@@ -203,7 +203,8 @@ def test_name_and_labels_of_the_first_stay_and_others_are_said(first: Path, last
             store.name_run(RUN.run_id, name, {"team": name})
     into = tmp_path / "all.sqlite3"
     report = merge([first, last], into, Prefer.FIRST)
-    said = 'has another name or other labels in the target; it is \'one\' with {"team":"one"}'
+    one, two = """'one' {"team":"one"}""", """'two' {"team":"two"}"""
+    said = f"is {two} in the source and {one} in the target; it is {one} now"
     assert f"run {RUN.run_id[:12]}: {said}" in report.sources[1].notes
     with closing(sqlite_store(into)) as store:
         assert store.load_run(RUN.run_id).name == "one"  # type: ignore[union-attr]
