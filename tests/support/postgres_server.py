@@ -68,6 +68,23 @@ class Server:
             options = ["-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
             self._run("initdb", "-D", str(folder / "data"), *options)
 
+    @classmethod
+    def copied(cls, source: str, folder: Path, **settings: str) -> Self:
+        """A standby of the server at the address `source`, with its data as they are now; `start` starts it."""
+        (folder / "data").mkdir(mode=0o700, parents=True)
+        made = cls(folder, **settings)
+        if os.geteuid() == 0:
+            for path in (folder, folder / "data"):
+                os.chown(path, *_nobody())
+        made._run(
+            "pg_basebackup", "-D", str(folder / "data"), "-d", source, "-R", "-X", "stream", "-c", "fast", "--no-sync"
+        )
+        return made
+
+    def promote(self) -> None:
+        """Let a standby write from now on."""
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "60", "promote")
+
     def url(self, database: str = "postgres", *, user: str = USER, host: str = "127.0.0.1") -> str:
         """The address of one of its databases."""
         return f"postgresql://{user}@{host}:{self.port}/{database}"
