@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.registration import Registration
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
-from themis_workers.registry import Registration
 
 Themis = Any
 """The fixture's class: see conftest."""

@@ -27,7 +27,7 @@ import sys, time
 from pathlib import Path
 from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
-from themis_workers.registry import Registration
+from themis.core.queue.folder.registration import Registration
 me = this_process(sys.argv[1])
 now_ns = time.time_ns()
 busy = SlotReport(0, key="4f1c09ab00112233", run_id="ab" * 32, attempt=1, started_ns=now_ns, total=60, done=7, failed=2)

@@ -15,6 +15,7 @@ def _changes(source: str) -> list[int]:
         node.lineno
         for node in ast.walk(ast.parse(source))
         if (isinstance(node, ast.Attribute) and node.attr == "change")
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) == "rows.settle")
         or (isinstance(node, ast.Constant) and node.value == "change")
     ]
 
@@ -30,10 +31,14 @@ def test_only_the_move_changes_a_row() -> None:
     assert {Path(path).name for path in found} == {"moves.py"}, found
 
 
-def test_the_move_changes_it_in_one_function() -> None:
-    (source,) = [source for path, source in _sources().items() if Path(path).name == "moves.py"]
-    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    assert [function.name for function in functions if _changes(ast.unparse(function))] == ["_decide"]
+def test_the_move_of_each_kind_of_queue_changes_it_in_one_function() -> None:
+    sources = {Path(path).parent.name: text for path, text in _sources().items() if Path(path).name == "moves.py"}
+    functions = [(room, node) for room, text in sources.items() for node in ast.parse(text).body]
+    found: dict[str, list[str]] = {}
+    for room, node in functions:
+        if isinstance(node, ast.FunctionDef) and _changes(ast.unparse(node)):
+            found.setdefault(room, []).append(node.name)
+    assert found == {"transitions": ["_decide"], "rows": ["make"]}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.processes.queue_world import World, later
+from tests.processes.queue_world import World
 from themis.core.errors import ClaimLostError, JobStateError, UnknownJobError
 from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.model.states import ENDED, JobState
@@ -52,10 +52,14 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="queue-machine-", dir=MEMORY if MEMORY.is_dir() else None))
-        self.here = World(self.folder, shared=self.shared)
+        self.here = self.world()
         self.model: dict[str, Job] = {}
         self.claims: dict[str, Claim] = {}
         self.stale: list[Claim] = []
+
+    def world(self) -> World:
+        """A new queue."""
+        return World(self.folder, shared=self.shared)
 
     def teardown(self) -> None:
         for claim in self.claims.values():
@@ -79,7 +83,7 @@ class QueueMachine(RuleBasedStateMachine):
     def claim(self, worker: str) -> None:
         if worker in self.claims:
             return
-        with later():
+        with self.here.later():
             claim = self.here.claim()
         if not self.model:
             assert claim is None

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class World:
         )
         if isinstance(self.queue, HostQueue):
             self.queue.lock_in(folder / f"locks-of-{host}")
-        self.result = ClaimResult()
+        self.result: ClaimResult[Claim] = ClaimResult()
         self._machine = identity.machine() if host is None else (host, f"boot-of-{host}")
         with self.at_home():
             self.owner = this_process(worker)
@@ -118,15 +118,19 @@ class World:
         """Run every job to its end, also those that wait for a later time; returns how many attempts that took."""
         attempts = 0
         while True:
-            with later() if attempts % 2 else now():
+            with self.later() if attempts % 2 else now():
                 claim = self.claim()
             if claim is None:
-                with later():
+                with self.later():
                     claim = self.claim()
             if claim is None:
                 return attempts
             attempts += 1
             self.finish(claim)
+
+    def later(self) -> AbstractContextManager[None]:
+        """A block an hour later."""
+        return later()
 
     @contextmanager
     def at_home(self) -> Iterator[None]:

@@ -4,15 +4,19 @@ import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
 from themis.cli.config_argument import config_argument
 from themis.cli.offers import values
 from themis.cli.terminal import early_interrupts
-from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
+from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT, is_in_store
+from themis.core.errors import ConfigError
 from themis.core.text.run_names import checked_labels
+
+if TYPE_CHECKING:
+    from themis.core.queue.model.queue_place import Place
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -181,10 +185,31 @@ def queue_options(function: Function) -> Function:
     )(set_option(function))
     return click.option(
         "--queue-root",
-        type=click.Path(path_type=Path),
+        type=QueueRoot(),
         metavar="FOLDER",
-        help=f"The queue's folder.  [default: {DEFAULT_QUEUE_ROOT}, or the one of --config]",
+        help="The queue's folder, or store:ADDRESS for one whose rows are in a results store, as in "
+        f"store:env:THEMIS_DATABASE_URL.  [default: {DEFAULT_QUEUE_ROOT}, or the one of --config]",
     )(function)
+
+
+class QueueRoot(click.Path):
+    """The place of a queue: a folder, or a results store that has its rows."""
+
+    name = "queue root"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The place that a text names."""
+        if not isinstance(value, str) or not is_in_store(value):
+            return super().convert(value, param, ctx)
+        from themis.core.queue.model.queue_place import queue_place
+
+        try:
+            return queue_place(value)
+        except ConfigError as error:
+            self.fail(str(error.facts["detail"]), param, ctx)
 
 
 class Words(click.ParamType[tuple[str, ...]]):
@@ -233,7 +258,7 @@ label_filter = click.option(
 class QueuePlace(NamedTuple):
     """The queue of a command, as its options name it."""
 
-    queue_root: Path | None
+    queue_root: "Place | None"
     config: Path | None
     overrides: Sequence[str]
 
@@ -242,7 +267,7 @@ def queue_place(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of `queue_options` as one argument `place`, for commands with many other options."""
 
     @functools.wraps(function)
-    def with_place(*, queue_root: Path | None, config: Path | None, overrides: Sequence[str], **others: Any) -> Any:
+    def with_place(*, queue_root: "Place | None", config: Path | None, overrides: Sequence[str], **others: Any) -> Any:
         return function(place=QueuePlace(queue_root, config, overrides), **others)
 
     return queue_options(with_place)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from themis.core.monitor.runs import RunNow, StoredRuns
+    from themis.core.queue.model.queue_place import Place
     from themis.core.stores.reading import StoreLocation
 
 SHOWN_RUNS = 20
@@ -133,7 +134,7 @@ def _stores(asked: Asked) -> "list[StoreLocation]":
     return [location for location in found if not is_of_config or is_there(location)]
 
 
-def _opened(locations: "Sequence[StoreLocation]", queue_root: Path) -> "list[StoredRuns]":
+def _opened(locations: "Sequence[StoreLocation]", queue_root: "Place") -> "list[StoredRuns]":
     """Open the stores that can be read, and print a note about the others; if the only store fails, raise."""
     from themis.core.monitor.runs import StoredRuns
 

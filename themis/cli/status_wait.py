@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from themis.cli import errors
@@ -12,6 +11,7 @@ from themis.cli.terminal.progress import shown
 
 if TYPE_CHECKING:
     from themis.core.monitor.runs import RunNow, StoredRuns
+    from themis.core.queue.model.queue_place import Place
 
 LOOK_EVERY_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -54,7 +54,7 @@ def wait_for_run(look: "Callable[[], list[RunNow]]", timeout_s: float | None) ->
     return errors.BAD_NEWS if states & _BAD_ENDS else 0
 
 
-def wait_for_queue(queue_root: Path, stores: "Sequence[StoredRuns]", timeout_s: float | None) -> int:
+def wait_for_queue(queue_root: "Place", stores: "Sequence[StoredRuns]", timeout_s: float | None) -> int:
     """Wait until every job of a queue that is unfinished now has ended, and return the exit code."""
     from themis.core.monitor.runs import unfinished_jobs
 

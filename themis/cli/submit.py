@@ -22,6 +22,7 @@ from themis.core.configuration.part import Part
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
+    from themis.core.queue.model.queue_place import Place
     from themis.core.submission import Mode, SubmissionManifest
 
 
@@ -90,7 +91,7 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
     """
     options = _How(**how)
     experiments = _opened(configs, overrides, options)
-    told: set[Path] = set()
+    told: set[Place] = set()
     for config, experiment in zip(configs, experiments, strict=True):
         if options.dry_run:
             show_submission(experiment, config, options.mode, options.tags)
@@ -173,9 +174,15 @@ def _submitted(config: Path, experiment: "Experiment", how: _How) -> "Submission
     return manifest
 
 
-def _explain(manifest: "SubmissionManifest", tags: Sequence[str], told: set[Path]) -> None:
+def _place(queue: str) -> "Place":
+    from themis.core.queue.model.queue_place import queue_place
+
+    return queue_place(queue)
+
+
+def _explain(manifest: "SubmissionManifest", tags: Sequence[str], told: "set[Place]") -> None:
     """Print a note about the next step, once for each queue; those of `told` have had theirs."""
-    place = manifest.manifest_path if manifest.mode == "batch" else manifest.manifest_path.parent.parent
+    place = manifest.manifest_path if manifest.queue is None else _place(manifest.queue)
     if manifest.status != "pending":
         again = "" if manifest.status == "running" else "; --set runtime.existing_run_policy=rerun runs it again"
         note(f"this experiment was submitted before, and is {manifest.status}{again}")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.errors import UNAVAILABLE
-from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT, DEFAULT_STORE_KIND
+from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT, DEFAULT_STORE_KIND, is_in_store
 from themis.core.errors import ConfigError, StoreMissingError, UnknownRunError
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
     from themis.core.monitor.targets import Match
-    from themis.core.queue import FileQueue
+    from themis.core.queue.model.queue_place import Place
+    from themis.core.queue.port import Queue, Workers
     from themis.core.snapshot import RunSnapshot
     from themis.core.stores import RunStore
     from themis.core.stores.job_rows import JobRow
@@ -65,19 +66,29 @@ def _opened(experiment: "Experiment", run_id: str, *, reads_only: bool) -> "RunS
 
 @contextmanager
 def opened_queue(
-    queue_root: Path | None, config: Path | None, overrides: Sequence[str], *, read_only: bool = False
-) -> "Iterator[FileQueue]":
+    queue_root: "Place | None", config: Path | None, overrides: Sequence[str], *, read_only: bool = False
+) -> "Iterator[Queue]":
     """Open the queue of a command, with its stores, for the block; with `read_only` its stores need not be writable."""
     from themis.core.jobs.store_cache import StoreCache
-    from themis.core.queue import FileQueue
+    from themis.core.queue.opening import queue_at
 
     with closing(StoreCache(read_only=read_only)) as stores:
-        yield FileQueue(find_queue_root(queue_root, config, overrides), stores)
+        yield queue_at(find_queue_root(queue_root, config, overrides), stores, stores.jobs_at)
 
 
-def job_key_of(
-    queue: "FileQueue", target: str | None, config: Path | None = None, overrides: Sequence[str] = ()
-) -> str:
+@contextmanager
+def workers_of_queue(place: "Place") -> "Iterator[Workers]":
+    """The workers of the queue at a place, for the block; those of a folder are found by their files alone."""
+    if isinstance(place, Path):
+        from themis.core.queue.folder.registration import FolderWorkers
+
+        yield FolderWorkers(place)
+        return
+    with opened_queue(place, None, ()) as queue:
+        yield queue.workers
+
+
+def job_key_of(queue: "Queue", target: str | None, config: Path | None = None, overrides: Sequence[str] = ()) -> str:
     """The key of the one job of a queue that TARGET names; a text that no store knows is returned as it is.
 
     Without TARGET it is the job of the run that a config file describes.
@@ -102,20 +113,20 @@ def job_key_of(
     return found[0][0].key
 
 
-def jobs_named_by(queue: "FileQueue", target: str, **options: int) -> "list[tuple[JobRow, Match]]":
+def jobs_named_by(queue: "Queue", target: str, **options: int) -> "list[tuple[JobRow, Match]]":
     """The jobs of a queue that TARGET names; see `themis.core.monitor.targets`."""
     from themis.core.monitor.targets import Kind, jobs_named, target_text
 
     text = target_text(target)
     if text.kind is Kind.CONFIG:
         return _jobs_of_config(queue, Path(text.text), ())
-    return jobs_named(queue.path, text, **options)
+    return jobs_named(queue.place, text, **options)
 
 
-def _jobs_of_config(queue: "FileQueue", config: Path, overrides: Sequence[str]) -> "list[tuple[JobRow, Match]]":
+def _jobs_of_config(queue: "Queue", config: Path, overrides: Sequence[str]) -> "list[tuple[JobRow, Match]]":
     from themis.core.monitor.targets import jobs_of_run
 
-    return jobs_of_run(queue.path, run_id_of(config, overrides))
+    return jobs_of_run(queue.place, run_id_of(config, overrides))
 
 
 def run_id_of(config: Path, overrides: Sequence[str] = ()) -> str:
@@ -131,7 +142,7 @@ def compile_without_secrets(experiment: "Experiment") -> "RunSnapshot":
         return experiment.compile()
 
 
-def note_left_out(queue: "FileQueue") -> int:
+def note_left_out(queue: "Queue") -> int:
     """Print which stores, with their jobs, are left out of a command about many jobs; returns the exit code."""
     from themis.cli.terminal.output import note
 
@@ -141,8 +152,8 @@ def note_left_out(queue: "FileQueue") -> int:
     return UNAVAILABLE if unusable else 0
 
 
-def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Sequence[str]) -> Path:
-    """The folder of the queue of a command, as an absolute path."""
+def find_queue_root(queue_root: "Place | None", config: Path | None, overrides: Sequence[str]) -> "Place":
+    """The place of the queue of a command: its folder as an absolute path, or the store that has its rows."""
     if queue_root is not None and config is not None:
         message = "give --queue-root or --config, not both"
         raise click.UsageError(message, click.get_current_context())
@@ -150,14 +161,22 @@ def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Seq
         if overrides:
             message = "--set needs --config"
             raise click.UsageError(message, click.get_current_context())
-        return (queue_root or Path(DEFAULT_QUEUE_ROOT)).absolute()
+        found = queue_root or Path(DEFAULT_QUEUE_ROOT)
+        return found.absolute() if isinstance(found, Path) else found
     from themis.core.configuration.config_file import load_config
 
-    return Path(load_config(config, overrides=overrides).runtime.queue_root or DEFAULT_QUEUE_ROOT).absolute()
+    loaded = load_config(config, overrides=overrides)
+    given = loaded.runtime.queue_root or DEFAULT_QUEUE_ROOT
+    if not is_in_store(given):
+        return Path(given).absolute()
+    from themis.core.queue.model.queue_place import queue_place
+    from themis.core.stores.registry import location_of
+
+    return queue_place(given, location_of(loaded.storage))
 
 
 def places_of_stores(
-    store: Path | None, queue_root: Path | None, config: Path | None, overrides: Sequence[str]
+    store: Path | None, queue_root: "Place | None", config: Path | None, overrides: Sequence[str]
 ) -> "list[StoreLocation]":
     """The stores to look in: `--store`, else the queue's, else that of `--config`, else the usual one."""
     from themis.core.monitor.stores import stores_of

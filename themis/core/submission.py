@@ -14,7 +14,7 @@ from themis.core.base import FrozenModel
 from themis.core.components.provenance import distribution_versions, themis_version
 from themis.core.components.references import ComponentTarget
 from themis.core.config import RuntimeConfig
-from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
+from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits
 from themis.core.engine.compiling.run_name import add_run
 from themis.core.engine.limits import idle_limits
@@ -30,12 +30,13 @@ from themis.core.jobs.payload import JobPayload
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.jobs.submittable import check_submittable, loaders_of
 from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
-from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.model.manifest_file import Limits
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
+from themis.core.queue.model.queue_place import Place, RowsPlace, place_in, queue_place
 from themis.core.queue.model.states import JobState
 from themis.core.queue.model.store_address import StoreAddress
-from themis.core.queue.transitions.submitting import NewJob
+from themis.core.queue.opening import queue_at
+from themis.core.queue.transitions.submitting import NewJob, PathOfFile
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.protocol import RunStore
@@ -70,18 +71,22 @@ class SubmissionManifest(FrozenModel):
     """Summary of a submitted experiment.
 
     Attributes:
-        manifest_path: its file; the file's name is not the run's.
+        manifest_path: its file; the file's name is not the run's. None in a queue of rows, which has no files.
         execution_targets: the import target of each component, by its path in the configuration.
         name: of the run: the one that it got when it was first stored.
+        queue: its queue: a folder, or `store:` with the address of the store that has its rows; None for a batch.
+        job: key of its job in that queue; None for a batch.
         status: `pending` once queued; else the state of the same job, which was submitted before.
     """
 
     run_id: str
     mode: Mode
     config_path: str | None = None
-    manifest_path: Path
+    manifest_path: PathOfFile
     snapshot: RunSnapshot
     execution_targets: dict[str, ComponentTarget] = Field(default_factory=dict)
+    queue: str | None = None
+    job: str | None = None
     status: str = "pending"
     name: str | None = None
 
@@ -136,9 +141,10 @@ def submit_experiment(
     if mode == "batch":
         _prepare(store, snapshot, experiment)
         root = Path(experiment.runtime.batch_root or DEFAULT_BATCH_ROOT).absolute()
-        path, status = write_request(root, job), "pending"
+        path: Path | None = write_request(root, job)
+        status, place = "pending", None
     else:
-        path, status = _submit_to_queue(experiment, store, snapshot, job)
+        path, status, place = _submit_to_queue(experiment, store, snapshot, job)
     return SubmissionManifest(
         run_id=snapshot.run_id,
         mode=mode,
@@ -146,6 +152,8 @@ def submit_experiment(
         manifest_path=path,
         snapshot=snapshot,
         execution_targets=targets,
+        queue=None if place is None else str(place),
+        job=None if place is None else job.key,
         status=status,
         name=_name_of(store, snapshot.run_id),
     )
@@ -195,7 +203,9 @@ def _job(run_id: str, address: StoreAddress, runtime: RuntimeConfig, payload: di
     )
 
 
-def _submit_to_queue(experiment: Experiment, store: RunStore, snapshot: RunSnapshot, job: NewJob) -> tuple[Path, str]:
+def _submit_to_queue(
+    experiment: Experiment, store: RunStore, snapshot: RunSnapshot, job: NewJob
+) -> tuple[Path | None, str, Place]:
     policy = experiment.runtime.existing_run_policy
     _find_datasets_again(store, snapshot)
     with closing(StoreCache()) as others:
@@ -204,11 +214,23 @@ def _submit_to_queue(experiment: Experiment, store: RunStore, snapshot: RunSnaps
         def open_store(address: StoreAddress) -> JobStore:
             return store.jobs if address == own else others(address)
 
-        queue = FileQueue(experiment.runtime.queue_root or DEFAULT_QUEUE_ROOT, open_store)
+        own_location = location_of(experiment.storage)
+        place = queue_place(experiment.runtime.queue_root, own_location)
+        if isinstance(place, RowsPlace) and place != place_in(own_location):
+            _refuse_other_store(others.jobs_at(place.location), own)
+        # The run and its job are written in one transaction, and so through one store.
+        queue = queue_at(place, open_store, lambda _: store.jobs)
         submission = queue.submit(job, prepare=lambda: _prepare(store, snapshot, experiment), rerun=policy == "rerun")
     if policy == "error" and not submission.created:
         raise _run_exists(store, snapshot.run_id)
-    return submission.path, STATUS_OF_STATE[submission.state]
+    return submission.path, STATUS_OF_STATE[submission.state], place
+
+
+def _refuse_other_store(jobs: JobStore, own: StoreAddress) -> None:
+    """Refuse a queue of rows in another store than that of the results."""
+    if jobs.store_id != own.id:
+        detail = "is another store than that of the results: a queue of rows is for its own store's runs; write `store`"
+        raise ConfigError(where="runtime.queue_root", detail=detail)
 
 
 def _find_datasets_again(store: RunStore, snapshot: RunSnapshot) -> None:

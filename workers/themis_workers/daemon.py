@@ -4,15 +4,13 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 from themis.core.errors import QueueRootError, UnavailableError
 from themis.core.jobs.store_cache import StoreCache
-from themis.core.queue import FileQueue
 from themis.core.queue.folder.processes import this_process
-from themis.core.queue.folder.root import make_root, open_root
 from themis.core.queue.folder.worker_registry import check_name
-from themis.core.queue.picking.listing_cache import rescan_s
+from themis.core.queue.model.queue_place import Place
+from themis.core.queue.opening import is_there, make_at, queue_at
 from themis_workers import capabilities
 from themis_workers.loop import work
 from themis_workers.memory_limits import find_cgroup_folder
@@ -36,7 +34,7 @@ _NOTHING_TO_DRAIN = (
 
 
 def run_worker(
-    queue_root: Path,
+    queue_root: Place,
     load_settings: Callable[[], WorkerSettings],
     *,
     name: str | None = None,
@@ -47,7 +45,7 @@ def run_worker(
     Call it in the main thread of the process.
 
     Args:
-        queue_root: the queue's folder.
+        queue_root: the queue's folder, or the store that has its rows.
         load_settings: returns the settings, at the start and after each SIGHUP.
         name: of the worker; by default made of the host name and the PID.
         log_format: of the log on standard error.
@@ -69,22 +67,22 @@ def run_worker(
     owner = this_process(name)
     check_name(owner.worker)
     logs.configure(log_format, sys.stderr, owner.worker)
-    is_new = open_root(queue_root, write=False) is None
+    is_new = not is_there(queue_root)
     if is_new and settings.drain:
         raise QueueRootError(path=queue_root, detail=_NOTHING_TO_DRAIN)
-    root = make_root(queue_root)
+    make_at(queue_root)
     with ExitStack() as stack:
         stores = StoreCache(busy_timeout_s=STORE_PATIENCE_S, retry_attempts=0)
         stack.callback(stores.close)
         signals = stack.enter_context(Signals())
         wake = stack.enter_context(Wake())
-        queue = FileQueue(root.path, stores)
+        queue = queue_at(queue_root, stores, stores.jobs_at)
         queue.refuse_hostname_clash(owner)
         notifier = Notifier()
-        context = WorkerContext(queue, stores, owner, rescan_s(root), find_cgroup_folder(), notifier)
+        context = WorkerContext(queue, stores, owner, queue.rescan_s, find_cgroup_folder(), notifier)
         worker = Worker(context, load_settings, wake, signals)
         stack.callback(worker.close)
-        logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=root.path)
+        logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=queue_root)
         if is_new:
             logs.tell("the queue is new: nothing was submitted here yet")
         if signals.has_terminal and sys.stderr.isatty():

@@ -5,7 +5,7 @@ import time
 
 from themis.core.errors import QueueError, StoreError
 from themis.core.jobs.store_cache import StoreCache
-from themis.core.queue import FileQueue
+from themis.core.queue.port import Queue
 from themis.core.queue.write_check import check_writable
 
 CHECK_EVERY_S = 1.0
@@ -17,7 +17,7 @@ _MIB = 1_048_576
 class DiskGuard:
     """Free space of the queue's disk, and the outage of it or of a store, if there is one."""
 
-    def __init__(self, queue: FileQueue, stores: StoreCache) -> None:
+    def __init__(self, queue: Queue, stores: StoreCache) -> None:
         """For the folder of `queue`, and the stores that `stores` has opened."""
         self._queue = queue
         self._stores = stores
@@ -58,7 +58,7 @@ class DiskGuard:
             self._outage = None
 
     def _nearly_full(self, min_free_mb: int) -> str | None:
-        folder = self._queue.path
+        folder = self._queue.local_folder
         try:
             free_mb = shutil.disk_usage(folder).free // _MIB
         except OSError as error:

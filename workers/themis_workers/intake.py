@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from themis.core.errors import QueueError, StoreError
 from themis.core.jobs.store_cache import StoreCache
-from themis.core.queue import ClaimPolicy, ClaimResult, FileQueue
-from themis.core.queue.model import layout
+from themis.core.queue import ClaimPolicy, ClaimResult
+from themis.core.queue.port import JobClaim, Queue
 from themis.core.stores.job_rows import Owner
 from themis_workers.disk import DiskGuard
 from themis_workers.settings import WorkerSettings
@@ -29,7 +29,7 @@ class Intake:
         why_not: reason why no jobs are claimed, other than that there are none; None while they are.
     """
 
-    def __init__(self, queue: FileQueue, stores: StoreCache, owner: Owner, settings: WorkerSettings) -> None:
+    def __init__(self, queue: Queue, stores: StoreCache, owner: Owner, settings: WorkerSettings) -> None:
         """Claim from `queue`, whose stores `stores` opens, for `owner`."""
         self.settings = settings
         self.claimed = 0
@@ -41,10 +41,10 @@ class Intake:
         self._look_again_s: float | None = None
         self._disk = DiskGuard(queue, stores)
         self._was_paused = False
-        self._last = ClaimResult()
+        self._last: ClaimResult[JobClaim] = ClaimResult()
         self._said: dict[str, str] = {}
 
-    def take_job(self) -> ClaimResult:
+    def take_job(self) -> ClaimResult[JobClaim]:
         """Claim the next job, if there is one and it may be claimed now; the result also tells what was skipped."""
         self.look()
         if self.why_not is not None:
@@ -95,9 +95,7 @@ class Intake:
             or self._queue.is_paused
         ):
             return False
-        soon = layout.stamp(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
-        waiting = (path.name for path in (self._queue.path / layout.WAITING).iterdir())
-        return not any(name <= soon for name in waiting if not name.startswith("."))  # a name begins with its time
+        return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
 
     @property
     def unusable(self) -> Mapping[str, str]:
@@ -125,7 +123,7 @@ class Intake:
     def _policy(self) -> ClaimPolicy:
         return ClaimPolicy(self.settings.tags, self.settings.version_mismatch)
 
-    def _note_left(self, result: ClaimResult) -> None:
+    def _note_left(self, result: ClaimResult[JobClaim]) -> None:
         """Log the skipped jobs, one line for each reason, as thousands may share one."""
         self._last, newly_left = result, result.newly_left
         names: dict[str, list[str]] = {}

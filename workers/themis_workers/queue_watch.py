@@ -1,4 +1,4 @@
-"""Queue watch: file events of the queue's bell wake the worker as soon as a job is new.
+"""Queue watch: file events of the queue's bell, or news from its store, wake the worker as soon as a job is new.
 
 The events are only hints: some get lost, and those of other hosts never arrive. The regular rescan finds every job.
 
@@ -18,17 +18,81 @@ from typing import TYPE_CHECKING
 from watchdog.events import FileModifiedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
+from themis.core.errors import StoreError
 from themis.core.queue import FileQueue
 from themis.core.queue.folder import bell
 from themis.core.queue.model import layout
+from themis.core.queue.port import Queue
 from themis_workers.telemetry import logs
 from themis_workers.wake import Wake
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
+    from themis.core.stores.queues.port import Listener
+
 LOOK_AFTER_S = 5.0
 """Seconds between checks whether the folder is still the watched one, or can be watched by now."""
+
+
+def watch_of(queue: Queue, wake: Wake) -> "QueueWatch | NewsWatch":
+    """Watch a queue until the watch is closed: news end the sleep of `wake`, and make the next claim look again."""
+    return QueueWatch(queue, wake) if isinstance(queue, FileQueue) else NewsWatch(queue, wake)
+
+
+class NewsWatch:
+    """Listens to the store of a queue of rows, until it is closed. A connection that is lost is made again."""
+
+    def __init__(self, queue: Queue, wake: Wake) -> None:
+        """Listen to the store of `queue`."""
+        self._queue = queue
+        self._wake = wake
+        self._listener: Listener | None = None
+        self._is_deaf = False
+        self._look_s = 0.0
+        self.look_after()
+
+    def look_after(self) -> None:
+        """Connect, and again after the connection was lost; a store that is away is tried every few seconds."""
+        now_s = time.monotonic()
+        if now_s < self._look_s or (self._listener is not None and not self._listener.is_lost):
+            return
+        self._look_s = now_s + LOOK_AFTER_S
+        self._end()
+        try:
+            self._listener = self._queue.listen()
+        except StoreError as error:
+            if not self._is_deaf:
+                self._is_deaf = True
+                logs.warn("no news of the queue are heard: new jobs are found by polling", error=error)
+            return
+        if self._listener is not None:
+            self._wake.listen(self._listener, self._hear)
+            self._queue.wake()  # earlier news were missed
+        if self._is_deaf:
+            self._is_deaf = False
+            logs.tell("news of the queue are heard again")
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._end()
+
+    def _end(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            with contextlib.suppress(OSError, ValueError):  # a connection that is lost has no descriptor
+                self._wake.forget(listener)
+            listener.close()
+
+    def _hear(self) -> None:
+        if self._listener is None:
+            return
+        try:
+            self._listener.hear()
+        except StoreError:
+            self._end()
+            self._look_s = 0.0
+        self._queue.wake()
 
 
 class QueueWatch:

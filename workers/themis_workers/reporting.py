@@ -9,13 +9,12 @@ from themis.core.components.provenance import themis_version
 from themis.core.monitor import depth
 from themis.core.monitor.runs import RunNow, run_now
 from themis.core.queue import Cause, JobState
-from themis.core.queue.folder.worker_registry import forget_dead
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
+from themis.core.queue.port import Queue
 from themis.core.statistics.score_tally import means_of
 from themis.core.stores.job_rows import JobRow, Owner
 from themis_workers.intake import Intake
 from themis_workers.notifications import CaseCounts, JobEnded, Notifications
-from themis_workers.registry import HEARTBEAT_S, Registration
 from themis_workers.settings import WorkerSettings
 from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.pool import Slots
@@ -26,6 +25,9 @@ from themis_workers.telemetry.exporters import MetricsFile, MetricsServer
 from themis_workers.telemetry.health import HealthFile
 from themis_workers.telemetry.metrics import WorkerMetrics
 from themis_workers.telemetry.systemd import Notifier
+
+HEARTBEAT_S = 5.0
+"""Seconds between heartbeats while nothing else changes."""
 
 BUSY_HEARTBEAT_S = 1.0
 """Seconds between heartbeats while jobs run, so that people see their progress."""
@@ -46,8 +48,8 @@ _TOLD_STATES = frozenset({JobState.DONE, JobState.FAILED})
 class Reporting:
     """Registers the worker, and reports on it until it is closed."""
 
-    def __init__(self, queue_root: Path, owner: Owner, settings: WorkerSettings, notifier: Notifier) -> None:
-        """Register `owner`; `notifier` is the connection to systemd, if systemd started this process.
+    def __init__(self, queue: Queue, owner: Owner, settings: WorkerSettings, notifier: Notifier) -> None:
+        """Register `owner` in `queue`; `notifier` is the connection to systemd, if systemd started this process.
 
         Raises:
             WorkerNameError: the name is invalid, or in use.
@@ -63,10 +65,11 @@ class Reporting:
         self._came_to: Counter[str] = Counter()
         self._due_s = self._reported_s = 0.0
         self._memory = (0.0, 0.0)
-        forget_dead(queue_root)
-        self._metrics = WorkerMetrics(owner.worker, lambda: depth.look(queue_root))
+        queue.workers.forget_dead()
+        self._metrics = WorkerMetrics(owner.worker, lambda: depth.look(queue.place))
         with ExitStack() as stack:
-            self._registration = stack.enter_context(Registration(queue_root, owner))
+            self._registration = queue.register(owner)
+            stack.callback(self._registration.close)
             self._health = None if settings.health_file is None else HealthFile(settings.health_file)
             if self._health is not None:
                 stack.callback(self._health.remove)

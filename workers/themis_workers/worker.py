@@ -8,7 +8,7 @@ from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyE
 from themis.core.queue import Cause
 from themis.core.stores.job_rows import JobRow
 from themis_workers.intake import Intake
-from themis_workers.queue_watch import QueueWatch
+from themis_workers.queue_watch import watch_of
 from themis_workers.reporting import Reporting
 from themis_workers.settings import WorkerSettings
 from themis_workers.signals import Signals
@@ -51,11 +51,11 @@ class Worker:
         """
         self.settings = load_settings()
         self.stopping = Stopping()
-        self.reporting = Reporting(context.queue.path, context.owner, self.settings, context.notifier)
+        self.reporting = Reporting(context.queue, context.owner, self.settings, context.notifier)
         self.runs = Runs(context)
         self.slots = Slots(wake, self.settings.isolation, self.runs.note_process)
         self.intake = Intake(context.queue, context.stores, context.owner, self.settings)
-        self._bell = QueueWatch(context.queue, wake)
+        self._bell = watch_of(context.queue, wake)
         self._context = context
         self._load_settings = load_settings
         self._wake = wake
@@ -153,7 +153,7 @@ class Worker:
             self._is_ready = True
             self._idle_since_s = time.monotonic()
             logs.tell("worker is ready", slots=self.slots.count)
-            self._context.notifier.ready(f"runs jobs of {self._context.queue.path}")
+            self._context.notifier.ready(f"runs jobs of {self._context.queue.place}")
         self.reporting.heartbeat(self.slots, self.intake, self.stopping)
 
     def is_finished(self) -> bool:

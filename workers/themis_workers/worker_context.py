@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 
 from themis.core.jobs.store_cache import StoreCache
-from themis.core.queue import FileQueue
+from themis.core.queue.port import Queue
 from themis.core.stores.job_rows import Owner
 from themis_workers.memory_limits import CgroupFolder
 from themis_workers.telemetry.systemd import Notifier
@@ -23,7 +23,7 @@ class WorkerContext:
         notifier: connection to systemd, if systemd started this process.
     """
 
-    queue: FileQueue
+    queue: Queue
     stores: StoreCache
     owner: Owner
     rescan_s: float
@@ -33,4 +33,4 @@ class WorkerContext:
     @property
     def stop_command(self) -> str:
         """Command that ends this worker, from anywhere on this machine."""
-        return shlex.join(["themis", "worker", "stop", self.owner.worker, "--queue-root", str(self.queue.path)])
+        return shlex.join(["themis", "worker", "stop", self.owner.worker, "--queue-root", str(self.queue.place)])

@@ -14,10 +14,10 @@ from tests.support.command_here import Done
 from tests.support.project_copy import PROJECT
 from tests.support.waiting import until
 from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.registration import Registration
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.stores import run_locks
 from themis.core.submission import open_queue
-from themis_workers.registry import Registration
 
 
 def after_submit(*words: str) -> Doing:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import lab
-from tests.unit.workers.test_registry import report_of
+from tests.unit.queue.folder.test_registration import report_of
 from themis.cli.main import main
 from themis.cli.watch.view import lines
 from themis.core.config import RuntimeConfig
@@ -17,11 +17,11 @@ from themis.core.jobs.store_cache import StoreCache
 from themis.core.monitor.queue_watcher import QueueWatcher
 from themis.core.queue import FileQueue
 from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.registration import Registration
 from themis.core.queue.folder.worker_report import SlotReport
 from themis.core.submission import submit_experiment
 from themis.core.values.provider_state import ProviderState
 from themis.core.values.stalled_call import StalledCall
-from themis_workers.registry import Registration
 
 NAME = "openai:https://api.openai.com/v1"
 LIMIT = ProviderState(NAME, limit=24, most=100, in_flight=23, waiting=7, why="429 3 s ago; recovering")

@@ -25,13 +25,13 @@ from themis.core.outcomes.stages import Stage
 from themis.core.queue import FileQueue
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.registration import Registration
 from themis.core.queue.folder.root import make_root
 from themis.core.queue.folder.worker_registry import SeenWorker
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
 from themis.core.stores.sql.reader import OLDEST_SCHEMA
 from themis.core.stores.sqlite.reader import SqliteReader
 from themis.core.submission import run_worker_once, submit_experiment
-from themis_workers.registry import Registration
 
 pytestmark = pytest.mark.usefixtures("in_utc")
 

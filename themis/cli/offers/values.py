@@ -99,11 +99,12 @@ def labels(context: click.Context, begun: str) -> Iterator[CompletionItem[str]]:
 def workers(context: click.Context, begun: str) -> Iterator[CompletionItem[str]]:
     """Offer the names of a queue's workers."""
     from themis.cli.targets import find_queue_root
-    from themis.core.queue.folder.worker_registry import reports_of
+    from themis.core.monitor.places.what_is_there import workers_at
 
     given = context.params
     root = find_queue_root(given.get("queue_root"), _path(given.get("config")), ())
-    yield from (CompletionItem(one.worker) for one in reports_of(root) if one.worker.startswith(begun))
+    names = (one.report.worker for one in workers_at(root))
+    yield from (CompletionItem(name) for name in names if name.startswith(begun))
 
 
 @_quiet

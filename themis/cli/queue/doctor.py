@@ -20,9 +20,9 @@ from themis.core.errors import QueueElsewhereError, QueueFileError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from themis.core.queue import FileQueue
     from themis.core.queue.admin.doctor import Finding
     from themis.core.queue.folder.store_registry import ScanProgress
+    from themis.core.queue.port import Queue
 
 _NOTHING = "nothing can be done here"
 
@@ -63,7 +63,7 @@ def doctor(*, place: QueuePlace, fix: bool, moved: bool, copied: bool, as_json: 
     return errors.BAD_NEWS if seen.left else 0
 
 
-def _findings(queue: "FileQueue", progress: "ScanProgress", seen: "_Seen", *, fix: bool) -> "Iterator[Finding]":
+def _findings(queue: "Queue", progress: "ScanProgress", seen: "_Seen", *, fix: bool) -> "Iterator[Finding]":
     """Yield the findings; if the queue itself was moved or copied, that is the only one."""
     try:
         yield from queue.admin.doctor_each(fix=fix, progress=progress)

@@ -17,9 +17,9 @@ from themis.core.errors import UnknownJobError
 from themis.core.text.counts import counted
 
 if TYPE_CHECKING:
-    from themis.core.queue import FileQueue
     from themis.core.queue.admin.administration import JobProblem
     from themis.core.queue.admin.job_commands import Edit
+    from themis.core.queue.port import Queue
     from themis.core.stores.job_rows import JobRow
 
 _UNFINISHED = ("queued", "running")
@@ -185,7 +185,7 @@ def _refuse_unclear(keys: Sequence[str], *, everything: bool, flag: str, all_mat
 
 
 def _chosen(
-    queue: "FileQueue", keys: Sequence[str], states: Sequence[str], *, everything: bool, matching: bool
+    queue: "Queue", keys: Sequence[str], states: Sequence[str], *, everything: bool, matching: bool
 ) -> "list[JobRow]":
     """The jobs that the command names, each once; all of them are found before anything is changed."""
     if everything:
@@ -216,7 +216,7 @@ def _explain(row: "JobRow") -> None:
         note(f"nothing was cancelled: it had ended before, and is {row.state}")
 
 
-def _cancel_batches(queue: "FileQueue", rows: "Sequence[JobRow]") -> None:
+def _cancel_batches(queue: "Queue", rows: "Sequence[JobRow]") -> None:
     """Cancel the batches of cancelled jobs, of which only one that was tried can have any."""
     from themis.core.jobs.job_batches import cancel_batches_of
 

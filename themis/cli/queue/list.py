@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from themis.core.monitor.queue_files import JobFile
+    from themis.core.queue.model.queue_place import Place
     from themis.core.stores.job_rows import JobRow
     from themis.core.stores.reading import JobAndRun
 
@@ -83,7 +84,7 @@ def list_jobs(
     told = counts | ({"rejected": rejected} if rejected else {})
     say_items(f"{count:,} {name}" for name, count in told.items())
     if rejected:
-        say_text(f"Rejected files, and the reasons, are in {root / 'rejected'}.")
+        say_text(f"Rejected files, and the reasons, are in {root}/rejected.")
     if pause is not None:
         say_text(f"Nobody takes a job: {pause_text(pause)}. themis queue resume ends that.")
     elif counts["queued"] and not counts["running"]:
@@ -120,7 +121,7 @@ def _show(jobs: "Iterable[tuple[JobFile, JobAndRun | None]]", *, is_any: bool) -
 
 def _row(job: "JobFile", found: "JobAndRun | None", today: str | None) -> "Sequence[Any]":
     """The cells of a job: what the name of its file says, and of its row what that does not."""
-    key = job.key or Path(job.path).name
+    key = job.key or Path(job.path or "").name
     if today is not None and job.key is not None and "." not in key:  # that of a shard is shown in full
         key = key[:ID_CHARACTERS]
     row = found.job if found is not None else None
@@ -151,7 +152,7 @@ def _ended(job: "JobFile", row: "JobRow | None") -> "Sequence[Any]":
     return (took, row.message if is_said else ": ".join(filter(None, (row.cause, row.message))) or None)
 
 
-def _say_nobody_works(root: Path) -> None:
+def _say_nobody_works(root: "Place") -> None:
     from themis.core.monitor.workers import nobody_works
 
     if hint := nobody_works(root):

@@ -20,8 +20,8 @@ from themis.cli.terminal.output import emit, printable, say
 from themis.core.errors import JobError
 
 if TYPE_CHECKING:
-    from themis.core.queue import FileQueue
-    from themis.core.queue.admin.details import JobDetails
+    from themis.core.queue.admin.details import JobDetails, KeptLog
+    from themis.core.queue.port import Queue
     from themis.core.stores.job_rows import JobRow
 
 LOOK_EVERY_S = 0.2
@@ -60,12 +60,16 @@ def logs(
             return
         details = queue.admin.show(key)
     parts = logs_by_attempt(details, attempt)
-    if attempt is not None and not parts:
-        there = ", ".join(str(number) for number in logs_by_attempt(details)) or "none"
+    wanted = (log for log in details.kept_logs if attempt in {None, log.attempt})
+    kept = {log.attempt: log for log in wanted if log.attempt not in parts}
+    if attempt is not None and not parts and not kept:
+        numbers = sorted({*logs_by_attempt(details), *(log.attempt for log in details.kept_logs)})
+        there = ", ".join(map(str, numbers)) or "none"
         detail = f"there is no log of attempt {attempt}; there are logs of attempts: {there}"
         raise JobError(key=details.row.key, detail=detail)
     if as_json:
         texts = {str(number): _text(paths, lines) for number, paths in parts.items()}
+        texts |= {str(number): "\n".join(_last(log.text.splitlines(), lines)) for number, log in kept.items()}
         emit({"key": details.row.key, "journal": details.journal, "logs": texts})
         return
     if attempt is None:
@@ -73,6 +77,16 @@ def logs(
     for number, paths in parts.items():
         say(f"\n--- attempt {number}: {paths[-1]}")
         _say_lines(_last(lines_of(paths), lines))
+    for log in kept.values():
+        _say_kept(log, lines)
+
+
+def _say_kept(log: "KeptLog", lines: int | None) -> None:
+    """Print the end of an attempt's output, which is on another host, and where the rest is."""
+    size, kept = log.size_bytes, len(log.text.encode())
+    rest = "" if size <= kept else f"; the last {kept:,} of {size:,} bytes, the rest is there"
+    say(f"\n--- attempt {log.attempt}: {log.path} on {log.host}{rest}")
+    _say_lines(_last(log.text.splitlines(), lines))
 
 
 def _say_history(details: "JobDetails") -> None:
@@ -81,28 +95,35 @@ def _say_history(details: "JobDetails") -> None:
         say(printable(f"{entry.get('at', '')}  {entry.get('move', ''):<16} {rest}"))
 
 
-def _follow(queue: "FileQueue", key: str, attempt: int | None, lines: int | None) -> None:
+def _follow(queue: "Queue", key: str, attempt: int | None, lines: int | None) -> None:
     try:
         _follow_attempts(queue, key, attempt, lines)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _follow_attempts(queue: "FileQueue", key: str, wanted: int | None, lines: int | None) -> None:
-    """Print the output of one attempt, or of each from the last one on, until there is no more to come."""
+def _follow_attempts(queue: "Queue", key: str, wanted: int | None, lines: int | None) -> None:
+    """Print the output of one attempt, or of each from the last one on, until there is no more to come.
+
+    In a queue of rows the output of another host comes when its attempt has ended.
+    """
     row = queue.admin.find(key)
     number = wanted or max(row.attempt, 1)
     while True:
         with closing(LogTail(queue.log_path(row.key, number))) as tail:
             _say_lines(_last(itertools.chain(tail.rotated_away(), tail.new_lines()), lines))
             row = _follow_one(queue, row.key, tail, number, wanted)
+        if not queue.log_path(row.key, number).exists():
+            for log in queue.admin.show(row.key).kept_logs:
+                if log.attempt == number:
+                    _say_kept(log, lines)
         if wanted is not None or row.attempt <= number:
             return
         number, lines = number + 1, None
         say(f"\n--- attempt {number}")
 
 
-def _follow_one(queue: "FileQueue", key: str, tail: LogTail, number: int, wanted: int | None) -> "JobRow":
+def _follow_one(queue: "Queue", key: str, tail: LogTail, number: int, wanted: int | None) -> "JobRow":
     while True:
         # An attempt's output is in its log before its end is in the row: so the row is read first.
         row = queue.admin.find(key)

@@ -8,9 +8,9 @@ from themis.cli.terminal.output import note
 from themis.core.errors import QueueElsewhereError
 
 if TYPE_CHECKING:
-    from themis.core.queue import FileQueue
     from themis.core.queue.admin.doctor import Finding
     from themis.core.queue.admin.relocation import Relocated, Told
+    from themis.core.queue.port import Queue
 
 
 def told(*, fix: bool, moved: bool, copied: bool) -> "Told | None":
@@ -35,8 +35,13 @@ def finding_of(error: QueueElsewhereError) -> "Finding":
     return Finding(str(error.facts["path"]), str(error.facts["problem"]), advice=str(error.facts["advice"]))
 
 
-def relocate(queue: "FileQueue", word: "Told") -> bool:
+def relocate(queue: "Queue", word: "Told") -> bool:
     """Update a queue's paths, and print what was done; False when locked jobs were left."""
+    from themis.core.queue import FileQueue
+
+    if not isinstance(queue, FileQueue):
+        message = f"--{word} is for a queue in a folder, and this one is in a results store"
+        raise click.UsageError(message, click.get_current_context())
     found = queue.admin.relocate(word)
     if found is None:
         note(f"the queue is in the folder that it records, {queue.path}: it was not {word}")

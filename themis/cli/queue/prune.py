@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,7 +76,7 @@ def prune(
                 pass
         if yes:
             opened.admin.sweep(progress=progress)
-            _forget_dead_workers(opened.path)
+            opened.workers.forget_dead()
     if not as_json:
         seen.show(removed=yes)
     _prune_media(before_ns, removed=yes)
@@ -154,9 +153,3 @@ def _prune_media(before_ns: int, *, removed: bool) -> None:
     if count:
         what = f"{count:,} images and files of prompts that were not used for as long; {size:,} bytes"
         note(f"removed: {what}" if removed else f"to be removed, too: {what}")
-
-
-def _forget_dead_workers(queue_root: Path) -> None:
-    from themis.core.queue.folder.worker_registry import forget_dead
-
-    forget_dead(queue_root)

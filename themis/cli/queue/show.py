@@ -16,7 +16,9 @@ from themis.core.outcomes.failure_groups import shown_reasons
 
 if TYPE_CHECKING:
     from themis.core.monitor.jobs import JobNow
+    from themis.core.queue.admin.details import JobDetails
     from themis.core.queue.folder.worker_report import SlotReport
+    from themis.core.queue.model.queue_place import Place
     from themis.core.stores.job_rows import AttemptRow, JobRow
 
 _BATCH = "batch"
@@ -28,7 +30,7 @@ _BATCH = "batch"
 @queue_options
 @json_option
 def show(
-    *, target: str | None, queue_root: Path | None, config: Path | None, overrides: Sequence[str], as_json: bool
+    *, target: str | None, queue_root: "Place | None", config: Path | None, overrides: Sequence[str], as_json: bool
 ) -> None:
     """Show one job: its state, its attempts, and why it is not running.
 
@@ -90,9 +92,23 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
         ("limits", _limits(row)),
         ("worker", f"{owner.worker}, pid {owner.pid} on {owner.host}" if owner else None),
         ("ended", local_time(row.ended_ns)),
-        ("file", ", ".join(map(str, details.paths)) or "none: themis queue doctor --fix writes it again"),
+        ("file", _file(details)),
+        ("log", _log(details)),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _file(details: "JobDetails") -> str | None:
+    """The paths of the job's file; None where jobs have none."""
+    if not details.has_file:
+        return None
+    return ", ".join(map(str, details.paths)) or "none: themis queue doctor --fix writes it again"
+
+
+def _log(details: "JobDetails") -> str | None:
+    """Where the output of the last ended attempt is, if that is kept on its host."""
+    last = details.kept_logs[-1] if details.kept_logs else None
+    return None if last is None else f"{last.path} on {last.host} (attempt {last.attempt})"
 
 
 def _calls(slot: "SlotReport | None") -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from themis.core.errors import StoreMissingError, UnavailableError, UnknownTarge
 
 if TYPE_CHECKING:
     from themis.core.monitor.targets import Match
+    from themis.core.queue.model.queue_place import Place
     from themis.core.stores import RunStore
     from themis.core.stores.reading import StoreLocation, StoreReader
 
@@ -45,7 +46,7 @@ class Asked(NamedTuple):
     target: str | None
     config: Path | None
     overrides: Sequence[str]
-    queue_root: Path | None
+    queue_root: "Place | None"
     store: Path | None
 
 

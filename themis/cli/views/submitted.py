@@ -8,7 +8,6 @@ from themis.cli.terminal.own_command import from_here
 from themis.cli.terminal.prose import say_command, say_state
 from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
-from themis.core.queue.model.layout import parse
 from themis.core.text.counts import counted
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def show_submitted(manifest: "SubmissionManifest") -> None:
             "run_id": manifest.run_id,
             "name": manifest.name,
             "status": manifest.status,
-            "manifest_path": str(manifest.manifest_path),
+            "manifest_path": None if manifest.manifest_path is None else str(manifest.manifest_path),
             "mode": manifest.mode,
         }
     )
@@ -36,7 +35,7 @@ def say_next(manifest: "SubmissionManifest") -> None:
     if manifest.mode == "batch":
         say_command("next", f"themis batch run --request {shlex.quote(from_here(manifest.manifest_path))}")
         return
-    root = from_here(manifest.manifest_path.parent.parent)
+    root = str(manifest.queue) if manifest.manifest_path is None else from_here(manifest.manifest_path.parent.parent)
     place = "" if root == DEFAULT_QUEUE_ROOT else f" --queue-root {shlex.quote(root)}"
     say_command("next", f"themis queue watch{place}")
 
@@ -46,7 +45,6 @@ def _say(manifest: "SubmissionManifest") -> None:
     state = ("requested" if manifest.mode == "batch" else "queued") if is_new else manifest.status
     ids = f"run {manifest.run_id[:ID_CHARACTERS]}"
     if manifest.mode != "batch":
-        entry = parse(manifest.manifest_path.parent.name, manifest.manifest_path.name)
-        ids += f", job {entry.key[:ID_CHARACTERS]}" if entry else ""
+        ids += f", job {manifest.job[:ID_CHARACTERS]}" if manifest.job else ""
     title = f"({manifest.name}, {ids})" if manifest.name else f"({ids})"
     say_state(state, [counted(manifest.snapshot.total_cases, "case"), title])

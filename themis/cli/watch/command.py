@@ -20,6 +20,7 @@ from themis.cli.terminal.widths import terminal_width
 if TYPE_CHECKING:
     from themis.core.monitor.queue_now import QueueNow
     from themis.core.monitor.queue_watcher import QueueWatcher
+    from themis.core.queue.model.queue_place import Place
 
 PLAIN_WIDTH = 120
 """Width of lines, in characters, without a terminal."""
@@ -45,7 +46,7 @@ _ONCE = {"head": HEAD, "title": HEAD, "labels": QUIET, "good": GOOD, "bad": BAD,
 @json_option
 def watch(
     *,
-    queue_root: Path | None,
+    queue_root: "Place | None",
     config: Path | None,
     overrides: Sequence[str],
     interval_s: float,

@@ -10,7 +10,7 @@ import click
 from themis.cli import errors
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.offers import values
-from themis.cli.targets import find_queue_root
+from themis.cli.targets import find_queue_root, workers_of_queue
 from themis.cli.terminal import colours, streams
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
 from themis.cli.terminal.output import emit, how_long, local_time, note, say
@@ -19,6 +19,8 @@ from themis.cli.terminal.time_options import Seconds
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.worker_registry import SeenWorker
+    from themis.core.queue.model.queue_place import Place
+    from themis.core.queue.port import Workers
 
 LOOK_EVERY_S = 0.2
 _NS = 1e9
@@ -63,19 +65,19 @@ _RUNS = (
 @click.option("--forget-dead", is_flag=True, help="Remove the files of dead workers of this host.")
 @json_option
 def list_workers(
-    *, queue_root: Path | None, config: Path | None, overrides: Sequence[str], forget_dead: bool, as_json: bool
+    *, queue_root: "Place | None", config: Path | None, overrides: Sequence[str], forget_dead: bool, as_json: bool
 ) -> None:
     """List the workers of a queue, and the job of each slot.
 
     A worker that was killed leaves its file behind; it is marked as dead until it starts again or is forgotten.
     """
     from themis.core.monitor.workers import start_one
-    from themis.core.queue.folder import worker_registry
 
     root = find_queue_root(queue_root, config, overrides)
-    if forget_dead:
-        worker_registry.forget_dead(root)
-    seen = worker_registry.workers_of(root)
+    with workers_of_queue(root) as workers:
+        if forget_dead:
+            workers.forget_dead()
+        seen = workers.seen()
     if as_json:
         emit({"queue_root": str(root), "workers": [worker.document() for worker in seen]})
     elif seen:
@@ -100,22 +102,21 @@ def stop(
     names: Sequence[str],
     stop_all: bool,
     wait_s: float | None,
-    queue_root: Path | None,
+    queue_root: "Place | None",
     config: Path | None,
     overrides: Sequence[str],
 ) -> int:
     """Ask workers to take no more jobs, and to end when their runs have ended."""
-    from themis.core.queue.folder import worker_registry
-
     if bool(names) == stop_all:
         message = "name the workers to stop, or give --all, not both" if names else "name the workers to stop, or --all"
         raise click.UsageError(message, click.get_current_context())
     root = find_queue_root(queue_root, config, overrides)
-    seen = {worker.report.worker: worker.alive for worker in worker_registry.workers_of(root)}
-    _refuse_unknown(names, seen)
-    asked = [name for name in seen if seen[name] and (stop_all or name in names)]
-    worker_registry.request_stop(root, asked)
-    left = asked if wait_s is None else _wait(root, asked, wait_s)
+    with workers_of_queue(root) as workers:
+        seen = {worker.report.worker: worker.alive for worker in workers.seen()}
+        _refuse_unknown(names, seen)
+        asked = [name for name in seen if seen[name] and (stop_all or name in names)]
+        workers.request_stop(asked)
+        left = asked if wait_s is None else _wait(workers, asked, wait_s)
     emit({"asked": asked, "stopped": [name for name in asked if name not in left], "left": left})
     if wait_s is None and asked and streams.has_terminal():
         note("they end when their runs have ended; --wait S waits for that")
@@ -146,20 +147,18 @@ def _refuse_unknown(names: Sequence[str], known: dict[str, bool]) -> None:
             )
 
 
-def _wait(root: Path, names: Sequence[str], wait_s: float) -> list[str]:
+def _wait(workers: "Workers", names: Sequence[str], wait_s: float) -> list[str]:
     """Wait until these workers have ended; returns those that are still running after `wait_s`."""
-    from themis.core.queue.folder import worker_registry
-
     patient_until = time.monotonic() + wait_s
     while True:
-        alive = {worker.report.worker for worker in worker_registry.workers_of(root) if worker.alive}
+        alive = {worker.report.worker for worker in workers.seen() if worker.alive}
         left = [name for name in names if name in alive]
         if not left or time.monotonic() >= patient_until:
             return left
         time.sleep(LOOK_EVERY_S)
 
 
-def _show(workers: "Sequence[SeenWorker]", root: Path) -> None:
+def _show(workers: "Sequence[SeenWorker]", root: "Place") -> None:
     from themis.core.monitor.job_runs import runs_of_jobs
 
     keys = [slot.key for worker in workers if worker.alive for slot in worker.report.slots if slot.key is not None]

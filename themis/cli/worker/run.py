@@ -9,7 +9,7 @@ import click
 from themis.cli.command import Words, command, queue_options, quiet_option
 from themis.cli.errors import UNAVAILABLE
 from themis.cli.run import begun
-from themis.cli.targets import find_queue_root
+from themis.cli.targets import find_queue_root, opened_queue
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, is_for_people, json_form_option, note
 from themis.cli.terminal.progress import shown
@@ -17,6 +17,7 @@ from themis.cli.views.run_end import show_end
 
 if TYPE_CHECKING:
     from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
+    from themis.core.queue.model.queue_place import Place
 
 _SHOWN_REASONS = 3
 
@@ -52,7 +53,7 @@ _SHOWN_REASONS = 3
 @json_form_option
 def run(  # noqa: PLR0913  # one argument per option
     *,
-    queue_root: Path | None,
+    queue_root: "Place | None",
     config: Path | None,
     overrides: Sequence[str],
     allow_modules: tuple[str, ...] | None,
@@ -94,13 +95,13 @@ def run(  # noqa: PLR0913  # one argument per option
     return 0
 
 
-def _say_why_idle(root: Path, policy: "ClaimPolicy") -> int:
+def _say_why_idle(root: "Place", policy: "ClaimPolicy") -> int:
     """Print why there was no job, such as a mistyped folder, or jobs for later; returns the exit code."""
     from themis.core.monitor import idle
     from themis.core.monitor.reasons import pause_text
-    from themis.core.submission import open_queue
 
-    found = idle.look(open_queue(root), policy)
+    with opened_queue(root, None, ()) as queue:
+        found = idle.look(queue, policy)
     if not found.exists:
         note(f"there is no queue at {root} yet; the first submit makes it")
     elif found.pause is not None:

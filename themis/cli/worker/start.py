@@ -14,6 +14,7 @@ from themis.cli.terminal.output import FORM_VARIABLE
 from themis.core.processes.isolation import CHOICES, current_name
 
 if TYPE_CHECKING:
+    from themis.core.queue.model.queue_place import Place
     from themis_workers.telemetry.logs import LogFormat
 
 
@@ -111,7 +112,7 @@ def _usual_format() -> str:
 )
 def start(
     *,
-    queue_root: Path | None,
+    queue_root: "Place | None",
     config: Path | None,
     overrides: Sequence[str],
     name: str | None,

@@ -17,6 +17,7 @@ from themis.core.configuration.default_paths import (
     DEFAULT_QUEUE_ROOT,
     DEFAULT_STORE_KIND,
     STORE_DEFAULTS,
+    is_in_store,
 )
 from themis.core.configuration.misplaced_keys import misplaced_hint
 from themis.core.configuration.secrets import refuse_literal_secrets
@@ -237,7 +238,7 @@ def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentCo
         if isinstance(parameters.get(key), str):
             parameters[key] = _absolute(folder, str(parameters[key]))
     roots = {
-        "queue_root": _absolute(folder, config.runtime.queue_root or DEFAULT_QUEUE_ROOT),
+        "queue_root": _queue_root(folder, config.runtime.queue_root),
         "batch_root": _absolute(folder, config.runtime.batch_root or DEFAULT_BATCH_ROOT),
     }
     datasets = [_with_absolute_place(dataset, folder) for dataset in config.datasets]
@@ -253,6 +254,13 @@ def _with_absolute_paths(config: ExperimentConfig, folder: Path) -> ExperimentCo
             "datasets": datasets,
         }
     )
+
+
+def _queue_root(folder: Path, given: str | None) -> str:
+    """Return a queue's folder as an absolute path; a store that has a queue's rows stays as it is named."""
+    if given is not None and is_in_store(given):
+        return given
+    return _absolute(folder, given or DEFAULT_QUEUE_ROOT)
 
 
 def _with_absolute_place(dataset: DatasetGiven, folder: Path) -> DatasetGiven:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from themis.core.base import FrozenModel
-from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT, DEFAULT_QUEUE_ROOT
+from themis.core.configuration.default_paths import DEFAULT_BATCH_ROOT
 from themis.core.dry_run.run_plan import RunPlan, opened, plan_run
 from themis.core.dry_run.write_access import why_not_writable
 from themis.core.errors import ConfigError, QueueUnwritableError, RunExistsError
 from themis.core.experiment import Experiment
 from themis.core.jobs.submittable import check_submittable
 from themis.core.queue.folder.root import open_root
+from themis.core.queue.model.queue_place import Place, queue_place
 from themis.core.stores.job_rows import JobRow, job_key
 from themis.core.stores.registry import location_of, reader_of
 from themis.core.values.tags import checked
@@ -24,7 +25,7 @@ class JobPlan(FrozenModel):
     Attributes:
         run: what the run of its job would do.
         mode: `worker_pool` or `batch`.
-        folder: the queue's, or that of batch requests.
+        folder: the queue's, or that of batch requests; for a queue of rows, the store that has them.
         folder_exists: whether it is there already.
         job, job_state: the job that the experiment has already, and its state; None when there is none.
         tags: those that a worker must have.
@@ -54,28 +55,41 @@ def plan_submission(
     check_submittable(experiment, config_path)
     run = plan_run(experiment)
     batched = mode == "batch"
-    given = experiment.runtime.batch_root if batched else experiment.runtime.queue_root
-    folder = Path(given or (DEFAULT_BATCH_ROOT if batched else DEFAULT_QUEUE_ROOT)).absolute()
-    if not batched:
-        open_root(folder, write=False)
-        if why_not := why_not_writable(folder):
-            raise QueueUnwritableError(
-                path=folder, detail=why_not, mend="make it writable for this user, or use a queue of your own"
-            )
-    elif folder.exists() and not folder.is_dir():
-        raise ConfigError(where="runtime.batch_root", detail=f"{folder} is not a folder")
+    place = _place(experiment, batched=batched)
+    if isinstance(place, Path):
+        _check_folder(place, batched=batched)
+    exists = place.exists() if isinstance(place, Path) else run.store_exists
     row = None if batched else _job_of(experiment, run.run_id)
     if row is not None and experiment.runtime.existing_run_policy == "error":
         raise RunExistsError(run_id=run.run_id, status=row.state)
     return JobPlan(
         run=run,
         mode=mode,
-        folder=str(folder),
-        folder_exists=folder.exists(),
+        folder=str(place),
+        folder_exists=exists,
         job=None if row is None else row.key,
         job_state=None if row is None else row.state,
         tags=needed,
     )
+
+
+def _place(experiment: Experiment, *, batched: bool) -> Place:
+    """Return the place that a submission would go to."""
+    if batched:
+        return Path(experiment.runtime.batch_root or DEFAULT_BATCH_ROOT).absolute()
+    return queue_place(experiment.runtime.queue_root, location_of(experiment.storage))
+
+
+def _check_folder(folder: Path, *, batched: bool) -> None:
+    """Refuse a folder that cannot be a queue, or be written, or that is none."""
+    if batched:
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError(where="runtime.batch_root", detail=f"{folder} is not a folder")
+        return
+    open_root(folder, write=False)
+    if why_not := why_not_writable(folder):
+        mend = "make it writable for this user, or use a queue of your own"
+        raise QueueUnwritableError(path=folder, detail=why_not, mend=mend)
 
 
 def _job_of(experiment: Experiment, run_id: str) -> JobRow | None:

@@ -11,10 +11,9 @@ from themis.core.engine.retry_policy import message_of
 from themis.core.errors import ThemisError
 from themis.core.jobs.payload import read_payload
 from themis.core.jobs.store_cache import StoreCache
-from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.model import manifest_file
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import JobState
+from themis.core.queue.port import Queue
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.protocol import RunStore
 
@@ -24,7 +23,7 @@ STOP_WAIT_S = 5.0
 _LOOK_EVERY_S = 0.1
 
 
-def cancel_batches_of(queue: FileQueue, rows: Sequence[JobRow]) -> Iterator[str]:
+def cancel_batches_of(queue: Queue, rows: Sequence[JobRow]) -> Iterator[str]:
     """Ask the provider to end the batches of cancelled jobs; yields what became of each, for people.
 
     Best effort: a job stays cancelled whatever the provider answers, and whether or not its key is known here.
@@ -37,11 +36,10 @@ def cancel_batches_of(queue: FileQueue, rows: Sequence[JobRow]) -> Iterator[str]
                 yield f"job {row.key}: its batches could not be cancelled, if it has any: {message_of(error)}"
 
 
-def _of_job(queue: FileQueue, row: JobRow, stores: StoreCache) -> Iterator[str]:
-    details = queue.admin.show(row.key)
-    if not details.paths:
+def _of_job(queue: Queue, row: JobRow, stores: StoreCache) -> Iterator[str]:
+    manifest = queue.admin.manifest(row.key)
+    if manifest is None:
         return
-    manifest = manifest_file.read(str(details.paths[0]), key=row.key)
     store = stores.run_store(manifest.store)
     if not open_batches(store, manifest.run_id):
         return
@@ -52,7 +50,7 @@ def _of_job(queue: FileQueue, row: JobRow, stores: StoreCache) -> Iterator[str]:
         yield f"job {row.key}: {text}"
 
 
-def _has_stopped(queue: FileQueue, row: JobRow) -> bool:
+def _has_stopped(queue: Queue, row: JobRow) -> bool:
     until_s = time.monotonic() + STOP_WAIT_S
     while row.state != JobState.CANCELLED:
         if time.monotonic() > until_s or row.state not in {JobState.RUNNING, JobState.QUEUED}:

@@ -47,13 +47,21 @@ class StoreCache:
         Raises:
             StoreError: it does not exist, or this process does not know its kind.
         """
-        store = self._stores.get(address.location)
+        return self.store_at(address.location)
+
+    def store_at(self, location: "StoreLocation") -> RunStore:
+        """Return the store at a location, whichever it is; raises as `run_store` does."""
+        store = self._stores.get(location)
         if store is not None and not store.jobs.is_in_place:
             store.close()  # another store is there now
             store = None
         if store is None:
-            store = self._stores[address.location] = self._opened(address.location)
+            store = self._stores[location] = self._opened(location)
         return store
+
+    def jobs_at(self, location: "StoreLocation") -> JobStore:
+        """Return the jobs of the store at a location; raises as `run_store` does."""
+        return self.store_at(location).jobs
 
     def _opened(self, location: "StoreLocation") -> RunStore:
         if self._read_only:

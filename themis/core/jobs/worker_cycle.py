@@ -19,8 +19,10 @@ from themis.core.queue.folder.processes import this_process
 from themis.core.queue.model import outages
 from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
 from themis.core.queue.model.manifest_file import Manifest
+from themis.core.queue.model.queue_place import Place, queue_place
 from themis.core.queue.model.states import AttemptOutcome, Cause
-from themis.core.queue.transitions.claims import Claim
+from themis.core.queue.opening import queue_at
+from themis.core.queue.port import JobClaim, Queue
 from themis.core.queue.write_check import check_writable
 from themis.core.results import RunResult
 from themis.core.run_progress.display import shown
@@ -34,7 +36,7 @@ logger = logging.getLogger("themis.worker")
 
 
 def run_worker_once(
-    queue_root: str | Path,
+    queue_root: "str | Place",
     *,
     allow_modules: Sequence[str] | None = None,
     progress: RunProgress | bool | None = None,
@@ -56,7 +58,7 @@ def run_worker_once(
 
 
 async def run_worker_once_async(
-    queue_root: str | Path,
+    queue_root: "str | Place",
     *,
     allow_modules: Sequence[str] | None = None,
     progress: RunProgress | bool | None = None,
@@ -69,7 +71,8 @@ async def run_worker_once_async(
     quarantined, and the next job is claimed.
 
     Args:
-        queue_root: the queue's folder; a missing folder is an empty queue.
+        queue_root: the queue's folder; a missing folder is an empty queue. Or `store:` with the address of the results
+            store that has the queue's rows, such as `store:env:THEMIS_DATABASE_URL`.
         allow_modules: prefixes of the modules that a job may import; None allows all.
         progress: True to show it, as `Experiment.run` does; or an object that is kept up to date during the run.
         tags: this worker's tags; it claims only jobs whose tags are all among them.
@@ -94,10 +97,10 @@ async def run_worker_once_async(
 
 
 @contextlib.contextmanager
-def _claimed(queue_root: str | Path, policy: ClaimPolicy) -> Iterator["_ClaimedJob | None"]:
+def _claimed(queue_root: "str | Place", policy: ClaimPolicy) -> Iterator["_ClaimedJob | None"]:
     """Context with a claimed job of the queue, or None when no job is ready."""
     stores = StoreCache()
-    queue = FileQueue(queue_root, stores)
+    queue = queue_at(queue_place(queue_root), stores, stores.jobs_at)
     try:
         worker = this_process()
         queue.refuse_hostname_clash(worker)
@@ -121,6 +124,11 @@ def open_queue(queue_root: str | Path) -> FileQueue:
     return FileQueue(queue_root, StoreCache())
 
 
+def open_queue_at(place: Place, stores: StoreCache) -> Queue:
+    """Open the queue at a place, whose stores `stores` opens, to inspect it and to use its job commands."""
+    return queue_at(place, stores, stores.jobs_at)
+
+
 class _WritableJobs:
     """Allows a job to be claimed when the policy does, after a write check of its queue and its store.
 
@@ -130,7 +138,7 @@ class _WritableJobs:
     claims pay for it once.
     """
 
-    def __init__(self, policy: ClaimPolicy, queue: FileQueue, stores: StoreCache) -> None:
+    def __init__(self, policy: ClaimPolicy, queue: Queue, stores: StoreCache) -> None:
         self._policy = policy
         self._queue = queue
         self._stores = stores
@@ -153,7 +161,7 @@ class _ClaimedJob:
         store: its results store.
     """
 
-    def __init__(self, claim: Claim, store: RunStore) -> None:
+    def __init__(self, claim: JobClaim, store: RunStore) -> None:
         self.claim = claim
         self.store = store
         self._limits = SelfImposedLimits()
@@ -198,7 +206,7 @@ class _ClaimedJob:
         return own_result(self.store, self.claim.manifest.run_id)
 
 
-def _settle(claim: Claim, outcome: AttemptOutcome, limits: SelfImposedLimits) -> None:
+def _settle(claim: JobClaim, outcome: AttemptOutcome, limits: SelfImposedLimits) -> None:
     """Settle a claim; one whose end cannot be written is given back, charged to nobody.
 
     If the experiment itself has limited this process so that it cannot write, that counts as killing its worker.

@@ -1,12 +1,12 @@
 """Depth of a queue, and the age of its oldest jobs.
 
-No store is opened and nothing is kept between two calls, so any thread may call `look` at any time.
+For a queue in a folder no store is opened, and nothing is kept between two calls. Any thread may call `look`.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from themis.core.monitor import queue_files
+from themis.core.monitor.places.what_is_there import jobs_at
+from themis.core.queue.model.queue_place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,12 @@ class QueueDepth:
     rejected: int = 0
 
 
-def look(queue_root: Path) -> QueueDepth:
-    """Return the depth of the queue in a folder; a missing folder counts as empty.
+def look(place: Place) -> QueueDepth:
+    """Return the depth of the queue at a place; a missing folder counts as empty.
 
     Raises:
         OSError: the folder cannot be read.
+        StoreError: the store with its rows cannot be read.
     """
-    files = queue_files.read(queue_root)
+    files = jobs_at(place)
     return QueueDepth(jobs=files.counts, oldest_s=files.oldest_s(), rejected=files.rejected)

@@ -3,13 +3,12 @@
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from themis.core.errors import ManifestError, NewerManifestError
-from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.folder.listing import ListedJob
 from themis.core.queue.folder.pausing import Pause
-from themis.core.queue.model import manifest_file
 from themis.core.queue.model.claim_policy import ClaimPolicy
+from themis.core.queue.port import Queue
 
 LOOKED_INTO = 1_000
 """Maximum number of manifests that are read."""
@@ -35,7 +34,7 @@ class IdleQueue:
     refused: tuple[tuple[str, int], ...] = ()
 
 
-def look(queue: FileQueue, policy: ClaimPolicy) -> IdleQueue:
+def look(queue: Queue, policy: ClaimPolicy) -> IdleQueue:
     """Find out why a worker with the claim policy `policy` gets no job."""
     counts = queue.admin.counts()
     if not counts:
@@ -53,17 +52,18 @@ def look(queue: FileQueue, policy: ClaimPolicy) -> IdleQueue:
     )
 
 
-def _refused(queue: FileQueue, policy: ClaimPolicy) -> Counter[str]:
+def _refused(queue: Queue, policy: ClaimPolicy) -> Counter[str]:
     reasons = Counter[str]()
     for job in queue.admin.list_jobs(("queued",), limit=LOOKED_INTO):
         with suppress(OSError, ManifestError):
-            reason = _reason(job.path, job.key, policy)
+            reason = _reason(queue, job, policy)
             reasons.update([reason] if reason else [])
     return reasons
 
 
-def _reason(path: Path, key: str, policy: ClaimPolicy) -> str | None:
+def _reason(queue: Queue, job: ListedJob, policy: ClaimPolicy) -> str | None:
     try:
-        return policy(manifest_file.read(str(path), key=key))
+        manifest = queue.admin.manifest_of(job)
+        return None if manifest is None else policy(manifest)
     except NewerManifestError:
         return "was submitted by a newer Themis, whose manifests this one cannot read"

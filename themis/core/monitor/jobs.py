@@ -11,10 +11,10 @@ from themis.core.monitor.reasons import Reason, Surroundings, reasons
 from themis.core.monitor.workers import LiveWorkers, calls_document, start_one
 from themis.core.outcomes.failure_groups import FailureGroup
 from themis.core.queue.admin.details import JobDetails
-from themis.core.queue.file_queue import FileQueue
 from themis.core.queue.folder.log_files import attempt_of
 from themis.core.queue.folder.processes import is_suspended
-from themis.core.queue.folder.worker_registry import workers_of
+from themis.core.queue.model.queue_place import Place
+from themis.core.queue.port import Queue
 from themis.core.text.lines import cut
 from themis.core.values.durations import how_long
 from themis.core.values.run_ends import BUDGET
@@ -65,11 +65,12 @@ class JobNow:
             "journal": details.journal,
             "paths": [str(path) for path in details.paths],
             "logs": [str(path) for path in details.logs],
+            "kept_logs": [{"attempt": log.attempt, "host": log.host, "path": log.path} for log in details.kept_logs],
             **calls_document(self.slot),
         }
 
 
-def job_now(queue: FileQueue, key: str) -> JobNow:
+def job_now(queue: Queue, key: str) -> JobNow:
     """Return the present state of the job with a key, or with a key that begins so.
 
     Raises:
@@ -82,17 +83,17 @@ def job_now(queue: FileQueue, key: str) -> JobNow:
         held=details.alive,
         before=queue.admin.jobs_before(details),
         tags=details.tags,
-        workers=workers_of(queue.path),
+        workers=queue.workers.seen(),
         store_error=details.store_error,
         suspended=is_suspended(details.row.owner),
     )
     found = reasons(details.row, around)
     row = details.row
     slot = LiveWorkers(around.workers).report(row.key, row.attempt) if row.state == "running" else None
-    run = runs_of_jobs(queue.path, [row.key]).get(row.key)
+    run = runs_of_jobs(queue.place, [row.key]).get(row.key)
     name = None if run is None else run.name
-    failures, ended, failed = failures_of_job(queue.path, row.key)
-    why = _explanation(details, found, queue.path, _failed_of(failures, ended, failed))
+    failures, ended, failed = failures_of_job(queue.place, row.key)
+    why = _explanation(details, found, queue.place, _failed_of(failures, ended, failed))
     return JobNow(details, tuple(found), why, slot, name, tuple(failures), failed)
 
 
@@ -115,7 +116,7 @@ def _failed_of(failures: "Sequence[FailureGroup]", ended: int, failed: int) -> s
     return f"; {failed:,} of {ended:,} cases failed{said}{first.category}: {cut(first.reason)}"
 
 
-def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Path, failed: str) -> str:
+def _explanation(details: JobDetails, why: Sequence[Reason], queue_root: Place, failed: str) -> str:
     """The explanation of a job's state, and what can be done about it; `failed` says which cases failed."""
     row = details.row
     found = "; ".join(reason.text for reason in why)

@@ -29,7 +29,7 @@ class JobFile(NamedTuple):
         submitted: in `queued`, the time of submission as names write it.
         not_before: in `waiting`, the time from which the job may be taken, as names write it.
         attempt: in `running`, the number of the attempt.
-        path: the file.
+        path: the file; None in a queue of rows.
     """
 
     state: str
@@ -38,7 +38,7 @@ class JobFile(NamedTuple):
     submitted: str | None
     not_before: str | None
     attempt: int | None
-    path: str
+    path: str | None
 
     def document(self) -> dict[str, Any]:
         """The same as JSON."""

@@ -1,30 +1,27 @@
 """Summary of a queue: the number of jobs in each state, whether it is paused, and the stores that cannot be used."""
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from themis.core.monitor import queue_files
-from themis.core.monitor.queue_files import QueueFiles
+from themis.core.monitor.places.what_is_there import QueueJobs, jobs_at, pause_at, queue_id_at
 from themis.core.monitor.stores import unusable_stores
-from themis.core.queue.folder import pausing
 from themis.core.queue.folder.pausing import Pause
-from themis.core.queue.folder.root import open_root
-from themis.core.queue.model import layout
+from themis.core.queue.model.queue_place import Place, RowsPlace
 
 
 @dataclass(frozen=True, slots=True)
 class QueueSummary:
-    """A queue at one moment, from its files alone.
+    """A queue at one moment, from its files or rows alone.
 
     Attributes:
-        files: its jobs, from the names of their files.
+        files: its jobs, from the names of their files or from their rows.
         exists: whether a job was ever submitted.
         pause: who paused it, when and why; None if it is not paused.
         unusable_stores: why stores of its jobs cannot be opened now, by path.
     """
 
-    files: QueueFiles
+    files: QueueJobs
     exists: bool
     pause: Pause | None = None
     unusable_stores: dict[str, str] = field(default_factory=dict)
@@ -39,15 +36,14 @@ class QueueSummary:
         }
 
 
-def summary_of(queue_root: Path) -> QueueSummary:
-    """Return the summary of the queue in a folder, which need not exist yet.
+def summary_of(place: Place) -> QueueSummary:
+    """Return the summary of the queue at a place, which need not exist yet.
 
     Raises:
         QueueRootError: the folder is not a queue's, or cannot be read.
+        StoreError: the store with its rows cannot be read.
     """
-    root = open_root(queue_root, write=False)
-    pause = pausing.read(queue_root / layout.PAUSED_FILE)
-    if root is None:
-        return QueueSummary(queue_files.nothing(queue_root), exists=False, pause=pause)
-    files = queue_files.read(queue_root)
-    return QueueSummary(files, exists=True, pause=pause, unusable_stores=unusable_stores(root))
+    exists, pause = queue_id_at(place) is not None, pause_at(place)
+    if not exists and not isinstance(place, RowsPlace):
+        return QueueSummary(queue_files.nothing(place), exists=False, pause=pause)
+    return QueueSummary(jobs_at(place), exists=exists, pause=pause, unusable_stores=unusable_stores(place))

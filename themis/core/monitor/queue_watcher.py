@@ -1,10 +1,9 @@
 """Repeated observation of a queue, from its files and its stores, which are only read."""
 
 import time
-from pathlib import Path
 from typing import NamedTuple
 
-from themis.core.monitor import queue_files
+from themis.core.monitor.places.what_is_there import jobs_at, pause_at, queue_id_at, workers_at
 from themis.core.monitor.queue_files import Upcoming
 from themis.core.monitor.queue_now import About, EndedJob, QueueNow, RunningJob, UpcomingJob
 from themis.core.monitor.recent_rate import RecentRate
@@ -14,11 +13,8 @@ from themis.core.monitor.throttled_cache import ThrottledCache
 from themis.core.monitor.watched_stores import WatchedStores
 from themis.core.monitor.workers import LiveWorkers
 from themis.core.queue.admin.forecast import Backlog, Paces, Past, Work, forecast
-from themis.core.queue.folder import pausing
-from themis.core.queue.folder.root import open_root
-from themis.core.queue.folder.worker_registry import workers_of
-from themis.core.queue.model import layout
 from themis.core.queue.model.layout import Entry
+from themis.core.queue.model.queue_place import Place
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.reading import JobAndRun
 
@@ -69,8 +65,8 @@ class QueueWatcher:
         QueueRootError: from `look`, when the folder exists and is not a queue's.
     """
 
-    def __init__(self, root: Path) -> None:
-        """Observe the queue in the folder `root`, which need not exist yet."""
+    def __init__(self, root: Place) -> None:
+        """Observe the queue at the place `root`, which need not exist yet."""
         self._root = root
         self._queue_id = ""
         self._files = ThrottledCache(self._read_files, share=_SHARE)
@@ -86,13 +82,13 @@ class QueueWatcher:
     def look(self) -> QueueNow:
         """Return the present state of the queue."""
         now_ns = time.time_ns()
-        root = open_root(self._root, write=False)
-        if root is None:
+        queue_id = queue_id_at(self._root)
+        if queue_id is None:
             return QueueNow(str(self._root), now_ns, exists=False)
-        self._queue_id = root.queue_id
+        self._queue_id = queue_id
         counts, upcoming = self._files.get()
         jobs = self._stores.look(self._locations.get(), [entry.key for entry in _looked_at(upcoming)])
-        workers = workers_of(self._root)
+        workers = workers_at(self._root)
         live = LiveWorkers(workers)
         runs = [self._run(found, live, now_ns) for entry in upcoming.claimed[:RUNS] if (found := _held(entry, jobs))]
         ended, past = self._history.get()
@@ -104,7 +100,7 @@ class QueueWatcher:
         return QueueNow(
             str(self._root),
             now_ns,
-            paused=pausing.read(self._root / layout.PAUSED_FILE),
+            paused=pause_at(self._root),
             counts=counts,
             slots=slots,
             forecast=forecast(backlog, max(slots, 1), paces),
@@ -116,7 +112,7 @@ class QueueWatcher:
         )
 
     def _read_files(self) -> _Files:
-        files = queue_files.read(self._root)
+        files = jobs_at(self._root)
         return _Files({**files.counts, "rejected": files.rejected}, files.upcoming(AHEAD))
 
     def _run(self, found: JobAndRun, live: LiveWorkers, now_ns: int) -> _Run:

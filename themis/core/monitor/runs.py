@@ -8,15 +8,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from themis.core.monitor.places.what_is_there import queue_id_at, workers_at
 from themis.core.monitor.run_filter import ALL_RUNS, RunFilter
 from themis.core.monitor.run_outline import RunOutlines
 from themis.core.monitor.workers import LiveWorkers, calls_document
 from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
-from themis.core.queue.folder.root import open_root
-from themis.core.queue.folder.worker_registry import workers_of
+from themis.core.queue.model.queue_place import Place
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
@@ -108,7 +107,7 @@ class StoredRuns:
     """
 
     def __init__(
-        self, location: StoreLocation, *, patience_s: float = PATIENCE_S, queue_root: Path | None = None
+        self, location: StoreLocation, *, patience_s: float = PATIENCE_S, queue_root: Place | None = None
     ) -> None:
         """Open the store at a location, waiting up to `patience_s` if it is busy; upgrade it from earlier versions.
 
@@ -200,7 +199,7 @@ class StoredRuns:
 class _Workers:
     """The workers of a queue, which are read when the first running job is met."""
 
-    def __init__(self, queue_root: Path | None) -> None:
+    def __init__(self, queue_root: Place | None) -> None:
         self._queue_root = queue_root
         self._live: LiveWorkers | None = None
 
@@ -209,18 +208,18 @@ class _Workers:
         if self._queue_root is None or job is None or job.state != "running":
             return None
         if self._live is None:
-            self._live = LiveWorkers(workers_of(self._queue_root))
+            self._live = LiveWorkers(workers_at(self._queue_root))
         return self._live.report(job.key, job.attempt)
 
 
-def unfinished_jobs(queue_root: Path, stores: Iterable[StoredRuns]) -> list[tuple[StoredRuns, str]]:
+def unfinished_jobs(queue_root: Place, stores: Iterable[StoredRuns]) -> list[tuple[StoredRuns, str]]:
     """The keys of a queue's jobs that have not ended, each with its store; none before the first submission.
 
     Raises:
         QueueRootError: the folder exists and is not a queue's.
     """
-    root = open_root(queue_root, write=False)
-    return [] if root is None else [(store, key) for store in stores for key in store.unfinished_jobs(root.queue_id)]
+    queue_id = queue_id_at(queue_root)
+    return [] if queue_id is None else [(store, key) for store in stores for key in store.unfinished_jobs(queue_id)]
 
 
 def run_now(location: StoreLocation, run_id: str, *, patience_s: float = PATIENCE_S) -> RunNow | None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from themis.core.configuration.default_paths import DEFAULT_STORE_KIND, DEFAULT_STORE_PATH
 from themis.core.errors import OtherStoreError, StoreMissingError, UnavailableError
 from themis.core.queue.folder import location
-from themis.core.queue.folder.root import QueueRoot, open_root, read_queue_file
+from themis.core.queue.folder.root import open_root, read_queue_file
 from themis.core.queue.folder.store_registry import addresses_in
+from themis.core.queue.model.queue_place import Place, RowsPlace
 from themis.core.stores.reading import StoreLocation
 from themis.core.stores.registry import reader_of
 
@@ -24,7 +25,7 @@ def is_there(location: StoreLocation) -> bool:
     return True
 
 
-def stores_of(queue_root: Path) -> list[StoreLocation]:
+def stores_of(place: Place) -> list[StoreLocation]:
     """The stores of a queue's jobs, and the default store beside the queue, if it exists.
 
     Stores that the queue names are included even if they are gone. For a store that moved or was copied with its queue,
@@ -33,8 +34,10 @@ def stores_of(queue_root: Path) -> list[StoreLocation]:
     Raises:
         QueueRootError: the folder exists and is not a queue's.
     """
-    root = open_root(queue_root, write=False)
-    beside = queue_root.parent / Path(DEFAULT_STORE_PATH).name
+    if isinstance(place, RowsPlace):
+        return [place.location]
+    root = open_root(place, write=False)
+    beside = place.parent / Path(DEFAULT_STORE_PATH).name
     found = [StoreLocation(DEFAULT_STORE_KIND, str(beside))] if beside.exists() else []
     if root is not None:
         recorded = location.said(read_queue_file(root.path))
@@ -43,9 +46,13 @@ def stores_of(queue_root: Path) -> list[StoreLocation]:
     return list(dict.fromkeys(found))
 
 
-def unusable_stores(root: QueueRoot) -> dict[str, str]:
+def unusable_stores(place: Place) -> dict[str, str]:
     """Reasons why stores of a queue's jobs cannot be opened now, by path; no store is created."""
-    found = {}
+    if isinstance(place, RowsPlace):
+        return {}  # it has no other store than the one that it is read from
+    found, root = {}, open_root(place, write=False)
+    if root is None:
+        return {}
     for address in addresses_in(root.path):
         try:
             with closing(reader_of(address.location)) as reader:

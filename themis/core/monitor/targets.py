@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import NamedTuple
 
 from themis.core.errors import AmbiguousTargetError, InvalidArgumentError, UnavailableError, UnknownTargetError
+from themis.core.monitor.places.what_is_there import queue_id_at
 from themis.core.monitor.stores import stores_of, unusable_stores
-from themis.core.queue.folder.root import open_root
+from themis.core.queue.model.queue_place import Place
 from themis.core.stores.job_rows import JobRow, job_key
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
@@ -157,7 +157,7 @@ def _job_of(reader: StoreReader, run_id: str) -> JobRow | None:
     return None if store_id is None else reader.job(job_key(run_id, store_id))
 
 
-def jobs_named(queue_root: Path, target: TargetText, *, most: int = MOST_MATCHES) -> list[tuple[JobRow, Match]]:
+def jobs_named(queue_root: Place, target: TargetText, *, most: int = MOST_MATCHES) -> list[tuple[JobRow, Match]]:
     """Return the jobs of a queue that a text names, each with what was found; none if a store cannot be read now.
 
     Then the job may be in that store: asking the queue for it by its key says so.
@@ -168,7 +168,7 @@ def jobs_named(queue_root: Path, target: TargetText, *, most: int = MOST_MATCHES
     return _jobs(queue_root, lambda readers: matches_of(target, readers, most=most))
 
 
-def jobs_of_run(queue_root: Path, run_id: str) -> list[tuple[JobRow, Match]]:
+def jobs_of_run(queue_root: Place, run_id: str) -> list[tuple[JobRow, Match]]:
     """Return the jobs of a queue that carry out a run; raises as `jobs_named` does."""
 
     def found(readers: list[StoreReader]) -> list[Match]:
@@ -180,12 +180,12 @@ def jobs_of_run(queue_root: Path, run_id: str) -> list[tuple[JobRow, Match]]:
     return _jobs(queue_root, found)
 
 
-def _jobs(queue_root: Path, find: Callable[[list[StoreReader]], list[Match]]) -> list[tuple[JobRow, Match]]:
-    root = open_root(queue_root, write=False)
-    if root is None:
+def _jobs(queue_root: Place, find: Callable[[list[StoreReader]], list[Match]]) -> list[tuple[JobRow, Match]]:
+    queue_id = queue_id_at(queue_root)
+    if queue_id is None:
         return []
     with ExitStack() as stack:
-        readers, is_whole = [], not unusable_stores(root)
+        readers, is_whole = [], not unusable_stores(queue_root)
         for location in stores_of(queue_root):
             reader = stack.enter_context(closing(reader_of(location)))
             try:
@@ -199,7 +199,7 @@ def _jobs(queue_root: Path, find: Callable[[list[StoreReader]], list[Match]]) ->
             if is_whole:
                 raise
             return []
-    found = [(match.job, match) for match in matches if match.job is not None and match.job.queue_id == root.queue_id]
+    found = [(match.job, match) for match in matches if match.job is not None and match.job.queue_id == queue_id]
     if not found and is_whole:
         raise UnknownTargetError(target=listed(matches), detail="has no job in this queue")
     return found

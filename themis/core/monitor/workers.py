@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
+from themis.core.monitor.places.what_is_there import workers_at
 from themis.core.queue.folder import processes
-from themis.core.queue.folder.worker_registry import SeenWorker, workers_of
+from themis.core.queue.folder.worker_registry import SeenWorker
+from themis.core.queue.model.queue_place import Place
 from themis.core.stores.job_rows import Owner
 
 if TYPE_CHECKING:
@@ -49,20 +51,20 @@ def calls_document(slot: "SlotReport | None") -> dict[str, Any]:
     return {"limits": [asdict(state) for state in limits], "stalled": asdict(stalled) if stalled is not None else None}
 
 
-def start_one(queue_root: Path, tags: Sequence[str] = ()) -> str:
+def start_one(queue_root: Place, tags: Sequence[str] = ()) -> str:
     """A hint with the command line that starts a worker of a queue from this folder."""
     wanted = ["--tags", ",".join(tags)] if tags else []
     where = [] if queue_root == Path(DEFAULT_QUEUE_ROOT).absolute() else ["--queue-root", str(queue_root)]
     return f"start one with: {shlex.join(['themis', 'worker', *where, *wanted])}"
 
 
-def nobody_works(queue_root: Path, tags: Sequence[str] = ()) -> str | None:
+def nobody_works(queue_root: Place, tags: Sequence[str] = ()) -> str | None:
     """A hint when no live worker of a queue has all `tags`; None when one has.
 
     If jobs wait and no worker runs, somebody most likely forgot to start one. `themis worker run` is not registered: if
     a job is running, there may be a worker all the same.
     """
-    if any(seen.alive and set(tags) <= set(seen.report.tags) for seen in workers_of(queue_root)):
+    if any(seen.alive and set(tags) <= set(seen.report.tags) for seen in workers_at(queue_root)):
         return None
     which = " with its tags" if tags else ""
     return f"no worker{which} is running; {start_one(queue_root, tags)}"

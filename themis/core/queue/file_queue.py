@@ -18,12 +18,15 @@ from themis.core.files import durable
 from themis.core.queue.admin.administration import QueueAdmin
 from themis.core.queue.folder import pausing
 from themis.core.queue.folder.pausing import Pause
+from themis.core.queue.folder.registration import FolderWorkers, Registration
 from themis.core.queue.folder.store_registry import OpenStore
 from themis.core.queue.model import layout
+from themis.core.queue.model.queue_place import Place
 from themis.core.queue.open_folder import QueueFolder
+from themis.core.queue.picking import listing_cache
 from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.transitions import hostname_clash
-from themis.core.queue.transitions.claims import ClaimResult
+from themis.core.queue.transitions.claims import Claim, ClaimResult
 from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission, Submitter
 from themis.core.stores.job_rows import JobRow, Owner
 
@@ -34,6 +37,7 @@ class FileQueue:
     Attributes:
         path: the folder.
         admin: operator interface, to inspect and change the queue.
+        workers: its workers.
 
     Args:
         root: the folder; the first submit makes it.
@@ -66,6 +70,7 @@ class FileQueue:
             shared=shared,
         )
         self.admin = QueueAdmin(self._folder)
+        self.workers = FolderWorkers(self.path)
 
     def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
         """Queue a job durably; an existing one is returned unchanged.
@@ -83,7 +88,7 @@ class FileQueue:
         root, registry, _ = self._folder.make()
         return Submitter(root, registry).submit(job, prepare=prepare, rerun=rerun)
 
-    def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult:
+    def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult[Claim]:
         """Claim the next job for this worker; return it with what was skipped, left and recovered on the way.
 
         Jobs of dead workers are recovered. A bad file is quarantined in `rejected/`. A file that may still be
@@ -135,6 +140,39 @@ class FileQueue:
     def log_path(self, key: str, attempt: int) -> Path:
         """Return the path of an attempt's log."""
         return layout.log_path(self.path, key, attempt)
+
+    @property
+    def place(self) -> Place:
+        """Place of the queue: its folder."""
+        return self.path
+
+    @property
+    def local_folder(self) -> Path:
+        """Folder on this machine in which its jobs' output is written: the queue's own."""
+        return self.path
+
+    @property
+    def rescan_s(self) -> float:
+        """Seconds between two looks for jobs, when nothing else tells of them."""
+        return listing_cache.rescan_s(self._folder.parts()[0])
+
+    def becomes_ready(self, before_ns: int) -> bool:
+        """Whether a job that waits for a time may be claimed before `before_ns`, in nanoseconds since 1970 UTC."""
+        soon = layout.stamp(before_ns)
+        waiting = (path.name for path in (self.path / layout.WAITING).iterdir())
+        return any(name <= soon for name in waiting if not name.startswith("."))  # a name begins with its time
+
+    def register(self, worker: Owner) -> Registration:
+        """Register a worker in the queue's folder.
+
+        Raises:
+            WorkerNameError: the name is invalid, or a live worker has it.
+        """
+        return Registration(self.path, worker)
+
+    def listen(self) -> None:
+        """Return nothing to listen to: the bell in the folder is watched instead."""
+        return
 
     @property
     def paused(self) -> Pause | None:

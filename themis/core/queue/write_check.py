@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from themis.core.errors import QueueError
-from themis.core.queue.file_queue import FileQueue
+from themis.core.queue.port import Queue
 from themis.core.stores.job_store import JobStore
 
 
-def check_writable(queue: FileQueue, stores: Iterable[JobStore]) -> None:
+def check_writable(queue: Queue, stores: Iterable[JobStore]) -> None:
     """Write to the folder of a queue and to each of some stores, synced; leaves nothing behind.
 
     Costs two synced writes for each store and the folder: a millisecond on a solid-state disk.
@@ -19,6 +19,6 @@ def check_writable(queue: FileQueue, stores: Iterable[JobStore]) -> None:
     try:
         queue.probe()
     except OSError as error:
-        raise QueueError(path=queue.path, detail=f"cannot be written: {error.strerror or error}") from error
+        raise QueueError(path=queue.place, detail=f"cannot be written: {error.strerror or error}") from error
     for store in stores:
         store.probe()

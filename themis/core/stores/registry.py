@@ -7,7 +7,7 @@ secrets as references.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -60,11 +60,13 @@ def create_run_store(
     return _opened(config, patience, must_exist=must_exist)
 
 
-def open_store(location: StoreLocation, patience: Patience | None = None) -> "RunStore":
-    """Open the store at a location, ready for use; none is made. `patience` is the usual when it is None.
+def open_store(location: StoreLocation, patience: Patience | None = None, *, must_exist: bool = True) -> "RunStore":
+    """Open the store at a location, ready for use; without `must_exist` a missing one is made.
+
+    `patience` is the usual when it is None.
 
     Raises:
-        StoreMissingError: it does not exist.
+        StoreMissingError: it must exist, and does not.
         StoreError: it cannot be used, or its kind is unknown to this process.
     """
     from themis.core.config import StorageConfig  # noqa: PLC0415  # its models cost 100 ms, and readers need none
@@ -72,9 +74,8 @@ def open_store(location: StoreLocation, patience: Patience | None = None) -> "Ru
     backend = _known(location)
     parameters = _parameters_of(backend, location)
     try:
-        return _opened(
-            StorageConfig(store=location.kind, parameters=parameters), patience or Patience(), must_exist=True
-        )
+        config = StorageConfig(store=location.kind, parameters=parameters)
+        return _opened(config, patience or Patience(), must_exist=must_exist)
     except ConfigError as error:
         raise StoreError(path=location.path, detail=str(error)) from error
 
@@ -101,6 +102,19 @@ def is_kept(config: "StorageConfig") -> bool:
         ConfigError: there is no such kind of store.
     """
     return _of_config(config).outlives_process
+
+
+def check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters of a kind of store, as they are written; cheaper than a configuration of it.
+
+    Raises:
+        ConfigError: there is no such kind of store, or they are invalid.
+    """
+    backend = _find(kind)
+    if backend is None:
+        raise ConfigError(where="storage.store", detail=f"no store {kind!r}")
+    if backend.check is not None:
+        backend.check(parameters)
 
 
 def location_of(config: "StorageConfig") -> StoreLocation:

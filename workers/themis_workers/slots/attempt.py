@@ -3,7 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
-from themis.core.queue import AttemptOutcome, Cause, Claim
+from themis.core.queue import AttemptOutcome, Cause
+from themis.core.queue.port import JobClaim
 from themis_workers.memory_limits import MemoryLimit
 from themis_workers.slots.exits import JobExit, Reports, Stop, classify, was_asked_to_end
 
@@ -30,7 +31,7 @@ class Attempt:
         undecided_until_s: time until which its worker may still get the signal that ended it; None for any other end.
     """
 
-    claim: Claim
+    claim: JobClaim
     memory: MemoryLimit | None = None
     began_s: float = field(default_factory=time.monotonic)
     reports: Reports = field(default_factory=Reports)

@@ -8,11 +8,15 @@ says which of them it still knows as this worker's.
 
 import threading
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from themis.core.errors import StoreError
-from themis.core.queue import Claim, StoreAddress
 from themis.core.queue.folder.lease_end import now_s
+from themis.core.queue.port import JobClaim
 from themis_workers.telemetry import logs
+
+if TYPE_CHECKING:
+    from themis.core.queue import StoreAddress
 
 BEAT_S = 1.0
 """Seconds between two beats; less where leases are so short that they would not outlast four."""
@@ -22,12 +26,12 @@ _PATIENCE_S = 5.0
 
 
 class Leases:
-    """Keeps the claims of a worker: renews each while its lock is held."""
+    """Keeps the claims of a worker: renews each while it is held."""
 
     def __init__(self) -> None:
         """Start with no claims, and no thread."""
         self._guard = threading.Lock()
-        self._claims: list[Claim] = []
+        self._claims: list[JobClaim] = []
         self._lost: set[tuple[str, int]] = set()
         self._cancelled: set[tuple[str, int]] = set()
         self._failed: set[StoreAddress] = set()
@@ -35,7 +39,7 @@ class Leases:
         self._is_closed = False
         self._thread: threading.Thread | None = None
 
-    def keep(self, claim: Claim) -> None:
+    def keep(self, claim: JobClaim) -> None:
         """Renew the lease of a claim until it is settled, abandoned or lost; nothing to do for one without a lease."""
         if claim.lease is None:
             return
@@ -45,11 +49,11 @@ class Leases:
             self._thread = threading.Thread(target=self._run, name="themis-leases", daemon=True)
             self._thread.start()
 
-    def is_lost(self, claim: Claim) -> bool:
+    def is_lost(self, claim: JobClaim) -> bool:
         """Whether the store has said that another worker has the job, or had it."""
         return _name(claim) in self._lost
 
-    def is_cancelled(self, claim: Claim) -> bool:
+    def is_cancelled(self, claim: JobClaim) -> bool:
         """Whether the job's cancellation was requested, as of the last beat."""
         return _name(claim) in self._cancelled
 
@@ -70,17 +74,17 @@ class Leases:
             shortest_s = min((claim.lease.seconds for claim in claims if claim.lease), default=BEAT_S * _BEATS_A_LEASE)
             self._wakes.wait(min(BEAT_S, shortest_s / _BEATS_A_LEASE))
 
-    def _kept(self) -> list[Claim]:
+    def _kept(self) -> list[JobClaim]:
         """The claims that are still held; what was said of others is forgotten."""
         with self._guard:
-            self._claims = [claim for claim in self._claims if claim.lock.is_held]
+            self._claims = [claim for claim in self._claims if claim.is_held]
             claims = list(self._claims)
         names = {_name(claim) for claim in claims}
         self._lost &= names
         self._cancelled &= names
         return claims
 
-    def _beat(self, claims: list[Claim]) -> None:
+    def _beat(self, claims: list[JobClaim]) -> None:
         store, where = claims[0].store, claims[0].manifest.store
         asked_s = now_s()
         try:
@@ -103,16 +107,16 @@ class Leases:
                 self._cancelled.add(_name(claim))
 
 
-def _by_store(claims: Iterable[Claim]) -> list[list[Claim]]:
-    found: dict[StoreAddress, list[Claim]] = {}
+def _by_store(claims: Iterable[JobClaim]) -> list[list[JobClaim]]:
+    found: dict[StoreAddress, list[JobClaim]] = {}
     for claim in claims:
         found.setdefault(claim.manifest.store, []).append(claim)
     return list(found.values())
 
 
-def _milliseconds(claim: Claim) -> int:
+def _milliseconds(claim: JobClaim) -> int:
     return 0 if claim.lease is None else claim.lease.milliseconds
 
 
-def _name(claim: Claim) -> tuple[str, int]:
+def _name(claim: JobClaim) -> tuple[str, int]:
     return claim.key, claim.version

@@ -4,8 +4,9 @@ import os
 import time
 
 from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
-from themis.core.queue import AttemptOutcome, Cause, Claim, JobState
+from themis.core.queue import AttemptOutcome, Cause, JobState
 from themis.core.queue.model import manifest_file
+from themis.core.queue.port import JobClaim
 from themis.core.queue.write_check import check_writable
 from themis.core.stores.job_rows import JobRow
 from themis_workers import capabilities
@@ -33,7 +34,7 @@ class Runs:
         self._context = context
         self._leases = Leases()
 
-    def begin(self, slot: Slot, claim: Claim, settings: WorkerSettings) -> bool:
+    def begin(self, slot: Slot, claim: JobClaim, settings: WorkerSettings) -> bool:
         """Start a claimed job in a slot; False when its manifest is invalid, with which the job is settled.
 
         Raises:
@@ -118,7 +119,7 @@ class Runs:
         """Renew no more leases."""
         self._leases.close()
 
-    def _shared_lease(self, claim: Claim) -> int | None:
+    def _shared_lease(self, claim: JobClaim) -> int | None:
         try:
             return None if claim.lease is None else claim.lease.share()
         except OSError:
@@ -126,7 +127,7 @@ class Runs:
             claim.abandon()
             raise
 
-    def _refuse(self, claim: Claim, error: ManifestError) -> None:
+    def _refuse(self, claim: JobClaim, error: ManifestError) -> None:
         logs.warn("a job cannot be started", job=claim.key, why=error)
         try:
             claim.settle(AttemptOutcome(Cause.INVALID_MANIFEST, f"invalid manifest: {error}"))
@@ -134,7 +135,7 @@ class Runs:
             claim.abandon()
             raise
 
-    def _can_write(self, claim: Claim) -> bool:
+    def _can_write(self, claim: JobClaim) -> bool:
         """Whether this process can write to the queue and to a claim's store."""
         try:
             check_writable(self._context.queue, [claim.store])
@@ -153,7 +154,7 @@ class Runs:
         except StoreError as error:
             logs.warn("the PID of the attempt could not be recorded", job=attempt.claim.key, error=error)
 
-    def _memory_limit(self, slot: Slot, claim: Claim) -> MemoryLimit | None:
+    def _memory_limit(self, slot: Slot, claim: JobClaim) -> MemoryLimit | None:
         limit_mb = claim.manifest.limits.memory_limit_mb
         if limit_mb is None:
             return None

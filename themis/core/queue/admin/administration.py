@@ -15,6 +15,8 @@ from themis.core.queue.folder import listing, pausing, processes
 from themis.core.queue.folder.listing import ListedJob, Overview
 from themis.core.queue.folder.pausing import Pause
 from themis.core.queue.folder.store_registry import ScanProgress, rows_of
+from themis.core.queue.model import manifest_file
+from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.open_folder import QueueFolder
 from themis.core.queue.transitions import moves
 from themis.core.stores.job_rows import JobRow
@@ -107,6 +109,15 @@ class QueueAdmin:
             UnknownJobError, AmbiguousJobError: no job, or several jobs, match the key.
         """
         return self._folder.parts()[1].find(key)[1]
+
+    def manifest(self, key: str) -> Manifest | None:
+        """Return the manifest in a job's file; None when it has none. Raises ManifestError for an invalid one."""
+        paths = self.show(key).paths
+        return manifest_file.read(str(paths[0]), key=key) if paths else None
+
+    def manifest_of(self, job: ListedJob) -> Manifest:
+        """Return the manifest in a listed job's file; raises ManifestError for an invalid one."""
+        return manifest_file.read(str(job.path), key=job.key)
 
     def unusable_stores(self) -> list[str]:
         """Return one line for each store that cannot be opened, with the reason: `select` does not include its jobs."""

@@ -18,6 +18,24 @@ from themis.core.stores.job_store import JobStore
 
 
 @dataclass(frozen=True, slots=True)
+class KeptLog:
+    """End of the output of an attempt, which a store keeps; all of it is on the host that ran it.
+
+    Attributes:
+        attempt: its number.
+        host, path: where the whole output is.
+        size_bytes: size of the whole output.
+        text: the end of it.
+    """
+
+    attempt: int
+    host: str
+    path: str
+    size_bytes: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobDetails:
     """Details of a job.
 
@@ -31,6 +49,8 @@ class JobDetails:
         tags: tags that a worker must have to take it.
         store_error: the reason why its store cannot be opened, in which case `row` contains only the facts in its file;
             None when the store can be opened.
+        kept_logs: the ends of the output of its attempts that a store keeps, where there is no shared folder.
+        has_file: whether the queue has a file for each job.
     """
 
     row: JobRow
@@ -41,6 +61,8 @@ class JobDetails:
     logs: list[Path]
     tags: tuple[str, ...] = ()
     store_error: str | None = None
+    kept_logs: tuple[KeptLog, ...] = ()
+    has_file: bool = True
 
 
 def of_job(root: QueueRoot, registry: StoreRegistry, key: str, here: Owner) -> JobDetails:

@@ -19,7 +19,7 @@ _MAX_READ_BYTES = 1_000_000
 
 def note(folder: Path | str, key: str, move: str, **facts: Any) -> None:
     """Add a line to the journal of `key`; facts that are None are omitted."""
-    line = {"at": _now(), "move": move, "host": _HOST, "pid": os.getpid()} | facts
+    line = {"at": moment(time.time_ns()), "move": move, "host": _HOST, "pid": os.getpid()} | facts
     try:
         data = compact_json(masked({name: value for name, value in line.items() if value is not None})).encode() + b"\n"
         descriptor = guarded.open_to_append(f"{folder}/{key}.jsonl")
@@ -46,8 +46,9 @@ def read(folder: Path | str, key: str) -> list[dict[str, Any]]:
     return lines
 
 
-def _now() -> str:
-    seconds, rest_ns = divmod(time.time_ns(), 1_000_000_000)
+def moment(time_ns: int) -> str:
+    """Return a time as journals write it."""
+    seconds, rest_ns = divmod(time_ns, 1_000_000_000)
     return f"{_second(seconds)}.{rest_ns // 1_000_000:03d}Z"
 
 

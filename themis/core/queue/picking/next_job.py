@@ -55,7 +55,7 @@ class NextJob:
         self._copy_grace_s = copy_grace_s
         self._torn: dict[str, _Torn] = {}
 
-    def find(self, owner: Owner, allow: Allow | None, *, patient: bool = True) -> ClaimResult:
+    def find(self, owner: Owner, allow: Allow | None, *, patient: bool = True) -> ClaimResult[Claim]:
         """Claim the next job; return it with what was skipped, left and recovered on the way."""
         self.unusable, self._newly_skipped = {}, {}
         self._is_busy = False

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from themis.core.errors import ClaimLostError, StoreError
 from themis.core.files import durable
@@ -29,6 +30,8 @@ from themis.core.stores.job_store import JobStore
 logger = logging.getLogger("themis.queue")
 
 _NS = 1_000_000_000
+
+AnyClaim_co = TypeVar("AnyClaim_co", covariant=True)
 
 
 @dataclass(eq=False, slots=True)
@@ -81,6 +84,11 @@ class Claim:
     def worker(self) -> str | None:
         """Name of the worker that has the claim."""
         return None if self.row.owner is None else self.row.owner.worker
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has not settled, abandoned or lost it."""
+        return self.lock.is_held
 
     # --- while it runs
 
@@ -240,7 +248,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimResult:
+class ClaimResult(Generic[AnyClaim_co]):
     """Result of one attempt to claim a job.
 
     Attributes:
@@ -252,7 +260,7 @@ class ClaimResult:
         recovered: jobs of dead workers that were recovered on the way, in their new state.
     """
 
-    claim: Claim | None = None
+    claim: AnyClaim_co | None = None
     skipped: Mapping[str, str] = field(default_factory=dict, repr=False)
     newly_skipped: Mapping[str, str] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)

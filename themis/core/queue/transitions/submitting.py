@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from themis.core.errors import JobError, QueueBusyError
 from themis.core.files import durable
@@ -24,6 +24,11 @@ from themis.core.stores.job_store import JobStore
 
 Prepare = Callable[[], object]
 """Writes what belongs to a job's row (its run, its snapshot), inside the row's own transaction."""
+
+if TYPE_CHECKING:
+    PathOfFile = Path | Any  # None is rare: who knows that a queue has a folder need not ask each time
+else:
+    PathOfFile = Path | None
 
 _PATIENCE_S = 30.0
 _PAUSE_S = 0.005
@@ -84,12 +89,12 @@ class Submission:
 
     Attributes:
         row: the job.
-        path: path of its file at the time of the submission.
+        path: path of its file at the time of the submission; None in a queue of rows.
         created: whether this submission created it.
     """
 
     row: JobRow
-    path: Path
+    path: PathOfFile
     created: bool
 
     @property
@@ -242,9 +247,10 @@ class Submitter:
 
     def _adopted(self, store: JobStore, row: JobRow) -> JobRow:
         """Take over a job of another queue if the job has ended or that queue is gone."""
-        other = open_root(row.queue_root, write=False)
+        is_in_store = row.queue_id == store.store_id  # in the queue of rows that its store has
+        other = None if is_in_store else open_root(row.queue_root, write=False)
         is_there = other is not None and other.queue_id == row.queue_id and not self._is_copied_from(other, store)
-        if row.state not in ENDED and is_there:
+        if row.state not in ENDED and (is_there or is_in_store):
             raise JobError(key=row.key, detail=f"it is {row.state} in another queue, {row.queue_root}")
         move = Move(
             lambda read: Change(

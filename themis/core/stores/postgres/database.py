@@ -87,6 +87,23 @@ class PostgresDatabase:
                 yield session
                 session.run("COMMIT")
 
+    @contextmanager
+    def statement(self) -> Iterator[Session]:
+        """Open a block of one statement that writes: a transaction by itself, or a part of the one that is open.
+
+        Raises:
+            StoreError: as `transaction`; the server may be lost before or after it has done what it was asked.
+        """
+        session = self._session()
+        if self.is_in_transaction:
+            yield session
+            return
+        if session.was_closed:  # while it was idle, as by a restart of the server: nothing was asked of it yet
+            self._connections.drop(session)
+            session = self._session()
+        with self._translated(session):
+            yield session
+
     @property
     def is_in_transaction(self) -> bool:
         """Whether this thread is in a transaction."""

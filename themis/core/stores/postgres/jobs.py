@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 
 from themis.core.stores.postgres.database import DIALECT, PostgresDatabase
+from themis.core.stores.postgres.queues.rows import PostgresQueueRows
 from themis.core.stores.postgres.session import Session
 from themis.core.stores.sql.jobs import SqlJobStore
 
@@ -19,6 +20,12 @@ class PostgresJobStore(SqlJobStore):
     def __init__(self, database: PostgresDatabase) -> None:
         """Keep jobs in `database`."""
         super().__init__(database, DIALECT)
+        self._queues = PostgresQueueRows(database)
+
+    @property
+    def queues(self) -> PostgresQueueRows:
+        """Queues of the store, in the same transactions."""
+        return self._queues
 
     def transaction(self, *, synced: bool = True) -> AbstractContextManager[Session]:  # noqa: ARG002
         """Open a block whose writes are committed together and always synced, or not at all; blocks nest.

@@ -4,6 +4,7 @@ from themis.core.errors import StoreMissingError
 from themis.core.stores.postgres import schema
 from themis.core.stores.postgres.database import PostgresDatabase
 from themis.core.stores.postgres.jobs import PostgresJobStore
+from themis.core.stores.postgres.queues.rows import PostgresQueueRows
 from themis.core.stores.postgres.run_locks import RunLocks
 from themis.core.stores.reading import StoreLocation
 from themis.core.stores.run_locks import RunHolder
@@ -26,12 +27,18 @@ class PostgresReader(SqlReader):
         database = PostgresDatabase(url, busy_timeout_s=patience_s, read_only=True)
         super().__init__(location, database, PostgresJobStore(database))
         self._locks = RunLocks(database)
+        self._queues = PostgresQueueRows(database)
 
     @property
     def store_id(self) -> str | None:
         """UUID of this store; None before a queue first used it."""
         self._check_schema()
         return super().store_id
+
+    @property
+    def queues(self) -> PostgresQueueRows:
+        """Queues of the store."""
+        return self._queues
 
     def upgrade(self) -> None:
         """Check that the tables are of this version; only their owner upgrades them.

@@ -2,6 +2,7 @@
 
 import re
 
+from themis.core.stores.postgres.queues import tables as queues
 from themis.core.stores.sql import tables
 
 _WORDS = {
@@ -38,13 +39,18 @@ def in_postgres(statement: str) -> str:
 
 SCHEMA_VERSION = tables.SCHEMA_VERSION
 
-SCHEMA: tuple[str, ...] = (*map(in_postgres, tables.SCHEMA), *_OWN)
+_OWN_STEPS: dict[int, tuple[str, ...]] = {12: queues.STEPS}
+_LATER = tuple(step for version in sorted(_OWN_STEPS) for step in _OWN_STEPS[version])
+
+SCHEMA: tuple[str, ...] = (*map(in_postgres, tables.SCHEMA), *_OWN, *_LATER)
 """Statements that make the tables of `SCHEMA_VERSION`."""
 
 FIRST_VERSION = 12
 """Version of the first tables that were ever in Postgres."""
 
 UPGRADES: dict[int, tuple[str, ...]] = {
-    version: tuple(map(in_postgres, steps)) for version, steps in tables.UPGRADES.items() if version >= FIRST_VERSION
+    version: (*map(in_postgres, steps), *_OWN_STEPS.get(version, ()))
+    for version, steps in tables.UPGRADES.items()
+    if version >= FIRST_VERSION
 }
 """For each version, the statements that lead from it to the next."""

@@ -18,21 +18,21 @@ CHANGING: tuple[str, ...] = tuple(name for name in JOB_COLUMNS if name not in {*
 _SET = ", ".join(f"{name} = ?" for name in CHANGING)
 
 # For a job as a `Fence` says: its key, its version, and its token or an empty text.
-_FENCED = "key = ? AND version = ? AND coalesce(token, '') = ?"
+FENCED = "key = ? AND version = ? AND coalesce(token, '') = ?"
 
 # Everything that is inserted into the texts below is a constant above.
 INSERT_JOB = f"INSERT INTO jobs ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (key) DO NOTHING"  # noqa: S608
 SELECT_JOB = f"SELECT {_COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608
 SELECT_JOBS_BETWEEN = f"SELECT {_COLUMNS} FROM jobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"  # noqa: S608
 SELECT_JOBS_OF_QUEUE = f"SELECT {_COLUMNS} FROM jobs WHERE queue_id = ? AND key > ? ORDER BY key LIMIT ?"  # noqa: S608
-UPDATE_JOB = f"UPDATE jobs SET {_SET} WHERE {_FENCED}"  # noqa: S608
-SELECT_FENCED = f"SELECT 1 FROM jobs WHERE {_FENCED}"  # noqa: S608
-SELECT_JOB_FENCED = f"SELECT {_COLUMNS} FROM jobs WHERE {_FENCED}"  # noqa: S608
+UPDATE_JOB = f"UPDATE jobs SET {_SET} WHERE {FENCED}"  # noqa: S608
+SELECT_FENCED = f"SELECT 1 FROM jobs WHERE {FENCED}"  # noqa: S608
+SELECT_JOB_FENCED = f"SELECT {_COLUMNS} FROM jobs WHERE {FENCED}"  # noqa: S608
 REQUEST_CANCEL = "UPDATE jobs SET cancel_requested = 1 WHERE key = ? AND state IN ('queued', 'running')"
 CLEAR_REQUEST = "UPDATE jobs SET cancel_requested = 0 WHERE key = ?"
-NOTE_PROCESS = f"UPDATE jobs SET job_pid = ?, job_pid_started = ? WHERE {_FENCED}"  # noqa: S608
+NOTE_PROCESS = f"UPDATE jobs SET job_pid = ?, job_pid_started = ? WHERE {FENCED}"  # noqa: S608
 # By the database's own clock, see `Dialect`, the only one that all hosts share.
-RENEW_LEASE = f"UPDATE jobs SET lease_until_ms = {{clock_ms}} + ? WHERE {_FENCED}"  # noqa: S608
+RENEW_LEASE = f"UPDATE jobs SET lease_until_ms = {{clock_ms}} + ? WHERE {FENCED}"  # noqa: S608
 BEAT = f"{RENEW_LEASE} RETURNING key, cancel_requested"
 SELECT_CLOCK = "SELECT {clock_ms}"
 SELECT_LEASE = "SELECT lease_until_ms FROM jobs WHERE key = ?"

@@ -25,6 +25,12 @@ _AFTER_ANY_KEY = "\U0010ffff"
 _changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
 
 
+def changing(row: JobRow) -> tuple[Any, ...]:
+    """Return the values of a job's row that a change writes, in the order of `CHANGING`."""
+    found: tuple[Any, ...] = _changing(flat(row))
+    return found
+
+
 class SqlJobStore(JobStore, ABC):
     """Keeps jobs in the `tables` of a database.
 
@@ -128,7 +134,7 @@ class SqlJobStore(JobStore, ABC):
             if change is None:
                 return None
             after = change.row
-            if connection.execute(sql.UPDATE_JOB, (*_changing(flat(after)), *_values(fence))).rowcount == 0:
+            if connection.execute(sql.UPDATE_JOB, (*changing(after), *_values(fence))).rowcount == 0:
                 return None
             if known.cancel_requested and not after.cancel_requested:
                 connection.execute(sql.CLEAR_REQUEST, (fence.key,))

@@ -239,10 +239,12 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
+    # Queues without a folder, which only a store on a server has.
+    12: (),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""

@@ -1,22 +1,22 @@
-"""Registration of a worker in a queue: a file with its report, and a lock that proves that it is alive."""
+"""Registration of a worker in a queue's folder: a file with its report, and a lock that proves that it is alive."""
 
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from themis.core.errors import WorkerNameError
 from themis.core.files import guarded
-from themis.core.queue.folder import locks
-from themis.core.queue.folder.worker_registry import check_name, report_file, stop_file
-from themis.core.queue.folder.worker_report import WorkerReport
+from themis.core.queue.folder import locks, worker_registry
+from themis.core.queue.folder.worker_registry import SeenWorker, check_name, report_file, stop_file
 from themis.core.queue.model import layout
 from themis.core.stores.job_rows import Owner
 
-HEARTBEAT_S = 5.0
-"""Seconds between heartbeats while nothing else changes."""
+if TYPE_CHECKING:
+    from themis.core.queue.folder.worker_report import WorkerReport
 
 
 class Registration:
@@ -41,7 +41,7 @@ class Registration:
         with contextlib.suppress(FileNotFoundError):
             self._stop_file.unlink()
 
-    def write(self, report: WorkerReport) -> None:
+    def write(self, report: "WorkerReport") -> None:
         """Publish the worker's report; best effort, and never synced, as nobody needs it after a crash."""
         data = json.dumps(asdict(report), separators=(",", ":")).encode() + b"\n"
         with contextlib.suppress(OSError):
@@ -69,3 +69,23 @@ class Registration:
     def __exit__(self, *_: object) -> None:
         """Unregister."""
         self.close()
+
+
+class FolderWorkers:
+    """Workers of the queue in a folder."""
+
+    def __init__(self, queue_root: Path) -> None:
+        """Find the workers of the queue in `queue_root`."""
+        self._root = queue_root
+
+    def seen(self) -> list[SeenWorker]:
+        """Return every registered worker, by name, also dead ones; none when there is no queue."""
+        return worker_registry.workers_of(self._root)
+
+    def request_stop(self, names: Sequence[str]) -> None:
+        """Ask workers to take no more jobs and to end after the jobs that they run."""
+        worker_registry.request_stop(self._root, names)
+
+    def forget_dead(self) -> None:
+        """Remove the files of dead workers: of this host at once, of other hosts after a long silence."""
+        worker_registry.forget_dead(self._root)

@@ -13,17 +13,17 @@ import pytest
 
 from themis.core.errors import WorkerNameError
 from themis.core.queue.folder.processes import this_process
+from themis.core.queue.folder.registration import Registration
 from themis.core.queue.folder.root import make_root
 from themis.core.queue.folder.worker_registry import forget_dead, request_stop, workers_of
 from themis.core.queue.folder.worker_report import SlotReport, WorkerReport
-from themis_workers.registry import Registration
 
 DIES_REGISTERED = """
 import os, sys
 from pathlib import Path
-from tests.unit.workers.test_registry import report_of
+from tests.unit.queue.folder.test_registration import report_of
 from themis.core.queue.folder.processes import this_process
-from themis_workers.registry import Registration
+from themis.core.queue.folder.registration import Registration
 registration = Registration(Path(sys.argv[1]), this_process("gone"))
 registration.write(report_of("gone"))
 os._exit(9)

@@ -1,0 +1,1 @@
+"""Queue of rows in a results store, for workers of many hosts: no folder is shared."""

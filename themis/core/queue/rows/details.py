@@ -1,0 +1,65 @@
+"""Details of one job of a queue of rows."""
+
+from pathlib import Path
+from typing import Any
+
+from themis.core.errors import ManifestError
+from themis.core.queue.admin.details import JobDetails, KeptLog
+from themis.core.queue.folder import journal, log_files
+from themis.core.queue.folder.listing import ListedJob
+from themis.core.queue.model import layout
+from themis.core.queue.model.states import JobState
+from themis.core.queue.rows.job_commands import manifest_of
+from themis.core.queue.rows.queue_store import QueueStore
+from themis.core.stores.job_rows import JobRow
+from themis.core.stores.queues.port import JobEvent
+
+_MS = 1_000_000
+
+
+def of_job(there: QueueStore, row: JobRow) -> JobDetails:
+    """Return the details of a job, see `JobDetails`."""
+    kept = [
+        KeptLog(log.attempt, log.host, log.path, log.size_bytes, log.tail.decode("utf-8", "replace"))
+        for log in there.rows.logs(row.key)
+    ]
+    return JobDetails(
+        row=row,
+        attempts=there.jobs.attempts(row.key),
+        journal=[_line(event) for event in there.rows.events(row.key)],
+        paths=[],
+        alive=_is_alive(there, row),
+        logs=log_files.of_job(there.here.folder / layout.LOGS / row.key),
+        tags=_tags(there, row.key),
+        kept_logs=tuple(kept),
+        has_file=False,
+    )
+
+
+def listed(row: JobRow, folder: str) -> ListedJob:
+    """Return a job as a listing shows it."""
+    _, name = layout.place_of(row, 0)
+    entry = layout.parse(folder, name)
+    stamp = None if entry is None else entry.stamp
+    return ListedJob(row.key, folder, Path(name), row.priority, stamp, row.attempt or None)
+
+
+def _is_alive(there: QueueStore, row: JobRow) -> bool:
+    if row.state != JobState.RUNNING or row.lease_until_ms is None or row.owner is None:
+        return False
+    return row.lease_until_ms > there.jobs.clock_ms() and not there.here.is_dead(row.owner, row.token)
+
+
+def _tags(there: QueueStore, key: str) -> tuple[str, ...]:
+    try:
+        return manifest_of(there, key).tags
+    except ManifestError:
+        return ()
+
+
+def _line(event: JobEvent) -> dict[str, Any]:
+    """Return an event as a line of a journal."""
+    found = event._asdict()
+    line = {"at": journal.moment(found.pop("at_ms") * _MS), "move": found.pop("move"), **found}
+    line["exit"] = line.pop("exit_code")
+    return {name: value for name, value in line.items() if value is not None}

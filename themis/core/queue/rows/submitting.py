@@ -1,0 +1,147 @@
+"""Submission of a job to a queue of rows: one transaction has its run, its row, its manifest and its first event."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from themis.core.errors import JobError, QueueBusyError
+from themis.core.queue.model import manifest_file, states
+from themis.core.queue.model.states import ENDED, JobState
+from themis.core.queue.rows import moves, needs
+from themis.core.queue.rows.moves import Move
+from themis.core.queue.rows.queue_store import QUEUE_ROOT, QueueStore, event
+from themis.core.queue.transitions import stale_paths
+from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission, refuse_place
+from themis.core.stores.job_rows import Change, JobRow
+
+_TRIES = 20
+
+
+class _New(NamedTuple):
+    """Row, manifest and run of a new submission."""
+
+    row: JobRow
+    text: str
+    prepare: Prepare | None
+
+
+class RowSubmitter:
+    """Submits jobs to a queue of rows."""
+
+    def __init__(self, there: QueueStore) -> None:
+        """Make a submitter."""
+        self._there = there
+
+    def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
+        """Queue a job, unless it exists; with `rerun` an ended job is queued again, under this manifest.
+
+        Raises:
+            JobError: it is unfinished in another queue, is invalid, or its results belong to another store.
+            ManifestError: its payload is too large, too deep, or not JSON.
+            QueueBusyError: others keep changing the job.
+            StoreError: the store cannot be used.
+        """
+        there = self._there
+        if job.store.id != there.queue_id:
+            detail = "its results store is not the one that has this queue; a queue of rows is for its own store's runs"
+            raise JobError(key=job.key, detail=detail)
+        refuse_place(job.key, job.priority, job.not_before_ns)
+        now_ns = there.now_ns()
+        text = manifest_file.encode(job.manifest(now_ns)).decode("ascii")
+        row = _row_of(job, there.queue_id, now_ns)
+        for _ in range(_TRIES):
+            present = there.jobs.load(row.key)
+            if present is None:
+                found = self._added(row, text, prepare)
+            else:
+                found = self._present(present, _New(row, text, prepare), rerun=rerun)
+            if found is not None:
+                return found
+        raise QueueBusyError(path=str(there.place), key=row.key)
+
+    def _added(self, row: JobRow, text: str, prepare: Prepare | None) -> Submission | None:
+        jobs, rows = self._there.jobs, self._there.rows
+        with jobs.transaction():
+            if not jobs.add(row, text):
+                return None
+            rows.ensure_queue(self._there.as_made())
+            rows.set_needs(row.key, needs.of_text(text))
+            if prepare is not None:
+                prepare()
+            rows.note(row.key, event("submit", row))
+            rows.notify(row.queue_id)
+        return Submission(row, None, created=True)
+
+    def _present(self, present: JobRow, new: "_New", *, rerun: bool) -> Submission | None:
+        """Return a job that exists, queued again where that is asked for; None when others have changed it since."""
+        if present.queue_id != new.row.queue_id:
+            adopted = self._adopted(present, new)
+            if adopted is None:
+                return None
+            present = adopted
+        if rerun and present.state in ENDED:
+            move = Move(_again(new.row), lambda row: event("rerun", row), manifest=new.text, also=new.prepare)
+            row = moves.make(self._there, present.fence, move)
+            return None if row is None else Submission(row, None, created=True)
+        self._bring_up_to_date(present, new.text)
+        return Submission(present, None, created=False)
+
+    def _adopted(self, present: JobRow, new: "_New") -> JobRow | None:
+        """Take over a job of another queue that has ended; whether that queue is still there nobody here can tell."""
+        if present.state not in ENDED:
+            detail = f"it is {present.state} in another queue, {present.queue_root}; cancel it there first"
+            raise JobError(key=present.key, detail=detail)
+
+        def decide(read: JobRow) -> Change:
+            return Change(read._replace(version=read.version + 1, queue_id=new.row.queue_id, queue_root=QUEUE_ROOT))
+
+        ensure, made = self._there.rows.ensure_queue, self._there.as_made()
+        move = Move(decide, lambda row: event("adopt", row), manifest=new.text, also=lambda: ensure(made))
+        return moves.make(self._there, present.fence, move)
+
+    def _bring_up_to_date(self, row: JobRow, text: str) -> None:
+        """Update stale paths in a job's manifest."""
+        jobs, rows = self._there.jobs, self._there.rows
+        before = jobs.manifest(row.key)
+        after = None if before is None else stale_paths.refreshed(before, text)
+        if after is not None:
+            with jobs.transaction():
+                jobs.replace_manifest(row.key, after)
+                rows.note(row.key, event("bring up to date", row))
+
+
+def _again(new: JobRow) -> Callable[[JobRow], Change]:
+    """Queue an ended job again, with the limits of a new submission."""
+
+    def decide(read: JobRow) -> Change:
+        back = states.sent_back(read, new.submitted_ns, priority=new.priority).row
+        return Change(
+            back._replace(
+                ready_ns=new.ready_ns,
+                max_attempts=new.max_attempts,
+                max_worker_lost=new.max_worker_lost,
+                timeout_s=new.timeout_s,
+                memory_limit_mb=new.memory_limit_mb,
+            )
+        )
+
+    return decide
+
+
+def _row_of(job: NewJob, queue_id: str, now_ns: int) -> JobRow:
+    return JobRow(
+        key=job.key,
+        run_id=job.run_id,
+        queue_id=queue_id,
+        queue_root=QUEUE_ROOT,
+        version=1,
+        state=JobState.QUEUED,
+        attempt=0,
+        priority=job.priority,
+        submitted_ns=now_ns,
+        ready_ns=job.not_before_ns,
+        max_attempts=job.limits.max_attempts,
+        max_worker_lost=job.limits.max_worker_lost,
+        timeout_s=job.limits.timeout_s,
+        memory_limit_mb=job.limits.memory_limit_mb,
+        updated_ns=now_ns,
+    )

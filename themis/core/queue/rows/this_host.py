@@ -1,0 +1,123 @@
+"""Knowledge of a host about its own workers and their jobs: their logs, who of them lives, and what is excused.
+
+It is in a folder of this user on this machine, one for each queue. Nothing there is needed by another host: whether a
+worker elsewhere lives, its lease says. A process that is dead here is noticed at once, as its lock is free.
+"""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from themis.core.files import durable, guarded
+from themis.core.queue.folder import locks
+from themis.core.queue.model import layout
+from themis.core.stores.job_rows import Owner
+from themis.core.stores.queues.port import LogRow
+
+if TYPE_CHECKING:
+    from themis.core.queue.folder.locks import KeyLock
+
+FOLDER_VARIABLE = "THEMIS_QUEUES_DIR"
+
+TAIL_BYTES = 65_536
+"""Bytes of an attempt's output that are kept in the store."""
+
+_EXCUSED = "excused"
+
+
+def queues_folder() -> Path:
+    """Return the folder of what this user keeps of queues in stores.
+
+    It is `$THEMIS_QUEUES_DIR`, else `themis/queues` in `$XDG_STATE_HOME`, else in `~/.local/state`; for a user without
+    a home folder it is a temporary one.
+    """
+    told, state = os.environ.get(FOLDER_VARIABLE), os.environ.get("XDG_STATE_HOME")
+    try:
+        if told:
+            return Path(told).expanduser().absolute()
+        base = Path(state) if state and Path(state).is_absolute() else Path("~/.local/state").expanduser()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"themis-queues-{os.getuid()}"
+    return base / "themis" / "queues"
+
+
+class ThisHost:
+    """Knowledge of this host about a queue's workers and jobs.
+
+    Attributes:
+        folder: where it is kept.
+    """
+
+    def __init__(self, queue_id: str) -> None:
+        """Find the folder of a queue, which is made when something is kept."""
+        self.folder = queues_folder() / queue_id
+        self._locks = self.folder / layout.LOCKS
+        self._own: KeyLock | None = None
+        self._pid = 0
+        self._abandoned: set[str] = set()
+
+    # --- processes
+
+    def keep_lock(self, owner: Owner) -> None:
+        """Hold the lock of this process from now on, until it dies; one that cannot be held only costs time."""
+        if self._own is not None and self._pid == os.getpid():
+            return
+        with contextlib.suppress(OSError):
+            durable.make_folder(self._locks, private=True)
+            self._own, self._pid = locks.acquire(self._locks, _name(owner)), os.getpid()
+
+    def is_dead(self, owner: Owner, token: str | None) -> bool:
+        """Whether an owner of a job is known to be dead: a process of this host, or a claim that this one abandoned."""
+        if token in self._abandoned:
+            return True
+        name = _name(owner)
+        try:
+            return (self._locks / f"{name}.lock").exists() and not locks.is_locked(self._locks, name)
+        except OSError:
+            return False
+
+    def abandon(self, token: str) -> None:
+        """Let the next recovery by this process take the job of a claim of its own."""
+        self._abandoned.add(token)
+
+    def forget(self, token: str | None) -> None:
+        """Forget a claim that has ended."""
+        if token is not None:
+            self._abandoned.discard(token)
+            with contextlib.suppress(OSError):
+                (self.folder / _EXCUSED / token).unlink(missing_ok=True)
+
+    def excuse(self, token: str) -> None:
+        """Note that the attempt of a claim has ended, and that this could not be written; best effort."""
+        with contextlib.suppress(OSError):
+            durable.make_folder(self.folder / _EXCUSED, private=True)
+            guarded.touch(self.folder / _EXCUSED / token)
+
+    def is_excused(self, token: str | None) -> bool:
+        """Whether the attempt of a claim had ended, and this could not be written."""
+        return token is not None and (self.folder / _EXCUSED / token).exists()
+
+    # --- output
+
+    def log_path(self, key: str, attempt: int) -> Path:
+        """Return the path of an attempt's log."""
+        return layout.log_path(self.folder, key, attempt)
+
+    def tail(self, key: str, attempt: int, host: str) -> LogRow | None:
+        """Return the end of an attempt's log; None when there is none."""
+        path = self.log_path(key, attempt)
+        try:
+            with os.fdopen(guarded.open_to_read(path), "rb") as log:
+                size = os.fstat(log.fileno()).st_size
+                log.seek(max(size - TAIL_BYTES, 0))
+                return LogRow(attempt, host, str(path), size, log.read(TAIL_BYTES))
+        except OSError:
+            return None
+
+
+def _name(owner: Owner) -> str:
+    machine = hashlib.sha256(f"{owner.host}\n{owner.boot_id}".encode()).hexdigest()[:16]
+    return f"{machine}-{owner.pid}-{owner.pid_started}"

@@ -1,0 +1,198 @@
+"""Statements on queues without a folder, and on their jobs."""
+
+from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
+from themis.core.stores.postgres.database import DIALECT
+from themis.core.stores.queues.port import JobEvent, LogRow, QueueRow
+from themis.core.stores.sql.job_statements import CHANGING, FENCED
+
+_CLOCK_NS = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) * 1000"
+_CLOCK_MS = DIALECT.clock_ms
+_JOB = ", ".join(JOB_COLUMNS)
+_OF_JOB = ", ".join(f"j.{name}" for name in JOB_COLUMNS)
+_EVENT = ", ".join(JobEvent._fields)
+_LOG = ", ".join(LogRow._fields)
+_QUEUE = ", ".join(QueueRow._fields)
+
+# The place in the order of claiming, as the index of waiting jobs has it.
+_PLACE = "coalesce(ready_ns, submitted_ns)"
+_WAITS = "queue_id = ? AND state = 'queued' AND needs IS NOT NULL"
+_IS_LATER = "ready_ns IS NOT NULL AND ready_ns > clock.now_ns"
+
+CLOCK = f"SELECT {_CLOCK_NS}"
+_WITH_CLOCK = f"WITH clock AS MATERIALIZED (SELECT {_CLOCK_NS} AS now_ns)"
+
+QUEUE = f"SELECT {_QUEUE} FROM queues WHERE queue_id = ?"  # noqa: S608  # a constant, like all below
+ENSURE_QUEUE = f"INSERT INTO queues ({_QUEUE}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (queue_id) DO NOTHING"  # noqa: S608
+PAUSE = (
+    f"INSERT INTO queues ({_QUEUE}) VALUES (?, ?, ?, {_CLOCK_NS}, ?) ON CONFLICT (queue_id) DO UPDATE SET "  # noqa: S608
+    "paused_by = excluded.paused_by, paused_ns = excluded.paused_ns, pause_reason = excluded.pause_reason "
+    f"RETURNING {_QUEUE}"
+)
+RESUME = (
+    "UPDATE queues SET paused_by = NULL, paused_ns = NULL, pause_reason = NULL "
+    "WHERE queue_id = ? AND paused_ns IS NOT NULL"
+)
+NOTIFY = "SELECT pg_notify(?, '')"
+
+# From one class to the next by the index, as there are few, and very many jobs.
+CLASSES = f"""
+WITH RECURSIVE found (needs) AS (
+    (SELECT needs FROM jobs WHERE {_WAITS} ORDER BY needs LIMIT 1)
+    UNION ALL
+    SELECT (SELECT needs FROM jobs WHERE {_WAITS} AND needs > found.needs ORDER BY needs LIMIT 1)
+    FROM found WHERE found.needs IS NOT NULL
+)
+SELECT found.needs, one.key, m.manifest FROM found
+CROSS JOIN LATERAL (
+    SELECT job_no, key FROM jobs WHERE {_WAITS} AND needs = found.needs ORDER BY priority, {_PLACE}, key LIMIT 1
+) AS one
+JOIN job_manifests m ON m.job_no = one.job_no
+WHERE found.needs IS NOT NULL
+"""  # noqa: S608
+
+# One look into the index for each priority until one has a job: those whose time has not come are never read.
+_NEXT = f"""
+    SELECT found.* FROM clock CROSS JOIN generate_series(0, 9) AS p (priority) CROSS JOIN LATERAL (
+        SELECT job_no, key, priority, {_PLACE} AS place FROM jobs
+        WHERE {_WAITS} AND needs = {{needs}} AND priority = p.priority AND {_PLACE} <= clock.now_ns
+            AND cancel_requested = 0
+        ORDER BY {_PLACE}, key LIMIT 1{{lock}}
+    ) AS found LIMIT 1
+"""  # noqa: S608
+
+FIRST_CLASS = f"""
+{_WITH_CLOCK}
+SELECT c.needs FROM unnest(CAST(? AS text[])) AS c (needs)
+CROSS JOIN LATERAL ({_NEXT.format(needs="c.needs", lock="")}) AS one
+ORDER BY one.priority, one.place, one.key LIMIT 1
+"""  # noqa: S608
+
+CLAIM_NEXT = f"""
+WITH clock AS MATERIALIZED (
+    SELECT {_CLOCK_NS} AS now_ns WHERE NOT EXISTS (SELECT 1 FROM queues WHERE queue_id = ? AND paused_ns IS NOT NULL)
+), next AS ({_NEXT.format(needs="?", lock=" FOR NO KEY UPDATE SKIP LOCKED")}),
+claimed AS (
+    UPDATE jobs AS j SET
+        state = 'running', version = j.version + 1, attempt = j.attempt + 1, token = ?, worker = ?, host = ?,
+        boot_id = ?, pid = ?, pid_started = ?, job_pid = NULL, job_pid_started = NULL, ready_ns = NULL,
+        started_ns = clock.now_ns, ended_ns = NULL, updated_ns = clock.now_ns,
+        lease_until_ms = clock.now_ns / 1000000 + ?
+    FROM next, clock WHERE j.job_no = next.job_no
+    RETURNING j.job_no, {_OF_JOB}
+),
+noted AS (
+    INSERT INTO job_events (job_no, {_EVENT})
+    SELECT job_no, now_ns / 1000000, 'claim', host, pid, worker, state, attempt, version, NULL, NULL, NULL
+    FROM claimed, clock
+)
+SELECT {_OF_JOB}, m.manifest, clock.now_ns FROM claimed j JOIN job_manifests m ON m.job_no = j.job_no, clock
+"""  # noqa: S608
+
+BECOMES_READY = f"""
+SELECT EXISTS (
+    SELECT 1 FROM generate_series(0, 9) AS p (priority) CROSS JOIN unnest(CAST(? AS text[])) AS c (needs)
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM jobs WHERE {_WAITS} AND needs = c.needs AND priority = p.priority AND {_PLACE} <= ? LIMIT 1
+    ) AS one
+)
+"""  # noqa: S608
+
+# After a restart every owner was kept from renewing its lease: each gets the time of one to do so.
+LOST = f"""
+SELECT {_JOB}, is_over FROM (
+    SELECT j.*, j.lease_until_ms < {_CLOCK_MS}
+        AND pg_postmaster_start_time() < clock_timestamp() - q.lease_ms * interval '1 millisecond' AS is_over
+    FROM jobs j JOIN queues q ON q.queue_id = j.queue_id
+    WHERE j.queue_id = ? AND state = 'running' AND needs IS NOT NULL
+) AS running WHERE is_over OR host = ? ORDER BY lease_until_ms LIMIT ?
+"""  # noqa: S608
+
+SET_NEEDS = "UPDATE jobs SET needs = ? WHERE key = ?"
+NOTE = (
+    f"INSERT INTO job_events (job_no, {_EVENT}) SELECT job_no, coalesce(nullif(?, 0), {_CLOCK_MS}), "  # noqa: S608
+    f"{', '.join('?' * (len(JobEvent._fields) - 1))} FROM jobs WHERE key = ?"
+)
+KEEP_LOG = (
+    f"INSERT INTO job_logs (job_no, {_LOG}) SELECT job_no, {', '.join('?' * len(LogRow._fields))} "  # noqa: S608
+    "FROM jobs WHERE key = ? ON CONFLICT (job_no, attempt) DO NOTHING"
+)
+EVENTS = (
+    f"SELECT {', '.join(f'e.{name}' for name in JobEvent._fields)} "  # noqa: S608
+    "FROM job_events e JOIN jobs j ON j.job_no = e.job_no WHERE j.key = ? ORDER BY e.event_no"
+)
+LOGS = (
+    f"SELECT {', '.join(f'l.{name}' for name in LogRow._fields)} "  # noqa: S608
+    "FROM job_logs l JOIN jobs j ON j.job_no = l.job_no WHERE j.key = ? ORDER BY l.attempt"
+)
+FORGET = tuple(
+    f"DELETE FROM {table} WHERE job_no = (SELECT job_no FROM jobs WHERE key = ?)"  # noqa: S608
+    for table in ("job_events", "job_logs")
+)
+
+# The end of an attempt, in one message to the server: it is the whole transaction.
+SETTLE = f"""
+WITH changed AS (
+    UPDATE jobs SET {", ".join(f"{name} = ?" for name in CHANGING)} WHERE {FENCED} RETURNING job_no
+),
+ended AS (
+    INSERT INTO job_attempts (job_no, {", ".join(ATTEMPT_COLUMNS)})
+    SELECT job_no, {", ".join("?" * len(ATTEMPT_COLUMNS))} FROM changed
+),
+noted AS (
+    INSERT INTO job_events (job_no, {_EVENT})
+    SELECT job_no, coalesce(nullif(?, 0), {_CLOCK_MS}), {", ".join("?" * (len(JobEvent._fields) - 1))} FROM changed
+)
+SELECT count(*) FROM changed
+"""  # noqa: S608
+
+COUNTS = f"""
+{_WITH_CLOCK}
+SELECT CASE WHEN state = 'queued' AND {_IS_LATER} THEN 'waiting' ELSE state END, count(*)
+FROM jobs, clock WHERE queue_id = ? GROUP BY 1
+"""  # noqa: S608
+_QUEUED = f"SELECT {_JOB} FROM jobs, clock WHERE {_WAITS}"  # noqa: S608
+FIRST = {
+    "queued": f"{_WITH_CLOCK} {_QUEUED} AND NOT coalesce({_IS_LATER}, false) ORDER BY priority, {_PLACE}, key LIMIT ?",
+    "waiting": f"{_WITH_CLOCK} {_QUEUED} AND {_IS_LATER} ORDER BY ready_ns, priority, key LIMIT ?",
+    **{
+        state: f"SELECT {_JOB} FROM jobs WHERE queue_id = ? AND state = '{state}' ORDER BY key LIMIT ?"  # noqa: S608
+        for state in ("running", "done", "failed", "cancelled")
+    },
+}
+LAST_WAITING = f"{_WITH_CLOCK} {_QUEUED} AND {_IS_LATER} ORDER BY ready_ns DESC LIMIT 1"
+OLDEST = f"""
+{_WITH_CLOCK}
+SELECT
+    CASE WHEN state = 'running' THEN 'running' WHEN {_IS_LATER} THEN 'waiting' ELSE 'queued' END,
+    max(clock.now_ns - CASE WHEN state = 'running' THEN started_ns ELSE {_PLACE} END)
+FROM jobs, clock WHERE queue_id = ? AND state IN ('queued', 'running') GROUP BY 1
+"""  # noqa: S608
+COUNT_BEFORE = f"""
+{_WITH_CLOCK}
+SELECT count(*) FROM jobs, clock
+WHERE {_WAITS} AND {_PLACE} <= clock.now_ns AND (priority, {_PLACE}, key) < (?, ?, ?)
+"""  # noqa: S608
+
+_WORKER = "worker, host, boot_id, pid, pid_started"
+WORKERS = (
+    f"SELECT {_WORKER}, {_CLOCK_MS} - heartbeat_ms, report, stop_requested FROM workers "  # noqa: S608
+    "WHERE queue_id = ? ORDER BY worker"
+)
+LOCK_WORKER = (
+    f"SELECT {_WORKER}, {_CLOCK_MS} - heartbeat_ms, report, stop_requested FROM workers "  # noqa: S608
+    "WHERE queue_id = ? AND worker = ? FOR UPDATE"
+)
+REGISTER = (
+    f"INSERT INTO workers (queue_id, {_WORKER}, heartbeat_ms, report, stop_requested) "  # noqa: S608
+    f"VALUES (?, ?, ?, ?, ?, ?, {_CLOCK_MS}, '', 0) ON CONFLICT (queue_id, worker) DO NOTHING"
+)
+REPLACE_WORKER = (
+    f"UPDATE workers SET host = ?, boot_id = ?, pid = ?, pid_started = ?, heartbeat_ms = {_CLOCK_MS}, report = '', "  # noqa: S608
+    "stop_requested = 0 WHERE queue_id = ? AND worker = ?"
+)
+HEARTBEAT = (
+    f"UPDATE workers SET heartbeat_ms = {_CLOCK_MS}, report = ? "  # noqa: S608
+    "WHERE queue_id = ? AND worker = ? AND host = ? AND pid = ? AND pid_started = ? RETURNING stop_requested"
+)
+REQUEST_STOP = "UPDATE workers SET stop_requested = 1 WHERE queue_id = ? AND worker = ANY(CAST(? AS text[]))"
+UNREGISTER = "DELETE FROM workers WHERE queue_id = ? AND worker = ANY(CAST(? AS text[]))"
