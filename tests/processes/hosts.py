@@ -12,9 +12,20 @@ import psutil
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-ENTER = (
-    "import os, socket, sys; socket.sethostname(sys.argv[1]); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
-)
+INIT = """
+import signal, socket, subprocess, sys, time
+
+socket.sethostname(sys.argv[1])
+ended = []
+signal.signal(signal.SIGTERM, lambda *_: ended.append(worker.send_signal(signal.SIGTERM)))
+while True:
+    worker = subprocess.Popen([sys.executable, *sys.argv[2:]])
+    code = worker.wait()
+    if ended or code == 0:
+        sys.exit(code)
+    time.sleep(0.5)
+"""
+"""What runs a host's worker, and again after it has failed, as a service manager does."""
 
 
 def skip_without_namespaces() -> None:
@@ -39,6 +50,7 @@ class Host:
         self._options = options
         self._environment = {**os.environ, "HOME": str(folder), "LAB_HOST": name, **environment}
         self._process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
         folder.mkdir()
 
     def start(self) -> None:
@@ -46,8 +58,9 @@ class Host:
         namespaces = ["unshare", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL"]
         worker = ["-m", "themis", "worker", *self._options]
         with (self.folder / "worker.log").open("ab") as log:
+            self._said_before = log.tell()
             self._process = subprocess.Popen(
-                [*namespaces, sys.executable, "-c", ENTER, self.name, *worker],
+                [*namespaces, sys.executable, "-c", INIT, self.name, *worker],
                 stdout=log, stderr=log, cwd=self.folder, env=self._environment, start_new_session=True,
             )  # fmt: skip
 
@@ -75,13 +88,14 @@ class Host:
     def end(self, patience_s: float = 60.0) -> int:
         """Ask the worker to end; its exit code."""
         assert self._process is not None
-        (worker,) = psutil.Process(self._process.pid).children()
-        worker.terminate()
+        (init,) = psutil.Process(self._process.pid).children()
+        init.terminate()
         return self._process.wait(patience_s)
 
-    def said(self) -> str:
-        """What its workers have said."""
-        return (self.folder / "worker.log").read_text(encoding="utf-8")
+    @property
+    def is_ready(self) -> bool:
+        """Whether its worker has said so since the host was booted."""
+        return b"worker is ready" in (self.folder / "worker.log").read_bytes()[self._said_before :]
 
     def _processes(self) -> list[psutil.Process]:
         """The worker and all below it."""

@@ -107,10 +107,13 @@ class Chaos:
         """Queue so many experiments."""
         self._themis("submit", *(str(self._config(number)) for number in range(experiments)))
 
+        with psycopg.connect(self.servers.primary.url()) as session:
+            session.execute("UPDATE queues SET lease_ms = %s", [int(LEASE_S * 1_000)])
+
     def strike(self) -> None:
         """Do something to a host, its lines, or a server."""
         deed = self.chance.choices(
-            (self._kill, self._freeze, self._lose_answers, self._crash), weights=(4, 4, 3, 1)
+            (self._kill, self._freeze, self._lose_answers, self._crash), weights=(4, 4, 4, 1)
         )[0]  # fmt: skip
         deed()
 
@@ -145,8 +148,8 @@ class Chaos:
 
     def _lose_answers(self) -> None:
         for proxy in self.proxies:
-            proxy.share = self.chance.choice((0.0, 0.1, 0.5))
-        time.sleep(self.chance.uniform(0.5, 1.5))
+            proxy.share = self.chance.choice((0.1, 0.5, 0.9))
+        time.sleep(self.chance.uniform(1.0, 2.5))
         for proxy in self.proxies:
             proxy.share = 0.0
 
@@ -207,6 +210,7 @@ def test_three_hosts_a_server_and_its_standby_are_struck_and_each_experiment_is_
             if number == strikes // 2:
                 chaos.fail_over()
         until(lambda: chaos.count("done") == experiments, "all jobs to be done", PATIENCE_S, every_s=0.5)
+        until(lambda: all(host.is_ready for host in chaos.hosts), "all workers to be ready")
         assert [host.end() for host in chaos.hosts] == [0] * len(HOSTS)
         chaos.done["answers to COMMIT lost"] = sum(proxy.lost for proxy in chaos.proxies)
         assert_promise(chaos, experiments)

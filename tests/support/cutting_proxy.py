@@ -57,12 +57,10 @@ class CuttingProxy:
             to_host.transport.abort()
             return
         line = _Line(host_says, to_host, server_says, to_server)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await asyncio.wait(
-                [asyncio.ensure_future(self._forth(line)), asyncio.ensure_future(self._back(line))],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+        ways = [asyncio.ensure_future(self._forth(line)), asyncio.ensure_future(self._back(line))]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         line.end()
+        await asyncio.gather(*ways, return_exceptions=True)  # either may be reset
 
     async def _forth(self, line: "_Line") -> None:
         while data := await line.host_says.read(CHUNK):
