@@ -80,8 +80,8 @@ class Host:
             stopped |= found
 
     def thaw(self) -> None:
-        """Let everything go on, as if no time had passed."""
-        for process in self._processes():
+        """Let everything go on, as if no time had passed; jobs first, before their worker can stop them."""
+        for process in reversed(self._processes()):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.resume()
 
