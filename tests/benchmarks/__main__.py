@@ -13,6 +13,7 @@ BENCHMARKS = (
     "bench_postgres.py",
     "bench_queue.py",
     "bench_replay.py",
+    "bench_row_queue.py",
     "bench_startup.py",
     "bench_worker.py",
 )

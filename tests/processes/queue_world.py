@@ -14,6 +14,7 @@ from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model.layout import JOB_FOLDERS, parse
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.picking.skipped_jobs import Allow
+from themis.core.queue.port import JobClaim
 from themis.core.stores.sql.tables import JOB_TABLES
 from themis.core.stores.sqlite.database import Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
@@ -108,7 +109,7 @@ class World:
         assert found is not None
         return found
 
-    def finish(self, claim: Claim, outcome: AttemptOutcome | None = None) -> JobState:
+    def finish(self, claim: JobClaim, outcome: AttemptOutcome | None = None) -> JobState:
         """Settle a claim, by default as done, with its result in the same transaction."""
         outcome = outcome or AttemptOutcome(Cause.DONE)
         also = (lambda: self._write_result(claim)) if outcome.cause is Cause.DONE else None
@@ -190,7 +191,7 @@ class World:
             if connection.execute("SELECT 1 FROM runs_made WHERE run_id = ?", (run_id,)).fetchone() is None:
                 connection.execute("INSERT INTO runs_made VALUES (?)", (run_id,))
 
-    def _write_result(self, claim: Claim) -> None:
+    def _write_result(self, claim: JobClaim) -> None:
         with self.database.transaction() as connection:
             connection.execute("INSERT INTO results VALUES (?, ?)", (claim.row.run_id, claim.attempt))
 

@@ -24,7 +24,11 @@ CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
 
 def clocked_url() -> str:
     """The address of a new store whose clock can be put ahead."""
-    url = f"{postgres_server.schema_url()}%2Cpg_catalog"
+    return clocked(f"{postgres_server.schema_url()}%2Cpg_catalog")
+
+
+def clocked(url: str) -> str:
+    """Make a store at an address, whose own functions come before the server's, with a clock that can be put ahead."""
     store = PostgresRunStore(url)
     store.initialize()
     with store.jobs.transaction() as session:
@@ -37,6 +41,8 @@ def clocked_url() -> str:
 class RowWorld(World):
     """A queue of rows, as one process sees it; each has a connection of its own to the store at `url`."""
 
+    queue: RowQueue  # type: ignore[assignment]
+
     def __init__(self, url: str, worker: str = "worker", *, rescan_s: float = 0.0) -> None:
         """Open the queue."""
         self.runs = PostgresRunStore(url)
@@ -44,8 +50,8 @@ class RowWorld(World):
         self.database = self.runs._database  # type: ignore[assignment]
         self.store = self.runs.jobs  # type: ignore[assignment]
         self.place = RowsPlace(url)
-        self.queue = RowQueue(self.place, lambda: self.runs.jobs, rescan_s=rescan_s)  # type: ignore[assignment]
-        self.address = self.queue._there.address  # type: ignore[attr-defined]
+        self.queue = RowQueue(self.place, lambda: self.runs.jobs, rescan_s=rescan_s)
+        self.address = self.queue._there.address
         self.result: ClaimResult[JobClaim] = ClaimResult()  # type: ignore[assignment]
         self.owner = this_process(worker)
         self.claims: list[JobClaim] = []
@@ -56,6 +62,12 @@ class RowWorld(World):
         if claim is not None:
             self.claims.append(claim)
         return claim
+
+    def claimed(self) -> JobClaim:  # type: ignore[override]
+        """The next job, claimed, where there must be one."""
+        found = self.claim()
+        assert found is not None
+        return found
 
     def files_of(self, key: str) -> list[str]:
         """The state of a job, in the place of the folders that have its file: there is one row."""
@@ -78,7 +90,12 @@ class RowWorld(World):
         """Put the store's clock ahead."""
         with self.database.transaction() as session:
             session.execute("UPDATE test_clock SET ahead_s = ahead_s + ?", (float(seconds),))
-        self.queue._there._asked_s = None  # type: ignore[attr-defined]
+        self.queue._there._asked_s = None
+
+    def run(self, sql: str) -> None:
+        """Run a statement."""
+        with self.runs.jobs.transaction() as session:
+            session.run(sql)
 
     def as_host(self, host: str) -> None:
         """Work as a process of another host from now on."""

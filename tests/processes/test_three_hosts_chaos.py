@@ -18,8 +18,7 @@ import pytest
 
 from tests.processes.hosts import REPOSITORY, Host, skip_without_namespaces
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.postgres_server import USER
-from tests.support.postgres_standby import ReplicatedServers
+from tests.support.postgres_server import USER, Server
 from tests.support.waiting import until
 from themis.core.outcomes.stages import Stage
 
@@ -29,6 +28,8 @@ CASES = 10
 PATIENCE_S = 300.0
 URL = "THEMIS_DATABASE_URL"
 QUEUE = f"store:env:{URL}"
+
+SETTINGS = {"track_commit_timestamp": "on"}
 
 LAB = """
 import asyncio, hashlib, json, os, time
@@ -73,8 +74,9 @@ class Chaos:
         self.folder = folder
         self.chance = random.Random(seed)
         self.done: Counter[str] = Counter()
-        self.servers = ReplicatedServers(servers, track_commit_timestamp="on")
-        self.writer = "primary"
+        self.primary = Server(servers / "one", synchronous_standby_names="second", **SETTINGS)
+        self.writer = self.primary
+        self.servers = servers
         self.proxies: list[CuttingProxy] = []
         self.hosts: list[Host] = []
 
@@ -83,14 +85,15 @@ class Chaos:
         """Servers and hosts, which end with the block."""
         (self.folder / "lab.py").write_text(LAB)
         with contextlib.ExitStack() as ends:
-            ends.callback(self.servers.stop)
-            self.servers.start()
+            ends.callback(self.primary.start().kill)
+            self.standby = self.primary.standby(self.servers / "two", "second", **SETTINGS)
+            ends.callback(self.standby.kill)
             self._themis("store", "upgrade", str(self._config(0)))
             for name in HOSTS:
                 ports = []
-                for server in (self.servers.primary, self.servers.standby):
+                for server in (self.primary, self.standby):
                     proxy = CuttingProxy(server.port, random.Random(self.chance.random()))
-                    ports.append(ends.enter_context(proxy.serving()).port)
+                    ports.append(ends.enter_context(proxy).port)
                     self.proxies.append(proxy)
                 options = ["--queue-root", QUEUE, "--slots", "2"]
                 host = Host(name, self.folder / name, options, **self._environment(*ports))
@@ -107,7 +110,7 @@ class Chaos:
         """Queue so many experiments."""
         self._themis("submit", *(str(self._config(number)) for number in range(experiments)))
 
-        with psycopg.connect(self.servers.primary.url()) as session:
+        with psycopg.connect(self.primary.url()) as session:
             session.execute("UPDATE queues SET lease_ms = %s", [int(LEASE_S * 1_000)])
 
     def strike(self) -> None:
@@ -119,13 +122,14 @@ class Chaos:
 
     def fail_over(self) -> None:
         """Let the standby take the primary's place."""
-        self.servers.fail_over()
-        self.writer = "standby"
+        self.primary.kill()
+        self.standby.promote()
+        self.writer = self.standby
         self.done["failed over"] += 1
 
     def ask(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What the server that writes answers."""
-        with psycopg.connect(getattr(self.servers, self.writer).url()) as session:
+        with psycopg.connect(self.writer.url()) as session:
             return session.execute(sql.encode(), parameters).fetchall()
 
     def count(self, state: str) -> int:
@@ -154,10 +158,9 @@ class Chaos:
             proxy.share = 0.0
 
     def _crash(self) -> None:
-        server = getattr(self.servers, self.writer)
-        server.stop("immediate")
+        self.writer.stop("immediate")
         time.sleep(self.chance.choice((0.1, 1.0, LEASE_S)))
-        server.start()
+        self.writer.start()
         self.done["server crashed"] += 1
 
     def _config(self, number: int) -> Path:
@@ -182,7 +185,7 @@ class Chaos:
         return {URL: url, "PYTHONPATH": f"{REPOSITORY}:{self.folder}"}
 
     def _themis(self, *arguments: str) -> str:
-        ports = (self.servers.primary.port, self.servers.standby.port)
+        ports = (self.primary.port, self.standby.port)
         ended = subprocess.run(
             [sys.executable, "-m", "themis", *arguments], capture_output=True, text=True, check=False, cwd=self.folder,
             env={**os.environ, **self._environment(*ports)},
@@ -209,11 +212,11 @@ def test_three_hosts_a_server_and_its_standby_are_struck_and_each_experiment_is_
             assert time.monotonic() < patient_until, f"{done} of {experiments} are done"
             time.sleep(chaos.chance.uniform(0.1, 1.0))
             chaos.strike()
-            if chaos.writer == "primary" and done >= experiments // 3:
+            if chaos.writer is chaos.primary and done >= experiments // 3:
                 chaos.fail_over()
         until(lambda: all(host.is_ready for host in chaos.hosts), "all workers to be ready")
         assert [host.end() for host in chaos.hosts] == [0] * len(HOSTS)
-        chaos.done["answers to COMMIT lost"] = sum(proxy.lost for proxy in chaos.proxies)
+        chaos.done["answers to COMMIT lost"] = sum(sum(proxy.cuts.values()) for proxy in chaos.proxies)
         assert_promise(chaos, experiments)
     with capsys.disabled():
         print(f": {dict(chaos.done)}", end="")  # noqa: T201  # how much was tried is the evidence

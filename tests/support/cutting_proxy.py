@@ -1,97 +1,76 @@
-"""Proxy between a host and its database server, on loopback, that loses answers to COMMIT, and the line as a whole."""
+"""A proxy in front of a database server that cuts connections after a COMMIT was sent: its answer is lost."""
 
-import asyncio
 import contextlib
 import random
+import selectors
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from typing import Self
 
-COMMIT = b"COMMIT"
-CHUNK = 65_536
+_COMMIT = b"COMMIT\0"
+_BYTES = 65_536
 
 
 class CuttingProxy:
-    """Passes on what a host and a server say to each other.
+    """Listens on loopback, and passes on what is said to a server, and its answers but for some of those to COMMIT.
 
     Attributes:
-        port: the one to connect to.
-        lost: answers to COMMIT that arrived here and went no further; the connection ended instead.
-        share: how many of them are lost, from 0 to 1.
+        port: where it listens.
+        share: share of commits whose answer is lost; 0 at first.
+        cuts: number of connections that were cut, by whether the server had answered before.
     """
 
-    def __init__(self, upstream: int, chance: random.Random) -> None:
-        """Pass on to the port `upstream`; `chance` decides which answers are lost."""
-        self._upstream = upstream
+    def __init__(self, port: int, chance: random.Random) -> None:
+        """Stand in front of the server at `port` of this machine."""
+        self._target = port
         self._chance = chance
-        self._end: Callable[[], object] = lambda: None
-        self.port = 0
-        self.lost = 0
         self.share = 0.0
+        self.cuts = {True: 0, False: 0}
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
 
-    @contextlib.contextmanager
-    def serving(self) -> Iterator["CuttingProxy"]:
-        """Pass on while the block runs, in a thread."""
-        is_ready = threading.Event()
-        thread = threading.Thread(target=lambda: asyncio.run(self._serve(is_ready)), daemon=True)
-        thread.start()
-        assert is_ready.wait(30.0)
-        try:
-            yield self
-        finally:
-            self._end()
-            thread.join(30.0)
+    def __enter__(self) -> Self:
+        """Begin to listen."""
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
 
-    async def _serve(self, is_ready: threading.Event) -> None:
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        self._end = lambda: loop.call_soon_threadsafe(stop.set)
-        server = await asyncio.start_server(self._meet, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        is_ready.set()
-        await stop.wait()
-        server.close()
+    def __exit__(self, *_: object) -> None:
+        """Listen no more."""
+        self._listening.close()
 
-    async def _meet(self, host_says: asyncio.StreamReader, to_host: asyncio.StreamWriter) -> None:
-        try:
-            server_says, to_server = await asyncio.open_connection("127.0.0.1", self._upstream)
-        except OSError:
-            to_host.transport.abort()
-            return
-        line = _Line(host_says, to_host, server_says, to_server)
-        ways = [asyncio.ensure_future(self._forth(line)), asyncio.ensure_future(self._back(line))]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        line.end()
-        await asyncio.gather(*ways, return_exceptions=True)  # either may be reset
-
-    async def _forth(self, line: "_Line") -> None:
-        while data := await line.host_says.read(CHUNK):
-            if COMMIT in data and self._chance.random() < self.share:
-                line.loses_answer = True
-            line.to_server.write(data)
-            await line.to_server.drain()
-
-    async def _back(self, line: "_Line") -> None:
-        while data := await line.server_says.read(CHUNK):
-            if line.loses_answer:
-                self.lost += 1
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
                 return
-            line.to_host.write(data)
-            await line.to_host.drain()
+            threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
+    def _pass_on(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(("127.0.0.1", self._target))
+        except OSError:  # it is away, as its client learns
+            client.close()
+            return
+        with client, server, contextlib.suppress(OSError), selectors.DefaultSelector() as ready:
+            ready.register(client, selectors.EVENT_READ)
+            ready.register(server, selectors.EVENT_READ)
+            while True:
+                for key, _ in ready.select():
+                    said = key.fileobj.recv(_BYTES)  # type: ignore[union-attr]
+                    if not said:
+                        return
+                    if key.fileobj is server:
+                        client.sendall(said)
+                        continue
+                    server.sendall(said)
+                    if said.endswith(_COMMIT) and self._chance.random() < self.share:
+                        self._cut(server)
+                        return
 
-class _Line:
-    """One connection, in both directions."""
-
-    def __init__(
-        self,
-        host_says: asyncio.StreamReader,
-        to_host: asyncio.StreamWriter,
-        server_says: asyncio.StreamReader,
-        to_server: asyncio.StreamWriter,
-    ) -> None:
-        self.host_says, self.to_host = host_says, to_host
-        self.server_says, self.to_server = server_says, to_server
-        self.loses_answer = False
-
-    def end(self) -> None:
-        self.to_host.transport.abort()
-        self.to_server.transport.abort()
+    def _cut(self, server: socket.socket) -> None:
+        """Let the server commit, or at least begin to, by turns."""
+        waits = self.cuts[True] <= self.cuts[False]
+        if waits:
+            server.recv(_BYTES)
+        self.cuts[waits] += 1

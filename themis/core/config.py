@@ -229,7 +229,7 @@ class RuntimeConfig(FrozenModel):
         existing_run_policy: `auto` continues or returns an existing run, `error` refuses, `rerun` starts from scratch.
         code_changes: what happens when the source of a component was edited under the same fingerprint, before stored
             results are used: `warn`, `refuse`, or `ignore`, which goes by the fingerprint alone.
-        queue_root: folder that experiments are submitted to.
+        queue_root: folder that experiments are submitted to; `store` for the rows of the results store.
         batch_root: folder that batch requests are written to.
         max_attempts: tries of a queued experiment that fails.
         max_worker_lost: tries of a queued experiment whose worker dies.

@@ -29,7 +29,7 @@ from themis.core.jobs.found_as import found_as
 from themis.core.jobs.payload import JobPayload
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.jobs.submittable import check_submittable, loaders_of
-from themis.core.jobs.worker_cycle import open_queue, run_worker_once, run_worker_once_async
+from themis.core.jobs.worker_cycle import open_queue, open_queue_at, run_worker_once, run_worker_once_async
 from themis.core.queue.model.manifest_file import Limits
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
 from themis.core.queue.model.queue_place import Place, RowsPlace, place_in, queue_place
@@ -46,6 +46,7 @@ from themis.core.values.tags import checked
 __all__ = [
     "SubmissionManifest",
     "open_queue",
+    "open_queue_at",
     "run_batch_request",
     "run_worker_once",
     "run_worker_once_async",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from themis.core.comparison.comparing import Comparison, Flip
     from themis.core.comparison.difference import PairedDifference
     from themis.core.comparison.scores import RunScores
+    from themis.core.stores.reading import StoreLocation
 
 _ANSWER_CHARACTERS = 30
 _COLUMNS = (
@@ -78,7 +79,7 @@ def compare(
     cluster: str | None,
     flips: int,
     edited: bool,
-    store_path: Path | None,
+    store: "StoreLocation | None",
     as_json: bool,
     **files: Path | None,
 ) -> int:
@@ -94,7 +95,7 @@ def compare(
         message = "name two runs at least: by config files, names or ids"
         raise click.UsageError(message, click.get_current_context())
     with ExitStack() as stack:
-        places = places_of(stack, chosen, store_path)
+        places = places_of(stack, chosen, store)
         sides = [_side(name, place, edited=edited) for name, place in zip(chosen, places, strict=True)]
         clusters = None if cluster is None else _clusters(sides, cluster)
         found = compare_all(sides[0].scores, [side.scores for side in sides[1:]], clusters=clusters)

@@ -5,7 +5,6 @@ import time
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -63,7 +62,9 @@ class _Wanted(NamedTuple):
 @click.option("--state", type=click.Choice(STATES), help="Only runs in this state.")
 @click.option("--all", "show_all", is_flag=True, help=f"Every run, not only the newest {SHOWN_RUNS}.")
 @json_option
-def list_runs(*, place: QueuePlace, store: Path | None, show_all: bool, as_json: bool, **wanted: object) -> int:
+def list_runs(
+    *, place: QueuePlace, store: "StoreLocation | None", show_all: bool, as_json: bool, **wanted: object
+) -> int:
     """List the stored runs, newest first: those of a queue's stores, or of the store that --store or --config names.
 
     `themis status` shows what happens now, and `themis queue list` the jobs. Exits with 4 when a store cannot be read,

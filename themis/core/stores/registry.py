@@ -61,9 +61,12 @@ def create_run_store(
 
 
 def open_store(location: StoreLocation, patience: Patience | None = None, *, must_exist: bool = True) -> "RunStore":
-    """Open the store at a location, ready for use; without `must_exist` a missing one is made.
+    """Open the store at a location, ready for use; with `must_exist` none is made.
 
-    `patience` is the usual when it is None.
+    Args:
+        location: of the store.
+        patience: the usual when it is None.
+        must_exist: whether the store must be there already.
 
     Raises:
         StoreMissingError: it must exist, and does not.
@@ -74,8 +77,11 @@ def open_store(location: StoreLocation, patience: Patience | None = None, *, mus
     backend = _known(location)
     parameters = _parameters_of(backend, location)
     try:
-        config = StorageConfig(store=location.kind, parameters=parameters)
-        return _opened(config, patience or Patience(), must_exist=must_exist)
+        return _opened(
+            StorageConfig(store=location.kind, parameters=parameters),
+            patience or Patience(),
+            must_exist=must_exist,
+        )
     except ConfigError as error:
         raise StoreError(path=location.path, detail=str(error)) from error
 

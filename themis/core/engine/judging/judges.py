@@ -1,42 +1,26 @@
 """The judges of a run, and their calls: stored, cached, or made through the judge's gate and kept at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from themis.core.components.asked_model import provider_of
 from themis.core.components.resolution import LoadedComponent
-from themis.core.config import RuntimeConfig
 from themis.core.engine.breaker import Breaker
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.model_calls import ModelCalls, judge_retries
 from themis.core.engine.cases.stage_runner import StageRunner
 from themis.core.engine.cases.step import Step
-from themis.core.engine.spending import JudgeSpending, Spending
+from themis.core.engine.judging.asking import Asking
+from themis.core.engine.spending import JudgeSpending
 from themis.core.errors import BadResultError, BudgetSpentError, UnknownJudgeError
 from themis.core.outcomes import codec
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.text.canonical import content_hash
+from themis.core.text.lines import storable
 from themis.core.text.nearest import nearest_hint
 from themis.core.workflows import JudgeResponse, RenderedJudgePrompt
-
-Cached = Callable[[str], str | None]
-"""Returns the response of any run to a call with that key; None when there is none."""
-
-
-class Asking(NamedTuple):
-    """Settings by which judges are asked.
-
-    Attributes:
-        runtime: retries and time limits.
-        spending: counts what the calls use.
-        cached: finds the responses of all runs; None to ask again whatever is known.
-    """
-
-    runtime: RuntimeConfig
-    spending: Spending | None = None
-    cached: Cached | None = None
 
 
 class Question(NamedTuple):
@@ -92,7 +76,8 @@ class Judges:
         if judge is None:
             raise UnknownJudgeError(judge=question.judge_id, nearest=nearest_hint(question.judge_id, self._asked))
         key = content_hash([judge.identity, question.prompt.content, question.seed, question.repeat])
-        stored = (question.work.judge_calls or {}).get((question.item, question.call_id))
+        call_id = storable(question.call_id)  # a workflow's author may name its calls as they like
+        stored = (question.work.judge_calls or {}).get((question.item, call_id))
         if stored is not None and stored.cache_key == key:
             return Answer(JudgeResponse.model_validate_json(stored.response), "stored")
         known = None if self._cached is None else self._cached(key)
@@ -101,7 +86,7 @@ class Judges:
             text = codec.model_text(response)
         else:
             response, text = JudgeResponse.model_validate_json(known), known
-        row = JudgeCallRow(question.work.case_no, question.item, question.call_id, key, codec.now_ms(), text)
+        row = JudgeCallRow(question.work.case_no, question.item, call_id, key, codec.now_ms(), text)
         self._writer.add_judge_call(row)
         return Answer(response, "asked" if known is None else "cache")
 

@@ -1,5 +1,6 @@
 """Details of one job of a queue of rows."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from themis.core.queue.model import layout
 from themis.core.queue.model.states import JobState
 from themis.core.queue.rows.job_commands import manifest_of
 from themis.core.queue.rows.queue_store import QueueStore
-from themis.core.stores.job_rows import JobRow
+from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.queues.port import JobEvent
 
 _MS = 1_000_000
@@ -23,10 +24,11 @@ def of_job(there: QueueStore, row: JobRow) -> JobDetails:
         KeptLog(log.attempt, log.host, log.path, log.size_bytes, log.tail.decode("utf-8", "replace"))
         for log in there.rows.logs(row.key)
     ]
+    attempts = there.jobs.attempts(row.key)
     return JobDetails(
         row=row,
-        attempts=there.jobs.attempts(row.key),
-        journal=[_line(event) for event in there.rows.events(row.key)],
+        attempts=attempts,
+        journal=_journal(there.rows.events(row.key), attempts, row),
         paths=[],
         alive=_is_alive(there, row),
         logs=log_files.of_job(there.here.folder / layout.LOGS / row.key),
@@ -55,6 +57,18 @@ def _tags(there: QueueStore, key: str) -> tuple[str, ...]:
         return manifest_of(there, key).tags
     except ManifestError:
         return ()
+
+
+def _journal(events: Sequence[JobEvent], attempts: Sequence[AttemptRow], row: JobRow) -> list[dict[str, Any]]:
+    """Return the history of a job as lines of a journal, with the claims, which are in its attempts."""
+    claims = [_claim(one.started_ns, one.host, one.pid, one.worker, one.attempt) for one in attempts]
+    if row.state == JobState.RUNNING and row.owner is not None:
+        claims.append(_claim(row.started_ns or 0, row.owner.host, row.owner.pid, row.owner.worker, row.attempt))
+    return [_line(event) for event in sorted([*events, *claims], key=lambda event: event.at_ms)]
+
+
+def _claim(at_ns: int, host: str, pid: int, worker: str, attempt: int) -> JobEvent:
+    return JobEvent(at_ns // _MS, "claim", host, pid, worker=worker, state=JobState.RUNNING, attempt=attempt)
 
 
 def _line(event: JobEvent) -> dict[str, Any]:

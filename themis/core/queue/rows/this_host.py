@@ -85,10 +85,10 @@ class ThisHost:
 
     def forget(self, token: str | None) -> None:
         """Forget a claim that has ended."""
-        if token is not None:
-            self._abandoned.discard(token)
+        if token is not None and self.is_excused(token):
             with contextlib.suppress(OSError):
                 (self.folder / _EXCUSED / token).unlink(missing_ok=True)
+        self._abandoned.discard(token or "")
 
     def excuse(self, token: str) -> None:
         """Note that the attempt of a claim has ended, and that this could not be written; best effort."""

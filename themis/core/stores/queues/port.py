@@ -7,7 +7,7 @@ paused the queue, what happened to a job, and the end of its output. All times a
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from themis.core.stores.job_rows import Change, Fence, JobRow, Owner
+from themis.core.stores.job_rows import Change, JobRow, Owner
 
 
 class QueueRow(NamedTuple):
@@ -210,8 +210,14 @@ class QueueRows(Protocol):
     def notify(self, queue_id: str) -> None:
         """Tell those who listen, when this transaction is committed, that something is new."""
 
-    def settle(self, fence: Fence, change: Change, event: JobEvent) -> bool:
-        """Write a change that ends an attempt, and its event, in one statement; False when the claim is lost."""
+    def settle(self, before: JobRow, change: Change, event: JobEvent) -> bool:
+        """Write a change that ends an attempt, and its event, in one statement; False when the claim is lost.
+
+        Args:
+            before: the job as its owner knows it; what others may have changed since is written again.
+            change: the change.
+            event: its event; time and process are those of the attempt.
+        """
 
     def forget(self, key: str) -> None:
         """Remove the history and the output of a job."""
@@ -219,7 +225,7 @@ class QueueRows(Protocol):
     # --- for people
 
     def events(self, key: str) -> list[JobEvent]:
-        """Return the history of a job, oldest first."""
+        """Return the history of a job, oldest first; claims are in the attempts."""
 
     def logs(self, key: str) -> list[LogRow]:
         """Return the kept ends of a job's output, by attempt."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from themis.core.stores.job_rows import Change, Fence, JobRow, Owner, unflat
+from themis.core.stores.job_rows import Change, JobRow, Owner, unflat
 from themis.core.stores.postgres.database import PostgresDatabase
 from themis.core.stores.postgres.queues import statements as sql
 from themis.core.stores.postgres.queues.listener import PostgresListener, channel_of
@@ -16,9 +16,11 @@ from themis.core.stores.queues.port import (
     QueueRows,
     WorkerRow,
 )
+from themis.core.stores.sql.job_statements import CHANGING
 from themis.core.stores.sql.jobs import changing
 
 _NS = 1e9
+_NOTED_APART = frozenset({"job_pid", "job_pid_started", "lease_until_ms"})
 
 
 class PostgresQueueRows(QueueRows):
@@ -116,12 +118,15 @@ class PostgresQueueRows(QueueRows):
         with self._database.transaction() as session:
             session.execute(sql.NOTIFY, (channel_of(queue_id),))
 
-    def settle(self, fence: Fence, change: Change, event: JobEvent) -> bool:
+    def settle(self, before: JobRow, change: Change, event: JobEvent) -> bool:
         """Write a change that ends an attempt, and its event, in one statement; False when the claim is lost."""
-        demanded = (fence.key, fence.version, fence.token or "")
+        written, cleared, values = _differences(before, change.row)
+        demanded = (before.key, before.version, before.token or "")
         ended = () if change.ended is None else change.ended
+        told = (event.move, event.why, event.duration_s)
         with self._database.statement() as session:
-            ((count,),) = session.execute(sql.SETTLE, (*changing(change.row), *demanded, *ended, *event)).fetchall()
+            statement = sql.settle(written, cleared)
+            ((count,),) = session.execute(statement, (*values, *demanded, *ended, *told)).fetchall()
         return bool(count)
 
     def forget(self, key: str) -> None:
@@ -204,6 +209,16 @@ class PostgresQueueRows(QueueRows):
 
     def _jobs(self, statement: str, values: Sequence[object]) -> list[JobRow]:
         return [unflat(row) for row in self._database.query(statement, values)]
+
+
+def _differences(before: JobRow, after: JobRow) -> tuple[tuple[str, ...], tuple[str, ...], list[object]]:
+    """Return the columns in which two versions of a job differ: those with a value, those without, and the values."""
+    pairs = zip(CHANGING, changing(before), changing(after), strict=True)
+    # The process of a job is noted in its row alone.
+    found = [(name, new) for name, old, new in pairs if old != new or name in _NOTED_APART]
+    written = tuple(name for name, new in found if new is not None)
+    cleared = tuple(name for name, new in found if new is None)
+    return written, cleared, [new for _, new in found if new is not None]
 
 
 def _worker(row: Sequence[object]) -> WorkerRow:

@@ -1,9 +1,11 @@
 """Statements on queues without a folder, and on their jobs."""
 
+from functools import lru_cache
+
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
 from themis.core.stores.postgres.database import DIALECT
 from themis.core.stores.queues.port import JobEvent, LogRow, QueueRow
-from themis.core.stores.sql.job_statements import CHANGING, FENCED
+from themis.core.stores.sql.job_statements import FENCED
 
 _CLOCK_NS = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) * 1000"
 _CLOCK_MS = DIALECT.clock_ms
@@ -78,12 +80,7 @@ claimed AS (
         started_ns = clock.now_ns, ended_ns = NULL, updated_ns = clock.now_ns,
         lease_until_ms = clock.now_ns / 1000000 + ?
     FROM next, clock WHERE j.job_no = next.job_no
-    RETURNING j.job_no, {_OF_JOB}
-),
-noted AS (
-    INSERT INTO job_events (job_no, {_EVENT})
-    SELECT job_no, now_ns / 1000000, 'claim', host, pid, worker, state, attempt, version, NULL, NULL, NULL
-    FROM claimed, clock
+    RETURNING j.*
 )
 SELECT {_OF_JOB}, m.manifest, clock.now_ns FROM claimed j JOIN job_manifests m ON m.job_no = j.job_no, clock
 """  # noqa: S608
@@ -129,21 +126,32 @@ FORGET = tuple(
     for table in ("job_events", "job_logs")
 )
 
-# The end of an attempt, in one message to the server: it is the whole transaction.
-SETTLE = f"""
+# The end of an attempt, in one message to the server: it is the whole transaction. Only what changes is written, as
+# each value costs time on both sides.
+_SETTLE = f"""
 WITH changed AS (
-    UPDATE jobs SET {", ".join(f"{name} = ?" for name in CHANGING)} WHERE {FENCED} RETURNING job_no
+    UPDATE jobs SET {{assignments}} WHERE {FENCED} RETURNING job_no, state, version
 ),
 ended AS (
     INSERT INTO job_attempts (job_no, {", ".join(ATTEMPT_COLUMNS)})
     SELECT job_no, {", ".join("?" * len(ATTEMPT_COLUMNS))} FROM changed
+    RETURNING *
 ),
 noted AS (
     INSERT INTO job_events (job_no, {_EVENT})
-    SELECT job_no, coalesce(nullif(?, 0), {_CLOCK_MS}), {", ".join("?" * (len(JobEvent._fields) - 1))} FROM changed
+    SELECT job_no, e.ended_ns / 1000000, ?, e.host, e.pid, e.worker, c.state, e.attempt, c.version, ?, e.exit_code, ?
+    FROM changed c JOIN ended e USING (job_no)
 )
 SELECT count(*) FROM changed
 """  # noqa: S608
+
+
+@lru_cache(maxsize=64)
+def settle(written: tuple[str, ...], cleared: tuple[str, ...]) -> str:
+    """Return the statement that ends an attempt, writes some columns of its job, and sets others to NULL."""
+    assignments = [*(f"{name} = ?" for name in written), *(f"{name} = NULL" for name in cleared)]
+    return _SETTLE.format(assignments=", ".join(assignments))
+
 
 COUNTS = f"""
 {_WITH_CLOCK}
