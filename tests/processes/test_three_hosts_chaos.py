@@ -29,8 +29,6 @@ PATIENCE_S = 300.0
 URL = "THEMIS_DATABASE_URL"
 QUEUE = f"store:env:{URL}"
 
-SETTINGS = {"track_commit_timestamp": "on"}
-
 LAB = """
 import asyncio, hashlib, json, os, time
 from pathlib import Path
@@ -74,7 +72,7 @@ class Chaos:
         self.folder = folder
         self.chance = random.Random(seed)
         self.done: Counter[str] = Counter()
-        self.primary = Server(servers / "one", synchronous_standby_names="second", **SETTINGS)
+        self.primary = Server(servers / "one", synchronous_standby_names="second", track_commit_timestamp="on")
         self.writer = self.primary
         self.servers = servers
         self.proxies: list[CuttingProxy] = []
@@ -86,7 +84,7 @@ class Chaos:
         (self.folder / "lab.py").write_text(LAB)
         with contextlib.ExitStack() as ends:
             ends.callback(self.primary.start().kill)
-            self.standby = self.primary.standby(self.servers / "two", "second", **SETTINGS)
+            self.standby = self.primary.standby(self.servers / "two", "second", track_commit_timestamp="on")
             ends.callback(self.standby.kill)
             self._themis("store", "upgrade", str(self._config(0)))
             for name in HOSTS:
