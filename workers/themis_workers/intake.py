@@ -68,13 +68,18 @@ class Intake:
     def look(self) -> None:
         """Check whether jobs may be claimed, and log what has changed, even when no slot is free."""
         why_not = self._disk.why_not(self.settings.min_free_mb)
+        if why_not is None:
+            try:
+                self._look_at_pause()
+            except StoreError as error:  # a queue in a store that is away
+                self.note_outage(str(error))
+                why_not = self._disk.why_not(self.settings.min_free_mb)
         if why_not != self.why_not:
             if why_not is None:
                 logs.tell("jobs are taken again")
             else:
                 logs.warn("no jobs are taken", why=why_not)
             self.why_not = why_not
-        self._look_at_pause()
 
     def note_outage(self, why: str) -> None:
         """Record that a disk or a store has failed: nothing is claimed until a write check passes again."""
@@ -88,14 +93,12 @@ class Intake:
     @property
     def is_drained(self) -> bool:
         """Whether no job is left that this worker could claim now or soon."""
-        if (
-            not self._found_nothing
-            or self._look_again_s is not None
-            or self.why_not is not None
-            or self._queue.is_paused
-        ):
+        if not self._found_nothing or self._look_again_s is not None or self.why_not is not None or self._was_paused:
             return False
-        return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
+        try:
+            return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
+        except StoreError:  # away: nobody knows
+            return False
 
     @property
     def unusable(self) -> Mapping[str, str]:
