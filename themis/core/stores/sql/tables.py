@@ -239,10 +239,21 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
+    12: (
+        """
+        CREATE TABLE IF NOT EXISTS run_groups (
+            name TEXT NOT NULL,
+            run_no INTEGER NOT NULL,
+            place INTEGER NOT NULL,
+            row_name TEXT NOT NULL,
+            PRIMARY KEY (name, run_no)
+        ) WITHOUT ROWID
+        """,
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""
