@@ -12,6 +12,7 @@ BENCHMARKS = (
     "bench_models.py",
     "bench_postgres.py",
     "bench_queue.py",
+    "bench_bulk_submit.py",
     "bench_replay.py",
     "bench_startup.py",
     "bench_worker.py",
