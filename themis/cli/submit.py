@@ -11,7 +11,7 @@ import click
 from themis.cli.command import Words, code_changes_option, command, set_option, title_options
 from themis.cli.config_argument import config_arguments
 from themis.cli.exit_status import explain_name
-from themis.cli.sweep_options import sweep_options
+from themis.cli.groups.options import sweep_options
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
 from themis.cli.terminal.dry_run import dry_run_option, show_submission
@@ -110,7 +110,7 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
 
 
 def _submit_sweep(configs: Sequence[Path], overrides: Sequence[str], options: _How) -> None:
-    from themis.cli.submit_sweep import Swept, submit_sweep
+    from themis.cli.groups.submit import Swept, submit_sweep
     from themis.core.jobs.prepared_job import how_submitted
 
     how = how_submitted(options.mode, options.priority, options.not_before, options.tags)

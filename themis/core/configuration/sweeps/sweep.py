@@ -49,7 +49,7 @@ class Axis:
         """Return the value that a row of a file names.
 
         Raises:
-            ConfigError: values have names, and this is none of them.
+            ConfigError: values have names, and none is this one.
         """
         found = next((one for one in self.values if _same(one.value, value)), None)
         if found is not None:

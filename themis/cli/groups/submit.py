@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from themis.cli.groups.submitted_view import show_planned, show_submitted_rows, show_summary
 from themis.cli.terminal import streams
 from themis.cli.terminal.component_output import expect_components
 from themis.cli.terminal.output import note
 from themis.cli.terminal.part_options import part_of
-from themis.cli.views.swept import show_planned, show_submitted_rows, show_summary
 from themis.core.configuration.part import Part
 
 if TYPE_CHECKING:
