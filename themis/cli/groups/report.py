@@ -10,7 +10,7 @@ from themis.cli.terminal import streams
 from themis.cli.terminal.output import note
 
 if TYPE_CHECKING:
-    from themis.core.monitor.groups import GroupNow
+    from themis.core.monitor.run_groups.group_now import GroupNow
 
 
 def report_group(asked: Asked, form: str) -> None:
@@ -32,7 +32,8 @@ def report_group(asked: Asked, form: str) -> None:
 
 def _group(asked: Asked) -> "GroupNow":
     from themis.core.errors import StoreMissingError, UnavailableError
-    from themis.core.monitor.groups import GroupNow, members_of
+    from themis.core.monitor.run_groups.group_now import GroupNow
+    from themis.core.monitor.run_groups.members import members_of
     from themis.core.monitor.runs import StoredRuns
     from themis.core.monitor.targets import target_text
 

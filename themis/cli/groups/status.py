@@ -15,7 +15,8 @@ from themis.core.text.counts import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from themis.core.monitor.groups import GroupMember, GroupNow
+    from themis.core.monitor.run_groups.group_now import GroupNow
+    from themis.core.monitor.run_groups.members import GroupMember
     from themis.core.monitor.runs import StoredRuns
 
 SHOWN_RUNS = 100
@@ -35,7 +36,8 @@ def show_group(
     Raises:
         UnknownTargetError: no store has such a group.
     """
-    from themis.core.monitor.groups import GroupNow, members_of
+    from themis.core.monitor.run_groups.group_now import GroupNow
+    from themis.core.monitor.run_groups.members import members_of
 
     members = members_of(group, stores)
     code = _wait_for(group, members, timeout_s) if wait else 0

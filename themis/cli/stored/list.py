@@ -109,7 +109,7 @@ def _opened(stack: ExitStack, locations: "Iterable[StoreLocation]") -> "tuple[li
 
 def _of_group(target: str, stores: "Sequence[StoredRuns]") -> frozenset[str]:
     """The ids of the runs of the group that TARGET names."""
-    from themis.core.monitor.groups import members_of
+    from themis.core.monitor.run_groups.members import members_of
     from themis.core.monitor.targets import group_named
 
     if (group := group_named(target)) is None:

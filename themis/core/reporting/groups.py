@@ -6,7 +6,7 @@ from io import StringIO
 from types import MappingProxyType
 from typing import Any
 
-from themis.core.monitor.groups import GroupNow
+from themis.core.monitor.run_groups.group_now import GroupNow
 from themis.core.reporting import latex, markdown
 from themis.core.reporting.csv_table import write_table
 from themis.core.statistics.score_tally import figures, number
