@@ -38,7 +38,6 @@ if TYPE_CHECKING:  # the module `typing` would take most of the time of `import 
         snapshot_report,
         sqlite_store,
         submit_experiment,
-        submit_sweep,
     )
 
     __version__: str
@@ -80,7 +79,6 @@ __all__ = [
     "snapshot_report",
     "sqlite_store",
     "submit_experiment",
-    "submit_sweep",
 ]
 
 

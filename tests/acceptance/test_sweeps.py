@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from themis import get_run_result, sqlite_store, submit_sweep
+from themis import get_run_result, sqlite_store
 from themis.core.errors import ConfigError, RunExistsError
 from themis.core.queue.transitions import bulk_submitting
+from themis.core.sweeps import submit_sweep
 
 Themis = Any
 """The fixture's class: see conftest."""
@@ -118,7 +119,7 @@ def test_a_table_for_people_has_a_row_for_each_run_and_its_difference(
     drain(pupils)
     monkeypatch.setattr("themis.cli.stored.compare.is_for_people", lambda: True)
     lines = pupils("compare", "group:pupils").out.splitlines()
-    assert lines[0].split()[:5] == ["run", "row", "metric", "mean", "difference"]
+    assert lines[0].split()[:5] == ["run", "row", "metric", "exact_match", "difference"]
     assert [line.split()[-8] for line in lines[2:5]] == ["+0.2500", "+0.2500", "+0.5000"]
     assert "baseline" in lines[1]
     assert "p is adjusted for 3 tests" in lines[-1]
@@ -315,7 +316,7 @@ def test_in_python_a_sweep_is_one_call_whose_value_has_the_submissions(
 
 def test_in_python_too_a_policy_of_error_submits_nothing_when_one_is_there(pupils: Themis) -> None:
     submit_sweep("pupils.yaml", {"seeds": [[1]]})
-    rows = {"seeds": [[2], [1]], "runtime.existing_run_policy": ["error"]}
+    rows: dict[str, list[Any]] = {"seeds": [[2], [1]], "runtime.existing_run_policy": ["error"]}
     with pytest.raises(RunExistsError):
         submit_sweep("pupils.yaml", rows)
     assert len(pupils("list", "--json").document) == 1

@@ -109,7 +109,6 @@ if TYPE_CHECKING:
     )
     from themis.core.subjects import CandidateSetSubject, ConversationSubject, TraceSubject
     from themis.core.submission import SubmissionManifest, run_batch_request, run_worker_once, submit_experiment
-    from themis.core.sweeps import SubmittedSweep, submit_sweep
     from themis.core.workflows import (
         AggregationResult,
         EvaluationExecution,
@@ -199,7 +198,6 @@ __all__ = [
     "StatsEngine",
     "StorageConfig",
     "SubmissionManifest",
-    "SubmittedSweep",
     "TraceMetric",
     "TraceStep",
     "TraceSubject",
@@ -235,7 +233,6 @@ __all__ = [
     "snapshot_report",
     "sqlite_store",
     "submit_experiment",
-    "submit_sweep",
 ]
 
 _NAMES = {
@@ -279,7 +276,6 @@ _NAMES = {
     ".stores": "InMemoryRunStore RunStore SqliteRunStore create_run_store register_store_backend sqlite_store",
     ".subjects": "CandidateSetSubject ConversationSubject TraceSubject",
     ".submission": "SubmissionManifest run_batch_request run_worker_once submit_experiment",
-    ".sweeps": "SubmittedSweep submit_sweep",
     ".workflows": (
         "AggregationResult EvaluationExecution JudgeCall JudgeResponse ParsedJudgment RenderedJudgePrompt "
         "WorkflowFailure build_prompt_template_context"

@@ -70,7 +70,7 @@ def _say(found: "GroupNow", *, show_all: bool) -> None:
     states = ", ".join(f"{count:,} {state}" for state, count in found.states.items())
     means = [f"{short_name(metric)} {number(mean)}" for metric, mean in found.metric_means.items()]
     facts = [("group", found.name), ("runs", f"{len(found.runs):,}: {states}")]
-    say_facts([*facts, ("mean of all", means)] if means else facts)
+    say_facts([*facts, ("means", means)] if means else facts)
     say()
     shown = found.runs if show_all else found.runs[:SHOWN_RUNS]
     say_runs([replace(run, name=row_name or run.name) for row_name, run in shown], stored=False)

@@ -38,8 +38,15 @@ def say_compared(sides: "Sequence[tuple[str, RunScores, int | None]]", found: "S
         found: the comparison of each with the first, without that one.
     """
     name, baseline, _ = sides[0]
+    names = {metric for _, scores, _ in sides for metric in scores.scores}
+    only = names.pop() if len(names) == 1 else None
+    columns = _RUNS if only is None else tuple(one._replace(header=_of_one(one.header, only)) for one in _RUNS)
+
+    def shown(metric: str) -> str | None:
+        return None if metric == only else short_name(metric)
+
     rows: list[tuple[str | None, ...]] = [
-        (baseline.run_id[:ID_CHARACTERS], name, short_name(metric), _mean(baseline, metric), "baseline", *[None] * 5)
+        (baseline.run_id[:ID_CHARACTERS], name, shown(metric), _mean(baseline, metric), "baseline", *[None] * 5)
         for metric in baseline.scores
     ]
     for (name, scores, _), one in zip(sides[1:], found, strict=True):
@@ -47,8 +54,8 @@ def say_compared(sides: "Sequence[tuple[str, RunScores, int | None]]", found: "S
         for metric in scores.scores:
             paired = one.metrics.get(metric)
             cells = [None] * 6 if paired is None else _figures(paired)
-            rows.append((run, name, short_name(metric), _mean(scores, metric), *cells))
-    say_table_fitted(_RUNS, rows)
+            rows.append((run, name, shown(metric), _mean(scores, metric), *cells))
+    say_table_fitted(columns, rows)
     edited = sum(edits or 0 for _, _, edits in sides)
     if edited:
         say_text(f"{edited:,} scores as they were edited")
@@ -56,6 +63,11 @@ def say_compared(sides: "Sequence[tuple[str, RunScores, int | None]]", found: "S
     if unpaired:
         say()
         say_text(f"{unpaired:,} rows leave out cases that one of both runs has no score for; --json counts them.")
+
+
+def _of_one(header: str, metric: str) -> str:
+    """The header of a column where all rows are of one metric, whose column is left out."""
+    return short_name(metric) if header == "mean" else header
 
 
 def _mean(scores: "RunScores", metric: str) -> str:
