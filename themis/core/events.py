@@ -10,8 +10,11 @@ from themis.core.results import StageFailure
 from themis.core.workflows import EvaluationExecution
 
 
-class RunEvent(FrozenModel):
-    """Something happened in a run."""
+class RunEvent(FrozenModel, defer_build=True):
+    """Something happened in a run.
+
+    A class of events is built by pydantic when it is first used: a run without subscribers uses none.
+    """
 
     event_type: ClassVar[str]
 

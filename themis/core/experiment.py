@@ -19,14 +19,11 @@ from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, compile_run
 from themis.core.engine.compiling.narrowing import Sample, narrowed, part_of
 from themis.core.engine.compiling.run_name import named_part
-from themis.core.engine.estimate import estimate_run
-from themis.core.engine.replaying.execution import ReplayExecution
-from themis.core.engine.replaying.request import replay_request
 from themis.core.engine.run import RunExecution
 from themis.core.engine.run_options import RunOptions, RunProgress, parse_until_stage
 from themis.core.errors import InvalidArgumentError, StoreMissingError, UnknownRunError
 from themis.core.protocols import TracingProvider
-from themis.core.results import RunEstimate, RunResult, RunStatus
+from themis.core.results import RunEstimate, RunResult
 from themis.core.run_progress.display import shown
 from themis.core.snapshot import RunProvenance, RunSnapshot
 from themis.core.stores import RunStore, create_run_store, projections
@@ -136,6 +133,8 @@ class Experiment(ExperimentConfig):
 
     def estimate(self) -> RunEstimate:
         """Return an estimate of the calls and tokens of a run."""
+        from themis.core.engine.estimate import estimate_run  # noqa: PLC0415  # prices
+
         return estimate_run(self.compiled())
 
     def open_store(self, *, must_exist: bool = False) -> RunStore:
@@ -271,14 +270,14 @@ class Experiment(ExperimentConfig):
             RunBusyError: another process holds the run lock.
             ThemisError: the replay cannot continue.
         """
+        from themis.core.engine import replaying  # noqa: PLC0415  # few runs are replays
+
         with shown(progress) as kept_up:
             run = await at_home(self.compiled)
-            request = replay_request(run.snapshot, stage, metric_ids)
+            request = replaying.replay_request(run.snapshot, stage, metric_ids)
             own_store = store or self._stored_in(run.snapshot.run_id)
             options = RunOptions(subscribers=tuple(subscribers or ()), tracer=tracing_provider, progress=kept_up)
-            record = await ReplayExecution(run, own_store, runtime or self.runtime, options, request).execute()
-        is_known = record.status is not RunStatus.RUNNING  # else it was interrupted before its replay
-        return projections.run_result(own_store, run.snapshot.run_id, record if is_known else None)
+            return await replaying.replayed(run, own_store, runtime or self.runtime, options, request)
 
     def rejudge(self, metric_ids: Sequence[str] | None = None, **options: Any) -> RunResult:
         """Ask the judges again: `replay` from `judge`, with its other arguments as `options`."""

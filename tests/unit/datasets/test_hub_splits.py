@@ -12,8 +12,9 @@ from themis.cli.main import main
 from themis.core.config import DatasetOnHub
 from themis.core.dataset_config import DatasetSpec
 from themis.core.dataset_inputs import dataset_from_huggingface
-from themis.core.datasets import FileSource, HubSource
+from themis.core.datasets import FileSource
 from themis.core.datasets.first_reading import read_through
+from themis.core.datasets.hub.hub_source import HubSource
 from themis.core.errors import DatasetChangedError, DatasetError, PromptError
 from themis.core.media.media_folder import media_bytes
 from themis.core.models import Case

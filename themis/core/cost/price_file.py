@@ -48,7 +48,7 @@ def _one_star(value: str) -> str:
 Pattern = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_one_star)]
 
 
-class _Prices(FrozenModel):
+class _Prices(FrozenModel, defer_build=True):
     """US dollars per million tokens of each kind; a kind without a price is charged like a wider one."""
 
     input: Price | None = None
@@ -120,7 +120,7 @@ class ModelPrices(_Prices):
         return name.startswith(self.model[:-1]) if self.model.endswith(_ANY) else name == self.model
 
 
-class _Document(FrozenModel):
+class _Document(FrozenModel, defer_build=True):
     """The file: US dollars are its only currency."""
 
     currency: Literal["USD"] = "USD"

@@ -1,8 +1,7 @@
 """Datasets: streams of cases, listed, in a file or yielded by a function, and the fingerprint of their content."""
 
 from themis.core.datasets.file_source import FileSource
-from themis.core.datasets.hub.hub_source import HubSource
 from themis.core.datasets.loader_source import LoaderSource
 from themis.core.datasets.sources import CaseSource, InlineSource
 
-__all__ = ["CaseSource", "FileSource", "HubSource", "InlineSource", "LoaderSource"]
+__all__ = ["CaseSource", "FileSource", "InlineSource", "LoaderSource"]

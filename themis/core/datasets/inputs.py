@@ -11,7 +11,6 @@ from themis.core.data_frames.reading import Frame, is_frame, rows_of
 from themis.core.dataset_config import FieldPath
 from themis.core.datasets.case_objects import case_in
 from themis.core.datasets.file_source import FileSource
-from themis.core.datasets.hub.hub_source import HubSource
 from themis.core.errors import DatasetError
 from themis.core.models import Case, Dataset
 from themis.core.text.pydantic_errors import problems, words
@@ -113,6 +112,8 @@ def dataset_from_huggingface(  # noqa: PLR0913  # keywords, one a column
         DatasetError: it cannot be loaded, has no such column, or a row is not a case.
         HubUnavailableError: the hub cannot be reached.
     """
+    from themis.core.datasets.hub.hub_source import HubSource  # noqa: PLC0415  # most datasets are files
+
     given = {"name": dataset_name, "config": config_name, "split": split, "revision": revision}
     try:
         found = HubSplit.model_validate(given)

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, nullcontext
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.aggregating import aggregate
 from themis.core.engine.batch_endpoint import endpoint_of, has_batches
-from themis.core.engine.batches.context import Batching
-from themis.core.engine.batches.polling import BatchedGeneration, close_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.calls.sync_calls import SyncCalls
 from themis.core.engine.case_work import CaseWork
@@ -50,6 +48,9 @@ from themis.core.outcomes.stages import UNTIL_STAGES, Stage
 from themis.core.processes.forks import line, refuse_copy, run_of
 from themis.core.results import RunStatus
 from themis.core.stores.protocol import RunRecord, RunStore
+
+if TYPE_CHECKING:
+    from themis.core.engine.batches.context import Batching
 
 
 class RunExecution:
@@ -161,11 +162,13 @@ class RunExecution:
     def _reaches(self, record: RunRecord) -> bool:
         return UNTIL_STAGES[record.completed_through or "judge"] >= self._until
 
-    def _batching(self) -> Batching | None:
+    def _batching(self) -> "Batching | None":
         """The run's batches; None for a run whose candidates are asked for one by one."""
         generator = self._run.components.generator.live
         if self._runtime.batch is None and not (has_batches(generator) and self._store.batches(self._run_id)):
             return None
+        from themis.core.engine.batches.context import Batching  # noqa: PLC0415  # most runs have no batches
+
         return Batching(
             run=self._run,
             parts=self._run.parts(),
@@ -179,7 +182,9 @@ class RunExecution:
             lenders=self._lenders,
         )
 
-    async def _through_batches(self, batching: Batching) -> bytearray:
+    async def _through_batches(self, batching: "Batching") -> bytearray:
+        from themis.core.engine.batches.polling import BatchedGeneration  # noqa: PLC0415  # see above
+
         progress = self._progress
 
         def say(text: str | None) -> None:
@@ -271,7 +276,7 @@ class RunExecution:
         """Whether all candidates of a case were generated before."""
         return all((Stage.GENERATE, item) in work.stored for item in range(self._run.snapshot.candidate_count))
 
-    async def _end(self, span: Any, status: RunStatus, error: str | None, batching: Batching | None = None) -> None:
+    async def _end(self, span: Any, status: RunStatus, error: str | None, batching: "Batching | None" = None) -> None:
         refuse_copy(self._forks, "saying how it ended")
         through = None
         if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
@@ -281,6 +286,8 @@ class RunExecution:
         with nullcontext() if batching is None else self._store.transaction():
             self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
             if batching is not None:
+                from themis.core.engine.batches.polling import close_batches  # noqa: PLC0415  # see above
+
                 close_batches(batching)
         await self._observers.run_ended(span, status.value, error)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from themis.core.datasets import CaseSource, FileSource, HubSource
+from themis.core.datasets import CaseSource, FileSource
+from themis.core.datasets.hub.hub_source import HubSource
 from themis.core.datasets.record_source import RecordSource
 from themis.core.errors import PromptError
 from themis.core.models import Case

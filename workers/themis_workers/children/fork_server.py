@@ -41,7 +41,14 @@ from themis_workers.messages import Refused, StartSupervisor
 FAREWELL_S = 4.0
 """Seconds that supervisors have to end after the worker is gone; killing their jobs takes milliseconds."""
 
-_IMPORTED_LATE = ("email.parser", "encodings.ascii")
+_IMPORTED_LATE = (
+    "email.parser",
+    "encodings.ascii",
+    "themis.core.engine.batches.polling",
+    "themis.core.engine.judging.case_judging",
+    "themis.core.engine.judging.selection",
+    "themis.core.engine.limits.provider_gate",
+)
 
 
 def main(descriptor: int, isolation: str) -> NoReturn:

@@ -12,7 +12,7 @@ from tests.support.virtual_time import run_in_virtual_time, virtual_now
 from themis.core.config import RuntimeConfig
 from themis.core.engine.cases.model_calls import ModelCalls, generation_retries, judge_retries
 from themis.core.engine.limits import Admission
-from themis.core.engine.limits.providers import Account
+from themis.core.engine.limits.account import Account
 from themis.core.errors import CallTimeoutError
 from themis.core.models import Case, GenerationResult
 from themis.core.outcomes.stages import Stage

@@ -1,11 +1,12 @@
 """The datasets of a run: the sources of their cases, and what the run stores of them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from themis.core.components.references import ComponentTarget
 from themis.core.configuration.secrets import redact_urls
 from themis.core.dataset_config import DatasetFile, DatasetGiven, DatasetLoader, DatasetOnHub
-from themis.core.datasets import CaseSource, FileSource, HubSource, InlineSource, LoaderSource
+from themis.core.datasets import CaseSource, FileSource, InlineSource, LoaderSource
 from themis.core.datasets.fingerprint import DatasetFingerprint
 from themis.core.errors import ConfigError
 from themis.core.models import Dataset
@@ -17,7 +18,7 @@ def source_of(spec: DatasetGiven) -> CaseSource:
     if isinstance(spec, Dataset):
         return InlineSource(spec)
     if isinstance(spec, DatasetOnHub):
-        return HubSource(spec.dataset_id, spec.huggingface, spec.fields, spec.metadata, spec.selection)
+        return _hub_source(spec.dataset_id, spec.huggingface, spec.fields, spec.metadata, spec.selection)
     if isinstance(spec, DatasetFile):
         return _file_source(spec, spec.path)
     return _loader_source(spec, ComponentTarget(use=spec.use, arguments=spec.arguments))
@@ -28,7 +29,7 @@ def stored_source(dataset: SnapshotDataset, allow_modules: Sequence[str] | None 
     split = dataset.huggingface
     if split is not None:
         split = split if dataset.path is None else split.model_copy(update={"name": dataset.path})
-        return HubSource(dataset.dataset_id, split, dataset.fields, dataset.metadata, dataset.selection)
+        return _hub_source(dataset.dataset_id, split, dataset.fields, dataset.metadata, dataset.selection)
     if dataset.path is not None:
         return _file_source(dataset, dataset.path)
     if dataset.loader is not None:
@@ -37,6 +38,12 @@ def stored_source(dataset: SnapshotDataset, allow_modules: Sequence[str] | None 
     return InlineSource(
         Dataset(dataset_id=dataset.dataset_id, cases=cases, revision=dataset.revision, metadata=dataset.metadata)
     )
+
+
+def _hub_source(*given: Any) -> CaseSource:
+    from themis.core.datasets.hub.hub_source import HubSource  # noqa: PLC0415  # most datasets are files
+
+    return HubSource(*given)
 
 
 def _file_source(given: DatasetFile | SnapshotDataset, path: str) -> FileSource:

@@ -4,7 +4,7 @@ A metric that asks judges holds no limit while it is evaluated; only its calls d
 make many calls at once, and no two wait for each other.
 """
 
-from themis.core.engine.judging.judges import Asking
+from themis.core.engine.judging.asking import Asking
 from themis.core.engine.judging.opening import Judging, judging_of
 
 __all__ = ["Asking", "Judging", "judging_of"]

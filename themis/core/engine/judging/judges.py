@@ -1,18 +1,18 @@
 """The judges of a run, and their calls: stored, cached, or made through the judge's gate and kept at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from themis.core.components.asked_model import provider_of
 from themis.core.components.resolution import LoadedComponent
-from themis.core.config import RuntimeConfig
 from themis.core.engine.breaker import Breaker
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.model_calls import ModelCalls, judge_retries
 from themis.core.engine.cases.stage_runner import StageRunner
 from themis.core.engine.cases.step import Step
-from themis.core.engine.spending import JudgeSpending, Spending
+from themis.core.engine.judging.asking import Asking
+from themis.core.engine.spending import JudgeSpending
 from themis.core.errors import BadResultError, BudgetSpentError, UnknownJudgeError
 from themis.core.outcomes import codec
 from themis.core.outcomes.stages import Stage
@@ -20,23 +20,6 @@ from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.text.canonical import content_hash
 from themis.core.text.nearest import nearest_hint
 from themis.core.workflows import JudgeResponse, RenderedJudgePrompt
-
-Cached = Callable[[str], str | None]
-"""Returns the response of any run to a call with that key; None when there is none."""
-
-
-class Asking(NamedTuple):
-    """Settings by which judges are asked.
-
-    Attributes:
-        runtime: retries and time limits.
-        spending: counts what the calls use.
-        cached: finds the responses of all runs; None to ask again whatever is known.
-    """
-
-    runtime: RuntimeConfig
-    spending: Spending | None = None
-    cached: Cached | None = None
 
 
 class Question(NamedTuple):

@@ -8,9 +8,7 @@ from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.one_evaluation import CaseEvaluation
 from themis.core.engine.cases.pipeline import Parts
 from themis.core.engine.cases.stage_runner import StageRunner
-from themis.core.engine.judging.case_judging import CaseJudging
-from themis.core.engine.judging.judges import Asking, Judges
-from themis.core.engine.judging.selection import judges_of_selector
+from themis.core.engine.judging.asking import Asking
 from themis.core.outcomes.stages import Stage
 from themis.core.snapshot import RunSnapshot
 
@@ -33,6 +31,10 @@ def judging_of(
     """Return what asks the judges of a run that goes through `until`; for the others see `Judges` and `CaseJudging`."""
     if not parts.judges:
         return Judging()
+    from themis.core.engine.judging.case_judging import CaseJudging  # noqa: PLC0415  # most runs have no judges
+    from themis.core.engine.judging.judges import Judges  # noqa: PLC0415
+    from themis.core.engine.judging.selection import judges_of_selector  # noqa: PLC0415
+
     judges = Judges(parts.judges, runner, asking)
     of_selector = judges_of_selector(snapshot, judges)
     if until < Stage.JUDGE:

@@ -7,16 +7,18 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from themis.core.config import RuntimeConfig
+from themis.core.engine.limits.account import Account
 from themis.core.engine.limits.capacity import Capacity
 from themis.core.engine.limits.feedback import Feedback, Ticket
-from themis.core.engine.limits.provider_gate import ProviderGate
-from themis.core.engine.limits.provider_rules import rules_of
-from themis.core.engine.limits.providers import Account, Providers, providers
 from themis.core.outcomes.stages import NAMES, Stage
 from themis.core.values.provider_state import ProviderState
+
+if TYPE_CHECKING:
+    from themis.core.engine.limits.provider_gate import ProviderGate
+    from themis.core.engine.limits.providers import Providers
 
 
 class _Turn:
@@ -38,7 +40,7 @@ class Gate:
 
     __slots__ = ("_admission", "_limits", "_provider", "waiters")
 
-    def __init__(self, limits: Sequence[Capacity], admission: "Admission", provider: ProviderGate | None) -> None:
+    def __init__(self, limits: Sequence[Capacity], admission: "Admission", provider: "ProviderGate | None") -> None:
         """A gate with `limits` and those of a provider, woken by `admission`."""
         self._limits = tuple(limits)
         self._provider = provider
@@ -123,8 +125,13 @@ class Admission:
         waiting: the calls that wait.
     """
 
-    def __init__(self, runtime: RuntimeConfig, asked: Providers = providers) -> None:
-        """The limits of `runtime`; those of the providers that this process has `asked` are shared until `close`."""
+    def __init__(self, runtime: RuntimeConfig, asked: "Providers | None" = None) -> None:
+        """The limits of `runtime`; those of the providers that this process has `asked` are shared until `close`.
+
+        Args:
+            runtime: has the limits.
+            asked: the providers; None for those of this process.
+        """
         self._asked = asked
         self._runtime = runtime
         self._everything = Capacity(runtime.max_concurrent_tasks)
@@ -171,12 +178,18 @@ class Admission:
                 self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(soonest, self.admit)
 
-    def _provider(self, asked: Account) -> ProviderGate:
+    def _provider(self, asked: Account) -> "ProviderGate":
         known = self._providers.get(asked)
         if known is None:
+            # What shares limits between processes takes 30 ms to import, which a run that asks no provider needs not.
+            from themis.core.engine.limits.provider_gate import ProviderGate  # noqa: PLC0415
+            from themis.core.engine.limits.provider_rules import rules_of  # noqa: PLC0415
+            from themis.core.engine.limits.providers import providers  # noqa: PLC0415
+
             rules = rules_of(self._runtime, asked.provider)
             waiting = partial(self._waiting_for, asked)
-            known = self._providers[asked] = ProviderGate(self._asked, asked, rules, self.admit, waiting)
+            known = ProviderGate(self._asked or providers, asked, rules, self.admit, waiting)
+            self._providers[asked] = known
         return known
 
     def _waiting_for(self, account: Account) -> int:

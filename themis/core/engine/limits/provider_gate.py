@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from themis.core.engine.limits.account import Account
 from themis.core.engine.limits.feedback import Feedback, Ticket
-from themis.core.engine.limits.providers import Account, Providers
+from themis.core.engine.limits.providers import Providers
 from themis.core.engine.limits.share import Share
 from themis.core.engine.limits.token_estimate import TokenEstimate, characters_of
 from themis.core.values.provider_state import ProviderState

@@ -5,9 +5,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from themis.core.configuration.provider_names import public_name
+from themis.core.engine.limits.account import Account
 from themis.core.engine.limits.limit_report import LimitReport
 from themis.core.engine.limits.provider_limits import ProviderLimits
 from themis.core.engine.limits.share import Share
@@ -22,19 +22,6 @@ FIRST_AFTER_S = 0.2
 
 EVERY_S = 1.0
 """Seconds after which a changed setting is followed, and the report of this process is written again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """That to which limits belong.
-
-    Attributes:
-        provider: its `provider_key`.
-        credential: the API key; None for none, and where it is not known.
-    """
-
-    provider: str
-    credential: str | None = field(default=None, repr=False)
 
 
 LedgerOf = Callable[[str, str | None, Callable[[str], None]], Ledger]

@@ -24,9 +24,9 @@ from themis.core.engine.writer import OutcomeWriter
 from themis.core.errors import NothingToReplayError
 from themis.core.outcomes.stages import Stage
 from themis.core.processes.forks import refuse_copy
-from themis.core.results import RunStatus
+from themis.core.results import RunResult, RunStatus
 from themis.core.snapshot import RunSnapshot
-from themis.core.stores.projections import stored_snapshot
+from themis.core.stores.projections import run_result, stored_snapshot
 from themis.core.stores.protocol import RunRecord, RunStore
 
 
@@ -140,3 +140,12 @@ class ReplayExecution(RunExecution):
         if left and self._judges:
             add_judge_calls(left, self._kept, self._run_id)
         return left
+
+
+async def replayed(
+    run: CompiledRun, store: RunStore, runtime: RuntimeConfig, options: RunOptions, request: ReplayRequest
+) -> RunResult:
+    """Replay a run and return its result; raises as `ReplayExecution.execute`."""
+    record = await ReplayExecution(run, store, runtime, options, request).execute()
+    is_known = record.status is not RunStatus.RUNNING  # else it was interrupted before its replay
+    return run_result(store, run.snapshot.run_id, record if is_known else None)

@@ -8,11 +8,11 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine.calls.blocking import run_to_end
 from themis.core.engine.calls.call_thread import at_home
 from themis.core.engine.compiling.compiled import CompiledRun, recompile
-from themis.core.engine.replaying.execution import ReplayExecution
+from themis.core.engine.replaying.execution import replayed
 from themis.core.engine.replaying.request import replay_request
 from themis.core.engine.run_options import RunOptions, RunProgress
 from themis.core.errors import ComponentImportError, LiveComponentError
-from themis.core.results import RunResult, RunStatus
+from themis.core.results import RunResult
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import projections
 from themis.core.stores.protocol import RunStore
@@ -51,13 +51,11 @@ def replay_stored(  # noqa: PLR0913  # what is replayed, and how
     request = replay_request(snapshot, stage, metric_ids)
     options = RunOptions(progress=progress or RunProgress())
 
-    async def replayed() -> RunResult:
+    async def replay() -> RunResult:
         run = await at_home(lambda: recompiled(snapshot, folder))
-        record = await ReplayExecution(run, store, runtime, options, request).execute()
-        is_known = record.status is not RunStatus.RUNNING  # else it was interrupted before its replay
-        return projections.run_result(store, run_id, record if is_known else None)
+        return await replayed(run, store, runtime, options, request)
 
-    return run_to_end(replayed())
+    return run_to_end(replay())
 
 
 def recompiled(snapshot: RunSnapshot, folder: Path) -> CompiledRun:
