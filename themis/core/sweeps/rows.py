@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from themis.core.components.provenance import git_asked_once
 from themis.core.configuration.sweeps.sweep import Sweep, SweepRow, refuse_too_many
 from themis.core.errors import ConfigError, InputError
 from themis.core.experiment import Experiment
@@ -32,6 +33,7 @@ class ExperimentRow:
     experiment: Experiment
 
 
+@git_asked_once()
 def open_rows(
     configs: Sequence[Path],
     sweep: Sweep | None,
