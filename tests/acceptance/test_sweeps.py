@@ -161,6 +161,7 @@ def test_one_command_waits_for_a_group_and_its_exit_code_is_that_of_the_worst(pu
     late = pupils("status", "group:pupils", "--wait", "--timeout", "0.1", "--json")
     assert late.code == 124
     assert "2 of 2 runs of group pupils have not ended within 0.1 s" in late.err
+    assert "no worker is running" in late.err
     for _ in range(2):
         pupils("worker", "run")
     assert pupils("status", "group:pupils", "--wait", "--json").document["states"] == {"completed": 2}

@@ -82,8 +82,10 @@ def status(
         if wait and target is None:
             _note_nobody(place, {row.state for store in stores for row in store.find("", SHOWN_RUNS)})
         if target is not None and (group := _group_of(target)) is not None:
-            from themis.cli.groups.status import show_group
+            from themis.cli.groups.status import show_group, states_in
 
+            if wait:
+                _note_nobody(place, states_in(group, stores))
             return show_group(group, stores, wait=wait, timeout_s=timeout_s, show_all=show_all, as_json=as_json)
         code = _waited(stores, target, place, timeout_s) if wait else 0
         if target is not None:

@@ -49,6 +49,18 @@ def show_group(
     return code
 
 
+def states_in(group: str, stores: "Sequence[StoredRuns]") -> set[str]:
+    """The states of the first runs of a group.
+
+    Raises:
+        UnknownTargetError: no store has such a group.
+    """
+    from themis.core.monitor.run_groups.members import members_of
+
+    runs = (member.now(with_means=False) for member in members_of(group, stores)[:SHOWN_RUNS])
+    return {run.state for run in runs if run is not None}
+
+
 def _wait_for(group: str, members: "Sequence[GroupMember]", timeout_s: float | None) -> int:
     left, total, failed = list(members), len(members), 0
 
