@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import postgres_server
 from themis import get_run_result, sqlite_store
 from themis.core.errors import ConfigError, RunExistsError
 from themis.core.queue.transitions import bulk_submitting
@@ -323,3 +324,15 @@ def test_in_python_too_a_policy_of_error_submits_nothing_when_one_is_there(pupil
     assert len(pupils("list", "--json").document) == 1
     with pytest.raises(ConfigError, match="are the same run"):
         submit_sweep("pupils.yaml", {"seeds": [[3], [3]]})
+
+
+@pytest.mark.slow
+def test_a_sweep_into_postgres_is_a_group_there_too(pupils: Themis) -> None:
+    storage = ("--set", f"storage={{store: postgres, parameters: {{url: '{postgres_server.schema_url()}'}}}}")
+    rows = rows_of(pupils("submit", "pupils.yaml", *SWEEP, *storage))
+    assert drain(pupils) == 8
+    status = pupils("status", "group:pupils", "--json").document
+    assert status["states"] == {"completed": 8}
+    assert [run["row"] for run in status["runs"]] == [row["row"] for row in rows]
+    again = rows_of(pupils("submit", "pupils.yaml", *SWEEP, "--sweep", "runtime.max_attempts=2", *storage))
+    assert [row["new"] for row in again] == [False] * 8

@@ -191,6 +191,14 @@ def test_a_batch_of_which_some_are_there_and_one_has_lost_its_file_syncs_what_is
     assert calls == ["commit", *["fsync tmp"] * 2, *["rename tmp queued"] * 2, "fsync_folder queued"]
 
 
+def test_a_batch_that_is_there_is_acknowledged_when_its_names_are_synced_once(here: World) -> None:
+    here.submit_all([RUN, "run-2"])
+    here.finish(here.claimed())
+    with _seen(here) as calls:
+        here.submit_all([RUN, "run-2"])
+    assert calls == ["fsync_folder done", "fsync_folder queued"]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_syncs_what_it_promises_in_this_order(here: World, verb: str) -> None:
     before, action, expected = VERBS[verb]

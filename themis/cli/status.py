@@ -10,6 +10,7 @@ import click
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, label_filter
 from themis.cli.costs import cost_document, priced
+from themis.cli.groups.status import show_group, states_in
 from themis.cli.stored.run_targets import Asked, places_of_runs, run_options
 from themis.cli.targets import find_queue_root, run_id_of
 from themis.cli.terminal.output import emit, emit_list, note, say
@@ -81,11 +82,8 @@ def status(
         left_out = errors.UNAVAILABLE if len(stores) < len(locations) else 0
         if wait and target is None:
             _note_nobody(place, {row.state for store in stores for row in store.find("", SHOWN_RUNS)})
-        if target is not None and (group := _group_of(target)) is not None:
-            from themis.cli.groups.status import show_group, states_in
-
-            if wait:
-                _note_nobody(place, states_in(group, stores))
+        if (group := _group_of(target)) is not None:
+            _note_nobody(place, states_in(group, stores) if wait else set())
             return show_group(group, stores, wait=wait, timeout_s=timeout_s, show_all=show_all, as_json=as_json)
         code = _waited(stores, target, place, timeout_s) if wait else 0
         if target is not None:
@@ -112,10 +110,10 @@ def status(
     return code
 
 
-def _group_of(target: str) -> str | None:
+def _group_of(target: str | None) -> str | None:
     from themis.core.monitor.targets import group_named
 
-    return group_named(target)
+    return None if target is None else group_named(target)
 
 
 def _pages(
