@@ -30,10 +30,10 @@ demo: $(VENV)/runtime.stamp  ## evaluate several simulated models and show who w
 	$(BIN)/themis demo
 
 test: $(VENV)/dev.stamp  ## run the quick tests
-	$(PYTEST) -n 3 $(QUICK)
+	$(BIN)/python -m pytest -n 3 --deal $(QUICK)
 
-smoke: $(VENV)/dev.stamp  ## one case of each quick unit test, and a submit, a worker and a report: a minute or two
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --smoke tests/unit tests/acceptance/test_smoke.py
+smoke: $(VENV)/dev.stamp  ## a few tests of each unit, and a submit, a worker and a report: half a minute
+	$(BIN)/python -m pytest -n 2 --deal --smoke --ignore tests/unit/support tests/unit tests/acceptance/test_smoke.py
 
 # Where git does not know the tree (an unpacked archive, somebody else's folder), the same checks without pre-commit.
 check: $(VENV)/dev.stamp  ## check style, format, types, import direction, rules of the source and documentation

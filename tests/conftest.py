@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.dealing import pytest_pycollect_makemodule, pytest_runtest_protocol, pytest_xdist_make_scheduler
 from tests.support.project_copy import PROJECT
 from themis.core.components import provenance
 from themis.core.engine.limits.providers import providers
@@ -23,7 +24,8 @@ from themis.core.shared_limits.folder import FOLDER_VARIABLE
 from themis.core.text import masking
 
 # The machine may be busy with the other tests' processes: an example that takes long says nothing about the code.
-settings.register_profile("themis", deadline=None)
+# Each run tries other examples, and there are many runs.
+settings.register_profile("themis", deadline=None, max_examples=40)
 settings.load_profile("themis")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and whatever they start inherits that.
@@ -34,6 +36,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+
+__all__ = ["pytest_pycollect_makemodule", "pytest_runtest_protocol", "pytest_xdist_make_scheduler"]  # hooks, for pytest
+
+OF_A_FILE = 3
+"""How many tests of a file `make smoke` tries."""
 
 # What is collected is there until the end: looking for garbage in it would take half of the time that collecting does,
 # and some of each test's.
@@ -49,8 +56,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--deal", action="store_true", help="each process of xdist finds and runs a share of the files")
     parser.addoption("--short", action="store_true", help="slow tests try a sample of what they try in full")
-    parser.addoption("--smoke", action="store_true", help="try the first of a test's cases, if it takes a moment")
+    parser.addoption(
+        "--smoke", action="store_true", help="try a case of a few tests of each file, if it takes a moment"
+    )
     parser.addoption(
         "--soak-seconds", type=float, default=600.0, help="how long a soak test goes on; one round at least"
     )
@@ -67,12 +77,33 @@ def in_utc() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--smoke"):
-        return
-    quick = [item for item in items if item.get_closest_marker("not_smoke") is None]
-    chosen = set({item.nodeid.partition("[")[0]: item.nodeid for item in reversed(quick)}.values())
-    config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
-    items[:] = [item for item in items if item.nodeid in chosen]
+    cases = together(items, by="[")
+    for several in cases:
+        if few := several[0].get_closest_marker("few"):
+            quick = [case for case in several if case.get_closest_marker("slow") is None]
+            left = spread(quick, *few.args)
+            for case in quick:
+                if case not in left:
+                    case.add_marker("slow")
+    if config.getoption("--smoke"):
+        firsts = [several[0] for several in cases if several[0].get_closest_marker("not_smoke") is None]
+        chosen = {item for tests in together(firsts, by="::") for item in spread(tests, OF_A_FILE)}
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = [item for item in items if item in chosen]
+
+
+def together(items: list[pytest.Item], by: str) -> list[list[pytest.Item]]:
+    """Those whose ids are the same up to a mark: the cases of a test, or the tests of a file."""
+    found: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        found.setdefault(item.nodeid.partition(by)[0], []).append(item)
+    return list(found.values())
+
+
+def spread(items: list[pytest.Item], count: int) -> list[pytest.Item]:
+    """So many of them, from the first one on, as far apart as they can be."""
+    places = {number * len(items) // count for number in range(count)}
+    return [item for place, item in enumerate(items) if place in places]
 
 
 @pytest.hookimpl(trylast=True)

@@ -87,7 +87,7 @@ class Themis:
     def write(self, name: str, document: Any) -> Path:
         """Write a config file."""
         path = Path(name)
-        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        path.write_text(yaml.dump(document, Dumper=yaml.CSafeDumper), encoding="utf-8")
         return path
 
 

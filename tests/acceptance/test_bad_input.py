@@ -133,6 +133,7 @@ BAD_INPUT: dict[str, tuple[Callable[[], list[str]], int, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.few(13)
 @pytest.mark.parametrize("name", BAD_INPUT)
 def test_bad_input_is_one_clear_line_and_the_documented_exit_code(name: str, themis: Themis) -> None:
     prepare, code, said = BAD_INPUT[name]
@@ -180,6 +181,7 @@ BAD_MANIFESTS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", BAD_MANIFESTS)
 def test_a_bad_manifest_is_set_aside_and_the_next_job_runs(name: str, themis: Themis) -> None:
     _, good = themis.submit()

@@ -178,6 +178,7 @@ def check_line(line: str, words: tuple[str, ...], url: str) -> None:
         assert found, f"{word!r} is not in {line!r}"
 
 
+@pytest.mark.few(9)
 @pytest.mark.parametrize("use", ["openai", "anthropic"])
 @pytest.mark.parametrize("name", FAULTS)
 def test_both_commands_say_in_a_line_what_is_wrong(

@@ -226,6 +226,7 @@ class Counting(_Judge):
 '''.replace("\\\\", "\\")
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -315,6 +316,7 @@ def report(themis: Themis, config: Path, form: str) -> str:
     return done.out
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("form", FORMATS)
 def test_each_report_says_that_a_judge_is_uncalibrated_and_its_kappa_once_it_is_not(judges: Themis, form: str) -> None:
     config = run(judges, experiment())
@@ -329,6 +331,7 @@ def test_each_report_says_that_a_judge_is_uncalibrated_and_its_kappa_once_it_is_
     assert (found["status"], found["kappa"]["value"]) == ("calibrated", pytest.approx(0.4))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_report_on_a_run_without_judges_says_nothing_of_them(judges: Themis, form: str) -> None:
     config = run(judges, judges.experiment, "plain.yaml")

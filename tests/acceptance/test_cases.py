@@ -69,6 +69,7 @@ def test_all_cases_are_listed_with_scores_state_and_reason(mixed: str, themis: T
     assert "no answer" in failure["message"]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

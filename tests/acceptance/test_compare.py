@@ -104,6 +104,7 @@ def policy(themis: Themis, *rules: dict[str, Any], **more: Any) -> Path:
     return themis.write("gate.yaml", {"benchmarks": whole, **more})
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("rules", "code", "decision", "verdicts"),
     [

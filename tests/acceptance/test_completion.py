@@ -108,6 +108,7 @@ def asked(shell: str, *words: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_zsh_and_fish_are_told_the_same_with_a_help_text(lab: Themis) -> None:
     assert asked("zsh", "report", "base")[:3] == ["plain", "baseline", "completed"]
     for_fish = "\n".join(asked("fish", "report", "base"))  # in one line, or in three, as click's version has it

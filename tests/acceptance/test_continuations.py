@@ -77,6 +77,7 @@ def by_hand(asked: list[dict[str, Any]], values: list[list[float]]) -> dict[str,
     return {"builtin/acc": right / count, "builtin/acc_norm": right_by_length / count}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("mode", "count"), [("echo", 200), ("grammar", 40)])
 def test_acc_and_acc_norm_are_those_computed_by_hand(themis: Any, mode: str, count: int) -> None:
     asked = questions(count)

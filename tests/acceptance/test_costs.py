@@ -120,6 +120,7 @@ def test_a_reply_without_an_answer_costs_what_it_counts(themis: Themis, server: 
     assert failure["attempts"][0]["token_usage"] == usage
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("how", ["run", "queue", pytest.param("daemon", marks=pytest.mark.slow)])
 def test_a_budget_that_is_used_up_cancels_and_a_larger_one_continues(
     themis: Themis, server: ModelServer, how: str

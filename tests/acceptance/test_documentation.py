@@ -39,7 +39,8 @@ from themis.core.builtins import BUILTINS
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").rglob("*.md"))]
 README = PAGES[0]
-OF_POSTGRES = TOP / "docs" / "guides" / "results-in-postgres.md"
+GUIDES = TOP / "docs" / "guides"
+OF_POSTGRES = {GUIDES / "results-in-postgres.md", GUIDES / "workers-on-several-hosts.md"}
 COMMANDS = Path(sysconfig.get_path("scripts"))
 Shell = Callable[[Path, list[str]], tuple[int, str, str]]
 """Does what the words after `themis` say in a folder: the exit code, and what is printed on both streams."""
@@ -174,7 +175,7 @@ def matches(printed: str, expected: str) -> bool:
 @pytest.fixture
 def reader(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder that Python blocks run in and can import from."""
-    if "page" in request.fixturenames and request.getfixturevalue("page") == OF_POSTGRES:
+    if "page" in request.fixturenames and request.getfixturevalue("page") in OF_POSTGRES:
         monkeypatch.setenv("THEMIS_DATABASE_URL", postgres_server.schema_url())
     monkeypatch.setattr("themis.core.stores.registry._registered", {})  # which a page may add to
     monkeypatch.chdir(tmp_path)
@@ -208,7 +209,9 @@ def named(pages: list[Path]) -> list[Any]:
     return [pytest.param(page, id=str(page.relative_to(TOP))) for page in pages]
 
 
-@pytest.mark.parametrize("page", named([page for page in PAGES if not has_processes_meanwhile(page)]))
+@pytest.mark.parametrize(
+    "page", named([page for page in PAGES if any(blocks_of(page)) and not has_processes_meanwhile(page)])
+)
 def test_a_page_can_be_followed_from_an_empty_folder(
     page: Path, reader: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,6 +69,7 @@ def interrupted_at(moment: str, folder: Path) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("moment", MODULES)
 def test_an_interrupt_while_the_command_loads_is_one_line(moment: str, tmp_path: Path) -> None:
     done = interrupted_at(moment, tmp_path)
@@ -81,6 +82,7 @@ def test_an_interrupt_while_the_interpreter_shuts_down_is_one_line_too(tmp_path:
     assert done.stdout.startswith('{"run_id":')
 
 
+@pytest.mark.slow
 def test_an_ignored_interrupt_stays_ignored(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HOOK, encoding="utf-8")
     (tmp_path / "experiment.yaml").write_text(CONFIG, encoding="utf-8")

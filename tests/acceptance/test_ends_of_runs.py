@@ -59,6 +59,7 @@ def test_with_json_or_by_the_environment_it_is_the_object_of_elsewhere(themis: T
         assert [json.loads(line) for line in at_terminal("run", "--config", "experiment.yaml")] == [elsewhere]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("words", "begins"),
     [

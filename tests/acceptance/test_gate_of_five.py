@@ -1,6 +1,7 @@
 """`themis gate` over five benchmarks: a verdict on each, and one decision, which is the exit code."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,25 @@ FIVE: dict[str, dict[str, Any]] = {
 """All pass but the advisory one; of the rare words 75 % are lost, but the baseline knows only 4 of 100."""
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the runs are kept that the first test has made."""
+    return tmp_path_factory.mktemp("made") / "runs"
+
+
 @pytest.fixture
-def runs(themis: Themis, monkeypatch: pytest.MonkeyPatch) -> Themis:
+def runs(themis: Themis, made: Path, monkeypatch: pytest.MonkeyPatch) -> Themis:
     """The commands, with the stored run of each model, and a config file whose run was never made."""
-    Path(f"{MODULE}.py").write_text(PARTS, encoding="utf-8")
     monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    if not made.exists():
+        make_runs(themis)
+        shutil.copytree(Path.cwd(), made)
+    shutil.copytree(made, Path.cwd(), dirs_exist_ok=True)
+    return themis
+
+
+def make_runs(themis: Themis) -> None:
+    Path(f"{MODULE}.py").write_text(PARTS, encoding="utf-8")
     cases = [{"case_id": f"{number}", "input": "x", "expected_output": "right"} for number in range(CASES)]
     for name, right in {**MODELS, "not-run": 50}.items():
         document = {
@@ -73,7 +88,6 @@ def runs(themis: Themis, monkeypatch: pytest.MonkeyPatch) -> Themis:
         file = themis.write(f"{name}.yaml", document)
         if name in MODELS:
             assert themis("run", "--config", file, "--quiet").code == 0
-    return themis
 
 
 def gated(themis: Themis, changes: dict[str, dict[str, Any]] | None = None, **policy: Any) -> Done:

@@ -70,12 +70,14 @@ def verdict(generator: ReplayGenerator, case: Case) -> bool:
     return score.value >= 1
 
 
+@pytest.mark.few(1)
 def test_the_components_agree_with_the_publisher(model: str, published: dict[str, bool]) -> None:
     generator = ReplayGenerator(str(DATA), f"solutions.{model}.solution")
     cases = FileSource("gsm8k-test", DATA, FIELDS).cases()
     assert {case.case_id: verdict(generator, case) for case in cases} == published
 
 
+@pytest.mark.few(1)
 def test_an_experiment_agrees_with_the_publisher(model: str, published: dict[str, bool], tmp_path: Path) -> None:
     config = tmp_path / "gsm8k.yaml"
     config.write_text(CONFIG.format(data=DATA, model=model))
@@ -85,6 +87,7 @@ def test_an_experiment_agrees_with_the_publisher(model: str, published: dict[str
     assert (tmp_path / "runs" / "themis.sqlite3").is_file()
 
 
+@pytest.mark.few(1)
 def test_the_publisher_s_own_verdicts_are_scores_beside_ours(
     model: str, published: dict[str, bool], tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def asked() -> list[str]:
     return found
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "in a file"])
 @pytest.mark.parametrize(
     "words", [["--limit", "5"], ["--sample", "5:3"], ["--case", "q3", "--case", "1:d:q9"]], ids=" ".join
@@ -168,6 +169,7 @@ def asking(themis: Themis, server: ModelServer, count: int) -> None:
     themis.write("asking.yaml", document)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("count", [3, 1_319])
 def test_a_key_that_a_server_refuses_is_not_tried_on_all_cases_and_its_job_not_again(
     themis: Themis, monkeypatch: pytest.MonkeyPatch, count: int

@@ -44,6 +44,7 @@ def test_all_stored_runs_are_listed_the_newest_first(themis: Themis, ids: dict[s
     assert [line.split()[1] for line in table[1:]] == ["waiting", "both", "plain"]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("words", "found"),
     [

@@ -70,6 +70,7 @@ def test_every_check_is_run_and_no_variable_leaves_one_out(folder: Path) -> None
     assert ran(folder) == list(TOOLS)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("broken", TOOLS)
 def test_one_check_that_fails_makes_all_fail_and_says_what_is_wrong_after_the_others_were_run(
     folder: Path, broken: str

@@ -39,6 +39,7 @@ def is_correct(row: dict[str, Any], found: ParsedOutput) -> bool:
     return score.value >= 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("which", ["last", "first"])
 def test_the_letters_are_those_of_the_publisher(rows: list[dict[str, Any]], which: str) -> None:
     found = [parsed(row, which) for row in rows]

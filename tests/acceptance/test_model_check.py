@@ -383,6 +383,7 @@ def test_a_proxy_that_is_not_there_is_told(themis: Themis, monkeypatch: pytest.M
     assert mend == "correct HTTP_PROXY, or set NO_PROXY"
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("step", "said", "mend"),
     [

@@ -77,6 +77,7 @@ def running(themis: Themis, request: pytest.FixtureRequest) -> Iterator[tuple[st
 # --- cancel
 
 
+@pytest.mark.few(1)
 def test_a_running_job_is_cancelled_within_a_second(themis: Themis, running: tuple[str, Any]) -> None:
     key, worker = running
     began = time.monotonic()
@@ -387,6 +388,7 @@ def _readline(reader: subprocess.Popen[str]) -> Any:
     return reader.stdout.readline
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_following_and_not_the_job(themis: Themis) -> None:
     (key,) = submit(themis, 1)
     folder = Path("runs/queue/logs") / key

@@ -32,6 +32,7 @@ def test_a_report_is_redirected_into_a_file_that_its_program_reads(themis: Any) 
     assert figures["mean"] == repr(mean["mean"])
 
 
+@pytest.mark.slow
 def test_what_is_not_text_is_not_printed_on_a_terminal(themis: Any) -> None:
     themis.failing(of=2, failures=0)
     themis("run", *CONFIG)

@@ -157,6 +157,7 @@ def test_a_killed_run_is_said_to_be_interrupted_and_continues(themis: Themis) ->
     assert not list(STORE.parent.glob("*-locks"))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("cause", "states"),
     [(Cause.EXIT_CODE, {"failed"}), (Cause.CANCELLED, {"cancelled"}), (Cause.GIVEN_BACK, {"queued", "pending"})],

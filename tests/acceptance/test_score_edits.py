@@ -184,6 +184,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id_too(run: Themis) -> None:
     assert standings(run) == ["withdrawn", "withdrawal"]
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     ("words", "said"),
     [

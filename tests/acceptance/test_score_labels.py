@@ -78,6 +78,7 @@ def test_verdicts_of_a_judge_are_worth_what_they_are_on_its_scale(themis: Themis
 HEAD = "case_id,value,by,why\none,1,ann,right\n"
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     ("text", "said"),
     [

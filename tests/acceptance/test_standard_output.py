@@ -81,6 +81,7 @@ def test_what_is_printed_in_whatever_way_goes_to_standard_error(folder: Path) ->
     assert "printed when imported" in done.stderr
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("command", [("config", "validate"), ("estimate",), ("submit",), ("quickcheck",), ("report",)])
 def test_every_command_that_imports_components_prints_its_object_alone(
     folder: Path, command: tuple[str, ...], capfd: pytest.CaptureFixture[str]
@@ -118,6 +119,7 @@ def test_output_that_cannot_be_printed_is_said_in_a_line(folder: Path, shell: st
     assert (folder / "runs").exists() == (code == 4)  # closed output is refused before anything is run
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_before_the_result_is_said(folder: Path) -> None:
     command = [sys.executable, "-m", "themis", "run", "--quiet", "--config", str(config(folder, "silenced"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

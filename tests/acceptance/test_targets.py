@@ -1,6 +1,7 @@
 """One rule for what a text on the command line names, for every command that takes one."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,29 @@ def ids(themis: Themis) -> dict[str, str]:
     return {"run": run_id, "job": key, "waiting": waiting}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where that is kept for tests that change nothing; the first of them makes it."""
+    return tmp_path_factory.mktemp("made") / "runs"
+
+
+@pytest.fixture
+def ids_to_read(themis: Themis, made: Path, request: pytest.FixtureRequest) -> dict[str, str]:
+    """The same, in a copy: no job can be submitted there."""
+    file = made.with_suffix(".json")
+    if not made.exists():
+        file.write_text(json.dumps(request.getfixturevalue("ids")), encoding="utf-8")
+        shutil.copytree(Path.cwd(), made)
+    shutil.copytree(made, Path.cwd(), dirs_exist_ok=True)
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
 @pytest.mark.parametrize("command", [*READING, *OF_JOBS], ids=" ".join)
 def test_a_run_and_its_job_are_one_thing_by_name_by_run_and_by_key(
-    themis: Themis, ids: dict[str, str], command: tuple[str, ...]
+    themis: Themis, ids_to_read: dict[str, str], command: tuple[str, ...]
 ) -> None:
-    run, job = ids["run"], ids["job"]
+    run, job = ids_to_read["run"], ids_to_read["job"]
     names = ("first", "name:first", run, run[:4], f"run:{run[:9]}", job, job[:4], f"job:{job}", "experiment.yaml")
     found = {themis(*command, name).out for name in names}
     assert len(found) == 1
@@ -58,9 +77,9 @@ def test_a_run_and_its_job_are_one_thing_by_name_by_run_and_by_key(
     ],
 )
 def test_what_names_nothing_is_one_line(
-    themis: Themis, ids: dict[str, str], command: tuple[str, ...], target: str, why: str
+    themis: Themis, ids_to_read: dict[str, str], command: tuple[str, ...], target: str, why: str
 ) -> None:
-    del ids
+    del ids_to_read
     done = themis(*command, target)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert why in done.err
@@ -177,6 +196,7 @@ def test_a_command_without_a_target_says_what_it_needs(themis: Themis) -> None:
     assert done.err.startswith("themis: error: give experiment.yaml or --config, not both")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("command", READING, ids=" ".join)
 def test_the_results_of_a_colleague_are_read_though_nothing_can_be_written_there(
     themis: Themis, ids: dict[str, str], command: tuple[str, ...]

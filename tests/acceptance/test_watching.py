@@ -99,6 +99,7 @@ def test_workers_are_listed_with_what_they_run_and_dead_ones_are_marked(themis: 
     assert shown[-1] == "one takes no job: the disk is full\N{REPLACEMENT CHARACTER}[2J"
 
 
+@pytest.mark.slow
 def test_dead_workers_are_forgotten_when_asked_and_living_ones_never(themis: Themis, workers: Workers) -> None:
     workers.start("one")
     workers.start("two").kill()
@@ -204,6 +205,7 @@ def test_when_forty_equal_jobs_will_be_done_is_foreseen_within_a_factor_of_two(t
     assert themis("queue", "watch", "--once", "--json").document["forecast"]["middle_s"] == 0.0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("words", [["worker", "list"], ["queue", "watch", "--once"]])
 def test_looking_imports_neither_the_engine_nor_rich(words: list[str], themis: Themis) -> None:
     themis.submit()

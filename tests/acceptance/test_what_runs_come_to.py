@@ -112,6 +112,7 @@ def test_every_command_shows_what_a_mean_is_of_and_what_is_not_in_it(parts: Any)
     ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("score", "mean"), [("math.exp(709)", math.exp(709)), ("0.1", 0.1)])
 def test_every_command_has_the_exact_mean_of_scores_whose_sum_is_none(parts: Any, score: str, mean: float) -> None:
     file = config(parts, ["x", "y", "z"], f"{PARTS}:Given", score=score)

@@ -42,6 +42,7 @@ def test_a_supervisor_that_answers_before_anybody_listens_is_known_all_the_same(
     slot.close()
 
 
+@pytest.mark.slow
 def test_a_signal_to_all_processes_of_a_worker_leaves_its_supervisors_alone(fork_server: ForkServer) -> None:
     os.kill(fork_server.pid, signal.SIGTERM)  # it is still being loaded
     slot = listened_to_late(fork_server.ask_for_supervisor())

@@ -17,7 +17,7 @@ from tests.processes.crash_points import context
 from tests.processes.queue_world import World, leases_over, world
 from themis.core.errors import ClaimLostError
 from themis.core.queue import Limits
-from themis.core.queue.folder.lease import LeaseRenewer
+from themis.core.queue.leases import Leases
 from themis.core.queue.model.states import JobState
 
 HOSTS = ("a", "b")
@@ -35,7 +35,8 @@ def work(folder: Path, number: int) -> None:
             if claim is None:
                 time.sleep(0.05)
                 continue
-            with contextlib.suppress(ClaimLostError), LeaseRenewer(claim.lease, claim.renew):
+            with contextlib.suppress(ClaimLostError), contextlib.closing(Leases()) as leases:
+                leases.keep(claim)
                 time.sleep(LEASE_S * 1.5 if chance.random() < 0.1 else chance.uniform(0.0, 0.1))
                 here.finish(claim)
 

@@ -39,6 +39,7 @@ def signal_all(worker: int, order: Callable[[list[int]], list[int]], number: sig
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("isolation", "deed", "order", "number"),
     [

@@ -17,6 +17,9 @@ from themis.cli.main import main
 
 OURS = tuple(f"{folder}{os.sep}" for folder in (PROJECT, sys.prefix, sys.base_prefix, Path(os.__file__).parent))
 
+_others: set[str] = set()
+"""Names of modules that are no user's."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -54,9 +57,12 @@ def _as_in_a_process_of_its_own(folder: Path) -> Iterator[None]:
 
 def _modules_of_users() -> dict[str, ModuleType]:
     """Those that come neither with Python nor with a distribution nor with this project, wherever they are."""
-    found = {name: module for name, module in list(sys.modules.items()) if not name.startswith("__")}
+    # There are thousands, and a name that is known to be none of a user's stays so: only new ones are looked at.
+    found = {name: sys.modules[name] for name in sys.modules.keys() - _others if not name.startswith("__")}
     files = {name: str(getattr(module, "__file__", None)) for name, module in found.items()}
-    return {name: found[name] for name, file in files.items() if file.startswith(os.sep) and not file.startswith(OURS)}
+    users = {name for name, file in files.items() if file.startswith(os.sep) and not file.startswith(OURS)}
+    _others.update(found.keys() - users)
+    return {name: found[name] for name in users}
 
 
 def _forget(modules: Mapping[str, ModuleType]) -> None:

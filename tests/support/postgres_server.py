@@ -6,12 +6,14 @@ database, which takes a hundredth of the time that a database takes.
 """
 
 import atexit
+import contextlib
 import fcntl
 import itertools
 import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -55,8 +57,8 @@ def needed() -> Path:
 class Server:
     """A server, whose data is in a folder."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
-        """Make the data, unless they are there; `start` starts it."""
+    def __init__(self, folder: Path, *, primary: "Server | None" = None, **settings: str) -> None:
+        """Make the data, unless they are there, as a copy of those of a `primary`; `start` starts it."""
         self._bin = needed()
         self._folder = folder
         self._settings = {**_SETTINGS, **UNSAFE, **settings}
@@ -65,8 +67,15 @@ class Server:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             if os.geteuid() == 0:
                 os.chown(folder, *_nobody())
-            options = ["-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-            self._run("initdb", "-D", str(folder / "data"), *options)
+            data = str(folder / "data")
+            if primary is None:
+                options = ["-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+                self._run("initdb", "-D", data, *options)
+            else:
+                where = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", USER]
+                self._run(
+                    "pg_basebackup", "-D", data, *where, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"
+                )
 
     def url(self, database: str = "postgres", *, user: str = USER, host: str = "127.0.0.1") -> str:
         """The address of one of its databases."""
@@ -83,6 +92,28 @@ class Server:
     def stop(self, how: str = "fast") -> None:
         """Stop it: `fast` ends the connections first, `immediate` is a crash."""
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", how, "-w", "stop")
+
+    def kill(self) -> None:
+        """Kill all of its processes, without warning, as the end of its machine does; none if they are dead already."""
+        data = self._folder / "data"
+        first = int((data / "postmaster.pid").read_text().split()[0])
+        with contextlib.suppress(OSError):
+            if str(data) not in Path(f"/proc/{first}/cmdline").read_text():
+                return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(first, signal.SIGSTOP)  # it starts no others, and ends none in order
+        for pid in [*_children(first), first]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def standby(self, folder: Path, name: str) -> "Server":
+        """Start a standby of this server, called `name` there, with its data in `folder`; `promote` ends that."""
+        made = Server(folder, primary=self, cluster_name=name)
+        return made.start()
+
+    def promote(self) -> None:
+        """Have a standby take over: from then on it can be written."""
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "promote")
 
     def adopt_key(self, key: Path) -> None:
         """Use the private key in a file, which the server wants for itself."""
@@ -154,6 +185,16 @@ def _leave(folder: Path, users: int, pid: int) -> None:
         Server(folder / "server").stop("immediate")
         # By a process of its own: there are many files, and this one may be ended before they are all gone.
         subprocess.Popen(["/bin/rm", "-rf", str(folder)], start_new_session=True)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            after_name = stat.read_text().rpartition(")")[2].split()
+            if int(after_name[1]) == parent:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _free_port() -> int:

@@ -91,6 +91,7 @@ def test_nothing_outside_functions_is_changed_but_statements_of_sql(tmp_path: Pa
     assert [mutant.before[:6] for mutant in mutants_of(tmp_path, "m.py")] == ["SELECT"]
 
 
+@pytest.mark.slow
 def test_a_file_that_was_changed_in_the_copy_is_put_back(tmp_path: Path) -> None:
     copy = Copy(tmp_path)
     path = copy.tree / "themis" / "core" / "text" / "lines.py"

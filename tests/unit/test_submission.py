@@ -359,6 +359,7 @@ def test_a_component_that_is_not_here_fails_at_once(tmp_path: Path) -> None:
     _assert_hopeless(tmp_path, "cannot import 'passing_module:LabGenerator'")
 
 
+@pytest.mark.not_smoke
 def test_a_module_that_is_not_allowed_fails_at_once(tmp_path: Path) -> None:
     _submit(tmp_path)
     result = _run(tmp_path, allow_modules=["mine"])

@@ -27,6 +27,17 @@ def config_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     return _added(with_config)
 
 
+def optional_config_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add CONFIG and `--config`, of which one may be given, together as the argument `config`."""
+
+    @functools.wraps(function)
+    def with_config(*, config: Path | None, named_config: Path | None, **others: Any) -> Any:
+        is_given = config is not None or named_config is not None
+        return function(config=_only([named_config, config]) if is_given else None, **others)
+
+    return _added(with_config)
+
+
 def config_arguments(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add any number of CONFIG, and `--config`, of which one must be given, together as the argument `configs`."""
 

@@ -21,6 +21,7 @@ from themis.cli.costs import explain_cost, priced
 from themis.cli.exit_status import document, exit_code, explain_failures
 from themis.cli.run import begun, carry_out
 from themis.cli.terminal.output import emit, is_for_people, note
+from themis.cli.terminal.store_option import storage_in
 from themis.cli.views.run_end import say_end, say_next
 from themis.core.configuration.default_paths import DEFAULT_STORE_KIND, STORE_DEFAULTS
 from themis.core.errors import InvalidArgumentError
@@ -266,9 +267,11 @@ def _evaluation(asked: Asked, *, is_scored: bool, is_benchmark: bool) -> dict[st
 
 
 def _storage(store: str) -> dict[str, Any]:
-    """Return the storage that `--store` stands for: a kind that needs no settings, or a SQLite file."""
+    """Return the storage that `--store` stands for: a kind that needs no settings, a SQLite file, or a database."""
     if store == "memory":
         return {"store": store}
+    if (elsewhere := storage_in(store)) is not None:
+        return elsewhere
     if store == DEFAULT_STORE_KIND:
         path = str(STORE_DEFAULTS[store]["path"])
     else:

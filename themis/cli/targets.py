@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from themis.cli.errors import UNAVAILABLE
-from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT, DEFAULT_STORE_KIND
+from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.errors import ConfigError, StoreMissingError, UnknownRunError
 
 if TYPE_CHECKING:
@@ -157,23 +157,16 @@ def find_queue_root(queue_root: Path | None, config: Path | None, overrides: Seq
 
 
 def places_of_stores(
-    store: Path | None, queue_root: Path | None, config: Path | None, overrides: Sequence[str]
+    store: "StoreLocation | None", queue_root: Path | None, config: Path | None, overrides: Sequence[str]
 ) -> "list[StoreLocation]":
     """The stores to look in: `--store`, else the queue's, else that of `--config`, else the usual one."""
     from themis.core.monitor.stores import stores_of
 
     if store is not None:
-        return [file_location(store)]
+        return [store]
     if queue_root is None and config is not None:
         return [location_in(config, overrides)]
     return stores_of(find_queue_root(queue_root, config, overrides))
-
-
-def file_location(path: Path) -> "StoreLocation":
-    """The store in a file that an option names."""
-    from themis.core.stores.reading import StoreLocation
-
-    return StoreLocation(DEFAULT_STORE_KIND, str(path.absolute()))
 
 
 def location_in(config: Path, overrides: Sequence[str]) -> "StoreLocation":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError, StoreGoneError
 from themis.core.queue import Cause
+from themis.core.queue.unsettled import SETTLE_AGAIN_S, is_settled_again
 from themis.core.stores.job_rows import JobRow
 from themis_workers.intake import Intake
 from themis_workers.queue_watch import QueueWatch
@@ -24,9 +25,6 @@ from themis_workers.worker_context import WorkerContext
 
 TICK_S = 0.25
 """Seconds between checks of running jobs and of what sends no event: exceeded limits, requests to stop."""
-
-SETTLE_AGAIN_S = 1.0
-"""Seconds until the next try to settle an attempt whose store could not be written."""
 
 _NO_GRACE_S = 0.0
 
@@ -208,30 +206,29 @@ class Worker:
         cause = attempt.outcome.cause
         try:
             row = self.runs.settle(slot)
-        except StoreGoneError as error:
-            # There is no store to write to. Should it come back, the job is recovered as an orphan.
-            logs.warn("the attempt cannot be settled", job=attempt.claim.key, slot=slot.number, why=error)
-            attempt.claim.abandon()
-            self.reporting.note_left()
-            return True
-        except (StoreError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # one job must not stop the worker of the others
+            if not is_settled_again(attempt.claim, error):
+                self._note_unsettled(attempt, slot.number, error)
+                return True
             logs.warn("the attempt cannot be settled yet", job=attempt.claim.key, slot=slot.number, why=error)
             self._settle_s = time.monotonic() + SETTLE_AGAIN_S
             if not isinstance(error, StoreBusyError):  # locked by another writer: nothing is broken
                 self.intake.note_outage(str(error))
-            attempt.claim.excuse()  # now, as this process may be killed while it waits for free space
             return self._gives_up(attempt, slot.number)
-        except Exception as error:  # noqa: BLE001  # one job must not stop the worker of the others
-            logs.tell("the attempt cannot be settled", level=logs.ERROR, job=attempt.claim.key, error=repr(error))
-            attempt.claim.abandon()
-            self.reporting.note_left()
-            return True
         if cause is Cause.GIVEN_BACK:
             self.stopping.cut_short = True
         elif cause is Cause.OUTAGE:
             self.intake.note_outage(attempt.outcome.message)
         self.reporting.note_end(attempt, cause if row else Cause.LEASE_LOST, row)
         return True
+
+    def _note_unsettled(self, attempt: Attempt, slot: int, error: Exception) -> None:
+        event, job = "the attempt cannot be settled", attempt.claim.key
+        if isinstance(error, StoreGoneError):
+            logs.warn(event, job=job, slot=slot, why=error)
+        else:
+            logs.tell(event, level=logs.ERROR, job=job, error=repr(error))
+        self.reporting.note_left()
 
     def _gives_up(self, attempt: Attempt, slot: int) -> bool:
         """Abandon an attempt that cannot be settled if the worker has to end; whether it was abandoned."""

@@ -188,6 +188,7 @@ FORMATS: dict[str, Callable[[str], bool]] = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_report_has_each_format(ran: Themis, form: str) -> None:
     done = ran("report", *CONFIG, "--format", form)

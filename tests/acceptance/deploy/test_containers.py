@@ -30,12 +30,14 @@ def test_the_compose_file_is_one() -> None:
     assert compose_errors(DEPLOY / "docker/compose.yaml") == ""
 
 
+@pytest.mark.slow
 def test_a_compose_file_with_a_mistake_is_none(tmp_path: Path) -> None:
     text = (DEPLOY / "docker/compose.yaml").read_text("utf-8").replace("stop_grace_period", "stop_grace")
     (tmp_path / "compose.yaml").write_text(text, encoding="utf-8")
     assert "stop_grace" in compose_errors(tmp_path / "compose.yaml")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("manifest", [pytest.param(path, id=path.name) for path in MANIFESTS])
 def test_a_kubernetes_manifest_agrees_with_the_published_schemas(manifest: Path) -> None:
     for version in ("1.31.0", "1.37.0"):

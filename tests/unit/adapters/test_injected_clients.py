@@ -199,6 +199,7 @@ def test_a_graph_is_not_given_a_file_that_messages_have_no_place_for() -> None:
     assert not failure.retryable
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "name",
     ["openai", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vllm", "anthropic", "langgraph", "litellm"))],

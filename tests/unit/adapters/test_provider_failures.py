@@ -210,6 +210,7 @@ def test_a_failure_that_will_repeat_is_not_tried_again(final: Outcomes, variant:
     assert (len(found.requests), found.tries) == (1, [])
 
 
+@pytest.mark.not_smoke
 @pytest.mark.parametrize("name", TOO_LATE)
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_an_answer_that_takes_too_long_is_a_passing_failure(too_late: Outcomes, variant: Variant, name: str) -> None:
@@ -218,6 +219,7 @@ def test_an_answer_that_takes_too_long_is_a_passing_failure(too_late: Outcomes, 
     assert len(found.requests) == 2
 
 
+@pytest.mark.not_smoke
 @pytest.mark.parametrize("variant", STREAMED, ids=str)
 def test_a_stream_that_is_silent_is_given_up_and_asked_again(silent: Outcomes, variant: Variant) -> None:
     found = silent[variant, "silence"]

@@ -73,6 +73,7 @@ def test_nothing_is_asked_while_the_gate_is_closed_and_all_is_answered_then(
     assert sum(at >= closed_s + wait_s for at in arrivals) >= 8
 
 
+@pytest.mark.not_smoke
 def test_a_provider_that_throttles_for_longer_than_a_case_may_last_fails_it(models: ScriptedModels) -> None:
     script: dict[str, list[Step]] = {"a question": [failing.throttled(30.0), "4"]}
     runtime = {"case_timeout_s": 1.0, "generation_retry_attempts": 1}

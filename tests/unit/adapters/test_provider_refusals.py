@@ -60,6 +60,7 @@ def test_a_parameter_of_the_extra_body_is_named_as_such(models: ScriptedModels, 
         ask(models, variant, failing.refusing("top_k", failing.unknown_parameter), extra_body={"top_k": 5})
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     "failure", [failing.unauthorized(), failing.model_not_found(), Failure(400, "No.")], ids=["401", "404", "400"]
 )

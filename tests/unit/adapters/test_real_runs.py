@@ -40,6 +40,7 @@ def test_a_key_that_is_refused_stops_a_run_of_ten_thousand_cases_within_fifty_re
         assert 5 <= len(server.requests) <= 50
 
 
+@pytest.mark.not_smoke
 @pytest.mark.parametrize("stream", [False, True])
 def test_no_secret_is_in_any_file_log_or_report_of_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, stream: bool

@@ -330,6 +330,7 @@ def test_a_config_nests_parsers_and_a_fault_names_its_place() -> None:
         load_component(spec, PARSER, where="evaluation.parsers.0")
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "text",
     [

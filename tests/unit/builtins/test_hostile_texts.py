@@ -77,6 +77,7 @@ def test_texts_of_a_megabyte_end_in_bounded_time(
     assert seconds(lambda: assert_sound(score(metric, texts[answer], texts[expected]))) < LIMIT_S
 
 
+@pytest.mark.few(6)
 @EACH
 def test_texts_of_many_kilobytes_have_a_sound_score_or_a_reason(metric: Any, score: ScoreIt) -> None:
     for text in LONG.values():

@@ -106,6 +106,7 @@ def test_these_are_the_25_kinds() -> None:
     assert len(KINDS) == 25
 
 
+@pytest.mark.few(44)
 @pytest.mark.parametrize(("name", "arguments", "text", "is_followed"), CHECKED)
 def test_each_kind_tells_a_text_that_follows_it_from_one_that_does_not(
     name: str, arguments: dict[str, Any], text: str, is_followed: bool

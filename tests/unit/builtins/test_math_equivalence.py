@@ -109,6 +109,7 @@ def test_it_needs_a_parsed_text_or_number(score: ScoreIt, value: Any, what: str)
     assert score(MathEquivalence(), value, "1") == f"the parsed value must be a text or a number, not {what}"
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize(
     "piece",
     ["\\frac{1}", "((((", "####", "\\sqrt[", "^{", "\\begin{pmatrix}", "}", "\\\\", "5^2", " m^2", " per ", "-\\frac",

@@ -341,6 +341,7 @@ HOSTILE: dict[str, tuple[str, Callable[[Any], None], str]] = {
 }
 
 
+@pytest.mark.few(11)
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_bundle_is_refused_in_one_line_and_leaves_nothing(case: str, lab: Lab, here: RunStore) -> None:
     stage, change, words = HOSTILE[case]

@@ -66,6 +66,7 @@ def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(math_equivalence, "is_available", lambda: False)
 
 
+@pytest.mark.few(8)
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("name", AIME)
 @pytest.mark.parametrize("expected", [33, "33", "033"], ids=["number", "text", "three digits"])
@@ -141,6 +142,7 @@ REARRANGED = [
 ]
 
 
+@pytest.mark.few(40)
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("name", FORMULAS)
 @pytest.mark.parametrize(("expected", "text", "score"), LISTS_AND_FORMULAS)

@@ -132,6 +132,7 @@ def test_a_worker_that_is_dead_says_nothing_about_a_call(tmp_path: Path, claimed
     assert "stalled  " not in themis("queue", "show", claimed.key)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "facts",
     [

@@ -14,6 +14,7 @@ SCIPY_IS_SLOW = {12, 13}
 """With ties it tries all signs of so many differences."""
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize(
     ("count", "places"),
     [

@@ -64,6 +64,7 @@ def test_the_signed_rank_test_of_darwins_plants() -> None:
     assert found == pytest.approx(0.05267, abs=0.002)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("few_values", [True, False])
 @pytest.mark.not_smoke
 def test_the_permutation_test_agrees_with_scipys(*, few_values: bool) -> None:

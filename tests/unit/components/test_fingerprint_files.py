@@ -110,6 +110,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> None:
     assert _refusal(["a\0b"]) == "must be a list of paths, and 'a\\x00b' is not one"
 
 
+@pytest.mark.slow
 @pytest.mark.not_smoke
 def test_a_large_file_is_never_in_memory_whole(tmp_path: Path) -> None:
     file = tmp_path / "large.bin"

@@ -116,6 +116,7 @@ def test_an_id_with_a_nul_is_refused_as_not_every_store_can_keep_it_and_an_input
         read_through(inline(Case(case_id="ok", input="a\0b"), Case(case_id="b\0d", input="x")))
 
 
+@pytest.mark.slow
 @pytest.mark.not_smoke
 def test_what_is_kept_of_a_case_is_a_few_bytes() -> None:
     class Endless:

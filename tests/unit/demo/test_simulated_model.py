@@ -94,6 +94,7 @@ def test_a_case_without_working_is_answered_too() -> None:
     assert said == {"A: yes", "A: unknown", "A:"}
 
 
+@pytest.mark.slow
 @pytest.mark.not_smoke
 def test_the_first_try_may_time_out_and_the_second_succeeds() -> None:
     model, calm = SimulatedModel("m", 0.9, failure_rate=0.1), SimulatedModel("m", 0.9)

@@ -43,6 +43,7 @@ def many(count: int) -> Dataset:
     return Dataset(dataset_id="many", cases=[Case(case_id=str(no), input=no) for no in range(count)])
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_failures_that_will_repeat_stop_the_run_after_five_in_a_row(status: int) -> None:
     generator, store = ScriptedGenerator(lambda *_: RefusedError(status)), InMemoryRunStore()
@@ -155,6 +156,7 @@ def test_a_job_whose_provider_refuses_waits_longer_each_time_and_is_charged_noth
     assert (job["listed"], job["cause"], job["failures"], job["asked"]) == ("waiting", "provider", 0, 5)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("cases", [3, 80])
 @pytest.mark.parametrize(
     "raised", ["RefusedError(401)", "RefusedError(403)", "MissingSecretError(where='x', name='KEY')"]

@@ -159,6 +159,7 @@ def called(lab: Lab) -> list[tuple[int, Stage, int]]:
     return sorted(found)
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("keep", [1, 2, 3, 5, 8, 13, 20, 21])
 def test_after_a_crash_only_what_was_not_committed_is_repeated(store: RunStore, keep: int) -> None:
     lab, whole = Lab(), InMemoryRunStore()
@@ -347,6 +348,7 @@ FAILING = {"generate": 0, "select": 1, "reduce": 2, "parse": 3, "score": 5}
 """Which part of a `Lab` fails, by the stage that it is for."""
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("stage", FAILING)
 @pytest.mark.parametrize("until", UNTIL_STAGES)
 def test_what_failed_is_tried_again_by_the_same_run_whatever_stage_it_stops_after(

@@ -231,6 +231,7 @@ def test_nothing_is_taken_over_between_stores(desk: Lab) -> None:
     assert len(elsewhere.calls) == 5
 
 
+@pytest.mark.few(1)
 def test_a_thousand_shuffled_cases_all_keep_their_own_answer(store: RunStore) -> None:
     desk = Lab(store)
     found = cases(1_000)

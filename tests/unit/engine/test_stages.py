@@ -168,6 +168,7 @@ class MuteError(Exception):
         raise RuntimeError
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("kind", ["sqlite", "memory"])
 @pytest.mark.parametrize(
     ("error", "message"),
@@ -207,6 +208,7 @@ def test_a_component_that_wants_to_end_the_process_fails_its_case(kind: type[Bas
     assert result.cases[1].generation_failures["0"].error_type == kind.__name__
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("kind", BASE)
 @pytest.mark.parametrize("stage", ["selector", "reducer", "parser", "metric"])
 @pytest.mark.parametrize("listened_to", [False, True])
@@ -286,6 +288,7 @@ def test_a_cancellation_that_nobody_asked_for_fails_its_case_and_loses_none(samp
     assert result.cases[1].generation_failures["0"].error_type == "CancelledError"
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("kind", ["sqlite", "memory"])
 @pytest.mark.parametrize(
     "output",
@@ -325,6 +328,7 @@ CARELESS: dict[str, Any] = {
 }
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("careless", CARELESS)
 @pytest.mark.parametrize("kind", ["sqlite", "memory"])
 def test_a_result_that_cannot_be_kept_fails_its_case_and_no_other(kind: str, careless: str, tmp_path: Any) -> None:

@@ -291,6 +291,7 @@ class Failing(InMemoryRunStore):
         super().append(run_id, outcomes, ends, fence=fence)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("error", [StoreFullError(path="there", detail="full"), ClaimLostError(key="k", version=1)])
 @pytest.mark.not_smoke
 def test_a_store_in_trouble_stops_the_run_which_then_goes_on_where_it_was(error: Exception) -> None:

@@ -138,6 +138,7 @@ def test_a_response_without_a_mark_has_no_verdict(text: str, scale: Scale, marke
         find_verdict(text, scale, marker)
 
 
+@pytest.mark.few(9)
 @pytest.mark.parametrize(
     "text",
     [

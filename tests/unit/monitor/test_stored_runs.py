@@ -73,6 +73,7 @@ def test_a_queue_that_is_not_there_has_the_store_beside_it(tmp_path: Path) -> No
     assert stores_of(tmp_path / "queue") == [StoreLocation("sqlite", str(tmp_path / "themis.sqlite3"))]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("words", [["status"], ["queue", "list"]])
 def test_looking_imports_neither_the_models_nor_the_engine(words: list[str], tmp_path: Path) -> None:
     done = subprocess.run(

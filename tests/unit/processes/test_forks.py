@@ -87,6 +87,7 @@ def carry_out(folder: Path, root: Path, stage: str, how: str, *, under_a_loop: b
     return done.stdout.splitlines(), done.stderr
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("stage", "how", "under_a_loop"),
     [

@@ -96,6 +96,7 @@ def test_a_generator_that_keeps_no_conversation_gets_that_of_its_prompt(folder: 
     assert score.value == 1.0
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "changed",
     [

@@ -44,6 +44,7 @@ def test_a_template_says_what_it_is_told(source: str, text: str) -> None:
     assert render(source, VALUES, "template") == text
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize(
     ("source", "words"),
     [

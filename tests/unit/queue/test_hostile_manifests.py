@@ -62,6 +62,7 @@ def test_no_value_in_a_manifest_keeps_a_worker_from_the_job_behind_it(tmp_path: 
         here.queue.admin.doctor()
 
 
+@pytest.mark.not_smoke
 @pytest.mark.parametrize("stride", [pytest.param(29, id="a few"), *STRIDES[1:]])
 def test_no_value_in_a_payload_keeps_a_worker_from_the_job_behind_it(tmp_path: Path, stride: int) -> None:
     def submit(name: str, priority: int) -> Path:

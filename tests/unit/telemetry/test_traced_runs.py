@@ -208,6 +208,7 @@ def test_no_prompt_and_no_answer_is_sent_unless_somebody_asks_for_it(tmp_path: P
     assert [text for text in texts if text in sent] == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("variable", "key"), [("true", None), ("SPAN_ONLY", None), (None, True)])
 def test_prompts_and_answers_are_sent_when_they_are_asked_for(
     tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch, variable: str | None, key: bool | None

@@ -9,6 +9,7 @@ import click
 
 from themis.cli.command import json_option, quiet_option
 from themis.cli.offers import values
+from themis.cli.terminal.store_option import METAVAR, REFERENCE
 
 DEFAULT_MODEL = "builtin/demo_generator"
 DEFAULT_METRIC = "builtin/exact_match"
@@ -114,7 +115,11 @@ _OPTIONS = (
     _option("--base-url", metavar="URL", help="Address of the provider's server."),
     _option("--api-key", metavar="REFERENCE", help="The provider's key by reference, such as env:MY_KEY."),
     _option(
-        "--store", default="memory", show_default=True, metavar="FILE", help="A SQLite file that keeps the results."
+        "--store",
+        default="memory",
+        show_default=True,
+        metavar=METAVAR,
+        help=f"What keeps the results: a SQLite file, or a Postgres database. {REFERENCE}",
     ),
     json_option,
     quiet_option,

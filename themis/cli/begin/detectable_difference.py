@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from themis.core.comparison.detection import Spread
     from themis.core.experiment import Experiment
+    from themis.core.stores.reading import StoreLocation
 
 
 class Earlier(NamedTuple):
@@ -18,12 +19,12 @@ class Earlier(NamedTuple):
 
     Attributes:
         names: the runs, as `places_of` takes them; None for no runs.
-        store_path: the file of the runs that ids name.
+        store: the store of the runs that ids name.
         config: the config file whose store has them, when nothing else says it.
     """
 
     names: tuple[str, str] | None
-    store_path: Path | None
+    store: "StoreLocation | None"
     config: Path
 
 
@@ -65,6 +66,6 @@ def _spread(earlier: Earlier) -> "Callable[[str], Spread]":
     if not earlier.names:
         return lambda _: assumed_spread()
     with ExitStack() as stack:
-        places = places_of(stack, earlier.names, earlier.store_path, earlier.config)
+        places = places_of(stack, earlier.names, earlier.store, earlier.config)
         baseline, candidate = (RunScores.read(place.store, place.run_id) for place in places)
     return lambda metric_id: measured_spread(baseline, candidate, metric_id)

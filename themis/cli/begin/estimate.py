@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from themis.cli.terminal.output import emit, is_for_people, json_form_option, no
 from themis.cli.terminal.part_options import part_of, part_options
 from themis.cli.terminal.share_option import Share
 from themis.core.configuration.part import Part
+
+if TYPE_CHECKING:
+    from themis.core.stores.reading import StoreLocation
 
 
 @command(
@@ -37,7 +41,7 @@ def estimate(
     part: Part,
     detect: float | None,
     earlier: tuple[str, str] | None,
-    store_path: Path | None,
+    store: "StoreLocation | None",
 ) -> None:
     """Print the tasks and tokens that a run would need, and their cost. Nothing is run.
 
@@ -46,14 +50,14 @@ def estimate(
     """
     from themis.core.components.asked_model import model_of
 
-    if detect is None and (earlier or store_path):
+    if detect is None and (earlier or store):
         message = "--earlier and --store need --detect"
         raise click.UsageError(message, click.get_current_context())
     experiment = part_of(open_experiment(config, overrides), part, overrides)
     compile_without_secrets(experiment)
     found = experiment.estimate().model_dump(mode="json")
     if detect is not None:
-        found["detection"] = detected(experiment, detect, Earlier(earlier, store_path, config))
+        found["detection"] = detected(experiment, detect, Earlier(earlier, store, config))
     if is_for_people():
         from themis.cli.views.estimate import say_estimate
 

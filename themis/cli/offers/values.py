@@ -185,9 +185,9 @@ def _readers(stack: ExitStack, context: click.Context) -> "Iterator[StoreReader]
     from themis.core.stores.registry import reader_of
 
     given = context.params
-    store = given.get("store") or given.get("store_path")
     overrides: Sequence[str] = given.get("overrides") or ()
-    for location in places_of_stores(store, given.get("queue_root"), _path(given.get("config")), overrides):
+    named = given.get("store")
+    for location in places_of_stores(named, given.get("queue_root"), _path(given.get("config")), overrides):
         reader = stack.enter_context(closing(reader_of(location, patience_s=_PATIENCE_S)))
         try:
             _ = reader.store_id

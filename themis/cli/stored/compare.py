@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from themis.core.comparison.comparing import Comparison, Flip
     from themis.core.comparison.difference import PairedDifference
     from themis.core.comparison.scores import RunScores
+    from themis.core.stores.reading import StoreLocation
 
 _ANSWER_CHARACTERS = 30
 _COLUMNS = (
@@ -79,7 +80,7 @@ def compare(
     cluster: str | None,
     flips: int,
     edited: bool,
-    store_path: Path | None,
+    store: "StoreLocation | None",
     as_json: bool,
     **files: Path | None,
 ) -> int:
@@ -97,7 +98,7 @@ def compare(
         message = "name two runs at least: by config files, names or ids, or by group:NAME"
         raise click.UsageError(message, click.get_current_context())
     with ExitStack() as stack:
-        places = sides_of(stack, chosen, store_path) if is_grouped else _places(stack, chosen, store_path)
+        places = sides_of(stack, chosen, store) if is_grouped else _places(stack, chosen, store)
         _refuse_alone(chosen, places)
         sides = [_side(name, place, edited=edited) for name, place in places]
         clusters = None if cluster is None else _clusters(sides, cluster)
@@ -118,8 +119,8 @@ def compare(
     return 0
 
 
-def _places(stack: ExitStack, names: Sequence[str], path: Path | None) -> list[tuple[str, RunPlace]]:
-    return list(zip(names, places_of(stack, names, path), strict=True))
+def _places(stack: ExitStack, names: Sequence[str], store: "StoreLocation | None") -> list[tuple[str, RunPlace]]:
+    return list(zip(names, places_of(stack, names, store), strict=True))
 
 
 def _refuse_alone(names: Sequence[str], places: Sequence[tuple[str, RunPlace]]) -> None:

@@ -15,6 +15,7 @@ from themis.cli.terminal.output import emit, is_for_people, say
 
 if TYPE_CHECKING:
     from themis.core.run_differences import RunDifference, Side
+    from themis.core.stores.reading import StoreLocation
 
 _ID_CHARACTERS = 16
 
@@ -29,7 +30,7 @@ _ID_CHARACTERS = 16
 @click.argument("second", metavar="B", shell_complete=values.targets)
 @store_option
 @json_option
-def diff(*, first: str, second: str, store_path: Path | None, as_json: bool) -> int:
+def diff(*, first: str, second: str, store: "StoreLocation | None", as_json: bool) -> int:
     """Say why two runs have different ids: A and B are config files, or names or ids of stored runs.
 
     Exits with 0 when they are one run, and with 3 when they are not.
@@ -38,7 +39,7 @@ def diff(*, first: str, second: str, store_path: Path | None, as_json: bool) -> 
 
     names = (first, second)
     with ExitStack() as stack:
-        named = NamedPlaces(stack, names, store_path)
+        named = NamedPlaces(stack, names, store)
         found = difference_of(*(_side(name, named) for name in names))
     if as_json or not is_for_people():
         emit(found.model_dump(mode="json"))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from themis.core.comparison.gate import Judged, Measured
     from themis.core.comparison.gate_policy import GatePolicy, GateRule
     from themis.core.statistics.score_tally import MetricSummary
+    from themis.core.stores.reading import StoreLocation
 
 UNDECIDED = 8
 
@@ -29,7 +30,7 @@ _EXIT_CODES = {"go": 0, "no-go": BAD_NEWS, "undecided": UNDECIDED}
 @edited_option
 @store_option
 @json_option
-def gate(*, file: Path, edited: bool, store_path: Path | None, as_json: bool) -> int:
+def gate(*, file: Path, edited: bool, store: "StoreLocation | None", as_json: bool) -> int:
     """Decide whether a model may be released: each benchmark of a policy is judged by its limits.
 
     Exits with 0 for go, 3 for no-go and 8 when it is undecided. A benchmark that was not measured is a no-go.
@@ -39,7 +40,7 @@ def gate(*, file: Path, edited: bool, store_path: Path | None, as_json: bool) ->
     from themis.core.configuration.config_file import read_document, validate
 
     policy = validate(GatePolicy, read_document(file), where=str(file))
-    look = _Look(file.absolute().parent, store_path, edited=edited)
+    look = _Look(file.absolute().parent, store, edited=edited)
     found = [_judged(policy, rule, look) for rule in policy.benchmarks]
     decided = decision(policy, found)
     if as_json or not is_for_people():
@@ -66,7 +67,7 @@ class _Look:
     """Where runs are looked for, and whether their scores are taken as they were edited."""
 
     folder: Path
-    store_path: Path | None
+    store: "StoreLocation | None"
     edited: bool
 
 
@@ -78,7 +79,7 @@ def _judged(policy: "GatePolicy", rule: "GateRule", look: _Look) -> "Judged":
     named = [name if is_id(name) else str(look.folder / name) for name in names]
     with ExitStack() as stack:
         try:
-            places = places_of(stack, named, look.store_path)
+            places = places_of(stack, named, look.store)
         except (UnknownRunError, UnknownTargetError) as error:
             return Judged(rule, Verdict.MISSING, str(error))
         metric_id, candidate = _measured(rule, places[0], edited=look.edited)

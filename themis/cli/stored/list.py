@@ -5,7 +5,6 @@ import time
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -67,7 +66,13 @@ class _Wanted(NamedTuple):
 @click.option("--all", "show_all", is_flag=True, help=f"Every run, not only the newest {SHOWN_RUNS}.")
 @json_option
 def list_runs(
-    *, target: str | None, place: QueuePlace, store: Path | None, show_all: bool, as_json: bool, **wanted: object
+    *,
+    target: str | None,
+    place: QueuePlace,
+    store: "StoreLocation | None",
+    show_all: bool,
+    as_json: bool,
+    **wanted: object,
 ) -> int:
     """List the stored runs, newest first: those of a queue's stores, or of the store that --store or --config names.
 

@@ -9,6 +9,7 @@ import click
 
 from themis.cli.stored.run_targets import Asked, places_of_runs, readers_of
 from themis.cli.targets import location_in, open_experiment, stored_run
+from themis.cli.terminal.store_option import METAVAR, REFERENCE, StoreName
 from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
 from themis.core.errors import UnknownTargetError
 
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
 
 store_option = click.option(
     "--store",
-    "store_path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The file with the runs that names and ids name.  [default: that of a config file among them, else those of "
-    f"the queue, else {DEFAULT_STORE_PATH}]",
+    type=StoreName(),
+    metavar=METAVAR,
+    help=f"The store with the runs that names and ids name: a SQLite file, or a Postgres database. {REFERENCE}  "
+    f"[default: that of a config file among them, else those of the queue, else {DEFAULT_STORE_PATH}]",
 )
 
 
@@ -46,11 +46,11 @@ class NamedPlaces:
         UnknownTargetError, AmbiguousTargetError: from `find`, when a text names no run, or several.
     """
 
-    def __init__(self, stack: ExitStack, names: Sequence[str], path: Path | None) -> None:
+    def __init__(self, stack: ExitStack, names: Sequence[str], store: "StoreLocation | None") -> None:
         """Look for `names`; what is opened for that stays open until `stack` is closed."""
         self._stack = stack
         self._names = names
-        self._path = path
+        self._store = store
         self._readers: list[StoreReader] | None = None
         self._stores: dict[StoreLocation, RunStore] = {}
 
@@ -90,9 +90,9 @@ class NamedPlaces:
 
     def _places(self) -> "list[StoreLocation]":
         config = next((name for name in self._names if not is_id(name)), None)
-        if self._path is None and config is not None:
+        if self._store is None and config is not None:
             return [location_in(Path(config), ())]
-        return places_of_runs(Asked(None, None, (), None, self._path))
+        return places_of_runs(Asked(None, None, (), None, self._store))
 
 
 def is_id(name: str) -> bool:
@@ -102,13 +102,15 @@ def is_id(name: str) -> bool:
     return target_text(name).kind is not Kind.CONFIG
 
 
-def places_of(stack: ExitStack, names: Sequence[str], path: Path | None, config: Path | None = None) -> list[RunPlace]:
+def places_of(
+    stack: ExitStack, names: Sequence[str], store: "StoreLocation | None", config: Path | None = None
+) -> list[RunPlace]:
     """Find the stored runs that `names` name; their stores are open until `stack` is closed.
 
     Args:
         stack: closes the stores.
         names: config files, or beginnings of ids.
-        path: the file of the runs that ids name; None for that of a config file among `names`, else of `config`.
+        store: the store of the runs that ids name; None for that of a config file among `names`, else of `config`.
         config: a config file that names none of the runs.
 
     Raises:
@@ -116,23 +118,23 @@ def places_of(stack: ExitStack, names: Sequence[str], path: Path | None, config:
         UnknownRunError: the run of a config file is not stored.
     """
     beside = [] if config is None else [str(config)]
-    named = NamedPlaces(stack, [*names, *beside], path)
+    named = NamedPlaces(stack, [*names, *beside], store)
     return [_place_of(stack, named, name) for name in names]
 
 
-def sides_of(stack: ExitStack, names: Sequence[str], path: Path | None) -> list[tuple[str, RunPlace]]:
+def sides_of(stack: ExitStack, names: Sequence[str], store: "StoreLocation | None") -> list[tuple[str, RunPlace]]:
     """Find the stored runs that `names` name, those of a group one by one, each once and with a name to show.
 
     Raises: as `places_of`.
     """
     from themis.core.monitor.targets import group_named
 
-    named = NamedPlaces(stack, names, path)
-    found: dict[tuple[int, str], tuple[str, RunPlace]] = {}
+    named = NamedPlaces(stack, names, store)
+    found: dict[tuple[str, str], tuple[str, RunPlace]] = {}
     for name in names:
         sides = [(name, _place_of(stack, named, name))] if group_named(name) is None else named.find_group(name)
         for shown, place in sides:
-            found.setdefault((id(place.store), place.run_id), (shown, place))
+            found.setdefault((place.store.label, place.run_id), (shown, place))
     return list(found.values())
 
 
@@ -140,5 +142,5 @@ def _place_of(stack: ExitStack, named: NamedPlaces, name: str) -> RunPlace:
     if is_id(name):
         return named.find(name)
     experiment = open_experiment(Path(name), ())
-    store, run_id = stack.enter_context(stored_run(experiment, reads_only=True))
-    return RunPlace(store, run_id, experiment.compiled())
+    opened, run_id = stack.enter_context(stored_run(experiment, reads_only=True))
+    return RunPlace(opened, run_id, experiment.compiled())

@@ -14,6 +14,7 @@ import click
 from themis.cli.command import queue_options
 from themis.cli.offers import values
 from themis.cli.targets import open_experiment, places_of_stores, stored_run
+from themis.cli.terminal.store_option import METAVAR, REFERENCE, StoreName
 from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
 from themis.core.errors import StoreMissingError, UnavailableError, UnknownTargetError
 
@@ -27,9 +28,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 store_option = click.option(
     "--store",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help=f"The file with the runs.  [default: those of the queue, or of --config, or {DEFAULT_STORE_PATH}]",
+    type=StoreName(),
+    metavar=METAVAR,
+    help=f"The store with the runs: a SQLite file, or a Postgres database. {REFERENCE}  [default: those of the queue, "
+    f"or of --config, or {DEFAULT_STORE_PATH}]",
 )
 
 
@@ -39,21 +41,21 @@ class Asked(NamedTuple):
     Attributes:
         target: TARGET; None when it was not given.
         config: the config file of the run, or, beside TARGET, of the store to look in.
-        store: the file of the store to look in.
+        store: the store to look in.
     """
 
     target: str | None
     config: Path | None
     overrides: Sequence[str]
     queue_root: Path | None
-    store: Path | None
+    store: "StoreLocation | None"
 
 
 def run_options(function: Function) -> Function:
     """Add TARGET, `--store` and the options of `queue_options`, together as the argument `asked`."""
 
     @functools.wraps(function)
-    def asking(*, target: str | None, store: Path | None, **others: Any) -> Any:
+    def asking(*, target: str | None, store: "StoreLocation | None", **others: Any) -> Any:
         config, overrides, queue_root = (others.pop(name) for name in ("config", "overrides", "queue_root"))
         return function(asked=Asked(target, config, overrides, queue_root, store), **others)
 

@@ -12,6 +12,7 @@ from themis.cli.terminal.output import emit, how_long, is_for_people
 from themis.cli.terminal.own_command import from_here
 from themis.cli.terminal.prose import say_command, say_state, say_text
 from themis.cli.terminal.scores import scores_one_by_one
+from themis.cli.terminal.store_option import storage_in, store_named
 from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.configuration.default_paths import DEFAULT_STORE_PATH
 
@@ -110,7 +111,7 @@ def _title(result: "RunResult") -> str:
 
 def _place(storage: "StorageConfig") -> str:
     """The option that names a store, unless it is where commands look by themselves."""
-    path = storage.parameters.get("path")
-    if not isinstance(path, str) or Path(path).absolute() == Path(DEFAULT_STORE_PATH).absolute():
+    named = store_named(storage)
+    if named is None or Path(named).absolute() == Path(DEFAULT_STORE_PATH).absolute():
         return ""
-    return f" --store {shlex.quote(from_here(path))}"
+    return f" --store {shlex.quote(named if storage_in(named) else from_here(named))}"

@@ -11,6 +11,7 @@ from themis.core.configuration.secrets import redact_urls
 from themis.core.errors import ComponentError, ThemisError
 from themis.core.python.blamed_place import BUGS, blamed_place
 from themis.core.text.canonical import content_hash
+from themis.core.text.lines import is_storable
 from themis.core.text.masking import mask
 
 _SHOWN_CHARACTERS = 80
@@ -87,6 +88,9 @@ def reference(live: Any, target: ComponentTarget | None, *, where: str, folders:
     for label, value in zip(("component_id", "version", "fingerprint()"), values, strict=True):
         if not isinstance(value, str) or not value:
             detail = f"{label} must be a text, not {shown(value)}"
+            raise ComponentError(where=where, reference=repr(name), detail=detail)
+        if not is_storable(value):
+            detail = f"{label} is {value!r}: it holds a NUL character or half of a character, which no id can"
             raise ComponentError(where=where, reference=repr(name), detail=detail)
     component_id, version, fingerprint = map(mask, values)  # its identity does not depend on its secrets
     named = None if target is None or target.named == component_id else target.named

@@ -6,6 +6,7 @@ from array import array
 from themis.core.datasets.fingerprint import DatasetFingerprint, case_digest
 from themis.core.datasets.sources import CaseSource
 from themis.core.errors import DatasetError, DuplicateCaseIdError
+from themis.core.text.lines import is_storable
 
 _BUCKETS = 64
 
@@ -14,9 +15,13 @@ def read_through(source: CaseSource) -> DatasetFingerprint:
     """Read all of `source` once and return its fingerprint, which keeps 24 bytes per case.
 
     Raises:
-        DatasetError: it cannot be read, or holds a value that JSON cannot hold, or an id that no store can keep.
+        DatasetError: it cannot be read, or holds a value that JSON cannot hold, or an id that no store can keep, as its
+            own may be.
         DuplicateCaseIdError: two of its cases have one id.
     """
+    if not is_storable(source.dataset_id):
+        detail = "its id holds a NUL character or half of a character, which not every store can keep"
+        raise DatasetError(where=f"dataset {source.dataset_id!r}", detail=detail)
     digests = bytearray()
     marks = array("q")
     ids = _SeenIds()

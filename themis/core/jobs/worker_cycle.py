@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,14 @@ from themis.core.jobs.claimed_job import JobOptions, execute_job, execute_job_as
 from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.file_queue import FileQueue
-from themis.core.queue.folder.lease import LeaseRenewer
 from themis.core.queue.folder.processes import this_process
+from themis.core.queue.leases import Leases
 from themis.core.queue.model import outages
 from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import AttemptOutcome, Cause
 from themis.core.queue.transitions.claims import Claim
+from themis.core.queue.unsettled import SETTLE_AGAIN_S, is_settled_again
 from themis.core.queue.write_check import check_writable
 from themis.core.results import RunResult
 from themis.core.run_progress.display import shown
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from themis.core.queue.model.store_address import StoreAddress
 
 logger = logging.getLogger("themis.worker")
+
+SETTLE_FOR_S = 30.0
+"""Seconds for which an end that cannot be written is tried again: as long as a run waits for a server that is away."""
 
 
 def run_worker_once(
@@ -51,7 +56,8 @@ def run_worker_once(
         if job is None:
             return None
         with shown(progress) as kept_up, job.in_hand(allow_modules, kept_up) as options:
-            job.settle(execute_job(job.claim.manifest, job.store, options))
+            for pause_s in job.settling(execute_job(job.claim.manifest, job.store, options)):
+                time.sleep(pause_s)
         return job.result()
 
 
@@ -81,15 +87,16 @@ async def run_worker_once_async(
         QueueRootError: the folder is not a queue, or others can write to it, or there is a hostname clash: another
             machine of this name works there too.
         QueueError: the folder cannot be written now; nothing was claimed.
-        UnsettledError: not even the end of the attempt could be written, as on a full disk; the job is given back,
-            charged to nobody, and the next worker finds it.
+        UnsettledError: the end of the attempt could not be written for `SETTLE_FOR_S` seconds, as on a full disk; the
+            job is given back, charged to nobody, and the next worker finds it.
         StoreError: the job's store cannot be read.
     """
     with _claimed(queue_root, ClaimPolicy(tags, version_mismatch)) as job:
         if job is None:
             return None
         with shown(progress) as kept_up, job.in_hand(allow_modules, kept_up) as options:
-            job.settle(await execute_job_async(job.claim.manifest, job.store, options))
+            for pause_s in job.settling(await execute_job_async(job.claim.manifest, job.store, options)):
+                await asyncio.sleep(pause_s)
         return job.result()
 
 
@@ -104,10 +111,18 @@ def _claimed(queue_root: str | Path, policy: ClaimPolicy) -> Iterator["_ClaimedJ
         found = queue.claim(worker, allow=_WritableJobs(policy, queue, stores))
         for why in dict.fromkeys(found.left.values()):
             logger.warning("skipped: %s", why)
-        claim = found.claim
-        yield None if claim is None else _ClaimedJob(claim, stores.run_store(claim.manifest.store))
+        yield None if found.claim is None else _opened(found.claim, stores)
     finally:
         stores.close()
+
+
+def _opened(claim: Claim, stores: StoreCache) -> "_ClaimedJob":
+    try:
+        return _ClaimedJob(claim, stores.run_store(claim.manifest.store))
+    except BaseException:
+        claim.excuse()  # nothing of it has begun
+        claim.abandon()
+        raise
 
 
 def own_result(store: RunStore, run_id: str) -> RunResult:
@@ -157,56 +172,87 @@ class _ClaimedJob:
         self.claim = claim
         self.store = store
         self._limits = SelfImposedLimits()
-        self._lease = LeaseRenewer(claim.lease, claim.renew)
+        self._leases = Leases()
+        self._outcome: AttemptOutcome | None = None
 
     @contextlib.contextmanager
     def in_hand(self, allow_modules: Sequence[str] | None, progress: RunProgress | None) -> Iterator[JobOptions]:
         """Context that runs and settles the job; whatever happens in it, the claim is over afterwards."""
-        claim, lease = self.claim, self._lease
+        claim = self.claim
         try:
+            self._leases.keep(claim)
             if remark := claim.note_versions():
                 logger.warning(remark)
-            with lease:
-                yield JobOptions(
-                    allow_modules=allow_modules,
-                    cancelled=lambda: lease.lost is not None or claim.is_cancel_requested(),
-                    fence=claim.fence,
-                    holds_lease=None if claim.lease is None else claim.lease.holds,
-                    progress=progress,
-                )
+            yield JobOptions(
+                allow_modules=allow_modules,
+                cancelled=self._is_to_stop,
+                fence=claim.fence,
+                holds_lease=None if claim.lease is None else claim.lease.holds,
+                progress=progress,
+            )
         except UnsettledError:
             raise
         except ClaimLostError:
             claim.lose()  # the job now belongs to another worker, which will settle it
         except (KeyboardInterrupt, asyncio.CancelledError):
-            _settle(claim, AttemptOutcome(Cause.GIVEN_BACK, "the worker was interrupted"), self._limits)
+            self._give_back()
             raise
         except BaseException as error:
             if isinstance(error, Exception) and outages.is_of_machine(error):
                 claim.excuse()
             claim.abandon()
             raise
+        finally:
+            self._leases.close()
 
-    def settle(self, outcome: AttemptOutcome) -> None:
-        """End the attempt."""
-        if self._lease.lost is not None and outcome.cause is Cause.CANCELLED:
-            outcome = AttemptOutcome(Cause.LEASE_LOST, f"its lease was lost: {self._lease.lost}")
-        _settle(self.claim, outcome, self._limits)
+    def settling(self, outcome: AttemptOutcome, patience_s: float | None = None) -> Iterator[float]:
+        """End the attempt; yields the seconds to wait before each further try, while the end cannot be written.
+
+        If the experiment itself has limited this process so that it cannot write, that counts as killing its worker.
+
+        Args:
+            outcome: of the attempt.
+            patience_s: seconds for which it is tried again; None for `SETTLE_FOR_S`.
+
+        Raises:
+            UnsettledError: it could not be written within that time.
+        """
+        claim = self.claim
+        if self._leases.is_lost(claim) and outcome.cause is Cause.CANCELLED:
+            outcome = AttemptOutcome(Cause.LEASE_LOST, "its lease was lost: another worker has the job")
+        self._outcome = outcome
+        until_s = time.monotonic() + (SETTLE_FOR_S if patience_s is None else patience_s)
+        while True:
+            try:
+                claim.settle(outcome)
+            except (StoreError, OSError) as error:
+                if self._limits.why_not() is not None:
+                    claim.abandon()
+                if not claim.lock.is_held or not is_settled_again(claim, error) or time.monotonic() >= until_s:
+                    claim.abandon()
+                    raise UnsettledError(key=claim.key, attempt=claim.attempt, detail=str(error)) from error
+                logger.warning("job %s: its end cannot be written yet: %s", claim.key, error)
+            else:
+                return
+            yield SETTLE_AGAIN_S
 
     def result(self) -> RunResult:
         """Return the stored result of the job's run."""
         return own_result(self.store, self.claim.manifest.run_id)
 
+    def _give_back(self) -> None:
+        """Settle an interrupted attempt, by one try, as an interrupt is not kept waiting."""
+        outcome = self._outcome or AttemptOutcome(Cause.GIVEN_BACK, "the worker was interrupted")
+        with contextlib.suppress(ClaimLostError):
+            list(self.settling(outcome, patience_s=0.0))
 
-def _settle(claim: Claim, outcome: AttemptOutcome, limits: SelfImposedLimits) -> None:
-    """Settle a claim; one whose end cannot be written is given back, charged to nobody.
-
-    If the experiment itself has limited this process so that it cannot write, that counts as killing its worker.
-    """
-    try:
-        claim.settle(outcome)
-    except (StoreError, OSError) as error:
-        if limits.why_not() is None:
-            claim.excuse()
-        claim.abandon()
-        raise UnsettledError(key=claim.key, attempt=claim.attempt, detail=str(error)) from error
+    def _is_to_stop(self) -> bool:
+        """Whether the job is lost or to be cancelled; a store that does not answer says neither."""
+        claim = self.claim
+        if claim.lease is not None:
+            return self._leases.is_lost(claim) or self._leases.is_cancelled(claim)
+        try:
+            return claim.is_cancel_requested()
+        except (StoreError, OSError) as error:
+            logger.warning("job %s: cancel requests cannot be read: %s", claim.key, error)
+            return False

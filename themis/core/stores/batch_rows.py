@@ -75,5 +75,7 @@ def batch_row(values: tuple[object, ...]) -> BatchRow:
 
 
 def storable_row(row: BatchRow) -> BatchRow:
-    """Return a row whose text of the provider, which may hold anything, can be kept by every store."""
-    return row if row.status is None else row._replace(status=storable(row.status))
+    """Return a row whose texts of the provider, which may hold anything, can be kept by every store."""
+    said = (None if text is None else storable(text) for text in (row.file_id, row.batch_id, row.status))
+    file_id, batch_id, status = said
+    return row._replace(file_id=file_id, batch_id=batch_id, status=status)

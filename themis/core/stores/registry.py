@@ -60,8 +60,13 @@ def create_run_store(
     return _opened(config, patience, must_exist=must_exist)
 
 
-def open_store(location: StoreLocation, patience: Patience | None = None) -> "RunStore":
-    """Open the store at a location, ready for use; none is made. `patience` is the usual when it is None.
+def open_store(location: StoreLocation, patience: Patience | None = None, *, must_exist: bool = True) -> "RunStore":
+    """Open the store at a location, ready for use; with `must_exist` none is made.
+
+    Args:
+        location: of the store.
+        patience: the usual when it is None.
+        must_exist: whether the store must be there already.
 
     Raises:
         StoreMissingError: it does not exist.
@@ -73,7 +78,9 @@ def open_store(location: StoreLocation, patience: Patience | None = None) -> "Ru
     parameters = _parameters_of(backend, location)
     try:
         return _opened(
-            StorageConfig(store=location.kind, parameters=parameters), patience or Patience(), must_exist=True
+            StorageConfig(store=location.kind, parameters=parameters),
+            patience or Patience(),
+            must_exist=must_exist,
         )
     except ConfigError as error:
         raise StoreError(path=location.path, detail=str(error)) from error

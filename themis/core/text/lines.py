@@ -21,6 +21,11 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
+def is_storable(text: str) -> bool:
+    """Whether every store can keep `text` as it is."""
+    return storable(text) == text
+
+
 def cut(text: str, most_bytes: int = MESSAGE_BYTES) -> str:
     """Return `text` if its UTF-8 fits into the limit; else its beginning, with a note that it was cut.
 

@@ -5,6 +5,7 @@ import time
 
 from themis.core.errors import ClaimLostError, ManifestError, QueueError, StoreError
 from themis.core.queue import AttemptOutcome, Cause, Claim, JobState
+from themis.core.queue.leases import Leases
 from themis.core.queue.model import manifest_file
 from themis.core.queue.write_check import check_writable
 from themis.core.stores.job_rows import JobRow
@@ -15,7 +16,6 @@ from themis_workers.settings import WorkerSettings
 from themis_workers.slots import outages
 from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.exits import Stop
-from themis_workers.slots.leases import Leases
 from themis_workers.slots.slot import Slot
 from themis_workers.telemetry import logs
 from themis_workers.telemetry.job_line import line_of
@@ -31,7 +31,7 @@ class Runs:
     def __init__(self, context: WorkerContext) -> None:
         """Use the queue, stores and identity of `context`."""
         self._context = context
-        self._leases = Leases()
+        self._leases = Leases(_tell_of_leases)
 
     def begin(self, slot: Slot, claim: Claim, settings: WorkerSettings) -> bool:
         """Start a claimed job in a slot; False when its manifest is invalid, with which the job is settled.
@@ -174,3 +174,7 @@ class Runs:
         except (StoreError, OSError) as error:
             logs.warn("cancel requests cannot be read", job=attempt.claim.key, error=error)
             return False
+
+
+def _tell_of_leases(event: str, *, jobs: int, error: Exception | None = None) -> None:
+    logs.tell(event, level=logs.INFO if error is None else logs.WARNING, jobs=jobs, error=error)

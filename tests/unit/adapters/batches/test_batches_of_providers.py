@@ -70,6 +70,7 @@ def lines_sent(server: ModelServer) -> Iterator[dict[str, Any]]:
             yield from request.data["requests"]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_line_is_the_body_of_a_single_request_and_its_answer_is_read_alike(dialect: str) -> None:
     settings: dict[str, Any] = {
@@ -103,6 +104,7 @@ def test_a_line_is_the_body_of_a_single_request_and_its_answer_is_read_alike(dia
     assert batched.status is RunStatus.COMPLETED
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_what_a_batch_leaves_out_is_asked_by_itself_or_fails_by_its_category(dialect: str) -> None:
     script = by_question(q0=HangUp(), q1=failures.context_too_long(), q2=failures.server_error())

@@ -138,6 +138,7 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> Callable[[Request], RawB
     return reply
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "change",
     [

@@ -187,6 +187,7 @@ def process(remote: ChargingRemote, store: InMemoryRunStore, steps: Steps, *, li
         return None
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("stride", [pytest.param(1, marks=pytest.mark.slow), 11])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("like_openai", [True, False], ids=["like OpenAI", "like Anthropic"])

@@ -79,6 +79,7 @@ def test_a_calm_run_takes_these_steps(*, like_openai: bool) -> None:
     assert {"look", "results", "append", "single", "end_run"} <= set(names)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("stride", [pytest.param(1, marks=pytest.mark.slow), 7])
 @pytest.mark.parametrize("like_openai", [True, False], ids=SEED_OF.get)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -120,6 +120,7 @@ def test_under_a_callers_loop_they_are_made_in_one_thread_of_the_runs_own() -> N
     assert not record.threads[0].is_alive()
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("kind", thread_bound.ALL)
 @pytest.mark.parametrize("tasks", [1, 2, 32])
 def test_what_is_bound_to_a_thread_works_in_run(kind: type[Any], tasks: int) -> None:
@@ -134,6 +135,7 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", [*thread_bound.ALL, thread_bound.LateConnected])
 def test_under_a_callers_loop_it_works_for_every_case_or_for_none(kind: type[Any]) -> None:
     count = 4 if kind is thread_bound.Pooled else 12
@@ -141,6 +143,7 @@ def test_under_a_callers_loop_it_works_for_every_case_or_for_none(kind: type[Any
     assert str(only).startswith(ELSEWHERE.get(kind, "1.0"))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", thread_bound.ALL)
 @pytest.mark.not_smoke
 def test_what_is_bound_to_a_thread_works_in_a_worker(kind: type[Any], tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def asked(generator: ScriptedGenerator) -> list[str]:
     return [case_id for case_id, _ in generator.calls]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     "part",
     [{"limit": 5}, {"sample": 5}, {"sample": (5, 7)}, {"limit": 12, "sample": 5}, {"cases": ["q3", "3:lab:q9"]}],

@@ -153,6 +153,7 @@ def test_what_a_provider_bears_is_found_together() -> None:
     assert max(parts) <= 1.3 * min(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.not_smoke
 def test_nobody_asks_during_a_pause_that_one_was_asked_for() -> None:
     provider = SimulatedProvider(latency_s=0.2, per_minute=300.0, retry_after_s=5.0)

@@ -18,6 +18,7 @@ def runtime(tasks: int = 32, **more: Any) -> RuntimeConfig:
     return RuntimeConfig(max_concurrent_tasks=tasks, **more)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("latency_s", [0.05, 2.0, pytest.param(0.5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("travel_s", [0.0, 0.5])
 @pytest.mark.not_smoke
@@ -39,6 +40,7 @@ def test_a_quota_of_any_size_is_never_exceeded(per_minute: float, seconds: float
     assert len(provider.arrived) >= 0.95 * (seconds * per_minute / 60) - 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("latency_s", [0.1, 1.0, 5.0])
 @pytest.mark.not_smoke
 def test_tokens_of_a_minute_are_used_and_never_exceeded(latency_s: float) -> None:
@@ -76,6 +78,7 @@ def test_a_call_that_needs_more_than_a_minutes_tokens_is_made_alone() -> None:
     assert all(second - first >= 60.0 for first, second in pairwise(later))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("retry_after_s", [None, 5.0, pytest.param(1.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("lasts_s", "latency_s"),
@@ -108,6 +111,7 @@ def test_a_retry_after_is_never_violated_and_quota_without_a_configuration_is_us
     assert provider.between(60.0, 240.0) >= 0.8 * 3 * 600
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("latency_s", [0.25, 3.0])
 @pytest.mark.parametrize("per_minute", [60.0, 600.0])
 def test_a_quota_that_nobody_says_anything_about_is_used(latency_s: float, per_minute: float) -> None:
@@ -128,6 +132,7 @@ def test_a_healthy_endpoint_is_filled_fast() -> None:
     assert provider.between(0.0, 30.0) >= 0.98 * 30.0 * 100 / 0.5
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("travel_s", "refused"), [(0.0, 10), (0.2, 60)])
 @pytest.mark.not_smoke
 def test_a_fast_start_overruns_a_weak_provider_by_little(travel_s: float, refused: int) -> None:
@@ -137,6 +142,7 @@ def test_a_fast_start_overruns_a_weak_provider_by_little(travel_s: float, refuse
     assert sum(len(provider.throttled) for provider in weak) / len(weak) <= refused
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("travel_s", [0.0, 0.2])
 @pytest.mark.not_smoke
 def test_a_weak_provider_that_was_overrun_once_is_not_overrun_again(travel_s: float) -> None:

@@ -178,6 +178,7 @@ def test_a_call_that_is_cancelled_counts_for_the_most_that_it_can_have_used() ->
     assert found.killed == 0
 
 
+@pytest.mark.not_smoke
 def test_a_throttled_call_gives_its_reservation_back() -> None:
     class Throttling(Steady):
         asked = 0

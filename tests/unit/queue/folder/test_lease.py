@@ -1,5 +1,4 @@
 import asyncio
-import itertools
 import json
 import threading
 import time
@@ -9,20 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import dataset
-from tests.support.waiting import until
 from themis.core.config import EvaluationConfig, GenerationConfig, RuntimeConfig, StorageConfig
-from themis.core.errors import ClaimLostError, QueueRootError, StoreBusyError
+from themis.core.errors import QueueRootError
 from themis.core.experiment import Experiment
 from themis.core.queue import this_process
 from themis.core.queue.folder import root
-from themis.core.queue.folder.lease import Lease, LeaseRenewer
+from themis.core.queue.folder.lease import Lease
 from themis.core.queue.folder.worker_report import WorkerReport
 from themis.core.stores.sqlite import SqliteRunStore
 from themis.core.submission import open_queue, run_worker_once, submit_experiment
-
-SHORT_S = 0.3
-LOST = ClaimLostError(key="k", version=1)
-BUSY = StoreBusyError(path="p", seconds=1.0)
 
 
 def test_a_lease_is_due_after_a_third_of_it_and_over_after_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,72 +33,6 @@ def test_a_lease_is_due_after_a_third_of_it_and_over_after_all_of_it(monkeypatch
         assert (lease.is_due, lease.is_over) == (is_due, is_over)
     lease.renewed(150.0)
     assert (lease.is_due, lease.is_over, lease.renew_at_s) == (False, False, 170.0)
-
-
-def test_a_lease_is_renewed_each_third_of_it_also_while_the_block_keeps_its_thread_busy() -> None:
-    lease, asked = Lease(SHORT_S, time.monotonic()), []
-
-    def renew() -> None:
-        asked.append(time.monotonic())
-        assert threading.current_thread() is not threading.main_thread()
-        lease.renewed(asked[-1])
-
-    with LeaseRenewer(lease, renew) as renewer:
-        time.sleep(SHORT_S * 3)  # blocks, as a component may
-        assert not lease.is_over
-    assert renewer.lost is None
-    assert 3 <= len(asked) <= 9
-    pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
-    assert all(pause > SHORT_S / 3 * 0.9 for pause in pauses)
-    time.sleep(SHORT_S)
-    assert len(asked) <= 9, "no renewal after the block"
-
-
-def test_without_a_lease_nothing_is_renewed_and_no_thread_is_begun() -> None:
-    threads = threading.active_count()
-    with LeaseRenewer(None, lambda: pytest.fail("renewed")) as renewer:
-        assert threading.active_count() == threads
-    assert renewer.lost is None
-
-
-def test_a_claim_that_is_lost_is_known_at_the_next_renewal_and_not_asked_for_again() -> None:
-    asked = []
-
-    def renew() -> None:
-        asked.append(1)
-        raise LOST
-
-    with LeaseRenewer(Lease(SHORT_S, time.monotonic()), renew) as renewer:
-        until(lambda: renewer.lost is LOST, "the loss", 5.0)
-        time.sleep(SHORT_S)
-    assert asked == [1]
-
-
-def test_a_store_that_cannot_be_written_is_tried_again_until_the_lease_is_over() -> None:
-    began, asked = time.monotonic(), []
-
-    def renew() -> None:
-        asked.append(1)
-        raise BUSY
-
-    with LeaseRenewer(Lease(SHORT_S, began), renew) as renewer:
-        until(lambda: renewer.lost is BUSY, "the loss", 5.0)
-        assert time.monotonic() - began >= SHORT_S
-    assert 3 <= len(asked) <= 10
-
-
-def test_a_store_that_can_be_written_again_in_time_keeps_the_lease() -> None:
-    lease, fails = Lease(SHORT_S, time.monotonic()), [BUSY, BUSY]
-
-    def renew() -> None:
-        if fails:
-            raise fails.pop()
-        lease.renewed(time.monotonic())
-
-    with LeaseRenewer(lease, renew) as renewer:
-        time.sleep(SHORT_S * 2)
-        assert renewer.lost is None
-    assert fails == []
 
 
 # --- in a worker

@@ -116,6 +116,7 @@ def test_a_claim_that_was_written_without_an_answer_is_charged_to_nobody(here: W
     key = here.submit(RUN)
     answers = Answers(here)
     answers.left = 1
+    assert here.claim() is None, "its store is left alone until the next look"
     claim = here.claimed()
     assert (claim.attempt, claim.row.lost, claim.row.failures) == (2, 0, 0)
     here.finish(claim)

@@ -48,6 +48,7 @@ def test_a_worker_daemon_carries_out_what_was_submitted_and_everybody_sees_it(tm
     assert (found.returncode, "Nothing is out of place" in found.stdout) == (0, True)
 
 
+@pytest.mark.not_smoke
 def test_commands_without_their_server_are_one_line_and_exit_code_4(tmp_path: Path) -> None:
     (tmp_path / "e.yaml").write_text(EXPERIMENT)
     away = "postgresql://ann:secret@127.0.0.1:1/results"
@@ -59,6 +60,7 @@ def test_commands_without_their_server_are_one_line_and_exit_code_4(tmp_path: Pa
         assert "secret" not in done.stderr
 
 
+@pytest.mark.not_smoke
 def test_the_tables_are_made_by_a_command_of_their_owner(tmp_path: Path, url: str) -> None:
     (tmp_path / "e.yaml").write_text(EXPERIMENT)
     done = themis(tmp_path, url, "store", "upgrade", "e.yaml")

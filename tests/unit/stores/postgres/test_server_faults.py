@@ -16,6 +16,7 @@ from tests.support.lab import experiment
 from tests.support.stores import added_run
 from themis.core.config import RuntimeConfig, StorageConfig
 from themis.core.errors import StoreAccessError, StoreAwayError, UnavailableError
+from themis.core.jobs import worker_cycle
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.outcomes.stages import Stage
 from themis.core.results import RunStatus
@@ -47,6 +48,7 @@ def written(no: int) -> tuple[list[Outcome], list[CaseEnd]]:
     return [Outcome(no, Stage.GENERATE, 0, True, 1, None, f'"{no}"', "{}", None, None)], [end]
 
 
+@pytest.mark.not_smoke
 @pytest.mark.parametrize("how", ["fast", pytest.param("immediate", marks=pytest.mark.slow)])
 def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_restarted(
     server: postgres_server.Server, how: str
@@ -79,6 +81,25 @@ def test_nothing_that_was_acknowledged_is_lost_when_the_server_is_restarted(
     assert found == acknowledged
 
 
+def test_a_run_whose_server_is_away_between_two_commits_waits_for_it_and_has_its_lock_again(
+    server: postgres_server.Server,
+) -> None:
+    with closing(PostgresRunStore(server.url(), busy_timeout_s=20)) as store:
+        store.initialize()
+        run_id = added_run(store, "d")
+        with store.hold_run(run_id):
+            store.append(run_id, *written(0))
+            server.stop()
+            back = threading.Timer(0.5, server.start)
+            back.start()
+            store.append(run_id, *written(1))
+            back.join()
+            assert store.run_holder(run_id).held
+        assert not store.run_holder(run_id).held
+        assert store.count_ends(run_id) == (2, 0)
+
+
+@pytest.mark.slow
 def test_a_job_whose_store_went_away_is_given_back_and_nobody_is_charged(
     server: postgres_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +115,7 @@ def test_a_job_whose_store_went_away_is_given_back_and_nobody_is_charged(
 
     with monkeypatch.context() as outage:
         outage.setattr(_Patience, "wait", lambda _: False)
+        outage.setattr(worker_cycle, "SETTLE_FOR_S", 0.0)
         outage.setattr(PostgresRunStore, "append", unplugged)
         with pytest.raises(UnavailableError, match="cannot be reached") as failed:
             run_worker_once(tmp_path / "queue")
@@ -135,7 +157,7 @@ def certificates(folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_server_elsewhere_proves_who_it_is_or_gets_no_password(certificates: Path) -> None:
-    settings = {"ssl": "on", "ssl_cert_file": str(certificates / "server.crt")}
+    settings: dict[str, Any] = {"ssl": "on", "ssl_cert_file": str(certificates / "server.crt")}
     made = postgres_server.Server(certificates / "server", **settings)
     made.adopt_key(certificates / "server.key")
     made.start()

@@ -27,6 +27,7 @@ from themis.core.outcomes.stages import Stage
 from themis.core.stores.backend import Patience
 from themis.core.stores.postgres.address import SESSION
 from themis.core.stores.postgres.database import PostgresDatabase
+from themis.core.stores.postgres.run_locks import RunLocks
 from themis.core.stores.postgres.session import Session
 from themis.core.stores.postgres.store import PostgresRunStore
 from themis.core.stores.registry import location_of, open_for_reading, open_store
@@ -159,10 +160,10 @@ def test_sessions_of_ended_threads_are_closed(store: PostgresRunStore) -> None:
     assert len(store._database._connections._opened) == 2  # this thread's, and that of the last
 
 
-def test_a_nul_in_a_text_is_an_error_of_one_line(store: PostgresRunStore) -> None:
+def test_a_nul_in_a_text_that_nobody_has_looked_at_is_an_error_of_one_line(store: PostgresRunStore) -> None:
     run_id = added_run(store, "d")
     with pytest.raises(StoreError, match="NUL"):
-        store.name_run(run_id, "a\0b", {})
+        store.put_spend(run_id, 1, "a\0b")
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,3 +179,20 @@ def _end_all_sessions(url: str) -> None:
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE application_name = 'themis' AND datname = current_database()"
         ).fetchall()
+
+
+def test_a_lock_that_could_not_be_written_down_is_free_again(
+    store: PostgresRunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = added_run(store, "d")
+
+    def fail(*_: object) -> None:
+        raise StoreAwayError(path="p", detail="as the test says")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(RunLocks, "note", fail)
+        with pytest.raises(StoreAwayError), store.hold_run(run_id):
+            pytest.fail("it has no lock")
+    assert not store.run_holder(run_id).held
+    with store.hold_run(run_id):
+        assert store.run_holder(run_id).held

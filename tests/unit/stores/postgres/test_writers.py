@@ -116,6 +116,7 @@ def test_a_newer_schema_and_tables_of_others_are_refused(store: PostgresRunStore
         PostgresRunStore(url).initialize()
 
 
+@pytest.mark.not_smoke
 def test_a_role_that_may_not_make_tables_asks_for_their_owner_and_works_with_them_then(url: str) -> None:
     name = url.rpartition("%3D")[2]
     with psycopg.connect(url, autocommit=True) as owner:

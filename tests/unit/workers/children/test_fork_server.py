@@ -75,6 +75,7 @@ def test_a_job_of_built_in_components_and_a_built_in_store_imports_nothing_that_
     assert done["imported"] == []
 
 
+@pytest.mark.not_smoke
 def test_no_job_pays_for_what_only_a_worker_needs(done: dict[str, Any]) -> None:
     assert not done["filelock"], "its hooks run at every fork"
 

@@ -98,6 +98,7 @@ def test_a_hook_that_fails_is_logged_with_what_it_printed_last(
     assert (told["exit_code"], told["output"]) == (3, [str(number) for number in range(90, 100)])
 
 
+@pytest.mark.not_smoke
 def test_a_hook_that_hangs_is_killed_with_its_children(
     hook_of: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

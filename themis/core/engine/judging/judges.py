@@ -18,6 +18,7 @@ from themis.core.outcomes import codec
 from themis.core.outcomes.stages import Stage
 from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.text.canonical import content_hash
+from themis.core.text.lines import storable
 from themis.core.text.nearest import nearest_hint
 from themis.core.workflows import JudgeResponse, RenderedJudgePrompt
 
@@ -75,7 +76,8 @@ class Judges:
         if judge is None:
             raise UnknownJudgeError(judge=question.judge_id, nearest=nearest_hint(question.judge_id, self._asked))
         key = content_hash([judge.identity, question.prompt.content, question.seed, question.repeat])
-        stored = (question.work.judge_calls or {}).get((question.item, question.call_id))
+        call_id = storable(question.call_id)  # a workflow's author may name its calls as they like
+        stored = (question.work.judge_calls or {}).get((question.item, call_id))
         if stored is not None and stored.cache_key == key:
             return Answer(JudgeResponse.model_validate_json(stored.response), "stored")
         known = None if self._cached is None else self._cached(key)
@@ -84,7 +86,7 @@ class Judges:
             text = codec.model_text(response)
         else:
             response, text = JudgeResponse.model_validate_json(known), known
-        row = JudgeCallRow(question.work.case_no, question.item, question.call_id, key, codec.now_ms(), text)
+        row = JudgeCallRow(question.work.case_no, question.item, call_id, key, codec.now_ms(), text)
         self._writer.add_judge_call(row)
         return Answer(response, "asked" if known is None else "cache")
 

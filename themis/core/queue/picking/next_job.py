@@ -130,7 +130,6 @@ class NextJob:
             if not self._torn_seen(entry, error, owner):
                 young.append(entry)
         except (StoreError, NetworkFilesystemError) as error:
-            failing.add(str(error.facts.get("path")))
             self.unusable[entry.name] = str(error)
         except QueueError:
             raise  # the queue's folder cannot be used: there is no next job
@@ -152,11 +151,15 @@ class NextJob:
         manifest = self._claimer.read(entry, owner)
         if manifest is None or manifest.store.path in failing:
             return None
-        reason = None if allow is None else allow(manifest)
-        if reason is not None:
-            self._skip(entry, reason)
-            return None
-        return self._claimer.claim_entry(entry, manifest, owner)
+        try:
+            reason = None if allow is None else allow(manifest)
+            if reason is None:
+                return self._claimer.claim_entry(entry, manifest, owner)
+        except (StoreError, NetworkFilesystemError):
+            failing.add(manifest.store.path)  # its other jobs are not tried: each may wait for the store
+            raise
+        self._skip(entry, reason)
+        return None
 
     def _skip(self, entry: Entry, reason: str) -> None:
         self.skipped.note(entry.name, reason)

@@ -24,6 +24,7 @@ from themis.core.stores.memory.side_rows import SideRowsOfRun
 from themis.core.stores.memory.undo import Undo
 from themis.core.stores.protocol import RunRecord
 from themis.core.text.canonical import bytes_hash
+from themis.core.text.lines import storable
 from themis.core.text.run_names import labels_text
 
 
@@ -91,7 +92,7 @@ class InMemoryRunStore(Replays):
     def name_run(self, run_id: str, name: str, labels: Mapping[str, str]) -> None:
         """Give a run its name and labels, unless it has a name already."""
         if self._run(run_id).record.name is None:
-            self._update(run_id, name=name, labels=labels_text(labels))
+            self._update(run_id, name=storable(name), labels=labels_text(labels))
 
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Mark a run as running."""

@@ -19,6 +19,7 @@ from themis.core.stores.postgres.address import connection_parameters, label_of
 from themis.core.stores.postgres.session import Identity, Session
 from themis.core.stores.sql.database import Dialect
 from themis.core.stores.sql.thread_connections import ThreadConnections
+from themis.core.text.lines import is_storable
 
 DIALECT = Dialect(
     clock_ms="CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
@@ -93,11 +94,15 @@ class PostgresDatabase:
         return self._connections.local.depth > 0
 
     def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of a SELECT."""
+        """Return all rows of a SELECT; none that is asked for by a text that no row can have."""
+        if _cannot_be_kept(params):
+            return []
         return self._answered(lambda session: session.execute(sql, params).fetchall())
 
     def query_one(self, sql: str, params: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row of a SELECT; None without rows."""
+        if _cannot_be_kept(params):
+            return None
         return self._answered(lambda session: session.execute(sql, params).fetchone())
 
     def again(self, write: Callable[[], None]) -> None:
@@ -224,3 +229,7 @@ class _Patience:
         time.sleep(self._delay_s * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
         self._delay_s = min(self._delay_s * 2, _LONGEST_DELAY_S)
         return True
+
+
+def _cannot_be_kept(params: Sequence[Any]) -> bool:
+    return not all(is_storable(value) for value in params if isinstance(value, str))

@@ -90,8 +90,13 @@ class RunLocks:
 
     def note(self, run_id: str, job: str | None) -> None:
         """Write down that this process has a run, for people."""
-        with self._database.transaction(synced=False) as session:
-            session.execute(_NOTE, (run_id, *_me(), time.time_ns() // 1_000_000, job))
+        row = (run_id, *_me(), time.time_ns() // 1_000_000, job)
+
+        def write() -> None:
+            with self._database.transaction(synced=False) as session:
+                session.execute(_NOTE, row)
+
+        self._database.again(write)
 
     def forget(self, run_id: str) -> None:
         """Remove what this process has written down."""
@@ -136,8 +141,12 @@ class _Held:
         if not is_taken:
             session.close()
             raise busy_error(self._run_id, self._locks.look(self._run_id))
+        try:
+            self._locks.note(self._run_id, self._job)
+        except BaseException:
+            session.close()  # else this process would keep out all others, and itself
+            raise
         self._session = session
-        self._locks.note(self._run_id, self._job)
 
     def release(self) -> None:
         """Release the lock, and end its session."""

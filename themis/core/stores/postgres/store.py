@@ -10,12 +10,12 @@ from themis.core.stores.job_rows import Fence
 from themis.core.stores.postgres import appending, schema
 from themis.core.stores.postgres.database import DIALECT, PostgresDatabase
 from themis.core.stores.postgres.jobs import PostgresJobStore, ReadOnlyPostgresJobStore
+from themis.core.stores.postgres.repeated_writes import RepeatedWrites
 from themis.core.stores.postgres.run_locks import RunLocks
 from themis.core.stores.run_locks import RunHolder
-from themis.core.stores.sql.run_store import SqlRunStore
 
 
-class PostgresRunStore(SqlRunStore):
+class PostgresRunStore(RepeatedWrites):
     """Keeps runs in a Postgres database.
 
     Args:
@@ -61,8 +61,12 @@ class PostgresRunStore(SqlRunStore):
         self, run_id: str, outcomes: Sequence[Outcome], ends: Sequence[CaseEnd], *, fence: Fence | None = None
     ) -> None:
         """Save outcomes and ends of cases, all or none; repeated while the server is away, as that changes nothing."""
-        self._locks.check(run_id)
-        self._database.again(lambda: super(PostgresRunStore, self).append(run_id, outcomes, ends, fence=fence))
+
+        def write() -> None:
+            self._locks.check(run_id)  # its session is lost with the server, and cannot be replaced before that is back
+            super(PostgresRunStore, self).append(run_id, outcomes, ends, fence=fence)
+
+        self._database.again(write)
 
     def hold_run(self, run_id: str, *, fence: Fence | None = None) -> AbstractContextManager[None]:
         """Lock a run for this process for the length of a block; workers, whose claims are fenced, share it."""

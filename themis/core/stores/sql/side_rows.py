@@ -25,6 +25,7 @@ from themis.core.stores.sql.judge_call_statements import (
 from themis.core.stores.sql.reading_statements import SELECT_RUNS_NAMED
 from themis.core.stores.sql.row_values import run_record
 from themis.core.stores.sql.short_texts import shortened
+from themis.core.text.lines import storable
 from themis.core.text.run_names import labels_text
 
 
@@ -34,7 +35,7 @@ class SideRows(BaseRunStore, ABC):
     def name_run(self, run_id: str, name: str, labels: Mapping[str, str]) -> None:
         """Give a run its name and labels, unless it has a name already."""
         with self.transaction() as connection:
-            connection.execute(sql.NAME_RUN, (name, labels_text(labels), self._run_no(run_id)))
+            connection.execute(sql.NAME_RUN, (storable(name), labels_text(labels), self._run_no(run_id)))
 
     def runs_named(self, name: str, limit: int) -> list[RunRecord]:
         """Return the runs with exactly that name, newest first."""

@@ -6,13 +6,19 @@ each time, holds up no renewal. A store that is away ends no job: those whose le
 says which of them it still knows as this worker's.
 """
 
+import logging
 import threading
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from themis.core.errors import StoreError
-from themis.core.queue import Claim, StoreAddress
 from themis.core.queue.folder.lease_end import now_s
-from themis_workers.telemetry import logs
+from themis.core.queue.transitions.claims import Claim
+
+if TYPE_CHECKING:
+    from themis.core.queue.model.store_address import StoreAddress
+
+logger = logging.getLogger("themis.worker")
 
 BEAT_S = 1.0
 """Seconds between two beats; less where leases are so short that they would not outlast four."""
@@ -21,11 +27,27 @@ _BEATS_A_LEASE = 4
 _PATIENCE_S = 5.0
 
 
+AWAY = "leases cannot be renewed; jobs whose lease is over wait"
+BACK = "leases can be renewed again"
+
+
+class Tell(Protocol):
+    """Says an event of that many jobs, with the error that is its reason, if there is one."""
+
+    def __call__(self, event: str, *, jobs: int, error: Exception | None = None) -> None:
+        """Say it."""
+
+
+def _log(event: str, *, jobs: int, error: Exception | None = None) -> None:  # noqa: ARG001  # a process has one job
+    logger.warning("%s%s", event, "" if error is None else f": {error}")
+
+
 class Leases:
     """Keeps the claims of a worker: renews each while its lock is held."""
 
-    def __init__(self) -> None:
-        """Start with no claims, and no thread."""
+    def __init__(self, tell: Tell = _log) -> None:
+        """Start with no claims, and no thread; `tell` says that a store is away, and that it is back."""
+        self._tell = tell
         self._guard = threading.Lock()
         self._claims: list[Claim] = []
         self._lost: set[tuple[str, int]] = set()
@@ -88,11 +110,11 @@ class Leases:
         except (StoreError, OSError) as error:
             if where not in self._failed:
                 self._failed.add(where)
-                logs.warn("leases cannot be renewed; jobs whose lease is over wait", jobs=len(claims), error=error)
+                self._tell(AWAY, jobs=len(claims), error=error)
             return
         if where in self._failed:
             self._failed.discard(where)
-            logs.tell("leases can be renewed again", jobs=len(claims))
+            self._tell(BACK, jobs=len(claims))
         for claim in claims:
             if claim.key not in found:
                 self._lost.add(_name(claim))

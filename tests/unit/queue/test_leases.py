@@ -9,11 +9,10 @@ import pytest
 from tests.processes.queue_world import World, world
 from tests.support.waiting import until
 from themis.core.errors import StoreBusyError
-from themis.core.queue import Claim
+from themis.core.queue import Claim, leases
 from themis.core.queue.folder.lease_end import now_s
+from themis.core.queue.leases import Leases
 from themis.core.stores.job_rows import Change, Fence
-from themis_workers.slots import leases
-from themis_workers.slots.leases import Leases
 
 
 class Beats:
