@@ -4,7 +4,8 @@
 
 The floor writes and syncs as many files of the same size under hidden names, renames them, and syncs the folder once
 for each batch; it keeps no rows and takes no locks. Both run in turns, batch by batch, on the same disk, as a shared
-machine's disk changes from second to second. The share is that of the median batch; the other figure is of all of them.
+machine's disk changes from second to second. The share is that of all jobs together; beside it stands that of the
+median batch.
 Wait a minute between runs: ext4 makes files slowly while it remembers those just removed.
 """
 
@@ -121,12 +122,12 @@ def main() -> int:
     finally:
         shutil.rmtree(folder)
     ours_s, floor_s = (statistics.median(one) for one in zip(*times, strict=True))
-    share = statistics.median(floor / ours for ours, floor in times)
+    median = statistics.median(floor / ours for ours, floor in times)
     whole = sum(floor for _, floor in times) / sum(ours for ours, _ in times)
-    target = judged("bulk submit", f"{LEAST_SHARE}", met=share >= LEAST_SHARE)
-    print("| jobs | ours, ms a job | floor, ms a file | ours / floor, in speed | of all | target |")
+    target = judged("bulk submit", f"{LEAST_SHARE}", met=whole >= LEAST_SHARE)
+    print("| jobs | ours, ms a job | floor, ms a file | ours / floor, in speed | median batch | target |")
     print("|---|---|---|---|---|---|")
-    print(f"| {jobs:,} | {ours_s * 1e3:.3f} | {floor_s * 1e3:.3f} | {share:.2f} | {whole:.2f} | {target} |")
+    print(f"| {jobs:,} | {ours_s * 1e3:.3f} | {floor_s * 1e3:.3f} | {whole:.2f} | {median:.2f} | {target} |")
     return exit_code(short=short)
 
 
