@@ -9,6 +9,7 @@ BENCHMARKS = (
     "bench_datasets.py",
     "bench_engine.py",
     "bench_growth.py",
+    "bench_merge.py",
     "bench_models.py",
     "bench_postgres.py",
     "bench_queue.py",

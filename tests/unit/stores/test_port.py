@@ -26,6 +26,7 @@ NAMED = {
     "themis/core/stores/registry.py": "where each kind of store is found",
     "themis/cli/quick_eval.py": "the ends of a database's name",
     "themis/cli/begin/asked.py": "the help of an option that takes a database",
+    "themis/cli/stored/merge.py": "the files of its examples",
     "themis/core/configuration/default_paths.py": "the kind of store where no config file names one",
 }
 

@@ -36,7 +36,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "judge": ("stored.judge:judge", "Compare the verdicts of a judge with labels that people gave."),
     },
     "Data": {
-        "store": ("stored.store:store", "Make and upgrade the tables of a results store."),
+        "store": ("stored.store:store", "Upgrade the tables of a results store, or merge other stores into it."),
         "export": ("stored.export:export", "Print the results of a stage as a bundle for another store."),
     },
     "Help": {

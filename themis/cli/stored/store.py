@@ -1,4 +1,4 @@
-"""`themis store`: what the owner of a results store does to its tables."""
+"""`themis store`: what the owner of a results store does to it as a whole."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -9,6 +9,7 @@ import click
 
 from themis.cli.command import command, group, set_option
 from themis.cli.config_argument import optional_config_argument
+from themis.cli.stored.merge import merge
 from themis.cli.targets import open_experiment
 from themis.cli.terminal.output import emit, is_for_people, json_form_option, say
 from themis.cli.terminal.store_option import METAVAR, REFERENCE, StoreName
@@ -56,7 +57,8 @@ def _opened(config: Path | None, overrides: Sequence[str], store: "StoreLocation
 
 @group("store", "themis store upgrade experiment.yaml")
 def store() -> None:
-    """Make and upgrade the tables of a results store."""
+    """Upgrade the tables of a results store, or merge other stores into it."""
 
 
+store.add_command(merge)
 store.add_command(upgrade)

@@ -41,6 +41,22 @@ def store_named(storage: "StorageConfig") -> str | None:
     return path if isinstance(path, str) else None
 
 
+def location_named(text: str) -> "StoreLocation":
+    """Return the location of the store that a text names: the path of a SQLite file, or `postgres:REF`.
+
+    Raises:
+        ConfigError: it is not a reference to a database, or holds a password.
+    """
+    from themis.core.config import StorageConfig
+    from themis.core.stores.reading import StoreLocation
+    from themis.core.stores.registry import location_of
+
+    storage = storage_in(text)
+    if storage is None:
+        return StoreLocation(DEFAULT_STORE_KIND, str(Path(text).absolute()))
+    return location_of(StorageConfig(**storage))
+
+
 class StoreName(click.ParamType["StoreLocation | None"]):
     """A store: the path of a SQLite file, or `postgres:REF`."""
 
@@ -59,11 +75,8 @@ class StoreName(click.ParamType["StoreLocation | None"]):
         del param
         if isinstance(value, StoreLocation):
             return value
-        storage = storage_in(str(value))
-        if storage is None:
-            return StoreLocation(DEFAULT_STORE_KIND, str(Path(str(value)).absolute()))
         try:
-            return _location(storage)
+            return location_named(str(value))
         except ThemisError:
             if ctx is not None and ctx.resilient_parsing:
                 return None  # while words are completed, nothing is said
@@ -73,10 +86,3 @@ class StoreName(click.ParamType["StoreLocation | None"]):
         """Offer files."""
         del ctx, param
         return [CompletionItem(incomplete, type="file")]
-
-
-def _location(storage: dict[str, Any]) -> "StoreLocation":
-    from themis.core.config import StorageConfig
-    from themis.core.stores.registry import location_of
-
-    return location_of(StorageConfig(**storage))

@@ -17,7 +17,7 @@ from themis.core.engine.cases.evaluation import Evaluation
 from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.cases.prompted import preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
-from themis.core.engine.cases.verdict import Verdict, verdict
+from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits, keys_to_lend
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.compiling.run_name import add_run
@@ -45,6 +45,7 @@ from themis.core.errors import (
 )
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
+from themis.core.outcomes.verdict import Verdict
 from themis.core.processes.forks import line, refuse_copy, run_of
 from themis.core.results import RunStatus
 from themis.core.stores.protocol import RunRecord, RunStore

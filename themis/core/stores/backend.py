@@ -7,6 +7,7 @@ from themis.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from themis.core.config import StorageConfig
+    from themis.core.stores.merging.port import OpenSource, StoreMerger
     from themis.core.stores.protocol import RunStore
     from themis.core.stores.reading import StoreLocation, StoreReader
 
@@ -43,6 +44,8 @@ class Backend(NamedTuple):
         open_for_reading: opens a store that is only read; None where it is opened as for writing.
         check: raises a ConfigError for parameters, as they are written, that no store can have; secrets in them are
             references.
+        open_merger: opens the store at a location to merge others into it; None where that is not possible.
+        open_source: opens a file to merge it into another store; None where its stores are not files.
     """
 
     build: Callable[["StorageConfig", Patience], "RunStore"]
@@ -52,6 +55,8 @@ class Backend(NamedTuple):
     outlives_process: bool = True
     open_for_reading: Callable[["StoreLocation", float], "RunStore"] | None = None
     check: Callable[[Mapping[str, Any]], None] | None = None
+    open_merger: "Callable[[StoreLocation], StoreMerger] | None" = None
+    open_source: "OpenSource | None" = None
 
 
 Store = TypeVar("Store")

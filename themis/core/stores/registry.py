@@ -7,9 +7,11 @@ secrets as references.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from themis.core.errors import ConfigError, StoreError, StoreMissingError
@@ -19,6 +21,7 @@ from themis.core.text.canonical import canonical_json
 
 if TYPE_CHECKING:
     from themis.core.config import StorageConfig
+    from themis.core.stores.merging.report import MergeReport, Prefer
     from themis.core.stores.protocol import RunStore
 
 ENTRY_POINT_GROUP = "themis.stores"
@@ -136,6 +139,25 @@ def reader_of(location: StoreLocation, *, patience_s: float = PATIENCE_S) -> Sto
     from themis.core.stores.store_as_reader import StoreAsReader  # noqa: PLC0415  # it needs the models
 
     return StoreAsReader(location, lambda: open_store(location, Patience(patience_s, retry_attempts=0)))
+
+
+def merge_stores(
+    files: Sequence[Path], into: StoreLocation, prefer: "Prefer | None", tell: Callable[[str], None]
+) -> "MergeReport":
+    """Merge the stores in SQLite files into the store at a location, which is made if it is not there.
+
+    See `themis.core.stores.merging.port.StoreMerger.merge`.
+
+    Raises:
+        StoreError: a store cannot be used, or others cannot be merged into one of that kind.
+    """
+    open_merger, open_source = _known(into).open_merger, _known(StoreLocation("sqlite", "")).open_source
+    if open_merger is None or open_source is None:
+        detail = f"is a store of kind {into.kind!r}, into which no other can be merged"
+        raise StoreError(path=into.path, detail=detail)
+    with ExitStack() as stack:
+        sources = [stack.enter_context(closing(open_source(file))) for file in files]
+        return stack.enter_context(closing(open_merger(into))).merge(sources, prefer, tell)
 
 
 def preload() -> None:

@@ -17,10 +17,14 @@ from themis.core.stores.sql.short_texts import shortened
 
 Row = tuple[Any, ...]
 
-_OUTCOMES = dict(
+OUTCOMES = dict(
     zip(sql.OUTCOME_COLUMNS, ("int8",) * 6 + ("float8",) + ("text",) * (len(sql.OUTCOME_COLUMNS) - 7), strict=True)
 )
-_CASES = dict(zip(sql.CASE_COLUMNS, ("int8", "int8", "int8", "text", "bytea", "int8", "int8"), strict=True))
+"""Columns of an outcome, with their types."""
+
+CASES = dict(zip(sql.CASE_COLUMNS, ("int8", "int8", "int8", "text", "bytea", "int8", "int8"), strict=True))
+"""Columns of an ended case, with their types."""
+
 _BLOBS = {"digest": "text", "data": "bytea"}
 
 
@@ -65,8 +69,8 @@ def append(session: Session, outcomes: Sequence[Row], cases: Sequence[Row], *, i
     """
     if is_fresh and _copy(session, outcomes, cases):
         return True
-    _insert(session, "outcomes", _OUTCOMES, _reduced(outcomes), sql.KEEP_SUCCESSES)
-    _insert(session, "cases", _CASES, cases, sql.KEEP_ENDS)
+    _insert(session, "outcomes", OUTCOMES, _reduced(outcomes), sql.KEEP_SUCCESSES)
+    _insert(session, "cases", CASES, cases, sql.KEEP_ENDS)
     return False
 
 
@@ -79,8 +83,8 @@ def _copy(session: Session, outcomes: Sequence[Row], cases: Sequence[Row]) -> bo
     """Add rows; False, and nothing added, when one exists."""
     session.run("SAVEPOINT copied")
     try:
-        _copy_into(session, "outcomes", _OUTCOMES, outcomes)
-        _copy_into(session, "cases", _CASES, cases)
+        copy_into(session, "outcomes", OUTCOMES, outcomes)
+        copy_into(session, "cases", CASES, cases)
     except psycopg.Error as error:
         if not is_conflict(error):
             raise
@@ -90,7 +94,8 @@ def _copy(session: Session, outcomes: Sequence[Row], cases: Sequence[Row]) -> bo
     return True
 
 
-def _copy_into(session: Session, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+def copy_into(session: Session, table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+    """Add rows to a table, given its columns with their types; none may exist."""
     if not rows:
         return
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"

@@ -13,6 +13,7 @@ from themis.core.stores.reading import StoreLocation, StoreReader
 
 if TYPE_CHECKING:
     from themis.core.config import StorageConfig
+    from themis.core.stores.merging.port import StoreMerger
     from themis.core.stores.protocol import RunStore
 
 _URL = "url"
@@ -30,6 +31,12 @@ def _open_reader(location: StoreLocation, patience_s: float) -> StoreReader:
     url = _url_at(location)
     reader: StoreReader = _loaded("reader").PostgresReader(location, url, patience_s)
     return reader
+
+
+def _open_merger(location: StoreLocation) -> "StoreMerger":
+    url = _url_at(location)
+    merger: StoreMerger = _loaded("merging").open_merger(url)
+    return merger
 
 
 def _store(url: str, busy_timeout_s: float, *, read_only: bool = False) -> "RunStore":
@@ -72,4 +79,4 @@ def _url_at(location: StoreLocation) -> str:
         raise StoreError(path=location.path, detail=detail) from error
 
 
-BACKEND = Backend(_build, _open_reader, open_for_reading=_open_for_reading, check=_check)
+BACKEND = Backend(_build, _open_reader, open_for_reading=_open_for_reading, check=_check, open_merger=_open_merger)

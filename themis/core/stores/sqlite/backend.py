@@ -11,6 +11,7 @@ from themis.core.stores.sqlite.reader import SqliteReader
 
 if TYPE_CHECKING:
     from themis.core.config import StorageConfig
+    from themis.core.stores.merging.port import MergeSource, StoreMerger
     from themis.core.stores.sqlite.store import SqliteRunStore
 
 
@@ -45,4 +46,24 @@ def _open_for_reading(location: StoreLocation, patience_s: float) -> "SqliteRunS
     return ReadOnlySqliteStore(location.path, busy_timeout_s=patience_s)
 
 
-BACKEND = Backend(_build, SqliteReader, _path_of, _parameters_of, open_for_reading=_open_for_reading)
+def _open_merger(location: StoreLocation) -> "StoreMerger":
+    from themis.core.stores.sqlite.merging.target import open_merger  # noqa: PLC0415  # one command needs it
+
+    return open_merger(Path(location.path))
+
+
+def _open_source(path: Path) -> "MergeSource":
+    from themis.core.stores.sqlite.merging.source import SqliteSource  # noqa: PLC0415  # as above
+
+    return SqliteSource(path)
+
+
+BACKEND = Backend(
+    _build,
+    SqliteReader,
+    _path_of,
+    _parameters_of,
+    open_for_reading=_open_for_reading,
+    open_merger=_open_merger,
+    open_source=_open_source,
+)

@@ -1,0 +1,1 @@
+"""Merging of stores: its port, its report, and the rules that need no database."""

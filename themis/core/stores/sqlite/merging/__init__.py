@@ -1,0 +1,1 @@
+"""Merging of SQLite files, and into one."""
