@@ -10,8 +10,10 @@ BIN := $(VENV)/bin
 # fixtures are shared. In the order of the folders the files that take long come first, so that all four have something to
 # do until the end.
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
-# The rules of the source are a check, and `make check` has done it. Quick tests wait less, and each process takes ten seconds
-# of a processor to find them: three do.
+# The rules of the source are a check, and `make check` has done it. Quick tests wait less: three processes do, and each
+# finds only the files that are dealt to it (tests/support/dealing.py).
+# One that dies ends the run: nobody else has found its files.
+DEALT := $(BIN)/python -m pytest --deal --max-worker-restart 0
 QUICK := $(filter-out %/__pycache__/ tests/rules/ tests/benchmarks/ tests/mutants/ tests/screens/ tests/support/,$(wildcard tests/*/))
 
 # The hooks of .pre-commit-config.yaml.
@@ -30,10 +32,10 @@ demo: $(VENV)/runtime.stamp  ## evaluate several simulated models and show who w
 	$(BIN)/themis demo
 
 test: $(VENV)/dev.stamp  ## run the quick tests
-	$(BIN)/python -m pytest -n 3 --deal $(QUICK)
+	$(DEALT) -n 3 $(QUICK)
 
 smoke: $(VENV)/dev.stamp  ## a few tests of each unit, and a submit, a worker and a report: half a minute
-	$(BIN)/python -m pytest -n 2 --deal --smoke --ignore tests/unit/support tests/unit tests/acceptance/test_smoke.py
+	$(DEALT) -n 2 --smoke --ignore tests/unit/support tests/unit tests/acceptance/test_smoke.py
 
 # Where git does not know the tree (an unpacked archive, somebody else's folder), the same checks without pre-commit.
 check: $(VENV)/dev.stamp  ## check style, format, types, import direction, rules of the source and documentation

@@ -39,8 +39,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 __all__ = ["pytest_pycollect_makemodule", "pytest_runtest_protocol", "pytest_xdist_make_scheduler"]  # hooks, for pytest
 
-OF_A_FILE = 3
-"""How many tests of a file `make smoke` tries."""
+WITHOUT_FILES, WITH_FILES = 8, 2
+"""How many tests of a module `make smoke` tries."""
 
 # What is collected is there until the end: looking for garbage in it would take half of the time that collecting does,
 # and some of each test's.
@@ -86,10 +86,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 if case not in left:
                     case.add_marker("slow")
     if config.getoption("--smoke"):
-        firsts = [several[0] for several in cases if several[0].get_closest_marker("not_smoke") is None]
-        chosen = {item for tests in together(firsts, by="::") for item in spread(tests, OF_A_FILE)}
+        firsts = [several[0] for several in cases if is_for_smoke(several[0])]
+        chosen = {item for tests in together(firsts, by="::") for item in of_a_file(tests)}
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = [item for item in items if item in chosen]
+
+
+def is_for_smoke(item: pytest.Item) -> bool:
+    """A quick test of one example, which takes a moment."""
+    is_quick = all(item.get_closest_marker(name) is None for name in ("slow", "soak", "not_smoke"))
+    return is_quick and not getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+
+
+def of_a_file(tests: list[pytest.Item]) -> list[pytest.Item]:
+    """Some of them; what needs files takes ten times as long as what does not."""
+    with_files = [test for test in tests if "tmp_path" in getattr(test, "fixturenames", ())]
+    without = [test for test in tests if test not in with_files]
+    return [*spread(without, WITHOUT_FILES), *spread(with_files, WITH_FILES)]
 
 
 def together(items: list[pytest.Item], by: str) -> list[list[pytest.Item]]:

@@ -465,6 +465,7 @@ def test_the_time_limit_holds_for_many_cases_that_each_never_give_way(tmp_path: 
     assert _places(tmp_path) == {"failed": 1}
 
 
+@pytest.mark.not_smoke
 @pytest.mark.parametrize("name", ["SwallowingGenerator", "EndlessGenerator"])
 @pytest.mark.parametrize(("attempts", "places"), [(2, {"waiting": 1}), (1, {"failed": 1})])
 def test_a_component_that_will_not_be_stopped_is_charged_with_the_time_limit(

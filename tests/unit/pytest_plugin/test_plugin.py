@@ -151,6 +151,7 @@ def test_a_run_in_which_nothing_is_scored_is_no_success(session: pytest.Pytester
     done.stdout.fnmatch_lines(["no case has a score of builtin/exact_match: generation_failure: *"])
 
 
+@pytest.mark.not_smoke
 def test_a_mistake_in_the_config_is_one_line(session: pytest.Pytester) -> None:
     session.path.joinpath("experiment.yaml").write_text("generation: {generatr: x}", encoding="utf-8")
     done = run(session, "--themis-config", "experiment.yaml")

@@ -22,7 +22,7 @@ store_option = click.option(
     "--store",
     type=StoreName(),
     metavar=METAVAR,
-    help=f"The store with the runs that names and ids name: a SQLite file, or a Postgres database. {REFERENCE}  "
+    help=f"The store with the runs that names and ids name: a file, or a Postgres database. {REFERENCE}  "
     f"[default: that of a config file among them, else those of the queue, else {DEFAULT_STORE_PATH}]",
 )
 

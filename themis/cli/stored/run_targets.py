@@ -30,7 +30,7 @@ store_option = click.option(
     "--store",
     type=StoreName(),
     metavar=METAVAR,
-    help=f"The store with the runs: a SQLite file, or a Postgres database. {REFERENCE}  [default: those of the queue, "
+    help=f"The store with the runs: a file, or a Postgres database. {REFERENCE}  [default: those of the queue, "
     f"or of --config, or {DEFAULT_STORE_PATH}]",
 )
 

@@ -43,6 +43,7 @@ def submission(nonce: str, **more: Any) -> Submission:
     return Submission(RUN, nonce, **{"lines": 1, "intended_ms": now_ms(), **more})
 
 
+@pytest.mark.not_smoke
 def test_the_file_and_the_batch_of_a_killed_process_are_found_behind_many_others(tmp_path: Any) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_bytes(b'{"custom_id":"n-0-0","method":"POST","url":"/v1/chat/completions","body":{}}\n')

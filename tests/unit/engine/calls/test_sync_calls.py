@@ -212,6 +212,7 @@ def test_a_wrong_number_of_calls_at_once_is_refused_before_any_is_made(number: A
         experiment(metrics=[Concurrent(number)]).compile()
 
 
+@pytest.mark.not_smoke
 def test_a_slow_metric_holds_no_model_up() -> None:
     asked: list[float] = []
 

@@ -112,6 +112,7 @@ def test_a_run_whose_lease_was_lost_is_stopped_and_says_so(
     assert not any(thread.name == "themis-lease" for thread in threading.enumerate())
 
 
+@pytest.mark.not_smoke
 def test_a_worker_keeps_its_lease_while_a_component_keeps_the_loop_busy(
     shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def test_processes_that_come_to_an_empty_place_at_once_make_one_store(url: str) 
         assert len(set(pool.map(store_id_of, [url] * 8, chunksize=1))) == 1
 
 
+@pytest.mark.not_smoke
 def test_who_makes_the_tables_waits_for_another_that_does(url: str) -> None:
     with closing(PostgresRunStore(url)) as store, psycopg.connect(url) as other:
         other.execute(schema._LOCK.encode())

@@ -80,5 +80,6 @@ def test_no_job_pays_for_what_only_a_worker_needs(done: dict[str, Any]) -> None:
     assert not done["filelock"], "its hooks run at every fork"
 
 
+@pytest.mark.not_smoke
 def test_a_short_job_opens_its_store_once_and_starts_no_thread_but_that_of_the_event_loop(done: dict[str, Any]) -> None:
     assert done["began"] == ["themis-loop", "connection"]
