@@ -255,7 +255,7 @@ UPGRADES: dict[int, tuple[str, ...]] = {
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""
