@@ -44,7 +44,6 @@ _OF_COMMANDS = {
 
 _ARGUMENTS = {
     "themis run": "it takes one config file; themis submit takes several",
-    "themis list": "--name {word} lists the runs of that name",
     "themis estimate": "it takes one config file",
 }
 """By the command: what to do with an argument that is one too many."""
