@@ -118,7 +118,8 @@ def _of_group(target: str, stores: "Sequence[StoredRuns]") -> frozenset[str]:
     from themis.core.monitor.targets import group_named
 
     if (group := group_named(target)) is None:
-        message = f"unexpected argument {target!r}; --name {target} lists the runs of that name, group:{target} those of a group"
+        instead = f"--name {target} lists the runs of that name, group:{target} those of a group"
+        message = f"unexpected argument {target!r}; {instead}"
         raise click.UsageError(message, click.get_current_context())
     return frozenset(member.run_id for member in members_of(group, stores))
 
