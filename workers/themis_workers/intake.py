@@ -74,7 +74,11 @@ class Intake:
             else:
                 logs.warn("no jobs are taken", why=why_not)
             self.why_not = why_not
-        self._look_at_pause()
+        try:
+            self._look_at_pause()
+        except StoreError as error:  # of a queue whose rows are in it
+            if self.why_not is None:
+                self.note_outage(str(error))
 
     def note_outage(self, why: str) -> None:
         """Record that a disk or a store has failed: nothing is claimed until a write check passes again."""
@@ -88,14 +92,14 @@ class Intake:
     @property
     def is_drained(self) -> bool:
         """Whether no job is left that this worker could claim now or soon."""
-        if (
-            not self._found_nothing
-            or self._look_again_s is not None
-            or self.why_not is not None
-            or self._queue.is_paused
-        ):
+        if not self._found_nothing or self._look_again_s is not None or self.why_not is not None:
             return False
-        return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
+        try:
+            soon_ns = time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS)
+            return not self._queue.is_paused and not self._queue.becomes_ready(soon_ns)
+        except StoreError as error:
+            self.note_outage(str(error))
+            return False
 
     @property
     def unusable(self) -> Mapping[str, str]:
