@@ -1,12 +1,16 @@
 """The real job of the documentation is as short as its page says, and needs no loop; other tests follow the page."""
 
+import copy
 import re
 import shlex
 from itertools import product
+from pathlib import Path
 
 import yaml
 
 from tests.acceptance.test_documentation import BLOCK, TOP, blocks_of, commands_of
+from themis.core.configuration.config_file import overridden
+from themis.core.configuration.sweeps.sweep_file import sweep_in
 
 PAGE = TOP / "docs" / "guides" / "a-real-job.md"
 MOST_COMMANDS = 12
@@ -39,21 +43,22 @@ def test_no_command_of_the_job_is_a_loop_or_a_pipe() -> None:
         assert command.startswith("themis ")
 
 
-def test_the_job_is_two_models_two_prompts_and_two_seeds() -> None:
-    files = {
-        block.name: yaml.safe_load(block.text) for block in blocks_of(PAGE) if (block.name or "").endswith(".yaml")
-    }
-    submitted = {
-        (words[words.index("--set") + 1], name) for words in of_kind("submit") for name in words if name in files
-    }
-    runs = [
-        (one["generation"]["generator"]["with"]["model_id"], one["generation"]["prompt"]["system"], seeds)
-        for seeds, name in sorted(submitted)
-        for one in [files[name]]
+def test_the_job_is_two_models_two_prompts_and_two_seeds_by_one_command(tmp_path: Path) -> None:
+    (submit,) = of_kind("submit")
+    config, option, file = submit[2:]
+    assert option == "--sweep-file"
+    texts = {block.name: block.text for block in blocks_of(PAGE)}
+    (tmp_path / file).write_text(texts[file])
+    document = yaml.safe_load(texts[config])
+    runs = [overridden(copy.deepcopy(document), row.overrides) for row in sweep_in(tmp_path / file).rows]
+    kinds = [
+        (run["generation"]["generator"]["with"]["model_id"], run["generation"]["prompt"]["system"], *run["seeds"])
+        for run in runs
     ]
-    models, prompts, seeds = ({run[place] for run in runs} for place in range(3))
+    models, prompts, seeds = ({kind[place] for kind in kinds} for place in range(3))
     assert (len(models), len(prompts), len(seeds)) == (2, 2, 2)
-    assert sorted(runs) == sorted(product(models, prompts, seeds))
+    assert sorted(kinds) == sorted(product(models, prompts, seeds))
+    assert document["generation"] in [run["generation"] for run in runs], "its two cases are of one of them"
 
 
 def test_two_workers_do_the_job_at_a_time_and_it_ends_with_a_comparison_and_a_report() -> None:
@@ -66,14 +71,11 @@ def test_two_workers_do_the_job_at_a_time_and_it_ends_with_a_comparison_and_a_re
 
 def test_the_page_shows_the_means_that_it_computes() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    rows = re.findall(
-        r"completed  16/16 +([\d.]+) .*\n(?:  .*\n)*?  (?:.*  )?labels model=(\w+), prompt=(\w+), seed=\d$",
-        text,
-        re.MULTILINE,
-    )
+    of_runs = r"^\w{8}  model=(\w+),prompt=(\w+),seed=\d  completed  16/16 +([\d.]+)  "
+    rows = re.findall(of_runs, text, re.MULTILINE)
     assert len(rows) == 8
     computed = re.findall(r'\("(\w+)", "(\w+)"\): ([\d.]+),', text)
     assert len(computed) == 4
     for model, prompt, mean in computed:
-        of_both_seeds = [float(value) for value, *kind in rows if kind == [model, prompt]]
+        of_both_seeds = [float(value) for *kind, value in rows if kind == [model, prompt]]
         assert sum(of_both_seeds) / 2 == float(mean)

@@ -70,7 +70,7 @@ def test_a_run_and_its_job_are_one_thing_by_name_by_run_and_by_key(
         ("ffff", "ffff: no name, run or job begins so; themis list shows all runs"),
         ("run:first", "first: it is not the beginning of an id"),
         ("name:ffff", "ffff: no run has that name"),
-        ("group:all", "group:all: there are no groups of runs"),
+        ("group:all", "group:all: there are no groups; themis submit makes one, by --sweep or --group"),
         ("job:", "job:: names nothing"),
         ("nowhere.yaml", "nowhere.yaml: "),
         ("no/where", "no/where: "),

@@ -13,6 +13,7 @@ BENCHMARKS = (
     "bench_models.py",
     "bench_postgres.py",
     "bench_queue.py",
+    "bench_bulk_submit.py",
     "bench_replay.py",
     "bench_row_queue.py",
     "bench_startup.py",

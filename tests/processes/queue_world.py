@@ -2,19 +2,30 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from themis.core.processes import identity
-from themis.core.queue import AttemptOutcome, Cause, Claim, ClaimResult, FileQueue, NewJob, StoreAddress, this_process
+from themis.core.queue import (
+    AttemptOutcome,
+    Cause,
+    Claim,
+    ClaimResult,
+    FileQueue,
+    NewJob,
+    StoreAddress,
+    Submission,
+    this_process,
+)
 from themis.core.queue.folder.lease import LEASE_S
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model.layout import JOB_FOLDERS, parse
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.port import JobClaim
+from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.stores.sql.tables import JOB_TABLES
 from themis.core.stores.sqlite.database import Database
 from themis.core.stores.sqlite.jobs import SqliteJobStore
@@ -97,6 +108,11 @@ class World:
         """Submit a job with its run; returns its key."""
         submission = self.queue.submit(self.job(run_id), prepare=lambda: self._make_run(run_id), rerun=rerun)
         return submission.row.key
+
+    def submit_all(self, run_ids: Sequence[str], *, rerun: bool = False) -> list[list[Submission]]:
+        """Submit jobs with their runs, many at once; returns the submissions of each batch."""
+        jobs = [BulkJob(self.job(one), lambda one=one: self._make_run(one), rerun) for one in run_ids]  # type: ignore[misc]
+        return list(self.queue.submit_all(jobs))
 
     def claim(self, *, allow: Allow | None = None, patient: bool = True) -> Claim | None:
         """The next job, claimed; what else the look for it came to is in `result`."""

@@ -125,6 +125,12 @@ def submit_again(folder: Path) -> None:
         _acknowledge(folder)
 
 
+def submit_many(folder: Path) -> None:
+    with world(folder) as here:
+        here.submit_all([f"before-{RUN}", RUN, f"after-{RUN}"])
+        _acknowledge(folder)
+
+
 def waiting(folder: Path) -> None:
     submitted(folder)
     with world(folder) as here:
@@ -161,6 +167,8 @@ def doctor(folder: Path) -> None:
 VERBS: list[tuple[str, Callable[[Path], None], Callable[[Path], None]]] = [
     ("submit, the first ever", nothing, submit),
     ("submit", made, submit),
+    ("submit with others", made, submit_many),
+    ("submit again, with others", submitted, submit_many),
     ("claim and settle", submitted, claim_and_settle),
     ("claim and fail", submitted, claim_and_fail),
     ("recover", claimed_and_dead, recover),

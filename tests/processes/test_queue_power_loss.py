@@ -26,7 +26,7 @@ from tests.processes import test_queue_crashes as verbs
 from tests.processes.queue_world import World, copy_database, world
 from tests.support.disk_calls import disk_calls
 from themis.core.files import durable
-from themis.core.queue import AttemptOutcome, Cause
+from themis.core.queue import AttemptOutcome, Cause, Claim
 from themis.core.queue.model.layout import JOB_FOLDERS, STORES
 from themis.core.queue.model.states import JobState
 
@@ -243,6 +243,32 @@ def run_and_rerun(here: World, recorder: Recorder) -> None:
     recorder.acknowledge("done twice")
 
 
+def submit_many_and_run(here: World, recorder: Recorder) -> None:
+    here.submit_all(["before", RUN, "after"])
+    recorder.acknowledge("submitted")
+    here.drain()
+    recorder.acknowledge("done")
+
+
+def submit_many_and_have_a_worker_take_one_before_they_are_acknowledged(here: World, recorder: Recorder) -> None:
+    claims: list[Claim] = []
+    sync = durable.fsync_folder
+
+    def take_first(folder: Path | str) -> None:
+        if str(folder).endswith("/queued") and not claims:
+            claims.append(here.claimed())
+        sync(folder)
+
+    durable.fsync_folder = take_first
+    try:
+        here.submit_all([RUN, "after"])
+    finally:
+        durable.fsync_folder = sync
+    recorder.acknowledge("submitted")
+    here.finish(claims[0])
+    recorder.acknowledge("done")
+
+
 def set_and_run(here: World, recorder: Recorder) -> None:
     key = here.submit(RUN)
     recorder.acknowledge("submitted")
@@ -270,6 +296,8 @@ STORIES: list[Callable[[World, Recorder], None]] = [
     cancel_while_running,
     fail_for_good_and_retry,
     run_and_rerun,
+    submit_many_and_run,
+    submit_many_and_have_a_worker_take_one_before_they_are_acknowledged,
     set_and_run,
     run_and_prune,
 ]

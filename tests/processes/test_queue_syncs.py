@@ -176,6 +176,29 @@ def test_a_job_is_acknowledged_when_its_row_its_file_and_the_name_of_that_are_sy
     assert calls == ["commit", *PUBLISHED]
 
 
+def test_a_batch_of_jobs_is_acknowledged_when_its_rows_its_files_and_once_their_names_are_synced(here: World) -> None:
+    with _seen(here) as calls:
+        here.submit_all([RUN, "run-2", "run-3"])
+    assert calls == ["commit", *["fsync tmp"] * 3, *["rename tmp queued"] * 3, "fsync_folder queued"]
+
+
+def test_a_batch_of_which_some_are_there_and_one_has_lost_its_file_syncs_what_is_missing(here: World) -> None:
+    here.submit_all([RUN, "run-2"])
+    (lost,) = (here.queue.path / "queued").glob(f"*{here.job(RUN).key}.json")
+    lost.unlink()
+    with _seen(here) as calls:
+        here.submit_all([RUN, "run-2", "run-3"])
+    assert calls == ["commit", *["fsync tmp"] * 2, *["rename tmp queued"] * 2, "fsync_folder queued"]
+
+
+def test_a_batch_that_is_there_is_acknowledged_when_its_names_are_synced_once(here: World) -> None:
+    here.submit_all([RUN, "run-2"])
+    here.finish(here.claimed())
+    with _seen(here) as calls:
+        here.submit_all([RUN, "run-2"])
+    assert calls == ["fsync_folder done", "fsync_folder queued"]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_syncs_what_it_promises_in_this_order(here: World, verb: str) -> None:
     before, action, expected = VERBS[verb]

@@ -42,6 +42,7 @@ ROWS: dict[str, str] = {
     "judge_calls": "SELECT r.run_id, t.* FROM judge_calls t JOIN runs r USING (run_no)",
     "calibrations": "SELECT key, calibration FROM calibrations",
     "score_edits": "SELECT r.run_id, t.* FROM score_edits t JOIN runs r USING (run_no)",
+    "run_groups": "SELECT r.run_id, t.* FROM run_groups t JOIN runs r USING (run_no)",
     "jobs": "SELECT * FROM jobs",
     "job_manifests": "SELECT j.key, m.* FROM job_manifests m JOIN jobs j USING (job_no)",
     "job_attempts": "SELECT j.key, a.* FROM job_attempts a JOIN jobs j USING (job_no)",
@@ -119,6 +120,8 @@ def fill(store: RunStore) -> None:
     store.save_calibration("c" * 64, '{"kappa":0.5}')
     store.end_run(run.run_id, RunStatus.PARTIAL_FAILURE, through=Stage.SCORE)
     add_cases(store, snapshot(3, "other"), [1])
+    store.add_to_group("both", [(snapshot(3, "other").run_id, "seed=2"), (run.run_id, "seed=1")])
+    store.add_to_group("alone", [(run.run_id, "")])
     add_job(store, "0123456789abcdef", run.run_id)
 
 

@@ -106,9 +106,9 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def standby(self, folder: Path, name: str) -> "Server":
+    def standby(self, folder: Path, name: str, **settings: str) -> "Server":
         """Start a standby of this server, called `name` there, with its data in `folder`; `promote` ends that."""
-        made = Server(folder, primary=self, cluster_name=name)
+        made = Server(folder, primary=self, cluster_name=name, **settings)
         return made.start()
 
     def promote(self) -> None:

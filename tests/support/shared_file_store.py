@@ -123,6 +123,7 @@ class SharedFileStore(InMemoryRunStore):
         document = json.loads(self.path.read_text())
         self._runs = {run["record"]["run_id"]: _run(run) for run in document["runs"]}
         self._calibrations = document["calibrations"]
+        self._groups = document["groups"]
         self._blobs = {digest: base64.b64decode(data) for digest, data in document["blobs"].items()}
         self._own.put(document["jobs"])
         self._seen = (found.st_ino, found.st_mtime_ns)
@@ -132,6 +133,7 @@ class SharedFileStore(InMemoryRunStore):
             "runs": [_document(run) for run in self._runs.values()],
             "blobs": {digest: base64.b64encode(data).decode() for digest, data in self._blobs.items()},
             "calibrations": self._calibrations,
+            "groups": self._groups,
             "jobs": self._own.document(),
         }
         hidden = self.path.with_name(f".{self.path.name}.new")
@@ -202,6 +204,7 @@ _RUN_WRITES = (
         "forget_judge_calls",
         "replace_snapshot",
         "save_calibration",
+        "add_to_group",
         "add_score_edits",
         "begin_replay",
         "append_replayed",
@@ -224,6 +227,8 @@ _RUN_READS = (
         "judge_calls_between",
         "cached_response",
         "calibrations",
+        "group_members",
+        "group_names",
         "score_edits",
         "get_blob",
         "lent_keys",

@@ -21,6 +21,7 @@ _FORMATS = (
     "themis report --config experiment.yaml --format html > report.html",
     "themis report --config experiment.yaml --format csv > scores.csv",
     "themis report --config experiment.yaml --format parquet > scores.parquet",
+    "themis report group:pupils --format markdown-summary",
 )
 @run_options
 @click.option(
@@ -36,8 +37,14 @@ _FORMATS = (
 def report(*, asked: Asked, form: str) -> None:
     """Print the result of a stored run; if the run has not ended, its result so far.
 
-    TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file.
+    TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file;
+    or group:NAME, for a row of each run of a group: as json, jsonl, csv, markdown-summary or latex-summary.
     """
+    if asked.target is not None and asked.target.startswith("group:"):
+        from themis.cli.groups.report import report_group
+
+        report_group(asked, form)
+        return
     from themis.core.reports import Reporter
     from themis.core.stores import projections
 

@@ -10,6 +10,7 @@ import click
 from themis.cli import errors
 from themis.cli.command import QueuePlace, command, json_option, label_filter
 from themis.cli.costs import cost_document, priced
+from themis.cli.groups.status import show_group, states_in
 from themis.cli.stored.run_targets import Asked, places_of_runs, run_options
 from themis.cli.targets import find_queue_root, run_id_of
 from themis.cli.terminal.output import emit, emit_list, note, say
@@ -38,6 +39,7 @@ _MS = 1_000_000
     "themis status 4f1c09",
     "themis status --config experiment.yaml --json",
     "themis status 4f1c09 --wait --timeout 3600",
+    "themis status group:pupils --wait",
 )
 @run_options
 @click.option("--all", "show_all", is_flag=True, help=f"Every run, not only the newest {SHOWN_RUNS}.")
@@ -62,7 +64,8 @@ def status(
 ) -> int:
     """Show the progress and the scores of runs: all of them, newest first, or the one that TARGET names.
 
-    TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file.
+    TARGET is the name of a run, or the beginning of a run's id or a job's key (4 digits at least), or a config file;
+    group:NAME shows, and waits for, all runs of a group.
     The runs are those in the queue's stores and in runs/themis.sqlite3, or in the store that --config names.
     Exits with 3 when a run that --wait waited for failed or was cancelled, and with 4 when a store that the queue
     names cannot be read, so that not all runs are shown.
@@ -80,6 +83,9 @@ def status(
         left_out = errors.UNAVAILABLE if len(stores) < len(locations) else 0
         if wait and target is None:
             _note_nobody(place, {row.state for store in stores for row in store.find("", SHOWN_RUNS)})
+        if (group := _group_of(target)) is not None:
+            _note_nobody(place, states_in(group, stores) if wait else set())
+            return show_group(group, stores, wait=wait, timeout_s=timeout_s, show_all=show_all, as_json=as_json)
         code = _waited(stores, target, place, timeout_s) if wait else 0
         if target is not None:
             _show_one(stores, target, as_json=as_json)  # raises when none of them has the run
@@ -103,6 +109,12 @@ def status(
         say_text(f"The newest {SHOWN_RUNS}; --all shows all of them.")
     _note_nobody(place, {row.state for row in first})
     return code
+
+
+def _group_of(target: str | None) -> str | None:
+    from themis.core.monitor.targets import group_named
+
+    return None if target is None else group_named(target)
 
 
 def _pages(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.5
 _LONGEST_PAUSE_S = 10.0
 _LOOKING_SHARE = 0.1  # the maximum share of the time for reading, for any number of runs
-_BAD_ENDS = frozenset({"failed", "cancelled"})
-_UNFINISHED = frozenset({"queued", "waiting", "pending", "running"})
+BAD_ENDS = frozenset({"failed", "cancelled"})
+UNFINISHED = frozenset({"queued", "waiting", "pending", "running"})
 
 
 @dataclass(slots=True)
@@ -46,12 +46,12 @@ def wait_for_run(look: "Callable[[], list[RunNow]]", timeout_s: float | None) ->
         progress.total = sum(row.total for row in rows)
         progress.done = sum(row.done for row in rows)
         progress.failed = sum(row.failed for row in rows)
-        return not states & _UNFINISHED
+        return not states & UNFINISHED
 
-    if not _wait(all_ended, timeout_s, unit="cases"):
+    if not wait_until(all_ended, timeout_s, unit="cases"):
         note(f"the run has not ended within {timeout_s:g} s")
         return errors.TIMED_OUT
-    return errors.BAD_NEWS if states & _BAD_ENDS else 0
+    return errors.BAD_NEWS if states & BAD_ENDS else 0
 
 
 def wait_for_queue(queue_root: "Place", stores: "Sequence[StoredRuns]", timeout_s: float | None) -> int:
@@ -64,18 +64,18 @@ def wait_for_queue(queue_root: "Place", stores: "Sequence[StoredRuns]", timeout_
     def all_ended(progress: Waited) -> bool:
         nonlocal left, failed
         jobs = [(pair, pair[0].job(pair[1])) for pair in left]
-        left = [pair for pair, job in jobs if job is not None and job.state in _UNFINISHED]
-        failed += sum(job is not None and job.state in _BAD_ENDS for _, job in jobs)
+        left = [pair for pair, job in jobs if job is not None and job.state in UNFINISHED]
+        failed += sum(job is not None and job.state in BAD_ENDS for _, job in jobs)
         progress.total, progress.done, progress.failed = total, total - len(left), failed
         return not left
 
-    if not _wait(all_ended, timeout_s, unit="runs"):
+    if not wait_until(all_ended, timeout_s, unit="runs"):
         note(f"{len(left):,} of {total:,} runs have not ended within {timeout_s:g} s")
         return errors.TIMED_OUT
     return errors.BAD_NEWS if failed else 0
 
 
-def _wait(all_ended: Callable[[Waited], bool], timeout_s: float | None, *, unit: str) -> bool:
+def wait_until(all_ended: Callable[[Waited], bool], timeout_s: float | None, *, unit: str) -> bool:
     """Read repeatedly until all have ended; False when that takes longer than `timeout_s`."""
     progress = Waited()
     until_s = None if timeout_s is None else time.monotonic() + timeout_s

@@ -11,6 +11,7 @@ import click
 from themis.cli.command import Words, code_changes_option, command, set_option, title_options
 from themis.cli.config_argument import config_arguments
 from themis.cli.exit_status import explain_name
+from themis.cli.groups.options import sweep_options
 from themis.cli.targets import open_experiment
 from themis.cli.terminal import streams
 from themis.cli.terminal.dry_run import dry_run_option, show_submission
@@ -35,6 +36,14 @@ class _How(NamedTuple):
     priority: int
     not_before: datetime | None
     tags: tuple[str, ...]
+    sweeps: tuple[str, ...]
+    sweep_file: Path | None
+    group: str | None
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether rows are submitted, into a group."""
+        return bool(self.sweeps) or self.sweep_file is not None or self.group is not None
 
 
 class ModeName(click.Choice[str]):
@@ -51,7 +60,8 @@ class ModeName(click.Choice[str]):
 @command(
     "submit",
     "themis submit experiment.yaml",
-    "themis submit small.yaml large.yaml --label sweep=size",
+    "themis submit small.yaml large.yaml --group sizes",
+    "themis submit experiment.yaml --sweep generation.generator=a,b --sweep 'seeds=[1],[2]'",
     "themis submit experiment.yaml --limit 5 --dry-run",
     "themis submit experiment.yaml --priority 0 --not-before 2h --tags gpu",
 )
@@ -78,6 +88,7 @@ class ModeName(click.Choice[str]):
     metavar="TAG,…",
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
+@sweep_options
 @part_options
 @dry_run_option
 @json_form_option
@@ -88,8 +99,27 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
 
     Submitting the same experiment again gives the same job. `themis worker` runs submitted experiments. With several
     CONFIG, one JSON object per file is printed, each in its line, and a mistake in one leaves all of them unsubmitted.
+    A sweep makes several runs of each CONFIG, which are in one group: `themis status group:NAME` shows them all.
     """
     options = _How(**how)
+    if options.is_swept:
+        _submit_sweep(configs, overrides, options)
+    else:
+        _submit_each(configs, overrides, options)
+    if options.not_before is not None and not options.dry_run:
+        note(f"no worker takes it before {options.not_before.astimezone().isoformat(sep=' ', timespec='seconds')}")
+
+
+def _submit_sweep(configs: Sequence[Path], overrides: Sequence[str], options: _How) -> None:
+    from themis.cli.groups.submit import Swept, submit_sweep
+    from themis.core.jobs.prepared_job import how_submitted
+
+    how = how_submitted(options.mode, options.priority, options.not_before, options.tags)
+    swept = Swept(options.sweeps, options.sweep_file, options.group)
+    submit_sweep(configs, overrides, swept, how, options.part, dry_run=options.dry_run)
+
+
+def _submit_each(configs: Sequence[Path], overrides: Sequence[str], options: _How) -> None:
     experiments = _opened(configs, overrides, options)
     told: set[Place] = set()
     for config, experiment in zip(configs, experiments, strict=True):
@@ -99,8 +129,6 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
         manifest = _submitted(config, experiment, options)
         _explain(manifest, options.tags, told)
         explain_name(experiment.name, manifest.name)
-    if options.not_before is not None and not options.dry_run:
-        note(f"no worker takes it before {options.not_before.astimezone().isoformat(sep=' ', timespec='seconds')}")
 
 
 def _opened(configs: Sequence[Path], overrides: Sequence[str], how: _How) -> "list[Experiment]":

@@ -68,17 +68,18 @@ class Intake:
     def look(self) -> None:
         """Check whether jobs may be claimed, and log what has changed, even when no slot is free."""
         why_not = self._disk.why_not(self.settings.min_free_mb)
+        if why_not is None:
+            try:
+                self._look_at_pause()
+            except StoreError as error:  # a queue in a store that is away
+                self.note_outage(str(error))
+                why_not = self._disk.why_not(self.settings.min_free_mb)
         if why_not != self.why_not:
             if why_not is None:
                 logs.tell("jobs are taken again")
             else:
                 logs.warn("no jobs are taken", why=why_not)
             self.why_not = why_not
-        try:
-            self._look_at_pause()
-        except StoreError as error:  # of a queue whose rows are in it
-            if self.why_not is None:
-                self.note_outage(str(error))
 
     def note_outage(self, why: str) -> None:
         """Record that a disk or a store has failed: nothing is claimed until a write check passes again."""
@@ -92,13 +93,11 @@ class Intake:
     @property
     def is_drained(self) -> bool:
         """Whether no job is left that this worker could claim now or soon."""
-        if not self._found_nothing or self._look_again_s is not None or self.why_not is not None:
+        if not self._found_nothing or self._look_again_s is not None or self.why_not is not None or self._was_paused:
             return False
         try:
-            soon_ns = time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS)
-            return not self._queue.is_paused and not self._queue.becomes_ready(soon_ns)
-        except StoreError as error:
-            self.note_outage(str(error))
+            return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
+        except StoreError:  # away: nobody knows
             return False
 
     @property

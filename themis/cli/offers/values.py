@@ -75,6 +75,7 @@ def targets(context: click.Context, begun: str) -> Iterator[CompletionItem[str]]
     """Offer names of runs, the ids and job keys that begin so, and config files."""
     if "/" not in begun:
         yield from _runs(context, begun)
+        yield from _groups(context, begun)
     yield from config_files(context, _NO_PARAMETER, begun)
 
 
@@ -82,6 +83,13 @@ def targets(context: click.Context, begun: str) -> Iterator[CompletionItem[str]]
 def jobs(context: click.Context, begun: str) -> Iterator[CompletionItem[str]]:
     """Offer the keys of jobs that begin so, and the names of the runs that have a job."""
     yield from _runs(context, begun, with_jobs=True)
+    yield from _groups(context, begun)
+
+
+@_quiet
+def groups(context: click.Context, begun: str) -> Iterator[CompletionItem[str]]:
+    """Offer the groups of runs, as `group:name`."""
+    yield from _groups(context, begun)
 
 
 @_quiet
@@ -157,6 +165,13 @@ def _runs(context: click.Context, begun: str, *, with_jobs: bool = False) -> Ite
                 if not with_jobs:
                     runs = reader.runs_before(begun, None, _MOST_OFFERED)
                     yield from (CompletionItem(run.run_id[: max(_SHOWN_DIGITS, len(begun))]) for run in runs)
+
+
+def _groups(context: click.Context, begun: str) -> Iterator[CompletionItem[str]]:
+    with ExitStack() as stack:
+        names = {name for reader in _readers(stack, context) for name in reader.group_names()}
+    found = (f"group:{name}" for name in sorted(names) if _PLAIN.fullmatch(name))
+    yield from (CompletionItem(word) for word in found if word.startswith(begun))
 
 
 def _word(run: "RunRow") -> str:

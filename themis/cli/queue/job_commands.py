@@ -48,6 +48,8 @@ def cancel(
 ) -> int:
     """Cancel jobs. A running job is asked to stop, which takes a second; finished cases are kept.
 
+    group:NAME as TARGET stands for all jobs of a group.
+
     Batches that a job has with a provider are cancelled there too, if the provider can be asked from here.
     """
     _refuse_unclear(keys, everything=everything, flag="--all", all_matching=all_matching)
@@ -55,7 +57,7 @@ def cancel(
         message = "--state needs --all or --all-matching"
         raise click.UsageError(message, click.get_current_context())
     with opened_queue(*place) as opened:
-        if len(keys) == 1 and not all_matching:
+        if _is_one(keys, all_matching=all_matching):
             row = opened.admin.cancel(job_key_of(opened, keys[0]))
             show_job(row)
             _explain(row)
@@ -94,12 +96,14 @@ def retry(
 ) -> int:
     """Queue failed or cancelled jobs again; each keeps its finished cases, and gets all its tries again.
 
+    group:NAME as TARGET stands for all jobs of a group.
+
     Here --set changes the settings of the jobs under `runtime`, such as a budget that was used up.
     """
     _refuse_unclear(keys, everything=all_failed, flag="--all-failed", all_matching=all_matching)
     edit = _edit_of(place.overrides)
     with opened_queue(place.queue_root, place.config, ()) as opened:
-        if len(keys) == 1 and not all_matching:
+        if _is_one(keys, all_matching=all_matching):
             show_job(opened.admin.retry(job_key_of(opened, keys[0]), edit=edit))
             return 0
         states = ("failed",) if all_failed else _SENT_BACK
@@ -184,21 +188,31 @@ def _refuse_unclear(keys: Sequence[str], *, everything: bool, flag: str, all_mat
         raise click.UsageError(message, click.get_current_context())
 
 
+def _is_one(keys: Sequence[str], *, all_matching: bool) -> bool:
+    """Whether a command is about one job, which must be there, and not about those of a group."""
+    from themis.core.monitor.targets import group_named
+
+    return len(keys) == 1 and not all_matching and group_named(keys[0]) is None
+
+
 def _chosen(
     queue: "Queue", keys: Sequence[str], states: Sequence[str], *, everything: bool, matching: bool
 ) -> "list[JobRow]":
     """The jobs that the command names, each once; all of them are found before anything is changed."""
     if everything:
         return queue.admin.select(states=states)
+    from themis.core.monitor.targets import group_named
+
     found: dict[str, JobRow] = {}
-    rows = queue.admin.select(states=states) if matching else []
+    grouped = {key for key in keys if group_named(key) is not None}
+    rows = queue.admin.select(states=states) if matching or grouped else []
     for key in keys:
-        if matching:
+        if matching or key in grouped:
             named = {job.key for job, _ in jobs_named_by(queue, key, most=_ANY_NUMBER)}
             meant = [row for row in rows if row.key in named]
         else:
             meant = [queue.admin.find(job_key_of(queue, key))]
-        if not meant:
+        if not meant and key not in grouped:  # a group of which nothing is left to do is no mistake
             raise UnknownJobError(key=key)
         found.update({row.key: row for row in meant})
     return list(found.values())

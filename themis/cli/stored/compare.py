@@ -12,7 +12,7 @@ import click
 from themis.cli.command import command, json_option
 from themis.cli.offers import values
 from themis.cli.stored.edited_scores import edited_option, scores_of
-from themis.cli.stored.run_names import RunPlace, places_of, store_option
+from themis.cli.stored.run_names import RunPlace, places_of, sides_of, store_option
 from themis.cli.terminal.fitted_table import Column, say_table_fitted
 from themis.cli.terminal.output import emit, is_for_people, say
 from themis.cli.terminal.prose import say_text
@@ -62,6 +62,7 @@ class _Side(NamedTuple):
     "themis compare before.yaml after.yaml",
     "themis compare 4f1c09 77ab21 --flips 20",
     "themis compare before.yaml after.yaml other.yaml --cluster passage",
+    "themis compare group:pupils",
 )
 @click.argument("names", metavar="A B …", nargs=-1, shell_complete=values.targets)
 @click.option("--baseline-config", type=click.Path(path_type=Path), help="The config file of A.")
@@ -85,22 +86,30 @@ def compare(
 ) -> int:
     """Compare the scores of runs: A is the baseline, and each other run is compared with it.
 
-    A and B are config files, or names or ids of stored runs. Only cases that both runs have a score for are
-    compared; the others are counted beside them.
+    A and B are config files, or names or ids of stored runs; group:NAME stands for all runs of a group, which are
+    compared in one table: the first one is the baseline, unless a run is named before the group. Only cases that both
+    runs have a score for are compared; the others are counted beside them.
     """
     from themis.core.comparison.comparing import compare_all
 
     chosen = [*names, *(str(file) for file in (files["baseline_config"], files["candidate_config"]) if file)]
-    if len(chosen) < 2:  # noqa: PLR2004  # a comparison takes two
-        message = "name two runs at least: by config files, names or ids"
+    is_grouped = any(name.startswith("group:") for name in chosen)
+    if len(chosen) < 2 and not is_grouped:  # noqa: PLR2004  # a comparison takes two
+        message = "name two runs at least: by config files, names or ids, or by group:NAME"
         raise click.UsageError(message, click.get_current_context())
     with ExitStack() as stack:
-        places = places_of(stack, chosen, store)
-        sides = [_side(name, place, edited=edited) for name, place in zip(chosen, places, strict=True)]
+        places = sides_of(stack, chosen, store) if is_grouped else _places(stack, chosen, store)
+        _refuse_alone(chosen, places)
+        sides = [_side(name, place, edited=edited) for name, place in places]
         clusters = None if cluster is None else _clusters(sides, cluster)
         found = compare_all(sides[0].scores, [side.scores for side in sides[1:]], clusters=clusters)
         if as_json or not is_for_people():
             emit({"comparisons": [_document(sides[0], *one, flips) for one in zip(sides[1:], found, strict=True)]})
+        elif is_grouped:
+            from themis.cli.views.compared_runs import say_compared
+
+            say_compared([(side.name, side.scores, side.edits) for side in sides], found)
+            _say_adjusted(found)
         else:
             for number, one in enumerate(zip(sides[1:], found, strict=True)):
                 if number:
@@ -108,6 +117,17 @@ def compare(
                 _show(sides[0], *one, flips)
             _say_adjusted(found)
     return 0
+
+
+def _places(stack: ExitStack, names: Sequence[str], store: "StoreLocation | None") -> list[tuple[str, RunPlace]]:
+    return list(zip(names, places_of(stack, names, store), strict=True))
+
+
+def _refuse_alone(names: Sequence[str], places: Sequence[tuple[str, RunPlace]]) -> None:
+    """Refuse a group of one run, which there is nothing to compare with."""
+    if len(places) == 1:
+        message = f"{' '.join(names)} is one run, and a comparison takes two"
+        raise click.UsageError(message, click.get_current_context())
 
 
 def _say_adjusted(found: "Sequence[Comparison]") -> None:
@@ -142,7 +162,9 @@ def _clusters(sides: Sequence[_Side], field: str) -> Mapping[str, str]:
 
 def _document(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> dict[str, Any]:
     return {
+        "baseline": baseline.name,
         "baseline_run_id": found.baseline_run_id,
+        "candidate": candidate.name,
         "candidate_run_id": found.candidate_run_id,
         "metrics": {name: one.model_dump(mode="json") for name, one in found.metrics.items()},
         "unpaired": {

@@ -80,14 +80,19 @@ def part_options(function: Function) -> Function:
     )(sampled)
 
 
-def part_of(experiment: "Experiment", part: Part, overrides: Sequence[str]) -> "Experiment":
-    """The experiment with that part of its cases; a name that was given on the command line stays as it is."""
+def part_of(experiment: "Experiment", part: Part, overrides: Sequence[str], *, quiet: bool = False) -> "Experiment":
+    """The experiment with that part of its cases; a name that was given on the command line stays as it is.
+
+    How many that are is said, unless it is to be `quiet`.
+    """
     if part.is_all:
         return experiment
     sample = part.sample if part.seed is None or part.sample is None else (part.sample, part.seed)
     found = experiment.narrowed(limit=part.limit, sample=sample, cases=part.cases)
     if any(override.startswith("name=") for override in overrides):
         found = found.model_copy(update={"name": experiment.name})
+    if quiet:
+        return found
     total, datasets = found.compile().total_cases, len(found.datasets)
     of_each = f" ({part.words} of each of {datasets} datasets)" if datasets > 1 and not part.cases else ""
     option = "--case" if part.cases else "--sample" if part.limit is None else "--limit"

@@ -2,7 +2,9 @@
 
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -13,6 +15,7 @@ from themis.core.python.distributions import installed_version
 DISTRIBUTION = "themis-eval"
 _DEPENDENCIES = ("pydantic", "click", "PyYAML", "filelock", "rich", "sacrebleu")
 _GIT_TIMEOUT_S = 5.0
+_told: ContextVar[dict[str, str | None] | None] = ContextVar("told by git", default=None)
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +65,27 @@ def dependency_versions() -> dict[str, str]:
 
 def git_commit(folder: Path | None = None) -> str | None:
     """Return the git commit of a folder, with `-dirty` when its files differ from it; None outside a repository."""
-    command = ["git", "-C", str(folder or Path.cwd()), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    place = str(folder or Path.cwd())
+    told = _told.get()
+    if told is None:
+        return _ask_git(place)
+    if place not in told:
+        told[place] = _ask_git(place)
+    return told[place]
+
+
+@contextmanager
+def git_asked_once() -> Iterator[None]:
+    """A block in which git is asked about each folder once: for many experiments of a folder that takes long."""
+    token = _told.set({})
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def _ask_git(place: str) -> str | None:
+    command = ["git", "-C", place, "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):

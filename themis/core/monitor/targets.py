@@ -2,7 +2,7 @@
 
 A text that contains `/` or ends as a config file does is a config file; else it is the exact name of a run; else the
 whole or the beginning of a run's id or a job's key. `run:`, `job:` and `name:` force one of these. A run and its job
-are one thing.
+are one thing. `group:` and a name stand for all runs of a group.
 """
 
 import re
@@ -21,6 +21,9 @@ from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 from themis.core.text.run_names import CONFIG_SUFFIXES, KINDS
 
+GROUP = "group:"
+"""Beginning of a text that names a group."""
+
 _ALL = "themis list shows all runs"
 LEAST_DIGITS = 4
 """Digits that the beginning of an id has at least."""
@@ -34,13 +37,14 @@ _KEY = re.compile(r"[0-9a-f]+(\.s[0-9]*(of[0-9]*)?)?")
 
 
 class Kind(StrEnum):
-    """Kind of thing that a text names; `ANY` is a name, or a run or its job."""
+    """Kind of thing that a text names; `ANY` is a name, or a run or its job; a group is several of them."""
 
     CONFIG = "config"
     ANY = "any"
     RUN = "run"
     JOB = "job"
     NAME = "name"
+    GROUP = "group"
 
 
 class TargetText(NamedTuple):
@@ -72,29 +76,46 @@ def target_text(given: str) -> TargetText:
     """Return what kind of thing a text names.
 
     Raises:
-        InvalidArgumentError: it is empty, or names a group, of which there are none.
+        InvalidArgumentError: it is empty.
     """
     forced = next((word for word in KINDS if given.startswith(word)), None)
     text = given.removeprefix(forced or "")
     if not text:
         raise InvalidArgumentError(argument=given or "TARGET", detail="names nothing; give a name, a run or a job")
-    if forced == "group:":
-        raise InvalidArgumentError(argument=given, detail="there are no groups of runs; name the runs themselves")
     if forced is not None:
         return TargetText(Kind(forced[:-1]), text)
     is_file = "/" in text or text.endswith(CONFIG_SUFFIXES)
     return TargetText(Kind.CONFIG if is_file else Kind.ANY, text)
 
 
+def group_named(given: str) -> str | None:
+    """Return the name of the group that a text names; None for a text that names something else."""
+    return target_text(given).text if given.startswith(GROUP) else None
+
+
+def no_group(readers: Iterable[StoreReader]) -> str:
+    """Return why a group was not found: the groups that there are."""
+    names = sorted({name for reader in readers for name in reader.group_names()})
+    if not names:
+        return "there are no groups; themis submit makes one, by --sweep or --group"
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return f"there is no such group; there are {', '.join(names[:_LISTED])}{more}"
+
+
 def matches_of(target: TargetText, readers: Sequence[StoreReader], *, most: int = MOST_MATCHES) -> list[Match]:
     """Return the runs that a text names, with their jobs: those of that name, else those whose id begins so.
 
-    At most `most` are returned for each store and kind.
+    At most `most` are returned for each store and kind; of a group, all.
 
     Raises:
         UnknownTargetError: there are none, or the text is too short for the beginning of an id.
     """
     kind, text = target
+    if kind is Kind.GROUP:
+        grouped = [(reader, member.run) for reader in readers for member in reader.group_members(text)]
+        if not grouped:
+            raise UnknownTargetError(target=f"{GROUP}{text}", detail=no_group(readers))
+        return _matches(grouped)
     if kind in {Kind.ANY, Kind.NAME}:
         named = [(reader, run) for reader in readers for run in reader.runs_named(text, most)]
         if named:
@@ -129,7 +150,7 @@ def only(target: str, matches: Sequence[Match]) -> Match:
     Raises:
         AmbiguousTargetError: there are several.
     """
-    if len(matches) > 1:
+    if len(matches) > 1 or group_named(target) is not None:
         raise AmbiguousTargetError(target=target, matches=listed(matches), mend=_mend(matches))
     return matches[0]
 

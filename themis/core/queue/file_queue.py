@@ -12,6 +12,7 @@ that was acknowledged. The module `moves` describes how each operation keeps the
 
 import os
 import secrets
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from themis.core.files import durable
@@ -26,6 +27,7 @@ from themis.core.queue.open_folder import QueueFolder
 from themis.core.queue.picking import listing_cache
 from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.transitions import hostname_clash
+from themis.core.queue.transitions.bulk_submitting import BulkJob, BulkSubmitter
 from themis.core.queue.transitions.claims import Claim, ClaimResult
 from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission, Submitter
 from themis.core.stores.job_rows import JobRow, Owner
@@ -87,6 +89,16 @@ class FileQueue:
         """
         root, registry, _ = self._folder.make()
         return Submitter(root, registry).submit(job, prepare=prepare, rerun=rerun)
+
+    def submit_all(self, jobs: Sequence[BulkJob]) -> Iterator[list[Submission]]:
+        """Queue many jobs durably, a batch at a time; an existing one is returned unchanged.
+
+        Each batch is acknowledged as a whole, when it is yielded: its rows have one commit, and each folder is synced
+        once. The jobs that were yielded stay when a later one raises, as `submit` does; all of them may be submitted
+        again.
+        """
+        root, registry, _ = self._folder.make()
+        return BulkSubmitter(root, registry).submit_all(jobs)
 
     def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult[Claim]:
         """Claim the next job for this worker; return it with what was skipped, left and recovered on the way.

@@ -22,6 +22,7 @@ from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.model.states import AttemptOutcome
 from themis.core.queue.picking.skipped_jobs import Allow
+from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.queue.transitions.claims import ClaimResult
 from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission
 from themis.core.stores.job_rows import Fence, JobRow, Owner
@@ -241,6 +242,9 @@ class Queue(Protocol):
 
     def submit(self, job: NewJob, *, prepare: Prepare | None = None, rerun: bool = False) -> Submission:
         """Queue a job durably; an existing one is returned unchanged."""
+
+    def submit_all(self, jobs: Sequence[BulkJob]) -> Iterator[list[Submission]]:
+        """Queue many jobs durably, a batch at a time; yield each batch when all of it is durable."""
 
     def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult[JobClaim]:
         """Claim the next job for this worker; return it with what was skipped, left and recovered on the way."""

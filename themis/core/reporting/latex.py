@@ -68,6 +68,12 @@ def summary_table(summary: RunSummary) -> Iterator[str]:
         yield from _cost_table(summary.cost)
 
 
+def group_table(group: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table of the runs of a group."""
+    yield f"% group {one_line(group)}"
+    yield from _plain_table(columns, rows)
+
+
 def _cost_table(cost: RunCost) -> Iterator[str]:
     for remark in costs.remarks(cost):
         yield f"% {one_line(remark)}"

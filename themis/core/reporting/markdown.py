@@ -78,6 +78,17 @@ def summary_report(summary: RunSummary) -> Iterator[str]:
             yield ""
 
 
+def group_report(
+    group: str, facts: Iterable[tuple[str, str]], columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> Iterator[str]:
+    """Yield the lines of a report on a group of runs: facts as `- name: value`, and a table."""
+    yield f"# Group {_value(group)}"
+    yield ""
+    yield from (f"- {_value(name)}: {_value(value)}" for name, value in facts)
+    yield ""
+    yield from _table(columns, ([_value(cell).replace("|", r"\|") for cell in row] for row in rows))
+
+
 def _cell(cell: Inline) -> str:
     return "".join(part if isinstance(part, str) else _code(part.text) for part in cell)
 

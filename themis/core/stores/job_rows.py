@@ -8,10 +8,12 @@ name.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 
+@lru_cache(maxsize=1024)  # asked for several times while one job is submitted
 def job_key(run_id: str, store_id: str, shard: tuple[int, int] | None = None) -> str:
     """Return the name of the job for a run and a store; of several shards, for number `shard[0]` of `shard[1]`."""
     digest = hashlib.sha256(f"{run_id}\n{store_id}".encode()).hexdigest()[:16]

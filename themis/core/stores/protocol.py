@@ -92,6 +92,15 @@ class RunStore(Protocol):
     def runs_named(self, name: str, limit: int) -> list[RunRecord]:
         """Return the runs with exactly that name, newest first."""
 
+    def add_to_group(self, group: str, members: Sequence[tuple[str, str]]) -> None:
+        """Add runs, each as (id, row name), to a group behind those that it has; one that is in it stays as it is."""
+
+    def group_members(self, group: str) -> list[tuple[str, str]]:
+        """Return the runs of a group as (id, row name), in the order in which they were added; none for no group."""
+
+    def group_names(self) -> list[str]:
+        """Return the names of all groups, in their order."""
+
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Mark a run as running.
 

@@ -66,6 +66,18 @@ class JobAndRun(NamedTuple):
     run: RunRow
 
 
+class MemberRow(NamedTuple):
+    """Run in a group.
+
+    Attributes:
+        run: the run.
+        row_name: what tells it from the others of its sweep; empty for a run that is of none.
+    """
+
+    run: RunRow
+    row_name: str
+
+
 class StoreReader(Protocol):
     """Store that is opened for reading only.
 
@@ -95,6 +107,12 @@ class StoreReader(Protocol):
 
     def runs_named(self, name: str, limit: int) -> list[RunRow]:
         """Return the runs with exactly that name, newest first."""
+
+    def group_members(self, group: str) -> list[MemberRow]:
+        """Return the runs of a group, in the order in which they were added; none for no group."""
+
+    def group_names(self) -> list[str]:
+        """Return the names of all groups, in their order."""
 
     def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
         """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import AttemptRow, JobRow
-from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader
+from themis.core.stores.reading import JobAndRun, MemberRow, RunRow, StoreLocation, StoreReader
 from themis.core.stores.run_locks import RunHolder
 from themis.core.text.canonical import compact_json
 
@@ -62,6 +62,15 @@ class StoreAsReader(StoreReader):
     def runs_named(self, name: str, limit: int) -> list[RunRow]:
         """Return the runs with exactly that name, newest first."""
         return [_row(record) for record in self._store.runs_named(name, limit)]
+
+    def group_members(self, group: str) -> list[MemberRow]:
+        """Return the runs of a group, in the order in which they were added."""
+        found = ((self._store.load_run(run_id), row_name) for run_id, row_name in self._store.group_members(group))
+        return [MemberRow(_row(record), row_name) for record, row_name in found if record is not None]
+
+    def group_names(self) -> list[str]:
+        """Return the names of all groups, in their order."""
+        return self._store.group_names()
 
     def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
         """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""

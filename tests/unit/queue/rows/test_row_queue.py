@@ -18,6 +18,7 @@ from themis.core.queue.model.states import JobState
 from themis.core.queue.port import JobClaim
 from themis.core.queue.rows.this_host import FOLDER_VARIABLE, TAIL_BYTES
 from themis.core.stores.postgres.queues.rows import PostgresQueueRows
+from themis.core.stores.postgres.tables import SCHEMA_VERSION
 from themis.core.stores.queues.port import ClaimedRow, NextClaim
 
 pytestmark = pytest.mark.slow
@@ -338,9 +339,10 @@ def test_a_store_of_the_version_before_gets_what_a_queue_needs(here: RowWorld) -
     for table in ("queues", "job_events", "job_logs", "workers"):
         here.run(f"DROP TABLE {table}")
     here.run("DROP INDEX jobs_next; DROP INDEX jobs_running; ALTER TABLE jobs DROP COLUMN needs")
+    here.run("DROP TABLE run_groups")
     here.run("UPDATE store_meta SET value = '12' WHERE key = 'schema'")
     here.runs.close()
     here.runs.initialize()
-    assert here.database.query("SELECT value FROM store_meta WHERE key = 'schema'") == [("13",)]
+    assert here.database.query("SELECT value FROM store_meta WHERE key = 'schema'") == [(str(SCHEMA_VERSION),)]
     submit(here, "run")
     assert here.finish(claimed(here)) == JobState.DONE

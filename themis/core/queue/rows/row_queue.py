@@ -7,6 +7,7 @@ at once. The guarantees are those of `FileQueue`.
 """
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from themis.core.errors import StoreMissingError
@@ -20,6 +21,7 @@ from themis.core.queue.rows.picking import NextRow
 from themis.core.queue.rows.queue_store import OpenJobs, QueueStore
 from themis.core.queue.rows.submitting import RowSubmitter
 from themis.core.queue.rows.workers import RowRegistration, RowWorkers
+from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.queue.transitions.claims import ClaimResult
 from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission
 from themis.core.stores.job_rows import JobRow, Owner
@@ -75,6 +77,14 @@ class RowQueue:
             StoreError: the store cannot be used.
         """
         return RowSubmitter(self._there).submit(job, prepare=prepare, rerun=rerun)
+
+    def submit_all(self, jobs: Sequence[BulkJob]) -> Iterator[list[Submission]]:
+        """Queue many jobs durably, a batch at a time; an existing one is returned unchanged.
+
+        Each batch is acknowledged as a whole, when it is yielded. The jobs that were yielded stay when a later one
+        raises, as `submit` does; all of them may be submitted again.
+        """
+        return RowSubmitter(self._there).submit_all(jobs)
 
     def claim(self, worker: Owner, *, allow: Allow | None = None, patient: bool = True) -> ClaimResult[RowClaim]:
         """Claim the next job for this worker; return it with what was skipped and recovered on the way.

@@ -1,6 +1,6 @@
 """Submission of a job to a queue of rows: one transaction has its run, its row, its manifest and its first event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from themis.core.errors import JobError, QueueBusyError
@@ -10,6 +10,7 @@ from themis.core.queue.rows import moves, needs
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QUEUE_ROOT, QueueStore, event
 from themis.core.queue.transitions import stale_paths
+from themis.core.queue.transitions.bulk_submitting import MOST_AT_ONCE, BulkJob
 from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission, refuse_place
 from themis.core.stores.job_rows import Change, JobRow
 
@@ -40,6 +41,33 @@ class RowSubmitter:
             QueueBusyError: others keep changing the job.
             StoreError: the store cannot be used.
         """
+        return self._submitted(self._new(job, prepare), rerun=rerun)
+
+    def submit_all(self, jobs: Sequence[BulkJob]) -> Iterator[list[Submission]]:
+        """Queue jobs, unless they exist; yield the submissions of a batch when all of it is durable, in order.
+
+        The new jobs of a batch are added in one transaction, in the order of their keys: two processes that add the
+        same jobs wait for each other, and not both at once.
+
+        Raises:
+            JobError, ManifestError, QueueBusyError, StoreError: as `submit`; what was yielded stays, and of the batch
+                that it is raised for, any part may be queued.
+        """
+        for start in range(0, len(jobs), MOST_AT_ONCE):
+            part = jobs[start : start + MOST_AT_ONCE]
+            entries = [self._new(one.job, one.prepare) for one in part]
+            found: dict[str, Submission] = {}
+            with self._there.jobs.transaction():
+                for entry in sorted(entries, key=lambda entry: entry.row.key):
+                    if entry.row.key not in found and self._there.jobs.load(entry.row.key) is None:
+                        added = self._added(entry)
+                        found |= {} if added is None else {entry.row.key: added}
+            for one, entry in zip(part, entries, strict=True):
+                if entry.row.key not in found:
+                    found[entry.row.key] = self._submitted(entry, rerun=one.rerun)
+            yield [found[entry.row.key] for entry in entries]
+
+    def _new(self, job: NewJob, prepare: Prepare | None) -> _New:
         there = self._there
         if job.store.id != there.queue_id:
             detail = "its results store is not the one that has this queue; a queue of rows is for its own store's runs"
@@ -47,31 +75,30 @@ class RowSubmitter:
         refuse_place(job.key, job.priority, job.not_before_ns)
         now_ns = there.now_ns()
         text = manifest_file.encode(job.manifest(now_ns)).decode("ascii")
-        row = _row_of(job, there.queue_id, now_ns)
+        return _New(_row_of(job, there.queue_id, now_ns), text, prepare)
+
+    def _submitted(self, new: _New, *, rerun: bool) -> Submission:
         for _ in range(_TRIES):
-            present = there.jobs.load(row.key)
-            if present is None:
-                found = self._added(row, text, prepare)
-            else:
-                found = self._present(present, _New(row, text, prepare), rerun=rerun)
+            present = self._there.jobs.load(new.row.key)
+            found = self._added(new) if present is None else self._present(present, new, rerun=rerun)
             if found is not None:
                 return found
-        raise QueueBusyError(path=str(there.place), key=row.key)
+        raise QueueBusyError(path=str(self._there.place), key=new.row.key)
 
-    def _added(self, row: JobRow, text: str, prepare: Prepare | None) -> Submission | None:
-        jobs, rows = self._there.jobs, self._there.rows
+    def _added(self, new: _New) -> Submission | None:
+        jobs, rows, row = self._there.jobs, self._there.rows, new.row
         with jobs.transaction():
-            if not jobs.add(row, text):
+            if not jobs.add(row, new.text):
                 return None
             rows.ensure_queue(self._there.as_made())
-            rows.set_needs(row.key, needs.of_text(text))
-            if prepare is not None:
-                prepare()
+            rows.set_needs(row.key, needs.of_text(new.text))
+            if new.prepare is not None:
+                new.prepare()
             rows.note(row.key, event("submit", row))
             rows.notify(row.queue_id)
         return Submission(row, None, created=True)
 
-    def _present(self, present: JobRow, new: "_New", *, rerun: bool) -> Submission | None:
+    def _present(self, present: JobRow, new: _New, *, rerun: bool) -> Submission | None:
         """Return a job that exists, queued again where that is asked for; None when others have changed it since."""
         if present.queue_id != new.row.queue_id:
             adopted = self._adopted(present, new)
@@ -85,7 +112,7 @@ class RowSubmitter:
         self._bring_up_to_date(present, new.text)
         return Submission(present, None, created=False)
 
-    def _adopted(self, present: JobRow, new: "_New") -> JobRow | None:
+    def _adopted(self, present: JobRow, new: _New) -> JobRow | None:
         """Take over a job of another queue that has ended; whether that queue is still there nobody here can tell."""
         if present.state not in ENDED:
             detail = f"it is {present.state} in another queue, {present.queue_root}; cancel it there first"

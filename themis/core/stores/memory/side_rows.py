@@ -1,4 +1,4 @@
-"""Rows beside outcomes, in memory: spends, figures over a run, batches, judge calls, edits of scores; calibrations."""
+"""Rows beside outcomes, in memory: spends, figures over a run, batches, judge calls, edits; calibrations, groups."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +40,24 @@ class SideRows(BaseRunStore, ABC):
 
     _undo: Undo
     _calibrations: dict[str, str]
+    _groups: dict[str, dict[str, str]]
+
+    def add_to_group(self, group: str, members: Sequence[tuple[str, str]]) -> None:
+        """Add runs to a group, behind those that it has; one that is in it stays."""
+        with self.transaction():
+            before = self._groups.get(group, {})
+            for run_id, _ in members:
+                self._side_rows(run_id)  # raises for a run that is not here
+            new = {run_id: row for run_id, row in members if run_id not in before}
+            self._undo.put(self._groups, group, before | new)
+
+    def group_members(self, group: str) -> list[tuple[str, str]]:
+        """Return the runs of a group as (id, row name), in the order in which they were added."""
+        return list(self._groups.get(group, {}).items())
+
+    def group_names(self) -> list[str]:
+        """Return the names of all groups, in their order."""
+        return sorted(name for name, members in self._groups.items() if members)
 
     def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
         """Save the spend of an execution of a run, in place of what was saved of it."""

@@ -47,6 +47,7 @@ class InMemoryRunStore(Replays):
         self._runs: dict[str, _Run] = {}
         self._blobs: dict[str, bytes] = {}
         self._calibrations: dict[str, str] = {}
+        self._groups: dict[str, dict[str, str]] = {}
         self._undo = Undo()
         self._jobs = InMemoryJobStore(self._undo, self._move_run)
 

@@ -30,7 +30,7 @@ class Added:
         judge_calls, spends, batches, score_edits, figures, calibrations: rows of those tables.
         texts: long texts.
         jobs: ended jobs, as history.
-        facts: other facts about runs: status, name, labels, reuse keys.
+        facts: other facts about runs: status, name, labels, reuse keys, groups.
     """
 
     runs: int = 0

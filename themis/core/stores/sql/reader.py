@@ -9,7 +9,7 @@ from themis.core.errors import StoreError
 from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, JobRow, unflat
-from themis.core.stores.reading import JobAndRun, RunRow, StoreLocation, StoreReader
+from themis.core.stores.reading import JobAndRun, MemberRow, RunRow, StoreLocation, StoreReader
 from themis.core.stores.sql import reading_statements as statements
 from themis.core.stores.sql import run_statements
 from themis.core.stores.sql.database import SqlDatabase
@@ -68,6 +68,18 @@ class SqlReader(StoreReader, ABC):
         if self._check_schema() < statements.NAMED_SINCE:
             return []
         return [RunRow(*row) for row in self._query(statements.SELECT_RUNS_NAMED, (name, limit))]
+
+    def group_members(self, group: str) -> list[MemberRow]:
+        """Return the runs of a group, in the order in which they were added; none where no version with groups was."""
+        if self._check_schema() < statements.GROUPS_SINCE:
+            return []
+        return [MemberRow(RunRow(*row[:-1]), row[-1]) for row in self._query(statements.SELECT_GROUP, (group,))]
+
+    def group_names(self) -> list[str]:
+        """Return the names of all groups, in their order."""
+        if self._check_schema() < statements.GROUPS_SINCE:
+            return []
+        return [name for (name,) in self._query(run_statements.SELECT_GROUP_NAMES, ())]
 
     def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
         """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
@@ -150,7 +162,7 @@ class SqlReader(StoreReader, ABC):
         if not is_usable(found, OLDEST_SCHEMA):
             detail = f"is of schema {found}, but schema {OLDEST_SCHEMA} is needed here"
             raise StoreError(path=self._database.label, detail=detail)
-        self._known = found if found >= statements.NAMED_SINCE else None  # it may be upgraded while this looks
+        self._known = found if found >= statements.GROUPS_SINCE else None  # it may be upgraded while this looks
         return found
 
     @abstractmethod

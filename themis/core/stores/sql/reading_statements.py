@@ -8,6 +8,9 @@ from themis.core.stores.reading import RunRow
 NAMED_SINCE = 11
 """Schema since which runs have names and labels."""
 
+GROUPS_SINCE = 14
+"""Schema since which runs can be in groups."""
+
 _OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)
 
@@ -17,6 +20,11 @@ AFTER_ANY_RUN = 2**62
 # Everything that is inserted into the texts below is a constant above, or a number of placeholders.
 SELECT_RUNS_BEFORE = f"SELECT {_RUN} FROM runs WHERE run_id LIKE ? AND run_no < ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
 SELECT_RUNS_NAMED = f"SELECT {_RUN} FROM runs WHERE name = ? ORDER BY run_no DESC LIMIT ?"  # noqa: S608
+
+SELECT_GROUP = (
+    f"SELECT {', '.join(f'r.{name}' for name in RunRow._fields)}, g.row_name FROM run_groups g "  # noqa: S608
+    "JOIN runs r ON r.run_no = g.run_no WHERE g.name = ? ORDER BY g.place, g.run_no"
+)
 
 # A long body is a reference: a mark of one character, and the name of its blob.
 SELECT_FAILED_OUTCOMES = (

@@ -113,6 +113,16 @@ SAVE_CALIBRATION = (
     "ON CONFLICT (key) DO UPDATE SET calibration = excluded.calibration"
 )
 SELECT_CALIBRATIONS = "SELECT key, calibration FROM calibrations ORDER BY key"
+# Two who add at the same time may use a place twice; then the order of the runs decides.
+ADD_TO_GROUP = (
+    "INSERT INTO run_groups (name, run_no, place, row_name) VALUES (?, ?, ?, ?) ON CONFLICT (name, run_no) DO NOTHING"
+)
+LAST_OF_GROUP = "SELECT coalesce(max(place), 0) FROM run_groups WHERE name = ?"
+SELECT_GROUP = (
+    "SELECT r.run_id, g.row_name FROM run_groups g JOIN runs r ON r.run_no = g.run_no WHERE g.name = ? "
+    "ORDER BY g.place, g.run_no"
+)
+SELECT_GROUP_NAMES = "SELECT DISTINCT name FROM run_groups ORDER BY name"
 _EDIT = ", ".join(ScoreEdit._fields)
 _EDIT_PLACES = ", ".join("?" * (1 + len(ScoreEdit._fields)))
 ADD_SCORE_EDIT = f"INSERT INTO score_edits (run_no, {_EDIT}) VALUES ({_EDIT_PLACES})"  # noqa: S608

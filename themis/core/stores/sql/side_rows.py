@@ -1,4 +1,4 @@
-"""Rows of a run beside its outcomes: name, spends, figures, batches, judge calls, edits of scores; calibrations."""
+"""Rows of a run beside its outcomes: name, spends, figures, batches, judge calls, edits; calibrations, groups."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +40,21 @@ class SideRows(BaseRunStore, ABC):
     def runs_named(self, name: str, limit: int) -> list[RunRecord]:
         """Return the runs with exactly that name, newest first."""
         return [run_record(row) for row in self._open().query(SELECT_RUNS_NAMED, (name, limit))]
+
+    def add_to_group(self, group: str, members: Sequence[tuple[str, str]]) -> None:
+        """Add runs to a group, behind those that it has; one that is in it stays."""
+        with self.transaction() as connection:
+            (last,) = connection.execute(sql.LAST_OF_GROUP, (group,)).fetchone()
+            rows = [(group, self._run_no(one), place, row) for place, (one, row) in enumerate(members, last + 1)]
+            connection.executemany(sql.ADD_TO_GROUP, rows)
+
+    def group_members(self, group: str) -> list[tuple[str, str]]:
+        """Return the runs of a group as (id, row name), in the order in which they were added."""
+        return [(run_id, row) for run_id, row in self._open().query(sql.SELECT_GROUP, (group,))]
+
+    def group_names(self) -> list[str]:
+        """Return the names of all groups, in their order."""
+        return [name for (name,) in self._open().query(sql.SELECT_GROUP_NAMES)]
 
     def put_spend(self, run_id: str, execution: int, spend: str, *, fence: Fence | None = None) -> None:
         """Save the spend of an execution of a run, in place of what was saved of it."""

@@ -241,10 +241,21 @@ UPGRADES: dict[int, tuple[str, ...]] = {
     ),
     # Queues without a folder, which only a store on a server has.
     12: (),
+    13: (
+        """
+        CREATE TABLE IF NOT EXISTS run_groups (
+            name TEXT NOT NULL,
+            run_no INTEGER NOT NULL,
+            place INTEGER NOT NULL,
+            row_name TEXT NOT NULL,
+            PRIMARY KEY (name, run_no)
+        ) WITHOUT ROWID
+        """,
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 13
+SCHEMA_VERSION = 14
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""

@@ -172,6 +172,7 @@ class RunMerge:
             )
         added.spends += spends.merge_spends(connection, self._target.store, self._source, here, run)
         added.batches += side_rows.merge_batches(connection, self._source, here, run, self._report.notes)
+        added.facts += side_rows.merge_groups(connection, self._source, here, run)
         added.score_edits += side_rows.merge_edits(connection, self._source, here, run, self._report.notes)
         if self._source.rows("replays", ("run_no",), "WHERE run_no = ?", (run.run_no,)):
             self._note("has a replay that did not end; it was left out")

@@ -1,4 +1,4 @@
-"""Merging of what a run has beside its cases: reuse keys, figures, batches and edits of scores."""
+"""Merging of what a run has beside its cases: reuse keys, figures, batches, edits of scores and groups."""
 
 from typing import Any
 
@@ -73,6 +73,13 @@ def merge_batches(connection: Any, source: MergeSource, here: RunRow, run: RunRo
         said = f"batches that are left to {source.label}, as the provider may still have them: {left}"
         notes.append(f"run {run.run_id[:12]}: {said}")
     return len(new)
+
+
+def merge_groups(connection: Any, source: MergeSource, here: RunRow, run: RunRow) -> int:
+    """Add a run to the groups that it is in in the source, in its place there; return how many."""
+    rows = source.rows("run_groups", ("name", "place", "row_name"), _OF_RUN, (run.run_no,))
+    values = [(name, here.run_no, place, row_name) for name, place, row_name in rows]
+    return sum(connection.execute(run_statements.ADD_TO_GROUP, one).rowcount for one in values)
 
 
 def merge_edits(connection: Any, source: MergeSource, here: RunRow, run: RunRow, notes: list[str]) -> int:

@@ -1,0 +1,1 @@
+"""Groups of runs: submitted as a sweep, shown, waited for, reported and compared together."""

@@ -1,0 +1,107 @@
+"""Ways to say what rows of a sweep were submitted, or would be: a table for people, or a JSON object for each row."""
+
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from themis.cli.terminal import colours
+from themis.cli.terminal.fitted_table import Column, say_table_fitted
+from themis.cli.terminal.output import emit, is_for_people, note
+from themis.cli.terminal.prose import say_command, say_text
+from themis.cli.views.run_table import ID_CHARACTERS
+from themis.core.text.counts import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from themis.core.dry_run.job_plan import JobPlan
+    from themis.core.sweeps.rows import ExperimentRow
+    from themis.core.sweeps.submitting import SubmittedRow
+
+_NEW = "pending"
+_SUBMITTED = (
+    Column("run"),
+    Column("state", style=colours.of_state),
+    Column("row", drop=10, below=True, bare=True, yields=True),
+    Column("name", drop=20, below=True, yields=True),
+)
+_PLANNED = (
+    Column("run"),
+    Column("state", style=colours.of_state),
+    Column("row", drop=10, below=True, bare=True, yields=True),
+    Column("cases", right=True, drop=20, below=True),
+    Column("generations", right=True, drop=30, below=True),
+    Column("judgments", right=True, drop=40, below=True),
+    Column("name", drop=50, below=True, yields=True),
+)
+
+
+def show_submitted_rows(batch: "Sequence[SubmittedRow]", group: str) -> None:
+    """Print a batch of rows that are submitted."""
+    if is_for_people():
+        rows = [(one.manifest.run_id[:ID_CHARACTERS], _state(one), one.row.name, one.manifest.name) for one in batch]
+        say_table_fitted(_SUBMITTED, rows)
+        return
+    for row, one, is_new in batch:
+        emit(
+            {
+                "run_id": one.run_id,
+                "name": one.name,
+                "status": one.status,
+                "manifest_path": str(one.manifest_path),
+                "mode": one.mode,
+                "group": group,
+                "row": row.name,
+                "new": is_new,
+            }
+        )
+
+
+def show_summary(found: "Sequence[SubmittedRow]", group: str) -> None:
+    """Print how many rows are new, what the others are, and the command that shows all of them."""
+    others = Counter(_state(one) for one in found if not one.is_new)
+    told = [
+        f"{sum(one.is_new for one in found):,} new",
+        *(f"{count:,} submitted before and {state}" for state, count in sorted(others.items())),
+    ]
+    sentence = f"group {group}: {', '.join(told)}"
+    if not is_for_people():
+        note(sentence)
+        return
+    say_text(sentence)
+    say_command("next", f"themis status {shlex.quote(f'group:{group}')} --wait")
+
+
+def show_planned(plans: "Sequence[tuple[ExperimentRow, JobPlan]]", group: str) -> None:
+    """Print the rows that would be submitted, with their cases and calls."""
+    left = sum(plan.job is None for _, plan in plans)
+    calls = sum(plan.run.generation_calls for _, plan in plans)
+    if is_for_people():
+        say_table_fitted(_PLANNED, [_planned(row, plan) for row, plan in plans])
+    else:
+        for row, plan in plans:
+            document = {"dry_run": True, **plan.run.model_dump(mode="json")}
+            emit({**document, **plan.model_dump(mode="json", exclude={"run"}), "group": group, "row": row.name})
+    note(
+        f"dry run, nothing was written and no model asked: {left:,} of {counted(len(plans), 'run')} would be added, "
+        f"to the group {group}, and {counted(calls, 'generation')} asked for"
+    )
+
+
+def _planned(row: "ExperimentRow", plan: "JobPlan") -> tuple[str | None, ...]:
+    run = plan.run
+    return (
+        run.run_id[:ID_CHARACTERS],
+        "new" if plan.job_state is None else plan.job_state,
+        row.name,
+        f"{run.left_cases:,}/{run.total_cases:,}",
+        f"{run.generation_calls:,}",
+        f"{run.judgments:,}" if run.judgments else None,
+        run.name,
+    )
+
+
+def _state(one: "SubmittedRow") -> str:
+    if one.manifest.status != _NEW:
+        return one.manifest.status
+    return "requested" if one.manifest.mode == "batch" else "queued"

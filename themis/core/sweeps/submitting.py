@@ -1,0 +1,182 @@
+"""Submission of the rows of a sweep, in batches that are acknowledged together."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from themis.core.base import FrozenModel
+from themis.core.configuration.sweeps.sweep import Sweep, sweep_of_mapping
+from themis.core.configuration.sweeps.sweep_file import sweep_in
+from themis.core.errors import InvalidArgumentError, RunExistsError
+from themis.core.jobs.prepared_job import (
+    HowSubmitted,
+    NamedMode,
+    PreparedJob,
+    how_submitted,
+    persistent_store,
+    prepared,
+    submit_request,
+)
+from themis.core.jobs.queue_of_job import place_of, queue_of
+from themis.core.jobs.store_cache import StoreCache
+from themis.core.queue.model.ordering import DEFAULT_PRIORITY
+from themis.core.queue.model.queue_place import Place
+from themis.core.queue.transitions.bulk_submitting import BulkJob, most_at_once
+from themis.core.stores.registry import location_of
+from themis.core.submission import STATUS_OF_STATE, SubmissionManifest, summary_of
+from themis.core.sweeps.rows import ExperimentRow, group_name, open_rows
+
+if TYPE_CHECKING:
+    from themis.core.stores.protocol import RunStore
+    from themis.core.stores.reading import StoreLocation
+
+
+class SubmittedRow(NamedTuple):
+    """Row that is submitted.
+
+    Attributes:
+        is_new: whether it was not submitted before; a batch request always is.
+    """
+
+    row: ExperimentRow
+    manifest: SubmissionManifest
+    is_new: bool
+
+
+class _Submitted(NamedTuple):
+    """Queue of a job (None for a batch request), its file, its state, and whether it is new."""
+
+    place: Place | None
+    path: Path | None
+    status: str
+    is_new: bool
+
+
+class SubmittedSweep(FrozenModel):
+    """Summary of a submitted sweep.
+
+    Attributes:
+        group: name of the group that its runs are in.
+        rows: names of its rows, in order.
+        submissions: of the same rows; one that was submitted before has the state of its job.
+        new: names of those rows that were not submitted before.
+    """
+
+    group: str
+    rows: list[str]
+    submissions: list[SubmissionManifest]
+    new: list[str]
+
+
+def submit_sweep(  # noqa: PLR0913  # as for `submit_experiment`, and what is submitted
+    config: str | Path | Sequence[str | Path],
+    sweep: Sweep | Mapping[str, Sequence[Any]] | str | Path,
+    *,
+    group: str | None = None,
+    overrides: Iterable[str] = (),
+    mode: NamedMode = "worker_pool",
+    priority: int = DEFAULT_PRIORITY,
+    not_before: datetime | None = None,
+    tags: Iterable[str] = (),
+) -> SubmittedSweep:
+    """Submit a run for each row of a sweep; all of them are on disk on return, and in one group.
+
+    All rows are checked before the first is submitted. The same call does the rest after a process died in between,
+    and after the sweep has got more rows: what is there stays one job.
+
+    Args:
+        config: the config file, or several, each of which is combined with each row.
+        sweep: lists of values by keys of the config file, whose product it is; the path of a file; or a `Sweep`.
+        group: name of the group; by default that of the file of the sweep, else the name in the config file, else the
+            name of that file.
+        overrides: `key.path=value` texts for all rows.
+        mode: see `submit_experiment`, as for the other arguments.
+        priority: 0 (first) to 9.
+        not_before: the earliest start time, with its time zone.
+        tags: tags that a worker must have to take them, in addition to `runtime.tags`.
+
+    Raises:
+        InputError: a row cannot be submitted, or two are the same run; the message names them.
+        RunExistsError: one exists, and its policy is `error`.
+        UnavailableError: a store or the queue cannot be used now; what was submitted stays.
+    """
+    configs = [Path(config)] if isinstance(config, str | Path) else [Path(one) for one in config]
+    if not configs:
+        raise InvalidArgumentError(argument="config", detail="names no config file")
+    if isinstance(sweep, Mapping):
+        sweep = sweep_of_mapping(sweep)
+    elif not isinstance(sweep, Sweep):
+        sweep = sweep_in(Path(sweep))
+    how = how_submitted(mode, priority, not_before, tags)
+    rows = open_rows(configs, sweep, list(overrides), tags=how.tags)
+    name = group_name(group, sweep, configs, rows)
+    done = [one for part in submit_rows(rows, how, name) for one in part]
+    return SubmittedSweep(
+        group=name,
+        rows=[one.row.name for one in done],
+        submissions=[one.manifest for one in done],
+        new=[one.row.name for one in done if one.is_new],
+    )
+
+
+def submit_rows(rows: Sequence[ExperimentRow], how: HowSubmitted, group: str) -> Iterator[list[SubmittedRow]]:
+    """Submit rows into a group; yield each batch when all of it is durable.
+
+    Raises:
+        RunExistsError: a job exists, and the policy of its run is `error`; nothing is submitted.
+        UnavailableError: a store or the queue cannot be used now; what was yielded stays.
+    """
+    stores: dict[StoreLocation, RunStore] = {}
+    jobs = []
+    for row in rows:
+        location = location_of(row.experiment.storage)
+        if location not in stores:
+            stores[location] = persistent_store(row.experiment)
+        jobs.append(prepared(row.experiment, row.config, how, stores[location]))
+    for job in jobs:
+        _refuse_existing(job)
+    size = most_at_once()
+    for start in range(0, len(rows), size):
+        part = jobs[start : start + size]
+        submitted = _written(part) if how.mode == "batch" else _queued(part)
+        _add_to_group(group, rows[start : start + size], part)
+        yield [
+            SubmittedRow(row, summary_of(job, one.path, one.status, one.place), one.is_new)
+            for row, job, one in zip(rows[start : start + size], part, submitted, strict=True)
+        ]
+
+
+def _refuse_existing(job: PreparedJob) -> None:
+    if job.policy == "error" and (row := job.store.jobs.load(job.job.key)) is not None:
+        raise RunExistsError(run_id=job.snapshot.run_id, status=row.state)
+
+
+def _written(jobs: Sequence[PreparedJob]) -> list[_Submitted]:
+    return [_Submitted(None, submit_request(job), "pending", is_new=True) for job in jobs]
+
+
+def _queued(jobs: Sequence[PreparedJob]) -> list[_Submitted]:
+    """Queue jobs, each in its queue, and return what became of them, in order."""
+    found: dict[str, _Submitted] = {}
+    with closing(StoreCache()) as others:
+        by_place: dict[Place, list[PreparedJob]] = {}
+        for job in jobs:
+            job.find_datasets_again()
+            by_place.setdefault(place_of(job, others), []).append(job)
+        for place, part in by_place.items():
+            queue = queue_of(place, {job.job.store: job.store.jobs for job in part}, others)
+            bulk = [BulkJob(job.job, job.write_run, job.policy == "rerun") for job in part]
+            for batch in queue.submit_all(bulk):
+                for one in batch:
+                    found[one.row.key] = _Submitted(place, one.path, STATUS_OF_STATE[one.state], one.created)
+    return [found[job.job.key] for job in jobs]
+
+
+def _add_to_group(group: str, rows: Sequence[ExperimentRow], jobs: Sequence[PreparedJob]) -> None:
+    """Add runs to a group, in one commit for each store."""
+    stores = {id(job.store): job.store for job in jobs}
+    for key, store in stores.items():
+        pairs = zip(rows, jobs, strict=True)
+        store.add_to_group(group, [(job.snapshot.run_id, row.name) for row, job in pairs if id(job.store) == key])
