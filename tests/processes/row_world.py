@@ -99,6 +99,7 @@ class RowWorld(World):
 
     def as_host(self, host: str) -> None:
         """Work as a process of another host from now on."""
+        self._machine = (host, f"boot-of-{host}")
         self.owner = replace(self.owner, host=host, boot_id=f"boot-of-{host}")
 
     def close(self) -> None:

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,40 @@ def test_a_queue_of_rows_is_paused_reordered_cancelled_and_retried_by_commands(f
     assert themis("worker", "run", "--config", "experiment.yaml")["status"] == "completed"
     plan = themis("submit", "experiment.yaml", "--set", "seeds=[1]", "--dry-run")
     assert (plan["folder"], plan["job"], plan["job_state"]) == (AT, first["key"], "done")
+
+
+@pytest.fixture
+def server() -> Iterator[postgres_server.Server]:
+    """A server of the test's own, which may be stopped."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        made = postgres_server.Server(Path(name) / "server").start()
+        yield made
+        made.stop("immediate")
+
+
+def test_a_daemon_outlives_a_crash_of_the_server_and_does_each_job_once(
+    folder: Path, themis: Themis, server: postgres_server.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROWS_DB", server.url())
+    (folder / "slow.py").write_text(SLOW.replace("if not first.exists()", "if True").replace("600", "0.3"))
+    for seed in range(6):
+        themis("submit", "experiment.yaml", "--set", f"seeds=[{seed}]")
+    with daemon(folder, "--drain", "--slots", "2") as worker:
+        counts = ["queue", "list", "--queue-root", AT, "--json"]
+        until(lambda: themis(*counts)["counts"]["done"] >= 1, "the first job to be done", every_s=0.2)
+        server.stop("immediate")
+        time.sleep(3)
+        server.start()
+        _, said = worker.communicate(timeout=180)
+        assert worker.returncode == 0, said
+        assert "Traceback" not in said
+    jobs = themis("queue", "list", "--queue-root", AT, "--json")["jobs"]
+    assert [job["state"] for job in jobs] == ["done"] * 6
+    for job in jobs:
+        attempts = themis("queue", "show", job["key"], "--queue-root", AT, "--json")["attempts"]
+        assert [attempt["cause"] for attempt in attempts].count("done") == 1
+        assert {attempt["cause"] for attempt in attempts} <= {"done", "outage"}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,12 @@ def _journal(events: Sequence[JobEvent], attempts: Sequence[AttemptRow], row: Jo
     claims = [_claim(one.started_ns, one.host, one.pid, one.worker, one.attempt) for one in attempts]
     if row.state == JobState.RUNNING and row.owner is not None:
         claims.append(_claim(row.started_ns or 0, row.owner.host, row.owner.pid, row.owner.worker, row.attempt))
-    return [_line(event) for event in sorted([*events, *claims], key=lambda event: event.at_ms)]
+    return [_line(event) for event in sorted([*events, *claims], key=_order)]
+
+
+def _order(event: JobEvent) -> tuple[int, int, bool]:
+    """Sort key of events; an attempt may begin and end within a millisecond."""
+    return event.at_ms, event.attempt or 0, event.move != "claim"
 
 
 def _claim(at_ns: int, host: str, pid: int, worker: str, attempt: int) -> JobEvent:

@@ -95,7 +95,8 @@ class QueueStore:
     def known_queue(self) -> QueueRow | None:
         """Return the queue as it was a second ago at most: a worker looks at it in each round of its loop."""
         if self._looked_s is None or now_s() - self._looked_s > _KNOWN_S:
-            self._queue, self._looked_s = self.queue(), now_s()
+            self._looked_s = now_s()  # before it is read: a store that is away is not asked in each round
+            self._queue = self.queue()
         return self._queue
 
     def forget_queue(self) -> None:

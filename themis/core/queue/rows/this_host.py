@@ -4,6 +4,7 @@ It is in a folder of this user on this machine, one for each queue. Nothing ther
 worker elsewhere lives, its lease says. A process that is dead here is noticed at once, as its lock is free.
 """
 
+import atexit
 import contextlib
 import hashlib
 import os
@@ -69,6 +70,14 @@ class ThisHost:
         with contextlib.suppress(OSError):
             durable.make_folder(self._locks, private=True)
             self._own, self._pid = locks.acquire(self._locks, _name(owner)), os.getpid()
+        if self._own is not None:
+            atexit.register(self._leave)
+
+    def _leave(self) -> None:
+        """Remove the lock's file: a process that ends by itself leaves no job, and nothing to be found."""
+        if self._own is not None and self._pid == os.getpid():
+            with contextlib.suppress(OSError):
+                self._own.remove(self._locks)
 
     def is_dead(self, owner: Owner, token: str | None) -> bool:
         """Whether an owner of a job is known to be dead: a process of this host, or a claim that this one abandoned."""

@@ -1,0 +1,98 @@
+"""Two hosts at one queue of rows: the same promise as on a share, where the lease alone tells who lives elsewhere."""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from tests.contracts.test_two_hosts import HOSTS, Held, TwoHosts
+from tests.processes.row_world import RowWorld, clocked_url
+from themis.core.queue.folder.lease import LEASE_S
+from themis.core.queue.model.states import JobState
+
+if TYPE_CHECKING:
+    from tests.contracts.test_queue_promise import Job
+
+
+class RowsOnTwoHosts(TwoHosts):
+    """The same, with no lock that a job could be behind: whoever's lease is over loses it, on its own host too."""
+
+    def __init__(self) -> None:
+        RuleBasedStateMachine.__init__(self)
+        self.folder = Path(tempfile.mkdtemp(prefix="rows-two-hosts-"))
+        url = clocked_url()
+        self.rows = {host: RowWorld(url, f"worker-{host}") for host in HOSTS}
+        for host, world in self.rows.items():
+            world.as_host(host)
+        self.worlds = dict(self.rows)
+        self.model: dict[str, Job] = {}
+        self.held: list[Held] = []
+        self.real_clock = time.monotonic
+        self.ahead_s = 0.0
+        time.monotonic = lambda: self.real_clock() + self.ahead_s
+
+    def teardown(self) -> None:
+        try:
+            for held in self.held:
+                held.claim.abandon()
+            self._wait(LEASE_S)
+            for here in self.rows.values():
+                here.drain()
+            for run in self.model:
+                self.rows["a"].assert_promise(run)
+        finally:
+            time.monotonic = self.real_clock
+            for here in self.rows.values():
+                here.close()
+            shutil.rmtree(self.folder)
+
+    @rule(host=st.sampled_from(HOSTS))
+    def claim(self, host: str) -> None:
+        here = self.rows[host]
+        here.run("UPDATE jobs SET ready_ns = NULL WHERE state = 'queued'")
+        claim = here.claim()
+        self._recovered_by(host)
+        free = {run for run, job in self.model.items() if job.state == JobState.QUEUED}
+        if claim is None and free:
+            # What was just recovered waits for its next try.
+            here.run("UPDATE jobs SET ready_ns = NULL WHERE state = 'queued'")
+            claim = here.claim()
+        assert (claim is None) == (not free)
+        if claim is not None:
+            self.model[claim.row.run_id].state = JobState.RUNNING
+            self.held.append(Held(claim, host, self._now() + LEASE_S))  # type: ignore[arg-type]
+
+    def _recovered_by(self, host: str) -> set[str]:
+        """Which jobs a host takes from their owners: those of its own dead at once, any whose lease is over."""
+        taken = set()
+        for held in list(self.held):
+            if held.stale:
+                continue
+            if (held.host == host and not held.alive) or held.until_s < self._now():
+                self.model[held.run].tried(lost=1)
+                taken.add(held.run)
+                held.stale = True
+                if not held.alive:
+                    self.held.remove(held)
+        return taken
+
+    def _locked(self, run: str, host: str) -> bool:
+        return False
+
+    def _wait(self, seconds: float) -> None:
+        # A little more, as real time passes too.
+        self.ahead_s += seconds + 1.0
+        self.rows["a"].put_clock(seconds + 1.0)
+        self.rows["b"].put_clock(0.0)
+
+
+RowsOnTwoHosts.TestCase.settings = settings(
+    max_examples=10, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestTwoHostsKeepThePromiseWithRows = pytest.mark.slow(RowsOnTwoHosts.TestCase)
