@@ -100,8 +100,10 @@ def test_without_words_the_help_is_shown_as_what_was_missing(capsys: pytest.Capt
         (["run", "a.yaml", "b.yaml"], f"unexpected argument 'b.yaml'; {ONE_CONFIG}; see themis run --help"),
         (
             ["list", "mine"],
-            "unexpected argument 'mine'; --name mine lists the runs of that name, group:mine those of a group; "
-            "see themis list --help",
+            (
+                "unexpected argument 'mine'; --name mine lists the runs of that name, group:mine those of a group; "
+                "see themis list --help"
+            ),
         ),
         (["queue", "pause", "x"], "unexpected argument 'x'; see themis queue pause --help"),
         (["init"], "missing option --path, as in: themis init --path mine; see themis init --help"),
