@@ -16,7 +16,8 @@ from themis.core.queue.folder.lease import LEASE_S
 from themis.core.queue.model import states
 from themis.core.queue.model.states import JobState
 from themis.core.queue.port import JobClaim
-from themis.core.queue.rows.this_host import FOLDER_VARIABLE, TAIL_BYTES
+from themis.core.queue.rows.kept_log import KEPT_BYTES
+from themis.core.queue.rows.this_host import FOLDER_VARIABLE
 from themis.core.stores.postgres.queues.rows import PostgresQueueRows
 from themis.core.stores.postgres.tables import SCHEMA_VERSION
 from themis.core.stores.queues.port import ClaimedRow, NextClaim
@@ -261,11 +262,11 @@ def test_the_end_of_an_attempts_output_is_kept_and_the_host_that_has_all_of_it(
     claim = claimed(here)
     path = here.queue.log_path(key, 1)
     path.parent.mkdir(parents=True)
-    path.write_bytes(b"x" * 10 + b"\0" * 6 + b"y" * TAIL_BYTES)
+    path.write_bytes(b"x" * 10 + b"\0" * 6 + b"y" * KEPT_BYTES)
     here.finish(claim)
     (log,) = elsewhere.queue.admin.show(key).kept_logs
-    assert (log.host, log.path, log.size_bytes) == (here.owner.host, str(path), TAIL_BYTES + 16)
-    assert log.text == "y" * TAIL_BYTES
+    assert (log.host, log.path, log.size_bytes) == (here.owner.host, str(path), KEPT_BYTES + 16)
+    assert log.text == "y" * KEPT_BYTES
 
 
 def test_a_pruned_job_leaves_its_end_and_nothing_else(here: RowWorld) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from themis.core.queue.folder.processes import this_process
-from themis.core.queue.rows.this_host import FOLDER_VARIABLE, TAIL_BYTES, ThisHost, queues_folder
+from themis.core.queue.rows.this_host import FOLDER_VARIABLE, ThisHost, queues_folder
 from themis.core.stores.job_rows import Owner
 
 ENDS = """
@@ -59,16 +59,6 @@ def test_an_excuse_is_known_to_every_process_of_the_host_until_the_attempt_is_se
     here.forget("token")
     assert not ThisHost("queue").is_excused("token")
     assert not here.is_excused(None)
-
-
-def test_the_end_of_a_log_is_its_last_bytes(here: ThisHost) -> None:
-    assert here.tail("key", 1, "host") is None
-    path = here.log_path("key", 1)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"first" + b"x" * TAIL_BYTES)
-    log = here.tail("key", 1, "host")
-    assert log is not None
-    assert (log.size_bytes, log.tail) == (TAIL_BYTES + 5, b"x" * TAIL_BYTES)
 
 
 def test_the_folder_is_where_the_environment_says_or_where_this_user_keeps_state(

@@ -16,6 +16,7 @@ from themis.core.queue.model.claim_policy import version_difference
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import POLICIES, AttemptOutcome, Cause
 from themis.core.queue.rows import moves
+from themis.core.queue.rows.kept_log import kept_log
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QueueStore, event
 from themis.core.stores.job_rows import AttemptRow, Change, Fence, JobRow
@@ -202,7 +203,7 @@ class RowClaim:
         outcome: AttemptOutcome,
         also: Callable[[], object] | None,
     ) -> JobRow | None:
-        log = self._there.here.tail(self.key, self.attempt, self._host)
+        log = kept_log(self._there.here.log_path(self.key, self.attempt), self.attempt, self._host)
         # An outcome that ends the job does so with or without a request to cancel, which alone may have come since.
         ends = POLICIES[outcome.cause].ends is not None
         move = Move(decide, lambda row: self._event(row, outcome), self.row if ends else None, also=also, log=log)

@@ -17,15 +17,11 @@ from themis.core.processes import identity
 from themis.core.queue.folder import locks
 from themis.core.queue.model import layout
 from themis.core.stores.job_rows import Owner
-from themis.core.stores.queues.port import LogRow
 
 if TYPE_CHECKING:
     from themis.core.queue.folder.locks import KeyLock
 
 FOLDER_VARIABLE = "THEMIS_QUEUES_DIR"
-
-TAIL_BYTES = 65_536
-"""Bytes of an attempt's output that are kept in the store."""
 
 _EXCUSED = "excused"
 
@@ -117,17 +113,6 @@ class ThisHost:
     def log_path(self, key: str, attempt: int) -> Path:
         """Return the path of an attempt's log."""
         return layout.log_path(self.folder, key, attempt)
-
-    def tail(self, key: str, attempt: int, host: str) -> LogRow | None:
-        """Return the end of an attempt's log; None when there is none."""
-        path = self.log_path(key, attempt)
-        try:
-            with os.fdopen(guarded.open_to_read(path), "rb") as log:
-                size = os.fstat(log.fileno()).st_size
-                log.seek(max(size - TAIL_BYTES, 0))
-                return LogRow(attempt, host, str(path), size, log.read(TAIL_BYTES))
-        except OSError:
-            return None
 
 
 def _name(owner: Owner) -> str:
