@@ -336,6 +336,14 @@ def test_the_doctor_finds_the_job_of_a_dead_worker(here: RowWorld, elsewhere: Ro
     assert elsewhere.queue.admin.doctor() == []
 
 
+def test_the_doctor_says_that_the_server_acknowledges_what_it_may_lose(url: str, here: RowWorld) -> None:
+    assert here.queue.admin.doctor() == []
+    with closing(RowWorld(f"{url}%20-csynchronous_commit%3Doff")) as careless:
+        (finding,) = careless.queue.admin.doctor()
+    assert (finding.what, finding.fixed) == (str(careless.queue.place), False)
+    assert "synchronous_commit is off" in finding.problem
+
+
 def test_a_store_of_the_version_before_gets_what_a_queue_needs(here: RowWorld) -> None:
     for table in ("queues", "job_events", "job_logs", "workers"):
         here.run(f"DROP TABLE {table}")

@@ -65,6 +65,23 @@ def pair(folder: Path) -> Iterator[tuple[postgres_server.Server, postgres_server
     standby.kill()
 
 
+@pytest.mark.parametrize(("names", "said"), [("", "synchronous_standby_names is empty"), ("second", None)])
+def test_a_store_says_whether_its_standby_may_lack_what_was_acknowledged(
+    folder: Path, names: str, said: str | None
+) -> None:
+    primary = postgres_server.Server(folder / "one", synchronous_standby_names=names).start()
+    standby = primary.standby(folder / "two", "second")
+    try:
+        with closing(PostgresRunStore(primary.url())) as store:
+            store.initialize()
+            until(lambda: store._database.query("SELECT 1 FROM pg_stat_replication"), "the standby to follow")
+            found = store.jobs.queues.what_may_be_lost()
+        assert found is None if said is None else said in (found or "")
+    finally:
+        primary.kill()
+        standby.kill()
+
+
 class Witness(PostgresRunStore):
     """A store that remembers what it has said to be stored."""
 

@@ -143,10 +143,13 @@ class RowAdmin:
         return list(self.doctor_each(fix=fix))
 
     def doctor_each(self, *, fix: bool = True, progress: ScanProgress | None = None) -> Iterator[Finding]:
-        """Yield jobs of dead workers, which `fix` recovers, and jobs that no worker can read.
+        """Yield jobs of dead workers, which `fix` recovers, jobs that no worker can read, and what the server may lose.
 
         There is no folder that could disagree with the rows.
         """
+        if (why := self._there.rows.what_may_be_lost()) is not None:
+            advice = "a failover or a crash may undo what was acknowledged: ask the server's administrator to change it"
+            yield Finding(str(self._there.place), why, advice=advice)
         for row in self._next.lost(this_process()):
             after = self._next.recover_row(row, this_process()) if fix else None
             state = "" if after is None else f": {after.state}"

@@ -171,6 +171,9 @@ class QueueRows(Protocol):
     def clock_ns(self) -> int:
         """Return the time by the store's own clock, in nanoseconds since 1970 UTC."""
 
+    def what_may_be_lost(self) -> str | None:
+        """Return why a commit that was acknowledged may be lost, as far as the store's settings say so; else None."""
+
     # --- choosing
 
     def classes(self, queue_id: str) -> list[JobClass]:

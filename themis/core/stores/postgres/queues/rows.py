@@ -63,6 +63,15 @@ class PostgresQueueRows(QueueRows):
         """Return the time by the server's clock, in nanoseconds since 1970 UTC."""
         return int(self._database.query(sql.CLOCK)[0][0])
 
+    def what_may_be_lost(self) -> str | None:
+        """Return why a commit that was acknowledged may be lost: in a crash, or when a standby takes over."""
+        ((commits, synchronous, standbys),) = self._database.query(sql.DURABILITY)
+        if commits == "off":
+            return "commits are acknowledged before they are on disk (synchronous_commit is off)"
+        if standbys and not synchronous:
+            return "a standby follows that may lack acknowledged commits (synchronous_standby_names is empty)"
+        return None
+
     # --- choosing
 
     def classes(self, queue_id: str) -> list[JobClass]:

@@ -20,6 +20,11 @@ _PLACE = "coalesce(ready_ns, submitted_ns)"
 _WAITS = "queue_id = ? AND state = 'queued' AND needs IS NOT NULL"
 _IS_LATER = "ready_ns IS NOT NULL AND ready_ns > clock.now_ns"
 
+DURABILITY = """
+SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
+    (SELECT count(*) FROM pg_stat_replication)
+"""
+
 CLOCK = f"SELECT {_CLOCK_NS}"
 _WITH_CLOCK = f"WITH clock AS MATERIALIZED (SELECT {_CLOCK_NS} AS now_ns)"
 
