@@ -178,7 +178,7 @@ class World:
             ),
             datasets=[
                 Dataset(
-                    dataset_id=" ".join(deeds),
+                    dataset_id=" ".join(deeds).replace("\0", ""),
                     cases=[Case(case_id=f"c{no}", input=deed, expected_output="well") for no, deed in enumerate(deeds)],
                 )
             ],

@@ -23,8 +23,9 @@ from themis.core.configuration.part import Part
 
 if TYPE_CHECKING:
     from themis.core.experiment import Experiment
+    from themis.core.jobs.prepared_job import Mode
     from themis.core.queue.model.queue_place import Place
-    from themis.core.submission import Mode, SubmissionManifest
+    from themis.core.submission import SubmissionManifest
 
 
 class _How(NamedTuple):

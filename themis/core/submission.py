@@ -22,8 +22,6 @@ from themis.core.queue.transitions.submitting import PathOfFile
 from themis.core.snapshot import RunSnapshot
 
 __all__ = [
-    "Mode",
-    "NamedMode",
     "SubmissionManifest",
     "open_queue",
     "open_queue_at",
