@@ -32,7 +32,7 @@ demo: $(VENV)/runtime.stamp  ## evaluate several simulated models and show who w
 	$(BIN)/themis demo
 
 test: $(VENV)/dev.stamp  ## run the quick tests
-	$(DEALT) -n 3 $(QUICK)
+	$(DEALT) -n 4 $(QUICK)
 
 smoke: $(VENV)/dev.stamp  ## a few tests of each unit, and a submit, a worker and a report: half a minute
 	$(DEALT) -n 2 --smoke --ignore tests/unit/support tests/unit tests/acceptance/test_smoke.py
