@@ -35,7 +35,7 @@ test: $(VENV)/dev.stamp  ## run the quick tests
 	$(DEALT) -n 4 $(QUICK)
 
 smoke: $(VENV)/dev.stamp  ## a few tests of each unit, and a submit, a worker and a report: half a minute
-	$(DEALT) -n 2 --smoke --ignore tests/unit/support tests/unit tests/acceptance/test_smoke.py
+	$(DEALT) -n 3 --smoke --ignore tests/unit/support --ignore tests/unit/stores/postgres tests/unit tests/acceptance/test_smoke.py
 
 # Where git does not know the tree (an unpacked archive, somebody else's folder), the same checks without pre-commit.
 check: $(VENV)/dev.stamp  ## check style, format, types, import direction, rules of the source and documentation

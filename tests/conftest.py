@@ -39,7 +39,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 __all__ = ["pytest_pycollect_makemodule", "pytest_runtest_protocol", "pytest_xdist_make_scheduler"]  # hooks, for pytest
 
-WITHOUT_FILES, WITH_FILES = 8, 2
+WITHOUT_FILES, WITH_FILES = 6, 2
 """How many tests of a module `make smoke` tries."""
 
 # What is collected is there until the end: looking for garbage in it would take half of the time that collecting does,

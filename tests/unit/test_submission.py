@@ -481,6 +481,7 @@ def test_a_component_that_will_not_be_stopped_is_charged_with_the_time_limit(
     HELD.set()
 
 
+@pytest.mark.not_smoke
 def test_a_batch_request_whose_component_will_not_be_stopped_comes_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def made(tasks: int, concurrent: int) -> Any:
 
 @pytest.mark.few(2)
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.not_smoke
 def test_a_run_comes_to_the_same_end(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = rows(made(8, 1).run())
     monkeypatch.setattr(asyncio, "new_event_loop", partial(ReorderedLoop, seed))

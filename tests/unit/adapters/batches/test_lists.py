@@ -69,6 +69,7 @@ def test_the_file_and_the_batch_of_a_killed_process_are_found_behind_many_others
     assert [("after" in page, page["limit"]) for page in pages[:2]] == [(False, "3"), (True, "3")]
 
 
+@pytest.mark.not_smoke
 def test_a_list_is_not_read_beyond_the_time_of_the_submission(tmp_path: Any) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_bytes(b'{"custom_id":"n-0-0","method":"POST","url":"/v1/chat/completions","body":{}}\n')

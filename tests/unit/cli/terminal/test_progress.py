@@ -34,6 +34,7 @@ def test_progress_is_described_with_what_is_left(state: RunProgress, rate: float
     assert progress.describe(state, rate) == words
 
 
+@pytest.mark.not_smoke
 def test_a_run_that_waits_says_what_for_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
