@@ -1,15 +1,11 @@
 """Two hosts at one queue of rows: the same promise as on a share, where the lease alone tells who lives elsewhere."""
 
-import shutil
-import tempfile
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import rule
 
 from tests.contracts.test_two_hosts import HOSTS, Held, TwoHosts
 from tests.processes.row_world import RowWorld, clocked_url
@@ -17,40 +13,18 @@ from themis.core.queue.folder.lease import LEASE_S
 from themis.core.queue.model.states import JobState
 
 if TYPE_CHECKING:
-    from tests.contracts.test_queue_promise import Job
+    from tests.processes.queue_world import World
 
 
 class RowsOnTwoHosts(TwoHosts):
     """The same, with no lock that a job could be behind: whoever's lease is over loses it, on its own host too."""
 
-    def __init__(self) -> None:
-        RuleBasedStateMachine.__init__(self)
-        self.folder = Path(tempfile.mkdtemp(prefix="rows-two-hosts-"))
+    def _open(self) -> "dict[str, World]":
         url = clocked_url()
         self.rows = {host: RowWorld(url, f"worker-{host}") for host in HOSTS}
         for host, world in self.rows.items():
             world.as_host(host)
-        self.worlds = dict(self.rows)
-        self.model: dict[str, Job] = {}
-        self.held: list[Held] = []
-        self.real_clock = time.monotonic
-        self.ahead_s = 0.0
-        time.monotonic = lambda: self.real_clock() + self.ahead_s
-
-    def teardown(self) -> None:
-        try:
-            for held in self.held:
-                held.claim.abandon()
-            self._wait(LEASE_S)
-            for here in self.rows.values():
-                here.drain()
-            for run in self.model:
-                self.rows["a"].assert_promise(run)
-        finally:
-            time.monotonic = self.real_clock
-            for here in self.rows.values():
-                here.close()
-            shutil.rmtree(self.folder)
+        return dict(self.rows)
 
     @rule(host=st.sampled_from(HOSTS))
     def claim(self, host: str) -> None:

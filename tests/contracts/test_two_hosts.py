@@ -44,10 +44,11 @@ class TwoHosts(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="two-hosts-", dir=MEMORY if MEMORY.is_dir() else None))
-        self.worlds = {host: World(self.folder, f"worker-{host}", host=host) for host in HOSTS}
+        self.worlds = self._open()
         self.model: dict[str, Job] = {}
         self.held: list[Held] = []
         self.real_clock = time.monotonic
+        self.clock_of_databases = ClockedDatabase.ahead_s
         self.ahead_s = 0.0
         time.monotonic = lambda: self.real_clock() + self.ahead_s
 
@@ -63,10 +64,14 @@ class TwoHosts(RuleBasedStateMachine):
                 self.worlds["a"].assert_promise(run)
         finally:
             time.monotonic = self.real_clock
-            ClockedDatabase.ahead_s -= self.ahead_s
+            ClockedDatabase.ahead_s = self.clock_of_databases
             for here in self.worlds.values():
                 here.close()
             shutil.rmtree(self.folder)
+
+    def _open(self) -> dict[str, World]:
+        """The queue as a worker of each host sees it."""
+        return {host: World(self.folder, f"worker-{host}", host=host) for host in HOSTS}
 
     # --- what happens
 

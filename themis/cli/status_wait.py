@@ -3,15 +3,18 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from themis.cli import errors
 from themis.cli.terminal.output import note
 from themis.cli.terminal.progress import shown
+from themis.core.text.counts import counted
 
 if TYPE_CHECKING:
     from themis.core.monitor.runs import RunNow, StoredRuns
     from themis.core.queue.model.queue_place import Place
+    from themis.core.stores.job_rows import JobRow
 
 LOOK_EVERY_S = 0.5
 _LONGEST_PAUSE_S = 10.0
@@ -58,19 +61,32 @@ def wait_for_queue(queue_root: "Place", stores: "Sequence[StoredRuns]", timeout_
     """Wait until every job of a queue that is unfinished now has ended, and return the exit code."""
     from themis.core.monitor.runs import unfinished_jobs
 
-    left = unfinished_jobs(queue_root, stores)
-    total, failed = len(left), 0
+    looks = [partial(reader.job, key) for reader, key in unfinished_jobs(queue_root, stores)]
+    return wait_for_each(looks, timeout_s)
+
+
+def wait_for_each(
+    looks: "Sequence[Callable[[], RunNow | JobRow | None]]", timeout_s: float | None, whose: str = ""
+) -> int:
+    """Wait until each of several runs has ended, and return the exit code.
+
+    Args:
+        looks: a function for each, which returns it as it is now; None where it is gone.
+        timeout_s: seconds to wait at most; None for ever.
+        whose: what they are runs of, as the end of `3 of 8 runs`.
+    """
+    left, total, failed = list(looks), len(looks), 0
 
     def all_ended(progress: Waited) -> bool:
         nonlocal left, failed
-        jobs = [(pair, pair[0].job(pair[1])) for pair in left]
-        left = [pair for pair, job in jobs if job is not None and job.state in UNFINISHED]
-        failed += sum(job is not None and job.state in BAD_ENDS for _, job in jobs)
+        seen = [(look, look()) for look in left]
+        left = [look for look, run in seen if run is not None and run.state in UNFINISHED]
+        failed += sum(run is not None and run.state in BAD_ENDS for _, run in seen)
         progress.total, progress.done, progress.failed = total, total - len(left), failed
         return not left
 
     if not wait_until(all_ended, timeout_s, unit="runs"):
-        note(f"{len(left):,} of {total:,} runs have not ended within {timeout_s:g} s")
+        note(f"{len(left):,} of {counted(total, 'run')}{whose} have not ended within {timeout_s:g} s")
         return errors.TIMED_OUT
     return errors.BAD_NEWS if failed else 0
 

@@ -18,7 +18,7 @@ from themis.core.jobs.worker_cycle import open_queue, open_queue_at, run_worker_
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.model.states import JobState
-from themis.core.queue.transitions.submitting import PathOfFile
+from themis.core.queue.transitions.new_job import PathOfFile
 from themis.core.snapshot import RunSnapshot
 
 __all__ = [

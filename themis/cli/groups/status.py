@@ -1,22 +1,20 @@
 """`themis status group:NAME`: the runs of a group, how many are in which state, and the mean of each metric."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from themis.cli import errors
-from themis.cli.status_wait import BAD_ENDS, UNFINISHED, Waited, wait_until
-from themis.cli.terminal.output import emit, note, say
+from themis.cli.status_wait import wait_for_each
+from themis.cli.terminal.output import emit, say
 from themis.cli.terminal.prose import say_facts, say_text
 from themis.cli.terminal.scores import short_name
 from themis.cli.views.run_table import say_runs
 from themis.core.statistics.score_tally import number
-from themis.core.text.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from themis.core.monitor.run_groups.group_now import GroupNow
-    from themis.core.monitor.run_groups.members import GroupMember
     from themis.core.monitor.runs import StoredRuns
 
 SHOWN_RUNS = 100
@@ -40,7 +38,8 @@ def show_group(
     from themis.core.monitor.run_groups.members import members_of
 
     members = members_of(group, stores)
-    code = _wait_for(group, members, timeout_s) if wait else 0
+    looks = [partial(member.now, with_means=False) for member in members]
+    code = wait_for_each(looks, timeout_s, f" of group {group}") if wait else 0
     found = GroupNow.of(group, members)
     if as_json:
         emit(found.document())
@@ -59,23 +58,6 @@ def states_in(group: str, stores: "Sequence[StoredRuns]") -> set[str]:
 
     runs = (member.now(with_means=False) for member in members_of(group, stores)[:SHOWN_RUNS])
     return {run.state for run in runs if run is not None}
-
-
-def _wait_for(group: str, members: "Sequence[GroupMember]", timeout_s: float | None) -> int:
-    left, total, failed = list(members), len(members), 0
-
-    def all_ended(progress: Waited) -> bool:
-        nonlocal left, failed
-        seen = [(member, member.now(with_means=False)) for member in left]
-        left = [member for member, run in seen if run is not None and run.state in UNFINISHED]
-        failed += sum(run is not None and run.state in BAD_ENDS for _, run in seen)
-        progress.total, progress.done, progress.failed = total, total - len(left), failed
-        return not left
-
-    if not wait_until(all_ended, timeout_s, unit="runs"):
-        note(f"{len(left):,} of {counted(total, 'run')} of group {group} have not ended within {timeout_s:g} s")
-        return errors.TIMED_OUT
-    return errors.BAD_NEWS if failed else 0
 
 
 def _say(found: "GroupNow", *, show_all: bool) -> None:

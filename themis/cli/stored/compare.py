@@ -18,6 +18,7 @@ from themis.cli.terminal.output import emit, is_for_people, say
 from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.scores import short_name
 from themis.cli.terminal.widths import shortened
+from themis.cli.views.paired_figures import figure, paired_figures
 from themis.cli.views.run_table import ID_CHARACTERS
 
 if TYPE_CHECKING:
@@ -213,14 +214,9 @@ def _show(baseline: _Side, candidate: _Side, found: "Comparison", most: int) -> 
 def _row(name: str, one: "PairedDifference") -> tuple[str | None, ...]:
     return (
         short_name(name),
-        _figure(one.baseline_mean),
-        _figure(one.candidate_mean),
-        _figure(one.mean_delta, "+"),
-        None if one.ci_lower is None else f"{one.ci_lower:+.4f} to {one.ci_upper:+.4f}",
-        _figure(one.p_adjusted),
-        f"{one.pairs:,}",
-        f"{one.wins:,}",
-        f"{one.losses:,}",
+        figure(one.baseline_mean),
+        figure(one.candidate_mean),
+        *paired_figures(one),
     )
 
 
@@ -245,10 +241,6 @@ def _conclusions(
     from themis.core.comparison.conclusion import conclusion
 
     return [conclusion(named(name), one, baseline.name, candidate.name) for name, one in found.metrics.items()]
-
-
-def _figure(value: float | None, sign: str = "") -> str | None:
-    return None if value is None else f"{value:{sign}.4f}"
 
 
 def _text(answer: Any) -> str:

@@ -6,6 +6,7 @@ from themis.cli.terminal.fitted_table import Column, say_table_fitted
 from themis.cli.terminal.output import say
 from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.scores import short_name
+from themis.cli.views.paired_figures import paired_figures
 from themis.cli.views.run_table import ID_CHARACTERS
 from themis.core.statistics.score_tally import number
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from themis.core.comparison.comparing import Comparison
-    from themis.core.comparison.difference import PairedDifference
     from themis.core.comparison.scores import RunScores
 
 _RUNS = (
@@ -53,7 +53,7 @@ def say_compared(sides: "Sequence[tuple[str, RunScores, int | None]]", found: "S
         run = scores.run_id[:ID_CHARACTERS]
         for metric in scores.scores:
             paired = one.metrics.get(metric)
-            cells = [None] * 6 if paired is None else _figures(paired)
+            cells = [None] * 6 if paired is None else paired_figures(paired)
             rows.append((run, name, shown(metric), _mean(scores, metric), *cells))
     say_table_fitted(columns, rows)
     edited = sum(edits or 0 for _, _, edits in sides)
@@ -73,14 +73,3 @@ def _of_one(header: str, metric: str) -> str:
 def _mean(scores: "RunScores", metric: str) -> str:
     values = list(scores.scored(metric).values())
     return number(sum(values) / len(values) if values else None)
-
-
-def _figures(one: "PairedDifference") -> list[str | None]:
-    return [
-        None if one.mean_delta is None else f"{one.mean_delta:+.4f}",
-        None if one.ci_lower is None else f"{one.ci_lower:+.4f} to {one.ci_upper:+.4f}",
-        None if one.p_adjusted is None else f"{one.p_adjusted:.4f}",
-        f"{one.pairs:,}",
-        f"{one.wins:,}",
-        f"{one.losses:,}",
-    ]

@@ -14,7 +14,7 @@ from themis.core.queue.folder import locks
 from themis.core.queue.model import manifest_file
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import Cause
-from themis.core.queue.transitions.submitting import NewJob
+from themis.core.queue.transitions.new_job import NewJob
 from themis.core.results import RunResult
 from themis.core.run_progress.display import shown
 from themis.core.stores import projections

@@ -22,7 +22,7 @@ from themis.core.jobs.payload import JobPayload
 from themis.core.jobs.submittable import check_submittable, loaders_of
 from themis.core.queue.model.manifest_file import Limits
 from themis.core.queue.model.store_address import StoreAddress
-from themis.core.queue.transitions.submitting import NewJob, Submission
+from themis.core.queue.transitions.new_job import NewJob, Submission
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores.protocol import RunStore
 from themis.core.stores.registry import location_of

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from themis.core.queue.port import Queue
     from themis.core.queue.rows.row_queue import RowQueue
     from themis.core.queue.transitions.claims import Claim, ClaimResult
-    from themis.core.queue.transitions.submitting import NewJob, Submission
+    from themis.core.queue.transitions.new_job import NewJob, Submission
 
 __all__ = [
     "AttemptOutcome",
@@ -58,12 +58,12 @@ __getattr__ = lazy_names(
         "JobState": ".model.states",
         "Limits": ".model.manifest_file",
         "Manifest": ".model.manifest_file",
-        "NewJob": ".transitions.submitting",
+        "NewJob": ".transitions.new_job",
         "AttemptOutcome": ".model.states",
         "Queue": ".port",
         "RowQueue": ".rows.row_queue",
         "StoreAddress": ".model.store_address",
-        "Submission": ".transitions.submitting",
+        "Submission": ".transitions.new_job",
         "this_process": ".folder.processes",
     },
 )

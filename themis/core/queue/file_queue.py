@@ -29,7 +29,8 @@ from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.transitions import hostname_clash
 from themis.core.queue.transitions.bulk_submitting import BulkJob, BulkSubmitter
 from themis.core.queue.transitions.claims import Claim, ClaimResult
-from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission, Submitter
+from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission
+from themis.core.queue.transitions.submitting import Submitter
 from themis.core.stores.job_rows import JobRow, Owner
 
 

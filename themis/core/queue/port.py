@@ -24,7 +24,7 @@ from themis.core.queue.model.states import AttemptOutcome
 from themis.core.queue.picking.skipped_jobs import Allow
 from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.queue.transitions.claims import ClaimResult
-from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission
+from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission
 from themis.core.stores.job_rows import Fence, JobRow, Owner
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.queues.port import Listener

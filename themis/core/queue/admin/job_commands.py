@@ -16,7 +16,7 @@ from themis.core.queue.picking.next_job import NextJob
 from themis.core.queue.transitions import moves
 from themis.core.queue.transitions.claims import clear_cancel_flag
 from themis.core.queue.transitions.moves import Move
-from themis.core.queue.transitions.submitting import refuse_place
+from themis.core.queue.transitions.new_job import refuse_place
 from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
 

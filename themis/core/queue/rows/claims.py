@@ -7,18 +7,16 @@ import time
 from collections.abc import Callable
 
 from themis.core.errors import ClaimLostError, StoreError
-from themis.core.processes import identity
-from themis.core.queue.folder import log_files
 from themis.core.queue.folder.lease import Lease
 from themis.core.queue.folder.lease_end import now_s
 from themis.core.queue.model import states
-from themis.core.queue.model.claim_policy import version_difference
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import POLICIES, AttemptOutcome, Cause
 from themis.core.queue.rows import moves
 from themis.core.queue.rows.kept_log import kept_log
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QueueStore, event
+from themis.core.queue.transitions import running_job
 from themis.core.stores.job_rows import AttemptRow, Change, Fence, JobRow
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.queues.port import JobEvent
@@ -112,17 +110,13 @@ class RowClaim:
         Raises:
             ClaimLostError: the job is no longer this worker's.
         """
-        if not self.store.note_process(self.fence, pid, identity.process_started(pid) or 0):
-            raise ClaimLostError(key=self.key, version=self.version)
+        running_job.note_process(self.store, self.row, pid)
 
     def note_versions(self) -> str | None:
         """Note in the job's history and log that other versions submitted it; return the text, None if they did not."""
-        difference = version_difference(self.manifest)
-        if difference is None:
-            return None
-        text = f"job {self.key} {difference}; it is run anyway"
-        self._note("remark", attempt=self.attempt, why=text)
-        log_files.append_line(self._there.here.log_path(self.key, self.attempt), f"themis: {text}")
+        text = running_job.other_versions(self.manifest, self.key, self._there.here.log_path(self.key, self.attempt))
+        if text is not None:
+            self._note("remark", attempt=self.attempt, why=text)
         return text
 
     # --- its end
@@ -184,16 +178,8 @@ class RowClaim:
         if not self._is_held:
             return
         self._is_held = False
-        row = None
-        with contextlib.suppress(StoreError):
-            row = self.store.load(self.key)
-        now = "is unreadable now" if row is None else f"is {row.state}, attempt {row.attempt}"
-        if row is not None and row.owner is not None:
-            now += f" of worker {row.owner.worker} on {row.owner.host}"
-        worker = "unknown" if self.row.owner is None else self.row.owner.worker
-        why = f"attempt {self.attempt} of worker {worker} had lost the job, which {now}; its run was stopped"
+        why = running_job.how_lost(self.store, self.row)
         self._note("fenced", attempt=self.attempt, version=self.version, why=why)
-        logger.warning("job %s: %s", self.key, why)
 
     # --- inside
 

@@ -12,7 +12,7 @@ from themis.core.queue.rows import moves
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.picking import NextRow
 from themis.core.queue.rows.queue_store import QueueStore, event
-from themis.core.queue.transitions.submitting import refuse_place
+from themis.core.queue.transitions.new_job import refuse_place
 from themis.core.stores.job_rows import Change, JobRow
 
 _TRIES = 20

@@ -23,7 +23,7 @@ from themis.core.queue.rows.submitting import RowSubmitter
 from themis.core.queue.rows.workers import RowRegistration, RowWorkers
 from themis.core.queue.transitions.bulk_submitting import BulkJob
 from themis.core.queue.transitions.claims import ClaimResult
-from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission
+from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission
 from themis.core.stores.job_rows import JobRow, Owner
 from themis.core.stores.queues.port import Listener
 

@@ -1,17 +1,17 @@
 """Submission of a job to a queue of rows: one transaction has its run, its row, its manifest and its first event."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from themis.core.errors import JobError, QueueBusyError
-from themis.core.queue.model import manifest_file, states
-from themis.core.queue.model.states import ENDED, JobState
+from themis.core.queue.model import manifest_file
+from themis.core.queue.model.states import ENDED
 from themis.core.queue.rows import moves, needs
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QUEUE_ROOT, QueueStore, event
 from themis.core.queue.transitions import stale_paths
 from themis.core.queue.transitions.bulk_submitting import MOST_AT_ONCE, BulkJob
-from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission, refuse_place
+from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission, refuse_place, submitted_again
 from themis.core.stores.job_rows import Change, JobRow
 
 _TRIES = 20
@@ -75,7 +75,7 @@ class RowSubmitter:
         refuse_place(job.key, job.priority, job.not_before_ns)
         now_ns = there.now_ns()
         text = manifest_file.encode(job.manifest(now_ns)).decode("ascii")
-        return _New(_row_of(job, there.queue_id, now_ns), text, prepare)
+        return _New(job.row(there.queue_id, QUEUE_ROOT, now_ns), text, prepare)
 
     def _submitted(self, new: _New, *, rerun: bool) -> Submission:
         for _ in range(_TRIES):
@@ -106,7 +106,12 @@ class RowSubmitter:
                 return None
             present = adopted
         if rerun and present.state in ENDED:
-            move = Move(_again(new.row), lambda row: event("rerun", row), manifest=new.text, also=new.prepare)
+            move = Move(
+                submitted_again(new.row, new.row.submitted_ns),
+                lambda row: event("rerun", row),
+                manifest=new.text,
+                also=new.prepare,
+            )
             row = moves.make(self._there, present.fence, move)
             return None if row is None else Submission(row, None, created=True)
         self._bring_up_to_date(present, new.text)
@@ -134,41 +139,3 @@ class RowSubmitter:
             with jobs.transaction():
                 jobs.replace_manifest(row.key, after)
                 rows.note(row.key, event("bring up to date", row))
-
-
-def _again(new: JobRow) -> Callable[[JobRow], Change]:
-    """Queue an ended job again, with the limits of a new submission."""
-
-    def decide(read: JobRow) -> Change:
-        back = states.sent_back(read, new.submitted_ns, priority=new.priority).row
-        return Change(
-            back._replace(
-                ready_ns=new.ready_ns,
-                max_attempts=new.max_attempts,
-                max_worker_lost=new.max_worker_lost,
-                timeout_s=new.timeout_s,
-                memory_limit_mb=new.memory_limit_mb,
-            )
-        )
-
-    return decide
-
-
-def _row_of(job: NewJob, queue_id: str, now_ns: int) -> JobRow:
-    return JobRow(
-        key=job.key,
-        run_id=job.run_id,
-        queue_id=queue_id,
-        queue_root=QUEUE_ROOT,
-        version=1,
-        state=JobState.QUEUED,
-        attempt=0,
-        priority=job.priority,
-        submitted_ns=now_ns,
-        ready_ns=job.not_before_ns,
-        max_attempts=job.limits.max_attempts,
-        max_worker_lost=job.limits.max_worker_lost,
-        timeout_s=job.limits.timeout_s,
-        memory_limit_mb=job.limits.memory_limit_mb,
-        updated_ns=now_ns,
-    )

@@ -26,7 +26,8 @@ from themis.core.queue.folder import locks
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.model.states import ENDED
 from themis.core.queue.transitions import moves
-from themis.core.queue.transitions.submitting import NewJob, Prepare, Submission, Submitter
+from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission
+from themis.core.queue.transitions.submitting import Submitter
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
 

@@ -11,17 +11,15 @@ from typing import Generic, TypeVar
 
 from themis.core.errors import ClaimLostError, StoreError
 from themis.core.files import durable
-from themis.core.processes import identity
-from themis.core.queue.folder import journal, log_files, uncharged_ends
+from themis.core.queue.folder import journal, uncharged_ends
 from themis.core.queue.folder.lease import Lease
 from themis.core.queue.folder.lease_end import now_s
 from themis.core.queue.folder.locks import KeyLock
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.model import layout, states
-from themis.core.queue.model.claim_policy import version_difference
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import ENDED, POLICIES, AttemptOutcome, Cause
-from themis.core.queue.transitions import moves
+from themis.core.queue.transitions import moves, running_job
 from themis.core.queue.transitions.moves import Move, Moved
 from themis.core.queue.transitions.unanswered import UnansweredEnds
 from themis.core.stores.job_rows import Fence, JobRow
@@ -122,20 +120,17 @@ class Claim:
         Raises:
             ClaimLostError: the job is no longer this worker's.
         """
-        if not self.store.note_process(self.fence, pid, identity.process_started(pid) or 0):
-            raise ClaimLostError(key=self.key, version=self.version)
+        running_job.note_process(self.store, self.row, pid)
 
     def note_versions(self) -> str | None:
         """Note in the job's journal and log that other versions submitted it; return the text, None if they did not.
 
         Best effort: no job fails for what cannot be written there.
         """
-        difference = version_difference(self.manifest)
-        if difference is None:
-            return None
-        text = f"job {self.key} {difference}; it is run anyway"
-        self._note("remark", attempt=self.attempt, why=text)
-        log_files.append_line(layout.log_path(self.root.path, self.key, self.attempt), f"themis: {text}")
+        log = layout.log_path(self.root.path, self.key, self.attempt)
+        text = running_job.other_versions(self.manifest, self.key, log)
+        if text is not None:
+            self._note("remark", attempt=self.attempt, why=text)
         return text
 
     # --- its end
@@ -207,16 +202,8 @@ class Claim:
         if not self.lock.is_held:
             return
         self.lock.release()
-        row = None
-        with contextlib.suppress(StoreError):
-            row = self.store.load(self.key)
-        now = "is unreadable now" if row is None else f"is {row.state}, attempt {row.attempt}"
-        if row is not None and row.owner is not None:
-            now += f" of worker {row.owner.worker} on {row.owner.host}"
-        worker = self.worker or "unknown"
-        why = f"attempt {self.attempt} of worker {worker} had lost the job, which {now}; its run was stopped"
+        why = running_job.how_lost(self.store, self.row)
         self._note("fenced", attempt=self.attempt, version=self.version, why=why)
-        logger.warning("job %s: %s", self.key, why)
 
     # --- inside
 

@@ -2,117 +2,23 @@
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from themis.core.errors import JobError, QueueBusyError
 from themis.core.files import durable
 from themis.core.queue.folder import journal, locks
 from themis.core.queue.folder.root import QueueRoot, open_root
 from themis.core.queue.folder.store_registry import StoreRegistry
-from themis.core.queue.model import layout, manifest_file, states
-from themis.core.queue.model.manifest_file import Limits, Manifest
-from themis.core.queue.model.ordering import DEFAULT_PRIORITY, LOWEST_PRIORITY
-from themis.core.queue.model.states import ENDED, JobState
-from themis.core.queue.model.store_address import StoreAddress
+from themis.core.queue.model import layout, manifest_file
+from themis.core.queue.model.states import ENDED
 from themis.core.queue.transitions import moves, stale_paths
 from themis.core.queue.transitions.moves import Move, Moved
-from themis.core.stores.job_rows import Change, JobRow, job_key
+from themis.core.queue.transitions.new_job import NewJob, Prepare, Submission, refuse_place, submitted_again
+from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
-
-Prepare = Callable[[], object]
-"""Writes what belongs to a job's row (its run, its snapshot), inside the row's own transaction."""
-
-if TYPE_CHECKING:
-    PathOfFile = Path | Any  # None is rare: who knows that a queue has a folder need not ask each time
-else:
-    PathOfFile = Path | None
 
 _PATIENCE_S = 30.0
 _PAUSE_S = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """Job to be submitted.
-
-    Attributes:
-        run_id: the run to carry out.
-        store: store of the run and its results.
-        payload: input of the executor, as small JSON.
-        version: version of the library that submits it.
-        limits: limits on its resources and retries.
-        priority: 0 (first) to 9.
-        not_before_ns: nanoseconds since 1970 UTC before which it is not claimed; None for at once.
-        shard: number of its part of the run, and number of parts; None for the whole run.
-        tags: tags that a worker must have to take it.
-        distributions: distributions that its components come from, except the library, with their versions.
-    """
-
-    run_id: str
-    store: StoreAddress
-    payload: dict[str, Any]
-    version: str
-    limits: Limits = field(default_factory=Limits)
-    priority: int = DEFAULT_PRIORITY
-    not_before_ns: int | None = None
-    shard: tuple[int, int] | None = None
-    tags: tuple[str, ...] = ()
-    distributions: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """Name of the job in any queue."""
-        return job_key(self.run_id, self.store.id, self.shard)
-
-    def manifest(self, submitted_ns: int) -> Manifest:
-        """Return the manifest of the job if it is submitted at that time."""
-        return Manifest(
-            key=self.key,
-            run_id=self.run_id,
-            store=self.store,
-            limits=self.limits,
-            priority=self.priority,
-            submitted_ns=submitted_ns,
-            version=self.version,
-            payload=self.payload,
-            tags=self.tags,
-            distributions=self.distributions,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """Job that is durably in the queue, from this submission or from before.
-
-    Attributes:
-        row: the job.
-        path: path of its file at the time of the submission; None in a queue of rows.
-        created: whether this submission created it.
-    """
-
-    row: JobRow
-    path: PathOfFile
-    created: bool
-
-    @property
-    def state(self) -> JobState:
-        """State of the job."""
-        return JobState(self.row.state)
-
-
-def refuse_place(key: str, priority: int | None, not_before_ns: int | None) -> None:
-    """Refuse an invalid priority or time of a job; None is accepted.
-
-    Raises:
-        JobError: it is out of range.
-    """
-    if priority is not None and not 0 <= priority <= LOWEST_PRIORITY:
-        raise JobError(key=key, detail=f"priority {priority} is not 0 (first) to {LOWEST_PRIORITY}")
-    if not_before_ns is not None and not 0 <= not_before_ns < layout.LATEST_NS:
-        raise JobError(key=key, detail="the earliest start time is out of range")
 
 
 class Submitter:
@@ -154,23 +60,7 @@ class Submitter:
     def _new(self, job: NewJob) -> tuple[JobRow, str]:
         now_ns = time.time_ns()
         refuse_place(job.key, job.priority, job.not_before_ns)
-        row = JobRow(
-            key=job.key,
-            run_id=job.run_id,
-            queue_id=self._root.queue_id,
-            queue_root=str(self._root.path),
-            version=1,
-            state=JobState.QUEUED,
-            attempt=0,
-            priority=job.priority,
-            submitted_ns=now_ns,
-            ready_ns=job.not_before_ns,
-            max_attempts=job.limits.max_attempts,
-            max_worker_lost=job.limits.max_worker_lost,
-            timeout_s=job.limits.timeout_s,
-            memory_limit_mb=job.limits.memory_limit_mb,
-            updated_ns=now_ns,
-        )
+        row = job.row(self._root.queue_id, str(self._root.path), now_ns)
         return row, manifest_file.encode(job.manifest(now_ns)).decode("ascii")
 
     def _submit_locked(
@@ -264,21 +154,9 @@ class Submitter:
         now_ns = time.time_ns()
         if not moves.locate(self._root, present):
             moves.publish(self._root, store, present, now_ns)
-
-        def decide(read: JobRow) -> Change:
-            back = states.sent_back(read, now_ns, priority=new.priority).row
-            return Change(
-                back._replace(
-                    ready_ns=new.ready_ns,
-                    max_attempts=new.max_attempts,
-                    max_worker_lost=new.max_worker_lost,
-                    timeout_s=new.timeout_s,
-                    memory_limit_mb=new.memory_limit_mb,
-                )
-            )
-
         sources = moves.locate(self._root, present)
-        moved = self._moved(store, present, Move(decide, sources, manifest=text, also=prepare), now_ns)
+        move = Move(submitted_again(new, now_ns), sources, manifest=text, also=prepare)
+        moved = self._moved(store, present, move, now_ns)
         self._note(moved.row, "rerun")
         path = moves.path_of(self._root, moved.row, now_ns) if moved.path is None else moved.path
         return Submission(moved.row, Path(path), created=True)
