@@ -10,11 +10,9 @@ ratio is the median of the pairs' ratios. The rows of a commit are as many as a 
 import argparse
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import psycopg
 
@@ -115,9 +113,8 @@ def main() -> int:
         print("SKIPPED [1] no Postgres server is installed (Debian's package is postgresql)")
         return 0
     commits, rounds = (4, 2) if short else (60, 9)
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        server = postgres_server.Server(Path(folder) / "server", fsync="on", full_page_writes="on").start()
+    with postgres_server.servers_folder() as folder:
+        server = postgres_server.Server(folder / "server", fsync="on", full_page_writes="on").start()
         try:
             bench = Bench(server.url(), commits)
             with closing(bench.store):

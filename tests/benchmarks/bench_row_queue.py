@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -185,9 +184,7 @@ def main() -> int:
     if postgres_server.programs() is None:
         print("SKIPPED [1] no Postgres server is installed (Debian's package is postgresql)")
         return 0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+    with postgres_server.servers_folder() as folder:
         os.environ[FOLDER_VARIABLE] = str(folder / "queues")
         server = postgres_server.Server(folder / "server", fsync="on", full_page_writes="on").start()
         try:

@@ -42,19 +42,9 @@ class RowsOnTwoHosts(TwoHosts):
             self.model[claim.row.run_id].state = JobState.RUNNING
             self.held.append(Held(claim, host, self._now() + LEASE_S))  # type: ignore[arg-type]
 
-    def _recovered_by(self, host: str) -> set[str]:
-        """Which jobs a host takes from their owners: those of its own dead at once, any whose lease is over."""
-        taken = set()
-        for held in list(self.held):
-            if held.stale:
-                continue
-            if (held.host == host and not held.alive) or held.until_s < self._now():
-                self.model[held.run].tried(lost=1)
-                taken.add(held.run)
-                held.stale = True
-                if not held.alive:
-                    self.held.remove(held)
-        return taken
+    def _takes(self, host: str, held: Held) -> bool:
+        """Of its own dead at once, and whosever lease is over."""
+        return (held.host == host and not held.alive) or held.until_s < self._now()
 
     def _locked(self, run: str, host: str) -> bool:
         return False

@@ -194,18 +194,20 @@ class TwoHosts(RuleBasedStateMachine):
     # --- what the model knows
 
     def _recovered_by(self, host: str) -> set[str]:
-        """Which jobs a host takes from their owners: of its own dead at once, of another when the lease is over."""
+        """Take their jobs from owners, as a host does: of its own dead at once, of another when the lease is over."""
         taken = set()
         for held in list(self.held):
-            if held.stale or self._locked(held.run, host):
-                continue
-            if held.host == host or held.until_s < self._now():
+            if not held.stale and self._takes(host, held):
                 self.model[held.run].tried(lost=1)
                 taken.add(held.run)
                 held.stale = True
                 if not held.alive:
                     self.held.remove(held)
         return taken
+
+    def _takes(self, host: str, held: Held) -> bool:
+        """Whether a host takes a job from its owner."""
+        return not self._locked(held.run, host) and (held.host == host or held.until_s < self._now())
 
     def _locked(self, run: str, host: str) -> bool:
         """Whether a worker of a host has the lock on a job, be it stale."""

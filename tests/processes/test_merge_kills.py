@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from tests.processes.crash_points import kill_at, steps_of
-from tests.support.merged_stores import CASES, LONG, differences, fill, merge, parts_of, snapshot
+from tests.support.merged_stores import CASES, LONG, differences, filled, merge, parts_of, snapshot
 from themis.core.stores import sqlite_store
 from themis.core.stores.sql.merging import stretches
 from themis.core.stores.sqlite.merging import target
@@ -36,10 +36,7 @@ def parted(whole: Path, folder: Path) -> Path:
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
-    path = tmp_path / "whole.sqlite3"
-    with closing(sqlite_store(path)) as store:
-        fill(store)
-    return path
+    return filled(tmp_path / "whole.sqlite3")
 
 
 def assert_readable(path: Path) -> None:

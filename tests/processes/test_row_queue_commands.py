@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,9 +143,8 @@ def test_a_queue_of_rows_is_paused_reordered_cancelled_and_retried_by_commands(f
 @pytest.fixture
 def server() -> Iterator[postgres_server.Server]:
     """A server of the test's own, which may be stopped."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        made = postgres_server.Server(Path(name) / "server").start()
+    with postgres_server.servers_folder() as folder:
+        made = postgres_server.Server(folder / "server").start()
         yield made
         made.stop("immediate")
 

@@ -4,11 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -58,10 +56,9 @@ while time.monotonic() - idle_since_s < 1.5:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[postgres_server.Server]:
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        monkeypatch.setenv(FOLDER_VARIABLE, f"{name}/queues")
-        made = postgres_server.Server(Path(name) / "server").start()
+    with postgres_server.servers_folder() as folder:
+        monkeypatch.setenv(FOLDER_VARIABLE, str(folder / "queues"))
+        made = postgres_server.Server(folder / "server").start()
         yield made
         made.stop("immediate")
 

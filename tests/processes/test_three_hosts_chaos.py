@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import pytest
 
 from tests.processes.hosts import REPOSITORY, Host, skip_without_namespaces
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.postgres_server import USER, Server
+from tests.support.postgres_server import USER, Server, servers_folder
 from tests.support.waiting import until
 from themis.core.outcomes.stages import Stage
 
@@ -60,9 +59,8 @@ FROM outcomes JOIN cases USING (run_no, case_no) WHERE outcomes.stage = %s
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that everybody may enter: the servers are nobody's, where root runs the test."""
-    with tempfile.TemporaryDirectory(prefix="themis-servers-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with servers_folder() as folder:
+        yield folder
 
 
 class Chaos:

@@ -92,6 +92,13 @@ def store_of(path: Path, run: RunSnapshot, numbers: Iterable[int], said: str = "
     return path
 
 
+def filled(path: Path) -> Path:
+    """Make a store with rows of every kind."""
+    with closing(sqlite_store(path)) as store:
+        fill(store)
+    return path
+
+
 def fill(store: RunStore) -> None:
     """Give a store rows of every kind: of a run whose cases failed in several ways, and of another one."""
     run = snapshot()

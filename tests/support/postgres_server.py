@@ -17,6 +17,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -52,6 +54,14 @@ def needed() -> Path:
     except KeyError:
         pytest.skip("this user has no name, which a Postgres server asks for")
     return found
+
+
+@contextmanager
+def servers_folder() -> Iterator[Path]:
+    """A folder that the user of a server may enter, until the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="themis-servers-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 class Server:

@@ -1,10 +1,8 @@
 """The administrator's statements in the guide of Postgres, on a server of its own, are enough."""
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -21,9 +19,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def server() -> Iterator[postgres_server.Server]:
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        made = postgres_server.Server(Path(name) / "server").start()
+    with postgres_server.servers_folder() as folder:
+        made = postgres_server.Server(folder / "server").start()
         # The first user has the name that the guide gives to the owner, who is not to be a superuser.
         with _administrator(made, as_user=postgres_server.USER) as connection:
             connection.execute("CREATE ROLE admin SUPERUSER LOGIN")

@@ -6,7 +6,6 @@ The promise: nothing that was acknowledged is lost, and no case whose end was ac
 import asyncio
 import json
 import random
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -50,9 +49,8 @@ def chance(capsys: pytest.CaptureFixture[str]) -> random.Random:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the user of the server may enter."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with postgres_server.servers_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import postgres_server
-from tests.support.merged_stores import CASES, fill, merge, parts_of, snapshot, store_of
+from tests.support.merged_stores import CASES, filled, merge, parts_of, snapshot, store_of
 from themis.core.config import StorageConfig
 from themis.core.results import RunStatus
 from themis.core.stores import RunStore, create_run_store, sqlite_store
@@ -39,10 +39,7 @@ def store(url: str) -> Iterator[RunStore]:
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
-    path = tmp_path / "whole.sqlite3"
-    with closing(sqlite_store(path)) as store:
-        fill(store)
-    return path
+    return filled(tmp_path / "whole.sqlite3")
 
 
 def merged(url: str, files: Sequence[Path], prefer: Prefer | None = None) -> MergeReport:

@@ -1,7 +1,6 @@
 """A server that is away, crashes, and proves who it is: each test has a server of its own."""
 
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -31,9 +30,8 @@ NAME = "db.example.org"
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the user of the server may enter."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with postgres_server.servers_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -127,14 +127,14 @@ class QueueAdmin:
         """Cancel many jobs with one listing of the folders; an error for one job does not stop the others."""
         root, registry, next_job = self._folder.parts(write=True)
         listed = moves.list_files(root)
-        return _each(keys, lambda key: job_commands.cancel(root, registry, next_job, key, listed))
+        return each_of(keys, lambda key: job_commands.cancel(root, registry, next_job, key, listed))
 
     def retry_each(self, keys: Iterable[str], *, edit: Edit | None = None) -> Iterator[JobRow | JobProblem]:
         """Queue many jobs again, like `cancel_each`."""
         root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
         listed = moves.list_files(root)
-        return _each(keys, lambda key: job_commands.retry(root, registry, key, Retry(edit=edit), listed=listed))
+        return each_of(keys, lambda key: job_commands.retry(root, registry, key, Retry(edit=edit), listed=listed))
 
     def pause(self, reason: str | None = None) -> Pause:
         """Stop claims until `resume`; running jobs continue."""
@@ -233,7 +233,8 @@ class QueueAdmin:
         return relocation.relocate(self._folder.path, self._folder.open_store, told)
 
 
-def _each(keys: Iterable[str], ask: Callable[[str], JobRow]) -> Iterator[JobRow | JobProblem]:
+def each_of(keys: Iterable[str], ask: Callable[[str], JobRow]) -> Iterator[JobRow | JobProblem]:
+    """Do what `ask` does to each of many jobs; an error for one job does not stop the others."""
     for key in keys:
         try:
             yield ask(key)

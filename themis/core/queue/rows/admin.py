@@ -3,10 +3,10 @@
 import getpass
 import os
 import socket
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from themis.core.errors import JobError, ManifestError, QueueError, StoreError
-from themis.core.queue.admin.administration import JobProblem
+from themis.core.errors import ManifestError
+from themis.core.queue.admin.administration import JobProblem, each_of
 from themis.core.queue.admin.details import JobDetails
 from themis.core.queue.admin.doctor import Finding
 from themis.core.queue.admin.job_commands import Edit
@@ -75,11 +75,11 @@ class RowAdmin:
 
     def cancel_each(self, keys: Iterable[str]) -> Iterator[JobRow | JobProblem]:
         """Cancel many jobs; an error for one job does not stop the others."""
-        return _each(keys, self.cancel)
+        return each_of(keys, self.cancel)
 
     def retry_each(self, keys: Iterable[str], *, edit: Edit | None = None) -> Iterator[JobRow | JobProblem]:
         """Queue many jobs again, like `cancel_each`."""
-        return _each(keys, lambda key: self.retry(key, edit=edit))
+        return each_of(keys, lambda key: self.retry(key, edit=edit))
 
     def pause(self, reason: str | None = None) -> Pause:
         """Stop claims until `resume`; running jobs continue."""
@@ -162,14 +162,6 @@ class RowAdmin:
             except ManifestError as error:
                 advice = f"submit its experiment again, or cancel it: themis queue cancel {row.key}"
                 yield Finding(row.key, f"its manifest cannot be read: {error}", advice=advice)
-
-
-def _each(keys: Iterable[str], ask: Callable[[str], JobRow]) -> Iterator[JobRow | JobProblem]:
-    for key in keys:
-        try:
-            yield ask(key)
-        except (JobError, QueueError, StoreError) as error:
-            yield JobProblem(key, error)
 
 
 def _user() -> str:
