@@ -144,7 +144,7 @@ class _Held:
         try:
             self._locks.note(self._run_id, self._job)
         except BaseException:
-            session.close()  # else this process would keep out all others, and itself
+            _free(session)  # else this process would keep out all others, and itself
             raise
         self._session = session
 
@@ -152,9 +152,9 @@ class _Held:
         """Release the lock, and end its session."""
         if self._session is None:
             return
-        with closing(self._session), suppress(StoreError, psycopg.Error):  # its end frees the lock, whatever happens
+        with suppress(StoreError, psycopg.Error):
             self._locks.forget(self._run_id)
-            self._session.execute(_FREE)
+        _free(self._session)
 
 
 def _taken(session: Session, number: int, *, shared: bool) -> bool:
@@ -165,6 +165,12 @@ def _taken(session: Session, number: int, *, shared: bool) -> bool:
         if row[0] or time.monotonic() >= patient_until:
             return bool(row[0])
         time.sleep(_PAUSE_S)
+
+
+def _free(session: Session) -> None:
+    """Free the lock now; the end of the session frees it too, but only once the server has noticed."""
+    with closing(session), suppress(StoreError, psycopg.Error):
+        session.execute(_FREE)
 
 
 def _me() -> tuple[int, str]:
