@@ -14,7 +14,7 @@ from themis.core.stores.sql import reading_statements as statements
 from themis.core.stores.sql import run_statements
 from themis.core.stores.sql.database import SqlDatabase
 from themis.core.stores.sql.job_statements import SELECT_META
-from themis.core.stores.sql.jobs import STORE_ID, SqlJobStore
+from themis.core.stores.sql.jobs import AFTER_ANY_KEY, STORE_ID, SqlJobStore
 from themis.core.stores.sql.schema_numbers import is_usable
 from themis.core.stores.sql.score_tallies import read_tallies
 
@@ -23,6 +23,7 @@ OLDEST_SCHEMA = 2
 
 _SHAPES = (8, 64, 512)  # few, as databases keep every statement that they compiled
 _JOB_COLUMNS = len(JOB_COLUMNS)
+_PAGE = 1_000
 
 
 class SqlReader(StoreReader, ABC):
@@ -83,15 +84,14 @@ class SqlReader(StoreReader, ABC):
 
     def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
         """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
-        self._check_schema()
-        keys = [row.key for row in self._jobs.find(prefix, limit)]
+        keys = [key for (key,) in self._query(statements.SELECT_KEYS_BETWEEN, (prefix, prefix + AFTER_ANY_KEY, limit))]
         found = self.jobs(keys)
         return [found[key] for key in keys if key in found]
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
-        self._check_schema()
-        return self._jobs.load(key)
+        found = self._query(statements.select_job, (key,))
+        return unflat(found[0]) if found else None
 
     def jobs(self, keys: Sequence[str]) -> dict[str, JobAndRun]:
         """Return those of the jobs that are in this store, each with its run, by key."""
@@ -105,11 +105,11 @@ class SqlReader(StoreReader, ABC):
 
     def jobs_of(self, queue_id: str) -> Iterator[JobRow]:
         """Yield the jobs of a queue, in order of their keys."""
-        self._check_schema()
         after = ""
-        while page := self._jobs.jobs_of(queue_id, after=after):
-            yield from page
-            after = page[-1].key
+        while page := self._query(statements.select_jobs_of_queue, (queue_id, after, _PAGE)):
+            rows = [unflat(row) for row in page]
+            yield from rows
+            after = rows[-1].key
 
     def last_ended(self, queue_id: str, limit: int) -> list[JobAndRun]:
         """Return the jobs of a queue that ended last, the latest first; reads every row."""
@@ -162,7 +162,7 @@ class SqlReader(StoreReader, ABC):
         if not is_usable(found, OLDEST_SCHEMA):
             detail = f"is of schema {found}, but schema {OLDEST_SCHEMA} is needed here"
             raise StoreError(path=self._database.label, detail=detail)
-        self._known = found if found >= statements.GROUPS_SINCE else None  # it may be upgraded while this looks
+        self._known = found if found >= statements.PREDECESSORS_SINCE else None  # it may be upgraded while this looks
         return found
 
     @abstractmethod

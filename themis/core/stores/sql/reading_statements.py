@@ -11,6 +11,10 @@ NAMED_SINCE = 11
 GROUPS_SINCE = 14
 """Schema since which runs can be in groups."""
 
+PREDECESSORS_SINCE = 15
+"""Schema since which jobs can run after others."""
+
+_OF_PREDECESSORS = {"predecessors": "NULL AS predecessors", "awaited": "0 AS awaited"}
 _OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)
 
@@ -68,4 +72,25 @@ def _runs(schema: int, table: str) -> str:
 
 
 def _job_and_run(schema: int) -> str:
-    return ", ".join([*(f"j.{name}" for name in JOB_COLUMNS), _runs(schema, "r.")])
+    return f"{_job(schema)}, {_runs(schema, 'r.')}"
+
+
+def _job(schema: int) -> str:
+    """Return the columns of a job, with what no job has for those that a schema does not have."""
+    missing = {} if schema >= PREDECESSORS_SINCE else _OF_PREDECESSORS
+    return ", ".join(missing.get(name, f"j.{name}") for name in JOB_COLUMNS)
+
+
+@lru_cache
+def select_job(schema: int) -> str:
+    """Return a statement that selects a job by its key."""
+    return f"SELECT {_job(schema)} FROM jobs j WHERE key = ?"  # noqa: S608
+
+
+@lru_cache
+def select_jobs_of_queue(schema: int) -> str:
+    """Return a statement that selects a page of the jobs of a queue, in order of their keys."""
+    return f"SELECT {_job(schema)} FROM jobs j WHERE queue_id = ? AND key > ? ORDER BY key LIMIT ?"  # noqa: S608
+
+
+SELECT_KEYS_BETWEEN = "SELECT key FROM jobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"

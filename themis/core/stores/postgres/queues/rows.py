@@ -135,7 +135,9 @@ class PostgresQueueRows(QueueRows):
         told = (event.move, event.why, event.duration_s)
         with self._database.statement() as session:
             statement = sql.settle(written, cleared)
-            ((count,),) = session.execute(statement, (*values, *demanded, *ended, *told)).fetchall()
+            ((count, awaited),) = session.execute(statement, (*values, *demanded, *ended, *told)).fetchall()
+        if awaited:  # a hint, as always: by itself, since few ends are waited for
+            self.notify(before.queue_id)
         return bool(count)
 
     def forget(self, key: str) -> None:

@@ -135,7 +135,7 @@ FORGET = tuple(
 # each value costs time on both sides.
 _SETTLE = f"""
 WITH changed AS (
-    UPDATE jobs SET {{assignments}} WHERE {FENCED} RETURNING job_no, state, version
+    UPDATE jobs SET {{assignments}} WHERE {FENCED} RETURNING job_no, state, version, awaited
 ),
 ended AS (
     INSERT INTO job_attempts (job_no, {", ".join(ATTEMPT_COLUMNS)})
@@ -147,7 +147,7 @@ noted AS (
     SELECT job_no, e.ended_ns / 1000000, ?, e.host, e.pid, e.worker, c.state, e.attempt, c.version, ?, e.exit_code, ?
     FROM changed c JOIN ended e USING (job_no)
 )
-SELECT count(*) FROM changed
+SELECT count(*), coalesce(max(awaited), 0) FROM changed
 """  # noqa: S608
 
 

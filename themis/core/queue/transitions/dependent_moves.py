@@ -1,0 +1,82 @@
+"""Moves of dependents in a queue's folder: each by the one move, under its own lock."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from themis.core.errors import StoreError
+from themis.core.queue.folder import journal, locks
+from themis.core.queue.folder.root import QueueRoot
+from themis.core.queue.folder.store_registry import StoreRegistry
+from themis.core.queue.model import layout
+from themis.core.queue.transitions import dependents, moves
+from themis.core.queue.transitions.dependents import Resolution
+from themis.core.queue.transitions.moves import Move
+from themis.core.stores.job_rows import JobRow
+from themis.core.stores.job_store import JobStore
+
+Files = Mapping[str, Sequence[str]]
+
+
+class DependentMover:
+    """Moves the dependents of a queue for which something is to be done."""
+
+    def __init__(self, root: QueueRoot, registry: StoreRegistry) -> None:
+        """Make a mover for the queue `root`."""
+        self._root = root
+        self._registry = registry
+        self._files: Files | None = None
+
+    def look(self, most: int = dependents.AT_ONCE) -> bool:
+        """Move `most` dependents at once; return whether there may be more of them now."""
+        self._files = None
+        looked = 0
+        for _, store in self._registry.usable():
+            try:
+                looked += dependents.look(store, self._root.queue_id, self._make, most - looked)
+            except StoreError:
+                continue  # its other jobs cannot be claimed either, and who tries that says why
+            if looked >= most:
+                break
+        self._files = None
+        return looked >= most
+
+    def _make(self, store: JobStore, row: JobRow) -> bool:
+        lock = locks.acquire(self._root.locks_folder, row.key)
+        if lock is None:
+            return False
+        try:
+            read = store.load(row.key)
+            return read is not None and self._moved(store, read)
+        finally:
+            lock.release()
+
+    def _moved(self, store: JobStore, row: JobRow) -> bool:
+        now_ns = time.time_ns()
+        sources = self._sources(row, now_ns)
+        if not sources:  # its submitter has not written it yet; a file that was lost is for the doctor
+            return False
+        found = Resolution(store, now_ns)
+        move = Move(found.decide, sources, also=found.write_links)
+        moved = moves.make(self._root, store, row, move, now_ns)
+        if moved is None:
+            return False
+        after = moved.row
+        journal.note(
+            self._root.folder(layout.JOURNAL),
+            row.key,
+            found.name,
+            state=after.state,
+            attempt=after.attempt,
+            version=after.version,
+            why=after.message if found.name == "cancel" else None,
+        )
+        return True
+
+    def _sources(self, row: JobRow, now_ns: int) -> list[str]:
+        """Return the paths of a job's file: where its row says, else wherever it is."""
+        belongs = moves.path_of(self._root, row, now_ns)
+        if moves.exists(belongs):
+            return [belongs]
+        if self._files is None:
+            self._files = moves.list_files(self._root)
+        return [path for path in self._files.get(row.key, ()) if moves.exists(path)]
