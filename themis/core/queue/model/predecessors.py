@@ -85,6 +85,11 @@ def is_held(row: JobRow) -> bool:
     return row.state == JobState.QUEUED and row.ready_ns == HELD_NS
 
 
+def waits_for(row: JobRow) -> tuple[str, ...]:
+    """Return the keys of the jobs that a job runs after, while it waits; of those, some may have ended."""
+    return of(row).keys if is_held(row) else ()
+
+
 def is_cancelled_for_others(row: JobRow) -> bool:
     """Whether a job was cancelled because of a predecessor."""
     return row.state == JobState.CANCELLED and row.cause == Cause.PREDECESSOR

@@ -1,6 +1,6 @@
 """Dependents: the jobs that run after another one, and their moves once that has ended or was queued again.
 
-A move stays one of one job. Whoever ends a predecessor only writes that end; a look finds the predecessors for whose
+A move stays one of one job. The end of a predecessor is only written; a look finds the predecessors for whose
 dependents something is to be done, by marks in their rows, and moves the dependents one by one. Every worker looks, so
 that nothing is lost when one of them dies between two of these moves, and a move that was made is not made again, as it
 removes the link that led to it.

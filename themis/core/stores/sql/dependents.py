@@ -16,7 +16,7 @@ _JOB_NO = "(SELECT job_no FROM jobs WHERE key = ?)"
 _SELECT = f"SELECT {_COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608  # a constant, like all below
 _DELETE_LINK = f"DELETE FROM job_dependents WHERE predecessor = ? AND job_no = {_JOB_NO}"  # noqa: S608
 _INSERT_LINK = "INSERT INTO job_dependents (predecessor, mark, job_no) SELECT ?, ?, job_no FROM jobs WHERE key = ?"
-# Also where the mark is set already: it waits for whoever is about to remove it, and then sets it again.
+# Also where the mark is set already: it waits for a process that is about to remove it, and sets it again.
 _MARK = "UPDATE jobs SET awaited = awaited | ? WHERE key = ?"
 _LOCK = "SELECT 1 FROM jobs WHERE key = ?"
 _UNMARK = (
@@ -81,7 +81,7 @@ class SqlDependents(KeepsDependents, ABC):
     def unmark(self, key: str, mark: int) -> None:
         """Remove a mark from a job that has no link of it any more."""
         with self.transaction() as connection:
-            # Locked by a statement of its own: the next one sees the links of whoever had the row before.
+            # Locked by a statement of its own: the next one sees the links of the process that had the row before.
             connection.execute(self._lock_job, (key,)).fetchone()
             connection.execute(_UNMARK, (_ALL_MARKS & ~mark, key, key, mark))
 
