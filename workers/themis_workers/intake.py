@@ -7,6 +7,7 @@ from themis.core.errors import QueueError, StoreError
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import ClaimPolicy, ClaimResult
 from themis.core.queue.port import JobClaim, Queue
+from themis.core.queue.transitions.dependents import HeldJobs
 from themis.core.stores.job_rows import Owner
 from themis_workers.disk import DiskGuard
 from themis_workers.settings import WorkerSettings
@@ -96,7 +97,7 @@ class Intake:
         if not self._found_nothing or self._look_again_s is not None or self.why_not is not None or self._was_paused:
             return False
         try:
-            return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS))
+            return not self._queue.becomes_ready(time.time_ns() + int(WAITS_FOR_RETRIES_S * _NS), self._policy())
         except StoreError:  # away: nobody knows
             return False
 
@@ -109,6 +110,14 @@ class Intake:
     def left_to_others(self) -> int:
         """Number of skipped jobs that are for workers with other tags or versions."""
         return len(self._last.skipped.keys() - self._last.unusable.keys())
+
+    @property
+    def held(self) -> HeldJobs:
+        """Jobs in the queue that wait for others, of which none is running: their number, and the first."""
+        try:
+            return self._queue.held(limit=1)
+        except (OSError, QueueError, StoreError):
+            return HeldJobs(0, [])
 
     def _look_at_pause(self) -> None:
         pause = self._queue.paused

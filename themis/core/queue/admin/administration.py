@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from themis.core.errors import JobError, QueueError, QueueFileError, StoreError
 from themis.core.queue.admin import details, doctor, job_commands, leftovers, pruning, rebuilding, relocation
 from themis.core.queue.admin.details import JobDetails
-from themis.core.queue.admin.doctor import Finding
 from themis.core.queue.admin.dry_run import DryRun
+from themis.core.queue.admin.findings import Finding
 from themis.core.queue.admin.job_commands import Edit, Retry
 from themis.core.queue.admin.pruning import Prunable
 from themis.core.queue.admin.relocation import Relocated, Told

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from themis.core.queue.model import layout, states
 from themis.core.queue.model.states import ENDED, Cause, JobState
 from themis.core.stores.job_rows import Change, JobRow
+from themis.core.stores.queues.dependents import HELD_NS
 from themis.core.text.canonical import compact_json
 
-HELD_NS = layout.LATEST_NS
-"""Time of a job that waits for others, in place of its own; no job can be given it, see `refuse_place`."""
+assert HELD_NS == layout.LATEST_NS, "a time that no job can be given, see `refuse_place`"  # noqa: S101
 
 HELD_STAMP = layout.stamp(HELD_NS)
 
@@ -88,6 +88,11 @@ def is_held(row: JobRow) -> bool:
 def waits_for(row: JobRow) -> tuple[str, ...]:
     """Return the keys of the jobs that a job runs after, while it waits; of those, some may have ended."""
     return of(row).keys if is_held(row) else ()
+
+
+def own_time_ns(row: JobRow) -> int | None:
+    """Return the time before which a job is not claimed, apart from others that it waits for; None for none."""
+    return of(row).not_before_ns if row.ready_ns == HELD_NS else row.ready_ns
 
 
 def is_cancelled_for_others(row: JobRow) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from themis.core.errors import ManifestError
 from themis.core.queue.admin.administration import JobProblem, each_of
 from themis.core.queue.admin.details import JobDetails
-from themis.core.queue.admin.doctor import Finding
+from themis.core.queue.admin.findings import Finding, of_dependents
 from themis.core.queue.admin.job_commands import Edit
 from themis.core.queue.admin.pruning import Prunable
 from themis.core.queue.folder import listing
@@ -161,6 +161,8 @@ class RowAdmin:
             after = self._next.recover_row(row, this_process()) if fix else None
             state = "" if after is None else f": {after.state}"
             yield Finding(row.key, "is run by a worker that is dead", f"given back{state}", fixed=after is not None)
+        there = self._there
+        yield from of_dependents(there.jobs, there.queue_id, DependentRows(there).look, fix=fix)
         for row in pruning.each_row(self._there, progress):
             if row.state not in {"queued", "running"}:
                 continue

@@ -1,18 +1,24 @@
 """Moves of dependents in a queue's folder: each by the one move, under its own lock."""
 
+import heapq
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from themis.core.errors import StoreError
-from themis.core.queue.folder import journal, locks
+from themis.core.errors import ManifestError, StoreError
+from themis.core.queue.folder import journal, listing, locks
 from themis.core.queue.folder.root import QueueRoot
 from themis.core.queue.folder.store_registry import StoreRegistry
-from themis.core.queue.model import layout
+from themis.core.queue.model import layout, manifest_file
+from themis.core.queue.model.manifest_file import Manifest
+from themis.core.queue.model.predecessors import HELD_STAMP
 from themis.core.queue.transitions import dependents, moves
-from themis.core.queue.transitions.dependents import Resolution
+from themis.core.queue.transitions.dependents import HeldJobs, Resolution
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
+
+Allow = Callable[[Manifest], str | None]
+"""Returns the reason why a worker may not run a job; None when it may."""
 
 Files = Mapping[str, Sequence[str]]
 
@@ -80,3 +86,28 @@ class DependentMover:
         if self._files is None:
             self._files = moves.list_files(self._root)
         return [path for path in self._files.get(row.key, ()) if moves.exists(path)]
+
+
+def may_be_released_soon(root: QueueRoot, registry: StoreRegistry, allow: Allow | None) -> bool:
+    """Whether a job that `allow` allows waits for one that is running, see `dependents.may_be_released_soon`."""
+
+    def takes(store: JobStore, row: JobRow) -> bool:
+        if allow is None:
+            return True
+        try:
+            return allow(manifest_file.decode((store.manifest(row.key) or "").encode(), row.key, key=row.key)) is None
+        except ManifestError:
+            return False
+
+    return any(
+        dependents.may_be_released_soon(store, root.queue_id, lambda row: takes(store, row))  # noqa: B023
+        for _, store in registry.usable()
+    )
+
+
+def held(root: QueueRoot, registry: StoreRegistry, limit: int) -> HeldJobs:
+    """Return how many jobs of a queue wait for others, and the first of them, by the names of their files."""
+    names = [name for name in listing.names_in(root.folder(layout.WAITING)) if name.startswith(HELD_STAMP)]
+    entries = (layout.parse(layout.WAITING, name) for name in heapq.nsmallest(limit, names))
+    found = (registry.find_exactly(entry.key) for entry in entries if entry is not None)
+    return HeldJobs(len(names), [pair[1] for pair in found if pair is not None])

@@ -14,11 +14,12 @@ mark is removed without a look at the links, jobs are left waiting for ever.
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from themis.core.errors import JobError
 from themis.core.queue.model import predecessors, states
 from themis.core.queue.model.predecessors import Verdict
-from themis.core.queue.model.states import ENDED
+from themis.core.queue.model.states import ENDED, JobState
 from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.queues.dependents import CANCELLED, WAITS
@@ -27,6 +28,14 @@ AT_ONCE = 256
 """Number of dependents that one look moves: the next claims do not wait for all of very many."""
 
 _ROUNDS = 64
+_MOST_FOLLOWED = 1_000
+
+
+class HeldJobs(NamedTuple):
+    """Jobs of a queue that wait for others: their number, and the rows of the first."""
+
+    number: int
+    first: list[JobRow]
 
 
 @dataclass(slots=True)
@@ -184,6 +193,33 @@ def why_not_again(store: JobStore, row: JobRow) -> str | None:
         return None
     key = next(iter(found.bad))
     return f"it is to run after {found.bad[key]}; retry that one: then this one is queued again too"
+
+
+def may_be_released_soon(store: JobStore, queue_id: str, takes: Callable[[JobRow], bool]) -> bool:
+    """Whether a job that waits for others, and that `takes` accepts, waits for one that is running, or for its like."""
+    pending, seen = store.awaited(queue_id, JobState.RUNNING, AT_ONCE), set[str]()
+    while pending and len(seen) < _MOST_FOLLOWED:
+        for one in store.dependents(pending.pop().key, WAITS, AT_ONCE):
+            if one.key in seen:
+                continue
+            seen.add(one.key)
+            if takes(one):
+                return True
+            if one.awaited & WAITS:
+                pending.append(one)
+    return False
+
+
+def waited_for(store: JobStore, row: JobRow) -> list[str]:
+    """Return the jobs that a job waits for, each with its state, as texts for people."""
+    wanted = predecessors.of(row)
+    if not predecessors.is_held(row):
+        return []
+    rows = store.load_each(wanted.keys)
+    must = dict.fromkeys(wanted.ended, "ended") | dict.fromkeys(wanted.done, "done")
+    return [
+        f"job {key}, which is {rows[key].state}, to be {must[key]}" for key in predecessors.verdict(wanted, rows).waits
+    ]
 
 
 def is_ended_and_awaited(row: JobRow) -> bool:

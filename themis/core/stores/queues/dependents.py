@@ -15,6 +15,9 @@ from themis.core.stores.job_rows import JobRow
 WAITS = 1
 CANCELLED = 2
 
+HELD_NS = 9_000_000_000_000_000_000
+"""Time that a job which waits for others has in place of its own (in the year 2255): it never comes."""
+
 ENDED_STATES = ("done", "failed", "cancelled")
 NOT_BAD_STATES = ("queued", "running", "done")
 

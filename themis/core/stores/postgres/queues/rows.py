@@ -168,6 +168,11 @@ class PostgresQueueRows(QueueRows):
         """Return the waiting job whose time comes last."""
         return next(iter(self._jobs(sql.LAST_WAITING, (queue_id,))), None)
 
+    def held(self, queue_id: str, limit: int) -> tuple[int, list[JobRow]]:
+        """Return how many jobs wait for others, and the first of them."""
+        ((count,),) = self._database.query(sql.COUNT_HELD, (queue_id,))
+        return int(count), self._jobs(sql.HELD, (queue_id, limit)) if limit else []
+
     def oldest_s(self, queue_id: str) -> dict[str, float]:
         """Return the seconds that the oldest job has been queued, been due and been running; 0 without one."""
         found = {str(state): int(ns or 0) / _NS for state, ns in self._database.query(sql.OLDEST, (queue_id,))}

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
 from themis.core.stores.postgres.database import DIALECT
+from themis.core.stores.queues.dependents import HELD_NS
 from themis.core.stores.queues.port import JobEvent, LogRow, QueueRow
 from themis.core.stores.sql.job_statements import FENCED
 
@@ -172,7 +173,9 @@ FIRST = {
         for state in ("running", "done", "failed", "cancelled")
     },
 }
-LAST_WAITING = f"{_WITH_CLOCK} {_QUEUED} AND {_IS_LATER} ORDER BY ready_ns DESC LIMIT 1"
+LAST_WAITING = f"{_WITH_CLOCK} {_QUEUED} AND {_IS_LATER} AND ready_ns < {HELD_NS} ORDER BY ready_ns DESC LIMIT 1"
+COUNT_HELD = f"SELECT count(*) FROM jobs WHERE {_WAITS} AND ready_ns = {HELD_NS}"  # noqa: S608
+HELD = f"SELECT {_JOB} FROM jobs WHERE {_WAITS} AND ready_ns = {HELD_NS} ORDER BY priority, key LIMIT ?"  # noqa: S608
 OLDEST = f"""
 {_WITH_CLOCK}
 SELECT
