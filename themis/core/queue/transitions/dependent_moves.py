@@ -62,7 +62,12 @@ class DependentMover:
         if not sources:  # its submitter has not written it yet; a file that was lost is for the doctor
             return False
         found = Resolution(store, now_ns)
-        move = Move(found.decide, sources, also=found.write_links)
+        found.decide(row)
+        # A release need not be synced: if lost with the power, the file of a job that waits is in `queued/`, where it
+        # is found and put back. It is then released again, as the link that led to it is there again too.
+        is_release = found.name == "release"
+        found.only = "release" if is_release else None
+        move = Move(found.decide, sources, also=found.write_links, synced=not is_release)
         moved = moves.make(self._root, store, row, move, now_ns)
         if moved is None:
             return False

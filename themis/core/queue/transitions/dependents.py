@@ -24,7 +24,7 @@ from themis.core.stores.job_rows import Change, JobRow
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.queues.dependents import CANCELLED, WAITS
 
-AT_ONCE = 256
+AT_ONCE = 128
 """Number of dependents that one look moves: the next claims do not wait for all of very many."""
 
 _ROUNDS = 64
@@ -46,11 +46,13 @@ class Resolution:
         store: store of the dependent and its predecessors.
         now_ns: the current time.
         name: name of the move, for the history.
+        only: name of the only move that it makes; None for any.
     """
 
     store: JobStore
     now_ns: int
     name: str = "release"
+    only: str | None = None
     _key: str = ""
     _known: tuple[str, ...] = ()
     _marks: dict[str, int] = field(default_factory=dict)
@@ -60,6 +62,14 @@ class Resolution:
         found = _judged(self.store, read)
         self._key, self._known = read.key, predecessors.of(read).keys
         self._marks = _marks(read, found)
+        change = self._change(read, found)
+        if self.only is not None and self.name != self.only:
+            self._key = ""
+            return states.recovered(read, self.now_ns)
+        return change
+
+    def _change(self, read: JobRow, found: Verdict) -> Change:
+        self.name = "release"
         if predecessors.is_held(read) and found.bad:
             self.name = "cancel"
             return predecessors.cancelled(read, found.bad, self.now_ns)
@@ -75,7 +85,8 @@ class Resolution:
 
     def write_links(self) -> None:
         """Write the links that the dependent has from now on."""
-        self.store.link(self._key, self._known, self._marks)
+        if self._key:
+            self.store.link(self._key, self._known, self._marks)
 
 
 Make = Callable[[JobStore, JobRow], bool]
@@ -109,7 +120,7 @@ def look(store: JobStore, queue_id: str, make: Make, most: int = AT_ONCE) -> int
 
 def _only_linked(store: JobStore, queue_id: str, row: JobRow) -> bool:
     """Write the links of a dependent that needs no move, and return whether it needs none."""
-    with store.transaction():
+    with store.transaction(synced=False):  # what is lost is done again
         read = store.load_each([row.key]).get(row.key)
         if read is None or read.queue_id != queue_id:
             store.link(row.key, predecessors.of(row).keys, {})

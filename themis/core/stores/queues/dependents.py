@@ -39,7 +39,7 @@ class KeepsDependents(Protocol):
         """Return those of several jobs that exist, by key; inside a transaction, nobody changes them before its end."""
 
     def link(self, key: str, before: Iterable[str], marks: Mapping[str, int]) -> None:
-        """Replace the links of a job to its predecessors, and set their marks.
+        """Replace the links of a job to its predecessors, and set their marks, in a transaction of the caller.
 
         Args:
             key: the dependent.

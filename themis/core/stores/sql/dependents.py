@@ -14,7 +14,8 @@ _OF_JOB = ", ".join(f"j.{name}" for name in JOB_COLUMNS)
 _JOB_NO = "(SELECT job_no FROM jobs WHERE key = ?)"
 
 _SELECT = f"SELECT {_COLUMNS} FROM jobs WHERE key = ?"  # noqa: S608  # a constant, like all below
-_DELETE_LINK = f"DELETE FROM job_dependents WHERE predecessor = ? AND job_no = {_JOB_NO}"  # noqa: S608
+# With the marks, so that it does not look at all links of the predecessor: there may be very many.
+_DELETE_LINK = f"DELETE FROM job_dependents WHERE predecessor = ? AND mark IN (1, 2) AND job_no = {_JOB_NO}"  # noqa: S608
 _INSERT_LINK = "INSERT INTO job_dependents (predecessor, mark, job_no) SELECT ?, ?, job_no FROM jobs WHERE key = ?"
 # Also where the mark is set already: it waits for a process that is about to remove it, and sets it again.
 _MARK = "UPDATE jobs SET awaited = awaited | ? WHERE key = ?"
@@ -55,7 +56,7 @@ class SqlDependents(KeepsDependents, ABC):
 
     def link(self, key: str, before: Iterable[str], marks: Mapping[str, int]) -> None:
         """Replace the links of a job to its predecessors, and set their marks."""
-        with self.transaction() as connection:
+        with self.transaction(synced=False) as connection:  # that of the caller decides
             for predecessor in sorted({*before, *marks}):
                 connection.execute(_DELETE_LINK, (predecessor, key))
             for predecessor, mark in sorted(marks.items()):  # in one order, as others may mark the same
@@ -80,7 +81,7 @@ class SqlDependents(KeepsDependents, ABC):
 
     def unmark(self, key: str, mark: int) -> None:
         """Remove a mark from a job that has no link of it any more."""
-        with self.transaction() as connection:
+        with self.transaction(synced=False) as connection:  # one that is lost is removed again
             # Locked by a statement of its own: the next one sees the links of the process that had the row before.
             connection.execute(self._lock_job, (key,)).fetchone()
             connection.execute(_UNMARK, (_ALL_MARKS & ~mark, key, key, mark))
