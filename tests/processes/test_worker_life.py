@@ -322,7 +322,7 @@ def fork_server_of(worker: int) -> psutil.Process:
 
 def open_files(pid: int) -> list[str]:
     """The files that a process has open, without their numbers."""
-    return sorted(re.sub(r"\d+", "N", os.readlink(path)) for path in Path(f"/proc/{pid}/fd").iterdir())
+    return sorted(re.sub(r"\d+", "N", str(path.readlink())) for path in Path(f"/proc/{pid}/fd").iterdir())
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.worker_registry import check_name
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.opening import is_there, make_at, queue_at
+from themis.core.stores import registry
 from themis_workers import capabilities
 from themis_workers.loop import work
 from themis_workers.memory_limits import find_cgroup_folder
@@ -101,5 +102,6 @@ def run_worker(
 
 
 def _fork_server(isolation: str) -> ForkServer:
-    """Start the fork server before this process opens anything that a fork would share."""
+    """Start the fork server before this process opens anything, and after it has imported what both of them need."""
+    registry.preload()
     return ForkServer(isolation, start=fork if threading.active_count() == 1 else spawn)
