@@ -1,4 +1,4 @@
-"""A process may die at any step of what it does to jobs that run after others: none waits for ever, or runs too early."""
+"""A process may die at any step of what it does to jobs after others: none waits for ever, or runs too early."""
 
 from collections.abc import Callable
 from pathlib import Path

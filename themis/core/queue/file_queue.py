@@ -179,7 +179,10 @@ class FileQueue:
         names = listing.names_in(f"{self.path}/{layout.WAITING}")
         if any(name <= soon for name in names):  # a name begins with its time
             return True
-        root, registry, _ = self._folder.parts()
+        root, registry, next_job = self._folder.parts()
+        if next_job.look_at_dependents():  # what it waited for has just ended
+            self.wake()
+            return True
         return dependent_moves.may_be_released_soon(root, registry, allow)
 
     def held(self, limit: int = 0) -> HeldJobs:

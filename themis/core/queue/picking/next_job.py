@@ -113,9 +113,10 @@ class NextJob:
             self._set_aside(entry or Entry(folder, name, key=""), error, owner)
         return None
 
-    def look_at_dependents(self) -> None:
-        """Release, cancel or open again the jobs that run after others, where something is to be done."""
-        self._has_dependents = self._mover.look()
+    def look_at_dependents(self) -> int:
+        """Release, cancel or open again jobs that run after others; return how many were moved."""
+        moved, self._has_dependents = self._mover.look()
+        return moved
 
     def _refill(self, owner: Owner, tried: set[str]) -> None:
         self._recovered += self.recover(owner)

@@ -4,7 +4,7 @@ from themis.core.queue.rows import moves
 from themis.core.queue.rows.moves import Move
 from themis.core.queue.rows.queue_store import QueueStore, event
 from themis.core.queue.transitions import dependents
-from themis.core.queue.transitions.dependents import Resolution
+from themis.core.queue.transitions.dependents import Looked, Resolution
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.queues.port import JobEvent
@@ -17,13 +17,13 @@ class DependentRows:
         """Make a mover for a queue."""
         self._there = there
 
-    def look(self, most: int = dependents.AT_ONCE) -> bool:
-        """Move `most` dependents at once; return whether there may be more of them now.
+    def look(self) -> Looked:
+        """Move dependents, as many at once as `dependents.look` does.
 
         Raises:
             StoreError: the store cannot be used.
         """
-        return dependents.look(self._there.jobs, self._there.queue_id, self._make, most) >= most
+        return dependents.look(self._there.jobs, self._there.queue_id, self._make)
 
     def _make(self, store: JobStore, row: JobRow) -> bool:
         del store

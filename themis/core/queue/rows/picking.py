@@ -59,7 +59,7 @@ class NextRow:
             if self._there.is_paused():
                 return ClaimResult()
             recovered = self.recover(owner)
-            self._look_at_dependents()
+            self.look_at_dependents()
             newly = self._judge(allow)
         elif self._found_none:
             return ClaimResult(skipped=dict(self._refused.values()), unusable=dict(self._unusable))
@@ -71,8 +71,10 @@ class NextRow:
         skipped = dict(self._refused.values())
         return ClaimResult(claim, skipped, newly, dict(self._unusable), recovered=tuple(recovered))
 
-    def _look_at_dependents(self) -> None:
-        self._has_dependents = DependentRows(self._there).look()
+    def look_at_dependents(self) -> int:
+        """Release, cancel or open again jobs that run after others; return how many were moved."""
+        moved, self._has_dependents = DependentRows(self._there).look()
+        return moved
 
     def recover(self, owner: Owner) -> list[JobRow]:
         """Recover the jobs of dead workers; return them in their new state."""

@@ -129,6 +129,9 @@ class RowQueue:
         there = self._there
         if there.rows.becomes_ready(there.queue_id, before_ns):
             return True
+        if self._next.look_at_dependents():  # what it waited for has just ended
+            self.wake()
+            return True
 
         def takes(row: JobRow) -> bool:
             try:

@@ -1,5 +1,6 @@
 """Moves of dependents in a queue's folder: each by the one move, under its own lock."""
 
+import contextlib
 import heapq
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from themis.core.queue.model import layout, manifest_file
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.predecessors import HELD_STAMP
 from themis.core.queue.transitions import dependents, moves
-from themis.core.queue.transitions.dependents import HeldJobs, Resolution
+from themis.core.queue.transitions.dependents import HeldJobs, Looked, Resolution
 from themis.core.queue.transitions.moves import Move
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.job_store import JobStore
@@ -32,19 +33,15 @@ class DependentMover:
         self._registry = registry
         self._files: Files | None = None
 
-    def look(self, most: int = dependents.AT_ONCE) -> bool:
-        """Move `most` dependents at once; return whether there may be more of them now."""
-        self._files = None
-        looked = 0
+    def look(self) -> Looked:
+        """Move the dependents of each store, as many at once as `dependents.look` does."""
+        found = []
         for _, store in self._registry.usable():
-            try:
-                looked += dependents.look(store, self._root.queue_id, self._make, most - looked)
-            except StoreError:
-                continue  # its other jobs cannot be claimed either, and who tries that says why
-            if looked >= most:
-                break
+            # The other jobs of a store that cannot be used cannot be claimed either, and who tries that says why.
+            with contextlib.suppress(StoreError):
+                found.append(dependents.look(store, self._root.queue_id, self._make))
         self._files = None
-        return looked >= most
+        return Looked(sum(one.moved for one in found), has_more=any(one.has_more for one in found))
 
     def _make(self, store: JobStore, row: JobRow) -> bool:
         lock = locks.acquire(self._root.locks_folder, row.key)

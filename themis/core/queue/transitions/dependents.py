@@ -31,6 +31,13 @@ _ROUNDS = 64
 _MOST_FOLLOWED = 1_000
 
 
+class Looked(NamedTuple):
+    """Result of a look at dependents: how many were moved, and whether there may be more of them now."""
+
+    moved: int
+    has_more: bool
+
+
 class HeldJobs(NamedTuple):
     """Jobs of a queue that wait for others: their number, and the rows of the first."""
 
@@ -93,13 +100,13 @@ Make = Callable[[JobStore, JobRow], bool]
 """Makes the move of a dependent; False when it has to be tried again later."""
 
 
-def look(store: JobStore, queue_id: str, make: Make, most: int = AT_ONCE) -> int:
-    """Move the dependents of a queue for which something is to be done, `most` at once; return how many were looked at.
+def look(store: JobStore, queue_id: str, make: Make, most: int = AT_ONCE) -> Looked:
+    """Move the dependents of a queue for which something is to be done, looking at `most` at once.
 
     Raises:
         StoreError: the store cannot be used.
     """
-    looked = 0
+    looked = moved = 0
     for _ in range(_ROUNDS):  # a dependent that is cancelled has dependents of its own
         before = looked
         for row, mark in store.owing(queue_id, most):
@@ -108,14 +115,17 @@ def look(store: JobStore, queue_id: str, make: Make, most: int = AT_ONCE) -> int
                 random.shuffle(page)  # others look too, and would be after the same job at each step
                 for one in page[: most - looked]:
                     looked += 1
-                    left += not (_only_linked(store, queue_id, one) or make(store, one))
+                    if _only_linked(store, queue_id, one):
+                        continue
+                    is_made = make(store, one)
+                    moved, left = moved + is_made, left + (not is_made)
             if looked >= most:
-                return looked
+                return Looked(moved, has_more=True)
             if not left:
                 store.unmark(row.key, mark)
         if looked == before:
             break
-    return looked
+    return Looked(moved, has_more=False)
 
 
 def _only_linked(store: JobStore, queue_id: str, row: JobRow) -> bool:
