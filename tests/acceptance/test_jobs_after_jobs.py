@@ -1,6 +1,9 @@
 """Jobs that run after others, as people and scripts submit, see and run them."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,10 +16,12 @@ from themis.core.errors import InvalidArgumentError, UnknownTargetError
 from themis.core.submission import open_queue
 from themis.core.sweeps import submit_sweep
 
+REPOSITORY = Path(__file__).parents[2]
+
 Themis = Any
 """The fixture's class: see conftest."""
 
-PUPIL = '''
+PUPIL = """
 import time
 from pathlib import Path
 
@@ -28,11 +33,12 @@ def answer(prompt, case, ctx, params):
         file.write(params["name"] + "\\n")
     time.sleep(params.get("takes_s", 0))
     return "yes"
-'''
+"""
 
 
 @pytest.fixture
-def lab(themis: Themis) -> Themis:
+def lab(themis: Themis, monkeypatch: pytest.MonkeyPatch) -> Themis:
+    monkeypatch.delitem(sys.modules, "pupils_of_jobs", raising=False)
     Path("pupils_of_jobs.py").write_text(PUPIL)
     for name in ("a", "b", "c"):
         generator = {"use": "callable", "with": {"target": "pupils_of_jobs:answer", "params": {"name": name}}}
@@ -54,6 +60,18 @@ def _asked() -> list[str]:
     return Path("asked").read_text().split()
 
 
+def _run_all(themis: Themis) -> None:
+    while themis("worker", "run").document["status"] != "idle":
+        pass
+
+
+def _draining(*options: str) -> subprocess.CompletedProcess[str]:
+    """What a worker that drains the queue comes to."""
+    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'workers'}"}
+    command = [sys.executable, "-m", "themis", "worker", "start", "--drain", *options]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
 def _job(themis: Themis, name: str) -> dict[str, Any]:
     (found,) = [job for job in json.loads(themis("queue", "list", "--json").out)["jobs"] if job["name"] == name]
     return dict(found)
@@ -66,13 +84,11 @@ def test_a_chain_is_submitted_by_names_and_files_and_one_worker_runs_it_in_order
     key = _job(lab, "a")["key"]
     assert then["after"] == last["after"] == [key]
     assert (then["status"], "after" in first) == ("pending", False)
-    began_s = time.monotonic()
-    done = lab("worker", "--drain")
-    assert done.code == 0
-    assert "nothing is left in the queue (--drain)" in done.err
+    done = _draining()
+    assert done.returncode == 0
+    assert "nothing is left in the queue (--drain)" in done.stderr
     assert _asked()[0] == "a"
     assert sorted(_asked()) == ["a", "b", "c"]
-    assert time.monotonic() - began_s < 60
 
 
 def test_a_waiting_job_is_shown_with_what_it_waits_for_everywhere(lab: Themis) -> None:
@@ -83,7 +99,7 @@ def test_a_waiting_job_is_shown_with_what_it_waits_for_everywhere(lab: Themis) -
     assert f"after {key}" in lab("queue", "list").out
     shown = lab("queue", "show", "b").out
     assert f"it waits for job {key}, which is queued, to be done" in shown
-    assert "2255" not in shown
+    assert "2255" not in shown.partition("file ")[0]
     document = json.loads(lab("queue", "show", "b", "--json").out)
     assert (document["after"], document["after_ended"], document["ready_ns"]) == ([key], [], None)
     assert [reason["word"] for reason in document["reasons"]] == ["after"]
@@ -149,7 +165,7 @@ def test_a_run_that_is_in_no_queue_and_a_batch_request_are_refused(lab: Themis) 
 def test_a_job_cannot_be_run_again_after_itself(lab: Themis) -> None:
     lab("submit", "a.yaml")
     lab("submit", "b.yaml", "--after", "a")
-    lab("worker", "--drain")
+    _run_all(lab)
     done = lab("submit", "a.yaml", "--after", "b", "--set", "runtime.existing_run_policy=rerun")
     assert done.code == 2
     assert "it would wait for itself" in done.err
@@ -162,7 +178,7 @@ def test_a_sweep_waits_for_a_group_as_a_whole_in_the_command_and_in_python(lab: 
     assert [len(json.loads(line)["after"]) for line in lines] == [2, 2]
     swept = submit_sweep("c.yaml", {"seeds": [[1], [2]]}, after_ended=["group:b"])
     assert [len(one.after) for one in swept.submissions] == [2, 2]
-    lab("worker", "--drain")
+    _run_all(lab)
     assert _asked() == ["a", "a", "b", "b", "c", "c"]
 
 
@@ -189,9 +205,9 @@ def test_a_worker_that_is_called_once_says_what_is_waited_for(lab: Themis) -> No
 def test_a_draining_worker_says_that_what_is_left_waits_for_jobs_of_others(lab: Themis) -> None:
     lab("submit", "a.yaml", "--tags", "gpu")
     lab("submit", "b.yaml", "--after", "a")
-    done = lab("worker", "--drain")
-    assert done.code == 0
-    assert "only jobs for other workers are left in the queue: 1, and 1 waiting for other jobs (--drain)" in done.err
+    done = _draining()
+    assert done.returncode == 0
+    assert "only jobs for other workers are left in the queue: 1, and 1 waiting for other jobs (--drain)" in done.stderr
 
 
 @pytest.mark.slow
@@ -199,12 +215,12 @@ def test_a_draining_worker_waits_for_a_job_that_another_runs_and_takes_what_come
     takes = "generation.generator.with.params={name: a, takes_s: 4}"
     lab("submit", "a.yaml", "--tags", "gpu", "--set", takes)
     lab("submit", "b.yaml", "--after", "a", "--tags", "cpu")
-    other = threading.Thread(target=lambda: lab("worker", "--drain", "--tags", "gpu", "--name", "gpu"))
+    other = threading.Thread(target=_draining, args=("--tags", "gpu", "--name", "gpu"))
     other.start()
     queue = open_queue("runs/queue")
     while not queue.admin.counts().get("claimed"):
         time.sleep(0.05)
-    done = lab("worker", "--drain", "--tags", "cpu", "--name", "cpu")
+    done = _draining("--tags", "cpu", "--name", "cpu")
     other.join()
-    assert done.code == 0
+    assert done.returncode == 0
     assert _asked() == ["a", "b"]
