@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from themis.core.errors import QueueError, StoreError
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue import ClaimPolicy, ClaimResult
+from themis.core.queue.model.predecessors import listed, waits_for
 from themis.core.queue.port import JobClaim, Queue
 from themis.core.queue.transitions.dependents import HeldJobs
 from themis.core.stores.job_rows import Owner
@@ -112,12 +113,21 @@ class Intake:
         return len(self._last.skipped.keys() - self._last.unusable.keys())
 
     @property
-    def held(self) -> HeldJobs:
-        """Jobs in the queue that wait for others, of which none is running: their number, and the first."""
+    def why_drained(self) -> str:
+        """Reason to end after --drain, once nothing is left that this worker could take."""
         try:
-            return self._queue.held(limit=1)
+            held = self._queue.held(limit=1)
         except (OSError, QueueError, StoreError):
-            return HeldJobs(0, [])
+            held = HeldJobs(0, [])
+        waits = f"{held.number:,} waiting for other jobs" if held.number else ""
+        if others := self.left_to_others:
+            also = f", and {waits}" if waits else ""
+            return f"only jobs for other workers are left in the queue: {others:,}{also} (--drain)"
+        if held.first:
+            row = held.first[0]
+            what = f"{row.key} runs after {listed(waits_for(row))}"
+            return f"no job of the queue can be taken: {waits}, of which {what} (--drain)"
+        return "nothing is left in the queue (--drain)"
 
     def _look_at_pause(self) -> None:
         pause = self._queue.paused

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from themis.core.errors import InputError, QueueError, SlotLostError, StoreBusyError, StoreError, StoreGoneError
 from themis.core.queue import Cause
-from themis.core.queue.model.predecessors import listed, waits_for
 from themis.core.queue.unsettled import SETTLE_AGAIN_S, is_settled_again
 from themis.core.stores.job_rows import JobRow
 from themis_workers.intake import Intake
@@ -276,16 +275,7 @@ class Worker:
             logs.warn("a skipped job is left in the queue", file=name, why=why)
         if unusable:
             return f"only skipped, unusable jobs are left in the queue: {len(unusable):,} (--drain)"
-        held = self.intake.held
-        waits = f"{held.number:,} waiting for other jobs" if held.number else ""
-        if others := self.intake.left_to_others:
-            also = f", and {waits}" if waits else ""
-            return f"only jobs for other workers are left in the queue: {others:,}{also} (--drain)"
-        if held.first:
-            row = held.first[0]
-            what = f"{row.key} runs after {listed(waits_for(row))}"
-            return f"no job of the queue can be taken: {waits}, of which {what} (--drain)"
-        return "nothing is left in the queue (--drain)"
+        return self.intake.why_drained
 
     def _reload(self) -> None:
         self._context.notifier.reloading()
