@@ -1,7 +1,7 @@
 """What a case of a run and a job of a queue cost: system calls, syncs, SQL statements and instructions, counted.
 
-Not a timed test: the counts are the same on a slow machine. One that grew by more than a tenth turns red; where growth is
-wanted, the same commit changes the figure, and says why.
+Not a timed test: the counts are the same on a slow machine. One that grew by more than a tenth turns red; where it
+should grow, the same commit changes the figure, and says why.
 """
 
 import os
