@@ -76,10 +76,14 @@ def test_a_change_of_a_job_keeps_the_marks_that_were_set_since_it_was_read(jobs:
 
 
 def test_links_that_are_not_committed_are_not_there(jobs: JobStore) -> None:
-    with pytest.raises(ValueError, match="as the test says"), jobs.transaction():
-        jobs.link("d1", ["p"], {"p": WAITS})
-        msg = "as the test says"
-        raise ValueError(msg)
+    def fail() -> None:
+        with jobs.transaction():
+            jobs.link("d1", ["p"], {"p": WAITS})
+            msg = "as the test says"
+            raise ValueError(msg)
+
+    with pytest.raises(ValueError, match="as the test says"):
+        fail()
     assert (_row(jobs, "p").awaited, jobs.dependents("p", WAITS, 9)) == (0, [])
 
 
