@@ -21,6 +21,8 @@ from themis.core.stores.job_store import JobStore
 Allow = Callable[[Manifest], str | None]
 """Returns the reason why a worker may not run a job; None when it may."""
 
+_STORES_KNOWN_S = 5.0
+
 Files = Mapping[str, Sequence[str]]
 
 
@@ -32,16 +34,25 @@ class DependentMover:
         self._root = root
         self._registry = registry
         self._files: Files | None = None
+        self._stores: list[JobStore] = []
+        self._stores_old_at = 0.0
 
     def look(self) -> Looked:
         """Move the dependents of each store, as many at once as `dependents.look` does."""
         found = []
-        for _, store in self._registry.usable():
+        for store in self._usable():
             # The other jobs of a store that cannot be used cannot be claimed either, and who tries that says why.
             with contextlib.suppress(StoreError):
                 found.append(dependents.look(store, self._root.queue_id, self._make))
         self._files = None
         return Looked(sum(one.moved for one in found), has_more=any(one.has_more for one in found))
+
+    def _usable(self) -> list[JobStore]:
+        """Return the stores that can be opened, as of a few seconds ago: every look takes them."""
+        if time.monotonic() >= self._stores_old_at or not all(store.is_in_place for store in self._stores):
+            self._stores = [store for _, store in self._registry.usable()]
+            self._stores_old_at = time.monotonic() + (_STORES_KNOWN_S if self._stores else 0.0)
+        return self._stores
 
     def _make(self, store: JobStore, row: JobRow) -> bool:
         lock = locks.acquire(self._root.locks_folder, row.key)

@@ -29,6 +29,11 @@ _AWAITED = (
     f"SELECT {_COLUMNS} FROM jobs WHERE awaited <> 0 AND queue_id = ? AND state IN ({{states}}) "  # noqa: S608
     "AND awaited IN (?, 3) ORDER BY state, awaited LIMIT ?"
 )
+_OWING = (
+    f"SELECT {_COLUMNS} FROM jobs WHERE awaited <> 0 AND queue_id = ? "  # noqa: S608
+    "AND ((state IN ('done', 'failed', 'cancelled') AND awaited IN (1, 3)) "
+    "OR (state IN ('queued', 'running', 'done') AND awaited IN (2, 3))) LIMIT ?"
+)
 _DEPENDENTS = (
     f"SELECT {_OF_JOB} FROM job_dependents d JOIN jobs j ON j.job_no = d.job_no "  # noqa: S608
     "WHERE d.predecessor = ? AND d.mark = ? ORDER BY d.job_no LIMIT ? OFFSET ?"
@@ -65,10 +70,10 @@ class SqlDependents(KeepsDependents, ABC):
 
     def owing(self, queue_id: str, limit: int) -> list[Owing]:
         """Return the first predecessors in a queue for whose dependents something is to be done."""
-        return [
-            Owing(row, mark)
-            for mark, states in ((WAITS, ENDED_STATES), (CANCELLED, NOT_BAD_STATES))
-            for row in self._awaited(queue_id, states, mark, limit)
+        rows = [unflat(row) for row in self._database.query(_OWING, (queue_id, limit))]
+        found = [Owing(row, WAITS) for row in rows if row.awaited & WAITS and row.state in ENDED_STATES]
+        return found + [
+            Owing(row, CANCELLED) for row in rows if row.awaited & CANCELLED and row.state in NOT_BAD_STATES
         ]
 
     def awaited(self, queue_id: str, state: str, limit: int) -> list[JobRow]:
