@@ -1,6 +1,7 @@
-"""Programs whose work is counted: cases of a run, and jobs of a queue; `counted_work.py cases|jobs FOLDER COUNT`.
+"""Programs whose work is counted: `counted_work.py cases|jobs FOLDER COUNT [statements]`.
 
-Prints the number of SQL statements that it made. What it costs a case or a job is the difference between two counts.
+Runs an experiment of so many cases, or so many jobs of a queue. What one of them costs is the difference between two
+counts. With `statements` it prints the number of its SQL statements; counting them costs a tenth more instructions.
 """
 
 import json
@@ -37,6 +38,7 @@ class CountedConnection(sqlite3.Connection):
 def cases(folder: Path, count: int) -> None:
     """Run an experiment of instant cases, with commits by their rows alone: the machine's speed decides nothing."""
     writer.COMMIT_INTERVAL_S = writer.MAX_COMMIT_INTERVAL_S = PATIENCE_S
+    writer.MAX_WAITING_ROWS = writer.COMMIT_ROWS  # else a quick machine has more of them in a commit
     with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
         for number in range(count):
             case = {"case_id": f"case-{number:06d}", "input": f"{number} + 1?", "expected_output": str(number + 1)}
@@ -59,14 +61,15 @@ def jobs(folder: Path, count: int) -> None:
             here.finish(here.claimed())
 
 
-def main(what: str, folder: Path, count: int) -> None:
+def main(what: str, folder: Path, count: int, *options: str) -> None:
     """Do the work in a new folder, and print what was counted."""
-    connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=CountedConnection, **kwargs)  # type: ignore[assignment]
+    if options:
+        connect = sqlite3.connect
+        sqlite3.connect = lambda *args, **named: connect(*args, factory=CountedConnection, **named)  # type: ignore[assignment]
     folder.mkdir(parents=True)
     {"cases": cases, "jobs": jobs}[what](folder, count)
     sys.stdout.write(f"{CountedConnection.statements}\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])
