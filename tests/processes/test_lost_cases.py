@@ -1,7 +1,6 @@
 """A case that kills the process of its job ends alone: three deaths at most, and the job continues with the others."""
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter

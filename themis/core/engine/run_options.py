@@ -42,7 +42,7 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True)
 class Precautions:
-    """What is done about cases that kill the process of their run. Cases are positions in the run.
+    """Measures about cases that kill the process of their run. Cases are positions in the run.
 
     Attributes:
         make_notes: makes the notes of so many cases in flight; None keeps none.

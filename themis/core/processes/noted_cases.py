@@ -1,8 +1,8 @@
 """Notes of the cases that a run works on, in memory that survives its process.
 
 The memory is a mapped file: a case that begins or ends is a number that is written there, without a call of the
-system. However the process ends, the kernel keeps what was written, and whoever sees the end can read which cases it
-was on. The file is not synced, as nobody asks for it after a power loss.
+system. However the process ends, the kernel keeps what was written, and a process that sees the end can read which
+cases it was on. The file is not synced, as nobody asks for it after a power loss.
 """
 
 import contextlib

@@ -34,7 +34,7 @@ _ERROR_TYPE = "WorkerLost"
 
 
 class CasesAtRisk:
-    """What one execution of a run does about its cases at risk.
+    """Cases at risk of one execution of a run.
 
     Attributes:
         begin, end: note that a case, by its position in the run, is in flight, and that it has ended.

@@ -2,8 +2,8 @@
 
 The process writes them into a mapped file, see `themis.core.processes.noted_cases`. It is on the host that runs the
 job: in the queue's folder if no other host uses it, else in a folder of this user on this machine, as a filesystem of a
-network may not map files, or hold up whoever writes to them. So only this host reads them: when a host is lost as a
-whole, no case is named for it. Nor is one after a restart of the host, which ends every process by itself.
+network may not map files, or hold up the process that writes to them. So only this host reads them: when a host is lost
+as a whole, no case is named for it. Nor is one after a restart of the host, which ends every process by itself.
 """
 
 import contextlib

@@ -25,7 +25,7 @@ MOST_LOST_CASES = 10
 
 @dataclass(frozen=True, slots=True)
 class CaseLosses:
-    """What is known of the cases of a job whose process has died. Cases are positions in the run.
+    """Knowledge of the cases of a job whose process has died. Cases are positions in the run.
 
     Attributes:
         failures, lost: deaths that were charged to `max_attempts` and to `max_worker_lost`, since a case was named.
@@ -85,7 +85,7 @@ class CaseLosses:
 
 
 class Charged(NamedTuple):
-    """What an attempt's end leaves of a job's budgets.
+    """Budgets of a job after the end of an attempt.
 
     Attributes:
         failures, lost: those of the job's row.
@@ -102,7 +102,7 @@ class Charged(NamedTuple):
 
     @property
     def remark(self) -> str:
-        """What is said of the case, after the message of the end."""
+        """Words about the case, to follow the message of the end."""
         if self.culprit is None:
             return ""
         return f"; case no. {self.culprit + 1} of the run ran alone, and ends as worker_lost"
