@@ -40,10 +40,6 @@ class ProgressSnapshot(FrozenModel):
     failed_cases: int = 0
 
 
-WORKER_LOST = "worker_lost"
-"""Category of a case that killed the process of its job, see `StageFailure`."""
-
-
 class StageFailure(FrozenModel):
     """Reason why a stage gave no result.
 

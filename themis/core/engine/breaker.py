@@ -19,8 +19,8 @@ from themis.core.errors import (
 )
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import Outcome
-from themis.core.outcomes.stages import NAMES, Stage
-from themis.core.results import WORKER_LOST, StageFailure
+from themis.core.outcomes.stages import NAMES, WORKER_LOST, Stage
+from themis.core.results import StageFailure
 from themis.core.values.breaker import OF_ONE_KIND, REFUSALS, BreakerConfig
 
 _REFUSALS = frozenset({401, 402, 403, 404})

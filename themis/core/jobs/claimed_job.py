@@ -30,10 +30,11 @@ from themis.core.errors import (
 from themis.core.jobs.payload import read_payload
 from themis.core.jobs.self_imposed_limits import SelfImposedLimits
 from themis.core.jobs.time_limit import within
+from themis.core.outcomes.stages import WORKER_LOST
 from themis.core.queue.model import outages
 from themis.core.queue.model.manifest_file import Manifest
 from themis.core.queue.model.states import DONE, AttemptOutcome, Cause
-from themis.core.results import WORKER_LOST, RunStatus, StageFailure
+from themis.core.results import RunStatus, StageFailure
 from themis.core.snapshot import RunSnapshot
 from themis.core.stores import stored_cases
 from themis.core.stores.job_rows import Fence

@@ -18,8 +18,8 @@ from themis.core.engine.run_options import Precautions
 from themis.core.engine.writer import OutcomeWriter
 from themis.core.outcomes import codec
 from themis.core.outcomes.outcome import CaseEnd
-from themis.core.outcomes.stages import NAMES, Stage
-from themis.core.results import WORKER_LOST, StageFailure
+from themis.core.outcomes.stages import NAMES, WORKER_LOST, Stage
+from themis.core.results import StageFailure
 
 if TYPE_CHECKING:
     from themis.core.processes.noted_cases import NotedCases

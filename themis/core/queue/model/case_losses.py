@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
+from themis.core.outcomes.stages import WORKER_LOST
 from themis.core.processes.noted_cases import InFlight
 from themis.core.stores.job_rows import JobRow
+from themis.core.text.counts import counted
 
 TOGETHER = 2
 """Deaths of a job's process after which the cases that were in flight run alone."""
@@ -55,6 +57,13 @@ class CaseLosses:
         """The text for a job's row; None when there is nothing to say."""
         told = {name: value for name, value in asdict(self).items() if value}
         return json.dumps(told, separators=(",", ":")) if told else None
+
+    @property
+    def words(self) -> str | None:
+        """The same for people; None when no case is under suspicion."""
+        alone = f"{counted(len(self.alone), 'case')} to run alone" if self.alone else ""
+        ended = f"{counted(len(self.ended), 'case')} ended as {WORKER_LOST}" if self.ended else ""
+        return ", ".join(filter(None, (alone, ended))) or None
 
     def culprit(self, found: InFlight | None) -> int | None:
         """Return the case that a death is charged to; None when it is charged to the job."""
@@ -105,7 +114,7 @@ class Charged(NamedTuple):
         """Words about the case, to follow the message of the end."""
         if self.culprit is None:
             return ""
-        return f"; case no. {self.culprit + 1} of the run ran alone, and ends as worker_lost"
+        return f"; case no. {self.culprit + 1} of the run ran alone, and ends as {WORKER_LOST}"
 
 
 def charged(row: JobRow, found: InFlight | None, *, is_failure: bool, is_lost: bool) -> Charged:
@@ -131,6 +140,14 @@ def charged(row: JobRow, found: InFlight | None, *, is_failure: bool, is_lost: b
 def in_flight_text(found: InFlight | None) -> str | None:
     """Return the text for an attempt's row: the cases that were in flight; None when there were none."""
     return json.dumps(list(found.cases), separators=(",", ":")) if found is not None and found.cases else None
+
+
+def cases_in(text: str | None) -> list[int] | None:
+    """Return the cases that the text of an attempt's row names; None when it names none."""
+    try:
+        return list(_numbers(json.loads(text))) if text else None
+    except (ValueError, TypeError):
+        return None
 
 
 def _numbers(found: Iterable[object]) -> tuple[int, ...]:
