@@ -13,6 +13,8 @@ import pytest
 
 from tests.processes.worker_world import MISBEHAVING
 from tests.support import postgres_server
+from tests.support.waiting import text_of
+from themis.core.queue.model.case_losses import MOST_LOST_CASES
 from themis.core.queue.rows.this_host import FOLDER_VARIABLE
 
 ROWS = "store:env:ROWS_DB"
@@ -90,13 +92,98 @@ def among(deed: str, count: int, *at: int) -> list[str]:
     return [deed if no in at else "well" for no in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [1, 16])
 @pytest.mark.parametrize("deed", CAUSES)
 def test_a_case_that_kills_its_process_ends_as_worker_lost_and_the_job_is_done(lab: Lab, deed: str, tasks: int) -> None:
     key = lab.submit(among(deed, 60, 30), max_concurrent_tasks=tasks)
-    lab.drain()
+    lab.drain("--isolation", "supervisor")
     shown = lab.shown(key)
     assert [attempt["cause"] for attempt in shown["attempts"]] == [CAUSES[deed]] * 3 + ["done"]
     assert (shown["state"], shown["failures"], shown["lost"]) == ("done", 0, 0)
+    assert shown["case_losses"]["ended"] == [30]
+    assert shown["attempts"][2]["in_flight"] == [30], "it ran alone"
     assert lab.failures() == {"c30": "worker_lost"}
-    assert lab.calls()["c30"] == 3
+    calls = lab.calls()
+    assert calls.pop("c30") == 3
+    assert max(calls.values()) <= 3
+
+
+def test_a_case_that_kills_its_worker_ends_as_worker_lost(lab: Lab) -> None:
+    """Quick, as a lost worker is not waited for: the process of the job is the worker itself."""
+    key = lab.submit(among("kill itself", 40, 0, 39), max_concurrent_tasks=16)
+    codes = []
+    while lab.shown(key)["state"] != "done":
+        command = [sys.executable, "-m", "themis", "worker", "run", "--queue-root", lab.place]
+        codes.append(subprocess.run(command, cwd=lab.folder, capture_output=True, check=False, timeout=60).returncode)
+        assert len(codes) <= 7
+    assert codes == [-9] * 6 + [0]
+    shown = lab.shown(key)
+    assert [attempt["cause"] for attempt in shown["attempts"]] == ["worker lost"] * 6 + ["done"]
+    assert lab.failures() == {"c0": "worker_lost", "c39": "worker_lost"}
+
+
+@pytest.mark.slow
+def test_each_of_several_such_cases_ends_alone_and_none_of_the_others(lab: Lab) -> None:
+    deeds = among("well", 200)
+    deeds[20] = deeds[24] = "segfault"
+    deeds[150] = "exit 3"
+    key = lab.submit(deeds, max_concurrent_tasks=16)
+    lab.drain()
+    shown = lab.shown(key)
+    assert shown["state"] == "done"
+    assert len(shown["attempts"]) <= 3 * 3 + 1
+    assert lab.failures() == dict.fromkeys(("c20", "c24", "c150"), "worker_lost")
+
+
+@pytest.mark.slow
+def test_a_retry_tries_a_lost_case_again_and_nothing_else(lab: Lab) -> None:
+    key = lab.submit(among("kill itself until mended", 30, 7), max_failed_share=0.01)
+    lab.drain()
+    assert lab.shown(key)["cause"] == "failed cases"
+    assert lab.failures() == {"c7": "worker_lost"}
+    before = lab.calls()
+    (lab.folder / "mended").touch()
+    lab.themis("queue", "retry", key, "--queue-root", lab.place)
+    lab.drain()
+    assert (lab.shown(key)["state"], lab.shown(key)["case_losses"], lab.failures()) == ("done", None, {})
+    assert lab.calls() - before == Counter({"c7": 1})
+
+
+@pytest.mark.slow
+def test_a_job_whose_every_case_kills_its_process_ends_and_is_not_tried_for_ever(lab: Lab) -> None:
+    key = lab.submit(["kill its parent"] * 40, max_concurrent_tasks=4)
+    lab.drain("--isolation", "supervisor")
+    shown = lab.shown(key)
+    assert (shown["state"], len(shown["case_losses"]["ended"])) == ("failed", MOST_LOST_CASES)
+    assert len(shown["attempts"]) <= 3 * MOST_LOST_CASES + 3
+
+
+@pytest.mark.slow
+def test_a_job_that_is_given_back_again_and_again_suspects_no_case(lab: Lab) -> None:
+    key = lab.submit(["well", "hang"], max_concurrent_tasks=2)
+    for _ in range(4):
+        (lab.folder / "hanging").unlink(missing_ok=True)
+        command = [sys.executable, "-m", "themis", "worker", "start", "--queue-root", lab.place, "--grace", "0"]
+        with subprocess.Popen(command, cwd=lab.folder, stderr=subprocess.PIPE) as daemon:
+            text_of(lab.folder / "hanging", 60)
+            daemon.terminate()
+            daemon.communicate(timeout=60)
+    shown = lab.shown(key)
+    assert {attempt["cause"] for attempt in shown["attempts"]} == {"given back"}
+    assert (shown["state"], shown["case_losses"], shown["failures"], shown["lost"]) == ("queued", None, 0, 0)
+
+
+@pytest.mark.slow
+def test_one_case_among_ten_thousand_ends_alone_after_three_deaths(lab: Lab, short: bool) -> None:
+    count = 1_000 if short else 10_000
+    key = lab.submit(among("kill itself", count, count // 2), max_concurrent_tasks=32)
+    lab.drain()
+    shown = lab.shown(key)
+    assert [attempt["cause"] for attempt in shown["attempts"]] == ["signal"] * 3 + ["done"]
+    status = lab.themis("status", lab.run_id, "--queue-root", lab.place)
+    assert (status["completed_cases"], status["failed_cases"]) == (count - 1, 1)
+    assert lab.failures() == {f"c{count // 2}": "worker_lost"}
+    calls = lab.calls()
+    assert calls.pop(f"c{count // 2}") == 3
+    assert len([case for case, times in calls.items() if times > 1]) < 1_000
