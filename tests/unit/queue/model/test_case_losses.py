@@ -8,13 +8,13 @@ from themis.core.processes.noted_cases import InFlight
 from themis.core.queue.model import states
 from themis.core.queue.model.case_losses import MOST_LOST_CASES, CaseLosses, cases_in
 from themis.core.queue.model.states import AttemptOutcome, Cause, JobState
-from themis.core.stores.job_rows import JobRow, Owner
+from themis.core.stores.job_rows import Change, JobRow, Owner
 
 OWNER = Owner("w", "host", "boot", 7, 8)
 FIRST = JobRow("0" * 16, "run", "q", "/q", 1, JobState.QUEUED, 0, 5, 1, None, 3, 3, None, None)
 
 
-def attempt(row: JobRow, cause: Cause, cases: Sequence[int] = (), *, alone: bool = False) -> states.Change:
+def attempt(row: JobRow, cause: Cause, cases: Sequence[int] = (), *, alone: bool = False) -> Change:
     """Claim a job and end the attempt, with these cases in flight."""
     running = states.claimed(row, OWNER, "t", row.version).row
     found = InFlight(tuple(cases), alone) if cases or alone else None

@@ -58,8 +58,10 @@ class NotesFolder:
 
     def remove(self, key: str) -> None:
         """Remove the notes of a job, when its attempt has ended; best effort."""
+        path = self._folder / key
         with contextlib.suppress(OSError):
-            (self._folder / key).unlink(missing_ok=True)
+            if path.exists():
+                path.unlink(missing_ok=True)
 
 
 def _is_death(outcome: AttemptOutcome) -> bool:
