@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from themis.core.engine.case_work import CaseWork
 from themis.core.engine.cases.at_risk import CasesAtRisk
-from themis.core.engine.cases.branches import Answers
 from themis.core.engine.cases.claim_guard import ClaimGuard
 from themis.core.engine.cases.evaluation import Evaluation
 from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.observers import Observers
 from themis.core.engine.writer import OutcomeWriter
-from themis.core.models import ReducedCandidate
 from themis.core.outcomes.outcome import CaseEnd
+
+if TYPE_CHECKING:
+    from themis.core.engine.cases.branches import Answers
+    from themis.core.models import ReducedCandidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,13 @@ class CaseTaker:
         await self.guard.passed()
         self.at_risk.begin(work.case_no)
         self.observers.case_started(work)
-        answer = await self._answer(work)
+        answer: ReducedCandidate | Answers | CaseEnd
+        if work.case_no in self.at_risk.lost:
+            answer = self.at_risk.end_lost(work, self.pipeline, self.writer)
+        elif self.unanswered is not None and self.unanswered[work.case_no]:
+            answer = await self.pipeline.lost(work)
+        else:
+            answer = await self.pipeline.answer_of(work)
         if isinstance(answer, CaseEnd):
             self.ended(answer)
         else:
@@ -66,10 +75,3 @@ class CaseTaker:
         if self.unanswered and self.unanswered[work.case_no]:
             return True
         return work.is_answered(self.pipeline.candidates)
-
-    async def _answer(self, work: CaseWork) -> ReducedCandidate | Answers | CaseEnd:
-        if work.case_no in self.at_risk.lost:
-            return self.at_risk.end_lost(work, self.pipeline, self.writer)
-        if self.unanswered is not None and self.unanswered[work.case_no]:
-            return await self.pipeline.lost(work)
-        return await self.pipeline.answer_of(work)
