@@ -1,11 +1,15 @@
-"""Programs whose work is counted: cases of a run, and jobs of a queue; `counted_work.py cases|jobs FOLDER COUNT`.
+"""Programs whose work is counted: `counted_work.py cases|noted|jobs FOLDER COUNT`.
+
+They are the cases of a run, the same with notes of those in flight, as a worker keeps them, and the jobs of a queue.
 
 Prints the number of SQL statements that it made. What it costs a case or a job is the difference between two counts.
 """
 
+import asyncio
 import json
 import sqlite3
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.processes.queue_world import world
 from themis.core.config import DatasetFile, EvaluationConfig, GenerationConfig, StorageConfig
 from themis.core.engine import writer
+from themis.core.engine.run import RunExecution
+from themis.core.engine.run_options import Precautions, RunOptions
 from themis.core.experiment import Experiment
+from themis.core.processes.noted_cases import NotedCases
+from themis.core.results import RunStatus
 
 PATIENCE_S = 3_600.0
 
@@ -34,7 +42,7 @@ class CountedConnection(sqlite3.Connection):
         CountedConnection.statements += 1
 
 
-def cases(folder: Path, count: int) -> None:
+def cases(folder: Path, count: int, precautions: Precautions | None = None) -> None:
     """Run an experiment of instant cases, with commits by their rows alone: the machine's speed decides nothing."""
     writer.COMMIT_INTERVAL_S = writer.MAX_COMMIT_INTERVAL_S = PATIENCE_S
     with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
@@ -47,7 +55,14 @@ def cases(folder: Path, count: int) -> None:
         storage=StorageConfig(store="sqlite", parameters={"path": str(folder / "themis.sqlite3")}),
         datasets=[DatasetFile(dataset_id="numbers", path=str(folder / "cases.jsonl"))],
     )
-    assert experiment.run().progress.completed_cases == count
+    options, store = RunOptions(precautions=precautions or Precautions()), experiment.open_store()
+    record = asyncio.run(RunExecution(experiment.compiled(), store, experiment.runtime, options).execute())
+    assert (record.status, store.count_ends(record.run_id)) == (RunStatus.COMPLETED, (count, 0))
+
+
+def noted(folder: Path, count: int) -> None:
+    """Run the same with notes of the cases in flight."""
+    cases(folder, count, Precautions(partial(NotedCases.make, folder / "notes", "token")))
 
 
 def jobs(folder: Path, count: int) -> None:
@@ -64,7 +79,7 @@ def main(what: str, folder: Path, count: int) -> None:
     connect = sqlite3.connect
     sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=CountedConnection, **kwargs)  # type: ignore[assignment]
     folder.mkdir(parents=True)
-    {"cases": cases, "jobs": jobs}[what](folder, count)
+    {"cases": cases, "noted": noted, "jobs": jobs}[what](folder, count)
     sys.stdout.write(f"{CountedConnection.statements}\n")
 
 
