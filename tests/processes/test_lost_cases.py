@@ -109,8 +109,9 @@ def test_a_case_that_kills_its_process_ends_as_worker_lost_and_the_job_is_done(l
     assert max(calls.values()) <= 3
 
 
+@pytest.mark.slow
 def test_a_case_that_kills_its_worker_ends_as_worker_lost(lab: Lab) -> None:
-    """Quick, as a lost worker is not waited for: the process of the job is the worker itself."""
+    """By `themis worker run`, where the process of the job is the worker itself."""
     key = lab.submit(among("kill itself", 40, 0, 39), max_concurrent_tasks=16)
     codes = []
     while lab.shown(key)["state"] != "done":
