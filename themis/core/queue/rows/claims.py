@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from themis.core.errors import ClaimLostError, StoreError
 from themis.core.queue.folder.lease import Lease
@@ -76,6 +77,11 @@ class RowClaim:
         return self._there.jobs
 
     @property
+    def notes_path(self) -> Path | None:
+        """Path of the notes of the job's cases in flight; None when its folder cannot be made."""
+        return self._there.here.notes.path(self.key)
+
+    @property
     def is_held(self) -> bool:
         """Whether this process has not settled, abandoned or lost it."""
         return self._is_held
@@ -135,6 +141,8 @@ class RowClaim:
         """
         if not self._is_held:
             raise ClaimLostError(key=self.key, version=self.version)
+        notes = self._there.here.notes
+        outcome = notes.added(outcome, self.row)
         now_ns = self._ended_ns = self._ended_ns or self._there.now_ns(fresh=False)
         jitter = random.random()  # noqa: S311  # spreads the next attempts
 
@@ -153,6 +161,8 @@ class RowClaim:
             raise ClaimLostError(key=self.key, version=self.version)
         self._is_held = False
         self._there.here.forget(self.row.token)
+        if outcome.cause is not Cause.DONE:
+            notes.remove(self.key)
         return row
 
     def give_back(self, why: str = "given back") -> JobRow:

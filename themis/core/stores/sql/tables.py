@@ -252,13 +252,18 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
+    # A job that an older version settles keeps what is known of its cases, and its deaths are charged to it alone.
+    14: (
+        "ALTER TABLE jobs ADD COLUMN case_losses TEXT",
+        "ALTER TABLE job_attempts ADD COLUMN in_flight TEXT",
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 14
+SCHEMA_VERSION = 15
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""
 
-JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1])
+JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1], *UPGRADES[14])
 """Statements that make the tables of jobs alone."""
