@@ -127,14 +127,14 @@ class PostgresQueueRows(QueueRows):
         with self._database.transaction() as session:
             session.execute(sql.NOTIFY, (channel_of(queue_id),))
 
-    def settle(self, before: JobRow, change: Change, event: JobEvent) -> bool:
-        """Write a change that ends an attempt, and its event, in one statement; False when the claim is lost."""
+    def settle(self, before: JobRow, change: Change, event: JobEvent, log: LogRow | None) -> bool:
+        """Write a change that ends an attempt, its event and its output, in one statement; False: the claim is lost."""
         written, cleared, values = _differences(before, change.row)
         demanded = (before.key, before.version, before.token or "")
         ended = () if change.ended is None else change.ended
-        told = (event.move, event.why, event.duration_s)
+        told = (event.move, event.why, event.duration_s, *(log or ()))
+        statement = sql.settle(written, cleared, has_log=log is not None)
         with self._database.statement() as session:
-            statement = sql.settle(written, cleared)
             ((count,),) = session.repeated(statement, (*values, *demanded, *ended, *told))
         return bool(count)
 

@@ -144,16 +144,24 @@ noted AS (
     INSERT INTO job_events (job_no, {_EVENT})
     SELECT job_no, e.ended_ns / 1000000, ?, e.host, e.pid, e.worker, c.state, e.attempt, c.version, ?, e.exit_code, ?
     FROM changed c JOIN ended e USING (job_no)
-)
+){{kept}}
 SELECT count(*) FROM changed
 """  # noqa: S608
+_KEPT = f""",
+kept AS (
+    INSERT INTO job_logs (job_no, {_LOG}) SELECT job_no, {", ".join("?" * len(LogRow._fields))} FROM changed
+    ON CONFLICT (job_no, attempt) DO NOTHING
+)"""  # noqa: S608
 
 
 @lru_cache(maxsize=64)
-def settle(written: tuple[str, ...], cleared: tuple[str, ...]) -> str:
-    """Return the statement that ends an attempt, writes some columns of its job, and sets others to NULL."""
+def settle(written: tuple[str, ...], cleared: tuple[str, ...], *, has_log: bool) -> str:
+    """Return the statement that ends an attempt, writes some columns of its job, and sets others to NULL.
+
+    Its last values are those of the end of the attempt's output, if that is kept.
+    """
     assignments = [*(f"{name} = ?" for name in written), *(f"{name} = NULL" for name in cleared)]
-    return _SETTLE.format(assignments=", ".join(assignments))
+    return _SETTLE.format(assignments=", ".join(assignments), kept=_KEPT if has_log else "")
 
 
 COUNTS = f"""
