@@ -66,21 +66,20 @@ class PreparedStatements:
         readers = self._readers.get(sql)
         if readers is None:
             readers = self._readers[sql] = tuple(_KINDS[result.ftype(column)] for column in range(result.nfields))
-        found = []
-        for row in range(result.ntuples):
-            values = (result.get_value(row, column) for column in range(len(readers)))
-            pairs = zip(values, readers, strict=True)
-            found.append(tuple(None if value is None else read(value) for value, read in pairs))
-        return found
+        found, columns = result.get_value, tuple(enumerate(readers))
+        return [tuple(_value(found(row, no), read) for no, read in columns) for row in range(result.ntuples)]
+
+
+def _value(sent: bytes | None, read: Callable[[bytes], Any]) -> Any:
+    return None if sent is None else read(sent)
 
 
 def _sent(value: str | float | bytes | None) -> bytes | None:
     if isinstance(value, str):
-        text = value.encode()
-        if b"\0" in text:  # it would end there
+        if "\0" in value:  # it would end there
             msg = "a text of Postgres cannot contain NUL (0x00)"
             raise psycopg.DataError(msg)
-        return text
-    if value is None or isinstance(value, bytes):
-        return value
-    return str(value).encode()
+        return value.encode()
+    if isinstance(value, int):
+        return b"%d" % value
+    return value if value is None or isinstance(value, bytes) else repr(value).encode()
