@@ -238,7 +238,7 @@ def main(*, short: bool = False) -> int:
 
 def report(what: str, found: str, target: str, *, met: bool) -> None:
     """A line of the table."""
-    print(f"{what:66} {found:>22}   target {judged(what, target, met=met)}", flush=True)
+    print(f"{what:66} {found:>22}   target {judged(what, found, target, met=met)}", flush=True)
 
 
 if __name__ == "__main__":
