@@ -1,7 +1,7 @@
 """Programs whose work is counted: `counted_work.py cases|noted|jobs FOLDER COUNT [statements]`.
 
-Runs an experiment of so many cases, the same with notes of those in flight, as a worker keeps them, or so many jobs of a
-queue. What one of them costs is the difference between two counts. With `statements` it prints the number of its SQL
+Runs an experiment of so many cases, the same with notes of those in flight, as a worker keeps them, or so many jobs of
+a queue. What one of them costs is the difference between two counts. With `statements` it prints the number of its SQL
 statements; counting them costs a tenth more instructions.
 """
 

@@ -26,8 +26,8 @@ COSTS = {
     "noted": {"calls": 0.51, "syncs": 0.0033, "statements": 0.0205},
     "jobs": {"calls": 94.2, "syncs": 4.0, "statements": 18.0},
 }
-"""Of one case, of one that is noted while it is in flight, and of one job that is submitted, claimed and settled. Threads
-decide how many cases share a commit: these are the most that were seen."""
+"""Of one case, of one that is noted while it is in flight, and of one job that is submitted, claimed and settled.
+Threads decide how many cases share a commit: these are the most that were seen."""
 
 INSTRUCTIONS = {"cases": (300, 1_100, 449_300.0), "noted": (300, 1_100, 454_000.0), "jobs": (10, 40, 2_842_000.0)}
 """Under Python 3.11: two numbers of each, and the instructions of one."""

@@ -48,7 +48,7 @@ class RowClaim:
         self._is_held = True
         self._ended_ns: int | None = None
         self._asked: dict[AttemptRow, JobRow] = {}
-        self._is_cancelled = False
+        self._is_cancelled = self._is_excused = False
         self._look_s = 0.0
 
     @property
@@ -145,11 +145,11 @@ class RowClaim:
         outcome = notes.added(outcome, self.row)
         now_ns = self._ended_ns = self._ended_ns or self._there.now_ns(fresh=False)
         jitter = random.random()  # noqa: S311  # spreads the next attempts
+        asked = states.settled(self.row, outcome, now_ns, jitter)
 
         def decide(read: JobRow) -> Change:
-            return states.settled(read, outcome, now_ns, jitter)
+            return asked if read is self.row else states.settled(read, outcome, now_ns, jitter)
 
-        asked = decide(self.row)
         try:
             row = self._settled(decide, outcome, also) or self._written()
         except StoreError:
@@ -160,7 +160,8 @@ class RowClaim:
             self.lose()
             raise ClaimLostError(key=self.key, version=self.version)
         self._is_held = False
-        self._there.here.forget(self.row.token)
+        if self._is_excused:
+            self._there.here.forget(self.row.token)
         if outcome.cause is not Cause.DONE:
             notes.remove(self.key)
         return row
@@ -175,6 +176,7 @@ class RowClaim:
         The claim stays valid, and can still be settled.
         """
         if self.row.token is not None:
+            self._is_excused = True
             self._there.here.excuse(self.row.token)
 
     def abandon(self) -> None:
