@@ -21,7 +21,6 @@ from themis.core.text.canonical import bytes_hash
 
 STORE_ID = "store_id"
 _PROBED = "probed_ns"
-AFTER_ANY_KEY = "\U0010ffff"
 
 _changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
 
@@ -96,7 +95,7 @@ class SqlJobStore(SqlDependents, JobStore, ABC):
 
     def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
         """Return the first jobs whose key begins with `prefix`, in order of their keys."""
-        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + AFTER_ANY_KEY, limit))
+        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + sql.AFTER_ANY_KEY, limit))
         return [unflat(row) for row in found]
 
     def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:

@@ -11,10 +11,12 @@ NAMED_SINCE = 11
 GROUPS_SINCE = 14
 """Schema since which runs can be in groups."""
 
-PREDECESSORS_SINCE = 15
-"""Schema since which jobs can run after others."""
+LOSSES_SINCE = 15
+"""Schema since which jobs and their attempts say which cases were in flight."""
 
-_OF_PREDECESSORS = {"predecessors": "NULL AS predecessors", "awaited": "0 AS awaited"}
+PREDECESSORS_SINCE = 16
+"""Schema since which jobs can run after others; the last that reading depends on."""
+
 _OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)
 
@@ -71,26 +73,15 @@ def _runs(schema: int, table: str) -> str:
     )
 
 
+def in_schema(statement: str, schema: int) -> str:
+    """Return a statement on jobs or attempts for a store of an earlier schema, with nothing for what that lacks."""
+    missing = [("awaited", "0"), ("predecessors", "NULL")] if schema < PREDECESSORS_SINCE else []
+    missing += [("case_losses", "NULL"), ("in_flight", "NULL")] if schema < LOSSES_SINCE else []
+    for name, nothing in missing:
+        for table in ("", "j.", "a."):
+            statement = statement.replace(f" {table}{name}", f" {nothing} AS {name}")
+    return statement
+
+
 def _job_and_run(schema: int) -> str:
-    return f"{_job(schema)}, {_runs(schema, 'r.')}"
-
-
-def _job(schema: int) -> str:
-    """Return the columns of a job, with what no job has for those that a schema does not have."""
-    missing = {} if schema >= PREDECESSORS_SINCE else _OF_PREDECESSORS
-    return ", ".join(missing.get(name, f"j.{name}") for name in JOB_COLUMNS)
-
-
-@lru_cache
-def select_job(schema: int) -> str:
-    """Return a statement that selects a job by its key."""
-    return f"SELECT {_job(schema)} FROM jobs j WHERE key = ?"  # noqa: S608
-
-
-@lru_cache
-def select_jobs_of_queue(schema: int) -> str:
-    """Return a statement that selects a page of the jobs of a queue, in order of their keys."""
-    return f"SELECT {_job(schema)} FROM jobs j WHERE queue_id = ? AND key > ? ORDER BY key LIMIT ?"  # noqa: S608
-
-
-SELECT_KEYS_BETWEEN = "SELECT key FROM jobs WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
+    return in_schema(", ".join([*(f"j.{name}" for name in JOB_COLUMNS), _runs(schema, "r.")]), schema)
