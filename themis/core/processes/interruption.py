@@ -41,10 +41,14 @@ class Interruptible:
         """Interrupt the thread, if `may` allows it now."""
         if self._by_signal and _SIGNAL is not None:
             signal.pthread_kill(self._ident, _SIGNAL)
-        elif self._is_ready(sys._current_frames().get(self._ident)):  # noqa: SLF001  # the only way to see a thread
+        else:
             import ctypes  # noqa: PLC0415  # costs 10 ms, and is hardly ever needed
 
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._ident), ctypes.py_object(Interruption))
+            interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
+            ident, error = ctypes.c_ulong(self._ident), ctypes.py_object(Interruption)
+            frame = sys._current_frames().get(self._ident)  # noqa: SLF001  # the only way to see a thread
+            if self._is_ready(frame) and not _starts_thread(frame):
+                interrupt(ident, error)
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """In the thread itself: raise the interruption.
@@ -52,7 +56,7 @@ class Interruptible:
         Raises:
             Interruption: always, unless it may not be interrupted now.
         """
-        if self._is_ready(frame):
+        if self._is_ready(frame) and not _starts_thread(frame):
             raise Interruption
         if callable(self._outer):  # the whole work of this thread may be interrupted
             self._outer(number, frame)
@@ -67,6 +71,19 @@ def interruptible(may: Callable[[], bool], *, spared: ModuleType) -> Iterator[In
     this = Interruptible(may, spared=spared)
     with handling({_SIGNAL: this.on_signal} if _SIGNAL is not None else {}):
         yield this
+
+
+def _starts_thread(frame: FrameType | None) -> bool:
+    """Whether a thread waits for another that it starts.
+
+    Up to Python 3.11 that one has the number of its parent until it runs: it would be interrupted instead, before it
+    could say that it has started, and the parent would wait for ever.
+    """
+    while frame is not None:
+        if frame.f_code is threading.Thread.start.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_within(frame: FrameType | None, package: ModuleType) -> bool:
