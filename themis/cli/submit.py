@@ -37,6 +37,7 @@ class _How(NamedTuple):
     priority: int
     not_before: datetime | None
     tags: tuple[str, ...]
+    shards: int
     sweeps: tuple[str, ...]
     sweep_file: Path | None
     group: str | None
@@ -61,6 +62,7 @@ class ModeName(click.Choice[str]):
 @command(
     "submit",
     "themis submit experiment.yaml",
+    "themis submit large.yaml --shards 8",
     "themis submit small.yaml large.yaml --group sizes",
     "themis submit experiment.yaml --sweep generation.generator=a,b --sweep 'seeds=[1],[2]'",
     "themis submit experiment.yaml --limit 5 --dry-run",
@@ -89,6 +91,13 @@ class ModeName(click.Choice[str]):
     metavar="TAG,…",
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 999),
+    default=1,
+    metavar="N",
+    help="In N jobs, each with a slice of the cases: several workers share one run.",
+)
 @sweep_options
 @part_options
 @dry_run_option
@@ -104,6 +113,9 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
     """
     options = _How(**how)
     if options.is_swept:
+        if options.shards > 1:
+            message = "--shards divides single runs: leave out --sweep, --sweep-file and --group"
+            raise click.UsageError(message, click.get_current_context())
         _submit_sweep(configs, overrides, options)
     else:
         _submit_each(configs, overrides, options)
@@ -198,6 +210,7 @@ def _submitted(config: Path, experiment: "Experiment", how: _How) -> "Submission
         priority=how.priority,
         not_before=how.not_before,
         tags=how.tags,
+        shards=how.shards,
     )
     show_submitted(manifest)
     return manifest

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -13,13 +14,16 @@ from themis.core.experiment import Experiment
 from themis.core.jobs.batch_requests import run_batch_request
 from themis.core.jobs.prepared_job import Mode, NamedMode, PreparedJob, how_submitted, prepared, submit_request
 from themis.core.jobs.queue_of_job import place_of, queue_of
+from themis.core.jobs.sharding import jobs_of_shards, refuse_number, refuse_others, write_whole_run
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.jobs.worker_cycle import open_queue, open_queue_at, run_worker_once, run_worker_once_async
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.model.states import JobState
+from themis.core.queue.port import Queue
 from themis.core.queue.transitions.new_job import PathOfFile
 from themis.core.snapshot import RunSnapshot
+from themis.core.stores.shards.rows import state_of
 
 __all__ = [
     "SubmissionManifest",
@@ -49,6 +53,8 @@ class SubmissionManifest(FrozenModel):
         name: of the run: the one that it got when it was first stored.
         queue: its queue: a folder, or `store:` with the address of the store that has its rows; None for a batch.
         job: key of its job in that queue; None for a batch.
+        shards: number of its jobs, each with a slice of its cases; None for one job. `manifest_path` is the file of the
+            first of them then, and `job` names them all.
         status: `pending` once queued; else the state of the same job, which was submitted before.
     """
 
@@ -60,11 +66,12 @@ class SubmissionManifest(FrozenModel):
     execution_targets: dict[str, ComponentTarget] = Field(default_factory=dict)
     queue: str | None = None
     job: str | None = None
+    shards: int | None = None
     status: str = "pending"
     name: str | None = None
 
 
-def submit_experiment(
+def submit_experiment(  # noqa: PLR0913  # all but the first by keyword
     experiment: Experiment,
     *,
     config_path: str | Path | None = None,
@@ -72,6 +79,7 @@ def submit_experiment(
     priority: int = DEFAULT_PRIORITY,
     not_before: datetime | None = None,
     tags: Iterable[str] = (),
+    shards: int = 1,
 ) -> SubmissionManifest:
     """Write an experiment into its queue folder (or, with mode `batch`, its batch folder); it is on disk on return.
 
@@ -85,23 +93,38 @@ def submit_experiment(
         priority: 0 (first) to 9.
         not_before: the earliest start time, with its time zone.
         tags: tags that a worker must have to take it, in addition to `runtime.tags`.
+        shards: number of jobs that share its cases, and that different workers may run at the same time.
 
     Raises:
         InputError: it cannot be submitted; the message says why.
         RunExistsError: it exists and the policy is `error`.
+        OtherShardsError: it is under way with another number of shards.
         RunBusyError: it should start from scratch, but a process holds its run lock.
         UnavailableError: the store or the queue cannot be used now.
     """
     found = prepared(experiment, config_path, how_submitted(mode, priority, not_before, tags))
+    refuse_number(found, shards)
     if found.mode == "batch":
         return summary_of(found, submit_request(found), "pending")
     found.find_datasets_again()
     with closing(StoreCache()) as others:
         place = place_of(found, others)
         queue = queue_of(place, {found.job.store: found.store.jobs}, others)
-        submission = queue.submit(found.job, prepare=found.write_run, rerun=found.policy == "rerun")
+        if shards > 1:
+            return _in_shards(found, shards, queue, place)
+        refuse_others(found, 1)
+        write = partial(write_whole_run, found)
+        submission = queue.submit(found.job, prepare=write, rerun=found.policy == "rerun")
     found.refuse_existing(submission)
     return summary_of(found, submission.path, STATUS_OF_STATE[submission.state], place)
+
+
+def _in_shards(found: PreparedJob, shards: int, queue: Queue, place: Place) -> SubmissionManifest:
+    done = [one for part in queue.submit_all(jobs_of_shards(found, shards)) for one in part]
+    found.refuse_existing(done[0])
+    state = JobState(state_of({one.state for one in done}))
+    summary = summary_of(found, done[0].path, STATUS_OF_STATE[state], place)
+    return summary.model_copy(update={"shards": shards})
 
 
 def summary_of(found: PreparedJob, path: Path | None, status: str, place: Place | None = None) -> SubmissionManifest:

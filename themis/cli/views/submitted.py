@@ -27,6 +27,7 @@ def show_submitted(manifest: "SubmissionManifest") -> None:
             "manifest_path": None if manifest.manifest_path is None else str(manifest.manifest_path),
             "mode": manifest.mode,
         }
+        | ({} if manifest.shards is None else {"shards": manifest.shards})
     )
 
 
@@ -47,4 +48,5 @@ def _say(manifest: "SubmissionManifest") -> None:
     if manifest.mode != "batch":
         ids += f", job {manifest.job[:ID_CHARACTERS]}" if manifest.job else ""
     title = f"({manifest.name}, {ids})" if manifest.name else f"({ids})"
-    say_state(state, [counted(manifest.snapshot.total_cases, "case"), title])
+    cases = counted(manifest.snapshot.total_cases, "case")
+    say_state(state, [cases if manifest.shards is None else f"{cases} in {manifest.shards} shards", title])

@@ -23,7 +23,7 @@ class Taker(Protocol):
         """Take one."""
 
 
-def pending_work(
+def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; all but four by keyword
     run: CompiledRun,
     store: RunStore,
     writer: Taker,
@@ -31,10 +31,12 @@ def pending_work(
     *,
     lenders: Lenders = Lenders.SAME_CODE,
     first: int = 0,
+    cases: tuple[int, int] | None = None,
 ) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
     """Yield the run's cases, a page at a time: those with work left, and the ends of those without.
 
-    Pages that end before case number `first` are left out.
+    Pages that end before case number `first` are left out. With `cases` only those cases are yielded, from the first
+    number to before the second.
 
     Outcomes of the runs that `lenders` names are reused for the same cases, and passed to `writer` as this run's.
 
@@ -46,8 +48,8 @@ def pending_work(
     resumes = is_stored and store.has_outcomes(run_id)
     judged = bool(run.components.judges)
     reuse = Reuse(store, run.snapshot, lenders)
-    cases = each_case(run)
-    while page := list(islice(cases, PAGE)):
+    works = each_case(run) if cases is None else islice(each_case(run), *cases)
+    while page := list(islice(works, PAGE)):
         if page[-1].case_no < first:
             continue
         done = _take_stored(page, store, run_id, until) if resumes else {}

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from themis.core.config import RuntimeConfig
-from themis.core.engine.aggregating import aggregate
 from themis.core.engine.batch_endpoint import endpoint_of, has_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.calls.sync_calls import SyncCalls
@@ -17,10 +16,10 @@ from themis.core.engine.cases.evaluation import Evaluation
 from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.cases.prompted import preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
-from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits, keys_to_lend
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.compiling.run_name import add_run
+from themis.core.engine.extents import Extent, extent_of, is_complete
 from themis.core.engine.judging import Asking, judging_of
 from themis.core.engine.observers import Observers
 from themis.core.engine.planning import pending_work
@@ -45,7 +44,6 @@ from themis.core.errors import (
 )
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
-from themis.core.outcomes.verdict import Verdict
 from themis.core.processes.forks import line, refuse_copy, run_of
 from themis.core.results import RunStatus
 from themis.core.stores.protocol import RunRecord, RunStore
@@ -97,37 +95,34 @@ class RunExecution:
         self._spending = spending_of(self._runtime, self._generator, self._judges, spends)
         remark_on_candidates(self._run, self._until)
         remark_on_idle_limits(self._run, self._runtime)
-        self._progress.total = self._run.snapshot.total_cases
-        self._store.start_run(self._run_id, fence=self._options.fence)
+        extent = extent_of(self._run, self._store, self._options, self._until)
+        self._progress.total = extent.total
+        extent.start()
         span = await self._observers.run_started()
         try:
             with set_for_runs():
                 batching = self._batching()
                 failed = None if batching is None else await self._through_batches(batching)
                 await self._all_cases(failed)
-                if self._until >= Stage.SCORE:
-                    await aggregate(self._run, self._store, self._runtime, self._options.fence)
+                found = await extent.finished(self._run, self._runtime, self._through())
         except asyncio.CancelledError:
-            await self._end(span, RunStatus.CANCELLED, None)
+            await self._end(extent, span, RunStatus.CANCELLED, None)
             raise
         except BudgetSpentError as error:
-            await self._end(span, RunStatus.CANCELLED, str(error))
-            return self._record()
+            await self._end(extent, span, RunStatus.CANCELLED, str(error))
+            return extent.record()
         except (UnavailableError, ClaimLostError, BatchWaitError):
             raise  # the store or a batch is unavailable, or another worker has the run: it stays, to continue later
         except Exception as error:
-            await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
+            await self._end(extent, span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
-        await self._end(span, *self._verdict(), batching)
-        return self._record()
-
-    def _verdict(self) -> Verdict:
-        return verdict(self._store, self._run_id, self._runtime.max_failed_share)
+        await self._end(extent, span, *found, batching)
+        return extent.record()
 
     def _settle_existing(self) -> RunRecord | None:
         """Create the run, or apply the policy to the one that exists; returns its row if nothing is left to do."""
         record = self._store.load_run(self._run_id)
-        is_done = record is not None and record.status is RunStatus.COMPLETED and self._reaches(record)
+        is_done = record is not None and is_complete(record, self._until)
         if self._lenders is Lenders.SAME_CODE and not is_done:
             act_on_edits_elsewhere(self._runtime.code_changes, self._store, self._run.snapshot)
         created = add_run(self._store, self._run.snapshot, self._options.title)
@@ -159,9 +154,6 @@ class RunExecution:
         if self._afresh:
             return Lenders.NONE
         return Lenders.under(self._runtime.code_changes)
-
-    def _reaches(self, record: RunRecord) -> bool:
-        return UNTIL_STAGES[record.completed_through or "judge"] >= self._until
 
     def _batching(self) -> "Batching | None":
         """The run's batches; None for a run whose candidates are asked for one by one."""
@@ -267,7 +259,8 @@ class RunExecution:
             raise
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
-        for left, done in pending_work(self._run, self._store, writer, self._until, lenders=self._lenders):
+        lenders, cases = self._lenders, self._options.cases
+        for left, done in pending_work(self._run, self._store, writer, self._until, lenders=lenders, cases=cases):
             self._progress.done += len(done)
             self._progress.resumed += len(done)
             self._progress.failed += sum(end.failed for end in done)
@@ -277,15 +270,19 @@ class RunExecution:
         """Whether all candidates of a case were generated before."""
         return all((Stage.GENERATE, item) in work.stored for item in range(self._run.snapshot.candidate_count))
 
-    async def _end(self, span: Any, status: RunStatus, error: str | None, batching: "Batching | None" = None) -> None:
+    def _through(self) -> Stage:
+        """The last stage that the run has completed with this execution."""
+        before = self._record().completed_through  # a later stage that was reached before is kept
+        through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
+        return min(through, self._run.snapshot.last_stage)  # version 4.0 recorded every complete run as judged
+
+    async def _end(
+        self, extent: Extent, span: Any, status: RunStatus, error: str | None, batching: "Batching | None" = None
+    ) -> None:
         refuse_copy(self._forks, "saying how it ended")
-        through = None
-        if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
-            before = self._record().completed_through  # a later stage that was reached before is kept
-            through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
-            through = min(through, self._run.snapshot.last_stage)  # version 4.0 recorded every complete run as judged
+        is_complete = status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}
         with nullcontext() if batching is None else self._store.transaction():
-            self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
+            extent.end(status, self._through() if is_complete else None, error)
             if batching is not None:
                 from themis.core.engine.batches.polling import close_batches  # noqa: PLC0415  # see above
 
