@@ -99,7 +99,7 @@ def test_a_run_in_shards_leaves_the_rows_of_one_in_a_single_job(tmp_path: Path) 
     assert (manifest.shards, manifest.status, manifest.run_id) == (6, "pending", whole.run_id)
     assert manifest.manifest_path.name.endswith(".s001of006.json")
     CALLS.clear()
-    assert run_all(shared) == [RunStatus.RUNNING] * 5 + [RunStatus.COMPLETED]
+    assert run_all(shared) == [RunStatus.PENDING] * 5 + [RunStatus.COMPLETED]
     assert len(CALLS) == len(set(CALLS)) == 20
     first, second = sqlite_store(alone / "themis.sqlite3"), sqlite_store(shared / "themis.sqlite3")
     assert rows_of(first, whole.run_id) == rows_of(second, whole.run_id)
@@ -131,18 +131,18 @@ def test_a_run_that_is_under_way_is_refused_in_another_number_of_jobs(tmp_path: 
 
 
 def test_a_run_that_has_ended_may_be_submitted_in_another_number_of_jobs(tmp_path: Path) -> None:
-    FAIL["case-3"] = "not today"
+    FAIL["q3"] = "not today"
     submitted(tmp_path, 4)
     assert run_all(tmp_path)[-1] is RunStatus.PARTIAL_FAILURE
     FAIL.clear()
     CALLS.clear()
     assert submitted(tmp_path, 5).status == "pending"
     assert run_all(tmp_path)[-1] is RunStatus.COMPLETED
-    assert CALLS == ["case-3"]
+    assert CALLS == ["q3"]
     # The shards of before are jobs of the run again.
     assert submitted(tmp_path, 4).status == "pending"
     assert run_all(tmp_path)[-1] is RunStatus.COMPLETED
-    assert CALLS == ["case-3"]
+    assert CALLS == ["q3"]
 
 
 def test_a_rerun_starts_all_shards_from_scratch(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_rerun_starts_all_shards_from_scratch(tmp_path: Path) -> None:
     record = sqlite_store(tmp_path / "themis.sqlite3").load_run(run_id)
     assert record is not None
     assert record.status is RunStatus.PENDING
-    assert run_all(tmp_path) == [RunStatus.RUNNING] * 3 + [RunStatus.COMPLETED]
+    assert run_all(tmp_path) == [RunStatus.PENDING] * 3 + [RunStatus.COMPLETED]
     assert len(CALLS) == 40
 
 
@@ -174,16 +174,17 @@ def test_a_number_of_shards_that_a_run_cannot_have_is_refused(
     assert not (tmp_path / "queue").exists()
 
 
-def test_a_batch_is_not_divided(tmp_path: Path) -> None:
+def test_a_batch_is_not_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidArgumentError, match="a batch request is one job"):
         submit_experiment(made(tmp_path), shards=2, mode="batch")
+    monkeypatch.setattr("themis.core.experiment.endpoint_of", lambda *_, **__: None)
     with pytest.raises(InvalidArgumentError, match=r"runtime\.batch asks"):
         submitted(tmp_path, 2, batch={"after": 10})
 
 
 def test_a_failed_case_of_one_shard_is_a_failed_case_of_the_run(tmp_path: Path) -> None:
     for number in range(5):  # all cases of the first shard
-        FAIL[f"case-{number}"] = "no answer"
+        FAIL[f"q{number}"] = "no answer"
     run_id = submitted(tmp_path, 4).run_id
     assert run_all(tmp_path)[-1] is RunStatus.PARTIAL_FAILURE
     states = {row.state for row in open_queue(tmp_path / "queue").admin.select()}
@@ -193,7 +194,7 @@ def test_a_failed_case_of_one_shard_is_a_failed_case_of_the_run(tmp_path: Path) 
 
 def test_the_share_of_failed_cases_counts_over_all_shards(tmp_path: Path) -> None:
     for number in (1, 8, 15):
-        FAIL[f"case-{number}"] = "no answer"
+        FAIL[f"q{number}"] = "no answer"
     run_id = submitted(tmp_path, 4, max_failed_share=0.1).run_id
     assert run_all(tmp_path)[-1] is RunStatus.FAILED
     record = sqlite_store(tmp_path / "themis.sqlite3").load_run(run_id)
@@ -203,6 +204,6 @@ def test_the_share_of_failed_cases_counts_over_all_shards(tmp_path: Path) -> Non
 
 
 def test_the_share_of_failed_cases_of_one_shard_does_not_count_alone(tmp_path: Path) -> None:
-    FAIL["case-1"] = "no answer"
+    FAIL["q1"] = "no answer"
     submitted(tmp_path, 4, max_failed_share=0.1)
     assert run_all(tmp_path)[-1] is RunStatus.PARTIAL_FAILURE

@@ -1,4 +1,4 @@
-"""What one execution carries out, from its start to its end: all cases of a run, or the slice of a shard."""
+"""Extent of one execution, from its start to its end: all cases of a run, or the slice of a shard."""
 
 from themis.core.engine.extents.opening import Extent, extent_of, is_complete
 

@@ -14,7 +14,7 @@ from themis.core.stores.protocol import RunRecord, RunStore
 
 
 class Extent(Protocol):
-    """What an execution carries out."""
+    """Part of a run that an execution carries out."""
 
     @property
     def total(self) -> int:

@@ -2,7 +2,7 @@
 
 Who is the last is decided when the cases of a shard have ended, before its job has: the figures over the run are
 computed by that one, and the run is judged by it. A shard that runs again meanwhile, as its worker was lost before its
-job ended, is the last one after that; whoever computed before it looks whether that happened, and computes again.
+job ended, is the last one after that; one that computed before looks whether that happened, and computes again.
 """
 
 from dataclasses import replace

@@ -14,8 +14,9 @@ from themis.core.stores.job_rows import Fence, JobRow, job_key
 from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.undo import Undo
 from themis.core.stores.protocol import RunRecord
+from themis.core.stores.shards.ending import EndOfShard, end_of
 from themis.core.stores.shards.port import Finished
-from themis.core.stores.shards.rows import EndOfShard, ShardRow, end_of
+from themis.core.stores.shards.rows import ShardRow
 
 
 class ShardedRun(Protocol):

@@ -9,7 +9,7 @@ from themis.core.stores.shards.rows import ShardRow
 
 
 class Finished(NamedTuple):
-    """What a store says when all cases of a shard have ended.
+    """Answer of a store when all cases of a shard have ended.
 
     Attributes:
         versions: by shard, in order, the version of the claim under which it has finished; 0 for one that has not.

@@ -11,6 +11,9 @@ NAMED_SINCE = 11
 GROUPS_SINCE = 14
 """Schema since which runs can be in groups."""
 
+SHARDS_SINCE = 16
+"""Schema since which a run can be in several jobs."""
+
 _OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)
 

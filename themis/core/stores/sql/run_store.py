@@ -196,7 +196,7 @@ class SqlRunStore(ReplayRows, Shards, ABC):
         if known == rows:
             return  # the usual case
         with self.transaction() as connection:
-            self._locked_run_no(run_id)  # before the job, as whoever ends a job that is a shard does
+            self._locked_run_no(run_id)  # before the job, as those do who end a job that is a shard
             if fence is not None:
                 self.jobs.check_fence(fence)
             connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))

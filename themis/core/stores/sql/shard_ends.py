@@ -1,13 +1,8 @@
 """End of a run with shards: in the transaction that ends the job of the last one, with the run locked."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from themis.core.outcomes.codec import now_ms
-from themis.core.results import RunStatus
-from themis.core.stores.base import end_columns
 from themis.core.stores.job_rows import JobRow
-from themis.core.stores.shards.rows import EndOfShard, ShardRow, end_of
 from themis.core.stores.sql import shard_statements as sql
 
 
@@ -20,18 +15,10 @@ def follow(connection: Any, run_no: int, before: JobRow, after: JobRow) -> None:
         return  # of shards that the run had before
     if not has_ended:
         connection.execute(sql.BEGIN_SHARD, (run_no, after.key))
-        connection.execute(sql.REOPEN_RUN, (RunStatus.PENDING.value, run_no))
+        connection.execute(sql.REOPEN_RUN, (run_no,))
         return
     if connection.execute(sql.HAS_UNSETTLED, (run_no,)).fetchone() is not None:
         return
-    found = connection.execute(sql.SELECT_ENDS, (run_no,)).fetchall()
-    width = len(ShardRow._fields)
-    end = end_of([EndOfShard(shard_row(row[:width]), *row[width:]) for row in found])
-    values = (end.status.value, *end_columns(end.through, end.error), now_ms(), run_no)
-    connection.execute(sql.END_SHARDED, values)
+    from themis.core.stores.sql.end_of_run import end_run  # noqa: PLC0415  # its models cost 100 ms, for who only looks
 
-
-def shard_row(row: Sequence[Any]) -> ShardRow:
-    """Return the shard with these values of its columns."""
-    found = ShardRow(*row)
-    return found._replace(settled=bool(found.settled))
+    end_run(connection, run_no)

@@ -12,7 +12,7 @@ SELECT_SHARDS = (
     f"SELECT {_COLUMNS} FROM run_shards s JOIN runs r ON r.run_no = s.run_no "  # noqa: S608  # constants
     "WHERE r.run_id = ? ORDER BY s.number"
 )
-START_SHARDED = "UPDATE runs SET status = ?, started_ms = ? WHERE run_no = ? AND status = ?"
+START_SHARDED = "UPDATE runs SET status = 'running', started_ms = ? WHERE run_no = ? AND status = 'pending'"
 BEGIN_SHARD = "UPDATE run_shards SET finished = 0 WHERE run_no = ? AND key = ?"
 COUNT_OF_SHARD = """
 SELECT count(c.case_no), CAST(coalesce(sum(c.failed), 0) AS BIGINT),
@@ -30,7 +30,7 @@ SELECT_ENDS = (
     f"SELECT {_COLUMNS}, j.state, j.cause, j.message "  # noqa: S608  # constants
     "FROM run_shards s JOIN jobs j ON j.key = s.key WHERE s.run_no = ? ORDER BY s.number"
 )
-REOPEN_RUN = "UPDATE runs SET status = ?, error = NULL, started_ms = NULL, ended_ms = NULL WHERE run_no = ?"
+REOPEN_RUN = "UPDATE runs SET status = 'pending', error = NULL, started_ms = NULL, ended_ms = NULL WHERE run_no = ?"
 END_SHARDED = (
     "UPDATE runs SET status = ?, completed_through = ?, error = ?, ended_ms = ? WHERE run_no = ? AND ended_ms IS NULL"
 )

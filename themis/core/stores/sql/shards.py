@@ -5,15 +5,13 @@ from collections.abc import Sequence
 
 from themis.core.outcomes.codec import now_ms
 from themis.core.outcomes.stages import Stage
-from themis.core.results import RunStatus
 from themis.core.stores.base import BaseRunStore
 from themis.core.stores.job_rows import Fence, job_key
 from themis.core.stores.shards.port import Finished
-from themis.core.stores.shards.rows import ShardRow
+from themis.core.stores.shards.rows import ShardRow, shard_row
 from themis.core.stores.sql import shard_statements as sql
 from themis.core.stores.sql.database import SqlDatabase
 from themis.core.stores.sql.jobs import SqlJobStore
-from themis.core.stores.sql.shard_ends import shard_row
 
 
 class Shards(BaseRunStore, ABC):
@@ -35,7 +33,7 @@ class Shards(BaseRunStore, ABC):
             ]
             connection.executemany(sql.INSERT_SHARD, rows)
             if reopens:
-                connection.execute(sql.REOPEN_RUN, (RunStatus.PENDING.value, run_no))
+                connection.execute(sql.REOPEN_RUN, (run_no,))
 
     def shards(self, run_id: str) -> list[ShardRow]:
         """Return the shards of a run, in order; none for a run in one job, or that does not exist."""
@@ -44,9 +42,9 @@ class Shards(BaseRunStore, ABC):
     def begin_shard(self, run_id: str, fence: Fence) -> None:
         """Mark a run as running, unless it is, and a shard as not finished."""
         with self.transaction() as connection:
-            run_no = self._locked_run_no(run_id)  # before the job, as whoever ends the job does
+            run_no = self._locked_run_no(run_id)  # before the job, as those do who end the job
             self.jobs.check_fence(fence)
-            connection.execute(sql.START_SHARDED, (RunStatus.RUNNING.value, now_ms(), run_no, RunStatus.PENDING.value))
+            connection.execute(sql.START_SHARDED, (now_ms(), run_no))
             connection.execute(sql.BEGIN_SHARD, (run_no, fence.key))
 
     def finish_shard(self, run_id: str, through: Stage, fence: Fence) -> Finished:
