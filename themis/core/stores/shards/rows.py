@@ -1,6 +1,6 @@
 """Rows of the shards of runs: values without side effects, and without the models that those who only look lack."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 

@@ -17,8 +17,8 @@ from themis.core.stores.shards.rows import is_shard
 from themis.core.stores.sql import job_statements as sql
 from themis.core.stores.sql import run_statements as runs
 from themis.core.stores.sql.database import Dialect, SqlDatabase
-from themis.core.stores.sql.shard_ends import follow
-from themis.core.stores.sql.shard_statements import LOCK_RUN_OF_JOB
+from themis.core.stores.sql.shards.following import follow
+from themis.core.stores.sql.shards.statements import LOCK_RUN_OF_JOB
 from themis.core.text.canonical import bytes_hash
 
 STORE_ID = "store_id"

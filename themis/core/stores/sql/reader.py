@@ -18,7 +18,7 @@ from themis.core.stores.sql.job_statements import SELECT_META
 from themis.core.stores.sql.jobs import STORE_ID, SqlJobStore
 from themis.core.stores.sql.schema_numbers import is_usable
 from themis.core.stores.sql.score_tallies import read_tallies
-from themis.core.stores.sql.shard_statements import SELECT_SHARDS
+from themis.core.stores.sql.shards.statements import SELECT_SHARDS
 
 OLDEST_SCHEMA = 2
 """First schema with all that is read except scores: a store that only old workers have written is readable too."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from themis.core.stores.job_rows import JobRow
-from themis.core.stores.sql import shard_statements as sql
+from themis.core.stores.sql.shards import statements as sql
 
 
 def follow(connection: Any, run_no: int, before: JobRow, after: JobRow) -> None:
@@ -19,6 +19,6 @@ def follow(connection: Any, run_no: int, before: JobRow, after: JobRow) -> None:
         return
     if connection.execute(sql.HAS_UNSETTLED, (run_no,)).fetchone() is not None:
         return
-    from themis.core.stores.sql.end_of_run import end_run  # noqa: PLC0415  # its models cost 100 ms, for who only looks
+    from themis.core.stores.sql.shards.end_of_run import end_run  # noqa: PLC0415  # its models cost 100 ms, for who only looks
 
     end_run(connection, run_no)

@@ -9,9 +9,9 @@ from themis.core.stores.base import BaseRunStore
 from themis.core.stores.job_rows import Fence, job_key
 from themis.core.stores.shards.port import Finished
 from themis.core.stores.shards.rows import ShardRow, shard_row
-from themis.core.stores.sql import shard_statements as sql
 from themis.core.stores.sql.database import SqlDatabase
 from themis.core.stores.sql.jobs import SqlJobStore
+from themis.core.stores.sql.shards import statements as sql
 
 
 class Shards(BaseRunStore, ABC):

@@ -6,7 +6,7 @@ from themis.core.outcomes.codec import now_ms
 from themis.core.stores.base import end_columns
 from themis.core.stores.shards.ending import EndOfShard, end_of
 from themis.core.stores.shards.rows import ShardRow, shard_row
-from themis.core.stores.sql import shard_statements as sql
+from themis.core.stores.sql.shards import statements as sql
 
 
 def end_run(connection: Any, run_no: int) -> None:
