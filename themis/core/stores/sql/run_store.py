@@ -28,7 +28,7 @@ from themis.core.stores.sql.reading_statements import AFTER_ANY_RUN, SELECT_RUNS
 from themis.core.stores.sql.replay_rows import ReplayRows
 from themis.core.stores.sql.row_values import case_ends, run_record
 from themis.core.stores.sql.score_tallies import read_tallies
-from themis.core.stores.sql.shards.store import Shards
+from themis.core.stores.sql.sharded_runs import Shards
 from themis.core.stores.sql.short_texts import BLOB_MARK
 from themis.core.text.canonical import bytes_hash
 
