@@ -8,6 +8,7 @@ import pytest
 from tests.support.lab import dataset, experiment
 from themis.core.config import RuntimeConfig
 from themis.core.contexts import GenerateContext, ScoreContext
+from themis.core.cost.spend import read_spend
 from themis.core.errors import InvalidArgumentError, OtherShardsError, RunExistsError
 from themis.core.experiment import Experiment
 from themis.core.models import Case, GenerationResult, ParsedOutput, Score
@@ -24,6 +25,8 @@ class ShardedGenerator:
 
     component_id = "test/sharded_generator"
     version = "1"
+    provider_key = "lab:sharded"
+    model_id = "sharded"
 
     def fingerprint(self) -> str:
         """Never changes."""
@@ -207,3 +210,13 @@ def test_the_share_of_failed_cases_of_one_shard_does_not_count_alone(tmp_path: P
     FAIL["q1"] = "no answer"
     submitted(tmp_path, 4, max_failed_share=0.1)
     assert run_all(tmp_path)[-1] is RunStatus.PARTIAL_FAILURE
+
+
+def test_each_shard_keeps_a_spend_of_its_own(tmp_path: Path) -> None:
+    run_id = submitted(tmp_path, 4).run_id
+    run_all(tmp_path)
+    store = sqlite_store(tmp_path / "themis.sqlite3")
+    spends = [read_spend(text) for text in store.spends(run_id).values()]
+    assert sum(calls for spend in spends for calls, _ in spend.groups.values()) == 20
+    assert len(spends) == 4
+    assert all(spend.has_ended for spend in spends)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from themis.core.config import RuntimeConfig
@@ -91,11 +90,11 @@ class RunExecution:
         stored = self._settle_existing()
         if stored is not None:
             return stored
-        spends = partial(self._store.spends, self._run_id)
-        self._spending = spending_of(self._runtime, self._generator, self._judges, spends)
+        extent = extent_of(self._run, self._store, self._options, self._until)
+        spends = extent.spends, extent.read_others
+        self._spending = spending_of(self._runtime, self._generator, self._judges, *spends)
         remark_on_candidates(self._run, self._until)
         remark_on_idle_limits(self._run, self._runtime)
-        extent = extent_of(self._run, self._store, self._options, self._until)
         self._progress.total = extent.total
         extent.start()
         span = await self._observers.run_started()

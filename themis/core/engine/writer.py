@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Self
 
-from themis.core.engine.spending import BatchSpend, Spending
+from themis.core.engine.spending import BatchSpend, OthersNow, Spending
 from themis.core.outcomes.codec import without_secrets
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.processes.forks import line, refuse_copy
@@ -213,13 +213,13 @@ class OutcomeWriter:
     async def _commit_one(self, portion: _Portion, *, is_last: bool) -> None:
         """Commit one portion and forget it: in the writer's thread, except for the only commit of a run."""
         if self._thread is None and is_last:
-            self._commit(portion)
+            others = self._commit(portion)
         else:
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="themis-writer")
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, portion)
+            others = await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, portion)
         if portion.spend is not None and self._spending is not None:
-            self._spending.written()
+            self._spending.written(others)
         self._committing_bytes -= portion.size
         self._make_room()
 
@@ -236,13 +236,15 @@ class OutcomeWriter:
         self._has_room.clear()
         self.is_full = True
 
-    def _commit(self, portion: _Portion) -> None:
+    def _commit(self, portion: _Portion) -> OthersNow | None:
         outcomes, ends, _, spend, judge_calls = portion
         refuse_copy(self._forks, "writing its outcomes")
         if spend is None and not judge_calls:
             self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
-            return
+            return None
         with self._store.transaction():
+            if isinstance(self._spending, Spending) and self._spending.others is not None:
+                self._store.lock_run(self._run_id)  # what others write of their spends is before this, or after it
             if judge_calls:
                 rows = [row._replace(response=mask_json(row.response)) for row in judge_calls]
                 self._store.save_judge_calls(self._run_id, rows, fence=self._fence)
@@ -250,6 +252,8 @@ class OutcomeWriter:
                 self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
             if spend is not None and self._spending is not None:
                 self._store.put_spend(self._run_id, self._spending.execution, mask_json(spend), fence=self._fence)
+                return self._spending.others_now()
+        return None
 
     def _raise_error(self) -> None:
         if self._error is not None:

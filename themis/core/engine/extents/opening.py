@@ -1,5 +1,6 @@
 """Extent of an execution, by its options."""
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from themis.core.config import RuntimeConfig
@@ -19,6 +20,13 @@ class Extent(Protocol):
     @property
     def total(self) -> int:
         """Number of its cases."""
+
+    def spends(self) -> Mapping[int, str]:
+        """Return the spends of the executions before this one, by their numbers; the next number is its own."""
+
+    @property
+    def read_others(self) -> Callable[[], Mapping[int, str]] | None:
+        """Reads the spends of all executions, if others are carried out at the same time; None if there are none."""
 
     def start(self) -> None:
         """Mark the run as running."""

@@ -5,9 +5,11 @@ computed by that one, and the run is judged by it. A shard that runs again meanw
 job ended, is the last one after that; one that computed before looks whether that happened, and computes again.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from themis.core.config import RuntimeConfig
+from themis.core.cost.spend import Spend
 from themis.core.engine.aggregating import aggregate
 from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.compiling.compiled import CompiledRun
@@ -30,6 +32,19 @@ class Shard:
         self._until = until
         self._ended = Verdict(RunStatus.RUNNING)
         self.total = cases[1] - cases[0]
+
+    def spends(self) -> Mapping[int, str]:
+        """Return the spends of earlier executions, by their numbers; the next number is this one's from now on."""
+        with self._store.transaction():
+            self._store.lock_run(self._run_id)
+            found = self._store.spends(self._run_id)
+            mine = max(found, default=0) + 1
+            self._store.put_spend(self._run_id, mine, Spend(has_ended=True).text(), fence=self._fence)
+        return found
+
+    def read_others(self) -> Mapping[int, str]:
+        """Return the spends of all executions, by their numbers."""
+        return self._store.spends(self._run_id)
 
     def start(self) -> None:
         """Mark the run as running, unless another shard has, and this shard as not finished."""

@@ -1,5 +1,7 @@
 """All cases of a run: its execution decides how the run ends."""
 
+from collections.abc import Mapping
+
 from themis.core.config import RuntimeConfig
 from themis.core.engine.aggregating import aggregate
 from themis.core.engine.cases.verdict import verdict
@@ -22,6 +24,12 @@ class WholeRun:
         self._fence = fence
         self._until = until
         self.total = snapshot.total_cases
+
+    read_others = None
+
+    def spends(self) -> Mapping[int, str]:
+        """Return the spends of earlier executions, by their numbers."""
+        return self._store.spends(self._run_id)
 
     def start(self) -> None:
         """Mark the run as running."""
