@@ -34,16 +34,16 @@ RUNS, SHARDS, CASES = 100, 8, 24
 KILLED = 0.4
 """The share of processes that are killed: before their end is written, while it is, or after."""
 
-_SEEN = "CREATE TABLE ends_seen (run_id TEXT NOT NULL)"
+SEEN = "CREATE TABLE ends_seen (run_id TEXT NOT NULL)"
 _SQLITE_TRIGGER = """
 CREATE TRIGGER count_ends AFTER UPDATE ON runs WHEN OLD.ended_ms IS NULL AND NEW.ended_ms IS NOT NULL
 BEGIN INSERT INTO ends_seen VALUES (NEW.run_id); END
 """
-_FUNCTION = """
+END_FUNCTION = """
 CREATE FUNCTION count_end() RETURNS trigger LANGUAGE plpgsql AS
 'BEGIN INSERT INTO ends_seen VALUES (NEW.run_id); RETURN NEW; END'
 """
-_POSTGRES_TRIGGER = """
+END_TRIGGER = """
 CREATE TRIGGER count_ends AFTER UPDATE ON runs FOR EACH ROW
 WHEN (OLD.ended_ms IS NULL AND NEW.ended_ms IS NOT NULL) EXECUTE FUNCTION count_end()
 """
@@ -151,8 +151,8 @@ def place_for(kind: str, folder: Path) -> str:
     with opened(kind, where) as (store, _):
         store.initialize()
         with store.transaction() as connection:
-            triggers = (_SQLITE_TRIGGER,) if kind == "sqlite" else (_FUNCTION, _POSTGRES_TRIGGER)
-            for statement in (_SEEN, *triggers):
+            triggers = (_SQLITE_TRIGGER,) if kind == "sqlite" else (END_FUNCTION, END_TRIGGER)
+            for statement in (SEEN, *triggers):
                 connection.execute(statement)
     return where
 
