@@ -239,6 +239,7 @@ _RUN_READS = (
         "replayed_ends",
         "replayed_outcomes",
         "shards",
+        "hosts_of_shards",
     ),
 )
 _JOB_WRITES = (

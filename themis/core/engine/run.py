@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from themis.core.config import RuntimeConfig
@@ -71,6 +71,7 @@ class RunExecution:
         self._judges = run.components.live_judges
         self._afresh = options.afresh or runtime.existing_run_policy == "rerun"
         self._spending: Spending | None = None
+        self._extent: Extent | None = None
 
     async def execute(self) -> RunRecord:
         """Run up to the requested stage and return the run's row; a run that is already complete is returned as stored.
@@ -90,7 +91,7 @@ class RunExecution:
         stored = self._settle_existing()
         if stored is not None:
             return stored
-        extent = extent_of(self._run, self._store, self._options, self._until)
+        extent = self._extent = extent_of(self._run, self._store, self._options, self._until)
         spends = extent.spends, extent.read_others
         self._spending = spending_of(self._runtime, self._generator, self._judges, *spends)
         remark_on_candidates(self._run, self._until)
@@ -225,12 +226,15 @@ class RunExecution:
                 if stopped is not None:
                     work = (one for one in work if self._is_answered(one) or (failed and failed[one.case_no]))
                 pool = TaskPool(work, work_off, self._runtime.max_concurrent_tasks)
-                await self._pass_through(pool, evaluation)
+                await self._pass_through(pool, evaluation, runner)
                 if stopped is not None:
                     raise stopped
             finally:
                 evaluation.close()
                 runner.close()
+
+    def _limits_of(self, runner: StageRunner) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._extent is None else self._extent.limits_of(self._runtime, runner.divide_limits)
 
     def _stages(self, runner: StageRunner, ended: Callable[[CaseEnd], None]) -> tuple[CasePipeline, Evaluation]:
         """The stages of a case up to its answer, and those after it."""
@@ -240,11 +244,11 @@ class RunExecution:
         pipeline = CasePipeline(parts, runner, self._until, judging.of_selector)
         return pipeline, Evaluation(pipeline, runner, self._runtime, ended, calls=calls, judge=judging.of_case)
 
-    async def _pass_through(self, pool: TaskPool, evaluation: Evaluation) -> None:
+    async def _pass_through(self, pool: TaskPool, evaluation: Evaluation, runner: StageRunner) -> None:
         """Work off the cases of `pool`; when the run is stopped, what was answered is evaluated as far as it may be."""
         try:
             with run_of(asyncio.get_running_loop()):
-                async with AsyncExitStack() as sessions:
+                async with AsyncExitStack() as sessions, self._limits_of(runner):
                     for judge in self._judges:
                         await sessions.enter_async_context(session_of(judge))
                     async with session_of(self._generator):

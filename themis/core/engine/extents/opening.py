@@ -1,6 +1,7 @@
 """Extent of an execution, by its options."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from themis.core.config import RuntimeConfig
@@ -30,6 +31,9 @@ class Extent(Protocol):
 
     def start(self) -> None:
         """Mark the run as running."""
+
+    def limits_of(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AbstractAsyncContextManager[None]:
+        """Context in which `divide` is told into how many equal parts the limits of providers are divided."""
 
     async def finished(self, run: CompiledRun, runtime: RuntimeConfig, through: Stage) -> Verdict:
         """Say that all of its cases have ended; store the figures over the run if it has no others, and judge it."""

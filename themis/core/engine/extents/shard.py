@@ -5,7 +5,8 @@ computed by that one, and the run is judged by it. A shard that runs again meanw
 job ended, is the last one after that; one that computed before looks whether that happened, and computes again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from themis.core.config import RuntimeConfig
@@ -13,6 +14,7 @@ from themis.core.cost.spend import Spend
 from themis.core.engine.aggregating import aggregate
 from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.compiling.compiled import CompiledRun
+from themis.core.engine.extents.other_hosts import followed
 from themis.core.outcomes.stages import Stage
 from themis.core.outcomes.verdict import Verdict
 from themis.core.results import RunStatus
@@ -49,6 +51,10 @@ class Shard:
     def start(self) -> None:
         """Mark the run as running, unless another shard has, and this shard as not finished."""
         self._store.begin_shard(self._run_id, self._fence)
+
+    def limits_of(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AbstractAsyncContextManager[None]:
+        """Context in which the limits of providers are divided among the hosts that carry out shards of the run."""
+        return followed(self._store, self._run_id, runtime, divide)
 
     async def finished(self, run: CompiledRun, runtime: RuntimeConfig, through: Stage) -> Verdict:
         """Mark the shard as finished; the last one stores the figures over the run, and judges it."""

@@ -1,6 +1,7 @@
 """All cases of a run: its execution decides how the run ends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from themis.core.config import RuntimeConfig
 from themis.core.engine.aggregating import aggregate
@@ -34,6 +35,10 @@ class WholeRun:
     def start(self) -> None:
         """Mark the run as running."""
         self._store.start_run(self._run_id, fence=self._fence)
+
+    def limits_of(self, runtime: RuntimeConfig, divide: Callable[[int], None]) -> AbstractAsyncContextManager[None]:  # noqa: ARG002  # all of them are its own
+        """Context in which the limits of providers are all this execution's."""
+        return nullcontext()
 
     async def finished(self, run: CompiledRun, runtime: RuntimeConfig, through: Stage) -> Verdict:  # noqa: ARG002  # its end says it
         """Store the figures over the run, and judge it."""

@@ -54,6 +54,11 @@ class Shards(BaseRunStore, ABC):
             return []
         return list(self._run(run_id).shards.values())
 
+    def hosts_of_shards(self, run_id: str) -> int:
+        """Return the number of hosts that run shards of a run now."""
+        rows = (self.jobs.load(shard.key) for shard in self.shards(run_id))
+        return len({row.owner.host for row in rows if row is not None and row.owner is not None})
+
     def begin_shard(self, run_id: str, fence: Fence) -> None:
         """Mark a run as running, unless it is, and a shard as not finished."""
         run = self._run(run_id)

@@ -38,6 +38,9 @@ class ShardStore(Protocol):
     def shards(self, run_id: str) -> list[ShardRow]:
         """Return the shards of a run, in order; none for a run in one job, or that does not exist."""
 
+    def hosts_of_shards(self, run_id: str) -> int:
+        """Return the number of hosts that run shards of a run now."""
+
     def begin_shard(self, run_id: str, fence: Fence) -> None:
         """Mark a run as running, unless it is, and a shard as not finished.
 

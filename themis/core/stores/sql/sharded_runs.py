@@ -39,6 +39,11 @@ class Shards(BaseRunStore, ABC):
         """Return the shards of a run, in order; none for a run in one job, or that does not exist."""
         return [shard_row(row) for row in self._open().query(sql.SELECT_SHARDS, (run_id,))]
 
+    def hosts_of_shards(self, run_id: str) -> int:
+        """Return the number of hosts that run shards of a run now."""
+        row = self._open().query_one(sql.COUNT_HOSTS, (run_id,))
+        return int(row[0]) if row else 0
+
     def begin_shard(self, run_id: str, fence: Fence) -> None:
         """Mark a run as running, unless it is, and a shard as not finished."""
         with self.transaction() as connection:

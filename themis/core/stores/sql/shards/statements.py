@@ -12,6 +12,10 @@ SELECT_SHARDS = (
     f"SELECT {_COLUMNS} FROM run_shards s JOIN runs r ON r.run_no = s.run_no "  # noqa: S608  # constants
     "WHERE r.run_id = ? ORDER BY s.number"
 )
+COUNT_HOSTS = """
+SELECT count(DISTINCT j.host) FROM run_shards s JOIN runs r ON r.run_no = s.run_no JOIN jobs j ON j.key = s.key
+WHERE r.run_id = ? AND j.state = 'running'
+"""
 START_SHARDED = "UPDATE runs SET status = 'running', started_ms = ? WHERE run_no = ? AND status = 'pending'"
 BEGIN_SHARD = "UPDATE run_shards SET finished = 0 WHERE run_no = ? AND key = ?"
 COUNT_OF_SHARD = """
