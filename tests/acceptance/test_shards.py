@@ -176,3 +176,17 @@ def test_shards_are_shown_to_people(themis: Themis) -> None:
     assert "s001of004" in shown
     assert "9 to 11" in shown
     assert "4 shards" in themis("status", "numbers").out
+
+
+def test_those_who_watch_see_the_cases_of_each_shard(themis: Themis) -> None:
+    submitted(themis)
+    work(themis, 1)
+    now = answer(themis("queue", "watch", "--once", "--json"))
+    assert [job["total"] for job in now["next"]] == [3, 3, 3]
+    assert now["ended"][0]["key"].endswith(".s001of004")
+
+
+def test_a_dry_run_says_that_the_run_is_there(themis: Themis) -> None:
+    submitted(themis)
+    plan = answer(themis("submit", "experiment.yaml", "--shards", "4", "--dry-run"))
+    assert (plan["job_state"], "." in plan["job"]) == ("queued", False)
