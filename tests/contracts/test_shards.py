@@ -1,16 +1,23 @@
 """Shards of runs, as every store keeps them, and the end of a run with the last of them."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from tests.support.lab import ScriptedGenerator, dataset, experiment
+from tests.support.stores import PERSISTENT, added_run
 from themis.core.errors import ClaimLostError
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import Stage
 from themis.core.queue import AttemptOutcome, Cause, NewJob, StoreAddress, this_process
 from themis.core.queue.model import states
 from themis.core.results import RunStatus
+from themis.core.stores import create_run_store
 from themis.core.stores.job_rows import Fence, JobRow
 from themis.core.stores.protocol import RunStore
+from themis.core.stores.registry import location_of, reader_of
 from themis.core.stores.shards.rows import MOST_SHARDS, slices, state_of
 
 CASES, SHARDS = 10, 3
@@ -230,3 +237,17 @@ def test_a_pruned_job_of_a_shard_still_counts(store: RunStore, run_id: str) -> N
     record = store.load_run(run_id)
     assert record is not None
     assert record.status is RunStatus.COMPLETED
+
+
+def test_a_reader_of_a_file_that_only_versions_without_shards_have_used_finds_none(tmp_path: Path) -> None:
+    storage = PERSISTENT["sqlite"](tmp_path)
+    with closing(create_run_store(storage)) as store:
+        run_id = added_run(store, "a")
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
+        database.execute("DROP TABLE run_shards")
+        database.execute("PRAGMA user_version = 14")
+    with closing(reader_of(location_of(storage))) as reader:
+        assert reader.shards(run_id) == []
+    with closing(create_run_store(storage)) as store:
+        store.put_shards(run_id, [(0, 1), (1, 3)], reopens=False)
+        assert [(shard.first, shard.stop) for shard in store.shards(run_id)] == [(0, 1), (1, 3)]

@@ -6,12 +6,20 @@ from typing import Any
 import pytest
 
 from tests.support.lab import dataset, experiment
+from themis.core import submission
 from themis.core.config import RuntimeConfig
 from themis.core.contexts import GenerateContext, ScoreContext
 from themis.core.cost.spend import read_spend
 from themis.core.errors import InvalidArgumentError, OtherShardsError, RunExistsError
 from themis.core.experiment import Experiment
+from themis.core.jobs.prepared_job import PreparedJob
+from themis.core.jobs.sharding import jobs_of_shards
 from themis.core.models import Case, GenerationResult, ParsedOutput, Score
+from themis.core.queue.model.queue_place import Place
+from themis.core.queue.port import Queue
+from themis.core.queue.transitions import bulk_submitting
+from themis.core.queue.transitions.new_job import Submission
+from themis.core.queue.transitions.submitting import Submitter
 from themis.core.results import RunStatus
 from themis.core.stores import RunStore, sqlite_store
 from themis.core.submission import SubmissionManifest, open_queue, run_worker_once, submit_experiment
@@ -220,3 +228,53 @@ def test_each_shard_keeps_a_spend_of_its_own(tmp_path: Path) -> None:
     assert sum(calls for spend in spends for calls, _ in spend.groups.values()) == 20
     assert len(spends) == 4
     assert all(spend.has_ended for spend in spends)
+
+
+def test_a_submission_that_died_half_way_leaves_a_run_that_is_not_over_until_it_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first_batch_only(found: PreparedJob, shards: int, queue: Queue, place: Place) -> SubmissionManifest:
+        del place
+        next(iter(queue.submit_all(jobs_of_shards(found, shards))))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bulk_submitting, "MOST_AT_ONCE", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(submission, "_in_shards", first_batch_only)
+        with pytest.raises(KeyboardInterrupt):
+            submitted(tmp_path, 8)
+    assert len(open_queue(tmp_path / "queue").admin.select()) == 3
+    run_all(tmp_path)
+    record = sqlite_store(tmp_path / "themis.sqlite3").load_run(made(tmp_path).compile().run_id)
+    assert record is not None
+    assert (record.status, record.ended_ms) == (RunStatus.RUNNING, None)
+    assert submitted(tmp_path, 8).shards == 8
+    assert run_all(tmp_path)[-1] is RunStatus.COMPLETED
+    assert len(CALLS) == len(set(CALLS)) == 20
+
+
+def test_a_rerun_that_died_half_way_is_finished_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = submitted(tmp_path, 4).run_id
+    run_all(tmp_path)
+    CALLS.clear()
+    calls = iter(range(100))
+    queue_again = Submitter._rerun
+
+    def dies_at_the_third(self: Submitter, *given: Any) -> Submission:
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return queue_again(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Submitter, "_rerun", dies_at_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            submitted(tmp_path, 4, existing_run_policy="rerun")
+    run_all(tmp_path)
+    record = sqlite_store(tmp_path / "themis.sqlite3").load_run(run_id)
+    assert record is not None
+    assert record.ended_ms is None
+    submitted(tmp_path, 4)
+    assert run_all(tmp_path)[-1] is RunStatus.COMPLETED
+    assert len(CALLS) == len(set(CALLS)) == 20
