@@ -75,6 +75,8 @@ def test_a_store_of_the_first_schema_is_upgraded_in_place_and_keeps_its_jobs(tmp
         old.execute("ALTER TABLE runs DROP COLUMN name")
         old.execute("ALTER TABLE runs DROP COLUMN labels")
         old.execute("ALTER TABLE outcomes DROP COLUMN category")
+        old.execute("ALTER TABLE jobs DROP COLUMN case_losses")
+        old.execute("ALTER TABLE job_attempts DROP COLUMN in_flight")
         old.execute("PRAGMA user_version = 1")
         old.commit()
     assert "lease_until_ms" not in str(_columns(path))

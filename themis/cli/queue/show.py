@@ -14,6 +14,7 @@ from themis.cli.terminal.output import emit, how_long, local_time, say
 from themis.cli.terminal.prose import say_facts
 from themis.cli.views.run_facts import say_attempts
 from themis.core.outcomes.failure_groups import shown_reasons
+from themis.core.queue.model.case_losses import CaseLosses
 
 if TYPE_CHECKING:
     from themis.core.monitor.jobs import JobNow
@@ -105,6 +106,7 @@ def _facts(job: "JobNow") -> list[tuple[str, str]]:
             "attempts",
             f"{row.attempt}; {row.failures} of {row.max_attempts} failed, {row.lost} of {row.max_worker_lost} lost",
         ),
+        ("suspects", CaseLosses.read(row.case_losses).words),
         ("limits", _limits(row)),
         ("worker", f"{owner.worker}, pid {owner.pid} on {owner.host}" if owner else None),
         ("ended", local_time(row.ended_ns)),

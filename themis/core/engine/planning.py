@@ -15,6 +15,9 @@ from themis.core.stores.protocol import RunStore
 PAGE = 256
 """Cases whose stored outcomes are read together."""
 
+Pages = Iterator[tuple[list[CaseWork], list[CaseEnd]]]
+"""Pages of cases: those with work left, and the ends of those without."""
+
 
 class Taker(Protocol):
     """Takes the outcomes of other runs that become this one's; see `OutcomeWriter`."""
@@ -30,13 +33,13 @@ def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; 
     until: Stage,
     *,
     lenders: Lenders = Lenders.SAME_CODE,
-    first: int = 0,
+    between: tuple[int, int | None] = (0, None),
     cases: tuple[int, int] | None = None,
-) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
+) -> Pages:
     """Yield the run's cases, a page at a time: those with work left, and the ends of those without.
 
-    Pages that end before case number `first` are left out. With `cases` only those cases are yielded, from the first
-    number to before the second.
+    Of the case numbers `between`, pages that end before the first, or begin at the second or later, are left out. With
+    `cases` only the cases from the first number to before the second are in any page.
 
     Outcomes of the runs that `lenders` names are reused for the same cases, and passed to `writer` as this run's.
 
@@ -48,8 +51,10 @@ def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; 
     resumes = is_stored and store.has_outcomes(run_id)
     judged = bool(run.components.judges)
     reuse = Reuse(store, run.snapshot, lenders)
-    works = each_case(run) if cases is None else islice(each_case(run), *cases)
+    works, (first, stop) = each_case(run) if cases is None else islice(each_case(run), *cases), between
     while page := list(islice(works, PAGE)):
+        if stop is not None and page[0].case_no >= stop:
+            return
         if page[-1].case_no < first:
             continue
         done = _take_stored(page, store, run_id, until) if resumes else {}

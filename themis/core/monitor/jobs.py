@@ -13,6 +13,7 @@ from themis.core.outcomes.failure_groups import FailureGroup
 from themis.core.queue.admin.details import JobDetails
 from themis.core.queue.folder.log_files import attempt_of
 from themis.core.queue.folder.processes import is_suspended
+from themis.core.queue.model.case_losses import CaseLosses, cases_in
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.port import Queue
 from themis.core.text.lines import cut
@@ -56,12 +57,13 @@ class JobNow:
             **row._asdict(),
             "name": self.name,
             "owner": asdict(row.owner) if row.owner else None,
+            "case_losses": asdict(CaseLosses.read(row.case_losses)) if row.case_losses else None,
             "why": self.why,
             "reasons": [asdict(reason) for reason in self.reasons],
             "failure_reasons": [group.document() for group in self.failures],
             "tags": list(details.tags),
             "alive": details.alive,
-            "attempts": [attempt._asdict() for attempt in details.attempts],
+            "attempts": [{**one._asdict(), "in_flight": cases_in(one.in_flight)} for one in details.attempts],
             "journal": details.journal,
             "paths": [str(path) for path in details.paths],
             "logs": [str(path) for path in details.logs],

@@ -69,6 +69,10 @@ class JobClaim(Protocol):
         """Lease of the claim; None where locks reach all workers."""
 
     @property
+    def notes_path(self) -> Path | None:
+        """Path of the notes of the job's cases in flight; None when its folder cannot be made."""
+
+    @property
     def is_held(self) -> bool:
         """Whether this process has not settled, abandoned or lost it."""
 

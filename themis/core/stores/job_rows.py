@@ -116,6 +116,7 @@ class JobRow(NamedTuple):
     ended_ns: int | None = None
     updated_ns: int = 0
     lease_until_ms: int | None = None
+    case_losses: str | None = None
 
     @property
     def fence(self) -> Fence:
@@ -134,6 +135,7 @@ class AttemptRow(NamedTuple):
         cause: a `Cause`.
         message: text for people.
         exit_code: exit code of the job's process; None without one.
+        in_flight: the cases that its process was on when it died, as text; None when it ended otherwise.
     """
 
     attempt: int
@@ -146,6 +148,7 @@ class AttemptRow(NamedTuple):
     cause: str
     message: str
     exit_code: int | None = None
+    in_flight: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

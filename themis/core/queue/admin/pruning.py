@@ -124,6 +124,7 @@ def _remove_files(root: QueueRoot, rows: Sequence[JobRow], listed: Mapping[str, 
     touched: set[str] = set()
     for row in rows:
         clear_cancel_flag(root, row.key)
+        root.notes.remove(row.key)
         durable.unlink(_journal(root, row.key))
         _remove_tree(_logs(root, row.key))
         for path in moves.locate(root, row, listed):

@@ -41,7 +41,7 @@ def make(store: QueueStore, fence: Fence, move: Move) -> JobRow | None:
     """Make a move; return the new row, or None, and nothing is written, when the job is not as `fence` says."""
     jobs, rows = store.jobs, store.rows
     if move.known is not None and (end := _end_alone(move, move.known)) is not None:
-        return end.row if rows.settle(move.known, end, move.event(end.row)) else None
+        return end.row if rows.settle(move.known, end, move.event(end.row), move.log) else None
     with jobs.transaction():
         change = jobs.change(fence, move.decide, known=move.known)
         if change is None:
@@ -60,8 +60,8 @@ def make(store: QueueStore, fence: Fence, move: Move) -> JobRow | None:
 
 
 def _end_alone(move: Move, known: JobRow) -> Change | None:
-    """Return the end of a job to which nothing else belongs: one statement writes it; None for any other move."""
-    if move.manifest is not None or move.also is not None or move.log is not None:
+    """Return the end of a job if one statement writes all of its move; None for any other move."""
+    if move.manifest is not None or move.also is not None:
         return None
     if is_shard(known.key):
         return None  # its run may end with it

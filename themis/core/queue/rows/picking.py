@@ -84,16 +84,19 @@ class NextRow:
         there = self._there
         processes.kill_job_of(row.owner)
         is_excused, now_ns = there.here.is_excused(row.token), there.now_ns()
+        in_flight = there.here.notes.of_lost(row)
 
         def decide(read: JobRow) -> Change | None:
             # A lease other than the one that was seen means that it was renewed since: its owner is alive.
             if read.lease_until_ms != row.lease_until_ms:
                 return None
-            return states.recovered(read, now_ns, excused=is_excused)
+            return states.recovered(read, now_ns, excused=is_excused, in_flight=in_flight)
 
         move = Move(decide, lambda after: event("recover", after, owner=owner, why=after.message))
         after = moves.make(there, row.fence, move)
         there.here.forget(row.token)
+        if after is not None and in_flight is not None:
+            there.here.notes.remove(row.key)
         return after
 
     def _judge(self, allow: Allow | None) -> dict[str, str]:

@@ -60,6 +60,7 @@ def prune(there: QueueStore, items: Iterable[Prunable]) -> Iterator[Prunable]:
         )
         if moves.make(there, row.fence, move) is not None:
             shutil.rmtree(there.here.folder / layout.LOGS / item.name, ignore_errors=True)
+            there.here.notes.remove(item.name)
             yield item
 
 

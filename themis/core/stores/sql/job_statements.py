@@ -2,6 +2,9 @@
 
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
 
+AFTER_ANY_KEY = "\U0010ffff"
+"""Text that comes after every other that a key can continue with."""
+
 SELECT_META = "SELECT value FROM store_meta WHERE key = ?"
 INSERT_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
 TOUCH_META = "INSERT INTO store_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"

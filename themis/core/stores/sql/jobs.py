@@ -23,7 +23,6 @@ from themis.core.text.canonical import bytes_hash
 
 STORE_ID = "store_id"
 _PROBED = "probed_ns"
-_AFTER_ANY_KEY = "\U0010ffff"
 
 _changing = itemgetter(*(JOB_COLUMNS.index(name) for name in sql.CHANGING))
 
@@ -99,7 +98,7 @@ class SqlJobStore(JobStore, ABC):
 
     def find(self, prefix: str, limit: int = 2) -> list[JobRow]:
         """Return the first jobs whose key begins with `prefix`, in order of their keys."""
-        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + _AFTER_ANY_KEY, limit))
+        found = self._database.query(sql.SELECT_JOBS_BETWEEN, (prefix, prefix + sql.AFTER_ANY_KEY, limit))
         return [unflat(row) for row in found]
 
     def jobs_of(self, queue_id: str, *, after: str = "", limit: int = 1000) -> list[JobRow]:

@@ -12,7 +12,9 @@ GROUPS_SINCE = 14
 """Schema since which runs can be in groups."""
 
 SHARDS_SINCE = 16
-"""Schema since which a run can be in several jobs."""
+"""Schema since which a run can be in several jobs; the last that reading depends on."""
+LOSSES_SINCE = 15
+"""Schema since which jobs and their attempts say which cases were in flight."""
 
 _OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)
@@ -70,5 +72,14 @@ def _runs(schema: int, table: str) -> str:
     )
 
 
+def in_schema(statement: str, schema: int) -> str:
+    """Return a statement on jobs or attempts for a store of an earlier schema, which says nothing of their cases."""
+    if schema >= LOSSES_SINCE:
+        return statement
+    for table, name in (("", "case_losses"), ("j.", "case_losses"), ("a.", "in_flight")):
+        statement = statement.replace(f" {table}{name}", f" NULL AS {name}")
+    return statement
+
+
 def _job_and_run(schema: int) -> str:
-    return ", ".join([*(f"j.{name}" for name in JOB_COLUMNS), _runs(schema, "r.")])
+    return in_schema(", ".join([*(f"j.{name}" for name in JOB_COLUMNS), _runs(schema, "r.")]), schema)

@@ -252,8 +252,11 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
-    # Jobs that wait for others, see the schema of the version after.
-    14: (),
+    # A job that an older version settles keeps what is known of its cases, and its deaths are charged to it alone.
+    14: (
+        "ALTER TABLE jobs ADD COLUMN case_losses TEXT",
+        "ALTER TABLE job_attempts ADD COLUMN in_flight TEXT",
+    ),
     # Jobs that share the cases of a run: the run ends with the last of them.
     15: (
         """
@@ -282,5 +285,5 @@ SCHEMA_VERSION = 16
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""
 
-JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1])
+JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1], *UPGRADES[14])
 """Statements that make the tables of jobs alone."""
