@@ -245,7 +245,7 @@ def test_a_reader_of_a_file_that_only_versions_without_shards_have_used_finds_no
         run_id = added_run(store, "a")
     with closing(sqlite3.connect(tmp_path / "runs.sqlite3")) as database:
         database.execute("DROP TABLE run_shards")
-        database.execute("PRAGMA user_version = 15")
+        database.execute("PRAGMA user_version = 16")
     with closing(reader_of(location_of(storage))) as reader:
         assert reader.shards(run_id) == []
     with closing(create_run_store(storage)) as store:

@@ -77,7 +77,8 @@ def test_a_store_of_an_earlier_version_is_upgraded_when_that_is_asked_for(path: 
     with closing(sqlite3.connect(path)) as database:
         database.executescript(
             "DROP INDEX answer_ends; ALTER TABLE outcomes DROP COLUMN category; DROP INDEX run_names; "
-            "ALTER TABLE runs DROP COLUMN name; ALTER TABLE runs DROP COLUMN labels; "
+            "ALTER TABLE runs DROP COLUMN name; ALTER TABLE runs DROP COLUMN labels; DROP INDEX jobs_awaited; "
+            "ALTER TABLE jobs DROP COLUMN predecessors; ALTER TABLE jobs DROP COLUMN awaited; "
             "ALTER TABLE jobs DROP COLUMN case_losses; ALTER TABLE job_attempts DROP COLUMN in_flight; "
             "PRAGMA user_version = 2"
         )

@@ -16,6 +16,7 @@ from themis.core.monitor.run_outline import RunOutlines
 from themis.core.monitor.shards.run_jobs import ShardNow, jobs_of_run
 from themis.core.monitor.workers import LiveWorkers, calls_document
 from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
+from themis.core.queue.model.predecessors import waits_for
 from themis.core.queue.model.queue_place import Place
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
 from themis.core.stores.job_rows import AttemptRow, JobRow
@@ -96,6 +97,7 @@ class RunNow:
             "worker": job.owner.worker if job and job.owner else None,
             "job": job.key if job else None,
             **({"shards": [shard.document() for shard in self.shards]} if self.shards else {}),
+            "after": list(waits_for(job)) if job else [],
             "reason": reason_of(self.state, self.standing.error),
             "error": self.standing.error,
             "store": self.store,

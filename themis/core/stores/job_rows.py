@@ -89,6 +89,9 @@ class JobRow(NamedTuple):
         lease_until_ms: time until which no other worker may take it from its owner, in milliseconds since 1970 UTC by
             the store's clock; None where locks reach all hosts, so that there are no leases. Any change of the job
             ends it.
+        predecessors: jobs that it runs after, as text; see `themis.core.queue.model.predecessors`. None without any.
+        awaited: marks of its links to dependents, see `themis.core.stores.queues.dependents`. They are set with these,
+            at any time, and so not by a change of this job.
     """
 
     key: str
@@ -117,6 +120,8 @@ class JobRow(NamedTuple):
     updated_ns: int = 0
     lease_until_ms: int | None = None
     case_losses: str | None = None
+    predecessors: str | None = None
+    awaited: int = 0
 
     @property
     def fence(self) -> Fence:

@@ -76,6 +76,7 @@ class Cause(StrEnum):
     AUTHENTICATION = "authentication"
     REPEATED = "repeated failure"
     FAILED_CASES = "failed cases"
+    PREDECESSOR = "predecessor"
 
 
 class Charge(StrEnum):
@@ -121,7 +122,7 @@ POLICIES: dict[Cause, Policy] = {
     Cause.LEASE_LOST: _NOBODYS_FAULT,
     **dict.fromkeys((Cause.RUN_IN_USE, Cause.BATCH), Policy(backoff=True)),
     Cause.PROVIDER: Policy(backoff=True, grows=True),
-    **dict.fromkeys((Cause.CANCELLED, Cause.BUDGET), Policy(ends=JobState.CANCELLED)),
+    **dict.fromkeys((Cause.CANCELLED, Cause.BUDGET, Cause.PREDECESSOR), Policy(ends=JobState.CANCELLED)),
 }
 """Consequences of each cause: failures are classified once, as a value, before anything is written."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from themis.core.queue.model.states import ENDED, JobState
 from themis.core.queue.rows import needs
 from themis.core.queue.rows.queue_store import QueueStore
+from themis.core.queue.transitions.dependents import is_ended_and_awaited
 from themis.core.stores.job_rows import Change, Fence, JobRow
 from themis.core.stores.queues.port import JobEvent, LogRow
 from themis.core.stores.shards.rows import is_shard
@@ -54,7 +55,7 @@ def make(store: QueueStore, fence: Fence, move: Move) -> JobRow | None:
         rows.note(fence.key, move.event(change.row))
         if move.log is not None:
             rows.keep_log(fence.key, move.log)
-        if change.row.state == JobState.QUEUED:
+        if change.row.state == JobState.QUEUED or is_ended_and_awaited(change.row):
             rows.notify(store.queue_id)
     return change.row
 

@@ -243,6 +243,9 @@ class QueueRows(Protocol):
     def last_waiting(self, queue_id: str) -> JobRow | None:
         """Return the waiting job whose time comes last."""
 
+    def held(self, queue_id: str, limit: int) -> tuple[int, list[JobRow]]:
+        """Return how many jobs wait for others, and the first of them; see `dependents.HELD_NS`."""
+
     def oldest_s(self, queue_id: str) -> dict[str, float]:
         """Return the seconds that the oldest job has been queued, been due and been running; 0 without one."""
 

@@ -17,6 +17,7 @@ from themis.core.stores.shards.rows import is_shard
 from themis.core.stores.sql import job_statements as sql
 from themis.core.stores.sql import run_statements as runs
 from themis.core.stores.sql.database import Dialect, SqlDatabase
+from themis.core.stores.sql.dependents import SqlDependents
 from themis.core.stores.sql.shards.following import follow
 from themis.core.stores.sql.shards.statements import LOCK_RUN_OF_JOB
 from themis.core.text.canonical import bytes_hash
@@ -33,7 +34,7 @@ def changing(row: JobRow) -> tuple[Any, ...]:
     return found
 
 
-class SqlJobStore(JobStore, ABC):
+class SqlJobStore(SqlDependents, JobStore, ABC):
     """Keeps jobs in the `tables` of a database.
 
     Args:
@@ -49,7 +50,7 @@ class SqlJobStore(JobStore, ABC):
 
     def __init__(self, database: SqlDatabase, dialect: Dialect) -> None:
         """Keep jobs in `database`."""
-        self._database = database
+        super().__init__(database, dialect)
         self._select_clock = sql.SELECT_CLOCK.format(clock_ms=dialect.clock_ms)
         self._renew_lease = sql.RENEW_LEASE.format(clock_ms=dialect.clock_ms)
         self._beat = sql.BEAT.format(clock_ms=dialect.clock_ms)
@@ -138,9 +139,11 @@ class SqlJobStore(JobStore, ABC):
             change = decide(known)
             if change is None:
                 return None
-            after = change.row
-            if connection.execute(sql.UPDATE_JOB, (*changing(after), *_values(fence))).rowcount == 0:
+            written = connection.execute(sql.UPDATE_JOB, (*changing(change.row), *_values(fence))).fetchone()
+            if written is None:
                 return None
+            after = change.row._replace(awaited=written[0])
+            change = replace(change, row=after)
             if known.cancel_requested and not after.cancel_requested:
                 connection.execute(sql.CLEAR_REQUEST, (fence.key,))
             if run is not None:

@@ -25,6 +25,7 @@ OLDEST_SCHEMA = 2
 _PAGE = 1_000
 _SHAPES = (8, 64, 512)  # few, as databases keep every statement that they compiled
 _JOB_COLUMNS = len(JOB_COLUMNS)
+_PAGE = 1_000
 
 
 class SqlReader(StoreReader, ABC):

@@ -11,10 +11,14 @@ NAMED_SINCE = 11
 GROUPS_SINCE = 14
 """Schema since which runs can be in groups."""
 
-SHARDS_SINCE = 16
-"""Schema since which a run can be in several jobs; the last that reading depends on."""
 LOSSES_SINCE = 15
 """Schema since which jobs and their attempts say which cases were in flight."""
+
+PREDECESSORS_SINCE = 16
+"""Schema since which jobs can run after others."""
+
+SHARDS_SINCE = 17
+"""Schema since which a run can be in several jobs; the last that reading depends on."""
 
 _OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)
@@ -73,11 +77,12 @@ def _runs(schema: int, table: str) -> str:
 
 
 def in_schema(statement: str, schema: int) -> str:
-    """Return a statement on jobs or attempts for a store of an earlier schema, which says nothing of their cases."""
-    if schema >= LOSSES_SINCE:
-        return statement
-    for table, name in (("", "case_losses"), ("j.", "case_losses"), ("a.", "in_flight")):
-        statement = statement.replace(f" {table}{name}", f" NULL AS {name}")
+    """Return a statement on jobs or attempts for a store of an earlier schema, with nothing for what that lacks."""
+    missing = [("awaited", "0"), ("predecessors", "NULL")] if schema < PREDECESSORS_SINCE else []
+    missing += [("case_losses", "NULL"), ("in_flight", "NULL")] if schema < LOSSES_SINCE else []
+    for name, nothing in missing:
+        for table in ("", "j.", "a."):
+            statement = statement.replace(f" {table}{name}", f" {nothing} AS {name}")
     return statement
 
 

@@ -257,21 +257,32 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         "ALTER TABLE jobs ADD COLUMN case_losses TEXT",
         "ALTER TABLE job_attempts ADD COLUMN in_flight TEXT",
     ),
-    # Jobs that share the cases of a run: the run ends with the last of them.
+    # Only jobs that others wait for are in the index, and only as long as something is to be done for those.
     15: (
+        "ALTER TABLE jobs ADD COLUMN predecessors TEXT",
+        "ALTER TABLE jobs ADD COLUMN awaited INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX IF NOT EXISTS jobs_awaited ON jobs (queue_id, state, awaited) WHERE awaited <> 0",
+        """
+        CREATE TABLE IF NOT EXISTS job_dependents (
+            predecessor TEXT NOT NULL,
+            mark INTEGER NOT NULL,
+            job_no INTEGER NOT NULL,
+            PRIMARY KEY (predecessor, mark, job_no)
+        ) WITHOUT ROWID
+        """,
+    ),
+    # Jobs that share the cases of a run: the run ends with the last of them.
+    16: (
         """
         CREATE TABLE IF NOT EXISTS run_shards (
             run_no INTEGER NOT NULL,
             number INTEGER NOT NULL,
             total INTEGER NOT NULL,
-            first_case INTEGER NOT NULL,
-            stop_case INTEGER NOT NULL,
+            first_case INTEGER NOT NULL, stop_case INTEGER NOT NULL,
             key TEXT NOT NULL,
             settled INTEGER NOT NULL DEFAULT 0,
             finished BIGINT NOT NULL DEFAULT 0,
-            ended INTEGER NOT NULL DEFAULT 0,
-            failed INTEGER NOT NULL DEFAULT 0,
-            answered INTEGER NOT NULL DEFAULT 0,
+            ended INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, answered INTEGER NOT NULL DEFAULT 0,
             through INTEGER,
             PRIMARY KEY (run_no, number)
         ) WITHOUT ROWID
@@ -280,10 +291,10 @@ UPGRADES: dict[int, tuple[str, ...]] = {
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 16
+SCHEMA_VERSION = 17
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""
 
-JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1], *UPGRADES[14])
+JOB_TABLES: tuple[str, ...] = (*_JOBS, *UPGRADES[1], *UPGRADES[14], *UPGRADES[15])
 """Statements that make the tables of jobs alone."""

@@ -135,7 +135,9 @@ class PostgresQueueRows(QueueRows):
         told = (event.move, event.why, event.duration_s, *(log or ()))
         statement = sql.settle(written, cleared, has_log=log is not None)
         with self._database.statement() as session:
-            ((count,),) = session.repeated(statement, (*values, *demanded, *ended, *told))
+            ((count, awaited),) = session.repeated(statement, (*values, *demanded, *ended, *told))
+        if awaited:  # a hint, as always: by itself, since few ends are waited for
+            self.notify(before.queue_id)
         return bool(count)
 
     def forget(self, key: str) -> None:
@@ -165,6 +167,11 @@ class PostgresQueueRows(QueueRows):
     def last_waiting(self, queue_id: str) -> JobRow | None:
         """Return the waiting job whose time comes last."""
         return next(iter(self._jobs(sql.LAST_WAITING, (queue_id,))), None)
+
+    def held(self, queue_id: str, limit: int) -> tuple[int, list[JobRow]]:
+        """Return how many jobs wait for others, and the first of them."""
+        ((count,),) = self._database.query(sql.COUNT_HELD, (queue_id,))
+        return int(count), self._jobs(sql.HELD, (queue_id, limit)) if limit else []
 
     def oldest_s(self, queue_id: str) -> dict[str, float]:
         """Return the seconds that the oldest job has been queued, been due and been running; 0 without one."""

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from themis.core.stores.job_rows import ATTEMPT_COLUMNS, JOB_COLUMNS
 from themis.core.stores.postgres.database import DIALECT
+from themis.core.stores.queues.dependents import HELD_NS
 from themis.core.stores.queues.port import JobEvent, LogRow, QueueRow
 from themis.core.stores.sql.job_statements import FENCED
 
@@ -133,7 +134,7 @@ FORGET = tuple(
 # each value costs time on both sides.
 _SETTLE = f"""
 WITH changed AS (
-    UPDATE jobs SET {{assignments}} WHERE {FENCED} RETURNING job_no, state, version
+    UPDATE jobs SET {{assignments}} WHERE {FENCED} RETURNING job_no, state, version, awaited
 ),
 ended AS (
     INSERT INTO job_attempts (job_no, {", ".join(ATTEMPT_COLUMNS)})
@@ -145,7 +146,7 @@ noted AS (
     SELECT job_no, e.ended_ns / 1000000, ?, e.host, e.pid, e.worker, c.state, e.attempt, c.version, ?, e.exit_code, ?
     FROM changed c JOIN ended e USING (job_no)
 ){{kept}}
-SELECT count(*) FROM changed
+SELECT count(*), coalesce(max(awaited), 0) FROM changed
 """  # noqa: S608
 _KEPT = f""",
 kept AS (
@@ -178,7 +179,9 @@ FIRST = {
         for state in ("running", "done", "failed", "cancelled")
     },
 }
-LAST_WAITING = f"{_WITH_CLOCK} {_QUEUED} AND {_IS_LATER} ORDER BY ready_ns DESC LIMIT 1"
+LAST_WAITING = f"{_WITH_CLOCK} {_QUEUED} AND {_IS_LATER} AND ready_ns < {HELD_NS} ORDER BY ready_ns DESC LIMIT 1"
+COUNT_HELD = f"SELECT count(*) FROM jobs WHERE {_WAITS} AND ready_ns = {HELD_NS}"  # noqa: S608
+HELD = f"SELECT {_JOB} FROM jobs WHERE {_WAITS} AND ready_ns = {HELD_NS} ORDER BY priority, key LIMIT ?"  # noqa: S608
 OLDEST = f"""
 {_WITH_CLOCK}
 SELECT
