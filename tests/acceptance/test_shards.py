@@ -190,3 +190,15 @@ def test_a_dry_run_says_that_the_run_is_there(themis: Themis) -> None:
     submitted(themis)
     plan = answer(themis("submit", "experiment.yaml", "--shards", "4", "--dry-run"))
     assert (plan["job_state"], "." in plan["job"]) == ("queued", False)
+
+
+def test_a_job_may_run_after_all_shards_of_a_run_and_shards_after_a_job(themis: Themis, folder: Path) -> None:
+    manifest = submitted(themis)
+    (folder / "next.yaml").write_text(EXPERIMENT.replace("dataset_id: numbers", "dataset_id: again"))
+    after = answer(themis("submit", "next.yaml", "--shards", "2", "--name", "again", "--after", "numbers"))
+    assert len(after["after"]) == 4
+    work(themis, 3)
+    assert answer(themis("worker", "run"))["run_id"] == manifest["run_id"]
+    assert answer(themis("status", "numbers", "--json"))["state"] == "completed"
+    work(themis, 2)
+    assert answer(themis("status", "again", "--json"))["state"] == "completed"
