@@ -20,6 +20,7 @@ BENCHMARKS = (
     "bench_bulk_submit.py",
     "bench_replay.py",
     "bench_row_queue.py",
+    "bench_shards.py",
     "bench_startup.py",
     "bench_worker.py",
 )

@@ -29,6 +29,7 @@ _PRELOADED = (
     "themis.core.submission",
     "tests.processes.crash_points",
     "tests.processes.queue_world",
+    "tests.processes.test_shard_ends",
 )
 
 

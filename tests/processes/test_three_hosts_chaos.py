@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import psycopg
 import pytest
 
 from tests.processes.hosts import REPOSITORY, Host, skip_without_namespaces
+from tests.processes.test_shard_ends import END_FUNCTION, END_TRIGGER, SEEN
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.postgres_server import USER, Server, servers_folder
 from tests.support.waiting import until
@@ -45,10 +47,13 @@ class Slow:
         descriptor = os.open(Path(__file__).parent / "calls", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(descriptor, line.encode())
         os.close(descriptor)
-        await asyncio.sleep(0.2 + hashlib.sha256(case.case_id.encode()).digest()[0] / 256)
+        if "LAB_QUICK" not in os.environ:
+            await asyncio.sleep(0.2 + hashlib.sha256(case.case_id.encode()).digest()[0] / 256)
         return GenerationResult(candidate_id=case.case_id, final_output="well")
 """
 """A generator that notes each call where a kill does not undo it: in a file of the machine on which the hosts are."""
+
+ROWS = "SELECT case_no, stage, item, ok, value, output, category FROM outcomes {where} ORDER BY case_no, stage, item"
 
 GENERATED = """
 SELECT cases.case_id, extract(epoch FROM pg_xact_commit_timestamp(outcomes.xmin))
@@ -66,8 +71,9 @@ def open_folder() -> Iterator[Path]:
 class Chaos:
     """Hosts, servers and a queue of experiments, and what is done to them."""
 
-    def __init__(self, folder: Path, servers: Path, seed: int) -> None:
+    def __init__(self, folder: Path, servers: Path, seed: int, shards: int = 1) -> None:
         self.folder = folder
+        self.shards = shards
         self.chance = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.primary = Server(servers / "one", synchronous_standby_names="second", track_commit_timestamp="on")
@@ -104,10 +110,22 @@ class Chaos:
 
     def submit(self, experiments: int) -> None:
         """Queue so many experiments."""
-        self._themis("submit", *(str(self._config(number)) for number in range(experiments)))
-
+        configs = (str(self._config(number)) for number in range(experiments))
+        self._themis("submit", *configs, "--shards", str(self.shards))
         with psycopg.connect(self.primary.url()) as session:
             session.execute("UPDATE queues SET lease_ms = %s", [int(LEASE_S * 1_000)])
+            for statement in (SEEN, END_FUNCTION, END_TRIGGER):
+                session.execute(statement.encode())
+
+    def rows_of_a_calm_run(self, number: int) -> list[tuple[Any, ...]]:
+        """What an experiment leaves in one job, in a store of its own, on a machine where nothing happens."""
+        config = json.loads(self._config(number).read_text())
+        path = self.folder / f"calm{number}.sqlite3"
+        config |= {"storage": {"store": "sqlite", "parameters": {"path": str(path)}}, "runtime": {}}
+        (self.folder / "calm.yaml").write_text(json.dumps(config))
+        self._themis("run", "calm.yaml", LAB_HOST="calm", LAB_QUICK="1")
+        with contextlib.closing(sqlite3.connect(path)) as calm:
+            return calm.execute(ROWS.format(where="")).fetchall()
 
     def strike(self) -> None:
         """Do something to a host, its lines, or a server."""
@@ -180,35 +198,37 @@ class Chaos:
         url = f"postgresql://{USER}@{servers}/postgres?target_session_attrs=read-write"
         return {URL: url, "PYTHONPATH": f"{REPOSITORY}:{self.folder}"}
 
-    def _themis(self, *arguments: str) -> str:
+    def _themis(self, *arguments: str, **environment: str) -> str:
         ports = (self.primary.port, self.standby.port)
         ended = subprocess.run(
             [sys.executable, "-m", "themis", *arguments], capture_output=True, text=True, check=False, cwd=self.folder,
-            env={**os.environ, **self._environment(*ports)},
+            env={**os.environ, **self._environment(*ports), **environment},
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("shards", [1, 4])
 def test_three_hosts_a_server_and_its_standby_are_struck_and_each_experiment_is_done_once(
-    tmp_path: Path, open_folder: Path, short: bool, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, open_folder: Path, shards: int, short: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     skip_without_namespaces()
-    experiments = 8 if short else 60
+    experiments = (8 if short else 60) // shards
     seed = int(os.environ.get("THEMIS_CHAOS_SEED", random.randrange(10**6)))
-    chaos = Chaos(tmp_path, open_folder, seed)
+    chaos = Chaos(tmp_path, open_folder, seed, shards)
     with capsys.disabled():
         print(f"\n  seed {seed}", end="")  # noqa: T201  # to try the same again
     with chaos.in_place():
         chaos.submit(experiments)
         chaos.boot()
         patient_until = time.monotonic() + PATIENCE_S
-        while (done := chaos.count("done")) < experiments:
-            assert time.monotonic() < patient_until, f"{done} of {experiments} are done"
+        jobs = experiments * shards
+        while (done := chaos.count("done")) < jobs:
+            assert time.monotonic() < patient_until, f"{done} of {jobs} are done"
             time.sleep(chaos.chance.uniform(0.1, 1.0))
             chaos.strike()
-            if chaos.writer is chaos.primary and done >= experiments // 3:
+            if chaos.writer is chaos.primary and done >= jobs // 3:
                 chaos.fail_over()
         until(lambda: all(host.is_ready for host in chaos.hosts), "all workers to be ready")
         assert [host.end() for host in chaos.hosts] == [0] * len(HOSTS)
@@ -222,12 +242,18 @@ def assert_promise(chaos: Chaos, experiments: int) -> None:
     """Every case has one result, every job one end, and no case was generated again after its result was committed."""
     assert chaos.ask("SELECT status, count(*) FROM runs GROUP BY status") == [("completed", experiments)]
     ends = chaos.ask("SELECT job_no, count(*) FROM job_attempts WHERE cause = 'done' GROUP BY job_no")
-    assert sorted(count for _, count in ends) == [1] * experiments
+    assert sorted(count for _, count in ends) == [1] * experiments * chaos.shards
+    if chaos.shards > 1:  # a run in one job ends before that does, and may end again
+        assert chaos.ask("SELECT count(*), count(DISTINCT run_id) FROM ends_seen") == [(experiments, experiments)]
     committed = {case: float(at) for case, at in chaos.ask(GENERATED, Stage.GENERATE.value)}
     assert len(committed) == experiments * CASES
     calls = [json.loads(line) for line in (chaos.folder / "calls").read_text().splitlines()]
     assert {call["case"] for call in calls} == set(committed)
     again = [call for call in calls if call["at"] > committed[call["case"]]]
     assert again == []
+    for number in range(experiments if chaos.shards > 1 else 0):
+        of_run = ROWS.format(where="JOIN cases USING (run_no, case_no) WHERE case_id LIKE %s")
+        found = chaos.ask(of_run, f"e{number}-%")
+        assert found == chaos.rows_of_a_calm_run(number)
     chaos.done["calls"] = len(calls)
     chaos.done["attempts"] = chaos.ask("SELECT count(*) FROM job_attempts")[0][0]

@@ -31,6 +31,7 @@ from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.replays import Replay, Results
 from themis.core.stores.memory.store import _Run
 from themis.core.stores.protocol import RunRecord
+from themis.core.stores.shards.rows import ShardRow
 
 KIND = "shared-file"
 
@@ -147,7 +148,7 @@ class _SharedJobs(InMemoryJobStore):
     """The jobs of that store."""
 
     def __init__(self, store: SharedFileStore) -> None:
-        super().__init__(store._undo, store._move_run)
+        super().__init__(store._undo, store._move_run, store._follow)
         self.store = store
 
     @property
@@ -210,6 +211,9 @@ _RUN_WRITES = (
         "append_replayed",
         "end_replay",
         "drop_replay",
+        "put_shards",
+        "begin_shard",
+        "finish_shard",
     ),
 )
 _RUN_READS = (
@@ -234,6 +238,8 @@ _RUN_READS = (
         "lent_keys",
         "replayed_ends",
         "replayed_outcomes",
+        "shards",
+        "hosts_of_shards",
     ),
 )
 _JOB_WRITES = (
@@ -274,6 +280,7 @@ def _document(run: _Run) -> dict[str, Any]:
         "batches": list(run.side_rows.batches.values()),
         "judge_calls": list(run.side_rows.judge_calls.values()),
         "score_edits": list(run.side_rows.score_edits.values()),
+        "shards": list(run.shards.values()),
     }
 
 
@@ -310,6 +317,7 @@ def _run(document: dict[str, Any]) -> _Run:
     rows.aggregates.update(document["aggregates"])
     rows.batches.update((row.number, row) for row in map(batch_row, document["batches"]))
     rows.score_edits.update((edit.number, edit) for edit in map(ScoreEdit._make, document["score_edits"]))
+    run.shards.update((shard.number, shard) for shard in map(ShardRow._make, document["shards"]))
     for call in (JudgeCallRow(*values) for values in document["judge_calls"]):
         rows.judge_calls[call.case_no, call.item, call.call_id] = call
         rows.responses[call.cache_key] = call.response

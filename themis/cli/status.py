@@ -16,7 +16,7 @@ from themis.cli.targets import find_queue_root, run_id_of
 from themis.cli.terminal.output import emit, emit_list, note, say
 from themis.cli.terminal.prose import say_text
 from themis.cli.terminal.time_options import Seconds
-from themis.cli.views.run_facts import say_attempts, say_run
+from themis.cli.views.run_facts import say_attempts, say_run, say_shards
 from themis.cli.views.run_table import say_runs
 from themis.core.configuration.default_paths import DEFAULT_QUEUE_ROOT
 from themis.core.errors import UnavailableError, UnknownTargetError
@@ -207,7 +207,10 @@ def _show_one(stores: "Sequence[StoredRuns]", target: str, *, as_json: bool) -> 
     for store, row in found:
         reasons = shown_reasons(store.failures(row.run_id), row.failed)
         say_run(row, priced(store.spends(row.run_id)), reasons)
-        if row.job and (attempts := store.attempts(row.job)):
+        if row.shards:
+            say()
+            say_shards(row.shards)
+        elif row.job and (attempts := store.attempts(row.job)):
             say()
             say_attempts(attempts, [(one.cause or "running", one.message or None) for one in attempts])
 

@@ -39,6 +39,7 @@ class _How(NamedTuple):
     priority: int
     not_before: datetime | None
     tags: tuple[str, ...]
+    shards: int
     after: tuple[str, ...]
     after_ended: tuple[str, ...]
     sweeps: tuple[str, ...]
@@ -72,6 +73,7 @@ class ModeName(click.Choice[str]):
 @command(
     "submit",
     "themis submit experiment.yaml",
+    "themis submit large.yaml --shards 8",
     "themis submit small.yaml large.yaml --group sizes",
     "themis submit experiment.yaml --sweep generation.generator=a,b --sweep 'seeds=[1],[2]'",
     "themis submit experiment.yaml --limit 5 --dry-run",
@@ -102,6 +104,13 @@ class ModeName(click.Choice[str]):
     help="Only a worker that has all of them takes it; in addition to runtime.tags.",
 )
 @click.option(
+    "--shards",
+    type=click.IntRange(1, 999),
+    default=1,
+    metavar="N",
+    help="In N jobs, each with a slice of the cases: several workers share one run.",
+)
+@click.option(
     "--after",
     multiple=True,
     metavar="TARGET",
@@ -130,6 +139,9 @@ def submit(*, configs: Sequence[Path], overrides: Sequence[str], **how: Any) -> 
     """
     options = _How(**how)
     if options.is_swept:
+        if options.shards > 1:
+            message = "--shards divides single runs: leave out --sweep, --sweep-file and --group"
+            raise click.UsageError(message, click.get_current_context())
         _submit_sweep(configs, overrides, options)
     else:
         _submit_each(configs, overrides, options)
@@ -224,6 +236,7 @@ def _submitted(config: Path, experiment: "Experiment", how: _How) -> "Submission
         priority=how.priority,
         not_before=how.not_before,
         tags=how.tags,
+        shards=how.shards,
         after=how.after,
         after_ended=how.after_ended,
     )

@@ -95,7 +95,24 @@ def job_key_of(queue: "Queue", target: str | None, config: Path | None = None, o
 
     Raises:
         UnknownTargetError: TARGET names nothing that has a job in this queue.
-        AmbiguousTargetError: it names several.
+        AmbiguousTargetError: it names several, or a run in several shards.
+    """
+    from themis.core.errors import AmbiguousTargetError
+
+    found = jobs_of_one_run(queue, target, config, overrides)
+    target = target or str(config)
+    if len(found) > 1:
+        shown = f"the {len(found)} shards of a run, of which {found[0][0].key} is the first"
+        raise AmbiguousTargetError(target=target, matches=shown, mend="give the key of one")
+    return found[0][0].key if found else target
+
+
+def jobs_of_one_run(
+    queue: "Queue", target: str | None, config: Path | None = None, overrides: Sequence[str] = ()
+) -> "list[tuple[JobRow, Match]]":
+    """The jobs of the one run that TARGET names, or the one shard that it names; raises as `job_key_of`.
+
+    None for a text that no store knows.
     """
     from themis.core.monitor.targets import only
 
@@ -106,11 +123,9 @@ def job_key_of(queue: "Queue", target: str | None, config: Path | None = None, o
     else:
         message = "name a job, or give --config"
         raise click.UsageError(message, click.get_current_context())
-    target = target or str(config)
-    if not found:
-        return target
-    only(target, [match for _, match in found])
-    return found[0][0].key
+    if found:
+        only(target or str(config), list({id(match): match for _, match in found}.values()))
+    return found
 
 
 def jobs_named_by(queue: "Queue", target: str, **options: int) -> "list[tuple[JobRow, Match]]":
@@ -124,9 +139,9 @@ def jobs_named_by(queue: "Queue", target: str, **options: int) -> "list[tuple[Jo
 
 
 def _jobs_of_config(queue: "Queue", config: Path, overrides: Sequence[str]) -> "list[tuple[JobRow, Match]]":
-    from themis.core.monitor.targets import jobs_of_run
+    from themis.core.monitor.targets import queued_jobs_of
 
-    return jobs_of_run(queue.place, run_id_of(config, overrides))
+    return queued_jobs_of(queue.place, run_id_of(config, overrides))
 
 
 def run_id_of(config: Path, overrides: Sequence[str] = ()) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -14,14 +15,17 @@ from themis.core.jobs.batch_requests import run_batch_request
 from themis.core.jobs.predecessors import after_of
 from themis.core.jobs.prepared_job import Mode, NamedMode, PreparedJob, how_submitted, prepared, submit_request
 from themis.core.jobs.queue_of_job import place_of, queue_of
+from themis.core.jobs.sharding import jobs_of_shards, refuse_number, refuse_others, write_whole_run
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.jobs.worker_cycle import open_queue, open_queue_at, run_worker_once, run_worker_once_async
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
 from themis.core.queue.model.predecessors import waits_for
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.model.states import JobState
+from themis.core.queue.port import Queue
 from themis.core.queue.transitions.new_job import PathOfFile
 from themis.core.snapshot import RunSnapshot
+from themis.core.stores.shards.rows import state_of
 
 __all__ = [
     "SubmissionManifest",
@@ -51,6 +55,8 @@ class SubmissionManifest(FrozenModel):
         name: of the run: the one that it got when it was first stored.
         queue: its queue: a folder, or `store:` with the address of the store that has its rows; None for a batch.
         job: key of its job in that queue; None for a batch.
+        shards: number of its jobs, each with a slice of its cases; None for one job. `manifest_path` is the file of the
+            first of them then, and `job` names them all.
         status: `pending` once queued; else the state of the same job, which was submitted before.
         after: keys of the jobs that it runs after, while it waits for them.
     """
@@ -63,6 +69,7 @@ class SubmissionManifest(FrozenModel):
     execution_targets: dict[str, ComponentTarget] = Field(default_factory=dict)
     queue: str | None = None
     job: str | None = None
+    shards: int | None = None
     status: str = "pending"
     name: str | None = None
     after: list[str] = Field(default_factory=list)
@@ -76,6 +83,7 @@ def submit_experiment(  # noqa: PLR0913  # what decides when and where it runs, 
     priority: int = DEFAULT_PRIORITY,
     not_before: datetime | None = None,
     tags: Iterable[str] = (),
+    shards: int = 1,
     after: Iterable[str] = (),
     after_ended: Iterable[str] = (),
 ) -> SubmissionManifest:
@@ -91,6 +99,7 @@ def submit_experiment(  # noqa: PLR0913  # what decides when and where it runs, 
         priority: 0 (first) to 9.
         not_before: the earliest start time, with its time zone.
         tags: tags that a worker must have to take it, in addition to `runtime.tags`.
+        shards: number of jobs that share its cases, and that different workers may run at the same time.
         after: jobs that must be done before it starts, each named by its key or as in commands; `group:NAME` stands for
             all of a group. If one of them fails or is cancelled, it is cancelled. Their results are in the same store.
         after_ended: jobs that must have ended before it starts, however.
@@ -98,20 +107,34 @@ def submit_experiment(  # noqa: PLR0913  # what decides when and where it runs, 
     Raises:
         InputError: it cannot be submitted; the message says why.
         RunExistsError: it exists and the policy is `error`.
+        OtherShardsError: it is under way with another number of shards.
         RunBusyError: it should start from scratch, but a process holds its run lock.
         UnavailableError: the store or the queue cannot be used now.
     """
     how = how_submitted(mode, priority, not_before, tags, after_of(after, after_ended))
     found = prepared(experiment, config_path, how)
+    refuse_number(found, shards)
     if found.mode == "batch":
         return summary_of(found, submit_request(found), "pending")
     found.find_datasets_again()
     with closing(StoreCache()) as others:
         place = place_of(found, others)
         queue = queue_of(place, {found.job.store: found.store.jobs}, others)
-        submission = queue.submit(found.job, prepare=found.write_run, rerun=found.policy == "rerun")
+        if shards > 1:
+            return _in_shards(found, shards, queue, place)
+        refuse_others(found, 1)
+        write = partial(write_whole_run, found)
+        submission = queue.submit(found.job, prepare=write, rerun=found.policy == "rerun")
     found.refuse_existing(submission)
     return summary_of(found, submission.path, STATUS_OF_STATE[submission.state], place, waits_for(submission.row))
+
+
+def _in_shards(found: PreparedJob, shards: int, queue: Queue, place: Place) -> SubmissionManifest:
+    done = [one for part in queue.submit_all(jobs_of_shards(found, shards)) for one in part]
+    found.refuse_existing(done[0])
+    state = JobState(state_of({one.state for one in done}))
+    summary = summary_of(found, done[0].path, STATUS_OF_STATE[state], place, waits_for(done[0].row))
+    return summary.model_copy(update={"shards": shards})
 
 
 def summary_of(

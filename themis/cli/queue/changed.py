@@ -86,7 +86,8 @@ def _options(place: "QueuePlace") -> str:
 def _say(row: "JobRow", *more: str) -> None:
     state = str(row.state)
     is_stopping = state == "running" and row.cancel_requested
-    title = f"(run {row.run_id[:ID_CHARACTERS]}, job {row.key[:ID_CHARACTERS]})"
+    key = row.key if "." in row.key else row.key[:ID_CHARACTERS]  # that of a shard is shown in full
+    title = f"(run {row.run_id[:ID_CHARACTERS]}, job {key})"
     waits = waits_for(row)
     items = (*more, *([f"waits for job {listed(waits)}"] if waits else []), title)
     if is_stopping:

@@ -9,8 +9,9 @@ import click
 
 from themis.cli.command import QueuePlace, command, queue_place
 from themis.cli.offers import values
+from themis.cli.queue import shards
 from themis.cli.queue.changed import show_job, show_jobs, show_paused, show_place, show_resumed
-from themis.cli.targets import job_key_of, jobs_named_by, note_left_out, opened_queue
+from themis.cli.targets import jobs_named_by, jobs_of_one_run, note_left_out, opened_queue
 from themis.cli.terminal.output import is_for_people, json_form_option, note
 from themis.cli.terminal.time_options import When, nanoseconds
 from themis.core.errors import UnknownJobError
@@ -58,7 +59,10 @@ def cancel(
         raise click.UsageError(message, click.get_current_context())
     with opened_queue(*place) as opened:
         if _is_one(keys, all_matching=all_matching):
-            row = opened.admin.cancel(job_key_of(opened, keys[0]))
+            named = jobs_of_one_run(opened, keys[0])
+            if len(named) > 1:
+                return _say_cancelled(shards.cancelled(opened, named))
+            row = opened.admin.cancel(named[0][0].key if named else keys[0])
             show_job(row)
             _explain(row)
             _cancel_batches(opened, [row])
@@ -70,10 +74,14 @@ def cancel(
         rows.sort(key=lambda row: row.state == "running")  # running jobs last, since their workers take the next ones
         found = list(opened.admin.cancel_each([row.key for row in rows]))
         _cancel_batches(opened, list(_jobs(found)))
+    return _say_cancelled(found) or left_out
+
+
+def _say_cancelled(found: "Sequence[JobRow | JobProblem]") -> int:
     ended = [row.state for row in _jobs(found)]
     asked = ended.count("running")
     note(f"{ended.count('cancelled'):,} cancelled, {asked:,} asked to stop, {_others(ended)} had ended before")
-    return _report(found) or left_out
+    return _report(found)
 
 
 @command(
@@ -104,7 +112,10 @@ def retry(
     edit = _edit_of(place.overrides)
     with opened_queue(place.queue_root, place.config, ()) as opened:
         if _is_one(keys, all_matching=all_matching):
-            show_job(opened.admin.retry(job_key_of(opened, keys[0]), edit=edit))
+            named = jobs_of_one_run(opened, keys[0])
+            if len(named) > 1:
+                return _report(shards.retried(opened, named, edit))
+            show_job(opened.admin.retry(named[0][0].key if named else keys[0], edit=edit))
             return 0
         states = ("failed",) if all_failed else _SENT_BACK
         left_out = note_left_out(opened) if all_failed or all_matching else 0
@@ -131,17 +142,20 @@ def set_place(
     place: QueuePlace,
     priority: int | None,
     not_before: datetime | None,
-) -> None:
+) -> int:
     """Change the priority of a queued job, or the time before which it is not taken."""
     if priority is None and not_before is None:
         message = "give --priority, --not-before or both"
         raise click.UsageError(message, click.get_current_context())
     not_before_ns = None if not_before is None else max(nanoseconds(not_before), 0)
     with opened_queue(*place) as opened:
-        row = opened.admin.reschedule(
-            job_key_of(opened, target, place.config, place.overrides), priority=priority, not_before_ns=not_before_ns
-        )
+        named = jobs_of_one_run(opened, target, place.config, place.overrides)
+        if len(named) > 1:
+            return _report(shards.rescheduled(opened, named, priority, not_before_ns))
+        key = named[0][0].key if named else target or str(place.config)
+        row = opened.admin.reschedule(key, priority=priority, not_before_ns=not_before_ns)
     show_place(row)
+    return 0
 
 
 @command("pause", 'themis queue pause --reason "the endpoint is down"')
@@ -211,11 +225,19 @@ def _chosen(
             named = {job.key for job, _ in jobs_named_by(queue, key, most=_ANY_NUMBER)}
             meant = [row for row in rows if row.key in named]
         else:
-            meant = [queue.admin.find(job_key_of(queue, key))]
+            meant = _of_run(queue, key, states)
         if not meant and key not in grouped:  # a group of which nothing is left to do is no mistake
             raise UnknownJobError(key=key)
         found.update({row.key: row for row in meant})
     return list(found.values())
+
+
+def _of_run(queue: "Queue", key: str, states: Sequence[str]) -> "list[JobRow]":
+    """The job that a text names; of a run in several shards those in one of `states`."""
+    named = jobs_of_one_run(queue, key)
+    if len(named) > 1:
+        return [row for row, _ in named if row.state in states]
+    return [queue.admin.find(named[0][0].key if named else key)]
 
 
 def _confirmed(rows: "Sequence[JobRow]") -> bool:

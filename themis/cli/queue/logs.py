@@ -13,7 +13,7 @@ import click
 from themis.cli.command import QueuePlace, command, json_option, queue_place
 from themis.cli.errors import INTERRUPTED
 from themis.cli.offers import values
-from themis.cli.targets import job_key_of, opened_queue
+from themis.cli.targets import job_key_of, jobs_of_one_run, opened_queue
 from themis.cli.terminal import streams
 from themis.cli.terminal.log_tail import LogTail, lines_of
 from themis.cli.terminal.output import emit, printable, say
@@ -46,19 +46,32 @@ def logs(
 ) -> None:
     """Print a job's history, one line per move, and the logs of its attempts that were kept.
 
+    Of a run in shards, those of all of them, unless TARGET is the key of one.
     With --follow, print only the output, as it comes; Ctrl-C ends this command, not the job.
     """
-    from themis.core.monitor.jobs import logs_by_attempt
-
     if follow and as_json:
         message = "give --follow or --json, not both"
         raise click.UsageError(message, click.get_current_context())
     with opened_queue(*place, read_only=True) as queue:
-        key = job_key_of(queue, target, place.config, place.overrides)
         if follow:
-            _follow(queue, key, attempt, lines)
+            _follow(queue, job_key_of(queue, target, place.config, place.overrides), attempt, lines)
             return
-        details = queue.admin.show(key)
+        named = jobs_of_one_run(queue, target, place.config, place.overrides)
+        keys = [row.key for row, _ in named] or [target or str(place.config)]
+        found = [queue.admin.show(key) for key in keys]
+    documents = []
+    for details in found:
+        if len(found) > 1 and not as_json:
+            say(f"\n=== {details.row.key}")
+        documents.append(_say_job(details, attempt, lines, as_json=as_json))
+    if as_json:
+        emit(documents[0] if len(documents) == 1 else {"shards": documents})
+
+
+def _say_job(details: "JobDetails", attempt: int | None, lines: int | None, *, as_json: bool) -> dict[str, object]:
+    """Print the history and the logs of a job, or return them."""
+    from themis.core.monitor.jobs import logs_by_attempt
+
     parts = logs_by_attempt(details, attempt)
     wanted = (log for log in details.kept_logs if attempt in {None, log.attempt})
     kept = {log.attempt: log for log in wanted if log.attempt not in parts}
@@ -70,8 +83,7 @@ def logs(
     if as_json:
         texts = {str(number): _text(paths, lines) for number, paths in parts.items()}
         texts |= {str(number): "\n".join(_last(log.text.splitlines(), lines)) for number, log in kept.items()}
-        emit({"key": details.row.key, "journal": details.journal, "logs": texts})
-        return
+        return {"key": details.row.key, "journal": details.journal, "logs": texts}
     if attempt is None:
         _say_history(details)
     for number, paths in parts.items():
@@ -79,6 +91,7 @@ def logs(
         _say_lines(_last(lines_of(paths), lines))
     for log in kept.values():
         _say_kept(log, lines)
+    return {}
 
 
 def _say_kept(log: "KeptLog", lines: int | None) -> None:

@@ -8,7 +8,8 @@ import click
 
 from themis.cli.command import command, json_option, queue_options
 from themis.cli.offers import values
-from themis.cli.targets import job_key_of, opened_queue
+from themis.cli.queue import shards
+from themis.cli.targets import jobs_of_one_run, opened_queue
 from themis.cli.terminal.output import emit, how_long, local_time, say
 from themis.cli.terminal.prose import say_facts
 from themis.cli.views.run_facts import say_attempts
@@ -19,6 +20,7 @@ from themis.core.queue.model.predecessors import listed
 
 if TYPE_CHECKING:
     from themis.core.monitor.jobs import JobNow
+    from themis.core.monitor.targets import Match
     from themis.core.queue.admin.details import JobDetails
     from themis.core.queue.folder.worker_report import SlotReport
     from themis.core.queue.model.queue_place import Place
@@ -35,17 +37,24 @@ _BATCH = "batch"
 def show(
     *, target: str | None, queue_root: "Place | None", config: Path | None, overrides: Sequence[str], as_json: bool
 ) -> None:
-    """Show one job: its state, its attempts, and why it is not running.
+    """Show one job: its state, its attempts, and why it is not running; of a run in shards, all of them.
 
     TARGET is the name of its run, or the beginning of its key or of its run's id; without it, --config names the run.
     """
     from themis.core.monitor.jobs import job_now
 
     with opened_queue(queue_root, config, overrides, read_only=True) as queue:
-        job = job_now(queue, job_key_of(queue, target, config, overrides))
-    if as_json:
+        named = jobs_of_one_run(queue, target, config, overrides)
+        job = None if len(named) > 1 else job_now(queue, named[0][0].key if named else target or str(config))
+    if job is None:
+        _show_shards(named, as_json=as_json)
+    elif as_json:
         emit(job.document())
-        return
+    else:
+        _say_job(job)
+
+
+def _say_job(job: "JobNow") -> None:
     details = job.details
     say_facts([*_facts(job), *_calls(job.slot)])
     if details.attempts:
@@ -59,6 +68,13 @@ def show(
         ]
         say()
         say_attempts([attempt for attempt, _ in told], ends)
+
+
+def _show_shards(named: "Sequence[tuple[JobRow, Match]]", *, as_json: bool) -> None:
+    if as_json:
+        emit({"run_id": named[0][0].run_id, "shards": list(shards.documents(named))})
+    else:
+        shards.show(named)
 
 
 def _told(attempts: "Sequence[AttemptRow]") -> "Iterator[tuple[AttemptRow, int]]":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from themis.core.cost.run_cost import RunCost
     from themis.core.monitor.runs import RunNow
+    from themis.core.monitor.shards.run_jobs import ShardNow
     from themis.core.stores.job_rows import AttemptRow
 
 _MS = 1_000_000
@@ -26,6 +27,15 @@ _ATTEMPTS = (
     Column("ended by"),
     Column("message", drop=4, below=True, bare=True, lines=4),
 )
+_SHARDS = (
+    Column("shard"),
+    Column("state"),
+    Column("cases", right=True),
+    Column("failed", right=True, drop=3),
+    Column("attempt", right=True, drop=2),
+    Column("worker", drop=2),
+    Column("message", drop=4, below=True, bare=True, lines=4),
+)
 
 
 def say_run(row: "RunNow", cost: "RunCost | None", more: "Sequence[tuple[str, str]]" = ()) -> None:
@@ -34,6 +44,23 @@ def say_run(row: "RunNow", cost: "RunCost | None", more: "Sequence[tuple[str, st
     if row.metrics:
         say()
         say_in_full(row.metrics)
+
+
+def say_shards(shards: "Sequence[ShardNow]") -> None:
+    """Print a table of the shards of a run."""
+    rows = [
+        (
+            shard.shard.key,
+            shard.state,
+            f"{shard.shard.first:,} to {shard.shard.stop - 1:,}",
+            (f"{shard.shard.failed:,}" if shard.shard.failed else None) if shard.shard.finished else None,
+            shard.job.attempt if shard.job and shard.job.attempt else None,
+            shard.job.owner.worker if shard.job and shard.job.owner else None,
+            (shard.job.message or None) if shard.job and shard.state not in {"done", "running"} else None,
+        )
+        for shard in shards
+    ]
+    say_table_fitted(_SHARDS, rows)
 
 
 def say_attempts(attempts: "Sequence[AttemptRow]", ends: "Sequence[tuple[str, str | None]]") -> None:
@@ -77,7 +104,7 @@ def _facts(row: "RunNow") -> "list[tuple[str, str | Sequence[str]]]":
         ("submitted", (local_time(job.submitted_ns) or "") if job else ""),
         ("started", local_time(row.started_ms * _MS if row.started_ms is not None else None) or ""),
         ("took", took(row) or ""),
-        ("job", f"{job.key}, attempt {job.attempt}, priority {job.priority}" if job else ""),
+        ("job", _job(row)),
         ("worker", f"{job.owner.worker}, pid {job.owner.pid}" if job and job.owner else ""),
         ("after", listed(waits_for(job)) if job else ""),
         ("not before", (local_time(own_time_ns(job)) or "") if job else ""),
@@ -86,6 +113,14 @@ def _facts(row: "RunNow") -> "list[tuple[str, str | Sequence[str]]]":
         ("stalled", row.slot.stalled.text if row.slot and row.slot.stalled else ""),
         ("store", row.store),
     ]
+
+
+def _job(row: "RunNow") -> str:
+    job = row.job
+    if job is None:
+        return ""
+    part = f"{len(row.shards)} shards" if row.shards else f"attempt {job.attempt}"
+    return f"{job.key}, {part}, priority {job.priority}"
 
 
 def _scores(row: "RunNow") -> list[str]:

@@ -31,6 +31,7 @@ def show_submitted(manifest: "SubmissionManifest") -> None:
             "mode": manifest.mode,
             **({"after": manifest.after} if manifest.after else {}),
         }
+        | ({} if manifest.shards is None else {"shards": manifest.shards})
     )
 
 
@@ -54,7 +55,8 @@ def _say(manifest: "SubmissionManifest") -> None:
     if is_new and manifest.after:
         state = "waiting"
         title += f", until {_jobs(manifest.after)} ended"
-    say_state(state, [counted(manifest.snapshot.total_cases, "case"), title])
+    cases = counted(manifest.snapshot.total_cases, "case")
+    say_state(state, [cases if manifest.shards is None else f"{cases} in {manifest.shards} shards", title])
 
 
 def _jobs(keys: "Sequence[str]") -> str:

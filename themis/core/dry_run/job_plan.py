@@ -15,8 +15,9 @@ from themis.core.jobs.predecessors import NOTHING, After, named_predecessors
 from themis.core.jobs.submittable import check_submittable
 from themis.core.queue.folder.root import open_root
 from themis.core.queue.model.queue_place import Place, queue_place
-from themis.core.stores.job_rows import JobRow, job_key
+from themis.core.stores.job_rows import JobRow
 from themis.core.stores.registry import location_of, reader_of
+from themis.core.stores.shards.together import job_of_run
 from themis.core.values.tags import checked
 
 
@@ -107,4 +108,10 @@ def _job_of(experiment: Experiment, run_id: str) -> JobRow | None:
             return None
         # By a reader: a store that no queue has used gets its id when it is asked for it, and that would be written.
         with closing(reader_of(location_of(experiment.storage))) as reader:
-            return None if reader.store_id is None else reader.job(job_key(run_id, reader.store_id))
+            if reader.store_id is None:
+                return None
+
+            def find(prefix: str, most: int) -> list[JobRow]:
+                return [pair.job for pair in reader.jobs_beginning(prefix, most)]
+
+            return job_of_run(run_id, reader.store_id, reader.shards(run_id), find, reader.job)

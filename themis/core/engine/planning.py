@@ -15,6 +15,9 @@ from themis.core.stores.protocol import RunStore
 PAGE = 256
 """Cases whose stored outcomes are read together."""
 
+Pages = Iterator[tuple[list[CaseWork], list[CaseEnd]]]
+"""Pages of cases: those with work left, and the ends of those without."""
+
 
 class Taker(Protocol):
     """Takes the outcomes of other runs that become this one's; see `OutcomeWriter`."""
@@ -23,7 +26,7 @@ class Taker(Protocol):
         """Take one."""
 
 
-def pending_work(
+def pending_work(  # noqa: PLR0913  # what is read from where, and which of it; all but four by keyword
     run: CompiledRun,
     store: RunStore,
     writer: Taker,
@@ -31,10 +34,12 @@ def pending_work(
     *,
     lenders: Lenders = Lenders.SAME_CODE,
     between: tuple[int, int | None] = (0, None),
-) -> Iterator[tuple[list[CaseWork], list[CaseEnd]]]:
+    cases: tuple[int, int] | None = None,
+) -> Pages:
     """Yield the run's cases, a page at a time: those with work left, and the ends of those without.
 
-    Of the case numbers `between`, pages that end before the first, or begin at the second or later, are left out.
+    Of the case numbers `between`, pages that end before the first, or begin at the second or later, are left out. With
+    `cases` only the cases from the first number to before the second are in any page.
 
     Outcomes of the runs that `lenders` names are reused for the same cases, and passed to `writer` as this run's.
 
@@ -46,8 +51,8 @@ def pending_work(
     resumes = is_stored and store.has_outcomes(run_id)
     judged = bool(run.components.judges)
     reuse = Reuse(store, run.snapshot, lenders)
-    cases, (first, stop) = each_case(run), between
-    while page := list(islice(cases, PAGE)):
+    works, (first, stop) = each_case(run) if cases is None else islice(each_case(run), *cases), between
+    while page := list(islice(works, PAGE)):
         if stop is not None and page[0].case_no >= stop:
             return
         if page[-1].case_no < first:

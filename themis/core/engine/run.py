@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, nullcontext
-from functools import partial
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from themis.core.config import RuntimeConfig
-from themis.core.engine.aggregating import aggregate
 from themis.core.engine.batch_endpoint import endpoint_of, has_batches
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.calls.sync_calls import SyncCalls
@@ -19,13 +17,13 @@ from themis.core.engine.cases.pipeline import CasePipeline
 from themis.core.engine.cases.prompted import preparation_of
 from themis.core.engine.cases.stage_runner import StageRunner
 from themis.core.engine.cases.taking import CaseTaker
-from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.code_changes import act_on_edits_elsewhere, act_on_own_edits, keys_to_lend
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.compiling.run_name import add_run
+from themis.core.engine.extents import Extent, extent_of, is_complete
 from themis.core.engine.judging import Asking, judging_of
 from themis.core.engine.observers import Observers
-from themis.core.engine.planning import pending_work
+from themis.core.engine.planning import Pages, pending_work
 from themis.core.engine.remarks import remark_on_candidates, remark_on_idle_limits
 from themis.core.engine.retry_policy import message_of
 from themis.core.engine.reuse import Lenders
@@ -47,7 +45,6 @@ from themis.core.errors import (
 )
 from themis.core.outcomes.outcome import CaseEnd
 from themis.core.outcomes.stages import UNTIL_STAGES, Stage
-from themis.core.outcomes.verdict import Verdict
 from themis.core.processes.forks import line, refuse_copy, run_of
 from themis.core.results import RunStatus
 from themis.core.stores.protocol import RunRecord, RunStore
@@ -76,6 +73,7 @@ class RunExecution:
         self._judges = run.components.live_judges
         self._afresh = options.afresh or runtime.existing_run_policy == "rerun"
         self._spending: Spending | None = None
+        self._extent: Extent | None = None
         self._at_risk = CasesAtRisk(options.precautions)
 
     async def execute(self) -> RunRecord:
@@ -96,41 +94,37 @@ class RunExecution:
         stored = self._settle_existing()
         if stored is not None:
             return stored
-        spends = partial(self._store.spends, self._run_id)
-        self._spending = spending_of(self._runtime, self._generator, self._judges, spends)
+        extent = self._extent = extent_of(self._run, self._store, self._options, self._until)
+        self._spending = spending_of(self._runtime, self._generator, self._judges, extent.spends, extent.read_others)
         remark_on_candidates(self._run, self._until)
         remark_on_idle_limits(self._run, self._runtime)
-        self._progress.total = self._run.snapshot.total_cases
-        self._store.start_run(self._run_id, fence=self._options.fence)
+        self._progress.total = extent.total
+        extent.start()
         span = await self._observers.run_started()
         try:
             with set_for_runs():
                 batching = self._batching()
                 failed = None if batching is None else await self._through_batches(batching)
                 await self._all_cases(failed)
-                if self._until >= Stage.SCORE:
-                    await aggregate(self._run, self._store, self._runtime, self._options.fence)
+                found = await extent.finished(self._run, self._runtime, self._through())
         except asyncio.CancelledError:
-            await self._end(span, RunStatus.CANCELLED, None)
+            await self._end(extent, span, RunStatus.CANCELLED, None)
             raise
         except BudgetSpentError as error:
-            await self._end(span, RunStatus.CANCELLED, str(error))
-            return self._record()
+            await self._end(extent, span, RunStatus.CANCELLED, str(error))
+            return extent.record()
         except (UnavailableError, ClaimLostError, BatchWaitError):
             raise  # the store or a batch is unavailable, or another worker has the run: it stays, to continue later
         except Exception as error:
-            await self._end(span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
+            await self._end(extent, span, RunStatus.FAILED, f"{type(error).__name__}: {message_of(error)}")
             raise
-        await self._end(span, *self._verdict(), batching)
-        return self._record()
-
-    def _verdict(self) -> Verdict:
-        return verdict(self._store, self._run_id, self._runtime.max_failed_share)
+        await self._end(extent, span, *found, batching)
+        return extent.record()
 
     def _settle_existing(self) -> RunRecord | None:
         """Create the run, or apply the policy to the one that exists; returns its row if nothing is left to do."""
         record = self._store.load_run(self._run_id)
-        is_done = record is not None and record.status is RunStatus.COMPLETED and self._reaches(record)
+        is_done = record is not None and is_complete(record, self._until)
         if self._lenders is Lenders.SAME_CODE and not is_done:
             act_on_edits_elsewhere(self._runtime.code_changes, self._store, self._run.snapshot)
         created = add_run(self._store, self._run.snapshot, self._options.title)
@@ -162,9 +156,6 @@ class RunExecution:
         if self._afresh:
             return Lenders.NONE
         return Lenders.under(self._runtime.code_changes)
-
-    def _reaches(self, record: RunRecord) -> bool:
-        return UNTIL_STAGES[record.completed_through or "judge"] >= self._until
 
     def _batching(self) -> "Batching | None":
         """The run's batches; None for a run whose candidates are asked for one by one."""
@@ -235,6 +226,9 @@ class RunExecution:
                 runner.close()
                 at_risk.close()
 
+    def _limits_of(self, runner: StageRunner) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._extent is None else self._extent.limits_of(self._runtime, runner.divide_limits)
+
     def _stages(self, runner: StageRunner, ended: Callable[[CaseEnd], None]) -> tuple[CasePipeline, Evaluation]:
         """The stages of a case up to its answer, and those after it."""
         calls, parts = SyncCalls(self._runtime), self._run.parts()
@@ -248,7 +242,7 @@ class RunExecution:
         evaluation = taker.evaluation
         try:
             with run_of(asyncio.get_running_loop()):
-                async with AsyncExitStack() as sessions:
+                async with AsyncExitStack() as sessions, self._limits_of(evaluation.runner):
                     for judge in self._judges:
                         await sessions.enter_async_context(session_of(judge))
                     async with session_of(self._generator):
@@ -265,7 +259,7 @@ class RunExecution:
 
     def _work(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
         taken = self._at_risk.taken
-        for page, ends in pending_work(self._run, self._store, writer, self._until, lenders=self._lenders):
+        for page, ends in self._pending(writer):
             done = [end for end in ends if end.case_no not in taken] if taken else ends
             self._progress.done += len(done)
             self._progress.resumed += len(done)
@@ -274,19 +268,26 @@ class RunExecution:
 
     def _suspects(self, writer: OutcomeWriter) -> Iterator[CaseWork]:
         """The suspects that have work left, and their neighbours."""
-        run, between = self._run, (min(self._at_risk.suspects), max(self._at_risk.suspects) + 1)
-        for page, _ in pending_work(run, self._store, writer, self._until, lenders=self._lenders, between=between):
+        for page, _ in self._pending(writer, (min(self._at_risk.suspects), max(self._at_risk.suspects) + 1)):
             yield from page
 
-    async def _end(self, span: Any, status: RunStatus, error: str | None, batching: "Batching | None" = None) -> None:
+    def _pending(self, writer: OutcomeWriter, between: tuple[int, int | None] = (0, None)) -> Pages:
+        run, lenders, cases = self._run, self._lenders, self._options.cases
+        return pending_work(run, self._store, writer, self._until, lenders=lenders, between=between, cases=cases)
+
+    def _through(self) -> Stage:
+        """The last stage that the run has completed with this execution."""
+        before = self._record().completed_through  # a later stage that was reached before is kept
+        through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
+        return min(through, self._run.snapshot.last_stage)  # version 4.0 recorded every complete run as judged
+
+    async def _end(
+        self, extent: Extent, span: Any, status: RunStatus, error: str | None, batching: "Batching | None" = None
+    ) -> None:
         refuse_copy(self._forks, "saying how it ended")
-        through = None
-        if status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}:
-            before = self._record().completed_through  # a later stage that was reached before is kept
-            through = max(self._until, UNTIL_STAGES[before] if before else Stage.GENERATE)
-            through = min(through, self._run.snapshot.last_stage)  # version 4.0 recorded every complete run as judged
+        is_complete = status in {RunStatus.COMPLETED, RunStatus.PARTIAL_FAILURE}
         with nullcontext() if batching is None else self._store.transaction():
-            self._store.end_run(self._run_id, status, through=through, error=error, fence=self._options.fence)
+            extent.end(status, self._through() if is_complete else None, error)
             if batching is not None:
                 from themis.core.engine.batches.polling import close_batches  # noqa: PLC0415  # see above
 

@@ -68,6 +68,8 @@ class RunOptions:
         progress: kept up to date.
         holds_lease: whether the claim is certain, where claims have leases; called before each case and each call.
         title: name and labels of a run that has none yet.
+        cases: the slice of the run's cases that is carried out by itself, under a claim: the numbers of its first case
+            and of the one behind its last; None for all.
         precautions: what is done about cases that kill the process.
         gives_back: whether a run whose provider works on its batches stops, for somebody to continue it later.
     """
@@ -81,6 +83,7 @@ class RunOptions:
     gives_back: bool = False
     holds_lease: Callable[[], bool] | None = None
     title: Title = field(default_factory=Title)
+    cases: tuple[int, int] | None = None
     precautions: Precautions = field(default_factory=Precautions)
 
 

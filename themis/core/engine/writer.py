@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Self
 
-from themis.core.engine.spending import BatchSpend, Spending
+from themis.core.engine.spending import BatchSpend, OthersNow, Spending
 from themis.core.outcomes.codec import without_secrets
 from themis.core.outcomes.outcome import CaseEnd, Outcome
 from themis.core.processes.forks import line, refuse_copy
@@ -118,15 +118,11 @@ class OutcomeWriter:
 
     def add(self, outcome: Outcome) -> None:
         """Queue an outcome for commit; raises what `note` does."""
-        self._outcomes.append(outcome)
-        if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
-            self._weigh(outcome)
-        if (not outcome.ok or self._notes_all) and self.note is not None:
-            self._notes_all = self.note(outcome)
+        self.add_all((outcome,))
 
     def add_all(self, outcomes: Iterable[Outcome]) -> None:
         """Queue several outcomes for commit; raises what `note` does."""
-        for outcome in outcomes:  # written out, as each case comes here
+        for outcome in outcomes:
             self._outcomes.append(outcome)
             if len(outcome.body) > _SHORT_TEXT or len(outcome.output or "") > _SHORT_TEXT:
                 self._weigh(outcome)
@@ -222,13 +218,13 @@ class OutcomeWriter:
     async def _commit_one(self, portion: _Portion, *, is_last: bool) -> None:
         """Commit one portion and forget it: in the writer's thread, except for the only commit of a run."""
         if self._thread is None and is_last:
-            self._commit(portion)
+            others = self._commit(portion)
         else:
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="themis-writer")
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, portion)
+            others = await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, portion)
         if portion.spend is not None and self._spending is not None:
-            self._spending.written()
+            self._spending.written(others)
         self._committing_bytes -= portion.size
         self._make_room()
 
@@ -245,19 +241,22 @@ class OutcomeWriter:
         self._has_room.clear()
         self.is_full = True
 
-    def _commit(self, portion: _Portion) -> None:
+    def _commit(self, portion: _Portion) -> OthersNow | None:
         refuse_copy(self._forks, "writing its outcomes")
         began_s = time.monotonic()
-        self._store_portion(portion)
+        others = self._store_portion(portion)
         # Half of it is the past: one commit that waited for another process does not decide alone.
         self._commit_s = (self._commit_s + time.monotonic() - began_s) / 2
+        return others
 
-    def _store_portion(self, portion: _Portion) -> None:
+    def _store_portion(self, portion: _Portion) -> OthersNow | None:
         outcomes, ends, _, spend, judge_calls = portion
         if spend is None and not judge_calls:
             self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
-            return
+            return None
         with self._store.transaction():
+            if isinstance(self._spending, Spending) and self._spending.others is not None:
+                self._store.lock_run(self._run_id)  # what others write of their spends is before this, or after it
             if judge_calls:
                 rows = [row._replace(response=mask_json(row.response)) for row in judge_calls]
                 self._store.save_judge_calls(self._run_id, rows, fence=self._fence)
@@ -265,6 +264,8 @@ class OutcomeWriter:
                 self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
             if spend is not None and self._spending is not None:
                 self._store.put_spend(self._run_id, self._spending.execution, mask_json(spend), fence=self._fence)
+                return self._spending.others_now()
+        return None
 
     def _raise_error(self) -> None:
         if self._error is not None:

@@ -19,6 +19,10 @@ class RunExistsError(InputError):
     """run {run_id} exists already ({status}) and runtime.existing_run_policy is "error"; use "auto" to continue it or "rerun" to start from scratch"""
 
 
+class OtherShardsError(InputError):
+    """run {run} is in the queue {how}, {state}, so it cannot be submitted with shards={now} too; submit it with the same number, or cancel it first"""
+
+
 class RunBusyError(UnavailableError):
     """run {run}: run lock held by {holder}{since}, and two processes would pay for each case twice; wait for it (themis run --wait), or stop it first"""
 

@@ -194,6 +194,7 @@ async def _run_of(manifest: Manifest, store: RunStore, options: JobOptions) -> R
         progress=options.progress or RunProgress(),
         gives_back=options.fence is not None,
         holds_lease=options.holds_lease,
+        cases=manifest.cases,
         precautions=options.precautions,
     )
     execution = RunExecution(run, store, runtime, run_options)
@@ -236,6 +237,11 @@ def _first_failure(record: RunRecord, store: RunStore) -> StageFailure | None:
 
 
 def _note_end(manifest: Manifest, store: RunStore, status: RunStatus, error: str | None, fence: Fence | None) -> None:
-    """Record how a stopped run ended as a whole; a store that cannot be written reports that itself."""
+    """Record how a stopped run ended as a whole; a store that cannot be written reports that itself.
+
+    A run with shards ends with the job of the last one.
+    """
+    if manifest.cases is not None:
+        return
     with contextlib.suppress(Exception):
         store.end_run(manifest.run_id, status, through=None, error=error, fence=fence)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from themis.core.configuration.secrets import secrets_not_needed
 from themis.core.errors import StoreMissingError, UnknownTargetError
 from themis.core.experiment import Experiment
-from themis.core.monitor.targets import Kind, Match, group_named, matches_of, only, run_in, target_text
+from themis.core.monitor.targets import Kind, Match, group_named, matches_of, only, run_in, shard_in, target_text
 from themis.core.queue.model.predecessors import NONE, Predecessors
 from themis.core.stores.reading import StoreLocation, StoreReader
 from themis.core.stores.registry import reader_of
@@ -48,14 +48,16 @@ def named_predecessors(after: After, location: StoreLocation) -> Predecessors:
 
 
 def _keys(texts: Sequence[str], reader: StoreReader) -> tuple[str, ...]:
-    found = (_key(text, match) for text in texts for match in _matches(text, reader))
+    found = (key for text in texts for match in _matches(text, reader) for key in _keys_of(text, match))
     return tuple(dict.fromkeys(found))
 
 
-def _key(text: str, match: Match) -> str:
+def _keys_of(text: str, match: Match) -> list[str]:
+    """Return the key of the job of a run; those of all its shards, unless the text is the key of one."""
     if match.job is None:
         raise UnknownTargetError(target=text, detail="its run was not submitted to a queue: no job can run after it")
-    return match.job.key
+    of_shard = shard_in(target_text(text).text)
+    return [row.key for row in match.jobs.rows if row.key.startswith(of_shard)]
 
 
 def _matches(text: str, reader: StoreReader) -> list[Match]:

@@ -70,9 +70,9 @@ class PreparedJob:
         """Policy for a job that exists."""
         return self.experiment.runtime.existing_run_policy
 
-    def write_run(self) -> None:
-        """Create the run, or apply the policy when it exists: once, not at each attempt."""
-        _prepare(self.store, self.snapshot, self.experiment)
+    def write_run(self) -> bool:
+        """Create the run, or apply the policy when it exists, once, not at each attempt; returns whether it is new."""
+        return _prepare(self.store, self.snapshot, self.experiment)
 
     def find_datasets_again(self) -> None:
         """Make a stored run read its datasets from their current paths, if they were moved."""
@@ -193,8 +193,8 @@ def _find_datasets_again(store: RunStore, snapshot: RunSnapshot) -> None:
         store.jobs.move_run(snapshot.run_id, lambda name, path: path if Path(path).exists() else now.get(name) or path)
 
 
-def _prepare(store: RunStore, snapshot: RunSnapshot, experiment: Experiment) -> None:
-    """Create the run, or apply the policy when it exists: once, not at each attempt."""
+def _prepare(store: RunStore, snapshot: RunSnapshot, experiment: Experiment) -> bool:
+    """Create the run, or apply the policy when it exists: once, not at each attempt; returns whether it is new."""
     runtime = experiment.runtime
     policy = runtime.existing_run_policy
     stored = store.load_snapshot(snapshot.run_id)
@@ -210,6 +210,7 @@ def _prepare(store: RunStore, snapshot: RunSnapshot, experiment: Experiment) -> 
     if not created and policy == "rerun":
         with store.hold_run(snapshot.run_id):  # its worker would have nothing to continue from
             store.clear_run(snapshot.run_id)
+    return created
 
 
 def persistent_store(experiment: Experiment) -> RunStore:

@@ -18,6 +18,7 @@ from themis.core.queue.model.predecessors import own_time_ns, waits_for
 from themis.core.queue.model.queue_place import Place
 from themis.core.stores.job_rows import JobRow
 from themis.core.stores.reading import JobAndRun
+from themis.core.stores.shards.rows import is_shard
 
 AHEAD = 500
 """Number of next jobs that are read; those after them are only counted."""
@@ -119,7 +120,7 @@ class QueueWatcher:
     def _run(self, found: JobAndRun, live: LiveWorkers, now_ns: int) -> _Run:
         job, total = found.job, found.run.total_cases
         report = live.report(job.key, job.attempt)
-        if report is not None and total > COUNTED_CASES and report.total:
+        if report is not None and (total > COUNTED_CASES or is_shard(job.key)) and report.total:
             done, failed = report.done, report.failed
         else:
             done, failed = self._stores.count_cases(found)

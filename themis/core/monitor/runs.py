@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from themis.core.monitor.places.what_is_there import queue_id_at, workers_at
 from themis.core.monitor.run_filter import ALL_RUNS, RunFilter
 from themis.core.monitor.run_outline import RunOutlines
+from themis.core.monitor.shards.run_jobs import ShardNow, jobs_of_run
 from themis.core.monitor.workers import LiveWorkers, calls_document
 from themis.core.outcomes.failure_groups import MOST_READ, FailureGroup, failure_groups
 from themis.core.queue.model.predecessors import waits_for
 from themis.core.queue.model.queue_place import Place
 from themis.core.statistics.score_tally import MetricSummary, means_of, summaries
-from themis.core.stores.job_rows import AttemptRow, JobRow, job_key
+from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.reading import RunRow, StoreLocation, StoreReader
 from themis.core.stores.registry import PATIENCE_S, reader_of
 from themis.core.stores.standing import Standing, standing
@@ -47,10 +48,11 @@ class RunNow:
         started_ms, ended_ms: milliseconds since 1970 UTC.
         done, failed: number of ended cases, and number of those that failed.
         metrics: summaries of the scores so far, by metric.
-        job: None for a run that was not submitted to a queue.
+        job: its job, or those of its shards as one; None for a run that was not submitted to a queue.
         store: the path of its store.
         standing: its overall state, derived from all of this and its lock.
         slot: the report of the slot that runs its job; None if no registered worker of the queue does.
+        shards: its shards, with their jobs; none for a run in one job.
     """
 
     run_id: str
@@ -69,6 +71,7 @@ class RunNow:
     store: str
     standing: Standing
     slot: "SlotReport | None" = None
+    shards: tuple[ShardNow, ...] = ()
 
     @property
     def state(self) -> str:
@@ -93,6 +96,7 @@ class RunNow:
             "attempt": job.attempt if job else None,
             "worker": job.owner.worker if job and job.owner else None,
             "job": job.key if job else None,
+            **({"shards": [shard.document() for shard in self.shards]} if self.shards else {}),
             "after": list(waits_for(job)) if job else [],
             "reason": reason_of(self.state, self.standing.error),
             "error": self.standing.error,
@@ -157,7 +161,8 @@ class StoredRuns:
 
     def _now(self, run: RunRow, live: "_Workers", *, with_means: bool) -> RunNow:
         done, failed = self._reader.count_cases(run)
-        job = None if self._store_id is None else self._reader.job(job_key(run.run_id, self._store_id))
+        jobs = jobs_of_run(self._reader, run.run_id, self._store_id)
+        job = jobs.job
         return RunNow(
             run_id=run.run_id,
             name=run.name,
@@ -174,7 +179,8 @@ class StoredRuns:
             job=job,
             store=self._reader.location.path,
             standing=standing(run, job, partial(self._reader.run_holder, run.run_id)),
-            slot=live.slot_of(job),
+            slot=next((slot for row in jobs.rows if (slot := live.slot_of(row)) is not None), None),
+            shards=jobs.shards,
         )
 
     def _completed_through(self, run: RunRow) -> str | None:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from themis.core.errors import AmbiguousTargetError, InvalidArgumentError, UnavailableError, UnknownTargetError
 from themis.core.monitor.places.what_is_there import queue_id_at
+from themis.core.monitor.shards.run_jobs import RunJobs, jobs_of_run
 from themis.core.monitor.stores import stores_of, unusable_stores
 from themis.core.queue.model.queue_place import Place
-from themis.core.stores.job_rows import JobRow, job_key
+from themis.core.stores.job_rows import JobRow
 from themis.core.stores.reading import RunRow, StoreReader
 from themis.core.stores.registry import reader_of
 from themis.core.text.run_names import CONFIG_SUFFIXES, KINDS
@@ -56,15 +57,20 @@ class TargetText(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Run that a text names, the store that it is in, and its job.
+    """Run that a text names, the store that it is in, and its jobs.
 
     Attributes:
-        job: None for a run that was not submitted to a queue.
+        jobs: its jobs; those of shards too.
     """
 
     reader: StoreReader
     run: RunRow
-    job: JobRow | None
+    jobs: RunJobs
+
+    @property
+    def job(self) -> JobRow | None:
+        """Its job, or those of its shards as one; None for a run that was not submitted to a queue."""
+        return self.jobs.job
 
     def __str__(self) -> str:
         """Return its name, its run and its job, for a message."""
@@ -170,12 +176,7 @@ def _mend(matches: Sequence[Match]) -> str:
 def _matches(found: Iterable[tuple[StoreReader, RunRow]]) -> list[Match]:
     """Return runs with their jobs, each once for each store."""
     once = {(reader.location, run.run_id): (reader, run) for reader, run in found}
-    return [Match(reader, run, _job_of(reader, run.run_id)) for reader, run in once.values()]
-
-
-def _job_of(reader: StoreReader, run_id: str) -> JobRow | None:
-    store_id = reader.store_id
-    return None if store_id is None else reader.job(job_key(run_id, store_id))
+    return [Match(reader, run, jobs_of_run(reader, run.run_id, reader.store_id)) for reader, run in once.values()]
 
 
 def jobs_named(queue_root: Place, target: TargetText, *, most: int = MOST_MATCHES) -> list[tuple[JobRow, Match]]:
@@ -186,10 +187,15 @@ def jobs_named(queue_root: Place, target: TargetText, *, most: int = MOST_MATCHE
     Raises:
         UnknownTargetError: there is none, and every store was searched.
     """
-    return _jobs(queue_root, lambda readers: matches_of(target, readers, most=most))
+    return _jobs(queue_root, lambda readers: matches_of(target, readers, most=most), shard_in(target.text))
 
 
-def jobs_of_run(queue_root: Place, run_id: str) -> list[tuple[JobRow, Match]]:
+def shard_in(text: str) -> str:
+    """Return the beginning of the key of a shard that a text is; empty for a text that names none."""
+    return text if "." in text and _KEY.fullmatch(text) else ""
+
+
+def queued_jobs_of(queue_root: Place, run_id: str) -> list[tuple[JobRow, Match]]:
     """Return the jobs of a queue that carry out a run; raises as `jobs_named` does."""
 
     def found(readers: list[StoreReader]) -> list[Match]:
@@ -201,7 +207,9 @@ def jobs_of_run(queue_root: Place, run_id: str) -> list[tuple[JobRow, Match]]:
     return _jobs(queue_root, found)
 
 
-def _jobs(queue_root: Place, find: Callable[[list[StoreReader]], list[Match]]) -> list[tuple[JobRow, Match]]:
+def _jobs(
+    queue_root: Place, find: Callable[[list[StoreReader]], list[Match]], of_shard: str = ""
+) -> list[tuple[JobRow, Match]]:
     queue_id = queue_id_at(queue_root)
     if queue_id is None:
         return []
@@ -220,7 +228,8 @@ def _jobs(queue_root: Place, find: Callable[[list[StoreReader]], list[Match]]) -
             if is_whole:
                 raise
             return []
-    found = [(match.job, match) for match in matches if match.job is not None and match.job.queue_id == queue_id]
+    pairs = ((row, match) for match in matches for row in match.jobs.rows)
+    found = [(row, match) for row, match in pairs if row.queue_id == queue_id and row.key.startswith(of_shard)]
     if not found and is_whole:
         raise UnknownTargetError(target=listed(matches), detail="has no job in this queue")
     return found

@@ -7,6 +7,7 @@ from themis.core.errors import UnavailableError
 from themis.core.monitor.run_outline import UNKNOWN, RunOutline, RunOutlines
 from themis.core.stores.reading import JobAndRun, StoreLocation, StoreReader
 from themis.core.stores.registry import reader_of
+from themis.core.stores.shards.rows import ShardRow, is_shard
 
 PATIENCE_S = 0.5
 """Seconds to wait for a busy store before its last known state is shown."""
@@ -24,6 +25,7 @@ class WatchedStores:
     def __init__(self) -> None:
         """Start without any store."""
         self._stores: dict[StoreLocation, _Store] = {}
+        self._sizes: dict[str, int] = {}
         self._troubles: dict[StoreLocation, str] = {}
         self._home: dict[str, StoreLocation] = {}
         self._jobs: dict[str, JobAndRun] = {}
@@ -49,7 +51,7 @@ class WatchedStores:
         for location in locations:
             known = {key: before[key] for key in keys if home.get(key) == location}
             found = self._ask(location, lambda store: store.reader.jobs(keys), known)
-            self._jobs |= found
+            self._jobs |= {key: self._of_shard(location, pair) for key, pair in found.items()}
             self._home |= dict.fromkeys(found, location)
         self._counts = {key: count for key, count in self._counts.items() if key in self._jobs}
         self._outlines = {key: outline for key, outline in self._outlines.items() if key in self._jobs}
@@ -65,6 +67,8 @@ class WatchedStores:
     def count_cases(self, job: JobAndRun) -> tuple[int, int]:
         """Number of ended cases of a job from the last `look`, and number of those that failed."""
         key = job.job.key
+        if is_shard(key):
+            return 0, 0  # its worker's report says more
         known = self._counts.get(key, (0, 0))
         found = self._counts[key] = self._ask(self._home[key], lambda store: store.reader.count_cases(job.run), known)
         return found
@@ -79,13 +83,33 @@ class WatchedStores:
                 lambda store: [(job, store.outlines.of(job.run)) for job in store.reader.last_ended(queue_id, limit)],
                 self._ended.get(location, []),
             )
-        found = [pair for location in locations for pair in self._ended[location]]
+        found = [
+            (self._of_shard(location, job), outline) for location in locations for job, outline in self._ended[location]
+        ]
         return sorted(found, key=lambda pair: -(pair[0].job.ended_ns or 0))[:limit]
 
     def failed_cases(self, job: JobAndRun) -> int:
         """Number of failed cases of a job that `last_ended` returned; 0 while that is unknown."""
-        home = next(where for where, pairs in self._ended.items() if any(job is found for found, _ in pairs))
+        key = job.job.key
+        home = next(where for where, pairs in self._ended.items() if any(key == found.job.key for found, _ in pairs))
+        if is_shard(key):
+            shards = self._shards(home, job)
+            return next((shard.failed for shard in shards if shard.key == key), 0)
         return self._ask(home, lambda store: store.reader.count_cases(job.run), (0, 0))[1]
+
+    def _of_shard(self, location: StoreLocation, found: JobAndRun) -> JobAndRun:
+        """A job with its run; that of a shard has the number of the shard's cases in place of the run's."""
+        key = found.job.key
+        if not is_shard(key):
+            return found
+        if key not in self._sizes:
+            shards = self._shards(location, found)
+            self._sizes |= {shard.key: shard.stop - shard.first for shard in shards}
+        return JobAndRun(found.job, found.run._replace(total_cases=self._sizes.get(key, found.run.total_cases)))
+
+    def _shards(self, location: StoreLocation, found: JobAndRun) -> list[ShardRow]:
+        none: list[ShardRow] = []
+        return self._ask(location, lambda store: store.reader.shards(found.run.run_id), none)
 
     def _ask(self, location: StoreLocation, question: "Callable[[_Store], Found]", otherwise: Found) -> Found:
         if location in self._troubles:

@@ -151,7 +151,7 @@ class Admin(Protocol):
     def retry(self, key: str, *, edit: Edit | None = None) -> JobRow:
         """Queue a failed or cancelled job again."""
 
-    def rerun(self, key: str) -> JobRow:
+    def rerun(self, key: str, *, edit: Edit | None = None) -> JobRow:
         """Queue an ended job again, also a done one."""
 
     def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:

@@ -8,9 +8,10 @@ from typing import Any
 from themis.core.outcomes.stages import Stage, until_name
 from themis.core.results import RunStatus
 from themis.core.stores import projections
-from themis.core.stores.job_rows import Fence, job_key
+from themis.core.stores.job_rows import Fence
 from themis.core.stores.protocol import RunRecord, RunStore, StoredRun
 from themis.core.stores.run_locks import RunHolder
+from themis.core.stores.shards.together import job_of_run
 from themis.core.stores.standing import standing
 from themis.core.text.lines import storable
 
@@ -32,7 +33,8 @@ class BaseRunStore(RunStore, ABC):
         """Return a run's row with the status and error to show, by its job and lock too; None when it is not there."""
         if (record := self.load_run(run_id)) is None:
             return None
-        job = self.jobs.load(job_key(run_id, self.jobs.store_id))
+        jobs = self.jobs
+        job = job_of_run(run_id, jobs.store_id, self.shards(run_id), jobs.find, jobs.load)
         found = standing(record, job, lambda: self.run_holder(run_id))
         return replace(record, status=RunStatus(found.status), error=found.reason)
 

@@ -24,6 +24,7 @@ from themis.core.stores.job_rows import Fence
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.run_locks import RunHolder
+from themis.core.stores.shards.port import ShardStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class StoredRun:
     execution_state: ExecutionState
 
 
-class RunStore(Protocol):
+class RunStore(ShardStore, Protocol):
     """Keeps runs. Every write is atomic, and repeating it changes nothing."""
 
     @property

@@ -11,6 +11,7 @@ from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.run_locks import RunHolder
+from themis.core.stores.shards.rows import ShardRow
 
 
 class StoreLocation(NamedTuple):
@@ -116,6 +117,9 @@ class StoreReader(Protocol):
 
     def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
         """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
+
+    def shards(self, run_id: str) -> list[ShardRow]:
+        """Return the shards of a run, in order; none for a run in one job."""
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""

@@ -8,6 +8,7 @@ from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import AttemptRow, JobRow
 from themis.core.stores.reading import JobAndRun, MemberRow, RunRow, StoreLocation, StoreReader
 from themis.core.stores.run_locks import RunHolder
+from themis.core.stores.shards.rows import ShardRow
 from themis.core.text.canonical import compact_json
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class StoreAsReader(StoreReader):
     def jobs_beginning(self, prefix: str, limit: int) -> list[JobAndRun]:
         """Return the first jobs whose key begins with `prefix`, each with its run, in order of their keys."""
         return list(self._with_runs(self._store.jobs.find(prefix, limit)))
+
+    def shards(self, run_id: str) -> list[ShardRow]:
+        """Return the shards of a run, in order; none for a run in one job."""
+        return self._store.shards(run_id)
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ from themis.core.jobs.prepared_job import (
     submit_request,
 )
 from themis.core.jobs.queue_of_job import place_of, queue_of
+from themis.core.jobs.sharding import refuse_others, write_whole_run
 from themis.core.jobs.store_cache import StoreCache
 from themis.core.queue.model.ordering import DEFAULT_PRIORITY
 from themis.core.queue.model.predecessors import Predecessors, waits_for
@@ -146,6 +148,7 @@ def submit_rows(rows: Sequence[ExperimentRow], how: HowSubmitted, group: str) ->
         jobs.append(prepared(row.experiment, row.config, how, stores[location], after[location]))
     for job in jobs:
         _refuse_existing(job)
+        refuse_others(job, 1)
     size = most_at_once()
     for start in range(0, len(rows), size):
         part = jobs[start : start + size]
@@ -176,7 +179,7 @@ def _queued(jobs: Sequence[PreparedJob]) -> list[_Submitted]:
             by_place.setdefault(place_of(job, others), []).append(job)
         for place, part in by_place.items():
             queue = queue_of(place, {job.job.store: job.store.jobs for job in part}, others)
-            bulk = [BulkJob(job.job, job.write_run, job.policy == "rerun") for job in part]
+            bulk = [BulkJob(job.job, partial(write_whole_run, job), job.policy == "rerun") for job in part]
             for batch in queue.submit_all(bulk):
                 for one in batch:
                     status, after = STATUS_OF_STATE[one.state], waits_for(one.row)

@@ -1,7 +1,7 @@
 """Rules for a provider: those of one run or one process, and those of the operator."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from themis.core.values.adaptive import AdaptiveConfig
@@ -25,6 +25,18 @@ class RunRules:
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     adaptive: AdaptiveConfig | None = None
+
+    def divided(self, parts: int) -> "RunRules":
+        """Return one of several equal parts, of those limits that are the provider's; a call may always be made."""
+        if parts == 1:
+            return self
+        minute, tokens = self.requests_per_minute, self.tokens_per_minute
+        return replace(
+            self,
+            concurrency=None if self.concurrency is None else max(self.concurrency // parts, 1),
+            requests_per_minute=None if minute is None else minute / parts,
+            tokens_per_minute=None if tokens is None else tokens / parts,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ class StageRunner:
     ) -> None:
         """Use the limits and retries of `runtime`; outcomes go to `writer`, and `spending` counts a model's tokens."""
         self._admission = Admission(runtime)
+        self.divide_limits = self._admission.divide
         self.writer = writer
         self.idle_timeout_s = runtime.idle_timeout_s
         self._breaker = Breaker(runtime, NAMES[Stage.GENERATE].span)

@@ -139,6 +139,7 @@ class Admission:
         self._providers: dict[Account, ProviderGate] = {}
         self._gates: dict[tuple[Stage, Account | None], Gate] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._parts = 1
         self.waiting = 0
 
     def gate(self, stage: Stage, provider: str | None = None, component: Any = None) -> Gate:
@@ -160,6 +161,12 @@ class Admission:
             provider.close()
         self._providers.clear()
         self._gates.clear()
+
+    def divide(self, parts: int) -> None:
+        """Keep to one of several equal parts of the providers' limits from now on, as the others are kept elsewhere."""
+        self._parts = parts
+        for provider in self._providers.values():
+            provider.divide(parts)
 
     def states(self) -> tuple[ProviderState, ...]:
         """The limits of the run's providers as they are now; callable from any thread."""
@@ -189,6 +196,7 @@ class Admission:
             rules = rules_of(self._runtime, asked.provider)
             waiting = partial(self._waiting_for, asked)
             known = ProviderGate(self._asked or providers, asked, rules, self.admit, waiting)
+            known.divide(self._parts)
             self._providers[asked] = known
         return known
 

@@ -33,9 +33,16 @@ class ProviderGate:
             waiting: the number of calls that wait; called from any thread.
         """
         self._share = Share(rules, wake, waiting)
+        self._rules = rules
         self._estimate = TokenEstimate()
         self._providers = providers
         self._limits = providers.join(asked, self._share)
+
+    def divide(self, parts: int) -> None:
+        """Keep to one of several equal parts of the limits."""
+        rules = self._rules.divided(parts)
+        if rules != self._share.rules:
+            self._limits.follow(self._share, rules)
 
     def close(self) -> None:
         """Take part no longer; limits that no run shares are forgotten."""

@@ -15,7 +15,7 @@ from themis.core.engine.limits.sharing.part import BUSY_S, QUIET_S, Part
 from themis.core.engine.limits.throttling_pauses import ThrottlingPauses
 from themis.core.engine.limits.token_estimate import tokens_used
 from themis.core.values.provider_state import ProviderState
-from themis.core.values.run_rules import OperatorRules, together
+from themis.core.values.run_rules import OperatorRules, RunRules, together
 
 LOOK_AGAIN_S = 1.0
 """Seconds after which a run whose calls wait for others looks again, if nothing wakes it before."""
@@ -72,6 +72,12 @@ class ProviderLimits:
             if self._shares:
                 self._combine()
             return bool(self._shares)
+
+    def follow(self, share: Share, rules: RunRules) -> None:
+        """Follow other rules of a run that takes part."""
+        with self._lock:
+            share.rules = rules
+            self._combine()
 
     def set_operator(self, rules: OperatorRules) -> None:
         """Follow the operator, besides what the configurations say."""

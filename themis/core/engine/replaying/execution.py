@@ -10,6 +10,7 @@ from themis.core.config import RuntimeConfig
 from themis.core.engine.aggregating import aggregate
 from themis.core.engine.calls.interpreter import set_for_runs
 from themis.core.engine.case_work import CaseWork
+from themis.core.engine.cases.verdict import verdict
 from themis.core.engine.code_changes import act_on_own_edits
 from themis.core.engine.compiling.compiled import CompiledRun
 from themis.core.engine.planning import PAGE, add_judge_calls, each_case
@@ -104,7 +105,7 @@ class ReplayExecution(RunExecution):
             record = self._record()
             if self._kept.count_ends(self._run_id)[0] < record.total_cases:
                 return record.status
-            status, error = self._verdict()
+            status, error = verdict(self._store, self._run_id, self._runtime.max_failed_share)
             through = None if status is RunStatus.FAILED else self._until
             self._kept.end_run(self._run_id, status, through=through, error=error)
         return status

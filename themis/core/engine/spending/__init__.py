@@ -7,6 +7,15 @@ store knows, before a call is sent, up to which ceiling the process may have spe
 
 from themis.core.engine.spending.batch_spends import BatchReservation, BatchSpend
 from themis.core.engine.spending.opening import refuse_unkept_budget, spending_of
+from themis.core.engine.spending.others import OthersNow
 from themis.core.engine.spending.spending import JudgeSpending, Spending
 
-__all__ = ["BatchReservation", "BatchSpend", "JudgeSpending", "Spending", "refuse_unkept_budget", "spending_of"]
+__all__ = [
+    "BatchReservation",
+    "BatchSpend",
+    "JudgeSpending",
+    "OthersNow",
+    "Spending",
+    "refuse_unkept_budget",
+    "spending_of",
+]

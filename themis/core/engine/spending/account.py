@@ -14,6 +14,7 @@ class Account:
         used: what the calls of this one that have ended used.
         in_flight: what the others may use, at most.
         announced: what this execution may have used by now, as the store says.
+        is_shared: whether other executions use the same budget now; `before` is what they may have used, too.
     """
 
     limit: int
@@ -22,6 +23,7 @@ class Account:
     used: int = 0
     in_flight: int = 0
     announced: int = 0
+    is_shared: bool = False
     _largest: int = 0
     _written: int = 0
 
@@ -55,11 +57,16 @@ class Account:
         A lower one holds at once, as it may be in the store at any moment; a higher one only when it is `written`.
         """
         may_be_used = self.used + self.in_flight
-        with_room = may_be_used + self.in_flight // 4 + self._largest
+        # Nothing is kept from others while nothing is in flight.
+        room = self._largest if self.in_flight or not self.is_shared else 0
+        with_room = may_be_used + self.in_flight // 4 + room
         self._written = max(may_be_used, min(with_room, self.limit - self.before - self.batches))
         self.announced = min(self.announced, self._written)
         return self._written
 
-    def written(self) -> None:
-        """Note that the last `ceiling` is in the store."""
+    def written(self, others: int | None = None) -> None:
+        """Note that the last `ceiling` is in the store, and what others may have used by then, if that is shared."""
         self.announced = self._written
+        if others is not None:
+            self.before = others
+            self.announced = min(self._written, self.limit - self.before - self.batches)

@@ -54,8 +54,12 @@ class BatchSpend:
         self._tally.has_changed = False
         return self.spend.text()
 
-    def written(self) -> None:
+    def written(self, others: object = None) -> None:
         """Note that the last `text` is in the store."""
+
+    def others_now(self) -> None:
+        """Return nothing: a run with batches is carried out by one execution at a time."""
+        return
 
 
 class BatchReservation:

@@ -6,6 +6,7 @@ from typing import Any
 from themis.core.components.asked_model import model_of, provider_of
 from themis.core.config import RuntimeConfig
 from themis.core.cost.spend import read_spend
+from themis.core.engine.spending.others import OtherExecutions
 from themis.core.engine.spending.spending import Spending
 
 
@@ -23,7 +24,11 @@ def refuse_unkept_budget(runtime: RuntimeConfig, generator: Any, judges: Sequenc
 
 
 def spending_of(
-    runtime: RuntimeConfig, generator: Any, judges: Sequence[Any], read_spends: Callable[[], Mapping[int, str]]
+    runtime: RuntimeConfig,
+    generator: Any,
+    judges: Sequence[Any],
+    read_spends: Callable[[], Mapping[int, str]],
+    read_others: Callable[[], Mapping[int, str]] | None = None,
 ) -> Spending | None:
     """Return the spend of a new execution of a run; None when nothing that it asks names a provider or a model.
 
@@ -32,6 +37,7 @@ def spending_of(
         generator: the run's.
         judges: those that the run may ask.
         read_spends: reads the spends of earlier executions, by their numbers.
+        read_others: reads them again, if others are carried out at the same time; None if there are none.
 
     Raises:
         UnknownPriceError, UnboundedCallError, ConfigError: as `refuse_unkept_budget` does.
@@ -46,4 +52,7 @@ def spending_of(
     from themis.core.engine.spending import budgets  # noqa: PLC0415  # see above
 
     budget = budgets.budget_of(runtime.budget, generator, judges, stored.values())
-    return Spending(provider, model, execution, budget, stored)
+    found = Spending(provider, model, execution, budget, stored)
+    if read_others is not None:
+        found.share(OtherExecutions(read_others, execution, budget.highest))
+    return found

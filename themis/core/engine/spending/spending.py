@@ -1,20 +1,27 @@
 """The spend of one execution of a run, call by call; under a budget, calls wait until they fit."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from themis.core.components.asked_model import model_of, provider_of
 from themis.core.cost.spend import Ceiling, Fate, Spend
 from themis.core.engine.spending.batch_spends import BatchSpends
-from themis.core.engine.spending.bound import Bound
+from themis.core.engine.spending.bound import NOTHING, Bound
 from themis.core.engine.spending.budget import Budget
 from themis.core.engine.spending.charges import charge_of
+from themis.core.engine.spending.others import OtherExecutions, OthersNow
 from themis.core.engine.spending.tally import Tally
 from themis.core.errors import BudgetSpentError
 
 if TYPE_CHECKING:  # what only a budget needs
     from themis.core.engine.spending.bounds import Bounds
+OTHERS_S = 30.0
+"""Seconds for which a call waits for other executions to leave room in the budget, while nothing changes of it."""
+
+LOOK_S = 0.5
+"""Seconds between two looks for that."""
 
 
 class Spending:
@@ -24,6 +31,7 @@ class Spending:
         execution: its number.
         flush: writes the spend to the store, and returns when it is there.
         batches: the spends of the run's batches.
+        others: the other executions that share the budget now; None for an execution that has it for itself.
     """
 
     def __init__(
@@ -41,6 +49,9 @@ class Spending:
         self.execution = execution
         self.flush: Callable[[], Awaitable[None]] | None = None
         self.batches = BatchSpends(provider, model, stored or {}, execution + 1, budget)
+        self.others: OtherExecutions | None = None
+        self._waits_for_others = asyncio.Lock()
+        self._others_now: OthersNow | None = None
         self._stopped: BudgetSpentError | None = None
         self._budget = budget
         self._tally = Tally(provider, model, Spend())
@@ -71,26 +82,61 @@ class Spending:
         """Reserve what a call may use by its bound, as `reserve` does."""
         budget = self._budget
         assert budget is not None, "reserves"  # noqa: S101
-        while not budget.fits(bound):
-            if not self._in_flight and self._stopped is None:
-                self.stop(bound)
-            if self._stopped is not None:
-                raise self._stopped
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
-        self._in_flight += 1
-        amounts = budget.amounts(bound)
-        for account, amount in amounts:
-            account.take(amount)
-        if self.flush is not None and not all(account.is_announced for account, _ in amounts):
+        while True:
+            await self._until_it_fits(budget, bound)
+            self._in_flight += 1
+            amounts = budget.amounts(bound)
+            for account, amount in amounts:
+                account.take(amount)
+            if self.flush is None or all(account.is_announced for account, _ in amounts):
+                return bound
             self._tally.has_changed = True
             try:
                 await self.flush()
             except BaseException:
                 self.release(bound)
                 raise
-        return bound
+            if self.others is None or all(account.is_announced for account, _ in amounts):
+                return bound
+            self.release(bound)  # others have reserved meanwhile what it needs
+            await self._others_leave_room(budget, bound)
+
+    async def _until_it_fits(self, budget: Budget, bound: Bound) -> None:
+        while not budget.fits(bound):
+            if not self._in_flight and self._stopped is None:
+                if self.others is not None:
+                    await self._others_leave_room(budget, bound)
+                    continue
+                self.stop(bound)
+            if self._stopped is not None:
+                raise self._stopped
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+
+    async def _others_leave_room(self, budget: Budget, bound: Bound) -> None:
+        """Wait until a call may fit, as other executions have given back what they had reserved.
+
+        Nothing more is sent when they have reserved nothing, or nothing has changed of it for `OTHERS_S` seconds.
+        """
+        async with self._waits_for_others:
+            if self._in_flight:  # what these leave over may do
+                await asyncio.sleep(LOOK_S)
+                return
+            until, seen = time.monotonic() + OTHERS_S, None
+            while self._stopped is None and not self._in_flight:
+                self._tally.has_changed = True
+                if self.flush is not None:
+                    await self.flush()
+                now = self._others_now
+                if budget.fits(bound):
+                    return
+                if now is not None and now.most != seen:
+                    until, seen = time.monotonic() + OTHERS_S, now.most
+                if now is None or not now.has_reserved or time.monotonic() >= until:
+                    self.stop(bound)
+                    return
+                await asyncio.sleep(LOOK_S)
 
     def stop(self, bound: Bound) -> None:
         """Send nothing more: there is no room for this call, and nothing in flight could leave any."""
@@ -133,11 +179,23 @@ class Spending:
             spend.ceiling = None if closing else Ceiling(*ceilings)
         return spend.text()
 
-    def written(self) -> None:
-        """Note that the last `text` is in the store."""
-        if self._budget is not None:
-            for account in self._budget.accounts:
-                account.written()
+    def others_now(self) -> OthersNow | None:
+        """Return what others may have used of the budget, as the store says in this transaction; None without any."""
+        return None if self.others is None else self.others.now()
+
+    def written(self, others: OthersNow | None = None) -> None:
+        """Note that the last `text` is in the store, and what `others_now` was in its transaction."""
+        if self._budget is None:
+            return
+        self._others_now = others
+        for account, amount in self._budget.amounts(others.most if others is not None else NOTHING):
+            account.written(None if others is None else amount)
+
+    def share(self, others: OtherExecutions) -> None:
+        """Share the budget with other executions of the run from now on."""
+        self.others = others
+        for account in self._budget.accounts if self._budget is not None else ():
+            account.is_shared = True
 
     def tally_of(self, judge: Any) -> Tally:
         """Return the tally of a judge's calls, in the spend of this execution."""

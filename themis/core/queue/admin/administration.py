@@ -70,11 +70,11 @@ class QueueAdmin:
         next_job.listing.wake()
         return self._with_dependents(job_commands.retry(root, registry, key, Retry(edit=edit)))
 
-    def rerun(self, key: str) -> JobRow:
+    def rerun(self, key: str, *, edit: Edit | None = None) -> JobRow:
         """Queue an ended job again, also a done one; raises the same errors as `retry`."""
         root, registry, next_job = self._folder.parts(write=True)
         next_job.listing.wake()
-        return self._with_dependents(job_commands.retry(root, registry, key, Retry(rerun=True)))
+        return self._with_dependents(job_commands.retry(root, registry, key, Retry(rerun=True, edit=edit)))
 
     def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:
         """Change the priority of a queued job, or the time before which it is not claimed; None leaves it unchanged.

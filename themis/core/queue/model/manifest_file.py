@@ -26,7 +26,7 @@ from themis.core.text.canonical import compact_json
 from themis.core.values.bounds import MOST_COUNT, MOST_SECONDS
 from themis.core.values.tags import checked as checked_tags
 
-FORMAT = 2  # 1: version 4.0; 2: the run's snapshot contains more than that version can read
+FORMAT = 2  # 1: version 4.0; 2: the run's snapshot contains more than that version can read, and a job may be a shard
 MAX_BYTES = 65_536
 MAX_DEPTH = 32
 
@@ -70,6 +70,7 @@ class Manifest:
         payload: input of the executor, as JSON.
         tags: tags that a worker must have to take it.
         distributions: distributions that its components come from, except the library, with their versions.
+        cases: the number of its first case, and of the one behind its last; None for all cases of its run.
         format: format number of the file.
     """
 
@@ -83,6 +84,7 @@ class Manifest:
     payload: dict[str, Any]
     tags: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
+    cases: tuple[int, int] | None = None
     format: int = FORMAT
 
 
@@ -112,6 +114,8 @@ def encode(manifest: Manifest) -> bytes:
         document["tags"] = list(manifest.tags)
     if manifest.distributions:
         document["distributions"] = manifest.distributions
+    if manifest.cases is not None:
+        document["cases"] = list(manifest.cases)
     try:
         data = compact_json(document).encode("ascii")
     except (TypeError, ValueError) as error:
@@ -201,6 +205,7 @@ def _checked(document: dict[str, Any]) -> Manifest:
         payload=_field(document, "payload", dict),
         tags=checked_tags(_field(document, "tags", list)) if "tags" in document else (),
         distributions=_distributions(document),
+        cases=_cases(document),
         format=_count(document, "format"),
     )
     if not 0 <= manifest.priority <= LOWEST_PRIORITY:
@@ -212,7 +217,21 @@ def _checked(document: dict[str, Any]) -> Manifest:
     if not is_key(manifest.key) or manifest.key != job_key(manifest.run_id, manifest.store.id, _shard(manifest.key)):
         msg = "key does not belong to its run and store"
         raise ValueError(msg)
+    if (manifest.cases is None) != (_shard(manifest.key) is None):
+        msg = "cases belong to the key of a shard, and to no other"
+        raise ValueError(msg)
     return manifest
+
+
+def _cases(document: dict[str, Any]) -> tuple[int, int] | None:
+    if "cases" not in document:
+        return None
+    found = _field(document, "cases", list)
+    is_pair = [type(number) for number in found] == [int, int]
+    if not is_pair or not 0 <= found[0] < found[1] <= MOST_COUNT:
+        msg = "cases are not the number of the first case and of the one behind the last"
+        raise ValueError(msg)
+    return found[0], found[1]
 
 
 def _distributions(document: dict[str, Any]) -> dict[str, str]:

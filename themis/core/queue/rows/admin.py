@@ -44,10 +44,10 @@ class RowAdmin:
         self._next.wake()
         return self._with_dependents(job_commands.retry(self._there, key, edit=edit))
 
-    def rerun(self, key: str) -> JobRow:
+    def rerun(self, key: str, *, edit: Edit | None = None) -> JobRow:
         """Queue an ended job again, also a done one."""
         self._next.wake()
-        return self._with_dependents(job_commands.retry(self._there, key, rerun=True))
+        return self._with_dependents(job_commands.retry(self._there, key, rerun=True, edit=edit))
 
     def reschedule(self, key: str, *, priority: int | None = None, not_before_ns: int | None = None) -> JobRow:
         """Change the priority of a queued job, or the time before which it is not claimed."""

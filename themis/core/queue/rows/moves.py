@@ -14,6 +14,7 @@ from themis.core.queue.rows.queue_store import QueueStore
 from themis.core.queue.transitions.dependents import is_ended_and_awaited
 from themis.core.stores.job_rows import Change, Fence, JobRow
 from themis.core.stores.queues.port import JobEvent, LogRow
+from themis.core.stores.shards.rows import is_shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +64,7 @@ def _end_alone(move: Move, known: JobRow) -> Change | None:
     """Return the end of a job if one statement writes all of its move; None for any other move."""
     if move.manifest is not None or move.also is not None:
         return None
+    if is_shard(known.key):
+        return None  # its run may end with it
     change = move.decide(known)
     return change if change is not None and change.ended is not None and change.row.state in ENDED else None

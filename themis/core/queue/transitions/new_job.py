@@ -36,6 +36,7 @@ class NewJob:
         priority: 0 (first) to 9.
         not_before_ns: nanoseconds since 1970 UTC before which it is not claimed; None for at once.
         shard: number of its part of the run, and number of parts; None for the whole run.
+        cases: the numbers of the first case of that part and of the one behind its last; None for all.
         tags: tags that a worker must have to take it.
         distributions: distributions that its components come from, except the library, with their versions.
         after: jobs that it runs after.
@@ -49,6 +50,7 @@ class NewJob:
     priority: int = DEFAULT_PRIORITY
     not_before_ns: int | None = None
     shard: tuple[int, int] | None = None
+    cases: tuple[int, int] | None = None
     tags: tuple[str, ...] = ()
     distributions: dict[str, str] = field(default_factory=dict)
     after: Predecessors = predecessors.NONE
@@ -71,6 +73,7 @@ class NewJob:
             payload=self.payload,
             tags=self.tags,
             distributions=self.distributions,
+            cases=self.cases,
         )
 
     def row(self, queue_id: str, queue_root: str, now_ns: int) -> JobRow:

@@ -13,6 +13,7 @@ from themis.core.stores.job_rows import AttemptRow, Change, Fence, JobRow
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.memory.dependents import InMemoryDependents
 from themis.core.stores.memory.undo import Undo
+from themis.core.stores.shards.rows import is_shard
 
 _UNFINISHED = frozenset({"queued", "running"})
 
@@ -23,12 +24,19 @@ class InMemoryJobStore(InMemoryDependents, JobStore):
     Args:
         undo: the transactions of the store that contains them.
         move_run: updates the locations of a run's datasets, see `JobStore.move_run`.
+        follow: is told of each change of a shard's job, before and after.
     """
 
-    def __init__(self, undo: Undo, move_run: Callable[[str, Callable[[str, str], str]], None]) -> None:
+    def __init__(
+        self,
+        undo: Undo,
+        move_run: Callable[[str, Callable[[str, str], str]], None],
+        follow: Callable[[JobRow, JobRow], None],
+    ) -> None:
         """Make a store without jobs."""
         super().__init__(undo)
         self._move_run = move_run
+        self._follow = follow
         self._store_id = str(uuid.uuid4())
         self._manifests: dict[str, str] = {}
         self._attempts: dict[str, tuple[AttemptRow, ...]] = {}
@@ -114,6 +122,8 @@ class InMemoryJobStore(InMemoryDependents, JobStore):
                 change = replace(change, row=change.row._replace(lease_until_ms=self.clock_ms() + change.lease_ms))
             change = replace(change, row=change.row._replace(awaited=row.awaited))
             self._put(change.row._replace(run_id=row.run_id, cancel_requested=requested))
+            if is_shard(fence.key):
+                self._follow(row, change.row)
             if change.ended is not None:
                 self._end(fence.key, change.ended)
         return change

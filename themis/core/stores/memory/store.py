@@ -20,9 +20,11 @@ from themis.core.stores.job_rows import Fence
 from themis.core.stores.memory.jobs import InMemoryJobStore
 from themis.core.stores.memory.replays import Replay, Replays, append_to, ends_in, outcomes_in
 from themis.core.stores.memory.score_tallies import tallies_of
+from themis.core.stores.memory.shards import Shards
 from themis.core.stores.memory.side_rows import SideRowsOfRun
 from themis.core.stores.memory.undo import Undo
 from themis.core.stores.protocol import RunRecord
+from themis.core.stores.shards.rows import ShardRow
 from themis.core.text.canonical import bytes_hash
 from themis.core.text.lines import storable
 from themis.core.text.run_names import labels_text
@@ -37,9 +39,10 @@ class _Run:
     ends: dict[int, CaseEnd] = field(default_factory=dict)
     side_rows: SideRowsOfRun = field(default_factory=SideRowsOfRun)
     replay: Replay | None = None
+    shards: dict[int, ShardRow] = field(default_factory=dict)
 
 
-class InMemoryRunStore(Replays):
+class InMemoryRunStore(Replays, Shards):
     """Keeps runs for the lifetime of the object."""
 
     def __init__(self) -> None:
@@ -49,7 +52,7 @@ class InMemoryRunStore(Replays):
         self._calibrations: dict[str, str] = {}
         self._groups: dict[str, dict[str, str]] = {}
         self._undo = Undo()
-        self._jobs = InMemoryJobStore(self._undo, self._move_run)
+        self._jobs = InMemoryJobStore(self._undo, self._move_run, self._follow)
 
     @property
     def label(self) -> str:

@@ -13,6 +13,7 @@ from themis.core.stores.batch_rows import BatchRow
 from themis.core.stores.job_rows import Fence
 from themis.core.stores.judge_call_rows import JudgeCallRow
 from themis.core.stores.postgres.database import PostgresDatabase
+from themis.core.stores.shards.port import Finished
 from themis.core.stores.sql.run_store import SqlRunStore
 
 
@@ -28,6 +29,17 @@ class RepeatedWrites(SqlRunStore, ABC):
     def start_run(self, run_id: str, *, fence: Fence | None = None) -> None:
         """Mark a run as running."""
         self._database.again(lambda: super(RepeatedWrites, self).start_run(run_id, fence=fence))
+
+    def begin_shard(self, run_id: str, fence: Fence) -> None:
+        """Mark a run as running, unless it is, and a shard as not finished."""
+        self._database.again(lambda: super(RepeatedWrites, self).begin_shard(run_id, fence))
+
+    def finish_shard(self, run_id: str, through: Stage, fence: Fence) -> Finished:
+        """Mark a shard as finished, with the counts of its cases."""
+        found: list[Finished] = []
+        finish = super().finish_shard
+        self._database.again(lambda: found.append(finish(run_id, through, fence)))
+        return found[-1]
 
     def end_run(
         self,

@@ -13,10 +13,13 @@ from themis.core.errors import ClaimLostError, StoreCorruptError
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, Change, Fence, JobRow, flat, unflat
 from themis.core.stores.job_store import JobStore
 from themis.core.stores.moved_datasets import with_moved_datasets
+from themis.core.stores.shards.rows import is_shard
 from themis.core.stores.sql import job_statements as sql
 from themis.core.stores.sql import run_statements as runs
 from themis.core.stores.sql.database import Dialect, SqlDatabase
 from themis.core.stores.sql.dependents import SqlDependents
+from themis.core.stores.sql.shards.following import follow
+from themis.core.stores.sql.shards.statements import LOCK_RUN_OF_JOB
 from themis.core.text.canonical import bytes_hash
 
 STORE_ID = "store_id"
@@ -53,6 +56,7 @@ class SqlJobStore(SqlDependents, JobStore, ABC):
         self._beat = sql.BEAT.format(clock_ms=dialect.clock_ms)
         self._select_fenced = sql.SELECT_FENCED + dialect.fence_lock
         self._select_to_change = sql.SELECT_JOB_FENCED + dialect.change_lock
+        self._lock_run = LOCK_RUN_OF_JOB + dialect.change_lock
         self._store_id: str | None = None
 
     @property
@@ -125,6 +129,8 @@ class SqlJobStore(SqlDependents, JobStore, ABC):
                 which is all that others may have changed in it: it is then not read again.
         """
         with self.transaction(synced=synced) as connection:
+            # The run before the job, in this order everywhere: the end of its last shard ends it.
+            run = connection.execute(self._lock_run, (fence.key,)).fetchone() if is_shard(fence.key) else None
             if known is None:
                 found = connection.execute(self._select_to_change, _values(fence)).fetchone()
                 if found is None:
@@ -140,6 +146,8 @@ class SqlJobStore(SqlDependents, JobStore, ABC):
             change = replace(change, row=after)
             if known.cancel_requested and not after.cancel_requested:
                 connection.execute(sql.CLEAR_REQUEST, (fence.key,))
+            if run is not None:
+                follow(connection, run[0], known, after)
             if change.ended is not None:
                 connection.execute(sql.INSERT_ATTEMPT, (*change.ended, fence.key))
             if change.lease_ms is not None:

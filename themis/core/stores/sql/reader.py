@@ -10,12 +10,14 @@ from themis.core.outcomes.failure_groups import FailedOutcome
 from themis.core.statistics.score_tally import ScoreTally
 from themis.core.stores.job_rows import JOB_COLUMNS, AttemptRow, JobRow, unflat
 from themis.core.stores.reading import JobAndRun, MemberRow, RunRow, StoreLocation, StoreReader
+from themis.core.stores.shards.rows import ShardRow, shard_row
 from themis.core.stores.sql import job_statements, run_statements
 from themis.core.stores.sql import reading_statements as statements
 from themis.core.stores.sql.database import SqlDatabase
 from themis.core.stores.sql.jobs import STORE_ID
 from themis.core.stores.sql.schema_numbers import is_usable
 from themis.core.stores.sql.score_tallies import read_tallies
+from themis.core.stores.sql.shards.statements import SELECT_SHARDS
 
 OLDEST_SCHEMA = 2
 """First schema with all that is read except scores: a store that only old workers have written is readable too."""
@@ -86,6 +88,12 @@ class SqlReader(StoreReader, ABC):
         keys = [row.key for row in self._job_rows(job_statements.SELECT_JOBS_BETWEEN, between)]
         found = self.jobs(keys)
         return [found[key] for key in keys if key in found]
+
+    def shards(self, run_id: str) -> list[ShardRow]:
+        """Return the shards of a run, in order; none for a run in one job."""
+        if self._check_schema() < statements.SHARDS_SINCE:
+            return []
+        return [shard_row(row) for row in self._query(SELECT_SHARDS, (run_id,))]
 
     def job(self, key: str) -> JobRow | None:
         """Return a job; None when it does not exist."""
@@ -163,7 +171,7 @@ class SqlReader(StoreReader, ABC):
         if not is_usable(found, OLDEST_SCHEMA):
             detail = f"is of schema {found}, but schema {OLDEST_SCHEMA} is needed here"
             raise StoreError(path=self._database.label, detail=detail)
-        self._known = found if found >= statements.PREDECESSORS_SINCE else None  # it may be upgraded while this looks
+        self._known = found if found >= statements.SHARDS_SINCE else None  # it may be upgraded while this looks
         return found
 
     @abstractmethod

@@ -15,7 +15,10 @@ LOSSES_SINCE = 15
 """Schema since which jobs and their attempts say which cases were in flight."""
 
 PREDECESSORS_SINCE = 16
-"""Schema since which jobs can run after others; the last that reading depends on."""
+"""Schema since which jobs can run after others."""
+
+SHARDS_SINCE = 17
+"""Schema since which a run can be in several jobs; the last that reading depends on."""
 
 _OF_NAMES = ("name", "labels")
 _RUN = ", ".join(RunRow._fields)

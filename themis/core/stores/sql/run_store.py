@@ -28,13 +28,14 @@ from themis.core.stores.sql.reading_statements import AFTER_ANY_RUN, SELECT_RUNS
 from themis.core.stores.sql.replay_rows import ReplayRows
 from themis.core.stores.sql.row_values import case_ends, run_record
 from themis.core.stores.sql.score_tallies import read_tallies
+from themis.core.stores.sql.sharded_runs import Shards
 from themis.core.stores.sql.short_texts import BLOB_MARK
 from themis.core.text.canonical import bytes_hash
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
 
 
-class SqlRunStore(ReplayRows, ABC):
+class SqlRunStore(ReplayRows, Shards, ABC):
     """Keeps runs in a database.
 
     Args:
@@ -194,8 +195,10 @@ class SqlRunStore(ReplayRows, ABC):
         known = [row for row in rows if self._open().query_one(sql.SELECT_REUSE_KEY, row)]
         if known == rows:
             return  # the usual case
-        with self._fenced(fence) as connection:
-            self._locked_run_no(run_id)
+        with self.transaction() as connection:
+            self._locked_run_no(run_id)  # before the job, as those do who end a job that is a shard
+            if fence is not None:
+                self.jobs.check_fence(fence)
             connection.execute(sql.DELETE_REUSE_KEYS, (run_no,))
             connection.executemany(sql.INSERT_REUSE_KEY, known if self.has_outcomes(run_id) else rows)
 

@@ -271,10 +271,27 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         ) WITHOUT ROWID
         """,
     ),
+    # Jobs that share the cases of a run: the run ends with the last of them.
+    16: (
+        """
+        CREATE TABLE IF NOT EXISTS run_shards (
+            run_no INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            total INTEGER NOT NULL,
+            first_case INTEGER NOT NULL, stop_case INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            settled INTEGER NOT NULL DEFAULT 0,
+            finished BIGINT NOT NULL DEFAULT 0,
+            ended INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, answered INTEGER NOT NULL DEFAULT 0,
+            through INTEGER,
+            PRIMARY KEY (run_no, number)
+        ) WITHOUT ROWID
+        """,
+    ),
 }
 """For each version, the statements that lead from it to the next."""
 
-SCHEMA_VERSION = 16
+SCHEMA_VERSION = 17
 
 SCHEMA: tuple[str, ...] = (*FIRST_TABLES, *(step for version in sorted(UPGRADES) for step in UPGRADES[version]))
 """Statements that make the tables of `SCHEMA_VERSION`."""

@@ -1,0 +1,1 @@
+"""Runs in several jobs, as they are now."""

@@ -1,0 +1,1 @@
+"""Shards of runs: the jobs that share the cases of one run, and how their run ends."""

@@ -1,0 +1,1 @@
+"""Shards of runs in the tables of a database, and the end of their run."""
