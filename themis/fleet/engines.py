@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _ENGINES: dict[str, tuple[str, str, frozenset[str]]] = {
     "slurm": ("themis.fleet.slurm.engine", "SlurmEngine", frozenset()),
+    "ray": ("themis.fleet.ray.engine", "RayEngine", frozenset({"address"})),
 }
 
 NAMES = tuple(_ENGINES)

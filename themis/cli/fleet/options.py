@@ -34,7 +34,12 @@ _OF_SPEC: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
 )
-_OF_ENGINES: tuple[tuple[str, dict[str, Any]], ...] = ()
+_OF_ENGINES: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "--address address",
+        {"metavar": "ADDRESS", "help": "Ray: the cluster.  [default: $RAY_ADDRESS, else the local one]"},
+    ),
+)
 
 
 class _KeyValue(click.ParamType[tuple[str, str]]):
@@ -87,7 +92,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
         type=_KeyValue(),
         multiple=True,
         metavar="KEY=VALUE",
-        help="Slurm: an option of sbatch, as partition=gpu. May be repeated.",
+        help="Slurm: an option of sbatch, as partition=gpu. Ray: a resource, as tpu=1. May be repeated.",
     )(with_options)
     for words, details in reversed(_OF_SPEC):
         with_options = click.option(*words.split(), **details)(with_options)
