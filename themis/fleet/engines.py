@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
 _ENGINES: dict[str, tuple[str, str, frozenset[str]]] = {
     "slurm": ("themis.fleet.slurm.engine", "SlurmEngine", frozenset()),
+    "kubernetes": (
+        "themis.fleet.kubernetes.engine",
+        "KubernetesEngine",
+        frozenset({"namespace", "image", "secret"}),
+    ),
     "ray": ("themis.fleet.ray.engine", "RayEngine", frozenset({"address"})),
 }
 

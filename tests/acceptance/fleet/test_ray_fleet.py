@@ -20,7 +20,6 @@ pytestmark = pytest.mark.slow
 
 RUNS, CASES = 4, 8
 VARIABLE = "THEMIS_DATABASE_URL"
-LEASE_MS = 4_000
 MODEL = model_module("""
     with (HERE / "calls").open("a") as calls:
         calls.write(f"{ctx.run_id} {case.case_id}\\n")
@@ -91,7 +90,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         cluster.start("head", cpus=0)
         for number in range(RUNS):
             here.themis("submit", "experiment.yaml", "--set", f"seeds=[{number}]")
-        here.rows(f"UPDATE queues SET lease_ms = {LEASE_MS} RETURNING 1")
+        here.rows("UPDATE queues SET lease_ms = 4000 RETURNING 1")
         yield here
 
 

@@ -35,6 +35,12 @@ _OF_SPEC: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
 )
 _OF_ENGINES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--namespace namespace", {"metavar": "NAME", "help": "Kubernetes: the namespace.  [default: the context's]"}),
+    ("--image image", {"metavar": "IMAGE", "help": "Kubernetes: the image.  [default: themis:VERSION]"}),
+    (
+        "--secret secret",
+        {"metavar": "NAME", "help": "Kubernetes: the Secret with addresses and keys.  [default: themis-credentials]"},
+    ),
     (
         "--address address",
         {"metavar": "ADDRESS", "help": "Ray: the cluster.  [default: $RAY_ADDRESS, else the local one]"},
@@ -92,7 +98,8 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
         type=_KeyValue(),
         multiple=True,
         metavar="KEY=VALUE",
-        help="Slurm: an option of sbatch, as partition=gpu. Ray: a resource, as tpu=1. May be repeated.",
+        help="Slurm: an option of sbatch, as partition=gpu. Kubernetes: a label of nodes. Ray: a resource, as tpu=1. "
+        "May be repeated.",
     )(with_options)
     for words, details in reversed(_OF_SPEC):
         with_options = click.option(*words.split(), **details)(with_options)

@@ -23,7 +23,7 @@ _MIB = 1024 * 1024
 
 
 def worker_options(spec: FleetSpec) -> dict[str, Any]:
-    """Return the options of an actor with a worker. Ray tries none of its calls again: tries of jobs are Themis' own."""
+    """Return the options of an actor with a worker; Ray tries none of its calls again."""
     options: dict[str, Any] = {
         "num_cpus": spec.cores,
         "num_gpus": spec.gpus,
@@ -48,7 +48,7 @@ def worker_names(fleet: str) -> list[str]:
 
 
 class Scaler:
-    """Starts the workers that are missing, each few seconds; an actor that fits nowhere is demand to Ray's autoscaler."""
+    """Starts missing workers each few seconds; an actor that fits nowhere is demand to Ray's autoscaler."""
 
     def __init__(self, spec: FleetSpec, versions: dict[str, str], every_s: float = LOOK_EVERY_S) -> None:
         """Begin to look."""
