@@ -1,8 +1,12 @@
 """Every benchmark, one after the other: `python -m tests.benchmarks [--short]`."""
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from tests.benchmarks.figures import FIGURES, noted
 
 BENCHMARKS = (
     "bench_compare.py",
@@ -23,11 +27,18 @@ BENCHMARKS = (
 
 def main() -> int:
     """Run each as a process of its own, so that none measures what another left behind; the first failure's code."""
-    codes = []
-    for name in BENCHMARKS:
-        print(f"\n## {name.removeprefix('bench_').removesuffix('.py')}\n", flush=True)
-        script = Path(__file__).with_name(name)
-        codes.append(subprocess.run([sys.executable, str(script), *sys.argv[1:]], check=False).returncode)
+    codes, table = [], []
+    with tempfile.TemporaryDirectory(prefix="themis-bench-") as folder:
+        for script in BENCHMARKS:
+            name = script.removeprefix("bench_").removesuffix(".py")
+            print(f"\n## {name}\n", flush=True)
+            notes = Path(folder) / name
+            command = [sys.executable, str(Path(__file__).with_name(script)), *sys.argv[1:]]
+            codes.append(subprocess.run(command, check=False, env={**os.environ, FIGURES: str(notes)}).returncode)
+            table += [(name, *figure) for figure in noted(notes)]
+    print("\n## All figures\n\n| benchmark | what | found | target |\n|---|---|---|---|")
+    for row in table:
+        print(f"| {' | '.join(row)} |")
     return next((code for code in codes if code), 0)
 
 

@@ -131,7 +131,9 @@ def compared(folder: Path, count: int, rounds: int) -> None:
                 times[name].append(one)
     found = {name: Took(*map(statistics.median, zip(*of_all, strict=True))) for name, of_all in times.items()}
     whole, bare = found["compare"], found["bare"]
-    target = judged("themis compare", f"at most {MOST_S:g} s", met=whole.wall_s <= MOST_S)
+    target = judged(
+        f"compare {count:,} cases", f"{whole.wall_s:.2f} s", f"at most {MOST_S:g} s", met=whole.wall_s <= MOST_S
+    )
     print(f"themis compare: two runs of {count:,} cases, two metrics, in {whole.wall_s:.2f} s ({target})")
     print(f"  {whole.cpu_s:.2f} s of CPU, {whole.cpu_s / bare.cpu_s:.2f} times those of reading alone", flush=True)
 
@@ -146,7 +148,7 @@ def resampled(count: int, resamples: int, rounds: int) -> None:
             bootstrap_interval(values, resamples=resamples, seed=turn)
             times.append(Took(time.perf_counter() - began, time.process_time() - began_cpu))
         wall_ms, cpu_ms = (1_000 * statistics.median(of_all) for of_all in zip(*times[1:], strict=True))
-        target = judged(f"bootstrap, {what}", f"at most {MOST_MS:g} ms", met=wall_ms <= MOST_MS)
+        target = judged(f"bootstrap, {what}", f"{wall_ms:.1f} ms", f"at most {MOST_MS:g} ms", met=wall_ms <= MOST_MS)
         print(f"bootstrap: {count:,} scores, {what}, {resamples:,} resamples, in {wall_ms:.1f} ms ({target})")
         print(f"  {cpu_ms:.1f} ms of CPU", flush=True)
 

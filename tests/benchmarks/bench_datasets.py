@@ -88,9 +88,10 @@ def main(*, short: bool = False) -> int:
         target = f"{least} and {most_mb} MB"
         text = f"{share:.2f} ({float(figures['per_second']):,.0f} a second), {memory_mb:.0f} MB"
         met = share >= least and memory_mb <= most_mb
-        print(f"{name:16} share of JSONL's rate {text:>36}   target {judged(name, target, met=met)}", flush=True)
+        held = judged(f"{name}: share of JSONL's rate", text, target, met=met)
+        print(f"{name:16} share of JSONL's rate {text:>36}   target {held}", flush=True)
     contents = {figures["content"] for figures in found.values()}
-    same = judged("one content", "one", met=len(contents) == 1)
+    same = judged("contents of all formats", f"{len(contents)}", "one", met=len(contents) == 1)
     print(f"{'contents':16} of {count:,} cases {len(contents):>36}   target {same}", flush=True)
     return exit_code(short=short)
 

@@ -200,7 +200,7 @@ def main(*, short: bool = False) -> int:
 
 def report(what: str, found: str, target: str, *, met: bool) -> None:
     """A line of the table."""
-    print(f"{what:58} {found:>26}   target {judged(what, target, met=met)}", flush=True)
+    print(f"{what:58} {found:>26}   target {judged(what, found, target, met=met)}", flush=True)
 
 
 def _child(arguments: list[str]) -> None:

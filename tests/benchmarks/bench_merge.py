@@ -63,9 +63,10 @@ def main() -> int:
             fill(path, number, cases)
         for what in ("merged", "merged again"):
             seconds, cpu, memory = merged(files, Path(name) / "all.sqlite3")
-            least = judged(what, f"at least {LEAST_A_SECOND:,}", met=cases / cpu >= LEAST_A_SECOND)
-            most = judged(f"memory, {what}", f"at most {MOST_MB}", met=memory <= MOST_MB)
-            speed = f"{cases / cpu:,.0f} a second of CPU ({least})"
+            rate = f"{cases / cpu:,.0f} a second of CPU"
+            least = judged(what, rate, f"at least {LEAST_A_SECOND:,}", met=cases / cpu >= LEAST_A_SECOND)
+            most = judged(f"memory, {what}", f"{memory} MB", f"at most {MOST_MB}", met=memory <= MOST_MB)
+            speed = f"{rate} ({least})"
             print(f"{what:12} {cases:,} cases in {seconds:.1f} s, {speed}, {memory} MB ({most})", flush=True)
     return exit_code(short=given.short)
 

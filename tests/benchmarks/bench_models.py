@@ -91,12 +91,27 @@ def compare(latency_ms: float, count: int, rounds: int) -> None:
     ratio, more_ms = rate["themis run"] / rate["client library"], cpu_ms["themis run"] - cpu_ms["client library"]
     of_ideal = rate["themis run"] / ideal
     if latency_ms < 200:  # above it no loop is bound by the processor
-        target = judged("rate", f"at least {LEAST_RATE:.0%}", met=ratio >= LEAST_RATE)
+        target = judged(
+            f"{latency_ms:g} ms: rate of the library's",
+            f"{ratio:.1%}",
+            f"at least {LEAST_RATE:.0%}",
+            met=ratio >= LEAST_RATE,
+        )
         print(f"  rate of the run: {ratio:.1%} of the library's ({target})")
-        target = judged("CPU", f"at most {MOST_MORE_MS} ms", met=more_ms <= MOST_MORE_MS)
+        target = judged(
+            f"{latency_ms:g} ms: more CPU",
+            f"{more_ms:.2f} ms",
+            f"at most {MOST_MORE_MS} ms",
+            met=more_ms <= MOST_MORE_MS,
+        )
         print(f"  CPU of the run: {more_ms:+.2f} ms a request ({target})", flush=True)
     elif count / ideal >= LONG_S:
-        target = judged("of the ideal", f"at least {LEAST_OF_IDEAL:.0%}", met=of_ideal >= LEAST_OF_IDEAL)
+        target = judged(
+            f"{latency_ms:g} ms: rate of the ideal",
+            f"{of_ideal:.1%}",
+            f"at least {LEAST_OF_IDEAL:.0%}",
+            met=of_ideal >= LEAST_OF_IDEAL,
+        )
         print(f"  rate of the run: {of_ideal:.1%} of the ideal ({target})", flush=True)
     else:
         print(f"  rate of the run: {of_ideal:.1%} of the ideal, its beginning included", flush=True)

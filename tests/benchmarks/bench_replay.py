@@ -100,7 +100,7 @@ def main() -> int:
         for way, found in seconds(Path(folder), count, rounds).items():
             took, cpu = (statistics.median(of_all) for of_all in zip(*found, strict=True))
             most = MOST_S_OF[way]
-            target = judged(way, f"at most {most:g} s", met=took <= most)
+            target = judged(f"{way}, {count:,} cases", f"{took:.2f} s", f"at most {most:g} s", met=took <= most)
             print(f"{way:18} {count:,} cases in {took:.2f} s ({target}), {cpu:.2f} s of CPU", flush=True)
     return exit_code(short=short)
 

@@ -161,11 +161,15 @@ def report(server: postgres_server.Server, folder: Path, *, short: bool) -> None
     for index, name in enumerate(("rows", "folder on a share")):
         print(f"{name + ':':18} {statistics.median(turn[index] for turn in turns):8,.0f} jobs/s, {WORKERS} workers")
     ratio = statistics.median(rows / shared for rows, shared in turns)
-    target = judged("rows beside a folder", f"at least {LEAST_RATIO}", met=ratio >= LEAST_RATIO)
+    target = judged(
+        "claim and settle, rows beside a folder", f"{ratio:.2f}", f"at least {LEAST_RATIO}", met=ratio >= LEAST_RATIO
+    )
     print(f"claim and settle, rows beside a folder on a share: {ratio:.2f}  ({target})", flush=True)
     pairs = growth((urls[2], urls[3]), lengths, 10 if short else 150, 2 if short else 9)
     grown = statistics.median(many / few for few, many in pairs)
-    target = judged("growth", f"at most {MOST_GROWTH}", met=grown <= MOST_GROWTH)
+    target = judged(
+        "claim and settle of rows, growth", f"{grown:.2f}", f"at most {MOST_GROWTH}", met=grown <= MOST_GROWTH
+    )
     few, many = lengths
     print(f"claim and settle, {many:,} waiting beside {few:,}: {grown:.2f}  ({target})")
 

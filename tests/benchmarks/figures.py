@@ -1,14 +1,39 @@
 """The figures of a benchmark, each held against its target."""
 
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+FIGURES = "THEMIS_BENCHMARK_FIGURES"
+"""Environment variable that names the file in which a benchmark notes its figures."""
+
 _missed: list[str] = []
 
 
-def judged(what: str, target: str, *, met: bool) -> str:
-    """The target as it is printed; a figure that misses it is marked, and remembered for `exit_code`."""
-    if met:
-        return target
-    _missed.append(what.strip())
-    return f"{target}  MISSED"
+class Figure(NamedTuple):
+    """A figure as it was found; `target` says that it was missed, where it was."""
+
+    what: str
+    found: str
+    target: str
+
+
+def judged(what: str, found: str, target: str, *, met: bool) -> str:
+    """Note a figure, and return its target as it is printed; one that misses it is marked, for `exit_code` too."""
+    if not met:
+        _missed.append(what.strip())
+        target = f"{target}  MISSED"
+    if path := os.environ.get(FIGURES):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(Figure(what.strip(), found, target)) + "\n")
+    return target
+
+
+def noted(path: Path) -> list[Figure]:
+    """Return the figures that benchmarks have noted in a file."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [Figure(*json.loads(line)) for line in lines]
 
 
 def exit_code(*, short: bool) -> int:

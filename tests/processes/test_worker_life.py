@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -311,3 +312,40 @@ def test_systemd_hears_that_a_worker_is_ready_what_it_does_and_that_it_stops(
             while "STOPPING=1" not in heard:
                 heard += manager.recv(4_096).decode().splitlines()
         assert heard.index("READY=1") < heard.index("STATUS=running, 1 of 1 slots busy")
+
+
+def fork_server_of(worker: int) -> psutil.Process:
+    """The child of a worker that forks its supervisors."""
+    until(lambda: bool(psutil.Process(worker).children()), "a fork server")
+    return psutil.Process(worker).children()[0]
+
+
+def open_files(pid: int) -> list[str]:
+    """The files that a process has open, without their numbers."""
+    return sorted(re.sub(r"\d+", "N", str(path.readlink())) for path in Path(f"/proc/{pid}/fd").iterdir())
+
+
+@pytest.mark.slow
+def test_the_library_is_in_memory_once(world: World) -> None:
+    with world.daemon() as daemon:
+        world.wait_for(world.submit("well"), "done")
+        for process in (psutil.Process(daemon.pid), fork_server_of(daemon.pid)):
+            memory = process.memory_full_info()
+            assert memory.uss < memory.rss / 2
+        assert stop(daemon) == 0
+
+
+@pytest.mark.slow
+def test_a_job_finds_the_same_whether_its_fork_server_was_forked_or_is_a_program_of_its_own(world: World) -> None:
+    with world.daemon() as daemon:
+        world.wait_for(world.submit("tell what it finds"), "done")
+        forked = fork_server_of(daemon.pid)
+        of_forked = open_files(forked.pid)
+        forked.kill()
+        until(lambda: is_gone(forked.pid), "the fork server to be gone")
+        until(lambda: "the fork server was lost" in world.said(), "another to be started")
+        world.wait_for(world.submit("tell what it finds", "well"), "done")
+        assert open_files(fork_server_of(daemon.pid).pid) == of_forked
+        assert stop(daemon) == 0
+    (first, second) = (world.folder / "found").read_text().splitlines()
+    assert json.loads(first) == json.loads(second)

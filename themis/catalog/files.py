@@ -8,7 +8,7 @@ from typing import Any
 from themis.catalog.benchmark import VariantGroup
 from themis.catalog.definition import BenchmarkDefinition
 from themis.core.configuration.config_file import validate
-from themis.core.configuration.config_text import parse_yaml
+from themis.core.configuration.yaml_text import parse_yaml
 from themis.core.errors import UnknownBenchmarkError, UnknownVariantError, VariantNeededError
 from themis.core.text.nearest import nearest_hint
 

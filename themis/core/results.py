@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, PlainSerializer, SkipValidation, ValidatorFunctionWrapHandler, WrapValidator
 
 from themis.core.base import FrozenModel, JSONValue
-from themis.core.data_frames.of_results import frame_of_result
 from themis.core.errors.failure_summary import summary_of
 from themis.core.models import Case, GenerationResult, ParsedOutput, ReducedCandidate, Score, ScoreError
 from themis.core.python.lazy_names import lazy_names
 from themis.core.read_models import BenchmarkScoreRow
-from themis.core.result_views.as_html import html_of
-from themis.core.result_views.as_text import text_of
-from themis.core.result_views.outline import outline_of
 from themis.core.statistics.score_tally import MetricSummary, means_of
 from themis.core.text.lines import cut
 from themis.core.values.run_ends import reason_of
@@ -209,10 +205,15 @@ class RunResult(FrozenModel):
             InvalidArgumentError: `rows` is something else.
             MissingExtraError: pandas is not installed.
         """
+        from themis.core.data_frames.of_results import frame_of_result  # noqa: PLC0415  # when it is used
+
         return frame_of_result(self, rows)
 
     def __str__(self) -> str:
         """Return the status and a table of the metrics."""
+        from themis.core.result_views.as_text import text_of  # noqa: PLC0415  # when it is shown
+        from themis.core.result_views.outline import outline_of  # noqa: PLC0415
+
         return text_of(outline_of(self))
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001  # as IPython calls it
@@ -221,6 +222,9 @@ class RunResult(FrozenModel):
 
     def _repr_html_(self) -> str:
         """Return the same as HTML, which a notebook shows; all text in it is escaped."""
+        from themis.core.result_views.as_html import html_of  # noqa: PLC0415  # when it is shown
+        from themis.core.result_views.outline import outline_of  # noqa: PLC0415
+
         return html_of(outline_of(self))
 
 

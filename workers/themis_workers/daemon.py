@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -11,11 +12,14 @@ from themis.core.queue.folder.processes import this_process
 from themis.core.queue.folder.worker_registry import check_name
 from themis.core.queue.model.queue_place import Place
 from themis.core.queue.opening import is_there, make_at, queue_at
+from themis.core.stores import registry
 from themis_workers import capabilities
 from themis_workers.loop import work
 from themis_workers.memory_limits import find_cgroup_folder
 from themis_workers.settings import WorkerSettings
 from themis_workers.signals import Signals
+from themis_workers.slots.fork_server_client import ForkServer
+from themis_workers.slots.fork_server_process import fork, spawn
 from themis_workers.stopping import ExitCode
 from themis_workers.telemetry import logs
 from themis_workers.telemetry.logs import LogFormat
@@ -67,20 +71,22 @@ def run_worker(
     owner = this_process(name)
     check_name(owner.worker)
     logs.configure(log_format, sys.stderr, owner.worker)
-    is_new = not is_there(queue_root)
-    if is_new and settings.drain:
-        raise QueueRootError(path=queue_root, detail=_NOTHING_TO_DRAIN)
-    make_at(queue_root)
+    notifier = Notifier()  # first: it takes what is for this process alone out of the environment
     with ExitStack() as stack:
+        fork_server = _fork_server(settings.isolation)
+        stack.callback(fork_server.close)
+        is_new = not is_there(queue_root)
+        if is_new and settings.drain:
+            raise QueueRootError(path=queue_root, detail=_NOTHING_TO_DRAIN)
+        make_at(queue_root)
         stores = StoreCache(busy_timeout_s=STORE_PATIENCE_S, retry_attempts=0)
         stack.callback(stores.close)
         signals = stack.enter_context(Signals())
         wake = stack.enter_context(Wake())
         queue = queue_at(queue_root, stores, stores.jobs_at)
         queue.refuse_hostname_clash(owner)
-        notifier = Notifier()
         context = WorkerContext(queue, stores, owner, queue.rescan_s, find_cgroup_folder(), notifier)
-        worker = Worker(context, load_settings, wake, signals)
+        worker = Worker(context, load_settings, wake, signals, fork_server)
         stack.callback(worker.close)
         logs.tell("worker begins", name=owner.worker, slots=worker.slots.count, queue=queue_root)
         if is_new:
@@ -93,3 +99,9 @@ def run_worker(
         did = worker.reporting.what_it_did
         logs.tell("worker ends", name=owner.worker, how=how, exit_code=int(code), did=did)
     return code
+
+
+def _fork_server(isolation: str) -> ForkServer:
+    """Start the fork server before this process opens anything, and after it has imported what both of them need."""
+    registry.preload()
+    return ForkServer(isolation, start=fork if threading.active_count() == 1 else spawn)

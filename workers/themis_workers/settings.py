@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from themis.core.base import FrozenModel, NotBool
 from themis.core.configuration.config_file import validate
-from themis.core.configuration.config_text import parse_toml
+from themis.core.configuration.toml_text import parse_toml
 from themis.core.errors import ConfigError
 from themis.core.processes.isolation import current_name
 from themis.core.queue.model.claim_policy import VersionMismatch

@@ -15,6 +15,7 @@ from themis_workers.settings import WorkerSettings
 from themis_workers.signals import Signals
 from themis_workers.slots.attempt import Attempt
 from themis_workers.slots.exits import Stop
+from themis_workers.slots.fork_server_client import ForkServer
 from themis_workers.slots.pool import Slots
 from themis_workers.slots.runs import Runs
 from themis_workers.slots.slot import Slot
@@ -33,7 +34,12 @@ class Worker:
     """A worker and its parts; `loop` calls its methods in turn."""
 
     def __init__(
-        self, context: WorkerContext, load_settings: Callable[[], WorkerSettings], wake: Wake, signals: Signals
+        self,
+        context: WorkerContext,
+        load_settings: Callable[[], WorkerSettings],
+        wake: Wake,
+        signals: Signals,
+        fork_server: ForkServer,
     ) -> None:
         """Create a worker; its supervisors are starting when this returns.
 
@@ -42,6 +48,7 @@ class Worker:
             load_settings: returns the settings, now and at each reload.
             wake: the sleep of the main loop.
             signals: the signals that this process has received.
+            fork_server: starts the supervisors of the slots, which own it.
 
         Raises:
             ConfigError: the settings are invalid.
@@ -51,7 +58,7 @@ class Worker:
         self.stopping = Stopping()
         self.reporting = Reporting(context.queue, context.owner, self.settings, context.notifier)
         self.runs = Runs(context)
-        self.slots = Slots(wake, self.settings.isolation, self.runs.note_process)
+        self.slots = Slots(wake, fork_server, self.runs.note_process)
         self.intake = Intake(context.queue, context.stores, context.owner, self.settings)
         self._bell = watch_of(context.queue, wake)
         self._context = context

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from themis.core.configuration.config_text import parse_yaml
 from themis.core.configuration.sweeps.axis_text import axis_in
 from themis.core.configuration.sweeps.sweep import MOST_ROWS, Sweep, sweep_of, sweep_of_mapping
 from themis.core.configuration.sweeps.sweep_file import sweep_in
+from themis.core.configuration.yaml_text import parse_yaml
 from themis.core.errors import ConfigError
 
 

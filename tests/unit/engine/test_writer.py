@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +94,33 @@ def test_what_is_there_is_committed_when_the_interval_is_over() -> None:
             assert store.commits == [(1, 0)]
 
     run(program())
+
+
+@pytest.mark.parametrize(("commit_s", "interval_s"), [(0, 0.2), (0.02, 0.2), (0.05, 0.5), (0.2, 2), (30, 2)])
+def test_commits_come_less_often_only_where_they_take_long(commit_s: float, interval_s: float) -> None:
+    assert writer_module.commit_interval(commit_s) == pytest.approx(interval_s)
+
+
+def test_what_waits_for_a_slow_store_shares_fewer_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "COMMIT_INTERVAL_S", 0.01)
+    now_s = iter(range(1_000))
+
+    def commits_in_a_while() -> int:
+        store = Commits()
+
+        async def program() -> None:
+            async with OutcomeWriter(store, "r", None) as writer:
+                for no in range(30):
+                    writer.add(outcome(no))
+                    await asyncio.sleep(0.01)
+
+        run(program())
+        return len(store.commits)
+
+    quick = commits_in_a_while()
+    monkeypatch.setattr(writer_module, "time", SimpleNamespace(monotonic=lambda: float(next(now_s))))
+    monkeypatch.setattr(writer_module, "MAX_COMMIT_INTERVAL_S", 0.1)
+    assert commits_in_a_while() < quick / 2
 
 
 def test_nothing_is_committed_when_there_is_nothing() -> None:

@@ -59,7 +59,7 @@ class Param(click.ParamType[tuple[str, Any]]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
         """Return the name and the value in a text."""
-        from themis.core.configuration.config_text import parse_yaml
+        from themis.core.configuration.yaml_text import parse_yaml
 
         if isinstance(value, tuple):
             return value

@@ -8,12 +8,9 @@ import click
 
 from themis.cli.command import Words, command, queue_options, quiet_option
 from themis.cli.errors import UNAVAILABLE
-from themis.cli.run import begun
 from themis.cli.targets import find_queue_root, opened_queue
 from themis.cli.terminal.interrupts import ends_cleanly
 from themis.cli.terminal.output import emit, is_for_people, json_form_option, note
-from themis.cli.terminal.progress import shown
-from themis.cli.views.run_end import show_end
 
 if TYPE_CHECKING:
     from themis.core.queue.model.claim_policy import ClaimPolicy, VersionMismatch
@@ -66,7 +63,10 @@ def run(  # noqa: PLR0913  # one argument per option
     Calls may overlap. An experiment that fails is queued again while it has tries left; that is not an error of this
     command. Exits with 4 when jobs are queued and none could be taken because a store cannot be used.
     """
+    from themis.cli.run import begun
     from themis.cli.terminal.component_output import expect_components
+    from themis.cli.terminal.progress import shown
+    from themis.cli.views.run_end import show_end
     from themis.core.queue.model.claim_policy import ClaimPolicy
     from themis.core.submission import run_worker_once
 

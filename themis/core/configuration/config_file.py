@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 
 from themis.core.config import DatasetFile, DatasetOnHub, ExperimentConfig
 from themis.core.configuration.benchmarks import with_benchmarks
-from themis.core.configuration.config_text import parse_toml, parse_yaml
 from themis.core.configuration.default_paths import (
     DEFAULT_BATCH_ROOT,
     DEFAULT_QUEUE_ROOT,
@@ -106,12 +105,23 @@ def read_document(file: Path) -> dict[str, Any]:
         raise ConfigError(where=where, detail=f"is not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise ConfigError(where=where, detail=f"cannot be read: {error.strerror}") from None
-    value = parse_toml(text, where=where) if file.suffix == ".toml" else parse_yaml(text, where=where)
+    value = _parsed(text, where, is_toml=file.suffix == ".toml")
     if value is None:
         raise ConfigError(where=where, detail="is empty")
     if not isinstance(value, dict):
         raise ConfigError(where=where, detail=f"must be a mapping of keys, not a {type(value).__name__}")
     return value
+
+
+def _parsed(text: str, where: str, *, is_toml: bool) -> Any:
+    # Imported when used: a process that reads no config file, such as a worker, needs neither.
+    if is_toml:
+        from themis.core.configuration.toml_text import parse_toml  # noqa: PLC0415
+
+        return parse_toml(text, where=where)
+    from themis.core.configuration.yaml_text import parse_yaml  # noqa: PLC0415
+
+    return parse_yaml(text, where=where)
 
 
 def _with_a_suffix(file: Path) -> str:
@@ -148,7 +158,7 @@ def _set(place: Any, key: str, value: Any) -> None:
 
 def _value_in(text: str, override: str) -> Any:
     try:
-        return parse_yaml(text, where="")
+        return _parsed(text, "", is_toml=False)
     except ConfigError as error:
         problem = _LINE.sub("", str(error.facts["detail"]))  # which line of one line says nothing
         raise OverrideError(override=override, detail=f"its value is not YAML: {problem}") from None

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from themis.core.base import FrozenModel, NotBool
 from themis.core.configuration.config_file import validate
-from themis.core.configuration.config_text import parse_yaml
+from themis.core.configuration.yaml_text import parse_yaml
 from themis.core.cost.rates import Rates, rates_from
 from themis.core.cost.spend import BATCH_TIER
 from themis.core.errors import ConfigError

@@ -7,6 +7,7 @@ commit needs no thread, in which a store would open one more connection.
 
 import asyncio
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,13 @@ from themis.core.stores.protocol import RunStore
 from themis.core.text.masking import mask_json
 
 COMMIT_INTERVAL_S = 0.2
-"""Maximum seconds that an outcome waits for its commit, if the disk keeps up."""
+"""Maximum seconds that an outcome waits for its commit, where a commit takes at most a tenth of them."""
+
+MAX_COMMIT_INTERVAL_S = 2.0
+"""The same, however long a commit takes: so much of a model's answers a killed process may lose."""
+
+COMMIT_SHARE = 0.1
+"""Share of the time that commits may take before they come less often."""
 
 COMMIT_ROWS = 1_000
 """Rows that trigger a commit before the interval is over."""
@@ -76,6 +83,7 @@ class OutcomeWriter:
         self._waiting_bytes = 0
         self._committing_bytes = 0
         self._thread: ThreadPoolExecutor | None = None
+        self._commit_s = 0.0
         self._worth_a_commit = asyncio.Event()
         self.is_full = False
         self.note: Callable[[Outcome], bool] | None = None
@@ -168,7 +176,8 @@ class OutcomeWriter:
     async def _commit_until_closed(self) -> None:
         while True:
             if not self._closing:
-                timer = asyncio.get_running_loop().call_later(COMMIT_INTERVAL_S, self._worth_a_commit.set)
+                interval_s = commit_interval(self._commit_s)
+                timer = asyncio.get_running_loop().call_later(interval_s, self._worth_a_commit.set)
                 await self._worth_a_commit.wait()
                 timer.cancel()
             self._worth_a_commit.clear()
@@ -237,8 +246,14 @@ class OutcomeWriter:
         self.is_full = True
 
     def _commit(self, portion: _Portion) -> None:
-        outcomes, ends, _, spend, judge_calls = portion
         refuse_copy(self._forks, "writing its outcomes")
+        began_s = time.monotonic()
+        self._store_portion(portion)
+        # Half of it is the past: one commit that waited for another process does not decide alone.
+        self._commit_s = (self._commit_s + time.monotonic() - began_s) / 2
+
+    def _store_portion(self, portion: _Portion) -> None:
+        outcomes, ends, _, spend, judge_calls = portion
         if spend is None and not judge_calls:
             self._store.append(self._run_id, without_secrets(outcomes), ends, fence=self._fence)
             return
@@ -254,6 +269,11 @@ class OutcomeWriter:
     def _raise_error(self) -> None:
         if self._error is not None:
             raise self._error
+
+
+def commit_interval(commit_s: float) -> float:
+    """Return the seconds between commits, of which each takes `commit_s`: many writers of one store leave it room."""
+    return min(max(COMMIT_INTERVAL_S, commit_s / COMMIT_SHARE), MAX_COMMIT_INTERVAL_S)
 
 
 def _size_of(outcome: Outcome) -> int:

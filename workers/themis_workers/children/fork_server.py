@@ -1,8 +1,9 @@
 """Fork server: a process that has imported the library and nothing else, and forks a supervisor for each slot.
 
-It is a program of its own, so that no supervisor inherits a lock, a connection or a thread of the worker; and it has
-only one thread, so that it can fork safely. It dies with its worker: the kernel kills it where it can, else it notices
-that its channel is closed.
+The worker forks it before it opens anything, so that both share the memory of the library, and no supervisor inherits a
+lock, a connection or a thread of the worker. One that replaces a lost one is a program of its own, for the same reason.
+It has only one thread, so that it can fork safely. It dies with its worker: the kernel kills it where it can, else it
+notices that its channel is closed.
 
                  worker
                    └ fork server ─┬ guardian ─ supervisor (PID 1 of a namespace) ─ a job's process

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from themis_workers.notifications.event import JobEnded
 from themis_workers.notifications.hook import Hook
-from themis_workers.notifications.webhook import Webhook
 from themis_workers.telemetry import logs
 
 MOST_WAITING = 1_000
@@ -39,6 +38,8 @@ class Notifications:
     def __init__(self, hook: str | None, webhook: str | None) -> None:
         self._channels: list[NotificationChannel] = [] if hook is None else [Hook(hook)]
         if webhook is not None:
+            from themis_workers.notifications.webhook import Webhook  # noqa: PLC0415  # HTTP and TLS, when they are used
+
             self._channels.append(Webhook(webhook))
         self._changed = threading.Condition()
         self._closing = threading.Event()

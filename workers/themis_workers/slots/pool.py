@@ -25,16 +25,15 @@ class Slots:
         count: number of slots that `mend` keeps up.
     """
 
-    def __init__(self, wake: Wake, isolation: str, began: Callable[[Attempt], None]) -> None:
-        """Start the fork server, and no slots; `isolation` of the jobs is an `Isolation`, or `auto`."""
+    def __init__(self, wake: Wake, fork_server: ForkServer, began: Callable[[Attempt], None]) -> None:
+        """Start no slots yet; the slots own the fork server from here on, and replace it when it is lost."""
         self._wake = wake
-        self._isolation = isolation
         self._began = began
         self._slots: dict[int, Slot] = {}
         self._losses: dict[int, int] = {}
         self._again_s: dict[int, float] = {}
         self.count = 0
-        self._fork_server = ForkServer(self._isolation)
+        self._fork_server = fork_server
 
     def __iter__(self) -> Iterator[Slot]:
         """Iterate over the existing slots by number."""
@@ -112,7 +111,7 @@ class Slots:
         except OSError:
             logs.warn("the fork server was lost; it is replaced")
             self._fork_server.close()
-            self._fork_server = ForkServer(self._isolation)
+            self._fork_server = ForkServer(self._fork_server.isolation)
             return self._fork_server.ask_for_supervisor()
 
     def _drop(self, slot: Slot) -> None:

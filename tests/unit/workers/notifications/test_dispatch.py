@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.job_ended import EVENT, has_gone
 from themis.core.errors import ConfigError
-from themis_workers.notifications import JobEnded, Notifications, dispatch
+from themis_workers.notifications import JobEnded, Notifications, dispatch, webhook
 
 
 class Slow:
@@ -115,7 +115,7 @@ def test_a_channel_that_breaks_keeps_neither_the_next_event_nor_another_channel(
     other = Slow("")
     other.open.set()
     monkeypatch.setattr(dispatch, "Hook", Broken)
-    monkeypatch.setattr(dispatch, "Webhook", lambda url: other)
+    monkeypatch.setattr(webhook, "Webhook", lambda url: other)
     notifications = Notifications("x", "y")
     notifications.tell(numbered(1))
     notifications.tell(numbered(2))

@@ -20,6 +20,7 @@ class GoneServer:
 
     def __init__(self, isolation: str) -> None:
         """Start and end."""
+        self.isolation = isolation
         type(self).started += 1
 
     def ask_for_supervisor(self) -> Channel:
@@ -36,7 +37,7 @@ def slots(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slots]:
     monkeypatch.setattr(pool, "PAUSE_S", 0.0)
     monkeypatch.setattr(GoneServer, "started", 0)
     with Wake() as wake:
-        slots = Slots(wake, "auto", lambda attempt: None)
+        slots = Slots(wake, GoneServer("auto"), lambda attempt: None)  # type: ignore[arg-type]
         slots.count = 1
         yield slots
         slots.close()

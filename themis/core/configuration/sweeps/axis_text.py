@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from themis.core.configuration.config_text import parse_yaml
 from themis.core.configuration.sweeps.sweep import Axis, axis_of
+from themis.core.configuration.yaml_text import parse_yaml
 from themis.core.errors import ConfigError
 
 _LINE = re.compile(r"^line \d+: ")

@@ -1,24 +1,19 @@
-"""YAML and TOML texts as JSON values of bounded size, whatever the text holds."""
+"""YAML texts as JSON values of bounded size, whatever the text holds."""
 
 import math
 import re
-import tomllib
 from collections.abc import Hashable
-from datetime import date, datetime, time
 from typing import Any, NoReturn
 
 import yaml
 
+from themis.core.configuration.value_bounds import MAX_DEPTH, check_size
 from themis.core.errors import ConfigError
 from themis.core.text.lines import one_line
 
-MAX_NODES = 5_000_000
-MAX_DEPTH = 100
 MAX_MERGED_KEYS = 10_000
 
 _MERGE = "tag:yaml.org,2002:merge"
-_PLAIN = (str, int, float, bool, type(None))
-_MAX_BITS = 4096  # Python refuses to write a whole number of more than 4300 digits
 _MAX_DIGITS = 4300  # Python refuses to read a number with more digits
 _SHOWN = 40
 _OPENERS = "[{-?"
@@ -137,36 +132,8 @@ def parse_yaml(text: str, *, where: str) -> Any:
         raise ConfigError(where=where, detail="not valid YAML: a tag does not fit its value") from None
     except RecursionError:
         raise ConfigError(where=where, detail="nested too deeply") from None
-    _check_size(value, where)
+    check_size(value, where=where)
     return value
-
-
-def parse_toml(text: str, *, where: str) -> Any:
-    """Return the JSON value of a TOML text; a date becomes the text that it was written as.
-
-    Raises:
-        ConfigError: it is not TOML, or not a JSON value of reasonable size; or it holds a time of day, which would
-            not keep its written form.
-    """
-    try:
-        value = _dates_as_texts(tomllib.loads(text), (), where)
-    except ConfigError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(where=where, detail=f"not valid TOML: {one_line(str(error))}") from None
-    _check_size(value, where)
-    return value
-
-
-def _dates_as_texts(value: Any, path: tuple[str | int, ...], where: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _dates_as_texts(item, (*path, key), where) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_dates_as_texts(item, (*path, number), where) for number, item in enumerate(value)]
-    if isinstance(value, datetime | time):
-        key = one_line(".".join(map(str, path)))
-        raise ConfigError(where=where, detail=f"{key}: holds a time, which JSON does not have; write it in quotes")
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _check_nesting(text: str, where: str) -> None:
@@ -181,30 +148,3 @@ def _check_nesting(text: str, where: str) -> None:
                 raise ConfigError(where=where, detail="nested too deeply")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-
-
-def _check_size(value: Any, where: str) -> None:
-    """Limit the size after aliases are expanded: they can make a short YAML text grow without end."""
-    left = MAX_NODES
-    stack = [(value, 1)]
-    while stack:
-        item, depth = stack.pop()
-        left -= 1
-        if depth > MAX_DEPTH or left < 0:
-            raise ConfigError(where=where, detail="nested too deeply" if left >= 0 else "unfolds to too many values")
-        if isinstance(item, dict):
-            for key in item:
-                if not isinstance(key, str):
-                    raise ConfigError(where=where, detail=f"key {key!r} is not a text; write it in quotes")
-            stack.extend((child, depth + 1) for child in item.values())
-        elif isinstance(item, list):
-            stack.extend((child, depth + 1) for child in item)
-        else:
-            _check_plain(item, where)
-
-
-def _check_plain(item: Any, where: str) -> None:
-    if not isinstance(item, _PLAIN):
-        raise ConfigError(where=where, detail=f"holds a {type(item).__name__}, which JSON does not have")
-    if isinstance(item, int) and item.bit_length() > _MAX_BITS:
-        raise ConfigError(where=where, detail=f"holds a number of {item.bit_length():,} bits")
