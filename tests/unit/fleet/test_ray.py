@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.support.waiting import text_of
-from themis.core.errors import EngineMissingError, FleetError
+from themis.core.errors import EngineError, EngineMissingError, FleetError
 from themis.core.queue.model.queue_place import RowsPlace
 from themis.fleet.ray.engine import RayEngine
 from themis.fleet.ray.guard import END, NOW
@@ -92,6 +93,13 @@ def test_a_node_of_other_versions_says_in_what_they_differ() -> None:
 def test_what_is_no_resource_is_refused() -> None:
     with pytest.raises(FleetError, match="tpu=many is not a resource"):
         RayEngine().up(spec(engine_options={"tpu": "many"}))
+
+
+def test_an_address_at_which_nobody_listens_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    monkeypatch.setitem(sys.modules, "ray.util", ModuleType("ray.util"))
+    with pytest.raises(EngineError, match=r"Ray: no cluster at 127\.0\.0\.9:1: .*--address"):
+        RayEngine("127.0.0.9:1").status("big")
 
 
 def test_without_ray_a_person_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from themis.fleet.spec import FleetSpec
 from themis.fleet.worker_words import worker_words
 
 _PATIENCE_S = 20.0
+_LISTENING_S = 5.0
+_BEGIN = "start one with ray start --head, or name another: --address"
 
 
 class RayEngine:
@@ -120,6 +122,7 @@ class _Connection:
     def __enter__(self) -> Any:
         ray = _library()
         address = self._address or os.environ.get("RAY_ADDRESS") or "auto"
+        _check_listening(address)
         # On loopback alone, a node's address is that of its cluster.
         more = {"_node_ip_address": address.partition(":")[0]} if address.startswith("127.") else {}
         try:
@@ -128,14 +131,29 @@ class _Connection:
                 configure_logging=False, **more,
             )  # fmt: skip
         except Exception as error:
-            advice = "start one with ray start --head, or name it: --address"
-            detail = f"no cluster at {address}: {one_line(str(error))[:200]}; {advice}"
+            detail = f"no cluster at {address}: {one_line(str(error))[:200]}; {_BEGIN}"
             raise EngineError(engine="Ray", detail=detail) from error
         self._ray = ray
         return ray
 
     def __exit__(self, *_: object) -> None:
         self._ray.shutdown()
+
+
+def _check_listening(address: str) -> None:
+    """Refuse an address at which nobody listens: Ray itself would try for minutes.
+
+    Raises:
+        EngineError: nobody listens there.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host, int(port)), _LISTENING_S).close()
+    except (OSError, OverflowError) as error:
+        detail = f"no cluster at {address}: {error}; {_BEGIN}"
+        raise EngineError(engine="Ray", detail=detail) from None
 
 
 def _library() -> Any:
